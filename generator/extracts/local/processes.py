@@ -1,0 +1,124 @@
+"""Start a server, wait until it answers, and make sure that it ends when we do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from extracts.errors import ExtractsError
+
+LOOPBACK = "127.0.0.1"
+
+
+class PortTakenError(ExtractsError):
+    """Somebody took the port between our looking and the server's binding."""
+
+
+def free_port() -> int:
+    """A port on the loopback that was free a moment ago; a server that finds it taken is started again."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def unprivileged_user() -> str | None:
+    """The account for servers that refuse to run as root; None when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("nobody", "daemon"):
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    raise ExtractsError(
+        "PostgreSQL refuses to run as root and there is no user nobody; run this as another user."
+    )
+
+
+@contextmanager
+def running(
+    name: str,
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    log: Path,
+    ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+    user: str | None = None,
+    seconds: float = 30,
+    stop_signal: int = signal.SIGTERM,
+    pass_fds: Sequence[int] = (),
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `command` until the block ends; yields once `ready()` is true.
+
+    The process has a session of its own, so that Ctrl-C reaches us alone and the parts end in order.
+    Its output goes to `log`, whose last line is quoted when it does not come up.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [os.fspath(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment) if environment is not None else None,
+            user=user,
+            group=pwd.getpwnam(user).pw_gid if user else None,
+            extra_groups=[] if user else None,
+            start_new_session=True,
+            pass_fds=pass_fds,
+            cwd="/",
+        )
+    try:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if process.poll() is not None:
+                raise failure(name, f"ended with code {process.returncode}", log)
+            if time.monotonic() > deadline:
+                raise failure(name, f"did not answer within {seconds:.0f} s", log)
+            time.sleep(0.05)
+        yield process
+    finally:
+        stop(process, stop_signal)
+
+
+def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM) -> None:
+    """End the process and whatever it started, politely first."""
+    if process.poll() is None:
+        process.send_signal(stop_signal)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # children that outlived it
+    except ProcessLookupError:
+        return
+
+
+def failure(name: str, what: str, log: Path) -> ExtractsError:
+    """The sentence for a server that did not come up, with the last thing it said."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    text = "\n".join(lines)
+    if "Address already in use" in text or os.strerror(errno.EADDRINUSE) in text:
+        return PortTakenError(
+            f"{name}: its port is taken by another program; stop that or name another port."
+        )
+    if os.strerror(errno.ENOSPC) in text:
+        return ExtractsError(f"{name}: the disk is full; free some space and run it again. Log: {log}")
+    last = lines[-1] if lines else "it said nothing"
+    return ExtractsError(f"{name} {what}: {last} (log: {log})")
+
+
+def answers(port: int) -> bool:
+    """True when something listens on this loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0

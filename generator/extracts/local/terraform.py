@@ -1,0 +1,173 @@
+"""The real Terraform, run in a folder, against whatever cloud the environment names."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from extracts.errors import ExtractsError
+from extracts.local import programs
+
+PROVIDER = "registry.terraform.io/hashicorp/aws"
+# Where packages and platform teams unpack provider mirrors; `EXTRACTS_PROVIDER_MIRROR` comes before all of them.
+MIRRORS = (
+    "~/.terraform.d/plugins",
+    "~/.local/share/terraform/plugins",
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+    "/opt/terraform/plugins",
+    "/opt/terraform/providers",
+    "/opt/tf-plugins",
+    "/opt/terraform-plugins",
+)
+
+# What only the emulator invents: attributes whose second plan differs although AWS would return what was sent.
+# Keys are `<resource type>.<attribute>`, values say why. Empty is the goal; the gaps in `emulator.py` keep it so.
+EMULATED_DRIFT: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource that a plan would touch."""
+
+    address: str
+    type: str
+    actions: tuple[str, ...]
+    attributes: frozenset[str]  # top-level attributes that differ; empty for a creation or a removal
+
+    @property
+    def invented(self) -> bool:
+        """True when the emulator alone makes every difference, see `EMULATED_DRIFT`."""
+        names = {f"{self.type}.{attribute}" for attribute in self.attributes}
+        return self.actions == ("update",) and bool(names) and names <= EMULATED_DRIFT.keys()
+
+
+def mirror() -> Path | None:
+    """The unpacked or packed filesystem mirror that holds the AWS provider; None where there is none."""
+    if named := os.environ.get("EXTRACTS_PROVIDER_MIRROR"):
+        if not (Path(named) / PROVIDER).is_dir():
+            raise ExtractsError(
+                f"EXTRACTS_PROVIDER_MIRROR: {named} holds no {PROVIDER}; run `terraform providers mirror {named}`."
+            )
+        return Path(named)
+    for place in MIRRORS:
+        folder = Path(place).expanduser()
+        if (folder / PROVIDER).is_dir():
+            return folder
+    return None
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment for a Terraform that asks nobody: settings in `folder`, provider from a mirror if there is one.
+
+    A `TF_CLI_CONFIG_FILE` of the user's that exists stays in force; one that does not is dropped, because
+    Terraform would only warn and go on without the mirror it names.
+    """
+    variables = {k: v for k, v in os.environ.items() if k not in {"TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE"}}
+    variables |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    named = variables.pop("TF_CLI_CONFIG_FILE", "")
+    if named and Path(named).is_file() and "EXTRACTS_PROVIDER_MIRROR" not in os.environ:
+        return variables | {"TF_CLI_CONFIG_FILE": named}
+    settings = folder / "terraform.rc"
+    found = mirror()
+    text = "disable_checkpoint = true\n"
+    if found:
+        text += f'provider_installation {{\n  filesystem_mirror {{ path = "{found}" }}\n}}\n'
+    settings.write_text(text)
+    return variables | {"TF_CLI_CONFIG_FILE": str(settings)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A root module in a folder of its own."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    log: Path
+
+    def init(self) -> None:
+        """Fetch modules and provider."""
+        self._run("init", "-input=false", "-no-color")
+
+    def plan(self) -> list[Change]:
+        """What an apply would do."""
+        file = self.log.with_suffix(".tfplan")
+        self._run("plan", "-input=false", "-no-color", f"-out={file}")
+        shown = json.loads(self._run("show", "-json", "-no-color", str(file)))
+        return list(_changes(shown))
+
+    def apply(self) -> None:
+        """Make it so."""
+        self._run("apply", "-input=false", "-no-color", "-auto-approve")
+
+    def destroy(self) -> None:
+        """Take it all away."""
+        self._run("destroy", "-input=false", "-no-color", "-auto-approve")
+
+    def outputs(self) -> dict[str, object]:
+        """The root's outputs, by name."""
+        found = json.loads(self._run("output", "-json", "-no-color"))
+        return {name: output["value"] for name, output in found.items()}
+
+    def _run(self, *arguments: str) -> str:
+        try:
+            done = subprocess.run(
+                [*programs.terraform().command, *arguments],
+                cwd=self.folder,
+                env=dict(self.environment),
+                capture_output=True,
+                text=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ExtractsError(f"terraform {arguments[0]} could not start: {error.strerror}.") from error
+        with self.log.open("a") as log:
+            log.write(f"$ terraform {' '.join(arguments)}\n{done.stdout}{done.stderr}\n")
+        if done.returncode:
+            raise ExtractsError(
+                f"terraform {arguments[0]}: {_reason(done.stderr or done.stdout)} (log: {self.log})"
+            )
+        return done.stdout
+
+
+def _changes(shown: Mapping[str, object]) -> Iterator[Change]:
+    changes = shown.get("resource_changes", [])
+    assert isinstance(changes, list)
+    for resource in changes:
+        change = resource["change"]
+        actions = tuple(change["actions"])
+        if resource["mode"] != "managed" or actions in (("no-op",), ("read",)):
+            continue
+        before, after = change.get("before") or {}, change.get("after") or {}
+        unknown = change.get("after_unknown") or {}
+        differ = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k) or unknown.get(k)}
+        yield Change(
+            resource["address"], resource["type"], actions, frozenset(differ if before and after else ())
+        )
+
+
+def _reason(text: str) -> str:
+    """The sentence of Terraform's first error: its headline and the first lines of its detail."""
+    plain = re.sub(r"^[│╷╵ ]+", "", text, flags=re.MULTILINE)
+    if (
+        "Failed to query available provider packages" in plain
+        or "could not connect to registry" in plain.lower()
+    ):
+        return (
+            "the provider hashicorp/aws is neither in a mirror on this machine nor to be had from the registry; "
+            "name a mirror in EXTRACTS_PROVIDER_MIRROR or connect to the network"
+        )
+    if "no space left on device" in plain:
+        return "the disk is full; free some space and run it again"
+    match = re.search(r"^Error: (.+(?:\n.+)*)((?:\n\n(?!Error:).+(?:\n.+)*){0,2})", plain, flags=re.MULTILINE)
+    if not match:
+        lines = [line for line in plain.splitlines() if line.strip()]
+        return lines[-1] if lines else "no reason given"
+    return " ".join(" ".join(match.groups()).split())[:600]

@@ -1,0 +1,121 @@
+# bank-loans: every month the figure that Glue/etl.py defines, one file per bank_name.
+# All that is deployed is in sight here; how each part works is in the modules, all of one version.
+
+provider "aws" {
+  region = var.region
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_subnet" "this" {
+  id = var.subnet_id
+}
+
+locals {
+  name   = "bank-loans"
+  prefix = "loans" # the folder of the files in the bucket
+  bucket = "${local.name}-${data.aws_caller_identity.current.account_id}-${var.region}"
+  tags   = merge({ extract = local.name }, var.tags)
+}
+
+################################################################################
+# Storage
+################################################################################
+
+# The delivered files, and the one key of all that this project keeps.
+module "bucket" {
+  source = "../../../modules/kms-bucket"
+
+  name          = local.bucket
+  prefixes      = { extract = local.prefix }
+  force_destroy = var.force_destroy
+  tags          = local.tags
+}
+
+# What the job runs: out of the way of everybody who may read the files.
+module "artifacts" {
+  source = "../../../modules/kms-bucket"
+
+  name          = "${local.bucket}-artifacts"
+  kms_key_arn   = module.bucket.kms_key_arn
+  force_destroy = var.force_destroy
+  tags          = local.tags
+}
+
+################################################################################
+# Extract
+################################################################################
+
+module "extract" {
+  source = "../../../modules/glue-extract"
+
+  name        = local.name
+  script_path = "${path.root}/../Glue/etl.py"
+  schedule    = var.schedule
+
+  # The tables of Glue/etl.py, for the crawler to catalogue.
+  tables = [
+    "Loans",
+    "Account",
+    "Client",
+    "Branch",
+    "Bank",
+  ]
+  recipient_label = "bank_name"
+  recipients      = { for key, recipient in var.recipients : key => recipient.name }
+
+  database = var.database
+  network = {
+    vpc_id                     = data.aws_subnet.this.vpc_id
+    subnet_id                  = data.aws_subnet.this.id
+    availability_zone          = data.aws_subnet.this.availability_zone
+    database_security_group_id = var.database.security_group_id
+  }
+
+  artifacts = { bucket = module.artifacts.name }
+  output = {
+    bucket             = module.bucket.name
+    prefix             = local.prefix
+    writer_policy_json = module.bucket.writer_policies["extract"]
+  }
+  kms_key_arn = module.bucket.kms_key_arn
+  tags        = local.tags
+}
+
+################################################################################
+# Delivery
+################################################################################
+
+module "sftp" {
+  source = "../../../modules/sftp-transfer"
+
+  name   = local.name
+  bucket = module.bucket.name
+  recipients = {
+    for key, recipient in var.recipients : key => {
+      prefix      = module.extract.recipients[key].prefix
+      public_keys = recipient.public_keys
+    }
+  }
+  endpoint = {
+    type          = var.sftp.type
+    vpc_id        = data.aws_subnet.this.vpc_id
+    subnet_ids    = [data.aws_subnet.this.id]
+    allowed_cidrs = var.sftp.allowed_cidrs
+  }
+  kms_key_arn = module.bucket.kms_key_arn
+  tags        = local.tags
+}
+
+################################################################################
+# Alerts
+################################################################################
+
+module "alerts" {
+  source = "../../../modules/failure-alerts"
+
+  name           = local.name
+  failure_events = module.extract.failure_events
+  subscriptions  = { for address in var.alert_emails : address => { endpoint = address } }
+  tags           = local.tags
+}

@@ -1,0 +1,259 @@
+"""Refuse answers that would not become a working project, every wrong one at once, before anything is written.
+
+Runs with the standard library alone. Cookiecutter renders this file first: the answers arrive as a Python literal,
+never pasted into quotes, so whatever they hold stays data. Updating a project runs it again; it changes nothing.
+"""
+
+import difflib
+import json
+import re
+import sys
+import unicodedata
+from collections import OrderedDict
+
+ANSWERS: OrderedDict = {{ cookiecutter }}  # type: ignore  # noqa: F821
+
+AGGREGATES = ("avg", "sum", "count", "min", "max")
+# The longest bucket name is SLUG-123456789012-ap-southeast-1-artifacts, and S3 takes 63 characters.
+SLUG_LENGTH = 25
+# PostgreSQL cuts longer identifiers, so no table or column can bear one.
+IDENTIFIER_BYTES = 63
+LONGEST_WINDOW = 1200
+# Columns that every file has, and the parts of a key that every file's place has.
+TAKEN_LABELS = ("period", "window_start", "window_end", "year", "month")
+# One plain address: no comments, no quotes, no lists.
+EMAIL = r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
+# What S3 reserves at the start of a bucket's name, and what some file systems reserve as a folder's.
+TAKEN_STARTS = ("amzn-s3-demo-", "sthree-")
+TAKEN_SLUGS = re.compile(r"aux|con|nul|prn|(com|lpt)[0-9]")
+
+
+class Wrong(Exception):
+    """One answer that cannot be used: what is wrong with it and what would be right, without the question's name."""
+
+
+def answer(question: str) -> str:
+    """The answer as text, without blanks around it. Numbers and missing answers, as files may hold them, are text too."""
+    value = ANSWERS.get(question, "")
+    return str("" if value is None else value).strip()
+
+
+def shown(text: str) -> str:
+    """The text as one short quoted piece of a sentence, control characters spelled out."""
+    quoted = json.dumps(text if len(text) <= 60 else text[:57] + "...", ensure_ascii=False)
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else f"\\u{ord(c):04x}" for c in quoted)
+
+
+def nearest(text: str, names: list[str]) -> str:
+    """`; did you mean X?` where one of the names is close, else nothing."""
+    lower = {name.lower(): name for name in reversed(names)}
+    found = difflib.get_close_matches(text.lower(), list(lower), n=1)
+    return f"; did you mean {lower[found[0]]}?" if found else ""
+
+
+def identifier(text: str, what: str, example: str) -> str:
+    """A name as the database spells it, in letters of any script."""
+    name = text.strip()
+    if not name:
+        raise Wrong(f"the {what} is missing; write it as the database spells it, e.g. {example}")
+    if not re.fullmatch(r"[^\W\d]\w*([ $-]\w+)*", name):
+        raise Wrong(
+            f"{shown(name)} is no {what} that can be used; a name has letters, digits and _, single blanks, hyphens "
+            f"or $ between them, and starts with a letter or _, e.g. {example}"
+        )
+    if len(name.encode("utf-8", "surrogatepass")) > IDENTIFIER_BYTES:
+        raise Wrong(f"{shown(name)} is longer than the {IDENTIFIER_BYTES} bytes that PostgreSQL allows for a {what}")
+    return name
+
+
+def reference(text: str, tables: list[str], example: str) -> tuple[str, str]:
+    """`TABLE.COLUMN` on one of the tables."""
+    table, dot, column = text.partition(".")
+    if not dot:
+        raise Wrong(f"{shown(text.strip())} names no table; write TABLE.COLUMN, e.g. {example}")
+    return known(table, tables, example), identifier(column, "column name", example)
+
+
+def known(text: str, tables: list[str], example: str) -> str:
+    """One of the tables that the extract reads."""
+    table = identifier(text, "table name", example)
+    # Without any table the entity is wrong, and is reported itself.
+    if tables and table not in tables:
+        raise Wrong(f"no table {shown(table)} among {', '.join(tables)}; each needs a hop in joins" + nearest(table, tables))
+    return table
+
+
+def labelled(text: str, tables: list[str], example: str) -> str:
+    """The label of one `label = TABLE.COLUMN`."""
+    label, equals, source = text.partition("=")
+    label = label.strip()
+    if not equals or not label:
+        raise Wrong(f"{shown(text.strip())} has no label; write label = TABLE.COLUMN, e.g. {example}")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", label):
+        raise Wrong(f"{shown(label)} cannot head a column; a label has letters a to z, digits and _, e.g. {example}")
+    reference(source, tables, example.partition("=")[2].strip())
+    return label
+
+
+def project_slug() -> None:
+    """The name of folder, buckets, job. Nothing is forgiven: the folder is already made from it."""
+    slug = str(ANSWERS.get("project_slug", ""))
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) < 3:
+        raise Wrong(
+            f"{shown(slug)} cannot name buckets and jobs; use three or more lower-case letters a to z and digits, "
+            "starting with a letter, words joined by single hyphens, e.g. bank-loans"
+        )
+    if len(slug) > SLUG_LENGTH:
+        raise Wrong(f"{shown(slug)} has {len(slug)} characters; up to {SLUG_LENGTH} fit into the buckets' names, e.g. bank-loans")
+    if slug.startswith(TAKEN_STARTS) or TAKEN_SLUGS.fullmatch(slug):
+        raise Wrong(f"{shown(slug)} is reserved by S3 or by file systems; take another, e.g. bank-loans")
+
+
+def entity() -> str:
+    """The entity's table, after an optional schema."""
+    schema, dot, table = answer("entity").rpartition(".")
+    if dot:
+        identifier(schema, "schema name", "sales.Loans")
+    return identifier(table, "table name", "Loans")
+
+
+def metric(tables: list[str]) -> str:
+    """A column of the entity, with the table in front of it or without."""
+    table, dot, column = answer("metric").rpartition(".")
+    if dot and tables and table.strip() != tables[0]:
+        raise Wrong(f"{shown(answer('metric'))} is not on {tables[0]}; the metric is a column of that table, e.g. Amount")
+    return identifier(column, "column name", "Amount")
+
+
+def aggregate() -> str:
+    """One of the choices: a replayed answer has not been compared with them."""
+    if answer("aggregate") not in AGGREGATES:
+        raise Wrong(f"{shown(answer('aggregate'))} is none of {', '.join(AGGREGATES)}")
+    return answer("aggregate")
+
+
+def date_column(tables: list[str]) -> None:
+    """A column of the entity, or `TABLE.COLUMN` on a joined table."""
+    if "." in answer("date_column"):
+        reference(answer("date_column"), tables, "Account.open_date")
+    else:
+        identifier(answer("date_column"), "column name", "loan_date")
+
+
+def window_months() -> None:
+    """A whole number in plain digits."""
+    text = answer("window_months")
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text) or int(text) > LONGEST_WINDOW:
+        raise Wrong(f"{shown(text)} is no number of months; write a whole number from 1 to {LONGEST_WINDOW}, e.g. 3")
+
+
+def hop(text: str, tables: list[str]) -> str:
+    """The table that one hop `TABLE: LEFT.COLUMN = COLUMN` adds."""
+    example = "Account: Loans.Account_idAccount = idAccount"
+    table, colon, condition = text.partition(":")
+    left, equals, right = condition.partition("=")
+    if not colon or not equals:
+        raise Wrong(f"{shown(text.strip())} is no hop; write TABLE: LEFT.COLUMN = COLUMN, e.g. {example}")
+    name = identifier(table, "table name", example)
+    if name in tables:
+        raise Wrong(f"the table {shown(name)} is there twice; each table is joined once")
+    reference(left, tables, "Loans.Account_idAccount")
+    owner, dot, column = right.rpartition(".")
+    if dot and owner.strip() != name:
+        raise Wrong(f"{shown(right.strip())} is not on {name}; the right side of a hop is a column of its own table, e.g. {example}")
+    identifier(column, "column name", example)
+    return name
+
+
+def parts(question: str, separator: str) -> list[str]:
+    """The pieces of a list in one answer; empty ones, as after a last separator, do not count."""
+    return [part for part in answer(question).split(separator) if part.strip()]
+
+
+def group(tables: list[str]) -> list[str]:
+    """The labels of the columns that make a line."""
+    pieces = parts("group", ",")
+    if not pieces:
+        raise Wrong("no column; name at least the key of a line, e.g. branch_id = Branch.idBranch")
+    return [labelled(piece, tables, "branch_id = Branch.idBranch") for piece in pieces]
+
+
+def module_source() -> None:
+    """Where the modules come from, put between quotes in Terraform/main.tf."""
+    source = str(ANSWERS.get("__module_source", ""))
+    unsafe = any(c in source for c in '"\\') or "${" in source or "%{" in source
+    if unsafe or source.count("MODULE") != 1:
+        raise Wrong(
+            f"{shown(source)} is no module source; it holds the word MODULE once, forward slashes, no quotes "
+            "and no interpolation, e.g. ../../../modules/MODULE"
+        )
+
+
+def pattern(question: str, regex: str, right: str) -> None:
+    """An answer of one fixed form."""
+    if not re.fullmatch(regex, answer(question)):
+        raise Wrong(f"{shown(answer(question))} is no {right}")
+
+
+def wrong_answers() -> dict[str, list[str]]:
+    """What is wrong with each wrong answer and what would be right, in the order of the questions."""
+    wrong: dict[str, list[str]] = {question: [] for question in ANSWERS}
+
+    def check(question, rule, *arguments):  # type: ignore[no-untyped-def]
+        """What the rule makes of the answer; None, and the reason noted, where it is wrong."""
+        text = str(ANSWERS.get(question, ""))
+        try:
+            if len(text) > 5000:
+                raise Wrong(f"{shown(text)} has {len(text)} characters, which no answer needs")
+            if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+                raise Wrong(f"{shown(text)} holds a line break or a control character; write it on one line")
+            return rule(*arguments)
+        except Wrong as reason:
+            if str(reason) not in wrong.setdefault(question, []):
+                wrong[question].append(str(reason))
+            return None
+
+    check("project_slug", project_slug)
+    entity_table = check("entity", entity)
+    tables = [entity_table] if entity_table else []
+    for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
+        # A wrong hop's table counts as there, or every later hop would be reported with it.
+        tables.append(check("joins", hop, piece, tables) or piece.partition(":")[0].strip())
+    # Where a table is wrong, a reference to it would only be the same mistake told twice.
+    if not entity_table or wrong.get("joins"):
+        tables = []
+    metric_column = check("metric", metric, [entity_table] if entity_table else [])
+    figure = check("aggregate", aggregate)
+    check("date_column", date_column, tables)
+    check("window_months", window_months)
+    group_labels = check("group", group, tables) or []
+    recipient_label = check("recipient", labelled, answer("recipient"), tables, "bank_name = Bank.Name")
+    check("alert_email", pattern, "alert_email", EMAIL, "mail address; write e.g. data-team@example.com")
+    check("_version", pattern, "_version", r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", "version; write e.g. 1.2.0")
+    check("_repository", pattern, "_repository", r"https://[A-Za-z0-9._/-]+", "https address of a repository")
+    check("__module_source", module_source)
+
+    taken = [*TAKEN_LABELS]
+    if entity_table and metric_column and figure:
+        counted, summed = (re.sub(r"\W+", "_", name).lower() for name in (entity_table, metric_column))
+        taken += [f"{counted}_count", f"{summed}_sum", f"{summed}_{figure}"]
+    for question, labels in (("recipient", [recipient_label] if recipient_label else []), ("group", group_labels)):
+        for label in labels:
+            if label.lower() in taken:
+                wrong[question].append(f"{shown(label)} is the label of another column or part of a key; take another")
+            taken.append(label.lower())
+    return {question: reasons for question, reasons in wrong.items() if reasons}
+
+
+def main() -> None:
+    """Say what is wrong, if anything is, and stop the generation."""
+    wrong = wrong_answers()
+    if wrong:
+        count = "1 answer cannot" if len(wrong) == 1 else f"{len(wrong)} answers cannot"
+        lines = "".join(f"  - {question}: {reason}\n" for question, reasons in wrong.items() for reason in reasons)
+        # Bytes, because a terminal's encoding may lack what the answers hold.
+        sys.stderr.buffer.write(f"\u2717 {count} be used; nothing was written:\n{lines}".encode("utf-8", "backslashreplace"))
+        sys.exit(1)
+
+
+main()

@@ -1,0 +1,44 @@
+output "alert_topic_arn" {
+  description = "Topic of the failure mails; subscribe more than people to it."
+  value       = module.alerts.topic_arn
+}
+
+output "bucket" {
+  description = "Bucket with the delivered files."
+  value       = module.bucket.name
+}
+
+output "crawler_name" {
+  description = "Crawler that the workflow starts before the job."
+  value       = module.extract.crawler_name
+}
+
+output "job_name" {
+  description = "Job to start by hand for a back-fill or a restatement."
+  value       = module.extract.job_name
+}
+
+output "log_groups" {
+  description = "Log groups of the job's runs."
+  value       = module.extract.log_groups
+}
+
+output "sftp_endpoint" {
+  description = "Host name that recipients connect to."
+  value       = module.sftp.endpoint
+}
+
+output "sftp_server_id" {
+  description = "Transfer server, for the console and the CLI."
+  value       = module.sftp.server_id
+}
+
+output "sftp_users" {
+  description = "User name and folder of each recipient, to be told to them."
+  value       = module.sftp.users
+}
+
+output "workflow_name" {
+  description = "Workflow to start for a run of the last complete month."
+  value       = module.extract.workflow_name
+}

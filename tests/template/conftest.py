@@ -1,0 +1,92 @@
+"""Stamping projects from the template, cut off from whatever the person at the keyboard has set up for cookiecutter."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cookiecutter.generate import generate_files
+from cookiecutter.main import cookiecutter
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TEMPLATE = REPOSITORY / "templates/extract"
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def template() -> Path:
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def declared() -> dict[str, object]:
+    """cookiecutter.json as it stands, without the prompts."""
+    found: dict[str, object] = json.loads((TEMPLATE / "cookiecutter.json").read_text())
+    found.pop("__prompts__")
+    return found
+
+
+@pytest.fixture(scope="session")
+def cookiecutter_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config file that keeps clones and replays out of the home folder, and the home folder's defaults out of here."""
+    folder = tmp_path_factory.mktemp("cookiecutter")
+    settings = folder / "settings.yaml"
+    settings.write_text(f"cookiecutters_dir: {folder / 'clones'}\nreplay_dir: {folder / 'replays'}\n")
+    return settings
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """The folder that projects are stamped into."""
+    folder = tmp_path / "stamped"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def stamp(output: Path, cookiecutter_settings: Path, declared: dict[str, object]) -> Callable[..., Path]:
+    """Stamp a project as `cookiecutter --no-input question=answer` does, and give its folder."""
+
+    def stamp(**answers: object) -> Path:
+        unknown = answers.keys() - declared.keys()
+        assert not unknown, f"cookiecutter would drop {unknown} without a word"
+        return Path(
+            cookiecutter(
+                str(TEMPLATE),
+                no_input=True,
+                extra_context=answers,
+                output_dir=str(output),
+                config_file=str(cookiecutter_settings),
+                overwrite_if_exists=True,
+            )
+        )
+
+    return stamp
+
+
+@pytest.fixture
+def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
+    """Stamp a project from answers as if typed at the prompts.
+
+    Those reach the template as they are, while answers given to `stamp` are themselves rendered first. The context is
+    also the barest there is: what tools that update projects give, without the folders that the command line adds.
+    """
+
+    def typed(**answers: object) -> Path:
+        context: OrderedDict[str, object] = OrderedDict(declared)
+        context["aggregate"] = "avg"
+        context["__module_source"] = "../../../modules/MODULE"
+        context |= answers
+        # What cookiecutter.json computes from the slug, computed by other means.
+        kept = [c if c.isascii() and c.isalnum() else "-" for c in str(context["project_slug"]).lower()[:40]]
+        context["__folder"] = "".join(kept).strip("-") or "refused"
+        return Path(generate_files(str(TEMPLATE), {"cookiecutter": context}, str(output)))
+
+    return typed

@@ -1,0 +1,12 @@
+################################################################################
+# Logs
+################################################################################
+
+# Under /aws/vendedlogs/, because every other group adds to a resource policy that is soon full.
+resource "aws_cloudwatch_log_group" "states" {
+  name              = "/aws/vendedlogs/states/${var.name}-failures"
+  kms_key_id        = local.kms_key_arn
+  retention_in_days = var.log_retention_days
+
+  tags = var.tags
+}

@@ -1,0 +1,23 @@
+################################################################################
+# Alerts
+################################################################################
+
+output "dead_letter_queue_url" {
+  description = "Queue to look into when a failure sent no mail."
+  value       = aws_sqs_queue.dead_letters.url
+}
+
+output "rule_arns" {
+  description = "Per key of `failure_events.events`: the rule that hears it."
+  value       = { for key, rule in aws_cloudwatch_event_rule.failure : key => rule.arn }
+}
+
+output "state_machine_arn" {
+  description = "State machine to start with an event of your own, to see the mail it makes."
+  value       = aws_sfn_state_machine.this.arn
+}
+
+output "topic_arn" {
+  description = "Topic to subscribe to by other means than `subscriptions`."
+  value       = aws_sns_topic.this.arn
+}

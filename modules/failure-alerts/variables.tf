@@ -1,0 +1,117 @@
+################################################################################
+# Required
+################################################################################
+
+variable "failure_events" {
+  description = <<-EOT
+    What counts as a failure and where to look then, as `glue-extract` gives it.
+    - `events`        - EventBridge patterns as JSON, keyed by a name of your choice.
+    - `job_name`      - job to start again.
+    - `log_group`     - where the runs of the job are read.
+    - `name`          - the extract, as the mail calls it.
+    - `workflow_name` - workflow that the job is part of.
+  EOT
+  type = object({
+    events        = map(string)
+    job_name      = string
+    log_group     = string
+    name          = string
+    workflow_name = string
+  })
+  nullable = false
+
+  validation {
+    condition     = length(var.failure_events.events) > 0 && alltrue([for e in var.failure_events.events : can(jsondecode(e).source)])
+    error_message = "failure_events: every event is an EventBridge pattern in JSON that names its source."
+  }
+
+  validation {
+    condition     = alltrue([for k in keys(var.failure_events.events) : can(regex("^[a-z][a-z0-9-]{0,15}$", k))])
+    error_message = "failure_events: an event is called by at most 16 small letters, digits and hyphens, e.g. \"job\"."
+  }
+
+  validation {
+    condition     = can(regex("^[ -~]{1,50}$", var.failure_events.name))
+    error_message = "failure_events: the name goes into the subject of a mail: at most 50 characters of ASCII."
+  }
+}
+
+variable "name" {
+  description = "Name of what is made: every resource bears it or begins with it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
+    error_message = "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g. \"bank-loans\"."
+  }
+}
+
+################################################################################
+# Optional
+################################################################################
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts what this module keeps. Where null is allowed, it makes the module create a key of its own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+  default     = 365
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days: CloudWatch Logs knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds every role made here."
+  type        = string
+  default     = null
+}
+
+variable "subscriptions" {
+  description = <<-EOT
+    Who is told, keyed by a name of your choice. A person has to confirm a mail that AWS sends first.
+    - `endpoint` - mail address, URL or ARN, as the protocol has it.
+    - `protocol` - (Optional) "email", "https", "lambda" or "sqs".
+  EOT
+  type = map(object({
+    endpoint = string
+    protocol = optional(string, "email")
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for s in var.subscriptions : contains(["email", "https", "lambda", "sqs"], s.protocol)])
+    error_message = "subscriptions: protocol is \"email\", \"https\", \"lambda\" or \"sqs\"."
+  }
+
+  validation {
+    condition     = alltrue([for s in var.subscriptions : s.protocol != "email" || can(regex("^[^@\\s]+@[^@\\s]+$", s.endpoint))])
+    error_message = "subscriptions: an e-mail endpoint is one address, e.g. \"data-team@example.com\"."
+  }
+
+  validation {
+    condition     = alltrue([for s in var.subscriptions : s.protocol != "https" || startswith(s.endpoint, "https://")])
+    error_message = "subscriptions: an HTTPS endpoint begins with https://."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource that can bear them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

@@ -1,0 +1,43 @@
+################################################################################
+# Artifacts
+################################################################################
+
+locals {
+  _artifacts      = "${var.artifacts.prefix}/${var.name}"
+  certificate_key = "${local._artifacts}/database-ca.pem"
+}
+
+# The engine, versioned with this module. Single files, because Glue takes a list of them as readily as a zip.
+resource "aws_s3_object" "runtime" {
+  for_each = fileset("${path.module}/runtime", "*.py")
+
+  bucket      = var.artifacts.bucket
+  key         = "${local._artifacts}/runtime/${each.value}"
+  kms_key_id  = var.kms_key_arn
+  source      = "${path.module}/runtime/${each.value}"
+  source_hash = filemd5("${path.module}/runtime/${each.value}")
+
+  tags = var.tags
+}
+
+resource "aws_s3_object" "script" {
+  bucket      = var.artifacts.bucket
+  key         = "${local._artifacts}/${basename(var.script_path)}"
+  kms_key_id  = var.kms_key_arn
+  source      = var.script_path
+  source_hash = filemd5(var.script_path)
+
+  tags = var.tags
+}
+
+resource "aws_s3_object" "certificate" {
+  count = var.database.ca_certificate == null ? 0 : 1
+
+  bucket      = var.artifacts.bucket
+  content     = var.database.ca_certificate
+  key         = local.certificate_key
+  kms_key_id  = var.kms_key_arn
+  source_hash = md5(var.database.ca_certificate)
+
+  tags = var.tags
+}

@@ -1,0 +1,227 @@
+################################################################################
+# What job and crawler both need
+################################################################################
+
+locals {
+  _arn = {
+    ec2  = "arn:${local.partition}:ec2:${local.region}:${local.account_id}"
+    glue = "arn:${local.partition}:glue:${local.region}:${local.account_id}"
+    logs = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group"
+  }
+  _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}/${local._artifacts}"
+
+  _assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "glue.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  _connect = concat(
+    [
+      {
+        Sid      = "ReadConnection"
+        Effect   = "Allow"
+        Action   = "glue:GetConnection"
+        Resource = ["${local._arn.glue}:catalog", "${local._arn.glue}:connection/${local.connection_name}"]
+      },
+      {
+        Sid      = "ReadSecret"
+        Effect   = "Allow"
+        Action   = "secretsmanager:GetSecretValue"
+        Resource = var.database.secret_arn
+      },
+    ],
+    [
+      for key in [var.database.secret_kms_key_arn] : {
+        Sid       = "DecryptSecret"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = key
+        Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.${local.region}.${local.dns_suffix}" } }
+      } if key != null
+    ],
+  )
+
+  # Glue puts a network interface into the subnet with the role of the run, and takes it out again.
+  _network = [
+    {
+      Sid    = "CreateInterface"
+      Effect = "Allow"
+      Action = "ec2:CreateNetworkInterface"
+      Resource = [
+        "${local._arn.ec2}:network-interface/*",
+        "${local._arn.ec2}:security-group/${aws_security_group.this.id}",
+        "${local._arn.ec2}:subnet/${var.network.subnet_id}",
+      ]
+    },
+    {
+      Sid       = "DeleteInterface"
+      Effect    = "Allow"
+      Action    = "ec2:DeleteNetworkInterface"
+      Resource  = "${local._arn.ec2}:network-interface/*"
+      Condition = { ArnEquals = { "ec2:Subnet" = "${local._arn.ec2}:subnet/${var.network.subnet_id}" } }
+    },
+    {
+      Sid       = "TagInterface"
+      Effect    = "Allow"
+      Action    = ["ec2:CreateTags", "ec2:DeleteTags"]
+      Resource  = "${local._arn.ec2}:network-interface/*"
+      Condition = { "ForAllValues:StringEquals" = { "aws:TagKeys" = ["aws-glue-service-resource"] } }
+    },
+    {
+      # EC2 knows no narrower resource for these.
+      Sid    = "SeeNetwork"
+      Effect = "Allow"
+      Action = [
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+      ]
+      Resource = "*"
+    },
+    {
+      Sid      = "SeeVpc"
+      Effect   = "Allow"
+      Action   = "ec2:DescribeVpcAttribute"
+      Resource = "${local._arn.ec2}:vpc/${var.network.vpc_id}"
+    },
+  ]
+
+  # The groups are there already, but Glue calls Create and Associate all the same, and logs nothing when refused.
+  _log_actions = [
+    "logs:AssociateKmsKey",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+  ]
+
+  _read_artifacts_key = {
+    Sid       = "DecryptArtifacts"
+    Effect    = "Allow"
+    Action    = "kms:Decrypt"
+    Resource  = var.kms_key_arn
+    Condition = { StringEquals = { "kms:ViaService" = "s3.${local.region}.${local.dns_suffix}" } }
+  }
+}
+
+################################################################################
+# Job
+################################################################################
+
+resource "aws_iam_role" "job" {
+  name                 = local.job_role_name
+  assume_role_policy   = local._assume_role_policy
+  description          = "Job of the extract ${var.name}."
+  permissions_boundary = var.permissions_boundary_arn
+
+  tags = var.tags
+}
+
+resource "aws_iam_role_policy" "job" {
+  name = "job"
+  role = aws_iam_role.job.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(local._connect, local._network, [
+      {
+        Sid      = "ReadArtifacts"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = "${local._artifacts_arn}/*"
+      },
+      local._read_artifacts_key,
+      {
+        Sid    = "WriteLogs"
+        Effect = "Allow"
+        Action = local._log_actions
+        Resource = flatten([
+          for group in values(local.job_log_groups) :
+          ["${local._arn.logs}:${group}", "${local._arn.logs}:${group}:*"]
+        ])
+      },
+      {
+        Sid       = "WriteMetrics"
+        Effect    = "Allow"
+        Action    = "cloudwatch:PutMetricData"
+        Resource  = "*"
+        Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
+      },
+    ])
+  })
+}
+
+resource "aws_iam_role_policy" "output" {
+  name   = "output"
+  policy = var.output.writer_policy_json
+  role   = aws_iam_role.job.name
+}
+
+################################################################################
+# Crawler
+################################################################################
+
+resource "aws_iam_role" "crawler" {
+  name                 = local.crawler_role_name
+  assume_role_policy   = local._assume_role_policy
+  description          = "Crawler of the extract ${var.name}."
+  permissions_boundary = var.permissions_boundary_arn
+
+  tags = var.tags
+}
+
+resource "aws_iam_role_policy" "crawler" {
+  name = "crawler"
+  role = aws_iam_role.crawler.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      local._connect,
+      local._network,
+      [
+        {
+          Sid    = "WriteCatalog"
+          Effect = "Allow"
+          Action = [
+            "glue:CreateTable",
+            "glue:GetDatabase",
+            "glue:GetTable",
+            "glue:GetTables",
+            "glue:UpdateTable",
+          ]
+          Resource = [
+            "${local._arn.glue}:catalog",
+            "${local._arn.glue}:database/${local.catalog_database_name}",
+            "${local._arn.glue}:table/${local.catalog_database_name}/*",
+          ]
+        },
+        {
+          Sid    = "WriteLogs"
+          Effect = "Allow"
+          Action = local._log_actions
+          Resource = [
+            "${local._arn.logs}:${local.crawler_log_group}",
+            "${local._arn.logs}:${local.crawler_log_group}:*",
+          ]
+        },
+      ],
+      [
+        for statement in [
+          {
+            Sid      = "ReadCertificate"
+            Effect   = "Allow"
+            Action   = "s3:GetObject"
+            Resource = "arn:${local.partition}:s3:::${var.artifacts.bucket}/${local.certificate_key}"
+          },
+          local._read_artifacts_key,
+        ] : statement if var.database.ca_certificate != null
+      ],
+    )
+  })
+}

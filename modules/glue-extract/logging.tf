@@ -1,0 +1,63 @@
+################################################################################
+# Encryption
+################################################################################
+
+resource "aws_glue_security_configuration" "this" {
+  name = local.security_configuration_name
+
+  encryption_configuration {
+    cloudwatch_encryption {
+      cloudwatch_encryption_mode = "SSE-KMS"
+      kms_key_arn                = var.kms_key_arn
+    }
+
+    job_bookmarks_encryption {
+      job_bookmarks_encryption_mode = "CSE-KMS"
+      kms_key_arn                   = var.kms_key_arn
+    }
+
+    s3_encryption {
+      kms_key_arn        = var.kms_key_arn
+      s3_encryption_mode = "SSE-KMS"
+    }
+  }
+}
+
+################################################################################
+# Logs
+################################################################################
+
+locals {
+  security_configuration_name = var.name
+  crawler_role_name           = "${var.name}-crawler"
+  job_role_name               = "${var.name}-job"
+
+  # With a security configuration Glue works the names of it and of the role into the name of a log group. The groups
+  # are made beforehand under just those names, else Glue makes them itself, without an end to their retention.
+  _job_log_prefix = "/aws-glue/jobs/${var.name}"
+  _job_logs       = "${local._job_log_prefix}/${local.security_configuration_name}-role/${local.job_role_name}"
+
+  crawler_log_group = "/aws-glue/crawlers-role/${local.crawler_role_name}-${local.security_configuration_name}"
+  job_log_groups = {
+    error  = "${local._job_logs}/error"  # Spark and Glue
+    output = "${local._job_logs}/output" # what the engine prints
+  }
+}
+
+resource "aws_cloudwatch_log_group" "job" {
+  for_each = local.job_log_groups
+
+  name              = each.value
+  kms_key_id        = var.kms_key_arn
+  retention_in_days = var.log_retention_days
+
+  tags = var.tags
+}
+
+resource "aws_cloudwatch_log_group" "crawler" {
+  name              = local.crawler_log_group
+  kms_key_id        = var.kms_key_arn
+  retention_in_days = var.log_retention_days
+
+  tags = var.tags
+}

@@ -1,0 +1,197 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  dns_suffix = data.aws_partition.current.dns_suffix
+  partition  = data.aws_partition.current.partition
+  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is there in both.
+  region = split(".", data.aws_region.current.endpoint)[1]
+
+  # Names are put together here and not read back, so that policies and patterns can be read in a plan.
+  catalog_database_name = replace(var.name, "-", "_")
+  connection_name       = var.name
+  crawler_name          = "${var.name}-crawler"
+  job_name              = var.name
+  workflow_name         = var.name
+}
+
+################################################################################
+# Catalog
+################################################################################
+
+resource "aws_glue_catalog_database" "this" {
+  name        = local.catalog_database_name
+  description = "Tables that the extract ${var.name} reads."
+
+  tags = var.tags
+}
+
+resource "aws_glue_crawler" "this" {
+  name                   = local.crawler_name
+  database_name          = aws_glue_catalog_database.this.name
+  description            = "Catalogues the tables that the extract ${var.name} reads."
+  role                   = aws_iam_role.crawler.arn
+  security_configuration = aws_glue_security_configuration.this.name
+
+  dynamic "jdbc_target" {
+    for_each = var.tables
+
+    content {
+      connection_name = aws_glue_connection.this.name
+      path            = "${var.database.name}/${var.database.schema}/${jdbc_target.value}"
+    }
+  }
+
+  schema_change_policy {
+    # A table that is gone from the store is for a person to look at.
+    delete_behavior = "LOG"
+    update_behavior = "UPDATE_IN_DATABASE"
+  }
+
+  tags = var.tags
+
+  depends_on = [aws_cloudwatch_log_group.crawler, aws_iam_role_policy.crawler]
+}
+
+################################################################################
+# Connection
+################################################################################
+
+resource "aws_glue_connection" "this" {
+  name            = local.connection_name
+  connection_type = "JDBC"
+  description     = "Store that the extract ${var.name} reads."
+
+  # The provider calls all of it sensitive, so a change shows as one opaque line; nothing here is secret.
+  connection_properties = merge(
+    {
+      JDBC_CONNECTION_URL = "jdbc:postgresql://${var.database.host}:${var.database.port}/${var.database.name}"
+      JDBC_ENFORCE_SSL    = "true"
+      SECRET_ID           = var.database.secret_arn
+    },
+    var.database.ca_certificate == null ? {} : {
+      CUSTOM_JDBC_CERT = "s3://${var.artifacts.bucket}/${local.certificate_key}"
+    },
+  )
+
+  physical_connection_requirements {
+    availability_zone      = var.network.availability_zone
+    security_group_id_list = [aws_security_group.this.id]
+    subnet_id              = var.network.subnet_id
+  }
+
+  tags = var.tags
+}
+
+################################################################################
+# Job
+################################################################################
+
+resource "aws_glue_job" "this" {
+  name                   = local.job_name
+  connections            = [aws_glue_connection.this.name]
+  description            = "Publishes one file per recipient and month under s3://${var.output.bucket}/${var.output.prefix}/."
+  execution_class        = "STANDARD"
+  glue_version           = var.job.glue_version
+  max_retries            = var.job.max_retries
+  number_of_workers      = var.job.number_of_workers
+  role_arn               = aws_iam_role.job.arn
+  security_configuration = aws_glue_security_configuration.this.name
+  timeout                = var.job.timeout_minutes
+  worker_type            = var.job.worker_type
+
+  command {
+    name            = "glueetl"
+    python_version  = "3"
+    script_location = "s3://${var.artifacts.bucket}/${aws_s3_object.script.key}"
+  }
+
+  default_arguments = {
+    "--connection" = local.connection_name
+    "--output"     = "s3://${var.output.bucket}/${var.output.prefix}"
+
+    # Since Glue 5.0 S3A takes us-east-2 for granted, and a job in a VPC then waits until it times out.
+    "--conf" = "spark.hadoop.fs.s3a.endpoint.region=${local.region}"
+    # Since Glue 5.0 the --continuous-log-* arguments do nothing.
+    "--custom-logGroup-prefix"       = local._job_log_prefix
+    "--enable-metrics"               = "true"
+    "--enable-observability-metrics" = "true"
+    "--extra-py-files" = join(",", [
+      for file in sort(keys(aws_s3_object.runtime)) :
+      "s3://${var.artifacts.bucket}/${aws_s3_object.runtime[file].key}"
+    ])
+    "--job-language" = "python"
+  }
+
+  # Two runs at once would race for the same month.
+  execution_property {
+    max_concurrent_runs = 1
+  }
+
+  tags = var.tags
+
+  depends_on = [
+    aws_cloudwatch_log_group.job,
+    aws_iam_role_policy.job,
+    aws_iam_role_policy.output,
+  ]
+}
+
+################################################################################
+# Workflow
+################################################################################
+
+# Start the workflow, never the crawler: a crawler that somebody starts by hand does not fire the second trigger.
+resource "aws_glue_workflow" "this" {
+  name                = local.workflow_name
+  description         = "Crawler, then job, of the extract ${var.name}."
+  max_concurrent_runs = 1
+
+  tags = var.tags
+}
+
+resource "aws_glue_trigger" "schedule" {
+  name              = "${var.name}-schedule"
+  description       = "Starts the extract ${var.name}."
+  enabled           = true
+  schedule          = var.schedule
+  start_on_creation = true
+  type              = "SCHEDULED"
+  workflow_name     = aws_glue_workflow.this.name
+
+  actions {
+    crawler_name = aws_glue_crawler.this.name
+  }
+
+  tags = var.tags
+}
+
+resource "aws_glue_trigger" "crawled" {
+  name              = "${var.name}-crawled"
+  description       = "Starts the job of the extract ${var.name} when its crawler is done."
+  enabled           = true
+  start_on_creation = true
+  type              = "CONDITIONAL"
+  workflow_name     = aws_glue_workflow.this.name
+
+  actions {
+    job_name = aws_glue_job.this.name
+  }
+
+  predicate {
+    # Glue refuses a predicate without it, even for one condition.
+    logical = "AND"
+
+    conditions {
+      crawl_state      = "SUCCEEDED"
+      crawler_name     = aws_glue_crawler.this.name
+      logical_operator = "EQUALS"
+    }
+  }
+
+  tags = var.tags
+}

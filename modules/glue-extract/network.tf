@@ -1,0 +1,70 @@
+################################################################################
+# Network
+################################################################################
+
+resource "aws_security_group" "this" {
+  #checkov:skip=CKV2_AWS_5: it is attached to the Glue connection, which this check does not know
+  name        = "${var.name}-glue"
+  description = "Job and crawler of the extract ${var.name}"
+  vpc_id      = var.network.vpc_id
+
+  tags = merge(var.tags, { Name = "${var.name}-glue" })
+}
+
+resource "aws_vpc_security_group_ingress_rule" "workers" {
+  description                  = "Workers of one run talk to each other; Glue refuses a group without it"
+  from_port                    = 0
+  ip_protocol                  = "tcp"
+  referenced_security_group_id = aws_security_group.this.id
+  security_group_id            = aws_security_group.this.id
+  to_port                      = 65535
+
+  tags = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "workers" {
+  description                  = "Workers of one run talk to each other"
+  from_port                    = 0
+  ip_protocol                  = "tcp"
+  referenced_security_group_id = aws_security_group.this.id
+  security_group_id            = aws_security_group.this.id
+  to_port                      = 65535
+
+  tags = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "aws" {
+  cidr_ipv4         = "0.0.0.0/0"
+  description       = "S3, Secrets Manager, KMS and CloudWatch, through NAT or endpoints"
+  from_port         = 443
+  ip_protocol       = "tcp"
+  security_group_id = aws_security_group.this.id
+  to_port           = 443
+
+  tags = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "database" {
+  cidr_ipv4                    = var.network.database_security_group_id == null ? "0.0.0.0/0" : null
+  description                  = "The store"
+  from_port                    = var.database.port
+  ip_protocol                  = "tcp"
+  referenced_security_group_id = var.network.database_security_group_id
+  security_group_id            = aws_security_group.this.id
+  to_port                      = var.database.port
+
+  tags = var.tags
+}
+
+resource "aws_vpc_security_group_ingress_rule" "database" {
+  count = var.network.database_security_group_id == null ? 0 : 1
+
+  description                  = "Job and crawler of the extract ${var.name}"
+  from_port                    = var.database.port
+  ip_protocol                  = "tcp"
+  referenced_security_group_id = aws_security_group.this.id
+  security_group_id            = var.network.database_security_group_id
+  to_port                      = var.database.port
+
+  tags = var.tags
+}

@@ -1,0 +1,90 @@
+################################################################################
+# Names
+################################################################################
+
+output "catalog_database_name" {
+  description = "Where to look at the tables that the crawler found."
+  value       = aws_glue_catalog_database.this.name
+}
+
+output "connection_name" {
+  description = "Connection to use for other jobs on the same store."
+  value       = aws_glue_connection.this.name
+}
+
+output "crawler_name" {
+  description = "Crawler to look at; started by hand it starts no job."
+  value       = aws_glue_crawler.this.name
+}
+
+output "job_name" {
+  description = "Job to start for one month: `aws glue start-job-run --job-name NAME --arguments=--period=2026-10`."
+  value       = aws_glue_job.this.name
+}
+
+output "job_role_arn" {
+  description = "Role to name in the policies of what the job shall reach."
+  value       = aws_iam_role.job.arn
+}
+
+output "log_groups" {
+  description = "Where to read a run: `output` has what the engine prints, `error` what Spark and Glue say."
+  value       = { for kind, group in aws_cloudwatch_log_group.job : kind => group.name }
+}
+
+output "security_group_id" {
+  description = "Group to let into the store, unless this module was given the store's group."
+  value       = aws_security_group.this.id
+}
+
+output "workflow_name" {
+  description = "Workflow to start for the month that has just ended: `aws glue start-workflow-run --name NAME`."
+  value       = aws_glue_workflow.this.name
+}
+
+################################################################################
+# For the other modules
+################################################################################
+
+output "expected_output" {
+  description = "What has to be there once a month is published: a manifest under `manifest_prefix`, written last."
+  value = {
+    name            = var.name
+    bucket          = var.output.bucket
+    prefix          = var.output.prefix
+    manifest_prefix = "${var.output.prefix}/_manifests"
+  }
+}
+
+output "failure_events" {
+  description = "What `failure-alerts` takes: EventBridge patterns of every end that is no success, and where to look then."
+  value = {
+    name = var.name
+    events = {
+      crawler = jsonencode({
+        source      = ["aws.glue"]
+        detail-type = ["Glue Crawler State Change"]
+        detail      = { crawlerName = [local.crawler_name], state = ["Failed"] }
+      })
+      job = jsonencode({
+        source      = ["aws.glue"]
+        detail-type = ["Glue Job State Change"]
+        detail      = { jobName = [local.job_name], state = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"] }
+      })
+    }
+    log_group     = local.job_log_groups.output
+    job_name      = local.job_name
+    workflow_name = local.workflow_name
+  }
+}
+
+output "recipients" {
+  description = "Per key of `recipients`: `name` as it stands in file names, and `prefix`, the folder to let its recipient into."
+  value = {
+    for key, recipient in var.recipients : key => {
+      # Letters and digits of any script stay, as in the engine.
+      name   = replace(recipient, "/[^\\p{L}\\p{N}]/", "")
+      prefix = "${var.output.prefix}/${var.recipient_label}=${replace(recipient, "/[^\\p{L}\\p{N}]/", "")}"
+    }
+  }
+}

@@ -1,0 +1,285 @@
+################################################################################
+# Required
+################################################################################
+
+variable "artifacts" {
+  description = <<-EOT
+    Where the script and the engine are uploaded to, apart from what is delivered.
+    - `bucket` - name of a bucket that is encrypted with `kms_key_arn`.
+    - `prefix` - (Optional) folder in it; without leading or trailing slash.
+  EOT
+  type = object({
+    bucket = string
+    prefix = optional(string, "artifacts")
+  })
+  nullable = false
+
+  validation {
+    condition     = var.artifacts.prefix != "" && !startswith(var.artifacts.prefix, "/") && !endswith(var.artifacts.prefix, "/")
+    error_message = "artifacts: a prefix is not empty and has no slash at either end, e.g. \"artifacts\"."
+  }
+}
+
+variable "database" {
+  description = <<-EOT
+    The PostgreSQL store that is read.
+    - `host`               - name that its certificate bears.
+    - `name`               - database in it.
+    - `secret_arn`         - secret with JSON that has `username` and `password`; neither is ever in state.
+    - `ca_certificate`     - (Optional) PEM text of the authority that signed its certificate. With it the host is verified; without it the connection is encrypted, no more.
+    - `port`               - (Optional) where it listens.
+    - `schema`             - (Optional) schema that holds `tables`.
+    - `secret_kms_key_arn` - (Optional) key that encrypts the secret, unless it is the account's own for Secrets Manager.
+  EOT
+  type = object({
+    host               = string
+    name               = string
+    secret_arn         = string
+    ca_certificate     = optional(string)
+    port               = optional(number, 5432)
+    schema             = optional(string, "public")
+    secret_kms_key_arn = optional(string)
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._-]+$", var.database.host))
+    error_message = "database: the host is a bare name such as \"db.internal\", without scheme, port or path."
+  }
+
+  validation {
+    condition     = can(regex("^[^/?&%\\s]+$", var.database.name))
+    error_message = "database: in a name, \"/\", \"?\", \"&\", \"%\" and blanks would change the connection's address."
+  }
+
+  validation {
+    condition     = can(regex("^[^/%]+$", var.database.schema))
+    error_message = "database: in a schema, \"/\" and \"%\" would make the crawler look elsewhere."
+  }
+
+  validation {
+    condition     = var.database.port >= 1 && var.database.port <= 65535 && floor(var.database.port) == var.database.port
+    error_message = "database: the port is a whole number from 1 to 65535."
+  }
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:", var.database.secret_arn))
+    error_message = "database: secret_arn is the ARN of a secret, arn:...:secret:..., because a role cannot be scoped to a bare name."
+  }
+
+  validation {
+    condition     = var.database.ca_certificate == null || can(regex("-----BEGIN CERTIFICATE-----", var.database.ca_certificate))
+    error_message = "database: ca_certificate is the PEM text itself, e.g. file(\"rds-ca.pem\"), not a path."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts what this module keeps. Where null is allowed, it makes the module create a key of its own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+  }
+}
+
+variable "name" {
+  description = "Name of what is made: every resource bears it or begins with it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
+    error_message = "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g. \"bank-loans\"."
+  }
+}
+
+variable "network" {
+  description = <<-EOT
+    Where the job and the crawler stand to reach the store.
+    - `availability_zone`          - the subnet's zone.
+    - `subnet_id`                  - private subnet with a way to S3, Secrets Manager, KMS and CloudWatch Logs (NAT or endpoints).
+    - `vpc_id`                     - VPC of that subnet.
+    - `database_security_group_id` - (Optional) the store's security group: it is then opened for this extract, and this extract for it alone. Known while planning.
+  EOT
+  type = object({
+    availability_zone          = string
+    subnet_id                  = string
+    vpc_id                     = string
+    database_security_group_id = optional(string)
+  })
+  nullable = false
+
+  validation {
+    # A connection without a zone is accepted, and then every crawl fails.
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9][a-z0-9-]*$", var.network.availability_zone))
+    error_message = "network: availability_zone is the zone of the subnet, e.g. \"eu-west-1a\"."
+  }
+}
+
+variable "output" {
+  description = <<-EOT
+    Where the files are published.
+    - `bucket`             - name of the bucket.
+    - `prefix`             - folder in it; without leading or trailing slash.
+    - `writer_policy_json` - policy that lets the job publish there, as `kms-bucket` makes it.
+  EOT
+  type = object({
+    bucket             = string
+    prefix             = string
+    writer_policy_json = string
+  })
+  nullable = false
+
+  validation {
+    condition     = var.output.prefix != "" && !startswith(var.output.prefix, "/") && !endswith(var.output.prefix, "/")
+    error_message = "output: a prefix is not empty and has no slash at either end, e.g. \"loans\"."
+  }
+}
+
+variable "recipient_label" {
+  description = "Label of the recipient in the spec; it stands in every file's path, e.g. `bank_name` in `loans/bank_name=FirstBank/`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z_][a-z0-9_]*$", var.recipient_label))
+    error_message = "recipient_label: small letters, digits and underscores, as the spec has it, e.g. \"bank_name\"."
+  }
+}
+
+variable "script_path" {
+  description = "The spec on this machine, e.g. `Glue/etl.py`. An edit of it redeploys the job."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = fileexists(var.script_path) && endswith(var.script_path, ".py")
+    error_message = "script_path: there is no such Python file."
+  }
+}
+
+variable "tables" {
+  description = "Tables of the spec, as the store spells them. The crawler catalogues these and no others."
+  type        = set(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.tables) > 0
+    error_message = "tables: name at least the table of the spec's entity."
+  }
+
+  validation {
+    condition     = alltrue([for t in var.tables : can(regex("^[^/%]+$", t))])
+    error_message = "tables: \"%\" and \"/\" would make the crawler read more than the tables named."
+  }
+}
+
+################################################################################
+# Optional
+################################################################################
+
+variable "job" {
+  description = <<-EOT
+    How the job runs.
+    - `glue_version`      - (Optional) \"6.0\" (Spark 4.1, Python 3.13) or \"5.1\" (Spark 3.5, Python 3.11).
+    - `max_retries`       - (Optional) how often Glue tries again by itself.
+    - `number_of_workers` - (Optional) the driver is one of them.
+    - `timeout_minutes`   - (Optional) when a run is ended; Glue's own default is eight hours.
+    - `worker_type`       - (Optional) size of a worker.
+  EOT
+  type = object({
+    glue_version      = optional(string, "6.0")
+    max_retries       = optional(number, 0)
+    number_of_workers = optional(number, 2)
+    timeout_minutes   = optional(number, 60)
+    worker_type       = optional(string, "G.1X")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["5.1", "6.0"], var.job.glue_version)
+    error_message = "job: the engine is tested on glue_version \"6.0\" and \"5.1\"."
+  }
+
+  validation {
+    condition     = can(regex("^(G\\.(1|2|4|8|12|16)X|R\\.(1|2|4|8)X)$", var.job.worker_type))
+    error_message = "job: worker_type is one of G.1X, G.2X, G.4X, G.8X, G.12X, G.16X, R.1X, R.2X, R.4X, R.8X."
+  }
+
+  validation {
+    condition     = var.job.number_of_workers >= 2
+    error_message = "job: a Spark job has at least 2 workers."
+  }
+
+  validation {
+    condition     = var.job.timeout_minutes >= 1 && var.job.timeout_minutes <= 10080
+    error_message = "job: timeout_minutes is 1 to 10080 (seven days)."
+  }
+
+  validation {
+    condition     = var.job.max_retries >= 0 && var.job.max_retries <= 10
+    error_message = "job: max_retries is 0 to 10."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+  default     = 365
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days: CloudWatch Logs knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds every role made here."
+  type        = string
+  default     = null
+}
+
+variable "recipients" {
+  description = "Whose files are expected, keyed by a name of your choice: the recipient's name as the source spells it."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for r in var.recipients : can(regex("[\\p{L}\\p{N}]", r))])
+    error_message = "recipients: a folder is called by the letters and digits of a recipient's name, so a name has at least one."
+  }
+
+  validation {
+    condition     = length(distinct([for r in var.recipients : replace(r, "/[^\\p{L}\\p{N}]/", "")])) == length(var.recipients)
+    error_message = "recipients: two names that differ in blanks and punctuation alone would share one folder, e.g. \"First Bank\" and \"FirstBank\"."
+  }
+}
+
+variable "schedule" {
+  description = "When the workflow starts, as Glue's cron in GMT. The default is one minute past midnight on the first of the month."
+  type        = string
+  default     = "cron(1 0 1 * ? *)"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^cron\\(\\S+ \\S+ \\S+ \\S+ \\S+ \\S+\\)$", var.schedule))
+    error_message = "schedule: six fields, minute hour day month weekday year, e.g. \"cron(1 0 1 * ? *)\"."
+  }
+
+  validation {
+    condition     = length(regexall("\\?", var.schedule)) == 1
+    error_message = "schedule: exactly one of day and weekday is \"?\", e.g. \"cron(1 0 1 * ? *)\"."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource that can bear them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

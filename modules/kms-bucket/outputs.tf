@@ -1,0 +1,47 @@
+################################################################################
+# Bucket
+################################################################################
+
+output "arn" {
+  description = "Bucket to name in policies of your own."
+  value       = local.bucket_arn
+  depends_on  = [aws_s3_bucket.this]
+}
+
+output "name" {
+  description = "Bucket to hand to the other modules; by then it is encrypted, versioned and closed to the public."
+  value       = aws_s3_bucket.this.bucket
+
+  depends_on = [
+    aws_s3_bucket_ownership_controls.this,
+    aws_s3_bucket_policy.this,
+    aws_s3_bucket_public_access_block.this,
+    aws_s3_bucket_server_side_encryption_configuration.this,
+    aws_s3_bucket_versioning.this,
+  ]
+}
+
+################################################################################
+# Key
+################################################################################
+
+output "kms_key_arn" {
+  description = "Key to hand to every module that works with this bucket."
+  # format() tells Terraform that the ARN, unknown until the key is made, will not be null; without it
+  # another kms-bucket that takes this key could not decide, while planning, whether to make its own.
+  value = format("%s", local.kms_key_arn)
+}
+
+################################################################################
+# Ready-made policies
+################################################################################
+
+output "reader_policies" {
+  description = "Per key of `prefixes`: JSON for a role that may list and read that folder and nothing else."
+  value       = local.reader_policies
+}
+
+output "writer_policies" {
+  description = "Per key of `prefixes`: JSON for a role that may list, read and write that folder; it can delete nothing."
+  value       = local.writer_policies
+}

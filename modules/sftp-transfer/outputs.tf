@@ -1,0 +1,33 @@
+################################################################################
+# Server
+################################################################################
+
+output "endpoint" {
+  description = "Host name to give to recipients; in a VPC, one that is resolved there."
+  value       = aws_transfer_server.this.endpoint
+}
+
+output "host_key_fingerprint" {
+  description = "Fingerprint to give to recipients by another way, so that they can tell the server from an impostor."
+  value       = aws_transfer_server.this.host_key_fingerprint
+}
+
+output "server_id" {
+  description = "Server to look at in the console, or to add users of other extracts to."
+  value       = aws_transfer_server.this.id
+}
+
+################################################################################
+# Users
+################################################################################
+
+output "users" {
+  description = "Per key of `recipients`: the user name to give out, and the role and folder behind it."
+  value = {
+    for key, user in aws_transfer_user.this : key => {
+      user_name = user.user_name
+      role_arn  = user.role
+      prefix    = var.recipients[key].prefix
+    }
+  }
+}

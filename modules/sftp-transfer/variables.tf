@@ -1,0 +1,160 @@
+################################################################################
+# Required
+################################################################################
+
+variable "bucket" {
+  description = "Name of the bucket that the files are in."
+  type        = string
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts what this module keeps. Where null is allowed, it makes the module create a key of its own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+  }
+}
+
+variable "name" {
+  description = "Name of what is made: every resource bears it or begins with it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
+    error_message = "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g. \"bank-loans\"."
+  }
+}
+
+################################################################################
+# Optional
+################################################################################
+
+variable "endpoint" {
+  description = <<-EOT
+    Where the server is reached.
+    - `allowed_cidrs` - (Optional) addresses that may connect to a VPC endpoint. None may, unless named.
+    - `subnet_ids`    - (Optional) subnets of a VPC endpoint.
+    - `type`          - (Optional) "VPC", or "PUBLIC": open to every address, with nothing but keys before it.
+    - `vpc_id`        - (Optional) VPC of a VPC endpoint.
+  EOT
+  type = object({
+    allowed_cidrs = optional(set(string), [])
+    subnet_ids    = optional(set(string), [])
+    type          = optional(string, "VPC")
+    vpc_id        = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["PUBLIC", "VPC"], var.endpoint.type)
+    error_message = "endpoint: type is \"VPC\" or \"PUBLIC\"."
+  }
+
+  validation {
+    condition     = var.endpoint.type != "VPC" || (var.endpoint.vpc_id != null && length(var.endpoint.subnet_ids) > 0)
+    error_message = "endpoint: a VPC endpoint needs vpc_id and subnet_ids; a server for the whole internet is type = \"PUBLIC\"."
+  }
+
+  validation {
+    condition     = alltrue([for c in var.endpoint.allowed_cidrs : can(cidrnetmask(c))])
+    error_message = "endpoint: allowed_cidrs are IPv4 ranges, e.g. \"203.0.113.7/32\"."
+  }
+
+  validation {
+    condition     = alltrue([for c in var.endpoint.allowed_cidrs : !endswith(c, "/0")])
+    error_message = "endpoint: a range that lets everybody in is not an allow-list; a server for the whole internet is type = \"PUBLIC\"."
+  }
+
+  validation {
+    condition     = var.endpoint.type != "PUBLIC" || length(var.endpoint.allowed_cidrs) == 0
+    error_message = "endpoint: AWS cannot hold a PUBLIC endpoint to allowed_cidrs; take type = \"VPC\"."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+  default     = 365
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days: CloudWatch Logs knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds every role made here."
+  type        = string
+  default     = null
+}
+
+variable "recipients" {
+  description = <<-EOT
+    Who may collect files, keyed by user name.
+    - `prefix`      - folder in the bucket that the recipient sees as `/`; without leading or trailing slash.
+    - `public_keys` - (Optional) OpenSSH public keys, one per device. An empty set keeps the user but locks it out.
+  EOT
+  type = map(object({
+    prefix      = string
+    public_keys = optional(set(string), [])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for user in keys(var.recipients) : can(regex("^[A-Za-z0-9_][A-Za-z0-9_@.-]{2,99}$", user))])
+    error_message = "recipients: a user name has 3 to 100 of A-Z a-z 0-9 _ @ . - and begins with none of the last three."
+  }
+
+  validation {
+    # IAM's limit for the name of the user's role.
+    condition     = alltrue([for user in keys(var.recipients) : length("${var.name}-sftp-${user}") <= 64])
+    error_message = "recipients: a user name and the module's name have no more than 58 characters together."
+  }
+
+  validation {
+    condition     = alltrue([for r in var.recipients : r.prefix != "" && !startswith(r.prefix, "/") && !endswith(r.prefix, "/")])
+    error_message = "recipients: a prefix is not empty and has no slash at either end, e.g. \"loans/bank_name=FirstBank\"."
+  }
+
+  validation {
+    condition     = alltrue([for r in var.recipients : !can(regex("[*?$]", r.prefix))])
+    error_message = "recipients: \"*\", \"?\" and \"$\" would mean more in a policy than the folder they stand in."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for r in var.recipients : [
+        for k in r.public_keys :
+        can(regex("^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?$", trimspace(k)))
+      ]
+    ]))
+    error_message = "recipients: a public key is one line of OpenSSH, e.g. \"ssh-ed25519 AAAA... laptop\"; DSA keys are refused."
+  }
+}
+
+variable "security_policy_name" {
+  description = "Transfer Family's set of ciphers and key exchanges. Terraform's own default is that of 2018."
+  type        = string
+  default     = "TransferSecurityPolicy-2025-03"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^TransferSecurityPolicy-([A-Za-z0-9]+-)*20(2[4-9]|[3-9][0-9])-[0-9]{2}$", var.security_policy_name))
+    error_message = "security_policy_name: a policy of 2024 or later, e.g. \"TransferSecurityPolicy-2025-03\"."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource that can bear them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

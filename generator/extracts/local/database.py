@@ -10,8 +10,8 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -42,6 +42,8 @@ class Database:
     user: str
     password: str
     authority: Path  # certificate of the authority that signed the server's, PEM
+    home: Path  # data and keys, removed when the server ends
+    pid: int = 0
 
     @property
     def url(self) -> str:
@@ -70,31 +72,34 @@ def serve(
     try:
         authority = _initialise(program.path.parent, home, user)
         shutil.copyfile(authority, folder / "database-authority.pem")
-        for attempt in range(1, ATTEMPTS + 1):
-            chosen = port or processes.free_port()
-            database = Database(
-                processes.LOOPBACK,
-                chosen,
-                "store",
-                "postgres",
-                (home / "password").read_text(),
-                folder / "database-authority.pem",
-            )
-            try:
-                with _running(program.path, home, database, user, folder / "postgresql.log", settings or {}):
-                    yield database
-                return
-            except processes.PortTakenError:
-                if port or attempt == ATTEMPTS:
-                    raise
+        with ExitStack() as parts:
+            for attempt in range(1, ATTEMPTS + 1):
+                database = Database(
+                    host=processes.LOOPBACK,
+                    port=port or processes.free_port(),
+                    name="store",
+                    user="postgres",
+                    password=(home / "password").read_text(),
+                    authority=folder / "database-authority.pem",
+                    home=home,
+                )
+                server = _running(program.path, database, user, folder / "postgresql.log", settings or {})
+                try:
+                    process = parts.enter_context(server)
+                    break
+                except processes.PortTakenError:
+                    if port or attempt == ATTEMPTS:
+                        raise
+            yield replace(database, pid=process.pid)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
 def _running(
-    binary: Path, home: Path, database: Database, user: str | None, log: Path, settings: Mapping[str, str]
-) -> Iterator[None]:
+    binary: Path, database: Database, user: str | None, log: Path, settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    home = database.home
     options = {
         **SETTINGS,
         **settings,
@@ -134,8 +139,8 @@ def _running(
         user=user,
         environment=_environment(),
         stop_signal=signal.SIGINT,
-    ):
-        yield
+    ) as process:
+        yield process
 
 
 def _initialise(binaries: Path, home: Path, user: str | None) -> Path:

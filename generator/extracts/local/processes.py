@@ -122,3 +122,26 @@ def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def identities(numbers: Sequence[int]) -> list[tuple[int, str]]:
+    """Process numbers with their commands, so that `end` never stops a stranger who got the number later."""
+    return [(number, _command(number)) for number in numbers]
+
+
+def end(noted: Sequence[tuple[int, str]]) -> None:
+    """Stop processes that an earlier run left and noted."""
+    for number, command in noted:
+        if not command or _command(number) != command:
+            continue
+        os.kill(number, signal.SIGINT if "postgres" in command else signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while _command(number) == command and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+def _command(number: int) -> str:
+    done = subprocess.run(
+        ["ps", "-o", "args=", "-p", str(number)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()

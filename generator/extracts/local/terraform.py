@@ -14,7 +14,7 @@ from extracts.errors import ExtractsError
 from extracts.local import programs
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
-# Where packages and platform teams unpack provider mirrors; `EXTRACTS_PROVIDER_MIRROR` comes before all of them.
+# Where packages and platform teams unpack provider mirrors; `EXTRACTS_PROVIDER_MIRROR` comes before them.
 MIRRORS = (
     "~/.terraform.d/plugins",
     "~/.local/share/terraform/plugins",
@@ -26,8 +26,8 @@ MIRRORS = (
     "/opt/terraform-plugins",
 )
 
-# What only the emulator invents: attributes whose second plan differs although AWS would return what was sent.
-# Keys are `<resource type>.<attribute>`, values say why. Empty is the goal; the gaps in `emulator.py` keep it so.
+# What only the emulator invents: attributes whose second plan differs although AWS returns what was sent.
+# Keys are `<resource type>.<attribute>`, values say why. Empty is the goal; `emulator.py` keeps it so.
 EMULATED_DRIFT: dict[str, str] = {}
 
 
@@ -52,7 +52,7 @@ def mirror() -> Path | None:
     if named := os.environ.get("EXTRACTS_PROVIDER_MIRROR"):
         if not (Path(named) / PROVIDER).is_dir():
             raise ExtractsError(
-                f"EXTRACTS_PROVIDER_MIRROR: {named} holds no {PROVIDER}; run `terraform providers mirror {named}`."
+                f"EXTRACTS_PROVIDER_MIRROR: {named} holds no {PROVIDER}; `terraform providers mirror` fills it."
             )
         return Path(named)
     for place in MIRRORS:
@@ -63,7 +63,7 @@ def mirror() -> Path | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment for a Terraform that asks nobody: settings in `folder`, provider from a mirror if there is one.
+    """The environment for a Terraform that asks nobody: settings in `folder`, provider from a mirror if any.
 
     A `TF_CLI_CONFIG_FILE` of the user's that exists stays in force; one that does not is dropped, because
     Terraform would only warn and go on without the mirror it names.
@@ -161,7 +161,7 @@ def _reason(text: str) -> str:
         or "could not connect to registry" in plain.lower()
     ):
         return (
-            "the provider hashicorp/aws is neither in a mirror on this machine nor to be had from the registry; "
+            "the provider hashicorp/aws is neither in a mirror here nor to be had from the registry; "
             "name a mirror in EXTRACTS_PROVIDER_MIRROR or connect to the network"
         )
     if "no space left on device" in plain:

@@ -1,0 +1,68 @@
+"""What the demo shows while it works: steps, the time they take, and what is being waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+
+
+class Screen:
+    """Live on a terminal, plain lines elsewhere. Everything printed in between stays above the live line."""
+
+    def __init__(self, console: Console, steps: int) -> None:
+        self.console = console
+        self.steps = steps
+        self.number = 0
+        self._began = time.monotonic()
+        self._waiting = ""
+        self._title = ""
+        self._step_began = 0.0
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """One numbered step; its line gets a tick and its time when the block ends well."""
+        self.number += 1
+        self._title, self._waiting, self._step_began = title, "", time.monotonic()
+        if self.console.is_terminal:
+            with Live(self, console=self.console, refresh_per_second=8, transient=True):
+                yield
+        else:
+            self.console.print(f"[{self._elapsed()}] {self.number}/{self.steps} {title}", markup=False)
+            yield
+        seconds = time.monotonic() - self._step_began
+        if self.console.is_terminal:
+            self.console.print(
+                f"[green]✓[/] [bold]{self.number}/{self.steps}[/] {title} [dim]{seconds:.1f} s[/]"
+            )
+        else:
+            self.console.print(f"[{self._elapsed()}]     done in {seconds:.1f} s", markup=False)
+
+    def waiting(self, what: str) -> None:
+        """Say what the step is waiting for right now."""
+        self._waiting = what
+        if not self.console.is_terminal:
+            self.console.print(f"[{self._elapsed()}]     {what}", markup=False)
+
+    def say(self, text: object = "", *, style: str | None = None) -> None:
+        """Print something that stays."""
+        self.console.print(text, style=style, markup=False, highlight=False)
+
+    def _elapsed(self) -> str:
+        return f"{time.monotonic() - self._began:6.1f} s"
+
+    def __rich__(self) -> Table:
+        seconds = time.monotonic() - self._step_began
+        line = Table.grid(padding=(0, 1))
+        line.add_row(
+            Spinner("dots", style="cyan"),
+            f"[bold]{self.number}/{self.steps}[/] {self._title}",
+            f"[dim]{self._waiting}[/]",
+            f"[cyan]{seconds:.0f} s[/] [dim]of {time.monotonic() - self._began:.0f} s[/]",
+        )
+        return line

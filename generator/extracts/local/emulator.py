@@ -1,0 +1,740 @@
+"""The emulated AWS: ministack, with the gaps closed that stand between it and what the modules do.
+
+Run as a process (`python -m extracts.local.emulator`) by `aws.serve`. Each gap is one small function that
+wraps one of ministack's, with the reason why; `tests/local/test_emulator.py` holds a probe for each, which
+fails once the gap is closed upstream. What AWS does is taken from its documents, not proven by this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import json
+import logging
+import mailbox
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any
+
+# ministack reads its settings when it is imported; `aws.serve` has put them into the environment.
+from ministack.core import iam_evaluator as iam
+from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
+from ministack.services import ec2, eventbridge, glue, sns, transfer
+
+log = logging.getLogger("extracts.emulator")
+
+# ministack's own types, as far as we touch them.
+Body = dict[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+Answer = Callable[[Body], Response]
+Afterwards = Callable[[Body, Response], Response | None]
+
+
+def body_of(response: Response) -> Body:
+    """The JSON in a response."""
+    return dict(json.loads(response[2])) if response[2] else {}
+
+
+def answer_json(
+    module: Any, handler: str, *, instead: Mapping[str, Answer], after: Mapping[str, Afterwards]
+) -> None:
+    """Route actions of a JSON service: `instead` answers them, `after` sees and may replace the answer."""
+    original = getattr(module, handler)
+
+    def read(headers: Mapping[str, str], body: bytes) -> tuple[str, Body]:
+        action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+        if action not in instead and action not in after:
+            return "", {}
+        return action, json.loads(body or b"{}")
+
+    def finish(action: str, data: Body, response: Response) -> Response:
+        if action in after and response[0] < 300:
+            return after[action](data, response) or response
+        return response
+
+    if asyncio.iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def handle_later(method: str, path: str, headers: Any, body: bytes, query: Any) -> Response:
+            action, data = read(headers, body)
+            if action in instead:
+                return instead[action](data)
+            return finish(action, data, await original(method, path, headers, body, query))
+
+        setattr(module, handler, handle_later)
+        return
+
+    @functools.wraps(original)
+    def handle(method: str, path: str, headers: Any, body: bytes, query: Any) -> Response:
+        action, data = read(headers, body)
+        if action in instead:
+            return instead[action](data)
+        return finish(action, data, original(method, path, headers, body, query))
+
+    setattr(module, handler, handle)
+
+
+def in_background(function: Callable[..., Any], *arguments: Any) -> None:
+    """Run in a thread that knows the request's account and region."""
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(function, *arguments), daemon=True).start()
+
+
+def seconds_now() -> int:
+    """The time as Glue tells it."""
+    return int(time.time())
+
+
+################################################################################
+# Transfer Family: the control plane forgets most of what it is told
+################################################################################
+
+SERVER_ATTRIBUTES = (
+    "EndpointDetails",
+    "LoggingRole",
+    "PostAuthenticationLoginBanner",
+    "PreAuthenticationLoginBanner",
+    "ProtocolDetails",
+    "S3StorageOptions",
+    "SecurityPolicyName",
+    "StructuredLogDestinations",
+)
+USER_ATTRIBUTES = (
+    "HomeDirectory",
+    "HomeDirectoryMappings",
+    "HomeDirectoryType",
+    "Policy",
+    "PosixProfile",
+    "Role",
+)
+
+
+def close_transfer_servers() -> None:
+    """Servers keep their security policy, logging and endpoint, else every plan wants to set them again."""
+
+    def created(data: Body, response: Response) -> None:
+        server = transfer._servers[body_of(response)["ServerId"]]
+        server.update({"SecurityPolicyName": "TransferSecurityPolicy-2018-11"})
+        server.update({key: data[key] for key in SERVER_ATTRIBUTES if key in data})
+
+    def described(data: Body, response: Response) -> Response:
+        out = body_of(response)
+        server = transfer._servers[data["ServerId"]]
+        out["Server"].update({key: server[key] for key in SERVER_ATTRIBUTES if key in server})
+        key = transfer._sftp_load_or_generate_host_key()
+        out["Server"]["HostKeyFingerprint"] = key.get_fingerprint()
+        return json_response(out)
+
+    def update(data: Body) -> Response:
+        server = transfer._servers.get(data["ServerId"])
+        if server is None:
+            return error_response_json("ResourceNotFoundException", "Unknown server", 404)
+        server.update({key: data[key] for key in SERVER_ATTRIBUTES if key in data})
+        return json_response({"ServerId": data["ServerId"]})
+
+    answer_json(
+        transfer,
+        "handle_request",
+        instead={"UpdateServer": update},
+        after={"CreateServer": created, "DescribeServer": described},
+    )
+
+
+def close_transfer_users() -> None:
+    """Users keep their session policy, and a key's date is a number: as text the provider cannot read it."""
+
+    def key_of(data: Body) -> str:
+        return str(transfer._user_key(data["ServerId"], data["UserName"]))
+
+    def created(data: Body, _: Response) -> None:
+        transfer._users[key_of(data)].update({key: data[key] for key in USER_ATTRIBUTES if key in data})
+
+    def described(data: Body, response: Response) -> Response:
+        out = body_of(response)
+        user = transfer._users[key_of(data)]
+        out["User"].update({key: user[key] for key in ("Policy", "PosixProfile") if user.get(key)})
+        for key in out["User"].get("SshPublicKeys", []):
+            if isinstance(key["DateImported"], str):
+                key["DateImported"] = datetime.fromisoformat(key["DateImported"]).timestamp()
+        return json_response(out)
+
+    def update(data: Body) -> Response:
+        user = transfer._users.get(key_of(data))
+        if user is None:
+            return error_response_json("ResourceNotFoundException", "Unknown user", 404)
+        user.update({key: data[key] for key in USER_ATTRIBUTES if key in data})
+        return json_response({"ServerId": data["ServerId"], "UserName": data["UserName"]})
+
+    answer_json(
+        transfer,
+        "handle_request",
+        instead={"UpdateUser": update},
+        after={"CreateUser": created, "DescribeUser": described},
+    )
+
+
+def close_transfer_tags() -> None:
+    """Tags of servers and users can be read and changed; the three calls are missing."""
+
+    def tagged(arn: str) -> Body:
+        for store in (transfer._servers, transfer._users):
+            for record in store.values():
+                if record["Arn"] == arn:
+                    return dict(record) if record.get("Tags") is None else record
+        return {}
+
+    def tag(data: Body) -> Response:
+        record = tagged(data["Arn"])
+        tags = {t["Key"]: t["Value"] for t in [*record.get("Tags", []), *data["Tags"]]}
+        record["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        return json_response({})
+
+    def untag(data: Body) -> Response:
+        record = tagged(data["Arn"])
+        record["Tags"] = [t for t in record.get("Tags", []) if t["Key"] not in data["TagKeys"]]
+        return json_response({})
+
+    def listed(data: Body) -> Response:
+        return json_response({"Arn": data["Arn"], "Tags": tagged(data["Arn"]).get("Tags", [])})
+
+    answer_json(
+        transfer,
+        "handle_request",
+        instead={"TagResource": tag, "UntagResource": untag, "ListTagsForResource": listed},
+        after={},
+    )
+
+
+################################################################################
+# Transfer Family: the SFTP server asks nobody whether the user's role may
+################################################################################
+
+_sftp_user: contextvars.ContextVar[Body | None] = contextvars.ContextVar("sftp_user", default=None)
+
+
+def close_sftp_authorization() -> None:
+    """Every SFTP operation is decided by the user's role and session policy, as Transfer does it.
+
+    Writing is refused when the file is opened, not when it is closed: only then does the client say so.
+    """
+    resolve = transfer._sftp_resolve_s3_target
+
+    def resolve_and_remember(user: Body, path: str) -> Any:
+        _sftp_user.set(user)
+        return resolve(user, path)
+
+    transfer._sftp_resolve_s3_target = resolve_and_remember
+
+    def require(account: str, action: str, bucket: str, key: str) -> None:
+        user = _sftp_user.get() or {}
+        whole_bucket = action == "s3:ListBucket"
+        context = iam.EvalContext(
+            principal_arn=user.get("Role", ""),
+            principal_type="AssumedRole",
+            principal_account=account,
+            action=action,
+            resource_arn=f"arn:aws:s3:::{bucket}" + ("" if whole_bucket else f"/{key}"),
+            region=get_region(),
+            service_context={"s3:prefix": key} if whole_bucket else {},
+            secure_transport=True,
+        )
+        role = user.get("Role", "").rsplit("/", 1)[-1]
+        limits = [[iam.parse_policy_document(user["Policy"])]] if user.get("Policy") else []
+        decision = iam.evaluate(context, iam._gather_role_policies(role, account), *limits)
+        if decision.decision != "Allow":
+            log.info("SFTP: %s on %s refused for %s", action, context.resource_arn, role)
+            raise transfer.asyncssh.SFTPPermissionDenied(f"{action} is not allowed")
+
+    def guard(name: str, action: str) -> None:
+        original = getattr(transfer, name)
+
+        @functools.wraps(original)
+        def guarded(account: str, bucket: str, key: str, *rest: Any) -> Any:
+            require(account, action, bucket, key)
+            return original(account, bucket, key, *rest)
+
+        setattr(transfer, name, guarded)
+
+    guard("_sftp_s3_put_object", "s3:PutObject")
+    guard("_sftp_s3_delete_object", "s3:DeleteObject")
+
+    ensure = transfer._ensure_sftp_runtime
+
+    def ensure_guarded() -> None:
+        ensure()
+        server = transfer._MiniStackSFTPServer
+        if getattr(server, "authorizes", False):
+            return
+
+        def open_file(self: Any, path: bytes, flags: int, attributes: Any) -> Any:
+            bucket, key = self._resolve(path)
+            if bucket and key:
+                # 0x02 and 0x04 write and append, 0x08 creates, 0x10 truncates.
+                require(self._account_id, "s3:PutObject" if flags & 0x1E else "s3:GetObject", bucket, key)
+            return original_open(self, path, flags, attributes)
+
+        async def list_folder(self: Any, path: bytes) -> Any:
+            bucket, key = self._resolve(path)
+            if bucket:
+                require(self._account_id, "s3:ListBucket", bucket, f"{key.rstrip('/')}/" if key else "")
+            async for entry in original_list(self, path):
+                yield entry
+
+        original_open, original_list = server.open, server.scandir
+        server.open, server.scandir, server.authorizes = open_file, list_folder, True
+
+    transfer._ensure_sftp_runtime = ensure_guarded
+
+
+################################################################################
+# Glue: definitions lose attributes on the way in
+################################################################################
+
+JOB_ATTRIBUTES = (
+    "ExecutionClass",
+    "ExecutionProperty",
+    "JobMode",
+    "JobRunQueuingEnabled",
+    "LogUri",
+    "MaintenanceWindow",
+    "NotificationProperty",
+)
+
+
+def remember_tags(kind: str) -> Afterwards:
+    """Keep the tags that came with a creation, where the tag calls look for them."""
+
+    def created(data: Body, _: Response) -> None:
+        name = data.get("Name") or data.get("ConnectionInput", {}).get("Name")
+        if data.get("Tags"):
+            glue._tags[glue._arn(kind, name)] = dict(data["Tags"])
+
+    return created
+
+
+def close_glue_jobs() -> None:
+    """Jobs keep class, concurrency, delay notice, queuing and tags."""
+
+    def created(data: Body, response: Response) -> None:
+        remember_tags("job")(data, response)
+        job = glue._jobs[data["Name"]]
+        job.pop("Tags", None)
+        job.update({key: data[key] for key in JOB_ATTRIBUTES if key in data})
+        job.setdefault("ExecutionProperty", {"MaxConcurrentRuns": 1})
+
+    def updated(data: Body, _: Response) -> None:
+        update = data.get("JobUpdate", {})
+        glue._jobs[data["JobName"]].update({key: update[key] for key in JOB_ATTRIBUTES if key in update})
+
+    answer_json(glue, "_handle_request_sync", instead={}, after={"CreateJob": created, "UpdateJob": updated})
+
+
+def close_glue_crawlers() -> None:
+    """Crawlers have a lineage setting and tags."""
+
+    def created(data: Body, response: Response) -> None:
+        remember_tags("crawler")(data, response)
+        glue._crawlers[data["Name"]]["LineageConfiguration"] = data.get("LineageConfiguration") or {
+            "CrawlerLineageSettings": "DISABLE"
+        }
+
+    answer_json(glue, "_handle_request_sync", instead={}, after={"CreateCrawler": created})
+
+
+def close_glue_connections() -> None:
+    """Connections keep their tags and can be changed; ministack knows no UpdateConnection."""
+
+    def update(data: Body) -> Response:
+        old = glue._connections.get(data["Name"])
+        if old is None:
+            return error_response_json("EntityNotFoundException", f"Connection {data['Name']} not found", 400)
+        times = {"CreationTime": old["CreationTime"], "LastUpdatedTime": seconds_now()}
+        glue._connections[data["Name"]] = data["ConnectionInput"] | times
+        return json_response({})
+
+    answer_json(
+        glue,
+        "_handle_request_sync",
+        instead={"UpdateConnection": update},
+        after={"CreateConnection": remember_tags("connection")},
+    )
+
+
+def close_glue_triggers() -> None:
+    """A trigger without a predicate has none, rather than an empty one."""
+
+    def got(_: Body, response: Response) -> Response:
+        out = body_of(response)
+        if not out["Trigger"].get("Predicate"):
+            out["Trigger"].pop("Predicate", None)
+        return json_response(out)
+
+    answer_json(glue, "_handle_request_sync", instead={}, after={"GetTrigger": got})
+
+
+################################################################################
+# Glue: runs do not run, and end without an event
+################################################################################
+
+# (workflow, run id) -> the nodes that ended and how, and the triggers that fired
+_workflow_progress: dict[tuple[str, str], tuple[dict[tuple[str, str], str], set[str]]] = {}
+WorkflowRun = tuple[str, str] | None
+
+
+def emit(detail_type: str, detail: Body) -> None:
+    """Put one of Glue's own events on the bus."""
+    entry = {"Source": "aws.glue", "DetailType": detail_type, "Detail": json.dumps(detail)}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[str, str]:
+    """Run a job or a crawler in a process of its own; how it ended, and why. See `glue.py`."""
+    command = [sys.executable, "-m", "extracts.local.glue", what, name, run_id]
+    with tempfile.TemporaryDirectory(prefix="extracts-glue-") as scratch:
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=60 * timeout_minutes,
+                check=False,
+                cwd=scratch,
+            )
+        except subprocess.TimeoutExpired:
+            return "TIMEOUT", f"{what} run timed out"
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        return "FAILED", lines[-1] if lines else f"Command failed with exit code {done.returncode}"
+    return "SUCCEEDED", ""
+
+
+def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
+    """StartJobRun, which at ministack succeeds without running anything."""
+    name = data["JobName"]
+    job = glue._jobs.get(name)
+    if job is None:
+        return error_response_json("EntityNotFoundException", f"Job {name} not found", 400)
+    runs = glue._job_runs.setdefault(name, [])
+    live = [run for run in runs if run["JobRunState"] in ("STARTING", "RUNNING")]
+    if len(live) >= job["ExecutionProperty"]["MaxConcurrentRuns"]:
+        return error_response_json(
+            "ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}", 400
+        )
+    arguments = dict(data.get("Arguments", {}))
+    if workflow:
+        arguments |= {"--WORKFLOW_NAME": workflow[0], "--WORKFLOW_RUN_ID": workflow[1]}
+    run: Body = {
+        "Id": "jr_" + os.urandom(32).hex(),
+        "Attempt": 0,
+        "JobName": name,
+        "JobRunState": "RUNNING",
+        "StartedOn": seconds_now(),
+        "LastModifiedOn": seconds_now(),
+        "Arguments": arguments,
+        "GlueVersion": job.get("GlueVersion"),
+        "Timeout": data.get("Timeout") or job.get("Timeout") or 480,
+        "ExecutionTime": 0,
+        "PredecessorRuns": [],
+        "LogGroupName": "/aws-glue/jobs",
+    }
+    runs.append(run)
+    in_background(_finish_job_run, run, workflow)
+    return json_response({"JobRunId": run["Id"]})
+
+
+def _finish_job_run(run: Body, workflow: WorkflowRun) -> None:
+    state, why = execute("job", run["JobName"], run["Id"], run["Timeout"])
+    run.update(JobRunState=state, CompletedOn=seconds_now(), LastModifiedOn=seconds_now())
+    run["ExecutionTime"] = run["CompletedOn"] - run["StartedOn"]
+    if why:
+        run["ErrorMessage"] = why
+    emit(
+        "Glue Job State Change",
+        {
+            "jobName": run["JobName"],
+            "jobRunId": run["Id"],
+            "state": state,
+            "severity": {"SUCCEEDED": "INFO", "FAILED": "ERROR", "TIMEOUT": "WARN"}[state],
+            "message": why or "Job run succeeded",
+        },
+    )
+    _advance(workflow, ("job", run["JobName"]), state)
+
+
+def start_crawler(data: Body, workflow: WorkflowRun = None) -> Response:
+    """StartCrawler, which at ministack finds no tables and sends no event."""
+    crawler = glue._crawlers.get(data["Name"])
+    if crawler is None:
+        return error_response_json("EntityNotFoundException", f"Crawler {data['Name']} not found", 400)
+    if crawler["State"] == "RUNNING":
+        return error_response_json("CrawlerRunningException", f"Crawler {data['Name']} is running", 400)
+    crawler["State"] = "RUNNING"
+    in_background(_finish_crawl, crawler, workflow)
+    return json_response({})
+
+
+def _finish_crawl(crawler: Body, workflow: WorkflowRun) -> None:
+    name = crawler["Name"]
+    state, why = execute("crawler", name, "-", 30)
+    crawler.update(
+        State="READY", LastCrawl={"Status": state, "StartTime": seconds_now(), "ErrorMessage": why}
+    )
+    detail = {"crawlerName": name, "accountId": get_account_id()}
+    if state == "SUCCEEDED":
+        emit("Glue Crawler State Change", {**detail, "state": "Succeeded", "message": "Crawler Succeeded"})
+    else:
+        emit(
+            "Glue Crawler State Change",
+            {**detail, "state": "Failed", "message": "Crawler Failed", "errorMessage": why},
+        )
+    _advance(workflow, ("crawler", name), state)
+
+
+def _advance(workflow: WorkflowRun, node: tuple[str, str], state: str) -> None:
+    """Fire the conditional triggers that waited for `node`; the run is over when none did."""
+    if workflow is None:
+        return
+    ended, fired = _workflow_progress.setdefault(workflow, ({}, set()))
+    ended[node] = state
+    went_on = False
+    for trigger in list(glue._triggers.values()):
+        waits = trigger["WorkflowName"] == workflow[0] and trigger["Type"] == "CONDITIONAL"
+        if not waits or trigger["State"] != "ACTIVATED" or trigger["Name"] in fired:
+            continue
+        met = [
+            ended.get(("job", c["JobName"])) == c["State"]
+            if c.get("JobName")
+            else ended.get(("crawler", c["CrawlerName"])) == c["CrawlState"]
+            for c in trigger["Predicate"]["Conditions"]
+        ]
+        if (all if trigger["Predicate"].get("Logical", "AND") == "AND" else any)(met):
+            fired.add(trigger["Name"])
+            went_on = True
+            _fire(trigger, workflow)
+    if not went_on:
+        run = next(r for r in glue._workflow_runs[workflow[0]] if r["WorkflowRunId"] == workflow[1])
+        run.update(Status="COMPLETED", CompletedOn=seconds_now())
+
+
+def _fire(trigger: Body, workflow: WorkflowRun) -> None:
+    for action in trigger["Actions"]:
+        if action.get("JobName"):
+            start_job_run({"JobName": action["JobName"], "Arguments": action.get("Arguments", {})}, workflow)
+        else:
+            start_crawler({"Name": action["CrawlerName"]}, workflow)
+
+
+def close_glue_runs() -> None:
+    """Jobs and crawlers really run, under their roles, and report their end as Glue does."""
+    answer_json(
+        glue,
+        "_handle_request_sync",
+        instead={"StartJobRun": start_job_run, "StartCrawler": start_crawler},
+        after={},
+    )
+
+
+def close_glue_workflows() -> None:
+    """A workflow run fires its start trigger and then follows the chain; at ministack it stays RUNNING."""
+
+    def without_gaps(run: Body) -> Body:
+        return {key: value for key, value in run.items() if value is not None}
+
+    def started(data: Body, response: Response) -> None:
+        workflow = (data["Name"], body_of(response)["RunId"])
+        for trigger in list(glue._triggers.values()):
+            if trigger["WorkflowName"] == workflow[0] and trigger["Type"] in (
+                "ON_DEMAND",
+                "SCHEDULED",
+                "EVENT",
+            ):
+                _fire(trigger, workflow)
+
+    def got(_: Body, response: Response) -> Response:
+        out = body_of(response)
+        if "LastRun" in out["Workflow"]:
+            out["Workflow"]["LastRun"] = without_gaps(out["Workflow"]["LastRun"])
+        return json_response(out)
+
+    def got_run(data: Body) -> Response:
+        for run in glue._workflow_runs.get(data["Name"], []):
+            if run["WorkflowRunId"] == data["RunId"]:
+                return json_response({"Run": without_gaps(run)})
+        return error_response_json("EntityNotFoundException", f"Workflow run {data['RunId']} not found", 400)
+
+    answer_json(
+        glue,
+        "_handle_request_sync",
+        instead={"GetWorkflowRun": got_run},
+        after={"StartWorkflowRun": started, "GetWorkflow": got},
+    )
+
+
+################################################################################
+# EC2
+################################################################################
+
+
+def close_egress_rule_tags() -> None:
+    """An egress rule keeps the tags it is made with; ingress rules do already."""
+    original = ec2._authorize_sg_egress
+
+    @functools.wraps(original)
+    def authorize(parameters: Body) -> Any:
+        group, tags = ec2._p(parameters, "GroupId"), ec2._sg_rule_tag_specifications(parameters)
+        if tags and group in ec2._security_groups:
+            for rule in ec2._parse_ip_permissions(parameters, "IpPermissions"):
+                ec2._tags[ec2._sg_rule_id(group, True, rule)] = list(tags)
+        return original(parameters)
+
+    for table in [v for v in vars(ec2).values() if isinstance(v, dict)]:
+        for action in [name for name, function in table.items() if function is original]:
+            table[action] = authorize
+
+
+################################################################################
+# SNS: e-mail goes nowhere
+################################################################################
+
+UNSUBSCRIBE = (
+    "If you wish to stop receiving notifications from this topic,"
+    " please click or visit the link below to unsubscribe:"
+)
+
+
+def close_sns_email() -> None:
+    """A message for an e-mail subscription is put into the mailbox, worded and encoded as SNS does it."""
+    original = sns._fanout
+
+    @functools.wraps(original)
+    def fan_out(topic_arn: str, message_id: str, message: str, subject: str, *rest: Any, **named: Any) -> Any:
+        topic = sns._topic_by_arn_any_scope(topic_arn)
+        for subscription in topic["subscriptions"] if topic else ():
+            if subscription["protocol"] == "email" and subscription["confirmed"]:
+                _post(topic, subscription, message, subject)
+        return original(topic_arn, message_id, message, subject, *rest, **named)
+
+    sns._fanout = fan_out
+
+
+def _post(topic: Body, subscription: Body, message: str, subject: str) -> None:
+    sender = topic.get("attributes", {}).get("DisplayName") or "AWS Notifications"
+    mail = EmailMessage()
+    mail["From"] = f"{sender} <no-reply@sns.amazonaws.com>"
+    mail["To"] = subscription["endpoint"]
+    mail["Subject"] = subject or "AWS Notification Message"
+    mail["Date"] = datetime.now(UTC)
+    mail.set_content(f"{message}\n\n--\n{UNSUBSCRIBE}\n{subscription['arn']}\n")
+    mailbox.Maildir(os.environ["EXTRACTS_MAILBOX"], create=True).add(mail)
+
+
+################################################################################
+# EventBridge: targets are reached without asking for permission
+################################################################################
+
+
+def close_event_target_permissions() -> None:
+    """A state machine is started only if the target's role trusts EventBridge and may start it."""
+    original = eventbridge._invoke_target
+
+    def refusal(target: Body) -> str:
+        role_arn = target.get("RoleArn", "")
+        role = _role(role_arn)
+        if role is None:
+            return "the target has no role"
+        if not _trusts(role, "events.amazonaws.com"):
+            return f"{role_arn} does not trust events.amazonaws.com"
+        if not _role_may(role_arn, "states:StartExecution", target["Arn"]):
+            return f"{role_arn} may not start the state machine"
+        return ""
+
+    @functools.wraps(original)
+    def invoke(target: Body, event: Body, rule: Body, view: Any = None) -> Any:
+        if ":states:" in target.get("Arn", "") and (why := refusal(target)):
+            log.warning("EventBridge: %s not delivered to %s: %s", rule.get("Name"), target["Arn"], why)
+            return None
+        return original(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke
+
+
+def _role(arn: str) -> Body | None:
+    from ministack.services import iam as iam_service
+
+    return iam_service._roles.get(arn.rsplit("/", 1)[-1])
+
+
+def _trusts(role: Body, service: str) -> bool:
+    document = role["AssumeRolePolicyDocument"]
+    statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    for statement in statements:
+        principals = statement.get("Principal", {}).get("Service", [])
+        if statement["Effect"] == "Allow" and service in (
+            [principals] if isinstance(principals, str) else principals
+        ):
+            return True
+    return False
+
+
+def _role_may(role_arn: str, action: str, resource: str) -> bool:
+    context = iam.EvalContext(
+        principal_arn=role_arn,
+        principal_type="AssumedRole",
+        principal_account=get_account_id(),
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+        secure_transport=True,
+    )
+    policies = iam._gather_role_policies(role_arn.rsplit("/", 1)[-1], get_account_id())
+    return bool(iam.evaluate(context, policies).decision == "Allow")
+
+
+################################################################################
+# Start
+################################################################################
+
+GAPS: tuple[Callable[[], None], ...] = (
+    close_transfer_servers,
+    close_transfer_users,
+    close_transfer_tags,
+    close_sftp_authorization,
+    close_glue_jobs,
+    close_glue_crawlers,
+    close_glue_connections,
+    close_glue_triggers,
+    close_glue_runs,
+    close_glue_workflows,
+    close_egress_rule_tags,
+    close_sns_email,
+    close_event_target_permissions,
+)
+
+
+def main() -> None:
+    """Serve on the socket that the parent bound, until told to stop."""
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":  # open: as the probes of the gaps need it
+        for close in GAPS:
+            close()
+    config = Config()
+    config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]
+    config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    asyncio.run(serve(app, config))
+
+
+if __name__ == "__main__":
+    main()

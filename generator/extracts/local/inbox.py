@@ -1,0 +1,42 @@
+"""The mailbox behind the e-mail subscriptions: a Maildir that any mail program reads."""
+
+from __future__ import annotations
+
+import mailbox
+import time
+from dataclasses import dataclass
+from email import policy
+from email.parser import BytesParser
+from pathlib import Path
+
+from extracts.errors import ExtractsError
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message as a person sees it."""
+
+    to: str
+    subject: str
+    text: str
+
+
+def read(folder: Path) -> list[Mail]:
+    """Every message so far, oldest first."""
+    if not folder.is_dir():
+        return []
+    parser = BytesParser(policy=policy.default)
+    box = mailbox.Maildir(folder, create=False)
+    messages = [parser.parsebytes(box.get_bytes(key)) for key in sorted(box.keys())]
+    return [Mail(str(m["To"]), str(m["Subject"]), str(m.get_content())) for m in messages]
+
+
+def wait(folder: Path, *, after: int, seconds: float = 60) -> Mail:
+    """The first message beyond the `after` that were there."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        mails = read(folder)
+        if len(mails) > after:
+            return mails[after]
+        time.sleep(0.2)
+    raise ExtractsError(f"No e-mail came within {seconds:.0f} s; see {folder.parent / 'aws.log'}.")

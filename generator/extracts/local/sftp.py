@@ -1,0 +1,96 @@
+"""The external system: a real OpenSSH client that collects files with its key."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from extracts.errors import ExtractsError
+from extracts.local import processes, programs
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An OpenSSH key: the private half in a file, the public half as one line."""
+
+    private: Path
+    public: str
+
+
+def key_pair(folder: Path, name: str = "partner") -> KeyPair:
+    """A fresh key without a passphrase."""
+    private = folder / f"{name}_ed25519"
+    command = [
+        *programs.openssh("ssh-keygen").command,
+        "-q",
+        "-t",
+        "ed25519",
+        "-N",
+        "",
+        "-C",
+        name,
+        "-f",
+        str(private),
+    ]
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return KeyPair(private, private.with_suffix(".pub").read_text().strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """Somebody who may collect: a user name, a key, and the server's own key, pinned by fingerprint."""
+
+    port: int
+    user: str
+    key: KeyPair
+    known_hosts: Path
+    folder: Path
+
+    def run(self, *commands: str) -> subprocess.CompletedProcess[str]:
+        """Give the commands to `sftp` in one session; it stops at the first that is refused."""
+        options = {
+            "IdentitiesOnly": "yes",
+            "IdentityFile": str(self.key.private),
+            "UserKnownHostsFile": str(self.known_hosts),
+            "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes",
+            "PasswordAuthentication": "no",
+            "ConnectTimeout": "10",
+        }
+        return subprocess.run(
+            [
+                *programs.openssh("sftp").command,
+                *("-q", "-F", "none", "-b", "-", "-P", str(self.port)),
+                *(part for name, value in options.items() for part in ("-o", f"{name}={value}")),
+                f"{self.user}@{processes.LOOPBACK}",
+            ],
+            input="\n".join(commands) + "\n",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=self.folder,
+        )
+
+
+def pin(port: int, fingerprint: str, known_hosts: Path) -> None:
+    """Ask the server for its key and accept it only if it is the one that Terraform gave out."""
+    scan = subprocess.run(
+        [*programs.openssh("ssh-keyscan").command, "-T", "10", "-p", str(port), processes.LOOPBACK],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    known_hosts.write_text(scan.stdout)
+    shown = subprocess.run(
+        [*programs.openssh("ssh-keygen").command, "-l", "-f", str(known_hosts)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if fingerprint not in shown.stdout.split():
+        raise ExtractsError(
+            f"The SFTP server on port {port} shows another key than {fingerprint}:"
+            f" {shown.stdout.strip() or 'none'}."
+        )

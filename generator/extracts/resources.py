@@ -1,0 +1,23 @@
+"""Where the collection's own files are: beside this package in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_CHECKOUT = _PACKAGE.parents[1]
+
+
+def _folder(inside: str, beside: str) -> Path:
+    packaged = _PACKAGE / inside
+    return packaged if packaged.is_dir() else _CHECKOUT / beside
+
+
+def templates() -> Path:
+    """The folder with the cookiecutter templates."""
+    return _folder("_templates", "templates")
+
+
+def modules() -> Path:
+    """The folder with the Terraform modules."""
+    return _folder("_modules", "modules")

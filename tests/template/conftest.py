@@ -1,7 +1,8 @@
-"""Stamping projects from the template, cut off from whatever the person at the keyboard has set up for cookiecutter."""
+"""Stamping projects from the template, whatever the person at the keyboard has set up for cookiecutter."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable
@@ -35,7 +36,7 @@ def declared() -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def cookiecutter_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A config file that keeps clones and replays out of the home folder, and the home folder's defaults out of here."""
+    """A config file that keeps clones and replays out of the home folder, and its defaults out of here."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     settings = folder / "settings.yaml"
     settings.write_text(f"cookiecutters_dir: {folder / 'clones'}\nreplay_dir: {folder / 'replays'}\n")
@@ -50,11 +51,11 @@ def output(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def stamp(output: Path, cookiecutter_settings: Path, declared: dict[str, object]) -> Callable[..., Path]:
+@pytest.fixture(scope="session")
+def stamp_into(cookiecutter_settings: Path, declared: dict[str, object]) -> Callable[..., Path]:
     """Stamp a project as `cookiecutter --no-input question=answer` does, and give its folder."""
 
-    def stamp(**answers: object) -> Path:
+    def stamp_into(folder: Path, **answers: object) -> Path:
         unknown = answers.keys() - declared.keys()
         assert not unknown, f"cookiecutter would drop {unknown} without a word"
         return Path(
@@ -62,21 +63,27 @@ def stamp(output: Path, cookiecutter_settings: Path, declared: dict[str, object]
                 str(TEMPLATE),
                 no_input=True,
                 extra_context=answers,
-                output_dir=str(output),
+                output_dir=str(folder),
                 config_file=str(cookiecutter_settings),
                 overwrite_if_exists=True,
             )
         )
 
-    return stamp
+    return stamp_into
+
+
+@pytest.fixture
+def stamp(output: Path, stamp_into: Callable[..., Path]) -> Callable[..., Path]:
+    """Stamp a project into this test's own folder."""
+    return functools.partial(stamp_into, output)
 
 
 @pytest.fixture
 def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
     """Stamp a project from answers as if typed at the prompts.
 
-    Those reach the template as they are, while answers given to `stamp` are themselves rendered first. The context is
-    also the barest there is: what tools that update projects give, without the folders that the command line adds.
+    Those reach the template as they are, while answers given to `stamp` are themselves rendered first. The
+    context is the barest there is, as from tools that update projects: without what the command line adds.
     """
 
     def typed(**answers: object) -> Path:

@@ -71,12 +71,18 @@ def refused(
 def spec(project: Path) -> dict[str, object]:
     """The keywords of the stamped `Extract(...)`, each hop as a tuple; read, not run."""
     tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
-    [call] = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"]
-    found: dict[str, object] = {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg and k.arg != "joins"}
+    [call] = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
+    ]
+    found: dict[str, object] = {
+        k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg and k.arg != "joins"
+    }
     [joins] = [k.value for k in call.keywords if k.arg == "joins"]
     assert isinstance(joins, ast.Tuple)
     hops = [hop for hop in joins.elts if isinstance(hop, ast.Call)]
-    found["joins"] = [tuple(ast.literal_eval(part) for part in (*h.args, *(k.value for k in h.keywords))) for h in hops]
+    found["joins"] = [
+        tuple(ast.literal_eval(part) for part in (*h.args, *(k.value for k in h.keywords))) for h in hops
+    ]
     return found
 
 
@@ -92,7 +98,9 @@ def test_a_hostile_answer_is_refused_at_every_question_at_once(
     assert not list(tmp_path.rglob("CANARY"))
 
 
-def test_an_answer_from_the_command_line_is_data_once_it_is_there(stamp: Callable[..., Path], output: Path) -> None:
+def test_an_answer_from_the_command_line_is_data_once_it_is_there(
+    stamp: Callable[..., Path], output: Path
+) -> None:
     # Cookiecutter renders what it is given there; what comes out must still be a name.
     with pytest.raises(FailedHookException):
         stamp(entity="{{ 7 * 7 }}")
@@ -106,7 +114,7 @@ def test_an_answer_from_the_command_line_is_data_once_it_is_there(stamp: Callabl
     [
         ("project_slug", "Bank Loans", "joined by single hyphens, e.g. bank-loans"),
         ("project_slug", "ab", "three or more"),
-        ("project_slug", "a-very-long-name-for-a-project", "up to 25 fit"),
+        ("project_slug", "a-very-long-name-for-a-project", "up to 22 fit"),
         ("project_slug", "com1", "reserved"),
         ("entity", "1Loans", "starts with a letter"),
         ("entity", "L" * 64, "63 bytes"),
@@ -128,7 +136,8 @@ def test_an_answer_from_the_command_line_is_data_once_it_is_there(stamp: Callabl
         ("group", "branch_id = Branches.idBranch", "did you mean Branch?"),
         ("group", "bank_name = Branch.idBranch", "label of another column"),
         ("group", "loans_count = Branch.idBranch", "label of another column"),
-        ("group", "Amount_AVG = Branch.idBranch", "label of another column"),
+        ("group", "amount_avg = Branch.idBranch", "label of another column"),
+        ("group", "Branch = Branch.idBranch", "cannot head a column"),
         ("recipient", "period = Bank.Name", "label of another column"),
         ("recipient", "bank_name = Bank.Name, x = Bank.idBank", "no column name"),
         ("alert_email", "data-team", "write e.g. data-team@example.com"),
@@ -148,8 +157,12 @@ def test_a_wrong_answer_alone_is_told_with_what_would_be_right(
     assert any(sentence in told for told in said[question]), said
 
 
-def test_one_wrong_hop_does_not_make_the_later_ones_wrong(refused: Callable[..., dict[str, list[str]]]) -> None:
-    said = refused(joins="Account: Loan.x = y; Client: Account.a = b; Branch: Client.a = b; Bank: Branch.a = b")
+def test_one_wrong_hop_does_not_make_the_later_ones_wrong(
+    refused: Callable[..., dict[str, list[str]]],
+) -> None:
+    said = refused(
+        joins="Account: Loan.x = y; Client: Account.a = b; Branch: Client.a = b; Bank: Branch.a = b"
+    )
     assert said == {"joins": ['no table "Loan" among Loans; each needs a hop in joins; did you mean Loans?']}
 
 
@@ -189,7 +202,7 @@ def test_blanks_last_separators_and_repeated_table_names_are_forgiven(typed: Cal
         metric=" Loans . Amount ",
         date_column=" loan_date",
         window_months=" 3 ",
-        joins="Account:Loans.Account_idAccount=Account.idAccount ;Client : Account . Client_idClient = idClient;"
+        joins="Account:Loans.Account_idAccount=Account.idAccount ;Client : Account.Client_idClient=idClient;"
         "  Branch: Client.Branch_idBranch = Branch . idBranch; Bank: Branch.Bank_idBank = idBank; ",
         group="branch_id=Branch.idBranch,branch_address =  Branch . Address,",
         recipient=" bank_name=Bank.Name",

@@ -52,7 +52,9 @@ def files(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_is_what_the_template_stamps(name: str, stamp: Callable[..., Path], repository: Path) -> None:
+def test_an_example_is_what_the_template_stamps(
+    name: str, stamp: Callable[..., Path], repository: Path
+) -> None:
     project = stamp(__module_source="../../../modules/MODULE", **EXAMPLES[name])
     example = repository / "examples" / name
     if os.environ.get("REFRESH_EXAMPLES"):
@@ -79,7 +81,9 @@ def test_the_defaults_give_the_spec_of_bank_loans_and_nothing_else(stamp: Callab
     assert (stamp() / "Glue/etl.py").read_text() == SPEC
 
 
-def test_the_example_differs_from_a_teams_own_project_by_the_modules_source_alone(stamp: Callable[..., Path]) -> None:
+def test_the_example_differs_from_a_teams_own_project_by_the_modules_source_alone(
+    stamp: Callable[..., Path],
+) -> None:
     local = files(stamp(__module_source="../../../modules/MODULE"))
     released = files(stamp())
     assert [path for path in local if local[path] != released[path]] == ["Terraform/main.tf"]

@@ -30,7 +30,9 @@ def test_every_question_is_a_sentence_with_an_example(template: Path, declared: 
             assert [choice for choice in prompt if choice != "__prompt__"] == declared[name]
 
 
-def test_every_declared_answer_is_used_and_every_used_one_is_declared(template: Path, declared: dict[str, object]) -> None:
+def test_every_declared_answer_is_used_and_every_used_one_is_declared(
+    template: Path, declared: dict[str, object]
+) -> None:
     files = [path for path in template.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     text = "".join(path.read_text() + path.relative_to(template).as_posix() for path in files)
     used = set(re.findall(r"cookiecutter\.([A-Za-z_]\w*)", text)) - {"json", "__folder"} | {
@@ -39,10 +41,14 @@ def test_every_declared_answer_is_used_and_every_used_one_is_declared(template: 
     assert used == declared.keys()
 
 
-def test_the_template_the_package_and_the_changelog_are_of_one_version(repository: Path, declared: dict[str, object]) -> None:
+def test_the_template_the_package_and_the_changelog_are_of_one_version(
+    repository: Path, declared: dict[str, object]
+) -> None:
     version = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["version"]
     assert declared["_version"] == version
-    headings = re.findall(r"^## \[?v?(\d+\.\d+\.\d+)", (repository / "CHANGELOG.md").read_text(), re.MULTILINE)
+    headings = re.findall(
+        r"^## \[?v?(\d+\.\d+\.\d+)", (repository / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
     assert headings[0] == version
 
 
@@ -57,9 +63,23 @@ def test_the_hooks_need_the_standard_library_alone(template: Path) -> None:
 def test_plain_cookiecutter_stamps_the_same_bytes_and_says_what_to_do_next(
     repository: Path, tmp_path: Path, cookiecutter_settings: Path, stamp: Callable[..., Path]
 ) -> None:
-    settings = ("--no-input", "--config-file", str(cookiecutter_settings), "--output-dir", str(tmp_path / "plain"))
+    settings = (
+        "--no-input",
+        "--config-file",
+        str(cookiecutter_settings),
+        "--output-dir",
+        str(tmp_path / "plain"),
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "cookiecutter", str(repository), "--directory", "templates/extract", *settings],
+        [
+            sys.executable,
+            "-m",
+            "cookiecutter",
+            str(repository),
+            "--directory",
+            "templates/extract",
+            *settings,
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -11,7 +11,9 @@ import yaml  # type: ignore[import-untyped]
 
 
 def workflows(folder: Path) -> dict[str, dict[Any, Any]]:
-    return {path.name: yaml.safe_load(path.read_text()) for path in (folder / ".github/workflows").glob("*.yml")}
+    return {
+        path.name: yaml.safe_load(path.read_text()) for path in (folder / ".github/workflows").glob("*.yml")
+    }
 
 
 def test_nothing_is_permitted_but_by_name(repository: Path, stamp: Callable[..., Path]) -> None:
@@ -25,7 +27,9 @@ def test_actions_are_pinned_by_commit_with_their_version_beside_it(repository: P
     for path in (repository / ".github/workflows").glob("*.yml"):
         for line in path.read_text().splitlines():
             if "uses:" in line:
-                assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), f"{path.name}: {line}"
+                assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), (
+                    f"{path.name}: {line}"
+                )
 
 
 def test_what_is_typed_by_others_never_reaches_a_shell_as_text(repository: Path) -> None:
@@ -36,7 +40,9 @@ def test_what_is_typed_by_others_never_reaches_a_shell_as_text(repository: Path)
 
 def test_ci_runs_make_targets_that_exist(repository: Path) -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):", (repository / "Makefile").read_text(), re.MULTILINE))
-    commands = [step["run"] for step in workflows(repository)["ci.yml"]["jobs"]["test"]["steps"] if "run" in step]
+    commands = [
+        step["run"] for step in workflows(repository)["ci.yml"]["jobs"]["test"]["steps"] if "run" in step
+    ]
     assert "make test" in commands
     for command in commands:
         make, target = command.split()
@@ -56,5 +62,7 @@ def test_a_stamped_workflow_only_calls_ours_of_its_own_version(
     ours = yaml.safe_load((repository / called).read_text())
     # YAML 1.1 reads the key `on` as true.
     assert job["with"].keys() <= ours[True]["workflow_call"]["inputs"].keys()
-    needed = {permission for called_job in ours["jobs"].values() for permission in called_job["permissions"].items()}
+    needed = {
+        permission for called_job in ours["jobs"].values() for permission in called_job["permissions"].items()
+    }
     assert needed <= job["permissions"].items(), "a called workflow cannot have more rights than its caller"

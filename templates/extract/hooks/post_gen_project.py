@@ -3,7 +3,7 @@
 import sys
 from collections import OrderedDict
 
-ANSWERS: OrderedDict = {{ cookiecutter }}  # type: ignore  # noqa: F821
+ANSWERS: OrderedDict = {{cookiecutter}}  # type: ignore  # noqa: F821
 
 NEXT = f"""
 {ANSWERS["project_slug"]} is ready. Next:

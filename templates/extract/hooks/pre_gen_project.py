@@ -1,7 +1,7 @@
-"""Refuse answers that would not become a working project, every wrong one at once, before anything is written.
+"""Refuse answers that would not become a working project, all at once, before anything is written.
 
-Runs with the standard library alone. Cookiecutter renders this file first: the answers arrive as a Python literal,
-never pasted into quotes, so whatever they hold stays data. Updating a project runs it again; it changes nothing.
+Runs with the standard library alone. Cookiecutter renders this file first: the answers arrive as a Python
+literal, never pasted into quotes, so whatever they hold stays data. Updating a project runs it again.
 """
 
 import difflib
@@ -10,12 +10,16 @@ import re
 import sys
 import unicodedata
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import TypeVar
 
-ANSWERS: OrderedDict = {{ cookiecutter }}  # type: ignore  # noqa: F821
+Fact = TypeVar("Fact")
+
+ANSWERS: OrderedDict = {{cookiecutter}}  # type: ignore  # noqa: F821
 
 AGGREGATES = ("avg", "sum", "count", "min", "max")
-# The longest bucket name is SLUG-123456789012-ap-southeast-1-artifacts, and S3 takes 63 characters.
-SLUG_LENGTH = 25
+# Roles and buckets bear the slug and more: the modules take up to 22 characters, S3 would leave 25.
+SLUG_LENGTH = 22
 # PostgreSQL cuts longer identifiers, so no table or column can bear one.
 IDENTIFIER_BYTES = 63
 LONGEST_WINDOW = 1200
@@ -29,11 +33,11 @@ TAKEN_SLUGS = re.compile(r"aux|con|nul|prn|(com|lpt)[0-9]")
 
 
 class Wrong(Exception):
-    """One answer that cannot be used: what is wrong with it and what would be right, without the question's name."""
+    """One answer that cannot be used: what is wrong with it and what would be right."""
 
 
 def answer(question: str) -> str:
-    """The answer as text, without blanks around it. Numbers and missing answers, as files may hold them, are text too."""
+    """The answer as text without blanks around it; numbers and nulls, as files may hold them, too."""
     value = ANSWERS.get(question, "")
     return str("" if value is None else value).strip()
 
@@ -41,7 +45,8 @@ def answer(question: str) -> str:
 def shown(text: str) -> str:
     """The text as one short quoted piece of a sentence, control characters spelled out."""
     quoted = json.dumps(text if len(text) <= 60 else text[:57] + "...", ensure_ascii=False)
-    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else f"\\u{ord(c):04x}" for c in quoted)
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in hidden else c for c in quoted)
 
 
 def nearest(text: str, names: list[str]) -> str:
@@ -58,11 +63,13 @@ def identifier(text: str, what: str, example: str) -> str:
         raise Wrong(f"the {what} is missing; write it as the database spells it, e.g. {example}")
     if not re.fullmatch(r"[^\W\d]\w*([ $-]\w+)*", name):
         raise Wrong(
-            f"{shown(name)} is no {what} that can be used; a name has letters, digits and _, single blanks, hyphens "
-            f"or $ between them, and starts with a letter or _, e.g. {example}"
+            f"{shown(name)} is no {what} that can be used; a name has letters, digits and _, single blanks, "
+            f"hyphens or $ between them, and starts with a letter or _, e.g. {example}"
         )
     if len(name.encode("utf-8", "surrogatepass")) > IDENTIFIER_BYTES:
-        raise Wrong(f"{shown(name)} is longer than the {IDENTIFIER_BYTES} bytes that PostgreSQL allows for a {what}")
+        raise Wrong(
+            f"{shown(name)} is longer than the {IDENTIFIER_BYTES} bytes that PostgreSQL allows for a {what}"
+        )
     return name
 
 
@@ -79,7 +86,10 @@ def known(text: str, tables: list[str], example: str) -> str:
     table = identifier(text, "table name", example)
     # Without any table the entity is wrong, and is reported itself.
     if tables and table not in tables:
-        raise Wrong(f"no table {shown(table)} among {', '.join(tables)}; each needs a hop in joins" + nearest(table, tables))
+        raise Wrong(
+            f"no table {shown(table)} among {', '.join(tables)}; each needs a hop in joins"
+            + nearest(table, tables)
+        )
     return table
 
 
@@ -89,8 +99,11 @@ def labelled(text: str, tables: list[str], example: str) -> str:
     label = label.strip()
     if not equals or not label:
         raise Wrong(f"{shown(text.strip())} has no label; write label = TABLE.COLUMN, e.g. {example}")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", label):
-        raise Wrong(f"{shown(label)} cannot head a column; a label has letters a to z, digits and _, e.g. {example}")
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", label):
+        raise Wrong(
+            f"{shown(label)} cannot head a column; a label has letters a to z in lower case, digits and _, "
+            f"e.g. {example}"
+        )
     reference(source, tables, example.partition("=")[2].strip())
     return label
 
@@ -100,11 +113,14 @@ def project_slug() -> None:
     slug = str(ANSWERS.get("project_slug", ""))
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) < 3:
         raise Wrong(
-            f"{shown(slug)} cannot name buckets and jobs; use three or more lower-case letters a to z and digits, "
-            "starting with a letter, words joined by single hyphens, e.g. bank-loans"
+            f"{shown(slug)} cannot name buckets and jobs; use three or more lower-case letters a to z and "
+            "digits, starting with a letter, words joined by single hyphens, e.g. bank-loans"
         )
     if len(slug) > SLUG_LENGTH:
-        raise Wrong(f"{shown(slug)} has {len(slug)} characters; up to {SLUG_LENGTH} fit into the buckets' names, e.g. bank-loans")
+        raise Wrong(
+            f"{shown(slug)} has {len(slug)} characters; up to {SLUG_LENGTH} fit into the names of roles, "
+            "e.g. bank-loans"
+        )
     if slug.startswith(TAKEN_STARTS) or TAKEN_SLUGS.fullmatch(slug):
         raise Wrong(f"{shown(slug)} is reserved by S3 or by file systems; take another, e.g. bank-loans")
 
@@ -121,7 +137,10 @@ def metric(tables: list[str]) -> str:
     """A column of the entity, with the table in front of it or without."""
     table, dot, column = answer("metric").rpartition(".")
     if dot and tables and table.strip() != tables[0]:
-        raise Wrong(f"{shown(answer('metric'))} is not on {tables[0]}; the metric is a column of that table, e.g. Amount")
+        raise Wrong(
+            f"{shown(answer('metric'))} is not on {tables[0]}; the metric is a column of that table, "
+            "e.g. Amount"
+        )
     return identifier(column, "column name", "Amount")
 
 
@@ -144,7 +163,9 @@ def window_months() -> None:
     """A whole number in plain digits."""
     text = answer("window_months")
     if not re.fullmatch(r"[1-9][0-9]{0,3}", text) or int(text) > LONGEST_WINDOW:
-        raise Wrong(f"{shown(text)} is no number of months; write a whole number from 1 to {LONGEST_WINDOW}, e.g. 3")
+        raise Wrong(
+            f"{shown(text)} is no number of months; write a whole number from 1 to {LONGEST_WINDOW}, e.g. 3"
+        )
 
 
 def hop(text: str, tables: list[str]) -> str:
@@ -160,7 +181,10 @@ def hop(text: str, tables: list[str]) -> str:
     reference(left, tables, "Loans.Account_idAccount")
     owner, dot, column = right.rpartition(".")
     if dot and owner.strip() != name:
-        raise Wrong(f"{shown(right.strip())} is not on {name}; the right side of a hop is a column of its own table, e.g. {example}")
+        raise Wrong(
+            f"{shown(right.strip())} is not on {name}; the right side of a hop is a column of its own table, "
+            f"e.g. {example}"
+        )
     identifier(column, "column name", example)
     return name
 
@@ -199,7 +223,7 @@ def wrong_answers() -> dict[str, list[str]]:
     """What is wrong with each wrong answer and what would be right, in the order of the questions."""
     wrong: dict[str, list[str]] = {question: [] for question in ANSWERS}
 
-    def check(question, rule, *arguments):  # type: ignore[no-untyped-def]
+    def check(question: str, rule: Callable[..., Fact], *arguments: object) -> Fact | None:
         """What the rule makes of the answer; None, and the reason noted, where it is wrong."""
         text = str(ANSWERS.get(question, ""))
         try:
@@ -229,7 +253,13 @@ def wrong_answers() -> dict[str, list[str]]:
     group_labels = check("group", group, tables) or []
     recipient_label = check("recipient", labelled, answer("recipient"), tables, "bank_name = Bank.Name")
     check("alert_email", pattern, "alert_email", EMAIL, "mail address; write e.g. data-team@example.com")
-    check("_version", pattern, "_version", r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", "version; write e.g. 1.2.0")
+    check(
+        "_version",
+        pattern,
+        "_version",
+        r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?",
+        "version; write e.g. 1.2.0",
+    )
     check("_repository", pattern, "_repository", r"https://[A-Za-z0-9._/-]+", "https address of a repository")
     check("__module_source", module_source)
 
@@ -237,11 +267,16 @@ def wrong_answers() -> dict[str, list[str]]:
     if entity_table and metric_column and figure:
         counted, summed = (re.sub(r"\W+", "_", name).lower() for name in (entity_table, metric_column))
         taken += [f"{counted}_count", f"{summed}_sum", f"{summed}_{figure}"]
-    for question, labels in (("recipient", [recipient_label] if recipient_label else []), ("group", group_labels)):
+    for question, labels in (
+        ("recipient", [recipient_label] if recipient_label else []),
+        ("group", group_labels),
+    ):
         for label in labels:
-            if label.lower() in taken:
-                wrong[question].append(f"{shown(label)} is the label of another column or part of a key; take another")
-            taken.append(label.lower())
+            if label in taken:
+                wrong[question].append(
+                    f"{shown(label)} is the label of another column or part of a key; take another"
+                )
+            taken.append(label)
     return {question: reasons for question, reasons in wrong.items() if reasons}
 
 
@@ -250,9 +285,13 @@ def main() -> None:
     wrong = wrong_answers()
     if wrong:
         count = "1 answer cannot" if len(wrong) == 1 else f"{len(wrong)} answers cannot"
-        lines = "".join(f"  - {question}: {reason}\n" for question, reasons in wrong.items() for reason in reasons)
+        lines = "".join(
+            f"  - {question}: {reason}\n" for question, reasons in wrong.items() for reason in reasons
+        )
         # Bytes, because a terminal's encoding may lack what the answers hold.
-        sys.stderr.buffer.write(f"\u2717 {count} be used; nothing was written:\n{lines}".encode("utf-8", "backslashreplace"))
+        sys.stderr.buffer.write(
+            f"\u2717 {count} be used; nothing was written:\n{lines}".encode("utf-8", "backslashreplace")
+        )
         sys.exit(1)
 
 

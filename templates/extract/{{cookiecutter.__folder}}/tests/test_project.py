@@ -1,21 +1,21 @@
 """What can be proved here without an account or a database: `make test`."""
 
 import ast
-import importlib.util
+import importlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import unittest
 from pathlib import Path
-from types import ModuleType
 
 PROJECT = Path(__file__).resolve().parents[1]
 TERRAFORM = PROJECT / "Terraform"
 
 
-def terraform(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def terraform(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [os.environ.get("TERRAFORM", "terraform"), f"-chdir={TERRAFORM}", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -24,36 +24,29 @@ def engine() -> Path:
     """Where `terraform init` put the engine: the very version that the job will run."""
     manifest = TERRAFORM / ".terraform/modules/modules.json"
     if not manifest.exists():
-        raise AssertionError("the modules are not here yet; run `make test`, or `terraform -chdir=Terraform init -backend=false`")
+        raise AssertionError("the modules are not here yet; `make test` fetches them")
     modules = {module["Key"]: module["Dir"] for module in json.loads(manifest.read_text())["Modules"]}
     return TERRAFORM / modules["extract"] / "runtime"
 
 
-def spec_module() -> ModuleType:
-    """Glue/etl.py, imported with the engine on the path as Glue does."""
-    sys.path.insert(0, str(engine()))
-    try:
-        spec = importlib.util.spec_from_file_location("etl", PROJECT / "Glue/etl.py")
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
-    return module
-
-
 class TheSpec(unittest.TestCase):
+    def setUp(self) -> None:
+        """Read Glue/etl.py with the engine on the path, as Glue does."""
+        sys.path.insert(0, str(engine()))
+        self.addCleanup(sys.path.pop, 0)
+        self.extract = runpy.run_path(str(PROJECT / "Glue/etl.py"))["EXTRACT"]
+
     def test_the_engine_accepts_it(self) -> None:
-        assert spec_module().EXTRACT.window_months >= 1
+        importlib.import_module("rolling_spec").check(self.extract)
 
     def test_terraform_names_its_tables_and_its_recipient(self) -> None:
-        extract = spec_module().EXTRACT
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
         tables = re.search(r"^  tables = (\[.*?\])$", main, re.MULTILINE | re.DOTALL)
         label = re.search(r'^  recipient_label += "(.*)"$', main, re.MULTILINE)
-        assert tables and label
-        assert set(ast.literal_eval(tables[1])) == set(extract.tables)
-        assert label[1] == extract.recipient_label
+        assert tables
+        assert label
+        assert set(ast.literal_eval(tables[1])) == set(self.extract.tables)
+        assert label[1] == self.extract.recipient_label
 
 
 class TheTerraform(unittest.TestCase):

@@ -1,0 +1,135 @@
+"""The job's arguments, read without awsglue.
+
+Glue's own `getResolvedOptions` makes every named option required and is not there outside Glue, so the engine reads `sys.argv`
+itself: it takes its own arguments, lets Glue's pass, and refuses one that is likely a typing error of its own. A `--restat` that
+was silently ignored would be a restatement that silently did not happen.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from rolling_errors import ExtractError
+from rolling_period import Period, Span, between, last_complete
+
+_VALUES = ("connection", "output", "database-url", "period", "from", "to", "reason")
+_FLAGS = ("restate", "allow-incomplete", "dry-run")
+
+# What Glue and its workflows put on the command line beside ours. Only the ones that resemble an argument of ours matter here,
+# and `enable-*`, `custom-log*` and the like never do; the list keeps the guess below from refusing a run that is right.
+_GLUE = (
+    "conf", "connections", "continuous-log-conversionPattern", "job-bookmark-from", "job-bookmark-to", "region", "files",
+    "job-language", "job-bookmark-option", "JOB_NAME", "JOB_ID", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID", "TempDir",
+)  # fmt: skip
+
+_TRUE = ("true", "1", "yes", "on")
+_FALSE = ("false", "0", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """One run's orders, as given: nothing is looked up and no clock is read yet."""
+
+    connection: str | None = None
+    database_url: str | None = None
+    output: str = ""
+    period: Period | None = None
+    first: Period | None = None
+    last: Period | None = None
+    reason: str | None = None
+    restate: bool = False
+    allow_incomplete: bool = False
+    dry_run: bool = False
+    run_id: str = ""
+
+    def span(self, window_months: int, now: datetime, where: tzinfo) -> Span:
+        """The periods to publish: the ones asked for, else the last complete month."""
+        if self.first is not None and self.last is not None:
+            return Span(tuple(between(self.first, self.last)), window_months)
+        return Span((self.period or last_complete(now, where),), window_months)
+
+
+def parse(argv: list[str]) -> Arguments:
+    """Read `--name value`, `--name=value` and bare flags; `--restate true` is how Glue passes a flag."""
+    values: dict[str, str] = {}
+    flags: dict[str, bool] = {}
+    run_id = ""
+    rest = list(argv)
+    while rest:
+        token = rest.pop(0)
+        name, equals, value = token.removeprefix("--").partition("=")
+        if not token.startswith("--"):
+            continue  # the value of an argument that is not ours
+        if name in _FLAGS:
+            if not equals:
+                value = rest.pop(0) if rest and rest[0].lower() in (*_TRUE, *_FALSE) else "true"
+            flags[name] = _truth(name, value)
+        elif name in _VALUES:
+            if not equals:
+                if not rest or (rest[0].startswith("--") and name != "reason"):
+                    raise _wrong(f"--{name} needs a value")
+                value = rest.pop(0)
+            values[name] = value.strip()
+        elif name == "JOB_RUN_ID":
+            run_id = value if equals else (rest.pop(0) if rest else "")
+        else:
+            _refuse_a_near_miss(name)
+    return _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}")
+
+
+def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arguments:
+    given = {
+        name: value for name, value in values.items() if value
+    }  # a console field left blank is an argument not given
+    if "output" not in given:
+        raise _wrong("--output is missing; it takes s3://bucket/prefix or a folder")
+    if ("connection" in given) == ("database-url" in given):
+        raise _wrong("give either --connection, a Glue connection's name, or --database-url")
+    if "period" in given and ("from" in given or "to" in given):
+        raise _wrong("--period and --from/--to exclude each other")
+    if ("from" in given) != ("to" in given):
+        raise _wrong(f"--{'to' if 'from' in given else 'from'} is missing; a back-fill needs --from and --to")
+    months = {name: Period.parse(given[name]) for name in ("period", "from", "to") if name in given}
+    if "from" in months and months["from"] > months["to"]:
+        raise _wrong(f"--from {months['from']} is after --to {months['to']}")
+    output = given["output"]
+    return Arguments(
+        connection=given.get("connection"),
+        database_url=given.get("database-url"),
+        output=output if output.startswith("s3://") else os.path.expanduser(output),  # noqa: PTH111 (Path would eat "s3://")
+        period=months.get("period"),
+        first=months.get("from"),
+        last=months.get("to"),
+        reason=given.get("reason"),
+        restate=flags.get("restate", False),
+        allow_incomplete=flags.get("allow-incomplete", False),
+        dry_run=flags.get("dry-run", False),
+        run_id=run_id,
+    )
+
+
+def _refuse_a_near_miss(name: str) -> None:
+    if name in _GLUE or not name:
+        return
+    plain = name.lower().replace("_", "-")
+    ours = (*_VALUES, *_FLAGS)
+    near = difflib.get_close_matches(plain, ours, n=1, cutoff=0.75)
+    near = near or [known for known in ours if len(plain) >= 3 and known.startswith(plain)]
+    if near:
+        raise _wrong(f"there is no argument --{name}; did you mean --{near[0]}?")
+
+
+def _truth(name: str, text: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise _wrong(f'--{name} is true or false, not "{text}"')
+
+
+def _wrong(sentence: str) -> ExtractError:
+    return ExtractError(sentence, kind="arguments")

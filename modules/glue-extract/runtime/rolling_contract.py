@@ -1,0 +1,298 @@
+"""The contract check: does the store hold what the spec names, may the job's role read it, and can the types bear it?
+
+It runs before anything else is read and long before anything is written, on one read of the system catalog. `pg_catalog` rather
+than `information_schema`, because the latter hides what the role may not read, and "there is no such table" would be a lie then.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rolling_errors import ExtractError, listed
+from rolling_spec import Extract
+
+# Type categories of pg_type that can stand on a line of a file: numbers, text, dates, booleans, enums, network addresses and
+# intervals. uuid is of the catch-all category U and is let in by name.
+_GROUPABLE = frozenset("NSDBEIT")
+_EXACT = ("smallint", "integer", "bigint", "numeric", "money")
+_DATES = ("date", "timestamp without time zone", "timestamp with time zone")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRow:
+    """One row of the catalog read: a session, a schema, a table or a column, told apart by `kind`."""
+
+    kind: str
+    table: str
+    column: str
+    type: str
+    category: str
+    readable: bool
+    unique: bool
+    estimate: int  # rows, as the planner believes; -1 when it has no idea
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the store spells it. `alias` is its table's in the statement: t0 for the entity, t1 for the first hop, ..."""
+
+    alias: str
+    table: str
+    name: str
+    type: str  # without precision: "numeric", "timestamp with time zone"
+    category: str
+    unique: bool
+    digits: int | None  # after the point, where the type fixes it
+
+    @property
+    def is_text(self) -> bool:
+        return self.category == "S"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    left: Column
+    right: Column
+    name: str  # as the spec's author would say it: "Loans.Account_idAccount = Account.idAccount"
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The spec with every name resolved. `tables[i]` and `estimates[i]` belong to alias `t{i}`; `hops[i]` leads to `t{i + 1}`."""
+
+    schema: str
+    role: str
+    tables: tuple[str, ...]
+    estimates: tuple[int, ...]
+    hops: tuple[Hop, ...]
+    metric: Column
+    date: Column
+    group: tuple[Column, ...]
+    recipient: Column
+
+    def hop_to(self, alias: str) -> Hop:
+        return self.hops[int(alias[1:]) - 1]
+
+    def path(self, alias: str) -> tuple[str, ...]:
+        """The aliases from the entity to `alias`, both included."""
+        return (alias,) if alias == "t0" else (*self.path(self.hop_to(alias).left.alias), alias)
+
+
+def identifier(name: str) -> str:
+    """`name` as PostgreSQL wants it quoted, always: the ERD's names are mixed case."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """`text` as a string literal; correct while `standard_conforming_strings` is on, as it is since PostgreSQL 9.1."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def spoken(schema: str, table: str) -> str:
+    """A table's name in a sentence, quoted only where it must be: `public."Loans"`."""
+    return ".".join(
+        name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else identifier(name) for name in (schema, table)
+    )
+
+
+def catalog_query(spec: Extract) -> str:
+    """One statement over the system catalog: who asks, which schemas and tables there are, and the columns of the spec's tables."""
+    wanted = ", ".join(literal(table.lower()) for table in spec.tables)
+    return f"""
+    SELECT 'session' AS kind, current_user::text AS table_name, NULL::text AS column_name, NULL::text AS type_name,
+           NULL::text AS category, true AS readable, false AS is_unique, (-1)::bigint AS estimate
+    UNION ALL
+    SELECT 'schema', n.nspname::text, NULL, NULL, NULL, has_schema_privilege(n.oid, 'USAGE'), false, -1
+    FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    UNION ALL
+    SELECT 'table', c.relname::text, NULL, NULL, NULL, true, false, c.reltuples::bigint
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = {literal(spec.schema)} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    UNION ALL
+    SELECT 'column', c.relname::text, a.attname::text,
+           -- A domain is what it is made of, however many layers down.
+           (WITH RECURSIVE made_of AS (
+                SELECT t.typtype, t.oid AS type_oid, a.atttypmod AS modifier, t.typbasetype, t.typtypmod
+                UNION ALL
+                SELECT b.typtype, b.oid, m.typtypmod, b.typbasetype, b.typtypmod
+                FROM made_of m JOIN pg_catalog.pg_type b ON m.typtype = 'd' AND b.oid = m.typbasetype
+            ) SELECT pg_catalog.format_type(type_oid, modifier) FROM made_of WHERE typtype <> 'd'),
+           t.typcategory::text,
+           has_column_privilege(c.oid, a.attnum, 'SELECT'),
+           -- An index on an inheritance parent says nothing about the children, whose rows a SELECT returns too.
+           NOT (c.relkind = 'r' AND c.relhassubclass) AND EXISTS (
+               SELECT FROM pg_catalog.pg_index i
+               WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+                 AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
+           -1
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE n.nspname = {literal(spec.schema)} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) IN ({wanted})
+    """
+
+
+def resolve(spec: Extract, catalog: Sequence[CatalogRow]) -> Contract:
+    """The spec against the catalog, or the first thing that is wrong with it in one sentence."""
+    role = next(row.table for row in catalog if row.kind == "session")
+    schemas = {row.table: row.readable for row in catalog if row.kind == "schema"}
+    if spec.schema not in schemas:
+        raise _missing(f'no schema "{spec.schema}"', spec.schema, schemas)
+    if not schemas[spec.schema]:
+        raise ExtractError(
+            f'permission denied for schema {spoken(spec.schema, "")[:-3]}; grant USAGE on it to role "{role}"',
+            kind="permission",
+        )
+    estimates = {row.table: row.estimate for row in catalog if row.kind == "table"}
+    tables = tuple(_table(spec, name, estimates) for name in spec.tables)
+    columns = [[row for row in catalog if row.kind == "column" and row.table == table] for table in tables]
+    _check_readable(spec.schema, role, tables, columns)
+
+    used: list[tuple[Column, CatalogRow]] = []
+
+    def column(reference: str, *, table: str | None = None) -> Column:
+        owner, name = spec.split(reference)
+        if table is not None:
+            owner, name = table, reference.removeprefix(f"{table}.")
+        index = spec.tables.index(owner)
+        row = _column(spec.schema, tables[index], name, columns[index])
+        found = _as_column(f"t{index}", row)
+        used.append((found, row))
+        return found
+
+    hops = tuple(
+        Hop(
+            left=column(join.left),
+            right=column(join.right, table=join.table),
+            name=f"{join.left} = {join.table}.{join.right.removeprefix(f'{join.table}.')}",
+        )
+        for join in spec.joins
+    )
+    contract = Contract(
+        schema=spec.schema,
+        role=role,
+        tables=tables,
+        estimates=tuple(estimates[table] for table in tables),
+        hops=hops,
+        metric=column(spec.metric),
+        date=column(spec.date_column),
+        group=tuple(column(reference) for reference in spec.group.values()),
+        recipient=column(next(iter(spec.recipient.values()))),
+    )
+    for found, row in used:
+        if not row.readable:
+            raise ExtractError(
+                f'permission denied for column "{found.name}" of table {spoken(spec.schema, found.table)};'
+                f' grant SELECT on it to role "{role}"',
+                kind="permission",
+            )
+    _check_types(spec, contract)
+    return contract
+
+
+def _table(spec: Extract, name: str, tables: Iterable[str]) -> str:
+    fitting = _fitting(name, tables)
+    if len(fitting) > 1:
+        raise ExtractError(
+            f'"{name}" could be {listed([spoken(spec.schema, found) for found in fitting])}; spell it as the store does',
+            kind="contract",
+        )
+    if not fitting:
+        raise _missing(f"no table {spoken(spec.schema, name)}", name, tables)
+    return fitting[0]
+
+
+def _column(schema: str, table: str, name: str, rows: Iterable[CatalogRow]) -> CatalogRow:
+    by_name = {row.column: row for row in rows}
+    fitting = _fitting(name, by_name)
+    if len(fitting) > 1:
+        quoted = [identifier(found) for found in fitting]
+        raise ExtractError(
+            f'column "{name}" of {spoken(schema, table)} could be {listed(quoted)}; spell it as the store does',
+            kind="contract",
+        )
+    if not fitting:
+        raise _missing(f'no column "{name}" in {spoken(schema, table)}', name, by_name)
+    return by_name[fitting[0]]
+
+
+def _fitting(name: str, candidates: Iterable[str]) -> list[str]:
+    """The one spelled exactly so, else all that differ in case only."""
+    known = sorted(candidates)
+    return [name] if name in known else [found for found in known if found.lower() == name.lower()]
+
+
+def _missing(what: str, name: str, candidates: Iterable[str]) -> ExtractError:
+    by_lower = {candidate.lower(): candidate for candidate in sorted(candidates)}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    hint = f'. Did you mean "{by_lower[near[0]]}"?' if near else ""
+    return ExtractError(f"{what}{hint}", kind="contract")
+
+
+def _check_readable(
+    schema: str, role: str, tables: Sequence[str], columns: Sequence[list[CatalogRow]]
+) -> None:
+    closed = [
+        spoken(schema, table)
+        for table, rows in zip(tables, columns, strict=True)
+        if not any(r.readable for r in rows)
+    ]
+    if len(closed) == 1:
+        raise ExtractError(
+            f'permission denied for table {closed[0]}; grant SELECT on it to role "{role}"', kind="permission"
+        )
+    if closed:
+        raise ExtractError(
+            f'permission denied for tables {listed(closed)}; grant SELECT on them to role "{role}"',
+            kind="permission",
+        )
+
+
+def _as_column(alias: str, row: CatalogRow) -> Column:
+    name, _, modifier = row.type.partition("(")
+    precision, _, rest = modifier.partition(")")
+    digits: int | None = None
+    if name in ("smallint", "integer", "bigint"):
+        digits = 0
+    elif name == "numeric" and precision:
+        digits = max(0, int(precision.partition(",")[2] or 0))  # numeric(6,-2) counts hundreds
+    return Column(alias, row.table, row.column, name + rest, row.category, row.unique, digits)
+
+
+def _check_types(spec: Extract, contract: Contract) -> None:
+    def whose(column: Column) -> str:
+        return f'"{column.name}" in {spoken(spec.schema, column.table)}'
+
+    metric, when = contract.metric, contract.date
+    if metric.type in ("real", "double precision"):
+        raise ExtractError(
+            f"metric {whose(metric)} is {metric.type}, which cannot be summed exactly; make it numeric,"
+            " or read it through a view that casts it",
+            kind="contract",
+        )
+    if metric.type not in _EXACT:
+        raise ExtractError(f"metric {whose(metric)} is {metric.type}, not a number", kind="contract")
+    if when.type not in _DATES:
+        raise ExtractError(
+            f"date column {whose(when)} is {when.type}, not a date or timestamp", kind="contract"
+        )
+    for label, column in zip(
+        (*spec.group, spec.recipient_label), (*contract.group, contract.recipient), strict=True
+    ):
+        if column.category not in _GROUPABLE and column.type != "uuid":
+            raise ExtractError(
+                f'"{label}", {whose(column)}, is {column.type}, which cannot stand in a file', kind="contract"
+            )
+    for hop in contract.hops:
+        same = hop.left.category == hop.right.category and (
+            hop.left.category not in "UE" or hop.left.type == hop.right.type
+        )
+        if not same:
+            raise ExtractError(
+                f"the hop {hop.name} compares {hop.left.type} with {hop.right.type}; both sides must be of one kind",
+                kind="contract",
+            )

@@ -1,0 +1,214 @@
+"""The engine's face: what a stamped `Glue/etl.py` imports.
+
+    from rolling_extract import Extract, Join, run
+
+A run in order: arguments, spec, periods, contract check, one read, figures, files on the local disk, control totals, comparison
+with what is published, and only then the first write. Whatever fails, fails with one sentence, and before the first write if it
+can be known by then.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import rolling_contract
+import rolling_delivery
+import rolling_figures
+import rolling_file
+import rolling_source
+import rolling_spec
+import rolling_statement
+from rolling_arguments import Arguments, parse
+from rolling_errors import ExtractError, one_line
+from rolling_log import log
+from rolling_period import Period, Span, zone
+from rolling_spec import Extract, Join
+from rolling_store import Store, open_store
+
+__all__ = ["Extract", "Join", "__version__", "run"]
+
+__version__ = "0.1.0"
+
+
+@dataclass
+class _Progress:
+    """How far a run got, for the sentence that tells of its end."""
+
+    span: Span | None = None
+    published: list[Period] = field(default_factory=list)
+
+    def ending(self, sentence: str) -> str:
+        before = f"{self.span}: " if self.span else ""
+        done = Span(tuple(self.published), 1) if self.published else None
+        after = f"Published before that: {done}" if done else "Nothing was published"
+        stop = "" if sentence.endswith("?") else "."
+        return one_line(f"{before}{sentence}{stop} {after}.")
+
+
+def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None = None) -> None:
+    """Run an extract with the arguments of the command line. Ends by returning, or by `SystemExit` with one sentence.
+
+    The sentence begins with the period: Glue makes it the run's ErrorMessage, and the alert mail is built from that.
+    """
+    progress = _Progress()
+    try:
+        _run(extract, sys.argv[1:] if argv is None else argv, now or datetime.now(UTC), progress)
+    except ExtractError as error:
+        sentence = progress.ending(error.sentence)
+        log("failed", sentence, level="error", kind=error.kind, cause=error.cause)
+    except (
+        Exception
+    ) as error:  # a defect of ours, or of what we stand on: still one sentence, and the rest in the log
+        sentence = progress.ending(f"unexpected {type(error).__name__}: {one_line(str(error))[:300]}")
+        log("failed", sentence, level="error", kind="unexpected", cause=traceback.format_exc()[-4000:])
+    else:
+        return
+    sys.exit(sentence)
+
+
+def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> None:
+    arguments = parse(argv)
+    rolling_spec.check(spec)
+    span = progress.span = arguments.span(spec.window_months, now, zone(spec.time_zone))
+    cap = _cap(spec, arguments, span, now)
+    log(
+        "started",
+        f"{spec.entity} for {span}",
+        engine_version=__version__,
+        run_id=arguments.run_id,
+        periods=[str(period) for period in span.periods],
+    )
+    store = open_store(arguments.output)
+    database = _database(arguments)
+    source = rolling_source.Source(rolling_source.spark_session(), database, spec.time_zone, arguments.run_id)
+
+    contract = rolling_contract.resolve(spec, source.catalog(rolling_contract.catalog_query(spec)))
+    log(
+        "contract_checked",
+        f"{len(contract.tables)} tables and their columns are as the spec says",
+        role=contract.role,
+    )
+    statement = rolling_statement.statement(contract, span, spec.time_zone, cap)
+    figures = rolling_figures.read(source, contract, statement, span)
+    facts = figures.facts
+    log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
+    rolling_figures.check_hops(contract, facts, spec)
+    if facts.strays:
+        log(
+            "groups_without_recipient",
+            f"{facts.strays} groups reach no recipient and have no line",
+            level="warning",
+        )
+
+    with tempfile.TemporaryDirectory(prefix="rolling-extract-") as folder:
+        plans = [
+            _prepare(spec, contract, figures, period, store, arguments, Path(folder))
+            for period in span.periods
+        ]
+        for made in plans:
+            complete = cap is None or made.period < span.periods[-1]
+            _publish(spec, figures, made, store, arguments, complete=complete, scratch=Path(folder))
+            if not arguments.dry_run:
+                progress.published.append(made.period)
+
+
+def _database(arguments: Arguments) -> rolling_source.Database:
+    if arguments.database_url is not None:
+        return rolling_source.from_url(arguments.database_url)
+    assert arguments.connection is not None  # `parse` saw to it
+    return rolling_source.from_connection(arguments.connection)
+
+
+def _cap(spec: Extract, arguments: Arguments, span: Span, now: datetime) -> datetime | None:
+    """None when every period is over. Else, if allowed, the moment after which rows do not exist yet."""
+    last, here = span.periods[-1], now.astimezone(zone(spec.time_zone))
+    if last < Period.of(here.date()):
+        return None
+    if last > Period.of(here.date()):
+        raise ExtractError(f"the period {last} has not begun in {spec.time_zone}", kind="period_incomplete")
+    if not arguments.allow_incomplete:
+        raise ExtractError(
+            f"the period {last} is not over in {spec.time_zone}; run it from {last.shift(1).first_day} on, or with"
+            " --allow-incomplete",
+            kind="period_incomplete",
+        )
+    return here
+
+
+def _prepare(
+    spec: Extract,
+    contract: rolling_contract.Contract,
+    figures: rolling_figures.Figures,
+    period: Period,
+    store: Store,
+    arguments: Arguments,
+    folder: Path,
+) -> rolling_delivery.Plan:
+    """A period's files on the local disk, held against the source and compared with what is published."""
+    rolling_figures.check_orphans(spec, figures, period)
+    known = figures.facts.recipients
+    # Each row of the recipients' table is an owner, unless lines are read from that table too.
+    owners = contract.recipient.alias not in {"t0", *(column.alias for column in contract.group)}
+    table = rolling_contract.spoken(contract.schema, contract.recipient.table) if owners else ""
+    rolling_file.check_names(known, known, one_row_each=table)
+    files = rolling_file.write_files(
+        spec, contract, period, figures.lines(period), known, folder / f"files-{period}"
+    )
+    rolling_file.check_names((file.recipient for file in files), {}, one_row_each="")
+    delivered = sum((file.totals for file in files), rolling_figures.Totals())
+    orphans, source = figures.orphan_totals(period), figures.source_totals(period)
+    rolling_figures.check_totals(spec, period, delivered, orphans, source)
+    log(
+        "reconciled",
+        f"{period}: {source.rows} source rows are {delivered.rows} in files and {orphans.rows} orphans",
+        period=str(period),
+        source_rows=source.rows,
+        source_sum=rolling_figures.plain(source.total),
+        orphan_rows=orphans.rows,
+    )
+    return rolling_delivery.plan(store, period, files, restate=arguments.restate)
+
+
+def _publish(
+    spec: Extract,
+    figures: rolling_figures.Figures,
+    made: rolling_delivery.Plan,
+    store: Store,
+    arguments: Arguments,
+    *,
+    complete: bool,
+    scratch: Path,
+) -> None:
+    if arguments.dry_run:
+        log("dry_run", f"{made.period}: {rolling_delivery.forecast(made)}", period=str(made.period))
+        return
+    manifest = rolling_delivery.manifest(
+        spec,
+        store,
+        made,
+        figures,
+        rolling_delivery.Run(
+            run_id=arguments.run_id,
+            engine_version=__version__,
+            published_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            reason=arguments.reason,
+            complete=complete,
+        ),
+    )
+    done = rolling_delivery.publish(store, made, manifest, scratch)
+    if made.withdrawn and not made.idle:
+        log(
+            "withdrawn",
+            f"{len(made.withdrawn)} files of an earlier revision stay where they are",
+            level="warning",
+        )
+    log(
+        "unchanged" if made.idle else "published",
+        done if made.idle else f"{made.period}: {done}",
+        period=str(made.period),
+    )

@@ -1,0 +1,143 @@
+"""Months: what a period is, which window it closes, and which one is due.
+
+Nothing here reads a clock. The caller passes `now`, once, so that a run cannot straddle midnight with two answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from rolling_errors import ExtractError
+
+_WRITTEN = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Period:
+    """One calendar month, the unit of publication.
+
+    Ordered and hashable. `Period(2026, 10)` prints as `2026-10`.
+    """
+
+    year: int
+    month: int  # 1 to 12
+
+    @classmethod
+    def parse(cls, text: str) -> Period:
+        """The period written `YYYY-MM`.
+
+        >>> Period.parse("2026-10")
+        Period(year=2026, month=10)
+        """
+        match = _WRITTEN.fullmatch(text)
+        if match is None or match[1] == "0000":
+            raise ExtractError(f'"{text}" is not a period; write it YYYY-MM, e.g. 2026-10', kind="arguments")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def of(cls, day: date) -> Period:
+        """The month that `day` lies in."""
+        return cls(day.year, day.month)
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
+    def shift(self, months: int) -> Period:
+        """The period so many months later, or earlier.
+
+        >>> str(Period(2026, 1).shift(-1))
+        '2025-12'
+        """
+        index = self.year * 12 + self.month - 1 + months
+        return Period(index // 12, index % 12 + 1)
+
+    @property
+    def first_day(self) -> date:
+        return date(self.year, self.month, 1)
+
+    @property
+    def file_date(self) -> date:
+        """Last day of the month: the date in a delivered file's name, whatever day the run is on."""
+        return self.shift(1).first_day - timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The periods of one run, and the months that their windows cover together.
+
+    Months are numbered from 1, because that is what PostgreSQL's `width_bucket` gives back: 1 is the first month of the first
+    window, 0 everything before it.
+    """
+
+    periods: tuple[Period, ...]
+    window_months: int
+
+    @property
+    def months(self) -> tuple[Period, ...]:
+        first = self.periods[0].shift(1 - self.window_months)
+        count = (self.periods[-1].year - first.year) * 12 + self.periods[-1].month - first.month + 1
+        return tuple(first.shift(i) for i in range(count))
+
+    @property
+    def bounds(self) -> tuple[date, ...]:
+        """First day of each month, and the first day after the last: one more than there are months."""
+        months = self.months
+        return (*(month.first_day for month in months), months[-1].shift(1).first_day)
+
+    def numbers(self, period: Period) -> range:
+        """The numbers of the months in the window that ends with `period`.
+
+        >>> list(Span((Period(2026, 1), Period(2026, 2)), window_months=3).numbers(Period(2026, 2)))
+        [2, 3, 4]
+        """
+        last = self.months.index(period) + 1
+        return range(last - self.window_months + 1, last + 1)
+
+    def __str__(self) -> str:
+        first, last = self.periods[0], self.periods[-1]
+        return str(first) if first == last else f"{first} to {last}"
+
+
+def window(period: Period, months: int) -> tuple[date, date]:
+    """First day inside and first day outside the window that ends with `period`.
+
+    >>> window(Period(2026, 1), months=3)
+    (datetime.date(2025, 11, 1), datetime.date(2026, 2, 1))
+    """
+    return period.shift(1 - months).first_day, period.shift(1).first_day
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone called `name` in the IANA database.
+
+    The default zone does not ask the database for itself: a slim image may carry none.
+    """
+    if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC"):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as unknown:  # a missing file, a path out of the database, a folder
+        raise ExtractError(
+            f'there is no time zone "{name}"; time_zone takes a name like "Etc/GMT" or "Europe/Paris"',
+            kind="spec",
+        ) from unknown
+
+
+def last_complete(now: datetime, where: tzinfo) -> Period:
+    """The newest month that is over in that time zone.
+
+    >>> str(last_complete(datetime(2026, 11, 1, 0, 1, tzinfo=UTC), UTC))
+    '2026-10'
+    """
+    return Period.of(now.astimezone(where).date()).shift(-1)
+
+
+def between(first: Period, last: Period) -> Iterator[Period]:
+    """Every period from `first` to `last`, both included."""
+    while first <= last:
+        yield first
+        first = first.shift(1)

@@ -1,0 +1,371 @@
+"""The source: who may read the store, how Spark reads it, and what its errors mean in a sentence.
+
+Everything goes through Spark's own JDBC reader, also the small catalog read. `java.sql.DriverManager` called from Python does not
+see a driver that came by `spark.jars` (it asks the wrong class loader); Spark's reader does, under Glue and on a laptop alike.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from rolling_contract import CatalogRow, literal
+from rolling_errors import ExtractError, one_line
+from rolling_log import log
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+DRIVER = "org.postgresql.Driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the store is and how to log in. `properties` hold the secret; it is never part of `url`, of a log or of a sentence."""
+
+    url: str  # jdbc:postgresql://host:port/name
+    properties: dict[str, str] = field(repr=False)
+    credentials: str  # where user and password came from, for a sentence: "secret arn:..."
+
+    @property
+    def place(self) -> str:
+        return self.url.removeprefix("jdbc:postgresql://").partition("?")[0]
+
+    @property
+    def user(self) -> str:
+        return self.properties["user"]
+
+
+def from_url(text: str) -> Database:
+    """A database given as `postgresql://user:password@host:port/name`, for previews and tests."""
+    parts = urlsplit(text)
+    try:
+        port = parts.port or 5432
+    except ValueError:
+        port = 0
+    if (
+        parts.scheme not in ("postgresql", "postgres")
+        or not parts.hostname
+        or not parts.path.strip("/")
+        or not port
+    ):
+        raise ExtractError(
+            "--database-url is written postgresql://user:password@host:port/name", kind="arguments"
+        )
+    if not parts.username:
+        raise ExtractError(
+            "--database-url names no user; write postgresql://user:password@host:port/name", kind="arguments"
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    properties = {"user": unquote(parts.username), "password": unquote(parts.password or "")}
+    properties |= {key: value for key, value in parse_qsl(parts.query) if key in ("sslmode", "sslrootcert")}
+    return Database(f"jdbc:postgresql://{host}:{port}/{parts.path.strip('/')}", properties, "--database-url")
+
+
+def from_connection(name: str) -> Database:
+    """A database as a Glue connection describes it, with user and password from the secret that it names."""
+    import boto3  # only a run on AWS needs it
+
+    try:
+        answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
+    except (
+        Exception
+    ) as error:  # botocore makes its classes at run time; `_aws_error` passes on what is not AWS's
+        raise _aws_error(
+            error, f'Glue connection "{name}"', "glue:GetConnection", kind="connection"
+        ) from error
+    found = {
+        str(key): str(value) for key, value in answer["Connection"].get("ConnectionProperties", {}).items()
+    }
+    url, secret = found.get("JDBC_CONNECTION_URL", ""), found.get("SECRET_ID", "")
+    if not url.startswith("jdbc:postgresql://"):
+        raise ExtractError(
+            f'Glue connection "{name}" leads to no PostgreSQL database; its JDBC_CONNECTION_URL must start with'
+            " jdbc:postgresql://",
+            kind="connection",
+        )
+    if not secret:
+        raise ExtractError(
+            f'Glue connection "{name}" names no secret; set its SECRET_ID to the secret with username and password',
+            kind="connection",
+        )
+    user, password = _secret(secret)
+    properties = {"user": user, "password": password}
+    if found.get("JDBC_ENFORCE_SSL", "false").lower() == "true":
+        properties |= _tls(name, found.get("CUSTOM_JDBC_CERT", ""))
+    return Database(url, properties, f"secret {secret}")
+
+
+def _secret(identifier: str) -> tuple[str, str]:
+    import boto3
+
+    try:
+        text = boto3.client("secretsmanager").get_secret_value(SecretId=identifier).get("SecretString", "")
+    except Exception as error:
+        raise _aws_error(
+            error, f"secret {identifier}", "secretsmanager:GetSecretValue", kind="secret"
+        ) from error
+    try:
+        values = json.loads(text)
+        return str(values["username"]), str(values["password"])
+    except (ValueError, KeyError, TypeError):
+        # `from None`: the parser's message quotes the text, and the text is the secret.
+        raise ExtractError(
+            f"secret {identifier} is not a JSON object with username and password", kind="secret"
+        ) from None
+
+
+def _tls(connection: str, certificate: str) -> dict[str, str]:
+    """TLS as properties only. The certificate travels as text, so that no executor needs a file."""
+    if not certificate:
+        log(
+            "tls_unverified",
+            f'Glue connection "{connection}" enforces TLS but has no CUSTOM_JDBC_CERT: the server is not authenticated',
+            level="warning",
+        )
+        return {"sslmode": "require"}
+    pem = _object_text(certificate)
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
+    if len(blocks) != 1:
+        # The driver's factory reads the first certificate and forgets the rest; which one is meant must be said, not guessed.
+        raise ExtractError(
+            f"{certificate} holds {len(blocks)} certificates; give the one PEM certificate of the authority that signed the"
+            " database's",
+            kind="connection",
+        )
+    return {
+        "sslmode": "verify-full",
+        "sslfactory": "org.postgresql.ssl.SingleCertValidatingFactory",
+        "sslfactoryarg": blocks[0],
+    }
+
+
+def _object_text(address: str) -> str:
+    import boto3
+
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    try:
+        return cast(bytes, boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()).decode(
+            "ascii", "replace"
+        )
+    except Exception as error:
+        raise _aws_error(error, address, "s3:GetObject", kind="connection") from error
+
+
+def _aws_error(error: Exception, what: str, right: str, *, kind: str) -> Exception:
+    """An AWS refusal as a sentence; any other exception unchanged."""
+    response = getattr(error, "response", None)
+    if not isinstance(response, dict):
+        if type(error).__module__.startswith("botocore."):
+            return ExtractError(
+                f"cannot ask AWS for {what}: {one_line(str(error))}", kind=kind, cause=repr(error)
+            )
+        return error
+    code = str(response.get("Error", {}).get("Code", ""))
+    cause = f"{code}: {response.get('Error', {}).get('Message', '')}"
+    if code in ("EntityNotFoundException", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket"):
+        return ExtractError(f"{what} does not exist", kind=kind, cause=cause)
+    if "AccessDenied" in code:
+        return ExtractError(
+            f"permission denied for {what}; grant {right} to the job's role", kind=kind, cause=cause
+        )
+    if code in ("DecryptionFailure", "KMSAccessDeniedException"):
+        return ExtractError(
+            f"cannot decrypt {what}; grant kms:Decrypt on its key to the job's role", kind=kind, cause=cause
+        )
+    return ExtractError(f"AWS refused {what}: {code}", kind=kind, cause=cause)
+
+
+# -- Spark ---------------------------------------------------------------------------------------------------------------
+
+
+def spark_session() -> SparkSession:
+    """A session of our own in whatever Spark there is: Glue's, a notebook's, or a new one.
+
+    A new one stays small and quiet: no UI, no progress bar, and none of Spark's stack traces, since a failure is told in one
+    sentence and its technical cause goes to our log. One that was there keeps its settings; ours go to a session beside it.
+    """
+    from pyspark.sql import SparkSession
+
+    running = SparkSession.getActiveSession() is not None
+    builder = SparkSession.builder.appName("rolling-extract")
+    if not running:
+        builder = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
+    session = builder.getOrCreate()
+    if not running and session.sparkContext.master.startswith("local"):
+        session.sparkContext.setLogLevel("OFF")
+    ours = session.newSession()
+    ours.conf.set("spark.sql.ansi.enabled", "true")
+    ours.conf.set("spark.sql.session.timeZone", "UTC")
+    # Glue's defaults suit terabytes. A result of a few thousand rows is done sooner by one task that nobody re-plans.
+    ours.conf.set("spark.sql.shuffle.partitions", "1")
+    ours.conf.set("spark.sql.adaptive.enabled", "false")
+    ours.conf.set("spark.sql.codegen.wholeStage", "false")
+    return ours
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A database as Spark reads it."""
+
+    spark: SparkSession
+    database: Database
+    time_zone: str
+    run_id: str
+
+    def catalog(self, query: str) -> list[CatalogRow]:
+        """The small read of the contract check. Also the first contact: what is wrong with the way to the store shows here."""
+        with self.errors_explained():
+            return [CatalogRow(*row) for row in self.read(query, fetch_size=0).collect()]
+
+    def read(self, query: str, fetch_size: int) -> DataFrame:
+        """The query's result as a lazy frame, to be used inside `errors_explained`. `fetch_size` 0 takes it whole.
+
+        A fetch size makes the driver open a cursor, and PostgreSQL runs a cursor without parallel workers: a result that is known
+        to be small is better taken whole, one that may be large needs the cursor or fills the memory.
+        """
+        options = {
+            "url": self.database.url,
+            "driver": DRIVER,
+            "query": query,
+            "fetchsize": str(fetch_size),
+            "sessionInitStatement": self._session(),
+            "ApplicationName": f"rolling-extract {self.run_id}",
+            "connectTimeout": "15",
+            "tcpKeepAlive": "true",
+            **self.database.properties,
+        }
+        return self.spark.read.format("jdbc").options(**options).load()
+
+    def _session(self) -> str:
+        """What `::text` makes of dates, floats and bytes depends on the session; here it is the same for every role and server."""
+        settings = {
+            "default_transaction_read_only": "on",
+            "TimeZone": self.time_zone,
+            "DateStyle": "ISO, YMD",
+            "IntervalStyle": "iso_8601",
+            "extra_float_digits": "1",
+            "lc_monetary": "C",
+        }
+        return "; ".join(f"SET {name} = {literal(value)}" for name, value in settings.items())
+
+    @contextmanager
+    def errors_explained(self) -> Iterator[None]:
+        """Turn what Spark, Py4J and the driver raise into one sentence, and keep their text as the cause."""
+        try:
+            yield
+        except ExtractError:
+            raise
+        except Exception as error:
+            raise explained(error, self.database) from None
+
+
+# Told by SQLSTATE where the driver's exception can be reached, by the text where only Spark's summary of a failed task can. The
+# text is English unless the server's lc_messages says otherwise; then the general sentence at the end of `explained` is what is left.
+_BY_STATE = (
+    (
+        "authentication",
+        ("28P01", "28000"),
+        r"password authentication failed|no pg_hba\.conf entry|authentication",
+    ),
+    ("no_database", ("3D000",), r"database \"[^\"]*\" does not exist"),
+    (
+        "unreachable",
+        ("08001", "08004", "08006", "57P03"),
+        r"Connection to \S+ refused|connection attempt failed|I/O error occurred",
+    ),
+    ("permission", ("42501",), r"permission denied"),
+    ("too_many", ("53300",), r"too many (?:clients|connections)|remaining connection slots"),
+    ("cancelled", ("57014", "40001"), r"canceling statement|conflict with recovery"),
+    ("zone", ("22023",), r"time zone \"[^\"]*\" not recognized|invalid value for parameter \"TimeZone\""),
+)
+
+
+def explained(error: Exception, database: Database) -> ExtractError:
+    """The sentence for a failure of the store, of the driver or of Spark."""
+    state, text = _sql_state(error)
+    cause = _without_secret(f"{type(error).__name__} {state or '-----'} {text}", database)
+    said = _without_secret(_driver_message(text), database)
+    found = next((what for what, states, _ in _BY_STATE if state in states), None) or next(
+        (what for what, _, pattern in _BY_STATE if not state and re.search(pattern, said, re.IGNORECASE)),
+        None,
+    )
+    if "ClassNotFoundException" in text and DRIVER in text:
+        return ExtractError(
+            f"Spark has no PostgreSQL driver ({DRIVER}); give it the driver's jar, e.g. with spark.jars",
+            kind="driver",
+            cause=cause,
+        )
+    match found:
+        case "authentication":
+            sentence = f'database {database.place} refused user "{database.user}": {said}; check the {database.credentials}'
+            return ExtractError(sentence, kind="authentication", cause=cause)
+        case "no_database":
+            return ExtractError(
+                f"there is no such database at {database.place}: {said}", kind="unreachable", cause=cause
+            )
+        case "unreachable":
+            return ExtractError(
+                f"cannot reach the database at {database.place}: check host, port, security groups and TLS ({said})",
+                kind="unreachable",
+                cause=cause,
+            )
+        case "permission":
+            return ExtractError(f'{said}; grant it to role "{database.user}"', kind="permission", cause=cause)
+        case "too_many":
+            return ExtractError(
+                f"the database at {database.place} takes no more connections; start the run again later",
+                kind="database",
+                cause=cause,
+            )
+        case "cancelled":
+            return ExtractError(
+                f"the database cancelled the read ({said}); start the run again, on the writer if this was a replica",
+                kind="database",
+                cause=cause,
+            )
+        case "zone":
+            return ExtractError(
+                f"the database does not know the extract's time zone ({said})", kind="spec", cause=cause
+            )
+        case _:
+            what = (
+                "the database refused the read"
+                if "PSQLException" in text or state
+                else "Spark could not finish the read"
+            )
+            return ExtractError(f"{what}: {said}", kind="database", cause=cause)
+
+
+def _sql_state(error: Exception) -> tuple[str, str]:
+    """SQLSTATE and text of a Java exception and its causes. PySpark hides it in one of two attributes, by the kind of error."""
+    java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
+    state, texts = "", [] if java is not None else [str(error)]
+    for _ in range(10):
+        if java is None:
+            break
+        texts.append(str(java.toString()))
+        if java.getClass().getName() == "org.postgresql.util.PSQLException":
+            state = state or str(java.getSQLState() or "")
+        java = java.getCause()
+    return state, "\n".join(texts)
+
+
+def _driver_message(text: str) -> str:
+    """The driver's own words out of a Java text; of those, the first line without the server's severity."""
+    match = re.search(r"PSQLException: (.*)", text)
+    line = (
+        match[1] if match else next((line for line in text.splitlines() if line.strip()), "no reason given")
+    )
+    line = re.sub(r"^(?:ERROR|FATAL|PANIC): ", "", line.strip())
+    return one_line(line).rstrip(".")[:300]
+
+
+def _without_secret(text: str, database: Database) -> str:
+    password = database.properties.get("password", "")
+    return (text.replace(password, "***") if password else text)[:4000]

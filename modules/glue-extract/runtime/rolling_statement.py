@@ -1,0 +1,319 @@
+"""The one SQL statement of a run.
+
+One statement is one snapshot: figures, the list of groups, the list of recipients, the control totals and the checks of the hops
+all see the same rows, whoever writes meanwhile and at whatever isolation. So everything that a run must know comes back as rows
+of one result, told apart by `kind`:
+
+==========  ===========================================================================================================
+line        a group and a month of it (month 0: the group exists); count, sum, least and greatest of the metric
+orphan      rows of a month that reach no recipient
+control     rows of a month, read off the entity without any hop that leads to a recipient
+undated     rows whose hops lead to no date (only when the date is not on the entity)
+recipient   a recipient, with or without groups, and how many rows of its table bear the name
+hop         a hop whose right side is not unique, and how many values of it are not
+stray       groups that reach no recipient
+snapshot    when all this was true
+==========  ===========================================================================================================
+
+Sums travel as text. A JDBC column of type numeric without precision arrives in Spark as decimal(38,18), which silently rounds what
+has more digits and overflows on what has fewer; text is exact, and Spark casts it to the decimal that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from rolling_contract import Column, Contract, identifier, literal
+from rolling_period import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    sql: str
+    group_width: int  # how many g1, g2, ... columns
+    groups_have_a_beginning: (
+        bool  # True: groups are read off the entity's rows and exist from their first row on
+    )
+    expected_rows: int | None  # how many rows the planner would expect; None when nobody knows
+
+
+def statement(contract: Contract, span: Span, time_zone: str, cap: datetime | None) -> Statement:
+    """The statement for these periods. `cap` cuts off what is dated after it, in the extract's time zone; for a month not over."""
+    return _Builder(contract, span, time_zone, cap).build()
+
+
+class _Builder:
+    """Holds what every part of the statement needs; each method writes one part."""
+
+    def __init__(self, contract: Contract, span: Span, time_zone: str, cap: datetime | None) -> None:
+        self.c = contract
+        self.span = span
+        self.time_zone = time_zone
+        self.cap = cap
+        self.used = {column.alias for column in (*contract.group, contract.recipient)}
+        self.anchor = self._nearest_common_table()
+
+    def build(self) -> Statement:
+        from_entity = self.anchor == "t0"
+        parts = (self._from_entity() if from_entity else self._from_anchor()) + self._facts()
+        anchor_rows = self.c.estimates[int(self.anchor[1:])]
+        return Statement(
+            sql=parts,
+            group_width=len(self.c.group),
+            groups_have_a_beginning=from_entity,
+            expected_rows=None
+            if from_entity or anchor_rows < 0
+            else anchor_rows * (len(self.span.months) + 1),
+        )
+
+    # -- where the groups live -------------------------------------------------------------------------------------------
+
+    def _nearest_common_table(self) -> str:
+        """The table one of whose rows settles recipient and group: the last that all paths to them share.
+
+        In the example it is Branch: loans are reduced to one row per branch key and month without touching Branch or Bank, and
+        the groups that exist are simply the rows of Branch.
+        """
+        paths = [self.c.path(alias) for alias in sorted(self.used)]
+        shared = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
+        return shared[-1]
+
+    def _far(self, start: str) -> list[str]:
+        """Aliases to join to `start` so as to reach every used table, in the order of the hops."""
+        needed = {step for alias in self.used for step in self.c.path(alias)} - set(self.c.path(start))
+        return sorted(needed, key=_number)
+
+    # -- small pieces ----------------------------------------------------------------------------------------------------
+
+    def _table(self, alias: str) -> str:
+        return f"{identifier(self.c.schema)}.{identifier(self.c.tables[_number(alias)])}"
+
+    def _joined(self, aliases: Sequence[str]) -> str:
+        lines = []
+        for alias in aliases:
+            hop = self.c.hop_to(alias)
+            lines.append(f"LEFT JOIN {self._table(alias)} {alias} ON {_ref(hop.right)} = {_ref(hop.left)}")
+        return "\n      ".join(lines)
+
+    def _bound(self, day: date) -> str:
+        match self.c.date.type:
+            case "date":
+                return f"DATE '{day}'"
+            case "timestamp with time zone":
+                # Folded to a constant when the statement is planned: the function is immutable.
+                return f"(TIMESTAMP '{day} 00:00:00' AT TIME ZONE {literal(self.time_zone)})"
+            case _:
+                return f"TIMESTAMP '{day} 00:00:00'"
+
+    @property
+    def _bounds(self) -> str:
+        return f"ARRAY[{', '.join(self._bound(day) for day in self.span.bounds)}]"
+
+    @property
+    def _month(self) -> str:
+        """The number of a row's month: by the very bounds that the filter uses, so that the two cannot disagree.
+
+        `date_trunc(... AT TIME ZONE ...)` would, in the hour that a change of the clock repeats.
+        """
+        return f"width_bucket({_ref(self.c.date)}, {self._bounds})"
+
+    def _in_span(self, *, from_the_beginning: bool = False) -> str:
+        """Half-open range on the raw column, never a function of it, so that an index on it serves."""
+        when = _ref(self.c.date)
+        clauses = [] if from_the_beginning else [f"{when} >= {self._bound(self.span.bounds[0])}"]
+        clauses.append(f"{when} < {self._bound(self.span.bounds[-1])}")
+        if self.cap is not None:
+            clauses.append(f"{when} {self._cap()}")
+        return " AND ".join(clauses)
+
+    def _cap(self) -> str:
+        assert self.cap is not None
+        match self.c.date.type:
+            case "date":
+                return f"<= DATE '{self.cap.date()}'"
+            case "timestamp with time zone":
+                return f"<= TIMESTAMPTZ '{self.cap.isoformat()}'"
+            case _:
+                return f"<= TIMESTAMP '{self.cap.replace(tzinfo=None)}'"
+
+    @property
+    def _metric(self) -> str:
+        return f"{_ref(self.c.metric)}::numeric" if self.c.metric.type == "money" else _ref(self.c.metric)
+
+    @property
+    def _measures(self) -> str:
+        """With a prefix, because a column of the entity that stands beside them may be called `total`."""
+        m = self._metric
+        return (
+            f"count(*) AS rolling_rows, count({m}) AS rolling_values, sum({m}) AS rolling_total,"
+            f" min({m}) AS rolling_least, max({m}) AS rolling_most"
+        )
+
+    @property
+    def _labels(self) -> str:
+        """Recipient and group as text, and beside each group column the value that it is ordered by."""
+        columns = [f"{_ref(self.c.recipient)}::text AS recipient"]
+        for i, column in enumerate(self.c.group, start=1):
+            columns.append(f"{_ref(column)}::text AS g{i}")
+            if not column.is_text:
+                columns.append(f"{_ref(column)} AS s{i}")
+        return ", ".join(columns)
+
+    @property
+    def _owned(self) -> str:
+        """Whether a row reaches a recipient by name, and every table that its group is read from."""
+        far = sorted(self.used - {self.anchor}, key=_number)
+        reached = [f"{_ref(self.c.hop_to(alias).right)} IS NOT NULL" for alias in far]
+        return " AND ".join([f"{_ref(self.c.recipient)} IS NOT NULL", *reached])
+
+    @property
+    def _g(self) -> list[str]:
+        return [f"g{i}" for i in range(1, len(self.c.group) + 1)]
+
+    @property
+    def _order(self) -> str:
+        """The order of the lines. Text goes by code point, not by the database's locale: same bytes wherever it is restored."""
+        keys = ['recipient COLLATE "C"']
+        for i, column in enumerate(self.c.group, start=1):
+            if not column.is_text:
+                keys.append(f"s{i} NULLS FIRST")
+            keys.append(f'g{i} COLLATE "C" NULLS FIRST')
+        return ", ".join(keys)
+
+    def _kind(self, kind: str, **columns: str) -> str:
+        """A SELECT list in the result's one shape."""
+        shape = {
+            "line": "NULL::bigint",
+            "recipient": "NULL::text",
+            **{g: "NULL::text" for g in self._g},
+            "month": "NULL::integer",
+            "row_count": "NULL::bigint",
+            "value_count": "NULL::bigint",
+            "total": "NULL::text",
+            "least": "NULL::text",
+            "most": "NULL::text",
+        }
+        assert set(columns) <= set(shape)
+        return ", ".join(
+            [f"'{kind}' AS kind", *(f"{columns.get(name, null)} AS {name}" for name, null in shape.items())]
+        )
+
+    # -- the figures -----------------------------------------------------------------------------------------------------
+
+    def _from_anchor(self) -> str:
+        """Groups are rows of a joined table: reduce the entity to (key of that table, month), then join the wide tables."""
+        key = self.c.hop_to(self.anchor)
+        near = [alias for alias in self.c.path(key.left.alias) if alias != "t0"]
+        near += [alias for alias in self.c.path(self.c.date.alias) if alias != "t0" and alias not in near]
+        return f"""
+    WITH figures AS (
+      SELECT {_ref(key.left)} AS key, {self._month} AS rolling_month, {self._measures}
+      FROM {self._table("t0")} t0
+      {self._joined(sorted(near, key=_number))}
+      WHERE {self._in_span()}
+      GROUP BY 1, 2
+    ), members AS (
+      SELECT {_ref(key.right)} AS key, {self._labels}, {self._owned} AS owned
+      FROM {self._table(self.anchor)} {self.anchor}
+      {self._joined(self._far(self.anchor))}
+    ), detail AS (
+      SELECT m.*, coalesce(f.rolling_month, 0) AS rolling_month,
+             f.rolling_rows, f.rolling_values, f.rolling_total, f.rolling_least, f.rolling_most
+      FROM members m FULL JOIN figures f ON f.key = m.key
+    )
+    {self._lines()}
+    UNION ALL
+    SELECT {self._kind("stray", row_count="count(*)")} FROM members WHERE NOT owned"""
+
+    def _from_entity(self) -> str:
+        """Groups are read off the entity: reduce it to (its own columns and its foreign keys, month), then join.
+
+        There is no lower bound on the date: rows before the window are what says that a group existed by then. They come back
+        as month 0, without figures.
+        """
+        first_hops = [a for a in self._far("t0") if self.c.hop_to(a).left.alias == "t0"]
+        own = [column for column in (*self.c.group, self.c.recipient) if column.alias == "t0"]
+        keys = list(
+            dict.fromkeys(
+                [*(column.name for column in own), *(self.c.hop_to(a).left.name for a in first_hops)]
+            )
+        )
+        dated_by = [alias for alias in self.c.path(self.c.date.alias) if alias != "t0"]
+        width = ", ".join(str(i) for i in range(1, len(keys) + 2))
+        # The reduced rows take the entity's alias, so that hops and labels read the same before and after.
+        return f"""
+    WITH figures AS (
+      SELECT {", ".join(f"t0.{identifier(name)}" for name in keys)}, {self._month} AS rolling_month, {self._measures}
+      FROM {self._table("t0")} t0
+      {self._joined(dated_by)}
+      WHERE {self._in_span(from_the_beginning=True)}
+      GROUP BY {width}
+    ), detail AS (
+      SELECT {self._labels}, {self._owned} AS owned,
+             t0.rolling_month, t0.rolling_rows, t0.rolling_values, t0.rolling_total, t0.rolling_least, t0.rolling_most
+      FROM figures t0
+      {self._joined(self._far("t0"))}
+    )
+    {self._lines()}"""
+
+    def _lines(self) -> str:
+        counts = {
+            "month": "rolling_month",
+            "row_count": "sum(rolling_rows)::bigint",
+            "value_count": "sum(rolling_values)::bigint",
+            "total": "sum(rolling_total)::text",
+        }
+        extremes = {"least": "min(rolling_least)::text", "most": "max(rolling_most)::text"}
+        labels = {"line": "line", "recipient": "recipient", **{g: g for g in self._g}}
+        return f"""
+    SELECT {self._kind("line", **labels, **counts, **extremes)}
+    FROM (SELECT dense_rank() OVER (ORDER BY {self._order}) AS line, detail.* FROM detail WHERE owned) ranked
+    GROUP BY line, recipient, {", ".join(self._g)}, rolling_month
+    UNION ALL
+    SELECT {self._kind("orphan", **counts)}
+    FROM detail WHERE owned IS NOT TRUE AND rolling_month > 0 GROUP BY rolling_month"""
+
+    # -- what the figures are held against -------------------------------------------------------------------------------
+
+    def _facts(self) -> str:
+        dated_by = [alias for alias in self.c.path(self.c.date.alias) if alias != "t0"]
+        entity = f"FROM {self._table('t0')} t0 {self._joined(dated_by)}"
+        sums = {
+            "row_count": "count(*)",
+            "value_count": f"count({self._metric})",
+            "total": f"sum({self._metric})::text",
+        }
+        month = 4 + len(self.c.group)  # where it stands in the list; a name could be a column of the entity
+        facts = [
+            f"SELECT {self._kind('control', month=self._month, **sums)} {entity} WHERE {self._in_span()} GROUP BY {month}"
+        ]
+        if dated_by:
+            unreached = _ref(self.c.hop_to(dated_by[-1]).right)
+            facts.append(f"SELECT {self._kind('undated', **sums)} {entity} WHERE {unreached} IS NULL")
+        name = self.c.recipient
+        if name.alias != "t0":
+            facts.append(
+                f"SELECT {self._kind('recipient', recipient=f'{_ref(name)}::text', row_count='count(*)')}"
+                f" FROM {self._table(name.alias)} {name.alias} WHERE {_ref(name)} IS NOT NULL GROUP BY {_ref(name)}::text"
+            )
+        for i, hop in enumerate(self.c.hops, start=1):
+            if not hop.right.unique:
+                right = _ref(hop.right)
+                facts.append(
+                    f"SELECT {self._kind('hop', line=str(i), row_count='count(*)')} FROM (SELECT {right} FROM"
+                    f" {self._table(hop.right.alias)} {hop.right.alias} WHERE {right} IS NOT NULL GROUP BY {right}"
+                    " HAVING count(*) > 1) twice HAVING count(*) > 0"
+                )
+        stamp = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        facts.append(f"SELECT {self._kind('snapshot', recipient=stamp)}")
+        return "".join(f"\n    UNION ALL\n    {fact}" for fact in facts)
+
+
+def _ref(column: Column) -> str:
+    return f"{column.alias}.{identifier(column.name)}"
+
+
+def _number(alias: str) -> int:
+    return int(alias[1:])

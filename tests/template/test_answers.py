@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +109,42 @@ def test_an_answer_from_the_command_line_is_data_once_it_is_there(
     with pytest.raises(FailedHookException):
         stamp(entity="{% raw %}{{ 7 * 7 }}{% endraw %}")
     assert not list(output.iterdir())
+
+
+@pytest.mark.parametrize(
+    "slug", ["../escaped", "a/b/c", "/tmp/escaped", ".", "..", "", "x" * 300, "É", "a\nb"]
+)
+def test_a_name_that_is_a_path_leaves_no_folder_anywhere(
+    slug: str, stamp: Callable[..., Path], output: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(FailedHookException):
+        stamp(project_slug=slug)
+    assert "  - project_slug: " in capfd.readouterr().err
+    assert [path.name for path in output.parent.iterdir()] == ["stamped"]
+    assert not list(output.iterdir())
+    assert not Path("/tmp/escaped").exists()
+
+
+def test_answers_typed_at_the_prompts_are_never_run(
+    template: Path, cookiecutter_settings: Path, tmp_path: Path, output: Path
+) -> None:
+    run = "{{ cycler.__init__.__globals__.os.popen('touch CANARY').read() }}"
+    lines = ["", run, "", "2", "", "6", "", "", "", "nobody"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cookiecutter", "--config-file", cookiecutter_settings, template],
+        cwd=output,
+        input="".join(f"{line}\n" for line in lines),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stderr.splitlines() if line.startswith("  - ")] == [
+        "  - entity",
+        "  - alert_email",
+    ]
+    assert "Which table has one row per fact?" in done.stdout
+    assert [path for path in tmp_path.rglob("*") if path != output] == []
 
 
 @pytest.mark.parametrize(

@@ -137,15 +137,12 @@ def test_it_plans_with_its_example_values(project: Path, environment: dict[str, 
 
 
 def test_its_own_tests_notice_a_table_that_terraform_does_not_know(
-    project: Path, environment: dict[str, str], tmp_path: Path
+    stamp: Callable[..., Path], repository: Path, environment: dict[str, str]
 ) -> None:
-    copy = tmp_path / "project"
-    shutil.copytree(project, copy, symlinks=True)
-    main = copy / "Terraform/main.tf"
-    main.write_text(
-        main.read_text(encoding="utf-8").replace("  tables = [\n", '  tables = [\n    "Other",\n')
-    )
-    done = run("make", "test", folder=copy, environment=environment)
+    project = stamp(__module_source=f"{repository}/modules/MODULE")
+    main = project / "Terraform/main.tf"
+    main.write_text(main.read_text().replace("  tables = [\n", '  tables = [\n    "Other",\n'))
+    done = run("make", "test", folder=project, environment=environment)
     assert done.returncode != 0
     assert "FAIL: test_terraform_names_its_tables_and_its_recipient" in done.stderr
     assert "failures=1)" in done.stderr

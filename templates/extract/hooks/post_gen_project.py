@@ -10,7 +10,7 @@ NEXT = f"""
 
   cd {ANSWERS["project_slug"]} && cp Terraform/terraform.tfvars.example Terraform/terraform.tfvars
   make test
-  terraform -chdir=Terraform apply
+  terraform -chdir=Terraform init && terraform -chdir=Terraform apply
 
 README.md says what to fill in, how to make the secret and how to confirm the alert mails.
 """

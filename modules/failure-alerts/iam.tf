@@ -15,7 +15,7 @@ resource "aws_iam_role" "events" {
       Action    = "sts:AssumeRole"
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account_id }
-        ArnEquals    = { "aws:SourceArn" = [for rule in values(local.rule_names) : "${local._arn.events}:rule/${rule}"] }
+        ArnEquals    = { "aws:SourceArn" = local._rule_arns }
       }
     }]
   })
@@ -80,11 +80,13 @@ resource "aws_iam_role_policy" "states" {
         Resource = aws_sns_topic.this.arn
       },
       {
-        Sid       = "EncryptMail"
-        Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
-        Resource  = local.kms_key_arn
-        Condition = { StringEquals = { "kms:ViaService" = "sns.${local.region}.${local.dns_suffix}" } }
+        Sid      = "EncryptMail"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource = local.kms_key_arn
+        Condition = {
+          StringEquals = { "kms:ViaService" = "sns.${local.region}.${local.dns_suffix}" }
+        }
       },
       {
         # Step Functions writes its log through log delivery, whose actions know no resource.

@@ -25,7 +25,8 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # Without these two rights EventBridge drops the event silently; a source condition here breaks it too.
+        # Without these two rights EventBridge drops the event silently; a source condition here
+        # breaks it too.
         Sid       = "EventBridgeWritesDeadLetters"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -37,12 +38,16 @@ resource "aws_kms_key" "this" {
         Sid       = "LogsEncryptGroups"
         Effect    = "Allow"
         Principal = { Service = "logs.${local.region}.${local.dns_suffix}" }
-        Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
-        Resource  = "*"
+        Action = [
+          "kms:Decrypt*",
+          "kms:Describe*",
+          "kms:Encrypt*",
+          "kms:GenerateDataKey*",
+          "kms:ReEncrypt*",
+        ]
+        Resource = "*"
         Condition = {
-          ArnLike = {
-            "kms:EncryptionContext:aws:logs:arn" = "${local._arn.logs}:log-group:*"
-          }
+          ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "${local._arn.logs}:log-group:*" }
         }
       },
     ]

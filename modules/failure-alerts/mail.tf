@@ -4,7 +4,7 @@
 
 locals {
   state_machine_name = "${var.name}-failures"
-  state_machine_arn  = "arn:${local.partition}:states:${local.region}:${local.account_id}:stateMachine:${local.state_machine_name}"
+  state_machine_arn  = "${local._arn.states}:stateMachine:${local.state_machine_name}"
 
   _console = "https://${local.region}.${lookup(
     { aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" },
@@ -13,9 +13,18 @@ locals {
   # The console wants what stands in the fragment encoded twice, with "$" for "%".
   _log_group_encoded = replace(urlencode(urlencode(var.failure_events.log_group)), "%", "$")
   links = {
-    log      = "${local._console}/cloudwatch/home?region=${local.region}#logsV2:log-groups/log-group/${local._log_group_encoded}"
-    run      = "${local._console}/gluestudio/home?region=${local.region}#/job/${urlencode(var.failure_events.job_name)}/run/"
-    workflow = "${local._console}/glue/home?region=${local.region}#/v2/etl-configuration/workflows/view/${urlencode(var.failure_events.workflow_name)}"
+    log = join("", [
+      "${local._console}/cloudwatch/home?region=${local.region}",
+      "#logsV2:log-groups/log-group/${local._log_group_encoded}",
+    ])
+    run = join("", [
+      "${local._console}/gluestudio/home?region=${local.region}",
+      "#/job/${urlencode(var.failure_events.job_name)}/run/",
+    ])
+    workflow = join("", [
+      "${local._console}/glue/home?region=${local.region}",
+      "#/v2/etl-configuration/workflows/view/${urlencode(var.failure_events.workflow_name)}",
+    ])
   }
 
   # What Glue reports, as facts that subject and text share. JSONata, as Step Functions runs it.
@@ -24,13 +33,14 @@ locals {
     $detail := $event.detail;
     $name := ${jsonencode(var.failure_events.name)};
 
-    /* One line, whatever it holds: control characters, line and paragraph separators and the marks that turn the
-       direction of writing could forge lines of the mail. $trim makes every run of blanks one blank. */
-    $line := function($value) {
-      $trim($replace($string($value) & "", /[\x00-\x1F\x7F-\x9F\u200B-\u200F\u2028-\u202E\u2066-\u2069\uFEFF]+/, " "))
-    };
-    $cut := function($text, $length) {
-      $length($text) > $length ? $trim($substring($text, 0, $length - 3)) & "..." : $text
+    /* One line, whatever it holds: control characters, separators of lines and the marks that
+       turn the direction of writing could forge lines. $trim makes every run of blanks one. */
+    $line := function($value) {(
+      $text := $replace($string($value) & "", /[\x00-\x1F\x7F-\x9F]+/, " ");
+      $trim($replace($text, /[\u200B-\u200F\u2028-\u202E\u2066-\u2069\uFEFF]+/, " "))
+    )};
+    $cut := function($text, $most) {
+      $length($text) > $most ? $trim($substring($text, 0, $most - 3)) & "..." : $text
     };
 
     $is_crawler := $exists($detail.crawlerName);
@@ -38,15 +48,17 @@ locals {
     $run := $line($detail.jobRunId);
     $time := $exists($event.time) ? $toMillis($event.time) : $millis();
 
-    /* Glue decorates the sentence that the engine ended with:
-       "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 12; SystemExit: 2026-10: permission denied ..." */
+    /* Glue decorates the sentence that the engine ended with: "Error Category:
+       UNCLASSIFIED_ERROR; Failed Line Number: 12; SystemExit: 2026-10: permission denied ..." */
     $reported := $line($is_crawler ? $detail.errorMessage : $detail.message);
     $reported := $replace($reported, /^Error Category: [^;]*; */, "");
     $reported := $replace($reported, /^Failed Line Number: [^;]*; */, "");
     $reported := $replace($reported, /^SystemExit: */, "");
 
     /* The engine's sentence begins with the period. Without it: the last month that was over. */
-    $tells_period := $contains($reported, /^[0-9]{4}-(0[1-9]|1[0-2])( to [0-9]{4}-(0[1-9]|1[0-2]))?: /);
+    $tells_period := $contains(
+      $reported, /^[0-9]{4}-(0[1-9]|1[0-2])( to [0-9]{4}-(0[1-9]|1[0-2]))?: /
+    );
     $month := $fromMillis($time, "[Y0001]-[M01]");
     $period := $tells_period ? $substringBefore($reported, ": ")
       : $fromMillis($toMillis($month & "-01T00:00:00Z") - 86400000, "[Y0001]-[M01]");
@@ -70,12 +82,16 @@ locals {
     (
       ${indent(2, local._facts)}
       $arguments := $contains($period, " to ")
-        ? "--from=" & $substringBefore($period, " to ") & ",--to=" & $substringAfter($period, " to ")
+        ? "--from=" & $replace($period, " to ", ",--to=")
         : "--period=" & $period;
+      $source := $is_crawler
+        ? "crawler " & $line($detail.crawlerName)
+        : "job " & $line($detail.jobName);
+      $log := ${jsonencode(local.links.log)};
       $join([
         "The extract " & $name & " did not finish.",
         "",
-        "What:    " & ($is_crawler ? "crawler " & $line($detail.crawlerName) : "job " & $line($detail.jobName)) & " ended as " & $state,
+        "What:    " & $source & " ended as " & $state,
         "Period:  " & $period,
         "Why:     " & $cut($why, 2000),
         "When:    " & $fromMillis($time, "[Y0001]-[M01]-[D01] [H01]:[m01]:[s01]") & " GMT",
@@ -84,28 +100,35 @@ locals {
         "Where to look",
         $run != "" ? "Run:     " & ${jsonencode(local.links.run)} & $encodeUrlComponent($run)
           : "Chain:   " & ${jsonencode(local.links.workflow)},
-        "Log:     " & ($run != "" ? ${jsonencode(local.links.log)} & "$3FlogStreamNameFilter$3D" & $encodeUrlComponent($run)
-          : $contains($line($detail.cloudWatchLogLink), /^https:[\/][\/][^ ]+$/) ? $line($detail.cloudWatchLogLink)
-          : ${jsonencode(local.links.log)}),
+        "Log:     " & (
+          $run != "" ? $log & "$3FlogStreamNameFilter$3D" & $encodeUrlComponent($run)
+          : $contains($line($detail.cloudWatchLogLink), /^https:[\/][\/][^ ]+$/)
+          ? $line($detail.cloudWatchLogLink)
+          : $log
+        ),
         "",
         "What happens next",
-        $is_crawler
-          ? "The job did not start. Nothing runs again by itself before the next scheduled run, which reports the next month."
-          : "Nothing runs again by itself before the next scheduled run, which reports the next month.",
-        "A month is published once its manifest is there. Months published before are as they were.",
+        $is_crawler ? "The job did not start, because it waits for the crawler.",
+        "Unless the job is set to retry, nothing runs before the next scheduled run.",
+        "That one reports the next month.",
+        "Months that were published before are as they were.",
         "",
         "What to do",
-        "Put right what stands under Why, then start the period again. A second run never publishes anything twice:",
-        "aws glue start-job-run --region ${local.region} --job-name ${var.failure_events.job_name} --arguments=" & $arguments
+        "Put right what stands under Why, then start the same period again:",
+        "aws glue start-job-run --region ${local.region}"
+          & " --job-name ${var.failure_events.job_name} --arguments=" & $arguments,
+        "What is published already is not published twice."
       ], "\n")
     )
   EOT
 
-  # Sent when the mail above cannot be put together. It has no expression in it, so nothing in it can fail.
+  # Sent when the mail above cannot be put together. It has no expression in it, so nothing in it
+  # can fail.
   _plain = {
     subject = "[FAILED] ${var.failure_events.name}: look at its last run"
     text = join("\n", [
-      "The extract ${var.failure_events.name} did not finish, and the details could not be put into this mail.",
+      "The extract ${var.failure_events.name} did not finish.",
+      "The details could not be put into this mail.",
       "",
       "Where to look",
       "Chain:   ${local.links.workflow}",

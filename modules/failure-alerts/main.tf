@@ -8,12 +8,14 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is there in both.
+  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
+  # there in both.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   _arn = {
     events = "arn:${local.partition}:events:${local.region}:${local.account_id}"
     logs   = "arn:${local.partition}:logs:${local.region}:${local.account_id}"
+    states = "arn:${local.partition}:states:${local.region}:${local.account_id}"
   }
 }
 
@@ -35,6 +37,7 @@ resource "aws_cloudwatch_event_rule" "failure" {
 locals {
   # Put together, so that the queue's policy can name the rules before they are there.
   rule_names = { for key in keys(var.failure_events.events) : key => "${var.name}-${key}-failed" }
+  _rule_arns = [for rule in values(local.rule_names) : "${local._arn.events}:rule/${rule}"]
 }
 
 resource "aws_cloudwatch_event_target" "mail" {
@@ -81,9 +84,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = aws_sqs_queue.dead_letters.arn
-      Condition = {
-        ArnEquals = { "aws:SourceArn" = [for rule in values(local.rule_names) : "${local._arn.events}:rule/${rule}"] }
-      }
+      Condition = { ArnEquals = { "aws:SourceArn" = local._rule_arns } }
     }]
   })
 }

@@ -21,18 +21,23 @@ variable "failure_events" {
   nullable = false
 
   validation {
-    condition     = length(var.failure_events.events) > 0 && alltrue([for e in var.failure_events.events : can(jsondecode(e).source)])
+    condition = (
+      length(var.failure_events.events) > 0
+      && alltrue([for e in var.failure_events.events : can(jsondecode(e).source)])
+    )
     error_message = "failure_events: every event is an EventBridge pattern in JSON that names its source."
   }
 
   validation {
-    condition     = alltrue([for k in keys(var.failure_events.events) : can(regex("^[a-z][a-z0-9-]{0,15}$", k))])
-    error_message = "failure_events: an event is called by at most 16 small letters, digits and hyphens, e.g. \"job\"."
+    condition = alltrue([
+      for key in keys(var.failure_events.events) : can(regex("^[a-z][a-z0-9-]{0,15}$", key))
+    ])
+    error_message = "failure_events: an event is called by up to 16 small letters, digits and hyphens."
   }
 
   validation {
     condition     = can(regex("^[ -~]{1,50}$", var.failure_events.name))
-    error_message = "failure_events: the name goes into the subject of a mail: at most 50 characters of ASCII."
+    error_message = "failure_events: the name goes into a mail's subject: up to 50 characters of ASCII."
   }
 }
 
@@ -52,12 +57,15 @@ variable "name" {
 ################################################################################
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what this module keeps. Where null is allowed, it makes the module create a key of its own."
+  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
   type        = string
   default     = null
 
   validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    condition = (
+      var.kms_key_arn == null
+      || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    )
     error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
   }
 }
@@ -69,8 +77,11 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days: CloudWatch Logs knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653."
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
+      400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ], var.log_retention_days)
+    error_message = "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
   }
 }
 
@@ -94,17 +105,24 @@ variable "subscriptions" {
   nullable = false
 
   validation {
-    condition     = alltrue([for s in var.subscriptions : contains(["email", "https", "lambda", "sqs"], s.protocol)])
+    condition = alltrue([
+      for s in var.subscriptions : contains(["email", "https", "lambda", "sqs"], s.protocol)
+    ])
     error_message = "subscriptions: protocol is \"email\", \"https\", \"lambda\" or \"sqs\"."
   }
 
   validation {
-    condition     = alltrue([for s in var.subscriptions : s.protocol != "email" || can(regex("^[^@\\s]+@[^@\\s]+$", s.endpoint))])
+    condition = alltrue([
+      for s in var.subscriptions :
+      s.protocol != "email" || can(regex("^[^@\\s]+@[^@\\s]+$", s.endpoint))
+    ])
     error_message = "subscriptions: an e-mail endpoint is one address, e.g. \"data-team@example.com\"."
   }
 
   validation {
-    condition     = alltrue([for s in var.subscriptions : s.protocol != "https" || startswith(s.endpoint, "https://")])
+    condition = alltrue([
+      for s in var.subscriptions : s.protocol != "https" || startswith(s.endpoint, "https://")
+    ])
     error_message = "subscriptions: an HTTPS endpoint begins with https://."
   }
 }

@@ -7,7 +7,8 @@ locals {
   certificate_key = "${local._artifacts}/database-ca.pem"
 }
 
-# The engine, versioned with this module. Single files, because Glue takes a list of them as readily as a zip.
+# The engine, versioned with this module. Single files, because Glue takes a list of them as readily
+# as a zip.
 resource "aws_s3_object" "runtime" {
   for_each = fileset("${path.module}/runtime", "*.py")
 

@@ -8,7 +8,15 @@ locals {
     glue = "arn:${local.partition}:glue:${local.region}:${local.account_id}"
     logs = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group"
   }
-  _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}/${local._artifacts}"
+  _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}"
+  _subnet_arn    = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
+
+  # A key can be used only by way of the service that it is needed for.
+  _via = {
+    for service in ["s3", "secretsmanager"] : service => {
+      StringEquals = { "kms:ViaService" = "${service}.${local.region}.${local.dns_suffix}" }
+    }
+  }
 
   _assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -22,10 +30,13 @@ locals {
   _connect = concat(
     [
       {
-        Sid      = "ReadConnection"
-        Effect   = "Allow"
-        Action   = "glue:GetConnection"
-        Resource = ["${local._arn.glue}:catalog", "${local._arn.glue}:connection/${local.connection_name}"]
+        Sid    = "ReadConnection"
+        Effect = "Allow"
+        Action = "glue:GetConnection"
+        Resource = [
+          "${local._arn.glue}:catalog",
+          "${local._arn.glue}:connection/${local.connection_name}",
+        ]
       },
       {
         Sid      = "ReadSecret"
@@ -40,7 +51,7 @@ locals {
         Effect    = "Allow"
         Action    = "kms:Decrypt"
         Resource  = key
-        Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.${local.region}.${local.dns_suffix}" } }
+        Condition = local._via["secretsmanager"]
       } if key != null
     ],
   )
@@ -54,7 +65,7 @@ locals {
       Resource = [
         "${local._arn.ec2}:network-interface/*",
         "${local._arn.ec2}:security-group/${aws_security_group.this.id}",
-        "${local._arn.ec2}:subnet/${var.network.subnet_id}",
+        local._subnet_arn,
       ]
     },
     {
@@ -62,14 +73,16 @@ locals {
       Effect    = "Allow"
       Action    = "ec2:DeleteNetworkInterface"
       Resource  = "${local._arn.ec2}:network-interface/*"
-      Condition = { ArnEquals = { "ec2:Subnet" = "${local._arn.ec2}:subnet/${var.network.subnet_id}" } }
+      Condition = { ArnEquals = { "ec2:Subnet" = local._subnet_arn } }
     },
     {
-      Sid       = "TagInterface"
-      Effect    = "Allow"
-      Action    = ["ec2:CreateTags", "ec2:DeleteTags"]
-      Resource  = "${local._arn.ec2}:network-interface/*"
-      Condition = { "ForAllValues:StringEquals" = { "aws:TagKeys" = ["aws-glue-service-resource"] } }
+      Sid      = "TagInterface"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateTags", "ec2:DeleteTags"]
+      Resource = "${local._arn.ec2}:network-interface/*"
+      Condition = {
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = ["aws-glue-service-resource"] }
+      }
     },
     {
       # EC2 knows no narrower resource for these.
@@ -92,7 +105,8 @@ locals {
     },
   ]
 
-  # The groups are there already, but Glue calls Create and Associate all the same, and logs nothing when refused.
+  # The groups are there already, but Glue calls Create and Associate all the same, and logs nothing
+  # when refused.
   _log_actions = [
     "logs:AssociateKmsKey",
     "logs:CreateLogGroup",
@@ -105,7 +119,7 @@ locals {
     Effect    = "Allow"
     Action    = "kms:Decrypt"
     Resource  = var.kms_key_arn
-    Condition = { StringEquals = { "kms:ViaService" = "s3.${local.region}.${local.dns_suffix}" } }
+    Condition = local._via["s3"]
   }
 }
 
@@ -133,7 +147,7 @@ resource "aws_iam_role_policy" "job" {
         Sid      = "ReadArtifacts"
         Effect   = "Allow"
         Action   = "s3:GetObject"
-        Resource = "${local._artifacts_arn}/*"
+        Resource = "${local._artifacts_arn}/${local._artifacts}/*"
       },
       local._read_artifacts_key,
       {
@@ -217,7 +231,7 @@ resource "aws_iam_role_policy" "crawler" {
             Sid      = "ReadCertificate"
             Effect   = "Allow"
             Action   = "s3:GetObject"
-            Resource = "arn:${local.partition}:s3:::${var.artifacts.bucket}/${local.certificate_key}"
+            Resource = "${local._artifacts_arn}/${local.certificate_key}"
           },
           local._read_artifacts_key,
         ] : statement if var.database.ca_certificate != null

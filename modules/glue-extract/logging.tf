@@ -32,12 +32,20 @@ locals {
   crawler_role_name           = "${var.name}-crawler"
   job_role_name               = "${var.name}-job"
 
-  # With a security configuration Glue works the names of it and of the role into the name of a log group. The groups
-  # are made beforehand under just those names, else Glue makes them itself, without an end to their retention.
+  # With a security configuration Glue works the names of it and of the role into the name of a log
+  # group. The groups are made beforehand under just those names, else Glue makes them itself,
+  # without an end to their retention.
   _job_log_prefix = "/aws-glue/jobs/${var.name}"
-  _job_logs       = "${local._job_log_prefix}/${local.security_configuration_name}-role/${local.job_role_name}"
+  _job_logs = join("/", [
+    local._job_log_prefix,
+    "${local.security_configuration_name}-role",
+    local.job_role_name,
+  ])
 
-  crawler_log_group = "/aws-glue/crawlers-role/${local.crawler_role_name}-${local.security_configuration_name}"
+  crawler_log_group = join("", [
+    "/aws-glue/crawlers-role/",
+    "${local.crawler_role_name}-${local.security_configuration_name}",
+  ])
   job_log_groups = {
     error  = "${local._job_logs}/error"  # Spark and Glue
     output = "${local._job_logs}/output" # what the engine prints

@@ -8,15 +8,24 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is there in both.
+  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
+  # there in both.
   region = split(".", data.aws_region.current.endpoint)[1]
 
-  # Names are put together here and not read back, so that policies and patterns can be read in a plan.
+  # Names are put together here and not read back, so that policies and patterns can be read in a
+  # plan.
   catalog_database_name = replace(var.name, "-", "_")
   connection_name       = var.name
   crawler_name          = "${var.name}-crawler"
+  database_address      = "${var.database.host}:${var.database.port}/${var.database.name}"
   job_name              = var.name
+  output_url            = "s3://${var.output.bucket}/${var.output.prefix}"
   workflow_name         = var.name
+
+  # Letters and digits of any script stay, as in the engine.
+  recipient_names = {
+    for key, recipient in var.recipients : key => replace(recipient, "/[^\\p{L}\\p{N}]/", "")
+  }
 }
 
 ################################################################################
@@ -46,6 +55,10 @@ resource "aws_glue_crawler" "this" {
     }
   }
 
+  recrawl_policy {
+    recrawl_behavior = "CRAWL_EVERYTHING"
+  }
+
   schema_change_policy {
     # A table that is gone from the store is for a person to look at.
     delete_behavior = "LOG"
@@ -66,10 +79,11 @@ resource "aws_glue_connection" "this" {
   connection_type = "JDBC"
   description     = "Store that the extract ${var.name} reads."
 
-  # The provider calls all of it sensitive, so a change shows as one opaque line; nothing here is secret.
+  # The provider calls all of it sensitive, so a change shows as one opaque line; nothing here is
+  # secret.
   connection_properties = merge(
     {
-      JDBC_CONNECTION_URL = "jdbc:postgresql://${var.database.host}:${var.database.port}/${var.database.name}"
+      JDBC_CONNECTION_URL = "jdbc:postgresql://${local.database_address}"
       JDBC_ENFORCE_SSL    = "true"
       SECRET_ID           = var.database.secret_arn
     },
@@ -94,7 +108,7 @@ resource "aws_glue_connection" "this" {
 resource "aws_glue_job" "this" {
   name                   = local.job_name
   connections            = [aws_glue_connection.this.name]
-  description            = "Publishes one file per recipient and month under s3://${var.output.bucket}/${var.output.prefix}/."
+  description            = "Publishes one file per recipient and month under ${local.output_url}."
   execution_class        = "STANDARD"
   glue_version           = var.job.glue_version
   max_retries            = var.job.max_retries
@@ -112,9 +126,10 @@ resource "aws_glue_job" "this" {
 
   default_arguments = {
     "--connection" = local.connection_name
-    "--output"     = "s3://${var.output.bucket}/${var.output.prefix}"
+    "--output"     = local.output_url
 
-    # Since Glue 5.0 S3A takes us-east-2 for granted, and a job in a VPC then waits until it times out.
+    # Since Glue 5.0 S3A takes us-east-2 for granted, and a job in a VPC then waits until it times
+    # out.
     "--conf" = "spark.hadoop.fs.s3a.endpoint.region=${local.region}"
     # Since Glue 5.0 the --continuous-log-* arguments do nothing.
     "--custom-logGroup-prefix"       = local._job_log_prefix
@@ -145,7 +160,8 @@ resource "aws_glue_job" "this" {
 # Workflow
 ################################################################################
 
-# Start the workflow, never the crawler: a crawler that somebody starts by hand does not fire the second trigger.
+# Start the workflow, never the crawler: a crawler that somebody starts by hand does not fire the
+# second trigger.
 resource "aws_glue_workflow" "this" {
   name                = local.workflow_name
   description         = "Crawler, then job, of the extract ${var.name}."

@@ -12,7 +12,7 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "workers" {
-  description                  = "Workers of one run talk to each other; Glue refuses a group without it"
+  description                  = "Workers of one run talk to each other, as Glue demands"
   from_port                    = 0
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.this.id

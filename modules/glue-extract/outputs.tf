@@ -18,7 +18,7 @@ output "crawler_name" {
 }
 
 output "job_name" {
-  description = "Job to start for one month: `aws glue start-job-run --job-name NAME --arguments=--period=2026-10`."
+  description = "Job to start for one month: `start-job-run --job-name NAME --arguments=--period=2026-10`."
   value       = aws_glue_job.this.name
 }
 
@@ -28,7 +28,7 @@ output "job_role_arn" {
 }
 
 output "log_groups" {
-  description = "Where to read a run: `output` has what the engine prints, `error` what Spark and Glue say."
+  description = "Where to read a run: `output` has what the engine prints, `error` what Spark says."
   value       = { for kind, group in aws_cloudwatch_log_group.job : kind => group.name }
 }
 
@@ -38,7 +38,7 @@ output "security_group_id" {
 }
 
 output "workflow_name" {
-  description = "Workflow to start for the month that has just ended: `aws glue start-workflow-run --name NAME`."
+  description = "Workflow to start for the month just over: `start-workflow-run --name NAME`."
   value       = aws_glue_workflow.this.name
 }
 
@@ -47,7 +47,7 @@ output "workflow_name" {
 ################################################################################
 
 output "expected_output" {
-  description = "What has to be there once a month is published: a manifest under `manifest_prefix`, written last."
+  description = "What is there once a month is published: a manifest under `manifest_prefix`."
   value = {
     name            = var.name
     bucket          = var.output.bucket
@@ -57,7 +57,7 @@ output "expected_output" {
 }
 
 output "failure_events" {
-  description = "What `failure-alerts` takes: EventBridge patterns of every end that is no success, and where to look then."
+  description = "What `failure-alerts` takes: every end that is no success, and where to look then."
   value = {
     name = var.name
     events = {
@@ -69,7 +69,10 @@ output "failure_events" {
       job = jsonencode({
         source      = ["aws.glue"]
         detail-type = ["Glue Job State Change"]
-        detail      = { jobName = [local.job_name], state = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"] }
+        detail = {
+          jobName = [local.job_name]
+          state   = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"]
+        }
       })
     }
     log_group     = local.job_log_groups.output
@@ -79,12 +82,11 @@ output "failure_events" {
 }
 
 output "recipients" {
-  description = "Per key of `recipients`: `name` as it stands in file names, and `prefix`, the folder to let its recipient into."
+  description = "Per key of `recipients`: `name` as in file names, and `prefix`, the folder to open."
   value = {
-    for key, recipient in var.recipients : key => {
-      # Letters and digits of any script stay, as in the engine.
-      name   = replace(recipient, "/[^\\p{L}\\p{N}]/", "")
-      prefix = "${var.output.prefix}/${var.recipient_label}=${replace(recipient, "/[^\\p{L}\\p{N}]/", "")}"
+    for key, name in local.recipient_names : key => {
+      name   = name
+      prefix = "${var.output.prefix}/${var.recipient_label}=${name}"
     }
   }
 }

@@ -15,8 +15,8 @@ variable "artifacts" {
   nullable = false
 
   validation {
-    condition     = var.artifacts.prefix != "" && !startswith(var.artifacts.prefix, "/") && !endswith(var.artifacts.prefix, "/")
-    error_message = "artifacts: a prefix is not empty and has no slash at either end, e.g. \"artifacts\"."
+    condition     = can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.artifacts.prefix))
+    error_message = "artifacts: a prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
   }
 }
 
@@ -25,11 +25,12 @@ variable "database" {
     The PostgreSQL store that is read.
     - `host`               - name that its certificate bears.
     - `name`               - database in it.
-    - `secret_arn`         - secret with JSON that has `username` and `password`; neither is ever in state.
-    - `ca_certificate`     - (Optional) PEM text of the authority that signed its certificate. With it the host is verified; without it the connection is encrypted, no more.
+    - `secret_arn`         - secret with JSON that has `username` and `password`.
+    - `ca_certificate`     - (Optional) PEM text of the authority that signed its certificate.
+                             Without it the connection is encrypted, but nobody checks the host.
     - `port`               - (Optional) where it listens.
     - `schema`             - (Optional) schema that holds `tables`.
-    - `secret_kms_key_arn` - (Optional) key that encrypts the secret, unless it is the account's own for Secrets Manager.
+    - `secret_kms_key_arn` - (Optional) key of the secret, where it is not the account's own.
   EOT
   type = object({
     host               = string
@@ -44,12 +45,12 @@ variable "database" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9._-]+$", var.database.host))
-    error_message = "database: the host is a bare name such as \"db.internal\", without scheme, port or path."
+    error_message = "database: the host is a bare name, e.g. \"db.internal\", without scheme, port or path."
   }
 
   validation {
     condition     = can(regex("^[^/?&%\\s]+$", var.database.name))
-    error_message = "database: in a name, \"/\", \"?\", \"&\", \"%\" and blanks would change the connection's address."
+    error_message = "database: a name with blanks or any of / ? & % would change the connection's address."
   }
 
   validation {
@@ -58,23 +59,31 @@ variable "database" {
   }
 
   validation {
-    condition     = var.database.port >= 1 && var.database.port <= 65535 && floor(var.database.port) == var.database.port
+    condition = (
+      var.database.port >= 1 && var.database.port <= 65535
+      && floor(var.database.port) == var.database.port
+    )
     error_message = "database: the port is a whole number from 1 to 65535."
   }
 
   validation {
-    condition     = can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:", var.database.secret_arn))
-    error_message = "database: secret_arn is the ARN of a secret, arn:...:secret:..., because a role cannot be scoped to a bare name."
+    condition = can(regex(
+      "^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:", var.database.secret_arn
+    ))
+    error_message = "database: secret_arn is a full ARN, arn:...:secret:...: roles are scoped to it."
   }
 
   validation {
-    condition     = var.database.ca_certificate == null || can(regex("-----BEGIN CERTIFICATE-----", var.database.ca_certificate))
+    condition = (
+      var.database.ca_certificate == null
+      || can(regex("-----BEGIN CERTIFICATE-----", var.database.ca_certificate))
+    )
     error_message = "database: ca_certificate is the PEM text itself, e.g. file(\"rds-ca.pem\"), not a path."
   }
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what this module keeps. Where null is allowed, it makes the module create a key of its own."
+  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
   type        = string
   nullable    = false
 
@@ -99,9 +108,10 @@ variable "network" {
   description = <<-EOT
     Where the job and the crawler stand to reach the store.
     - `availability_zone`          - the subnet's zone.
-    - `subnet_id`                  - private subnet with a way to S3, Secrets Manager, KMS and CloudWatch Logs (NAT or endpoints).
+    - `subnet_id`                  - private subnet with NAT or endpoints.
     - `vpc_id`                     - VPC of that subnet.
-    - `database_security_group_id` - (Optional) the store's security group: it is then opened for this extract, and this extract for it alone. Known while planning.
+    - `database_security_group_id` - (Optional) the store's security group, to open for the extract.
+                                     Known while planning.
   EOT
   type = object({
     availability_zone          = string
@@ -133,19 +143,19 @@ variable "output" {
   nullable = false
 
   validation {
-    condition     = var.output.prefix != "" && !startswith(var.output.prefix, "/") && !endswith(var.output.prefix, "/")
-    error_message = "output: a prefix is not empty and has no slash at either end, e.g. \"loans\"."
+    condition     = can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.output.prefix))
+    error_message = "output: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
   }
 }
 
 variable "recipient_label" {
-  description = "Label of the recipient in the spec; it stands in every file's path, e.g. `bank_name` in `loans/bank_name=FirstBank/`."
+  description = "The recipient's label in the spec, e.g. `bank_name`, as it stands in `loans/bank_name=FirstBank/`."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z_][a-z0-9_]*$", var.recipient_label))
-    error_message = "recipient_label: small letters, digits and underscores, as the spec has it, e.g. \"bank_name\"."
+    error_message = "recipient_label: small letters, digits and underscores, e.g. \"bank_name\"."
   }
 }
 
@@ -161,7 +171,7 @@ variable "script_path" {
 }
 
 variable "tables" {
-  description = "Tables of the spec, as the store spells them. The crawler catalogues these and no others."
+  description = "Tables of the spec, as the store spells them; the crawler catalogues no others."
   type        = set(string)
   nullable    = false
 
@@ -183,7 +193,7 @@ variable "tables" {
 variable "job" {
   description = <<-EOT
     How the job runs.
-    - `glue_version`      - (Optional) \"6.0\" (Spark 4.1, Python 3.13) or \"5.1\" (Spark 3.5, Python 3.11).
+    - `glue_version`      - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).
     - `max_retries`       - (Optional) how often Glue tries again by itself.
     - `number_of_workers` - (Optional) the driver is one of them.
     - `timeout_minutes`   - (Optional) when a run is ended; Glue's own default is eight hours.
@@ -206,7 +216,7 @@ variable "job" {
 
   validation {
     condition     = can(regex("^(G\\.(1|2|4|8|12|16)X|R\\.(1|2|4|8)X)$", var.job.worker_type))
-    error_message = "job: worker_type is one of G.1X, G.2X, G.4X, G.8X, G.12X, G.16X, R.1X, R.2X, R.4X, R.8X."
+    error_message = "job: worker_type is G.1X, G.2X, G.4X, G.8X, G.12X, G.16X or R.1X to R.8X."
   }
 
   validation {
@@ -232,8 +242,11 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days: CloudWatch Logs knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653."
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
+      400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ], var.log_retention_days)
+    error_message = "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
   }
 }
 
@@ -244,31 +257,33 @@ variable "permissions_boundary_arn" {
 }
 
 variable "recipients" {
-  description = "Whose files are expected, keyed by a name of your choice: the recipient's name as the source spells it."
+  description = "Recipients' names as the source spells them, keyed by names of your choice."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for r in var.recipients : can(regex("[\\p{L}\\p{N}]", r))])
-    error_message = "recipients: a folder is called by the letters and digits of a recipient's name, so a name has at least one."
+    error_message = "recipients: a folder is called by the letters and digits of a name, so it has at least one."
   }
 
   validation {
-    condition     = length(distinct([for r in var.recipients : replace(r, "/[^\\p{L}\\p{N}]/", "")])) == length(var.recipients)
-    error_message = "recipients: two names that differ in blanks and punctuation alone would share one folder, e.g. \"First Bank\" and \"FirstBank\"."
+    condition = length(var.recipients) == length(distinct([
+      for recipient in var.recipients : replace(recipient, "/[^\\p{L}\\p{N}]/", "")
+    ]))
+    error_message = "recipients: names that differ in blanks and punctuation alone would share one folder."
   }
 }
 
 variable "schedule" {
-  description = "When the workflow starts, as Glue's cron in GMT. The default is one minute past midnight on the first of the month."
+  description = "When the workflow starts, in GMT. The default: one minute past midnight on the first of the month."
   type        = string
   default     = "cron(1 0 1 * ? *)"
   nullable    = false
 
   validation {
     condition     = can(regex("^cron\\(\\S+ \\S+ \\S+ \\S+ \\S+ \\S+\\)$", var.schedule))
-    error_message = "schedule: six fields, minute hour day month weekday year, e.g. \"cron(1 0 1 * ? *)\"."
+    error_message = "schedule: minute hour day month weekday year, e.g. \"cron(1 0 1 * ? *)\"."
   }
 
   validation {

@@ -3,6 +3,7 @@
 ################################################################################
 
 locals {
+  _logs_arn   = "arn:${local.partition}:logs:${local.region}:${local.account_id}"
   kms_key_arn = var.kms_key_arn == null ? aws_kms_key.this[0].arn : var.kms_key_arn
 }
 
@@ -29,12 +30,16 @@ resource "aws_kms_key" "this" {
         Sid       = "LogsEncryptGroups"
         Effect    = "Allow"
         Principal = { Service = "logs.${local.region}.${local.dns_suffix}" }
-        Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
-        Resource  = "*"
+        Action = [
+          "kms:Decrypt*",
+          "kms:Describe*",
+          "kms:Encrypt*",
+          "kms:GenerateDataKey*",
+          "kms:ReEncrypt*",
+        ]
+        Resource = "*"
         Condition = {
-          ArnLike = {
-            "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:*"
-          }
+          ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "${local._logs_arn}:log-group:*" }
         }
       },
     ]

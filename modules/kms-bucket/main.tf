@@ -8,7 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is there in both.
+  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
+  # there in both.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   # Put together, so that policies can be read in a plan.

@@ -9,7 +9,7 @@ output "arn" {
 }
 
 output "name" {
-  description = "Bucket to hand to the other modules; by then it is encrypted, versioned and closed to the public."
+  description = "Bucket to hand to the other modules; by then it is encrypted, versioned and private."
   value       = aws_s3_bucket.this.bucket
 
   depends_on = [
@@ -27,8 +27,9 @@ output "name" {
 
 output "kms_key_arn" {
   description = "Key to hand to every module that works with this bucket."
-  # format() tells Terraform that the ARN, unknown until the key is made, will not be null; without it
-  # another kms-bucket that takes this key could not decide, while planning, whether to make its own.
+  # format() tells Terraform that the ARN, unknown until the key is made, will not be null; without
+  # it another kms-bucket that takes this key could not decide, while planning, whether to make its
+  # own.
   value = format("%s", local.kms_key_arn)
 }
 
@@ -37,11 +38,11 @@ output "kms_key_arn" {
 ################################################################################
 
 output "reader_policies" {
-  description = "Per key of `prefixes`: JSON for a role that may list and read that folder and nothing else."
+  description = "Per key of `prefixes`: policy for a role that may list and read that folder."
   value       = local.reader_policies
 }
 
 output "writer_policies" {
-  description = "Per key of `prefixes`: JSON for a role that may list, read and write that folder; it can delete nothing."
+  description = "Per key of `prefixes`: policy for a role that may list, read and write there, not delete."
   value       = local.writer_policies
 }

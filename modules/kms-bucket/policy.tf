@@ -29,7 +29,8 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [local.bucket_arn, "${local.bucket_arn}/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
-      # A client that sends no header gets the bucket's key and is let in. "...IfExists" would shut it out.
+      # A client that sends no header gets the bucket's key and is let in. "...IfExists" would shut
+      # it out.
       {
         Sid       = "DenyOtherEncryption"
         Effect    = "Deny"
@@ -67,7 +68,8 @@ resource "aws_s3_bucket_policy" "this" {
     ]
   })
 
-  # Both calls at once make S3 refuse one of them: "a conflicting conditional operation is in progress".
+  # Both calls at once make S3 refuse one of them: "a conflicting conditional operation is in
+  # progress".
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 

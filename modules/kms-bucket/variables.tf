@@ -9,7 +9,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
-    error_message = "name: a bucket is called by 3 to 63 small letters, digits and hyphens, e.g. \"bank-loans-123456789012-eu-west-1\"; a dot would break TLS."
+    error_message = "name: 3 to 63 small letters, digits and hyphens; a dot would break TLS."
   }
 }
 
@@ -18,7 +18,7 @@ variable "name" {
 ################################################################################
 
 variable "force_destroy" {
-  description = "Delete the bucket with everything in it, all old versions too, when it is destroyed."
+  description = "When the bucket is destroyed, delete everything in it first, old versions too."
   type        = bool
   default     = false
   nullable    = false
@@ -37,12 +37,15 @@ variable "key_deletion_window_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what this module keeps. Where null is allowed, it makes the module create a key of its own."
+  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
   type        = string
   default     = null
 
   validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    condition = (
+      var.kms_key_arn == null
+      || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    )
     error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
   }
 }
@@ -54,25 +57,25 @@ variable "noncurrent_version_days" {
   nullable    = false
 
   validation {
-    condition     = var.noncurrent_version_days >= 1 && floor(var.noncurrent_version_days) == var.noncurrent_version_days
+    condition = (
+      var.noncurrent_version_days >= 1
+      && floor(var.noncurrent_version_days) == var.noncurrent_version_days
+    )
     error_message = "noncurrent_version_days: a whole number of days, 1 or more."
   }
 }
 
 variable "prefixes" {
-  description = "Folders that `writer_policies` and `reader_policies` are made for, keyed by a name of your choice; without leading or trailing slash."
+  description = "Folders to make `writer_policies` and `reader_policies` for, keyed by names of your choice."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for p in var.prefixes : p != "" && !startswith(p, "/") && !endswith(p, "/")])
-    error_message = "prefixes: a prefix is not empty and has no slash at either end, e.g. \"loans\"."
-  }
-
-  validation {
-    condition     = alltrue([for p in var.prefixes : !can(regex("[*?$]", p))])
-    error_message = "prefixes: \"*\", \"?\" and \"$\" would mean more in a policy than the folder they stand in."
+    condition = alltrue([
+      for prefix in var.prefixes : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", prefix))
+    ])
+    error_message = "prefixes: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
   }
 }
 

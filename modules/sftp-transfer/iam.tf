@@ -2,11 +2,18 @@
 # One role per recipient
 ################################################################################
 
+locals {
+  _users_arn = join(":", [
+    "arn", local.partition, "transfer", local.region, local.account_id,
+    "user/${aws_transfer_server.this.id}",
+  ])
+}
+
 resource "aws_iam_role" "recipient" {
   for_each = var.recipients
 
   name                 = "${var.name}-sftp-${each.key}"
-  description          = "Lets ${each.key} collect s3://${var.bucket}/${each.value.prefix}/, and nothing else."
+  description          = "Lets ${each.key} collect its files, and nothing else."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -18,9 +25,7 @@ resource "aws_iam_role" "recipient" {
       # Only for users of this server: no other account's server can borrow the role.
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account_id }
-        ArnLike = {
-          "aws:SourceArn" = "arn:${local.partition}:transfer:${local.region}:${local.account_id}:user/${aws_transfer_server.this.id}/*"
-        }
+        ArnLike      = { "aws:SourceArn" = "${local._users_arn}/*" }
       }
     }]
   })
@@ -51,11 +56,13 @@ resource "aws_iam_role_policy" "recipient" {
         Resource = "${local.bucket_arn}/${each.value.prefix}/*"
       },
       {
-        Sid       = "DecryptFiles"
-        Effect    = "Allow"
-        Action    = "kms:Decrypt"
-        Resource  = var.kms_key_arn
-        Condition = { StringEquals = { "kms:ViaService" = "s3.${local.region}.${local.dns_suffix}" } }
+        Sid      = "DecryptFiles"
+        Effect   = "Allow"
+        Action   = "kms:Decrypt"
+        Resource = var.kms_key_arn
+        Condition = {
+          StringEquals = { "kms:ViaService" = "s3.${local.region}.${local.dns_suffix}" }
+        }
       },
     ]
   })

@@ -8,7 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is there in both.
+  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
+  # there in both.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
@@ -49,8 +50,11 @@ resource "aws_transfer_server" "this" {
 locals {
   _keys = flatten([
     for user, recipient in var.recipients : [
-      # The comment at the end of a key is not part of it: Transfer Family would take two devices' copies for two keys.
-      for key in recipient.public_keys : { user = user, body = join(" ", slice(split(" ", trimspace(key)), 0, 2)) }
+      # Without the comment at its end, which is not part of a key.
+      for key in recipient.public_keys : {
+        user = user
+        body = join(" ", slice(split(" ", trimspace(key)), 0, 2))
+      }
     ]
   ])
   keys = { for k in local._keys : "${k.user}/${sha1(k.body)}" => k... }

@@ -8,7 +8,7 @@ output "endpoint" {
 }
 
 output "host_key_fingerprint" {
-  description = "Fingerprint to give to recipients by another way, so that they can tell the server from an impostor."
+  description = "Fingerprint to give to recipients by another way, so that they know the server."
   value       = aws_transfer_server.this.host_key_fingerprint
 }
 
@@ -22,7 +22,7 @@ output "server_id" {
 ################################################################################
 
 output "users" {
-  description = "Per key of `recipients`: the user name to give out, and the role and folder behind it."
+  description = "Per key of `recipients`: the user name to give out, its role and its folder."
   value = {
     for key, user in aws_transfer_user.this : key => {
       user_name = user.user_name

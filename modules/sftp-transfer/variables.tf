@@ -9,7 +9,7 @@ variable "bucket" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what this module keeps. Where null is allowed, it makes the module create a key of its own."
+  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
   type        = string
   nullable    = false
 
@@ -37,9 +37,9 @@ variable "name" {
 variable "endpoint" {
   description = <<-EOT
     Where the server is reached.
-    - `allowed_cidrs` - (Optional) addresses that may connect to a VPC endpoint. None may, unless named.
+    - `allowed_cidrs` - (Optional) addresses that may connect to a VPC endpoint.
     - `subnet_ids`    - (Optional) subnets of a VPC endpoint.
-    - `type`          - (Optional) "VPC", or "PUBLIC": open to every address, with nothing but keys before it.
+    - `type`          - (Optional) "VPC", or "PUBLIC": open to every address.
     - `vpc_id`        - (Optional) VPC of a VPC endpoint.
   EOT
   type = object({
@@ -57,8 +57,11 @@ variable "endpoint" {
   }
 
   validation {
-    condition     = var.endpoint.type != "VPC" || (var.endpoint.vpc_id != null && length(var.endpoint.subnet_ids) > 0)
-    error_message = "endpoint: a VPC endpoint needs vpc_id and subnet_ids; a server for the whole internet is type = \"PUBLIC\"."
+    condition = (
+      var.endpoint.type != "VPC"
+      || (var.endpoint.vpc_id != null && length(var.endpoint.subnet_ids) > 0)
+    )
+    error_message = "endpoint: \"VPC\" needs vpc_id and subnet_ids; for the whole internet say type = \"PUBLIC\"."
   }
 
   validation {
@@ -68,7 +71,7 @@ variable "endpoint" {
 
   validation {
     condition     = alltrue([for c in var.endpoint.allowed_cidrs : !endswith(c, "/0")])
-    error_message = "endpoint: a range that lets everybody in is not an allow-list; a server for the whole internet is type = \"PUBLIC\"."
+    error_message = "endpoint: allowed_cidrs lets everybody in; if that is meant, say type = \"PUBLIC\"."
   }
 
   validation {
@@ -84,8 +87,11 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days: CloudWatch Logs knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653."
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
+      400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ], var.log_retention_days)
+    error_message = "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
   }
 }
 
@@ -98,8 +104,8 @@ variable "permissions_boundary_arn" {
 variable "recipients" {
   description = <<-EOT
     Who may collect files, keyed by user name.
-    - `prefix`      - folder in the bucket that the recipient sees as `/`; without leading or trailing slash.
-    - `public_keys` - (Optional) OpenSSH public keys, one per device. An empty set keeps the user but locks it out.
+    - `prefix`      - folder in the bucket that the recipient sees as `/`.
+    - `public_keys` - (Optional) OpenSSH keys, one per device. An empty set locks the user out.
   EOT
   type = map(object({
     prefix      = string
@@ -109,45 +115,51 @@ variable "recipients" {
   nullable = false
 
   validation {
-    condition     = alltrue([for user in keys(var.recipients) : can(regex("^[A-Za-z0-9_][A-Za-z0-9_@.-]{2,99}$", user))])
-    error_message = "recipients: a user name has 3 to 100 of A-Z a-z 0-9 _ @ . - and begins with none of the last three."
+    condition = alltrue([
+      for user in keys(var.recipients) : can(regex("^[A-Za-z0-9_][A-Za-z0-9_@.-]{2,99}$", user))
+    ])
+    error_message = "recipients: a user name has 3 to 100 of A-Z a-z 0-9 _ @ . - and does not begin with @ . -"
   }
 
   validation {
     # IAM's limit for the name of the user's role.
-    condition     = alltrue([for user in keys(var.recipients) : length("${var.name}-sftp-${user}") <= 64])
-    error_message = "recipients: a user name and the module's name have no more than 58 characters together."
+    condition = alltrue([
+      for user in keys(var.recipients) : length("${var.name}-sftp-${user}") <= 64
+    ])
+    error_message = "recipients: a user name and the module's name have up to 58 characters together."
   }
 
   validation {
-    condition     = alltrue([for r in var.recipients : r.prefix != "" && !startswith(r.prefix, "/") && !endswith(r.prefix, "/")])
-    error_message = "recipients: a prefix is not empty and has no slash at either end, e.g. \"loans/bank_name=FirstBank\"."
-  }
-
-  validation {
-    condition     = alltrue([for r in var.recipients : !can(regex("[*?$]", r.prefix))])
-    error_message = "recipients: \"*\", \"?\" and \"$\" would mean more in a policy than the folder they stand in."
+    condition = alltrue([
+      for r in var.recipients : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", r.prefix))
+    ])
+    error_message = "recipients: a prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
   }
 
   validation {
     condition = alltrue(flatten([
       for r in var.recipients : [
-        for k in r.public_keys :
-        can(regex("^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?$", trimspace(k)))
+        for key in r.public_keys : can(regex(
+          "^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( [^\n]*)?$",
+          trimspace(key),
+        ))
       ]
     ]))
-    error_message = "recipients: a public key is one line of OpenSSH, e.g. \"ssh-ed25519 AAAA... laptop\"; DSA keys are refused."
+    error_message = "recipients: a public key is one line of OpenSSH, e.g. \"ssh-ed25519 AAAA...\", and not DSA."
   }
 }
 
 variable "security_policy_name" {
-  description = "Transfer Family's set of ciphers and key exchanges. Terraform's own default is that of 2018."
+  description = "Set of ciphers and key exchanges. Terraform's own default is that of 2018."
   type        = string
   default     = "TransferSecurityPolicy-2025-03"
   nullable    = false
 
   validation {
-    condition     = can(regex("^TransferSecurityPolicy-([A-Za-z0-9]+-)*20(2[4-9]|[3-9][0-9])-[0-9]{2}$", var.security_policy_name))
+    condition = can(regex(
+      "^TransferSecurityPolicy-([A-Za-z0-9]+-)*20(2[4-9]|[3-9][0-9])-[0-9]{2}$",
+      var.security_policy_name,
+    ))
     error_message = "security_policy_name: a policy of 2024 or later, e.g. \"TransferSecurityPolicy-2025-03\"."
   }
 }

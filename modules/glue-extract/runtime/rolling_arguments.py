@@ -1,8 +1,8 @@
 """The job's arguments, read without awsglue.
 
-Glue's own `getResolvedOptions` makes every named option required and is not there outside Glue, so the engine reads `sys.argv`
-itself: it takes its own arguments, lets Glue's pass, and refuses one that is likely a typing error of its own. A `--restat` that
-was silently ignored would be a restatement that silently did not happen.
+Glue's own `getResolvedOptions` makes every named option required and is not there outside Glue, so the engine
+reads `sys.argv` itself: it takes its own arguments, lets Glue's pass, and refuses one that is likely a typing
+error of its own. A `--restat` that was silently ignored would be a restatement that silently did not happen.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from rolling_period import Period, Span, between, last_complete
 _VALUES = ("connection", "output", "database-url", "period", "from", "to", "reason")
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
 
-# What Glue and its workflows put on the command line beside ours. Only the ones that resemble an argument of ours matter here,
-# and `enable-*`, `custom-log*` and the like never do; the list keeps the guess below from refusing a run that is right.
+# What Glue and its workflows put on the command line beside ours. Only the ones that resemble an argument of
+# ours matter here, and `enable-*`, `custom-log*` and the like never do; the list keeps the guess below from
+# refusing a run that is right.
 _GLUE = (
-    "conf", "connections", "continuous-log-conversionPattern", "job-bookmark-from", "job-bookmark-to", "region", "files",
-    "job-language", "job-bookmark-option", "JOB_NAME", "JOB_ID", "JOB_RUN_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID", "TempDir",
+    "conf", "connections", "continuous-log-conversionPattern", "job-bookmark-from", "job-bookmark-to",
+    "job-language", "job-bookmark-option", "JOB_NAME", "JOB_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID",
+    "TempDir", "region", "files",
 )  # fmt: skip
 
 _TRUE = ("true", "1", "yes", "on")

@@ -1,7 +1,9 @@
-"""The contract check: does the store hold what the spec names, may the job's role read it, and can the types bear it?
+"""The contract check: does the store hold what the spec names, may the job's role read it, and can the types
+bear it?
 
-It runs before anything else is read and long before anything is written, on one read of the system catalog. `pg_catalog` rather
-than `information_schema`, because the latter hides what the role may not read, and "there is no such table" would be a lie then.
+It runs before anything else is read and long before anything is written, on one read of the system catalog.
+`pg_catalog` rather than `information_schema`, because the latter hides what the role may not read, and "there
+is no such table" would be a lie then.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from dataclasses import dataclass
 from rolling_errors import ExtractError, listed
 from rolling_spec import Extract
 
-# Type categories of pg_type that can stand on a line of a file: numbers, text, dates, booleans, enums, network addresses and
-# intervals. uuid is of the catch-all category U and is let in by name.
+# Type categories of pg_type that can stand on a line of a file: numbers, text, dates, booleans, enums,
+# network addresses and intervals. uuid is of the catch-all category U and is let in by name.
 _GROUPABLE = frozenset("NSDBEIT")
 _EXACT = ("smallint", "integer", "bigint", "numeric", "money")
 _DATES = ("date", "timestamp without time zone", "timestamp with time zone")
@@ -37,7 +39,10 @@ class CatalogRow:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the store spells it. `alias` is its table's in the statement: t0 for the entity, t1 for the first hop, ..."""
+    """A column as the store spells it.
+
+    `alias` is its table's in the statement: t0 for the entity, t1 for the first hop, ...
+    """
 
     alias: str
     table: str
@@ -61,7 +66,10 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The spec with every name resolved. `tables[i]` and `estimates[i]` belong to alias `t{i}`; `hops[i]` leads to `t{i + 1}`."""
+    """The spec with every name resolved.
+
+    `tables[i]` and `estimates[i]` belong to alias `t{i}`; `hops[i]` leads to `t{i + 1}`.
+    """
 
     schema: str
     role: str
@@ -87,7 +95,9 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """`text` as a string literal; correct while `standard_conforming_strings` is on, as it is since PostgreSQL 9.1."""
+    """`text` as a string literal; correct while `standard_conforming_strings` is on, as it is since
+    PostgreSQL 9.1.
+    """
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -99,11 +109,14 @@ def spoken(schema: str, table: str) -> str:
 
 
 def catalog_query(spec: Extract) -> str:
-    """One statement over the system catalog: who asks, which schemas and tables there are, and the columns of the spec's tables."""
+    """One statement over the system catalog: who asks, which schemas and tables there are, and the columns of
+    the spec's tables.
+    """
     wanted = ", ".join(literal(table.lower()) for table in spec.tables)
     return f"""
-    SELECT 'session' AS kind, current_user::text AS table_name, NULL::text AS column_name, NULL::text AS type_name,
-           NULL::text AS category, true AS readable, false AS is_unique, (-1)::bigint AS estimate
+    SELECT 'session' AS kind, current_user::text AS table_name, NULL::text AS column_name,
+           NULL::text AS type_name, NULL::text AS category, true AS readable, false AS is_unique,
+           (-1)::bigint AS estimate
     UNION ALL
     SELECT 'schema', n.nspname::text, NULL, NULL, NULL, has_schema_privilege(n.oid, 'USAGE'), false, -1
     FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -122,17 +135,19 @@ def catalog_query(spec: Extract) -> str:
             ) SELECT pg_catalog.format_type(type_oid, modifier) FROM made_of WHERE typtype <> 'd'),
            t.typcategory::text,
            has_column_privilege(c.oid, a.attnum, 'SELECT'),
-           -- An index on an inheritance parent says nothing about the children, whose rows a SELECT returns too.
+           -- An index on an inheritance parent says nothing about its children, whose rows come along.
            NOT (c.relkind = 'r' AND c.relhassubclass) AND EXISTS (
                SELECT FROM pg_catalog.pg_index i
-               WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
-                 AND i.indexprs IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
+               WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+                 AND i.indpred IS NULL AND i.indexprs IS NULL
+                 AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
            -1
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    WHERE n.nspname = {literal(spec.schema)} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) IN ({wanted})
+    WHERE n.nspname = {literal(spec.schema)} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND lower(c.relname) IN ({wanted})
     """
 
 
@@ -144,7 +159,8 @@ def resolve(spec: Extract, catalog: Sequence[CatalogRow]) -> Contract:
         raise _missing(f'no schema "{spec.schema}"', spec.schema, schemas)
     if not schemas[spec.schema]:
         raise ExtractError(
-            f'permission denied for schema {spoken(spec.schema, "")[:-3]}; grant USAGE on it to role "{role}"',
+            f"permission denied for schema {spoken(spec.schema, '')[:-3]}; grant USAGE on it to role"
+            f' "{role}"',
             kind="permission",
         )
     estimates = {row.table: row.estimate for row in catalog if row.kind == "table"}
@@ -198,7 +214,8 @@ def _table(spec: Extract, name: str, tables: Iterable[str]) -> str:
     fitting = _fitting(name, tables)
     if len(fitting) > 1:
         raise ExtractError(
-            f'"{name}" could be {listed([spoken(spec.schema, found) for found in fitting])}; spell it as the store does',
+            f'"{name}" could be {listed([spoken(spec.schema, found) for found in fitting])}; spell it as'
+            " the store does",
             kind="contract",
         )
     if not fitting:
@@ -212,7 +229,8 @@ def _column(schema: str, table: str, name: str, rows: Iterable[CatalogRow]) -> C
     if len(fitting) > 1:
         quoted = [identifier(found) for found in fitting]
         raise ExtractError(
-            f'column "{name}" of {spoken(schema, table)} could be {listed(quoted)}; spell it as the store does',
+            f'column "{name}" of {spoken(schema, table)} could be {listed(quoted)}; spell it as the store'
+            " does",
             kind="contract",
         )
     if not fitting:
@@ -293,6 +311,7 @@ def _check_types(spec: Extract, contract: Contract) -> None:
         )
         if not same:
             raise ExtractError(
-                f"the hop {hop.name} compares {hop.left.type} with {hop.right.type}; both sides must be of one kind",
+                f"the hop {hop.name} compares {hop.left.type} with {hop.right.type}; both sides must be of"
+                " one kind",
                 kind="contract",
             )

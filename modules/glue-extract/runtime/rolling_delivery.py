@@ -2,14 +2,17 @@
 
 The manifest is the commit mark. What lies in the store decides what a run may do:
 
-=====================================  =================================================================================
-nothing                                files are created (`If-None-Match: *`), then the manifest
-files, no manifest, same bytes         a run was killed between files: they are adopted, the rest is created, the manifest follows
-files, no manifest, other bytes        refused. They were never committed, but somebody may have collected them, or another run
-                                       may be writing them now; `--restate` replaces them, as revision 1
-a manifest, same bytes                 nothing to write; a file that has gone missing is put back, one that was changed is refused
-a manifest, other bytes                refused, saying what differs; `--restate` replaces (`If-Match`) and bumps the revision
-=====================================  =================================================================================
+=============================  ==============================================================================
+nothing                        files are created (`If-None-Match: *`), then the manifest
+files, no manifest, same       a run was killed between files: they are adopted, the rest is created, the
+bytes                          manifest follows
+files, no manifest, other      refused. They were never committed, but somebody may have collected them, or
+bytes                          another run may be writing them now; `--restate` replaces them, as revision 1
+a manifest, same bytes         nothing to write; a file that has gone missing is put back, one that was
+                               changed is refused
+a manifest, other bytes        refused, saying what differs; `--restate` replaces (`If-Match`) and bumps the
+                               revision
+=============================  ==============================================================================
 
 So one rule holds throughout: bytes that are there are never replaced without `--restate`.
 """
@@ -62,7 +65,9 @@ def manifest_place(period: Period) -> str:
 
 
 def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) -> Plan:
-    """Compare what would be written with what is there; refuse what must not happen, before anything is written."""
+    """Compare what would be written with what is there; refuse what must not happen, before anything is
+    written.
+    """
     place = manifest_place(period)
     version = store.version(place)
     manifest = _parsed(store, place) if version is not None else None
@@ -97,25 +102,31 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
 def _refuse_other_bytes(store: Store, made: Plan, old: dict[str, Json], new: dict[str, File]) -> None:
     if made.manifest is None and made.versions:
         raise ExtractError(
-            f"{_names(sorted(made.versions))} {_is_are(len(made.versions))} there with other bytes and no manifest, left by a run"
+            f"{_names(sorted(made.versions))} {_is_are(len(made.versions))} there with other bytes and no"
+            " manifest, left by a run"
             " that did not finish or written by another hand; start with --restate to replace",
             kind="already_published",
         )
     if made.manifest is not None and not made.same:
         raise ExtractError(
-            f"already published with other bytes ({_revision(made)}): {_difference(old, new)}; start with --restate to replace",
+            f"already published with other bytes ({_revision(made)}): {_difference(old, new)}; start with"
+            " --restate to replace",
             kind="already_published",
         )
     if made.same and made.versions:
         raise ExtractError(
-            f"{_names(sorted(made.versions))} {_is_are(len(made.versions))} not what the manifest says ({_revision(made)});"
+            f"{_names(sorted(made.versions))} {_is_are(len(made.versions))} not what the manifest says"
+            f" ({_revision(made)});"
             " start with --restate to write it again",
             kind="already_published",
         )
 
 
 def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
-    """Carry out a plan and say what was done. The manifest comes last, on the condition that it is still the one that was seen."""
+    """Carry out a plan and say what was done.
+
+    The manifest comes last, on the condition that it is still the one that was seen.
+    """
     if made.idle:
         return nothing_to_write(made)
     for file in made.files:
@@ -130,7 +141,8 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
             store.version(file.place) is None or sha256_of(store.read(file.place)) != file.sha256
         ):
             raise ExtractError(
-                f"{_names([file.place])} was written by another run meanwhile; start this one again when that has ended",
+                f"{_names([file.place])} was written by another run meanwhile; start this one again when"
+                " that has ended",
                 kind="already_published",
             )
     if made.same and not made.versions:
@@ -146,12 +158,14 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
         done = store.replace(place, body, digest, made.manifest_version)
     if not done:
         raise ExtractError(
-            "another run wrote the manifest meanwhile; start this one again to compare with what it published",
+            "another run wrote the manifest meanwhile; start this one again to compare with what it"
+            " published",
             kind="already_published",
         )
     lines = sum(file.rows for file in made.files)
     verb = "restated" if made.manifest is not None else "published"
-    return f"{verb}: {_files(len(made.files))}, {lines} {'line' if lines == 1 else 'lines'}, revision {made.revision + 1}"
+    count = f"{_files(len(made.files))}, {lines} {'line' if lines == 1 else 'lines'}"
+    return f"{verb}: {count}, revision {made.revision + 1}"
 
 
 def nothing_to_write(made: Plan) -> str:
@@ -166,7 +180,8 @@ def forecast(made: Plan) -> str:
     if made.same and not made.versions:
         return f"would put back {len(made.missing)} missing of {_files(len(made.files))}"
     return (
-        f"would write {len(made.missing)} new and replace {len(made.versions)} of {_files(len(made.files))}, {lines} lines,"
+        f"would write {len(made.missing)} new and replace {len(made.versions)} of"
+        f" {_files(len(made.files))}, {lines} lines,"
         f" as revision {made.revision + 1}"
     )
 

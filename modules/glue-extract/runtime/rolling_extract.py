@@ -2,9 +2,9 @@
 
     from rolling_extract import Extract, Join, run
 
-A run in order: arguments, spec, periods, contract check, one read, figures, files on the local disk, control totals, comparison
-with what is published, and only then the first write. Whatever fails, fails with one sentence, and before the first write if it
-can be known by then.
+A run in order: arguments, spec, periods, contract check, one read, figures, files on the local disk, control
+totals, comparison with what is published, and only then the first write. Whatever fails, fails with one
+sentence, and before the first write if it can be known by then.
 """
 
 from __future__ import annotations
@@ -51,9 +51,12 @@ class _Progress:
 
 
 def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None = None) -> None:
-    """Run an extract with the arguments of the command line. Ends by returning, or by `SystemExit` with one sentence.
+    """Run an extract with the arguments of the command line.
 
-    The sentence begins with the period: Glue makes it the run's ErrorMessage, and the alert mail is built from that.
+    Ends by returning, or by `SystemExit` with one sentence.
+
+    The sentence begins with the period: Glue makes it the run's ErrorMessage, and the alert mail is built
+    from that.
     """
     progress = _Progress()
     try:
@@ -61,9 +64,7 @@ def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None
     except ExtractError as error:
         sentence = progress.ending(error.sentence)
         log("failed", sentence, level="error", kind=error.kind, cause=error.cause)
-    except (
-        Exception
-    ) as error:  # a defect of ours, or of what we stand on: still one sentence, and the rest in the log
+    except Exception as error:  # a defect of ours or of Spark's: still one sentence, the rest in the log
         sentence = progress.ending(f"unexpected {type(error).__name__}: {one_line(str(error))[:300]}")
         log("failed", sentence, level="error", kind="unexpected", cause=traceback.format_exc()[-4000:])
     else:
@@ -133,7 +134,8 @@ def _cap(spec: Extract, arguments: Arguments, span: Span, now: datetime) -> date
         raise ExtractError(f"the period {last} has not begun in {spec.time_zone}", kind="period_incomplete")
     if not arguments.allow_incomplete:
         raise ExtractError(
-            f"the period {last} is not over in {spec.time_zone}; run it from {last.shift(1).first_day} on, or with"
+            f"the period {last} is not over in {spec.time_zone}; run it from {last.shift(1).first_day} on,"
+            " or with"
             " --allow-incomplete",
             kind="period_incomplete",
         )

@@ -1,7 +1,8 @@
 """The figures: months rolled up to windows, rounded once, and held against the source.
 
-Spark adds the months up as exact decimals of up to 38 digits; the one division and the one rounding are done on whole numbers in
-Python, line by line. Spark's own division would round to its result type first and to the scale second, and twice rounded is wrong.
+Spark adds the months up as exact decimals of up to 38 digits; the one division and the one rounding are done
+on whole numbers in Python, line by line. Spark's own division would round to its result type first and to the
+scale second, and twice rounded is wrong.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from rolling_statement import Statement
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-# A JDBC result beyond this many rows is fetched through a cursor, and its lines are sorted in several partitions, so that neither
-# an executor nor the driver has to hold them all.
+# A JDBC result beyond this many rows is fetched through a cursor, and its lines are sorted in several
+# partitions, so that neither an executor nor the driver has to hold them all.
 _FEW_ROWS = 100_000
 _DIGITS = 38  # the most that a Spark decimal bears
 
@@ -41,7 +42,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a file, before it is text. `figure` is exact for all but avg, whose division waits for the rounding."""
+    """One line of a file, before it is text.
+
+    `figure` is exact for all but avg, whose division waits for the rounding.
+    """
 
     recipient: str
     group: tuple[str | None, ...]
@@ -84,7 +88,9 @@ class Figures:
         return _of(self.facts.orphans, self.span.numbers(period))
 
     def lines(self, period: Period) -> Iterator[Line]:
-        """The lines of one period in their final order, streamed: recipients one after the other, groups by their key."""
+        """The lines of one period in their final order, streamed: recipients one after the other, groups by
+        their key.
+        """
         from pyspark.sql import functions as F
 
         numbers = self.span.numbers(period)
@@ -116,8 +122,8 @@ class Figures:
 def read(source: Source, contract: Contract, statement: Statement, span: Span) -> Figures:
     """Run the statement once and keep its result.
 
-    A local checkpoint rather than a cache: a cached part that is evicted is computed again, which would be a second read of the
-    source and a second snapshot. A checkpoint that is lost fails the run instead.
+    A local checkpoint rather than a cache: a cached part that is evicted is computed again, which would be a
+    second read of the source and a second snapshot. A checkpoint that is lost fails the run instead.
     """
     from pyspark.sql import functions as F
 
@@ -152,7 +158,8 @@ def _digits_needed(frame: DataFrame) -> int:
     digits = max((found for found in row if found is not None), default=0)
     if digits >= _DIGITS:
         raise ExtractError(
-            f"the metric has values with {digits} digits after the point; {_DIGITS - 1} are the most that can be added exactly",
+            f"the metric has values with {digits} digits after the point; {_DIGITS - 1} are the most that"
+            " can be added exactly",
             kind="contract",
         )
     return digits
@@ -182,12 +189,16 @@ def _facts(rows: list[dict[str, object]]) -> Facts:
 
 
 def check_hops(contract: Contract, facts: Facts, spec: Extract) -> None:
-    """A hop leads from many to one. One that leads to many would count a row several times, so it fails by name."""
+    """A hop leads from many to one.
+
+    One that leads to many would count a row several times, so it fails by name.
+    """
     for number, values in sorted(facts.repeated.items()):
         hop = contract.hops[number - 1]
         column = f'"{hop.right.name}" of {spec.schema}."{hop.right.table}"'
         raise ExtractError(
-            f"the hop {hop.name} would multiply rows: {values} {'value' if values == 1 else 'values'} of {column}"
+            f"the hop {hop.name} would multiply rows: {values} {'value' if values == 1 else 'values'} of"
+            f" {column}"
             f" {'is' if values == 1 else 'are'} not unique",
             kind="hop_not_unique",
         )
@@ -207,8 +218,10 @@ def check_orphans(spec: Extract, figures: Figures, period: Period) -> None:
     if undated.rows:
         parts.append(f'{undated.rows} rows reach no "{spec.date_column}"')
     raise ExtractError(
-        f"{' and '.join(parts)} ({spec.sum_label} {plain(orphans.total + undated.total)}), more than max_orphan_rows="
-        f"{spec.max_orphan_rows}; mend the keys on the way {listed(list(spec.tables), 9).replace(', ', ' -> ')}",
+        f"{' and '.join(parts)} ({spec.sum_label} {plain(orphans.total + undated.total)}), more than"
+        " max_orphan_rows="
+        f"{spec.max_orphan_rows}; mend the keys on the way"
+        f" {listed(list(spec.tables), 9).replace(', ', ' -> ')}",
         kind="orphans",
     )
 
@@ -219,7 +232,8 @@ def check_totals(spec: Extract, period: Period, delivered: Totals, orphans: Tota
     if held == source:
         return
     raise ExtractError(
-        f"control totals of {period} do not reconcile: the source has {source.rows} rows with {spec.sum_label}"
+        f"control totals of {period} do not reconcile: the source has {source.rows} rows with"
+        f" {spec.sum_label}"
         f" {plain(source.total)} in the window, files and orphans have {held.rows} with {plain(held.total)}",
         kind="reconciliation",
     )

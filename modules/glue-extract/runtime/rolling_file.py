@@ -1,7 +1,8 @@
 """A delivered file: its name, its place and its bytes.
 
-Neither Spark's CSV writer nor Python's is used. Spark's names files itself and is not RFC 4180; Python's changed what it quotes
-between versions, and the same figures must be the same bytes under Python 3.11 and 3.13. The format is a dozen lines.
+Neither Spark's CSV writer nor Python's is used. Spark's names files itself and is not RFC 4180; Python's
+changed what it quotes between versions, and the same figures must be the same bytes under Python 3.11 and
+3.13. The format is a dozen lines.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from rolling_figures import Line, Totals, figure, rounded
 from rolling_period import Period, window
 from rolling_spec import Extract
 
-# What a spreadsheet takes for the start of a formula, also in its full-width forms, and the controls that it skips before one.
+# What a spreadsheet takes for the start of a formula, also in its full-width forms, and the controls that it
+# skips before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -40,8 +42,8 @@ class File:
 def file_name(recipient: str) -> str:
     """The recipient's name without spaces and punctuation; letters and digits of any script stay.
 
-    The module works out the same name for the same recipient in Terraform, as `[^\\p{L}\\p{N}]` of a string that Terraform keeps
-    composed (NFC); a difference would show a recipient an empty folder.
+    The module works out the same name for the same recipient in Terraform, as `[^\\p{L}\\p{N}]` of a string
+    that Terraform keeps composed (NFC); a difference would show a recipient an empty folder.
 
     >>> file_name("First Bank, plc."), file_name("Crédit Łódź 24")
     ('FirstBankplc', 'CréditŁódź24')
@@ -63,8 +65,9 @@ def place(label: str, recipient: str, period: Period) -> str:
 def check_names(recipients: Iterable[str], rows: dict[str, int], *, one_row_each: str) -> None:
     """Every recipient has a name of its own to be filed under.
 
-    `one_row_each` is the table of the recipients when each of its rows is an owner; two rows with one name would put the money of
-    two owners into one file. Empty when several rows may well bear one name, as the groups of one region do.
+    `one_row_each` is the table of the recipients when each of its rows is an owner; two rows with one name
+    would put the money of two owners into one file. Empty when several rows may well bear one name, as the
+    groups of one region do.
     """
     taken: dict[str, str] = {}
     for recipient in sorted(recipients):
@@ -76,7 +79,8 @@ def check_names(recipients: Iterable[str], rows: dict[str, int], *, one_row_each
             )
         if name in taken:
             raise ExtractError(
-                f'the recipients "{taken[name]}" and "{recipient}" would share the file name {name}; rename one',
+                f'the recipients "{taken[name]}" and "{recipient}" would share the file name {name}; rename'
+                " one",
                 kind="recipient_name",
             )
         taken[name] = recipient
@@ -84,7 +88,8 @@ def check_names(recipients: Iterable[str], rows: dict[str, int], *, one_row_each
     if one_row_each and shared:
         quoted = listed([f'"{recipient}"' for recipient in shared])
         raise ExtractError(
-            f"several rows of {one_row_each} are called {quoted}: two recipients would share a file; rename one",
+            f"several rows of {one_row_each} are called {quoted}: two recipients would share a file; rename"
+            " one",
             kind="recipient_name",
         )
 
@@ -109,7 +114,10 @@ def line_bytes(spec: Extract, contract: Contract, period: Period, line: Line) ->
 
 
 def _text(spec: Extract, value: str | None, category: str) -> str:
-    """A label's field. Only free text can be a formula: a negative number that is a group's key stays a number."""
+    """A label's field.
+
+    Only free text can be a formula: a negative number that is a group's key stays a number.
+    """
     if value is None:
         return ""
     if spec.defuse_formulas and category in "SE" and value.startswith(_FORMULA):
@@ -140,9 +148,11 @@ def write_files(
     known: Iterable[str],
     folder: Path,
 ) -> list[File]:
-    """Write every recipient's file into `folder`, one at a time, as the lines stream by; those without lines get the header.
+    """Write every recipient's file into `folder`, one at a time, as the lines stream by; those without lines
+    get the header.
 
-    `lines` come recipient by recipient, so one file is open at a time and memory does not grow with the number of groups.
+    `lines` come recipient by recipient, so one file is open at a time and memory does not grow with the
+    number of groups.
     """
     folder.mkdir()
     files: list[File] = []

@@ -1,6 +1,7 @@
 """Months: what a period is, which window it closes, and which one is due.
 
-Nothing here reads a clock. The caller passes `now`, once, so that a run cannot straddle midnight with two answers.
+Nothing here reads a clock. The caller passes `now`, once, so that a run cannot straddle midnight with two
+answers.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ class Period:
 class Span:
     """The periods of one run, and the months that their windows cover together.
 
-    Months are numbered from 1, because that is what PostgreSQL's `width_bucket` gives back: 1 is the first month of the first
-    window, 0 everything before it.
+    Months are numbered from 1, because that is what PostgreSQL's `width_bucket` gives back: 1 is the first
+    month of the first window, 0 everything before it.
     """
 
     periods: tuple[Period, ...]

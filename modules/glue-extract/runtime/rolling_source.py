@@ -1,7 +1,8 @@
 """The source: who may read the store, how Spark reads it, and what its errors mean in a sentence.
 
-Everything goes through Spark's own JDBC reader, also the small catalog read. `java.sql.DriverManager` called from Python does not
-see a driver that came by `spark.jars` (it asks the wrong class loader); Spark's reader does, under Glue and on a laptop alike.
+Everything goes through Spark's own JDBC reader, also the small catalog read. `java.sql.DriverManager` called
+from Python does not see a driver that came by `spark.jars` (it asks the wrong class loader); Spark's reader
+does, under Glue and on a laptop alike.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ DRIVER = "org.postgresql.Driver"
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the store is and how to log in. `properties` hold the secret; it is never part of `url`, of a log or of a sentence."""
+    """Where the store is and how to log in.
+
+    `properties` hold the secret; it is never part of `url`, of a log or of a sentence.
+    """
 
     url: str  # jdbc:postgresql://host:port/name
     properties: dict[str, str] = field(repr=False)
@@ -85,13 +89,15 @@ def from_connection(name: str) -> Database:
     url, secret = found.get("JDBC_CONNECTION_URL", ""), found.get("SECRET_ID", "")
     if not url.startswith("jdbc:postgresql://"):
         raise ExtractError(
-            f'Glue connection "{name}" leads to no PostgreSQL database; its JDBC_CONNECTION_URL must start with'
+            f'Glue connection "{name}" leads to no PostgreSQL database; its JDBC_CONNECTION_URL must start'
+            " with"
             " jdbc:postgresql://",
             kind="connection",
         )
     if not secret:
         raise ExtractError(
-            f'Glue connection "{name}" names no secret; set its SECRET_ID to the secret with username and password',
+            f'Glue connection "{name}" names no secret; set its SECRET_ID to the secret with username and'
+            " password",
             kind="connection",
         )
     user, password = _secret(secret)
@@ -125,16 +131,19 @@ def _tls(connection: str, certificate: str) -> dict[str, str]:
     if not certificate:
         log(
             "tls_unverified",
-            f'Glue connection "{connection}" enforces TLS but has no CUSTOM_JDBC_CERT: the server is not authenticated',
+            f'Glue connection "{connection}" enforces TLS but has no CUSTOM_JDBC_CERT: the server is not'
+            " authenticated",
             level="warning",
         )
         return {"sslmode": "require"}
     pem = _object_text(certificate)
     blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
     if len(blocks) != 1:
-        # The driver's factory reads the first certificate and forgets the rest; which one is meant must be said, not guessed.
+        # The driver's factory reads the first certificate and forgets the rest; which one is meant must be
+        # said, not guessed.
         raise ExtractError(
-            f"{certificate} holds {len(blocks)} certificates; give the one PEM certificate of the authority that signed the"
+            f"{certificate} holds {len(blocks)} certificates; give the one PEM certificate of the authority"
+            " that signed the"
             " database's",
             kind="connection",
         )
@@ -181,14 +190,15 @@ def _aws_error(error: Exception, what: str, right: str, *, kind: str) -> Excepti
     return ExtractError(f"AWS refused {what}: {code}", kind=kind, cause=cause)
 
 
-# -- Spark ---------------------------------------------------------------------------------------------------------------
+# -- Spark ---------------------------------------------------------------------------------------------
 
 
 def spark_session() -> SparkSession:
     """A session of our own in whatever Spark there is: Glue's, a notebook's, or a new one.
 
-    A new one stays small and quiet: no UI, no progress bar, and none of Spark's stack traces, since a failure is told in one
-    sentence and its technical cause goes to our log. One that was there keeps its settings; ours go to a session beside it.
+    A new one stays small and quiet: no UI, no progress bar, and none of Spark's stack traces, since a failure
+    is told in one sentence and its technical cause goes to our log. One that was there keeps its settings;
+    ours go to a session beside it.
     """
     from pyspark.sql import SparkSession
 
@@ -197,12 +207,13 @@ def spark_session() -> SparkSession:
     if not running:
         builder = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
     session = builder.getOrCreate()
-    if not running and session.sparkContext.master.startswith("local"):
+    if not running and str(session.sparkContext.master).startswith("local"):
         session.sparkContext.setLogLevel("OFF")
     ours = session.newSession()
     ours.conf.set("spark.sql.ansi.enabled", "true")
     ours.conf.set("spark.sql.session.timeZone", "UTC")
-    # Glue's defaults suit terabytes. A result of a few thousand rows is done sooner by one task that nobody re-plans.
+    # Glue's defaults suit terabytes. A result of a few thousand rows is done sooner by one task that nobody
+    # re-plans.
     ours.conf.set("spark.sql.shuffle.partitions", "1")
     ours.conf.set("spark.sql.adaptive.enabled", "false")
     ours.conf.set("spark.sql.codegen.wholeStage", "false")
@@ -219,15 +230,21 @@ class Source:
     run_id: str
 
     def catalog(self, query: str) -> list[CatalogRow]:
-        """The small read of the contract check. Also the first contact: what is wrong with the way to the store shows here."""
+        """The small read of the contract check.
+
+        Also the first contact: what is wrong with the way to the store shows here.
+        """
         with self.errors_explained():
             return [CatalogRow(*row) for row in self.read(query, fetch_size=0).collect()]
 
     def read(self, query: str, fetch_size: int) -> DataFrame:
-        """The query's result as a lazy frame, to be used inside `errors_explained`. `fetch_size` 0 takes it whole.
+        """The query's result as a lazy frame, to be used inside `errors_explained`.
 
-        A fetch size makes the driver open a cursor, and PostgreSQL runs a cursor without parallel workers: a result that is known
-        to be small is better taken whole, one that may be large needs the cursor or fills the memory.
+        `fetch_size` 0 takes it whole.
+
+        A fetch size makes the driver open a cursor, and PostgreSQL runs a cursor without parallel workers: a
+        result that is known to be small is better taken whole, one that may be large needs the cursor or
+        fills the memory.
         """
         options = {
             "url": self.database.url,
@@ -243,7 +260,9 @@ class Source:
         return self.spark.read.format("jdbc").options(**options).load()
 
     def _session(self) -> str:
-        """What `::text` makes of dates, floats and bytes depends on the session; here it is the same for every role and server."""
+        """What `::text` makes of dates, floats and bytes depends on the session; here it is the same for
+        every role and server.
+        """
         settings = {
             "default_transaction_read_only": "on",
             "TimeZone": self.time_zone,
@@ -265,8 +284,9 @@ class Source:
             raise explained(error, self.database) from None
 
 
-# Told by SQLSTATE where the driver's exception can be reached, by the text where only Spark's summary of a failed task can. The
-# text is English unless the server's lc_messages says otherwise; then the general sentence at the end of `explained` is what is left.
+# Told by SQLSTATE where the driver's exception can be reached, by the text where only Spark's summary of a
+# failed task can. The text is English unless the server's lc_messages says otherwise; then the general
+# sentence at the end of `explained` is what is left.
 _BY_STATE = (
     (
         "authentication",
@@ -303,15 +323,20 @@ def explained(error: Exception, database: Database) -> ExtractError:
         )
     match found:
         case "authentication":
-            sentence = f'database {database.place} refused user "{database.user}": {said}; check the {database.credentials}'
-            return ExtractError(sentence, kind="authentication", cause=cause)
+            return ExtractError(
+                f'database {database.place} refused user "{database.user}": {said};'
+                f" check the {database.credentials}",
+                kind="authentication",
+                cause=cause,
+            )
         case "no_database":
             return ExtractError(
                 f"there is no such database at {database.place}: {said}", kind="unreachable", cause=cause
             )
         case "unreachable":
             return ExtractError(
-                f"cannot reach the database at {database.place}: check host, port, security groups and TLS ({said})",
+                f"cannot reach the database at {database.place}: check host, port, security groups and TLS"
+                f" ({said})",
                 kind="unreachable",
                 cause=cause,
             )
@@ -325,7 +350,8 @@ def explained(error: Exception, database: Database) -> ExtractError:
             )
         case "cancelled":
             return ExtractError(
-                f"the database cancelled the read ({said}); start the run again, on the writer if this was a replica",
+                f"the database cancelled the read ({said}); start the run again, on the writer if this was"
+                " a replica",
                 kind="database",
                 cause=cause,
             )
@@ -343,7 +369,10 @@ def explained(error: Exception, database: Database) -> ExtractError:
 
 
 def _sql_state(error: Exception) -> tuple[str, str]:
-    """SQLSTATE and text of a Java exception and its causes. PySpark hides it in one of two attributes, by the kind of error."""
+    """SQLSTATE and text of a Java exception and its causes.
+
+    PySpark hides it in one of two attributes, by the kind of error.
+    """
     java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     state, texts = "", [] if java is not None else [str(error)]
     for _ in range(10):

@@ -1,7 +1,8 @@
-"""What a stamped `Glue/etl.py` says: the spec, in the words of the business, and the checks that need no database.
+"""What a stamped `Glue/etl.py` says: the spec, in the words of the business, and the checks that need no
+database.
 
-The names in a spec are the ones a person reads in the ERD. Whether they exist, and how the store really spells them, is the
-business of `rolling_contract`.
+The names in a spec are the ones a person reads in the ERD. Whether they exist, and how the store really
+spells them, is the business of `rolling_contract`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from rolling_period import zone
 
 AGGREGATES = ("avg", "sum", "count", "min", "max")
 
-# Labels become CSV headers and, for the recipient, part of an object's key that others match with `bank_name=*`.
+# Labels become CSV headers and, for the recipient, part of an object's key that others match with
+# `bank_name=*`.
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """One hop: the rows of `table` whose `right` column equals `left`, a column of the entity or of an earlier hop.
+    """One hop: the rows of `table` whose `right` column equals `left`, a column of the entity or of an
+    earlier hop.
 
-    The right side must be unique: a hop leads from many to one, never the other way, or it would multiply the money.
+    The right side must be unique: a hop leads from many to one, never the other way, or it would multiply the
+    money.
     """
 
     table: str
@@ -33,7 +37,10 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """The spec of one monthly extract. Read it aloud and it should be the sentence that the business asked for."""
+    """The spec of one monthly extract.
+
+    Read it aloud and it should be the sentence that the business asked for.
+    """
 
     entity: str
     metric: str
@@ -73,7 +80,10 @@ class Extract:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The header of a delivered file. `aggregate="sum"` has one column for the sum, not the same one twice."""
+        """The header of a delivered file.
+
+        `aggregate="sum"` has one column for the sum, not the same one twice.
+        """
         figures = dict.fromkeys((self.count_label, self.sum_label, self.figure_label))
         return (self.recipient_label, *self.group, "period", "window_start", "window_end", *figures)
 
@@ -89,7 +99,9 @@ class Extract:
 
 
 def check(spec: Extract) -> None:
-    """Refuse a spec that contradicts itself, in one sentence, before anything is asked of AWS or of the database."""
+    """Refuse a spec that contradicts itself, in one sentence, before anything is asked of AWS or of the
+    database.
+    """
     if spec.aggregate not in AGGREGATES:
         raise _wrong(f'aggregate="{spec.aggregate}" is not one of {", ".join(AGGREGATES)}')
     if spec.aggregate_in == "spark":
@@ -120,7 +132,8 @@ def _check_joins(spec: Extract) -> None:
             raise _wrong(f'joins reach "{join.table}" twice; a table can be one hop only')
         if not any(join.left.startswith(f"{table}.") for table in known):
             raise _wrong(
-                f'the hop to "{join.table}" starts at "{join.left}", which is no column of {listed(sorted(known))};'
+                f'the hop to "{join.table}" starts at "{join.left}", which is no column of'
+                f" {listed(sorted(known))};"
                 ' write left="Table.column" of the entity or of an earlier hop'
             )
         known.add(join.table)
@@ -156,7 +169,8 @@ def _check_labels(spec: Extract) -> None:
     twice = sorted({header for header in headers if headers.count(header) > 1})
     if twice:
         raise _wrong(
-            f"two columns of the file would be called {listed(twice)}; give the group or the recipient another label"
+            f"two columns of the file would be called {listed(twice)}; give the group or the recipient"
+            " another label"
         )
 
 

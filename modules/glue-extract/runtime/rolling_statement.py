@@ -1,11 +1,12 @@
 """The one SQL statement of a run.
 
-One statement is one snapshot: figures, the list of groups, the list of recipients, the control totals and the checks of the hops
-all see the same rows, whoever writes meanwhile and at whatever isolation. So everything that a run must know comes back as rows
-of one result, told apart by `kind`:
+One statement is one snapshot: figures, the list of groups, the list of recipients, the control totals and the
+checks of the hops all see the same rows, whoever writes meanwhile and at whatever isolation. So everything
+that a run must know comes back as rows of one result, told apart by `kind`:
 
-==========  ===========================================================================================================
-line        a group and a month of it (month 0: the group exists); count, sum, least and greatest of the metric
+==========  ======================================================================================
+line        a group and a month of it (month 0: the group exists); count, sum, least and greatest
+            of the metric
 orphan      rows of a month that reach no recipient
 control     rows of a month, read off the entity without any hop that leads to a recipient
 undated     rows whose hops lead to no date (only when the date is not on the entity)
@@ -13,10 +14,11 @@ recipient   a recipient, with or without groups, and how many rows of its table 
 hop         a hop whose right side is not unique, and how many values of it are not
 stray       groups that reach no recipient
 snapshot    when all this was true
-==========  ===========================================================================================================
+==========  ======================================================================================
 
-Sums travel as text. A JDBC column of type numeric without precision arrives in Spark as decimal(38,18), which silently rounds what
-has more digits and overflows on what has fewer; text is exact, and Spark casts it to the decimal that fits.
+Sums travel as text. A JDBC column of type numeric without precision arrives in Spark as decimal(38,18), which
+silently rounds what has more digits and overflows on what has fewer; text is exact, and Spark casts it to the
+decimal that fits.
 """
 
 from __future__ import annotations
@@ -33,14 +35,16 @@ from rolling_period import Span
 class Statement:
     sql: str
     group_width: int  # how many g1, g2, ... columns
-    groups_have_a_beginning: (
-        bool  # True: groups are read off the entity's rows and exist from their first row on
-    )
-    expected_rows: int | None  # how many rows the planner would expect; None when nobody knows
+    # True when groups are read off the entity's rows: such a group exists from its first row on.
+    groups_have_a_beginning: bool
+    expected_rows: int | None  # as the planner would expect; None when nobody knows
 
 
 def statement(contract: Contract, span: Span, time_zone: str, cap: datetime | None) -> Statement:
-    """The statement for these periods. `cap` cuts off what is dated after it, in the extract's time zone; for a month not over."""
+    """The statement for these periods.
+
+    `cap` cuts off what is dated after it, in the extract's time zone; for a month not over.
+    """
     return _Builder(contract, span, time_zone, cap).build()
 
 
@@ -58,26 +62,25 @@ class _Builder:
     def build(self) -> Statement:
         from_entity = self.anchor == "t0"
         parts = (self._from_entity() if from_entity else self._from_anchor()) + self._facts()
-        anchor_rows = self.c.estimates[int(self.anchor[1:])]
+        members = self.c.estimates[_number(self.anchor)]
+        known = not from_entity and members >= 0
         return Statement(
             sql=parts,
             group_width=len(self.c.group),
             groups_have_a_beginning=from_entity,
-            expected_rows=None
-            if from_entity or anchor_rows < 0
-            else anchor_rows * (len(self.span.months) + 1),
+            expected_rows=members * (len(self.span.months) + 1) if known else None,
         )
 
-    # -- where the groups live -------------------------------------------------------------------------------------------
+    # -- where the groups live -------------------------------------------------------------------------
 
     def _nearest_common_table(self) -> str:
         """The table one of whose rows settles recipient and group: the last that all paths to them share.
 
-        In the example it is Branch: loans are reduced to one row per branch key and month without touching Branch or Bank, and
-        the groups that exist are simply the rows of Branch.
+        In the example it is Branch: loans are reduced to one row per branch key and month without touching
+        Branch or Bank, and the groups that exist are simply the rows of Branch.
         """
         paths = [self.c.path(alias) for alias in sorted(self.used)]
-        shared = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
+        shared: list[str] = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
         return shared[-1]
 
     def _far(self, start: str) -> list[str]:
@@ -85,7 +88,7 @@ class _Builder:
         needed = {step for alias in self.used for step in self.c.path(alias)} - set(self.c.path(start))
         return sorted(needed, key=_number)
 
-    # -- small pieces ----------------------------------------------------------------------------------------------------
+    # -- small pieces ----------------------------------------------------------------------------------
 
     def _table(self, alias: str) -> str:
         return f"{identifier(self.c.schema)}.{identifier(self.c.tables[_number(alias)])}"
@@ -113,7 +116,8 @@ class _Builder:
 
     @property
     def _month(self) -> str:
-        """The number of a row's month: by the very bounds that the filter uses, so that the two cannot disagree.
+        """The number of a row's month: by the very bounds that the filter uses, so that the two cannot
+        disagree.
 
         `date_trunc(... AT TIME ZONE ...)` would, in the hour that a change of the clock repeats.
         """
@@ -174,7 +178,10 @@ class _Builder:
 
     @property
     def _order(self) -> str:
-        """The order of the lines. Text goes by code point, not by the database's locale: same bytes wherever it is restored."""
+        """The order of the lines.
+
+        Text goes by code point, not by the database's locale: same bytes wherever it is restored.
+        """
         keys = ['recipient COLLATE "C"']
         for i, column in enumerate(self.c.group, start=1):
             if not column.is_text:
@@ -187,7 +194,7 @@ class _Builder:
         shape = {
             "line": "NULL::bigint",
             "recipient": "NULL::text",
-            **{g: "NULL::text" for g in self._g},
+            **dict.fromkeys(self._g, "NULL::text"),
             "month": "NULL::integer",
             "row_count": "NULL::bigint",
             "value_count": "NULL::bigint",
@@ -200,10 +207,12 @@ class _Builder:
             [f"'{kind}' AS kind", *(f"{columns.get(name, null)} AS {name}" for name, null in shape.items())]
         )
 
-    # -- the figures -----------------------------------------------------------------------------------------------------
+    # -- the figures -----------------------------------------------------------------------------------
 
     def _from_anchor(self) -> str:
-        """Groups are rows of a joined table: reduce the entity to (key of that table, month), then join the wide tables."""
+        """Groups are rows of a joined table: reduce the entity to (key of that table, month), then join the
+        wide tables.
+        """
         key = self.c.hop_to(self.anchor)
         near = [alias for alias in self.c.path(key.left.alias) if alias != "t0"]
         near += [alias for alias in self.c.path(self.c.date.alias) if alias != "t0" and alias not in near]
@@ -228,10 +237,11 @@ class _Builder:
     SELECT {self._kind("stray", row_count="count(*)")} FROM members WHERE NOT owned"""
 
     def _from_entity(self) -> str:
-        """Groups are read off the entity: reduce it to (its own columns and its foreign keys, month), then join.
+        """Groups are read off the entity: reduce it to (its own columns and its foreign keys, month), then
+        join.
 
-        There is no lower bound on the date: rows before the window are what says that a group existed by then. They come back
-        as month 0, without figures.
+        There is no lower bound on the date: rows before the window are what says that a group existed by
+        then. They come back as month 0, without figures.
         """
         first_hops = [a for a in self._far("t0") if self.c.hop_to(a).left.alias == "t0"]
         own = [column for column in (*self.c.group, self.c.recipient) if column.alias == "t0"]
@@ -245,14 +255,16 @@ class _Builder:
         # The reduced rows take the entity's alias, so that hops and labels read the same before and after.
         return f"""
     WITH figures AS (
-      SELECT {", ".join(f"t0.{identifier(name)}" for name in keys)}, {self._month} AS rolling_month, {self._measures}
+      SELECT {", ".join(f"t0.{identifier(name)}" for name in keys)},
+             {self._month} AS rolling_month, {self._measures}
       FROM {self._table("t0")} t0
       {self._joined(dated_by)}
       WHERE {self._in_span(from_the_beginning=True)}
       GROUP BY {width}
     ), detail AS (
       SELECT {self._labels}, {self._owned} AS owned,
-             t0.rolling_month, t0.rolling_rows, t0.rolling_values, t0.rolling_total, t0.rolling_least, t0.rolling_most
+             t0.rolling_month, t0.rolling_rows, t0.rolling_values,
+             t0.rolling_total, t0.rolling_least, t0.rolling_most
       FROM figures t0
       {self._joined(self._far("t0"))}
     )
@@ -275,7 +287,7 @@ class _Builder:
     SELECT {self._kind("orphan", **counts)}
     FROM detail WHERE owned IS NOT TRUE AND rolling_month > 0 GROUP BY rolling_month"""
 
-    # -- what the figures are held against -------------------------------------------------------------------------------
+    # -- what the figures are held against -------------------------------------------------------------
 
     def _facts(self) -> str:
         dated_by = [alias for alias in self.c.path(self.c.date.alias) if alias != "t0"]
@@ -287,7 +299,8 @@ class _Builder:
         }
         month = 4 + len(self.c.group)  # where it stands in the list; a name could be a column of the entity
         facts = [
-            f"SELECT {self._kind('control', month=self._month, **sums)} {entity} WHERE {self._in_span()} GROUP BY {month}"
+            f"SELECT {self._kind('control', month=self._month, **sums)} {entity} WHERE {self._in_span()}"
+            f" GROUP BY {month}"
         ]
         if dated_by:
             unreached = _ref(self.c.hop_to(dated_by[-1]).right)
@@ -296,14 +309,16 @@ class _Builder:
         if name.alias != "t0":
             facts.append(
                 f"SELECT {self._kind('recipient', recipient=f'{_ref(name)}::text', row_count='count(*)')}"
-                f" FROM {self._table(name.alias)} {name.alias} WHERE {_ref(name)} IS NOT NULL GROUP BY {_ref(name)}::text"
+                f" FROM {self._table(name.alias)} {name.alias} WHERE {_ref(name)} IS NOT NULL GROUP BY"
+                f" {_ref(name)}::text"
             )
         for i, hop in enumerate(self.c.hops, start=1):
             if not hop.right.unique:
                 right = _ref(hop.right)
                 facts.append(
                     f"SELECT {self._kind('hop', line=str(i), row_count='count(*)')} FROM (SELECT {right} FROM"
-                    f" {self._table(hop.right.alias)} {hop.right.alias} WHERE {right} IS NOT NULL GROUP BY {right}"
+                    f" {self._table(hop.right.alias)} {hop.right.alias} WHERE {right} IS NOT NULL GROUP BY"
+                    f" {right}"
                     " HAVING count(*) > 1) twice HAVING count(*) > 0"
                 )
         stamp = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"

@@ -1,7 +1,8 @@
 """Where files go: a bucket, or a folder that behaves like one.
 
-Both know two ways to write and no other: `create`, which writes only where nothing is, and `replace`, which writes only over the
-version that was seen. A file is there whole or not at all, and a race has one winner who knows it and losers who know it.
+Both know two ways to write and no other: `create`, which writes only where nothing is, and `replace`, which
+writes only over the version that was seen. A file is there whole or not at all, and a race has one winner who
+knows it and losers who know it.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ def sha256_of(chunks: Iterator[bytes]) -> str:
 
 
 class FolderStore:
-    """A folder. A file is written beside its place under a name that nobody looks for, then linked or renamed into it."""
+    """A folder.
+
+    A file is written beside its place under a name that nobody looks for, then linked or renamed into it.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -138,7 +142,7 @@ class S3(Protocol):
 
 
 class BucketStore:
-    """A bucket and a prefix. Needs s3:GetObject, s3:PutObject and s3:ListBucket on the prefix; never deletes."""
+    """A bucket and a prefix. Needs s3:GetObject, s3:PutObject and s3:ListBucket there; never deletes."""
 
     def __init__(self, bucket: str, prefix: str, client: S3 | None = None) -> None:
         if client is None:
@@ -156,8 +160,9 @@ class BucketStore:
         return f"{self._prefix}/{place}" if self._prefix else place
 
     def version(self, place: str) -> str | None:
-        # Listed, not HEADed: without an unconditional s3:ListBucket a HEAD of nothing answers 403, and the role's right to list is
-        # bound to the prefix. A list asks for the right with the prefix in hand. The key itself sorts before all that it begins.
+        # Listed, not HEADed: without an unconditional s3:ListBucket a HEAD of nothing answers 403, and the
+        # role's right to list is bound to the prefix. A list asks for the right with the prefix in hand. The
+        # key itself sorts before all that it begins.
         key = self.key(place)
         answer = self._ask(
             "s3:ListBucket", key, lambda: self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
@@ -203,8 +208,8 @@ class BucketStore:
             try:
                 return self._ask("s3:PutObject", key, put)
             except _ConditionError as lost:
-                # 409: another conditional write was under way; its outcome is not known yet, so ask again. 404: `IfMatch` on a key
-                # that was removed meanwhile.
+                # 409: another conditional write was under way; its outcome is not known yet, so ask again.
+                # 404: `IfMatch` on a key that was removed meanwhile.
                 if lost.code != "ConditionalRequestConflict":
                     return False
                 time.sleep(0.2 * 2**attempt)

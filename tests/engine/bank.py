@@ -1,0 +1,160 @@
+"""A small banking store in a real PostgreSQL, a schema for each test, and the engine run on it in process."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+import rolling_extract
+from psycopg import sql
+from rolling_extract import Extract, Join
+
+# The first customer's ERD, with the types left open that a test may want to change.
+TABLES = """
+CREATE TABLE "Bank" ("idBank" int PRIMARY KEY, "Name" varchar(100), "Capitalization" int);
+CREATE TABLE "Branch" ("idBranch" int PRIMARY KEY, "Bank_idBank" int, "Address" varchar(255));
+CREATE TABLE "Client" ("idClient" int PRIMARY KEY, "Name" varchar(50), "Surname" varchar(50),
+                       "Branch_idBranch" int);
+CREATE TABLE "Account" ("idAccount" int PRIMARY KEY, "Balance" int, "Client_idClient" int, open_date date);
+CREATE TABLE "Loans" ("idLoan" int PRIMARY KEY, "Amount" {amount}, "Account_idAccount" int,
+                      loan_date {date});
+"""
+
+LOANS = Extract(
+    entity="Loans",
+    metric="Amount",
+    aggregate="avg",
+    date_column="loan_date",
+    window_months=3,
+    joins=(
+        Join("Account", left="Loans.Account_idAccount", right="idAccount"),
+        Join("Client", left="Account.Client_idClient", right="idClient"),
+        Join("Branch", left="Client.Branch_idBranch", right="idBranch"),
+        Join("Bank", left="Branch.Bank_idBank", right="idBank"),
+    ),
+    group={"branch_id": "Branch.idBranch", "branch_address": "Branch.Address"},
+    recipient={"bank_name": "Bank.Name"},
+)
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Store:
+    """The store of one test. Every method adds a row and returns its key; a branch brings its own account."""
+
+    connection: psycopg.Connection[Any]
+    schema: str
+    url: str
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _banks: dict[str, int] = field(default_factory=dict)
+    _accounts: dict[int, int] = field(default_factory=dict)
+
+    def sql(self, statement: LiteralString, *values: object) -> None:
+        self.connection.execute(sql.SQL(statement), values or None)
+
+    def create(self, *, amount: LiteralString = "int", date: LiteralString = "date") -> None:
+        self.sql(TABLES.format(amount=amount, date=date))
+
+    def bank(self, name: str | None) -> int:
+        key = next(self._ids)
+        self.sql('INSERT INTO "Bank" VALUES (%s, %s)', key, name)
+        return key
+
+    def branch(
+        self, address: str | None = "Main St 1", *, bank: str = "Alpha", key: int | None = None
+    ) -> int:
+        """A branch with one client who has one account."""
+        if bank not in self._banks:
+            self._banks[bank] = self.bank(bank)
+        key = key or next(self._ids)
+        self.sql('INSERT INTO "Branch" VALUES (%s, %s, %s)', key, self._banks[bank], address)
+        client, account = next(self._ids), next(self._ids)
+        self.sql('INSERT INTO "Client" VALUES (%s, %s, %s, %s)', client, "Ann", "Other", key)
+        self.sql('INSERT INTO "Account" VALUES (%s, 0, %s)', account, client)
+        self._accounts[key] = account
+        return key
+
+    def loan(self, branch: int | None, date: str | None, amount: object) -> int:
+        key = next(self._ids)
+        account = None if branch is None else self._accounts[branch]
+        self.sql('INSERT INTO "Loans" VALUES (%s, %s, %s, %s)', key, amount, account, date)
+        return key
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What lies in the output folder after a run, and what the run said last."""
+
+    folder: Path
+    log: Sequence[Mapping[str, Any]]
+
+    @property
+    def message(self) -> str:
+        return str(self.log[-1]["message"])
+
+    @property
+    def paths(self) -> list[str]:
+        """Every file but the manifests."""
+        found = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
+        return sorted(str(path) for path in found if path.parts[0] != "_manifests")
+
+    def bytes(self, recipient: str, period: str = "2026-10") -> bytes:
+        year, month = period.split("-")
+        folder = next(path for path in self.folder.glob("*=*") if path.name.endswith(f"={recipient}"))
+        [path] = (folder / f"year={year}" / f"month={month}").iterdir()
+        return path.read_bytes()
+
+    def lines(self, recipient: str, period: str = "2026-10") -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.bytes(recipient, period).decode(), newline="")))
+
+    def figures(self, recipient: str, period: str = "2026-10") -> dict[str, str]:
+        """Branch to figure."""
+        return {line["branch_id"]: line["amount_avg"] for line in self.lines(recipient, period)}
+
+    def manifest(self, period: str = "2026-10") -> dict[str, Any]:
+        return dict(json.loads((self.folder / f"_manifests/{period}.json").read_text()))
+
+
+@dataclass
+class Engine:
+    """The engine, run in this process on a test's store."""
+
+    store: Store
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+    spec: Extract = LOANS
+    now: datetime = NOW
+
+    def __call__(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> Delivered:
+        """Run it. A bare `2026-10` means `--period 2026-10`; keywords change the spec."""
+        return Delivered(self.folder, self._run(arguments, output, changes))
+
+    def refusal(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> str:
+        """The sentence that it fails with."""
+        with pytest.raises(SystemExit) as end:
+            self._run(arguments, output, changes)
+        return str(end.value.code)
+
+    def _run(
+        self, arguments: Sequence[str], output: Path | str | None, changes: Mapping[str, Any]
+    ) -> list[Mapping[str, Any]]:
+        spec = replace(self.spec, **{"schema": self.store.schema, **changes})
+        given = ["--period", *arguments] if arguments[:1] and arguments[0][:2] == "20" else list(arguments)
+        where = [] if "--output" in given else ["--output", str(output or self.folder)]
+        source = [] if {"--connection", "--database-url"} & set(given) else ["--database-url", self.store.url]
+        self.capsys.readouterr()
+        try:
+            rolling_extract.run(spec, [*source, *where, *given], now=self.now)
+        finally:
+            self.log = [json.loads(line) for line in self.capsys.readouterr().out.splitlines()]
+        return self.log

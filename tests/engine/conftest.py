@@ -1,0 +1,79 @@
+"""One PostgreSQL and one Spark for the whole run; a schema of its own for every test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The helpers beside the tests are imported as `tests.engine.…`, however pytest is started.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from extracts.local import aws, database, programs
+
+from tests.engine.bank import Engine, Store
+
+# A random store costs a load and a read, so few are drawn by default and each is asked for many periods.
+_quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
+settings.register_profile("default", max_examples=12, deadline=None, suppress_health_check=_quiet)
+settings.register_profile("deep", max_examples=300, deadline=None, suppress_health_check=_quiet)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
+    """The PostgreSQL that all stores are in."""
+    with database.serve(tmp_path_factory.mktemp("database")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[None]:
+    """Spark, as the engine will find it: the driver's jar comes from outside, by the submit arguments."""
+    os.environ["JAVA_HOME"] = str(programs.java_home())
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ["PYSPARK_SUBMIT_ARGS"] = f"--master local[2] --jars {programs.jdbc_driver()} pyspark-shell"
+    yield
+    from pyspark.sql import SparkSession
+
+    if running := SparkSession.getActiveSession():
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
+    """An emulated AWS that enforces policies."""
+    with aws.serve(tmp_path_factory.mktemp("cloud")) as served:
+        yield served
+
+
+_schemas = itertools.count(1)
+
+
+@pytest.fixture
+def bare_store(server: database.Database) -> Iterator[Store]:
+    """An empty schema, for tests that make tables of their own."""
+    name = f"store_{next(_schemas)}"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}; SET search_path = {name}")
+        yield Store(connection, name, server.url)
+        connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture
+def store(bare_store: Store) -> Store:
+    """The banking group's tables, empty."""
+    bare_store.create()
+    return bare_store
+
+
+@pytest.fixture
+def engine(spark: None, bare_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Engine:
+    """The engine on this test's store; delivers into a folder."""
+    return Engine(bare_store, tmp_path / "out", capsys)

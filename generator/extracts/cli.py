@@ -20,6 +20,12 @@ app = typer.Typer(
 )
 
 
+def _console() -> Console:
+    """As wide as the terminal; wide enough for a table where there is none, as in a CI log."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)
+
+
 @app.callback(invoke_without_command=True)
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
@@ -55,9 +61,7 @@ def demo(
         run.stop(stop)
         print(f"Stopped what was running in {stop}.")
         return
-    run.run(
-        run.Settings(folder=folder, keep=keep, loans=loans, sftp_port=sftp_port), Console(highlight=False)
-    )
+    run.run(run.Settings(folder=folder, keep=keep, loans=loans, sftp_port=sftp_port), _console())
 
 
 @app.command()

@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-
-from cookiecutter.exceptions import CookiecutterException
-from cookiecutter.main import cookiecutter
 
 from extracts.errors import ExtractsError
 from extracts.resources import modules, templates
 
 
 def stamp(answers: Mapping[str, str], output: Path, *, local_modules: bool = False) -> Path:
-    """Stamp into `output` without a question; the new project's folder.
+    """Stamp into the empty or new part of `output` without a question; the new project's folder.
 
     `local_modules` takes the Terraform modules from this checkout by path: a project that is to stay
     takes them from git by tag.
     """
-    context = dict(answers)
+    given = dict(answers)
     if local_modules:
-        context["__module_source"] = f"{modules()}/MODULE"
+        given["__module_source"] = f"{modules()}/MODULE"
+    before = set(output.iterdir())
     with tempfile.TemporaryDirectory(prefix="extracts-stamp-") as scratch:
         settings = Path(scratch) / "cookiecutter.yaml"
         settings.write_text(f"cookiecutters_dir: {scratch}/templates\nreplay_dir: {scratch}/replay\n")
-        try:
-            made = cookiecutter(
+        command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", str(settings)]
+        done = subprocess.run(
+            [
+                *command,
+                "-o",
+                str(output),
                 str(templates() / "extract"),
-                no_input=True,
-                extra_context=context,
-                output_dir=str(output),
-                config_file=str(settings),
-            )
-        except CookiecutterException as error:
-            raise ExtractsError(f"The project was not stamped: {error}") from error
-    return Path(made)
+                *(f"{k}={v}" for k, v in given.items()),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    made = [path for path in output.iterdir() if path not in before and path.is_dir()]
+    if done.returncode or len(made) != 1:
+        reasons = [line for line in done.stderr.splitlines() if line.strip()]
+        raise ExtractsError(f"The project was not stamped: {reasons[0] if reasons else 'no reason given'}")
+    return made[0]

@@ -53,7 +53,7 @@ variable "subnet_id" {
 variable "alert_emails" {
   description = "Who gets a mail when a run fails; each address must confirm its subscription."
   type        = set(string)
-  default     = ["data-team@example.com"]
+  default     = ["data-support@mybigbank.co.za"]
   nullable    = false
 }
 

@@ -117,7 +117,7 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
         screen.waiting("terraform plan")
         planned = stack.plan()
         screen.waiting(
-            f"terraform apply of {len(planned)} resources (about a minute of it is the provider's own waiting)"
+            f"terraform apply of {len(planned)} resources (most of it is the provider's own waiting)"
         )
         stack.apply()
         screen.waiting("a second terraform plan, which must be empty")
@@ -196,7 +196,11 @@ def show_files(local: Local, period: str, screen: Screen) -> None:
             copy = local.folder / "delivered" / Path(file["key"]).name
             copy.write_bytes(body)
             table.add_row(
-                file["recipient"], copy.name, str(file["rows"]), _total(file), file["sha256"][:16] + "…"
+                file["recipient"],
+                copy.name,
+                str(file["rows"]),
+                file["totals"]["sum"],
+                file["sha256"][:16] + "…",
             )
     screen.say(table)
     smallest = min((local.folder / "delivered").iterdir(), key=lambda path: path.stat().st_size)
@@ -204,10 +208,6 @@ def show_files(local: Local, period: str, screen: Screen) -> None:
     screen.say(smallest.read_text().rstrip())
     screen.say(f"\nThe manifest, written last (loans/_manifests/{period}.json):", style="bold")
     screen.say(json.dumps(published, indent=2, ensure_ascii=False))
-
-
-def _total(file: dict[str, Any]) -> str:
-    return str(file["control"]["sum"])
 
 
 def collect(local: Local, period: str, screen: Screen) -> None:
@@ -295,6 +295,10 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
     note = {
         "processes": processes.identities([local.database.pid, local.cloud.pid]),
         "folders": [str(local.database.home)],
+        "database": local.database.url,
+        "endpoint": local.cloud.endpoint,
+        "sftp_port": local.cloud.sftp_port,
+        "outputs": local.outputs,
     }
     (local.folder / "running.json").write_text(json.dumps(note))
     parts.pop_all()
@@ -307,7 +311,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         f" {user}@{processes.LOOPBACK}"
     )
     screen.say("Stop it:")
-    screen.say(f"  {sys.argv[0]} demo --stop {local.folder}")
+    screen.say(f"  {sys.executable} -m extracts demo --stop {local.folder}")
     sys.stdout.flush()
     # Leaving in the ordinary way would close the parts: their context managers end with the interpreter.
     os._exit(0)

@@ -33,7 +33,7 @@ class Screen:
             with Live(self, console=self.console, refresh_per_second=8, transient=True):
                 yield
         else:
-            self.console.print(f"[{self._elapsed()}] {self.number}/{self.steps} {title}", markup=False)
+            self._line(f"{self.number}/{self.steps} {title}")
             yield
         seconds = time.monotonic() - self._step_began
         if self.console.is_terminal:
@@ -41,20 +41,21 @@ class Screen:
                 f"[green]✓[/] [bold]{self.number}/{self.steps}[/] {title} [dim]{seconds:.1f} s[/]"
             )
         else:
-            self.console.print(f"[{self._elapsed()}]     done in {seconds:.1f} s", markup=False)
+            self._line(f"    done in {seconds:.1f} s")
 
     def waiting(self, what: str) -> None:
         """Say what the step is waiting for right now."""
         self._waiting = what
         if not self.console.is_terminal:
-            self.console.print(f"[{self._elapsed()}]     {what}", markup=False)
+            self._line(f"    {what}")
 
     def say(self, text: object = "", *, style: str | None = None) -> None:
         """Print something that stays."""
-        self.console.print(text, style=style, markup=False, highlight=False)
+        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=isinstance(text, str))
 
-    def _elapsed(self) -> str:
-        return f"{time.monotonic() - self._began:6.1f} s"
+    def _line(self, text: str) -> None:
+        elapsed = f"[{time.monotonic() - self._began:6.1f} s]"
+        self.console.print(elapsed, text, markup=False, soft_wrap=True)
 
     def __rich__(self) -> Table:
         seconds = time.monotonic() - self._step_began

@@ -25,9 +25,10 @@ from email.message import EmailMessage
 from typing import Any
 
 # ministack reads its settings when it is imported; `aws.serve` has put them into the environment.
+from ministack.core import iam_actions
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
-from ministack.services import ec2, eventbridge, glue, sns, transfer
+from ministack.services import eventbridge, glue, sns, transfer
 
 log = logging.getLogger("extracts.emulator")
 
@@ -338,13 +339,15 @@ def close_glue_jobs() -> None:
 
 
 def close_glue_crawlers() -> None:
-    """Crawlers have a lineage setting and tags."""
+    """Crawlers have a lineage setting, a recrawl policy and tags."""
 
     def created(data: Body, response: Response) -> None:
         remember_tags("crawler")(data, response)
-        glue._crawlers[data["Name"]]["LineageConfiguration"] = data.get("LineageConfiguration") or {
+        crawler = glue._crawlers[data["Name"]]
+        crawler["LineageConfiguration"] = data.get("LineageConfiguration") or {
             "CrawlerLineageSettings": "DISABLE"
         }
+        crawler["RecrawlPolicy"] = data.get("RecrawlPolicy") or {"RecrawlBehavior": "CRAWL_EVERYTHING"}
 
     answer_json(glue, "_handle_request_sync", instead={}, after={"CreateCrawler": created})
 
@@ -366,6 +369,28 @@ def close_glue_connections() -> None:
         instead={"UpdateConnection": update},
         after={"CreateConnection": remember_tags("connection")},
     )
+
+
+def close_glue_resources() -> None:
+    """A right on one connection or table counts; ministack takes every name in a request for a table's."""
+    original = iam_actions.extract_resource_arn
+
+    @functools.wraps(original)
+    def extract(service: str, method: str, path: str, headers: Any, body: Any, *rest: Any) -> str:
+        found = str(original(service, method, path, headers, body, *rest))
+        if service != "glue":
+            return found
+        data = json.loads(body or b"{}")
+        action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+        home = found.split(":")[:5]
+        if action == "GetConnection":
+            return ":".join([*home, f"connection/{data['Name']}"])
+        table = data.get("TableInput", {}).get("Name") or (data.get("Name") if "Table" in action else None)
+        if table:
+            return ":".join([*home, f"table/{data['DatabaseName']}/{table}"])
+        return found
+
+    iam_actions.extract_resource_arn = extract
 
 
 def close_glue_triggers() -> None:
@@ -579,28 +604,6 @@ def close_glue_workflows() -> None:
 
 
 ################################################################################
-# EC2
-################################################################################
-
-
-def close_egress_rule_tags() -> None:
-    """An egress rule keeps the tags it is made with; ingress rules do already."""
-    original = ec2._authorize_sg_egress
-
-    @functools.wraps(original)
-    def authorize(parameters: Body) -> Any:
-        group, tags = ec2._p(parameters, "GroupId"), ec2._sg_rule_tag_specifications(parameters)
-        if tags and group in ec2._security_groups:
-            for rule in ec2._parse_ip_permissions(parameters, "IpPermissions"):
-                ec2._tags[ec2._sg_rule_id(group, True, rule)] = list(tags)
-        return original(parameters)
-
-    for table in [v for v in vars(ec2).values() if isinstance(v, dict)]:
-        for action in [name for name, function in table.items() if function is original]:
-            table[action] = authorize
-
-
-################################################################################
 # SNS: e-mail goes nowhere
 ################################################################################
 
@@ -710,10 +713,10 @@ GAPS: tuple[Callable[[], None], ...] = (
     close_glue_jobs,
     close_glue_crawlers,
     close_glue_connections,
+    close_glue_resources,
     close_glue_triggers,
     close_glue_runs,
     close_glue_workflows,
-    close_egress_rule_tags,
     close_sns_email,
     close_event_target_permissions,
 )

@@ -66,7 +66,15 @@ def run_job(name: str, run_id: str) -> None:
         text=True,
         check=False,
     )
-    send_logs(session, arguments, job.get("SecurityConfiguration"), run_id, done.stdout, done.stderr)
+    send_logs(
+        session,
+        arguments,
+        job.get("SecurityConfiguration"),
+        job["Role"].rsplit("/", 1)[-1],
+        run_id,
+        done.stdout,
+        done.stderr,
+    )
     if done.returncode:
         raise ServiceError(error_message(done.stderr, done.returncode))
 
@@ -127,6 +135,7 @@ def send_logs(
     session: boto3.Session,
     arguments: Mapping[str, str],
     security_configuration: str | None,
+    role: str,
     run_id: str,
     output: str,
     errors: str,
@@ -134,9 +143,10 @@ def send_logs(
     """Write both streams to the groups where Glue 5 and 6 write them, with the role's rights."""
     logs = session.client("logs")
     prefix = arguments.get("--custom-logGroup-prefix", "/aws-glue/jobs")
-    suffix = f"-{security_configuration}" if security_configuration else ""
+    if security_configuration:  # then Glue works its name and the role's into the group's
+        prefix = f"{prefix}/{security_configuration}-role/{role}"
     for kind, text in (("output", output), ("error", errors)):
-        group = f"{prefix}/{kind}{suffix}"
+        group = f"{prefix}/{kind}"
         try:
             logs.create_log_group(logGroupName=group)
         except logs.exceptions.ResourceAlreadyExistsException:

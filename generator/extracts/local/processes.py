@@ -88,6 +88,30 @@ def running(
         stop(process, stop_signal)
 
 
+def run(
+    command: Sequence[str | os.PathLike[str]], *, environment: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, its output captured; interrupted, we leave nothing of it."""
+    with subprocess.Popen(
+        [os.fspath(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(environment),
+        cwd=folder,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            os.killpg(
+                process.pid, signal.SIGKILL
+            )  # Terraform's plugins would outlive it
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
 def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM) -> None:
     """End the process and whatever it started, politely first."""
     if process.poll() is None:

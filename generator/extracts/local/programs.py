@@ -208,7 +208,16 @@ def wheel(name: str, *, because: str) -> Path:
             f"Cannot write to {target.parent}: {error.strerror}. Name another folder in EXTRACTS_CACHE."
         ) from error
     try:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--retries=2",
+        ]
         done = subprocess.run(
             [*pip, "--disable-pip-version-check", "--target", str(staging), requirement],
             capture_output=True,

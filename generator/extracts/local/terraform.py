@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from extracts.errors import ExtractsError
-from extracts.local import programs
+from extracts.local import processes, programs
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 # Where packages and platform teams unpack provider mirrors; `EXTRACTS_PROVIDER_MIRROR` comes before them.
@@ -52,7 +51,7 @@ def mirror() -> Path | None:
     if named := os.environ.get("EXTRACTS_PROVIDER_MIRROR"):
         if not (Path(named) / PROVIDER).is_dir():
             raise ExtractsError(
-                f"EXTRACTS_PROVIDER_MIRROR: {named} holds no {PROVIDER}; `terraform providers mirror` fills it."
+                f"EXTRACTS_PROVIDER_MIRROR: no {PROVIDER} in {named}; `terraform providers mirror` fills it."
             )
         return Path(named)
     for place in MIRRORS:
@@ -116,20 +115,15 @@ class Stack:
 
     def _run(self, *arguments: str) -> str:
         try:
-            done = subprocess.run(
-                [*programs.terraform().command, *arguments],
-                cwd=self.folder,
-                env=dict(self.environment),
-                capture_output=True,
-                text=True,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
+            done = processes.run(
+                [*programs.terraform().command, *arguments], environment=self.environment, folder=self.folder
             )
         except OSError as error:
             raise ExtractsError(f"terraform {arguments[0]} could not start: {error.strerror}.") from error
         with self.log.open("a") as log:
-            log.write(f"$ terraform {' '.join(arguments)}\n{done.stdout}{done.stderr}\n")
+            # What is asked for as JSON holds every value, certificates and all: not for a log.
+            shown = "" if "-json" in arguments else done.stdout
+            log.write(f"$ terraform {' '.join(arguments)}\n{shown}{done.stderr}\n")
         if done.returncode:
             raise ExtractsError(
                 f"terraform {arguments[0]}: {_reason(done.stderr or done.stdout)} (log: {self.log})"

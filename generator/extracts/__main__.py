@@ -1,0 +1,6 @@
+"""`python -m extracts`."""
+
+from extracts.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -6,10 +6,12 @@ locals {
   state_machine_name = "${var.name}-failures"
   state_machine_arn  = "${local._arn.states}:stateMachine:${local.state_machine_name}"
 
-  _console = "https://${local.region}.${lookup(
-    { aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" },
-    local.partition, "console.aws.amazon.com",
-  )}"
+  _console_hosts = {
+    aws        = "console.aws.amazon.com"
+    aws-cn     = "console.amazonaws.cn"
+    aws-us-gov = "console.amazonaws-us-gov.com"
+  }
+  _console = "https://${local.region}.${local._console_hosts[local.partition]}"
   # The console wants what stands in the fragment encoded twice, with "$" for "%".
   _log_group_encoded = replace(urlencode(urlencode(var.failure_events.log_group)), "%", "$")
   links = {

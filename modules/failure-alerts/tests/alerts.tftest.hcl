@@ -1,0 +1,216 @@
+# Plans only, with the real provider and no network: policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_kms_key.this
+  override_during = plan
+  values          = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
+}
+
+override_resource {
+  target          = aws_iam_role.states
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-failures-states" }
+}
+
+override_resource {
+  target          = aws_sns_topic.this
+  override_during = plan
+  values          = { arn = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures" }
+}
+
+override_resource {
+  target          = aws_sqs_queue.dead_letters
+  override_during = plan
+  values          = { arn = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters" }
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.this
+  override_during = plan
+  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures" }
+}
+
+variables {
+  name = "bank-loans"
+  failure_events = {
+    name = "bank-loans"
+    events = {
+      crawler = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Crawler State Change\"]}"
+      job     = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Job State Change\"]}"
+    }
+    job_name      = "bank-loans"
+    log_group     = "/aws-glue/jobs/bank-loans/output"
+    workflow_name = "bank-loans"
+  }
+  subscriptions = { team = { endpoint = "data-team@example.com" } }
+}
+
+run "every_event_starts_the_state_machine" {
+  command = plan
+
+  assert {
+    condition = {
+      for key, rule in aws_cloudwatch_event_rule.failure : rule.name => jsondecode(rule.event_pattern)
+      } == {
+      bank-loans-crawler-failed = {
+        source      = ["aws.glue"]
+        detail-type = ["Glue Crawler State Change"]
+      }
+      bank-loans-job-failed = {
+        source      = ["aws.glue"]
+        detail-type = ["Glue Job State Change"]
+      }
+    }
+    error_message = "There is a rule per event, with the pattern as given."
+  }
+  assert {
+    condition = alltrue([
+      for target in aws_cloudwatch_event_target.mail : (
+        target.arn == aws_sfn_state_machine.this.arn
+        && target.dead_letter_config[0].arn == aws_sqs_queue.dead_letters.arn
+        && target.retry_policy[0].maximum_event_age_in_seconds == 86400
+      )
+    ])
+    error_message = "An event that cannot be handed over is tried for a day, then kept as a dead letter."
+  }
+}
+
+run "roles_do_one_thing" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.events.policy).Statement == [{
+      Sid      = "StartMail"
+      Effect   = "Allow"
+      Action   = "states:StartExecution"
+      Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"
+    }]
+    error_message = "EventBridge may start this state machine, and no more."
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.states.policy).Statement : s if s.Sid != "WriteLogs"
+      ] == [
+      {
+        Sid      = "PublishMail"
+        Effect   = "Allow"
+        Action   = "sns:Publish"
+        Resource = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
+      },
+      {
+        Sid       = "EncryptMail"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
+        Condition = { StringEquals = { "kms:ViaService" = "sns.eu-west-1.amazonaws.com" } }
+      },
+    ]
+    error_message = "The state machine may publish to this topic, and no more."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.events.assume_role_policy).Statement[0].Condition == {
+      StringEquals = { "aws:SourceAccount" = "123456789012" }
+      ArnEquals = {
+        "aws:SourceArn" = [
+          "arn:aws:events:eu-west-1:123456789012:rule/bank-loans-crawler-failed",
+          "arn:aws:events:eu-west-1:123456789012:rule/bank-loans-job-failed",
+        ]
+      }
+    }
+    error_message = "No other rule can borrow the role."
+  }
+}
+
+run "topic_takes_messages_from_the_state_machine_alone" {
+  command = plan
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_sns_topic_policy.this.policy).Statement : s.Principal if s.Effect == "Allow"
+    ] == [{ AWS = "arn:aws:iam::123456789012:role/bank-loans-failures-states" }]
+    error_message = "Nobody else can send mail in the extract's name."
+  }
+  assert {
+    condition     = aws_sns_topic.this.kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    error_message = "The topic is encrypted."
+  }
+  assert {
+    condition = [
+      for s in aws_sns_topic_subscription.this : "${s.protocol} ${s.endpoint}"
+    ] == ["email data-team@example.com"]
+    error_message = "A subscription is an e-mail unless it says otherwise."
+  }
+}
+
+run "key_lets_eventbridge_in_without_a_condition" {
+  command = plan
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_kms_key.this[0].policy).Statement : s
+      if s.Principal == { Service = "events.amazonaws.com" }
+      ] == [{
+        Sid       = "EventBridgeWritesDeadLetters"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+    }]
+    error_message = "With a condition on its source EventBridge drops events silently."
+  }
+}
+
+run "state_machine_speaks_jsonata_and_has_a_plain_mail_to_fall_back_on" {
+  command = plan
+
+  assert {
+    condition = (
+      jsondecode(aws_sfn_state_machine.this.definition).QueryLanguage == "JSONata"
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Mail.Catch
+      == [{ ErrorEquals = ["States.ALL"], Next = "PlainMail" }]
+    )
+    error_message = "A mail that cannot be composed is replaced by a plain one."
+  }
+  assert {
+    condition = alltrue([
+      for text in values(jsondecode(aws_sfn_state_machine.this.definition).States.PlainMail.Arguments) :
+      !strcontains(text, "{%")
+    ])
+    error_message = "The plain mail has nothing in it that can fail."
+  }
+  assert {
+    condition     = one(aws_sfn_state_machine.this.logging_configuration).level == "ERROR"
+    error_message = "A mail that failed is in the log."
+  }
+}
+
+run "given_key_is_used_and_none_is_made" {
+  command = plan
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/given"
+  }
+
+  assert {
+    condition = (
+      length(aws_kms_key.this) == 0
+      && aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
+      && aws_sqs_queue.dead_letters.kms_master_key_id == var.kms_key_arn
+      && aws_cloudwatch_log_group.states.kms_key_id == var.kms_key_arn
+    )
+    error_message = "The given key encrypts topic, dead letters and logs."
+  }
+}

@@ -1,0 +1,144 @@
+# Plans only, with the real provider and no network: policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name = "bank-loans"
+  failure_events = {
+    name          = "bank-loans"
+    events        = { job = "{\"source\":[\"aws.glue\"]}" }
+    job_name      = "bank-loans"
+    log_group     = "/aws-glue/jobs/bank-loans/output"
+    workflow_name = "bank-loans"
+  }
+}
+
+run "name_in_capitals_is_refused" {
+  command = plan
+  variables {
+    name = "BankLoans"
+  }
+  expect_failures = [var.name]
+}
+
+run "alias_for_a_key_is_refused" {
+  command = plan
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/data"
+  }
+  expect_failures = [var.kms_key_arn]
+}
+
+run "log_retention_that_aws_does_not_know_is_refused" {
+  command = plan
+  variables {
+    log_retention_days = 100
+  }
+  expect_failures = [var.log_retention_days]
+}
+
+run "no_event_is_refused" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = {}
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
+run "event_that_is_no_json_is_refused" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = { job = "source" }
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
+run "event_of_any_source_is_refused" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = { job = "{}" }
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
+run "event_called_by_a_sentence_is_refused" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = { "the job failed" = "{\"source\":[\"aws.glue\"]}" }
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
+run "name_that_no_subject_can_hold_is_refused" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "żółw"
+      events        = { job = "{\"source\":[\"aws.glue\"]}" }
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
+run "unknown_protocol_is_refused" {
+  command = plan
+  variables {
+    subscriptions = { a = { protocol = "pigeon", endpoint = "a@example.com" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
+run "two_addresses_in_one_are_refused" {
+  command = plan
+  variables {
+    subscriptions = { a = { endpoint = "a@example.com b@example.com" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
+run "web_hook_without_tls_is_refused" {
+  command = plan
+  variables {
+    subscriptions = { a = { protocol = "https", endpoint = "http://example.com" } }
+  }
+  expect_failures = [var.subscriptions]
+}

@@ -1,0 +1,388 @@
+# Plans only, with the real provider and no network: policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_security_group.this
+  override_during = plan
+  values          = { id = "sg-extract" }
+}
+
+variables {
+  name            = "bank-loans"
+  kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/data"
+  script_path     = "tests/etl.py"
+  tables          = ["Loans", "Bank"]
+  recipient_label = "bank_name"
+  recipients      = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
+
+  artifacts = { bucket = "bank-loans-artifacts" }
+  database = {
+    host       = "db.internal"
+    name       = "bank"
+    secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+  }
+  network = {
+    vpc_id            = "vpc-1"
+    subnet_id         = "subnet-1"
+    availability_zone = "eu-west-1a"
+  }
+  output = {
+    bucket             = "bank-loans-data"
+    prefix             = "loans"
+    writer_policy_json = "{\"Statement\":[],\"Version\":\"2012-10-17\"}"
+  }
+}
+
+run "schedule_starts_the_crawler_and_the_crawler_the_job" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_glue_trigger.schedule.type == "SCHEDULED"
+      && aws_glue_trigger.schedule.schedule == "cron(1 0 1 * ? *)"
+      && aws_glue_trigger.schedule.actions[0].crawler_name == "bank-loans-crawler"
+      && aws_glue_trigger.schedule.workflow_name == "bank-loans"
+    )
+    error_message = "One minute past midnight on the first the workflow starts with the crawler."
+  }
+  assert {
+    condition = (
+      aws_glue_trigger.crawled.type == "CONDITIONAL"
+      && aws_glue_trigger.crawled.workflow_name == "bank-loans"
+      && aws_glue_trigger.crawled.actions[0].job_name == "bank-loans"
+      && aws_glue_trigger.crawled.predicate[0].logical == "AND"
+      && one(aws_glue_trigger.crawled.predicate[0].conditions).crawl_state == "SUCCEEDED"
+      && one(aws_glue_trigger.crawled.predicate[0].conditions).crawler_name == "bank-loans-crawler"
+    )
+    error_message = "The job waits for the crawler's success, in the same workflow."
+  }
+}
+
+run "job_is_told_what_the_engine_reads_and_nothing_dead" {
+  command = plan
+
+  assert {
+    condition = {
+      for k, v in aws_glue_job.this.default_arguments : k => v if k != "--extra-py-files"
+      } == {
+      "--conf"                         = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1"
+      "--connection"                   = "bank-loans"
+      "--custom-logGroup-prefix"       = "/aws-glue/jobs/bank-loans"
+      "--enable-metrics"               = "true"
+      "--enable-observability-metrics" = "true"
+      "--job-language"                 = "python"
+      "--output"                       = "s3://bank-loans-data/loans"
+    }
+    error_message = "The job has exactly these arguments."
+  }
+  assert {
+    condition = (
+      toset(split(",", aws_glue_job.this.default_arguments["--extra-py-files"]))
+      == toset([
+        for file in fileset("runtime", "*.py") :
+        "s3://bank-loans-artifacts/artifacts/bank-loans/runtime/${file}"
+      ])
+    )
+    error_message = "Every module of the engine is on the job's path."
+  }
+  assert {
+    condition = (
+      aws_glue_job.this.command[0].script_location == "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
+      && aws_s3_object.script.source_hash == filemd5("tests/etl.py")
+    )
+    error_message = "The job runs the spec, and an edit of it is uploaded."
+  }
+  assert {
+    condition = (
+      aws_glue_job.this.glue_version == "6.0"
+      && aws_glue_job.this.worker_type == "G.1X"
+      && aws_glue_job.this.number_of_workers == 2
+      && aws_glue_job.this.timeout == 60
+      && aws_glue_job.this.max_retries == 0
+      && aws_glue_job.this.execution_property[0].max_concurrent_runs == 1
+    )
+    error_message = "The job is small, ends within the hour and never runs twice at once."
+  }
+}
+
+run "connection_names_a_secret_and_a_zone" {
+  command = plan
+
+  assert {
+    condition = aws_glue_connection.this.connection_properties == tomap({
+      JDBC_CONNECTION_URL = "jdbc:postgresql://db.internal:5432/bank"
+      JDBC_ENFORCE_SSL    = "true"
+      SECRET_ID           = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    })
+    error_message = "The connection holds no credentials and insists on TLS."
+  }
+  assert {
+    condition = (
+      aws_glue_connection.this.physical_connection_requirements[0].availability_zone == "eu-west-1a"
+    )
+    error_message = "Without a zone every crawl fails."
+  }
+}
+
+run "crawler_reads_the_tables_of_the_spec" {
+  command = plan
+
+  assert {
+    condition = toset([for t in aws_glue_crawler.this.jdbc_target : t.path]) == toset([
+      "bank/public/Loans", "bank/public/Bank",
+    ])
+    error_message = "Other tables of the store are not catalogued."
+  }
+}
+
+run "logs_are_where_glue_writes_them" {
+  command = plan
+
+  assert {
+    condition = toset([
+      for g in concat(values(aws_cloudwatch_log_group.job), [aws_cloudwatch_log_group.crawler]) :
+      "${g.name} ${g.retention_in_days} ${g.kms_key_id}"
+      ]) == toset([
+      "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job/error 365 ${var.kms_key_arn}",
+      "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job/output 365 ${var.kms_key_arn}",
+      "/aws-glue/crawlers-role/bank-loans-crawler-bank-loans 365 ${var.kms_key_arn}",
+    ])
+    error_message = "Log groups are there before Glue makes its own, without key and without end."
+  }
+  assert {
+    condition = (
+      one(one(aws_glue_security_configuration.this.encryption_configuration).cloudwatch_encryption)
+      .cloudwatch_encryption_mode == "SSE-KMS"
+      && one(one(aws_glue_security_configuration.this.encryption_configuration).job_bookmarks_encryption)
+      .job_bookmarks_encryption_mode == "CSE-KMS"
+      && one(one(aws_glue_security_configuration.this.encryption_configuration).s3_encryption)
+      .s3_encryption_mode == "SSE-KMS"
+    )
+    error_message = "Logs, bookmarks and files are encrypted."
+  }
+}
+
+run "job_has_these_rights" {
+  command = plan
+
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.job.policy).Statement :
+      s.Sid => [flatten([s.Action]), flatten([s.Resource])]
+      } == {
+      ReadConnection = [["glue:GetConnection"], [
+        "arn:aws:glue:eu-west-1:123456789012:catalog",
+        "arn:aws:glue:eu-west-1:123456789012:connection/bank-loans",
+      ]]
+      ReadSecret = [["secretsmanager:GetSecretValue"], [
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf",
+      ]]
+      CreateInterface = [["ec2:CreateNetworkInterface"], [
+        "arn:aws:ec2:eu-west-1:123456789012:network-interface/*",
+        "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-extract",
+        "arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-1",
+      ]]
+      DeleteInterface = [["ec2:DeleteNetworkInterface"], [
+        "arn:aws:ec2:eu-west-1:123456789012:network-interface/*",
+      ]]
+      TagInterface = [["ec2:CreateTags", "ec2:DeleteTags"], [
+        "arn:aws:ec2:eu-west-1:123456789012:network-interface/*",
+      ]]
+      SeeNetwork = [[
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+      ], ["*"]]
+      SeeVpc        = [["ec2:DescribeVpcAttribute"], ["arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1"]]
+      ReadArtifacts = [["s3:GetObject"], ["arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/*"]]
+      DecryptArtifacts = [["kms:Decrypt"], [
+        "arn:aws:kms:eu-west-1:123456789012:key/data",
+      ]]
+      WriteLogs = [[
+        "logs:AssociateKmsKey",
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        ], flatten([
+          for kind in ["error", "output"] : [
+            for suffix in ["", ":*"] : join("", [
+              "arn:aws:logs:eu-west-1:123456789012:log-group:",
+              "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job/${kind}${suffix}",
+            ])
+          ]
+      ])]
+      WriteMetrics = [["cloudwatch:PutMetricData"], ["*"]]
+    }
+    error_message = "The job's role has exactly these rights beside those of its output."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.job.policy).Statement : s.Sid => s.Condition
+      if contains(keys(s), "Condition")
+      } == {
+      DeleteInterface = {
+        ArnEquals = { "ec2:Subnet" = "arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-1" }
+      }
+      TagInterface = {
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = ["aws-glue-service-resource"] }
+      }
+      DecryptArtifacts = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+      WriteMetrics     = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
+    }
+    error_message = "Rights that name no single resource are bound by a condition."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.output.policy) == jsondecode(var.output.writer_policy_json)
+    error_message = "What may be done to the output is for the bucket to say."
+  }
+}
+
+run "crawler_touches_no_data" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for s in jsondecode(aws_iam_role_policy.crawler.policy).Statement :
+      alltrue([for a in flatten([s.Action]) : !startswith(a, "s3:") && !startswith(a, "kms:")])
+    ])
+    error_message = "The crawler reads no bucket and uses no key."
+  }
+  assert {
+    condition = one([
+      for s in jsondecode(aws_iam_role_policy.crawler.policy).Statement : s.Resource
+      if s.Sid == "WriteCatalog"
+      ]) == [
+      "arn:aws:glue:eu-west-1:123456789012:catalog",
+      "arn:aws:glue:eu-west-1:123456789012:database/bank_loans",
+      "arn:aws:glue:eu-west-1:123456789012:table/bank_loans/*",
+    ]
+    error_message = "The crawler writes to its own database of the catalog."
+  }
+}
+
+run "certificate_and_key_of_the_store_open_just_these_two" {
+  command = plan
+  variables {
+    database = {
+      host               = "db.internal"
+      name               = "bank"
+      secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/secret"
+      ca_certificate     = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    }
+  }
+
+  assert {
+    condition = (
+      aws_glue_connection.this.connection_properties["CUSTOM_JDBC_CERT"]
+      == "s3://bank-loans-artifacts/${aws_s3_object.certificate[0].key}"
+    )
+    error_message = "The connection finds the certificate."
+  }
+  assert {
+    condition = alltrue([
+      for policy in [aws_iam_role_policy.job.policy, aws_iam_role_policy.crawler.policy] : contains(
+        jsondecode(policy).Statement, {
+          Sid       = "DecryptSecret"
+          Effect    = "Allow"
+          Action    = "kms:Decrypt"
+          Resource  = "arn:aws:kms:eu-west-1:123456789012:key/secret"
+          Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } }
+        }
+      )
+    ])
+    error_message = "Both roles can decrypt the secret, by way of Secrets Manager only."
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.crawler.policy).Statement : s.Resource
+      if s.Sid == "ReadCertificate"
+    ] == ["arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/database-ca.pem"]
+    error_message = "The crawler can read the certificate, and no other object."
+  }
+}
+
+run "network_is_open_to_the_store_and_to_aws" {
+  command = plan
+  variables {
+    network = {
+      vpc_id                     = "vpc-1"
+      subnet_id                  = "subnet-1"
+      availability_zone          = "eu-west-1a"
+      database_security_group_id = "sg-store"
+    }
+  }
+
+  assert {
+    condition = (
+      aws_vpc_security_group_egress_rule.database.referenced_security_group_id == "sg-store"
+      && aws_vpc_security_group_egress_rule.database.cidr_ipv4 == null
+      && aws_vpc_security_group_ingress_rule.database[0].security_group_id == "sg-store"
+      && aws_vpc_security_group_ingress_rule.database[0].referenced_security_group_id == "sg-extract"
+      && aws_vpc_security_group_ingress_rule.database[0].from_port == 5432
+    )
+    error_message = "Given the store's group, both sides name each other and no address."
+  }
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.workers.referenced_security_group_id == "sg-extract"
+    error_message = "Glue refuses a group that does not let its own members in."
+  }
+}
+
+run "other_modules_get_what_they_take" {
+  command = plan
+
+  assert {
+    condition = output.recipients == {
+      first = { name = "FirstBankInc", prefix = "loans/bank_name=FirstBankInc" }
+      zolw  = { name = "ŻółwSöhne2", prefix = "loans/bank_name=ŻółwSöhne2" }
+    }
+    error_message = "A folder bears the letters and digits of a name, of any script."
+  }
+  assert {
+    condition = output.expected_output == {
+      name            = "bank-loans"
+      bucket          = "bank-loans-data"
+      prefix          = "loans"
+      manifest_prefix = "loans/_manifests"
+    }
+    error_message = "The manifest is expected where the engine writes it."
+  }
+  assert {
+    condition = { for key, event in output.failure_events.events : key => jsondecode(event) } == {
+      crawler = {
+        source      = ["aws.glue"]
+        detail-type = ["Glue Crawler State Change"]
+        detail      = { crawlerName = ["bank-loans-crawler"], state = ["Failed"] }
+      }
+      job = {
+        source      = ["aws.glue"]
+        detail-type = ["Glue Job State Change"]
+        detail = {
+          jobName = ["bank-loans"]
+          state   = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"]
+        }
+      }
+    }
+    error_message = "Every end that is no success is a failure."
+  }
+  assert {
+    condition     = output.failure_events.log_group == output.log_groups["output"]
+    error_message = "A mail points to the log that the engine writes to."
+  }
+}

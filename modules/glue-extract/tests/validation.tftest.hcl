@@ -1,0 +1,315 @@
+# Plans only, with the real provider and no network: policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name            = "bank-loans"
+  kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  script_path     = "tests/etl.py"
+  tables          = ["Loans", "Bank"]
+  recipient_label = "bank_name"
+
+  artifacts = { bucket = "bank-loans-artifacts" }
+  database = {
+    host       = "db.internal"
+    name       = "bank"
+    secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+  }
+  network = {
+    vpc_id            = "vpc-1"
+    subnet_id         = "subnet-1"
+    availability_zone = "eu-west-1a"
+  }
+  output = {
+    bucket             = "bank-loans-data"
+    prefix             = "loans"
+    writer_policy_json = "{}"
+  }
+}
+
+run "name_in_capitals_is_refused" {
+  command = plan
+  variables {
+    name = "BankLoans"
+  }
+  expect_failures = [var.name]
+}
+
+run "name_beginning_with_a_digit_is_refused" {
+  command = plan
+  variables {
+    name = "1st-bank"
+  }
+  expect_failures = [var.name]
+}
+
+run "name_of_41_letters_is_refused" {
+  command = plan
+  variables {
+    name = "a234567890123456789012345678901234567890b"
+  }
+  expect_failures = [var.name]
+}
+
+run "alias_for_a_key_is_refused" {
+  command = plan
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/data"
+  }
+  expect_failures = [var.kms_key_arn]
+}
+
+run "log_retention_that_aws_does_not_know_is_refused" {
+  command = plan
+  variables {
+    log_retention_days = 100
+  }
+  expect_failures = [var.log_retention_days]
+}
+
+run "artifacts_prefix_with_a_slash_is_refused" {
+  command = plan
+  variables {
+    artifacts = { bucket = "b", prefix = "artifacts/" }
+  }
+  expect_failures = [var.artifacts]
+}
+
+run "empty_artifacts_prefix_is_refused" {
+  command = plan
+  variables {
+    artifacts = { bucket = "b", prefix = "" }
+  }
+  expect_failures = [var.artifacts]
+}
+
+run "output_prefix_with_a_slash_is_refused" {
+  command = plan
+  variables {
+    output = { bucket = "b", prefix = "/loans", writer_policy_json = "{}" }
+  }
+  expect_failures = [var.output]
+}
+
+run "output_prefix_with_a_star_is_refused" {
+  command = plan
+  variables {
+    output = { bucket = "b", prefix = "*", writer_policy_json = "{}" }
+  }
+  expect_failures = [var.output]
+}
+
+run "url_for_a_host_is_refused" {
+  command = plan
+  variables {
+    database = {
+      host       = "jdbc:postgresql://db"
+      name       = "bank"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "database_name_with_parameters_is_refused" {
+  command = plan
+  variables {
+    database = {
+      host       = "db.internal"
+      name       = "bank?sslmode=disable"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "schema_with_a_wildcard_is_refused" {
+  command = plan
+  variables {
+    database = {
+      host       = "db.internal"
+      name       = "bank"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      schema     = "pub%"
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "port_zero_is_refused" {
+  command = plan
+  variables {
+    database = {
+      host       = "db.internal"
+      name       = "bank"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      port       = 0
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "secret_by_name_is_refused" {
+  command = plan
+  variables {
+    database = {
+      host       = "db.internal"
+      name       = "bank"
+      secret_arn = "bank"
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "path_for_a_certificate_is_refused" {
+  command = plan
+  variables {
+    database = {
+      host           = "db.internal"
+      name           = "bank"
+      secret_arn     = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      ca_certificate = "certs/ca.pem"
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "region_for_a_zone_is_refused" {
+  command = plan
+  variables {
+    network = { vpc_id = "v", subnet_id = "s", availability_zone = "Ireland" }
+  }
+  expect_failures = [var.network]
+}
+
+run "script_that_is_not_there_is_refused" {
+  command = plan
+  variables {
+    script_path = "tests/missing.py"
+  }
+  expect_failures = [var.script_path]
+}
+
+run "script_that_is_not_python_is_refused" {
+  command = plan
+  variables {
+    script_path = "main.tf"
+  }
+  expect_failures = [var.script_path]
+}
+
+run "no_table_is_refused" {
+  command = plan
+  variables {
+    tables = []
+  }
+  expect_failures = [var.tables]
+}
+
+run "table_with_a_wildcard_is_refused" {
+  command = plan
+  variables {
+    tables = ["Loan%"]
+  }
+  expect_failures = [var.tables]
+}
+
+run "label_with_blanks_is_refused" {
+  command = plan
+  variables {
+    recipient_label = "bank name"
+  }
+  expect_failures = [var.recipient_label]
+}
+
+run "old_glue_is_refused" {
+  command = plan
+  variables {
+    job = { glue_version = "4.0" }
+  }
+  expect_failures = [var.job]
+}
+
+run "unknown_worker_is_refused" {
+  command = plan
+  variables {
+    job = { worker_type = "Standard" }
+  }
+  expect_failures = [var.job]
+}
+
+run "one_worker_is_refused" {
+  command = plan
+  variables {
+    job = { number_of_workers = 1 }
+  }
+  expect_failures = [var.job]
+}
+
+run "job_without_end_is_refused" {
+  command = plan
+  variables {
+    job = { timeout_minutes = 0 }
+  }
+  expect_failures = [var.job]
+}
+
+run "eleven_retries_are_refused" {
+  command = plan
+  variables {
+    job = { max_retries = 11 }
+  }
+  expect_failures = [var.job]
+}
+
+run "recipient_of_punctuation_is_refused" {
+  command = plan
+  variables {
+    recipients = { a = "!!" }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "recipients_that_would_share_a_folder_are_refused" {
+  command = plan
+  variables {
+    recipients = { a = "First Bank", b = "First-Bank" }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "schedule_of_five_fields_is_refused" {
+  command = plan
+  variables {
+    schedule = "cron(1 0 1 * ?)"
+  }
+  expect_failures = [var.schedule]
+}
+
+run "rate_for_a_schedule_is_refused" {
+  command = plan
+  variables {
+    schedule = "rate(1 day)"
+  }
+  expect_failures = [var.schedule]
+}
+
+run "schedule_with_day_and_weekday_is_refused" {
+  command = plan
+  variables {
+    schedule = "cron(1 0 1 * * *)"
+  }
+  expect_failures = [var.schedule]
+}

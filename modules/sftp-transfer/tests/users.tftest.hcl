@@ -1,0 +1,162 @@
+# Plans only, with the real provider and no network: policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_transfer_server.this
+  override_during = plan
+  values          = { id = "s-0123456789abcdef0" }
+}
+
+variables {
+  name        = "bank-loans"
+  bucket      = "bank-loans-data"
+  kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/data"
+  endpoint = {
+    vpc_id        = "vpc-1"
+    subnet_ids    = ["subnet-1"]
+    allowed_cidrs = ["203.0.113.7/32"]
+  }
+  recipients = {
+    first-bank = {
+      prefix      = "loans/bank_name=FirstBank"
+      public_keys = ["ssh-ed25519 AAAA laptop", "ssh-ed25519 AAAA", "ssh-rsa BBBB= office"]
+    }
+    beta = { prefix = "loans/bank_name=Beta" }
+  }
+}
+
+run "recipient_sees_its_folder_as_the_root" {
+  command = plan
+
+  assert {
+    condition     = aws_transfer_user.this["first-bank"].home_directory_type == "LOGICAL"
+    error_message = "The path in the bucket is hidden."
+  }
+  assert {
+    condition = [
+      for m in aws_transfer_user.this["first-bank"].home_directory_mappings : "${m.entry} ${m.target}"
+    ] == ["/ /bank-loans-data/loans/bank_name=FirstBank"]
+    error_message = "There is one mapping, of the root to the folder."
+  }
+}
+
+run "role_reads_one_folder" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.recipient["first-bank"].policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid      = "ListFolder"
+          Effect   = "Allow"
+          Action   = "s3:ListBucket"
+          Resource = "arn:aws:s3:::bank-loans-data"
+          Condition = {
+            StringLike = {
+              "s3:prefix" = ["loans/bank_name=FirstBank", "loans/bank_name=FirstBank/*"]
+            }
+          }
+        },
+        {
+          Sid      = "ReadFolder"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+          Resource = "arn:aws:s3:::bank-loans-data/loans/bank_name=FirstBank/*"
+        },
+        {
+          Sid       = "DecryptFiles"
+          Effect    = "Allow"
+          Action    = "kms:Decrypt"
+          Resource  = "arn:aws:kms:eu-west-1:123456789012:key/data"
+          Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+        },
+      ]
+    }
+    error_message = "A recipient has exactly these rights."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.recipient["beta"].assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Principal = { Service = "transfer.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+        ArnLike = {
+          "aws:SourceArn" = "arn:aws:transfer:eu-west-1:123456789012:user/s-0123456789abcdef0/*"
+        }
+      }
+    }]
+    error_message = "No other server can borrow the role."
+  }
+}
+
+run "keys_are_told_apart_by_what_they_are" {
+  command = plan
+
+  assert {
+    condition = (
+      toset([for k in aws_transfer_ssh_key.this : k.body])
+      == toset(["ssh-ed25519 AAAA", "ssh-rsa BBBB="])
+    )
+    error_message = "A key given twice, with and without comment, is one key."
+  }
+  assert {
+    condition     = alltrue([for k in aws_transfer_ssh_key.this : k.user_name == "first-bank"])
+    error_message = "A recipient without keys is locked out."
+  }
+}
+
+run "server_is_closed_but_for_the_allow_list" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_transfer_server.this.endpoint_type == "VPC"
+      && aws_transfer_server.this.security_policy_name == "TransferSecurityPolicy-2025-03"
+    )
+    error_message = "A VPC endpoint with the newest ciphers is the default."
+  }
+  assert {
+    condition = [
+      for r in aws_vpc_security_group_ingress_rule.allowed : "${r.cidr_ipv4} ${r.from_port}-${r.to_port}"
+    ] == ["203.0.113.7/32 22-22"]
+    error_message = "Port 22 is open to the allow-list alone."
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_log_group.this.retention_in_days == 365
+      && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    )
+    error_message = "Who collected what is logged for a year, encrypted."
+  }
+}
+
+run "public_only_by_name" {
+  command = plan
+  variables {
+    endpoint = { type = "PUBLIC" }
+  }
+
+  assert {
+    condition = (
+      aws_transfer_server.this.endpoint_type == "PUBLIC"
+      && length(aws_transfer_server.this.endpoint_details) == 0
+      && length(aws_security_group.this) == 0
+    )
+    error_message = "A public server has no security group that would seem to guard it."
+  }
+}

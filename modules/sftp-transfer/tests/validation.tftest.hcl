@@ -1,0 +1,174 @@
+# Plans only, with the real provider and no network: policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name        = "bank-loans"
+  bucket      = "bank-loans-data"
+  kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  endpoint    = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"] }
+}
+
+run "name_in_capitals_is_refused" {
+  command = plan
+  variables {
+    name = "BankLoans"
+  }
+  expect_failures = [var.name]
+}
+
+run "alias_for_a_key_is_refused" {
+  command = plan
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/data"
+  }
+  expect_failures = [var.kms_key_arn]
+}
+
+run "log_retention_that_aws_does_not_know_is_refused" {
+  command = plan
+  variables {
+    log_retention_days = 100
+  }
+  expect_failures = [var.log_retention_days]
+}
+
+run "unknown_endpoint_is_refused" {
+  command = plan
+  variables {
+    endpoint = { type = "VPC_ENDPOINT" }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "vpc_endpoint_without_a_vpc_is_refused" {
+  command = plan
+  variables {
+    endpoint = { subnet_ids = ["subnet-1"] }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "vpc_endpoint_without_subnets_is_refused" {
+  command = plan
+  variables {
+    endpoint = { vpc_id = "vpc-1" }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "address_without_a_range_is_refused" {
+  command = plan
+  variables {
+    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = ["203.0.113.7"] }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "range_of_everybody_is_refused" {
+  command = plan
+  variables {
+    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = ["0.0.0.0/0"] }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "public_endpoint_with_an_allow_list_is_refused" {
+  command = plan
+  variables {
+    endpoint = { type = "PUBLIC", allowed_cidrs = ["203.0.113.7/32"] }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "user_of_two_letters_is_refused" {
+  command = plan
+  variables {
+    recipients = { ab = { prefix = "loans" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "user_beginning_with_a_dot_is_refused" {
+  command = plan
+  variables {
+    recipients = { ".first" = { prefix = "loans" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "user_too_long_for_its_role_is_refused" {
+  command = plan
+  variables {
+    recipients = { first-bank-of-a-very-long-name-that-goes-on-and-on = { prefix = "loans" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "prefix_with_a_slash_is_refused" {
+  command = plan
+  variables {
+    recipients = { first = { prefix = "/loans" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "empty_prefix_is_refused" {
+  command = plan
+  variables {
+    recipients = { first = { prefix = "" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "prefix_with_a_star_is_refused" {
+  command = plan
+  variables {
+    recipients = { first = { prefix = "loans/*" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "private_key_is_refused" {
+  command = plan
+  variables {
+    recipients = { first = { prefix = "a", public_keys = ["-----BEGIN OPENSSH PRIVATE KEY-----"] } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "dsa_key_is_refused" {
+  command = plan
+  variables {
+    recipients = { first = { prefix = "a", public_keys = ["ssh-dss AAAAB3NzaC1kc3M="] } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "two_keys_in_one_are_refused" {
+  command = plan
+  variables {
+    recipients = { first = { prefix = "a", public_keys = ["ssh-ed25519 AAAA x\nssh-ed25519 BBBB"] } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "ciphers_of_2018_are_refused" {
+  command = plan
+  variables {
+    security_policy_name = "TransferSecurityPolicy-2018-11"
+  }
+  expect_failures = [var.security_policy_name]
+}

@@ -14,8 +14,9 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-import rolling_extract
 from psycopg import sql
+
+import rolling_extract
 from rolling_extract import Extract, Join
 
 # The first customer's ERD, with the types left open that a test may want to change.

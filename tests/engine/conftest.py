@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 # The helpers beside the tests are imported as `tests.engine.…`, however pytest is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from extracts.local import aws, database, programs
-
 from tests.engine.bank import Engine, Store
+
+from extracts.local import aws, database, programs
 
 # A random store costs a load and a read, so few are drawn by default and each is asked for many periods.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)

@@ -212,11 +212,11 @@ def check_orphans(spec: Extract, figures: Figures, period: Period) -> None:
         return
     parts = []
     if orphans.rows:
-        parts.append(
-            f"{orphans.rows} of {figures.source_totals(period).rows} rows of the window reach no recipient"
-        )
+        source = figures.source_totals(period).rows
+        parts.append(f"{orphans.rows} of {source} rows of the window {_reach(orphans.rows)} no recipient")
     if undated.rows:
-        parts.append(f'{undated.rows} rows reach no "{spec.date_column}"')
+        rows = "row" if undated.rows == 1 else "rows"
+        parts.append(f'{undated.rows} {rows} {_reach(undated.rows)} no "{spec.date_column}"')
     raise ExtractError(
         f"{' and '.join(parts)} ({spec.sum_label} {plain(orphans.total + undated.total)}), more than"
         " max_orphan_rows="
@@ -224,6 +224,10 @@ def check_orphans(spec: Extract, figures: Figures, period: Period) -> None:
         f" {listed(list(spec.tables), 9).replace(', ', ' -> ')}",
         kind="orphans",
     )
+
+
+def _reach(count: int) -> str:
+    return "reaches" if count == 1 else "reach"
 
 
 def check_totals(spec: Extract, period: Period, delivered: Totals, orphans: Totals, source: Totals) -> None:

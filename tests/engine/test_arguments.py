@@ -1,0 +1,103 @@
+"""The command line, as Glue and people write it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from rolling_arguments import parse
+from rolling_errors import ExtractError
+from rolling_period import Period
+
+BASE = ("--connection", "store", "--output", "s3://bucket/loans")
+# What a Glue 6.0 workflow really puts on the line.
+GLUE = (
+    *("--JOB_NAME", "bank-loans", "--JOB_ID", "j_1", "--JOB_RUN_ID", "jr_77", "--TempDir", "s3://t/x/"),
+    *("--WORKFLOW_NAME", "w", "--WORKFLOW_RUN_ID", "wr_1", "--job-language", "python"),
+    *("--job-bookmark-option", "job-bookmark-disable", "--job-bookmark-from", "", "--job-bookmark-to", ""),
+    *("--extra-py-files", "s3://a/rolling_spec.py", "--conf", "spark.a=b --conf spark.c=d"),
+    *("--enable-metrics", "", "--enable-observability-metrics", "true", "--enable-spark-ui", "false"),
+    *("--custom-logGroup-prefix", "/aws-glue/jobs/x", "--disable-proxy-v2", "true", "--class", "GlueApp"),
+    *("--enable-glue-datacatalog", "true", "--security-configuration", "x", "--region", "eu-west-1"),
+)
+
+
+def test_glues_own_arguments_pass_unseen() -> None:
+    arguments = parse([*GLUE, *BASE, "--period", "2026-10"])
+    assert (arguments.connection, arguments.output) == ("store", "s3://bucket/loans")
+    assert (arguments.period, arguments.run_id) == (Period(2026, 10), "jr_77")
+    assert (arguments.restate, arguments.dry_run, arguments.allow_incomplete) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    "written", [["--restate", "true"], ["--restate"], ["--restate=true"], ["--restate", "1"]]
+)
+def test_a_flag_may_be_bare_or_a_pair(written: list[str]) -> None:
+    assert parse([*written, *BASE]).restate
+    assert parse([*BASE, *written]).restate
+
+
+@pytest.mark.parametrize("no", ["false", "0", "No"])
+def test_a_flag_may_be_set_to_no(no: str) -> None:
+    assert not parse([*BASE, "--restate", no]).restate
+
+
+def test_an_argument_given_blank_is_not_given() -> None:
+    assert parse([*BASE, "--period", "", "--reason", " "]).period is None
+
+
+def test_a_reason_may_begin_with_dashes() -> None:
+    assert parse([*BASE, "--reason", "--see ticket 7"]).reason == "--see ticket 7"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("--perod", "period"),
+        ("--restated", "restate"),
+        ("--Period", "period"),
+        ("--allow_incomplete", "allow-incomplete"),
+        ("--dryrun", "dry-run"),
+        ("--dry", "dry-run"),
+        ("--database_url", "database-url"),
+        ("--conection", "connection"),
+        ("--out", "output"),
+    ],
+)
+def test_what_resembles_an_argument_of_ours_is_refused_with_the_nearest(wrong: str, meant: str) -> None:
+    with pytest.raises(ExtractError, match=f"there is no argument {wrong}; did you mean --{meant}"):
+        parse([*BASE, wrong, "x"])
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["--connection", "c"], "--output is missing"),
+        (["--output", "o"], "give either --connection"),
+        ([*BASE, "--database-url", "postgresql://u@h/d"], "give either --connection"),
+        ([*BASE, "--period", "2026-10", "--from", "2026-01", "--to", "2026-02"], "exclude each other"),
+        ([*BASE, "--from", "2026-01"], "--to is missing"),
+        ([*BASE, "--to", "2026-01"], "--from is missing"),
+        ([*BASE, "--from", "2026-02", "--to", "2026-01"], "--from 2026-02 is after --to 2026-01"),
+        ([*BASE, "--period", "Oct 2026"], "is not a period"),
+        ([*BASE, "--period"], "--period needs a value"),
+        ([*BASE, "--period", "--restate"], "--period needs a value"),
+        ([*BASE, "--restate=maybe"], "--restate is true or false"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_sentence(given: list[str], sentence: str) -> None:
+    with pytest.raises(ExtractError, match=sentence):
+        parse(given)
+
+
+def test_a_back_fill_is_one_span_and_one_month_is_the_default() -> None:
+    now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
+    assert (
+        str(parse([*BASE, "--from", "2026-01", "--to", "2026-09"]).span(3, now, UTC)) == "2026-01 to 2026-09"
+    )
+    assert str(parse(list(BASE)).span(3, now, UTC)) == "2026-10"
+
+
+def test_two_runs_outside_glue_have_different_ids() -> None:
+    assert parse(list(BASE)).run_id != parse(list(BASE)).run_id

@@ -1,0 +1,134 @@
+"""A delivered file: names, places, CSV, formulas, rounding. No database, no Spark."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rolling_contract import Column, Contract
+from rolling_errors import ExtractError
+from rolling_figures import Line, Totals, rounded
+from rolling_file import check_names, file_name, line_bytes, place, row, write_files
+from rolling_period import Period
+from rolling_spec import Extract
+
+SPEC = Extract(
+    entity="Loans",
+    metric="Amount",
+    date_column="loan_date",
+    group={"id": "Branch.id", "address": "Branch.Address"},
+    recipient={"bank": "Bank.Name"},
+)
+
+
+def column(category: str) -> Column:
+    return Column("t0", "t", "c", "any", category, unique=False, digits=None)
+
+
+CONTRACT = Contract(
+    "public", "r", (), (), (), column("N"), column("D"), (column("N"), column("S")), column("S")
+)
+
+
+def line(address: str | None, recipient: str = "Alpha", key: str = "-1") -> Line:
+    return Line(recipient, (key, address), Totals(2, 2, Decimal("10.005")), Decimal(1), Decimal(9))
+
+
+@pytest.mark.parametrize(
+    ("recipient", "name"),
+    [
+        ("First Bank", "FirstBank"),
+        ("O'Neill & Sons, plc. (NI)", "ONeillSonsplcNI"),
+        ("Crédit Łódź 24", "CréditŁódź24"),
+        ("Cre\u0301dit", "Crédit"),  # composed and decomposed are one name
+        ("三菱銀行", "三菱銀行"),
+        ("../../etc/passwd", "etcpasswd"),
+        ("a/b=c", "abc"),
+        ("١٢٣", "١٢٣"),
+    ],
+)
+def test_a_files_name_is_the_recipients_letters_and_digits(recipient: str, name: str) -> None:
+    assert file_name(recipient) == name
+
+
+def test_a_place_has_four_digit_years_two_digit_months_and_the_periods_last_day() -> None:
+    assert place("bank_name", "First Bank", Period(2026, 2)) == (
+        "bank_name=FirstBank/year=2026/month=02/FirstBank_20260228.csv"
+    )
+
+
+@given(fields=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=6))
+def test_any_text_survives_the_csv(fields: list[str]) -> None:
+    data = row(fields)
+    assert data.endswith(b"\r\n")
+    [read] = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
+    assert read == fields
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
+def test_text_that_a_spreadsheet_would_run_is_defused(start: str) -> None:
+    text = line_bytes(SPEC, CONTRACT, Period(2026, 10), line(f"{start}cmd", recipient="=A")).decode()
+    [fields] = csv.reader(io.StringIO(text, newline=""))
+    assert (fields[0], fields[2]) == ("'=A", f"'{start}cmd")
+
+
+def test_defusing_can_be_turned_off_and_never_touches_numbers() -> None:
+    from dataclasses import replace
+
+    assert line_bytes(SPEC, CONTRACT, Period(2026, 10), line("x")).split(b",")[1] == b"-1"
+    plain = line_bytes(replace(SPEC, defuse_formulas=False), CONTRACT, Period(2026, 10), line("=1"))
+    assert plain.split(b",")[2] == b"=1"
+
+
+def test_a_line_has_its_columns_in_their_order() -> None:
+    assert line_bytes(SPEC, CONTRACT, Period(2026, 10), line(None)) == (
+        b"Alpha,-1,,2026-10,2026-10-01,2026-10-31,2,10.01,5.00\r\n"
+    )
+
+
+@given(
+    units=st.integers(-(10**37), 10**37), digits=st.integers(0, 20), count=st.integers(1, 10**9),
+    scale=st.integers(0, 18),
+)  # fmt: skip
+def test_rounding_is_half_up_of_the_exact_quotient(units: int, digits: int, count: int, scale: int) -> None:
+    total = Decimal(units).scaleb(-digits) if abs(units) < 10**27 else Decimal(f"{units}E-{digits}")
+    exact = Fraction(units, 10**digits) / count
+    text = rounded(total, count, scale)
+    error = Fraction(text) - exact
+    assert abs(error) <= Fraction(1, 2 * 10**scale)
+    assert abs(error) < Fraction(1, 2 * 10**scale) or abs(Fraction(text)) > abs(exact)  # a tie goes outwards
+    assert (len(text.partition(".")[2]) if scale else 0) == scale
+
+
+def test_nothing_is_written_with_a_minus_sign_before_zero() -> None:
+    assert rounded(Decimal("-0.004"), 1, 2) == "0.00"
+
+
+def test_recipients_that_would_share_a_name_are_both_named() -> None:
+    with pytest.raises(ExtractError, match='"A B" and "A-B" would share the file name AB'):
+        check_names(["A-B", "A B", "C"], {}, one_row_each="")
+
+
+def test_rows_of_one_name_may_share_a_recipient_where_a_row_is_no_owner() -> None:
+    check_names(["North"], {"North": 3}, one_row_each="")
+    with pytest.raises(ExtractError, match=r'several rows of Bank are called "North"'):
+        check_names(["North"], {"North": 3}, one_row_each="Bank")
+
+
+def test_one_file_is_open_at_a_time_and_all_recipients_have_one(tmp_path: Path) -> None:
+    lines = iter([line("x", "Alpha", str(i)) for i in range(3)] + [line("y", "Beta")])
+    files = write_files(SPEC, CONTRACT, Period(2026, 10), lines, ["Alpha", "Beta", "Gamma"], tmp_path / "f")
+    assert [(file.recipient, file.rows, file.totals.values) for file in files] == [
+        ("Alpha", 3, 6),
+        ("Beta", 1, 2),
+        ("Gamma", 0, 0),
+    ]
+    for file in files:
+        assert file.bytes == file.path.stat().st_size

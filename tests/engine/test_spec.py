@@ -1,0 +1,77 @@
+"""A spec that contradicts itself is refused before anything is asked of AWS or of the database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.engine.bank import LOANS
+
+import rolling_spec
+from rolling_errors import ExtractError
+from rolling_extract import Join
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"aggregate": "median"}, 'aggregate="median" is not one of avg, sum, count, min, max'),
+        ({"aggregate_in": "spark"}, 'aggregate_in="spark" is not part of this version'),
+        ({"aggregate_in": "excel"}, 'aggregate_in="excel" is unknown'),
+        ({"window_months": 0}, "window_months=0 is not a whole number from 1"),
+        ({"window_months": True}, "window_months=True is not a whole number"),
+        ({"scale": -1}, "scale=-1 is not a whole number from 0 to 18"),
+        ({"max_orphan_rows": -1}, "max_orphan_rows=-1"),
+        ({"time_zone": "CEST?"}, 'no time zone "CEST?"'),
+        ({"group": {}}, "group is empty"),
+        ({"recipient": {"a": "Bank.Name", "b": "Bank.Name"}}, "recipient names 2 columns"),
+        ({"recipient": {"bank name": "Bank.Name"}}, '"bank name" cannot head a column'),
+        ({"group": {"bank_name": "Branch.idBranch"}}, "two columns of the file would be called bank_name"),
+        ({"group": {"period": "Branch.idBranch"}}, "two columns of the file would be called period"),
+        ({"group": {"loans_count": "Branch.idBranch"}}, "would be called loans_count"),
+        ({"group": {"x": "Worker.idWorker"}}, '"x" is "Worker.idWorker", but no join leads to "Worker"'),
+        ({"metric": "Account.Balance"}, 'the metric "Account.Balance" is not a column of the entity'),
+        ({"joins": (*LOANS.joins, LOANS.joins[0])}, 'joins reach "Account" twice'),
+        (
+            {"joins": (Join("Account", "Client.x", "idAccount"),)},
+            'starts at "Client.x", which is no column of',
+        ),
+        ({"joins": (Join("Loans", "Loans.x", "idLoan"),)}, 'joins reach "Loans" twice'),
+    ],
+)
+def test_a_contradiction_is_told_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ExtractError) as refusal:
+        rolling_spec.check(replace(LOANS, **changes))
+    assert sentence in str(refusal.value)
+
+
+def test_the_columns_of_a_file_are_named_after_entity_metric_and_aggregate() -> None:
+    assert LOANS.columns == (
+        *("bank_name", "branch_id", "branch_address", "period", "window_start", "window_end"),
+        *("loans_count", "amount_sum", "amount_avg"),
+    )
+
+
+def test_a_column_may_have_a_dot_in_its_name() -> None:
+    assert LOANS.split("Branch.odd.name") == ("Branch", "odd.name")
+    assert LOANS.split("odd.name") == ("Loans", "odd.name")
+
+
+def test_the_units_of_the_engine_load_without_spark_and_without_boto3() -> None:
+    """So that a spec can be checked, and a command line answered, where neither is installed."""
+    import subprocess
+    import sys
+
+    script = (
+        "import sys; sys.modules.update(pyspark=None, boto3=None);"
+        "import rolling_extract; print(rolling_extract.__version__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(rolling_spec.__file__).rpartition("/")[0]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "0.1.0"

@@ -8,32 +8,6 @@ variable "bucket" {
   nullable    = false
 }
 
-variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
-  }
-}
-
-variable "name" {
-  description = "Name of what is made: every resource bears it or begins with it."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
-    error_message = "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g. \"bank-loans\"."
-  }
-}
-
-################################################################################
-# Optional
-################################################################################
-
 variable "endpoint" {
   description = <<-EOT
     Where the server is reached.
@@ -48,7 +22,6 @@ variable "endpoint" {
     type          = optional(string, "VPC")
     vpc_id        = optional(string)
   })
-  default  = {}
   nullable = false
 
   validation {
@@ -79,6 +52,32 @@ variable "endpoint" {
     error_message = "endpoint: AWS cannot hold a PUBLIC endpoint to allowed_cidrs; take type = \"VPC\"."
   }
 }
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+  }
+}
+
+variable "name" {
+  description = "Name of what is made: every resource bears it or begins with it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
+    error_message = "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g. \"bank-loans\"."
+  }
+}
+
+################################################################################
+# Optional
+################################################################################
 
 variable "log_retention_days" {
   description = "Days for which logs are kept."

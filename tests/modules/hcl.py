@@ -1,0 +1,101 @@
+"""Just enough reading of the modules' own HCL: what they take, what they give, and what they say about it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MODULES = REPOSITORY / "modules"
+Terraform = Callable[..., subprocess.CompletedProcess[str]]
+NAMES = sorted(folder.name for folder in MODULES.iterdir() if (folder / "variables.tf").is_file())
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One variable. `default` is its text in HCL, None when the variable is required."""
+
+    name: str
+    description: str
+    type: str
+    default: str | None
+    validations: int
+
+    @property
+    def attributes(self) -> list[str]:
+        """Names of an object's attributes, as its type lists them."""
+        return re.findall(r"^\s+(\w+)\s+= ", self.type, flags=re.MULTILINE)
+
+    @property
+    def described(self) -> list[str]:
+        """Names of the attributes that the description explains."""
+        return re.findall(r"^- `(\w+)`\s+- ", self.description, flags=re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output."""
+
+    name: str
+    description: str
+
+
+def inputs(module: str) -> list[Input]:
+    """The module's variables, as they stand in its file."""
+    return [
+        Input(name, _description(body), _type(body), _default(body), body.count("\n  validation {"))
+        for name, body in _blocks(module, "variable")
+    ]
+
+
+def outputs(module: str) -> list[Output]:
+    """The module's outputs, as they stand in its file."""
+    return [Output(name, _description(body)) for name, body in _blocks(module, "output")]
+
+
+def tables(module: str) -> str:
+    """What the module's README says under Inputs and Outputs."""
+    lines = ["## Inputs", "", "| name | default | what it is |", "|---|---|---|"]
+    for i in inputs(module):
+        lines.append(f"| `{i.name}` | {_shown(i)} | {_cell(i.description)} |")
+    lines += ["", "## Outputs", "", "| name | what to do with it |", "|---|---|"]
+    lines += [f"| `{o.name}` | {_cell(o.description)} |" for o in outputs(module)]
+    return "\n".join(lines) + "\n"
+
+
+def _blocks(module: str, kind: str) -> Iterator[tuple[str, str]]:
+    text = (MODULES / module / f"{kind}s.tf").read_text()
+    for match in re.finditer(rf'^{kind} "(\w+)" {{\n(.*?)^}}', text, flags=re.MULTILINE | re.DOTALL):
+        yield match[1], match[2]
+
+
+def _description(body: str) -> str:
+    if match := re.search(r"description = <<-EOT\n(.*?)\n\s+EOT", body, flags=re.DOTALL):
+        return dedent(match[1])
+    match = re.search(r'description = "((?:[^"\\]|\\.)*)"', body)
+    assert match, "every variable and output is described"
+    return match[1].replace('\\"', '"')
+
+
+def _type(body: str) -> str:
+    match = re.search(r"^  type\s+= (.*?\n)(?=  \w|\n|\Z)", body, flags=re.MULTILINE | re.DOTALL)
+    assert match, "every variable has a type"
+    return match[1].strip()
+
+
+def _default(body: str) -> str | None:
+    match = re.search(r"^  default\s+= (.*)$", body, flags=re.MULTILINE)
+    return match[1] if match else None
+
+
+def _shown(given: Input) -> str:
+    return "required" if given.default is None else f"`{given.default}`"
+
+
+def _cell(description: str) -> str:
+    one_line = re.sub(r"\n\s+(?!-)", " ", description)
+    return re.sub(r"\n- (`\w+`)\s+- ", r"<br>\1: ", one_line).replace("\n", " ").replace("|", r"\|")

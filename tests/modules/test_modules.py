@@ -1,0 +1,111 @@
+"""The modules as they are written: checked by Terraform's own tests, and held to one hand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.modules.hcl import MODULES, NAMES, REPOSITORY, Terraform, inputs, tables
+
+from extracts.local import aws
+
+SHARED = {"kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_terraform_tests_pass(module: str, modules: Path, run_terraform: Terraform) -> None:
+    initialised = run_terraform(modules / module, "init", "-no-color")
+    assert initialised.returncode == 0, initialised.stderr
+    tested = run_terraform(modules / module, "test", "-no-color")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_example_of_the_readme_makes_as_many_resources_as_it_says(
+    module: str, tmp_path: Path, modules: Path, run_terraform: Terraform, cloud: aws.Cloud
+) -> None:
+    [example] = re.findall(r"```hcl\n(.*?)```", (MODULES / module / "README.md").read_text(), flags=re.DOTALL)
+    promise = re.fullmatch(r"# tested: resources=(\d+)", example.rstrip().splitlines()[-1])
+    assert promise, "the last line of an example says how many resources it makes"
+
+    root = tmp_path / "examples/readme"
+    (root / "Glue").mkdir(parents=True)
+    (root / "Glue/etl.py").write_text('"""Stands in for a spec."""\n')
+    (root / "main.tf").write_text(example)
+    assert run_terraform(root, "fmt", "-check", "-diff").stdout == ""
+    initialised = run_terraform(root, "init", "-no-color")
+    assert initialised.returncode == 0, initialised.stderr
+    planned = run_terraform(root, "plan", "-no-color", **cloud.environment)
+    assert planned.returncode == 0, planned.stderr
+    # The engine's modules are counted apart: a new one must not change the README.
+    engine = planned.stdout.count(".aws_s3_object.runtime[")
+    counted = re.search(r"Plan: (\d+) to add, 0 to change, 0 to destroy", planned.stdout)
+    assert counted
+    assert int(counted[1]) - engine == int(promise[1])
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_tables_of_the_readme_are_what_the_module_says(module: str) -> None:
+    readme = (MODULES / module / "README.md").read_text()
+    wanted = tables(module)
+    assert readme.endswith(wanted), f"modules/{module}/README.md ends with:\n\n{wanted}"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_every_rule_is_broken_by_a_run(module: str) -> None:
+    runs = (MODULES / module / "tests/validation.tftest.hcl").read_text()
+    for given in inputs(module):
+        broken = runs.count(f"expect_failures = [var.{given.name}]")
+        assert broken >= given.validations, f"{given.name}: {given.validations} rules, {broken} runs"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_every_attribute_is_described(module: str) -> None:
+    for given in inputs(module):
+        assert given.described == _required_first(given.attributes, given.type), given.name
+
+
+def _required_first(attributes: list[str], kind: str) -> list[str]:
+    optional = set(re.findall(r"(\w+)\s+= optional\(", kind))
+    return sorted(set(attributes) - optional) + sorted(optional)
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_inputs_come_required_first_and_by_the_alphabet(module: str) -> None:
+    required = [i.name for i in inputs(module) if i.default is None]
+    optional = [i.name for i in inputs(module) if i.default is not None]
+    assert [i.name for i in inputs(module)] == sorted(required) + sorted(optional)
+
+
+def test_shared_inputs_have_the_same_words_and_type_everywhere() -> None:
+    for name in SHARED:
+        found = {(i.description, i.type) for m in NAMES for i in inputs(m) if i.name == name}
+        assert len(found) == 1, name
+
+
+def test_no_input_takes_just_anything() -> None:
+    assert not [f"{m}.{i.name}" for m in NAMES for i in inputs(m) if re.search(r"\bany\b", i.type)]
+
+
+def test_all_modules_ask_for_the_same_versions() -> None:
+    assert len({(MODULES / m / "versions.tf").read_text() for m in NAMES}) == 1
+
+
+def test_data_is_asked_of_the_account_alone() -> None:
+    texts = [path.read_text() for m in NAMES for path in (MODULES / m).glob("*.tf")]
+    asked = {kind for text in texts for kind in re.findall(r'^data "(\w+)"', text, flags=re.MULTILINE)}
+    assert asked <= {"aws_caller_identity", "aws_partition", "aws_region"}
+
+
+def test_every_skipped_check_says_why() -> None:
+    texts = [path.read_text() for path in MODULES.rglob("*.tf")]
+    skips = [line for text in texts for line in re.findall(r"checkov:skip.*", text)]
+    assert skips
+    assert not [skip for skip in skips if not re.fullmatch(r"checkov:skip=CKV2?_AWS_\d+: \w.{15,}", skip)]
+
+
+def test_hcl_is_formatted(run_terraform: Terraform) -> None:
+    for folder in ("modules", "examples"):
+        checked = run_terraform(REPOSITORY / folder, "fmt", "-check", "-recursive", "-diff")
+        assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -82,9 +82,6 @@ def main() -> None:
     except ExtractsError as error:
         print(f"✗ {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("Stopped. Nothing is left running.", file=sys.stderr)
-        sys.exit(130)
     except OSError as error:
         # Whatever a disk or a folder may refuse, wherever it happens.
         print(f"✗ {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)

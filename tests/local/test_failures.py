@@ -219,3 +219,21 @@ def test_wheels_stand_in_for_everything_the_machine_has() -> None:
     assert [line for line in done.stdout.splitlines() if "(wheel" in line] != []
     for name in ("terraform", "java", "postgresql"):
         assert programs.WHEELS[name] in done.stdout
+
+
+def test_spark_starts_on_the_wheels_java() -> None:
+    code = (
+        "from extracts.local import programs; import os; os.environ['JAVA_HOME'] = str(programs.java_home());"
+        "from pyspark.sql import SparkSession; print(SparkSession.builder.master('local[1]')"
+        ".config('spark.ui.enabled', 'false').getOrCreate().range(3).count())"
+    )
+    environment = {
+        **os.environ,
+        "EXTRACTS_PROGRAMS": "wheels",
+        "JAVA_HOME": "",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.stdout.strip() == "3", done.stderr[-2000:]

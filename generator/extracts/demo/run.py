@@ -40,6 +40,7 @@ class Settings:
     keep: bool = False
     loans: int = store.LOANS
     sftp_port: int | None = None
+    picture: Path | None = None  # where to save what is shown, as an SVG
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def run(settings: Settings, console: Console) -> None:
         screen.say("\nStopped. Nothing is left running.")
         raise SystemExit(130) from None
     screen.say("Nothing is left running.", style="green")
+    if settings.picture:
+        screen.save_picture(settings.picture)
 
 
 def _steps(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -> None:
@@ -213,8 +216,8 @@ def show_files(local: Local, period: str, screen: Screen) -> None:
     smallest = min((local.folder / "delivered").iterdir(), key=lambda path: path.stat().st_size)
     screen.say(f"\n{smallest.name}, in full:", style="bold")
     screen.say(smallest.read_text().rstrip())
-    screen.say(f"\nThe manifest, written last (loans/_manifests/{period}.json):", style="bold")
-    screen.say(json.dumps(published, indent=2, ensure_ascii=False))
+    screen.say(f"\nThe manifest, written last (loans/_manifests/{period}.json):", style="bold", picture=False)
+    screen.say(json.dumps(published, indent=2, ensure_ascii=False), picture=False)
 
 
 def collect(local: Local, period: str, screen: Screen) -> None:

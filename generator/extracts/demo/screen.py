@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -19,6 +21,15 @@ class Screen:
         self.console = console
         self.steps = steps
         self.number = 0
+        # The same as a terminal would show it, for the picture in the README.
+        self._picture = Console(
+            file=io.StringIO(),
+            force_terminal=True,
+            width=118,
+            record=True,
+            highlight=False,
+            color_system="truecolor",
+        )
         self._began = time.monotonic()
         self._waiting = ""
         self._title = ""
@@ -36,10 +47,10 @@ class Screen:
             self._line(f"{self.number}/{self.steps} {title}")
             yield
         seconds = time.monotonic() - self._step_began
+        done = f"[green]✓[/] [bold]{self.number}/{self.steps}[/] {title} [dim]{seconds:.1f} s[/]"
+        self._picture.print(done)
         if self.console.is_terminal:
-            self.console.print(
-                f"[green]✓[/] [bold]{self.number}/{self.steps}[/] {title} [dim]{seconds:.1f} s[/]"
-            )
+            self.console.print(done)
         else:
             self._line(f"    done in {seconds:.1f} s")
 
@@ -49,9 +60,15 @@ class Screen:
         if not self.console.is_terminal:
             self._line(f"    {what}")
 
-    def say(self, text: object = "", *, style: str | None = None) -> None:
-        """Print something that stays."""
+    def say(self, text: object = "", *, style: str | None = None, picture: bool = True) -> None:
+        """Print something that stays; what is long stays out of the picture."""
+        if picture:
+            self._picture.print(text, style=style, markup=False, highlight=False)
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=isinstance(text, str))
+
+    def save_picture(self, file: Path) -> None:
+        """What was shown, as an SVG."""
+        file.write_text(self._picture.export_svg(title="make demo"))
 
     def _line(self, text: str) -> None:
         elapsed = f"[{time.monotonic() - self._began:6.1f} s]"

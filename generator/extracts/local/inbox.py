@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mailbox
+import re
 import time
 from dataclasses import dataclass
 from email import policy
@@ -27,8 +28,13 @@ def read(folder: Path) -> list[Mail]:
         return []
     parser = BytesParser(policy=policy.default)
     box = mailbox.Maildir(folder, create=False)
-    messages = [parser.parsebytes(box.get_bytes(key)) for key in sorted(box.keys())]
+    messages = [parser.parsebytes(box.get_bytes(key)) for key in sorted(box.keys(), key=_age)]
     return [Mail(str(m["To"]), str(m["Subject"]), str(m.get_content())) for m in messages]
+
+
+def _age(key: str) -> list[int]:
+    """A Maildir's keys hold second, microsecond and number of the message, none of them padded."""
+    return [int(number) for number in re.findall(r"\d+", key.split(".", 2)[0] + " " + key.split(".", 2)[1])]
 
 
 def wait(folder: Path, *, after: int, seconds: float = 60) -> Mail:

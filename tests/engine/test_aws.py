@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 from tests.engine.bank import NOW, Engine, Store
 
 import rolling_extract
+import rolling_source
 from extracts.local.aws import ACCOUNT, REGION, Cloud
 from extracts.local.database import Database
 
@@ -162,6 +164,23 @@ def test_the_password_is_in_no_log_and_no_sentence(account: Account, store: Stor
     assert sentence.startswith("2026-10: database")
     assert f"check the secret {account.name}" in sentence
     assert "swordfish" not in sentence + json.dumps(engine.log)
+
+
+def test_a_secret_rotated_after_it_was_read_is_read_again(
+    account: Account, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branch()
+    account.secret(json.dumps({"username": account.server.user, "password": "the old one"}))
+    start = rolling_source.spark_session
+
+    def rotate_meanwhile() -> SparkSession:
+        account.secret(json.dumps({"username": account.server.user, "password": account.server.password}))
+        return start()
+
+    monkeypatch.setattr(rolling_source, "spark_session", rotate_meanwhile)
+    delivered = engine(*account.arguments)
+    assert "login_retried" in [line["event"] for line in delivered.log]
+    assert delivered.message.startswith("2026-10: published")
 
 
 def test_tls_with_the_authoritys_certificate_checks_the_server(

@@ -389,8 +389,8 @@ def test_a_recipient_that_is_gone_keeps_its_old_file_and_is_listed(store: Store,
 
 def test_a_spec_for_another_engine_is_refused(store: Store, engine: Engine) -> None:
     assert engine.refusal("2026-10", aggregate_in="spark") == (
-        'aggregate_in="spark" is not part of this version; leave it out to aggregate in the database.'
-        " Nothing was published."
+        '2026-10: aggregate_in="spark" is not part of this version; leave it out to aggregate in the'
+        " database. Nothing was published."
     )
 
 

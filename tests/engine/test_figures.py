@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from typing import LiteralString
 
+import psycopg
 import pytest
 from tests.engine.bank import Engine, Store
 
+from extracts.local.database import Database
 from rolling_extract import Join
 
 
@@ -333,3 +337,51 @@ def test_a_store_that_folds_names_to_lower_case_gives_the_same_bytes(
     after = engine("2026-10")
     assert after.message.startswith("nothing to write")
     assert after.bytes("Alpha") == before
+
+
+def test_a_session_that_was_there_keeps_its_settings(store: Store, engine: Engine) -> None:
+    """Under Glue, or in a notebook, Spark is somebody else's."""
+    import rolling_source
+
+    store.branch()
+    engine("2026-10")  # there is one by now
+    from pyspark.sql import SparkSession
+
+    theirs = SparkSession.builder.getOrCreate()
+    theirs.conf.set("spark.sql.shuffle.partitions", "77")
+    ours = rolling_source.spark_session()
+    engine("2026-10")
+    assert theirs.conf.get("spark.sql.shuffle.partitions") == "77"
+    assert (ours.conf.get("spark.sql.ansi.enabled"), ours.sparkContext) == ("true", theirs.sparkContext)
+
+
+def test_figures_of_one_run_are_of_one_moment(store: Store, engine: Engine, server: Database) -> None:
+    """A writer moves money from branch to branch, all the time; the total never changes, nor may ours."""
+    branches = [store.branch() for _ in range(4)]
+    for branch in branches:
+        for day in range(1, 29):
+            store.loan(branch, f"2026-10-{day:02d}", 100)
+    stop = threading.Event()
+
+    def move() -> None:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(f"SET search_path = {store.schema}")
+            while not stop.is_set():
+                with connection.transaction():
+                    for sign in ("+", "-"):
+                        connection.execute(
+                            f'UPDATE "Loans" SET "Amount" = "Amount" {sign} 7 WHERE "idLoan" IN'
+                            f' (SELECT "idLoan" FROM "Loans" ORDER BY random() LIMIT 20)'
+                        )
+
+    writer = threading.Thread(target=move)
+    writer.start()
+    try:
+        for attempt in range(5):
+            delivered = engine("2026-10", output=engine.folder / str(attempt))
+            manifest = json.loads((engine.folder / str(attempt) / "_manifests/2026-10.json").read_text())
+            assert manifest["source"]["sum"] == manifest["totals"]["sum"] == str(4 * 28 * 100)
+            assert delivered.message.startswith("2026-10: published")
+    finally:
+        stop.set()
+        writer.join()

@@ -74,8 +74,9 @@ def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None
 
 def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> None:
     arguments = parse(argv)
-    rolling_spec.check(spec)
+    # Before the spec is checked: a failure that can name its period does.
     span = progress.span = arguments.span(spec.window_months, now, zone(spec.time_zone))
+    rolling_spec.check(spec)
     cap = _cap(spec, arguments, span, now)
     log(
         "started",
@@ -85,10 +86,8 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         periods=[str(period) for period in span.periods],
     )
     store = open_store(arguments.output)
-    database = _database(arguments)
-    source = rolling_source.Source(rolling_source.spark_session(), database, spec.time_zone, arguments.run_id)
-
-    contract = rolling_contract.resolve(spec, source.catalog(rolling_contract.catalog_query(spec)))
+    source, catalog = _first_contact(spec, arguments)
+    contract = rolling_contract.resolve(spec, catalog)
     log(
         "contract_checked",
         f"{len(contract.tables)} tables and their columns are as the spec says",
@@ -116,6 +115,29 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
             _publish(spec, figures, made, store, arguments, complete=complete, scratch=Path(folder))
             if not arguments.dry_run:
                 progress.published.append(made.period)
+
+
+def _first_contact(
+    spec: Extract, arguments: Arguments
+) -> tuple[rolling_source.Source, list[rolling_contract.CatalogRow]]:
+    """Log in and read the catalog.
+
+    The secret may be rotated between our reading it and Spark's first login, half a minute later on a cold
+    start; so a refused login is tried once more, if the secret says something else by then.
+    """
+    database = _database(arguments)
+    spark = rolling_source.spark_session()
+    query = rolling_contract.catalog_query(spec)
+    source = rolling_source.Source(spark, database, spec.time_zone, arguments.run_id)
+    try:
+        return source, source.catalog(query)
+    except ExtractError as refused:
+        renewed = _database(arguments) if refused.kind == "authentication" else database
+        if renewed == database:
+            raise
+        log("login_retried", "the secret has changed since it was read; logging in again", level="warning")
+        source = rolling_source.Source(spark, renewed, spec.time_zone, arguments.run_id)
+        return source, source.catalog(query)
 
 
 def _database(arguments: Arguments) -> rolling_source.Database:

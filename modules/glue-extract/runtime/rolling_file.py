@@ -7,7 +7,9 @@ changed what it quotes between versions, and the same figures must be the same b
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ from rolling_spec import Extract
 # What a spreadsheet takes for the start of a formula, also in its full-width forms, and the controls that it
 # skips before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+_SPECIAL = re.compile('[,"\r\n]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +103,24 @@ def header(spec: Extract) -> bytes:
 
 
 def line_bytes(spec: Extract, contract: Contract, period: Period, line: Line) -> bytes:
-    """One line of a file. `window_end` is the last day inside the window, as a person would name it."""
-    first, outside = window(period, spec.window_months)
+    """One line of a file."""
     totals = line.totals
     fields = [_text(spec, line.recipient, contract.recipient.category)]
     fields += [
         _text(spec, value, column.category) for value, column in zip(line.group, contract.group, strict=True)
     ]
-    fields += [str(period), first.isoformat(), (outside - timedelta(days=1)).isoformat(), str(totals.values)]
+    fields += [*_dates(period, spec.window_months), str(totals.values)]
     fields.append(rounded(totals.total, 1, spec.scale) if totals.values else "")
     if spec.aggregate != "sum":
         fields.append(figure(spec, line))
     return row(fields)
+
+
+@functools.cache
+def _dates(period: Period, window_months: int) -> tuple[str, str, str]:
+    """The same on every line. `window_end` is the last day inside the window, as a person would name it."""
+    first, outside = window(period, window_months)
+    return str(period), first.isoformat(), (outside - timedelta(days=1)).isoformat()
 
 
 def _text(spec: Extract, value: str | None, category: str) -> str:
@@ -135,7 +145,7 @@ def row(fields: Iterable[str]) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    if any(c in text for c in ',"\r\n'):
+    if _SPECIAL.search(text):
         return '"' + text.replace('"', '""') + '"'
     return text
 

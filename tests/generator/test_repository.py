@@ -1,0 +1,73 @@
+"""What the repository says of itself is true: one version, links that lead somewhere, commands that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import extracts
+import rolling_extract
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path for path in [*ROOT.glob("*.md"), *ROOT.glob(".github/*.md"), *ROOT.glob("modules/*/README.md")]
+)
+
+
+def test_there_is_one_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert extracts.__version__ == version
+    assert rolling_extract.__version__ == version
+    assert json.loads((ROOT / "templates/extract/cookiecutter.json").read_text())["_version"] == version
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert newest
+    assert newest[1] == version
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    missing = [
+        t
+        for t in targets
+        if "://" not in t and not t.startswith("mailto:") and not (page.parent / t).exists()
+    ]
+    assert not missing
+
+
+def test_every_make_command_on_a_page_is_a_target() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"(?:`|\$ )make ([a-z-]+)", page.read_text())}
+    assert named
+    assert named <= targets
+
+
+def test_ci_calls_the_readmes_test_command() -> None:
+    assert "$ make test" in (ROOT / "README.md").read_text()
+    assert "\nmake test\n" in (ROOT / ".ci/run").read_text()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["doctor", "--help"]], ids=" ".join)
+def test_every_command_explains_itself(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "extracts", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_a_wrong_call_ends_with_code_2() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "extracts", "demo", "--loans", "none"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import pytest
 from tests.engine.bank import LOANS, Engine, Store
 
+import rolling_delivery
 from extracts.local import programs
+from rolling_errors import ExtractError
 from rolling_extract import Join
 
 RUNTIME = Path(__file__).resolve().parents[2] / "modules/glue-extract/runtime"
@@ -234,6 +236,30 @@ def test_a_bank_whose_name_would_be_empty_is_refused(store: Store, engine: Engin
     assert 'the recipient "!?" has no letter or digit' in engine.refusal("2026-10")
 
 
+def test_a_store_without_any_recipient_is_hardly_the_right_one(store: Store, engine: Engine) -> None:
+    assert engine.refusal("2026-10") == (
+        f'2026-10: {store.schema}."Bank" names no recipient; is this the right database?'
+        " Nothing was published."
+    )
+
+
+def test_a_back_fill_that_fails_half_way_says_what_was_published(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branch()
+    publish = rolling_delivery.publish
+
+    def fail_at_the_third(store: Any, made: Any, *rest: Any) -> str:
+        if str(made.period) == "2026-03":
+            raise ExtractError("the disk is full", kind="store")
+        return str(publish(store, made, *rest))
+
+    monkeypatch.setattr(rolling_delivery, "publish", fail_at_the_third)
+    assert engine.refusal("--from", "2026-01", "--to", "2026-03") == (
+        "2026-01 to 2026-03: the disk is full. Published before that: 2026-01, 2026-02."
+    )
+
+
 def test_a_name_cannot_forge_a_line_of_a_mail_or_a_log(store: Store, engine: Engine) -> None:
     store.bank("Alpha\r\nSubject: all is well\u2028")
     store.bank("AlphaSubject all is well")
@@ -344,6 +370,7 @@ def test_a_period_that_has_not_begun_is_refused_whatever_is_allowed(store: Store
 
 
 def test_a_back_fill_that_fails_names_all_its_periods(store: Store, engine: Engine) -> None:
+    store.branch()
     store.loan(None, "2026-03-01", 1)
     sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window_months=1)
     assert sentence.startswith("2026-01 to 2026-09: 1 of 1 rows of the window reaches no recipient")

@@ -25,6 +25,10 @@ OCTOBER = Period(2026, 10)
 MANIFEST = "_manifests/2026-10.json"
 
 
+class Killed(BaseException):
+    """Not an Exception: nothing in the engine may catch it, as nothing could catch the kill."""
+
+
 @dataclass
 class Interrupted(Store):
     """A store whose process is killed before the write number `after`."""
@@ -52,7 +56,7 @@ class Interrupted(Store):
 
     def _count(self, place: str) -> None:
         if len(self.writes) == self.after:
-            raise KeyboardInterrupt
+            raise Killed
         self.writes.append(place)
 
 
@@ -160,7 +164,7 @@ def test_a_restatement_of_the_same_bytes_writes_nothing(publisher: Publisher) ->
 
 @pytest.mark.parametrize("writes", [0, 1, 2])
 def test_a_run_killed_between_files_is_completed_by_the_next(publisher: Publisher, writes: int) -> None:
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         publisher(Alpha="a", Beta="b", stop_after=writes)
     assert publisher.revision() is None  # no consumer saw half a month
     assert publisher(Alpha="a", Beta="b") == "published: 2 files, 2 lines, revision 1"
@@ -172,14 +176,14 @@ def test_a_restatement_killed_between_files_is_completed_by_the_next(
     publisher: Publisher, writes: int
 ) -> None:
     publisher(Alpha="a", Beta="b")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         publisher(Alpha="a2", Beta="b2", restate=True, stop_after=writes)
     assert publisher(Alpha="a2", Beta="b2", restate=True) == "restated: 2 files, 2 lines, revision 2"
     assert (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision()) == ("a2", "b2", 2)
 
 
 def test_uncommitted_files_with_other_bytes_are_not_replaced_unasked(publisher: Publisher) -> None:
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         publisher(Alpha="a", Beta="b", stop_after=1)
     with pytest.raises(ExtractError, match=r"Alpha_20261031\.csv is there with other bytes and no manifest"):
         publisher(Alpha="later", Beta="b", stop_after=0)

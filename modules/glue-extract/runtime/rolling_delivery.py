@@ -103,21 +103,20 @@ def _refuse_other_bytes(store: Store, made: Plan, old: dict[str, Json], new: dic
     if made.manifest is None and made.versions:
         raise ExtractError(
             f"{_names(sorted(made.versions))} {_is_are(len(made.versions))} there with other bytes and no"
-            " manifest, left by a run"
-            " that did not finish or written by another hand; start with --restate to replace",
+            " manifest, left by a run that did not finish or written by another hand;"
+            " start with --restate to replace",
             kind="already_published",
         )
     if made.manifest is not None and not made.same:
         raise ExtractError(
-            f"already published with other bytes ({_revision(made)}): {_difference(old, new)}; start with"
-            " --restate to replace",
+            f"already published with other bytes ({_revision(made)}): {_difference(old, new)};"
+            " start with --restate to replace",
             kind="already_published",
         )
     if made.same and made.versions:
         raise ExtractError(
             f"{_names(sorted(made.versions))} {_is_are(len(made.versions))} not what the manifest says"
-            f" ({_revision(made)});"
-            " start with --restate to write it again",
+            f" ({_revision(made)}); start with --restate to write it again",
             kind="already_published",
         )
 

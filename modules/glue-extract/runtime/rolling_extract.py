@@ -24,7 +24,7 @@ import rolling_source
 import rolling_spec
 import rolling_statement
 from rolling_arguments import Arguments, parse
-from rolling_errors import ExtractError, one_line
+from rolling_errors import ExtractError, listed, one_line
 from rolling_log import log
 from rolling_period import Period, Span, zone
 from rolling_spec import Extract, Join
@@ -44,7 +44,7 @@ class _Progress:
 
     def ending(self, sentence: str) -> str:
         before = f"{self.span}: " if self.span else ""
-        done = Span(tuple(self.published), 1) if self.published else None
+        done = listed([str(period) for period in self.published], limit=12)
         after = f"Published before that: {done}" if done else "Nothing was published"
         stop = "" if sentence.endswith("?") else "."
         return one_line(f"{before}{sentence}{stop} {after}.")
@@ -113,7 +113,7 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         for made in plans:
             complete = cap is None or made.period < span.periods[-1]
             _publish(spec, figures, made, store, arguments, complete=complete, scratch=Path(folder))
-            if not arguments.dry_run:
+            if not (arguments.dry_run or made.idle):
                 progress.published.append(made.period)
 
 
@@ -157,8 +157,7 @@ def _cap(spec: Extract, arguments: Arguments, span: Span, now: datetime) -> date
     if not arguments.allow_incomplete:
         raise ExtractError(
             f"the period {last} is not over in {spec.time_zone}; run it from {last.shift(1).first_day} on,"
-            " or with"
-            " --allow-incomplete",
+            " or with --allow-incomplete",
             kind="period_incomplete",
         )
     return here
@@ -176,6 +175,10 @@ def _prepare(
     """A period's files on the local disk, held against the source and compared with what is published."""
     rolling_figures.check_orphans(spec, figures, period)
     known = figures.facts.recipients
+    if not known and contract.recipient.alias != "t0":
+        # Nobody would get a file and nobody would miss one: most likely not the store that was meant.
+        place = rolling_contract.spoken(contract.schema, contract.recipient.table)
+        raise ExtractError(f"{place} names no recipient; is this the right database?", kind="contract")
     # Each row of the recipients' table is an owner, unless lines are read from that table too.
     owners = contract.recipient.alias not in {"t0", *(column.alias for column in contract.group)}
     table = rolling_contract.spoken(contract.schema, contract.recipient.table) if owners else ""

@@ -92,8 +92,8 @@ def check_names(recipients: Iterable[str], rows: dict[str, int], *, one_row_each
     if one_row_each and shared:
         quoted = listed([f'"{recipient}"' for recipient in shared])
         raise ExtractError(
-            f"several rows of {one_row_each} are called {quoted}: two recipients would share a file; rename"
-            " one",
+            f"several rows of {one_row_each} are called {quoted}: two recipients would share a file;"
+            " rename one",
             kind="recipient_name",
         )
 

@@ -91,8 +91,7 @@ def from_connection(name: str) -> Database:
     if not url.startswith("jdbc:postgresql://"):
         raise ExtractError(
             f'Glue connection "{name}" leads to no PostgreSQL database; its JDBC_CONNECTION_URL must start'
-            " with"
-            " jdbc:postgresql://",
+            " with jdbc:postgresql://",
             kind="connection",
         )
     if not secret:
@@ -144,8 +143,7 @@ def _tls(connection: str, certificate: str) -> dict[str, str]:
         # said, not guessed.
         raise ExtractError(
             f"{certificate} holds {len(blocks)} certificates; give the one PEM certificate of the authority"
-            " that signed the"
-            " database's",
+            " that signed the database's",
             kind="connection",
         )
     return {

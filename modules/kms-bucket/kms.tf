@@ -5,6 +5,96 @@
 locals {
   _logs_arn   = "arn:${local.partition}:logs:${local.region}:${local.account_id}"
   kms_key_arn = var.kms_key_arn == null ? aws_kms_key.this[0].arn : var.kms_key_arn
+
+  # Who uses the key in a service's name.
+  _key_services = [
+    for service, statement in {
+      glue = {
+        Sid       = "GlueEncryptsInItsOwnName"
+        Effect    = "Allow"
+        Principal = { Service = "glue.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = local._own_account
+      }
+      sns-from-eventbridge = {
+        # Without these two rights EventBridge drops the event silently, and a condition on its
+        # source breaks it too.
+        Sid       = "EventBridgeWritesToTopics"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+      }
+      transfer = {
+        Sid       = "TransferEncryptsInItsOwnName"
+        Effect    = "Allow"
+        Principal = { Service = "transfer.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = local._own_account
+      }
+    } : statement if contains(var.key_services, service)
+  ]
+  _own_account = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+
+  # Whom the key's own policy names. The account's other roles get their rights from their own.
+  _key_principals = [
+    for statement in [
+      {
+        Sid       = "AdministratorsManageKey"
+        Principal = { AWS = sort(var.key_administrators) }
+        Action = [
+          "kms:CancelKeyDeletion",
+          "kms:Create*",
+          "kms:Delete*",
+          "kms:Describe*",
+          "kms:Disable*",
+          "kms:Enable*",
+          "kms:Get*",
+          "kms:List*",
+          "kms:Put*",
+          "kms:Revoke*",
+          "kms:ScheduleKeyDeletion",
+          "kms:TagResource",
+          "kms:UntagResource",
+          "kms:Update*",
+        ]
+        Condition = null
+      },
+      {
+        Sid       = "UsersUseKey"
+        Principal = { AWS = sort(var.key_users) }
+        Action = [
+          "kms:Decrypt",
+          "kms:DescribeKey",
+          "kms:Encrypt",
+          "kms:GenerateDataKey*",
+          "kms:ReEncrypt*",
+        ]
+        Condition = null
+      },
+      {
+        Sid       = "ReadersUseKey"
+        Principal = { AWS = sort(distinct(values(var.readers)[*].principal_arn)) }
+        Action    = local._read_key_actions
+        Condition = local._via_s3
+      },
+      {
+        Sid       = "WritersUseKey"
+        Principal = { AWS = sort(distinct(values(var.writers)[*].principal_arn)) }
+        Action    = local._write_key_actions
+        Condition = local._via_s3
+      },
+      ] : merge(
+      { for key, value in statement : key => value if value != null },
+      { Effect = "Allow", Resource = "*" },
+    ) if length(statement.Principal.AWS) > 0
+  ]
+
+  _additional_key_statements = var.additional_key_policy_json == null ? [] : flatten([
+    jsondecode(var.additional_key_policy_json).Statement
+  ])
 }
 
 resource "aws_kms_key" "this" {
@@ -13,10 +103,11 @@ resource "aws_kms_key" "this" {
   description             = "Encrypts the bucket ${var.name} and the logs of what works with it."
   deletion_window_in_days = var.key_deletion_window_days
   enable_key_rotation     = true
+  rotation_period_in_days = var.key_rotation_days
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         # Without it only this policy counts, and a key that nobody can manage is lost.
         Sid       = "AccountManagesKey"
@@ -42,7 +133,7 @@ resource "aws_kms_key" "this" {
           ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "${local._logs_arn}:log-group:*" }
         }
       },
-    ]
+    ], local._key_principals, local._key_services, local._additional_key_statements)
   })
 
   tags = var.tags
@@ -51,6 +142,6 @@ resource "aws_kms_key" "this" {
 resource "aws_kms_alias" "this" {
   count = var.kms_key_arn == null ? 1 : 0
 
-  name          = "alias/${var.name}"
+  name          = "alias/${var.key_alias == null ? var.name : var.key_alias}"
   target_key_id = aws_kms_key.this[0].key_id
 }

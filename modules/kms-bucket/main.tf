@@ -21,11 +21,12 @@ locals {
 ################################################################################
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18: an access log needs a second bucket, which is the caller's to choose
+  #checkov:skip=CKV_AWS_18: an access log needs a second bucket, which is the caller's to name
   #checkov:skip=CKV_AWS_144: the source can produce every published month again, byte for byte
-  #checkov:skip=CKV2_AWS_62: nothing listens to the events of this bucket
-  bucket        = var.name
-  force_destroy = var.force_destroy
+  #checkov:skip=CKV2_AWS_62: events are an input, for most of these buckets have no listener
+  bucket              = var.name
+  force_destroy       = var.force_destroy
+  object_lock_enabled = var.object_lock != null
 
   tags = var.tags
 }
@@ -68,6 +69,22 @@ resource "aws_s3_bucket_public_access_block" "this" {
   restrict_public_buckets = true
 }
 
+resource "aws_s3_bucket_object_lock_configuration" "this" {
+  count = var.object_lock == null ? 0 : 1
+
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    default_retention {
+      days  = var.object_lock.days
+      mode  = var.object_lock.mode
+      years = var.object_lock.years
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
@@ -87,5 +104,55 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  dynamic "rule" {
+    for_each = var.transitions
+
+    content {
+      id     = "transition-${rule.key}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.value.prefix == null ? null : "${rule.value.prefix}/"
+      }
+
+      dynamic "noncurrent_version_transition" {
+        for_each = rule.value.noncurrent_days == null ? [] : [rule.value.noncurrent_days]
+
+        content {
+          noncurrent_days = noncurrent_version_transition.value
+          storage_class   = rule.value.storage_class
+        }
+      }
+
+      dynamic "transition" {
+        for_each = rule.value.days == null ? [] : [rule.value.days]
+
+        content {
+          days          = transition.value
+          storage_class = rule.value.storage_class
+        }
+      }
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.this]
+}
+
+################################################################################
+# What it tells of itself
+################################################################################
+
+resource "aws_s3_bucket_logging" "this" {
+  count = var.access_logs == null ? 0 : 1
+
+  bucket        = aws_s3_bucket.this.id
+  target_bucket = var.access_logs.bucket
+  target_prefix = "${var.access_logs.prefix == null ? var.name : var.access_logs.prefix}/"
+}
+
+resource "aws_s3_bucket_notification" "this" {
+  count = var.eventbridge_notifications ? 1 : 0
+
+  bucket      = aws_s3_bucket.this.id
+  eventbridge = true
 }

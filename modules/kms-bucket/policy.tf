@@ -5,6 +5,54 @@
 locals {
   _sse        = "s3:x-amz-server-side-encryption"
   _sse_key_id = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+
+  # What a reader and a writer of a folder do, whether their own policy or the bucket's says so.
+  _read_actions      = ["s3:GetObject", "s3:GetObjectVersion"]
+  _read_key_actions  = ["kms:Decrypt"]
+  _write_actions     = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+  _write_key_actions = ["kms:GenerateDataKey", "kms:Decrypt"]
+
+  # A statement's id has letters and digits only.
+  _grants = merge(
+    {
+      for key, reader in var.readers : "Reader${local._sids.readers[key]}" => {
+        Actions = local._read_actions, Prefix = reader.prefix, Principal = reader.principal_arn
+      }
+    },
+    {
+      for key, writer in var.writers : "Writer${local._sids.writers[key]}" => {
+        Actions = local._write_actions, Prefix = writer.prefix, Principal = writer.principal_arn
+      }
+    },
+  )
+  _sids = {
+    for kind, named in { readers = keys(var.readers), writers = keys(var.writers) } : kind => {
+      for key in named : key => replace(title(replace(key, "/[^0-9A-Za-z]+/", " ")), " ", "")
+    }
+  }
+  _grant_statements = flatten([
+    for sid, grant in local._grants : [
+      {
+        Sid       = "${sid}Lists"
+        Effect    = "Allow"
+        Principal = { AWS = grant.Principal }
+        Action    = ["s3:ListBucket"]
+        Resource  = local.bucket_arn
+        Condition = { StringLike = { "s3:prefix" = "${grant.Prefix}/*" } }
+      },
+      {
+        Sid       = sid
+        Effect    = "Allow"
+        Principal = { AWS = grant.Principal }
+        Action    = grant.Actions
+        Resource  = "${local.bucket_arn}/${grant.Prefix}/*"
+      },
+    ]
+  ])
+
+  _additional_bucket_statements = var.additional_bucket_policy_json == null ? [] : flatten([
+    jsondecode(var.additional_bucket_policy_json).Statement
+  ])
 }
 
 resource "aws_s3_bucket_policy" "this" {
@@ -12,7 +60,7 @@ resource "aws_s3_bucket_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid       = "DenyWithoutTls"
         Effect    = "Deny"
@@ -65,7 +113,7 @@ resource "aws_s3_bucket_policy" "this" {
           StringEquals = { (local._sse) = "aws:kms" }
         }
       },
-    ]
+    ], local._grant_statements, local._additional_bucket_statements)
   })
 
   # Both calls at once make S3 refuse one of them: "a conflicting conditional operation is in
@@ -99,14 +147,14 @@ locals {
         {
           Sid      = "WriteFolder"
           Effect   = "Allow"
-          Action   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+          Action   = local._write_actions
           Resource = "${local.bucket_arn}/${prefix}/*"
         },
         {
           # Decrypt as well: S3 asks for it when a multipart upload is completed.
           Sid       = "UseKey"
           Effect    = "Allow"
-          Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+          Action    = local._write_key_actions
           Resource  = local.kms_key_arn
           Condition = local._via_s3
         },
@@ -122,7 +170,7 @@ locals {
         {
           Sid      = "ReadFolder"
           Effect   = "Allow"
-          Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+          Action   = local._read_actions
           Resource = "${local.bucket_arn}/${prefix}/*"
         },
         {

@@ -205,3 +205,228 @@ run "given_key_is_used_and_none_is_made" {
     error_message = "The given key is handed on."
   }
 }
+
+run "nothing_more_is_made_than_asked_for" {
+  command = plan
+
+  assert {
+    condition = (
+      length(aws_s3_bucket_logging.this) == 0
+      && length(aws_s3_bucket_notification.this) == 0
+      && length(aws_s3_bucket_object_lock_configuration.this) == 0
+      && length(aws_s3_bucket_lifecycle_configuration.this.rule) == 1
+      && !aws_s3_bucket.this.object_lock_enabled
+    )
+    error_message = "Logs, events, locks and cheaper storage are asked for by name."
+  }
+}
+
+run "requests_are_logged_elsewhere" {
+  command = plan
+  variables {
+    access_logs = { bucket = "logs-of-all" }
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket_logging.this[0].target_bucket == "logs-of-all"
+      && aws_s3_bucket_logging.this[0].target_prefix == "bank-loans/"
+    )
+    error_message = "The logs lie in a folder that bears the bucket's name."
+  }
+}
+
+run "events_go_to_eventbridge" {
+  command = plan
+  variables {
+    eventbridge_notifications = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket_notification.this[0].eventbridge
+    error_message = "What comes and goes is told."
+  }
+}
+
+run "versions_are_locked" {
+  command = plan
+  variables {
+    object_lock = { mode = "COMPLIANCE", years = 7 }
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket.this.object_lock_enabled
+      && one(aws_s3_bucket_object_lock_configuration.this[0].rule).default_retention[0].mode == "COMPLIANCE"
+      && one(aws_s3_bucket_object_lock_configuration.this[0].rule).default_retention[0].years == 7
+    )
+    error_message = "No version can be deleted for seven years."
+  }
+}
+
+run "old_files_and_versions_move_to_cheaper_storage" {
+  command = plan
+  variables {
+    transitions = {
+      files    = { storage_class = "GLACIER_IR", days = 90, prefix = "loans" }
+      versions = { storage_class = "DEEP_ARCHIVE", noncurrent_days = 1 }
+    }
+  }
+
+  assert {
+    condition = jsonencode([
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule : [
+        rule.id,
+        coalesce(rule.filter[0].prefix, "all"),
+        [for t in rule.transition : "${t.days} ${t.storage_class}"],
+        [for t in rule.noncurrent_version_transition : "${t.noncurrent_days} ${t.storage_class}"],
+      ]
+      ]) == jsonencode([
+      ["housekeeping", "all", [], []],
+      ["transition-files", "loans/", ["90 GLACIER_IR"], []],
+      ["transition-versions", "all", [], ["1 DEEP_ARCHIVE"]],
+    ])
+    error_message = "Each transition is a rule of its own, beside the housekeeping."
+  }
+}
+
+run "own_key_serves_those_who_are_named" {
+  command = plan
+  variables {
+    key_administrators         = ["arn:aws:iam::123456789012:role/security"]
+    key_alias                  = "group/loans"
+    key_rotation_days          = 180
+    key_services               = ["glue", "sns-from-eventbridge", "transfer"]
+    key_users                  = ["arn:aws:iam::123456789012:user/auditor"]
+    additional_key_policy_json = "{\"Statement\": {\"Sid\": \"More\", \"Effect\": \"Deny\"}}"
+    readers = {
+      first  = { prefix = "loans/first", principal_arn = "arn:aws:iam::210987654321:role/partner" }
+      second = { prefix = "loans/other", principal_arn = "arn:aws:iam::210987654321:role/partner" }
+    }
+    writers = {
+      job = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/job" }
+    }
+  }
+
+  assert {
+    condition = (
+      aws_kms_alias.this[0].name == "alias/group/loans"
+      && aws_kms_key.this[0].rotation_period_in_days == 180
+    )
+    error_message = "The key bears the alias and rotates as asked for."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_kms_key.this[0].policy).Statement :
+      s.Sid => [try(s.Principal, null), try(s.Action, null), try(s.Condition, null)]
+      if !contains(["AccountManagesKey", "LogsEncryptGroups"], s.Sid)
+      } == {
+      AdministratorsManageKey = [{ AWS = ["arn:aws:iam::123456789012:role/security"] }, [
+        "kms:CancelKeyDeletion",
+        "kms:Create*",
+        "kms:Delete*",
+        "kms:Describe*",
+        "kms:Disable*",
+        "kms:Enable*",
+        "kms:Get*",
+        "kms:List*",
+        "kms:Put*",
+        "kms:Revoke*",
+        "kms:ScheduleKeyDeletion",
+        "kms:TagResource",
+        "kms:UntagResource",
+        "kms:Update*",
+      ], null]
+      UsersUseKey = [{ AWS = ["arn:aws:iam::123456789012:user/auditor"] }, [
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:Encrypt",
+        "kms:GenerateDataKey*",
+        "kms:ReEncrypt*",
+      ], null]
+      ReadersUseKey = [
+        { AWS = ["arn:aws:iam::210987654321:role/partner"] },
+        ["kms:Decrypt"],
+        { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } },
+      ]
+      WritersUseKey = [
+        { AWS = ["arn:aws:iam::123456789012:role/job"] },
+        ["kms:GenerateDataKey", "kms:Decrypt"],
+        { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } },
+      ]
+      GlueEncryptsInItsOwnName = [
+        { Service = "glue.amazonaws.com" },
+        ["kms:Decrypt", "kms:GenerateDataKey*"],
+        { StringEquals = { "aws:SourceAccount" = "123456789012" } },
+      ]
+      # A condition on the source is what breaks it.
+      EventBridgeWritesToTopics = [
+        { Service = "events.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"], null,
+      ]
+      TransferEncryptsInItsOwnName = [
+        { Service = "transfer.amazonaws.com" },
+        ["kms:Decrypt", "kms:GenerateDataKey*"],
+        { StringEquals = { "aws:SourceAccount" = "123456789012" } },
+      ]
+      More = [null, null, null]
+    }
+    error_message = "Each is let in with just what it does, and no one twice."
+  }
+}
+
+run "readers_and_writers_are_let_into_their_folder" {
+  command = plan
+  variables {
+    readers = {
+      first-bank = { prefix = "loans/first", principal_arn = "arn:aws:iam::210987654321:role/partner" }
+    }
+    writers = {
+      job = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/job" }
+    }
+    additional_bucket_policy_json = "{\"Statement\": [{\"Sid\": \"More\", \"Effect\": \"Deny\"}]}"
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement : s
+      if s.Effect == "Allow" || s.Sid == "More"
+      ] == [
+      {
+        Sid       = "ReaderFirstBankLists"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::210987654321:role/partner" }
+        Action    = ["s3:ListBucket"]
+        Resource  = "arn:aws:s3:::bank-loans"
+        Condition = { StringLike = { "s3:prefix" = "loans/first/*" } }
+      },
+      {
+        Sid       = "ReaderFirstBank"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::210987654321:role/partner" }
+        Action    = ["s3:GetObject", "s3:GetObjectVersion"]
+        Resource  = "arn:aws:s3:::bank-loans/loans/first/*"
+      },
+      {
+        Sid       = "WriterJobLists"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::123456789012:role/job" }
+        Action    = ["s3:ListBucket"]
+        Resource  = "arn:aws:s3:::bank-loans"
+        Condition = { StringLike = { "s3:prefix" = "loans/*" } }
+      },
+      {
+        Sid       = "WriterJob"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::123456789012:role/job" }
+        Action    = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+        Resource  = "arn:aws:s3:::bank-loans/loans/*"
+      },
+      { Sid = "More", Effect = "Deny" },
+    ]
+    error_message = "They get what the ready-made policies give, and what was added comes last."
+  }
+  assert {
+    condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 10
+    error_message = "What is denied to all is denied to them too."
+  }
+}

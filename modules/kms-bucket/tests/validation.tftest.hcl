@@ -129,3 +129,168 @@ run "prefix_with_a_policy_variable_is_refused" {
   }
   expect_failures = [var.prefixes]
 }
+
+run "settings_of_a_key_that_is_given_are_refused" {
+  command = plan
+  variables {
+    additional_key_policy_json = "{\"Statement\": []}"
+    key_administrators         = ["arn:aws:iam::123456789012:role/r"]
+    key_alias                  = "loans"
+    key_services               = ["glue"]
+    key_users                  = ["arn:aws:iam::123456789012:role/r"]
+    kms_key_arn                = "arn:aws:kms:eu-west-1:123456789012:key/given"
+  }
+  expect_failures = [
+    var.additional_key_policy_json,
+    var.key_administrators,
+    var.key_alias,
+    var.key_services,
+    var.key_users,
+  ]
+}
+
+run "text_for_a_policy_is_refused" {
+  command = plan
+  variables {
+    additional_bucket_policy_json = "allow all"
+    additional_key_policy_json    = "{}"
+  }
+  expect_failures = [var.additional_bucket_policy_json, var.additional_key_policy_json]
+}
+
+run "whole_accounts_and_everybody_are_refused" {
+  command = plan
+  variables {
+    key_administrators = ["arn:aws:iam::123456789012:root"]
+    key_users          = ["arn:aws:iam::123456789012:role/*"]
+    readers            = { a = { prefix = "loans", principal_arn = "*" } }
+    writers            = { a = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:root" } }
+  }
+  expect_failures = [
+    var.key_administrators,
+    var.key_users,
+    var.readers,
+    var.writers,
+  ]
+}
+
+run "whole_bucket_for_a_folder_is_refused" {
+  command = plan
+  variables {
+    access_logs = { bucket = "logs", prefix = "" }
+    readers     = { a = { prefix = "*", principal_arn = "arn:aws:iam::123456789012:role/r" } }
+    transitions = { a = { storage_class = "GLACIER_IR", days = 90, prefix = "/" } }
+    writers     = { a = { prefix = "/", principal_arn = "arn:aws:iam::123456789012:role/r" } }
+  }
+  expect_failures = [
+    var.access_logs,
+    var.readers,
+    var.transitions,
+    var.writers,
+  ]
+}
+
+run "grants_that_differ_in_punctuation_are_refused" {
+  command = plan
+  variables {
+    readers = {
+      a-b = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/r" }
+      a_b = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/r" }
+    }
+    writers = {
+      a-b = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/r" }
+      a_b = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/r" }
+    }
+  }
+  expect_failures = [var.readers, var.writers]
+}
+
+run "words_that_aws_does_not_know_are_refused" {
+  command = plan
+  variables {
+    key_alias    = "bank loans"
+    key_services = ["s3"]
+    object_lock  = { mode = "governance", days = 1 }
+    transitions  = { a = { storage_class = "REDUCED_REDUNDANCY", days = 30 } }
+  }
+  expect_failures = [
+    var.key_alias,
+    var.key_services,
+    var.object_lock,
+    var.transitions,
+  ]
+}
+
+run "log_of_a_log_and_alias_of_aws_are_refused" {
+  command = plan
+  variables {
+    access_logs = { bucket = "bank-loans" }
+    key_alias   = "aws/s3"
+  }
+  expect_failures = [var.access_logs, var.key_alias]
+}
+
+run "what_rotates_monthly_or_moves_at_no_time_is_refused" {
+  command = plan
+  variables {
+    key_rotation_days = 30
+    object_lock       = { mode = "GOVERNANCE" }
+    transitions       = { a = { storage_class = "GLACIER_IR" } }
+  }
+  expect_failures = [
+    var.key_rotation_days,
+    var.object_lock,
+    var.transitions,
+  ]
+}
+
+run "key_that_rotates_after_eight_years_and_lock_of_days_and_years_are_refused" {
+  command = plan
+  variables {
+    key_rotation_days = 2920
+    object_lock       = { mode = "GOVERNANCE", days = 1, years = 1 }
+  }
+  expect_failures = [var.key_rotation_days, var.object_lock]
+}
+
+run "lock_for_no_day_and_archive_of_current_files_are_refused" {
+  command = plan
+  variables {
+    object_lock = { mode = "GOVERNANCE", days = 0 }
+    transitions = { a = { storage_class = "DEEP_ARCHIVE", days = 90 } }
+  }
+  expect_failures = [var.object_lock, var.transitions]
+}
+
+run "destruction_of_what_nobody_can_delete_is_refused" {
+  command = plan
+  variables {
+    force_destroy = true
+    object_lock   = { mode = "COMPLIANCE", days = 1 }
+  }
+  expect_failures = [var.object_lock]
+}
+
+run "transition_before_s3_allows_it_is_refused" {
+  command = plan
+  variables {
+    transitions = { a = { storage_class = "STANDARD_IA", days = 29 } }
+  }
+  expect_failures = [var.transitions]
+}
+
+run "transition_after_half_a_day_is_refused" {
+  command = plan
+  variables {
+    transitions = { a = { storage_class = "GLACIER_IR", noncurrent_days = 1.5 } }
+  }
+  expect_failures = [var.transitions]
+}
+
+run "transition_of_versions_that_are_gone_is_refused" {
+  command = plan
+  variables {
+    transitions = { a = { storage_class = "GLACIER", noncurrent_days = 365 } }
+  }
+  expect_failures = [var.transitions]
+}

@@ -208,6 +208,19 @@ def test_tls_with_another_authoritys_certificate_is_refused(
     assert "SSL error" in sentence
 
 
+def test_tls_checks_that_the_certificate_is_of_the_host_that_was_asked_for(
+    account: Account, store: Store, engine: Engine
+) -> None:
+    key = f"loans/{account.name}-ca.pem"
+    authority = account.server.authority.read_bytes()
+    account.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=authority)
+    tls = {"SECRET_ID": account.name, "JDBC_ENFORCE_SSL": "true", "CUSTOM_JDBC_CERT": f"s3://{BUCKET}/{key}"}
+    # The same address by a name that its certificate does not bear.
+    alias = f"jdbc:postgresql://127.1:{account.server.port}/{account.server.name}"
+    account.connection({**tls, "JDBC_CONNECTION_URL": alias})
+    assert "could not be verified" in engine.refusal(*account.arguments)
+
+
 def test_tls_without_a_certificate_is_used_and_warned_about(
     account: Account, store: Store, engine: Engine
 ) -> None:

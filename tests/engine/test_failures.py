@@ -15,6 +15,7 @@ import pytest
 from tests.engine.bank import LOANS, Engine, Store
 
 import rolling_delivery
+import rolling_source
 from extracts.local import programs
 from rolling_errors import ExtractError
 from rolling_extract import Join
@@ -318,6 +319,12 @@ def test_a_wrong_password_is_told_without_the_password(store: Store, engine: Eng
     assert f'refused user "{role}": password authentication failed' in sentence
     assert engine.log[-1]["kind"] == "authentication"
     assert "swordfish" not in sentence + json.dumps(engine.log)
+
+
+def test_a_password_in_a_drivers_words_goes_no_further() -> None:
+    database = rolling_source.from_url("postgresql://u:swordfish@h:1/d")
+    error = rolling_source.explained(RuntimeError("PSQLException: no luck with swordfish"), database)
+    assert "swordfish" not in f"{error} {error.cause} {database!r}"
 
 
 def test_a_host_that_does_not_answer_is_told(store: Store, engine: Engine) -> None:

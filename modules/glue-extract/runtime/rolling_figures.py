@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rolling_contract import Contract
 from rolling_errors import ExtractError, listed
 from rolling_period import Period, Span
-from rolling_source import Source
+from rolling_source import Source, too_long
 from rolling_spec import Extract
 from rolling_statement import Statement
 
@@ -113,6 +113,8 @@ class Figures:
             ordered = rolled.orderBy("line")
             # By position: a Row's names are looked up in a list, a million times over.
             for _, recipient, *group, rows, values, total, least, most in ordered.toLocalIterator():
+                if values and total is None:
+                    raise too_long()  # Spark 3.5 adds up to NULL, ANSI or not, where 4.1 raises
                 totals = Totals(rows or 0, values or 0, total or Decimal(0))
                 yield Line(recipient, tuple(group), totals, least, most)
 

@@ -323,8 +323,7 @@ def explained(error: Exception, database: Database) -> ExtractError:
             cause=cause,
         )
     if "[ARITHMETIC_OVERFLOW]" in text or "[NUMERIC_VALUE_OUT_OF_RANGE" in text:
-        sentence = "a sum of the metric takes more than the 38 digits that Spark can add exactly"
-        return ExtractError(sentence, kind="contract", cause=cause)
+        return too_long(cause)
     match found:
         case "authentication":
             return ExtractError(
@@ -370,6 +369,12 @@ def explained(error: Exception, database: Database) -> ExtractError:
                 else "Spark could not finish the read"
             )
             return ExtractError(f"{what}: {said}", kind="database", cause=cause)
+
+
+def too_long(cause: str = "") -> ExtractError:
+    """A sum that no decimal of Spark's can hold."""
+    sentence = "a sum of the metric takes more than the 38 digits that Spark can add exactly"
+    return ExtractError(sentence, kind="contract", cause=cause)
 
 
 def _sql_state(error: Exception) -> tuple[str, str]:

@@ -14,7 +14,7 @@ demo-stop: $(READY)
 	@$(BIN)/extracts demo --stop "$(FOLDER)"
 
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/engine $(ARGS)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from extracts.local import programs, terraform
 
 # Shapes that the defaults do not have, so that loops, blanks and other scripts reach Terraform too.

@@ -25,8 +25,9 @@ def engine() -> Path:
     manifest = TERRAFORM / ".terraform/modules/modules.json"
     if not manifest.exists():
         raise AssertionError("the modules are not here yet; `make test` fetches them")
-    modules = {module["Key"]: module["Dir"] for module in json.loads(manifest.read_text())["Modules"]}
-    return TERRAFORM / modules["extract"] / "runtime"
+    found = json.loads(manifest.read_text())["Modules"]
+    folders: dict[str, str] = {module["Key"]: module["Dir"] for module in found}
+    return TERRAFORM / folders["extract"] / "runtime"
 
 
 class TheSpec(unittest.TestCase):

@@ -5,6 +5,7 @@
 locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
   certificate_key = "${local._artifacts}/database-ca.pem"
+  driver_key      = "${local._artifacts}/database-driver.jar"
 }
 
 # The engine, versioned with this module. Single files, because Glue takes a list of them as readily
@@ -39,6 +40,18 @@ resource "aws_s3_object" "certificate" {
   key         = local.certificate_key
   kms_key_id  = var.kms_key_arn
   source_hash = md5(var.database.ca_certificate)
+
+  tags = var.tags
+}
+
+resource "aws_s3_object" "driver" {
+  count = var.crawler.driver_jar_path == null ? 0 : 1
+
+  bucket      = var.artifacts.bucket
+  key         = local.driver_key
+  kms_key_id  = var.kms_key_arn
+  source      = var.crawler.driver_jar_path
+  source_hash = filemd5(var.crawler.driver_jar_path)
 
   tags = var.tags
 }

@@ -181,6 +181,8 @@ resource "aws_iam_role_policy" "output" {
 ################################################################################
 
 resource "aws_iam_role" "crawler" {
+  count = var.crawler.enabled ? 1 : 0
+
   name                 = local.crawler_role_name
   assume_role_policy   = local._assume_role_policy
   description          = "Crawler of the extract ${var.name}."
@@ -189,9 +191,19 @@ resource "aws_iam_role" "crawler" {
   tags = var.tags
 }
 
+locals {
+  # What the crawler fetches before it connects; without it, it reads no bucket at all.
+  _crawler_files = concat(
+    var.database.ca_certificate == null ? [] : [local.certificate_key],
+    var.crawler.driver_jar_path == null ? [] : [local.driver_key],
+  )
+}
+
 resource "aws_iam_role_policy" "crawler" {
+  count = var.crawler.enabled ? 1 : 0
+
   name = "crawler"
-  role = aws_iam_role.crawler.name
+  role = aws_iam_role.crawler[0].name
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -228,13 +240,13 @@ resource "aws_iam_role_policy" "crawler" {
       [
         for statement in [
           {
-            Sid      = "ReadCertificate"
+            Sid      = "ReadFiles"
             Effect   = "Allow"
             Action   = "s3:GetObject"
-            Resource = "${local._artifacts_arn}/${local.certificate_key}"
+            Resource = [for key in local._crawler_files : "${local._artifacts_arn}/${key}"]
           },
           local._read_artifacts_key,
-        ] : statement if var.database.ca_certificate != null
+        ] : statement if length(local._crawler_files) > 0
       ],
     )
   })

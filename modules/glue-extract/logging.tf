@@ -63,6 +63,8 @@ resource "aws_cloudwatch_log_group" "job" {
 }
 
 resource "aws_cloudwatch_log_group" "crawler" {
+  count = var.crawler.enabled ? 1 : 0
+
   name              = local.crawler_log_group
   kms_key_id        = var.kms_key_arn
   retention_in_days = var.log_retention_days

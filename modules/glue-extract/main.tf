@@ -33,6 +33,8 @@ locals {
 ################################################################################
 
 resource "aws_glue_catalog_database" "this" {
+  count = var.crawler.enabled ? 1 : 0
+
   name        = local.catalog_database_name
   description = "Tables that the extract ${var.name} reads."
 
@@ -40,10 +42,12 @@ resource "aws_glue_catalog_database" "this" {
 }
 
 resource "aws_glue_crawler" "this" {
+  count = var.crawler.enabled ? 1 : 0
+
   name                   = local.crawler_name
-  database_name          = aws_glue_catalog_database.this.name
+  database_name          = aws_glue_catalog_database.this[0].name
   description            = "Catalogues the tables that the extract ${var.name} reads."
-  role                   = aws_iam_role.crawler.arn
+  role                   = aws_iam_role.crawler[0].arn
   security_configuration = aws_glue_security_configuration.this.name
 
   dynamic "jdbc_target" {
@@ -67,7 +71,12 @@ resource "aws_glue_crawler" "this" {
 
   tags = var.tags
 
-  depends_on = [aws_cloudwatch_log_group.crawler, aws_iam_role_policy.crawler]
+  depends_on = [
+    aws_cloudwatch_log_group.crawler,
+    aws_iam_role_policy.crawler,
+    aws_s3_object.certificate,
+    aws_s3_object.driver,
+  ]
 }
 
 ################################################################################
@@ -90,6 +99,10 @@ resource "aws_glue_connection" "this" {
     var.database.ca_certificate == null ? {} : {
       CUSTOM_JDBC_CERT = "s3://${var.artifacts.bucket}/${local.certificate_key}"
     },
+    var.crawler.driver_jar_path == null ? {} : {
+      JDBC_DRIVER_CLASS_NAME = var.crawler.driver_class
+      JDBC_DRIVER_JAR_URI    = "s3://${var.artifacts.bucket}/${local.driver_key}"
+    },
   )
 
   physical_connection_requirements {
@@ -106,17 +119,19 @@ resource "aws_glue_connection" "this" {
 ################################################################################
 
 resource "aws_glue_job" "this" {
-  name                   = local.job_name
-  connections            = [aws_glue_connection.this.name]
-  description            = "Publishes one file per recipient and month under ${local.output_url}."
-  execution_class        = "STANDARD"
-  glue_version           = var.job.glue_version
-  max_retries            = var.job.max_retries
-  number_of_workers      = var.job.number_of_workers
-  role_arn               = aws_iam_role.job.arn
-  security_configuration = aws_glue_security_configuration.this.name
-  timeout                = var.job.timeout_minutes
-  worker_type            = var.job.worker_type
+  name            = local.job_name
+  connections     = [aws_glue_connection.this.name]
+  description     = "Publishes one file per recipient and month under ${local.output_url}."
+  execution_class = var.job.execution_class
+  glue_version    = var.job.glue_version
+  # A run that finds no room waits for some, up to a quarter of an hour, instead of failing.
+  job_run_queuing_enabled = var.job.queuing
+  max_retries             = var.job.max_retries
+  number_of_workers       = var.job.number_of_workers
+  role_arn                = aws_iam_role.job.arn
+  security_configuration  = aws_glue_security_configuration.this.name
+  timeout                 = var.job.timeout_minutes
+  worker_type             = var.job.worker_type
 
   command {
     name            = "glueetl"
@@ -124,7 +139,8 @@ resource "aws_glue_job" "this" {
     script_location = "s3://${var.artifacts.bucket}/${aws_s3_object.script.key}"
   }
 
-  default_arguments = {
+  # Names that are given twice are refused, so the order of the two does not matter.
+  default_arguments = merge(var.extra_arguments, {
     "--connection" = local.connection_name
     "--output"     = local.output_url
 
@@ -140,11 +156,19 @@ resource "aws_glue_job" "this" {
       "s3://${var.artifacts.bucket}/${aws_s3_object.runtime[file].key}"
     ])
     "--job-language" = "python"
-  }
+  })
 
   # Two runs at once would race for the same month.
   execution_property {
     max_concurrent_runs = 1
+  }
+
+  dynamic "notification_property" {
+    for_each = var.job.delay_notification_minutes == null ? [] : [var.job.delay_notification_minutes]
+
+    content {
+      notify_delay_after = notification_property.value
+    }
   }
 
   tags = var.tags
@@ -153,6 +177,7 @@ resource "aws_glue_job" "this" {
     aws_cloudwatch_log_group.job,
     aws_iam_role_policy.job,
     aws_iam_role_policy.output,
+    aws_s3_object.certificate,
   ]
 }
 
@@ -163,8 +188,11 @@ resource "aws_glue_job" "this" {
 # Start the workflow, never the crawler: a crawler that somebody starts by hand does not fire the
 # second trigger.
 resource "aws_glue_workflow" "this" {
-  name                = local.workflow_name
-  description         = "Crawler, then job, of the extract ${var.name}."
+  name = local.workflow_name
+  description = join(" ", [
+    var.crawler.enabled ? "Crawler, then job," : "Job",
+    "of the extract ${var.name}.",
+  ])
   max_concurrent_runs = 1
 
   tags = var.tags
@@ -180,13 +208,16 @@ resource "aws_glue_trigger" "schedule" {
   workflow_name     = aws_glue_workflow.this.name
 
   actions {
-    crawler_name = aws_glue_crawler.this.name
+    crawler_name = one(aws_glue_crawler.this[*].name)
+    job_name     = var.crawler.enabled ? null : aws_glue_job.this.name
   }
 
   tags = var.tags
 }
 
 resource "aws_glue_trigger" "crawled" {
+  count = var.crawler.enabled ? 1 : 0
+
   name              = "${var.name}-crawled"
   description       = "Starts the job of the extract ${var.name} when its crawler is done."
   enabled           = true
@@ -204,9 +235,27 @@ resource "aws_glue_trigger" "crawled" {
 
     conditions {
       crawl_state      = "SUCCEEDED"
-      crawler_name     = aws_glue_crawler.this.name
+      crawler_name     = aws_glue_crawler.this[0].name
       logical_operator = "EQUALS"
     }
+  }
+
+  tags = var.tags
+}
+
+# Outside of the workflow, which has one start only; and without the crawler, which has been.
+resource "aws_glue_trigger" "catch_up" {
+  count = var.catch_up_schedule == null ? 0 : 1
+
+  name              = "${var.name}-catch-up"
+  description       = "Starts the job of the extract ${var.name} again: writes what is not there yet."
+  enabled           = true
+  schedule          = var.catch_up_schedule
+  start_on_creation = true
+  type              = "SCHEDULED"
+
+  actions {
+    job_name = aws_glue_job.this.name
   }
 
   tags = var.tags

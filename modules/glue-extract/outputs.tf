@@ -3,8 +3,8 @@
 ################################################################################
 
 output "catalog_database_name" {
-  description = "Where to look at the tables that the crawler found."
-  value       = aws_glue_catalog_database.this.name
+  description = "Where to look at the tables that the crawler found; null without a crawler."
+  value       = one(aws_glue_catalog_database.this[*].name)
 }
 
 output "connection_name" {
@@ -13,8 +13,8 @@ output "connection_name" {
 }
 
 output "crawler_name" {
-  description = "Crawler to look at; started by hand it starts no job."
-  value       = aws_glue_crawler.this.name
+  description = "Crawler to look at; started by hand it starts no job. Null without one."
+  value       = one(aws_glue_crawler.this[*].name)
 }
 
 output "job_name" {
@@ -32,6 +32,16 @@ output "log_groups" {
   value       = { for kind, group in aws_cloudwatch_log_group.job : kind => group.name }
 }
 
+output "log_links" {
+  description = "Where to open the same in a browser."
+  value = {
+    for kind, group in local.job_log_groups : kind => join("", [
+      "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}",
+      "#logsV2:log-groups/log-group/${replace(group, "/", "$252F")}",
+    ])
+  }
+}
+
 output "security_group_id" {
   description = "Group to let into the store, unless this module was given the store's group."
   value       = aws_security_group.this.id
@@ -45,6 +55,18 @@ output "workflow_name" {
 ################################################################################
 # For the other modules
 ################################################################################
+
+output "delay_event" {
+  description = <<-EOT
+    Event pattern for a rule of your own: a run takes longer than `job.delay_notification_minutes`.
+    Null without that. It is no failure: the run may still succeed.
+  EOT
+  value = var.job.delay_notification_minutes == null ? null : jsonencode({
+    source      = ["aws.glue"]
+    detail-type = ["Glue Job Run Status"]
+    detail      = { jobName = [local.job_name] }
+  })
+}
 
 output "expected_output" {
   description = "What is there once a month is published: a manifest under `manifest_prefix`."
@@ -61,19 +83,21 @@ output "failure_events" {
   value = {
     name = var.name
     events = {
-      crawler = jsonencode({
-        source      = ["aws.glue"]
-        detail-type = ["Glue Crawler State Change"]
-        detail      = { crawlerName = [local.crawler_name], state = ["Failed"] }
-      })
-      job = jsonencode({
-        source      = ["aws.glue"]
-        detail-type = ["Glue Job State Change"]
-        detail = {
-          jobName = [local.job_name]
-          state   = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"]
-        }
-      })
+      for what, event in {
+        crawler = jsonencode({
+          source      = ["aws.glue"]
+          detail-type = ["Glue Crawler State Change"]
+          detail      = { crawlerName = [local.crawler_name], state = ["Failed"] }
+        })
+        job = jsonencode({
+          source      = ["aws.glue"]
+          detail-type = ["Glue Job State Change"]
+          detail = {
+            jobName = [local.job_name]
+            state   = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"]
+          }
+        })
+      } : what => event if what == "job" || var.crawler.enabled
     }
     log_group     = local.job_log_groups.output
     job_name      = local.job_name

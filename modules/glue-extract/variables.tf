@@ -15,6 +15,11 @@ variable "artifacts" {
   nullable = false
 
   validation {
+    condition     = alltrue([for part in split("/", var.artifacts.prefix) : !contains(["", ".", ".."], part)])
+    error_message = "artifacts: a prefix has no empty part and none that is \".\" or \"..\", e.g. \"artifacts\"."
+  }
+
+  validation {
     condition     = can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.artifacts.prefix))
     error_message = "artifacts: a prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
   }
@@ -143,8 +148,21 @@ variable "output" {
   nullable = false
 
   validation {
+    condition     = alltrue([for part in split("/", var.output.prefix) : !contains(["", ".", ".."], part)])
+    error_message = "output: a prefix has no empty part and none that is \".\" or \"..\", e.g. \"group/loans\"."
+  }
+
+  validation {
     condition     = can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.output.prefix))
     error_message = "output: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+  }
+
+  validation {
+    condition = var.artifacts.bucket != var.output.bucket || !anytrue([
+      startswith("${var.artifacts.prefix}/", "${var.output.prefix}/"),
+      startswith("${var.output.prefix}/", "${var.artifacts.prefix}/"),
+    ])
+    error_message = "output: in one bucket, neither of the artifacts' folder and the files' may lie in the other."
   }
 }
 
@@ -190,21 +208,127 @@ variable "tables" {
 # Optional
 ################################################################################
 
+variable "catch_up_schedule" {
+  description = <<-EOT
+    When the job is started again, in GMT, e.g. `cron(0 6 2-10 * ? *)`: every morning of the days
+    after the first. It writes nothing where the month is published, and publishes it where it is
+    not. Where the store has changed since, it fails and says what differs. Null: never.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition = var.catch_up_schedule == null || can(regex(
+      "^cron\\([0-5]?[0-9] ([01]?[0-9]|2[0-3]) [0-9LW?*/,-]+ [0-9A-Z*/,-]+ [0-9A-Z?*/,#-]+ (\\*|20[0-9]{2}\\S*)\\)$",
+      var.catch_up_schedule
+    ))
+    error_message = "catch_up_schedule: minute hour day month weekday year, once a day at most, e.g. \"cron(0 6 2-10 * ? *)\"."
+  }
+
+  validation {
+    condition = (
+      var.catch_up_schedule == null
+      || try(length(regexall("\\?", var.catch_up_schedule)), 1) == 1
+    )
+    error_message = "catch_up_schedule: exactly one of day and weekday is \"?\", e.g. \"cron(0 6 2-10 * ? *)\"."
+  }
+}
+
+variable "crawler" {
+  description = <<-EOT
+    The crawler that catalogues `tables` before each run. The job does without.
+    - `driver_class`    - (Optional) class in that driver.
+    - `driver_jar_path` - (Optional) JDBC driver on this machine. Glue's own may not speak SCRAM, which
+                          Aurora PostgreSQL 14 and later ask for; the job's does.
+    - `enabled`         - (Optional) without it the schedule starts the job.
+  EOT
+  type = object({
+    driver_class    = optional(string, "org.postgresql.Driver")
+    driver_jar_path = optional(string)
+    enabled         = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = var.crawler.driver_jar_path == null || try(
+      fileexists(var.crawler.driver_jar_path) && endswith(var.crawler.driver_jar_path, ".jar"), false
+    )
+    error_message = "crawler: there is no such jar at driver_jar_path."
+  }
+
+  validation {
+    condition     = var.crawler.enabled || var.crawler.driver_jar_path == null
+    error_message = "crawler: a driver is for the crawler alone, and there is none."
+  }
+}
+
+variable "extra_arguments" {
+  description = "Arguments that the job is to have beside those of this module, e.g. `--enable-auto-scaling`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.extra_arguments) : can(regex("^--[A-Za-z]", name))])
+    error_message = "extra_arguments: a name begins with two hyphens, e.g. \"--enable-auto-scaling\"."
+  }
+
+  validation {
+    condition = length(setintersection(keys(var.extra_arguments), [
+      "--conf", "--connection", "--custom-logGroup-prefix", "--enable-metrics",
+      "--enable-observability-metrics", "--extra-py-files", "--job-language", "--output",
+    ])) == 0
+    error_message = "extra_arguments: --conf, --connection, --output and the other arguments of this module are its own."
+  }
+
+  validation {
+    condition = length(setintersection(keys(var.extra_arguments), [
+      "--allow-incomplete", "--database-url", "--dry-run", "--from", "--period", "--reason",
+      "--restate", "--to",
+    ])) == 0
+    error_message = "extra_arguments: --period and the like are for one run; kept here, they would be for every run."
+  }
+
+  validation {
+    condition = length(setintersection(keys(var.extra_arguments), [
+      "--JOB_ID", "--JOB_NAME", "--JOB_RUN_ID", "--WORKFLOW_NAME", "--WORKFLOW_RUN_ID", "--debug",
+      "--endpoint", "--mode",
+    ])) == 0
+    error_message = "extra_arguments: --JOB_NAME, --WORKFLOW_NAME, --debug, --mode and --endpoint are set by Glue itself."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.extra_arguments) :
+      !startswith(name, "--continuous-log-") && !startswith(name, "--enable-continuous-")
+    ])
+    error_message = "extra_arguments: since Glue 5.0 the --continuous-log-* arguments do nothing."
+  }
+}
+
 variable "job" {
   description = <<-EOT
     How the job runs.
-    - `glue_version`      - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).
-    - `max_retries`       - (Optional) how often Glue tries again by itself.
-    - `number_of_workers` - (Optional) the driver is one of them.
-    - `timeout_minutes`   - (Optional) when a run is ended; Glue's own default is eight hours.
-    - `worker_type`       - (Optional) size of a worker.
+    - `delay_notification_minutes` - (Optional) after how many minutes Glue sends `delay_event`.
+    - `execution_class`            - (Optional) "STANDARD", or "FLEX": cheaper, starts when there is
+                                     room and fails when there is none.
+    - `glue_version`               - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).
+    - `max_retries`                - (Optional) how often Glue tries again by itself.
+    - `number_of_workers`          - (Optional) the driver is one of them.
+    - `queuing`                    - (Optional) wait for room in the account instead of failing.
+    - `timeout_minutes`            - (Optional) when a run is ended; Glue's own default is eight hours.
+    - `worker_type`                - (Optional) size of a worker.
   EOT
   type = object({
-    glue_version      = optional(string, "6.0")
-    max_retries       = optional(number, 0)
-    number_of_workers = optional(number, 2)
-    timeout_minutes   = optional(number, 60)
-    worker_type       = optional(string, "G.1X")
+    delay_notification_minutes = optional(number)
+    execution_class            = optional(string, "STANDARD")
+    glue_version               = optional(string, "6.0")
+    max_retries                = optional(number, 0)
+    number_of_workers          = optional(number, 2)
+    queuing                    = optional(bool, false)
+    timeout_minutes            = optional(number, 60)
+    worker_type                = optional(string, "G.1X")
   })
   default  = {}
   nullable = false
@@ -232,6 +356,27 @@ variable "job" {
   validation {
     condition     = var.job.max_retries >= 0 && var.job.max_retries <= 10
     error_message = "job: max_retries is 0 to 10."
+  }
+
+  validation {
+    condition     = contains(["FLEX", "STANDARD"], var.job.execution_class)
+    error_message = "job: execution_class is \"STANDARD\" or \"FLEX\"."
+  }
+
+  validation {
+    condition = (
+      var.job.execution_class != "FLEX" || contains(["G.1X", "G.2X"], var.job.worker_type)
+    )
+    error_message = "job: Glue runs FLEX on G.1X and G.2X alone."
+  }
+
+  validation {
+    condition = (
+      var.job.delay_notification_minutes == null
+      || try(var.job.delay_notification_minutes >= 1
+      && var.job.delay_notification_minutes < var.job.timeout_minutes, false)
+    )
+    error_message = "job: delay_notification_minutes is 1 or more and less than timeout_minutes, when the run is ended."
   }
 }
 
@@ -289,6 +434,18 @@ variable "schedule" {
   validation {
     condition     = length(regexall("\\?", var.schedule)) == 1
     error_message = "schedule: exactly one of day and weekday is \"?\", e.g. \"cron(1 0 1 * ? *)\"."
+  }
+
+  validation {
+    condition     = can(regex("^cron\\([0-5]?[0-9] ([01]?[0-9]|2[0-3]) ", var.schedule))
+    error_message = "schedule: it starts once a day at most, so minute and hour are one number each."
+  }
+
+  validation {
+    condition = can(regex(
+      "^cron\\(\\S+ \\S+ [0-9LW?*/,-]+ [0-9A-Z*/,-]+ [0-9A-Z?*/,#-]+ (\\*|20[0-9]{2}\\S*)\\)$", var.schedule
+    ))
+    error_message = "schedule: numbers, names in capitals and the signs of cron, e.g. \"cron(1 0 1 * ? *)\"."
   }
 }
 

@@ -60,12 +60,12 @@ run "schedule_starts_the_crawler_and_the_crawler_the_job" {
   }
   assert {
     condition = (
-      aws_glue_trigger.crawled.type == "CONDITIONAL"
-      && aws_glue_trigger.crawled.workflow_name == "bank-loans"
-      && aws_glue_trigger.crawled.actions[0].job_name == "bank-loans"
-      && aws_glue_trigger.crawled.predicate[0].logical == "AND"
-      && one(aws_glue_trigger.crawled.predicate[0].conditions).crawl_state == "SUCCEEDED"
-      && one(aws_glue_trigger.crawled.predicate[0].conditions).crawler_name == "bank-loans-crawler"
+      aws_glue_trigger.crawled[0].type == "CONDITIONAL"
+      && aws_glue_trigger.crawled[0].workflow_name == "bank-loans"
+      && aws_glue_trigger.crawled[0].actions[0].job_name == "bank-loans"
+      && aws_glue_trigger.crawled[0].predicate[0].logical == "AND"
+      && one(aws_glue_trigger.crawled[0].predicate[0].conditions).crawl_state == "SUCCEEDED"
+      && one(aws_glue_trigger.crawled[0].predicate[0].conditions).crawler_name == "bank-loans-crawler"
     )
     error_message = "The job waits for the crawler's success, in the same workflow."
   }
@@ -141,7 +141,7 @@ run "crawler_reads_the_tables_of_the_spec" {
   command = plan
 
   assert {
-    condition = toset([for t in aws_glue_crawler.this.jdbc_target : t.path]) == toset([
+    condition = toset([for t in aws_glue_crawler.this[0].jdbc_target : t.path]) == toset([
       "bank/public/Loans", "bank/public/Bank",
     ])
     error_message = "Other tables of the store are not catalogued."
@@ -153,7 +153,7 @@ run "logs_are_where_glue_writes_them" {
 
   assert {
     condition = toset([
-      for g in concat(values(aws_cloudwatch_log_group.job), [aws_cloudwatch_log_group.crawler]) :
+      for g in concat(values(aws_cloudwatch_log_group.job), aws_cloudwatch_log_group.crawler) :
       "${g.name} ${g.retention_in_days} ${g.kms_key_id}"
       ]) == toset([
       "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job/error 365 ${var.kms_key_arn}",
@@ -257,14 +257,14 @@ run "crawler_touches_no_data" {
 
   assert {
     condition = alltrue([
-      for s in jsondecode(aws_iam_role_policy.crawler.policy).Statement :
+      for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement :
       alltrue([for a in flatten([s.Action]) : !startswith(a, "s3:") && !startswith(a, "kms:")])
     ])
     error_message = "The crawler reads no bucket and uses no key."
   }
   assert {
     condition = one([
-      for s in jsondecode(aws_iam_role_policy.crawler.policy).Statement : s.Resource
+      for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement : s.Resource
       if s.Sid == "WriteCatalog"
       ]) == [
       "arn:aws:glue:eu-west-1:123456789012:catalog",
@@ -296,7 +296,7 @@ run "certificate_and_key_of_the_store_open_just_these_two" {
   }
   assert {
     condition = alltrue([
-      for policy in [aws_iam_role_policy.job.policy, aws_iam_role_policy.crawler.policy] : contains(
+      for policy in [aws_iam_role_policy.job.policy, aws_iam_role_policy.crawler[0].policy] : contains(
         jsondecode(policy).Statement, {
           Sid       = "DecryptSecret"
           Effect    = "Allow"
@@ -310,9 +310,9 @@ run "certificate_and_key_of_the_store_open_just_these_two" {
   }
   assert {
     condition = [
-      for s in jsondecode(aws_iam_role_policy.crawler.policy).Statement : s.Resource
-      if s.Sid == "ReadCertificate"
-    ] == ["arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/database-ca.pem"]
+      for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement : s.Resource
+      if s.Sid == "ReadFiles"
+    ] == [["arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/database-ca.pem"]]
     error_message = "The crawler can read the certificate, and no other object."
   }
 }
@@ -384,5 +384,137 @@ run "other_modules_get_what_they_take" {
   assert {
     condition     = output.failure_events.log_group == output.log_groups["output"]
     error_message = "A mail points to the log that the engine writes to."
+  }
+}
+
+run "without_a_crawler_the_schedule_starts_the_job" {
+  command = plan
+  variables {
+    crawler = { enabled = false }
+  }
+
+  assert {
+    condition = (
+      aws_glue_trigger.schedule.actions[0].job_name == "bank-loans"
+      && aws_glue_trigger.schedule.actions[0].crawler_name == null
+      && aws_glue_trigger.schedule.workflow_name == "bank-loans"
+    )
+    error_message = "The workflow is the job alone."
+  }
+  assert {
+    condition = 0 == length(concat(
+      aws_glue_crawler.this,
+      aws_glue_catalog_database.this,
+      aws_glue_trigger.crawled,
+      aws_iam_role.crawler,
+      aws_iam_role_policy.crawler,
+      aws_cloudwatch_log_group.crawler,
+    ))
+    error_message = "Nothing of a crawler is made."
+  }
+  assert {
+    condition = (
+      output.crawler_name == null
+      && output.catalog_database_name == null
+      && keys(output.failure_events.events) == ["job"]
+    )
+    error_message = "Nobody is told of a crawler that is not there."
+  }
+}
+
+run "crawler_gets_a_driver_that_speaks_scram" {
+  command = plan
+  variables {
+    crawler = { driver_jar_path = "tests/driver.jar" }
+  }
+
+  assert {
+    condition = (
+      aws_glue_connection.this.connection_properties["JDBC_DRIVER_CLASS_NAME"] == "org.postgresql.Driver"
+      && aws_glue_connection.this.connection_properties["JDBC_DRIVER_JAR_URI"]
+      == "s3://bank-loans-artifacts/${aws_s3_object.driver[0].key}"
+      && aws_s3_object.driver[0].source_hash == filemd5("tests/driver.jar")
+    )
+    error_message = "The connection finds the driver, and a new one is uploaded."
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement :
+      [s.Sid, s.Action, s.Resource] if contains(["ReadFiles", "DecryptArtifacts"], s.Sid)
+      ] == [
+      ["ReadFiles", "s3:GetObject", [
+        "arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/database-driver.jar",
+      ]],
+      ["DecryptArtifacts", "kms:Decrypt", "arn:aws:kms:eu-west-1:123456789012:key/data"],
+    ]
+    error_message = "The crawler can read the driver, and no other object."
+  }
+}
+
+run "job_runs_as_it_is_told" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 6 2-10 * ? *)"
+    extra_arguments   = { "--enable-auto-scaling" = "true" }
+    job = {
+      delay_notification_minutes = 10
+      execution_class            = "FLEX"
+      max_retries                = 1
+      queuing                    = true
+    }
+  }
+
+  assert {
+    condition = (
+      aws_glue_trigger.catch_up[0].schedule == "cron(0 6 2-10 * ? *)"
+      && aws_glue_trigger.catch_up[0].actions[0].job_name == "bank-loans"
+      && aws_glue_trigger.catch_up[0].workflow_name == null
+    )
+    error_message = "A workflow has one start, so catching up starts the job beside it."
+  }
+  assert {
+    condition = (
+      aws_glue_job.this.default_arguments["--enable-auto-scaling"] == "true"
+      && aws_glue_job.this.default_arguments["--output"] == "s3://bank-loans-data/loans"
+    )
+    error_message = "Arguments are added to the module's own."
+  }
+  assert {
+    condition = (
+      aws_glue_job.this.execution_class == "FLEX"
+      && aws_glue_job.this.job_run_queuing_enabled
+      && aws_glue_job.this.max_retries == 1
+      && aws_glue_job.this.notification_property[0].notify_delay_after == 10
+    )
+    error_message = "The job waits for room, tries again, and tells when it takes long."
+  }
+  assert {
+    condition = jsondecode(output.delay_event) == {
+      source      = ["aws.glue"]
+      detail-type = ["Glue Job Run Status"]
+      detail      = { jobName = ["bank-loans"] }
+    }
+    error_message = "A rule of the caller's can catch the delay."
+  }
+}
+
+run "nothing_is_started_twice_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition = (
+      length(aws_glue_trigger.catch_up) == 0
+      && !aws_glue_job.this.job_run_queuing_enabled
+      && output.delay_event == null
+    )
+    error_message = "One start a month, and no waiting."
+  }
+  assert {
+    condition = output.log_links["output"] == join("", [
+      "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1",
+      "#logsV2:log-groups/log-group/",
+      "$252Faws-glue$252Fjobs$252Fbank-loans$252Fbank-loans-role$252Fbank-loans-job$252Foutput",
+    ])
+    error_message = "A link opens the group that the engine writes to."
   }
 }

@@ -313,3 +313,105 @@ run "schedule_with_day_and_weekday_is_refused" {
   }
   expect_failures = [var.schedule]
 }
+
+run "output_prefix_that_leads_elsewhere_is_refused" {
+  command = plan
+  variables {
+    output = { bucket = "b", prefix = "loans/../more", writer_policy_json = "{}" }
+  }
+  expect_failures = [var.output]
+}
+
+run "artifacts_prefix_with_an_empty_part_is_refused" {
+  command = plan
+  variables {
+    artifacts = { bucket = "a", prefix = "artifacts//more" }
+  }
+  expect_failures = [var.artifacts]
+}
+
+run "files_within_the_artifacts_are_refused" {
+  command = plan
+  variables {
+    artifacts = { bucket = "a" }
+    output    = { bucket = "a", prefix = "artifacts/loans", writer_policy_json = "{}" }
+  }
+  expect_failures = [var.output]
+}
+
+run "starts_every_hour_are_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 * 2-10 * ? *)"
+    schedule          = "cron(0 0/6 1 * ? *)"
+  }
+  expect_failures = [var.catch_up_schedule, var.schedule]
+}
+
+run "starts_with_day_and_weekday_or_a_small_name_are_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 6 2-10 * * *)"
+    schedule          = "cron(1 0 1 jan ? *)"
+  }
+  expect_failures = [var.catch_up_schedule, var.schedule]
+}
+
+run "driver_that_is_not_there_and_unknown_class_are_refused" {
+  command = plan
+  variables {
+    crawler = { driver_jar_path = "tests/missing.jar" }
+    job     = { execution_class = "SPOT" }
+  }
+  expect_failures = [var.crawler, var.job]
+}
+
+run "driver_without_a_crawler_and_flex_on_a_large_worker_are_refused" {
+  command = plan
+  variables {
+    crawler = { driver_jar_path = "tests/driver.jar", enabled = false }
+    job     = { execution_class = "FLEX", worker_type = "G.4X" }
+  }
+  expect_failures = [var.crawler, var.job]
+}
+
+run "argument_without_hyphens_and_delay_after_the_end_are_refused" {
+  command = plan
+  variables {
+    extra_arguments = { auto = "true" }
+    job             = { delay_notification_minutes = 60 }
+  }
+  expect_failures = [var.extra_arguments, var.job]
+}
+
+run "argument_of_the_module_is_refused" {
+  command = plan
+  variables {
+    extra_arguments = { "--connection" = "2026-10" }
+  }
+  expect_failures = [var.extra_arguments]
+}
+
+run "argument_of_one_run_is_refused" {
+  command = plan
+  variables {
+    extra_arguments = { "--period" = "2026-10" }
+  }
+  expect_failures = [var.extra_arguments]
+}
+
+run "argument_of_glue_itself_is_refused" {
+  command = plan
+  variables {
+    extra_arguments = { "--JOB_NAME" = "2026-10" }
+  }
+  expect_failures = [var.extra_arguments]
+}
+
+run "argument_that_does_nothing_is_refused" {
+  command = plan
+  variables {
+    extra_arguments = { "--continuous-log-logGroup" = "2026-10" }
+  }
+  expect_failures = [var.extra_arguments]
+}

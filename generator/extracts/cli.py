@@ -67,6 +67,35 @@ def demo(
 
 
 @app.command()
+def preview(
+    project: Annotated[Path, typer.Argument(help="The stamped project's folder.")],
+    database_url: Annotated[
+        str,
+        typer.Option(
+            envvar="DATABASE_URL", help="postgresql://user:password@host:port/database", show_envvar=True
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="The folder to write to.")],
+    period: Annotated[
+        str | None, typer.Option(help="The month, YYYY-MM; default: the last complete one.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First month of several, YYYY-MM.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last month of several, YYYY-MM.")] = None,
+    allow_incomplete: Annotated[bool, typer.Option(help="Also a month that is not over.")] = False,
+    restate: Annotated[bool, typer.Option(help="Replace files in the folder that differ.")] = False,
+) -> None:
+    """Write the files that a project would deliver, from a database, without any AWS."""
+    from extracts import preview as previewing
+
+    given = {"--period": period, "--from": first, "--to": last}
+    arguments = [part for name, value in given.items() if value for part in (name, value)]
+    arguments += ["--allow-incomplete"] if allow_incomplete else []
+    arguments += ["--restate"] if restate else []
+    for message in previewing.preview(project, database_url, output, arguments):
+        print(message)
+
+
+@app.command()
 def doctor() -> None:
     """Say which Terraform, Java, PostgreSQL, JDBC driver and provider a local run takes, and from where."""
     from extracts.local import programs, terraform

@@ -126,9 +126,7 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
         stack.init()
         screen.waiting("terraform plan")
         planned = stack.plan()
-        screen.waiting(
-            f"terraform apply of {len(planned)} resources (most of it is the provider's own waiting)"
-        )
+        screen.waiting(f"terraform apply of {len(planned)} resources (mostly the provider's own waits)")
         stack.apply()
         screen.waiting("a second terraform plan, which must be empty")
         again = [change for change in stack.plan() if not change.invented]

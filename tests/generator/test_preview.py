@@ -1,0 +1,85 @@
+"""`extracts preview`: the delivered files, from a database alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.oracle import oracle
+
+from extracts.demo import store
+from extracts.local import database
+
+PROJECT = Path(__file__).parents[2] / "examples/bank-loans"
+ROWS = store.generate(date(2026, 10, 1), loans=6_000)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
+    with database.serve(tmp_path_factory.mktemp("store")) as found:
+        store.load(found.url, ROWS, "unused")
+        yield found
+
+
+def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "extracts", "preview", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+
+
+def test_it_writes_the_very_files(served: database.Database, tmp_path: Path) -> None:
+    done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    assert "2026-10: published: 3 files, 30 lines, revision 1" in done.stdout
+    files = {path.name: path.read_bytes() for path in tmp_path.rglob("*.csv")}
+    assert files == {
+        "FirstBank_20261031.csv": oracle(ROWS, "First Bank"),
+        "UbuntuSavingsBank_20261031.csv": oracle(ROWS, "Ubuntu Savings Bank"),
+        "KarooCoastBank_20261031.csv": oracle(ROWS, "Karoo & Coast Bank"),
+    }
+    place = "bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv"
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("FirstBank*.csv")] == [place]
+
+
+def test_several_months_at_once(served: database.Database, tmp_path: Path) -> None:
+    span = ("--from", "2026-08", "--to", "2026-10")
+    done = preview(str(PROJECT), *span, "--output", str(tmp_path), "--database-url", served.url)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.rglob("*.csv"))) == 9
+    assert sorted(path.name for path in tmp_path.rglob("*.json")) == [
+        "2026-08.json",
+        "2026-09.json",
+        "2026-10.json",
+    ]
+
+
+def test_a_failure_is_the_engines_sentence(served: database.Database, tmp_path: Path) -> None:
+    done = preview(str(PROJECT), "--period", "2999-01", "--output", str(tmp_path), DATABASE_URL=served.url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("✗ 2999-01: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_password_is_not_repeated(served: database.Database, tmp_path: Path) -> None:
+    url = served.url.replace(served.password, "hunter2-secret")
+    done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "hunter2-secret" not in done.stdout + done.stderr
+
+
+def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
+    done = preview(
+        str(tmp_path), "--output", str(tmp_path / "out"), DATABASE_URL="postgresql://x@localhost/x"
+    )
+    assert done.stderr == f"✗ {tmp_path} is no extract project: there is no {tmp_path}/Glue/etl.py.\n"
+    assert done.returncode == 1

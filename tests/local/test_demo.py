@@ -15,8 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import pytest
 
 from extracts.demo import store
 from extracts.local import aws, inbox, sftp
+from tests.oracle import last_day, oracle
 
 DEMO = (sys.executable, "-m", "extracts", "demo")
 FILES = {
@@ -87,40 +87,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     finally:
         if note.is_file():
             subprocess.run([*DEMO, "--stop", str(folder)], check=True, capture_output=True)
-
-
-def last_day(month: date) -> date:
-    return store.months_before(month, -1) - timedelta(days=1)
-
-
-def oracle(rows: store.Store, bank: str) -> bytes:
-    """One bank's whole file, worked out from the generated rows: no SQL, no Spark, none of the engine."""
-    first, last = store.months_before(rows.last_month, 2), last_day(rows.last_month)
-    bank_id = next(number for number, name, _ in rows.banks if name == bank)
-    branch_of_client = {client[0]: client[3] for client in rows.clients}
-    branch_of_account = {account[0]: branch_of_client[account[2]] for account in rows.accounts}
-    amounts = defaultdict(list)
-    for loan in rows.loans:
-        if first <= loan.day <= last and loan.amount is not None:
-            amounts[branch_of_account[loan.account]].append(loan.amount)
-
-    def money(value: Decimal) -> str:
-        return str(value.quantize(Decimal("0.01"), ROUND_HALF_UP))
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    labels = (
-        "bank_name branch_id branch_address period window_start window_end loans_count amount_sum amount_avg"
-    )
-    writer.writerow(labels.split())
-    for branch, owner, address in sorted(rows.branches):
-        if owner != bank_id:
-            continue
-        given = amounts[branch]
-        figures = [money(Decimal(sum(given))), money(Decimal(sum(given)) / len(given))] if given else ["", ""]
-        period = f"{rows.last_month:%Y-%m}"
-        writer.writerow([bank, branch, address, period, first, last, len(given), *figures])
-    return text.getvalue().encode()
 
 
 def test_it_ends_well_and_shows_nine_steps(demo: Demo) -> None:

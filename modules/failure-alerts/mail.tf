@@ -19,6 +19,16 @@ locals {
       "${local._console}/cloudwatch/home?region=${local.region}",
       "#logsV2:log-groups/log-group/${local._log_group_encoded}",
     ])
+    manifests = {
+      for key, expected in local._checks : key => join("", [
+        "${local._console}/s3/buckets/${expected.bucket}",
+        "?region=${local.region}&prefix=${urlencode("${expected.manifest_prefix}/")}",
+      ])
+    }
+    missing = join("", [
+      "${local._console}/states/home?region=${local.region}",
+      "#/statemachines/view/${urlencode(local.missing_arn)}",
+    ])
     run = join("", [
       "${local._console}/gluestudio/home?region=${local.region}",
       "#/job/${urlencode(var.failure_events.job_name)}/run/",

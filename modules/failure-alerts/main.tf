@@ -13,9 +13,9 @@ locals {
   region = split(".", data.aws_region.current.endpoint)[1]
 
   _arn = {
-    events = "arn:${local.partition}:events:${local.region}:${local.account_id}"
-    logs   = "arn:${local.partition}:logs:${local.region}:${local.account_id}"
-    states = "arn:${local.partition}:states:${local.region}:${local.account_id}"
+    for service in ["events", "logs", "scheduler", "states"] : service => join(":", [
+      "arn", local.partition, service, local.region, local.account_id,
+    ])
   }
 }
 
@@ -108,9 +108,9 @@ resource "aws_sns_topic_policy" "this" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "StateMachinePublishes"
+        Sid       = "StateMachinesPublish"
         Effect    = "Allow"
-        Principal = { AWS = aws_iam_role.states.arn }
+        Principal = { AWS = concat([aws_iam_role.states.arn], values(aws_iam_role.missing)[*].arn) }
         Action    = "sns:Publish"
         Resource  = aws_sns_topic.this.arn
       },

@@ -7,6 +7,11 @@ output "dead_letter_queue_url" {
   value       = aws_sqs_queue.dead_letters.url
 }
 
+output "missing_state_machine_arn" {
+  description = "Daily check, to make by hand: input `{}`, or a `time` such as 2026-11-02T06:00:00Z."
+  value       = one(values(aws_sfn_state_machine.missing)[*].arn)
+}
+
 output "rule_arns" {
   description = "Per key of `failure_events.events`: the rule that hears it."
   value       = { for key, rule in aws_cloudwatch_event_rule.failure : key => rule.arn }

@@ -56,6 +56,51 @@ variable "name" {
 # Optional
 ################################################################################
 
+variable "deadline" {
+  description = <<-EOT
+    When the month before has to be published, in GMT; looked at every day from then on.
+    - `day`  - (Optional) day of the month; later than the extract's schedule and its retries.
+    - `hour` - (Optional) full hour of the daily look.
+  EOT
+  type = object({
+    day  = optional(number, 2)
+    hour = optional(number, 6)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(range(1, 29), var.deadline.day)
+    error_message = "deadline: day is 1 to 28, a day that every month has."
+  }
+
+  validation {
+    condition     = contains(range(0, 24), var.deadline.hour)
+    error_message = "deadline: hour is 0 to 23, in GMT."
+  }
+}
+
+variable "expected_output" {
+  description = <<-EOT
+    What is there once a month is published, as `glue-extract` gives it. Null looks for nothing.
+    - `bucket`          - bucket of the files.
+    - `manifest_prefix` - folder of the manifests; that of October 2026 is `2026-10.json` in it.
+  EOT
+  type = object({
+    bucket          = string
+    manifest_prefix = string
+  })
+  default = null
+
+  validation {
+    condition = (
+      var.expected_output == null
+      || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.expected_output.manifest_prefix))
+    )
+    error_message = "expected_output: manifest_prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
+  }
+}
+
 variable "kms_key_arn" {
   description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
   type        = string

@@ -21,10 +21,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.oracle import last_day, oracle
 
 from extracts.demo import store
 from extracts.local import aws, inbox, sftp
-from tests.oracle import last_day, oracle
 
 DEMO = (sys.executable, "-m", "extracts", "demo")
 FILES = {
@@ -201,6 +201,51 @@ def test_the_mail_tells_a_person_what_failed_and_what_to_do(demo: Demo) -> None:
         f"{demo.rows.last_month:%Y-%m}", "PERIOD"
     )
     assert shown.strip() == expected.strip()
+
+
+def test_the_daily_check_is_started_by_its_schedule(demo: Demo) -> None:
+    scheduler, states = demo.cloud.client("scheduler"), demo.cloud.client("stepfunctions")
+    [found] = scheduler.list_schedules()["Schedules"]
+    schedule = scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
+    assert schedule["ScheduleExpression"] == "cron(0 6 * * ? *)"
+    check = schedule["Target"]["Arn"]
+    assert not states.list_executions(stateMachineArn=check)["executions"]
+    # Due at once instead of tomorrow morning, and all else as it was deployed.
+    kept = {key: schedule[key] for key in ("GroupName", "FlexibleTimeWindow", "Target")}
+    scheduler.create_schedule(Name="now", **kept, ScheduleExpression="at(2026-01-01T00:00:00)")
+    deadline = time.monotonic() + 30
+    while not (done := states.list_executions(stateMachineArn=check, statusFilter="SUCCEEDED")["executions"]):
+        assert time.monotonic() < deadline, states.list_executions(stateMachineArn=check)
+        time.sleep(0.2)
+    told = json.loads(states.describe_execution(executionArn=done[0]["executionArn"])["input"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["time"])
+
+
+def test_the_daily_check_tells_of_a_month_that_is_missing_and_of_no_other(demo: Demo) -> None:
+    states, before = demo.cloud.client("stepfunctions"), inbox.read(demo.cloud.mailbox)
+    [check] = [
+        machine["stateMachineArn"]
+        for machine in states.list_state_machines()["stateMachines"]
+        if machine["name"] == "bank-loans-missing"
+    ]
+
+    def look(after: int) -> str:
+        month = store.months_before(demo.rows.last_month, -after)
+        given = json.dumps({"time": f"{month:%Y-%m}-03T06:00:00Z"})
+        execution = states.start_execution(stateMachineArn=check, input=given)["executionArn"]
+        deadline = time.monotonic() + 30
+        while (status := states.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return str(status)
+
+    assert look(after=1) == "SUCCEEDED"  # the published one
+    assert inbox.read(demo.cloud.mailbox) == before
+    assert look(after=2) == "SUCCEEDED"
+    [mail] = inbox.read(demo.cloud.mailbox)[len(before) :]
+    assert mail.subject.startswith(
+        f"[MISSING] bank-loans {store.months_before(demo.rows.last_month, -1):%Y-%m}: not published"
+    )
 
 
 def test_no_secret_is_in_a_log(demo: Demo) -> None:

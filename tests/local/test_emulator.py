@@ -6,6 +6,7 @@ When a probe finds a gap gone, its closing in `emulator.py` is dead weight: dele
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -210,6 +211,41 @@ def events_start_nothing_without_the_right_to(cloud: aws.Cloud) -> bool:
     return not until(lambda: bool(states.list_executions(stateMachineArn=machine)["executions"]), seconds=3)
 
 
+def started_by_a_schedule(cloud: aws.Cloud, service: str) -> list[str]:
+    """Inputs of the executions that a schedule due long ago starts, in a role that trusts the service."""
+    states, scheduler, name = cloud.client("stepfunctions"), cloud.client("scheduler"), fresh("schedule")
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=role(cloud))[
+        "stateMachineArn"
+    ]
+    start = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine}
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": machine,
+            "RoleArn": role(cloud, start, services=(service,)),
+            "Input": '{"time":"<aws.scheduler.scheduled-time>"}',
+        },
+    )
+
+    def executions() -> list[Any]:
+        return list(states.list_executions(stateMachineArn=machine)["executions"])
+
+    until(lambda: bool(executions()), seconds=4)
+    return [states.describe_execution(executionArn=e["executionArn"])["input"] for e in executions()]
+
+
+def schedules_start_nothing_in_a_role_for_rules(cloud: aws.Cloud) -> bool:
+    return started_by_a_schedule(cloud, "events.amazonaws.com") == []
+
+
+def schedules_tell_the_time_they_were_set_to(cloud: aws.Cloud) -> bool:
+    [given] = started_by_a_schedule(cloud, "scheduler.amazonaws.com")
+    return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", json.loads(given)["time"]))
+
+
 PROBES = (
     transfer_server_keeps_its_security_policy,
     transfer_server_shows_its_host_key,
@@ -225,6 +261,8 @@ PROBES = (
     glue_workflow_starts_its_first_crawler,
     sns_delivers_email,
     events_start_nothing_without_the_right_to,
+    schedules_start_nothing_in_a_role_for_rules,
+    schedules_tell_the_time_they_were_set_to,
 )
 
 

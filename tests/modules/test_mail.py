@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from tests.modules.hcl import MODULES, Terraform
 
 from extracts.local import aws, inbox
 
+Run = Callable[[str, dict[str, Any]], list[inbox.Mail]]
 Mail = Callable[[dict[str, Any]], inbox.Mail]
+Check = Callable[..., list[inbox.Mail]]
 
 ROOT = """\
 variable "kms_key_arn" { type = string }
@@ -31,17 +36,25 @@ module "alerts" {
     workflow_name = "bank-loans"
     events        = { job = jsonencode({ source = ["aws.glue"] }) }
   }
+  expected_output = { bucket = "bank-loans-data", manifest_prefix = "loans/_manifests" }
 }
 
 output "state_machine_arn" { value = module.alerts.state_machine_arn }
+output "missing_state_machine_arn" { value = module.alerts.missing_state_machine_arn }
 """
 # Without queue, rules and key: the provider waits a minute for those, and the mail needs none of them.
-TARGETS = ("aws_sfn_state_machine.this", "aws_sns_topic_policy.this", "aws_sns_topic_subscription.this")
+TARGETS = (
+    "aws_sfn_state_machine.missing",
+    "aws_sfn_state_machine.this",
+    "aws_sns_topic_policy.this",
+    "aws_sns_topic_subscription.this",
+)
+BUCKET = "bank-loans-data"
 
 
 @pytest.fixture(scope="module")
-def mail(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Mail:
-    """Hand an event to the deployed state machine and read what comes by mail."""
+def run(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Hand an input to a deployed state machine and read what comes by mail."""
     root = tmp_path_factory.mktemp("alerts")
     (root / "main.tf").write_text(ROOT % (MODULES / "failure-alerts"))
     key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
@@ -53,23 +66,48 @@ def mail(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.Te
     outputs = json.loads(run_terraform(root, "output", "-json", **settings).stdout)
     states = cloud.client("stepfunctions")
 
-    def send(event: dict[str, Any]) -> inbox.Mail:
+    def execute(machine: str, given: dict[str, Any]) -> list[inbox.Mail]:
         before = inbox.read(cloud.mailbox)
         execution = states.start_execution(
-            stateMachineArn=outputs["state_machine_arn"]["value"], input=json.dumps(event)
+            stateMachineArn=outputs[machine]["value"], input=json.dumps(given)
         )["executionArn"]
         deadline = time.monotonic() + 30
         while (status := states.describe_execution(executionArn=execution)["status"]) == "RUNNING":
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        assert status == "SUCCEEDED"
-        while not (received := list((Counter(inbox.read(cloud.mailbox)) - Counter(before)).elements())):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert len(received) == 1
-        return received[0]
+        assert status == "SUCCEEDED", states.describe_execution(executionArn=execution)
+        # A message is in the mailbox before its publication is answered.
+        return list((Counter(inbox.read(cloud.mailbox)) - Counter(before)).elements())
+
+    return execute
+
+
+@pytest.fixture(scope="module")
+def mail(run: Run) -> Mail:
+    """The one mail that an event makes."""
+
+    def send(event: dict[str, Any]) -> inbox.Mail:
+        [received] = run("state_machine_arn", event)
+        return received
 
     return send
+
+
+@pytest.fixture
+def check(run: Run, cloud: aws.Cloud) -> Iterator[Check]:
+    """The mails of a daily check at a time, with these months published."""
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+
+    def look(at: str | None, *published: str) -> list[inbox.Mail]:
+        for key in published:
+            s3.put_object(Bucket=BUCKET, Key=f"loans/_manifests/{key}", Body=b"{}")
+        return run("missing_state_machine_arn", {"time": at} if at else {})
+
+    yield look
+    for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        s3.delete_object(Bucket=BUCKET, Key=found["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
 
 
 def job_event(
@@ -216,3 +254,114 @@ def test_an_event_that_cannot_be_told_still_sends_a_mail(mail: Mail) -> None:
     received = mail(job_event("x", at="yesterday"))
     assert received.subject == "[FAILED] bank-loans: look at its last run"
     assert "The details could not be put into this mail." in received.text
+
+
+def test_a_month_that_is_missing_is_told_whole(check: Check) -> None:
+    [received] = check("2026-11-05T06:00:00Z", "2026-09.json")
+    assert received.to == "data-team@example.com"
+    assert received.subject == "[MISSING] bank-loans 2026-10: not published, and it was due on 2026-11-02"
+    assert received.text.split("\n\n--\n")[0] + "\n" == (
+        """\
+The extract bank-loans has not published 2026-10.
+
+What:    s3://bank-loans-data/loans/_manifests/2026-10.json is not there
+Period:  2026-10
+Due:     2026-11-02 06:00 GMT
+When:    2026-11-05 06:00:00 GMT
+
+Where to look
+Chain:   https://eu-west-1.console.aws.amazon.com/glue/home?region=eu-west-1#/v2/etl-configuration/workflows/view/\
+bank-loans
+Log:     https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/\
+$252Faws-glue$252Fjobs$252Fbank-loans$252Foutput
+Files:   https://eu-west-1.console.aws.amazon.com/s3/buckets/bank-loans-data?region=eu-west-1&prefix=\
+loans%2F_manifests%2F
+
+What happens next
+This mail comes again every day until the month is published.
+Whoever waits for the manifest takes nothing until then.
+
+What to do
+If a mail said [FAILED], it says why; else look whether the chain was started.
+Then start the period:
+aws glue start-job-run --region eu-west-1 --job-name bank-loans --arguments=--period=2026-10
+What is published already is not published twice.
+"""
+    )
+
+
+def test_a_month_that_is_published_sends_nothing(check: Check) -> None:
+    assert check("2026-11-05T06:00:00Z", "2026-10.json") == []
+
+
+def test_a_manifest_of_another_month_or_a_like_name_is_not_taken_for_it(check: Check) -> None:
+    [received] = check("2026-11-05T06:00:00Z", "2026-09.json", "2026-11.json", "2026-10.json.bak")
+    assert line(received, "Period") == "2026-10"
+
+
+@pytest.mark.parametrize(
+    ("at", "period", "due"),
+    [
+        ("2026-01-02T06:00:00Z", "2025-12", "2026-01-02 06:00 GMT"),
+        ("2026-01-31T06:00:00Z", "2025-12", "2026-01-02 06:00 GMT"),
+        ("2026-03-02T06:00:00.000Z", "2026-02", "2026-03-02 06:00 GMT"),
+        ("2026-12-31T06:00:00Z", "2026-11", "2026-12-02 06:00 GMT"),
+        # Not due yet: until then it is still about the month before.
+        ("2027-01-01T06:00:00Z", "2026-11", "2026-12-02 06:00 GMT"),
+        ("2027-01-02T05:59:59Z", "2026-11", "2026-12-02 06:00 GMT"),
+        ("2028-03-01T06:00:00Z", "2028-01", "2028-02-02 06:00 GMT"),
+    ],
+)
+def test_on_every_day_of_the_year_it_is_about_the_month_that_is_due(
+    check: Check, at: str, period: str, due: str
+) -> None:
+    [received] = check(at)
+    assert received.subject == f"[MISSING] bank-loans {period}: not published, and it was due on {due[:10]}"
+    assert (line(received, "Period"), line(received, "Due")) == (period, due)
+    assert check(at, f"{period}.json") == []
+
+
+def test_a_check_by_hand_is_about_today(check: Check) -> None:
+    # Two months back at most, whatever the day.
+    months = {f"{datetime.now(UTC).date().replace(day=1) - timedelta(days=days):%Y-%m}" for days in (1, 32)}
+    [received] = check(None)
+    assert line(received, "Period") in months
+
+
+def test_the_check_may_see_names_of_manifests_and_nothing_else(cloud: aws.Cloud, check: Check) -> None:
+    check("2026-11-05T06:00:00Z", "2026-10.json")
+    iam = cloud.client("iam")
+    rights = iam.get_role_policy(RoleName="bank-loans-missing-states", PolicyName="look-and-publish")
+    # The same rights in a role that a test can take: the check's own is for its state machine alone.
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName="looker", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    iam.put_role_policy(
+        RoleName="looker", PolicyName="rights", PolicyDocument=json.dumps(rights["PolicyDocument"])
+    )
+    given = cloud.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="look")
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=cloud.endpoint,
+        region_name=aws.REGION,
+        aws_access_key_id=given["Credentials"]["AccessKeyId"],
+        aws_secret_access_key=given["Credentials"]["SecretAccessKey"],
+        aws_session_token=given["Credentials"]["SessionToken"],
+        verify=str(cloud.authority),
+    )
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="loans/_manifests/2026-10.json")["KeyCount"] == 1
+    refused: list[Callable[[], object]] = [
+        lambda: s3.list_objects_v2(Bucket=BUCKET),
+        lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix="loans/bank_name=FirstBank/"),
+        lambda: s3.get_object(Bucket=BUCKET, Key="loans/_manifests/2026-10.json"),
+        lambda: s3.put_object(Bucket=BUCKET, Key="loans/_manifests/2026-11.json", Body=b"{}"),
+    ]
+    for call in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call()
+
+
+def test_a_bucket_that_cannot_be_asked_is_told_too(run: Run) -> None:
+    [received] = run("missing_state_machine_arn", {"time": "2026-11-05T06:00:00Z"})
+    assert received.subject == "[UNKNOWN] bank-loans: nobody could see if it is published"
+    assert "A month may be missing, and nobody would be told." in received.text
+    assert "/states/home?region=eu-west-1#/statemachines/view/arn%3Aaws%3Astates" in line(received, "Check")

@@ -51,10 +51,24 @@ variable "subnet_id" {
 ################################################################################
 
 variable "alert_emails" {
-  description = "Who gets a mail when a run fails; each address must confirm its subscription."
+  description = "Who gets a mail when a run fails or is missing; each address must confirm its subscription."
   type        = set(string)
   default     = ["data-support@mybigbank.co.za"]
   nullable    = false
+}
+
+variable "deadline" {
+  description = <<-EOT
+    From when on a mail tells every day that the month before is not published, in GMT.
+    - `day`  - (Optional) day of the month, later than `schedule`.
+    - `hour` - (Optional) full hour.
+  EOT
+  type = object({
+    day  = optional(number, 2)
+    hour = optional(number, 6)
+  })
+  default  = {}
+  nullable = false
 }
 
 variable "force_destroy" {

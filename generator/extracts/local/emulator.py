@@ -28,7 +28,7 @@ from typing import Any
 from ministack.core import iam_actions
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
-from ministack.services import eventbridge, glue, sns, transfer
+from ministack.services import eventbridge, glue, scheduler, sns, transfer
 
 log = logging.getLogger("extracts.emulator")
 
@@ -645,28 +645,59 @@ def _post(topic: Body, subscription: Body, message: str, subject: str) -> None:
 
 
 def close_event_target_permissions() -> None:
-    """A state machine is started only if the target's role trusts EventBridge and may start it."""
+    """A state machine is started only if the target's role trusts the service and may start it.
+
+    Rules come from EventBridge and schedules from EventBridge Scheduler, which ministack sends this way too.
+    """
     original = eventbridge._invoke_target
 
-    def refusal(target: Body) -> str:
+    def refusal(target: Body, service: str) -> str:
         role_arn = target.get("RoleArn", "")
         role = _role(role_arn)
         if role is None:
             return "the target has no role"
-        if not _trusts(role, "events.amazonaws.com"):
-            return f"{role_arn} does not trust events.amazonaws.com"
+        if not _trusts(role, service):
+            return f"{role_arn} does not trust {service}"
         if not _role_may(role_arn, "states:StartExecution", target["Arn"]):
             return f"{role_arn} may not start the state machine"
         return ""
 
     @functools.wraps(original)
     def invoke(target: Body, event: Body, rule: Body, view: Any = None) -> Any:
-        if ":states:" in target.get("Arn", "") and (why := refusal(target)):
+        service = "scheduler.amazonaws.com" if _is_schedule(rule) else "events.amazonaws.com"
+        if ":states:" in target.get("Arn", "") and (why := refusal(target, service)):
             log.warning("EventBridge: %s not delivered to %s: %s", rule.get("Name"), target["Arn"], why)
             return None
         return original(target, event, rule, view)
 
     eventbridge._invoke_target = invoke
+
+
+def close_schedule_keywords() -> None:
+    """Scheduler's own words in a schedule's input are replaced by what they stand for."""
+    original = eventbridge._invoke_target
+
+    @functools.wraps(original)
+    def invoke(target: Body, event: Body, rule: Body, view: Any = None) -> Any:
+        if _is_schedule(rule) and target.get("Input"):
+            moment = datetime.fromtimestamp(event["Time"], UTC)
+            words = {
+                "<aws.scheduler.attempt-number>": "1",
+                "<aws.scheduler.execution-id>": os.urandom(8).hex(),
+                "<aws.scheduler.schedule-arn>": rule["Arn"],
+                "<aws.scheduler.scheduled-time>": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+            }
+            given = target["Input"]
+            for word, meaning in words.items():
+                given = given.replace(word, meaning)
+            target = {**target, "Input": given}
+        return original(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke
+
+
+def _is_schedule(rule: Body) -> bool:
+    return ":scheduler:" in rule.get("Arn", "")
 
 
 def _role(arn: str) -> Body | None:
@@ -719,6 +750,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     close_glue_workflows,
     close_sns_email,
     close_event_target_permissions,
+    close_schedule_keywords,
 )
 
 
@@ -731,6 +763,7 @@ def main() -> None:
     if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":  # open: as the probes of the gaps need it
         for close in GAPS:
             close()
+    scheduler._SCHEDULE_TICK_INTERVAL = 1  # seconds; ministack looks every ten whether a schedule is due
     config = Config()
     config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]
     config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)

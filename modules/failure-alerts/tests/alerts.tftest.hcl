@@ -39,13 +39,32 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_iam_role.missing
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-states" }
+}
+
+override_resource {
+  target          = aws_iam_role.scheduler
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-schedule" }
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.missing
+  override_during = plan
+  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing" }
+}
+
+override_resource {
   target          = aws_sfn_state_machine.this
   override_during = plan
   values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures" }
 }
 
 variables {
-  name = "bank-loans"
+  name            = "bank-loans"
+  expected_output = { bucket = "bank-loans-data", manifest_prefix = "loans/_manifests" }
   failure_events = {
     name = "bank-loans"
     events = {
@@ -135,13 +154,18 @@ run "roles_do_one_thing" {
   }
 }
 
-run "topic_takes_messages_from_the_state_machine_alone" {
+run "topic_takes_messages_from_the_state_machines_alone" {
   command = plan
 
   assert {
     condition = [
       for s in jsondecode(aws_sns_topic_policy.this.policy).Statement : s.Principal if s.Effect == "Allow"
-    ] == [{ AWS = "arn:aws:iam::123456789012:role/bank-loans-failures-states" }]
+      ] == [{
+        AWS = [
+          "arn:aws:iam::123456789012:role/bank-loans-failures-states",
+          "arn:aws:iam::123456789012:role/bank-loans-missing-states",
+        ]
+    }]
     error_message = "Nobody else can send mail in the extract's name."
   }
   assert {
@@ -212,5 +236,172 @@ run "given_key_is_used_and_none_is_made" {
       && aws_cloudwatch_log_group.states.kms_key_id == var.kms_key_arn
     )
     error_message = "The given key encrypts topic, dead letters and logs."
+  }
+}
+
+run "bucket_is_asked_every_day" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.missing["this"].schedule_expression == "cron(0 6 * * ? *)"
+      && aws_scheduler_schedule.missing["this"].schedule_expression_timezone == "Etc/GMT"
+      && aws_scheduler_schedule.missing["this"].state == "ENABLED"
+      && aws_scheduler_schedule.missing["this"].kms_key_arn == aws_kms_key.this[0].arn
+      && aws_scheduler_schedule.missing["this"].flexible_time_window[0].mode == "OFF"
+    )
+    error_message = "The check is made at six o'clock every day, whatever Glue's schedule is."
+  }
+  assert {
+    condition = (
+      aws_scheduler_schedule.missing["this"].target[0].arn == aws_sfn_state_machine.missing["this"].arn
+      && aws_scheduler_schedule.missing["this"].target[0].input
+      == "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
+      && aws_scheduler_schedule.missing["this"].target[0].dead_letter_config[0].arn
+      == aws_sqs_queue.dead_letters.arn
+    )
+    error_message = "The check is told the time it was due at; what cannot be started is a dead letter."
+  }
+  assert {
+    condition = jsondecode(aws_sfn_state_machine.missing["this"].definition).States.Look.Arguments == {
+      Bucket  = "bank-loans-data"
+      MaxKeys = 1
+      Prefix  = "{% $key %}"
+    }
+    error_message = "One name is asked for."
+  }
+  assert {
+    condition = alltrue([
+      for text in values(jsondecode(aws_sfn_state_machine.missing["this"].definition).States.Unseen.Arguments) :
+      !strcontains(text, "{%")
+    ])
+    error_message = "The mail of a check that failed has nothing in it that can fail."
+  }
+}
+
+run "check_may_see_manifests_and_no_more" {
+  command = plan
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.missing["this"].policy).Statement : s if s.Sid != "WriteLogs"
+      ] == [
+      {
+        Sid       = "SeeManifests"
+        Effect    = "Allow"
+        Action    = "s3:ListBucket"
+        Resource  = "arn:aws:s3:::bank-loans-data"
+        Condition = { StringLike = { "s3:prefix" = "loans/_manifests/*" } }
+      },
+      {
+        Sid      = "PublishMail"
+        Effect   = "Allow"
+        Action   = "sns:Publish"
+        Resource = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
+      },
+      {
+        Sid       = "EncryptMail"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
+        Condition = { StringEquals = { "kms:ViaService" = "sns.eu-west-1.amazonaws.com" } }
+      },
+    ]
+    error_message = "The check lists one folder and reads no file."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.missing["this"].assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Principal = { Service = "states.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+        ArnEquals = {
+          "aws:SourceArn" = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing"
+        }
+      }
+    }]
+    error_message = "No other state machine can borrow the check's role."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.scheduler["this"].policy).Statement == [
+      {
+        Sid      = "StartCheck"
+        Effect   = "Allow"
+        Action   = "states:StartExecution"
+        Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing"
+      },
+      {
+        Sid      = "KeepDeadLetters"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters"
+      },
+      {
+        Sid       = "EncryptDeadLetters"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
+        Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } }
+      },
+      {
+        Sid      = "DecryptInput"
+        Effect   = "Allow"
+        Action   = "kms:Decrypt"
+        Resource = "arn:aws:kms:eu-west-1:123456789012:key/own"
+        Condition = {
+          StringEquals = {
+            "kms:EncryptionContext:aws:scheduler:schedule:arn" = join("", [
+              "arn:aws:scheduler:eu-west-1:123456789012:schedule/",
+              "bank-loans-missing/bank-loans-missing",
+            ])
+          }
+        }
+      },
+    ]
+    error_message = "Scheduler starts the check, keeps what it cannot start, and no more."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.scheduler["this"].assume_role_policy).Statement[0].Condition == {
+      StringEquals = {
+        "aws:SourceAccount" = "123456789012"
+        "aws:SourceArn" = join("", [
+          "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/bank-loans-missing",
+        ])
+      }
+    }
+    error_message = "No schedule of another group can borrow the role."
+  }
+}
+
+run "deadline_moves_the_check" {
+  command = plan
+  variables {
+    deadline = { day = 5, hour = 18 }
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.missing["this"].schedule_expression == "cron(0 18 * * ? *)"
+      && strcontains(aws_sfn_state_machine.missing["this"].definition, "-05T18:00:00Z")
+    )
+    error_message = "The hour is when it is asked, the day from when on the last month counts."
+  }
+}
+
+run "nothing_expected_is_not_looked_for" {
+  command = plan
+  variables {
+    expected_output = null
+  }
+
+  assert {
+    condition = (
+      length(aws_scheduler_schedule.missing) == 0
+      && length(aws_sfn_state_machine.missing) == 0
+      && length(aws_iam_role.missing) == 0
+      && output.missing_state_machine_arn == null
+    )
+    error_message = "Without an output to expect there is no check."
   }
 }

@@ -142,3 +142,27 @@ run "web_hook_without_tls_is_refused" {
   }
   expect_failures = [var.subscriptions]
 }
+
+run "deadline_on_a_day_that_not_every_month_has_is_refused" {
+  command = plan
+  variables {
+    deadline = { day = 29 }
+  }
+  expect_failures = [var.deadline]
+}
+
+run "deadline_at_no_full_hour_is_refused" {
+  command = plan
+  variables {
+    deadline = { hour = 24 }
+  }
+  expect_failures = [var.deadline]
+}
+
+run "manifest_prefix_with_a_slash_is_refused" {
+  command = plan
+  variables {
+    expected_output = { bucket = "b", manifest_prefix = "loans/_manifests/" }
+  }
+  expect_failures = [var.expected_output]
+}

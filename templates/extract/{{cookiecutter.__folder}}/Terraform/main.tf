@@ -114,8 +114,10 @@ module "sftp" {
 module "alerts" {
   source = "{{ source('failure-alerts') }}"
 
-  name           = local.name
-  failure_events = module.extract.failure_events
-  subscriptions  = { for address in var.alert_emails : address => { endpoint = address } }
-  tags           = local.tags
+  name            = local.name
+  failure_events  = module.extract.failure_events
+  expected_output = module.extract.expected_output
+  deadline        = var.deadline
+  subscriptions   = { for address in var.alert_emails : address => { endpoint = address } }
+  tags            = local.tags
 }

@@ -28,11 +28,14 @@ format: $(READY)
 clean:
 	rm -rf $(VENV) build dist
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
 $(READY): pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	 { echo "✗ Python 3.11 or newer is needed, and $(PYTHON) is not; name another: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV); Spark is the large part of it. This happens once."
-	@$(PYTHON) -c 'import sys; sys.exit("✗ Python 3.11 or newer is needed, and $(PYTHON) is "+sys.version.split()[0]+"; name another: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	@$(PYTHON) -m venv --clear $(VENV) || { echo "✗ $(PYTHON) cannot make a virtual environment in $(VENV); see the line above (Debian: apt install python3-venv)." >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1' && \
-	 $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]' --group dev || \
-	 { echo "✗ The packages could not be installed; see the lines above: is the package index in reach, and the disk not full?" >&2; exit 1; }
+	@why=$$($(PYTHON) -m venv --clear $(VENV) 2>&1) || \
+	 { echo "✗ $(PYTHON) cannot make a virtual environment in $(VENV): $$(echo $$why | tail -n 1) (Debian: apt install python3-venv)" >&2; exit 1; }
+	@{ $(PIP) 'pip>=25.1' && $(PIP) --editable '.[local]' --group dev; } >$(VENV)/setup.log 2>&1 || \
+	 { echo "✗ The packages could not be installed: $$(grep '^ERROR' $(VENV)/setup.log | tail -n 1). Is the package index in reach? (log: $(VENV)/setup.log)" >&2; exit 1; }
 	@touch $@

@@ -1,0 +1,50 @@
+"""`make` on a machine that lacks something: one sentence, and no environment that only seems whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def make(venv: Path, *words: str, **variables: str) -> list[str]:
+    """The lines on stderr of a failing `make demo` with an environment of its own."""
+    done = subprocess.run(
+        ["make", "-C", str(ROOT), "demo", f"VENV={venv}", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+    assert done.returncode != 0
+    assert not (venv / ".ready").exists()
+    return [line for line in done.stderr.splitlines() if not line.startswith("make")]
+
+
+def test_no_python(tmp_path: Path) -> None:
+    [line] = make(tmp_path / "venv", "PYTHON=/bin/false")
+    assert line == (
+        "✗ Python 3.11 or newer is needed, and /bin/false is not; name another: make PYTHON=python3.12"
+    )
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    [line] = make(tmp_path / "file/venv")
+    assert line.startswith(f"✗ python3 cannot make a virtual environment in {tmp_path}/file/venv: ")
+    assert "Not a directory" in line
+
+
+def test_no_network(tmp_path: Path) -> None:
+    unreachable = {
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_EXTRA_INDEX_URL": "",
+        "PIP_RETRIES": "0",
+    }
+    [line] = make(tmp_path / "venv", **unreachable)
+    assert line.startswith(
+        "✗ The packages could not be installed: ERROR: No matching distribution found for pip"
+    )
+    assert "Is the package index in reach?" in line

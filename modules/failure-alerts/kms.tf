@@ -34,6 +34,14 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
+        # As silently an alarm's message would be dropped.
+        Sid       = "AlarmsEncryptMessages"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+      },
+      {
         # CloudWatch Logs encrypts a group with its own principal, never with the writer's.
         Sid       = "LogsEncryptGroups"
         Effect    = "Allow"

@@ -56,6 +56,7 @@ locals {
     };
 
     $is_crawler := $exists($detail.crawlerName);
+    $is_slow := $event.`detail-type` = "Glue Job Run Status";
     $state := $uppercase($line($detail.state));
     $run := $line($detail.jobRunId);
     $time := $exists($event.time) ? $toMillis($event.time) : $millis();
@@ -75,7 +76,9 @@ locals {
     $period := $tells_period ? $substringBefore($reported, ": ")
       : $fromMillis($toMillis($month & "-01T00:00:00Z") - 86400000, "[Y0001]-[M01]");
     $sentence := $tells_period ? $substringAfter($reported, ": ") : $reported;
-    $why := $sentence != "" ? $sentence
+    $why := $sentence != "" and $not($is_slow) ? $sentence
+      : $is_slow
+        ? "not done after " & $string($detail.notificationCondition.NotifyDelayAfter) & " minutes"
       : $state = "TIMEOUT" ? "the run took longer than its time-out allows"
       : $state = "STOPPED" ? "somebody or something stopped the run"
       : "Glue gave no reason";
@@ -86,7 +89,8 @@ locals {
     (
       ${indent(2, local._facts)}
       /* SNS takes fewer than 100 characters of ASCII. */
-      $cut($replace("[" & $state & "] " & $name & " " & $period & ": " & $why, /[^ -~]/, "?"), 99)
+      $head := "[" & ($is_slow ? "SLOW" : $state) & "] " & $name & " " & $period & ": ";
+      $cut($replace($head & $why, /[^ -~]/, "?"), 99)
     )
   EOT
 
@@ -100,10 +104,10 @@ locals {
         ? "crawler " & $line($detail.crawlerName)
         : "job " & $line($detail.jobName);
       $log := ${jsonencode(local.links.log)};
-      $join([
-        "The extract " & $name & " did not finish.",
+      $facts := [
+        "The extract " & $name & ($is_slow ? " takes long." : " did not finish."),
         "",
-        "What:    " & $source & " ended as " & $state,
+        "What:    " & $source & ($is_slow ? " is still " : " ended as ") & $state,
         "Period:  " & $period,
         "Why:     " & $cut($why, 2000),
         "When:    " & $fromMillis($time, "[Y0001]-[M01]-[D01] [H01]:[m01]:[s01]") & " GMT",
@@ -117,7 +121,17 @@ locals {
           : $contains($line($detail.cloudWatchLogLink), /^https:[\/][\/][^ ]+$/)
           ? $line($detail.cloudWatchLogLink)
           : $log
-        ),
+        )
+      ];
+      $slow := [
+        "",
+        "What happens next",
+        "The run goes on until it ends or its time-out stops it. If it fails, a mail says so.",
+        "",
+        "What to do",
+        "Nothing, unless its log shows that it does not get on or the store complains."
+      ];
+      $failed := [
         "",
         "What happens next",
         $is_crawler ? "The job did not start, because it waits for the crawler.",
@@ -130,7 +144,8 @@ locals {
         "aws glue start-job-run --region ${local.region}"
           & " --job-name ${var.failure_events.job_name} --arguments=" & $arguments,
         "What is published already is not published twice."
-      ], "\n")
+      ];
+      $join($append($facts, $is_slow ? $slow : $failed), "\n")
     )
   EOT
 

@@ -13,7 +13,7 @@ locals {
   region = split(".", data.aws_region.current.endpoint)[1]
 
   _arn = {
-    for service in ["events", "logs", "scheduler", "states"] : service => join(":", [
+    for service in ["cloudwatch", "events", "logs", "scheduler", "states"] : service => join(":", [
       "arn", local.partition, service, local.region, local.account_id,
     ])
   }
@@ -113,6 +113,17 @@ resource "aws_sns_topic_policy" "this" {
         Principal = { AWS = concat([aws_iam_role.states.arn], values(aws_iam_role.missing)[*].arn) }
         Action    = "sns:Publish"
         Resource  = aws_sns_topic.this.arn
+      },
+      {
+        Sid       = "AlarmsPublish"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.this.arn
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.account_id }
+          ArnEquals    = { "aws:SourceArn" = local._alarm_arns }
+        }
       },
       {
         Sid       = "DenyWithoutTls"

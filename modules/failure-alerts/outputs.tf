@@ -2,6 +2,11 @@
 # Alerts
 ################################################################################
 
+output "alarm_arns" {
+  description = "Alarms that tell when the alerts themselves fail; add actions of your own by them."
+  value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.arn }
+}
+
 output "dead_letter_queue_url" {
   description = "Queue to look into when a failure sent no mail."
   value       = aws_sqs_queue.dead_letters.url
@@ -10,6 +15,14 @@ output "dead_letter_queue_url" {
 output "missing_state_machine_arn" {
   description = "Daily check, to make by hand: input `{}`, or a `time` such as 2026-11-02T06:00:00Z."
   value       = one(values(aws_sfn_state_machine.missing)[*].arn)
+}
+
+output "pending_subscriptions" {
+  description = "Keys of `subscriptions` that hear nothing yet: nobody confirmed, when Terraform last looked."
+  value = sort([
+    for key, subscription in aws_sns_topic_subscription.this : key
+    if subscription.pending_confirmation
+  ])
 }
 
 output "rule_arns" {

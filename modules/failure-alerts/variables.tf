@@ -138,7 +138,8 @@ variable "permissions_boundary_arn" {
 
 variable "subscriptions" {
   description = <<-EOT
-    Who is told, keyed by a name of your choice. A person has to confirm a mail that AWS sends first.
+    Who is told, keyed by a name of your choice. A person has to confirm a mail that AWS sends first;
+    a queue or a function has to let the topic in.
     - `endpoint` - mail address, URL or ARN, as the protocol has it.
     - `protocol` - (Optional) "email", "https", "lambda" or "sqs".
   EOT
@@ -169,6 +170,21 @@ variable "subscriptions" {
       for s in var.subscriptions : s.protocol != "https" || startswith(s.endpoint, "https://")
     ])
     error_message = "subscriptions: an HTTPS endpoint begins with https://."
+  }
+
+  validation {
+    condition = alltrue([
+      for s in var.subscriptions : can(regex("^arn:[a-z-]+:${s.protocol}:", s.endpoint))
+      if contains(["lambda", "sqs"], s.protocol)
+    ])
+    error_message = "subscriptions: a queue or a function is named by its ARN, e.g. \"arn:aws:sqs:...\"."
+  }
+
+  validation {
+    condition = length(var.subscriptions) == length(distinct([
+      for s in var.subscriptions : "${s.protocol} ${s.endpoint}"
+    ]))
+    error_message = "subscriptions: the same endpoint stands under two names and would be told twice."
   }
 }
 

@@ -8,12 +8,18 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import ssl
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from extracts.local import aws, inbox
@@ -198,6 +204,42 @@ def sns_delivers_email(cloud: aws.Cloud) -> bool:
     )
 
 
+def alarms_are_told_whole_in_the_query_protocol(cloud: aws.Cloud) -> bool:
+    name, form = fresh("alarm"), "application/x-www-form-urlencoded"
+    cloud.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription="letters & more",
+        AlarmActions=["arn:aws:sns:eu-west-1:000000000000:team"],
+        Namespace="AWS/SQS",
+        MetricName="ApproximateNumberOfMessagesVisible",
+        Dimensions=[{"Name": "QueueName", "Value": "letters"}],
+        Statistic="Maximum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    asked = urlencode({"Action": "DescribeAlarms", "Version": "2010-08-01", "AlarmNames.member.1": name})
+    request = AWSRequest("POST", cloud.endpoint, data=asked, headers={"Content-Type": form})
+    SigV4Auth(Credentials("test", "test"), "monitoring", aws.REGION).add_auth(request)
+    sent = urllib.request.Request(cloud.endpoint, asked.encode(), dict(request.headers))
+    context = ssl.create_default_context(cafile=str(cloud.authority))
+    with urllib.request.urlopen(sent, context=context) as answer:
+        text = answer.read().decode()
+    return all(
+        part in text
+        for part in (
+            "<AlarmDescription>letters &amp; more</AlarmDescription>",
+            "<AlarmActions><member>arn:aws:sns:eu-west-1:000000000000:team</member></AlarmActions>",
+            "<Dimensions><member><Name>QueueName</Name><Value>letters</Value></member></Dimensions>",
+            "<Period>300</Period>",
+            "<Statistic>Maximum</Statistic>",
+            "<TreatMissingData>notBreaching</TreatMissingData>",
+        )
+    )
+
+
 def events_start_nothing_without_the_right_to(cloud: aws.Cloud) -> bool:
     states, events = cloud.client("stepfunctions"), cloud.client("events")
     name = fresh("machine")
@@ -247,6 +289,7 @@ def schedules_tell_the_time_they_were_set_to(cloud: aws.Cloud) -> bool:
 
 
 PROBES = (
+    alarms_are_told_whole_in_the_query_protocol,
     transfer_server_keeps_its_security_policy,
     transfer_server_shows_its_host_key,
     transfer_user_keeps_its_session_policy,

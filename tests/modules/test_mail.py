@@ -209,6 +209,48 @@ def test_an_end_without_a_message_is_told_in_words(mail: Mail, state: str, why: 
     assert received.subject == f"[{state}] bank-loans 2026-10: {why}"
 
 
+def test_a_run_that_takes_long_is_told_as_no_failure(mail: Mail) -> None:
+    received = mail(
+        {
+            "source": "aws.glue",
+            "detail-type": "Glue Job Run Status",
+            "time": "2026-11-01T00:31:00Z",
+            "detail": {
+                "jobName": "bank-loans",
+                "jobRunId": "jr_0123",
+                "state": "RUNNING",
+                "severity": "INFO",
+                "message": "Job is in RUNNING state",
+                "notificationCondition": {"NotifyDelayAfter": 30.0},
+                "startedOn": "2026-11-01T00:01:00Z",
+            },
+        }
+    )
+    assert received.subject == "[SLOW] bank-loans 2026-10: not done after 30 minutes"
+    assert received.text.split("\n\n--\n")[0] + "\n" == (
+        """\
+The extract bank-loans takes long.
+
+What:    job bank-loans is still RUNNING
+Period:  2026-10
+Why:     not done after 30 minutes
+When:    2026-11-01 00:31:00 GMT
+Run:     jr_0123
+
+Where to look
+Run:     https://eu-west-1.console.aws.amazon.com/gluestudio/home?region=eu-west-1#/job/bank-loans/run/jr_0123
+Log:     https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/\
+$252Faws-glue$252Fjobs$252Fbank-loans$252Foutput$3FlogStreamNameFilter$3Djr_0123
+
+What happens next
+The run goes on until it ends or its time-out stops it. If it fails, a mail says so.
+
+What to do
+Nothing, unless its log shows that it does not get on or the store complains.
+"""
+    )
+
+
 @pytest.mark.parametrize(
     ("at", "period"),
     [

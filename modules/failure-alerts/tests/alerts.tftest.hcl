@@ -154,18 +154,42 @@ run "roles_do_one_thing" {
   }
 }
 
-run "topic_takes_messages_from_the_state_machines_alone" {
+run "topic_takes_messages_from_the_state_machines_and_the_alarms_alone" {
   command = plan
 
   assert {
     condition = [
-      for s in jsondecode(aws_sns_topic_policy.this.policy).Statement : s.Principal if s.Effect == "Allow"
-      ] == [{
-        AWS = [
-          "arn:aws:iam::123456789012:role/bank-loans-failures-states",
-          "arn:aws:iam::123456789012:role/bank-loans-missing-states",
-        ]
-    }]
+      for s in jsondecode(aws_sns_topic_policy.this.policy).Statement : s if s.Effect == "Allow"
+      ] == [
+      {
+        Sid    = "StateMachinesPublish"
+        Effect = "Allow"
+        Principal = {
+          AWS = [
+            "arn:aws:iam::123456789012:role/bank-loans-failures-states",
+            "arn:aws:iam::123456789012:role/bank-loans-missing-states",
+          ]
+        }
+        Action   = "sns:Publish"
+        Resource = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
+      },
+      {
+        Sid       = "AlarmsPublish"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnEquals = {
+            "aws:SourceArn" = [
+              for key in ["check-failed", "dead-letters", "mail-failed"] :
+              "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bank-loans-${key}"
+            ]
+          }
+        }
+      },
+    ]
     error_message = "Nobody else can send mail in the extract's name."
   }
   assert {
@@ -177,6 +201,49 @@ run "topic_takes_messages_from_the_state_machines_alone" {
       for s in aws_sns_topic_subscription.this : "${s.protocol} ${s.endpoint}"
     ] == ["email data-team@example.com"]
     error_message = "A subscription is an e-mail unless it says otherwise."
+  }
+}
+
+run "alerts_that_cannot_alert_show" {
+  command = plan
+
+  assert {
+    condition = {
+      for key, alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.alarm_name => "${alarm.namespace} ${alarm.metric_name} ${one(values(alarm.dimensions))}"
+      } == {
+      bank-loans-check-failed = join(" ", [
+        "AWS/States ExecutionsFailed",
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing",
+      ])
+      bank-loans-dead-letters = join(" ", [
+        "AWS/SQS ApproximateNumberOfMessagesVisible bank-loans-dead-letters",
+      ])
+      bank-loans-mail-failed = join(" ", [
+        "AWS/States ExecutionsFailed",
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures",
+      ])
+    }
+    error_message = "What was not handed over, a mail that was not sent and a check that failed alarm."
+  }
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.this : (
+        alarm.threshold == 0
+        && alarm.comparison_operator == "GreaterThanThreshold"
+        && alarm.treat_missing_data == "notBreaching"
+        && one(alarm.alarm_actions) == aws_sns_topic.this.arn
+        && length(alarm.alarm_description) <= 1024
+      )
+    ])
+    error_message = "One is enough, silence is well, and the topic is told directly."
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_kms_key.this[0].policy).Statement : s.Action
+      if s.Principal == { Service = "cloudwatch.amazonaws.com" }
+    ] == [["kms:Decrypt", "kms:GenerateDataKey*"]]
+    error_message = "Without the key the alarm's message is dropped silently."
   }
 }
 
@@ -219,6 +286,48 @@ run "state_machine_speaks_jsonata_and_has_a_plain_mail_to_fall_back_on" {
   assert {
     condition     = one(aws_sfn_state_machine.this.logging_configuration).level == "ERROR"
     error_message = "A mail that failed is in the log."
+  }
+}
+
+run "more_than_people_are_told" {
+  command = plan
+  variables {
+    subscriptions = {
+      desk  = { protocol = "https", endpoint = "https://desk.example.com/hook" }
+      queue = { protocol = "sqs", endpoint = "arn:aws:sqs:eu-west-1:123456789012:incidents" }
+      team  = { endpoint = "data-team@example.com" }
+    }
+  }
+
+  override_resource {
+    target          = aws_sns_topic_subscription.this["team"]
+    override_during = plan
+    values          = { pending_confirmation = true }
+  }
+  override_resource {
+    target          = aws_sns_topic_subscription.this["desk"]
+    override_during = plan
+    values          = { pending_confirmation = false }
+  }
+  override_resource {
+    target          = aws_sns_topic_subscription.this["queue"]
+    override_during = plan
+    values          = { pending_confirmation = false }
+  }
+
+  assert {
+    condition = [
+      for s in aws_sns_topic_subscription.this : "${s.protocol} ${s.endpoint}"
+      ] == [
+      "https https://desk.example.com/hook",
+      "sqs arn:aws:sqs:eu-west-1:123456789012:incidents",
+      "email data-team@example.com",
+    ]
+    error_message = "There is a subscription per name."
+  }
+  assert {
+    condition     = output.pending_subscriptions == tolist(["team"])
+    error_message = "Whoever has not confirmed is named."
   }
 }
 
@@ -400,6 +509,7 @@ run "nothing_expected_is_not_looked_for" {
       length(aws_scheduler_schedule.missing) == 0
       && length(aws_sfn_state_machine.missing) == 0
       && length(aws_iam_role.missing) == 0
+      && keys(aws_cloudwatch_metric_alarm.this) == ["dead-letters", "mail-failed"]
       && output.missing_state_machine_arn == null
     )
     error_message = "Without an output to expect there is no check."

@@ -143,6 +143,24 @@ run "web_hook_without_tls_is_refused" {
   expect_failures = [var.subscriptions]
 }
 
+run "queue_by_its_url_is_refused" {
+  command = plan
+  variables {
+    subscriptions = {
+      a = { protocol = "sqs", endpoint = "https://sqs.eu-west-1.amazonaws.com/123456789012/q" }
+    }
+  }
+  expect_failures = [var.subscriptions]
+}
+
+run "same_address_under_two_names_is_refused" {
+  command = plan
+  variables {
+    subscriptions = { a = { endpoint = "a@example.com" }, b = { endpoint = "a@example.com" } }
+  }
+  expect_failures = [var.subscriptions]
+}
+
 run "deadline_on_a_day_that_not_every_month_has_is_refused" {
   command = plan
   variables {

@@ -1,3 +1,8 @@
+output "alert_emails_pending" {
+  description = "Addresses that hear of nothing yet: each has to follow the link in AWS's mail."
+  value       = module.alerts.pending_subscriptions
+}
+
 output "alert_topic_arn" {
   description = "Topic of the failure mails; subscribe more than people to it."
   value       = module.alerts.topic_arn

@@ -29,7 +29,7 @@ SPEC = Extract(
 
 
 def column(category: str) -> Column:
-    return Column("t0", "t", "c", "any", category, unique=False, digits=None)
+    return Column("t0", "t", "c", "any", category, digits=None)
 
 
 CONTRACT = Contract(

@@ -9,9 +9,10 @@ is no such table" would be a lie then.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rolling_errors import ExtractError, listed
 from rolling_spec import Extract
@@ -20,12 +21,15 @@ from rolling_spec import Extract
 # network addresses and intervals. uuid is of the catch-all category U and is let in by name.
 _GROUPABLE = frozenset("NSDBEIT")
 _EXACT = ("smallint", "integer", "bigint", "numeric", "money")
+_INEXACT = ("real", "double precision")
 _DATES = ("date", "timestamp without time zone", "timestamp with time zone")
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
-    """One row of the catalog read: a session, a schema, a table or a column, told apart by `kind`."""
+    """One row of the catalog read: a session, a schema, a table, a column or a unique key, told apart by
+    `kind`. A key's `column` is the JSON list of its columns.
+    """
 
     kind: str
     table: str
@@ -33,7 +37,6 @@ class CatalogRow:
     type: str
     category: str
     readable: bool
-    unique: bool
     estimate: int  # rows, as the planner believes; -1 when it has no idea
 
 
@@ -49,26 +52,39 @@ class Column:
     name: str
     type: str  # without precision: "numeric", "timestamp with time zone"
     category: str
-    unique: bool
     digits: int | None  # after the point, where the type fixes it
 
     @property
     def is_text(self) -> bool:
         return self.category == "S"
 
+    @property
+    def is_float(self) -> bool:
+        return self.type in _INEXACT
+
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    left: Column
-    right: Column
+    """One hop, from a table that is already reached to the next. Both sides have as many columns."""
+
+    lefts: tuple[Column, ...]
+    rights: tuple[Column, ...]
+    optional: bool
+    unique: bool  # an index says so
     name: str  # as the spec's author would say it: "Loans.Account_idAccount = Account.idAccount"
+
+    @property
+    def start(self) -> str:
+        """The alias that the hop leads from."""
+        return self.lefts[0].alias
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
     """The spec with every name resolved.
 
-    `tables[i]` and `estimates[i]` belong to alias `t{i}`; `hops[i]` leads to `t{i + 1}`.
+    `tables[i]` and `estimates[i]` belong to alias `t{i}`; `hops[i]` leads to `t{i + 1}`. `where` and
+    `unassigned` are the spec's, the latter only where an optional hop leads to the recipient.
     """
 
     schema: str
@@ -80,13 +96,15 @@ class Contract:
     date: Column
     group: tuple[Column, ...]
     recipient: Column
+    where: str | None = None
+    unassigned: str | None = None
 
     def hop_to(self, alias: str) -> Hop:
         return self.hops[int(alias[1:]) - 1]
 
     def path(self, alias: str) -> tuple[str, ...]:
         """The aliases from the entity to `alias`, both included."""
-        return (alias,) if alias == "t0" else (*self.path(self.hop_to(alias).left.alias), alias)
+        return (alias,) if alias == "t0" else (*self.path(self.hop_to(alias).start), alias)
 
 
 def identifier(name: str) -> str:
@@ -112,16 +130,15 @@ def catalog_query(spec: Extract) -> str:
     """One statement over the system catalog: who asks, which schemas and tables there are, and the columns of
     the spec's tables.
     """
-    wanted = ", ".join(literal(table.lower()) for table in spec.tables)
+    wanted = ", ".join(sorted({literal(table.lower()) for table in spec.tables}))
     return f"""
     SELECT 'session' AS kind, current_user::text AS table_name, NULL::text AS column_name,
-           NULL::text AS type_name, NULL::text AS category, true AS readable, false AS is_unique,
-           (-1)::bigint AS estimate
+           NULL::text AS type_name, NULL::text AS category, true AS readable, (-1)::bigint AS estimate
     UNION ALL
-    SELECT 'schema', n.nspname::text, NULL, NULL, NULL, has_schema_privilege(n.oid, 'USAGE'), false, -1
+    SELECT 'schema', n.nspname::text, NULL, NULL, NULL, has_schema_privilege(n.oid, 'USAGE'), -1
     FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     UNION ALL
-    SELECT 'table', c.relname::text, NULL, NULL, NULL, true, false, c.reltuples::bigint
+    SELECT 'table', c.relname::text, NULL, NULL, NULL, true, c.reltuples::bigint
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = {literal(spec.schema)} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     UNION ALL
@@ -134,20 +151,25 @@ def catalog_query(spec: Extract) -> str:
                 FROM made_of m JOIN pg_catalog.pg_type b ON m.typtype = 'd' AND b.oid = m.typbasetype
             ) SELECT pg_catalog.format_type(type_oid, modifier) FROM made_of WHERE typtype <> 'd'),
            t.typcategory::text,
-           has_column_privilege(c.oid, a.attnum, 'SELECT'),
-           -- An index on an inheritance parent says nothing about its children, whose rows come along.
-           NOT (c.relkind = 'r' AND c.relhassubclass) AND EXISTS (
-               SELECT FROM pg_catalog.pg_index i
-               WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
-                 AND i.indpred IS NULL AND i.indexprs IS NULL
-                 AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
-           -1
+           has_column_privilege(c.oid, a.attnum, 'SELECT'), -1
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     WHERE n.nspname = {literal(spec.schema)} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND lower(c.relname) IN ({wanted})
+    UNION ALL
+    SELECT 'key', c.relname::text,
+           (SELECT json_agg(a.attname::text ORDER BY a.attname)::text FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0 : i.indnkeyatts - 1])),
+           NULL, NULL, true, -1
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = {literal(spec.schema)} AND lower(c.relname) IN ({wanted})
+      AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+      -- An index on an inheritance parent says nothing about its children, whose rows come along.
+      AND NOT (c.relkind = 'r' AND c.relhassubclass)
     """
 
 
@@ -167,38 +189,52 @@ def resolve(spec: Extract, catalog: Sequence[CatalogRow]) -> Contract:
     tables = tuple(_table(spec, name, estimates) for name in spec.tables)
     columns = [[row for row in catalog if row.kind == "column" and row.table == table] for table in tables]
     _check_readable(spec.schema, role, tables, columns)
+    keys = [
+        [set(json.loads(row.column)) for row in catalog if row.kind == "key" and row.table == table]
+        for table in tables
+    ]
 
     used: list[tuple[Column, CatalogRow]] = []
 
-    def column(reference: str, *, table: str | None = None) -> Column:
-        owner, name = spec.split(reference)
-        if table is not None:
-            owner, name = table, reference.removeprefix(f"{table}.")
-        index = spec.tables.index(owner)
+    def column(reference: str, *, of: str | None = None) -> Column:
+        owner, name = spec.split(reference) if of is None else (of, reference)
+        index = spec.names.index(owner)
         row = _column(spec.schema, tables[index], name, columns[index])
         found = _as_column(f"t{index}", row)
         used.append((found, row))
         return found
 
-    hops = tuple(
-        Hop(
-            left=column(join.left),
-            right=column(join.right, table=join.table),
-            name=f"{join.left} = {join.table}.{join.right.removeprefix(f'{join.table}.')}",
+    hops = []
+    for index, join in enumerate(spec.joins, start=1):
+        rights = tuple(column(right, of=join.name) for right in join.rights)
+        named = {right.name for right in rights}
+        hops.append(
+            Hop(
+                lefts=tuple(column(left) for left in join.lefts),
+                rights=rights,
+                optional=join.optional,
+                unique=any(key <= named for key in keys[index]),
+                name=" and ".join(
+                    f"{left} = {join.name}.{right}"
+                    for left, right in zip(join.lefts, join.rights, strict=True)
+                ),
+            )
         )
-        for join in spec.joins
-    )
+    recipient = column(next(iter(spec.recipient.values())))
     contract = Contract(
         schema=spec.schema,
         role=role,
         tables=tables,
         estimates=tuple(estimates[table] for table in tables),
-        hops=hops,
+        hops=tuple(hops),
         metric=column(spec.metric),
         date=column(spec.date_column),
         group=tuple(column(reference) for reference in spec.group.values()),
-        recipient=column(next(iter(spec.recipient.values()))),
+        recipient=recipient,
+        where=spec.where,
     )
+    if any(contract.hop_to(alias).optional for alias in contract.path(recipient.alias)[1:]):
+        contract = replace(contract, unassigned=spec.unassigned)
     for found, row in used:
         if not row.readable:
             raise ExtractError(
@@ -278,7 +314,7 @@ def _as_column(alias: str, row: CatalogRow) -> Column:
         digits = 0
     elif name == "numeric" and precision:
         digits = max(0, int(precision.partition(",")[2] or 0))  # numeric(6,-2) counts hundreds
-    return Column(alias, row.table, row.column, name + rest, row.category, row.unique, digits)
+    return Column(alias, row.table, row.column, name + rest, row.category, digits)
 
 
 def _check_types(spec: Extract, contract: Contract) -> None:
@@ -286,13 +322,7 @@ def _check_types(spec: Extract, contract: Contract) -> None:
         return f'"{column.name}" in {spoken(spec.schema, column.table)}'
 
     metric, when = contract.metric, contract.date
-    if metric.type in ("real", "double precision"):
-        raise ExtractError(
-            f"metric {whose(metric)} is {metric.type}, which cannot be summed exactly; make it numeric,"
-            " or read it through a view that casts it",
-            kind="contract",
-        )
-    if metric.type not in _EXACT:
+    if metric.type not in (*_EXACT, *_INEXACT):
         raise ExtractError(f"metric {whose(metric)} is {metric.type}, not a number", kind="contract")
     if when.type not in _DATES:
         raise ExtractError(
@@ -306,12 +336,11 @@ def _check_types(spec: Extract, contract: Contract) -> None:
                 f'"{label}", {whose(column)}, is {column.type}, which cannot stand in a file', kind="contract"
             )
     for hop in contract.hops:
-        same = hop.left.category == hop.right.category and (
-            hop.left.category not in "UE" or hop.left.type == hop.right.type
-        )
-        if not same:
-            raise ExtractError(
-                f"the hop {hop.name} compares {hop.left.type} with {hop.right.type}; both sides must be of"
-                " one kind",
-                kind="contract",
-            )
+        for left, right in zip(hop.lefts, hop.rights, strict=True):
+            same = left.category == right.category and (left.category not in "UE" or left.type == right.type)
+            if not same:
+                raise ExtractError(
+                    f"the hop {hop.name} compares {left.type} with {right.type}; both sides must be of one"
+                    " kind",
+                    kind="contract",
+                )

@@ -194,12 +194,16 @@ class Run:
     published_at: str
     reason: str | None
     complete: bool
+    notes: tuple[str, ...] = ()  # what whoever reads the figures must know about their source
 
 
 def manifest(spec: Extract, store: Store, made: Plan, figures: Figures, run: Run) -> Json:
     """The record of a publication. Sums are strings: a JSON number would be a float to most who read it."""
     first, outside = window(made.period, spec.window_months)
     orphans, source = figures.orphan_totals(made.period), figures.source_totals(made.period)
+    remarks: Json = {"notes": list(run.notes)} if run.notes else {}
+    if spec.where is not None:
+        remarks["where"] = spec.where
     return {
         "period": str(made.period),
         "window": {
@@ -226,6 +230,7 @@ def manifest(spec: Extract, store: Store, made: Plan, figures: Figures, run: Run
         "totals": _totals(sum((file.totals for file in made.files), Totals())),
         "orphans": {**_totals(orphans), "undated_rows": figures.facts.undated.rows},
         "groups_without_recipient": figures.facts.strays,
+        **remarks,
         "source": _totals(source),
         "snapshot_time": figures.facts.snapshot_time,
         "published_at": run.published_at,

@@ -88,6 +88,10 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
     store = open_store(arguments.output)
     source, catalog = _first_contact(spec, arguments)
     contract = rolling_contract.resolve(spec, catalog)
+    if contract.where is not None:
+        source.check_condition(rolling_statement.probe(contract), contract.where)
+    if contract.metric.is_float:
+        log("inexact_source", _inexact(contract), level="warning")
     log(
         "contract_checked",
         f"{len(contract.tables)} tables and their columns are as the spec says",
@@ -112,9 +116,18 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         ]
         for made in plans:
             complete = cap is None or made.period < span.periods[-1]
-            _publish(spec, figures, made, store, arguments, complete=complete, scratch=Path(folder))
+            _publish(spec, contract, figures, made, store, arguments, complete=complete, scratch=Path(folder))
             if not (arguments.dry_run or made.idle):
                 progress.published.append(made.period)
+
+
+def _inexact(contract: rolling_contract.Contract) -> str:
+    metric = contract.metric
+    table = rolling_contract.spoken(contract.schema, metric.table)
+    return (
+        f'the metric "{metric.name}" of {table} is {metric.type}: its values are added up exactly, as they'
+        " are written, but the store itself keeps only the nearest binary fraction"
+    )
 
 
 def _first_contact(
@@ -174,7 +187,7 @@ def _prepare(
 ) -> rolling_delivery.Plan:
     """A period's files on the local disk, held against the source and compared with what is published."""
     rolling_figures.check_orphans(spec, figures, period)
-    known = figures.facts.recipients
+    known = dict(figures.facts.recipients)
     if not known and contract.recipient.alias != "t0":
         # Nobody would get a file and nobody would miss one: most likely not the store that was meant.
         place = rolling_contract.spoken(contract.schema, contract.recipient.table)
@@ -182,6 +195,14 @@ def _prepare(
     # Each row of the recipients' table is an owner, unless lines are read from that table too.
     owners = contract.recipient.alias not in {"t0", *(column.alias for column in contract.group)}
     table = rolling_contract.spoken(contract.schema, contract.recipient.table) if owners else ""
+    if contract.unassigned is not None:
+        if contract.unassigned in known:
+            raise ExtractError(
+                f'there is a recipient "{contract.unassigned}" in the store; give what optional hops lose'
+                " another one with unassigned=...",
+                kind="recipient_name",
+            )
+        known[contract.unassigned] = 1  # has a file in every period, so that nobody wonders where it is
     rolling_file.check_names(known, known, one_row_each=table)
     files = rolling_file.write_files(
         spec, contract, period, figures.lines(period), known, folder / f"files-{period}"
@@ -203,6 +224,7 @@ def _prepare(
 
 def _publish(
     spec: Extract,
+    contract: rolling_contract.Contract,
     figures: rolling_figures.Figures,
     made: rolling_delivery.Plan,
     store: Store,
@@ -225,6 +247,7 @@ def _publish(
             published_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             reason=arguments.reason,
             complete=complete,
+            notes=(_inexact(contract),) if contract.metric.is_float else (),
         ),
     )
     done = rolling_delivery.publish(store, made, manifest, scratch)

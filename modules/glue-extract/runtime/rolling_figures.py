@@ -98,16 +98,21 @@ class Figures:
         inside = F.col("month").between(numbers[0], numbers[-1])
         amount = f"decimal({_DIGITS},{self.digits})"
         groups = [f"g{i}" for i in range(1, self.statement.group_width + 1)]
-        frame = self._frame.where(F.col("kind") == "line")
+        frame = self._frame.where(F.col("kind").isin("line", "loose"))
         if self.statement.groups_have_a_beginning:
             frame = frame.where(F.col("month") <= numbers[-1])
+        stays = F.max(F.col("kind") == "line").alias("stays")
         rolled = frame.groupBy("line", "recipient", *groups).agg(
             F.sum(F.when(inside, F.col("row_count"))).alias("row_count"),
             F.sum(F.when(inside, F.col("value_count"))).alias("value_count"),
             F.sum(F.when(inside, F.col("total").cast(amount))).alias("total"),
             F.min(F.when(inside, F.col("least").cast(amount))).alias("least"),
             F.max(F.when(inside, F.col("most").cast(amount))).alias("most"),
+            *([stays] if self.statement.has_loose_lines else []),
         )
+        if self.statement.has_loose_lines:
+            # Else a back-fill would show an empty line where a run for this period alone shows none.
+            rolled = rolled.where("stays OR row_count > 0").drop("stays")
         with self._source.errors_explained():
             # Partition by partition to the driver, which holds one of them at a time.
             ordered = rolled.orderBy("line")
@@ -133,7 +138,7 @@ def read(source: Source, contract: Contract, statement: Statement, span: Span) -
         source.spark.conf.set("spark.sql.codegen.wholeStage", "true")
     with source.errors_explained():
         frame = source.read(statement.sql, fetch_size=0 if few else 10_000).localCheckpoint(eager=True)
-        rows = frame.where(F.col("kind") != "line").collect()
+        rows = frame.where(~F.col("kind").isin("line", "loose")).collect()
     facts = _facts([row.asDict() for row in rows])
     for control in facts.control.values():
         if not control.total.is_finite():
@@ -198,7 +203,8 @@ def check_hops(contract: Contract, facts: Facts, spec: Extract) -> None:
     """
     for number, values in sorted(facts.repeated.items()):
         hop = contract.hops[number - 1]
-        column = f'"{hop.right.name}" of {spec.schema}."{hop.right.table}"'
+        names = " and ".join(f'"{right.name}"' for right in hop.rights)
+        column = f'{names} of {spec.schema}."{hop.rights[0].table}"'
         raise ExtractError(
             f"the hop {hop.name} would multiply rows: {values} {'value' if values == 1 else 'values'} of"
             f" {column}"
@@ -224,7 +230,7 @@ def check_orphans(spec: Extract, figures: Figures, period: Period) -> None:
         f"{' and '.join(parts)} ({spec.sum_label} {plain(orphans.total + undated.total)}), more than"
         " max_orphan_rows="
         f"{spec.max_orphan_rows}; mend the keys on the way"
-        f" {listed(list(spec.tables), 9).replace(', ', ' -> ')}",
+        f" {listed(list(spec.names), 9).replace(', ', ' -> ')}",
         kind="orphans",
     )
 

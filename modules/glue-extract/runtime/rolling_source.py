@@ -238,6 +238,18 @@ class Source:
         with self.errors_explained():
             return [CatalogRow(*row) for row in self.read(query, fetch_size=0).collect()]
 
+    def check_condition(self, probe: str, condition: str) -> None:
+        """Let PostgreSQL parse the spec's condition, in a statement that reads nothing."""
+        try:
+            self.read(probe, fetch_size=0)  # a lazy frame, but its columns were asked for
+        except Exception as error:
+            found = explained(error, self.database)
+            if found.kind != "database":
+                raise found from None
+            said = found.sentence.removeprefix("the database refused the read: ")
+            sentence = f'where="{condition}" is no condition on the entity: {said}'
+            raise ExtractError(sentence, kind="spec", cause=found.cause) from None
+
     def read(self, query: str, fetch_size: int) -> DataFrame:
         """The query's result as a lazy frame, to be used inside `errors_explained`.
 
@@ -271,6 +283,7 @@ class Source:
             "IntervalStyle": "iso_8601",
             "extra_float_digits": "1",
             "lc_monetary": "C",
+            "standard_conforming_strings": "on",
         }
         return "; ".join(f"SET {name} = {literal(value)}" for name, value in settings.items())
 

@@ -20,6 +20,21 @@ AGGREGATES = ("avg", "sum", "count", "min", "max")
 # `bank_name=*`.
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+# Texts and quoted names, in which anything may stand, and what is looked for outside of them.
+_TOKEN = re.compile(
+    r"""(?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?P<word>[^\W\d][\w$]*)|(?P<sign>--|/\*|[;()$?{}'"\0])""",
+)
+
+# The same store and the same period must give the same bytes on any day.
+_CLOCKS = (
+    *("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"),
+    *("current_user", "session_user"),
+)
+_CLOCK_CALLS = (
+    *("now", "age", "random", "timeofday", "clock_timestamp", "statement_timestamp"),
+    *("transaction_timestamp", "nextval", "gen_random_uuid"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Join:
@@ -27,12 +42,36 @@ class Join:
     earlier hop.
 
     The right side must be unique: a hop leads from many to one, never the other way, or it would multiply the
-    money.
+    money. A key of several columns is a tuple on both sides.
+
+    A table that is visited twice, or visited again after it was the entity, takes an `alias`, by which the
+    rest of the spec calls it. An `optional` hop may lead nowhere: what is lost there on the way to the
+    recipient goes to the recipient that `Extract.unassigned` names, instead of being an orphan.
+
+    >>> Join("Employee", alias="Manager", left="Employee.manager_id", right="id", optional=True).name
+    'Manager'
     """
 
     table: str
-    left: str  # "Loans.Account_idAccount"
-    right: str  # "idAccount", a column of `table`
+    left: str | tuple[str, ...]  # "Loans.Account_idAccount"
+    right: str | tuple[str, ...]  # "idAccount", a column of `table`
+    alias: str | None = None
+    optional: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the spec calls the table at the end of this hop."""
+        return self.table if self.alias is None else self.alias
+
+    @property
+    def lefts(self) -> tuple[str, ...]:
+        return (self.left,) if isinstance(self.left, str) else tuple(self.left)
+
+    @property
+    def rights(self) -> tuple[str, ...]:
+        """The columns of `table` without its name, with which they may have been written."""
+        rights = (self.right,) if isinstance(self.right, str) else tuple(self.right)
+        return tuple(right.removeprefix(f"{self.name}.") for right in rights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +95,18 @@ class Extract:
     max_orphan_rows: int = 0
     aggregate_in: str = "database"
     defuse_formulas: bool = True
+    where: str | None = None  # a condition in SQL on the entity's own columns: "status = 'open'"
+    unassigned: str = "Unassigned"  # whose file takes what an optional hop loses
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Entity first, then the hops in their order."""
+        """Entity first, then the hops in their order; a table that is visited twice stands there twice."""
         return (self.entity, *(join.table for join in self.joins))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the spec calls each of `tables`: its alias, where it has one."""
+        return (self.entity, *(join.name for join in self.joins))
 
     @property
     def recipient_label(self) -> str:
@@ -92,7 +138,7 @@ class Extract:
 
         Only the spec's own tables count as a prefix, so that a column may have a dot in its name.
         """
-        for table in sorted(self.tables, key=len, reverse=True):
+        for table in sorted(self.names, key=len, reverse=True):
             if reference.startswith(f"{table}."):
                 return table, reference[len(table) + 1 :]
         return self.entity, reference
@@ -121,6 +167,10 @@ def check(spec: Extract) -> None:
     ):
         raise _wrong(f"max_orphan_rows={spec.max_orphan_rows!r} is not a whole number from 0 up")
     zone(spec.time_zone)
+    if spec.where is not None:
+        _check_where(spec.where)
+    if not any(character.isalnum() for character in spec.unassigned):
+        raise _wrong(f'unassigned="{spec.unassigned}" has no letter or digit to name a file with')
     _check_joins(spec)
     _check_labels(spec)
 
@@ -128,15 +178,23 @@ def check(spec: Extract) -> None:
 def _check_joins(spec: Extract) -> None:
     known = {spec.entity}
     for join in spec.joins:
-        if join.table in known:
-            raise _wrong(f'joins reach "{join.table}" twice; a table can be one hop only')
-        if not any(join.left.startswith(f"{table}.") for table in known):
+        if join.name in known:
+            raise _wrong(f'joins reach "{join.name}" twice; give this hop an alias to call it by')
+        for left in join.lefts:
+            if not any(left.startswith(f"{table}.") for table in known):
+                raise _wrong(
+                    f'the hop to "{join.name}" starts at "{left}", which is no column of'
+                    f" {listed(sorted(known))};"
+                    ' write left="Table.column" of the entity or of an earlier hop'
+                )
+        if not join.lefts or len(join.lefts) != len(join.rights):
             raise _wrong(
-                f'the hop to "{join.table}" starts at "{join.left}", which is no column of'
-                f" {listed(sorted(known))};"
-                ' write left="Table.column" of the entity or of an earlier hop'
+                f'the hop to "{join.name}" compares {len(join.lefts)} columns with {len(join.rights)};'
+                " a key has as many on the left as on the right"
             )
-        known.add(join.table)
+        if len({spec.split(left)[0] for left in join.lefts}) > 1:
+            raise _wrong(f'the hop to "{join.name}" starts at two tables; a key lies in one')
+        known.add(join.name)
     for what, reference in (("recipient", next(iter(spec.recipient.values()), "")), *spec.group.items()):
         table, dot, _ = reference.partition(".")
         if dot and spec.split(reference)[0] == spec.entity and not reference.startswith(f"{spec.entity}."):
@@ -172,6 +230,63 @@ def _check_labels(spec: Extract) -> None:
             f"two columns of the file would be called {listed(twice)}; give the group or the recipient"
             " another label"
         )
+
+
+def _check_where(text: str) -> None:
+    """Refuse what is not one condition: the text stands between parentheses in the statement and must not
+    leave them, and it must mean the same tomorrow. The rest is for PostgreSQL to say, in the contract check.
+
+    >>> _check_where("status = 'open; really' AND (kind <> 'x' OR \\"Odd (name\\" IS NULL)")
+    """
+    depth = 0
+    previous = ""
+    for match in _TOKEN.finditer(text):
+        token, start = match[0], match.start()
+        if match["text"]:
+            # E'...' has escapes by backslash, and so may end elsewhere than it seems to.
+            if token[0] == "'" and previous.lower() == "e" and text[start - 1 : start] in "eE":
+                raise _no_condition(text, "has a text of the form E'…'; write it without escapes")
+        elif match["word"]:
+            word = token.lower()
+            called = text[match.end() :].lstrip().startswith("(")
+            if word in _CLOCKS or (called and word in _CLOCK_CALLS):
+                raise _no_condition(
+                    text, f"depends on {word}, so the same period would give other figures later"
+                )
+        else:
+            depth = _sign(text, token, depth)
+        previous = token
+    if depth:
+        raise _no_condition(text, "has a parenthesis that is not closed")
+    if not text.strip():
+        raise _no_condition(text, "is empty; leave it out to count every row")
+
+
+def _sign(text: str, token: str, depth: int) -> int:
+    """The depth of parentheses after `token`."""
+    match token:
+        case "(":
+            return depth + 1
+        case ")" if depth:
+            return depth - 1
+        case ")":
+            raise _no_condition(text, "closes a parenthesis that it did not open")
+        case ";":
+            raise _no_condition(text, "has a semicolon; it takes one condition, not a statement")
+        case "--" | "/*":
+            raise _no_condition(text, "has a comment in it; comment in the spec, in Python")
+        case "'" | '"':
+            raise _no_condition(text, "has a quote that is not closed")
+        case "?":
+            raise _no_condition(
+                text, "uses an operator with ?, which JDBC takes for a parameter; call its function"
+            )
+        case _:
+            raise _no_condition(text, f"has a {token!r} outside of quotes")
+
+
+def _no_condition(text: str, why: str) -> ExtractError:
+    return _wrong(f'where="{text}" {why}')
 
 
 def _identifier(name: str) -> str:

@@ -7,6 +7,8 @@ that a run must know comes back as rows of one result, told apart by `kind`:
 ==========  ======================================================================================
 line        a group and a month of it (month 0: the group exists); count, sum, least and greatest
             of the metric
+loose       the same of rows that an optional hop lost before they reached a group: there is such a
+            line only while there are such rows
 orphan      rows of a month that reach no recipient
 control     rows of a month, read off the entity without any hop that leads to a recipient
 undated     rows whose hops lead to no date (only when the date is not on the entity)
@@ -38,6 +40,7 @@ class Statement:
     # True when groups are read off the entity's rows: such a group exists from its first row on.
     groups_have_a_beginning: bool
     expected_rows: int | None  # as the planner would expect; None when nobody knows
+    has_loose_lines: bool = False
 
 
 def statement(contract: Contract, span: Span, time_zone: str, cap: datetime | None) -> Statement:
@@ -69,6 +72,7 @@ class _Builder:
             group_width=len(self.c.group),
             groups_have_a_beginning=from_entity,
             expected_rows=members * (len(self.span.months) + 1) if known else None,
+            has_loose_lines=self._has_loose_lines,
         )
 
     # -- where the groups live -------------------------------------------------------------------------
@@ -91,14 +95,36 @@ class _Builder:
     # -- small pieces ----------------------------------------------------------------------------------
 
     def _table(self, alias: str) -> str:
-        return f"{identifier(self.c.schema)}.{identifier(self.c.tables[_number(alias)])}"
+        return entity(self.c) if alias == "t0" else _name(self.c, alias)
 
     def _joined(self, aliases: Sequence[str]) -> str:
         lines = []
         for alias in aliases:
             hop = self.c.hop_to(alias)
-            lines.append(f"LEFT JOIN {self._table(alias)} {alias} ON {_ref(hop.right)} = {_ref(hop.left)}")
+            pairs = zip(hop.rights, hop.lefts, strict=True)
+            same = " AND ".join(f"{_ref(right)} = {_ref(left)}" for right, left in pairs)
+            lines.append(f"LEFT JOIN {self._table(alias)} {alias} ON {same}")
         return "\n      ".join(lines)
+
+    def _reached(self, alias: str) -> str:
+        """Whether a LEFT JOIN found a row: then no column of its key is NULL."""
+        return f"{_ref(self.c.hop_to(alias).rights[0])} IS NOT NULL"
+
+    def _unbroken(self, aliases: Sequence[str], start: str) -> list[str]:
+        """Conditions under which no mandatory hop to one of `aliases`, joined to `start`, led nowhere.
+
+        Where a hop before it is optional, a mandatory hop is excused if it had nowhere to start from.
+        """
+        conditions = []
+        for alias in aliases:
+            hop = self.c.hop_to(alias)
+            if hop.optional:
+                continue
+            before = [step for step in self.c.path(hop.start) if step in aliases]
+            excused = before and any(self.c.hop_to(step).optional for step in before)
+            reached = self._reached(alias)
+            conditions.append(f"({reached} OR NOT {self._reached(hop.start)})" if excused else reached)
+        return conditions
 
     def _bound(self, day: date) -> str:
         match self.c.date.type:
@@ -144,7 +170,12 @@ class _Builder:
 
     @property
     def _metric(self) -> str:
-        return f"{_ref(self.c.metric)}::numeric" if self.c.metric.type == "money" else _ref(self.c.metric)
+        metric = _ref(self.c.metric)
+        if self.c.metric.is_float:
+            # A cast of the number itself would round it to 15 digits. As text it has the fewest digits that
+            # mean this very number and no other.
+            return f"{metric}::text::numeric"
+        return f"{metric}::numeric" if self.c.metric.type == "money" else metric
 
     @property
     def _measures(self) -> str:
@@ -158,7 +189,7 @@ class _Builder:
     @property
     def _labels(self) -> str:
         """Recipient and group as text, and beside each group column the value that it is ordered by."""
-        columns = [f"{_ref(self.c.recipient)}::text AS recipient"]
+        columns = [f"{self._recipient} AS recipient"]
         for i, column in enumerate(self.c.group, start=1):
             columns.append(f"{_ref(column)}::text AS g{i}")
             if not column.is_text:
@@ -166,11 +197,26 @@ class _Builder:
         return ", ".join(columns)
 
     @property
+    def _recipient(self) -> str:
+        name = f"{_ref(self.c.recipient)}::text"
+        far = self._far(self.anchor)
+        if not any(self.c.hop_to(a).optional for a in self.c.path(self.c.recipient.alias) if a in far):
+            return name
+        # A recipient that is there but has no name is nobody still.
+        assert self.c.unassigned is not None
+        reached = self._reached(self.c.recipient.alias)
+        return f"CASE WHEN {reached} THEN {name} ELSE {literal(self.c.unassigned)} END"
+
+    @property
     def _owned(self) -> str:
         """Whether a row reaches a recipient by name, and every table that its group is read from."""
-        far = sorted(self.used - {self.anchor}, key=_number)
-        reached = [f"{_ref(self.c.hop_to(alias).right)} IS NOT NULL" for alias in far]
-        return " AND ".join([f"{_ref(self.c.recipient)} IS NOT NULL", *reached])
+        unbroken = self._unbroken(self._far(self.anchor), self.anchor)
+        return " AND ".join([f"{self._recipient} IS NOT NULL", *unbroken])
+
+    @property
+    def _has_loose_lines(self) -> bool:
+        """Whether an optional hop may lose rows before they reach the table that their group is a row of."""
+        return any(self.c.hop_to(alias).optional for alias in self.c.path(self.anchor)[1:])
 
     @property
     def _g(self) -> list[str]:
@@ -214,23 +260,43 @@ class _Builder:
         wide tables.
         """
         key = self.c.hop_to(self.anchor)
-        near = [alias for alias in self.c.path(key.left.alias) if alias != "t0"]
+        before = [alias for alias in self.c.path(key.start) if alias != "t0"]
+        near = [*before]
         near += [alias for alias in self.c.path(self.c.date.alias) if alias != "t0" and alias not in near]
+        keys = [f"key{i}" for i in range(1, len(key.lefts) + 1)]
+        lefts = ", ".join(f"{_ref(left)} AS {k}" for left, k in zip(key.lefts, keys, strict=True))
+        rights = ", ".join(f"{_ref(right)} AS {k}" for right, k in zip(key.rights, keys, strict=True))
+        same = " AND ".join(f"f.{k} = m.{k}" for k in keys)
+        width = ", ".join(str(i) for i in range(1, len(keys) + 2 + self._has_loose_lines))
+        loose, excuse = "false", ""
+        recipient, owned = "m.recipient", "m.owned"
+        if self._has_loose_lines:
+            assert self.c.unassigned is not None
+            excused = "true" if key.optional else f"NOT {self._reached(key.start)}"
+            excuse = f", {' AND '.join([*self._unbroken(before, 't0'), excused])} AS rolling_excused"
+            loose = "m.is_there IS NULL"
+            recipient = f"CASE WHEN {loose} THEN {literal(self.c.unassigned)} ELSE m.recipient END"
+            owned = f"CASE WHEN {loose} THEN f.rolling_excused ELSE m.owned END"
+        labels = ", ".join(
+            f"m.g{i}" if column.is_text else f"m.g{i}, m.s{i}"
+            for i, column in enumerate(self.c.group, start=1)
+        )
         return f"""
     WITH figures AS (
-      SELECT {_ref(key.left)} AS key, {self._month} AS rolling_month, {self._measures}
+      SELECT {lefts}, {self._month} AS rolling_month{excuse}, {self._measures}
       FROM {self._table("t0")} t0
       {self._joined(sorted(near, key=_number))}
       WHERE {self._in_span()}
-      GROUP BY 1, 2
+      GROUP BY {width}
     ), members AS (
-      SELECT {_ref(key.right)} AS key, {self._labels}, {self._owned} AS owned
+      SELECT {rights}, {self._labels}, {self._owned} AS owned, true AS is_there
       FROM {self._table(self.anchor)} {self.anchor}
       {self._joined(self._far(self.anchor))}
     ), detail AS (
-      SELECT m.*, coalesce(f.rolling_month, 0) AS rolling_month,
+      SELECT {recipient} AS recipient, {labels}, {owned} AS owned, {loose} AS loose,
+             coalesce(f.rolling_month, 0) AS rolling_month,
              f.rolling_rows, f.rolling_values, f.rolling_total, f.rolling_least, f.rolling_most
-      FROM members m FULL JOIN figures f ON f.key = m.key
+      FROM members m FULL JOIN figures f ON {same}
     )
     {self._lines()}
     UNION ALL
@@ -243,11 +309,14 @@ class _Builder:
         There is no lower bound on the date: rows before the window are what says that a group existed by
         then. They come back as month 0, without figures.
         """
-        first_hops = [a for a in self._far("t0") if self.c.hop_to(a).left.alias == "t0"]
+        first_hops = [a for a in self._far("t0") if self.c.hop_to(a).start == "t0"]
         own = [column for column in (*self.c.group, self.c.recipient) if column.alias == "t0"]
         keys = list(
             dict.fromkeys(
-                [*(column.name for column in own), *(self.c.hop_to(a).left.name for a in first_hops)]
+                [
+                    *(column.name for column in own),
+                    *(left.name for a in first_hops for left in self.c.hop_to(a).lefts),
+                ]
             )
         )
         dated_by = [alias for alias in self.c.path(self.c.date.alias) if alias != "t0"]
@@ -262,7 +331,7 @@ class _Builder:
       WHERE {self._in_span(from_the_beginning=True)}
       GROUP BY {width}
     ), detail AS (
-      SELECT {self._labels}, {self._owned} AS owned,
+      SELECT {self._labels}, {self._owned} AS owned, false AS loose,
              t0.rolling_month, t0.rolling_rows, t0.rolling_values,
              t0.rolling_total, t0.rolling_least, t0.rolling_most
       FROM figures t0
@@ -279,10 +348,13 @@ class _Builder:
         }
         extremes = {"least": "min(rolling_least)::text", "most": "max(rolling_most)::text"}
         labels = {"line": "line", "recipient": "recipient", **{g: g for g in self._g}}
+        kind, by = self._kind("line", **labels, **counts, **extremes), ""
+        if self._has_loose_lines:
+            kind, by = kind.replace("'line'", "CASE WHEN loose THEN 'loose' ELSE 'line' END", 1), ", loose"
         return f"""
-    SELECT {self._kind("line", **labels, **counts, **extremes)}
+    SELECT {kind}
     FROM (SELECT dense_rank() OVER (ORDER BY {self._order}) AS line, detail.* FROM detail WHERE owned) ranked
-    GROUP BY line, recipient, {", ".join(self._g)}, rolling_month
+    GROUP BY line, recipient, {", ".join(self._g)}, rolling_month{by}
     UNION ALL
     SELECT {self._kind("orphan", **counts)}
     FROM detail WHERE owned IS NOT TRUE AND rolling_month > 0 GROUP BY rolling_month"""
@@ -303,8 +375,8 @@ class _Builder:
             f" GROUP BY {month}"
         ]
         if dated_by:
-            unreached = _ref(self.c.hop_to(dated_by[-1]).right)
-            facts.append(f"SELECT {self._kind('undated', **sums)} {entity} WHERE {unreached} IS NULL")
+            unreached = f"NOT {self._reached(dated_by[-1])}"
+            facts.append(f"SELECT {self._kind('undated', **sums)} {entity} WHERE {unreached}")
         name = self.c.recipient
         if name.alias != "t0":
             facts.append(
@@ -313,12 +385,12 @@ class _Builder:
                 f" {_ref(name)}::text"
             )
         for i, hop in enumerate(self.c.hops, start=1):
-            if not hop.right.unique:
-                right = _ref(hop.right)
+            if not hop.unique:
+                key, alias = ", ".join(_ref(right) for right in hop.rights), f"t{i}"
+                whole = " AND ".join(f"{_ref(right)} IS NOT NULL" for right in hop.rights)
                 facts.append(
-                    f"SELECT {self._kind('hop', line=str(i), row_count='count(*)')} FROM (SELECT {right} FROM"
-                    f" {self._table(hop.right.alias)} {hop.right.alias} WHERE {right} IS NOT NULL GROUP BY"
-                    f" {right}"
+                    f"SELECT {self._kind('hop', line=str(i), row_count='count(*)')} FROM (SELECT {key} FROM"
+                    f" {self._table(alias)} {alias} WHERE {whole} GROUP BY {key}"
                     " HAVING count(*) > 1) twice HAVING count(*) > 0"
                 )
         stamp = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
@@ -326,8 +398,30 @@ class _Builder:
         return "".join(f"\n    UNION ALL\n    {fact}" for fact in facts)
 
 
+def entity(contract: Contract) -> str:
+    """The entity's rows, as far as the spec's condition lets them count."""
+    table = _name(contract, "t0")
+    if contract.where is None:
+        return table
+    # The condition speaks of the entity by its own names, so it stands where nothing else is in sight.
+    # Columns by name, because a role that was granted those alone may not say `*`.
+    lefts = [column for hop in contract.hops for column in hop.lefts]
+    used = (contract.metric, contract.date, *contract.group, contract.recipient, *lefts)
+    names = dict.fromkeys(identifier(column.name) for column in used if column.alias == "t0")
+    return f"(SELECT {', '.join(names)} FROM {table} WHERE (\n{contract.where}\n))"
+
+
+def probe(contract: Contract) -> str:
+    """A statement that reads nothing, for PostgreSQL to say what it makes of the spec's condition."""
+    return f"SELECT count(*) FROM {entity(contract)} t0 WHERE false"
+
+
 def _ref(column: Column) -> str:
     return f"{column.alias}.{identifier(column.name)}"
+
+
+def _name(contract: Contract, alias: str) -> str:
+    return f"{identifier(contract.schema)}.{identifier(contract.tables[_number(alias)])}"
 
 
 def _number(alias: str) -> int:

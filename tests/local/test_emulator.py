@@ -137,6 +137,15 @@ def glue_job_keeps_its_concurrency(cloud: aws.Cloud) -> bool:
     return bool(glue.get_job(JobName=name)["Job"].get("ExecutionProperty") == {"MaxConcurrentRuns": 3})
 
 
+def glue_job_loses_what_an_update_leaves_out(cloud: aws.Cloud) -> bool:
+    glue, name = cloud.client("glue"), fresh("job")
+    job = {"Role": role(cloud), "Command": {"Name": "glueetl", "ScriptLocation": "s3://nowhere/etl.py"}}
+    glue.create_job(Name=name, MaxRetries=1, JobRunQueuingEnabled=True, **job)
+    glue.update_job(JobName=name, JobUpdate=job)
+    updated = glue.get_job(JobName=name)["Job"]
+    return not updated["MaxRetries"] and not updated.get("JobRunQueuingEnabled")
+
+
 def glue_crawler_has_a_recrawl_policy(cloud: aws.Cloud) -> bool:
     glue, name = cloud.client("glue"), fresh("crawler")
     glue.create_crawler(Name=name, Role=role(cloud), Targets={}, DatabaseName="nowhere")
@@ -160,6 +169,14 @@ def glue_right_on_one_connection_counts(cloud: aws.Cloud) -> bool:
     resource = f"arn:aws:glue:{aws.REGION}:{aws.ACCOUNT}:connection/{name}"
     reader = role(cloud, {"Effect": "Allow", "Action": "glue:GetConnection", "Resource": resource})
     return not refuses(lambda: as_role(cloud, reader, "glue").get_connection(Name=name))
+
+
+def glue_right_on_one_database_counts(cloud: aws.Cloud) -> bool:
+    glue, name = cloud.client("glue"), fresh("database")
+    glue.create_database(DatabaseInput={"Name": name})
+    resource = f"arn:aws:glue:{aws.REGION}:{aws.ACCOUNT}:database/{name}"
+    reader = role(cloud, {"Effect": "Allow", "Action": "glue:GetDatabase", "Resource": resource})
+    return not refuses(lambda: as_role(cloud, reader, "glue").get_database(Name=name))
 
 
 def glue_schedule_has_no_predicate(cloud: aws.Cloud) -> bool:
@@ -191,6 +208,17 @@ def glue_workflow_starts_its_first_crawler(cloud: aws.Cloud) -> bool:
     )
     glue.start_workflow_run(Name=name)
     return until(lambda: bool(glue.get_crawler(Name=name)["Crawler"].get("LastCrawl", {}).get("Status")))
+
+
+def secret_keeps_the_version_with_a_label_of_its_own(cloud: aws.Cloud) -> bool:
+    secrets_manager, name = cloud.client("secretsmanager"), fresh("secret")
+    secrets_manager.create_secret(Name=name)
+    labels = ["AWSCURRENT", "OURS"]
+    first = secrets_manager.put_secret_value(SecretId=name, SecretString="1", VersionStages=labels)
+    for text in ("2", "3"):
+        secrets_manager.put_secret_value(SecretId=name, SecretString=text)
+    versions = secrets_manager.describe_secret(SecretId=name)["VersionIdsToStages"]
+    return bool(versions.get(first["VersionId"]) == ["OURS"])
 
 
 def sns_delivers_email(cloud: aws.Cloud) -> bool:
@@ -296,12 +324,15 @@ PROBES = (
     transfer_key_has_a_date,
     transfer_tags_can_be_read,
     glue_job_keeps_its_concurrency,
+    glue_job_loses_what_an_update_leaves_out,
     glue_crawler_has_a_recrawl_policy,
     glue_connection_can_be_changed,
     glue_right_on_one_connection_counts,
+    glue_right_on_one_database_counts,
     glue_schedule_has_no_predicate,
     glue_job_without_a_script_fails,
     glue_workflow_starts_its_first_crawler,
+    secret_keeps_the_version_with_a_label_of_its_own,
     sns_delivers_email,
     events_start_nothing_without_the_right_to,
     schedules_start_nothing_in_a_role_for_rules,

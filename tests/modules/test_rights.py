@@ -476,6 +476,7 @@ def crawler_steps(facts: dict[str, str]) -> tuple[Step, ...]:
             "find its database",
             ("WriteCatalog", "glue:GetDatabase"),
             asks("GetDatabase", database),
+            lambda role: role.client("glue").get_database(Name="rights"),
         ),
         Step(
             "list the tables it knows",

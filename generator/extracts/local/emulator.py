@@ -29,7 +29,7 @@ from xml.sax.saxutils import escape
 from ministack.core import iam_actions
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
-from ministack.services import cloudwatch, eventbridge, glue, scheduler, sns, transfer
+from ministack.services import cloudwatch, eventbridge, glue, scheduler, secretsmanager, sns, transfer
 
 log = logging.getLogger("extracts.emulator")
 
@@ -323,7 +323,7 @@ def remember_tags(kind: str) -> Afterwards:
 
 
 def close_glue_jobs() -> None:
-    """Jobs keep class, concurrency, delay notice, queuing and tags."""
+    """Jobs keep class, concurrency, delay notice, queuing and tags; an update unsets what it leaves out."""
 
     def created(data: Body, response: Response) -> None:
         remember_tags("job")(data, response)
@@ -333,8 +333,12 @@ def close_glue_jobs() -> None:
         job.setdefault("ExecutionProperty", {"MaxConcurrentRuns": 1})
 
     def updated(data: Body, _: Response) -> None:
-        update = data.get("JobUpdate", {})
-        glue._jobs[data["JobName"]].update({key: update[key] for key in JOB_ATTRIBUTES if key in update})
+        job, update = glue._jobs[data["JobName"]], data.get("JobUpdate", {})
+        for key in JOB_ATTRIBUTES:
+            job.pop(key, None)
+        job.update({key: update[key] for key in JOB_ATTRIBUTES if key in update})
+        job.setdefault("ExecutionProperty", {"MaxConcurrentRuns": 1})
+        job["MaxRetries"] = update.get("MaxRetries", 0)
 
     answer_json(glue, "_handle_request_sync", instead={}, after={"CreateJob": created, "UpdateJob": updated})
 
@@ -373,7 +377,7 @@ def close_glue_connections() -> None:
 
 
 def close_glue_resources() -> None:
-    """A right on one connection or table counts; ministack takes every name in a request for a table's."""
+    """A right on one connection, database or table counts; ministack takes every name for a table's."""
     original = iam_actions.extract_resource_arn
 
     @functools.wraps(original)
@@ -386,6 +390,8 @@ def close_glue_resources() -> None:
         home = found.split(":")[:5]
         if action == "GetConnection":
             return ":".join([*home, f"connection/{data['Name']}"])
+        if action == "GetDatabase":
+            return ":".join([*home, f"database/{data['Name']}"])
         table = data.get("TableInput", {}).get("Name") or (data.get("Name") if "Table" in action else None)
         if table:
             return ":".join([*home, f"table/{data['DatabaseName']}/{table}"])
@@ -605,6 +611,29 @@ def close_glue_workflows() -> None:
 
 
 ################################################################################
+# Secrets Manager: labels of one's own are lost
+################################################################################
+
+
+def close_secret_labels() -> None:
+    """A version gets every label it comes with, and one with a label is kept; ministack knows AWS's alone."""
+
+    def put(data: Body, response: Response) -> Response:
+        out = body_of(response)
+        _, secret = secretsmanager._resolve(data["SecretId"])
+        for label in data.get("VersionStages", []):
+            for version_id, version in secret["Versions"].items():
+                if version_id == out["VersionId"] and label not in version["Stages"]:
+                    version["Stages"].append(label)
+                elif version_id != out["VersionId"] and label in version["Stages"]:
+                    version["Stages"].remove(label)
+        out["VersionStages"] = list(secret["Versions"][out["VersionId"]]["Stages"])
+        return json_response(out)
+
+    answer_json(secretsmanager, "handle_request", instead={}, after={"PutSecretValue": put})
+
+
+################################################################################
 # SNS: e-mail goes nowhere
 ################################################################################
 
@@ -796,6 +825,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     close_glue_triggers,
     close_glue_runs,
     close_glue_workflows,
+    close_secret_labels,
     close_sns_email,
     close_alarm_descriptions,
     close_event_target_permissions,

@@ -282,6 +282,22 @@ def test_the_crawler_entered_the_specs_tables_only(demo: Demo) -> None:
     assert tables == {"loans", "account", "client", "branch", "bank"}
 
 
+def test_everything_listens_on_the_loopback_only(demo: Demo) -> None:
+    inodes = set()
+    for root, _ in demo.note["processes"]:
+        for number in {root} | descendants(root):
+            for handle in Path(f"/proc/{number}/fd").iterdir():
+                if (target := str(handle.readlink())).startswith("socket:["):
+                    inodes.add(target[8:-1])
+    listening = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and inode in inodes:
+                listening.add(local.split(":")[0])
+    assert listening == {"0100007F"}  # 127.0.0.1
+
+
 def test_stop_ends_everything(demo: Demo) -> None:
     # Last of this file's tests on the kept demo: nothing of it can be asked afterwards.
     subprocess.run([*DEMO, "--stop", str(demo.folder)], check=True, capture_output=True)

@@ -109,18 +109,18 @@ def terraform() -> Program:
 def java() -> Program:
     """A Java that Spark runs on. Its `path` is `bin/java`; `JAVA_HOME` is two folders up."""
     named = os.environ.get("EXTRACTS_JAVA_HOME") or os.environ.get("JAVA_HOME")
-    candidates = [Path(named) / "bin/java"] if named else []
+    candidates = [(Path(named) / "bin/java", "JAVA_HOME")] if named else []
     if not only_wheels() and (found := shutil.which("java")):
-        candidates.append(Path(found))
+        candidates.append((Path(found), "PATH"))
     passed_over = ""
-    for candidate in candidates:
+    for candidate, origin in candidates:
         try:
             version = _java_version(candidate)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             passed_over = f"; {candidate} does not work ({_last_line(error)})"
             continue
         if _numbers(version)[0] in JAVA_VERSIONS:
-            return Program("Java", candidate.resolve(), version, "JAVA_HOME" if named else "PATH")
+            return Program("Java", candidate.resolve(), version, origin + passed_over)
         passed_over = f"; {candidate} is Java {version}, and 17 to 21 is needed"
     site = wheel("java", because=f"no Java 17 to 21 on the PATH{passed_over}")
     # A home of its own, whose `java` is a script: see _JAVA.

@@ -5,7 +5,7 @@
 locals {
   _users_arn = join(":", [
     "arn", local.partition, "transfer", local.region, local.account_id,
-    "user/${aws_transfer_server.this.id}",
+    "user/${local.server.id}",
   ])
 }
 

@@ -13,7 +13,16 @@ locals {
   region = split(".", data.aws_region.current.endpoint)[1]
 
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
-  in_vpc     = var.endpoint.type == "VPC"
+  in_vpc     = local.own && var.endpoint.type == "VPC"
+  own        = var.server == null
+  # What recipients are told, and what other extracts take to join.
+  server = local.own ? {
+    endpoint = (
+      var.host_name == null ? aws_transfer_server.this[0].endpoint : var.host_name.name
+    )
+    host_key_fingerprint = aws_transfer_server.this[0].host_key_fingerprint
+    id                   = aws_transfer_server.this[0].id
+  } : var.server
 }
 
 ################################################################################
@@ -21,18 +30,23 @@ locals {
 ################################################################################
 
 resource "aws_transfer_server" "this" {
+  count = local.own ? 1 : 0
+
   #checkov:skip=CKV_AWS_164: PUBLIC only when the caller writes that word; the default is a VPC endpoint
-  domain                      = "S3"
-  endpoint_type               = var.endpoint.type
-  identity_provider_type      = "SERVICE_MANAGED"
-  protocols                   = ["SFTP"]
-  security_policy_name        = var.security_policy_name
-  structured_log_destinations = ["${aws_cloudwatch_log_group.this.arn}:*"]
+  domain                          = "S3"
+  endpoint_type                   = var.endpoint.type
+  identity_provider_type          = "SERVICE_MANAGED"
+  pre_authentication_login_banner = var.banner
+  protocols                       = ["SFTP"]
+  security_policy_name            = var.security_policy_name
+  structured_log_destinations     = ["${aws_cloudwatch_log_group.this[0].arn}:*"]
 
   dynamic "endpoint_details" {
     for_each = local.in_vpc ? [var.endpoint] : []
 
     content {
+      # With addresses it is reached from the internet, by the allow-list alone.
+      address_allocation_ids = endpoint_details.value.elastic_ip_ids
       # Without a group of our own the VPC's default group would decide who gets in.
       security_group_ids = [aws_security_group.this[0].id]
       subnet_ids         = endpoint_details.value.subnet_ids
@@ -41,6 +55,42 @@ resource "aws_transfer_server" "this" {
   }
 
   tags = merge(var.tags, { Name = var.name })
+}
+
+################################################################################
+# A name of its own
+################################################################################
+
+locals {
+  _host_names = local.own && var.host_name != null ? { this = var.host_name } : {}
+}
+
+# So that the console shows the name; tags that begin with aws: go by this resource alone.
+resource "aws_transfer_tag" "host_name" {
+  for_each = local._host_names
+
+  key          = "aws:transfer:customHostname"
+  resource_arn = aws_transfer_server.this[0].arn
+  value        = each.value.name
+}
+
+resource "aws_transfer_tag" "hosted_zone" {
+  for_each = local._host_names
+
+  key          = "aws:transfer:route53HostedZoneId"
+  resource_arn = aws_transfer_server.this[0].arn
+  value        = "/hostedzone/${each.value.hosted_zone_id}"
+}
+
+# A server that is replaced keeps its name, so recipients have nothing to change.
+resource "aws_route53_record" "host_name" {
+  for_each = local._host_names
+
+  name    = each.value.name
+  records = [aws_transfer_server.this[0].endpoint]
+  ttl     = 300
+  type    = "CNAME"
+  zone_id = each.value.hosted_zone_id
 }
 
 ################################################################################
@@ -65,7 +115,7 @@ resource "aws_transfer_user" "this" {
 
   home_directory_type = "LOGICAL"
   role                = aws_iam_role.recipient[each.key].arn
-  server_id           = aws_transfer_server.this.id
+  server_id           = local.server.id
   user_name           = each.key
 
   home_directory_mappings {
@@ -80,6 +130,6 @@ resource "aws_transfer_ssh_key" "this" {
   for_each = local.keys
 
   body      = each.value[0].body
-  server_id = aws_transfer_server.this.id
+  server_id = local.server.id
   user_name = aws_transfer_user.this[each.value[0].user].user_name
 }

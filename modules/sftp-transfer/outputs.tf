@@ -4,17 +4,22 @@
 
 output "endpoint" {
   description = "Host name to give to recipients; in a VPC, one that is resolved there."
-  value       = aws_transfer_server.this.endpoint
+  value       = local.server.endpoint
 }
 
 output "host_key_fingerprint" {
   description = "Fingerprint to give to recipients by another way, so that they know the server."
-  value       = aws_transfer_server.this.host_key_fingerprint
+  value       = local.server.host_key_fingerprint
+}
+
+output "server" {
+  description = "What other extracts take as their `server`, to join this one."
+  value       = local.server
 }
 
 output "server_id" {
-  description = "Server to look at in the console, or to add users of other extracts to."
-  value       = aws_transfer_server.this.id
+  description = "Server to look at in the console."
+  value       = local.server.id
 }
 
 ################################################################################

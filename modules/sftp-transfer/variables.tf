@@ -8,51 +8,6 @@ variable "bucket" {
   nullable    = false
 }
 
-variable "endpoint" {
-  description = <<-EOT
-    Where the server is reached.
-    - `allowed_cidrs` - (Optional) addresses that may connect to a VPC endpoint.
-    - `subnet_ids`    - (Optional) subnets of a VPC endpoint.
-    - `type`          - (Optional) "VPC", or "PUBLIC": open to every address.
-    - `vpc_id`        - (Optional) VPC of a VPC endpoint.
-  EOT
-  type = object({
-    allowed_cidrs = optional(set(string), [])
-    subnet_ids    = optional(set(string), [])
-    type          = optional(string, "VPC")
-    vpc_id        = optional(string)
-  })
-  nullable = false
-
-  validation {
-    condition     = contains(["PUBLIC", "VPC"], var.endpoint.type)
-    error_message = "endpoint: type is \"VPC\" or \"PUBLIC\"."
-  }
-
-  validation {
-    condition = (
-      var.endpoint.type != "VPC"
-      || (var.endpoint.vpc_id != null && length(var.endpoint.subnet_ids) > 0)
-    )
-    error_message = "endpoint: \"VPC\" needs vpc_id and subnet_ids; for the whole internet say type = \"PUBLIC\"."
-  }
-
-  validation {
-    condition     = alltrue([for c in var.endpoint.allowed_cidrs : can(cidrnetmask(c))])
-    error_message = "endpoint: allowed_cidrs are IPv4 ranges, e.g. \"203.0.113.7/32\"."
-  }
-
-  validation {
-    condition     = alltrue([for c in var.endpoint.allowed_cidrs : !endswith(c, "/0")])
-    error_message = "endpoint: allowed_cidrs lets everybody in; if that is meant, say type = \"PUBLIC\"."
-  }
-
-  validation {
-    condition     = var.endpoint.type != "PUBLIC" || length(var.endpoint.allowed_cidrs) == 0
-    error_message = "endpoint: AWS cannot hold a PUBLIC endpoint to allowed_cidrs; take type = \"VPC\"."
-  }
-}
-
 variable "kms_key_arn" {
   description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
   type        = string
@@ -78,6 +33,128 @@ variable "name" {
 ################################################################################
 # Optional
 ################################################################################
+
+variable "banner" {
+  description = "What a client shows before it logs in, e.g. whose server it is and who may use it."
+  type        = string
+  default     = null
+
+  validation {
+    condition = (
+      var.banner == null
+      || try(length(var.banner) <= 4096, false) && can(regex("^[\\t\\r\\n -~]+$", var.banner))
+    )
+    error_message = "banner: up to 4096 characters of ASCII."
+  }
+
+  validation {
+    condition     = var.banner == null || var.server == null
+    error_message = "banner: a joined server has its own; leave it out with server."
+  }
+}
+
+variable "endpoint" {
+  description = <<-EOT
+    Where the server is reached. Required, unless `server` joins one that is there.
+    - `allowed_cidrs`  - (Optional) addresses that may connect to a VPC endpoint.
+    - `elastic_ip_ids` - (Optional) allocations, one per subnet, by which the internet reaches it.
+    - `subnet_ids`     - (Optional) subnets of a VPC endpoint.
+    - `type`           - (Optional) "VPC", or "PUBLIC": open to every address.
+    - `vpc_id`         - (Optional) VPC of a VPC endpoint.
+  EOT
+  type = object({
+    allowed_cidrs  = optional(set(string), [])
+    elastic_ip_ids = optional(set(string), [])
+    subnet_ids     = optional(set(string), [])
+    type           = optional(string, "VPC")
+    vpc_id         = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["PUBLIC", "VPC"], var.endpoint.type)
+    error_message = "endpoint: type is \"VPC\" or \"PUBLIC\"."
+  }
+
+  validation {
+    condition = (
+      var.server != null || var.endpoint.type != "VPC"
+      || (var.endpoint.vpc_id != null && length(var.endpoint.subnet_ids) > 0)
+    )
+    error_message = "endpoint: \"VPC\" needs vpc_id and subnet_ids; for the whole internet say type = \"PUBLIC\"."
+  }
+
+  validation {
+    condition     = alltrue([for c in var.endpoint.allowed_cidrs : can(cidrnetmask(c))])
+    error_message = "endpoint: allowed_cidrs are IPv4 ranges, e.g. \"203.0.113.7/32\"."
+  }
+
+  validation {
+    # Two halves of the internet are the internet.
+    condition = alltrue([
+      for c in var.endpoint.allowed_cidrs : try(tonumber(split("/", c)[1]) >= 8, true)
+    ])
+    error_message = "endpoint: allowed_cidrs lets everybody in; if that is meant, say type = \"PUBLIC\"."
+  }
+
+  validation {
+    condition     = var.endpoint.type != "PUBLIC" || length(var.endpoint.allowed_cidrs) == 0
+    error_message = "endpoint: AWS cannot hold a PUBLIC endpoint to allowed_cidrs; take type = \"VPC\"."
+  }
+
+  validation {
+    condition = (
+      length(var.endpoint.elastic_ip_ids) == 0
+      || length(var.endpoint.elastic_ip_ids) == length(var.endpoint.subnet_ids)
+    )
+    error_message = "endpoint: elastic_ip_ids has one allocation per subnet, or none."
+  }
+
+  validation {
+    condition     = alltrue([for id in var.endpoint.elastic_ip_ids : startswith(id, "eipalloc-")])
+    error_message = "endpoint: elastic_ip_ids are allocations, eipalloc-..., not addresses."
+  }
+
+  validation {
+    condition = (
+      var.server == null
+      || (var.endpoint.vpc_id == null && length(var.endpoint.allowed_cidrs) == 0)
+    )
+    error_message = "endpoint: a joined server has its own; leave it out with server."
+  }
+}
+
+variable "host_name" {
+  description = <<-EOT
+    A name for the server that stays when the server is replaced. Null gives out AWS's own.
+    - `hosted_zone_id` - zone in Route 53 that the name is entered in.
+    - `name`           - e.g. "sftp.example.com".
+  EOT
+  type = object({
+    hosted_zone_id = string
+    name           = string
+  })
+  default = null
+
+  validation {
+    condition = (
+      var.host_name == null
+      || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.host_name.name))
+    )
+    error_message = "host_name: name is a host in small letters without a dot at its end, e.g. \"sftp.example.com\"."
+  }
+
+  validation {
+    condition     = var.host_name == null || can(regex("^Z[A-Z0-9]+$", var.host_name.hosted_zone_id))
+    error_message = "host_name: hosted_zone_id is a zone's bare id, e.g. \"Z0123456789ABCDEFGHIJ\"."
+  }
+
+  validation {
+    condition     = var.host_name == null || var.server == null
+    error_message = "host_name: a joined server has its own; leave it out with server."
+  }
+}
 
 variable "log_retention_days" {
   description = "Days for which logs are kept."
@@ -160,6 +237,27 @@ variable "security_policy_name" {
       var.security_policy_name,
     ))
     error_message = "security_policy_name: a policy of 2024 or later, e.g. \"TransferSecurityPolicy-2025-03\"."
+  }
+}
+
+variable "server" {
+  description = <<-EOT
+    Server to join, so that many extracts share one and its price: the output `server` of whoever
+    made it. Null makes one.
+    - `endpoint`             - host name that recipients connect to.
+    - `host_key_fingerprint` - fingerprint by which they know it.
+    - `id`                   - the server.
+  EOT
+  type = object({
+    endpoint             = string
+    host_key_fingerprint = string
+    id                   = string
+  })
+  default = null
+
+  validation {
+    condition     = var.server == null || can(regex("^s-[0-9a-f]{17}$", var.server.id))
+    error_message = "server: id is that of a Transfer server, e.g. \"s-0123456789abcdef0\"."
   }
 }
 

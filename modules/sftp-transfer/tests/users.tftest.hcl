@@ -17,7 +17,11 @@ override_data {
 override_resource {
   target          = aws_transfer_server.this
   override_during = plan
-  values          = { id = "s-0123456789abcdef0" }
+  values = {
+    arn      = "arn:aws:transfer:eu-west-1:123456789012:server/s-0123456789abcdef0"
+    endpoint = "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
+    id       = "s-0123456789abcdef0"
+  }
 }
 
 variables {
@@ -125,8 +129,8 @@ run "server_is_closed_but_for_the_allow_list" {
 
   assert {
     condition = (
-      aws_transfer_server.this.endpoint_type == "VPC"
-      && aws_transfer_server.this.security_policy_name == "TransferSecurityPolicy-2025-03"
+      aws_transfer_server.this[0].endpoint_type == "VPC"
+      && aws_transfer_server.this[0].security_policy_name == "TransferSecurityPolicy-2025-03"
     )
     error_message = "A VPC endpoint with the newest ciphers is the default."
   }
@@ -138,8 +142,8 @@ run "server_is_closed_but_for_the_allow_list" {
   }
   assert {
     condition = (
-      aws_cloudwatch_log_group.this.retention_in_days == 365
-      && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+      aws_cloudwatch_log_group.this[0].retention_in_days == 365
+      && aws_cloudwatch_log_group.this[0].kms_key_id == var.kms_key_arn
     )
     error_message = "Who collected what is logged for a year, encrypted."
   }
@@ -153,10 +157,104 @@ run "public_only_by_name" {
 
   assert {
     condition = (
-      aws_transfer_server.this.endpoint_type == "PUBLIC"
-      && length(aws_transfer_server.this.endpoint_details) == 0
+      aws_transfer_server.this[0].endpoint_type == "PUBLIC"
+      && length(aws_transfer_server.this[0].endpoint_details) == 0
       && length(aws_security_group.this) == 0
     )
     error_message = "A public server has no security group that would seem to guard it."
+  }
+}
+
+run "internet_reaches_it_by_fixed_addresses_and_the_allow_list" {
+  command = plan
+  variables {
+    endpoint = {
+      vpc_id         = "vpc-1"
+      subnet_ids     = ["subnet-1"]
+      elastic_ip_ids = ["eipalloc-1"]
+      allowed_cidrs  = ["203.0.113.7/32"]
+    }
+  }
+
+  assert {
+    condition = (
+      one(one(aws_transfer_server.this[0].endpoint_details).address_allocation_ids) == "eipalloc-1"
+      && length(aws_vpc_security_group_ingress_rule.allowed) == 1
+    )
+    error_message = "A server on the internet is still held to its allow-list."
+  }
+}
+
+run "server_has_a_banner_and_a_name_of_its_own" {
+  command = plan
+  variables {
+    banner    = "Files of Example Bank. Authorised partners only.\n"
+    host_name = { name = "sftp.example.com", hosted_zone_id = "Z0123456789ABCDEFGHIJ" }
+  }
+
+  assert {
+    condition     = aws_transfer_server.this[0].pre_authentication_login_banner == var.banner
+    error_message = "A client shows the banner before it logs in."
+  }
+  assert {
+    condition = {
+      for tag in concat(
+        values(aws_transfer_tag.host_name), values(aws_transfer_tag.hosted_zone),
+      ) : tag.key => tag.value
+      } == {
+      "aws:transfer:customHostname"      = "sftp.example.com"
+      "aws:transfer:route53HostedZoneId" = "/hostedzone/Z0123456789ABCDEFGHIJ"
+    }
+    error_message = "The console shows the name."
+  }
+  assert {
+    condition = [
+      for r in aws_route53_record.host_name : "${r.name} ${r.type} ${one(r.records)}"
+    ] == ["sftp.example.com CNAME s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"]
+    error_message = "The name leads to the server."
+  }
+  assert {
+    condition     = output.endpoint == "sftp.example.com"
+    error_message = "Recipients are given the name that stays."
+  }
+}
+
+run "joined_server_gets_users_and_nothing_else" {
+  command = plan
+  variables {
+    endpoint = {}
+    server = {
+      endpoint             = "sftp.example.com"
+      host_key_fingerprint = "SHA256:abc"
+      id                   = "s-fedcba9876543210f"
+    }
+  }
+
+  assert {
+    condition = (
+      length(aws_transfer_server.this) == 0
+      && length(aws_security_group.this) == 0
+      && length(aws_vpc_security_group_ingress_rule.allowed) == 0
+      && length(aws_cloudwatch_log_group.this) == 0
+    )
+    error_message = "Server, network and log are those of whoever made it."
+  }
+  assert {
+    condition = (
+      alltrue([for u in aws_transfer_user.this : u.server_id == "s-fedcba9876543210f"])
+      && alltrue([for k in aws_transfer_ssh_key.this : k.server_id == "s-fedcba9876543210f"])
+      && jsondecode(aws_iam_role.recipient["beta"].assume_role_policy).Statement[0].Condition.ArnLike
+      == { "aws:SourceArn" = "arn:aws:transfer:eu-west-1:123456789012:user/s-fedcba9876543210f/*" }
+    )
+    error_message = "Users and their roles belong to the joined server."
+  }
+  assert {
+    condition = (
+      output.server_id == "s-fedcba9876543210f"
+      && output.endpoint == "sftp.example.com"
+      && output.host_key_fingerprint == "SHA256:abc"
+      && output.server == var.server
+    )
+    error_message = "Recipients are given the joined server's name."
   }
 }

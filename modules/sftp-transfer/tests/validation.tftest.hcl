@@ -85,6 +85,14 @@ run "range_of_everybody_is_refused" {
   expect_failures = [var.endpoint]
 }
 
+run "half_of_everybody_is_refused" {
+  command = plan
+  variables {
+    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = ["0.0.0.0/1"] }
+  }
+  expect_failures = [var.endpoint]
+}
+
 run "public_endpoint_with_an_allow_list_is_refused" {
   command = plan
   variables {
@@ -171,4 +179,97 @@ run "ciphers_of_2018_are_refused" {
     security_policy_name = "TransferSecurityPolicy-2018-11"
   }
   expect_failures = [var.security_policy_name]
+}
+
+run "address_in_place_of_an_allocation_is_refused" {
+  command = plan
+  variables {
+    endpoint = { vpc_id = "v", subnet_ids = ["s"], elastic_ip_ids = ["203.0.113.7"] }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "fewer_addresses_than_subnets_are_refused" {
+  command = plan
+  variables {
+    endpoint = { vpc_id = "v", subnet_ids = ["a", "b"], elastic_ip_ids = ["eipalloc-1"] }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "endpoint_of_a_joined_server_is_refused" {
+  command = plan
+  variables {
+    server = {
+      endpoint             = "sftp.example.com"
+      host_key_fingerprint = "SHA256:abc"
+      id                   = "s-0123456789abcdef0"
+    }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "banner_in_another_script_is_refused" {
+  command = plan
+  variables {
+    banner = "Tylko dla partnerów"
+  }
+  expect_failures = [var.banner]
+}
+
+run "banner_of_a_joined_server_is_refused" {
+  command = plan
+  variables {
+    server = {
+      endpoint             = "sftp.example.com"
+      host_key_fingerprint = "SHA256:abc"
+      id                   = "s-0123456789abcdef0"
+    }
+    endpoint = {}
+    banner   = "Hello"
+  }
+  expect_failures = [var.banner]
+}
+
+run "host_name_with_a_dot_at_its_end_is_refused" {
+  command = plan
+  variables {
+    host_name = { name = "sftp.example.com.", hosted_zone_id = "Z0123456789ABCDEFGHIJ" }
+  }
+  expect_failures = [var.host_name]
+}
+
+run "path_of_a_zone_is_refused" {
+  command = plan
+  variables {
+    host_name = { name = "sftp.example.com", hosted_zone_id = "/hostedzone/Z0123456789" }
+  }
+  expect_failures = [var.host_name]
+}
+
+run "host_name_of_a_joined_server_is_refused" {
+  command = plan
+  variables {
+    server = {
+      endpoint             = "sftp.example.com"
+      host_key_fingerprint = "SHA256:abc"
+      id                   = "s-0123456789abcdef0"
+    }
+    endpoint  = {}
+    host_name = { name = "sftp.example.com", hosted_zone_id = "Z0123456789ABCDEFGHIJ" }
+  }
+  expect_failures = [var.host_name]
+}
+
+run "server_by_its_arn_is_refused" {
+  command = plan
+  variables {
+    server = {
+      endpoint             = "sftp.example.com"
+      host_key_fingerprint = "SHA256:abc"
+      id                   = "arn:aws:transfer:eu-west-1:123456789012:server/s-0123456789abcdef0"
+    }
+    endpoint = {}
+  }
+  expect_failures = [var.server]
 }

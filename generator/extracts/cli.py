@@ -67,6 +67,69 @@ def demo(
 
 
 @app.command()
+def new(
+    project_slug: Annotated[str | None, typer.Option(help="The project's name, e.g. bank-loans.")] = None,
+    entity: Annotated[str | None, typer.Option(help="The table with one row per fact, e.g. Loans.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Its numeric column, e.g. Amount.")] = None,
+    aggregate: Annotated[str | None, typer.Option(help="avg, sum, count, min or max.")] = None,
+    date_column: Annotated[str | None, typer.Option(help="When a fact happened, e.g. loan_date.")] = None,
+    window_months: Annotated[str | None, typer.Option(help="Months that a figure covers, e.g. 3.")] = None,
+    joins: Annotated[str | None, typer.Option(help="The hops from the table to the recipient.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="What a line stands for, e.g. id = Branch.idBranch.")
+    ] = None,
+    recipient: Annotated[str | None, typer.Option(help="Whose file it is, e.g. bank = Bank.Name.")] = None,
+    alert_email: Annotated[str | None, typer.Option(help="Who gets a mail when a run fails.")] = None,
+    answers: Annotated[Path | None, typer.Option(help="A YAML or JSON file with answers.")] = None,
+    output_dir: Annotated[Path, typer.Option(help="Where the project's folder is made.")] = Path(),
+    no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing; take the defaults.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
+    ] = False,
+) -> None:
+    """Stamp a new extract project; what is not given is asked.
+
+    Without a terminal nothing is asked: give --no-input to take the defaults.
+    """
+    from extracts import new as stamping
+
+    given = stamping.read_answers(answers) if answers else {}
+    options = {
+        "project_slug": project_slug,
+        "entity": entity,
+        "metric": metric,
+        "aggregate": aggregate,
+        "date_column": date_column,
+        "window_months": window_months,
+        "joins": joins,
+        "group": group,
+        "recipient": recipient,
+        "alert_email": alert_email,
+    }
+    given |= {name: value for name, value in options.items() if value is not None}
+    missing = [name for name in stamping.questions() if name not in given]
+    if missing and not no_input and not sys.stdin.isatty():
+        names = ", ".join("--" + name.replace("_", "-") for name in missing)
+        raise typer.BadParameter(f"there is no terminal to ask for {names}; give them, or --no-input.")
+
+    def ask(question: stamping.Question) -> str:
+        while True:
+            answer = str(typer.prompt(question.prompt, default=question.default))
+            if not question.choices or answer in question.choices:
+                return answer
+            print(f'"{answer}" is none of {", ".join(question.choices)}.')
+
+    files = stamping.create(stamping.complete(given, None if no_input else ask), output_dir, dry_run=dry_run)
+    for file in files:
+        print(file)
+    name = files[0].parts[0]
+    print(
+        f"{name}: {len(files)} files "
+        + ("would be made." if dry_run else f"made; see {output_dir / name}/README.md.")
+    )
+
+
+@app.command()
 def preview(
     project: Annotated[Path, typer.Argument(help="The stamped project's folder.")],
     database_url: Annotated[

@@ -41,6 +41,12 @@ def stamp(answers: Mapping[str, str], output: Path, *, local_modules: bool = Fal
         )
     made = [path for path in output.iterdir() if path not in before and path.is_dir()]
     if done.returncode or len(made) != 1:
-        reasons = [line for line in done.stderr.splitlines() if line.strip()]
-        raise ExtractsError(f"The project was not stamped: {reasons[0] if reasons else 'no reason given'}")
+        raise ExtractsError(_reason(done.stderr))
     return made[0]
+
+
+def _reason(errors: str) -> str:
+    """What the template's hook says of the answers, every one of them; else cookiecutter's first line."""
+    lines = [line for line in errors.splitlines() if line.strip()]
+    said = [line.removeprefix("✗ ") for line in lines if line.startswith(("✗ ", "  - "))]
+    return "\n".join(said) or f"The project was not stamped: {lines[0] if lines else 'no reason given'}"

@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo demo-stop test test-deep lint format clean
+.PHONY: demo demo-stop test test-deep bench lint format clean
 
 demo: $(READY)
 	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT))
@@ -18,6 +18,9 @@ test: $(READY)
 
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/engine $(ARGS)
+
+bench: $(READY)
+	@$(BIN)/python tests/benchmarks/bench.py $(if $(LOANS),--loans $(LOANS))
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -42,17 +42,17 @@ locals {
         Sid      = "ReadSecret"
         Effect   = "Allow"
         Action   = "secretsmanager:GetSecretValue"
-        Resource = var.database.secret_arn
+        Resource = local.secret_arn
       },
     ],
     [
-      for key in [var.database.secret_kms_key_arn] : {
+      for key in local._secret_keys : {
         Sid       = "DecryptSecret"
         Effect    = "Allow"
         Action    = "kms:Decrypt"
         Resource  = key
         Condition = local._via["secretsmanager"]
-      } if key != null
+      }
     ],
   )
 

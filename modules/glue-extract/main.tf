@@ -94,7 +94,7 @@ resource "aws_glue_connection" "this" {
     {
       JDBC_CONNECTION_URL = "jdbc:postgresql://${local.database_address}"
       JDBC_ENFORCE_SSL    = "true"
-      SECRET_ID           = var.database.secret_arn
+      SECRET_ID           = local.secret_arn
     },
     var.database.ca_certificate == null ? {} : {
       CUSTOM_JDBC_CERT = "s3://${var.artifacts.bucket}/${local.certificate_key}"

@@ -47,6 +47,16 @@ output "security_group_id" {
   value       = aws_security_group.this.id
 }
 
+output "secret_arn" {
+  description = "Secret with the store's login, the given one or the one made here."
+  value       = local.secret_arn
+}
+
+output "user_name" {
+  description = "Name under which to make the login at the store; null where the secret was given."
+  value       = local.user_name
+}
+
 output "workflow_name" {
   description = "Workflow to start for the month just over: `start-workflow-run --name NAME`."
   value       = aws_glue_workflow.this.name

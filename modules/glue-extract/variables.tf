@@ -30,20 +30,21 @@ variable "database" {
     The PostgreSQL store that is read.
     - `host`               - name that its certificate bears.
     - `name`               - database in it.
-    - `secret_arn`         - secret with JSON that has `username` and `password`.
     - `ca_certificate`     - (Optional) PEM text of the authority that signed its certificate.
                              Without it the connection is encrypted, but nobody checks the host.
     - `port`               - (Optional) where it listens.
     - `schema`             - (Optional) schema that holds `tables`.
+    - `secret_arn`         - (Optional) secret with JSON that has `username` and `password`. Without it
+                             `secret` makes one.
     - `secret_kms_key_arn` - (Optional) key of the secret, where it is not the account's own.
   EOT
   type = object({
     host               = string
     name               = string
-    secret_arn         = string
     ca_certificate     = optional(string)
     port               = optional(number, 5432)
     schema             = optional(string, "public")
+    secret_arn         = optional(string)
     secret_kms_key_arn = optional(string)
   })
   nullable = false
@@ -72,7 +73,7 @@ variable "database" {
   }
 
   validation {
-    condition = can(regex(
+    condition = var.database.secret_arn == null || can(regex(
       "^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:", var.database.secret_arn
     ))
     error_message = "database: secret_arn is a full ARN, arn:...:secret:...: roles are scoped to it."
@@ -420,6 +421,64 @@ variable "recipients" {
   }
 }
 
+variable "rotation" {
+  description = <<-EOT
+    How the secret's password is changed again and again. Null: nobody changes it. A secret that is
+    given has the JSON that AWS's rotation functions read; one that is made here has it.
+    - `application_version`  - (Optional) AWS's own function in that version, made in the extract's
+                               subnet and group. Old ones end when Lambda drops their Python.
+    - `days`                 - (Optional) how often.
+    - `function_arn`         - (Optional) or a function of yours, which lets Secrets Manager call it.
+    - `superuser_secret_arn` - (Optional) with it AWS's function lets two logins take turns, so that
+                               none is cut off in the middle of a run.
+  EOT
+  type = object({
+    application_version  = optional(string)
+    days                 = optional(number, 30)
+    function_arn         = optional(string)
+    superuser_secret_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition = var.rotation == null || (
+      (try(var.rotation.application_version, null) == null)
+      != (try(var.rotation.function_arn, null) == null)
+    )
+    error_message = "rotation: either application_version or function_arn, one of them."
+  }
+
+  validation {
+    condition = var.rotation == null || try(
+      var.rotation.days >= 1 && var.rotation.days <= 1000 && floor(var.rotation.days) == var.rotation.days,
+      false
+    )
+    error_message = "rotation: whole days, 1 to 1000."
+  }
+
+  validation {
+    condition = try(var.rotation.function_arn, null) == null || can(regex(
+      "^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:", var.rotation.function_arn
+    ))
+    error_message = "rotation: function_arn is the ARN of a function, arn:...:lambda:...:function:..."
+  }
+
+  validation {
+    condition = try(var.rotation.application_version, null) == null || can(regex(
+      "^[0-9]+\\.[0-9]+\\.[0-9]+$", var.rotation.application_version
+    ))
+    error_message = "rotation: application_version has three numbers, e.g. \"1.1.618\"."
+  }
+
+  validation {
+    condition = (
+      try(var.rotation.superuser_secret_arn, null) == null
+      || try(var.rotation.application_version, null) != null
+    )
+    error_message = "rotation: superuser_secret_arn is for AWS's function; yours has its own."
+  }
+}
+
 variable "schedule" {
   description = "When the workflow starts, in GMT. The default: one minute past midnight on the first of the month."
   type        = string
@@ -446,6 +505,50 @@ variable "schedule" {
       "^cron\\(\\S+ \\S+ [0-9LW?*/,-]+ [0-9A-Z*/,-]+ [0-9A-Z?*/,#-]+ (\\*|20[0-9]{2}\\S*)\\)$", var.schedule
     ))
     error_message = "schedule: numbers, names in capitals and the signs of cron, e.g. \"cron(1 0 1 * ? *)\"."
+  }
+}
+
+variable "secret" {
+  description = <<-EOT
+    Make the secret of the store's login here, `secret = {}`, with a password that nobody has seen.
+    Null: `database.secret_arn` names one. The login itself is then made at the store, see the README.
+    - `password_version`     - (Optional) raise it for a new password.
+    - `recovery_window_days` - (Optional) days in which a destroyed secret can be called back, or 0.
+    - `user_name`            - (Optional) else the extract's name and `_reader`.
+  EOT
+  type = object({
+    password_version     = optional(number, 1)
+    recovery_window_days = optional(number, 30)
+    user_name            = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = (var.secret == null) != (var.database.secret_arn == null)
+    error_message = "secret: either database.secret_arn names a secret or secret = {} makes one."
+  }
+
+  validation {
+    condition = (
+      try(var.secret.user_name, null) == null || can(regex("^[a-z_][a-z0-9_]{0,62}$", var.secret.user_name))
+    )
+    error_message = "secret: a user_name of small letters, digits and underscores needs no quotes, 63 at most."
+  }
+
+  validation {
+    condition = var.secret == null || try(
+      var.secret.recovery_window_days == 0
+      || var.secret.recovery_window_days >= 7 && var.secret.recovery_window_days <= 30, false
+    )
+    error_message = "secret: recovery_window_days is 7 to 30, or 0 for none."
+  }
+
+  validation {
+    condition = var.secret == null || try(
+      var.secret.password_version >= 1 && floor(var.secret.password_version) == var.secret.password_version,
+      false
+    )
+    error_message = "secret: password_version is a whole number, 1 or more."
   }
 }
 

@@ -518,3 +518,75 @@ run "nothing_is_started_twice_unless_asked_for" {
     error_message = "A link opens the group that the engine writes to."
   }
 }
+
+run "secret_is_rotated_by_a_function_that_is_named" {
+  command = plan
+  variables {
+    rotation = { days = 7, function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" }
+  }
+
+  assert {
+    condition = (
+      aws_secretsmanager_secret_rotation.this[0].secret_id == var.database.secret_arn
+      && aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn == var.rotation.function_arn
+      && aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].automatically_after_days == 7
+      && !aws_secretsmanager_secret_rotation.this[0].rotate_immediately
+      && length(aws_serverlessapplicationrepository_cloudformation_stack.rotation) == 0
+    )
+    error_message = "The function is called every week, and not before the first is over."
+  }
+}
+
+run "secret_is_rotated_by_the_function_of_aws_with_two_logins_in_turns" {
+  command = plan
+  variables {
+    database = {
+      host               = "db.internal"
+      name               = "bank"
+      secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/secret"
+    }
+    rotation = {
+      application_version  = "1.1.618"
+      superuser_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf"
+    }
+  }
+
+  assert {
+    condition = (
+      aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].application_id == join("", [
+        "arn:aws:serverlessrepo:us-east-1:297356227824:applications/",
+        "SecretsManagerRDSPostgreSQLRotationMultiUser",
+      ])
+      && aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].semantic_version == "1.1.618"
+    )
+    error_message = "With a superuser's secret it is the application for two logins, of that version."
+  }
+  assert {
+    condition = aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].parameters == tomap({
+      endpoint            = "https://secretsmanager.eu-west-1.amazonaws.com"
+      excludePunctuation  = "true"
+      functionName        = "bank-loans-rotation"
+      kmsKeyArn           = "arn:aws:kms:eu-west-1:123456789012:key/secret"
+      superuserSecretArn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf"
+      vpcSecurityGroupIds = "sg-extract"
+      vpcSubnetIds        = "subnet-1"
+    })
+    error_message = "It stands where the job stands, and makes passwords that no URL stumbles over."
+  }
+}
+
+run "secret_is_left_alone_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition = (
+      length(aws_secretsmanager_secret.this) == 0
+      && length(aws_secretsmanager_secret_version.this) == 0
+      && length(aws_secretsmanager_secret_rotation.this) == 0
+      && output.secret_arn == var.database.secret_arn
+      && output.user_name == null
+    )
+    error_message = "A secret that is given is read, and no more."
+  }
+}

@@ -415,3 +415,54 @@ run "argument_that_does_nothing_is_refused" {
   }
   expect_failures = [var.extra_arguments]
 }
+
+run "neither_a_secret_nor_a_way_to_make_one_and_rotation_by_nobody_are_refused" {
+  command = plan
+  variables {
+    database = { host = "db.internal", name = "bank" }
+    rotation = {}
+  }
+  expect_failures = [var.rotation, var.secret]
+}
+
+run "secret_twice_and_rotation_at_no_time_are_refused" {
+  command = plan
+  variables {
+    rotation = { days = 0, function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:r" }
+    secret   = {}
+  }
+  expect_failures = [var.rotation, var.secret]
+}
+
+run "login_that_needs_quotes_and_function_by_name_are_refused" {
+  command = plan
+  variables {
+    database = { host = "db.internal", name = "bank" }
+    rotation = { function_arn = "rotate" }
+    secret   = { user_name = "Reader" }
+  }
+  expect_failures = [var.rotation, var.secret]
+}
+
+run "recovery_of_a_day_and_version_without_numbers_are_refused" {
+  command = plan
+  variables {
+    database = { host = "db.internal", name = "bank" }
+    rotation = { application_version = "latest" }
+    secret   = { recovery_window_days = 1 }
+  }
+  expect_failures = [var.rotation, var.secret]
+}
+
+run "half_a_password_and_superuser_for_a_function_that_is_named_are_refused" {
+  command = plan
+  variables {
+    database = { host = "db.internal", name = "bank" }
+    rotation = {
+      function_arn         = "arn:aws:lambda:eu-west-1:123456789012:function:r"
+      superuser_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf"
+    }
+    secret = { password_version = 0.5 }
+  }
+  expect_failures = [var.rotation, var.secret]
+}

@@ -1,0 +1,122 @@
+################################################################################
+# Secret
+################################################################################
+
+locals {
+  _secret_keys = (
+    var.secret == null
+    ? [for key in [var.database.secret_kms_key_arn] : key if key != null]
+    : [var.kms_key_arn]
+  )
+
+  secret_arn = var.secret == null ? var.database.secret_arn : one(aws_secretsmanager_secret.this[*].arn)
+  user_name = (
+    var.secret == null ? null
+    : var.secret.user_name == null ? "${replace(var.name, "-", "_")}_reader"
+    : var.secret.user_name
+  )
+}
+
+resource "aws_secretsmanager_secret" "this" {
+  #checkov:skip=CKV2_AWS_57: rotation is an input, for it needs a function that reaches the store
+  count = var.secret == null ? 0 : 1
+
+  name                    = "${var.name}/reader"
+  description             = "Login of the extract ${var.name} at its store."
+  kms_key_id              = var.kms_key_arn
+  recovery_window_in_days = var.secret.recovery_window_days
+
+  tags = var.tags
+}
+
+# Neither the plan nor the state ever holds it.
+ephemeral "aws_secretsmanager_random_password" "this" {
+  count = var.secret == null ? 0 : 1
+
+  # What a shell, a URL or a rotation function could stumble over.
+  exclude_punctuation = true
+  password_length     = 40
+}
+
+resource "aws_secretsmanager_secret_version" "this" {
+  count = var.secret == null ? 0 : 1
+
+  secret_id = aws_secretsmanager_secret.this[0].id
+  # All that the rotation functions of AWS read. The engine reads the login alone.
+  secret_string_wo = jsonencode(merge(
+    {
+      dbname   = var.database.name
+      engine   = "postgres"
+      host     = var.database.host
+      password = ephemeral.aws_secretsmanager_random_password.this[0].random_password
+      port     = var.database.port
+      username = local.user_name
+    },
+    local._superuser == null ? {} : { masterarn = local._superuser },
+  ))
+  secret_string_wo_version = var.secret.password_version
+  # A label of our own keeps this version alive. Without one, AWS drops it some time after the second
+  # rotation, and Terraform would make it again: over the password that is in force.
+  version_stages = ["AWSCURRENT", "MADE_BY_TERRAFORM"]
+
+  lifecycle {
+    ignore_changes = [version_stages] # "AWSCURRENT" moves on with each rotation
+  }
+}
+
+################################################################################
+# Rotation
+################################################################################
+
+locals {
+  _application_version = try(var.rotation.application_version, null)
+  _superuser           = try(var.rotation.superuser_secret_arn, null)
+}
+
+# AWS publishes its rotation functions in one account and region for all.
+resource "aws_serverlessapplicationrepository_cloudformation_stack" "rotation" {
+  count = local._application_version == null ? 0 : 1
+
+  name = "${var.name}-rotation"
+  application_id = join("", [
+    "arn:aws:serverlessrepo:us-east-1:297356227824:applications/",
+    "SecretsManagerRDSPostgreSQLRotation${local._superuser == null ? "SingleUser" : "MultiUser"}",
+  ])
+  capabilities     = ["CAPABILITY_IAM", "CAPABILITY_RESOURCE_POLICY"]
+  semantic_version = local._application_version
+
+  parameters = merge(
+    {
+      endpoint            = "https://secretsmanager.${local.region}.${local.dns_suffix}"
+      excludePunctuation  = "true"
+      functionName        = "${var.name}-rotation"
+      vpcSecurityGroupIds = aws_security_group.this.id
+      vpcSubnetIds        = var.network.subnet_id
+    },
+    length(local._secret_keys) == 0 ? {} : { kmsKeyArn = one(local._secret_keys) },
+    local._superuser == null ? {} : { superuserSecretArn = local._superuser },
+  )
+
+  tags = var.tags
+}
+
+resource "aws_secretsmanager_secret_rotation" "this" {
+  count = var.rotation == null ? 0 : 1
+
+  secret_id = local.secret_arn
+  # The login may not be there yet: who turns rotation on is not to wait for it to fail.
+  rotate_immediately = false
+  rotation_lambda_arn = (
+    local._application_version == null
+    ? var.rotation.function_arn
+    : one(
+      aws_serverlessapplicationrepository_cloudformation_stack.rotation[*].outputs["RotationLambdaARN"]
+    )
+  )
+
+  rotation_rules {
+    automatically_after_days = var.rotation.days
+  }
+
+  depends_on = [aws_secretsmanager_secret_version.this]
+}

@@ -8,8 +8,8 @@ locals {
       dead-letters = {
         description = join(" ", [
           "A failure of ${var.failure_events.name}, or its daily check, could not be handed over,",
-          "so no mail told of it. It waits for two weeks in the queue ${var.name}-dead-letters: read it",
-          "there, look at the extract, put right what its ERROR_MESSAGE names, then delete it.",
+          "so no mail told of it. It waits for two weeks in the queue ${var.name}-dead-letters:",
+          "read it there, look at the extract, put right what its ERROR_MESSAGE names, then delete it.",
         ])
         dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
         metric_name = "ApproximateNumberOfMessagesVisible"

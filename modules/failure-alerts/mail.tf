@@ -15,6 +15,14 @@ locals {
   # The console wants what stands in the fragment encoded twice, with "$" for "%".
   _log_group_encoded = replace(urlencode(urlencode(var.failure_events.log_group)), "%", "$")
   links = {
+    execution = join("", [
+      "${local._console}/states/home?region=${local.region}",
+      "#/v2/executions/details/",
+    ])
+    transfer = join("", [
+      "${local._console}/cloudwatch/home?region=${local.region}",
+      "#logsV2:log-groups/log-group/$252Faws$252Ftransfer$252F",
+    ])
     log = join("", [
       "${local._console}/cloudwatch/home?region=${local.region}",
       "#logsV2:log-groups/log-group/${local._log_group_encoded}",
@@ -57,13 +65,24 @@ locals {
 
     $is_crawler := $exists($detail.crawlerName);
     $is_slow := $event.`detail-type` = "Glue Job Run Status";
-    $state := $uppercase($line($detail.state));
+    /* A transfer to a partner that failed, or a state machine that was to start it. */
+    $is_transfer := $event.source = "aws.transfer";
+    $is_push := $event.source = "aws.states";
+    $is_delivery := $is_transfer or $is_push;
+    $state := $uppercase($line(
+      $is_transfer ? $detail.`status-code` : $is_push ? $detail.status : $detail.state
+    ));
     $run := $line($detail.jobRunId);
     $time := $exists($event.time) ? $toMillis($event.time) : $millis();
 
     /* Glue decorates the sentence that the engine ended with: "Error Category:
        UNCLASSIFIED_ERROR; Failed Line Number: 12; SystemExit: 2026-10: permission denied ..." */
-    $reported := $line($is_crawler ? $detail.errorMessage : $detail.message);
+    $reported := $line(
+      $is_crawler ? $detail.errorMessage
+      : $is_transfer ? $detail.`failure-code` & ": " & $detail.`failure-message`
+      : $is_push ? $detail.cause
+      : $detail.message
+    );
     $reported := $replace($reported, /^Error Category: [^;]*; */, "");
     $reported := $replace($reported, /^Failed Line Number: [^;]*; */, "");
     $reported := $replace($reported, /^SystemExit: */, "");
@@ -73,7 +92,11 @@ locals {
       $reported, /^[0-9]{4}-(0[1-9]|1[0-2])( to [0-9]{4}-(0[1-9]|1[0-2]))?: /
     );
     $month := $fromMillis($time, "[Y0001]-[M01]");
+    $folder := $match($line($detail.`file-path`), /year=([0-9]{4})[\/]month=([0-9]{2})/);
+    $manifest := $match($is_push ? $line($detail.input) : "", /([0-9]{4}-[0-9]{2})[.]json/);
     $period := $tells_period ? $substringBefore($reported, ": ")
+      : $exists($folder) ? $folder[0].groups[0] & "-" & $folder[0].groups[1]
+      : $exists($manifest) ? $manifest[0].groups[0]
       : $fromMillis($toMillis($month & "-01T00:00:00Z") - 86400000, "[Y0001]-[M01]");
     $sentence := $tells_period ? $substringAfter($reported, ": ") : $reported;
     $why := $sentence != "" and $not($is_slow) ? $sentence
@@ -81,8 +104,9 @@ locals {
         ? "not done after " & $string($detail.notificationCondition.NotifyDelayAfter) & " minutes"
       : $state = "TIMEOUT" ? "the run took longer than its time-out allows"
       : $state = "STOPPED" ? "somebody or something stopped the run"
+      : $is_delivery ? "AWS gave no reason"
       : "Glue gave no reason";
-    $why := $is_crawler ? "crawler: " & $why : $why;
+    $why := $is_crawler ? "crawler: " & $why : $is_delivery ? "delivery: " & $why : $why;
   EOT
 
   _subject = <<-EOT
@@ -102,10 +126,16 @@ locals {
         : "--period=" & $period;
       $source := $is_crawler
         ? "crawler " & $line($detail.crawlerName)
+        : $is_transfer ? "delivery of " & $line($detail.`file-path`) & " to " & $line($detail.url)
+        : $is_push ? "delivery by " & $line($detail.executionArn)
         : "job " & $line($detail.jobName);
       $log := ${jsonencode(local.links.log)};
       $facts := [
-        "The extract " & $name & ($is_slow ? " takes long." : " did not finish."),
+        "The extract " & $name & (
+          $is_slow ? " takes long."
+          : $is_delivery ? " did not reach a partner."
+          : " did not finish."
+        ),
         "",
         "What:    " & $source & ($is_slow ? " is still " : " ended as ") & $state,
         "Period:  " & $period,
@@ -115,9 +145,13 @@ locals {
         "",
         "Where to look",
         $run != "" ? "Run:     " & ${jsonencode(local.links.run)} & $encodeUrlComponent($run)
+          : $is_push ? "Run:     " & ${jsonencode(local.links.execution)}
+            & $encodeUrlComponent($line($detail.executionArn))
           : "Chain:   " & ${jsonencode(local.links.workflow)},
-        "Log:     " & (
-          $run != "" ? $log & "$3FlogStreamNameFilter$3D" & $encodeUrlComponent($run)
+        $is_push = false ? "Log:     " & (
+          $is_transfer ? ${jsonencode(local.links.transfer)}
+            & $encodeUrlComponent($line($detail.`connector-id`))
+          : $run != "" ? $log & "$3FlogStreamNameFilter$3D" & $encodeUrlComponent($run)
           : $contains($line($detail.cloudWatchLogLink), /^https:[\/][\/][^ ]+$/)
           ? $line($detail.cloudWatchLogLink)
           : $log
@@ -145,7 +179,22 @@ locals {
           & " --job-name ${var.failure_events.job_name} --arguments=" & $arguments,
         "What is published already is not published twice."
       ];
-      $join($append($facts, $is_slow ? $slow : $failed), "\n")
+      $undelivered := [
+        "",
+        "What happens next",
+        "The month is published and stays in the bucket. Nothing sends it again by itself.",
+        "",
+        "What to do",
+        "Put right what stands under Why, then send it again:",
+        $is_push
+          ? "aws stepfunctions redrive-execution --region ${local.region} --execution-arn "
+            & $line($detail.executionArn)
+          : "aws transfer start-file-transfer --region ${local.region} --connector-id "
+            & $line($detail.`connector-id`) & " --send-file-paths " & $line($detail.`file-path`)
+            & " --remote-directory-path " & $line($detail.`remote-directory-path`)
+      ];
+      $rest := $is_slow ? $slow : $is_delivery ? $undelivered : $failed;
+      $join($append($facts, $rest), "\n")
     )
   EOT
 

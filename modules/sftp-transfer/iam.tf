@@ -3,14 +3,14 @@
 ################################################################################
 
 locals {
-  _users_arn = join(":", [
+  _users_arn = local.server == null ? null : join(":", [
     "arn", local.partition, "transfer", local.region, local.account_id,
     "user/${local.server.id}",
   ])
 }
 
 resource "aws_iam_role" "recipient" {
-  for_each = var.recipients
+  for_each = local.users
 
   name                 = "${var.name}-sftp-${each.key}"
   description          = "Lets ${each.key} collect its files, and nothing else."
@@ -34,7 +34,7 @@ resource "aws_iam_role" "recipient" {
 }
 
 resource "aws_iam_role_policy" "recipient" {
-  for_each = var.recipients
+  for_each = local.users
 
   name = "collect"
   role = aws_iam_role.recipient[each.key].name

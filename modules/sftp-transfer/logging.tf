@@ -13,3 +13,25 @@ resource "aws_cloudwatch_log_group" "this" {
 
   tags = var.tags
 }
+
+# Under the name that a connector writes to, before it does: its own would be kept for ever.
+resource "aws_cloudwatch_log_group" "connector" {
+  for_each = local.pushes
+
+  name              = "/aws/transfer/${aws_transfer_connector.this[each.key].connector_id}"
+  kms_key_id        = var.kms_key_arn
+  retention_in_days = var.log_retention_days
+
+  tags = var.tags
+}
+
+# Under /aws/vendedlogs/, because every other group adds to a resource policy that is soon full.
+resource "aws_cloudwatch_log_group" "push" {
+  count = var.mode == "connector" ? 1 : 0
+
+  name              = "/aws/vendedlogs/states/${var.name}-push"
+  kms_key_id        = var.kms_key_arn
+  retention_in_days = var.log_retention_days
+
+  tags = var.tags
+}

@@ -14,9 +14,9 @@ locals {
 
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
   in_vpc     = local.own && var.endpoint.type == "VPC"
-  own        = var.server == null
+  own        = var.mode == "server" && var.server == null
   # What recipients are told, and what other extracts take to join.
-  server = local.own ? {
+  server = var.mode == "connector" ? null : local.own ? {
     endpoint = (
       var.host_name == null ? aws_transfer_server.this[0].endpoint : var.host_name.name
     )
@@ -98,8 +98,9 @@ resource "aws_route53_record" "host_name" {
 ################################################################################
 
 locals {
+  users = var.mode == "server" ? var.recipients : {}
   _keys = flatten([
-    for user, recipient in var.recipients : [
+    for user, recipient in local.users : [
       # Without the comment at its end, which is not part of a key.
       for key in recipient.public_keys : {
         user = user
@@ -111,7 +112,7 @@ locals {
 }
 
 resource "aws_transfer_user" "this" {
-  for_each = var.recipients
+  for_each = local.users
 
   home_directory_type = "LOGICAL"
   role                = aws_iam_role.recipient[each.key].arn

@@ -53,9 +53,24 @@ variable "banner" {
   }
 }
 
+variable "connector_security_policy_name" {
+  description = "Set of ciphers and key exchanges that a partner's server has to speak."
+  type        = string
+  default     = "TransferSFTPConnectorSecurityPolicy-2024-03"
+  nullable    = false
+
+  validation {
+    condition = can(regex(
+      "^TransferSFTPConnectorSecurityPolicy-([A-Za-z0-9]+-)*20(2[4-9]|[3-9][0-9])-[0-9]{2}$",
+      var.connector_security_policy_name,
+    ))
+    error_message = "connector_security_policy_name: a policy for connectors, of 2024 or later."
+  }
+}
+
 variable "endpoint" {
   description = <<-EOT
-    Where the server is reached. Required, unless `server` joins one that is there.
+    Where the server is reached. Required for a server that is made here.
     - `allowed_cidrs`  - (Optional) addresses that may connect to a VPC endpoint.
     - `elastic_ip_ids` - (Optional) allocations, one per subnet, by which the internet reaches it.
     - `subnet_ids`     - (Optional) subnets of a VPC endpoint.
@@ -79,7 +94,7 @@ variable "endpoint" {
 
   validation {
     condition = (
-      var.server != null || var.endpoint.type != "VPC"
+      var.mode != "server" || var.server != null || var.endpoint.type != "VPC"
       || (var.endpoint.vpc_id != null && length(var.endpoint.subnet_ids) > 0)
     )
     error_message = "endpoint: \"VPC\" needs vpc_id and subnet_ids; for the whole internet say type = \"PUBLIC\"."
@@ -171,6 +186,29 @@ variable "log_retention_days" {
   }
 }
 
+variable "manifest_prefix" {
+  description = "Folder of the manifests: when one appears, connectors send that month's files."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.mode != "connector" || var.manifest_prefix != null
+    error_message = "manifest_prefix: mode \"connector\" sends when a manifest appears; say where they appear."
+  }
+}
+
+variable "mode" {
+  description = "\"server\": recipients collect their files. \"connector\": files are sent to their servers."
+  type        = string
+  default     = "server"
+  nullable    = false
+
+  validation {
+    condition     = contains(["connector", "server"], var.mode)
+    error_message = "mode: \"connector\" or \"server\"."
+  }
+}
+
 variable "permissions_boundary_arn" {
   description = "ARN of the policy that bounds every role made here."
   type        = string
@@ -179,13 +217,26 @@ variable "permissions_boundary_arn" {
 
 variable "recipients" {
   description = <<-EOT
-    Who may collect files, keyed by user name.
-    - `prefix`      - folder in the bucket that the recipient sees as `/`.
-    - `public_keys` - (Optional) OpenSSH keys, one per device. An empty set locks the user out.
+    Who gets files, keyed by user name.
+    - `folder`             - where the partner wants them.
+    - `prefix`             - folder in the bucket that the recipient sees as `/`.
+    - `secret_arn`         - secret with `Username` and `PrivateKey` for the partner's server.
+    - `trusted_host_keys`  - keys of the partner's server, in OpenSSH's form.
+    - `url`                - the partner's server, e.g. sftp://sftp.example.com:22.
+    - `public_keys`        - (Optional) OpenSSH keys, one per device. An empty set locks the user out.
+    - `push`               - (Optional) for mode "connector": where and how files are sent.
+    - `secret_kms_key_arn` - (Optional) the secret's key, where it has one of its own.
   EOT
   type = map(object({
     prefix      = string
     public_keys = optional(set(string), [])
+    push = optional(object({
+      folder             = string
+      secret_arn         = string
+      trusted_host_keys  = set(string)
+      url                = string
+      secret_kms_key_arn = optional(string)
+    }))
   }))
   default  = {}
   nullable = false
@@ -222,6 +273,45 @@ variable "recipients" {
       ]
     ]))
     error_message = "recipients: a public key is one line of OpenSSH, e.g. \"ssh-ed25519 AAAA...\", and not DSA."
+  }
+
+  validation {
+    condition     = alltrue([for r in var.recipients : (r.push != null) == (var.mode == "connector")])
+    error_message = "recipients: push belongs to mode \"connector\", and there every recipient has it."
+  }
+
+  validation {
+    condition = var.mode != "connector" || alltrue([
+      for key in keys(var.recipients) : can(regex("^[A-Za-z0-9_.-]+$", key))
+    ])
+    error_message = "recipients: what is made for a connector cannot bear an @ in its name."
+  }
+
+  validation {
+    condition = alltrue([
+      for r in var.recipients : can(regex("^sftp://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", r.push.url))
+      if r.push != null
+    ])
+    error_message = "recipients: push.url is a host and perhaps a port, e.g. \"sftp://sftp.example.com:22\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for r in var.recipients : length(r.push.trusted_host_keys) > 0 && alltrue([
+        for key in r.push.trusted_host_keys : can(regex(
+          "^(ssh-ed25519|ssh-rsa|rsa-sha2-(256|512)|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?$",
+          key,
+        ))
+      ]) if r.push != null
+    ])
+    error_message = "recipients: push.trusted_host_keys has at least one key, type first, e.g. \"ssh-ed25519 AAAA...\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for r in var.recipients : startswith(r.push.folder, "/") if r.push != null
+    ])
+    error_message = "recipients: push.folder is a path from the partner's root, e.g. \"/incoming\"."
   }
 }
 

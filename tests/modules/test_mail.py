@@ -209,6 +209,76 @@ def test_an_end_without_a_message_is_told_in_words(mail: Mail, state: str, why: 
     assert received.subject == f"[{state}] bank-loans 2026-10: {why}"
 
 
+def test_a_file_that_a_partner_did_not_get_is_told_with_the_way_to_send_it_again(mail: Mail) -> None:
+    received = mail(
+        {
+            "source": "aws.transfer",
+            "detail-type": "SFTP Connector File Send Failed",
+            "time": "2026-12-01T00:12:00Z",
+            "detail": {
+                "operation": "SEND",
+                "connector-id": "c-0123456789abcdef0",
+                "url": "sftp://sftp.first.example.com",
+                "file-path": "/data/loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv",
+                "status-code": "FAILED",
+                "failure-code": "CONNECTION_ERROR",
+                "failure-message": "Unknown host",
+                "remote-directory-path": "/incoming",
+            },
+        }
+    )
+    assert received.subject == "[FAILED] bank-loans 2026-10: delivery: CONNECTION_ERROR: Unknown host"
+    assert received.text.split("\n\n--\n")[0] + "\n" == (
+        """\
+The extract bank-loans did not reach a partner.
+
+What:    delivery of /data/loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv to \
+sftp://sftp.first.example.com ended as FAILED
+Period:  2026-10
+Why:     delivery: CONNECTION_ERROR: Unknown host
+When:    2026-12-01 00:12:00 GMT
+
+Where to look
+Chain:   https://eu-west-1.console.aws.amazon.com/glue/home?region=eu-west-1#/v2/etl-configuration/workflows/view/\
+bank-loans
+Log:     https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/\
+$252Faws$252Ftransfer$252Fc-0123456789abcdef0
+
+What happens next
+The month is published and stays in the bucket. Nothing sends it again by itself.
+
+What to do
+Put right what stands under Why, then send it again:
+aws transfer start-file-transfer --region eu-west-1 --connector-id c-0123456789abcdef0 --send-file-paths \
+/data/loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv --remote-directory-path /incoming
+"""
+    )
+
+
+def test_a_delivery_that_was_not_started_is_told_with_its_month(mail: Mail) -> None:
+    execution = "arn:aws:states:eu-west-1:123456789012:execution:bank-loans-push-first-bank:0123"
+    received = mail(
+        {
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "time": "2026-12-01T00:12:00Z",
+            "detail": {
+                "executionArn": execution,
+                "status": "FAILED",
+                "input": '{"detail":{"object":{"key":"loans/_manifests/2026-10.json"}}}',
+                "error": "NothingToSend",
+                "cause": "The month is published, but holds no file for first-bank.",
+            },
+        }
+    )
+    assert received.subject.startswith("[FAILED] bank-loans 2026-10: delivery: The month is published, but")
+    assert line(received, "What") == f"delivery by {execution} ended as FAILED"
+    assert "Log:" not in received.text
+    assert received.text.split("\n\n--\n")[0].endswith(
+        f"aws stepfunctions redrive-execution --region eu-west-1 --execution-arn {execution}"
+    )
+
+
 def test_a_run_that_takes_long_is_told_as_no_failure(mail: Mail) -> None:
     received = mail(
         {

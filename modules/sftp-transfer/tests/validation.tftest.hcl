@@ -273,3 +273,117 @@ run "server_by_its_arn_is_refused" {
   }
   expect_failures = [var.server]
 }
+
+run "unknown_mode_is_refused" {
+  command = plan
+  variables {
+    mode = "carrier"
+  }
+  expect_failures = [var.mode]
+}
+
+run "connector_that_waits_for_no_manifest_is_refused" {
+  command = plan
+  variables {
+    mode = "connector"
+  }
+  expect_failures = [var.manifest_prefix]
+}
+
+run "recipient_of_a_connector_without_a_server_of_its_own_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients      = { first = { prefix = "loans" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "recipient_with_an_at_sign_is_refused_for_a_connector" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first@example" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["ssh-ed25519 AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "partner_by_a_web_address_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["ssh-ed25519 AAAA"]
+          url               = "https://example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "partner_that_nothing_identifies_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = []
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "folder_from_nowhere_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["ssh-ed25519 AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "ciphers_of_a_server_are_refused_for_a_connector" {
+  command = plan
+  variables {
+    connector_security_policy_name = "TransferSecurityPolicy-2025-03"
+  }
+  expect_failures = [var.connector_security_policy_name]
+}

@@ -1,0 +1,213 @@
+# Plans only, with the real provider and no network: policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_transfer_connector.this
+  override_during = plan
+  values = {
+    arn          = "arn:aws:transfer:eu-west-1:123456789012:connector/c-0123456789abcdef0"
+    connector_id = "c-0123456789abcdef0"
+  }
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.push
+  override_during = plan
+  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push" }
+}
+
+variables {
+  name            = "bank-loans"
+  bucket          = "bank-loans-data"
+  kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/data"
+  manifest_prefix = "loans/_manifests"
+  mode            = "connector"
+  recipients = {
+    first-bank = {
+      prefix = "loans/bank_name=FirstBank"
+      push = {
+        folder             = "/incoming"
+        secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:aws/transfer/first-AbCdEf"
+        secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/secret"
+        trusted_host_keys  = ["ssh-ed25519 AAAA"]
+        url                = "sftp://sftp.first.example.com:2222"
+      }
+    }
+  }
+}
+
+run "partner_is_known_by_its_key" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_transfer_connector.this["first-bank"].url == "sftp://sftp.first.example.com:2222"
+      && aws_transfer_connector.this["first-bank"].security_policy_name
+      == "TransferSFTPConnectorSecurityPolicy-2024-03"
+      && one(one(aws_transfer_connector.this["first-bank"].sftp_config).trusted_host_keys)
+      == "ssh-ed25519 AAAA"
+      && one(aws_transfer_connector.this["first-bank"].sftp_config).user_secret_id
+      == var.recipients.first-bank.push.secret_arn
+    )
+    error_message = "The connector sends to this server alone, with the key that is in the secret."
+  }
+  assert {
+    condition = (
+      length(aws_transfer_server.this) == 0
+      && length(aws_transfer_user.this) == 0
+      && length(aws_security_group.this) == 0
+      && output.server_id == null
+      && output.connectors == { first-bank = "c-0123456789abcdef0" }
+    )
+    error_message = "There is no server, which is what costs."
+  }
+}
+
+run "manifest_starts_the_transfer" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.published["first-bank"].event_pattern) == {
+      source      = ["aws.s3"]
+      detail-type = ["Object Created"]
+      detail = {
+        bucket = { name = ["bank-loans-data"] }
+        object = { key = [{ wildcard = "loans/_manifests/*.json" }] }
+      }
+    }
+    error_message = "A file of a month that is not complete is not sent."
+  }
+  assert {
+    condition = jsondecode(aws_sfn_state_machine.push["first-bank"].definition).States.Send.Arguments == {
+      ConnectorId         = "c-0123456789abcdef0"
+      RemoteDirectoryPath = "/incoming"
+      SendFilePaths       = "{% $states.input.paths %}"
+    }
+    error_message = "The files are sent by the recipient's own connector, to its folder."
+  }
+  assert {
+    condition = strcontains(
+      jsondecode(aws_sfn_state_machine.push["first-bank"].definition).States.Find.Arguments.Prefix,
+      "\"loans/bank_name=FirstBank/\" & \"year=\"",
+    )
+    error_message = "Only the recipient's own files are looked for."
+  }
+}
+
+run "connector_reads_one_folder_and_one_secret" {
+  command = plan
+
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.push["first-bank"].policy).Statement :
+      s.Sid => [s.Action, s.Resource, try(s.Condition, null)]
+      } == {
+      FindBucket = ["s3:GetBucketLocation", "arn:aws:s3:::bank-loans-data", null]
+      ListFolder = [
+        "s3:ListBucket", "arn:aws:s3:::bank-loans-data",
+        { StringLike = { "s3:prefix" = "loans/bank_name=FirstBank/*" } },
+      ]
+      ReadFolder = [
+        ["s3:GetObject", "s3:GetObjectVersion"],
+        "arn:aws:s3:::bank-loans-data/loans/bank_name=FirstBank/*", null,
+      ]
+      DecryptFiles = [
+        "kms:Decrypt", "arn:aws:kms:eu-west-1:123456789012:key/data",
+        { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } },
+      ]
+      ReadSecret = [
+        "secretsmanager:GetSecretValue",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:aws/transfer/first-AbCdEf", null,
+      ]
+      WriteLogs = [
+        ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/transfer/c-*", null,
+      ]
+      DecryptSecret = [
+        "kms:Decrypt", "arn:aws:kms:eu-west-1:123456789012:key/secret",
+        { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } },
+      ]
+    }
+    error_message = "The connector has exactly these rights."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.push["first-bank"].assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Principal = { Service = "transfer.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+        ArnLike      = { "aws:SourceArn" = "arn:aws:transfer:eu-west-1:123456789012:connector/*" }
+      }
+    }]
+    error_message = "No server, and no other account, can borrow the role."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.send["first-bank"].policy).Statement :
+      s.Sid => [s.Action, s.Resource] if s.Sid != "WriteLogs"
+      } == {
+      ListFolder = ["s3:ListBucket", "arn:aws:s3:::bank-loans-data"]
+      StartTransfer = [
+        "transfer:StartFileTransfer",
+        "arn:aws:transfer:eu-west-1:123456789012:connector/c-0123456789abcdef0",
+      ]
+    }
+    error_message = "The state machine finds names and starts this connector, and reads no file."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.published[0].policy).Statement == [{
+      Sid      = "StartPush"
+      Effect   = "Allow"
+      Action   = "states:StartExecution"
+      Resource = ["arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push-first-bank"]
+    }]
+    error_message = "EventBridge may start the pushes, and no more."
+  }
+}
+
+run "what_a_partner_did_not_get_can_be_told" {
+  command = plan
+
+  assert {
+    condition = { for key, event in output.delivery_events : key => jsondecode(event) } == {
+      delivery = {
+        source      = ["aws.transfer"]
+        detail-type = ["SFTP Connector File Send Failed"]
+        detail      = { connector-id = ["c-0123456789abcdef0"] }
+      }
+      push = {
+        source      = ["aws.states"]
+        detail-type = ["Step Functions Execution Status Change"]
+        detail = {
+          stateMachineArn = [
+            "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push-first-bank",
+          ]
+          status = ["ABORTED", "FAILED", "TIMED_OUT"]
+        }
+      }
+    }
+    error_message = "Both a transfer that failed and one that was never started are events."
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_log_group.connector["first-bank"].name == "/aws/transfer/c-0123456789abcdef0"
+      && aws_cloudwatch_log_group.connector["first-bank"].retention_in_days == 365
+      && aws_cloudwatch_log_group.connector["first-bank"].kms_key_id == var.kms_key_arn
+    )
+    error_message = "What was sent is logged for a year, encrypted."
+  }
+}

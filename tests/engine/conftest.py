@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # The helpers beside the tests are imported as `tests.engine.…`, however pytest is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -19,10 +19,14 @@ from tests.engine.bank import Engine, Store
 
 from extracts.local import aws, database, programs
 
-# A random store costs a load and a read, so few are drawn by default and each is asked for many periods.
+# One example is one run of the engine over many random stores: see test_oracle.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
-settings.register_profile("default", max_examples=12, deadline=None, suppress_health_check=_quiet)
-settings.register_profile("deep", max_examples=300, deadline=None, suppress_health_check=_quiet)
+# No shrinking: it would cost minutes, and the failure shows the one file that differs anyway.
+_phases = (Phase.explicit, Phase.reuse, Phase.generate)
+for _profile, _runs in (("default", 13), ("deep", 250)):
+    settings.register_profile(
+        _profile, max_examples=_runs, deadline=None, suppress_health_check=_quiet, phases=_phases
+    )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

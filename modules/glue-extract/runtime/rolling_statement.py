@@ -27,10 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from rolling_contract import Column, Contract, identifier, literal
-from rolling_period import Span
+from rolling_period import Span, zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,10 @@ class _Builder:
             case "date":
                 return f"DATE '{day}'"
             case "timestamp with time zone":
-                # Folded to a constant when the statement is planned: the function is immutable.
-                return f"(TIMESTAMP '{day} 00:00:00' AT TIME ZONE {literal(self.time_zone)})"
+                # Not PostgreSQL's `AT TIME ZONE`: of a midnight that comes twice because clocks are put back,
+                # it takes the second, an hour after the month began. Python takes the first.
+                midnight = datetime(day.year, day.month, day.day, tzinfo=zone(self.time_zone))
+                return f"TIMESTAMPTZ '{midnight.astimezone(UTC).isoformat()}'"
             case _:
                 return f"TIMESTAMP '{day} 00:00:00'"
 

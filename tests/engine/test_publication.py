@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -31,19 +32,23 @@ class Killed(BaseException):
 
 @dataclass
 class Interrupted(Store):
-    """A store whose process is killed before the write number `after`."""
+    """A store whose process is killed before the write number `after`, or before any call number `calls`."""
 
     store: Store
-    after: int
+    after: int = 99
+    calls: int = 99
     writes: list[str] = field(default_factory=list)
+    made: int = 0
 
     def key(self, place: str) -> str:
         return self.store.key(place)
 
     def version(self, place: str) -> str | None:
+        self._call()
         return self.store.version(place)
 
     def read(self, place: str) -> Iterator[bytes]:
+        self._call()
         return self.store.read(place)
 
     def create(self, place: str, body: Path, sha256: str) -> bool:
@@ -54,7 +59,13 @@ class Interrupted(Store):
         self._count(place)
         return self.store.replace(place, body, sha256, version)
 
+    def _call(self) -> None:
+        if self.made == self.calls:
+            raise Killed
+        self.made += 1
+
     def _count(self, place: str) -> None:
+        self._call()
         if len(self.writes) == self.after:
             raise Killed
         self.writes.append(place)
@@ -93,7 +104,12 @@ class Publisher:
             }
             for file in made.files
         ]
-        return {"revision": made.revision + 1, "published_at": "2026-11-01T00:05:00Z", "files": files}
+        return {
+            "revision": made.revision + 1,
+            "published_at": "2026-11-01T00:05:00Z",
+            "files": files,
+            "run_id": uuid.uuid4().hex,
+        }
 
     def text(self, name: str) -> str:
         place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
@@ -169,6 +185,36 @@ def test_a_run_killed_between_files_is_completed_by_the_next(publisher: Publishe
     assert publisher.revision() is None  # no consumer saw half a month
     assert publisher(Alpha="a", Beta="b") == "published: 2 files, 2 lines, revision 1"
     assert (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision()) == ("a", "b", 1)
+
+
+def test_a_run_killed_between_any_two_calls_is_repaired_by_the_next(publisher: Publisher) -> None:
+    """As many calls as there are: the last round is one that is not killed any more."""
+    for calls in range(20):
+        publisher.store = beside(publisher.store, f"killed-at-{calls}")
+        killed = Interrupted(publisher.store, calls=calls)
+        files = publisher.files(Alpha="a", Beta="b")
+        try:
+            made = rolling_delivery.plan(killed, OCTOBER, files, restate=False)
+            rolling_delivery.publish(killed, made, publisher.manifest(made), publisher.scratch)
+        except Killed:
+            assert publisher.revision() is None  # so no manifest names a file that is not there
+            assert publisher(Alpha="a", Beta="b") == "published: 2 files, 2 lines, revision 1"
+        else:
+            break
+        finally:
+            found = (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision())
+            assert found == ("a", "b", 1)
+    assert (killed.made, calls) == (6, 6)
+
+
+def test_a_manifest_whose_answer_got_lost_is_known_as_our_own(publisher: Publisher) -> None:
+    """S3 wrote it, the answer was a 500, and the client asked again: that one is refused as already there."""
+    made = rolling_delivery.plan(publisher.store, OCTOBER, publisher.files(Alpha="a"), restate=False)
+    asked_twice = Interrupted(publisher.store)
+    create = publisher.store.create
+    asked_twice.create = lambda *write: create(*write) and create(*write)  # type: ignore[method-assign]
+    done = rolling_delivery.publish(asked_twice, made, publisher.manifest(made), publisher.scratch)
+    assert (done, publisher.revision()) == ("published: 1 file, 1 line, revision 1", 1)
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2])
@@ -278,6 +324,16 @@ def test_a_file_in_a_bucket_has_its_type_and_checksum(cloud: Cloud, bucket: str,
     found: dict[str, Any] = cloud.client("s3").get_object(Bucket=bucket, Key=key)
     assert found["ContentType"] == "text/csv; charset=utf-8"
     assert sha256_of(iter([found["Body"].read()])) == hashlib.sha256(b"a").hexdigest()
+
+
+def beside(store: Store, name: str) -> Store:
+    """Another prefix of the same store."""
+    match store:
+        case FolderStore():
+            return FolderStore(store._root.parent / name)
+        case BucketStore():
+            return BucketStore(store._bucket, f"{store._prefix}-{name}", store._s3)
+    raise TypeError(store)
 
 
 def remove(publisher: Publisher, place: str) -> None:

@@ -8,7 +8,8 @@ READY  := $(VENV)/.ready
 .PHONY: demo demo-stop test test-deep bench lint format clean
 
 demo: $(READY)
-	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT))
+	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
+	  $(if $(PICTURE),--picture "$(PICTURE)")
 
 demo-stop: $(READY)
 	@$(BIN)/extracts demo --stop "$(FOLDER)"

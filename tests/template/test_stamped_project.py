@@ -39,15 +39,38 @@ SHAPES: dict[str, dict[str, str]] = {
 
 
 # What AWS would answer; every resource is a mock, so nobody is asked.
-MOCKED = """\
-mock_provider "aws" {
-  override_during = plan
-  mock_data "aws_caller_identity" { defaults = { account_id = "123456789012" } }
-  mock_data "aws_partition" { defaults = { partition = "aws", dns_suffix = "amazonaws.com" } }
-  mock_data "aws_region" { defaults = { endpoint = "ec2.eu-west-1.amazonaws.com" } }
-  mock_data "aws_subnet" { defaults = { vpc_id = "vpc-1", availability_zone = "eu-west-1a" } }
+# The real provider without a network: a mocked one knows no ephemeral resources.
+PLAN = (
+    """\
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
 }
 
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_data {
+  target = data.aws_subnet.this
+  values = { vpc_id = "vpc-1", availability_zone = "eu-west-1a" }
+}
+"""
+    + "".join(
+        f"""
+override_data {{
+  target = module.{module}.data.aws_caller_identity.current
+  values = {{ account_id = "123456789012" }}
+}}
+"""
+        for module in ("bucket", "artifacts", "extract", "sftp", "alerts")
+    )
+    + """
 run "plan" {
   command = plan
 
@@ -65,6 +88,7 @@ run "plan" {
   }
 }
 """
+)
 
 
 @pytest.fixture(scope="module", params=list(SHAPES.values()), ids=list(SHAPES))
@@ -128,7 +152,7 @@ def test_it_plans_with_its_example_values(project: Path, environment: dict[str, 
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".terraform*"))
     folder = copy / "Terraform"
     shutil.copy(folder / "terraform.tfvars.example", folder / "terraform.tfvars")
-    (folder / "mocked.tftest.hcl").write_text(MOCKED)
+    (folder / "plan.tftest.hcl").write_text(PLAN)
     for arguments in (("init", "-backend=false", "-input=false"), ("test",)):
         done = run(
             *programs.terraform().command, *arguments, "-no-color", folder=folder, environment=environment

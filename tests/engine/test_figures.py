@@ -194,7 +194,7 @@ def test_text_keys_are_ordered_by_code_point_whatever_the_locale(store: Store, e
         "SELECT quote_ident(collname) FROM pg_collation WHERE collname ~* '^en[_-](x-icu|US.*utf)' LIMIT 1"
     ).fetchone()
     if collation is None:
-        pytest.skip("this PostgreSQL knows no locale but C")
+        pytest.skip(reason="this PostgreSQL knows no locale but C")
     store.sql(f'ALTER TABLE "Branch" ALTER "Address" TYPE text COLLATE {collation[0]}')
     for address in ("b", "B", "a", "É", "Z"):
         store.branch(address)

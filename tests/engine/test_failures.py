@@ -14,6 +14,7 @@ from typing import Any, LiteralString
 import pytest
 from tests.engine.bank import LOANS, Engine, Store
 
+import rolling_database
 import rolling_delivery
 import rolling_source
 from extracts.local import programs
@@ -321,7 +322,7 @@ def test_a_wrong_password_is_told_without_the_password(store: Store, engine: Eng
 
 
 def test_a_password_in_a_drivers_words_goes_no_further() -> None:
-    database = rolling_source.from_url("postgresql://u:swordfish@h:1/d")
+    database = rolling_database.from_url("postgresql://u:swordfish@h:1/d")
     error = rolling_source.explained(RuntimeError("PSQLException: no luck with swordfish"), database)
     assert "swordfish" not in f"{error} {error.cause} {database!r}"
 

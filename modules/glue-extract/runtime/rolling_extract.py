@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import rolling_contract
+import rolling_database
 import rolling_delivery
 import rolling_figures
 import rolling_file
@@ -153,11 +154,11 @@ def _first_contact(
         return source, source.catalog(query)
 
 
-def _database(arguments: Arguments) -> rolling_source.Database:
+def _database(arguments: Arguments) -> rolling_database.Database:
     if arguments.database_url is not None:
-        return rolling_source.from_url(arguments.database_url)
+        return rolling_database.from_url(arguments.database_url)
     assert arguments.connection is not None  # `parse` saw to it
-    return rolling_source.from_connection(arguments.connection)
+    return rolling_database.from_connection(arguments.connection)
 
 
 def _cap(spec: Extract, arguments: Arguments, span: Span, now: datetime) -> datetime | None:

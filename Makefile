@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo demo-stop test test-deep bench lint format clean
+.PHONY: demo demo-stop test test-deep bench lint format docs clean
 
 demo: $(READY)
 	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
@@ -28,6 +28,9 @@ lint: $(READY)
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+docs: $(READY)
+	@$(BIN)/python -m tests.modules.readme
 
 clean:
 	rm -rf $(VENV) build dist

@@ -31,6 +31,13 @@ class Input:
         return re.findall(r"^\s+(\w+)\s+= ", self.type, flags=re.MULTILINE)
 
     @property
+    def defaults(self) -> dict[str, str]:
+        """Text of the default of each optional attribute that has one."""
+        return dict(
+            re.findall(r"^\s+(\w+)\s+= optional\(\w+(?:\([^()]*\))?, (.*)\)$", self.type, re.MULTILINE)
+        )
+
+    @property
     def described(self) -> list[str]:
         """Names of the attributes that the description explains."""
         return re.findall(r"^- `(\w+)`\s+- ", self.description, flags=re.MULTILINE)
@@ -57,16 +64,6 @@ def outputs(module: str) -> list[Output]:
     return [Output(name, _description(body)) for name, body in _blocks(module, "output")]
 
 
-def tables(module: str) -> str:
-    """What the module's README says under Inputs and Outputs."""
-    lines = ["## Inputs", "", "| name | default | what it is |", "|---|---|---|"]
-    for i in inputs(module):
-        lines.append(f"| `{i.name}` | {_shown(i)} | {_cell(i.description)} |")
-    lines += ["", "## Outputs", "", "| name | what to do with it |", "|---|---|"]
-    lines += [f"| `{o.name}` | {_cell(o.description)} |" for o in outputs(module)]
-    return "\n".join(lines) + "\n"
-
-
 def _blocks(module: str, kind: str) -> Iterator[tuple[str, str]]:
     text = (MODULES / module / f"{kind}s.tf").read_text()
     for match in re.finditer(rf'^{kind} "(\w+)" {{\n(.*?)^}}', text, flags=re.MULTILINE | re.DOTALL):
@@ -90,12 +87,3 @@ def _type(body: str) -> str:
 def _default(body: str) -> str | None:
     match = re.search(r"^  default\s+= (.*)$", body, flags=re.MULTILINE)
     return match[1] if match else None
-
-
-def _shown(given: Input) -> str:
-    return "required" if given.default is None else f"`{given.default}`"
-
-
-def _cell(description: str) -> str:
-    one_line = re.sub(r"\n\s+(?!-)", " ", description)
-    return re.sub(r"\n- (`\w+`)\s+- ", r"<br>\1: ", one_line).replace("\n", " ").replace("|", r"\|")

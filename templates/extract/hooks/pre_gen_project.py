@@ -1,7 +1,8 @@
 """Refuse answers that would not become a working project, all at once, before anything is written.
 
 Runs with the standard library alone. Cookiecutter renders this file first: the answers arrive as a Python
-literal, never pasted into quotes, so whatever they hold stays data. Updating a project runs it again.
+literal, never pasted into quotes, so whatever they hold stays data. Updating a project runs it again. The
+command-line tool, which asks the same questions, takes the rules from here too.
 """
 
 import difflib
@@ -295,4 +296,5 @@ def main() -> None:
         sys.exit(1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,14 @@ locals {
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
       }
+      sns-from-cloudwatch = {
+        # An alarm's message is dropped as silently, and CloudWatch says so nowhere.
+        Sid       = "AlarmsWriteToTopics"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+      }
       transfer = {
         Sid       = "TransferEncryptsInItsOwnName"
         Effect    = "Allow"

@@ -22,7 +22,7 @@ locals {
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18: an access log needs a second bucket, which is the caller's to name
-  #checkov:skip=CKV_AWS_144: the source can produce every published month again, byte for byte
+  #checkov:skip=CKV_AWS_144: replication is an input, for it needs a bucket elsewhere
   #checkov:skip=CKV2_AWS_62: events are an input, for most of these buckets have no listener
   bucket              = var.name
   force_destroy       = var.force_destroy

@@ -46,3 +46,12 @@ output "writer_policies" {
   description = "Per key of `prefixes`: policy for a role that may list, read and write there, not delete."
   value       = local.writer_policies
 }
+
+################################################################################
+# Replication
+################################################################################
+
+output "replication_role_arn" {
+  description = "Role to let into the bucket and the key of another account; null without replication."
+  value       = one(aws_iam_role.replication[*].arn)
+}

@@ -85,10 +85,18 @@ variable "eventbridge_notifications" {
 }
 
 variable "force_destroy" {
-  description = "When the bucket is destroyed, delete everything in it first, old versions too."
+  description = "When the bucket is destroyed, delete everything in it first, old versions too. Not in production."
   type        = bool
   default     = false
   nullable    = false
+
+  validation {
+    condition = !var.force_destroy || !anytrue([
+      for key, value in var.tags :
+      contains(["env", "environment", "stage"], lower(key)) && contains(["prod", "production"], lower(value))
+    ])
+    error_message = "force_destroy: the tags say that this is production, where files are deleted by no plan."
+  }
 }
 
 variable "key_administrators" {
@@ -161,9 +169,10 @@ variable "key_rotation_days" {
 variable "key_services" {
   description = <<-EOT
     Services that may use the module's own key in their own name, beside CloudWatch Logs, which
-    always may: `glue` and `transfer` for what they encrypt themselves, `sns-from-eventbridge` for
-    rules whose topics or queues are under this key. The last cannot be narrowed, for EventBridge
-    then drops its events; better give topics their own key. What works by a role needs none.
+    always may: `glue` and `transfer` for what they encrypt themselves, `sns-from-cloudwatch` for
+    alarms and `sns-from-eventbridge` for rules whose topics or queues are under this key. Those two
+    are not narrowed, for EventBridge then drops its events; better give topics their own key. What
+    works by a role needs none.
   EOT
   type        = set(string)
   default     = []
@@ -171,9 +180,10 @@ variable "key_services" {
 
   validation {
     condition = alltrue([
-      for service in var.key_services : contains(["glue", "sns-from-eventbridge", "transfer"], service)
+      for service in var.key_services :
+      contains(["glue", "sns-from-cloudwatch", "sns-from-eventbridge", "transfer"], service)
     ])
-    error_message = "key_services: any of \"glue\", \"sns-from-eventbridge\" and \"transfer\"."
+    error_message = "key_services: any of \"glue\", \"sns-from-cloudwatch\", \"sns-from-eventbridge\" and \"transfer\"."
   }
 
   validation {
@@ -271,6 +281,12 @@ variable "object_lock" {
   }
 }
 
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds every role made here."
+  type        = string
+  default     = null
+}
+
 variable "prefixes" {
   description = "Folders to make `writer_policies` and `reader_policies` for, keyed by names of your choice."
   type        = map(string)
@@ -320,6 +336,68 @@ variable "readers" {
       replace(title(replace(key, "/[^0-9A-Za-z]+/", " ")), " ", "")
     ]))
     error_message = "readers: two keys are the same but for punctuation, so their statements would be too."
+  }
+}
+
+variable "replication" {
+  description = <<-EOT
+    Where every new file is copied to as well, say into another region. Null copies nothing.
+    - `bucket_arn`    - bucket there, versioned; with `object_lock` here it has a lock too.
+    - `kms_key_arn`   - key there that encrypts the copies.
+    - `account_id`    - (Optional) account of that bucket, when it is another one: the copies are then
+                        its own.
+    - `prefix`        - (Optional) folder that is copied; without slash at either end. Null: all.
+    - `storage_class` - (Optional) how the copies are stored.
+  EOT
+  type = object({
+    bucket_arn    = string
+    kms_key_arn   = string
+    account_id    = optional(string)
+    prefix        = optional(string)
+    storage_class = optional(string, "STANDARD")
+  })
+  default = null
+
+  validation {
+    condition = var.replication == null || (
+      can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", var.replication.bucket_arn))
+      && !endswith(try(var.replication.bucket_arn, ""), ":::${var.name}")
+    )
+    error_message = "replication: bucket_arn is the ARN of another bucket, arn:...:s3:::..."
+  }
+
+  validation {
+    condition = var.replication == null || can(regex(
+      "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.replication.kms_key_arn
+    ))
+    error_message = "replication: kms_key_arn is the ARN of a key in the copies' region, arn:...:key/..."
+  }
+
+  validation {
+    condition = (
+      try(var.replication.account_id, null) == null || can(regex("^[0-9]{12}$", var.replication.account_id))
+    )
+    error_message = "replication: account_id has twelve digits."
+  }
+
+  validation {
+    condition = (
+      try(var.replication.prefix, null) == null
+      || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.replication.prefix))
+    )
+    error_message = "replication: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+  }
+
+  validation {
+    condition = contains([
+      "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
+    ], try(var.replication.storage_class, "STANDARD"))
+    error_message = "replication: a storage_class that S3 copies objects to, e.g. \"STANDARD_IA\"."
+  }
+
+  validation {
+    condition     = var.replication == null || length(var.name) <= 52
+    error_message = "replication: its role is called by the bucket's name, which then has 52 characters at most."
   }
 }
 

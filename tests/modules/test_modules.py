@@ -89,7 +89,7 @@ def test_inputs_come_required_first_and_by_the_alphabet(module: str) -> None:
 
 
 # What is not there because there is nothing for it: an input that does nothing would be a lie.
-WITHOUT = {"kms-bucket": {"log_retention_days", "permissions_boundary_arn"}}
+WITHOUT = {"kms-bucket": {"log_retention_days"}}
 
 
 def test_shared_inputs_are_there_with_the_same_words_and_type_everywhere() -> None:

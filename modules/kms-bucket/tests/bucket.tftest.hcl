@@ -214,10 +214,12 @@ run "nothing_more_is_made_than_asked_for" {
       length(aws_s3_bucket_logging.this) == 0
       && length(aws_s3_bucket_notification.this) == 0
       && length(aws_s3_bucket_object_lock_configuration.this) == 0
+      && length(aws_s3_bucket_replication_configuration.this) == 0
+      && length(aws_iam_role.replication) == 0
       && length(aws_s3_bucket_lifecycle_configuration.this.rule) == 1
       && !aws_s3_bucket.this.object_lock_enabled
     )
-    error_message = "Logs, events, locks and cheaper storage are asked for by name."
+    error_message = "Logs, events, locks, copies and cheaper storage are asked for by name."
   }
 }
 
@@ -296,7 +298,7 @@ run "own_key_serves_those_who_are_named" {
     key_administrators         = ["arn:aws:iam::123456789012:role/security"]
     key_alias                  = "group/loans"
     key_rotation_days          = 180
-    key_services               = ["glue", "sns-from-eventbridge", "transfer"]
+    key_services               = ["glue", "sns-from-cloudwatch", "sns-from-eventbridge", "transfer"]
     key_users                  = ["arn:aws:iam::123456789012:user/auditor"]
     additional_key_policy_json = "{\"Statement\": {\"Sid\": \"More\", \"Effect\": \"Deny\"}}"
     readers = {
@@ -363,6 +365,9 @@ run "own_key_serves_those_who_are_named" {
       EventBridgeWritesToTopics = [
         { Service = "events.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"], null,
       ]
+      AlarmsWriteToTopics = [
+        { Service = "cloudwatch.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"], null,
+      ]
       TransferEncryptsInItsOwnName = [
         { Service = "transfer.amazonaws.com" },
         ["kms:Decrypt", "kms:GenerateDataKey*"],
@@ -428,5 +433,99 @@ run "readers_and_writers_are_let_into_their_folder" {
   assert {
     condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 10
     error_message = "What is denied to all is denied to them too."
+  }
+}
+
+run "new_files_are_copied_to_another_region_under_a_key_of_that_region" {
+  command = plan
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+      prefix      = "loans"
+    }
+  }
+
+  assert {
+    condition = (
+      one(aws_s3_bucket_replication_configuration.this[0].rule).status == "Enabled"
+      && one(aws_s3_bucket_replication_configuration.this[0].rule).filter[0].prefix == "loans/"
+      && one(aws_s3_bucket_replication_configuration.this[0].rule).delete_marker_replication[0].status == "Disabled"
+      && one(one(aws_s3_bucket_replication_configuration.this[0].rule)
+      .source_selection_criteria[0].sse_kms_encrypted_objects).status == "Enabled"
+    )
+    error_message = "Encrypted files are copied too, and deleting here deletes nothing there."
+  }
+  assert {
+    condition = (
+      one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination).bucket
+      == "arn:aws:s3:::bank-loans-copies"
+      && one(one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination)
+      .encryption_configuration).replica_kms_key_id == "arn:aws:kms:eu-central-1:123456789012:key/copies"
+      && length(one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination)
+      .access_control_translation) == 0
+    )
+    error_message = "The copies lie in the named bucket, under the named key."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.replication[0].policy).Statement :
+      s.Sid => [flatten([s.Action]), s.Resource, try(s.Condition.StringEquals["kms:ViaService"], null)]
+      } == {
+      SeeBucket = [["s3:GetReplicationConfiguration", "s3:ListBucket"], "arn:aws:s3:::bank-loans", null]
+      ReadVersions = [
+        ["s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"],
+        "arn:aws:s3:::bank-loans/loans/*", null,
+      ]
+      DecryptVersions = [
+        ["kms:Decrypt"], "arn:aws:kms:eu-west-1:123456789012:key/own", "s3.eu-west-1.amazonaws.com",
+      ]
+      WriteReplicas = [
+        ["s3:ReplicateObject", "s3:ReplicateTags"], "arn:aws:s3:::bank-loans-copies/*", null,
+      ]
+      EncryptReplicas = [
+        ["kms:Encrypt", "kms:GenerateDataKey"],
+        "arn:aws:kms:eu-central-1:123456789012:key/copies", "s3.eu-central-1.amazonaws.com",
+      ]
+    }
+    error_message = "The role copies, and does nothing else: it deletes neither here nor there."
+  }
+  assert {
+    condition = (
+      aws_iam_role.replication[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+      && jsondecode(aws_iam_role.replication[0].assume_role_policy).Statement[0].Principal
+      == { Service = "s3.amazonaws.com" }
+    )
+    error_message = "S3 alone takes the role, within its boundary."
+  }
+}
+
+run "copies_in_another_account_belong_to_that_account" {
+  command = plan
+  variables {
+    replication = {
+      account_id    = "210987654321"
+      bucket_arn    = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn   = "arn:aws:kms:eu-central-1:210987654321:key/copies"
+      storage_class = "GLACIER_IR"
+    }
+  }
+
+  assert {
+    condition = (
+      one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination).account == "210987654321"
+      && one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination).storage_class == "GLACIER_IR"
+      && one(one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination)
+      .access_control_translation).owner == "Destination"
+    )
+    error_message = "Who owns the bucket owns the copies."
+  }
+  assert {
+    condition = contains(one([
+      for s in jsondecode(aws_iam_role_policy.replication[0].policy).Statement : s.Action
+      if s.Sid == "WriteReplicas"
+    ]), "s3:ObjectOwnerOverrideToBucketOwner")
+    error_message = "The role may hand the copies over."
   }
 }

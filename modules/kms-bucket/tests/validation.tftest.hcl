@@ -294,3 +294,82 @@ run "transition_of_versions_that_are_gone_is_refused" {
   }
   expect_failures = [var.transitions]
 }
+
+run "emptying_a_bucket_of_production_is_refused" {
+  command = plan
+  variables {
+    force_destroy = true
+    tags          = { Environment = "Prod" }
+  }
+  expect_failures = [var.force_destroy]
+}
+
+run "copy_into_the_bucket_itself_is_refused" {
+  command = plan
+  variables {
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+    }
+  }
+  expect_failures = [var.replication]
+}
+
+run "copies_under_an_alias_are_refused" {
+  command = plan
+  variables {
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:alias/copies"
+    }
+  }
+  expect_failures = [var.replication]
+}
+
+run "copies_for_an_account_by_name_are_refused" {
+  command = plan
+  variables {
+    replication = {
+      account_id  = "backup"
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+    }
+  }
+  expect_failures = [var.replication]
+}
+
+run "copies_of_a_folder_with_a_slash_are_refused" {
+  command = plan
+  variables {
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+      prefix      = "loans/"
+    }
+  }
+  expect_failures = [var.replication]
+}
+
+run "copies_of_an_unknown_class_are_refused" {
+  command = plan
+  variables {
+    replication = {
+      bucket_arn    = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn   = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+      storage_class = "CHEAP"
+    }
+  }
+  expect_failures = [var.replication]
+}
+
+run "copies_of_a_bucket_whose_role_would_have_too_long_a_name_are_refused" {
+  command = plan
+  variables {
+    name = "bank-loans-of-the-whole-group-123456789012-ap-northeast-1"
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+    }
+  }
+  expect_failures = [var.replication]
+}

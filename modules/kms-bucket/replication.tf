@@ -1,0 +1,136 @@
+################################################################################
+# Replication
+################################################################################
+
+locals {
+  _replication   = var.replication == null ? [] : [var.replication]
+  _replica_owner = try(var.replication.account_id, null)
+  # With its slash; nothing for the whole bucket.
+  _replicated = try("${var.replication.prefix}/", "")
+}
+
+resource "aws_s3_bucket_replication_configuration" "this" {
+  count = length(local._replication)
+
+  bucket = aws_s3_bucket.this.id
+  role   = aws_iam_role.replication[0].arn
+
+  rule {
+    id     = "replica"
+    status = "Enabled"
+
+    # Who deletes here does not delete there.
+    delete_marker_replication {
+      status = "Disabled"
+    }
+
+    destination {
+      account       = local._replica_owner
+      bucket        = var.replication.bucket_arn
+      storage_class = var.replication.storage_class
+
+      dynamic "access_control_translation" {
+        for_each = local._replica_owner == null ? [] : ["Destination"]
+
+        content {
+          owner = access_control_translation.value
+        }
+      }
+
+      encryption_configuration {
+        replica_kms_key_id = var.replication.kms_key_arn
+      }
+    }
+
+    filter {
+      prefix = local._replicated
+    }
+
+    source_selection_criteria {
+      # Without it S3 leaves out everything that is under a KMS key, and says nothing.
+      sse_kms_encrypted_objects {
+        status = "Enabled"
+      }
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.replication, aws_s3_bucket_versioning.this]
+}
+
+resource "aws_iam_role" "replication" {
+  count = length(local._replication)
+
+  name                 = "${var.name}-replication"
+  description          = "Replicates the bucket ${var.name}."
+  permissions_boundary = var.permissions_boundary_arn
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "s3.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  tags = var.tags
+}
+
+resource "aws_iam_role_policy" "replication" {
+  count = length(local._replication)
+
+  name = "replication"
+  role = aws_iam_role.replication[0].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "SeeBucket"
+        Effect   = "Allow"
+        Action   = ["s3:GetReplicationConfiguration", "s3:ListBucket"]
+        Resource = local.bucket_arn
+      },
+      {
+        Sid    = "ReadVersions"
+        Effect = "Allow"
+        Action = [
+          "s3:GetObjectVersionAcl",
+          "s3:GetObjectVersionForReplication",
+          "s3:GetObjectVersionTagging",
+        ]
+        Resource = "${local.bucket_arn}/${local._replicated}*"
+      },
+      {
+        Sid       = "DecryptVersions"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = local.kms_key_arn
+        Condition = local._via_s3
+      },
+      {
+        # No right to delete there: a replica outlives what happens here.
+        Sid    = "WriteReplicas"
+        Effect = "Allow"
+        Action = concat(
+          ["s3:ReplicateObject", "s3:ReplicateTags"],
+          local._replica_owner == null ? [] : ["s3:ObjectOwnerOverrideToBucketOwner"],
+        )
+        Resource = "${var.replication.bucket_arn}/*"
+      },
+      {
+        Sid      = "EncryptReplicas"
+        Effect   = "Allow"
+        Action   = ["kms:Encrypt", "kms:GenerateDataKey"]
+        Resource = var.replication.kms_key_arn
+        Condition = {
+          StringEquals = {
+            "kms:ViaService" = join(".", [
+              "s3", split(":", var.replication.kms_key_arn)[3], local.dns_suffix,
+            ])
+          }
+        }
+      },
+    ]
+  })
+}

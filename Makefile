@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# The one that demo and tests take: the machine's where good enough, else a wheel's.
+TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-deep bench lint format docs clean
+.PHONY: demo demo-stop test test-deep bench lint tflint format docs clean
 
 demo: $(READY)
 	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
@@ -25,9 +27,19 @@ bench: $(READY)
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(TERRAFORM) fmt -check -diff -recursive modules examples
+	@$(BIN)/shellcheck .ci/run
+	@PATH="$(BIN):$$PATH" $(BIN)/actionlint .github/workflows/*.yml examples/*/.github/workflows/*.yml
+	@$(BIN)/zizmor --offline --quiet .github examples
+
+# No package index has tflint; on the pull request it runs all the same.
+tflint:
+	@command -v tflint >/dev/null || { echo "✗ tflint is not on the PATH: https://github.com/terraform-linters/tflint" >&2; exit 1; }
+	@for folder in modules/* examples/*/Terraform; do tflint --chdir="$$folder" || exit 1; done
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@$(TERRAFORM) fmt -recursive modules examples
 
 docs: $(READY)
 	@$(BIN)/python -m tests.modules.readme

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from extracts import __version__
 from extracts.errors import ExtractsError
@@ -16,14 +20,45 @@ app = typer.Typer(
     help="Figures out of an operational PostgreSQL store, every month, right to the cent, on AWS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
+AsJson = Annotated[bool, typer.Option("--json", help="For a script: one JSON object, nothing else.")]
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        envvar="DATABASE_URL", help="postgresql://user:password@host:port/database", show_envvar=True
+    ),
+]
 
-def _console() -> Console:
+
+def _console(*, stderr: bool = False) -> Console:
     """As wide as the terminal; wide enough for a table where there is none, as in a CI log."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    console = Console(highlight=False, stderr=stderr)
+    return console if console.is_terminal else Console(highlight=False, width=120, stderr=stderr)
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _asked_by_the_template(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for each question of the template: a new question needs no code here."""
+    from extracts.new import questions
+
+    own = signature(command, eval_str=True)
+    asked = [
+        Parameter(
+            question.name,
+            Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, typer.Option(question.option, help=escape(question.prompt))],
+        )
+        for question in questions().values()
+    ]
+    kept = [parameter for parameter in own.parameters.values() if parameter.kind != Parameter.VAR_KEYWORD]
+    command.__signature__ = own.replace(parameters=[*asked, *kept])  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in (*asked, *kept)} | {"return": None}
+    return command
 
 
 @app.callback(invoke_without_command=True)
@@ -66,78 +101,94 @@ def demo(
     run.run(settings, _console())
 
 
-@app.command()
+@app.command(
+    epilog="Example: extracts new --database-url postgresql://me@store/bank --entity Loans --metric Amount"
+)
+@_asked_by_the_template
 def new(
-    project_slug: Annotated[str | None, typer.Option(help="The project's name, e.g. bank-loans.")] = None,
-    entity: Annotated[str | None, typer.Option(help="The table with one row per fact, e.g. Loans.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Its numeric column, e.g. Amount.")] = None,
-    aggregate: Annotated[str | None, typer.Option(help="avg, sum, count, min or max.")] = None,
-    date_column: Annotated[str | None, typer.Option(help="When a fact happened, e.g. loan_date.")] = None,
-    window_months: Annotated[str | None, typer.Option(help="Months that a figure covers, e.g. 3.")] = None,
-    joins: Annotated[str | None, typer.Option(help="The hops from the table to the recipient.")] = None,
-    group: Annotated[
-        str | None, typer.Option(help="What a line stands for, e.g. id = Branch.idBranch.")
+    *,
+    database_url: Annotated[
+        str | None,
+        typer.Option(help="Where to look for answers: postgresql://user@host/database; PGPASSWORD is heard."),
     ] = None,
-    recipient: Annotated[str | None, typer.Option(help="Whose file it is, e.g. bank = Bank.Name.")] = None,
-    alert_email: Annotated[str | None, typer.Option(help="Who gets a mail when a run fails.")] = None,
+    schema: Annotated[
+        str | None, typer.Option(help="The schema of the tables, where it is not public.")
+    ] = None,
     answers: Annotated[Path | None, typer.Option(help="A YAML or JSON file with answers.")] = None,
     output_dir: Annotated[Path, typer.Option(help="Where the project's folder is made.")] = Path(),
     no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing; take the defaults.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
     ] = False,
+    as_json: AsJson = False,
+    **options: str | None,
 ) -> None:
-    """Stamp a new extract project; what is not given is asked.
+    """Stamp a new extract project; what neither an option nor the database says is asked.
 
-    Without a terminal nothing is asked: give --no-input to take the defaults.
+    With --database-url, joins, dates, group and recipient are found in the database's catalog; only what is
+    ambiguous there is asked. Without a terminal nothing is asked: give --no-input to take the defaults.
     """
+    from extracts import asking
     from extracts import new as stamping
 
     given = stamping.read_answers(answers) if answers else {}
-    options = {
-        "project_slug": project_slug,
-        "entity": entity,
-        "metric": metric,
-        "aggregate": aggregate,
-        "date_column": date_column,
-        "window_months": window_months,
-        "joins": joins,
-        "group": group,
-        "recipient": recipient,
-        "alert_email": alert_email,
-    }
     given |= {name: value for name, value in options.items() if value is not None}
-    missing = [name for name in stamping.questions() if name not in given]
-    if missing and not no_input and not sys.stdin.isatty():
-        names = ", ".join("--" + name.replace("_", "-") for name in missing)
-        raise typer.BadParameter(f"there is no terminal to ask for {names}; give them, or --no-input.")
-
-    def ask(question: stamping.Question) -> str:
-        while True:
-            answer = str(typer.prompt(question.prompt, default=question.default))
-            if not question.choices or answer in question.choices:
-                return answer
-            print(f'"{answer}" is none of {", ".join(question.choices)}.')
-
-    files = stamping.create(stamping.complete(given, None if no_input else ask), output_dir, dry_run=dry_run)
+    if schema and not database_url and "." not in given.get("entity", "."):
+        given["entity"] = f"{schema}.{given['entity']}"
+    interactive = not no_input and sys.stdin.isatty()
+    suggested: dict[str, str] = {}
+    if database_url:
+        shown = _console(stderr=as_json)
+        found, suggested = asking.from_database(
+            database_url, given, schema, interactive=interactive, console=shown
+        )
+        given |= found
+    missing = [q.option for q in stamping.questions().values() if q.is_asked and q.name not in given]
+    if missing and not no_input and not interactive:
+        raise typer.BadParameter(
+            f"there is no terminal to ask for {', '.join(missing)}; give them, or --no-input."
+        )
+    ask = asking.ask if interactive else None
+    complete = stamping.complete(given, ask, output=output_dir, suggested=suggested)
+    files = stamping.create(complete, output_dir, dry_run=dry_run)
+    name = files[0].parts[0]
+    if as_json:
+        _print_json(
+            {"project": str(output_dir / name), "files": [str(f) for f in files], "answers": complete}
+        )
+        return
     for file in files:
         print(file)
-    name = files[0].parts[0]
     print(
         f"{name}: {len(files)} files "
         + ("would be made." if dry_run else f"made; see {output_dir / name}/README.md.")
     )
 
 
+@app.command(epilog="Example: extracts inspect --database-url postgresql://reader@store/bank --entity Loans")
+def inspect(
+    database_url: DatabaseUrl,
+    schema: Annotated[str | None, typer.Option(help="Look at this schema alone.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Look at this table alone, e.g. Loans.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a database offers: tables with dates and numbers, the ways from them, the indexes they want.
+
+    Reads the catalog alone, in a read-only transaction that ends itself; not one row of a table.
+    """
+    from extracts.introspect import catalog, report
+
+    found = report.describe(catalog.read(database_url), schema, entity)
+    if as_json:
+        _print_json(found)
+        return
+    report.show(found, _console(), full=entity is not None)
+
+
 @app.command()
 def preview(
     project: Annotated[Path, typer.Argument(help="The stamped project's folder.")],
-    database_url: Annotated[
-        str,
-        typer.Option(
-            envvar="DATABASE_URL", help="postgresql://user:password@host:port/database", show_envvar=True
-        ),
-    ],
+    database_url: DatabaseUrl,
     output: Annotated[Path, typer.Option(help="The folder to write to.")],
     period: Annotated[
         str | None, typer.Option(help="The month, YYYY-MM; default: the last complete one.")

@@ -57,7 +57,7 @@ def test_every_wrong_answer_is_told_and_nothing_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", ["{{ 1 + 1 }}", "{% set x = 1 %}", "{# x #}"])
 def test_an_answer_is_never_run(tmp_path: Path, answer: str) -> None:
     done = call(tmp_path, "--no-input", "--entity", answer)
-    assert done.stderr == f"✗ entity: an answer holds no {answer[:2]}.\n"
+    assert f"  - entity: {json.dumps(answer)} is no table name" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

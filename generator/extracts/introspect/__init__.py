@@ -1,0 +1,1 @@
+"""What a live database says of itself: its catalog, the ways from table to table, and the answers in them."""

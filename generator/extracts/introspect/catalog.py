@@ -1,0 +1,255 @@
+"""Read a database's catalog: tables, columns, keys and row counts, and not one row of a table.
+
+Five statements whatever the number of tables, in one read-only transaction that the server ends by itself
+when it takes too long. `pg_catalog` rather than `information_schema`, which hides what the role may not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extracts.errors import ExtractsError
+
+if TYPE_CHECKING:
+    import psycopg
+
+SECONDS = 15  # for a connection, and for each statement
+
+KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
+NUMBERS = ("smallint", "integer", "bigint", "numeric", "money", "real", "double precision")
+DATES = ("date", "timestamp without time zone", "timestamp with time zone")
+
+# Tables that people see: no partitions and no children, whose rows come along with their parent; nothing that
+# an extension brought.
+_SEEN = """
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+      and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = c.oid)
+      and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass
+                      and d.objid = c.oid and d.deptype = 'e')
+"""
+_TABLES = f"""
+with recursive seen as (
+    select c.oid, n.nspname, c.relname, c.relkind, c.relhassubclass,
+           has_schema_privilege(n.oid, 'usage') as open {_SEEN}
+), tree(root, oid) as (
+    select oid, oid from seen
+    union all
+    select t.root, i.inhrelid from tree t join pg_catalog.pg_inherits i on i.inhparent = t.oid
+), counted as (
+    -- A partitioned table's own count may be as old as the last ANALYZE by hand; its parts' are not.
+    select t.root, sum(c.reltuples) filter (where c.reltuples >= 0 and c.relkind <> 'p') as rows
+    from tree t join pg_catalog.pg_class c on c.oid = t.oid group by t.root
+)
+select s.oid::bigint, s.nspname::text, s.relname::text, s.relkind::text, s.relhassubclass, s.open,
+       c.rows::bigint, coalesce(p.partattrs::text, '')
+from seen s join counted c on c.root = s.oid
+left join pg_catalog.pg_partitioned_table p on p.partrelid = s.oid
+order by s.nspname, s.relname
+"""
+_COLUMNS = f"""
+with recursive base(oid, made_of, modifier) as (
+    -- A domain is what it is made of, however many layers down.
+    select oid, typbasetype, typtypmod from pg_catalog.pg_type where typtype = 'd'
+    union all
+    select b.oid, t.typbasetype, case when b.modifier >= 0 then b.modifier else t.typtypmod end
+    from base b join pg_catalog.pg_type t on t.oid = b.made_of and t.typtype = 'd'
+), plain as (
+    select b.oid, b.made_of from base b join pg_catalog.pg_type t on t.oid = b.made_of and t.typtype <> 'd'
+)
+select a.attrelid::bigint, a.attnum::int, a.attname::text,
+       pg_catalog.format_type(coalesce(plain.made_of, a.atttypid), null), t.typcategory::text,
+       not a.attnotnull, has_column_privilege(a.attrelid, a.attnum, 'select')
+from pg_catalog.pg_attribute a
+join pg_catalog.pg_type t on t.oid = a.atttypid
+left join plain on plain.oid = a.atttypid
+where a.attnum > 0 and not a.attisdropped and a.attrelid in (select c.oid {_SEEN})
+order by a.attrelid, a.attnum
+"""
+_INDEXES = f"""
+select i.indrelid::bigint, i.indkey::text, i.indnkeyatts::int, i.indisprimary,
+       i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null,
+       i.indpred is null and m.amname in ('btree', 'brin')
+from pg_catalog.pg_index i
+join pg_catalog.pg_class x on x.oid = i.indexrelid
+join pg_catalog.pg_am m on m.oid = x.relam
+where i.indisvalid and i.indrelid in (select c.oid {_SEEN})
+order by i.indrelid, not i.indisprimary, i.indnkeyatts, x.relname
+"""
+# A foreign key of a partitioned table has a copy for each partition, each with this one as its parent.
+_FOREIGN_KEYS = """
+select conrelid::bigint, confrelid::bigint, conkey::int[], confkey::int[]
+from pg_catalog.pg_constraint
+where contype = 'f' and conparentid = 0
+order by conname
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, spelled as in the database."""
+
+    name: str
+    type: str  # without precision; of a domain, what it is made of
+    category: str  # of pg_type: N number, D date, S text, ...
+    nullable: bool
+    readable: bool
+
+    @property
+    def is_number(self) -> bool:
+        return self.type in NUMBERS
+
+    @property
+    def is_date(self) -> bool:
+        return self.type in DATES
+
+    @property
+    def is_text(self) -> bool:
+        return self.category == "S"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or view; its partitions and children are part of it."""
+
+    schema: str
+    name: str
+    kind: str
+    rows: int | None  # by the statistics; None when there are none
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    keys: tuple[
+        tuple[str, ...], ...
+    ]  # the primary key and every other set of columns that an index keeps unique
+    indexed: frozenset[str]  # columns by which an index, or the partitioning, finds a range of rows
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def readable(self) -> bool:
+        return any(column.readable for column in self.columns)
+
+    @property
+    def is_view(self) -> bool:
+        return self.kind.endswith("view")
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A declared foreign key."""
+
+    table: Table
+    columns: tuple[str, ...]
+    target: Table
+    target_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All that was read."""
+
+    database: str
+    role: str
+    tables: tuple[Table, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        return tuple(sorted({table.schema for table in self.tables}))
+
+
+def read(url: str) -> Catalog:
+    """The catalog of the database at `url`."""
+    with connected(url) as connection:
+        [(database, role)] = connection.execute("select current_database()::text, current_user::text")
+        relations = connection.execute(_TABLES).fetchall()
+        names: dict[int, dict[int, str]] = {}
+        columns: dict[int, list[Column]] = {}
+        for oid, number, name, type_, category, nullable, readable in connection.execute(_COLUMNS):
+            names.setdefault(oid, {})[number] = name
+            columns.setdefault(oid, []).append(Column(name, type_, category, nullable, readable))
+        indexes: dict[int, list[tuple[tuple[str, ...], bool, bool, bool]]] = {}
+        for oid, key, width, primary, unique, ranged in connection.execute(_INDEXES):
+            numbers = [int(number) for number in key.split()][:width]
+            if oid in names and all(numbers):  # 0 stands for an expression
+                indexed = tuple(names[oid][number] for number in numbers)
+                indexes.setdefault(oid, []).append((indexed, primary, unique, ranged))
+        tables: dict[int, Table] = {}
+        for oid, schema, name, kind, has_children, is_open, rows, partitioned_by in relations:
+            found = indexes.get(oid, [])
+            # An index of an inheritance parent says nothing about its children.
+            whole = kind == "p" or not has_children
+            ranges = {columns_[0] for columns_, _, _, ranged in found if ranged and whole}
+            parts = [int(number) for number in partitioned_by.split()]
+            tables[oid] = Table(
+                schema=schema,
+                name=name,
+                kind=KINDS[kind],
+                rows=rows,
+                columns=tuple(column if is_open else _closed(column) for column in columns.get(oid, [])),
+                primary_key=next((key for key, primary, _, _ in found if primary and whole), ()),
+                keys=tuple(dict.fromkeys(key for key, _, unique, _ in found if unique and whole)),
+                indexed=frozenset(ranges | {names[oid][number] for number in parts[:1] if number}),
+            )
+        foreign_keys = tuple(
+            ForeignKey(
+                tables[oid],
+                tuple(names[oid][number] for number in own),
+                tables[target],
+                tuple(names[target][number] for number in theirs),
+            )
+            for oid, target, own, theirs in connection.execute(_FOREIGN_KEYS)
+            if oid in tables and target in tables
+        )
+    return Catalog(database, role, tuple(tables.values()), foreign_keys)
+
+
+def _closed(column: Column) -> Column:
+    return Column(column.name, column.type, column.category, column.nullable, readable=False)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection]:
+    """One read-only transaction on the database; whatever goes wrong in it is a sentence without a secret."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise ExtractsError(
+            "Reading a database needs psycopg; install it with: pip install 'terraform-aws-extracts[local]'"
+        ) from error
+    if not url.startswith(("postgresql://", "postgres://")):
+        # Not repeated: whatever it is, it may hold a password.
+        raise ExtractsError("--database-url is written postgresql://user:password@host:port/database")
+    try:
+        with psycopg.connect(url, connect_timeout=SECONDS, application_name="extracts") as connection:
+            connection.read_only = True
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.execute(f"set local statement_timeout = '{SECONDS}s'")
+            connection.execute(f"set local lock_timeout = '{SECONDS}s'")
+            connection.execute("set local search_path = pg_catalog")
+            yield connection
+    except psycopg.Error as error:
+        raise ExtractsError(_sentence(error, url)) from None
+
+
+def _sentence(error: Exception, url: str) -> str:
+    """The driver's last line, with what to do where that is known."""
+    from urllib.parse import unquote, urlsplit
+
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = next((line for line in lines if "FATAL" in line or "ERROR" in line), lines[-1] if lines else "")
+    said = said.rpartition("FATAL:")[2].rpartition("ERROR:")[2].strip().rstrip(".") or type(error).__name__
+    try:
+        parts = urlsplit(url)
+        place, password = f"{parts.hostname}:{parts.port or 5432}", parts.password
+    except ValueError:
+        return "--database-url is written postgresql://user:password@host:port/database"
+    for secret in {password, unquote(password)} if password else set():
+        said = said.replace(secret, "***")
+    if getattr(error, "sqlstate", None) == "57014":
+        return f"The database at {place} did not answer within {SECONDS} s; try again when it is less busy."
+    return f"The database at {place} cannot be read: {said}."

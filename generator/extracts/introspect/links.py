@@ -1,0 +1,251 @@
+"""The ways from a table to what it belongs to: foreign keys, and guesses where none are declared."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from extracts.introspect.catalog import Catalog, Column, Table
+from extracts.introspect.words import REFERENCE, meant, referred, stem, words
+
+LONGEST = 8  # hops of a path
+MOST = 24  # paths from one table to another; whoever has more must say which is meant
+STEPS = 20_000  # of the search, so that a dense schema costs no more than a sparse one
+
+# How one speaks of rows, when a path does not say whose.
+_NAMELESS = frozenset((*REFERENCE, "name", "type", "kind", "status", "date", "value", "text", "description"))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """From many rows of `start` to one of `target`, both of one schema."""
+
+    start: Table
+    columns: tuple[str, ...]
+    target: Table
+    target_columns: tuple[str, ...]
+    guess: str = ""  # why it is believed, where no foreign key says so
+
+    @property
+    def is_certain(self) -> bool:
+        """True when an index keeps the target's side unique: rows cannot multiply on the way."""
+        return any(set(key) <= set(self.target_columns) for key in self.target.keys)
+
+    @property
+    def may_be_empty(self) -> bool:
+        """True when a row may lead nowhere."""
+        return any(self.start.column(column).nullable for column in self.columns)
+
+    @property
+    def is_sayable(self) -> bool:
+        """False for a key of several columns, for which an answer has no words; a spec has."""
+        return len(self.columns) == 1
+
+    @property
+    def text(self) -> str:
+        """As an answer to the template's question for joins says it."""
+        pairs = zip(self.columns, self.target_columns, strict=True)
+        said = " and ".join(f"{self.start.name}.{left} = {right}" for left, right in pairs)
+        return f"{self.target.name}: {said}"
+
+    @property
+    def code(self) -> str:
+        """As a spec says it."""
+        lefts = tuple(f"{self.start.name}.{column}" for column in self.columns)
+        left, right = (lefts, self.target_columns) if len(lefts) > 1 else (lefts[0], self.target_columns[0])
+        return f"Join({self.target.name!r}, left={left!r}, right={right!r})"
+
+
+Path = tuple[Link, ...]
+Links = Mapping[str, Sequence[Link]]
+
+
+def line(start: Table, path: Path) -> str:
+    """The path as a person reads it."""
+    return " → ".join((start.name, *(link.target.name for link in path)))
+
+
+def text(links: Sequence[Link]) -> str:
+    """The hops as an answer to the template's question for joins."""
+    return "; ".join(link.text for link in links) or "none"
+
+
+def of_schema(catalog: Catalog, schema: str) -> dict[str, list[Link]]:
+    """Every link inside one schema, by the table that it starts from; an extract reads one schema."""
+    tables = [table for table in catalog.tables if table.schema == schema]
+    found: dict[str, list[Link]] = {table.name: [] for table in tables}
+    declared = set()
+    for key in catalog.foreign_keys:
+        if key.table.schema == key.target.schema == schema:
+            found[key.table.name].append(Link(key.table, key.columns, key.target, key.target_columns))
+        declared |= {(key.table.schema, key.table.name, column) for column in key.columns}
+    for link in _guesses(tables):
+        if not any((schema, link.start.name, column) in declared for column in link.columns):
+            found[link.start.name].append(link)
+    return found
+
+
+def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
+    """Links that names and types speak for. Each table is looked up by what it is called, never compared with
+    every other."""
+    by_meaning: dict[tuple[str, ...], list[tuple[Table, str]]] = {}
+    by_key: dict[str, list[tuple[Table, str]]] = {}
+    by_wide_key: dict[str, list[tuple[Table, tuple[str, ...]]]] = {}
+    for table in tables:
+        if key := _own_key(table):
+            by_meaning.setdefault(stem(meant(table.name)), []).append((table, key))
+            by_key.setdefault(key.lower(), []).append((table, key))
+        elif len(table.primary_key) > 1:
+            by_wide_key.setdefault(table.primary_key[-1].lower(), []).append((table, table.primary_key))
+    for table in tables:
+        for column in table.columns:
+            yield from _guess(table, column, by_meaning, by_key)
+        yield from _wide_guesses(table, by_wide_key)
+
+
+def _own_key(table: Table) -> str:
+    """The one column that stands for a row: its key, else what is called like one; views have none."""
+    single = [key[0] for key in table.keys if len(key) == 1]
+    if table.primary_key:
+        return table.primary_key[0] if len(table.primary_key) == 1 else ""
+    called = [column.name for column in table.columns if _stands_for(table, column.name)]
+    for name in called:
+        if name in single:
+            return name
+    if table.is_view or len(called) != 1:
+        return single[0] if len(single) == 1 else ""
+    return called[0]
+
+
+def _stands_for(table: Table, column: str) -> bool:
+    """`id`, or `branch_id` in a table of branches."""
+    about, is_reference = referred(column)
+    return is_reference and (not about or stem(about) == stem(meant(table.name)))
+
+
+def _guess(
+    table: Table,
+    column: Column,
+    by_meaning: Mapping[tuple[str, ...], Sequence[tuple[Table, str]]],
+    by_key: Mapping[str, Sequence[tuple[Table, str]]],
+) -> Iterator[Link]:
+    if (column.name,) == table.primary_key or column.is_date:
+        return
+    about, is_reference = referred(column.name)
+
+    def leads(candidates: Sequence[tuple[Table, str]], why: str) -> Iterator[Link]:
+        fitting = [
+            (target, key)
+            for target, key in candidates
+            if target is not table and _comparable(column, target.column(key))
+        ]
+        if len(fitting) == 1:
+            [(target, key)] = fitting
+            yield Link(table, (column.name,), target, (key,), f"{why}; no foreign key is declared")
+
+    found = False
+    # `billing_address_id` leads to Address; without a word for a reference, the whole name must be a table's.
+    for first in range(len(about) if is_reference else min(1, len(about))):
+        for link in leads(by_meaning.get(stem(about[first:]), ()), f"{column.name} is called like the table"):
+            found = True
+            yield link
+        if found:
+            return
+    if not set(words(column.name)) <= _NAMELESS:
+        yield from leads(by_key.get(column.name.lower(), ()), f"{column.name} is called like the key")
+
+
+def _wide_guesses(
+    table: Table, by_wide_key: Mapping[str, Sequence[tuple[Table, tuple[str, ...]]]]
+) -> Iterator[Link]:
+    """A table that has every column of another's key of several columns."""
+    own = {column.name.lower(): column for column in table.columns}
+    for name in own:
+        for target, key in by_wide_key.get(name, ()):
+            same = [own.get(part.lower()) for part in key]
+            left = tuple(column.name for column in same if column is not None)
+            fits = all(
+                column is not None and _comparable(column, target.column(part))
+                for column, part in zip(same, key, strict=True)
+            )
+            if target is not table and fits and left != table.primary_key:
+                why = f"{', '.join(left)} are called like the key; no foreign key is declared"
+                yield Link(table, left, target, key, why)
+
+
+def _comparable(one: Column, other: Column) -> bool:
+    whole = ("smallint", "integer", "bigint", "numeric")
+    return (
+        one.type == other.type
+        or (one.type in whole and other.type in whole)
+        or (one.is_text and other.is_text)
+    )
+
+
+def reachable(links: Links, start: str) -> dict[str, Table]:
+    """Every table that some path leads to, the nearest first."""
+    found: dict[str, Table] = {}
+    queue = deque([start])
+    while queue:
+        for link in links.get(queue.popleft(), ()):
+            if link.target.name not in found and link.target.name != start:
+                found[link.target.name] = link.target
+                queue.append(link.target.name)
+    return found
+
+
+def ends(links: Links, start: str) -> list[Table]:
+    """The tables where paths end, which belong to nothing else; all of them, where paths go in circles."""
+    tables = reachable(links, start)
+    found = [
+        table
+        for name, table in tables.items()
+        if not any(link.target.name not in (name, start) for link in links.get(name, ()))
+    ]
+    return found or list(tables.values())
+
+
+def paths(links: Links, start: str, goal: str) -> list[Path]:
+    """The paths from one table to another that visit no table twice, the shortest first.
+
+    Guesses count only where foreign keys alone lead nowhere: a fact is not made doubtful by a guess.
+    """
+    declared = {name: [link for link in of if not link.guess] for name, of in links.items()}
+    return _paths(declared, start, goal) or _paths(links, start, goal)
+
+
+def _paths(links: Links, start: str, goal: str) -> list[Path]:
+    distance = _distances(links, goal)
+    found: list[Path] = []
+    queue: deque[tuple[str, Path]] = deque([(start, ())])
+    steps = 0
+    while queue and len(found) < MOST and steps < STEPS:
+        at, path = queue.popleft()
+        steps += 1
+        if at == goal:
+            found.append(path)
+            continue
+        visited = {start, *(link.target.name for link in path)}
+        for link in links.get(at, ()):
+            left = distance.get(link.target.name)
+            if left is not None and link.target.name not in visited and len(path) + 1 + left <= LONGEST:
+                queue.append((link.target.name, (*path, link)))
+    return found
+
+
+def _distances(links: Links, goal: str) -> dict[str, int]:
+    """How many hops it takes at least from each table to the goal."""
+    into: dict[str, list[str]] = {}
+    for name, of in links.items():
+        for link in of:
+            into.setdefault(link.target.name, []).append(name)
+    found = {goal: 0}
+    queue = deque([goal])
+    while queue:
+        at = queue.popleft()
+        for name in into.get(at, ()):
+            if name not in found:
+                found[name] = found[at] + 1
+                queue.append(name)
+    return found

@@ -1,0 +1,387 @@
+"""`extracts inspect` and `extracts new --database-url` on databases that are not ours in shape."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import doctest
+import json
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.generator.conftest import Extracts
+
+from extracts.demo import store
+from extracts.errors import ExtractsError
+from extracts.introspect import catalog, words
+from extracts.local import database
+
+ROOT = Path(__file__).parents[2]
+NEW = ("new", "--no-input")
+
+
+@pytest.fixture(scope="session")
+def bank(made: Callable[[str, str], str]) -> str:
+    """The first customer's own store."""
+    url = made("bank", "select 1")
+    store.load(url, store.generate(date(2026, 10, 1), loans=6_000), "unused")
+    return url
+
+
+@pytest.fixture
+def entities(extracts: Extracts) -> Callable[..., dict[str, Any]]:
+    """What `extracts inspect --json` says of each table, in its order."""
+
+    def entities(url: str, *arguments: str) -> dict[str, Any]:
+        done = extracts("inspect", "--database-url", url, "--json", *arguments)
+        assert done.returncode == 0, done.stderr
+        return {f"{e['schema']}.{e['table']}": e for e in json.loads(done.stdout)["entities"]}
+
+    return entities
+
+
+def paths(entity: dict[str, Any]) -> list[str]:
+    return [" → ".join(way["path"]) for way in entity["ways"]]
+
+
+def spec(project: Path) -> dict[str, Any]:
+    """The keywords of the stamped `Extract(...)`; the joins as they stand there."""
+    tree = ast.parse((project / "Glue/etl.py").read_text())
+    [call] = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
+    ]
+    return {
+        k.arg: ast.unparse(k.value) if k.arg == "joins" else ast.literal_eval(k.value)
+        for k in call.keywords
+        if k.arg
+    }
+
+
+# -- the bank ----------------------------------------------------------------------------------------------
+
+
+def test_two_answers_are_enough_for_the_project_of_the_bank(
+    bank: str, extracts: Extracts, tmp_path: Path
+) -> None:
+    done = extracts(*NEW, "--database-url", bank, "--entity", "loans", "--metric", "amount")
+    assert done.returncode == 0, done.stderr
+    assert "Loans → Account → Client → Branch → Bank" in done.stdout
+    plain = extracts(*NEW, "--output-dir", "plain")
+    assert plain.returncode == 0, plain.stderr
+
+    def tree(folder: Path) -> dict[str, bytes]:
+        return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+    # The bank's answers are the template's defaults: nothing may differ.
+    assert tree(tmp_path / "bank-loans") == tree(tmp_path / "plain/bank-loans")
+    example = ROOT / "examples/bank-loans/Glue/etl.py"
+    assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example.read_bytes()
+
+
+def test_the_facts_come_first_and_a_missing_index_is_told_with_its_statement(
+    bank: str, entities: Callable[..., dict[str, Any]]
+) -> None:
+    found = entities(bank)
+    assert list(found) == ["public.Loans", "public.Account"]
+    assert found["public.Loans"]["rows"] == 6_000
+    assert found["public.Loans"]["dates"] == [
+        {"column": "loan_date", "type": "date", "indexed": True, "advice": None}
+    ]
+    [opened] = found["public.Account"]["dates"]
+    assert opened["advice"] == 'create index concurrently on "public"."Account" ("open_date");'
+    with psycopg.connect(bank, autocommit=True) as connection:
+        connection.execute(opened["advice"].encode())
+    [opened] = entities(bank)["public.Account"]["dates"]
+    assert (opened["indexed"], opened["advice"]) == (True, None)
+
+
+def test_what_is_open_without_an_entity_is_named_with_its_candidates(bank: str, extracts: Extracts) -> None:
+    done = extracts(*NEW, "--database-url", bank)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "✗ entity: there are 2, each a table with a date and a number; give one:",
+        '    --entity "Loans"',
+        '    --entity "Account"',
+    ]
+
+
+def test_a_misspelled_answer_is_told_with_the_nearest(bank: str, extracts: Extracts, tmp_path: Path) -> None:
+    given = ("--entity", "Loans", "--metric", "Ammount")
+    done = extracts(*NEW, "--database-url", bank, *given)
+    assert done.returncode == 1
+    assert done.stderr == (
+        '✗ metric: there is no column "Ammount" in "public"."Loans"; did you mean "Amount"?\n'
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_date_on_a_joined_table_and_another_group_bring_their_hops(
+    bank: str, extracts: Extracts, tmp_path: Path
+) -> None:
+    given = ("--entity", "Loans", "--metric", "Amount", "--date-column", "account.open_date")
+    done = extracts(
+        *NEW, "--database-url", bank, *given, "--recipient", "Branch.Address", "--group", "client"
+    )
+    assert done.returncode == 0, done.stderr
+    found = spec(tmp_path / "branch-loans")
+    assert found["date_column"] == "Account.open_date"
+    assert found["recipient"] == {"branch_address": "Branch.Address"}
+    assert found["group"] == {"client_id": "Client.idClient", "client_name": "Client.Name"}
+    assert re.findall(r"Join\('(\w+)'", found["joins"]) == ["Account", "Client", "Branch"]
+
+
+# -- no keys, names of another language --------------------------------------------------------------------
+
+
+def test_without_foreign_keys_names_and_types_are_taken_as_a_guess_and_called_so(
+    ledger: str, entities: Callable[..., dict[str, Any]]
+) -> None:
+    order = entities(ledger, "--schema", "vertrieb")["vertrieb.order"]
+    assert paths(order) == ["order → Kunden → Filiale → Mandant"]
+    [way] = order["ways"]
+    assert all("no foreign key is declared" in hop["guess"] for hop in way["hops"])
+    # Kunden has no key at all: nothing keeps the hop from multiplying rows, and that is said.
+    assert [hop["unique"] for hop in way["hops"]] == [False, True, True]
+    assert way["recipients"] == ["mandant_bezeichnung = Mandant.Bezeichnung"]
+    assert order["metrics"] == ["Betrag €", "Betrag"]
+
+
+def test_a_view_comes_last_and_a_table_without_a_number_not_at_all(
+    ledger: str, entities: Callable[..., dict[str, Any]]
+) -> None:
+    found = entities(ledger)
+    assert list(found) == ["vertrieb.order", "vertrieb.Umsätze"]
+    assert found["vertrieb.Umsätze"]["kind"] == "view"
+    assert found["vertrieb.Umsätze"]["dates"][0]["advice"] is None
+
+
+def test_every_open_question_is_told_at_once(ledger: str, extracts: Extracts) -> None:
+    done = extracts(*NEW, "--database-url", ledger, "--entity", "vertrieb.order")
+    assert done.returncode == 1
+    assert "metric: there are 2, each a number in order; give one:" in done.stderr
+    assert '    --metric "Betrag"\n' in done.stderr
+    assert "date_column: 2 columns are dates; give one:" in done.stderr
+    assert '    --date-column "erfasst am"' in done.stderr
+
+
+def test_a_project_from_guesses_gives_the_right_figures(
+    ledger: str, extracts: Extracts, tmp_path: Path
+) -> None:
+    given = ("--schema", "vertrieb", "--entity", "order", "--metric", "Betrag", "--date-column", "date")
+    done = extracts(*NEW, "--database-url", ledger, *given, "--project-slug", "umsatz")
+    assert done.returncode == 0, done.stderr
+    assert "order → Kunden is a guess: KundeNr is called like the table" in " ".join(done.stdout.split())
+    assert spec(tmp_path / "umsatz")["schema"] == "vertrieb"
+    shown = extracts(
+        *("preview", "umsatz", "--period", "2026-10", "--output", "files"), "--database-url", ledger
+    )
+    assert shown.returncode == 0, shown.stderr
+    lines = {}
+    for file in (tmp_path / "files").rglob("*.csv"):
+        with file.open(encoding="utf-8", newline="") as text:
+            lines[file.name] = [
+                (line["filiale_nr"], line["order_count"], line["betrag_avg"]) for line in csv.DictReader(text)
+            ]
+    assert lines == {
+        "Nord_20261031.csv": [("10", "2", "150.15"), ("11", "0", "")],
+        "SüdSöhne_20261031.csv": [("20", "1", "7.00")],
+    }
+
+
+# -- keys of two columns, partitions, several ways ---------------------------------------------------------
+
+
+def test_partitions_and_children_are_part_of_their_table(
+    tenants: str, entities: Callable[..., dict[str, Any]]
+) -> None:
+    found = entities(tenants)
+    assert not [name for name in found if "2025" in name or "mobile" in name]
+    assert found["app.invoices"]["kind"] == "partitioned table"
+    assert found["app.invoices"]["rows"] == 400
+    assert found["app.events"]["rows"] == 30
+    # A month of a table that is partitioned by it is found without an index; the due date is not.
+    assert [(d["column"], d["indexed"]) for d in found["app.invoices"]["dates"]] == [
+        ("issued_on", True),
+        ("due_on", False),
+        ("updated_at", False),
+    ]
+
+
+def test_a_guess_leads_to_no_table_that_a_foreign_key_speaks_of(
+    tenants: str, entities: Callable[..., dict[str, Any]]
+) -> None:
+    visits = entities(tenants)["app.visits"]
+    # events is an inheritance parent, whose key says nothing of its children; a view has no key at all.
+    assert {" → ".join(way["path"][:2]) for way in visits["ways"]} == {"visits → customers"}
+    assert not any(hop["guess"] for way in visits["ways"] for hop in way["hops"])
+
+
+def test_several_ways_to_one_table_are_all_shown_and_none_is_taken(tenants: str, extracts: Extracts) -> None:
+    given = ("--entity", "app.invoices", "--date-column", "issued_on")
+    done = extracts(*NEW, "--database-url", tenants, *given)
+    assert done.returncode == 1
+    first, *candidates = done.stderr.splitlines()
+    assert re.fullmatch(r"✗ joins: \d+ ways lead from invoices to tenants; give one:", first)
+    assert candidates[0] == (
+        '    --joins "customers: invoices.customer_id = id; tenants: customers.tenant_id = id"'
+    )
+    assert any("invoices.billing_address_id" in line for line in candidates)
+    assert any("invoices.shipping_address_id" in line for line in candidates)
+
+
+def test_a_candidate_can_be_given_as_it_is_printed(tenants: str, extracts: Extracts, tmp_path: Path) -> None:
+    given = ("--entity", "app.invoices", "--date-column", "issued_on")
+    joins = "customers: invoices.customer_id = id; tenants: customers.tenant_id = id"
+    done = extracts(*NEW, "--database-url", tenants, *given, "--joins", joins)
+    assert done.returncode == 0, done.stderr
+    found = spec(tmp_path / "tenants-invoices")
+    assert found["schema"] == "app"
+    assert found["group"] == {"customer_id": "customers.id", "customer_name": "customers.name"}
+    assert found["recipient"] == {"tenant_name": "tenants.name"}
+
+
+def test_a_table_name_that_two_schemas_have_is_asked_for(tenants: str, extracts: Extracts) -> None:
+    done = extracts(*NEW, "--database-url", tenants, "--entity", "invoices")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == ['    --entity "app.invoices"', '    --entity "archive.invoices"']
+
+
+def test_a_table_that_leads_nowhere_is_its_own_recipient(tenants: str, extracts: Extracts) -> None:
+    given = ("--schema", "archive", "--entity", "invoices", "--date-column", "due_on")
+    done = extracts(*NEW, "--database-url", tenants, *given, "--recipient", "customer_id")
+    assert done.returncode == 1
+    assert done.stderr.startswith("✗ group: ")
+
+
+def test_a_key_of_two_columns_is_shown_and_told_as_the_line_of_a_spec(
+    tenants: str, extracts: Extracts, entities: Callable[..., dict[str, Any]]
+) -> None:
+    [way] = [w for w in entities(tenants)["app.visits"]["ways"] if "regions" in w["path"]]
+    [hop] = [hop for hop in way["hops"] if hop["table"] == "regions"]
+    assert hop["left"] == ["customers.tenant_id", "customers.region_code"]
+    assert hop["right"] == ["tenant_id", "code"]
+    assert way["joins"] is None
+    done = extracts(*NEW, "--database-url", tenants, "--entity", "app.visits", "--recipient", "regions.title")
+    assert done.returncode == 1
+    assert (
+        "write Join('regions', left=('customers.tenant_id', 'customers.region_code'),"
+        " right=('tenant_id', 'code')) into Glue/etl.py" in done.stderr
+    )
+
+
+# -- declared keys, two ends, circles ----------------------------------------------------------------------
+
+
+def test_two_ends_leave_the_recipient_open(shops: str, extracts: Extracts) -> None:
+    done = extracts(*NEW, "--database-url", shops)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "✗ recipient: the ways from sales end at 2 tables; give one:",
+        '    --recipient "category_title = categories.title"',
+        '    --recipient "region_name = regions.name"',
+    ]
+
+
+def test_a_table_is_enough_to_name_the_recipient(shops: str, extracts: Extracts, tmp_path: Path) -> None:
+    done = extracts(*NEW, "--database-url", shops, "--recipient", "regions")
+    assert done.returncode == 0, done.stderr
+    found = spec(tmp_path / "regions-sales")
+    assert found["metric"] == "paid"  # a domain over a domain over numeric
+    assert found["date_column"] == "sold_at"
+    assert found["group"] == {"store_id": "stores.id", "store_name": "stores.store_name"}
+    assert "→ employees" not in done.stdout  # the circle of stores and managers leads nowhere
+
+
+def test_a_hop_that_may_be_empty_is_told(shops: str, entities: Callable[..., dict[str, Any]]) -> None:
+    hops = {hop["table"]: hop for way in entities(shops)["public.sales"]["ways"] for hop in way["hops"]}
+    assert hops["products"]["may_be_empty"]
+    assert not hops["stores"]["may_be_empty"]
+
+
+# -- how the database is read ------------------------------------------------------------------------------
+
+
+def test_five_hundred_tables_cost_no_more_statements_and_no_row_is_read(
+    made: Callable[[str, str], str],
+    server: database.Database,
+    entities: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    tables = "".join(
+        f"create table t{n} (id int primary key, t{n // 3}_id int references t{n // 3}, name text,"
+        f" day date, amount numeric, note_{n} text);"
+        for n in range(500)
+    )
+    url = made("many", tables)
+
+    def scans() -> int:
+        with psycopg.connect(url) as connection:
+            [(number,)] = connection.execute(
+                "select sum(seq_scan + coalesce(idx_scan, 0)) from pg_stat_user_tables"
+            )
+        return int(number)
+
+    scanned = scans()
+    log = server.authority.parent / "postgresql.log"
+    before = len(log.read_text())
+    found = entities(url)
+    asked = re.findall(r"statement: (.*)", log.read_text()[before:])
+    assert len(found) == 500
+    # How deep the chain of references is: 499 → 166 → 55 → 18 → 6 → 2 → 0.
+    assert paths(found["public.t499"]) == ["t499 → t166 → t55 → t18 → t6 → t2 → t0"]
+    assert asked[0] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    assert len(asked) <= 12, asked
+    assert any("statement_timeout" in statement for statement in asked)
+    assert scans() == scanned
+
+
+def test_it_gives_up_when_the_catalog_is_locked(shops: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "SECONDS", 1)
+    with psycopg.connect(shops) as other:
+        other.execute("lock table pg_catalog.pg_constraint in access exclusive mode")
+        with pytest.raises(ExtractsError, match="did not answer within 1 s"):
+            catalog.read(shops)
+
+
+def test_a_role_that_may_read_nothing_still_sees_the_tables_and_is_told_what_to_grant(
+    shops: str, extracts: Extracts
+) -> None:
+    with psycopg.connect(shops, autocommit=True) as connection:
+        connection.execute("create role nobody_yet login password 'none'")
+    url = re.sub(r"//[^@]*@", "//nobody_yet:none@", shops)
+    done = extracts(*NEW, "--database-url", url, "--entity", "sales", "--metric", "paid", "--recipient",
+                    "regions.name", "--date-column", "sold_at")  # fmt: skip
+    assert 'stores may not be read; run: grant select on "public"."stores"' in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://me:hunter2@host/db", "--database-url is written postgresql://"),
+        ("postgresql://me:hunter2@127.0.0.1:1/db", "The database at 127.0.0.1:1 cannot be read: "),
+        ("postgresql://me:hunter2@host:port/db", "--database-url is written postgresql://"),
+    ],
+)
+def test_a_wrong_address_is_one_sentence_without_the_password(
+    url: str, said: str, extracts: Extracts
+) -> None:
+    done = extracts("inspect", "--database-url", url)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"✗ {said}")
+    assert len(done.stderr.splitlines()) == 1
+    assert "hunter2" not in done.stderr
+
+
+def test_without_a_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
+    with pytest.raises(ExtractsError, match=r"pip install 'terraform-aws-extracts\[local\]'"):
+        catalog.read("postgresql://me@host/db")
+
+
+def test_names_are_understood_as_their_comments_say() -> None:
+    assert doctest.testmod(words).failed == 0

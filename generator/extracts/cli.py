@@ -182,7 +182,7 @@ def inspect(
     if as_json:
         _print_json(found)
         return
-    report.show(found, _console(), full=entity is not None)
+    report.show(found, _console())
 
 
 @app.command()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from extracts import new
@@ -96,3 +98,86 @@ def test_answers_come_from_a_file_and_options_win(tmp_path: Path) -> None:
     done = call(tmp_path, "--no-input", "--answers", str(tmp_path / "answers.yaml"), "--window-months", "12")
     assert done.returncode == 0, done.stderr
     assert "window_months=12" in (tmp_path / "from-file/Glue/etl.py").read_text()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Callable[..., pexpect.spawn]]:
+    """The installed command at a terminal that is wide enough for its questions."""
+    started: list[pexpect.spawn] = []
+
+    def terminal(*arguments: str) -> pexpect.spawn:
+        command = str(Path(sys.executable).with_name("extracts"))
+        at = pexpect.spawn(
+            command, list(arguments), cwd=str(tmp_path), encoding="utf-8", timeout=120, dimensions=(50, 400)
+        )
+        started.append(at)
+        return at
+
+    yield terminal
+    for at in started:
+        at.close(force=True)
+
+
+def test_a_wrong_answer_is_asked_again_and_costs_none_of_the_others(
+    terminal: Callable[..., pexpect.spawn], tmp_path: Path
+) -> None:
+    at = terminal("new", "--entity", "Orders", "--joins", "none", "--recipient", "owner = Orders.Owner")
+    at.expect("What shall the project be called")
+    at.sendline("Shop Orders")
+    at.expect('"Shop Orders" cannot name buckets and jobs.*What shall the project be called')
+    at.sendline("shop-orders")
+    at.expect("Which numeric column")
+    at.sendline("Total")
+    at.expect(r"Which figure of that column.*\(avg, sum, count, min, max\)")
+    at.sendline("median")
+    at.expect('"median" is none of avg, sum, count, min, max.*Which figure of that column')
+    at.sendline("sum")
+    at.expect("Which column says when")
+    at.sendline("day")
+    at.expect("How many calendar months")
+    at.sendline("")  # the default
+    at.expect("What does one line of a file stand for")
+    at.sendline("shop = Shops.Id")
+    at.expect('no table "Shops" among Orders.*What does one line of a file stand for')
+    at.sendline("shop = Orders.Shop")
+    at.expect("Who gets a mail")
+    at.sendline("team@example.com")
+    at.expect("shop-orders: .* made")
+    at.expect(pexpect.EOF)
+    at.close()
+    assert at.exitstatus == 0
+    stamped = (tmp_path / "shop-orders/Glue/etl.py").read_text()
+    assert 'entity="Orders"' in stamped
+    assert 'aggregate="sum"' in stamped
+    assert 'group={"shop": "Orders.Shop"}' in stamped
+
+
+def test_a_name_that_is_taken_is_asked_again(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    at = terminal("new", "--project-slug", "taken")
+    at.expect("taken is there already; nothing is overwritten.*What shall the project be called")
+    at.sendline("free-name")
+    at.expect("Which table")
+    at.sendcontrol("c")
+    at.expect("Abort")
+    at.expect(pexpect.EOF)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_number_picks_what_the_database_leaves_open(
+    terminal: Callable[..., pexpect.spawn], shops: str, tmp_path: Path
+) -> None:
+    at = terminal("new", "--database-url", shops, "--metric", "price")
+    at.expect('there is no column "price".*In the database, the only number in sales:.*1  paid')
+    at.sendline("1")
+    at.expect("the ways from sales end at 2 tables:.*2  region_name = regions.name")
+    at.sendline("2")
+    at.expect("Found in the database.*sales → stores → regions")
+    for question in ("project be called", "Which figure", "How many calendar months", "Who gets a mail"):
+        at.expect(question)
+        at.sendline("")
+    at.expect("regions-sales: .* made")
+    at.expect(pexpect.EOF)
+    stamped = (tmp_path / "regions-sales/Glue/etl.py").read_text()
+    assert 'recipient={"region_name": "regions.name"}' in stamped
+    assert 'metric="paid"' in stamped

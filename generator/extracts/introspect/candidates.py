@@ -34,7 +34,7 @@ class Entity:
     table: Table
     dates: tuple[Column, ...]  # the likeliest first
     metrics: tuple[Column, ...]
-    ends: tuple[tuple[Table, tuple[ways.Path, ...]], ...]  # whom its rows belong to in the end, and how
+    ends: tuple[Table, ...]  # whom its rows belong to in the end
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -51,10 +51,7 @@ def entities(catalog: Catalog, schema: str, links: ways.Links) -> list[Entity]:
     for table in catalog.tables:
         when, what = dates(table), metrics(table, links)
         if table.schema == schema and when and what:
-            goals = tuple(
-                (end, tuple(ways.paths(links, table.name, end.name))) for end in ways.ends(links, table.name)
-            )
-            found.append(Entity(table, tuple(when), tuple(what), goals))
+            found.append(Entity(table, tuple(when), tuple(what), tuple(ways.ends(links, table.name))))
 
     referred_to = {link.target.name for of in links.values() for link in of}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,7 +15,7 @@ from extracts.introspect import links as ways
 from extracts.introspect.catalog import Catalog
 from extracts.introspect.words import fitting, label, missing
 
-FULL = 3  # entities whose ways are shown, unless one is named
+FULL = 5  # entities whose ways are told, unless one is named: there can be very many
 
 
 class Hop(TypedDict):
@@ -57,7 +57,8 @@ class Described(TypedDict):
     rows: int | None
     dates: list[Date]
     metrics: list[str]
-    ways: list[Way]
+    ends: list[str]  # the tables that its rows belong to in the end
+    ways: NotRequired[list[Way]]
 
 
 class Report(TypedDict):
@@ -84,13 +85,19 @@ def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report
         links = ways.of_schema(catalog, name)
         for each in offers.entities(catalog, name, links):
             if not only or each.table.name in only:
-                described.append(_described(links, each))
+                described.append(_described(each))
+                if only or len(described) <= FULL:
+                    described[-1]["ways"] = [
+                        _way(links, each, path)
+                        for end in each.ends
+                        for path in ways.paths(links, each.table.name, end.name)
+                    ]
     return Report(
         database=catalog.database, role=catalog.role, tables=len(catalog.tables), entities=described
     )
 
 
-def _described(links: ways.Links, entity: offers.Entity) -> Described:
+def _described(entity: offers.Entity) -> Described:
     table = entity.table
     return Described(
         schema=table.schema,
@@ -107,7 +114,7 @@ def _described(links: ways.Links, entity: offers.Entity) -> Described:
             for date in entity.dates
         ],
         metrics=[column.name for column in entity.metrics],
-        ways=[_way(links, entity, path) for _, paths in entity.ends for path in paths],
+        ends=[end.name for end in entity.ends],
     )
 
 
@@ -135,7 +142,7 @@ def _way(links: ways.Links, entity: offers.Entity, path: ways.Path) -> Way:
     )
 
 
-def show(report: Report, console: Console, *, full: bool) -> None:
+def show(report: Report, console: Console) -> None:
     """The report on a terminal: all entities in a table, then the ways of the likeliest ones."""
     table = Table(title=f"{report['database']}: what an extract could be about", title_justify="left")
     table.add_column("table")
@@ -144,20 +151,19 @@ def show(report: Report, console: Console, *, full: bool) -> None:
     table.add_column("what: numbers", overflow="fold")
     table.add_column("ends at", overflow="fold")
     for each in report["entities"]:
-        ends = dict.fromkeys(way["path"][-1] for way in each["ways"])
         kind = "" if each["kind"] == "table" else f"\n[dim]{each['kind']}[/]"
         table.add_row(
             escape(_name(each)) + kind,
             "?" if each["rows"] is None else f"{each['rows']:,}",
             escape(", ".join(date["column"] for date in each["dates"])),
             escape(", ".join(each["metrics"])),
-            escape(", ".join(ends)) or "[dim]itself[/]",
+            escape(", ".join(each["ends"])) or "[dim]itself[/]",
         )
     console.print(table)
     console.print(
         f"[dim]{report['tables']} tables seen; rows by the statistics, ? where ANALYZE never ran.[/]"
     )
-    shown = report["entities"] if full else report["entities"][:FULL]
+    shown = [each for each in report["entities"] if "ways" in each]
     for each in shown:
         console.print(f"\n[bold]{escape(_name(each))}[/]")
         for way in each["ways"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Iterable
 
@@ -13,6 +14,7 @@ REFERENCE = frozenset(("id", "ids", "fk", "ref", "key", "code", "no", "nr", "num
 PREFIXES = frozenset(("tbl", "table", "t", "dim", "fact", "fct", "ref", "lkp", "lookup", "mst", "stg", "tab"))
 
 
+@functools.cache  # every schema has thousands of columns and hundreds of names
 def words(name: str) -> tuple[str, ...]:
     """
     >>> words("Account_idAccount"), words("HTTPStatus2"), words("Größe der Filiale")
@@ -53,11 +55,12 @@ def meant(name: str) -> tuple[str, ...]:
     (('order', 'line'), ('loan',))
     """
     found = [singular(word) for word in words(name)]
-    while len(found) > 1 and found[0] in PREFIXES:
+    while len(found) > 1 and found[0] in PREFIXES and found[1].isalpha():
         del found[0]
     return tuple(found)
 
 
+@functools.cache
 def referred(name: str) -> tuple[tuple[str, ...], bool]:
     """What a column's name refers to, and whether it says that it is a reference.
 
@@ -70,6 +73,7 @@ def referred(name: str) -> tuple[tuple[str, ...], bool]:
     return tuple(once), len(kept) < len(found)
 
 
+@functools.cache
 def label(table: str, column: str) -> str:
     """A header for a column: what it is called, after what it is a part of.
 

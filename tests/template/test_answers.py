@@ -14,6 +14,7 @@ from cookiecutter.exceptions import FailedHookException
 QUESTIONS = (
     "project_slug", "entity", "metric", "aggregate", "date_column",
     "window_months", "joins", "group", "recipient", "alert_email",
+    "_sftp", "_schedule", "_region", "_github_workflows", "_object_lock",
 )  # fmt: skip
 HOSTILE = {
     "nothing": "",
@@ -159,6 +160,23 @@ def test_answers_typed_at_the_prompts_are_never_run(
         ("entity", "é" * 32, "63 bytes"),
         ("metric", "Account.Amount", "a column of that table"),
         ("aggregate", "median", "none of avg, sum, count, min, max"),
+        ("_sftp", "Server", "none of server, connector, none; did you mean server?"),
+        ("_schedule", "cron(1 0 1 * ? *)", "write the day of the month and the time in GMT"),
+        ("_schedule", "0 00:01", "is no schedule"),
+        ("_schedule", "1 24:00", "is no schedule"),
+        ("_schedule", "\u0661 00:01", "is no schedule"),
+        ("_schedule", "28 00:01", "the last one is 27"),
+        ("_region", "eu-west-1a", "is no region of AWS"),
+        ("_region", "Ireland", "write e.g. eu-west-1"),
+        ("_github_workflows", "maybe", "none of yes, no"),
+        ("_object_lock", "5 years", "write none, or governance or compliance"),
+        ("_object_lock", "governance 0 days", "is no lock"),
+        ("_object_lock", "compliance 101 years", "for 100 years at most"),
+        ("_object_lock", "compliance 36501 days", "for 100 years at most"),
+        ("metric", "loan_date", "is the date column too"),
+        ("date_column", "Worker.hired", "each needs a hop in joins"),
+        ("group", "amount = Loans.Amount", "is the metric"),
+        ("recipient", "amount = Loans.Amount", "is the metric"),
         ("date_column", "Acount.open_date", "did you mean Account?"),
         ("window_months", "0", "whole number from 1"),
         ("window_months", "3.5", "whole number from 1"),
@@ -193,6 +211,35 @@ def test_a_wrong_answer_alone_is_told_with_what_would_be_right(
     # A wrong table is not told again by the answers that refer to it.
     assert list(said) == [question]
     assert any(sentence in told for told in said[question]), said
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answers"),
+    [
+        (
+            'the hop to "Bank" leads nowhere',
+            {"group": "client = Client.Surname", "recipient": "branch = Branch.Address"},
+        ),
+        (
+            'the hop to "Account" leads nowhere',
+            {
+                "joins": "Account: Loans.Account_idAccount = idAccount; Bank: Loans.bank = idBank",
+                "group": "till = Loans.till",
+            },
+        ),
+    ],
+)
+def test_a_hop_that_nothing_needs_is_refused(
+    sentence: str, answers: dict[str, str], refused: Callable[..., dict[str, list[str]]]
+) -> None:
+    said = refused(**answers)
+    assert list(said) == ["joins"]
+    assert sentence in said["joins"][0]
+
+
+def test_what_is_counted_may_be_what_a_line_stands_for(typed: Callable[..., Path]) -> None:
+    project = typed(aggregate="count", group="amount = Loans.Amount")
+    assert spec(project)["group"] == {"amount": "Loans.Amount"}
 
 
 def test_one_wrong_hop_does_not_make_the_later_ones_wrong(
@@ -255,6 +302,17 @@ def test_an_entity_that_holds_everything_needs_no_hops(none: str, typed: Callabl
     project = typed(joins=none, group="branch = Loans.branch", recipient="bank = Loans.bank")
     assert spec(project)["joins"] == []
     assert (project / "Glue/etl.py").read_text().startswith("from rolling_extract import Extract, run\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "stamped"), [(" yes ", True), (True, True), ("no", False), (False, False)]
+)
+def test_yes_and_no_are_understood_however_a_file_writes_them(
+    answer: object, stamped: bool, typed: Callable[..., Path]
+) -> None:
+    project = typed(_github_workflows=answer)
+    assert (project / ".github").exists() == stamped
+    assert f'_github_workflows: "{"yes" if stamped else "no"}"' in (project / "extract.yaml").read_text()
 
 
 def test_numbers_in_an_answers_file_are_as_good_as_text(typed: Callable[..., Path]) -> None:

@@ -10,24 +10,48 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 
 def public(declared: dict[str, object]) -> list[str]:
     return [name for name in declared if not name.startswith("_")]
+
+
+def settings(declared: dict[str, object]) -> list[str]:
+    """Options that are not asked; whoever wants another gives `_sftp=none`."""
+    fixed = ("_repository", "_version")
+    return [name for name in declared if re.match("_[a-z]", name) and name not in fixed]
 
 
 def test_no_more_than_ten_questions_are_asked(declared: dict[str, object]) -> None:
     assert len(public(declared)) <= 10
 
 
+def test_what_is_not_asked_is_told_with_what_was_taken(
+    declared: dict[str, object], stamp: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    readme = (stamp() / "README.md").read_text()
+    told = capfd.readouterr().out
+    for name in settings(declared):
+        assert str(declared[name]) in told
+        if name not in ("_schedule", "_region"):  # variables of the project itself
+            assert f"`{name}`" in readme
+
+
 def test_every_question_is_a_sentence_with_an_example(template: Path, declared: dict[str, object]) -> None:
     prompts = json.loads((template / "cookiecutter.json").read_text())["__prompts__"]
-    assert list(prompts) == public(declared)
+    assert list(prompts) == public(declared) + settings(declared)
     for name, prompt in prompts.items():
         sentence = prompt if isinstance(prompt, str) else prompt["__prompt__"]
         assert "?" in sentence, name
         assert "e.g. [bold]" in sentence.lower(), name
-        if isinstance(declared[name], list):
-            assert [choice for choice in prompt if choice != "__prompt__"] == declared[name]
+        if not isinstance(prompt, str):
+            choices = [choice for choice in prompt if choice != "__prompt__"]
+            # The first one is taken where nobody chooses.
+            assert choices == declared[name] or choices[0] == declared[name]
+            assert all(
+                label.startswith(f"{choice}: ") for choice, label in prompt.items() if choice in choices
+            )
 
 
 def test_every_declared_answer_is_used_and_every_used_one_is_declared(
@@ -35,7 +59,7 @@ def test_every_declared_answer_is_used_and_every_used_one_is_declared(
 ) -> None:
     files = [path for path in template.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     text = "".join(path.read_text() + path.relative_to(template).as_posix() for path in files)
-    used = set(re.findall(r"cookiecutter\.([A-Za-z_]\w*)", text)) - {"json", "__folder"} | {
+    used = set(re.findall(r"cookiecutter\.([A-Za-z_]\w*)", text)) - {"json", "items", "__folder"} | {
         "__folder" for path in template.iterdir() if path.name == "{{cookiecutter.__folder}}"
     }
     assert used == declared.keys()

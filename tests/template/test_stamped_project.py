@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -10,97 +12,104 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from tests.template import options
 
 from extracts.local import programs, terraform
 
-# Shapes that the defaults do not have, so that loops, blanks and other scripts reach Terraform too.
-SHAPES: dict[str, dict[str, str]] = {
-    "as by default": {},
-    "without hops, outside the schema public": {
-        "project_slug": "till-takings",
-        "entity": "shop.Till Slip",
-        "metric": "total",
-        "aggregate": "sum",
-        "date_column": "printed",
-        "window_months": "1",
-        "joins": "none",
-        "group": "till = Till Slip.till",
-        "recipient": "shop = Till Slip.shop",
-    },
-    "in another script": {
-        "entity": "融資",
-        "metric": "金額",
-        "aggregate": "count",
-        "joins": "支店: 融資.支店_id = id",
-        "group": "branch_id = 支店.id",
-        "recipient": "bank_name = 支店.銀行",
-    },
+# What changes the Terraform of a project most; the shapes ride along, the rest is tried where it is stamped.
+PLANNED = {
+    " ".join(row.values()): options.merged(shape, row)
+    for shape, row in zip(
+        itertools.cycle(options.SHAPES.values()),
+        options.pairwise(
+            {
+                name: options.factors()[name]
+                for name in ("_sftp", "_object_lock", "_schedule", "_region", "project_slug")
+            }
+        ),
+        strict=False,
+    )
 }
+ACCOUNT = "123456789012"
 
 
-# What AWS would answer; every resource is a mock, so nobody is asked.
-# The real provider without a network: a mocked one knows no ephemeral resources.
-PLAN = (
-    """\
-provider "aws" {
-  region                      = "eu-west-1"
+def plan_test(answers: options.Answers) -> str:
+    """A test of Terraform's own: the plan, and what it must hold.
+
+    With the real provider, as a mock knows no ephemeral resources, and with what AWS would answer: nobody is
+    asked.
+    """
+    sftp = answers.get("_sftp", "server")
+    region = answers.get("_region", "eu-west-1")
+    modules = ["bucket", "artifacts", "extract", "alerts", *(["sftp"] if sftp != "none" else [])]
+    identities = ["", *(f"module.{module}." for module in modules)]
+    delivered = {
+        "server": 'endswith(output.sftp_users["first-recipient"].prefix, "=FirstRecipient")',
+        "connector": 'keys(output.sftp_connectors) == ["first-recipient"]',
+        "none": 'output.files == "s3://${output.bucket}/${local.prefix}/" && length(var.readers) == 1',
+    }[sftp]
+    overrides = "".join(
+        f"""
+override_data {{
+  target = {module}data.aws_caller_identity.current
+  values = {{ account_id = "{ACCOUNT}" }}
+}}
+"""
+        for module in identities
+    )
+    return f"""\
+provider "aws" {{
+  region                      = "{region}"
   access_key                  = "none"
   secret_key                  = "none"
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
-}
-
-override_data {
-  target = data.aws_caller_identity.current
-  values = { account_id = "123456789012" }
-}
-
-override_data {
-  target = data.aws_subnet.this
-  values = { vpc_id = "vpc-1", availability_zone = "eu-west-1a" }
-}
-"""
-    + "".join(
-        f"""
-override_data {{
-  target = module.{module}.data.aws_caller_identity.current
-  values = {{ account_id = "123456789012" }}
 }}
-"""
-        for module in ("bucket", "artifacts", "extract", "sftp", "alerts")
-    )
-    + """
-run "plan" {
+{overrides}
+override_data {{
+  target = data.aws_subnet.this
+  values = {{ vpc_id = "vpc-1", availability_zone = "{region}a" }}
+}}
+
+run "plan" {{
   command = plan
 
-  assert {
-    condition     = output.bucket == "${local.name}-123456789012-eu-west-1"
+  assert {{
+    condition     = output.bucket == "${{local.name}}-{ACCOUNT}-{region}"
     error_message = "the bucket is called otherwise"
-  }
-  assert {
-    condition     = keys(output.sftp_users) == ["first-recipient"]
-    error_message = "a recipient has no user"
-  }
-  assert {
-    condition     = endswith(output.sftp_users["first-recipient"].prefix, "=FirstRecipient")
-    error_message = "a user does not see the folder that the job writes"
-  }
-}
+  }}
+  assert {{
+    condition     = {delivered}
+    error_message = "a recipient does not get at its files"
+  }}
+}}
 """
-)
 
 
-@pytest.fixture(scope="module", params=list(SHAPES.values()), ids=list(SHAPES))
-def project(
+@pytest.fixture(scope="module")
+def everything(
+    stamp_into: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[Path, options.Answers]:
+    """A project for every two values of any two options, and for every combination of choices."""
+    folder = tmp_path_factory.mktemp("everything")
+    return {
+        stamp_into(folder / str(number), **answers): answers
+        for number, answers in enumerate(options.combinations())
+    }
+
+
+@pytest.fixture(scope="module", params=list(PLANNED.values()), ids=list(PLANNED))
+def planned(
     request: pytest.FixtureRequest,
     stamp_into: Callable[..., Path],
     repository: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+) -> tuple[Path, options.Answers]:
     """A project that takes the modules of this working copy."""
     folder = tmp_path_factory.mktemp("stamped")
-    return stamp_into(folder, __module_source=f"{repository}/modules/MODULE", **request.param)
+    return stamp_into(folder, __module_source=f"{repository}/modules/MODULE", **request.param), request.param
 
 
 @pytest.fixture
@@ -116,48 +125,156 @@ def run(*command: str, folder: Path, environment: dict[str, str]) -> subprocess.
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_no_trace_of_the_template_is_left(project: Path) -> None:
-    for path in project.rglob("*"):
-        assert "{{" not in path.name
-        if path.is_file():
-            # `${{` belongs to GitHub.
-            assert not re.search(r"(?<!\$)\{\{|\{%|\{#", path.read_text(encoding="utf-8")), path
+def test_every_option_has_answers_to_try() -> None:
+    varied = options.factors()
+    tried = {question: set() for question in options.asked_for()}  # type: dict[str, set[str]]
+    for values in varied.values():
+        for answers in values:
+            for question, answer in answers.items():
+                tried[question].add(answer)
+    for question, answers_tried in tried.items():
+        answers_tried.add(str(options.choices(question) or options.QUESTIONS[question]))
+        assert len(answers_tried) > 1, (
+            f"nothing but the default of {question} is ever stamped: see options.py"
+        )
 
 
-def test_the_readme_is_whole(project: Path) -> None:
-    readme = (project / "README.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^#+ (.+)$", readme, re.MULTILINE)
-    anchors = {heading.lower().replace(" ", "-") for heading in headings}
-    assert {"a-run-failed", "back-fill", "restate"} <= anchors, "failure mails refer to these headings"
-    assert set(re.findall(r"\]\(#([^)]+)\)", readme)) <= anchors
-    assert all((project / path).exists() for path in re.findall(r"\]\(([A-Z][^)#]+)\)", readme))
-    assert readme.count("```") % 2 == 0
-    assert "```mermaid\nflowchart LR\n" in readme
-    outputs = set(
-        re.findall(r'^output "(\w+)"', (project / "Terraform/outputs.tf").read_text(), re.MULTILINE)
-    )
-    assert set(re.findall(r"output -raw (\w+)", readme)) <= outputs
-    assert "\n\n\n" not in readme
+def test_no_trace_of_the_template_is_left(everything: dict[Path, options.Answers]) -> None:
+    for project in everything:
+        for path in project.rglob("*"):
+            assert "{{" not in path.name
+            if path.is_file():
+                text = path.read_text(encoding="utf-8")
+                # `${{` belongs to GitHub.
+                assert not re.search(r"(?<!\$)\{\{|\{%|\{#", text), path
+                assert text.endswith("\n"), path
+                assert not text.endswith("\n\n"), path
+                assert "\n\n\n" not in text or path.suffix == ".py", path
 
 
-def test_its_own_tests_pass_in_one_command(project: Path, environment: dict[str, str]) -> None:
+def test_every_file_is_as_its_own_formatter_would_write_it(
+    everything: dict[Path, options.Answers], environment: dict[str, str]
+) -> None:
+    folder = next(iter(everything)).parents[1]
+    ruff = (sys.executable, "-m", "ruff")
+    for command in (
+        (*programs.terraform().command, "fmt", "-check", "-diff", "-recursive"),
+        (*ruff, "check", "--isolated", "--no-cache", "--quiet", "."),
+        (*ruff, "format", "--isolated", "--no-cache", "--check", "--diff", "."),
+    ):
+        done = run(*command, folder=folder, environment=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_actionlint_and_zizmor_find_nothing(everything: dict[Path, options.Answers], tmp_path: Path) -> None:
+    stamped = {path.read_text() for project in everything for path in project.glob(".github/workflows/*")}
+    names = [f"{number}.yml" for number in range(len(stamped))]
+    for name, text in zip(names, sorted(stamped), strict=True):
+        (tmp_path / name).write_text(text)
+    programs_here = Path(sys.executable).parent
+    for command in (
+        ("actionlint", *names),
+        ("zizmor", "--offline", "--quiet", "--no-config", *names),
+    ):
+        done = run(
+            str(programs_here / command[0]), *command[1:], folder=tmp_path, environment=dict(os.environ)
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_workflows_are_there_if_asked_for(everything: dict[Path, options.Answers]) -> None:
+    for project, answers in everything.items():
+        assert (project / ".github").exists() == (answers["_github_workflows"] == "yes")
+
+
+def test_the_readme_is_whole(everything: dict[Path, options.Answers]) -> None:
+    for project in everything:
+        readme = (project / "README.md").read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.+)$", readme, re.MULTILINE)
+        anchors = {heading.lower().replace(" ", "-") for heading in headings}
+        assert {"a-run-failed", "back-fill", "restate"} <= anchors, "failure mails refer to these headings"
+        assert set(re.findall(r"\]\(#([^)]+)\)", readme)) <= anchors
+        assert all((project / path).exists() for path in re.findall(r"\]\((?!#|https:)([^)]+)\)", readme))
+        assert readme.count("```") % 2 == 0
+        assert "```mermaid\nflowchart LR\n" in readme
+        declared = (project / "Terraform/outputs.tf").read_text()
+        outputs = set(re.findall(r'^output "(\w+)"', declared, re.MULTILINE))
+        assert set(re.findall(r"-chdir=Terraform output (?:-raw )?(\w+)", readme)) <= outputs
+        assert set(re.findall(r"\(`(sftp_\w+)`\)", readme)) <= outputs
+
+
+def test_the_readme_tells_of_the_way_that_was_chosen(stamp: Callable[..., Path]) -> None:
+    told = {
+        way: (stamp(project_slug=f"by-{way}", _sftp=way) / "README.md").read_text()
+        for way in options.choices("_sftp") or ()
+    }
+    assert 'sftp["SFTP server' in told["server"]
+    assert "219.00" in told["server"]
+    assert 'connector["SFTP connector"]' in told["connector"]
+    assert "### A file did not arrive" in told["connector"]
+    assert "SFTP" not in told["none"].replace("`_sftp`", "")
+    assert all(way == "server" or "219" not in readme for way, readme in told.items())
+
+
+def test_the_readme_tells_day_time_and_lock_in_words(stamp: Callable[..., Path]) -> None:
+    readme = (stamp(_schedule="22 06:30", _object_lock="compliance 7 years") / "README.md").read_text()
+    assert readme.splitlines()[2].startswith("On the 22nd of every month at 06:30 GMT this project reports")
+    assert "from day 23 on" in readme
+    assert "for 7 years, not even the account's owner" in readme
+    ordinals = {
+        day: (stamp(_schedule=f"{day} 00:01") / "README.md").read_text().splitlines()[2].split()[2]
+        for day in (1, 2, 3, 4, 11, 12, 13, 21, 23, 27)
+    }
+    assert " ".join(ordinals.values()) == "1st 2nd 3rd 4th 11th 12th 13th 21st 23rd 27th"
+
+
+def test_the_answers_are_kept_and_stamp_the_same_project_again(
+    everything: dict[Path, options.Answers],
+    declared: dict[str, object],
+    template: Path,
+    tmp_path: Path,
+) -> None:
+    for project, given in list(everything.items())[:: len(everything) // 4]:
+        kept = yaml.safe_load((project / "extract.yaml").read_text(encoding="utf-8"))
+        assert (kept["version"], kept["template"]) == (declared["_version"], declared["_repository"])
+        assert kept["default_context"].keys() == set(options.asked_for())
+        assert given.items() <= kept["default_context"].items()
+        again = tmp_path / project.parent.name
+        command = (
+            sys.executable,
+            "-m",
+            "cookiecutter",
+            str(template),
+            "--no-input",
+            "--output-dir",
+            str(again),
+        )
+        environment = {**os.environ, "HOME": str(tmp_path)}
+        done = run(
+            *command, "--config-file", str(project / "extract.yaml"), folder=tmp_path, environment=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert files(again / project.name) == files(project)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_its_own_tests_pass_in_one_command_and_it_plans(
+    planned: tuple[Path, options.Answers], environment: dict[str, str]
+) -> None:
+    project, answers = planned
     done = run("make", "test", folder=project, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^Ran [4-9] tests", done.stderr, re.MULTILINE)
     assert "skipped" not in done.stderr
 
-
-def test_it_plans_with_its_example_values(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    copy = tmp_path / "project"
-    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".terraform*"))
-    folder = copy / "Terraform"
+    folder = project / "Terraform"
     shutil.copy(folder / "terraform.tfvars.example", folder / "terraform.tfvars")
-    (folder / "plan.tftest.hcl").write_text(PLAN)
-    for arguments in (("init", "-backend=false", "-input=false"), ("test",)):
-        done = run(
-            *programs.terraform().command, *arguments, "-no-color", folder=folder, environment=environment
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "plan.tftest.hcl").write_text(plan_test(answers))
+    done = run(*programs.terraform().command, "test", "-no-color", folder=folder, environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed, 0 failed" in done.stdout
 
 

@@ -61,16 +61,20 @@ def test_ci_runs_make_targets_that_exist(repository: Path) -> None:
 def test_a_stamped_workflow_only_calls_ours_of_its_own_version(
     repository: Path, stamp: Callable[..., Path], declared: dict[str, object]
 ) -> None:
-    [stamped] = workflows(stamp()).values()
-    [job] = stamped["jobs"].values()
     home = str(declared["_repository"]).removeprefix("https://github.com/")
-    assert job.keys() == {"permissions", "uses", "with"}
-    called, _, version = job["uses"].removeprefix(f"{home}/").partition("@")
-    assert version == f"v{declared['_version']}"
-    ours = yaml.safe_load((repository / called).read_text())
-    # YAML 1.1 reads the key `on` as true.
-    assert job["with"].keys() <= ours[True]["workflow_call"]["inputs"].keys()
-    needed = {
-        permission for called_job in ours["jobs"].values() for permission in called_job["permissions"].items()
-    }
-    assert needed <= job["permissions"].items(), "a called workflow cannot have more rights than its caller"
+    jobs = [job for workflow in workflows(stamp()).values() for job in workflow["jobs"].values()]
+    reached = set()
+    for job in jobs:
+        assert job.keys() - {"if"} == {"permissions", "uses", "with"}
+        called, _, version = job["uses"].removeprefix(f"{home}/").partition("@")
+        assert version == f"v{declared['_version']}"
+        ours = yaml.safe_load((repository / called).read_text())
+        # YAML 1.1 reads the key `on` as true.
+        inputs = ours[True]["workflow_call"]["inputs"]
+        required = {name for name, details in inputs.items() if details.get("required")}
+        assert required <= job["with"].keys() <= inputs.keys()
+        needed = {right for inner in ours["jobs"].values() for right in inner["permissions"].items()}
+        held = {*job["permissions"].items(), *((name, "read") for name in job["permissions"])}  # write reads
+        assert needed <= held, "a called workflow has no more rights than its caller"
+        reached.add(Path(called).name)
+    assert reached == {path.name for path in (repository / ".github/workflows").glob("extract-*.yml")}

@@ -26,8 +26,9 @@ locals {
 module "bucket" {
   source = "../../../modules/kms-bucket"
 
-  name          = local.bucket
-  prefixes      = { extract = local.prefix }
+  name     = local.bucket
+  prefixes = { extract = local.prefix }
+
   force_destroy = var.force_destroy
   tags          = local.tags
 }
@@ -36,8 +37,9 @@ module "bucket" {
 module "artifacts" {
   source = "../../../modules/kms-bucket"
 
-  name          = "${local.bucket}-artifacts"
-  kms_key_arn   = module.bucket.kms_key_arn
+  name        = "${local.bucket}-artifacts"
+  kms_key_arn = module.bucket.kms_key_arn
+
   force_destroy = var.force_destroy
   tags          = local.tags
 }

@@ -41,7 +41,7 @@ variable "recipients" {
 }
 
 variable "subnet_id" {
-  description = "Private subnet of job and SFTP server; it reaches the store, S3 and Secrets Manager."
+  description = "Private subnet of the job and the SFTP server; it reaches the store, S3 and Secrets Manager."
   type        = string
   nullable    = false
 }

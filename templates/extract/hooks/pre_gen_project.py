@@ -19,6 +19,11 @@ Fact = TypeVar("Fact")
 ANSWERS: OrderedDict = {{cookiecutter}}  # type: ignore  # noqa: F821
 
 AGGREGATES = ("avg", "sum", "count", "min", "max")
+SFTP_MODES = ("server", "connector", "none")
+YES_OR_NO = ("yes", "no")
+# From the day after the run on, a mail tells every day that the month is missing: a day that February has too.
+LAST_DAY = 27
+LONGEST_LOCK_YEARS = 100
 # Roles and buckets bear the slug and more: the modules take up to 22 characters, S3 would leave 25.
 SLUG_LENGTH = 22
 # PostgreSQL cuts longer identifiers, so no table or column can bear one.
@@ -40,6 +45,8 @@ class Wrong(Exception):
 def answer(question: str) -> str:
     """The answer as text without blanks around it; numbers and nulls, as files may hold them, too."""
     value = ANSWERS.get(question, "")
+    if isinstance(value, bool):  # YAML's own reading of a bare yes or no
+        return "yes" if value else "no"
     return str("" if value is None else value).strip()
 
 
@@ -94,8 +101,8 @@ def known(text: str, tables: list[str], example: str) -> str:
     return table
 
 
-def labelled(text: str, tables: list[str], example: str) -> str:
-    """The label of one `label = TABLE.COLUMN`."""
+def labelled(text: str, tables: list[str], example: str) -> tuple[str, str]:
+    """Label and source of one `label = TABLE.COLUMN`."""
     label, equals, source = text.partition("=")
     label = label.strip()
     if not equals or not label:
@@ -105,8 +112,7 @@ def labelled(text: str, tables: list[str], example: str) -> str:
             f"{shown(label)} cannot head a column; a label has letters a to z in lower case, digits and _, "
             f"e.g. {example}"
         )
-    reference(source, tables, example.partition("=")[2].strip())
-    return label
+    return label, ".".join(reference(source, tables, example.partition("=")[2].strip()))
 
 
 def project_slug() -> None:
@@ -145,19 +151,19 @@ def metric(tables: list[str]) -> str:
     return identifier(column, "column name", "Amount")
 
 
-def aggregate() -> str:
-    """One of the choices: a replayed answer has not been compared with them."""
-    if answer("aggregate") not in AGGREGATES:
-        raise Wrong(f"{shown(answer('aggregate'))} is none of {', '.join(AGGREGATES)}")
-    return answer("aggregate")
+def choice(question: str, choices: tuple[str, ...]) -> str:
+    """One of the choices: neither a replayed answer nor one that is not asked has been compared with them."""
+    chosen = answer(question)
+    if chosen not in choices:
+        raise Wrong(f"{shown(chosen)} is none of {', '.join(choices)}{nearest(chosen, list(choices))}")
+    return chosen
 
 
-def date_column(tables: list[str]) -> None:
-    """A column of the entity, or `TABLE.COLUMN` on a joined table."""
+def date_column(tables: list[str]) -> str:
+    """A column of the entity, or `TABLE.COLUMN` on a joined table; with its table where that is known."""
     if "." in answer("date_column"):
-        reference(answer("date_column"), tables, "Account.open_date")
-    else:
-        identifier(answer("date_column"), "column name", "loan_date")
+        return ".".join(reference(answer("date_column"), tables, "Account.open_date"))
+    return ".".join((*tables[:1], identifier(answer("date_column"), "column name", "loan_date")))
 
 
 def window_months() -> None:
@@ -169,8 +175,8 @@ def window_months() -> None:
         )
 
 
-def hop(text: str, tables: list[str]) -> str:
-    """The table that one hop `TABLE: LEFT.COLUMN = COLUMN` adds."""
+def hop(text: str, tables: list[str]) -> tuple[str, str]:
+    """The table that one hop `TABLE: LEFT.COLUMN = COLUMN` adds, and the one that it starts at."""
     example = "Account: Loans.Account_idAccount = idAccount"
     table, colon, condition = text.partition(":")
     left, equals, right = condition.partition("=")
@@ -179,7 +185,7 @@ def hop(text: str, tables: list[str]) -> str:
     name = identifier(table, "table name", example)
     if name in tables:
         raise Wrong(f"the table {shown(name)} is there twice; each table is joined once")
-    reference(left, tables, "Loans.Account_idAccount")
+    start, _ = reference(left, tables, "Loans.Account_idAccount")
     owner, dot, column = right.rpartition(".")
     if dot and owner.strip() != name:
         raise Wrong(
@@ -187,7 +193,7 @@ def hop(text: str, tables: list[str]) -> str:
             f"e.g. {example}"
         )
     identifier(column, "column name", example)
-    return name
+    return name, start
 
 
 def parts(question: str, separator: str) -> list[str]:
@@ -195,12 +201,71 @@ def parts(question: str, separator: str) -> list[str]:
     return [part for part in answer(question).split(separator) if part.strip()]
 
 
-def group(tables: list[str]) -> list[str]:
-    """The labels of the columns that make a line."""
+def group(tables: list[str]) -> list[tuple[str, str]]:
+    """Labels and sources of the columns that make a line."""
     pieces = parts("group", ",")
     if not pieces:
         raise Wrong("no column; name at least the key of a line, e.g. branch_id = Branch.idBranch")
     return [labelled(piece, tables, "branch_id = Branch.idBranch") for piece in pieces]
+
+
+def schedule() -> None:
+    """Day and time of the monthly run, as `1 00:01`."""
+    match = re.fullmatch(r"([1-9]|[12][0-9]) ([01][0-9]|2[0-3]):[0-5][0-9]", answer("_schedule"))
+    if not match:
+        raise Wrong(
+            f"{shown(answer('_schedule'))} is no schedule; write the day of the month and the time in GMT, "
+            "e.g. 1 00:01"
+        )
+    if int(match[1]) > LAST_DAY:
+        raise Wrong(
+            f"day {match[1]} is too late; the next day, on which a missing month is told, has to be in every "
+            f"month, so the last one is {LAST_DAY}, e.g. 1 00:01"
+        )
+
+
+def region() -> None:
+    """A region as AWS calls it, not one of its zones."""
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?", answer("_region")):
+        raise Wrong(f"{shown(answer('_region'))} is no region of AWS; write e.g. eu-west-1")
+
+
+def object_lock() -> None:
+    """`none`, or mode and duration as `governance 5 years`."""
+    if answer("_object_lock") == "none":
+        return
+    match = re.fullmatch(r"(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?", answer("_object_lock"))
+    if not match:
+        raise Wrong(
+            f"{shown(answer('_object_lock'))} is no lock; write none, or governance or compliance and for how "
+            "long, e.g. governance 5 years"
+        )
+    if int(match[2]) > LONGEST_LOCK_YEARS * (1 if match[3] == "year" else 365):
+        raise Wrong(f"S3 locks for {LONGEST_LOCK_YEARS} years at most; write e.g. governance 5 years")
+
+
+def contradictions(
+    tables: list[str], starts: list[str], dated: str, owner: str, lines: list[str]
+) -> list[tuple[str, str]]:
+    """Answers that are right each by itself and make no sense together, as question and sentence."""
+    measured = f"{tables[0]}.{answer('metric').rpartition('.')[2].strip()}"
+    found = []
+    if measured == dated:
+        found.append(("metric", f"{shown(measured)} is the date column too; take another column"))
+    if answer("aggregate") != "count":
+        sentence = f"{shown(measured)} is the metric, of which the figure is made; take another column"
+        found += [("recipient", sentence)] * (measured == owner) + [("group", sentence)] * (measured in lines)
+    used = {*starts, *(source.rpartition(".")[0] for source in (dated, owner, *lines))}
+    # A column that has to change anyway may be what leaves a hop without use.
+    return found or [
+        (
+            "joins",
+            f"the hop to {shown(table)} leads nowhere: no later hop, no date_column, group or recipient uses "
+            "that table; leave it out",
+        )
+        for table in tables[1:]
+        if table not in used
+    ]
 
 
 def module_source() -> None:
@@ -241,19 +306,27 @@ def wrong_answers() -> dict[str, list[str]]:
     check("project_slug", project_slug)
     entity_table = check("entity", entity)
     tables = [entity_table] if entity_table else []
+    starts = []
     for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
         # A wrong hop's table counts as there, or every later hop would be reported with it.
-        tables.append(check("joins", hop, piece, tables) or piece.partition(":")[0].strip())
+        table, start = check("joins", hop, piece, tables) or (piece.partition(":")[0].strip(), "")
+        tables.append(table)
+        starts.append(start)
     # Where a table is wrong, a reference to it would only be the same mistake told twice.
     if not entity_table or wrong.get("joins"):
         tables = []
     metric_column = check("metric", metric, [entity_table] if entity_table else [])
-    figure = check("aggregate", aggregate)
-    check("date_column", date_column, tables)
+    figure = check("aggregate", choice, "aggregate", AGGREGATES)
+    dated = check("date_column", date_column, tables)
     check("window_months", window_months)
-    group_labels = check("group", group, tables) or []
-    recipient_label = check("recipient", labelled, answer("recipient"), tables, "bank_name = Bank.Name")
+    lines = check("group", group, tables) or []
+    owner = check("recipient", labelled, answer("recipient"), tables, "bank_name = Bank.Name")
     check("alert_email", pattern, "alert_email", EMAIL, "mail address; write e.g. data-team@example.com")
+    check("_sftp", choice, "_sftp", SFTP_MODES)
+    check("_schedule", schedule)
+    check("_region", region)
+    check("_github_workflows", choice, "_github_workflows", YES_OR_NO)
+    check("_object_lock", object_lock)
     check(
         "_version",
         pattern,
@@ -268,16 +341,17 @@ def wrong_answers() -> dict[str, list[str]]:
     if entity_table and metric_column and figure:
         counted, summed = (re.sub(r"\W+", "_", name).lower() for name in (entity_table, metric_column))
         taken += [f"{counted}_count", f"{summed}_sum", f"{summed}_{figure}"]
-    for question, labels in (
-        ("recipient", [recipient_label] if recipient_label else []),
-        ("group", group_labels),
-    ):
-        for label in labels:
+    for question, columns in (("recipient", [owner] if owner else []), ("group", lines)):
+        for label, _ in columns:
             if label in taken:
                 wrong[question].append(
                     f"{shown(label)} is the label of another column or part of a key; take another"
                 )
             taken.append(label)
+    if dated and owner and not any(wrong.values()):
+        sources = [source for _, source in lines]
+        for question, sentence in contradictions(tables, starts, dated, owner[1], sources):
+            wrong[question].append(sentence)
     return {question: reasons for question, reasons in wrong.items() if reasons}
 
 

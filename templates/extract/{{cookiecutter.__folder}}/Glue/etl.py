@@ -1,4 +1,10 @@
 {%- import 'answers.jinja' as answers with context -%}
+{#- A formatter breaks lines of more than 88 columns, in which letters of some scripts take two. -#}
+{%- macro fits(line) -%}
+{%- set wide = [] -%}
+{%- for letter in line if letter >= '\u1100' %}{% set _ = wide.append(letter) %}{% endfor -%}
+{{ 'yes' if line | length + wide | length <= 88 }}
+{%- endmacro -%}
 from rolling_extract import Extract, {% if answers.hops %}Join, {% endif %}run
 
 EXTRACT = Extract(
@@ -10,17 +16,43 @@ EXTRACT = Extract(
     aggregate="{{ answers.aggregate }}",
     date_column="{{ answers.date_column }}",
     window_months={{ answers.window_months }},
-{%- if answers.hops %}
+{%- set joins = [] %}
+{%- for hop in answers.hops %}
+{%- set _ = joins.append('Join("' ~ hop.table ~ '", left="' ~ hop.left ~ '", right="' ~ hop.right ~ '"),') %}
+{%- endfor %}
+{%- if joins | length == 1 and fits('    joins=(' ~ joins[0] ~ '),') %}
+    joins=({{ joins[0] }}),
+{%- elif joins %}
     joins=(
 {%- for hop in answers.hops %}
-        Join("{{ hop.table }}", left="{{ hop.left }}", right="{{ hop.right }}"),
+{%- if fits('        ' ~ joins[loop.index0]) %}
+        {{ joins[loop.index0] }}
+{%- else %}
+        Join(
+            "{{ hop.table }}",
+            left="{{ hop.left }}",
+            right="{{ hop.right }}",
+        ),
+{%- endif %}
 {%- endfor %}
     ),
 {%- else %}
     joins=(),
 {%- endif %}
-    group={ {%- for column in answers.group %}"{{ column.label }}": "{{ column.source }}"{{ '' if loop.last else ', ' }}{% endfor -%} },
-    recipient={"{{ answers.recipient.label }}": "{{ answers.recipient.source }}"},
+{%- for field, columns in (('group', answers.group), ('recipient', [answers.recipient])) %}
+{%- set pairs = [] %}
+{%- for column in columns %}{% set _ = pairs.append('"' ~ column.label ~ '": "' ~ column.source ~ '"') %}{% endfor %}
+{%- set line = '    ' ~ field ~ '={' ~ pairs | join(', ') ~ '},' %}
+{%- if fits(line) %}
+{{ line }}
+{%- else %}
+    {{ field }}={
+{%- for pair in pairs %}
+        {{ pair }},
+{%- endfor %}
+    },
+{%- endif %}
+{%- endfor %}
 )
 
 if __name__ == "__main__":

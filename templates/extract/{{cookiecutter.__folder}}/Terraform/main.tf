@@ -28,20 +28,39 @@ locals {
 module "bucket" {
   source = "{{ source('kms-bucket') }}"
 
-  name          = local.bucket
-  prefixes      = { extract = local.prefix }
-  force_destroy = var.force_destroy
+  name     = local.bucket
+  prefixes = { extract = local.prefix }
+{%- if answers.sftp == 'none' %}
+  readers  = { for key, arn in var.readers : key => { prefix = local.prefix, principal_arn = arn } }
+{%- endif %}
+{%- if answers.sftp == 'connector' %}
+
+  # A month is sent when its manifest appears.
+  eventbridge_notifications = true
+{%- endif %}
+{%- if answers.lock %}
+
+  # A restated month is a new version and goes through; the one that it replaces stays for its time.
+  object_lock = { mode = "{{ answers.lock[0] | upper }}", {{ answers.lock[2] if answers.lock[2].endswith('s') else answers.lock[2] ~ 's' }} = {{ answers.lock[1] }} }
+{%- endif %}
+
+{% if answers.locked_for_good %}  tags = local.tags
+{% else %}  force_destroy = var.force_destroy
   tags          = local.tags
+{% endif -%}
 }
 
 # What the job runs: out of the way of everybody who may read the files.
 module "artifacts" {
   source = "{{ source('kms-bucket') }}"
 
-  name          = "${local.bucket}-artifacts"
-  kms_key_arn   = module.bucket.kms_key_arn
-  force_destroy = var.force_destroy
+  name        = "${local.bucket}-artifacts"
+  kms_key_arn = module.bucket.kms_key_arn
+
+{% if answers.locked_for_good %}  tags = local.tags
+{% else %}  force_destroy = var.force_destroy
   tags          = local.tags
+{% endif -%}
 }
 
 ################################################################################
@@ -62,7 +81,9 @@ module "extract" {
 {%- endfor %}
   ]
   recipient_label = "{{ answers.recipient.label }}"
+{%- if answers.sftp != 'none' %}
   recipients      = { for key, recipient in var.recipients : key => recipient.name }
+{%- endif %}
 
   database = var.database
   network = {
@@ -81,6 +102,7 @@ module "extract" {
   kms_key_arn = module.bucket.kms_key_arn
   tags        = local.tags
 }
+{%- if answers.sftp != 'none' %}
 
 ################################################################################
 # Delivery
@@ -88,7 +110,7 @@ module "extract" {
 
 module "sftp" {
   source = "{{ source('sftp-transfer') }}"
-
+{% if answers.sftp == 'server' %}
   name   = local.name
   bucket = module.bucket.name
   recipients = {
@@ -103,9 +125,22 @@ module "sftp" {
     subnet_ids    = [data.aws_subnet.this.id]
     allowed_cidrs = var.sftp.allowed_cidrs
   }
+{%- else %}
+  name            = local.name
+  mode            = "connector"
+  bucket          = module.bucket.name
+  manifest_prefix = module.extract.expected_output.manifest_prefix
+  recipients = {
+    for key, recipient in var.recipients : key => {
+      prefix = module.extract.recipients[key].prefix
+      push   = recipient.server
+    }
+  }
+{%- endif %}
   kms_key_arn = module.bucket.kms_key_arn
   tags        = local.tags
 }
+{%- endif %}
 
 ################################################################################
 # Alerts
@@ -113,10 +148,18 @@ module "sftp" {
 
 module "alerts" {
   source = "{{ source('failure-alerts') }}"
-
+{% if answers.sftp == 'connector' %}
+  name = local.name
+  # A file that did not reach its recipient is told like a run that failed.
+  failure_events = merge(module.extract.failure_events, {
+    events = merge(module.extract.failure_events.events, module.sftp.delivery_events)
+  })
+  expected_output = module.extract.expected_output
+{%- else %}
   name            = local.name
   failure_events  = module.extract.failure_events
   expected_output = module.extract.expected_output
+{%- endif %}
   deadline        = var.deadline
   subscriptions   = { for address in var.alert_emails : address => { endpoint = address } }
   tags            = local.tags

@@ -1,3 +1,4 @@
+{%- import 'answers.jinja' as answers with context -%}
 output "alert_emails_pending" {
   description = "Addresses that hear of nothing yet: each has to follow the link in AWS's mail."
   value       = module.alerts.pending_subscriptions
@@ -18,6 +19,13 @@ output "crawler_name" {
   value       = module.extract.crawler_name
 }
 
+{% if answers.sftp == 'none' -%}
+output "files" {
+  description = "Folder of the files, to be told to whoever is in `readers`."
+  value       = "s3://${module.bucket.name}/${local.prefix}/"
+}
+
+{% endif -%}
 output "job_name" {
   description = "Job to start by hand for a back-fill or a restatement."
   value       = module.extract.job_name
@@ -28,6 +36,13 @@ output "log_groups" {
   value       = module.extract.log_groups
 }
 
+{% if answers.sftp == 'connector' -%}
+output "sftp_connectors" {
+  description = "Connector of each recipient, to try with `aws transfer test-connection`."
+  value       = module.sftp.connectors
+}
+
+{% elif answers.sftp == 'server' -%}
 output "sftp_endpoint" {
   description = "Host name that recipients connect to."
   value       = module.sftp.endpoint
@@ -43,6 +58,7 @@ output "sftp_users" {
   value       = module.sftp.users
 }
 
+{% endif -%}
 output "workflow_name" {
   description = "Workflow to start for a run of the last complete month."
   value       = module.extract.workflow_name

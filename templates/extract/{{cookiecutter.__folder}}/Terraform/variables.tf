@@ -28,6 +28,7 @@ variable "database" {
   nullable = false
 }
 
+{% if answers.sftp == 'server' -%}
 variable "recipients" {
   description = <<-EOT
     Who may collect files, keyed by the SFTP user's name.
@@ -41,8 +42,34 @@ variable "recipients" {
   nullable = false
 }
 
+{% elif answers.sftp == 'connector' -%}
+variable "recipients" {
+  description = <<-EOT
+    Who is sent files, keyed by a short name of your choice.
+    - `name`   - the recipient exactly as `{{ answers.recipient.source }}` spells it.
+    - `server` - where and how the files are sent:
+      - `url`                - the recipient's server, e.g. sftp://sftp.example.com:22.
+      - `folder`             - the folder there.
+      - `secret_arn`         - secret with `Username` and `PrivateKey` for that server.
+      - `trusted_host_keys`  - keys of that server, in OpenSSH's form.
+      - `secret_kms_key_arn` - (Optional) the secret's key, where it has one of its own.
+  EOT
+  type = map(object({
+    name = string
+    server = object({
+      url                = string
+      folder             = string
+      secret_arn         = string
+      trusted_host_keys  = set(string)
+      secret_kms_key_arn = optional(string)
+    })
+  }))
+  nullable = false
+}
+
+{% endif -%}
 variable "subnet_id" {
-  description = "Private subnet of job and SFTP server; it reaches the store, S3 and Secrets Manager."
+  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp == 'server' }}; it reaches the store, S3 and Secrets Manager."
   type        = string
   nullable    = false
 }
@@ -65,13 +92,14 @@ variable "deadline" {
     - `hour` - (Optional) full hour.
   EOT
   type = object({
-    day  = optional(number, 2)
+    day  = optional(number, {{ answers.day + 1 }})
     hour = optional(number, 6)
   })
   default  = {}
   nullable = false
 }
 
+{% if not answers.locked_for_good -%}
 variable "force_destroy" {
   description = "Let `terraform destroy` delete buckets that still hold files."
   type        = bool
@@ -79,20 +107,31 @@ variable "force_destroy" {
   nullable    = false
 }
 
+{% endif -%}
+{% if answers.sftp == 'none' -%}
+variable "readers" {
+  description = "ARNs of roles and users that may read the files, keyed by names of your choice."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+{% endif -%}
 variable "region" {
   description = "AWS region of everything here."
   type        = string
-  default     = "eu-west-1"
+  default     = "{{ answers.region }}"
   nullable    = false
 }
 
 variable "schedule" {
   description = "When the workflow starts, in UTC; it reports the month before."
   type        = string
-  default     = "cron(1 0 1 * ? *)"
+  default     = "{{ answers.cron }}"
   nullable    = false
 }
 
+{% if answers.sftp == 'server' -%}
 variable "sftp" {
   description = <<-EOT
     How recipients reach the SFTP server.
@@ -107,6 +146,7 @@ variable "sftp" {
   nullable = false
 }
 
+{% endif -%}
 variable "tags" {
   description = "Tags on everything that can bear them."
   type        = map(string)

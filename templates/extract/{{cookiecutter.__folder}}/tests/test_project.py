@@ -16,7 +16,8 @@ TERRAFORM = PROJECT / "Terraform"
 
 
 def terraform(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [os.environ.get("TERRAFORM", "terraform"), f"-chdir={TERRAFORM}", *arguments]
+    program = os.environ.get("TERRAFORM", "terraform")
+    command = [program, f"-chdir={TERRAFORM}", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -1,0 +1,117 @@
+"""The template's options and answers to try each with, out of cookiecutter.json itself.
+
+A new option is tried, or the tests say that nobody thought of how.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+Answers = dict[str, str]
+QUESTIONS = json.loads(
+    (Path(__file__).resolve().parents[2] / "templates/extract/cookiecutter.json").read_text()
+)
+PROMPTS = QUESTIONS.pop("__prompts__")
+
+# Answers that belong together, so that loops, blanks, long names and other scripts reach every file.
+SHAPES: dict[str, Answers] = {
+    "as by default": {},
+    "without hops, outside the schema public": {
+        "entity": "shop.Till Slip",
+        "metric": "total",
+        "date_column": "printed",
+        "joins": "none",
+        "group": "till = Till Slip.till",
+        "recipient": "shop = Till Slip.shop",
+    },
+    "in another script, dated on a joined table": {
+        "entity": "融資",
+        "metric": "金額",
+        "date_column": "支店.開設日",
+        "joins": "支店: 融資.支店_id = id",
+        "group": "branch_id = 支店.id",
+        "recipient": "bank_name = 支店.銀行",
+    },
+    "with names as long as PostgreSQL takes them": {
+        "entity": "L" + "o" * 62,
+        "metric": "M" + "e" * 62,
+        "date_column": "D" + "a" * 62,
+        "joins": f"A{'c' * 62}: L{'o' * 62}.k{'e' * 62} = i{'d' * 62}",
+        "group": f"k{'e' * 62} = A{'c' * 62}.k{'e' * 62}, n{'a' * 62} = A{'c' * 62}.n{'a' * 62}",
+        "recipient": f"o{'w' * 62} = A{'c' * 62}.o{'w' * 62}",
+    },
+}
+# What no list in cookiecutter.json tells: answers that differ in what they stamp.
+SAMPLES: dict[str, list[str]] = {
+    "project_slug": [QUESTIONS["project_slug"], "as-long-as-it-can-get0"],
+    "window_months": ["3", "1", "1200"],
+    "alert_email": [QUESTIONS["alert_email"], "o.k+loans@sub.example.co"],
+    "_schedule": [QUESTIONS["_schedule"], "27 23:59"],
+    "_region": [QUESTIONS["_region"], "us-gov-west-1"],
+    "_object_lock": [QUESTIONS["_object_lock"], "governance 5 years", "compliance 1 day"],
+}
+
+
+def asked_for() -> list[str]:
+    """Every question and setting that a person may answer."""
+    return list(PROMPTS)
+
+
+def choices(question: str) -> list[str] | None:
+    """What cookiecutter.json offers for it; None where anything may be written."""
+    prompt = PROMPTS[question]
+    return None if isinstance(prompt, str) else [choice for choice in prompt if choice != "__prompt__"]
+
+
+def factors() -> dict[str, list[Answers]]:
+    """What varies on its own, and the answers that make it vary."""
+    found: dict[str, list[Answers]] = {"shape": list(SHAPES.values())}
+    for question in asked_for():
+        offered = choices(question) or SAMPLES.get(question)
+        if offered:
+            found[question] = [{question: answer} for answer in offered]
+    return found
+
+
+def pairwise(varied: dict[str, list[Answers]]) -> list[Answers]:
+    """Few answers in which every two values of any two factors meet; always the same ones."""
+    names = list(varied)
+    left = {
+        ((one, i), (other, j))
+        for one, other in itertools.combinations(names, 2)
+        for i in range(len(varied[one]))
+        for j in range(len(varied[other]))
+    }
+    rows = []
+    while left:
+        row = dict(min(left))
+        for name in names:
+            if name not in row:
+                row[name] = max(
+                    range(len(varied[name])), key=lambda i: len(left & _pairs(names, {**row, name: i}))
+                )
+        left -= _pairs(names, row)
+        rows.append(merged(*(varied[name][i] for name, i in row.items())))
+    return rows
+
+
+def _pairs(names: list[str], row: dict[str, int]) -> set[tuple[tuple[str, int], tuple[str, int]]]:
+    chosen = [(name, row[name]) for name in names if name in row]
+    return set(itertools.combinations(chosen, 2))
+
+
+def combinations() -> Iterator[Answers]:
+    """Every two values of any two options, and all combinations of what cookiecutter.json lets choose."""
+    covering = pairwise(factors())
+    yield from covering
+    offered = [[{q: c} for c in choices(q) or ()] for q in asked_for() if choices(q)]
+    for chosen, rest in zip(itertools.product(*offered), itertools.cycle(covering), strict=False):
+        yield merged(rest, *chosen)
+
+
+def merged(*parts: Answers) -> Answers:
+    """One set of answers out of several, the later ones first in force."""
+    return {question: answer for part in parts for question, answer in part.items()}

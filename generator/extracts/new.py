@@ -40,6 +40,9 @@ class Question:
         return "--" + self.name.lstrip("_").replace("_", "-")
 
 
+# What a project's `extract.yaml` holds besides the answers.
+_KEPT = ("default_context", "template", "version")
+
 Ask = Callable[[Question, str, Sequence[str]], str]
 """Brings a person's answer: to a question, with a default, told what was wrong with the last answer."""
 
@@ -77,7 +80,10 @@ def _text(answer: object) -> str:
 
 
 def read_answers(file: Path) -> dict[str, str]:
-    """Answers from a YAML or JSON file; a key that is no question is an error, not a silent default."""
+    """Answers from a YAML or JSON file; a key that is no question is an error, not a silent default.
+
+    A project's own `extract.yaml`, which has them under the key that cookiecutter looks for, is such a file.
+    """
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -87,6 +93,8 @@ def read_answers(file: Path) -> dict[str, str]:
         raise ExtractsError(
             f"{file} holds no answers; write one `question: answer` a line, e.g. `entity: Loans`."
         )
+    if isinstance(kept := content.get("default_context"), dict):
+        content = {key: value for key, value in content.items() if key not in _KEPT} | kept
     known = {name.lstrip("_"): question for name, question in questions().items()}
     answers = {}
     for key, answer in content.items():

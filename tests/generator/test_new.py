@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -157,8 +158,8 @@ def test_a_name_that_is_taken_is_asked_again(terminal: Callable[..., pexpect.spa
     at = terminal("new", "--project-slug", "taken")
     at.expect("taken is there already; nothing is overwritten.*What shall the project be called")
     at.sendline("free-name")
-    at.expect("Which table")
-    at.sendcontrol("c")
+    at.expect(r"Which table.*\[Loans\]: ")
+    at.kill(signal.SIGINT)
     at.expect("Abort")
     at.expect(pexpect.EOF)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
@@ -181,3 +182,21 @@ def test_a_number_picks_what_the_database_leaves_open(
     stamped = (tmp_path / "regions-sales/Glue/etl.py").read_text()
     assert 'recipient={"region_name": "regions.name"}' in stamped
     assert 'metric="paid"' in stamped
+
+
+def test_a_project_can_be_made_again_from_the_answers_it_keeps(tmp_path: Path) -> None:
+    options = ("--window-months", "6", "--schedule", "2 04:30", "--github-workflows", "no", "--sftp", "none")
+    first = call(tmp_path / "first", "--no-input", *options)
+    assert first.returncode == 0, first.stderr
+    kept = tmp_path / "first/bank-loans/extract.yaml"
+    second = call(tmp_path / "second", "--no-input", "--answers", str(kept))
+    assert second.returncode == 0, second.stderr
+    assert tree(tmp_path / "second") == tree(tmp_path / "first")
+    assert not (tmp_path / "second/bank-loans/.github").exists()
+
+
+def test_a_choice_that_is_none_is_refused_also_where_it_is_not_asked(tmp_path: Path) -> None:
+    done = call(tmp_path, "--no-input", "--sftp", "pigeon")
+    assert done.returncode == 1
+    assert "  - _sftp: " in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-deep bench lint tflint format docs clean
+.PHONY: demo demo-stop test test-deep test-browser bench lint tflint format docs clean
 
 demo: $(READY)
 	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
@@ -21,6 +21,11 @@ test: $(READY)
 
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/engine $(ARGS)
+
+# The preview's page in a real browser; `make test` does the same where it finds one. No package index has a Chromium
+# that runs everywhere, so this one is not fetched: apt install chromium-headless-shell, or have any Chrome.
+test-browser: $(READY)
+	@EXTRACTS_BROWSER=required $(BIN)/python -m pytest tests/generator/test_report.py -k chromium $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python tests/benchmarks/bench.py $(if $(LOANS),--loans $(LOANS))

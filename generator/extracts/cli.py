@@ -197,15 +197,25 @@ def preview(
     last: Annotated[str | None, typer.Option("--to", help="Last month of several, YYYY-MM.")] = None,
     allow_incomplete: Annotated[bool, typer.Option(help="Also a month that is not over.")] = False,
     restate: Annotated[bool, typer.Option(help="Replace files in the folder that differ.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="The page to look at; default: report.html in the folder.")
+    ] = None,
+    history: Annotated[
+        int, typer.Option(min=0, max=120, help="Months before the first one that the page also shows.")
+    ] = 5,
 ) -> None:
-    """Write the files that a project would deliver, from a database, without any AWS."""
+    """Write the files that a project would deliver, from a database, and a page that shows them. No AWS.
+
+    extracts preview bank-loans --period 2026-10 --output out   # then open out/report.html
+    """
     from extracts import preview as previewing
 
     given = {"--period": period, "--from": first, "--to": last}
     arguments = [part for name, value in given.items() if value for part in (name, value)]
     arguments += ["--allow-incomplete"] if allow_incomplete else []
     arguments += ["--restate"] if restate else []
-    for message in previewing.preview(project, database_url, output, arguments):
+    page = report or output / "report.html"
+    for message in previewing.preview(project, database_url, output, arguments, page=page, history=history):
         print(message)
 
 

@@ -6,18 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from extracts import report
 from extracts.errors import ExtractsError
 from extracts.resources import modules
-
-# The arguments come by standard input: a URL with a password is nobody's business who lists processes.
-_CHILD = """
-import json, runpy, sys
-sys.argv = json.load(sys.stdin)
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 
 
 def engine(project: Path) -> Path:
@@ -31,40 +26,71 @@ def engine(project: Path) -> Path:
     return modules() / "glue-extract/runtime"
 
 
-def preview(project: Path, database_url: str, output: Path, arguments: Sequence[str] = ()) -> Iterator[str]:
-    """What the engine says while it works; raises its sentence when it fails.
-
-    `arguments` are the job's own: `--period 2026-10`, or `--from 2026-01 --to 2026-10`.
-    """
+def spark_environment(project: Path) -> dict[str, str]:
+    """What a process needs to run the project's spec here; nothing of it is reachable from outside."""
     from extracts.local import programs
 
-    script = project / "Glue/etl.py"
-    if not script.is_file():
-        raise ExtractsError(f"{project} is no extract project: there is no {script}.")
-    jar = programs.jdbc_driver()
-    environment = {
+    return {
         **os.environ,
         "JAVA_HOME": str(programs.java_home()),
         "PYTHONPATH": str(engine(project)),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_SUBMIT_ARGS": (
-            f"--master local[*] --jars {jar} --conf spark.ui.enabled=false"
+            f"--master local[*] --jars {programs.jdbc_driver()} --conf spark.ui.enabled=false"
             " --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 pyspark-shell"
         ),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
-    command = [str(script), "--database-url", database_url, "--output", str(output.resolve()), *arguments]
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD],
-        input=json.dumps(command),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    for line in done.stdout.splitlines():
-        if line.startswith("{") and (entry := json.loads(line))["level"] != "error":
-            yield str(entry["message"])
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise ExtractsError(said[-1] if said else f"{script} ended with code {done.returncode}.")
+
+
+def preview(
+    project: Path,
+    database_url: str,
+    output: Path,
+    arguments: Sequence[str] = (),
+    *,
+    page: Path | None = None,
+    history: int = 0,
+) -> Iterator[str]:
+    """What the engine says while it works; raises its sentence when it fails.
+
+    `arguments` are the job's own: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. `page` is where the
+    report is written to, if any, with that many months of `history` before the ones asked for.
+    """
+    script = project / "Glue/etl.py"
+    if not script.is_file():
+        raise ExtractsError(f"{project} is no extract project: there is no {script}.")
+    with tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
+        order = {
+            "script": str(script),
+            "database_url": database_url,
+            "output": str(output.resolve()),
+            "arguments": list(arguments),
+            "history": history if page else 0,
+            "history_output": scratch,
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "extracts.spec_run"],
+            input=json.dumps(order),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=spark_environment(project),
+        )
+        log = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        for entry in log:
+            if "message" in entry and entry["level"] != "error":
+                yield _spoken(entry)
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if line.strip()]
+            raise ExtractsError(said[-1] if said else f"{script} ended with code {done.returncode}.")
+        if page:
+            page.parent.mkdir(parents=True, exist_ok=True)
+            name = project.resolve().name
+            page.write_text(report.page(name, log, output.resolve(), Path(scratch)), encoding="utf-8")
+            yield f"report: {page}"
+
+
+def _spoken(entry: Mapping[str, str]) -> str:
+    before = "without the months before: " if entry["event"] == "history_failed" else ""
+    return before + entry["message"]

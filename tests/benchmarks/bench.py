@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from extracts.demo import store
-from extracts.local import database, programs
-from extracts.preview import engine
+from extracts.local import database
+from extracts.preview import spark_environment
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "examples/bank-loans"
@@ -80,19 +80,6 @@ def seconds(work: Callable[[], object], times: int = 3) -> float:
     return sorted(taken)[times // 2]
 
 
-def spark_environment() -> dict[str, str]:
-    """The same Spark for the engine and for what it is compared with."""
-    return {
-        **os.environ,
-        "JAVA_HOME": str(programs.java_home()),
-        "PYTHONPATH": str(engine(PROJECT)),
-        "PYSPARK_SUBMIT_ARGS": (
-            f"--master local[*] --jars {programs.jdbc_driver()} --conf spark.ui.enabled=false pyspark-shell"
-        ),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
-
-
 def run_engine(served: database.Database, arguments: Sequence[str]) -> tuple[float, float]:
     """Seconds of the whole process, and of the part after Spark is up and the contract is checked."""
     with tempfile.TemporaryDirectory() as output:
@@ -106,7 +93,7 @@ def run_engine(served: database.Database, arguments: Sequence[str]) -> tuple[flo
         ]
         began = time.monotonic()
         done = subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, check=True, env=spark_environment()
+            [*command, *arguments], capture_output=True, text=True, check=True, env=spark_environment(PROJECT)
         )
         whole = time.monotonic() - began
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -123,7 +110,7 @@ def run_in_spark(served: database.Database) -> tuple[float, float]:
         capture_output=True,
         text=True,
         check=True,
-        env=spark_environment(),
+        env=spark_environment(PROJECT),
     )
     return time.monotonic() - began, float(json.loads(done.stdout.splitlines()[-1])["seconds"])
 

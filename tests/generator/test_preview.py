@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.oracle import oracle
 
@@ -48,12 +49,25 @@ def test_it_writes_the_very_files(served: database.Database, tmp_path: Path) -> 
     }
     place = "bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv"
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("FirstBank*.csv")] == [place]
+    assert done.stdout.splitlines()[-1] == f"report: {tmp_path}/report.html"
+    shown = (tmp_path / "report.html").read_text()
+    assert "<h2>Karoo &amp; Coast Bank</h2>" in shown
+    assert "What changed against Sep 2026" in shown  # though only October's files were asked for
+    assert (
+        shown.count("<title>May 2026: ") == shown.count("<title>Oct 2026: ") == 29
+    )  # one branch has no loans
+    assert "FROM &#34;public&#34;.&#34;Loans&#34;" in shown
 
 
 def test_several_months_at_once(served: database.Database, tmp_path: Path) -> None:
     span = ("--from", "2026-08", "--to", "2026-10")
-    done = preview(str(PROJECT), *span, "--output", str(tmp_path), "--database-url", served.url)
+    page = tmp_path.with_name("page.html")
+    more = ("--report", str(page), "--history", "0")
+    done = preview(str(PROJECT), *span, *more, "--output", str(tmp_path), "--database-url", served.url)
     assert done.returncode == 0, done.stderr
+    shown = page.read_text()
+    assert "<title>Aug 2026: " in shown
+    assert "<title>Jul 2026: " not in shown
     assert len(list(tmp_path.rglob("*.csv"))) == 9
     assert sorted(path.name for path in tmp_path.rglob("*.json")) == [
         "2026-08.json",
@@ -75,6 +89,23 @@ def test_a_wrong_password_is_not_repeated(served: database.Database, tmp_path: P
     done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=url)
     assert done.returncode == 1
     assert "hunter2-secret" not in done.stdout + done.stderr
+
+
+def test_months_before_that_cannot_be_had_take_nothing_away(
+    served: database.Database, tmp_path: Path
+) -> None:
+    more = ("--history", "1")
+    with psycopg.connect(served.url) as connection:
+        connection.execute('alter table "Loans" alter column "Account_idAccount" drop not null')
+        connection.execute('insert into "Loans" values (9000001, 1, null, %s)', ["2026-07-05"])
+    done = preview(
+        str(PROJECT), "--period", "2026-10", *more, "--output", str(tmp_path), DATABASE_URL=served.url
+    )
+    with psycopg.connect(served.url) as connection:
+        connection.execute('delete from "Loans" where "idLoan" = 9000001')
+    assert done.returncode == 0, done.stderr
+    assert "without the months before: 2026-09: 1 of " in done.stdout
+    assert "The months before could not be had: 2026-09: 1 of " in (tmp_path / "report.html").read_text()
 
 
 def test_a_folder_that_is_no_project(tmp_path: Path) -> None:

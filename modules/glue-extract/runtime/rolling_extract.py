@@ -99,6 +99,7 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         role=contract.role,
     )
     statement = rolling_statement.statement(contract, span, spec.time_zone, cap)
+    log("statement", "reading it with one statement", sql=statement.sql)
     figures = rolling_figures.read(source, contract, statement, span)
     facts = figures.facts
     log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)

@@ -1,0 +1,208 @@
+"""The preview's page: what the files say, drawn and typeset, with nothing from outside."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from extracts import report
+
+CHROMIUM = next(filter(None, map(shutil.which, (
+    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+))), None)  # fmt: skip
+HOSTILE = '<script>alert(1)</script> "O\'Neil" & {{ 7 * 7 }} ]]> \x01'
+SPEC = {
+    "entity": "Loans", "metric": "Amount", "aggregate": "avg", "date_column": "loan_date", "scale": 2,
+    "group": {"branch": "Branch.Name"}, "recipient": {"bank": "Bank.Name"}, "where": None,
+}  # fmt: skip
+Lines = Mapping[str, tuple[int, str, str]]  # of a group: count, sum and figure
+Page = Callable[..., ElementTree.Element]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    """The page of these months, by period and recipient; the last month is the one that was asked for."""
+
+    def page(months: Mapping[str, Mapping[str, Lines]], **more: Any) -> ElementTree.Element:
+        spec, asked = {**SPEC, **more}, max(months)
+        for period, recipients in months.items():
+            folder = tmp_path / ("output" if period == asked else "history")
+            _publish(folder, period, recipients)
+        log: list[Mapping[str, Any]] = [
+            {"event": "started", "message": "", "level": "info", "periods": [asked]},
+            {
+                "event": "statement",
+                "message": "",
+                "level": "info",
+                "sql": "\n    SELECT '<b>' FROM \"Loans\"",
+            },
+            {"event": "spec", "spec": spec},
+        ]
+        text = report.page("bank-loans", log, tmp_path / "output", tmp_path / "history")
+        (tmp_path / "report.html").write_text(text, encoding="utf-8")
+        return ElementTree.fromstring(text)
+
+    return page
+
+
+def _publish(folder: Path, period: str, recipients: Mapping[str, Lines]) -> None:
+    files = []
+    for number, (recipient, lines) in enumerate(recipients.items()):
+        key = f"{period}-{number}.csv"
+        folder.mkdir(exist_ok=True)
+        with (folder / key).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["bank", "branch", "period", "window_start", "window_end", "count", "sum", "avg"])
+            writer.writerows([recipient, group, period, "", "", *line] for group, line in lines.items())
+        totals = {"rows": sum(line[0] for line in lines.values()), "sum": "1.00"}
+        files.append({"recipient": recipient, "key": key, "rows": len(lines), "bytes": 1, "sha256": "ab" * 32,
+                      "totals": totals})  # fmt: skip
+    rows = sum(file["totals"]["rows"] for file in files)  # type: ignore[index]
+    manifest = {
+        "period": period, "window": {"start": "2026-08-01", "end": "2026-10-31", "time_zone": "Etc/GMT"},
+        "files": files,
+        "totals": {"rows": rows, "sum": "12345.50"}, "source": {"rows": rows + 2, "sum": "12345.50"},
+        "orphans": {"rows": 2, "sum": None, "undated_rows": 0}, "groups_without_recipient": 0, "revision": 1,
+        "complete": True, "snapshot_time": "2026-11-01", "engine_version": "1", "run_id": "local-1",
+    }  # fmt: skip
+    (folder / "_manifests").mkdir(exist_ok=True)
+    (folder / "_manifests" / f"{period}.json").write_text(json.dumps(manifest))
+
+
+def words(element: ElementTree.Element) -> str:
+    return " ".join(" ".join(element.itertext()).split())
+
+
+def all_of(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    return element.findall(f".//{{http://www.w3.org/1999/xhtml}}{tag}")
+
+
+def test_each_group_has_a_chart_with_a_point_for_each_month_that_has_a_figure(page: Page) -> None:
+    months = {
+        "2026-08": {"First": {"North": (1, "5.00", "5.00")}},
+        "2026-09": {"First": {"North": (0, "", "")}},
+        "2026-10": {"First": {"North": (2, "14.00", "7.00"), "South": (1, "9.50", "9.50")}},
+    }
+    north, south = all_of(page(months), "figure")
+    assert [words(title) for title in all_of(north, "title")] == ["Aug 2026: 5.00", "Oct 2026: 7.00"]
+    assert "7.00 none before" in words(north)
+    assert [words(title) for title in all_of(south, "title")] == ["Oct 2026: 9.50"]
+    [_, line] = all_of(north, "path")
+    assert line.get("d") == ""  # a month without a figure interrupts the line
+
+
+def test_it_says_what_changed_against_the_month_before(page: Page) -> None:
+    months = {
+        "2026-09": {"First": {"A": (1, "5", "5"), "B": (1, "1000.10", "1000.10"), "C": (1, "3", "3")}},
+        "2026-10": {"First": {"B": (1, "400.05", "400.05"), "C": (1, "3", "3"), "D": (1, "1", "1")}},
+    }
+    said = words(page(months))
+    assert "New: D . Gone: A ." in said
+    assert "B 1,000.10 400.05 \u2212600.05" in said
+    assert "1 group has the same figure." in said
+
+
+def test_without_the_month_before_nothing_is_said_to_be_new(page: Page) -> None:
+    said = words(
+        page({"2026-08": {"First": {"A": (1, "5", "5")}}, "2026-10": {"First": {"B": (1, "4", "4")}}})
+    )
+    assert "New:" not in said
+    assert "What changed" not in said
+
+
+def test_of_many_groups_the_largest_are_drawn_and_the_rest_are_taken_together(page: Page) -> None:
+    lines = {f"g{n:03}": (n, f"{n * n}.00", f"{n}.00") for n in range(1, 201)}
+    found = page({"2026-10": {"First": lines}})
+    charts = all_of(found, "figure")
+    assert [words(all_of(chart, "b")[0]) for chart in charts[:-1]] == [f"g{n}" for n in range(190, 201)]
+    counts, total = sum(range(1, 190)), sum(n * n for n in range(1, 190))
+    mean = (Decimal(total) / counts).quantize(Decimal("0.01"))  # of the rows, not of the groups' averages
+    assert words(charts[-1]).startswith(f"the other 189 taken together {mean}")
+    assert "100 more are in the file." in words(found)
+
+
+def test_a_recipient_that_is_gone_is_told(page: Page) -> None:
+    found = page({"2026-09": {"First": {}, "Old": {"A": (1, "1", "1")}}, "2026-10": {"First": {}}})
+    assert "Old Has no file any more: it had one the month before." in words(found)
+
+
+def test_what_the_database_says_is_text_and_never_code(page: Page) -> None:
+    months = {"2026-10": {HOSTILE: {HOSTILE: (1, "1.00", "1.00")}}}
+    found = page(months, group={HOSTILE: "x.y"}, recipient={HOSTILE: "x.y"}, entity=HOSTILE, where=HOSTILE)
+    assert not all_of(found, "script")
+    shown = HOSTILE.replace("\x01", "\ufffd")
+    assert words(all_of(found, "h2")[0]) == shown
+    assert all_of(found, "svg")[0].get("aria-label") == f"{shown}: 1.00"
+    assert words(all_of(found, "pre")[0]) == "SELECT '<b>' FROM \"Loans\""
+
+
+def test_it_needs_nothing_from_outside(page: Page, tmp_path: Path) -> None:
+    page({"2026-10": {"First": {"A": (1, "5", "5")}}})
+    text = (tmp_path / "report.html").read_text()
+    assert re.findall(r"https?://(?!www\.w3\.org/1999/xhtml)", text) == []
+    assert not re.search(r"<script|<link|<img|\ssrc=|@import|url\(", text)
+    assert "default-src 'none'" in text
+
+
+def test_source_files_and_orphans_stand_side_by_side(page: Page) -> None:
+    found = page({"2026-10": {"First": {"A": (3, "5", "5")}}})
+    assert "Oct 2026 5 3 2 12,345.50 12,345.50 \u2013 ✓" in words(found)
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [(["1", "9"], ["0", "5", "10"]), (["50000", "61000"], ["50k", "60k", "70k"]),
+     (["7"], ["4", "6", "8", "10"]), ([], ["0", "0.5", "1"]),
+     (["-5", "5"], ["-5", "0", "5"]), (["0", "0"], ["-1", "0", "1"])],
+)  # fmt: skip
+def test_the_axis_has_round_numbers_around_the_figures(values: list[str], labels: list[str]) -> None:
+    scale = report.Scale.over(map(Decimal, values))
+    assert [label for _, label in scale.ticks()] == labels
+    assert all(scale.low <= float(value) <= scale.high for value in values)
+
+
+@pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("EXTRACTS_BROWSER"),
+    reason="no Chromium on the PATH; `make test-browser` demands one",
+)
+@pytest.mark.parametrize("width", [1200, 390])
+def test_chromium_shows_it(page: Page, tmp_path: Path, width: int) -> None:
+    assert CHROMIUM, "No Chromium on the PATH: apt install chromium-headless-shell, or any Chrome."
+    lines = {f"branch {n} " + "of a long name " * n: (n, "5.00", f"{n}.00") for n in range(1, 9)}
+    page({"2026-09": {"First & Last": lines}, "2026-10": {"First & Last": lines}})
+
+    def chromium(order: str, file: str) -> str:
+        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"]
+        command += [f"--user-data-dir={tmp_path}/profile", f"--window-size={width},900", order]
+        done = subprocess.run([*command, f"file://{tmp_path}/{file}"], capture_output=True, text=True,
+                              check=True, timeout=300, stdin=subprocess.DEVNULL)  # fmt: skip
+        return done.stdout
+
+    # A copy with a script of ours, which the page's own policy would refuse, measures what is laid out.
+    text = (tmp_path / "report.html").read_text()
+    root = "document.documentElement"
+    probe = f"[innerWidth, {root}.scrollWidth, document.querySelector('svg').clientHeight]"
+    text = re.sub(r"<meta http-equiv[^>]*>", "", text)
+    text = text.replace("</body>", f"<script>document.title = {probe}</script></body>")
+    (tmp_path / "probed.html").write_text(text)
+    dom = chromium("--dump-dom", "probed.html")
+    measured = re.search(r"<title>(\d+),(\d+),(\d+)</title>", dom)
+    assert measured, dom[:2000]
+    inner, laid_out, chart = map(int, measured.groups())
+    assert laid_out <= inner  # nothing hangs out of the window
+    assert chart > 60
+    picture = tmp_path / "report.png"
+    chromium(f"--screenshot={picture}", "report.html")
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert picture.stat().st_size > 10_000

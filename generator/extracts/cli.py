@@ -70,6 +70,9 @@ def options(
         raise typer.Exit
 
 
+TEMPLATE_HELP = "The collection's git repository, a path or an address; default: where the project is from."
+
+
 @app.command()
 def demo(
     folder: Annotated[
@@ -217,6 +220,61 @@ def preview(
     page = report or output / "report.html"
     for message in previewing.preview(project, database_url, output, arguments, page=page, history=history):
         print(message)
+
+
+@app.command(epilog="Example: extracts status ~/projects --json")
+def status(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Projects, or folders that hold them; default: this one.")
+    ] = None,
+    template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which version each project has, and what newer ones bring."""
+    from extracts import fleet
+
+    found = fleet.status(folders or [Path()], template)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        fleet.show(found, _console())
+    if found.problems:
+        raise ExtractsError("\n✗ ".join(found.problems))
+
+
+@app.command(epilog="Example: extracts update bank-loans --plan --dry-run")
+def update(
+    project: Annotated[Path, typer.Argument(help="The stamped project's folder.")],
+    to: Annotated[str | None, typer.Option(help="The version, e.g. 1.2.0; default: the newest.")] = None,
+    template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Also plan before and after, and say what Terraform would change.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it all, and change no file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Merge a newer version into a project: the team's edits stay, conflicts are marked, nothing is applied.
+
+    The project is a git checkout without uncommitted changes, so that `git diff` shows the update and
+    `git checkout .` takes it back. Ends with code 1 when there are conflicts.
+    """
+    from extracts import home, plans, update_words
+    from extracts import project as projects
+    from extracts import update as updating
+
+    stamped = projects.read(project)
+    with home.opened(template or stamped.home) as source:
+        made = updating.plan(stamped, source, home.parse(to) if to else None)
+    changes = plans.difference(made) if plan and made.files else None
+    if not dry_run:
+        updating.write(made)
+    if as_json:
+        _print_json(update_words.as_json(made, changes))
+    else:
+        for line in update_words.told(made, changes, dry_run=dry_run):
+            print(line)
+    if made.conflicts:
+        raise ExtractsError(f"Solve the conflicts in {', '.join(made.conflicts)}, then plan and commit.")
 
 
 @app.command()

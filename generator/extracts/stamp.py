@@ -12,11 +12,13 @@ from extracts.errors import ExtractsError
 from extracts.resources import modules, templates
 
 
-def stamp(answers: Mapping[str, str], output: Path, *, local_modules: bool = False) -> Path:
+def stamp(
+    answers: Mapping[str, str], output: Path, *, local_modules: bool = False, template: Path | None = None
+) -> Path:
     """Stamp into the empty or new part of `output` without a question; the new project's folder.
 
     `local_modules` takes the Terraform modules from this checkout by path: a project that is to stay
-    takes them from git by tag.
+    takes them from git by tag. `template` is another than this version's own.
     """
     given = dict(answers)
     if local_modules:
@@ -31,7 +33,7 @@ def stamp(answers: Mapping[str, str], output: Path, *, local_modules: bool = Fal
                 *command,
                 "-o",
                 str(output),
-                str(templates() / "extract"),
+                str(template or templates() / "extract"),
                 *(f"{k}={v}" for k, v in given.items()),
             ],
             capture_output=True,

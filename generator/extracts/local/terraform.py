@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from extracts.errors import ExtractsError
 from extracts.local import processes, programs
@@ -95,10 +96,14 @@ class Stack:
 
     def plan(self) -> list[Change]:
         """What an apply would do."""
+        return list(_changes(self.plan_in_full()))
+
+    def plan_in_full(self) -> dict[str, Any]:
+        """The same with every value, as Terraform itself puts it."""
         file = self.log.with_suffix(".tfplan")
         self._run("plan", "-input=false", "-no-color", f"-out={file}")
-        shown = json.loads(self._run("show", "-json", "-no-color", str(file)))
-        return list(_changes(shown))
+        shown: dict[str, Any] = json.loads(self._run("show", "-json", "-no-color", str(file)))
+        return shown
 
     def apply(self) -> None:
         """Make it so."""

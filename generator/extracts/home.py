@@ -1,0 +1,98 @@
+"""The collection as its releases have it: tags, change notes and templates of each version, from git."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from extracts.errors import ExtractsError
+
+Version = tuple[int, int, int]
+_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+
+
+def parse(text: str) -> Version:
+    """A version as numbers that compare.
+
+    >>> parse("v1.10.0") > parse("1.9.3")
+    True
+    """
+    match = _VERSION.fullmatch(text.strip())
+    if not match:
+        raise ExtractsError(f'"{text}" is no version; versions look like 1.2.0.')
+    major, minor, patch = map(int, match.groups())
+    return major, minor, patch
+
+
+def spelled(version: Version) -> str:
+    return ".".join(map(str, version))
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A git repository of the collection, somewhere on this machine."""
+
+    repository: Path
+    source: str  # as it was named
+
+    def versions(self) -> list[Version]:
+        """The released versions, oldest first."""
+        tags = self.git("tag", "--list", "v*").decode().split()
+        return sorted(parse(tag) for tag in tags if _VERSION.fullmatch(tag))
+
+    def notes(self, after: Version, to: Version) -> dict[str, str]:
+        """What the change log says of each version in between, newest first."""
+        text = self.git("show", f"v{spelled(to)}:CHANGELOG.md").decode()
+        parts = re.split(r"^## (\S+).*\n", text, flags=re.MULTILINE)[1:]
+        found = zip(parts[::2], parts[1::2], strict=True)
+        return {v: note.strip() for v, note in found if _VERSION.fullmatch(v) and after < parse(v) <= to}
+
+    def template(self, version: Version, folder: Path) -> Path:
+        """The template of a version, unpacked into a folder."""
+        if version not in self.versions():
+            known = ", ".join(map(spelled, self.versions())) or "none"
+            raise ExtractsError(f"{self.source} has no version {spelled(version)}; it has {known}.")
+        packed = self.git("archive", "--format=tar", f"v{spelled(version)}", "templates/extract")
+        with tarfile.open(fileobj=BytesIO(packed)) as archive:
+            archive.extractall(folder, filter="data")
+        return folder / "templates/extract"
+
+    def git(self, *arguments: str) -> bytes:
+        return git(self.repository, *arguments)
+
+
+@contextmanager
+def opened(source: str) -> Iterator[Home]:
+    """The collection at a path or an address; a clone of the latter, for as long as it is needed."""
+    if Path(source).is_dir():
+        yield Home(Path(source), source)
+        return
+    with TemporaryDirectory(prefix="extracts-home-") as folder:
+        # Without a prompt: who has no right to it shall read so, and not be asked for a password by git.
+        git(Path(folder), "-c", "core.askPass=true", "clone", "--quiet", "--bare", "--", source, "home.git")
+        yield Home(Path(folder) / "home.git", source)
+
+
+def git(folder: Path, *arguments: str) -> bytes:
+    """Run git in a folder; what it answers."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, check=False, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError as error:
+        raise ExtractsError("No git on the PATH; versions of the collection are its tags.") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        raise ExtractsError(f"git {_verb(arguments)}: {said[-1].removeprefix('fatal: ')}")
+    return done.stdout
+
+
+def _verb(arguments: tuple[str, ...]) -> str:
+    return next((a for a in arguments if a.isalpha()), arguments[0])

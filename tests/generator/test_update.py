@@ -1,0 +1,357 @@
+"""`extracts status` and `update`: what newer versions bring, and how they get into an edited project.
+
+The collection's releases are played by a git repository with two tags, to which git is led from the address.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extracts import plans
+from extracts.local import programs, terraform
+from extracts.stamp import stamp
+
+ROOT = Path(__file__).parents[2]
+FOLDER = "templates/extract/{{cookiecutter.__folder}}"
+ADDRESS = "https://github.com/terraform-aws-extracts/terraform-aws-extracts"
+GIT = {
+    "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_COMMITTER_NAME": "A",
+    "GIT_COMMITTER_EMAIL": "a@example.com",
+    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
+}  # fmt: skip
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **GIT}
+    ).stdout
+
+
+def call(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "extracts", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **variables},
+    )
+
+
+def edit(file: Path, before: str, after: str) -> None:
+    text = file.read_text()
+    assert text.count(before) == 1, f"{file} has {text.count(before)} of {before!r}"
+    file.write_text(text.replace(before, after))
+
+
+def release(home: Path, version: str, notes: str) -> None:
+    settings = home / "templates/extract/cookiecutter.json"
+    context = json.loads(settings.read_text())
+    context["_version"] = version
+    settings.write_text(json.dumps(context, indent=2))
+    log = home / "CHANGELOG.md"
+    old = log.read_text().partition("\n\n")[2] if log.exists() else ""
+    log.write_text(f"# Changelog\n\n## {version} (2026-11-24)\n\n{notes}\n\n{old}")
+    git(home, "add", "-A")
+    git(home, "commit", "-qm", f"Release {version}")
+    git(home, "tag", f"v{version}")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection with this working copy as 1.0.0, and a 1.1.0 that changes what it stamps."""
+    folder = tmp_path_factory.mktemp("collection") / "home.git"
+    unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
+    for part in ("templates", "modules"):
+        shutil.copytree(ROOT / part, folder / part, ignore=unwanted)
+    git(folder.parent, "init", "-q", "-b", "main", "home.git")
+    release(folder, "1.0.0", "- The first.")
+    stamped = folder / FOLDER
+    edit(
+        stamped / "Makefile", "# Shows what a deployment would change.", "# Shows what an apply would change."
+    )
+    edit(stamped / "Glue/etl.py", "if __name__", "# Runs in Glue.\nif __name__")
+    edit(stamped / ".gitignore", "*.tfplan\n", "*.tfplan\n*.csv\n")
+    (stamped / "CODEOWNERS").write_text("* @data-team\n")
+    (stamped / "Terraform/terraform.tfvars.example").unlink()
+    context = json.loads((folder / "templates/extract/cookiecutter.json").read_text())
+    (folder / "templates/extract/cookiecutter.json").write_text(json.dumps({**context, "_colour": "teal"}))
+    release(folder, "1.1.0", "- Files can be **teal**.")
+    return folder
+
+
+@pytest.fixture
+def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project as 1.0.0 stamps it, with answers of its own, committed."""
+    git(tmp_path, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{home.with_suffix('')}.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", ADDRESS)
+    answers = {"project_slug": "till-sums", "metric": "Balance"}
+    made = stamp(answers, tmp_path, template=tmp_path / "old/templates/extract")
+    commit(made)
+    return made
+
+
+def commit(project: Path) -> None:
+    git(project, "init", "-q")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "Work of the team")
+
+
+def test_what_the_team_wrote_stays_and_what_is_new_comes(project: Path) -> None:
+    edit(project / "Glue/etl.py", "EXTRACT = ", "# Agreed with finance.\nEXTRACT = ")
+    (project / "notes.txt").write_text("ours")
+    (project / "Terraform/more.tf").write_text('output "ours" {\n  value = 1\n}\n')
+    commit(project)
+    done = call("update", project)
+    assert done.returncode == 0, done.stderr
+    spec = (project / "Glue/etl.py").read_text()
+    assert "# Agreed with finance.\nEXTRACT = " in spec
+    assert "# Runs in Glue.\nif __name__" in spec
+    assert 'metric="Balance"' in spec  # the project's answers, not the template's defaults
+    assert (project / "CODEOWNERS").read_text() == "* @data-team\n"
+    assert not (project / "Terraform/terraform.tfvars.example").exists()
+    assert "?ref=v1.1.0" in (project / "Terraform/main.tf").read_text()
+    assert "?ref=v1.0.0" not in (project / "Terraform/main.tf").read_text()
+    assert 'version: "1.1.0"' in (project / "extract.yaml").read_text()
+    assert (project / "notes.txt").read_text() == "ours"
+    assert (project / "Terraform/more.tf").exists()
+    said = done.stdout.splitlines()
+    assert said[0] == f"{project}: 1.0.0 -> 1.1.0"
+    assert "  CODEOWNERS: new" in said
+    assert "  Glue/etl.py: updated, with the team's edits kept" in said
+    assert "  Terraform/terraform.tfvars.example: gone" in said
+    assert '  the question _colour is new and was answered "teal"; see extract.yaml' in said
+
+
+def test_an_updated_project_passes_its_own_tests(project: Path, tmp_path: Path) -> None:
+    assert call("update", project).returncode == 0
+    settings = terraform.environment(tmp_path) | GIT
+    tools = {"TERRAFORM": programs.terraform().command[0], "PYTHON": sys.executable}
+    done = subprocess.run(
+        ["make", "test"], cwd=project, env=settings | tools, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    modules = json.loads((project / "Terraform/.terraform/modules/modules.json").read_text())["Modules"]
+    assert all("ref=v1.1.0" in module["Source"] for module in modules if module["Key"])
+
+
+def test_a_second_update_has_nothing_to_do(project: Path) -> None:
+    assert call("update", project).returncode == 0
+    commit(project)
+    done = call("update", project)
+    assert (done.returncode, done.stdout) == (0, f"{project} is up to date with version 1.1.0.\n")
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_line_that_both_changed_is_a_conflict_and_is_shown_as_one(project: Path) -> None:
+    edit(project / "Makefile", "# Shows what a deployment would change.", "# Plans.")
+    commit(project)
+    done = call("update", project)
+    assert done.returncode == 1
+    assert done.stderr == "✗ Solve the conflicts in Makefile, then plan and commit.\n"
+    assert (
+        "<<<<<<< this project\n# Plans.\n"
+        "||||||| version 1.0.0\n# Shows what a deployment would change.\n=======\n"
+        "# Shows what an apply would change.\n>>>>>>> version 1.1.0\n" in (project / "Makefile").read_text()
+    )
+    assert (project / "CODEOWNERS").exists()  # the rest is merged all the same
+
+
+def test_what_one_side_deleted_and_the_other_edited_is_told_and_left(project: Path) -> None:
+    (project / ".gitignore").unlink()
+    edit(project / "Terraform/terraform.tfvars.example", "nothing in it is secret", "no secret is in it")
+    commit(project)
+    done = call("update", project)
+    assert done.returncode == 0, done.stderr
+    assert not (project / ".gitignore").exists()
+    assert (project / "Terraform/terraform.tfvars.example").exists()
+    assert "  .gitignore: left out: changed in the new version, but deleted here" in done.stdout.splitlines()
+    kept = "  Terraform/terraform.tfvars.example: kept: deleted in the new version, but edited here"
+    assert kept in done.stdout.splitlines()
+
+
+def test_a_dry_run_says_it_all_and_changes_nothing(project: Path) -> None:
+    done = call("update", project, "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["from"], told["to"], told["answered"]) == ("1.0.0", "1.1.0", {"_colour": "teal"})
+    assert told["files"]["CODEOWNERS"] == "added"
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_uncommitted_work_is_not_mixed_with_an_update(project: Path) -> None:
+    (project / "README.md").write_text("ours")
+    done = call("update", project)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"✗ {project} has changes that are not committed (README.md); commit them")
+    assert not (project / "CODEOWNERS").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--to", "1.0.5"], "has no version 1.0.5; it has 1.0.0, 1.1.0."),
+        (["--to", "0.9.0"], "has version 1.0.0; 0.9.0 is older, and an update goes forward only."),
+        (["--to", "newest"], '"newest" is no version; versions look like 1.2.0.'),
+        (["--template", "/nowhere/home"], "git clone: repository '/nowhere/home' does not exist"),
+    ],
+)
+def test_what_cannot_be_updated_to_is_said_in_a_sentence(
+    project: Path, arguments: list[str], reason: str
+) -> None:
+    done = call("update", project, *arguments)
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_project_without_its_answers_is_told_how_to_get_them(project: Path) -> None:
+    (project / "extract.yaml").unlink()
+    commit(project)
+    done = call("update", project)
+    assert "has no extract.yaml, so its answers are unknown. Stamp it again with version 1.0.0" in done.stderr
+
+
+def test_an_answer_is_never_run(project: Path) -> None:
+    edit(project / "extract.yaml", "till-sums", "{{ 7 * 7 }}")
+    commit(project)
+    assert "project_slug: an answer holds no {{." in call("update", project).stderr
+
+
+def test_status_says_what_each_project_has_and_what_newer_versions_bring(
+    project: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(project, tmp_path / "second")
+    assert call("update", tmp_path / "second").returncode == 0
+    (tmp_path / "second/extract.yaml").unlink()
+    done = call("status", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    behind: dict[str, Any] = {
+        "folder": str(project),
+        "version": "1.0.0",
+        "stamped_from": "1.0.0",
+        "newer": ["1.1.0"],
+    }
+    ahead = {**behind, "folder": f"{tmp_path}/second", "version": "1.1.0", "stamped_from": None, "newer": []}
+    assert [p for p in told["projects"] if "old" not in p["folder"]] == [ahead, behind]
+    assert told["notes"] == {"1.1.0": "- Files can be **teal**."}
+    shown = call("status", project).stdout
+    assert "1.1.0, 1 newer" in shown
+    assert "- Files can be **teal**." in shown
+
+
+def test_status_names_what_is_no_project_and_still_shows_the_others(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    edit(project / "extract.yaml", 'version: "1.0.0"', "version: soon")
+    done = call("status", project, tmp_path / "empty")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        '✗ "soon" is no version; versions look like 1.2.0.',
+        f"✗ {tmp_path}/empty is no extract project and holds none.",
+    ]
+
+
+################################################################################
+# What Terraform would do
+################################################################################
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection whose template needs no provider, and a project of its 1.0.0 that is deployed."""
+    root = tmp_path_factory.mktemp("small")
+    home = root / "home"
+    stamped = home / "templates/extract/{{cookiecutter.__folder}}"
+    (stamped / "Terraform").mkdir(parents=True)
+    (stamped / "Glue").mkdir()
+    (stamped / "Glue/etl.py").write_text("")
+    context = {"project_slug": "small", "__folder": "{{ cookiecutter.project_slug }}", "_version": "",
+               "_repository": "x"}  # fmt: skip
+    (home / "templates/extract/cookiecutter.json").write_text(json.dumps(context))
+    (stamped / "extract.yaml").write_text(
+        'template: "{{ cookiecutter._repository }}"\nversion: "{{ cookiecutter._version }}"\n'
+        'default_context:\n  project_slug: "{{ cookiecutter.project_slug }}"\n'
+    )
+    main = stamped / "Terraform/main.tf"
+    main.write_text(
+        'resource "terraform_data" "same" {}\nresource "terraform_data" "input" {\n  input = 1\n}\n'
+        'resource "terraform_data" "replaced" {\n  triggers_replace = 1\n}\n'
+        'resource "terraform_data" "old" {}\n'
+        'resource "terraform_data" "gone" {}\n'
+    )
+    git(root, "init", "-q", "-b", "main", "home")
+    release(home, "1.0.0", "- The first.")
+    project = stamp({"_repository": str(home)}, root, template=home / "templates/extract")
+    commit(project)
+    run = [*programs.terraform().command, f"-chdir={project}/Terraform"]
+    environment = terraform.environment(root)
+    for arguments in (["init"], ["apply", "-auto-approve"]):
+        subprocess.run([*run, *arguments], check=True, capture_output=True, env=environment)
+    text = main.read_text().replace("input = 1", "input = 2").replace("replace = 1", "replace = 2")
+    text = text.replace('resource "terraform_data" "gone" {}\n', "").replace('"old"', '"new"')
+    text += "moved {\n  from = terraform_data.old\n  to   = terraform_data.new\n}\n"
+    main.write_text(text + 'resource "terraform_data" "added" {}\n')
+    release(home, "1.1.0", "- More.")
+    return project
+
+
+def test_an_update_says_what_terraform_would_do_before_anything_is_written(
+    small: Path, tmp_path: Path
+) -> None:
+    done = call("update", small, "--plan", "--dry-run", **terraform.environment(tmp_path))
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert "Terraform: 1 destroyed, 1 replaced, 1 changed, 1 created, 1 moved" in said
+    told = said[said.index("Terraform: 1 destroyed, 1 replaced, 1 changed, 1 created, 1 moved") + 1 : -1]
+    assert told == [
+        "  terraform_data.added is created",
+        "  terraform_data.gone is destroyed",
+        "  terraform_data.input is changed: input, output",
+        "  terraform_data.new is moved: until now it was called terraform_data.old",
+        "  terraform_data.replaced is replaced: because triggers_replace cannot be changed",
+    ]
+    assert git(small, "status", "--porcelain", "--untracked-files=no") == ""
+
+
+def resource(address: str, *actions: str, **change: Any) -> dict[str, Any]:
+    values = {"actions": list(actions), "before": None, "after": None, "after_unknown": {}, **change}
+    return {"address": address, "type": address.split(".")[-2], "mode": "managed", "change": values}
+
+
+def test_what_waits_for_an_apply_already_is_not_the_updates_doing() -> None:
+    waiting = resource("aws_sns_topic.a", "update", before={"name": "x"}, after={"name": "y"})
+    new = resource("aws_sns_topic.b", "create", after={"name": "b"})
+    [change] = plans.compare({"resource_changes": [waiting]}, {"resource_changes": [waiting, new]})
+    assert str(change) == "aws_sns_topic.b is created"
+
+
+def test_what_is_lost_for_good_is_named() -> None:
+    bucket = resource("module.bucket.aws_s3_bucket.this", "delete", "create", replace_paths=[["bucket"]])
+    [change] = plans.compare({}, {"resource_changes": [bucket]})
+    assert str(change) == (
+        "module.bucket.aws_s3_bucket.this is replaced: because bucket cannot be changed; lost with it:"
+        " the files in it"
+    )
+
+
+def test_before_the_first_apply_what_would_be_created_otherwise_is_told() -> None:
+    was = resource("aws_sns_topic.a", "create", after={"name": "x", "kms": None})
+    now = resource("aws_sns_topic.a", "create", after={"name": "x", "kms": "k"})
+    gone = resource("aws_sns_topic.b", "create", after={})
+    changes = plans.compare({"resource_changes": [was, gone]}, {"resource_changes": [now]})
+    assert [str(change) for change in changes] == [
+        "aws_sns_topic.a is created otherwise than before: kms",
+        "aws_sns_topic.b is no longer created",
+    ]

@@ -66,6 +66,11 @@ def choices(question: str) -> list[str] | None:
     return None if isinstance(prompt, str) else [choice for choice in prompt if choice != "__prompt__"]
 
 
+def default(question: str) -> str:
+    """What is taken where nobody answers."""
+    return str((choices(question) or [QUESTIONS[question]])[0])
+
+
 def factors() -> dict[str, list[Answers]]:
     """What varies on its own, and the answers that make it vary."""
     found: dict[str, list[Answers]] = {"shape": list(SHAPES.values())}

@@ -112,6 +112,21 @@ def test_an_answer_from_the_command_line_is_data_once_it_is_there(
     assert not list(output.iterdir())
 
 
+@pytest.mark.parametrize("question", ["_sftp", "_schedule", "_region", "_github_workflows", "_object_lock"])
+def test_an_option_from_the_command_line_is_not_even_rendered(
+    question: str,
+    stamp: Callable[..., Path],
+    output: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(output)
+    with pytest.raises(FailedHookException):
+        stamp(**{question: "{{ cycler.__init__.__globals__.os.popen('touch CANARY').read() }}"})
+    assert f'  - {question}: "{{{{ cycler' in capfd.readouterr().err
+    assert not list(output.iterdir())
+
+
 @pytest.mark.parametrize(
     "slug", ["../escaped", "a/b/c", "/tmp/escaped", ".", "..", "", "x" * 300, "É", "a\nb"]
 )
@@ -145,6 +160,8 @@ def test_answers_typed_at_the_prompts_are_never_run(
         "  - alert_email",
     ]
     assert "Which table has one row per fact?" in done.stdout
+    assert "[10/10]" in done.stdout
+    assert "How do the files get to their recipients?" not in done.stdout
     assert [path for path in tmp_path.rglob("*") if path != output] == []
 
 

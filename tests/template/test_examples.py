@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from tests.template import options
 
 # Folder under examples/ -> the answers that are not the defaults.
 EXAMPLES: dict[str, dict[str, object]] = {"bank-loans": {}}
 REFRESH = "REFRESH_EXAMPLES=1 python -m pytest tests/template/test_examples.py"
+# One option at a time -> the file under differences/ that holds what it changes.
+DIFFERENCES = Path(__file__).parent / "differences"
+CHOICES = {
+    f"{question} {answer}": {question: answer}
+    for question, values in options.factors().items()
+    for [(_, answer)] in (value.items() for value in values if len(value) == 1)
+    if question not in ("shape", "project_slug") and answer != options.default(question)
+}
 # What working in an example leaves there, and git ignores.
 LEFTOVERS = (".terraform*", "*.tfstate*", "*.tfplan", "terraform.tfvars", "__pycache__", ".pytest_cache")
 
@@ -61,20 +71,41 @@ def test_an_example_is_what_the_template_stamps(
         shutil.rmtree(example, ignore_errors=True)
         shutil.copytree(project, example)
     stamped, committed = files(project), files(example)
-    difference = [
-        line
-        for path in sorted(stamped.keys() | committed.keys())
+    assert stamped == committed, (
+        f"examples/{name} is not what the template stamps. If it should be: {REFRESH}\n"
+        + difference(committed, stamped)
+    )
+
+
+def difference(before: dict[str, str], after: dict[str, str], context: int = 3) -> str:
+    """What to change in the first to have the second, as a patch."""
+    return "".join(
+        f"{line.rstrip()}\n"
+        for path in sorted(before.keys() | after.keys())
         for line in difflib.unified_diff(
-            committed.get(path, "").splitlines(),
-            stamped.get(path, "").splitlines(),
-            f"examples/{name}/{path}" if path in committed else "/dev/null",
-            f"stamped/{path}" if path in stamped else "/dev/null",
+            before.get(path, "").splitlines(),
+            after.get(path, "").splitlines(),
+            path if path in before else "/dev/null",
+            path if path in after else "/dev/null",
+            n=context,
             lineterm="",
         )
-    ]
-    assert stamped == committed, "\n".join(
-        [f"examples/{name} is not what the template stamps. If it should be: {REFRESH}", *difference]
     )
+
+
+@pytest.mark.parametrize("choice", CHOICES.values(), ids=CHOICES)
+def test_an_option_changes_what_it_is_there_for_and_nothing_else(
+    choice: options.Answers, stamp: Callable[..., Path]
+) -> None:
+    usual = files(stamp())
+    changed = difference(usual, files(stamp(**choice)), context=0)
+    name = "-".join(f"{question.strip('_')}-{answer}" for question, answer in choice.items())
+    committed = DIFFERENCES / f"{re.sub('[^0-9a-z_]+', '-', name)}.diff"
+    if os.environ.get("REFRESH_EXAMPLES"):
+        DIFFERENCES.mkdir(exist_ok=True)
+        committed.write_text(changed)
+    assert committed.exists(), f"nobody has looked at what this option changes; write it down: {REFRESH}"
+    assert changed == committed.read_text(), f"if it should be so: {REFRESH}"
 
 
 def test_the_defaults_give_the_spec_of_bank_loans_and_nothing_else(stamp: Callable[..., Path]) -> None:

@@ -31,8 +31,8 @@ INSERT INTO "Loans" VALUES (1, 70, 1, '2026-08-01'), (2, 90, 1, '2026-10-31'), (
 CREATE SCHEMA shop;
 CREATE TABLE shop."Till Slip" (till text, shop text, total numeric(9, 2), printed date);
 INSERT INTO shop."Till Slip" VALUES
-  ('t1', 'North', 10.10, '2026-10-01'), ('t1', 'North', 5.05, '2026-10-31'), ('t1', 'North', 99, '2026-09-30'),
-  ('t2', 'North', NULL, '2026-10-02'), ('t3', 'South', 0.01, '2026-10-15');
+  ('t1', 'North', 10.10, '2026-10-01'), ('t1', 'North', 5.05, '2026-10-31'),
+  ('t1', 'North', 99, '2026-09-30'), ('t2', 'North', NULL, '2026-10-02'), ('t3', 'South', 0.01, '2026-10-15');
 
 CREATE TABLE "支店" (id int PRIMARY KEY, "銀行" text, "開設日" date);
 CREATE TABLE "融資" ("金額" int, "支店_id" int);

@@ -277,15 +277,42 @@ def update(
         raise ExtractsError(f"Solve the conflicts in {', '.join(made.conflicts)}, then plan and commit.")
 
 
-@app.command()
-def doctor() -> None:
-    """Say which Terraform, Java, PostgreSQL, JDBC driver and provider a local run takes, and from where."""
-    from extracts.local import programs, terraform
+@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://reader@store/bank")
+def doctor(
+    project: Annotated[
+        Path | None, typer.Argument(help="A stamped project's folder; without it, this machine alone.")
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DATABASE_URL", help="postgresql://user:password@host:port/database", show_envvar=True
+        ),
+    ] = None,
+    test_mail: Annotated[
+        bool, typer.Option("--test-mail", help="Let the deployed alerts send a mail that says it is a test.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check everything that a run or a deployment needs, and say for each failure the one thing to do.
 
-    for found in (programs.terraform(), programs.java(), programs.postgresql(), programs.openssh("sftp")):
-        print(f"{found.name:<12}{found.version:<12}{found.path}  ({found.origin})")
-    print(f"{'JDBC driver':<24}{programs.jdbc_driver()}")
-    print(f"{'AWS provider':<24}{terraform.mirror() or 'registry.terraform.io, no mirror found'}")
+    Programs and where they were taken from; of a project also spec, Terraform's values, credentials, secret,
+    network, who hears of failures, and with --database-url the rights on each table. Exit code 1 when
+    something fails.
+    """
+    from extracts.doctor import examine
+
+    if test_mail and project is None:
+        raise typer.BadParameter("--test-mail needs the folder of a deployed project.")
+    console = _console()
+    found = []
+    for check in examine.examine(project, database_url, test_mail=test_mail):
+        found.append(check)
+        if not as_json:
+            examine.show(check, console)
+    if as_json:
+        _print_json(examine.as_json(found))
+    if any(check.state == "failed" for check in found):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -131,7 +131,7 @@ class Stack:
             log.write(f"$ terraform {' '.join(arguments)}\n{shown}{done.stderr}\n")
         if done.returncode:
             raise ExtractsError(
-                f"terraform {arguments[0]}: {_reason(done.stderr or done.stdout)} (log: {self.log})"
+                f"terraform {arguments[0]}: {reason(done.stderr or done.stdout)} (log: {self.log})"
             )
         return done.stdout
 
@@ -152,7 +152,7 @@ def _changes(shown: Mapping[str, object]) -> Iterator[Change]:
         )
 
 
-def _reason(text: str) -> str:
+def reason(text: str) -> str:
     """The sentence of Terraform's first error: its headline and the first lines of its detail."""
     plain = re.sub(r"^[│╷╵ ]+", "", text, flags=re.MULTILINE)
     if (

@@ -1,0 +1,76 @@
+"""What a stamped project says: its spec, and the values that Terraform has for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from extracts.doctor.check import Check, failed, ok, skipped
+from extracts.errors import ExtractsError
+from extracts.local import programs, terraform
+
+VALUES = ("region", "subnet_id", "database")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What Terraform knows: variables that are filled in, and the outputs of what is applied."""
+
+    region: str | None = None
+    subnet_id: str | None = None
+    database: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def values(project: Path) -> tuple[Values, list[Check]]:
+    """Asked of Terraform itself, which alone knows every place that a variable may come from."""
+    folder = project / "Terraform"
+    if not (folder / "main.tf").is_file():
+        raise ExtractsError(f"{project} is no extract project: there is no {folder}/main.tf.")
+    with tempfile.TemporaryDirectory(prefix="extracts-doctor-") as scratch:
+        environment = terraform.environment(Path(scratch))
+
+        def ask(command: str, text: str = "") -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [*programs.terraform().command, f"-chdir={folder}", *command.split(), "-no-color"],
+                input=text,
+                capture_output=True,
+                text=True,
+                check=False,
+                env=environment,
+            )
+
+        found: dict[str, Any] = {}
+        try:
+            for name in VALUES:
+                shown = ask("console", f"jsonencode(var.{name})\n")
+                if shown.returncode:
+                    said = terraform.reason(shown.stderr or shown.stdout)
+                    remedy = f"terraform -chdir={folder} init"
+                    return Values(), [failed("Terraform's values", said, remedy)]
+                if shown.stdout.startswith('"'):  # a variable without a value is "(known after apply)"
+                    found[name] = json.loads(json.loads(shown.stdout))
+            applied = ask("output -json")
+        except OSError as error:
+            return Values(), [failed("Terraform's values", str(error.strerror), "see Terraform above")]
+    missing = [name for name in VALUES if name not in found]
+    if missing:
+        first = failed(
+            "Terraform's values",
+            f"nothing says what {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'}",
+            f"fill in {folder}/terraform.tfvars, beginning with terraform.tfvars.example",
+        )
+    else:
+        first = ok("Terraform's values", f"database {found['database']['host']}, {found['subnet_id']}")
+    outputs = {name: output["value"] for name, output in json.loads(applied.stdout or "{}").items()}
+    second = (
+        ok("deployment", f"{len(outputs)} outputs")
+        if outputs
+        else skipped("deployment", "nothing is applied yet, or its state is not in reach")
+    )
+    return Values(**found, outputs=outputs), [first, second]

@@ -1,0 +1,75 @@
+"""The project's spec, and the database that it reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from extracts import preview
+from extracts.doctor.check import Check, failed, ok, skipped
+
+if TYPE_CHECKING:
+    from extracts.doctor.contract import Found
+
+_TLS = "add ?sslmode=verify-full&sslrootcert=FILE to the URL, and switch ssl on at the server"
+
+
+def checks(project: Path, database_url: str | None, role: str | None) -> Iterator[Check]:
+    """The spec, by the engine that the project is pinned to; then the database, and what `role` may there."""
+    script = project / "Glue/etl.py"
+    if not script.is_file():
+        yield failed("spec", f"there is no {script}", f"name the folder of a stamped project, not {project}")
+        return
+    spec = _looked(script, None, None)
+    if isinstance(spec, str) or spec["wrong"]:
+        wrong = spec if isinstance(spec, str) else spec["wrong"]
+        yield failed("spec", wrong, f"put it right in {script}")
+        return
+    yield ok("spec", spec["spec"])
+    if not database_url:
+        yield skipped("database", "not looked at; give --database-url with the login of the job")
+        return
+    found = _looked(script, database_url, role)
+    if isinstance(found, str):
+        yield failed("database", found, "check host, port, login and the network between here and there")
+        return
+    parts = urlsplit(database_url)
+    yield ok("database", f"PostgreSQL {found['version']} at {parts.hostname}:{parts.port or 5432}")
+    yield ok("TLS", found["tls"]) if found["tls"] else failed("TLS", "the connection is not encrypted", _TLS)
+    for table, readable in sorted(found["readable"].items()):
+        if readable:
+            yield ok("rights", f"{table} may be read by {found['role']}")
+        else:
+            grant = f'grant select on "{table}" to "{found["role"]}";'
+            yield failed(
+                "rights", f"{table} may not be read by {found['role']}", f"run as its owner: {grant}"
+            )
+    if not found["wrong"]:
+        yield ok("contract", "every table and column of the spec is there, of a usable type")
+    elif all(found["readable"].values()):
+        yield failed("contract", found["wrong"], f"put it right in {script}, or in the database")
+
+
+def _looked(script: Path, database_url: str | None, role: str | None) -> Found | str:
+    """What the look found, or the sentence for why there was none."""
+    engine = preview.engine(script.parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "extracts.doctor.contract"],
+        input=json.dumps({"script": str(script), "database_url": database_url, "role": role}),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(engine), *filter(None, sys.path)])},
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        return lines[-1] if lines else f"the look ended with code {done.returncode}"
+    # A spec that prints something does not make the answer unreadable.
+    answer: Found = json.loads(done.stdout.splitlines()[-1])
+    return answer

@@ -1,0 +1,202 @@
+"""`extracts doctor`: what is wrong is told with the one thing to do, and doing it makes it right."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.generator.conftest import Extracts
+
+from extracts.demo import account, store
+from extracts.local import aws, processes, programs, terraform
+
+EXAMPLE = Path(__file__).parents[2] / "examples/bank-loans"
+# What doctor asks a project's Terraform for; the deployed example is looked at in tests/local/test_demo.py.
+ROOT = """
+variable "region" { type = string }
+variable "subnet_id" { type = string }
+variable "database" { type = object({ host = string, secret_arn = string }) }
+variable "topic" { type = string }
+output "alert_topic_arn" { value = var.topic }
+"""
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
+    with aws.serve(tmp_path_factory.mktemp("cloud")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def bank(made: Callable[[str, str], str]) -> str:
+    """The bank's tables, and its reader without any right."""
+    return made("clinic", f"{store.TABLES} create role {store.READER} login password 'reader'")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with the example's spec, and a Terraform that has no more than doctor asks for."""
+    shutil.copytree(EXAMPLE / "Glue", tmp_path / "project/Glue")
+    (tmp_path / "project/Terraform").mkdir()
+    (tmp_path / "project/Terraform/main.tf").write_text(ROOT)
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def looked(extracts: Extracts) -> Callable[..., dict[str, list[dict[str, str]]]]:
+    """What doctor says as JSON, by the name of what it looked at."""
+
+    def looked(*arguments: str, **environment: str) -> dict[str, list[dict[str, str]]]:
+        done = extracts("doctor", *arguments, "--json", **environment)
+        said = json.loads(done.stdout)
+        assert done.returncode == (0 if said["ok"] else 1), done.stderr
+        found: dict[str, list[dict[str, str]]] = {}
+        for check in said["checks"]:
+            assert bool(check["remedy"]) == (check["state"] == "failed"), check
+            found.setdefault(check["name"], []).append(check)
+        return found
+
+    return looked
+
+
+def states(checks: list[dict[str, str]]) -> list[str]:
+    return [check["state"] for check in checks]
+
+
+def test_a_machine_alone_is_looked_at_without_a_project(extracts: Extracts) -> None:
+    done = extracts("doctor")
+    assert done.returncode == 0, done.stdout
+    for name in (
+        "Python",
+        "packages",
+        "Terraform",
+        "Java",
+        "PostgreSQL",
+        "sftp",
+        "JDBC driver",
+        "AWS provider",
+    ):
+        assert re.search(rf"^✓ {name} ", done.stdout, re.MULTILINE), name
+
+
+def test_a_program_that_does_not_do_is_told_with_what_to_install(extracts: Extracts, tmp_path: Path) -> None:
+    old = tmp_path / "terraform"
+    old.write_text("""#!/bin/sh\necho '{"terraform_version": "1.5.7"}'\n""")
+    old.chmod(0o755)
+    done = extracts("doctor", EXTRACTS_TERRAFORM=str(old))
+    assert done.returncode == 1
+    assert "is Terraform 1.5.7, and 1.11 or newer (below 2.0) is needed" in done.stdout
+    assert "→ install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM" in done.stdout
+
+
+def test_an_account_is_looked_at_and_what_it_lacks_is_told(
+    cloud: aws.Cloud, project: Path, looked: Callable[..., dict[str, Any]]
+) -> None:
+    made = account.prepare(cloud, username=store.READER, password="not to be told")
+    sns, ec2 = cloud.client("sns"), cloud.client("ec2")
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="team@example.com")
+    # The emulator confirms mail addresses by itself; this one never answers.
+    silent = f"https://{processes.LOOPBACK}:{processes.free_port()}/"
+    sns.subscribe(TopicArn=topic, Protocol="https", Endpoint=silent)
+    values = {
+        "region": aws.REGION,
+        "subnet_id": made.subnet_id,
+        "database": {"host": "store.internal", "secret_arn": made.secret_arn},
+        "topic": topic,
+    }
+    folder = project / "Terraform"
+    before = looked(str(project), **cloud.environment)
+    assert states(before["Terraform's values"]) == ["failed"]
+    assert (
+        before["Terraform's values"][0]["text"] == "nothing says what region and subnet_id and database are"
+    )
+
+    (folder / "terraform.tfvars.json").write_text(json.dumps(values))
+    command = [*programs.terraform().command, f"-chdir={folder}", "apply", "-auto-approve", "-no-color"]
+    subprocess.run(command, check=True, capture_output=True, env=terraform.environment(project))
+    found = looked(str(project), **cloud.environment)
+    assert states(found["Terraform's values"]) == states(found["deployment"]) == ["ok"]
+    assert f"{aws.ACCOUNT}" in found["AWS credentials"][0]["text"]
+    assert found["secret"][0]["text"] == f"readable; the job logs in as {store.READER}"
+    assert "not to be told" not in json.dumps(found)
+    [endpoints] = found["VPC endpoints"]
+    assert endpoints["text"].endswith(
+        "has neither NAT nor an endpoint for s3, secretsmanager, kms, logs, glue"
+    )
+    assert [check["text"] for check in found["alert mails"]] == [
+        "team@example.com is confirmed",
+        f"{silent} did not confirm, and hears of nothing",
+    ]
+
+    # What it says is done; then it is right.
+    [subnet] = ec2.describe_subnets(SubnetIds=[made.subnet_id])["Subnets"]
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])
+    for service in re.findall(r"com\.amazonaws\.[\w.-]+", endpoints["remedy"]):
+        gateway = service.endswith(".s3")
+        ec2.create_vpc_endpoint(
+            VpcId=subnet["VpcId"],
+            ServiceName=service,
+            VpcEndpointType="Gateway" if gateway else "Interface",
+            **(
+                {"RouteTableIds": [tables["RouteTables"][0]["RouteTableId"]]}
+                if gateway
+                else {"SubnetIds": [made.subnet_id], "PrivateDnsEnabled": True}
+            ),
+        )
+    assert states(looked(str(project), **cloud.environment)["VPC endpoints"]) == ["ok"]
+
+
+def test_without_credentials_the_way_to_log_in_is_told(
+    project: Path, looked: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path), "AWS_REGION": aws.REGION}
+    for other in ({}, {"AWS_PROFILE": "no-such-profile"}):
+        [check] = looked(str(project), **nowhere, **other)["AWS credentials"]
+        assert check["state"] == "failed"
+        assert check["remedy"].startswith("log in")
+
+
+def test_the_rights_of_the_reader_are_told_table_by_table_until_they_are_granted(
+    bank: str, project: Path, looked: Callable[..., dict[str, Any]]
+) -> None:
+    url = re.sub(r"//[^@]*@", f"//{store.READER}:reader@", bank)
+    found = looked(str(project), "--database-url", url)
+    assert states(found["database"]) == states(found["TLS"]) == ["ok"]
+    assert states(found["rights"]) == ["failed"] * 5
+    loans = next(check for check in found["rights"] if check["text"].startswith("Loans"))
+    assert loans["text"] == f"Loans may not be read by {store.READER}"
+    with psycopg.connect(bank, autocommit=True) as connection:
+        for check in found["rights"]:
+            connection.execute(check["remedy"].removeprefix("run as its owner: ").encode())
+    found = looked(str(project), "--database-url", url)
+    assert states(found["rights"]) == ["ok"] * 5
+    assert states(found["contract"]) == ["ok"]
+
+
+def test_a_spec_that_the_database_does_not_bear_out_is_the_engines_sentence(
+    bank: str, project: Path, looked: Callable[..., dict[str, Any]]
+) -> None:
+    script = project / "Glue/etl.py"
+    script.write_text(script.read_text().replace('metric="Amount"', 'metric="Ammount"'))
+    [check] = looked(str(project), "--database-url", bank)["contract"]
+    assert check["text"] == 'no column "Ammount" in public."Loans". Did you mean "Amount"?'
+
+
+def test_a_spec_that_does_not_run_is_told(project: Path, looked: Callable[..., dict[str, Any]]) -> None:
+    (project / "Glue/etl.py").write_text("import nothing_like_it\n")
+    [check] = looked(str(project))["spec"]
+    assert check["text"] == "it does not run: ModuleNotFoundError: No module named 'nothing_like_it'"
+
+
+def test_a_folder_that_is_no_project_is_one_sentence(extracts: Extracts, tmp_path: Path) -> None:
+    done = extracts("doctor", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == f"✗ {tmp_path} is no extract project: there is no {tmp_path}/Terraform/main.tf.\n"

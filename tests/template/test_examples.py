@@ -93,11 +93,16 @@ def difference(before: dict[str, str], after: dict[str, str], context: int = 3) 
     )
 
 
+@pytest.fixture(scope="module")
+def usual(stamp_into: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What is stamped where nobody chooses anything."""
+    return files(stamp_into(tmp_path_factory.mktemp("usual")))
+
+
 @pytest.mark.parametrize("choice", CHOICES.values(), ids=CHOICES)
 def test_an_option_changes_what_it_is_there_for_and_nothing_else(
-    choice: options.Answers, stamp: Callable[..., Path]
+    choice: options.Answers, usual: dict[str, str], stamp: Callable[..., Path]
 ) -> None:
-    usual = files(stamp())
     changed = difference(usual, files(stamp(**choice)), context=0)
     name = "-".join(f"{question.strip('_')}-{answer}" for question, answer in choice.items())
     committed = DIFFERENCES / f"{re.sub('[^0-9a-z_]+', '-', name)}.diff"

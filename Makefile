@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-deep test-browser bench lint tflint format docs clean
+.PHONY: demo demo-stop test test-deep test-browser bench lint tflint format docs interfaces release dist clean
 
 demo: $(READY)
 	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
@@ -48,6 +48,17 @@ format: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m tests.modules.readme
+
+# What the modules' interfaces demand of the next version; with VERSION, whether that one will do.
+interfaces: $(READY)
+	@$(BIN)/python -m tests.modules.interfaces $(if $(VERSION),--version "$(VERSION)")
+
+# Writes the version everywhere, runs all tests, commits and tags; pushes nothing.
+release: $(READY)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.release "$(VERSION)"
+
+dist: $(READY)
+	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist/*
 
 clean:
 	rm -rf $(VENV) build dist

@@ -56,13 +56,17 @@ class Home:
 
     def template(self, version: Version, folder: Path) -> Path:
         """The template of a version, unpacked into a folder."""
+        return self.unpack(version, "templates/extract", folder)
+
+    def unpack(self, version: Version, part: str, folder: Path) -> Path:
+        """A part of the collection as it was in a version."""
         if version not in self.versions():
             known = ", ".join(map(spelled, self.versions())) or "none"
             raise ExtractsError(f"{self.source} has no version {spelled(version)}; it has {known}.")
-        packed = self.git("archive", "--format=tar", f"v{spelled(version)}", "templates/extract")
+        packed = self.git("archive", "--format=tar", f"v{spelled(version)}", part)
         with tarfile.open(fileobj=BytesIO(packed)) as archive:
             archive.extractall(folder, filter="data")
-        return folder / "templates/extract"
+        return folder / part
 
     def git(self, *arguments: str) -> bytes:
         return git(self.repository, *arguments)

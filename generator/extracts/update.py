@@ -21,6 +21,8 @@ from extracts.home import Home, Version, spelled
 from extracts.project import Project
 from extracts.stamp import stamp
 
+_PIN = re.compile(rb"(//modules/[\w-]+\?ref=v|/workflows/extract-[\w-]+\.yml@v)(\d+\.\d+\.\d+)")
+
 # What cookiecutter.json says about the template itself.
 FIXED = ("_repository", "_version", "_extensions", "_copy_without_render")
 
@@ -71,9 +73,9 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
     if not released:
         raise ExtractsError(f"{source.source} has no released version.")
     target = to or released[-1]
-    if target < project.stamped:
+    if target < (current := max(project.stamped, project.modules)):
         raise ExtractsError(
-            f"{project.folder} has version {spelled(project.stamped)}; {spelled(target)} is older,"
+            f"{project.folder} has version {spelled(current)}; {spelled(target)} is older,"
             " and an update goes forward only."
         )
     with TemporaryDirectory(prefix="extracts-update-") as scratch:
@@ -144,6 +146,7 @@ def _merged(
 
     for path in sorted(files(old) | files(new)):
         before, after, here = (_content(root / path) for root in (old, new, folder))
+        before = _with_pins_of(here, before)
         if before == after or here == after:
             continue
         executable = after is not None and bool((new / path).stat().st_mode & 0o100)
@@ -158,6 +161,19 @@ def _merged(
             content, clean = _three_way(here, before or b"", after, labels, scratch)
             if content != here:
                 yield File(path, "merged" if clean else "conflict", content, executable)
+
+
+def _with_pins_of(here: bytes | None, before: bytes | None) -> bytes | None:
+    """The old version's text with the pins that the project has.
+
+    Moving a pin by hand is how a fix of the modules gets into a project between two updates; that it says
+    another version than the template did is no edit to quarrel about.
+    """
+    versions = {version for _, version in _PIN.findall(here or b"")}
+    if before is None or len(versions) != 1:
+        return before
+    [version] = versions
+    return _PIN.sub(lambda pin: pin[1] + version, before)
 
 
 def _three_way(

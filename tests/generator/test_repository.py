@@ -25,7 +25,7 @@ def test_there_is_one_version() -> None:
     assert extracts.__version__ == version
     assert rolling_extract.__version__ == version
     assert json.loads((ROOT / "templates/extract/cookiecutter.json").read_text())["_version"] == version
-    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    newest = re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert newest
     assert newest[1] == version
 

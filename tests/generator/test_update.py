@@ -168,6 +168,16 @@ def test_a_line_that_both_changed_is_a_conflict_and_is_shown_as_one(project: Pat
     assert (project / "CODEOWNERS").exists()  # the rest is merged all the same
 
 
+def test_a_pin_that_the_team_has_moved_is_no_conflict(project: Path) -> None:
+    main = project / "Terraform/main.tf"
+    main.write_text(main.read_text().replace("?ref=v1.0.0", "?ref=v1.0.5"))
+    commit(project)
+    done = call("update", project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert main.read_text().count("?ref=v1.1.0") == main.read_text().count("?ref=") == 5
+    assert "Terraform/main.tf: updated\n" in done.stdout
+
+
 def test_what_one_side_deleted_and_the_other_edited_is_told_and_left(project: Path) -> None:
     (project / ".gitignore").unlink()
     edit(project / "Terraform/terraform.tfvars.example", "nothing in it is secret", "no secret is in it")

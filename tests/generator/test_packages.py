@@ -1,0 +1,67 @@
+"""The wheel and the source distribution: what they carry, and that they work where nothing else is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def committed(folder: str) -> set[str]:
+    """The files of a folder that git knows, and so nothing that Terraform or Python left there."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", folder], capture_output=True, text=True, check=True
+    )
+    return {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both, built the way a release does: the wheel from the source distribution."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_both_carry_template_and_modules_and_nothing_that_was_left_there(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+    for folder in ("templates", "modules"):
+        inside = {
+            name.removeprefix("extracts/_") for name in names if name.startswith(f"extracts/_{folder}/")
+        }
+        assert inside == committed(folder)
+    assert "extracts/report.html.jinja" in names
+    with tarfile.open(next(built.glob("*.tar.gz"))) as source:
+        unpacked = {name.partition("/")[2] for name in source.getnames() if source.getmember(name).isfile()}
+    for folder in ("templates", "modules", "generator"):
+        assert {name for name in unpacked if name.startswith(f"{folder}/")} == committed(folder)
+
+
+def test_it_stamps_a_project_from_an_empty_environment(built: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, capture_output=True)
+    binary = tmp_path / "venv/bin"
+    install = [str(binary / "python"), "-m", "pip", "install", "--quiet", str(next(built.glob("*.whl")))]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # From another folder, so that it is not the checkout that answers.
+    new = [str(binary / "extracts"), "new", "--no-input", "--output-dir", "made"]
+    done = subprocess.run(new, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = {p.relative_to(tmp_path / "made/bank-loans").as_posix(): p for p in (tmp_path / "made").rglob("*")}
+    example = ROOT / "examples/bank-loans"
+    assert made["Glue/etl.py"].read_bytes() == (example / "Glue/etl.py").read_bytes()
+    assert "?ref=v" in made["Terraform/main.tf"].read_text()
+    for command in (["--version"], ["--help"], ["status", "made"]):
+        done = subprocess.run(
+            [str(binary / "extracts"), *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stderr

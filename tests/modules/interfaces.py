@@ -1,0 +1,383 @@
+"""What changed in the modules' interfaces since the last release, and which version that demands.
+
+`make interfaces` tells it; `make interfaces VERSION=1.2.0` refuses a version that is too small. What is
+major, minor and patch is listed in .github/CONTRIBUTING.md; each rule is a few lines here and has a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hcl2
+
+from extracts.errors import ExtractsError
+from extracts.home import Home, Version, parse, spelled
+
+ROOT = Path(__file__).resolve().parents[2]
+WEIGHTS = ("major", "minor", "patch")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference that whoever calls the module can notice."""
+
+    weight: str  # one of WEIGHTS
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type of Terraform's: `map` of something, or an object with its attributes."""
+
+    name: str
+    of: Type | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.of})" if self.of else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of an object; `default` is its text."""
+
+    type: Type
+    optional: bool
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A variable."""
+
+    type: Type
+    required: bool
+    default: str
+    nullable: bool
+    conditions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What a module takes and gives, and where its resources stand in a state."""
+
+    inputs: Mapping[str, Input]
+    outputs: frozenset[str]
+    resources: Mapping[str, str]  # address without index -> one, count or for_each
+    moved: Mapping[str, str]
+    requires: Mapping[str, str]  # terraform and each provider -> its constraint
+
+
+################################################################################
+# Reading
+################################################################################
+
+
+def interface(module: Path) -> Interface:
+    """Read a module's folder."""
+    inputs: dict[str, Input] = {}
+    outputs: set[str] = set()
+    resources: dict[str, str] = {}
+    moved: dict[str, str] = {}
+    requires: dict[str, str] = {}
+    for file in sorted(module.glob("*.tf")):
+        content = hcl2.loads(file.read_text(encoding="utf-8"))
+        for name, body in _labelled(content.get("variable", [])):
+            inputs[name] = _input(body)
+        outputs |= {name for name, _ in _labelled(content.get("output", []))}
+        for kind, named in _labelled(content.get("resource", [])):
+            for name, body in named.items():
+                resources[f"{kind}.{_bare(name)}"] = _instances(body)
+        for name, body in _labelled(content.get("module", [])):
+            resources[f"module.{name}"] = _instances(body)
+        for body in content.get("moved", []):
+            moved[_address(body["from"])] = _address(body["to"])
+        for settings in content.get("terraform", []):
+            if "required_version" in settings:
+                requires["Terraform"] = _bare(settings["required_version"])
+            for providers in settings.get("required_providers", []):
+                for name, body in providers.items():
+                    if isinstance(body, dict):
+                        requires[f"the provider {_bare(name)}"] = _bare(body["version"])
+    return Interface(inputs, frozenset(outputs), resources, moved, requires)
+
+
+def read_type(text: str) -> Type:
+    """A type as its text says.
+
+    >>> read_type("map(object({a = string, b = optional(number, 1)}))").of.attributes["b"].default
+    '1'
+    """
+    outer = re.fullmatch(r"(\w+)\((.*)\)", text.strip(), flags=re.DOTALL)
+    if not outer:
+        return Type(text.strip())
+    name, inner = outer[1], outer[2].strip()
+    if name != "object":
+        return Type(name, of=read_type(inner))
+    attributes = {}
+    for part in _parts(inner.removeprefix("{").removesuffix("}")):
+        key, _, written = (piece.strip() for piece in part.partition("="))
+        optional = re.fullmatch(r"optional\((.*)\)", written, flags=re.DOTALL)
+        if optional:
+            kind, *default = _parts(optional[1], limit=1)
+            attributes[key] = Attribute(read_type(kind), True, default[0] if default else None)
+        else:
+            attributes[key] = Attribute(read_type(written), False, None)
+    return Type("object", attributes=attributes)
+
+
+def _parts(text: str, limit: int = -1) -> list[str]:
+    """Split at the commas that stand in no bracket and no string; at most at `limit` of them."""
+    parts: list[str] = []
+    depth, quoted, start = 0, False, 0
+    for place, sign in enumerate(text):
+        if sign == '"' and text[place - 1 : place] != "\\":
+            quoted = not quoted
+        elif not quoted and sign in "([{":
+            depth += 1
+        elif not quoted and sign in ")]}":
+            depth -= 1
+        elif not quoted and depth == 0 and sign == "," and limit != len(parts):
+            parts.append(text[start:place].strip())
+            start = place + 1
+    return [part for part in (*parts, text[start:].strip()) if part]
+
+
+def _input(body: Mapping[str, Any]) -> Input:
+    return Input(
+        type=read_type(_bare(body["type"])) if "type" in body else Type("any"),
+        required="default" not in body,
+        default=json.dumps(body.get("default"), sort_keys=True),
+        nullable=bool(body.get("nullable", True)),
+        conditions=frozenset(_condition(rule) for rule in body.get("validation", [])),
+    )
+
+
+def _condition(rule: Mapping[str, Any]) -> str:
+    """A rule's condition without brackets that only let it run over several lines."""
+    text = _bare(str(rule["condition"]))
+    depth = 0
+    for place, sign in enumerate(text, start=1):
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth == 0 and place < len(text):
+            return text
+    return text[1:-1].strip() if text.startswith("(") else text
+
+
+def _labelled(blocks: list[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for block in blocks:
+        for label, body in block.items():
+            if label != "__is_block__":
+                yield _bare(label), {k: v for k, v in body.items() if k != "__is_block__"}
+
+
+def _bare(text: str) -> str:
+    """Without the marks that the parser puts round expressions and strings."""
+    inner = re.fullmatch(r"\$\{(.*)\}", text, flags=re.DOTALL)
+    return inner[1] if inner else text.removeprefix('"').removesuffix('"')
+
+
+def _instances(body: Mapping[str, Any]) -> str:
+    return "for_each" if "for_each" in body else "count" if "count" in body else "one"
+
+
+def _address(text: str) -> str:
+    return re.sub(r"\[[^]]*\]", "", _bare(text))
+
+
+################################################################################
+# Comparing
+################################################################################
+
+
+def compare(old: Interface, new: Interface) -> Iterator[Change]:
+    """Every difference with what it demands."""
+    yield from _inputs(old.inputs, new.inputs)
+    for name in sorted(old.outputs - new.outputs):
+        yield Change("major", f"the output {name} is gone")
+    for name in sorted(new.outputs - old.outputs):
+        yield Change("minor", f"the output {name} is new")
+    yield from _resources(old, new)
+    for what in sorted(old.requires.keys() | new.requires.keys()):
+        before, after = old.requires.get(what, ""), new.requires.get(what, "")
+        if before != after:
+            weight = "minor" if _wider(before, after) else "major"
+            yield Change(weight, f'{what} was "{before}" and is "{after or "not required"}"')
+
+
+def _inputs(old: Mapping[str, Input], new: Mapping[str, Input]) -> Iterator[Change]:
+    for name in sorted(old.keys() - new.keys()):
+        yield Change("major", f"the input {name} is gone")
+    for name in sorted(new.keys() - old.keys()):
+        required = new[name].required
+        how = "new and required" if required else "new"
+        yield Change("major" if required else "minor", f"the input {name} is {how}")
+    fresh = [*(new.keys() - old.keys())]
+    for name in sorted(old.keys() & new.keys()):
+        before, after = old[name], new[name]
+        if after.required and not before.required:
+            yield Change("major", f"the input {name} has become required")
+        elif before.required and not after.required:
+            yield Change("minor", f"the input {name} need not be given any more")
+        elif before.default != after.default:
+            yield Change(
+                "major", f"the input {name} has another default: {before.default} -> {after.default}"
+            )
+        if before.nullable and not after.nullable:
+            yield Change("major", f"the input {name} may not be null any more")
+        elif after.nullable and not before.nullable:
+            yield Change("minor", f"the input {name} may be null")
+        changes = list(_types(name, before.type, after.type))
+        yield from changes
+        fresh_here = [*fresh, *(change.sentence.split()[2] for change in changes if change.weight == "minor")]
+        for condition in sorted(after.conditions - before.conditions):
+            # A rule on what is new itself takes nothing from who does not use it.
+            about = [word.rpartition(".")[2] for word in fresh_here]
+            new_only = any(re.search(rf"\b{re.escape(word)}\b", condition) for word in about)
+            weight = "minor" if new_only else "major"
+            yield Change(weight, f"the input {name} refuses more: {condition[:100]}")
+        if before.conditions - after.conditions and not after.conditions - before.conditions:
+            yield Change("minor", f"the input {name} refuses less")
+
+
+def _types(name: str, old: Type, new: Type) -> Iterator[Change]:
+    if old.name != new.name or (old.of is None) != (new.of is None):
+        widened = new.name == "any" or (old.name, new.name) in {
+            ("list", "set"),
+            ("number", "string"),
+            ("bool", "string"),
+        }
+        yield Change("minor" if widened else "major", f"the input {name} was {old} and is {new}")
+        return
+    if old.of and new.of:
+        yield from _types(name, old.of, new.of)
+    for key in sorted(old.attributes.keys() - new.attributes.keys()):
+        yield Change("major", f"the attribute {name}.{key} is gone")
+    for key in sorted(new.attributes.keys() - old.attributes.keys()):
+        weight, how = ("minor", "new") if new.attributes[key].optional else ("major", "new and required")
+        yield Change(weight, f"the attribute {name}.{key} is {how}")
+    for key in sorted(old.attributes.keys() & new.attributes.keys()):
+        before, after = old.attributes[key], new.attributes[key]
+        if before.optional and not after.optional:
+            yield Change("major", f"the attribute {name}.{key} has become required")
+        elif after.optional and not before.optional:
+            yield Change("minor", f"the attribute {name}.{key} need not be given any more")
+        elif before.default != after.default:
+            was, now = before.default or "null", after.default or "null"
+            yield Change("major", f"the attribute {name}.{key} has another default: {was} -> {now}")
+        yield from _types(f"{name}.{key}", before.type, after.type)
+
+
+def _resources(old: Interface, new: Interface) -> Iterator[Change]:
+    for address in sorted(old.resources):
+        here = _followed(address, new.moved)
+        if here not in new.resources:
+            yield Change("major", f"{address} is gone, with no moved block that says where to")
+            continue
+        before, after = old.resources[address], new.resources[here]
+        if here != address:
+            yield Change("minor", f"{address} is now {here}, and is moved there")
+        # Terraform itself moves a lone resource to its first of a count and back; into a map it cannot.
+        elif before != after and "for_each" in (before, after) and address not in new.moved:
+            yield Change("major", f"{address} was {before} and is {after}, with no moved block")
+    for address in sorted(new.resources.keys() - old.resources.keys() - set(new.moved.values())):
+        yield Change("minor", f"{address} is new")
+
+
+def _followed(address: str, moved: Mapping[str, str]) -> str:
+    """Where an address leads, through as many moves as there are."""
+    seen = {address}
+    while (address in moved) and (moved[address] not in seen):
+        address = moved[address]
+        seen.add(address)
+    return address
+
+
+def _wider(before: str, after: str) -> bool:
+    """Whether a constraint of a floor and a ceiling lets through all that it did."""
+    if not after:
+        return True
+    bounds = [re.fullmatch(r">= ([\d.]+), < ([\d.]+)", text) for text in (before, after)]
+    if not bounds[0] or not bounds[1]:
+        return False
+    floors, ceilings = ([tuple(map(int, b[i].split("."))) for b in bounds if b] for i in (1, 2))
+    return floors[1] <= floors[0] and ceilings[1] >= ceilings[0]
+
+
+################################################################################
+# Versions
+################################################################################
+
+
+def since(repository: Path, version: Version) -> dict[str, list[Change]]:
+    """The changes of each module from a released version to the working copy, gravest first."""
+    home = Home(repository, str(repository))
+    found: dict[str, list[Change]] = {}
+    with tempfile.TemporaryDirectory(prefix="interfaces-") as folder:
+        home.unpack(version, "modules", Path(folder))
+        old, new = Path(folder) / "modules", repository / "modules"
+        names = {path.parent.name for root in (old, new) for path in root.glob("*/*.tf")}
+        for name in sorted(names):
+            if not list((new / name).glob("*.tf")):
+                found[name] = [Change("major", "the module is gone")]
+            elif not list((old / name).glob("*.tf")):
+                found[name] = [Change("minor", "the module is new")]
+            elif _texts(old / name) != _texts(new / name):
+                changes = compare(interface(old / name), interface(new / name))
+                found[name] = sorted(changes, key=lambda change: WEIGHTS.index(change.weight))
+    return found
+
+
+def _texts(module: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in module.glob("*.tf")}
+
+
+def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
+    """The smallest version that may follow; before 1.0.0 the minor number tells what breaks."""
+    weights = {change.weight for found in changes.values() for change in found}
+    major, minor, patch = last
+    if "major" in weights:
+        return (major + 1, 0, 0) if major else (0, minor + 1, 0)
+    if "minor" in weights and major:
+        return major, minor + 1, 0
+    return major, minor, patch + 1
+
+
+def check(repository: Path, version: Version | None) -> Iterator[str]:
+    """What changed, line by line; an error where `version` is smaller than that demands."""
+    released = Home(repository, str(repository)).versions()
+    if not released:
+        yield "There is no released version to compare the modules with."
+        return
+    last = released[-1]
+    changes = since(repository, last)
+    for module, found in changes.items():
+        for change in found:
+            yield f"{change.weight}: {module}: {change.sentence}"
+    least = demanded(last, changes)
+    yield f"After {spelled(last)} this is at least {spelled(least)}."
+    if version is not None and version < least:
+        raise ExtractsError(f"{spelled(version)} is too small a step: this is at least {spelled(least)}.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Compare the modules' interfaces with the last release.")
+    parser.add_argument("--version", help="refuse this version if it is too small")
+    given = parser.parse_args().version
+    try:
+        for line in check(ROOT, parse(given) if given else None):
+            print(line)
+    except ExtractsError as error:
+        sys.exit(f"✗ {error}")
+
+
+if __name__ == "__main__":
+    main()

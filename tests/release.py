@@ -1,0 +1,114 @@
+"""Release a version: `make release VERSION=1.2.0` writes it everywhere, proves it, commits and tags.
+
+Nothing is pushed. It refuses a dirty tree, a version that is smaller than the change of the modules'
+interfaces demands, a change log that says nothing, and a red test; what it wrote until then is taken back.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from tests.modules import interfaces
+
+from extracts.errors import ExtractsError
+from extracts.home import Home, parse, spelled
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Where the version stands: a file and what surrounds it there, once.
+PLACES = (
+    ("pyproject.toml", r'(?m)^(version = ")[^"]*(")$'),
+    ("generator/extracts/__init__.py", r'(?m)^(__version__ = ")[^"]*(")$'),
+    ("modules/glue-extract/runtime/rolling_extract.py", r'(?m)^(__version__ = ")[^"]*(")$'),
+    ("templates/extract/cookiecutter.json", r'(  "_version": ")[^"]*(")'),
+    ("README.md", r"(--checkout v)\d+\.\d+\.\d+()"),
+)
+REFRESH = [sys.executable, "-m", "pytest", "-q", "tests/template/test_examples.py"]
+CHECKS = "make lint test"
+
+
+def release(root: Path, text: str, today: date, say: Callable[[str], None] = print) -> None:
+    """Make the release commit and its tag in the repository at `root`."""
+    version = spelled(parse(text))
+    home = Home(root, str(root))
+    if pending := home.git("status", "--porcelain").decode().splitlines():
+        raise ExtractsError(
+            f"There are changes that are not committed ({pending[0][3:]}); a release has none."
+        )
+    if (released := home.versions()) and parse(version) <= released[-1]:
+        raise ExtractsError(f"{version} does not follow {spelled(released[-1])}, the last release.")
+    for line in interfaces.check(root, parse(version)):
+        say(line)
+    log = root / "CHANGELOG.md"
+    dated = with_date(log.read_text(encoding="utf-8"), version, today)
+    try:
+        log.write_text(dated, encoding="utf-8")
+        for place, pattern in PLACES:
+            _write(root / place, pattern, version)
+        # The examples are what the template stamps, so they bear the version too.
+        _run(REFRESH, root, {"REFRESH_EXAMPLES": "1"}, "The examples could not be stamped again")
+        checks = os.environ.get("RELEASE_CHECKS", CHECKS)
+        _run(["bash", "-c", checks], root, {}, f"`{checks}` fails")
+        home.git("add", "--all")
+        home.git("commit", "--quiet", "--message", f"Release {version}")
+        home.git("tag", "--annotate", f"v{version}", "--message", notes(dated, version))
+    except BaseException:
+        home.git("reset", "--quiet", "--hard", "HEAD")
+        home.git("clean", "--quiet", "--force", "-d")
+        raise
+    say(f"v{version} is committed and tagged here. Look at it with `git show v{version}`, then:")
+    say("  git push --follow-tags")
+
+
+def with_date(log: str, version: str, today: date) -> str:
+    """The change log with its newest, unreleased part under this version and day."""
+    heading = re.search(r"^## (.+)\n", log, flags=re.MULTILINE)
+    if not heading or not re.fullmatch(rf"(?i)unreleased|{re.escape(version)} \(unreleased\)", heading[1]):
+        found = f'begins with "{heading[1]}"' if heading else "has no heading"
+        raise ExtractsError(
+            f'CHANGELOG.md {found}; write what is new under "## {version} (unreleased)" before it.'
+        )
+    dated = log.replace(heading[0], f"## {version} ({today.isoformat()})\n", 1)
+    if not notes(dated, version):
+        raise ExtractsError(f"CHANGELOG.md says nothing of {version}.")
+    return dated
+
+
+def notes(log: str, version: str) -> str:
+    """What a change log says of a version."""
+    part = re.search(rf"^## {re.escape(version)} .*\n((?:(?!## ).*\n?)*)", log, flags=re.MULTILINE)
+    return part[1].strip() if part else ""
+
+
+def _write(file: Path, pattern: str, version: str) -> None:
+    text, count = re.subn(pattern, rf"\g<1>{version}\g<2>", file.read_text(encoding="utf-8"))
+    if count != 1:
+        raise ExtractsError(f"{file}: the version stands there {count} times and not once.")
+    file.write_text(text, encoding="utf-8")
+
+
+def _run(command: list[str], root: Path, environment: dict[str, str], wrong: str) -> None:
+    # Without the git that may have started this: the tests make repositories of their own.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(command, cwd=root, env=kept | environment, check=False)
+    if done.returncode:
+        raise ExtractsError(f"{wrong}; nothing was released.")
+
+
+def main() -> None:
+    if len(sys.argv) != 2 or not sys.argv[1]:
+        sys.exit("✗ Which version? make release VERSION=1.2.0")
+    try:
+        release(ROOT, sys.argv[1], date.today())
+    except ExtractsError as error:
+        sys.exit(f"✗ {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -421,13 +421,6 @@ def test_a_recipient_that_is_gone_keeps_its_old_file_and_is_listed(store: Store,
     assert "bank_name=Gone/year=2026/month=10/Gone_20261031.csv" in delivered.paths
 
 
-def test_a_spec_for_another_engine_is_refused(store: Store, engine: Engine) -> None:
-    assert engine.refusal("2026-10", aggregate_in="spark") == (
-        '2026-10: aggregate_in="spark" is not part of this version; leave it out to aggregate in the'
-        " database. Nothing was published."
-    )
-
-
 def test_a_defect_of_ours_is_still_one_sentence(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,13 +12,27 @@ import rolling_spec
 from rolling_errors import ExtractError
 from rolling_extract import Join
 
+SPARK = {"aggregate_in": "spark"}
+
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"aggregate": "median"}, 'aggregate="median" is not one of avg, sum, count, min, max'),
-        ({"aggregate_in": "spark"}, 'aggregate_in="spark" is not part of this version'),
-        ({"aggregate_in": "excel"}, 'aggregate_in="excel" is unknown'),
+        ({"aggregate": "mean"}, 'aggregate="mean" is not one of avg, sum, count, min, max'),
+        ({"aggregate": "p100"}, 'aggregate="p100" is not one of'),
+        ({"aggregate": "median"}, 'aggregate="median" needs the rows themselves; add aggregate_in="spark"'),
+        ({"aggregate": "p90"}, 'aggregate="p90" needs the rows themselves; add aggregate_in="spark"'),
+        ({"transform": lambda rows: rows}, "transform needs the rows themselves"),
+        ({"partition_by": "idLoan"}, 'partition_by="idLoan" needs the rows themselves'),
+        ({"aggregate_in": "excel"}, 'aggregate_in="excel" is unknown; it takes "database" or "spark"'),
+        ({**SPARK, "partitions": 0}, "partitions=0 is not a whole number from 1 to 1000"),
+        ({**SPARK, "partition_by": "Account.idAccount"}, '"Account.idAccount" is not a column of the entity'),
+        ({**SPARK, "transform": "twice"}, "transform='twice' is not a function"),
+        ({**SPARK, "transform_columns": ("fee",)}, "transform_columns are given, but no transform"),
+        (
+            {**SPARK, "transform": lambda rows: rows, "transform_columns": "fee"},
+            'transform_columns="fee" is one text; write ("fee",)',
+        ),
         ({"window_months": 0}, "window_months=0 is not a whole number from 1"),
         ({"window_months": True}, "window_months=True is not a whole number"),
         ({"scale": -1}, "scale=-1 is not a whole number from 0 to 18"),
@@ -31,7 +45,8 @@ from rolling_extract import Join
         ({"group": {"period": "Branch.idBranch"}}, "two columns of the file would be called period"),
         ({"group": {"loans_count": "Branch.idBranch"}}, "would be called loans_count"),
         ({"group": {"x": "Worker.idWorker"}}, '"x" is "Worker.idWorker", but no join leads to "Worker"'),
-        ({"metric": "Account.Balance"}, 'the metric "Account.Balance" is not a column of the entity'),
+        ({"metric": "Worker.Pay"}, '"metric" is "Worker.Pay", but no join leads to "Worker"'),
+        ({"date_column": "Worker.day"}, '"date_column" is "Worker.day", but no join leads to "Worker"'),
         ({"joins": (*LOANS.joins, LOANS.joins[0])}, 'joins reach "Account" twice'),
         (
             {"joins": (Join("Account", "Client.x", "idAccount"),)},

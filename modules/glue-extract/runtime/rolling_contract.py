@@ -22,6 +22,7 @@ from rolling_spec import Extract
 _GROUPABLE = frozenset("NSDBEIT")
 _EXACT = ("smallint", "integer", "bigint", "numeric", "money")
 _INEXACT = ("real", "double precision")
+WHOLE = ("smallint", "integer", "bigint")
 _DATES = ("date", "timestamp without time zone", "timestamp with time zone")
 
 
@@ -98,6 +99,8 @@ class Contract:
     recipient: Column
     where: str | None = None
     unassigned: str | None = None
+    carried: tuple[Column, ...] = ()  # of the entity, for the spec's transform
+    partition: Column | None = None  # of the entity; None where the date parts the read
 
     def hop_to(self, alias: str) -> Hop:
         return self.hops[int(alias[1:]) - 1]
@@ -105,6 +108,50 @@ class Contract:
     def path(self, alias: str) -> tuple[str, ...]:
         """The aliases from the entity to `alias`, both included."""
         return (alias,) if alias == "t0" else (*self.path(self.hop_to(alias).start), alias)
+
+    @property
+    def anchor(self) -> str:
+        """The table one of whose rows settles recipient and group: the last that all paths to them share.
+
+        In the example it is Branch: loans are reduced to one row per branch key and month without touching
+        Branch or Bank, and the groups that exist are simply the rows of Branch.
+        """
+        paths = [self.path(alias) for alias in sorted(self._shown)]
+        shared: list[str] = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
+        return shared[-1]
+
+    def far(self, start: str) -> list[str]:
+        """Aliases to join to `start` so as to reach recipient and group, in the order of the hops."""
+        needed = {step for alias in self._shown for step in self.path(alias)} - set(self.path(start))
+        return in_order(needed)
+
+    @property
+    def _shown(self) -> set[str]:
+        return {column.alias for column in (*self.group, self.recipient)}
+
+    @property
+    def has_loose_lines(self) -> bool:
+        """Whether an optional hop may lose rows before they reach the table that their group is a row of."""
+        return any(self.hop_to(alias).optional for alias in self.path(self.anchor)[1:])
+
+    def mandatory(self, aliases: Sequence[str]) -> list[tuple[str, str | None]]:
+        """The hops to `aliases` that must lead somewhere, each with the table that excuses it.
+
+        Where a hop before it is optional, a mandatory hop is excused if it had nowhere to start from.
+        """
+        found: list[tuple[str, str | None]] = []
+        for alias in aliases:
+            hop = self.hop_to(alias)
+            before = [step for step in self.path(hop.start) if step in aliases]
+            if not hop.optional:
+                excused = any(self.hop_to(step).optional for step in before)
+                found.append((alias, hop.start if excused else None))
+        return found
+
+
+def in_order(aliases: Iterable[str]) -> list[str]:
+    """In the order of the hops; t10 comes after t9."""
+    return sorted(aliases, key=lambda alias: int(alias[1:]))
 
 
 def identifier(name: str) -> str:
@@ -232,7 +279,11 @@ def resolve(spec: Extract, catalog: Sequence[CatalogRow]) -> Contract:
         group=tuple(column(reference) for reference in spec.group.values()),
         recipient=recipient,
         where=spec.where,
+        carried=tuple(column(reference) for reference in spec.transform_columns),
+        partition=None if spec.partition_by is None else column(spec.partition_by),
     )
+    if spec.transform is not None and contract.date.alias == "t0":
+        contract = replace(contract, carried=(contract.date, *contract.carried))
     if any(contract.hop_to(alias).optional for alias in contract.path(recipient.alias)[1:]):
         contract = replace(contract, unassigned=spec.unassigned)
     for found, row in used:
@@ -310,7 +361,7 @@ def _as_column(alias: str, row: CatalogRow) -> Column:
     name, _, modifier = row.type.partition("(")
     precision, _, rest = modifier.partition(")")
     digits: int | None = None
-    if name in ("smallint", "integer", "bigint"):
+    if name in WHOLE:
         digits = 0
     elif name == "numeric" and precision:
         digits = max(0, int(precision.partition(",")[2] or 0))  # numeric(6,-2) counts hundreds
@@ -344,3 +395,29 @@ def _check_types(spec: Extract, contract: Contract) -> None:
                     " kind",
                     kind="contract",
                 )
+            if spec.aggregate_in == "spark" and not _compares_in_spark(left, right):
+                raise ExtractError(
+                    f"the hop {hop.name} compares {left.type} with {right.type}, which Spark would not do as"
+                    ' PostgreSQL does; leave out aggregate_in="spark"',
+                    kind="contract",
+                )
+    if contract.partition is not None and contract.partition.type not in WHOLE:
+        raise ExtractError(
+            f'partition_by="{spec.partition_by}" is {contract.partition.type}; the read is parted by a'
+            " column of whole numbers, or by the date",
+            kind="contract",
+        )
+
+
+def _compares_in_spark(left: Column, right: Column) -> bool:
+    """Whether two values are equal exactly when they are written alike, zeros at the end of a fraction aside.
+
+    Not so for floats beside numerics, for `char(n)` beside text, and for types that have an idea of their own
+    of what is equal (citext, intervals, networks).
+    """
+    types = {left.type, right.type}
+    alike = ({*WHOLE, "numeric"}, {"text", "character varying"})
+    return any(types <= group for group in alike) or (
+        len(types) == 1
+        and (left.type in ("character", "uuid", "boolean", "money", *_DATES) or left.category == "E")
+    )

@@ -21,6 +21,7 @@ import rolling_database
 import rolling_delivery
 import rolling_figures
 import rolling_file
+import rolling_parallel
 import rolling_source
 import rolling_spec
 import rolling_statement
@@ -98,9 +99,12 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         f"{len(contract.tables)} tables and their columns are as the spec says",
         role=contract.role,
     )
-    statement = rolling_statement.statement(contract, span, spec.time_zone, cap)
-    log("statement", "reading it with one statement", sql=statement.sql)
-    figures = rolling_figures.read(source, contract, statement, span)
+    if spec.aggregate_in == "spark":
+        figures = rolling_parallel.read(source, spec, contract, span, cap)
+    else:
+        statement = rolling_statement.statement(contract, span, spec.time_zone, cap)
+        log("statement", "reading it with one statement", sql=statement.sql)
+        figures = rolling_figures.read(source, contract, statement, span)
     facts = figures.facts
     log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
     rolling_figures.check_hops(contract, facts, spec)

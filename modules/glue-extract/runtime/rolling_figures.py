@@ -1,5 +1,7 @@
 """The figures: months rolled up to windows, rounded once, and held against the source.
 
+The frame comes from one statement in the database, or from `rolling_parallel`.
+
 Spark adds the months up as exact decimals of up to 38 digits; the one division and the one rounding are done
 on whole numbers in Python, line by line. Spark's own division would round to its result type first and to the
 scale second, and twice rounded is wrong.
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, InvalidOperation
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rolling_contract import Contract
@@ -17,15 +20,15 @@ from rolling_errors import ExtractError, listed
 from rolling_period import Period, Span
 from rolling_source import Source, too_long
 from rolling_spec import Extract
-from rolling_statement import Statement
+from rolling_statement import Shape, Statement
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame, Row
 
 # A JDBC result beyond this many rows is fetched through a cursor, and its lines are sorted in several
 # partitions, so that neither an executor nor the driver has to hold them all at once.
 _FEW_ROWS = 100_000
-_DIGITS = 38  # the most that a Spark decimal bears
+DIGITS = 38  # the most that a Spark decimal bears
 _PARTITIONS = 32  # for more than a few
 _EXACT = Context(prec=2_000)
 
@@ -46,7 +49,8 @@ class Totals:
 class Line:
     """One line of a file, before it is text.
 
-    `figure` is exact for all but avg, whose division waits for the rounding.
+    All is exact; what is to be divided is divided when it is rounded. `least` and `most` are the extremes, or
+    for a percentile the two values that it lies between.
     """
 
     recipient: str
@@ -69,18 +73,23 @@ class Facts:
     undated: Totals
     repeated: dict[int, int]  # hop number to how many values of its right side are not unique
     strays: int
+    digits: int  # of the metric after the point, as far as the rows of the span say
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One read of the source: the facts, and per period the lines."""
+    """One read of the source: the facts, and per period the lines.
+
+    `percentile` says that the frame holds a row for every value, instead of one for every month.
+    """
 
     facts: Facts
     span: Span
-    statement: Statement
+    shape: Shape
     digits: int
     _frame: DataFrame = field(repr=False)
     _source: Source = field(repr=False)
+    percentile: Fraction | None = None
 
     def source_totals(self, period: Period) -> Totals:
         return _of(self.facts.control, self.span.numbers(period))
@@ -96,32 +105,58 @@ class Figures:
 
         numbers = self.span.numbers(period)
         inside = F.col("month").between(numbers[0], numbers[-1])
-        amount = f"decimal({_DIGITS},{self.digits})"
-        groups = [f"g{i}" for i in range(1, self.statement.group_width + 1)]
+        amount = f"decimal({DIGITS},{self.digits})"
+        groups = [f"g{i}" for i in range(1, self.shape.group_width + 1)]
+        keys = dict.fromkeys((*self.shape.order, "recipient", *groups))
         frame = self._frame.where(F.col("kind").isin("line", "loose"))
-        if self.statement.groups_have_a_beginning:
+        if self.shape.groups_have_a_beginning:
             frame = frame.where(F.col("month") <= numbers[-1])
+        if self.percentile is not None:
+            frame = _between(frame, inside, self.percentile, [*keys])
         stays = F.max(F.col("kind") == "line").alias("stays")
-        rolled = frame.groupBy("line", "recipient", *groups).agg(
+        rolled = frame.groupBy(*keys).agg(
             F.sum(F.when(inside, F.col("row_count"))).alias("row_count"),
             F.sum(F.when(inside, F.col("value_count"))).alias("value_count"),
             F.sum(F.when(inside, F.col("total").cast(amount))).alias("total"),
             F.min(F.when(inside, F.col("least").cast(amount))).alias("least"),
             F.max(F.when(inside, F.col("most").cast(amount))).alias("most"),
-            *([stays] if self.statement.has_loose_lines else []),
+            *([stays] if self.shape.has_loose_lines else []),
         )
-        if self.statement.has_loose_lines:
+        if self.shape.has_loose_lines:
             # Else a back-fill would show an empty line where a run for this period alone shows none.
             rolled = rolled.where("stays OR row_count > 0").drop("stays")
+        measures = ("row_count", "value_count", "total", "least", "most")
         with self._source.errors_explained():
             # Partition by partition to the driver, which holds one of them at a time.
-            ordered = rolled.orderBy("line")
+            ordered = rolled.orderBy(*self.shape.order).select("recipient", *groups, *measures)
             # By position: a Row's names are looked up in a list, a million times over.
-            for _, recipient, *group, rows, values, total, least, most in ordered.toLocalIterator():
+            for recipient, *group, rows, values, total, least, most in ordered.toLocalIterator():
                 if values and total is None:
                     raise too_long()  # Spark 3.5 adds up to NULL, ANSI or not, where 4.1 raises
                 totals = Totals(rows or 0, values or 0, total or Decimal(0))
                 yield Line(recipient, tuple(group), totals, least, most)
+
+
+def _between(frame: DataFrame, inside: Column, percentile: Fraction, keys: list[str]) -> DataFrame:
+    """The rows, with those two of each line marked that the percentile lies between.
+
+    With n values, counted from 0, it lies at `percentile * (n - 1)`. That is in whole numbers here: which two
+    must not depend on a float.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    up, of = percentile.as_integer_ratio()
+    counts = inside & F.col("total").isNotNull()
+    line = Window.partitionBy(*keys, "counts")
+    return (
+        frame.withColumn("counts", counts)
+        .withColumn("size", F.count("*").over(line))
+        .withColumn("place", F.row_number().over(line.orderBy("total")))
+        .withColumn("lower", F.expr(f"1 + ((size - 1) * {up}) div {of}"))
+        .withColumn("least", F.expr("if(counts AND place = lower, total, NULL)"))
+        .withColumn("most", F.expr("if(counts AND place = least(lower + 1, size), total, NULL)"))
+    )
 
 
 def read(source: Source, contract: Contract, statement: Statement, span: Span) -> Figures:
@@ -139,42 +174,31 @@ def read(source: Source, contract: Contract, statement: Statement, span: Span) -
     with source.errors_explained():
         frame = source.read(statement.sql, fetch_size=0 if few else 10_000).localCheckpoint(eager=True)
         rows = frame.where(~F.col("kind").isin("line", "loose")).collect()
-    facts = _facts([row.asDict() for row in rows])
+    facts = facts_of(rows)
+    return Figures(facts, span, statement.shape, digits_of(contract, facts), frame, source)
+
+
+def digits_of(contract: Contract, facts: Facts) -> int:
+    """Digits of the metric after the point: by its type, else as many as the rows have."""
     for control in facts.control.values():
         if not control.total.is_finite():
             raise ExtractError(
                 f'metric "{contract.metric.name}" holds NaN or Infinity in the window, which no sum can bear',
                 kind="contract",
             )
-    digits = contract.metric.digits
-    with source.errors_explained():
-        if digits is None:
-            digits = _digits_needed(frame)
-    return Figures(facts, span, statement, digits, frame, source)
-
-
-def _digits_needed(frame: DataFrame) -> int:
-    """Digits after the point where the column's type does not fix them: as many as the data has."""
-    from pyspark.sql import functions as F
-
-    amounts = [F.col(name) for name in ("total", "least", "most")]
-    after = [F.length(F.substring_index(amount, ".", -1)) for amount in amounts]
-    widest = [
-        F.max(F.when(amount.contains("."), length)) for amount, length in zip(amounts, after, strict=True)
-    ]
-    row = frame.agg(*widest).collect()[0]
-    digits = max((found for found in row if found is not None), default=0)
-    if digits >= _DIGITS:
+    digits = facts.digits if contract.metric.digits is None else contract.metric.digits
+    if digits >= DIGITS:
         raise ExtractError(
-            f"the metric has values with {digits} digits after the point; {_DIGITS - 1} are the most that"
+            f"the metric has values with {digits} digits after the point; {DIGITS - 1} are the most that"
             " can be added exactly",
             kind="contract",
         )
     return digits
 
 
-def _facts(rows: list[dict[str, object]]) -> Facts:
+def facts_of(rows: list[Row]) -> Facts:
     snapshot, recipients, control, orphans, undated, repeated, strays = "", {}, {}, {}, Totals(), {}, 0
+    digits = 0
     for row in rows:
         count = int(str(row["row_count"] or 0))
         totals = Totals(count, int(str(row["value_count"] or 0)), _decimal(row["total"]))
@@ -185,6 +209,7 @@ def _facts(rows: list[dict[str, object]]) -> Facts:
                 recipients[str(row["recipient"])] = count
             case "control":
                 control[int(str(row["month"]))] = totals
+                digits = max(digits, int(str(row["line"] or 0)))
             case "orphan":
                 orphans[int(str(row["month"]))] = totals
             case "undated":
@@ -193,7 +218,7 @@ def _facts(rows: list[dict[str, object]]) -> Facts:
                 repeated[int(str(row["line"]))] = count
             case "stray":
                 strays = count
-    return Facts(snapshot, recipients, control, orphans, undated, repeated, strays)
+    return Facts(snapshot, recipients, control, orphans, undated, repeated, strays, digits)
 
 
 def check_hops(contract: Contract, facts: Facts, spec: Extract) -> None:
@@ -222,7 +247,10 @@ def check_orphans(spec: Extract, figures: Figures, period: Period) -> None:
     parts = []
     if orphans.rows:
         source = figures.source_totals(period).rows
-        parts.append(f"{orphans.rows} of {source} rows of the window {_reach(orphans.rows)} no recipient")
+        goal = (
+            "recipient" if spec.split(spec.metric)[0] == spec.entity else f'recipient or no "{spec.metric}"'
+        )
+        parts.append(f"{orphans.rows} of {source} rows of the window {_reach(orphans.rows)} no {goal}")
     if undated.rows:
         rows = "row" if undated.rows == 1 else "rows"
         parts.append(f'{undated.rows} {rows} {_reach(undated.rows)} no "{spec.date_column}"')
@@ -266,11 +294,25 @@ def figure(spec: Extract, line: Line) -> str:
             return rounded(extreme, 1, spec.scale)
         case "sum":
             return rounded(totals.total, 1, spec.scale)
-        case _:
+        case "avg":
             return rounded(totals.total, totals.values, spec.scale)
+        case _:
+            return rounded(_interpolated(spec, line), 1, spec.scale)
 
 
-def rounded(total: Decimal, count: int, scale: int) -> str:
+def _interpolated(spec: Extract, line: Line) -> Fraction:
+    """A percentile as PostgreSQL's `percentile_cont` defines it, but exact: on the straight line between the
+    two values that it lies between.
+    """
+    assert spec.percentile is not None
+    assert line.least is not None
+    assert line.most is not None
+    beyond = spec.percentile * (line.totals.values - 1) % 1
+    least, most = Fraction(line.least), Fraction(line.most)
+    return least + (most - least) * beyond
+
+
+def rounded(total: Decimal | Fraction, count: int, scale: int) -> str:
     """total / count with `scale` digits after the point, half up (away from zero), from the exact quotient.
 
     >>> rounded(Decimal("0.01"), 2, 2), rounded(Decimal("-0.01"), 2, 2), rounded(Decimal(10), 3, 0)

@@ -96,15 +96,21 @@ class Source:
             "driver": DRIVER,
             "query": query,
             "fetchsize": str(fetch_size),
-            "sessionInitStatement": self._session(),
+            "sessionInitStatement": self.settings(),
+            **self.properties(),
+        }
+        return self.spark.read.format("jdbc").options(**options).load()
+
+    def properties(self) -> dict[str, str]:
+        """What the driver is told for every connection."""
+        return {
             "ApplicationName": f"rolling-extract {self.run_id}",
             "connectTimeout": "15",
             "tcpKeepAlive": "true",
             **self.database.properties,
         }
-        return self.spark.read.format("jdbc").options(**options).load()
 
-    def _session(self) -> str:
+    def settings(self) -> str:
         """What `::text` makes of dates, floats and bytes depends on the session; here it is the same for
         every role and server.
         """

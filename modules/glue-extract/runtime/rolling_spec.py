@@ -8,13 +8,21 @@ spells them, is the business of `rolling_contract`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from rolling_errors import ExtractError, listed
 from rolling_period import zone
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 AGGREGATES = ("avg", "sum", "count", "min", "max")
+
+# What no month can be reduced to, so that the database cannot hand over months for it: p1 to p99.
+_PERCENTILE = re.compile(r"p([1-9][0-9]?)")
 
 # Labels become CSV headers and, for the recipient, part of an object's key that others match with
 # `bank_name=*`.
@@ -97,6 +105,13 @@ class Extract:
     defuse_formulas: bool = True
     where: str | None = None  # a condition in SQL on the entity's own columns: "status = 'open'"
     unassigned: str = "Unassigned"  # whose file takes what an optional hop loses
+    # What follows is for aggregate_in="spark".
+    partitions: int = 8  # how many parts of the window are read side by side, each over a connection
+    partition_by: str | None = None  # a whole-number column of the entity to part by, instead of the date
+    # From the entity's rows to the entity's rows, before they are joined and aggregated: see
+    # `rolling_parallel`. `transform_columns` are columns of the entity that it needs beside the spec's own.
+    transform: Callable[[DataFrame], DataFrame] | None = None
+    transform_columns: tuple[str, ...] = ()
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -125,6 +140,18 @@ class Extract:
         return f"{_identifier(self.split(self.metric)[1])}_{self.aggregate}"
 
     @property
+    def percentile(self) -> Fraction | None:
+        """How far up among the sorted values the figure lies; None for the aggregates that are sums.
+
+        >>> Extract("a", "b", "c", {}, {}, aggregate="p90").percentile
+        Fraction(9, 10)
+        """
+        if self.aggregate == "median":
+            return Fraction(1, 2)
+        match = _PERCENTILE.fullmatch(self.aggregate)
+        return None if match is None else Fraction(int(match[1]), 100)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The header of a delivered file.
 
@@ -148,16 +175,19 @@ def check(spec: Extract) -> None:
     """Refuse a spec that contradicts itself, in one sentence, before anything is asked of AWS or of the
     database.
     """
-    if spec.aggregate not in AGGREGATES:
-        raise _wrong(f'aggregate="{spec.aggregate}" is not one of {", ".join(AGGREGATES)}')
-    if spec.aggregate_in == "spark":
+    if spec.aggregate not in AGGREGATES and spec.percentile is None:
         raise _wrong(
-            'aggregate_in="spark" is not part of this version; leave it out to aggregate in the database'
+            f'aggregate="{spec.aggregate}" is not one of {", ".join(AGGREGATES)}; with aggregate_in="spark"'
+            " also median, or p1 to p99"
         )
-    if spec.aggregate_in != "database":
-        raise _wrong(f'aggregate_in="{spec.aggregate_in}" is unknown; "database" is the way there is')
-    for name, value, least in (("window_months", spec.window_months, 1), ("scale", spec.scale, 0)):
-        most = 1200 if name == "window_months" else 18
+    if spec.aggregate_in not in ("database", "spark"):
+        raise _wrong(f'aggregate_in="{spec.aggregate_in}" is unknown; it takes "database" or "spark"')
+    _check_way(spec)
+    for name, value, least, most in (
+        ("window_months", spec.window_months, 1, 1200),
+        ("scale", spec.scale, 0, 18),
+        ("partitions", spec.partitions, 1, 1000),
+    ):
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise _wrong(f"{name}={value!r} is not a whole number from {least} to {most}")
     if (
@@ -173,6 +203,30 @@ def check(spec: Extract) -> None:
         raise _wrong(f'unassigned="{spec.unassigned}" has no letter or digit to name a file with')
     _check_joins(spec)
     _check_labels(spec)
+
+
+def _check_way(spec: Extract) -> None:
+    """Some things need the rows themselves, which the database keeps to itself unless told otherwise."""
+    needing_rows = {
+        f'aggregate="{spec.aggregate}"': spec.percentile is not None,
+        "transform": spec.transform is not None,
+        f'partition_by="{spec.partition_by}"': spec.partition_by is not None,
+    }
+    for what, is_given in needing_rows.items():
+        if is_given and spec.aggregate_in != "spark":
+            raise _wrong(f'{what} needs the rows themselves; add aggregate_in="spark"')
+    if spec.transform is not None and not callable(spec.transform):
+        raise _wrong(f"transform={spec.transform!r} is not a function from DataFrame to DataFrame")
+    if isinstance(spec.transform_columns, str):
+        raise _wrong(
+            f'transform_columns="{spec.transform_columns}" is one text; write ("{spec.transform_columns}",)'
+        )
+    if spec.transform_columns and spec.transform is None:
+        raise _wrong("transform_columns are given, but no transform that would use them")
+    own = (*spec.transform_columns, *((spec.partition_by,) if spec.partition_by is not None else ()))
+    for reference in own:
+        if spec.split(reference)[0] != spec.entity:
+            raise _wrong(f'"{reference}" is not a column of the entity "{spec.entity}"')
 
 
 def _check_joins(spec: Extract) -> None:
@@ -195,12 +249,16 @@ def _check_joins(spec: Extract) -> None:
         if len({spec.split(left)[0] for left in join.lefts}) > 1:
             raise _wrong(f'the hop to "{join.name}" starts at two tables; a key lies in one')
         known.add(join.name)
-    for what, reference in (("recipient", next(iter(spec.recipient.values()), "")), *spec.group.items()):
+    named = {
+        "recipient": next(iter(spec.recipient.values()), ""),
+        **spec.group,
+        "metric": spec.metric,
+        "date_column": spec.date_column,
+    }
+    for what, reference in named.items():
         table, dot, _ = reference.partition(".")
         if dot and spec.split(reference)[0] == spec.entity and not reference.startswith(f"{spec.entity}."):
             raise _wrong(f'"{what}" is "{reference}", but no join leads to "{table}"')
-    if spec.split(spec.metric)[0] != spec.entity:
-        raise _wrong(f'the metric "{spec.metric}" is not a column of the entity "{spec.entity}"')
 
 
 def _check_labels(spec: Extract) -> None:

@@ -10,7 +10,8 @@ line        a group and a month of it (month 0: the group exists); count, sum, l
 loose       the same of rows that an optional hop lost before they reached a group: there is such a
             line only while there are such rows
 orphan      rows of a month that reach no recipient
-control     rows of a month, read off the entity without any hop that leads to a recipient
+control     rows of a month, read off the entity without any hop that leads to a recipient; and, where the
+            metric's type does not fix them, how many digits it has after the point
 undated     rows whose hops lead to no date (only when the date is not on the entity)
 recipient   a recipient, with or without groups, and how many rows of its table bear the name
 hop         a hop whose right side is not unique, and how many values of it are not
@@ -27,20 +28,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
-from rolling_contract import Column, Contract, identifier, literal
+from rolling_contract import WHOLE, Column, Contract, identifier, in_order, literal
 from rolling_period import Span, zone
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is known of the lines that a read gives, whichever way it is done."""
+
+    group_width: int  # how many g1, g2, ... columns
+    # True when groups are read off the entity's rows: such a group exists from its first row on.
+    groups_have_a_beginning: bool
+    has_loose_lines: bool = False
+    order: tuple[str, ...] = ("line",)  # the columns that lines are sorted by
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     sql: str
-    group_width: int  # how many g1, g2, ... columns
-    # True when groups are read off the entity's rows: such a group exists from its first row on.
-    groups_have_a_beginning: bool
+    shape: Shape
     expected_rows: int | None  # as the planner would expect; None when nobody knows
-    has_loose_lines: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What is read where Spark does the work: the statement's facts, and rows instead of lines.
+
+    Whole numbers come as they are and everything else as text. The columns of the table with alias `t1` are
+    called `t1_0`, `t1_1`, ... in the order of `columns["t1"]`; beside them stand `metric`, where that is the
+    table's, and for the entity `rolling_month` and `rolling_by`, which parts its rows.
+    """
+
+    facts: str
+    rows: str
+    partitions: tuple[str, ...]  # conditions on `rolling_by`: every row meets one of them
+    tables: dict[str, str]  # by alias, the tables that hops lead to
+    columns: dict[str, tuple[Column, ...]]
+    # By number of the group's column, where Spark does not know the order of its values: each value as text,
+    # with its place. Else the order is that of whole numbers, or of text.
+    places: dict[int, str]
+
+    def name(self, column: Column) -> str:
+        """What a column is called in the rows of its table."""
+        return f"{column.alias}_{self.columns[column.alias].index(column)}"
 
 
 def statement(contract: Contract, span: Span, time_zone: str, cap: datetime | None) -> Statement:
@@ -51,6 +84,27 @@ def statement(contract: Contract, span: Span, time_zone: str, cap: datetime | No
     return _Builder(contract, span, time_zone, cap).build()
 
 
+def reads(
+    contract: Contract,
+    span: Span,
+    time_zone: str,
+    cap: datetime | None,
+    partitions: int,
+    keys: tuple[int, int] | None,
+) -> Reads:
+    """The same for Spark to join and to aggregate. `keys` are the least and the greatest of the column that
+    parts the rows, where the spec names one.
+    """
+    return _Builder(contract, span, time_zone, cap).reads(partitions, keys)
+
+
+def key_range(contract: Contract) -> str:
+    """The least and the greatest value of the column that parts the rows."""
+    assert contract.partition is not None
+    key = _ref(contract.partition)
+    return f"SELECT min({key}) AS least, max({key}) AS most FROM {entity(contract)} t0"
+
+
 class _Builder:
     """Holds what every part of the statement needs; each method writes one part."""
 
@@ -59,38 +113,21 @@ class _Builder:
         self.span = span
         self.time_zone = time_zone
         self.cap = cap
-        self.used = {column.alias for column in (*contract.group, contract.recipient)}
-        self.anchor = self._nearest_common_table()
+        self.anchor = contract.anchor
+        self.dated_by = contract.path(contract.date.alias)[1:]
+        self.measured_by = contract.path(contract.metric.alias)[1:]
 
     def build(self) -> Statement:
         from_entity = self.anchor == "t0"
-        parts = (self._from_entity() if from_entity else self._from_anchor()) + self._facts()
+        lines = self._from_entity() if from_entity else self._from_anchor()
+        parts = f"{lines}\n    UNION ALL\n    {self._facts()}"
         members = self.c.estimates[_number(self.anchor)]
         known = not from_entity and members >= 0
         return Statement(
             sql=parts,
-            group_width=len(self.c.group),
-            groups_have_a_beginning=from_entity,
+            shape=Shape(len(self.c.group), from_entity, self.c.has_loose_lines),
             expected_rows=members * (len(self.span.months) + 1) if known else None,
-            has_loose_lines=self._has_loose_lines,
         )
-
-    # -- where the groups live -------------------------------------------------------------------------
-
-    def _nearest_common_table(self) -> str:
-        """The table one of whose rows settles recipient and group: the last that all paths to them share.
-
-        In the example it is Branch: loans are reduced to one row per branch key and month without touching
-        Branch or Bank, and the groups that exist are simply the rows of Branch.
-        """
-        paths = [self.c.path(alias) for alias in sorted(self.used)]
-        shared: list[str] = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
-        return shared[-1]
-
-    def _far(self, start: str) -> list[str]:
-        """Aliases to join to `start` so as to reach every used table, in the order of the hops."""
-        needed = {step for alias in self.used for step in self.c.path(alias)} - set(self.c.path(start))
-        return sorted(needed, key=_number)
 
     # -- small pieces ----------------------------------------------------------------------------------
 
@@ -110,21 +147,18 @@ class _Builder:
         """Whether a LEFT JOIN found a row: then no column of its key is NULL."""
         return f"{_ref(self.c.hop_to(alias).rights[0])} IS NOT NULL"
 
-    def _unbroken(self, aliases: Sequence[str], start: str) -> list[str]:
-        """Conditions under which no mandatory hop to one of `aliases`, joined to `start`, led nowhere.
-
-        Where a hop before it is optional, a mandatory hop is excused if it had nowhere to start from.
-        """
+    def _unbroken(self, aliases: Sequence[str]) -> list[str]:
+        """Conditions under which no mandatory hop to one of `aliases` led nowhere."""
         conditions = []
-        for alias in aliases:
-            hop = self.c.hop_to(alias)
-            if hop.optional:
-                continue
-            before = [step for step in self.c.path(hop.start) if step in aliases]
-            excused = before and any(self.c.hop_to(step).optional for step in before)
+        for alias, excuse in self.c.mandatory(aliases):
             reached = self._reached(alias)
-            conditions.append(f"({reached} OR NOT {self._reached(hop.start)})" if excused else reached)
+            conditions.append(reached if excuse is None else f"({reached} OR NOT {self._reached(excuse)})")
         return conditions
+
+    @property
+    def _measured(self) -> str | None:
+        """Whether a row reaches its metric; None where every row does, or need not."""
+        return " AND ".join(self._unbroken(self.measured_by)) or None
 
     def _bound(self, day: date) -> str:
         match self.c.date.type:
@@ -201,7 +235,7 @@ class _Builder:
     @property
     def _recipient(self) -> str:
         name = f"{_ref(self.c.recipient)}::text"
-        far = self._far(self.anchor)
+        far = self.c.far(self.anchor)
         if not any(self.c.hop_to(a).optional for a in self.c.path(self.c.recipient.alias) if a in far):
             return name
         # A recipient that is there but has no name is nobody still.
@@ -212,13 +246,8 @@ class _Builder:
     @property
     def _owned(self) -> str:
         """Whether a row reaches a recipient by name, and every table that its group is read from."""
-        unbroken = self._unbroken(self._far(self.anchor), self.anchor)
+        unbroken = self._unbroken(self.c.far(self.anchor))
         return " AND ".join([f"{self._recipient} IS NOT NULL", *unbroken])
-
-    @property
-    def _has_loose_lines(self) -> bool:
-        """Whether an optional hop may lose rows before they reach the table that their group is a row of."""
-        return any(self.c.hop_to(alias).optional for alias in self.c.path(self.anchor)[1:])
 
     @property
     def _g(self) -> list[str]:
@@ -263,19 +292,24 @@ class _Builder:
         """
         key = self.c.hop_to(self.anchor)
         before = [alias for alias in self.c.path(key.start) if alias != "t0"]
-        near = [*before]
-        near += [alias for alias in self.c.path(self.c.date.alias) if alias != "t0" and alias not in near]
+        near = in_order({*before, *self.dated_by, *self.measured_by})
         keys = [f"key{i}" for i in range(1, len(key.lefts) + 1)]
-        lefts = ", ".join(f"{_ref(left)} AS {k}" for left, k in zip(key.lefts, keys, strict=True))
+        # A row that should reach its metric and does not is nobody's, and so is given no key.
+        measured = self._measured
+        start = "{}" if measured is None else f"CASE WHEN {measured} THEN {{}} END"
+        lefts = ", ".join(
+            f"{start.format(_ref(left))} AS {k}" for left, k in zip(key.lefts, keys, strict=True)
+        )
         rights = ", ".join(f"{_ref(right)} AS {k}" for right, k in zip(key.rights, keys, strict=True))
         same = " AND ".join(f"f.{k} = m.{k}" for k in keys)
-        width = ", ".join(str(i) for i in range(1, len(keys) + 2 + self._has_loose_lines))
+        width = ", ".join(str(i) for i in range(1, len(keys) + 2 + self.c.has_loose_lines))
         loose, excuse = "false", ""
         recipient, owned = "m.recipient", "m.owned"
-        if self._has_loose_lines:
+        if self.c.has_loose_lines:
             assert self.c.unassigned is not None
             excused = "true" if key.optional else f"NOT {self._reached(key.start)}"
-            excuse = f", {' AND '.join([*self._unbroken(before, 't0'), excused])} AS rolling_excused"
+            excuses = [*self._unbroken(before), excused, *([measured] if measured else [])]
+            excuse = f", {' AND '.join(excuses)} AS rolling_excused"
             loose = "m.is_there IS NULL"
             recipient = f"CASE WHEN {loose} THEN {literal(self.c.unassigned)} ELSE m.recipient END"
             owned = f"CASE WHEN {loose} THEN f.rolling_excused ELSE m.owned END"
@@ -287,13 +321,13 @@ class _Builder:
     WITH figures AS (
       SELECT {lefts}, {self._month} AS rolling_month{excuse}, {self._measures}
       FROM {self._table("t0")} t0
-      {self._joined(sorted(near, key=_number))}
+      {self._joined(near)}
       WHERE {self._in_span()}
       GROUP BY {width}
     ), members AS (
       SELECT {rights}, {self._labels}, {self._owned} AS owned, true AS is_there
       FROM {self._table(self.anchor)} {self.anchor}
-      {self._joined(self._far(self.anchor))}
+      {self._joined(self.c.far(self.anchor))}
     ), detail AS (
       SELECT {recipient} AS recipient, {labels}, {owned} AS owned, {loose} AS loose,
              coalesce(f.rolling_month, 0) AS rolling_month,
@@ -311,7 +345,7 @@ class _Builder:
         There is no lower bound on the date: rows before the window are what says that a group existed by
         then. They come back as month 0, without figures.
         """
-        first_hops = [a for a in self._far("t0") if self.c.hop_to(a).start == "t0"]
+        first_hops = [a for a in self.c.far("t0") if self.c.hop_to(a).start == "t0"]
         own = [column for column in (*self.c.group, self.c.recipient) if column.alias == "t0"]
         keys = list(
             dict.fromkeys(
@@ -321,23 +355,27 @@ class _Builder:
                 ]
             )
         )
-        dated_by = [alias for alias in self.c.path(self.c.date.alias) if alias != "t0"]
-        width = ", ".join(str(i) for i in range(1, len(keys) + 2))
+        measured, owned = self._measured, self._owned
+        if measured is not None:
+            measured, owned = f"{measured} AS rolling_measured, ", f"{owned} AND t0.rolling_measured"
+        width = [str(i) for i in range(1, len(keys) + 2 + (measured is not None))]
+        # 9.5 and 9.50 are equal, but two lines: which of them a group of both would bear, nobody could say.
+        width += [f"{_ref(column)}::text" for column in own if not _is_written_one_way(column)]
         # The reduced rows take the entity's alias, so that hops and labels read the same before and after.
         return f"""
     WITH figures AS (
       SELECT {", ".join(f"t0.{identifier(name)}" for name in keys)},
-             {self._month} AS rolling_month, {self._measures}
+             {measured or ""}{self._month} AS rolling_month, {self._measures}
       FROM {self._table("t0")} t0
-      {self._joined(dated_by)}
+      {self._joined(in_order({*self.dated_by, *self.measured_by}))}
       WHERE {self._in_span(from_the_beginning=True)}
-      GROUP BY {width}
+      GROUP BY {", ".join(width)}
     ), detail AS (
-      SELECT {self._labels}, {self._owned} AS owned, false AS loose,
+      SELECT {self._labels}, {owned} AS owned, false AS loose,
              t0.rolling_month, t0.rolling_rows, t0.rolling_values,
              t0.rolling_total, t0.rolling_least, t0.rolling_most
       FROM figures t0
-      {self._joined(self._far("t0"))}
+      {self._joined(self.c.far("t0"))}
     )
     {self._lines()}"""
 
@@ -351,7 +389,7 @@ class _Builder:
         extremes = {"least": "min(rolling_least)::text", "most": "max(rolling_most)::text"}
         labels = {"line": "line", "recipient": "recipient", **{g: g for g in self._g}}
         kind, by = self._kind("line", **labels, **counts, **extremes), ""
-        if self._has_loose_lines:
+        if self.c.has_loose_lines:
             kind, by = kind.replace("'line'", "CASE WHEN loose THEN 'loose' ELSE 'line' END", 1), ", loose"
         return f"""
     SELECT {kind}
@@ -364,20 +402,21 @@ class _Builder:
     # -- what the figures are held against -------------------------------------------------------------
 
     def _facts(self) -> str:
-        dated_by = [alias for alias in self.c.path(self.c.date.alias) if alias != "t0"]
-        entity = f"FROM {self._table('t0')} t0 {self._joined(dated_by)}"
+        near = in_order({*self.dated_by, *self.measured_by})
+        entity = f"FROM {self._table('t0')} t0 {self._joined(near)}"
         sums = {
             "row_count": "count(*)",
             "value_count": f"count({self._metric})",
             "total": f"sum({self._metric})::text",
         }
+        digits = {} if self.c.metric.digits is not None else {"line": f"max(scale({self._metric}))::bigint"}
         month = 4 + len(self.c.group)  # where it stands in the list; a name could be a column of the entity
         facts = [
-            f"SELECT {self._kind('control', month=self._month, **sums)} {entity} WHERE {self._in_span()}"
-            f" GROUP BY {month}"
+            f"SELECT {self._kind('control', month=self._month, **digits, **sums)} {entity}"
+            f" WHERE {self._in_span()} GROUP BY {month}"
         ]
-        if dated_by:
-            unreached = f"NOT {self._reached(dated_by[-1])}"
+        if self.dated_by:
+            unreached = f"NOT {self._reached(self.dated_by[-1])}"
             facts.append(f"SELECT {self._kind('undated', **sums)} {entity} WHERE {unreached}")
         name = self.c.recipient
         if name.alias != "t0":
@@ -397,7 +436,90 @@ class _Builder:
                 )
         stamp = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
         facts.append(f"SELECT {self._kind('snapshot', recipient=stamp)}")
-        return "".join(f"\n    UNION ALL\n    {fact}" for fact in facts)
+        return "\n    UNION ALL\n    ".join(facts)
+
+    # -- rows, for Spark to do the rest ----------------------------------------------------------------
+
+    def reads(self, partitions: int, keys: tuple[int, int] | None) -> Reads:
+        needed = {*self.c.path(self.anchor)[1:], *self.c.far(self.anchor), *self.measured_by}
+        used: dict[str, dict[Column, None]] = {alias: {} for alias in ("t0", *in_order(needed))}
+        shown = (*self.c.group, self.c.recipient, *self.c.carried)
+        for column in (*shown, *(side for a in used if a != "t0" for side in self._sides(a))):
+            used[column.alias][column] = None
+        columns = {alias: tuple(found) for alias, found in used.items()}
+        return Reads(
+            facts=self._facts(),
+            rows=self._rows(columns["t0"]),
+            partitions=self._partitions(partitions, keys),
+            tables={
+                alias: f"SELECT {self._values(alias, found)} FROM {self._table(alias)} {alias}"
+                for alias, found in columns.items()
+                if alias != "t0"
+            },
+            columns=columns,
+            places={
+                i: self._places(column)
+                for i, column in enumerate(self.c.group, start=1)
+                if not (column.is_text or column.type in (*WHOLE, "uuid", "boolean"))
+            },
+        )
+
+    def _sides(self, alias: str) -> tuple[Column, ...]:
+        hop = self.c.hop_to(alias)
+        return (*hop.lefts, *hop.rights)
+
+    def _values(self, alias: str, columns: Sequence[Column]) -> str:
+        values = [
+            f"{_ref(column)}{'' if column.type in WHOLE else '::text'} AS {alias}_{i}"
+            for i, column in enumerate(columns)
+        ]
+        if self.c.metric.alias == alias:
+            values.append(f"{self._metric}{'' if self.c.metric.type in WHOLE else '::text'} AS metric")
+        return ", ".join(values)
+
+    def _rows(self, columns: Sequence[Column]) -> str:
+        """The entity's rows of the span; where groups are read off them, also those before it, as month 0.
+
+        Only a date on another table is joined here: else all rows of the entity would be read for the few of
+        the window.
+        """
+        by = self.c.date if self.c.partition is None else self.c.partition
+        return f"""
+    SELECT {self._values("t0", columns)}, {self._month} AS rolling_month, {_ref(by)} AS rolling_by
+    FROM {self._table("t0")} t0
+    {self._joined(self.dated_by)}
+    WHERE {self._in_span(from_the_beginning=self.anchor == "t0")}"""
+
+    def _partitions(self, count: int, keys: tuple[int, int] | None) -> tuple[str, ...]:
+        """Conditions that part the rows into as many ranges of days, or of the key.
+
+        The ranges leave no gap and are open at both ends, so that no row is lost or read twice whatever is
+        in the column.
+        """
+        if self.c.partition is None:
+            first, last = self.span.bounds[0], self.span.bounds[-1]
+            days = (last - first).days
+            inner = [self._bound(first + timedelta(days * i // count)) for i in range(1, count)]
+            if self.anchor == "t0":
+                inner.insert(0, self._bound(first))  # what is before the span is a part of its own
+        elif keys is None:
+            inner = []
+        else:
+            least, most = keys
+            inner = [str(least + (most - least) * i // count) for i in range(1, count)]
+        inner = list(dict.fromkeys(inner))
+        if not inner:
+            return ("true",)
+        none = "" if self.c.partition is None else " OR rolling_by IS NULL"
+        between = [f"rolling_by >= {low} AND rolling_by < {high}" for low, high in pairwise(inner)]
+        return (f"rolling_by < {inner[0]}{none}", *between, f"rolling_by >= {inner[-1]}")
+
+    def _places(self, column: Column) -> str:
+        value = _ref(column)
+        return f"""
+    SELECT DISTINCT label, place
+    FROM (SELECT {value}::text AS label, dense_rank() OVER (ORDER BY {value}) AS place
+          FROM {self._table(column.alias)} {column.alias} WHERE {value} IS NOT NULL) placed"""
 
 
 def entity(contract: Contract) -> str:
@@ -408,7 +530,9 @@ def entity(contract: Contract) -> str:
     # The condition speaks of the entity by its own names, so it stands where nothing else is in sight.
     # Columns by name, because a role that was granted those alone may not say `*`.
     lefts = [column for hop in contract.hops for column in hop.lefts]
-    used = (contract.metric, contract.date, *contract.group, contract.recipient, *lefts)
+    read = (contract.metric, contract.date, *contract.group, contract.recipient, *contract.carried)
+    by = () if contract.partition is None else (contract.partition,)
+    used = (*read, *by, *lefts)
     names = dict.fromkeys(identifier(column.name) for column in used if column.alias == "t0")
     return f"(SELECT {', '.join(names)} FROM {table} WHERE (\n{contract.where}\n))"
 
@@ -416,6 +540,12 @@ def entity(contract: Contract) -> str:
 def probe(contract: Contract) -> str:
     """A statement that reads nothing, for PostgreSQL to say what it makes of the spec's condition."""
     return f"SELECT count(*) FROM {entity(contract)} t0 WHERE false"
+
+
+def _is_written_one_way(column: Column) -> bool:
+    """Whether equal values of the column's type are the same text."""
+    one_way = ("text", "character varying", "character", "boolean", "uuid", "date")
+    return column.type in (*WHOLE, *one_way) or "timestamp" in column.type or column.category == "E"
 
 
 def _ref(column: Column) -> str:

@@ -1,0 +1,117 @@
+"""One snapshot for many connections: what the parts of a parallel read have to share.
+
+Left to themselves, the parts would each see the store at the moment they begin, and money that is moved
+between two rows meanwhile would be counted twice or not at all. So one connection holds a transaction open
+and exports its snapshot, and every connection of the read imports it. The transaction has to stay until the
+last part is read, a part that is read again by a retried task included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rolling_contract import literal
+from rolling_errors import ExtractError
+from rolling_source import DRIVER, Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_FETCHED_AT_ONCE = 10_000
+
+_EXPORT = """
+SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
+       to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The store as it was at one moment, for as long as `exported` holds it."""
+
+    source: Source
+    identifier: str
+    server: str  # since when it runs: no two servers have that to the microsecond in common
+    time: str
+
+    def read(self, query: str, partitions: Sequence[str] = ("true",)) -> DataFrame:
+        """The rows of a query as a lazy frame: a part, and a connection, for each of the conditions.
+
+        Only with a fetch size does Spark open a transaction, and run the first statement of the session and
+        the query in it; without, the snapshot would silently be gone before the query.
+        """
+        properties = {
+            "driver": DRIVER,
+            "fetchsize": str(_FETCHED_AT_ONCE),
+            "sessionInitStatement": self._session(),
+            **self.source.properties(),
+        }
+        reader, table = self.source.spark.read, f"({query}) part"
+        return reader.jdbc(
+            self.source.database.url, table, predicates=list(partitions), properties=properties
+        )
+
+    def _session(self) -> str:
+        # Behind a name that leads to several servers, another one could know a snapshot of the same name.
+        return f"""
+        SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+        SET TRANSACTION SNAPSHOT {literal(self.identifier)};
+        {self.source.settings()};
+        DO $$BEGIN
+          IF pg_postmaster_start_time()::text <> {literal(self.server)} THEN
+            RAISE EXCEPTION 'the snapshot is of another server';
+          END IF;
+        END$$
+        """
+
+
+@contextmanager
+def exported(source: Source) -> Iterator[Snapshot]:
+    """Hold a snapshot for as long as the block lasts, and say so if that is not possible.
+
+    The driver is asked for by Spark's own registry, with the class loader that Spark's reader uses, because
+    `java.sql.DriverManager` does not see it: see `rolling_source`.
+    """
+    with _refusals_explained(source):
+        jvm = source.spark.sparkContext._jvm
+        assert jvm is not None
+        registry = jvm.org.apache.spark.sql.execution.datasources.jdbc.DriverRegistry
+        registry.register(DRIVER)
+        properties = jvm.java.util.Properties()
+        for name, value in source.properties().items():
+            properties.setProperty(name, value)
+        connection = registry.get(DRIVER).connect(source.database.url, properties)
+        try:
+            connection.setAutoCommit(False)
+            statement = connection.createStatement()
+            statement.execute(
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                # It will be idle for as long as the parts are read, which is what it is there for.
+                f" {source.settings()}; SET idle_in_transaction_session_timeout = 0"
+            )
+            row = statement.executeQuery(_EXPORT)
+            row.next()
+            yield Snapshot(source, row.getString(1), row.getString(2), row.getString(3))
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _refusals_explained(source: Source) -> Iterator[None]:
+    try:
+        with source.errors_explained():
+            yield
+    except ExtractError as error:
+        said = re.search(r"PSQLException: (?:ERROR: )?([^\n]*snapshot[^\n]*)", error.cause)
+        if said is None:
+            raise
+        raise ExtractError(
+            f"the parts of the read could not all see one snapshot ({said[1]}): give the connection the"
+            ' endpoint of one instance, not one that leads to several; or leave out aggregate_in="spark"',
+            kind="snapshot",
+            cause=error.cause,
+        ) from None

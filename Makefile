@@ -7,7 +7,8 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-deep test-browser bench lint tflint format docs interfaces release dist clean
+.PHONY: demo demo-stop test test-deep test-spark35 test-browser bench lint tflint format docs
+.PHONY: interfaces release dist clean
 
 demo: $(READY)
 	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
@@ -22,12 +23,17 @@ test: $(READY)
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/engine $(ARGS)
 
+# The engine's tests on the Spark of Glue 5.1, in an environment of its own.
+test-spark35:
+	@$(MAKE) --no-print-directory test VENV=.venv-spark35 SPARK=3.5.6 ARGS="tests/engine $(ARGS)"
+
 # The preview's page in a real browser; `make test` does the same where it finds one. No package index has a Chromium
 # that runs everywhere, so this one is not fetched: apt install chromium-headless-shell, or have any Chrome.
 test-browser: $(READY)
 	@EXTRACTS_BROWSER=required $(BIN)/python -m pytest tests/generator/test_report.py -k chromium $(ARGS)
 
 bench: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	@$(BIN)/python tests/benchmarks/bench.py $(if $(LOANS),--loans $(LOANS))
 
 lint: $(READY)
@@ -61,7 +67,7 @@ dist: $(READY)
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist/*
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) .venv-spark35 build dist
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -71,6 +77,6 @@ $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV); Spark is the large part of it. This happens once."
 	@why=$$($(PYTHON) -m venv --clear $(VENV) 2>&1) || \
 	 { echo "✗ $(PYTHON) cannot make a virtual environment in $(VENV): $$(echo $$why | tail -n 1) (Debian: apt install python3-venv)" >&2; exit 1; }
-	@{ $(PIP) 'pip>=25.1' && $(PIP) --editable '.[local]' --group dev; } >$(VENV)/setup.log 2>&1 || \
+	@{ $(PIP) 'pip>=25.1' && $(PIP) --editable '.[local]' --group dev $(if $(SPARK),&& $(PIP) pyspark==$(SPARK)); } >$(VENV)/setup.log 2>&1 || \
 	 { echo "✗ The packages could not be installed: $$(grep '^ERROR' $(VENV)/setup.log | tail -n 1). Is the package index in reach? (log: $(VENV)/setup.log)" >&2; exit 1; }
 	@touch $@

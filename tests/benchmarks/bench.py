@@ -1,7 +1,9 @@
-"""How fast the engine is: one table of ratios from one run, against the floor and the alternatives.
+"""How fast the engine is: tables of ratios from one run, against the floor and against what else one can do.
 
 Not a test and never part of one: `make bench`, or `make bench LOANS=20000000` for as large a store as wanted.
-The store is the banking model: five years of loans, an account per client, an index on the date.
+The store is the banking model: loans in the order in which they were made, five years of them, an account per
+client, an index on the date. The floor is what PostgreSQL needs for the best aggregate that we could write by
+hand. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +32,7 @@ from extracts.preview import spark_environment
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "examples/bank-loans"
 LAST = "2026-10"
+WARMED = 3  # tries of what is timed inside one process, after one that warms it
 
 LOAD = """
 insert into "Bank" select n, 'Bank ' || n, n from generate_series(1, 3) n;
@@ -35,17 +40,24 @@ insert into "Branch" select n, 1 + n % 3, n || ' Main Road' from generate_series
 insert into "Client" select n, 'x', 'y', 1 + n % {branches} from generate_series(1, {clients}) n;
 insert into "Account" select n, 0, n, date '2020-01-01' from generate_series(1, {clients}) n;
 insert into "Loans" select n, (n * 7919::bigint) % 500000, 1 + (n * 104729::bigint) % {clients},
-  date '2021-11-01' + (n * 15485863::bigint % 1826)::int from generate_series(1, {loans}) n;
+  (date '2026-11-01' - interval '{months} months')::date
+  + ((n - 1) * (date '2026-11-01' - (date '2026-11-01' - interval '{months} months')::date)::bigint
+     / {loans})::int
+  from generate_series(1, {loans}) n;
 """
-# The best that was found by hand: reduce the window per account first, join the dimensions to what is left.
 BY_HAND = """
-select k."Name", b."idBranch", b."Address", count(l."Amount"), sum(l."Amount"), round(avg(l."Amount"), 2)
-from "Loans" l join "Account" a on a."idAccount" = l."Account_idAccount"
-join "Client" c on c."idClient" = a."Client_idClient" join "Branch" b on b."idBranch" = c."Branch_idBranch"
-join "Bank" k on k."idBank" = b."Bank_idBank"
-where l.loan_date >= date '2026-08-01' and l.loan_date < date '2026-11-01'
-group by 1, 2, 3 order by 1, 2
+select k."Name", b."idBranch", b."Address", f.n, f.s, round(f.s::numeric / nullif(f.n, 0), 2)
+from "Branch" b join "Bank" k on k."idBank" = b."Bank_idBank" left join (
+  select c."Branch_idBranch" branch, count(l."Amount") n, sum(l."Amount") s
+  from "Loans" l join "Account" a on a."idAccount" = l."Account_idAccount"
+  join "Client" c on c."idClient" = a."Client_idClient"
+  where l.loan_date >= date '2026-11-01' - interval '{window} months' and l.loan_date < date '2026-11-01'
+  group by 1
+) f on f.branch = b."idBranch" order by 1, 2
 """
+# Compiling it costs PostgreSQL half a second, and then it runs no faster: the floor is without.
+BEST = "set jit = off"
+
 # What the public solutions do: read the five tables over JDBC and join them in Spark.
 IN_SPARK = """
 import json, os, sys, time
@@ -67,30 +79,114 @@ rows = (loans.filter((F.col("loan_date") >= "2026-08-01") & (F.col("loan_date") 
     .collect())
 print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 """
+# And what somebody with a notebook does.
+IN_PANDAS = """
+import json, sys, time
+import pandas, psycopg
+began = time.monotonic()
+with psycopg.connect(sys.argv[1]) as connection:
+    def read(query):
+        cursor = connection.execute(query)
+        return pandas.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description])
+    loans = read('''select "Amount", "Account_idAccount" from "Loans"
+                    where loan_date >= '2026-08-01' and loan_date < '2026-11-01' ''')
+    account = read('select "idAccount", "Client_idClient" from "Account"')
+    client = read('select "idClient", "Branch_idBranch" from "Client"')
+    branch = read('select "idBranch", "Bank_idBank", "Address" from "Branch"')
+    bank = read('select "idBank", "Name" from "Bank"')
+rows = (loans.merge(account, left_on="Account_idAccount", right_on="idAccount")
+    .merge(client, left_on="Client_idClient", right_on="idClient")
+    .merge(branch, left_on="Branch_idBranch", right_on="idBranch")
+    .merge(bank, left_on="Bank_idBank", right_on="idBank")
+    .groupby(["Name", "idBranch", "Address"])["Amount"].agg(["count", "sum", "mean"]))
+print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
+"""
 
 
-def seconds(work: Callable[[], object], times: int = 3) -> float:
-    """The median of a few tries, the first of which warms what there is to warm."""
+@dataclass(frozen=True)
+class Shape:
+    """A store of this size; `months` of loans, the last of them October 2026."""
+
+    loans: int
+    branches: int = 600
+    months: int = 60
+    clients: int = 0  # 0: one for five loans, and 2 million at most
+
+    @property
+    def accounts(self) -> int:
+        return self.clients or max(self.branches, min(2_000_000, self.loans // 5))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds of a whole process, and of what it did once it was up."""
+
+    whole: float
+    after_start: float
+
+
+@contextmanager
+def loaded(shape: Shape) -> Iterator[database.Database]:
+    with tempfile.TemporaryDirectory() as folder, database.serve(Path(folder)) as served:
+        with psycopg.connect(served.url) as connection:
+            connection.execute(store.TABLES)
+            load = LOAD.format(
+                loans=shape.loans, clients=shape.accounts, branches=shape.branches, months=shape.months
+            )
+            connection.execute(load)
+            connection.execute(store.INDEXES)
+        with psycopg.connect(served.url, autocommit=True) as connection:
+            connection.execute("vacuum analyze")
+        yield served
+
+
+def floor(served: database.Database, window: int = 3) -> float:
+    """The median of a few tries of the aggregate by hand, connecting included, the first one left out."""
+
+    def by_hand() -> None:
+        with psycopg.connect(served.url) as connection:
+            connection.execute(BEST)
+            connection.execute(BY_HAND.format(window=window)).fetchall()
+
+    return median(by_hand)
+
+
+def copied(served: database.Database) -> float:
+    """PostgreSQL's own way into a file."""
+
+    def copy() -> None:
+        with tempfile.TemporaryFile() as file, psycopg.connect(served.url) as connection:
+            connection.execute(BEST)
+            query = f"copy ({BY_HAND.format(window=3)}) to stdout (format csv, header)"
+            with connection.cursor().copy(query) as blocks:
+                for block in blocks:
+                    file.write(block)
+
+    return median(copy)
+
+
+def median(work: Callable[[], object]) -> float:
     work()
     taken = []
-    for _ in range(times):
+    for _ in range(WARMED):
         began = time.monotonic()
         work()
         taken.append(time.monotonic() - began)
-    return sorted(taken)[times // 2]
+    return sorted(taken)[WARMED // 2]
 
 
-def run_engine(served: database.Database, arguments: Sequence[str]) -> tuple[float, float]:
-    """Seconds of the whole process, and of the part after Spark is up and the contract is checked."""
+def engine_run(served: database.Database, *arguments: str, changes: str = "") -> Taken:
+    """The example's own script as a process of its own; `changes` to its spec as keyword arguments.
+
+    It is up when Spark is: all of ours, the login and the check of the contract included, comes after.
+    """
     with tempfile.TemporaryDirectory() as output:
-        command = [
-            sys.executable,
-            str(PROJECT / "Glue/etl.py"),
-            "--database-url",
-            served.url,
-            "--output",
-            output,
-        ]
+        spec = (PROJECT / "Glue/etl.py").read_text()
+        script = Path(output) / "etl.py"
+        script.write_text(
+            spec.replace("run(EXTRACT)", f"import dataclasses; run(dataclasses.replace(EXTRACT, {changes}))")
+        )
+        command = [sys.executable, str(script), "--database-url", served.url, "--output", f"{output}/files"]
         began = time.monotonic()
         done = subprocess.run(
             [*command, *arguments], capture_output=True, text=True, check=True, env=spark_environment(PROJECT)
@@ -98,67 +194,107 @@ def run_engine(served: database.Database, arguments: Sequence[str]) -> tuple[flo
         whole = time.monotonic() - began
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     times = {event["event"]: datetime.fromisoformat(event["time"]) for event in events}
-    return whole, (datetime.fromisoformat(events[-1]["time"]) - times["contract_checked"]).total_seconds()
+    after = datetime.fromisoformat(events[-1]["time"]) - times["spark_started"]
+    return Taken(whole, after.total_seconds())
 
 
-def run_in_spark(served: database.Database) -> tuple[float, float]:
-    """The same for the way of the public solutions."""
-    url = f"jdbc:postgresql://{served.host}:{served.port}/{served.name}"
+def best_of(runs: int, work: Callable[[], Taken]) -> Taken:
+    return min((work() for _ in range(runs)), key=lambda taken: taken.whole)
+
+
+def other_way(program: str, *arguments: str) -> Taken:
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", IN_SPARK, url, served.user, served.password],
+        [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
         check=True,
         env=spark_environment(PROJECT),
     )
-    return time.monotonic() - began, float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+    return Taken(time.monotonic() - began, float(json.loads(done.stdout.splitlines()[-1])["seconds"]))
 
 
-def copy_out(connection: psycopg.Connection) -> int:
-    """PostgreSQL's own way into a file; its size in bytes."""
-    with tempfile.TemporaryFile() as file:
-        with connection.cursor().copy(f"copy ({BY_HAND}) to stdout (format csv, header)") as copy:
-            for block in copy:
-                file.write(block)
-        return file.tell()
+def in_spark(served: database.Database) -> Taken:
+    url = f"jdbc:postgresql://{served.host}:{served.port}/{served.name}"
+    return other_way(IN_SPARK, url, served.user, served.password)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    made = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        made.add_row(*row)
+    Console(width=110).print(made)
+
+
+def ways(served: database.Database, shape: Shape) -> None:
+    """One month, by every way there is."""
+    lowest = floor(served)
+    month = best_of(2, lambda: engine_run(served, "--period", LAST))
+    rows = [("floor: the aggregate by hand, in PostgreSQL", f"{lowest:.2f} s", "1.0", "", "")]
+
+    def row(way: str, taken: Taken) -> None:
+        rows.append(
+            (
+                way,
+                f"{taken.after_start:.2f} s",
+                f"{taken.after_start / lowest:.2f}",
+                f"{taken.whole:.1f} s",
+                f"{taken.whole / month.whole:.1f}",
+            )
+        )
+
+    row("PostgreSQL's COPY of it into a file", Taken(copy := copied(served), copy))
+    row("engine, in the database", month)
+    row("engine, in Spark", engine_run(served, "--period", LAST, changes='aggregate_in="spark"'))
+    row("five tables over JDBC, joined in Spark", in_spark(served))
+    row("the window and four tables, joined in pandas", other_way(IN_PANDAS, served.url))
+    table(
+        f"{shape.loans:,} loans, {shape.accounts:,} clients, {shape.branches:,} branches,"
+        f" a window of 3 months, {os.cpu_count()} cores",
+        ("way", "once it is up", "x floor", "whole process", "x engine"),
+        rows,
+    )
+
+
+def growth(served: database.Database, shape: Shape) -> None:
+    """What more of something costs: after the start, as a ratio."""
+    month = best_of(2, lambda: engine_run(served, "--period", LAST))
+    rows = []
+
+    def row(what: str, base: float, grown: float) -> None:
+        rows.append((what, f"{base:.2f} s", f"{grown:.2f} s", f"{grown / base:.2f}"))
+
+    # As many clients as in the long one: only the history is to differ.
+    with loaded(Shape(shape.loans // 10, months=shape.months // 10, clients=shape.accounts)) as short:
+        before = best_of(2, lambda: engine_run(short, "--period", LAST))
+        row("history: 6 months -> 5 years, as many loans a month", before.after_start, month.after_start)
+    wide = best_of(2, lambda: engine_run(served, "--period", LAST, changes="window_months=12"))
+    row("window: 3 -> 12 months", month.after_start, wide.after_start)
+    year = best_of(2, lambda: engine_run(served, "--from", "2025-11", "--to", LAST))
+    row("periods: 1 -> 12 in one back-fill", month.after_start, year.after_start)
+    periods = [f"2025-{m:02d}" for m in (11, 12)] + [f"2026-{m:02d}" for m in range(1, 11)]
+    single = [engine_run(served, "--period", period).whole for period in periods]
+    row("one back-fill of 12 against 12 runs, whole processes", year.whole, sum(single))
+    with loaded(Shape(shape.loans, branches=600_000)) as many:
+        groups = engine_run(many, "--period", LAST)
+        row("groups: 600 -> 600,000", month.after_start, groups.after_start)
+        by_hand = floor(many)
+        row("the same for the floor", floor(served), by_hand)
+    table(f"What more costs, at {shape.loans:,} loans", ("what grows", "before", "after", "ratio"), rows)
 
 
 def main() -> None:
     """Load, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--loans", type=int, default=1_000_000)
-    loans = parser.parse_args().loans
-    clients = min(2_000_000, loans // 5)
-    with tempfile.TemporaryDirectory() as folder, database.serve(Path(folder)) as served:
-        with psycopg.connect(served.url) as connection:
-            connection.execute(store.TABLES)
-            connection.execute(LOAD.format(loans=loans, clients=clients, branches=600))
-            connection.execute(store.INDEXES)
-        with psycopg.connect(served.url) as connection:
-            floor = seconds(lambda: connection.execute(BY_HAND).fetchall())
-            copy = seconds(lambda: copy_out(connection), 1)
-        month = min(run_engine(served, ["--period", LAST]) for _ in range(2))
-        year = run_engine(served, ["--from", "2025-11", "--to", LAST])
-        peers = run_in_spark(served)
-    table = Table(
-        title=f"{loans:,} loans, {clients:,} clients, 600 branches, 3 months, {os.cpu_count()} cores"
-    )
-    for column in ("way", "after start", "x floor", "whole process", "x engine"):
-        table.add_column(column, justify="left" if column == "way" else "right")
-
-    def row(way: str, after: float, whole: float | None = None) -> None:
-        compared = f"{whole / month[0]:.1f}" if whole else ""
-        table.add_row(
-            way, f"{after:.2f} s", f"{after / floor:.1f}", f"{whole:.1f} s" if whole else "", compared
-        )
-
-    row("floor: the aggregate by hand, in PostgreSQL", floor)
-    row("PostgreSQL's COPY of it to a file", copy)
-    row("engine, one month", month[1], month[0])
-    row("engine, back-fill of 12 months in one read", year[1], year[0])
-    row("five tables over JDBC, joined in Spark", peers[1], peers[0])
-    Console(width=110).print(table)
+    parser.add_argument("--loans", type=int, nargs="+", default=[1_000_000])
+    sizes = [Shape(loans) for loans in parser.parse_args().loans]
+    for shape in sizes:
+        with loaded(shape) as served:
+            ways(served, shape)
+            if shape == sizes[-1]:
+                growth(served, shape)
 
 
 if __name__ == "__main__":

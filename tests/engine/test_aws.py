@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark import SparkContext
 from tests.engine.bank import NOW, Engine, Store
 
 import rolling_extract
@@ -171,13 +171,13 @@ def test_a_secret_rotated_after_it_was_read_is_read_again(
 ) -> None:
     store.branch()
     account.secret(json.dumps({"username": account.server.user, "password": "the old one"}))
-    start = rolling_source.spark_session
+    start = rolling_source.spark_context
 
-    def rotate_meanwhile() -> SparkSession:
+    def rotate_meanwhile() -> SparkContext:
         account.secret(json.dumps({"username": account.server.user, "password": account.server.password}))
         return start()
 
-    monkeypatch.setattr(rolling_source, "spark_session", rotate_meanwhile)
+    monkeypatch.setattr(rolling_source, "spark_context", rotate_meanwhile)
     delivered = engine(*account.arguments)
     assert "login_retried" in [line["event"] for line in delivered.log]
     assert delivered.message.startswith("2026-10: published")

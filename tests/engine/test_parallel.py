@@ -99,7 +99,7 @@ def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot.
 
 def _source(store: Store, spec: Extract) -> rolling_source.Source:
     where = rolling_database.from_url(store.url)
-    return rolling_source.Source(rolling_source.spark_session(), where, spec.time_zone, "test")
+    return rolling_source.Source(rolling_source.spark_context(), where, spec.time_zone, "test")
 
 
 Reader = Callable[[rolling_snapshot.Snapshot], int]
@@ -187,8 +187,8 @@ def test_a_snapshot_of_the_same_name_on_another_server_is_not_taken_for_ours(
     store.branch()
     made = rolling_snapshot.Snapshot
 
-    def elsewhere(source: Any, identifier: str, server: str, time: str) -> rolling_snapshot.Snapshot:
-        return made(source, identifier, "2026-01-01 00:00:00+00", time)
+    def elsewhere(*parts: Any) -> rolling_snapshot.Snapshot:
+        return replace(made(*parts), server="2026-01-01 00:00:00+00")
 
     monkeypatch.setattr(rolling_snapshot, "Snapshot", elsewhere)
     assert "(the snapshot is of another server)" in in_spark.refusal("2026-10")

@@ -99,23 +99,23 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         f"{len(contract.tables)} tables and their columns are as the spec says",
         role=contract.role,
     )
-    if spec.aggregate_in == "spark":
-        figures = rolling_parallel.read(source, spec, contract, span, cap)
-    else:
-        statement = rolling_statement.statement(contract, span, spec.time_zone, cap)
-        log("statement", "reading it with one statement", sql=statement.sql)
-        figures = rolling_figures.read(source, contract, statement, span)
-    facts = figures.facts
-    log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
-    rolling_figures.check_hops(contract, facts, spec)
-    if facts.strays:
-        log(
-            "groups_without_recipient",
-            f"{facts.strays} groups reach no recipient and have no line",
-            level="warning",
-        )
-
     with tempfile.TemporaryDirectory(prefix="rolling-extract-") as folder:
+        if spec.aggregate_in == "spark":
+            figures = rolling_parallel.read(source, spec, contract, span, cap)
+        else:
+            statement = rolling_statement.statement(contract, span, spec.time_zone, cap)
+            log("statement", "reading it with one statement", sql=statement.sql)
+            figures = rolling_figures.read(source, statement, span, Path(folder))
+            rolling_figures.check_finite(contract, figures.facts)
+        facts = figures.facts
+        log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
+        rolling_figures.check_hops(contract, facts, spec)
+        if facts.strays:
+            log(
+                "groups_without_recipient",
+                f"{facts.strays} groups reach no recipient and have no line",
+                level="warning",
+            )
         plans = [
             _prepare(spec, contract, figures, period, store, arguments, Path(folder))
             for period in span.periods
@@ -145,7 +145,8 @@ def _first_contact(
     start; so a refused login is tried once more, if the secret says something else by then.
     """
     database = _database(arguments)
-    spark = rolling_source.spark_session()
+    spark = rolling_source.spark_context()
+    log("spark_started", f"Spark {spark.version} is up")
     query = rolling_contract.catalog_query(spec)
     source = rolling_source.Source(spark, database, spec.time_zone, arguments.run_id)
     try:

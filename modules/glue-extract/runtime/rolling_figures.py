@@ -1,35 +1,28 @@
 """The figures: months rolled up to windows, rounded once, and held against the source.
 
-The frame comes from one statement in the database, or from `rolling_parallel`.
-
-Spark adds the months up as exact decimals of up to 38 digits; the one division and the one rounding are done
-on whole numbers in Python, line by line. Spark's own division would round to its result type first and to the
-scale second, and twice rounded is wrong.
+They come from one statement in the database, or from `rolling_parallel`. Sums are exact, and the one division
+and the one rounding are done on whole numbers, line by line. A division of decimals would round to its result
+type first and to the scale second, and twice rounded is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from itertools import groupby
+from pathlib import Path
 
 from rolling_contract import Contract
+from rolling_copy import Row, rows_of
 from rolling_errors import ExtractError, listed
 from rolling_period import Period, Span
-from rolling_source import Source, too_long
+from rolling_source import Source
 from rolling_spec import Extract
 from rolling_statement import Shape, Statement
 
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, Row
-
-# A JDBC result beyond this many rows is fetched through a cursor, and its lines are sorted in several
-# partitions, so that neither an executor nor the driver has to hold them all at once.
-_FEW_ROWS = 100_000
-DIGITS = 38  # the most that a Spark decimal bears
-_PARTITIONS = 32  # for more than a few
+_LINES = ("line", "loose")
 _EXACT = Context(prec=2_000)
 
 
@@ -78,18 +71,17 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One read of the source: the facts, and per period the lines.
-
-    `percentile` says that the frame holds a row for every value, instead of one for every month.
-    """
+    """One read of the source: the facts, and per period the lines."""
 
     facts: Facts
     span: Span
-    shape: Shape
-    digits: int
-    _frame: DataFrame = field(repr=False)
-    _source: Source = field(repr=False)
-    percentile: Fraction | None = None
+    _lines: Callable[[range], Iterator[Line]] = field(repr=False)
+
+    def lines(self, period: Period) -> Iterator[Line]:
+        """The lines of one period in their final order, streamed: recipients one after the other, groups by
+        their key.
+        """
+        return self._lines(self.span.numbers(period))
 
     def source_totals(self, period: Period) -> Totals:
         return _of(self.facts.control, self.span.numbers(period))
@@ -97,125 +89,77 @@ class Figures:
     def orphan_totals(self, period: Period) -> Totals:
         return _of(self.facts.orphans, self.span.numbers(period))
 
-    def lines(self, period: Period) -> Iterator[Line]:
-        """The lines of one period in their final order, streamed: recipients one after the other, groups by
-        their key.
-        """
-        from pyspark.sql import functions as F
 
-        numbers = self.span.numbers(period)
-        inside = F.col("month").between(numbers[0], numbers[-1])
-        amount = f"decimal({DIGITS},{self.digits})"
-        groups = [f"g{i}" for i in range(1, self.shape.group_width + 1)]
-        keys = dict.fromkeys((*self.shape.order, "recipient", *groups))
-        frame = self._frame.where(F.col("kind").isin("line", "loose"))
-        if self.shape.groups_have_a_beginning:
-            frame = frame.where(F.col("month") <= numbers[-1])
-        if self.percentile is not None:
-            frame = _between(frame, inside, self.percentile, [*keys])
-        stays = F.max(F.col("kind") == "line").alias("stays")
-        rolled = frame.groupBy(*keys).agg(
-            F.sum(F.when(inside, F.col("row_count"))).alias("row_count"),
-            F.sum(F.when(inside, F.col("value_count"))).alias("value_count"),
-            F.sum(F.when(inside, F.col("total").cast(amount))).alias("total"),
-            F.min(F.when(inside, F.col("least").cast(amount))).alias("least"),
-            F.max(F.when(inside, F.col("most").cast(amount))).alias("most"),
-            *([stays] if self.shape.has_loose_lines else []),
-        )
-        if self.shape.has_loose_lines:
-            # Else a back-fill would show an empty line where a run for this period alone shows none.
-            rolled = rolled.where("stays OR row_count > 0").drop("stays")
-        measures = ("row_count", "value_count", "total", "least", "most")
-        with self._source.errors_explained():
-            # Partition by partition to the driver, which holds one of them at a time.
-            ordered = rolled.orderBy(*self.shape.order).select("recipient", *groups, *measures)
-            # By position: a Row's names are looked up in a list, a million times over.
-            for recipient, *group, rows, values, total, least, most in ordered.toLocalIterator():
-                if values and total is None:
-                    raise too_long()  # Spark 3.5 adds up to NULL, ANSI or not, where 4.1 raises
-                totals = Totals(rows or 0, values or 0, total or Decimal(0))
-                yield Line(recipient, tuple(group), totals, least, most)
+def read(source: Source, statement: Statement, span: Span, folder: Path) -> Figures:
+    """Run the statement once and keep its result in `folder`, however long it is."""
+    path = folder / "statement"
+    with source.errors_explained(), source.connected() as connection:
+        connection.copy(statement.sql, path)
+    facts, start = [], 0
+    for row, after in rows_of(path):
+        if row[0] in _LINES:
+            break
+        facts.append(row)
+        start = after
+    found = facts_of(statement.shape, facts)
+    return Figures(found, span, lambda numbers: _rolled(path, start, statement.shape, numbers))
 
 
-def _between(frame: DataFrame, inside: Column, percentile: Fraction, keys: list[str]) -> DataFrame:
-    """The rows, with those two of each line marked that the percentile lies between.
-
-    With n values, counted from 0, it lies at `percentile * (n - 1)`. That is in whole numbers here: which two
-    must not depend on a float.
-    """
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    up, of = percentile.as_integer_ratio()
-    counts = inside & F.col("total").isNotNull()
-    line = Window.partitionBy(*keys, "counts")
-    return (
-        frame.withColumn("counts", counts)
-        .withColumn("size", F.count("*").over(line))
-        .withColumn("place", F.row_number().over(line.orderBy("total")))
-        .withColumn("lower", F.expr(f"1 + ((size - 1) * {up}) div {of}"))
-        .withColumn("least", F.expr("if(counts AND place = lower, total, NULL)"))
-        .withColumn("most", F.expr("if(counts AND place = least(lower + 1, size), total, NULL)"))
-    )
-
-
-def read(source: Source, contract: Contract, statement: Statement, span: Span) -> Figures:
-    """Run the statement once and keep its result.
-
-    A local checkpoint rather than a cache: a cached part that is evicted is computed again, which would be a
-    second read of the source and a second snapshot. A checkpoint that is lost fails the run instead.
-    """
-    from pyspark.sql import functions as F
-
-    few = statement.expected_rows is not None and statement.expected_rows <= _FEW_ROWS
-    if not few:
-        source.spark.conf.set("spark.sql.shuffle.partitions", str(_PARTITIONS))
-        source.spark.conf.set("spark.sql.codegen.wholeStage", "true")
-    with source.errors_explained():
-        frame = source.read(statement.sql, fetch_size=0 if few else 10_000).localCheckpoint(eager=True)
-        rows = frame.where(~F.col("kind").isin("line", "loose")).collect()
-    facts = facts_of(rows)
-    return Figures(facts, span, statement.shape, digits_of(contract, facts), frame, source)
+def _rolled(path: Path, start: int, shape: Shape, numbers: range) -> Iterator[Line]:
+    """The months of each line rolled up to the window."""
+    rows = (row for row, _ in rows_of(path, start))
+    for (_, recipient, *group), months in groupby(rows, key=lambda row: row[1:-6]):
+        exists = False
+        totals, least, most = Totals(), None, None
+        for kind, *_, month, row_count, values, total, low, high in months:
+            number = int(month or 0)
+            if shape.groups_have_a_beginning and number > numbers[-1]:
+                continue
+            # Loose lines are there only with rows in the window. Else a back-fill would show an empty line
+            # where a run for this period alone shows none.
+            exists = exists or kind == "line" or number in numbers
+            if number in numbers:
+                totals += Totals(int(row_count or 0), int(values or 0), _decimal(total))
+                if low is not None and high is not None:
+                    least = min(Decimal(low), Decimal(low) if least is None else least)
+                    most = max(Decimal(high), Decimal(high) if most is None else most)
+        if exists:
+            yield Line(recipient or "", tuple(group), totals, least, most)
 
 
-def digits_of(contract: Contract, facts: Facts) -> int:
-    """Digits of the metric after the point: by its type, else as many as the rows have."""
+def check_finite(contract: Contract, facts: Facts) -> None:
+    """No sum can bear what is no number."""
     for control in facts.control.values():
         if not control.total.is_finite():
             raise ExtractError(
                 f'metric "{contract.metric.name}" holds NaN or Infinity in the window, which no sum can bear',
                 kind="contract",
             )
-    digits = facts.digits if contract.metric.digits is None else contract.metric.digits
-    if digits >= DIGITS:
-        raise ExtractError(
-            f"the metric has values with {digits} digits after the point; {DIGITS - 1} are the most that"
-            " can be added exactly",
-            kind="contract",
-        )
-    return digits
 
 
-def facts_of(rows: list[Row]) -> Facts:
+def facts_of(shape: Shape, rows: Iterable[Row]) -> Facts:
+    """The facts among the statement's rows, as PostgreSQL wrote them."""
     snapshot, recipients, control, orphans, undated, repeated, strays = "", {}, {}, {}, Totals(), {}, 0
     digits = 0
-    for row in rows:
-        count = int(str(row["row_count"] or 0))
-        totals = Totals(count, int(str(row["value_count"] or 0)), _decimal(row["total"]))
+    for values in rows:
+        row = dict(zip(shape.columns, values, strict=True))
+        count = int(row["row_count"] or 0)
+        totals = Totals(count, int(row["value_count"] or 0), _decimal(row["total"]))
+        line, month = int(row["line"] or 0), int(row["month"] or 0)
         match row["kind"]:
             case "snapshot":
-                snapshot = str(row["recipient"])
+                snapshot = row["recipient"] or ""
             case "recipient":
-                recipients[str(row["recipient"])] = count
+                recipients[row["recipient"] or ""] = count
             case "control":
-                control[int(str(row["month"]))] = totals
-                digits = max(digits, int(str(row["line"] or 0)))
+                control[month] = totals
+                digits = max(digits, line)
             case "orphan":
-                orphans[int(str(row["month"]))] = totals
+                orphans[month] = totals
             case "undated":
                 undated = totals
             case "hop":
-                repeated[int(str(row["line"]))] = count
+                repeated[line] = count
             case "stray":
                 strays = count
     return Facts(snapshot, recipients, control, orphans, undated, repeated, strays, digits)
@@ -346,10 +290,10 @@ def _of(months: dict[int, Totals], numbers: range) -> Totals:
     return sum((months.get(number, Totals()) for number in numbers), Totals())
 
 
-def _decimal(text: object) -> Decimal:
+def _decimal(text: str | None) -> Decimal:
     if text is None:
         return Decimal(0)
     try:
-        return Decimal(str(text))
+        return Decimal(text)
     except InvalidOperation:  # "-Infinity" and the like parse; this would be a driver that made up a format
         raise ExtractError(f'the database sent "{text}" for a sum', kind="database") from None

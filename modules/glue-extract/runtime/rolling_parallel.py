@@ -26,10 +26,11 @@ the run; where groups are read off the entity, also the rows before the window, 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import rolling_snapshot
@@ -37,7 +38,7 @@ import rolling_statement
 from rolling_contract import WHOLE, Contract, Hop, in_order
 from rolling_contract import Column as StoreColumn
 from rolling_errors import ExtractError, listed, one_line
-from rolling_figures import DIGITS, Facts, Figures, Totals, digits_of, facts_of, plain
+from rolling_figures import Facts, Figures, Line, Totals, check_finite, facts_of, plain
 from rolling_log import log
 from rolling_period import Span
 from rolling_snapshot import Snapshot
@@ -46,7 +47,9 @@ from rolling_spec import Extract
 from rolling_statement import Reads, Shape
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+DIGITS = 38  # the most that a Spark decimal bears
 
 # Up to so many rows of the window and of each table, Spark works on one part at a time and compiles nothing;
 # a table of so many goes to where the rows are, instead of both being sorted.
@@ -59,16 +62,18 @@ _MONTH = "rolling_month"
 def read(source: Source, spec: Extract, contract: Contract, span: Span, cap: datetime | None) -> Figures:
     """Read the source once, whichever number of connections that takes, and keep what was made of it.
 
-    A local checkpoint, as for the database's result: the snapshot is given back at the end of this function,
-    and whatever is lost after that must fail the run rather than be read again.
+    A local checkpoint rather than a cache: a cached part that is evicted is computed again, and the snapshot
+    is given back at the end of this function. A checkpoint that is lost fails the run instead.
     """
+    shape = Shape(len(contract.group), contract.anchor == "t0", contract.has_loose_lines)
     with rolling_snapshot.exported(source) as snapshot:
         reads = _reads(spec, contract, span, cap, snapshot)
         log("statement", f"reading it in {len(reads.partitions)} parts of one snapshot", sql=reads.rows)
-        facts = facts_of(snapshot.read(reads.facts).collect())
+        facts = facts_of(shape, snapshot.connection.rows(reads.facts))
         facts = replace(facts, snapshot_time=snapshot.time)
-        _tune(source, contract, facts)
-        work = _Work(contract, reads, snapshot, digits_of(contract, facts))
+        check_finite(contract, facts)
+        _tune(snapshot.spark, contract, facts)
+        work = _Work(contract, reads, snapshot, _digits_of(contract, facts))
         rows = work.measured(snapshot.read(reads.rows, reads.partitions).drop("rolling_by"))
         if spec.transform is not None:
             rows = rows.localCheckpoint(eager=True)
@@ -78,26 +83,24 @@ def read(source: Source, spec: Extract, contract: Contract, span: Span, cap: dat
         lines = work.lines(rows, reduced=spec.percentile is None)
         frame = work.in_order(lines).localCheckpoint(eager=True)
         facts = _with_losses(facts, frame)
-    groups = range(1, len(contract.group) + 1)
-    order = ("recipient", *(column for i in groups for column in (f"s{i}", f"g{i}")))
-    shape = Shape(len(groups), contract.anchor == "t0", contract.has_loose_lines, order)
-    return Figures(facts, span, shape, _scale(frame, "total"), frame, source, spec.percentile)
+    lines_of = functools.partial(_rolled, source, frame, shape, spec.percentile)
+    return Figures(facts, span, lines_of)
 
 
 def _reads(spec: Extract, contract: Contract, span: Span, cap: datetime | None, snapshot: Snapshot) -> Reads:
     keys = None
     if contract.partition is not None:
-        [(least, most)] = snapshot.read(rolling_statement.key_range(contract)).collect()
-        keys = None if least is None else (int(least), int(most))
+        [(least, most)] = snapshot.connection.rows(rolling_statement.key_range(contract))
+        keys = None if least is None or most is None else (int(least), int(most))
     return rolling_statement.reads(contract, span, spec.time_zone, cap, spec.partitions, keys)
 
 
-def _tune(source: Source, contract: Contract, facts: Facts) -> None:
+def _tune(spark: SparkSession, contract: Contract, facts: Facts) -> None:
     rows = sum(control.rows for control in facts.control.values())
     if max(rows, *contract.estimates) > _FEW_ROWS:
-        source.spark.conf.set("spark.sql.shuffle.partitions", str(_PARTITIONS))
-        source.spark.conf.set("spark.sql.adaptive.enabled", "true")
-        source.spark.conf.set("spark.sql.codegen.wholeStage", "true")
+        spark.conf.set("spark.sql.shuffle.partitions", str(_PARTITIONS))
+        spark.conf.set("spark.sql.adaptive.enabled", "true")
+        spark.conf.set("spark.sql.codegen.wholeStage", "true")
 
 
 def _amount(digits: int) -> str:
@@ -422,3 +425,74 @@ def _sum(count: int, values: int, total: object) -> Totals:
     if values and total is None:
         raise too_long()  # Spark 3.5 adds up to NULL, ANSI or not, where 4.1 raises
     return Totals(count, values, Decimal(str(total or 0)))
+
+
+# -- months, or values, rolled up to the window ------------------------------------------------------------
+
+
+def _rolled(
+    source: Source, frame: DataFrame, shape: Shape, percentile: Fraction | None, numbers: range
+) -> Iterator[Line]:
+    """The lines of the period whose window has these months, in their order."""
+    from pyspark.sql import functions as F
+
+    order = ["recipient", *(f"{what}{i}" for i in range(1, shape.group_width + 1) for what in "sg")]
+    inside = F.col("month").between(numbers[0], numbers[-1])
+    frame = frame.where(F.col("kind").isin("line", "loose"))
+    if shape.groups_have_a_beginning:
+        frame = frame.where(F.col("month") <= numbers[-1])
+    if percentile is not None:
+        frame = _between(frame, inside, percentile, order)
+    stays = F.max(F.col("kind") == "line").alias("stays")
+    rolled = frame.groupBy(*order).agg(
+        F.sum(F.when(inside, F.col("row_count"))).alias("row_count"),
+        F.sum(F.when(inside, F.col("value_count"))).alias("value_count"),
+        F.sum(F.when(inside, F.col("total"))).alias("total"),
+        F.min(F.when(inside, F.col("least"))).alias("least"),
+        F.max(F.when(inside, F.col("most"))).alias("most"),
+        *([stays] if shape.has_loose_lines else []),
+    )
+    if shape.has_loose_lines:
+        # Else a back-fill would show an empty line where a run for this period alone shows none.
+        rolled = rolled.where("stays OR row_count > 0")
+    measures = ("row_count", "value_count", "total", "least", "most")
+    with source.errors_explained():
+        # Partition by partition to the driver, which holds one of them at a time.
+        ordered = rolled.orderBy(*order).select("recipient", *shape.groups, *measures)
+        # By position: a Row's names are looked up in a list, a million times over.
+        for recipient, *group, rows, values, total, least, most in ordered.toLocalIterator():
+            yield Line(recipient, tuple(group), _sum(rows or 0, values or 0, total), least, most)
+
+
+def _between(frame: DataFrame, inside: Column, percentile: Fraction, keys: list[str]) -> DataFrame:
+    """The rows, with those two of each line marked that the percentile lies between.
+
+    With n values, counted from 0, it lies at `percentile * (n - 1)`. That is in whole numbers here: which two
+    must not depend on a float.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    up, of = percentile.as_integer_ratio()
+    counts = inside & F.col("total").isNotNull()
+    line = Window.partitionBy(*keys, "counts")
+    return (
+        frame.withColumn("counts", counts)
+        .withColumn("size", F.count("*").over(line))
+        .withColumn("place", F.row_number().over(line.orderBy("total")))
+        .withColumn("lower", F.expr(f"1 + ((size - 1) * {up}) div {of}"))
+        .withColumn("least", F.expr("if(counts AND place = lower, total, NULL)"))
+        .withColumn("most", F.expr("if(counts AND place = least(lower + 1, size), total, NULL)"))
+    )
+
+
+def _digits_of(contract: Contract, facts: Facts) -> int:
+    """Digits of the metric after the point: by its type, else as many as the rows have."""
+    digits = facts.digits if contract.metric.digits is None else contract.metric.digits
+    if digits >= DIGITS:
+        raise ExtractError(
+            f"the metric has values with {digits} digits after the point; {DIGITS - 1} are the most that"
+            ' Spark can add exactly; leave out aggregate_in="spark"',
+            kind="contract",
+        )
+    return digits

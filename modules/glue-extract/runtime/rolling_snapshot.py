@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rolling_contract import literal
+from rolling_copy import Connection
 from rolling_errors import ExtractError
-from rolling_source import DRIVER, Source
+from rolling_source import DRIVER, Source, spark_session
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 _FETCHED_AT_ONCE = 10_000
 
@@ -34,6 +35,8 @@ class Snapshot:
     """The store as it was at one moment, for as long as `exported` holds it."""
 
     source: Source
+    connection: Connection  # the one that holds it
+    spark: SparkSession
     identifier: str
     server: str  # since when it runs: no two servers have that to the microsecond in common
     time: str
@@ -50,7 +53,7 @@ class Snapshot:
             "sessionInitStatement": self._session(),
             **self.source.properties(),
         }
-        reader, table = self.source.spark.read, f"({query}) part"
+        reader, table = self.spark.read, f"({query}) part"
         return reader.jdbc(
             self.source.database.url, table, predicates=list(partitions), properties=properties
         )
@@ -71,33 +74,14 @@ class Snapshot:
 
 @contextmanager
 def exported(source: Source) -> Iterator[Snapshot]:
-    """Hold a snapshot for as long as the block lasts, and say so if that is not possible.
-
-    The driver is asked for by Spark's own registry, with the class loader that Spark's reader uses, because
-    `java.sql.DriverManager` does not see it: see `rolling_source`.
-    """
-    with _refusals_explained(source):
-        jvm = source.spark.sparkContext._jvm
-        assert jvm is not None
-        registry = jvm.org.apache.spark.sql.execution.datasources.jdbc.DriverRegistry
-        registry.register(DRIVER)
-        properties = jvm.java.util.Properties()
-        for name, value in source.properties().items():
-            properties.setProperty(name, value)
-        connection = registry.get(DRIVER).connect(source.database.url, properties)
-        try:
-            connection.setAutoCommit(False)
-            statement = connection.createStatement()
-            statement.execute(
-                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                # It will be idle for as long as the parts are read, which is what it is there for.
-                f" {source.settings()}; SET idle_in_transaction_session_timeout = 0"
-            )
-            row = statement.executeQuery(_EXPORT)
-            row.next()
-            yield Snapshot(source, row.getString(1), row.getString(2), row.getString(3))
-        finally:
-            connection.close()
+    """Hold a snapshot for as long as the block lasts, and say so if that is not possible."""
+    with _refusals_explained(source), source.connected() as connection:
+        # It will be idle for as long as the parts are read, which is what it is there for.
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        connection.java.setAutoCommit(False)
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        [(identifier, server, time)] = connection.rows(_EXPORT)
+        yield Snapshot(source, connection, spark_session(), str(identifier), str(server), str(time))
 
 
 @contextmanager

@@ -1,9 +1,4 @@
-"""The source: how Spark reads the store, and what its errors mean in a sentence.
-
-Everything goes through Spark's own JDBC reader, also the small catalog read. `java.sql.DriverManager` called
-from Python does not see a driver that came by `spark.jars` (it asks the wrong class loader); Spark's reader
-does, under Glue and on a laptop alike.
-"""
+"""The source: how the store is reached through Spark, and what its errors mean in a sentence."""
 
 from __future__ import annotations
 
@@ -15,34 +10,43 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rolling_contract import CatalogRow, literal
+from rolling_copy import Connection
 from rolling_database import Database
 from rolling_errors import ExtractError, one_line
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
 
 DRIVER = "org.postgresql.Driver"
 
 
-def spark_session() -> SparkSession:
-    """A session of our own in whatever Spark there is: Glue's, a notebook's, or a new one.
+def spark_context() -> SparkContext:
+    """Whatever Spark there is: Glue's, a notebook's, or a new one.
 
     Only a Spark that we start ourselves is tuned from the ground up. Glue hands us a Java process that runs
-    already (that is what the gateway's port says) and keeps its settings; ours go to a session beside.
+    already (that is what the gateway's port says) and keeps its settings.
     """
-    from pyspark.sql import SparkSession
+    from pyspark import SparkConf, SparkContext
 
-    builder = SparkSession.builder.appName("rolling-extract")
-    started_here = SparkSession.getActiveSession() is None and "PYSPARK_GATEWAY_PORT" not in os.environ
+    configuration = SparkConf().setAppName("rolling-extract")
+    started_here = SparkContext._active_spark_context is None and "PYSPARK_GATEWAY_PORT" not in os.environ
     if started_here:
-        builder = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
+        configuration.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
         # Half of a short run on two cores is Java compiling what it will not run again: 11 s instead of 20.
-        builder = builder.config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-    session = builder.getOrCreate()
+        configuration.set("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+    context = SparkContext.getOrCreate(configuration)
     if started_here:
         # A failure is told in one sentence, and its cause goes to our log: no stack traces on the terminal.
-        session.sparkContext.setLogLevel("OFF")
-    ours = session.newSession()
+        context.setLogLevel("OFF")
+    return context
+
+
+def spark_session() -> SparkSession:
+    """A session of our own: our settings are not everybody's."""
+    from pyspark.sql import SparkSession
+
+    ours = SparkSession(spark_context()).newSession()
     ours.conf.set("spark.sql.ansi.enabled", "true")
     ours.conf.set("spark.sql.session.timeZone", "UTC")
     # Glue's defaults suit terabytes. A result of a few thousand rows is done sooner by one task that nobody
@@ -55,9 +59,9 @@ def spark_session() -> SparkSession:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A database as Spark reads it."""
+    """A database as it is reached through Spark."""
 
-    spark: SparkSession
+    context: SparkContext
     database: Database
     time_zone: str
     run_id: str
@@ -67,39 +71,46 @@ class Source:
 
         Also the first contact: what is wrong with the way to the store shows here.
         """
-        with self.errors_explained():
-            return [CatalogRow(*row) for row in self.read(query, fetch_size=0).collect()]
+        with self.errors_explained(), self.connected() as connection:
+            rows = [[text or "" for text in row] for row in connection.rows(query)]
+        return [
+            CatalogRow(row[0], row[1], row[2], row[3], row[4], row[5] == "t", int(row[6])) for row in rows
+        ]
 
     def check_condition(self, probe: str, condition: str) -> None:
         """Let PostgreSQL parse the spec's condition, in a statement that reads nothing."""
         try:
-            self.read(probe, fetch_size=0)  # a lazy frame, but its columns were asked for
-        except Exception as error:
-            found = explained(error, self.database)
+            with self.errors_explained(), self.connected() as connection:
+                connection.rows(probe)
+        except ExtractError as found:
             if found.kind != "database":
-                raise found from None
+                raise
             said = found.sentence.removeprefix("the database refused the read: ")
             sentence = f'where="{condition}" is no condition on the entity: {said}'
             raise ExtractError(sentence, kind="spec", cause=found.cause) from None
 
-    def read(self, query: str, fetch_size: int) -> DataFrame:
-        """The query's result as a lazy frame, to be used inside `errors_explained`.
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """A login of the driver's own, to be used inside `errors_explained`.
 
-        `fetch_size` 0 takes it whole.
-
-        A fetch size makes the driver open a cursor, and PostgreSQL runs a cursor without parallel workers: a
-        result that is known to be small is better taken whole, one that may be large needs the cursor or
-        fills the memory.
+        The driver is asked for by Spark's own registry. `java.sql.DriverManager` called from Python does not
+        see one that came by `spark.jars` (it asks the wrong class loader); Spark's registry does, under Glue
+        and on a laptop alike.
         """
-        options = {
-            "url": self.database.url,
-            "driver": DRIVER,
-            "query": query,
-            "fetchsize": str(fetch_size),
-            "sessionInitStatement": self.settings(),
-            **self.properties(),
-        }
-        return self.spark.read.format("jdbc").options(**options).load()
+        jvm = self.context._jvm
+        assert jvm is not None
+        registry = jvm.org.apache.spark.sql.execution.datasources.jdbc.DriverRegistry
+        registry.register(DRIVER)
+        properties = jvm.java.util.Properties()
+        for name, value in self.properties().items():
+            properties.setProperty(name, value)
+        java = registry.get(DRIVER).connect(self.database.url, properties)
+        try:
+            connection = Connection(jvm, java)
+            connection.execute(self.settings())
+            yield connection
+        finally:
+            java.close()
 
     def properties(self) -> dict[str, str]:
         """What the driver is told for every connection."""
@@ -121,6 +132,8 @@ class Source:
             "IntervalStyle": "iso_8601",
             "extra_float_digits": "1",
             "lc_monetary": "C",
+            # Compiling the statement takes PostgreSQL longer than it saves, unless it runs for a minute.
+            "jit": "off",
             "standard_conforming_strings": "on",
         }
         return "; ".join(f"SET {name} = {literal(value)}" for name, value in settings.items())

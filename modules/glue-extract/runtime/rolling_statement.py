@@ -43,14 +43,22 @@ class Shape:
     # True when groups are read off the entity's rows: such a group exists from its first row on.
     groups_have_a_beginning: bool
     has_loose_lines: bool = False
-    order: tuple[str, ...] = ("line",)  # the columns that lines are sorted by
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(f"g{i}" for i in range(1, self.group_width + 1))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the statement's result, in this order."""
+        measures = ("row_count", "value_count", "total", "least", "most")
+        return ("kind", "line", "recipient", *self.groups, "month", *measures)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    sql: str
+    sql: str  # all facts come first, and then the lines, those of one group beside each other
     shape: Shape
-    expected_rows: int | None  # as the planner would expect; None when nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +128,13 @@ class _Builder:
     def build(self) -> Statement:
         from_entity = self.anchor == "t0"
         lines = self._from_entity() if from_entity else self._from_anchor()
-        parts = f"{lines}\n    UNION ALL\n    {self._facts()}"
-        members = self.c.estimates[_number(self.anchor)]
-        known = not from_entity and members >= 0
         return Statement(
-            sql=parts,
+            sql=f"""
+    SELECT * FROM ({lines}
+    UNION ALL
+    {self._facts()}
+    ) everything ORDER BY kind IN ('line', 'loose'), line""",
             shape=Shape(len(self.c.group), from_entity, self.c.has_loose_lines),
-            expected_rows=members * (len(self.span.months) + 1) if known else None,
         )
 
     # -- small pieces ----------------------------------------------------------------------------------

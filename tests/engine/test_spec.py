@@ -10,7 +10,7 @@ from tests.engine.bank import LOANS
 
 import rolling_spec
 from rolling_errors import ExtractError
-from rolling_extract import Join
+from rolling_extract import Join, __version__
 
 SPARK = {"aggregate_in": "spark"}
 
@@ -113,4 +113,4 @@ def test_the_units_of_the_engine_load_without_spark_and_without_boto3() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "0.1.0"
+    assert done.stdout.strip() == __version__

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
 from tests import release
+from tests.modules import interfaces
 
 from extracts.errors import ExtractsError
 
@@ -27,16 +29,18 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that a release touches and the modules, released as 1.0.0, with news since."""
+    """What a release touches and runs, released as 1.0.0, with news since; tests that take no time."""
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
     for part in ("modules/kms-bucket", "templates", "examples", "tests/template", "generator/extracts/local"):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
-    for place in (*(place for place, _ in release.PLACES), "generator/extracts/errors.py"):
+    others = ("generator/extracts/errors.py", "tests/release.py", "tests/modules/interfaces.py", "README.md")
+    for place in (*(place for place, _ in release.PLACES), *others, ".gitignore"):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / place, root / place)
-    shutil.copy(ROOT / "pyproject.toml", root)
+    checks = "\nlint test:\n\t@! grep -q 'a red test' CHANGELOG.md || { touch left-over; exit 1; }\n"
+    (root / "Makefile").write_text((ROOT / "Makefile").read_text() + checks)
     git(root.parent, "init", "-q", "-b", "main", "home")
     commit(root, "# Changelog\n\n## 1.0.0 (2026-01-01)\n\n- The first.\n")
     git(root, "tag", "v1.0.0")
@@ -54,32 +58,41 @@ def commit(root: Path, log: str | None = None) -> None:
 
 
 @pytest.fixture
-def home(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the repository in which tests are green without running any."""
-    monkeypatch.setenv("RELEASE_CHECKS", "true")
-    shutil.copytree(original, tmp_path / "home")
-    return tmp_path / "home"
+def home(original: Path, tmp_path: Path) -> Path:
+    """A clone of it, set up with this environment."""
+    git(tmp_path, "clone", "-q", str(original), "home")
+    root = tmp_path / "home"
+    git(root, "config", "user.name", "A")
+    git(root, "config", "user.email", "a@example.com")
+    (root / ".venv").mkdir()
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        (root / ".venv" / part).symlink_to(Path(sys.prefix) / part)
+    (root / ".venv/.ready").touch()
+    return root
 
 
-def test_the_version_stands_everywhere_and_the_tag_bears_the_notes(home: Path) -> None:
-    said: list[str] = []
-    release.release(home, "1.0.1", TODAY, said.append)
-    assert (
-        (home / "CHANGELOG.md")
-        .read_text()
-        .startswith(f"# Changelog\n\n## 1.0.1 (2026-11-24)\n\n{NOTES}\n## 1.0.0")
+def test_one_command_writes_the_version_everywhere_commits_and_tags(home: Path) -> None:
+    done = subprocess.run(
+        ["make", "release", "VERSION=1.0.1"], cwd=home, capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+    log = (home / "CHANGELOG.md").read_text()
+    assert log.startswith(f"# Changelog\n\n## 1.0.1 ({date.today()})\n\n{NOTES}\n## 1.0.0")
     assert 'version = "1.0.1"' in (home / "pyproject.toml").read_text()
     assert '__version__ = "1.0.1"' in (home / "generator/extracts/__init__.py").read_text()
     engine = home / "modules/glue-extract/runtime/rolling_extract.py"
     assert '__version__ = "1.0.1"' in engine.read_text()
     assert json.loads((home / "templates/extract/cookiecutter.json").read_text())["_version"] == "1.0.1"
     assert 'version: "1.0.1"' in (home / "examples/bank-loans/extract.yaml").read_text()
+    pages = ("README.md", "examples/bank-loans/README.md", "tests/template/differences/sftp-none.diff")
+    pins = [pin[2] for page in pages for pin in release.PIN.finditer((home / page).read_text())]
+    assert set(pins) == {"1.0.1"}
     assert git(home, "log", "-1", "--format=%s") == "Release 1.0.1"
     assert git(home, "describe", "--exact-match") == "v1.0.1"
     assert git(home, "tag", "--list", "v1.0.1", "--format=%(contents)") == NOTES.strip()
     assert git(home, "status", "--porcelain") == ""
-    assert said[-1] == "  git push --follow-tags"
+    assert git(home, "ls-remote", "--tags", "origin", "v1.0.1") == ""  # pushed by a person, or not at all
+    assert done.stdout.splitlines()[-1] == "  git push --follow-tags"
 
 
 def refused(home: Path, version: str) -> str:
@@ -93,8 +106,10 @@ def refused(home: Path, version: str) -> str:
 
 
 def test_a_red_test_releases_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RELEASE_CHECKS", "grep -q 1.0.1 pyproject.toml && touch left-over && exit 1")
-    assert refused(home, "1.0.1").endswith("fails; nothing was released.")
+    monkeypatch.setattr(release, "REFRESH", ["true"])  # what the first test has seen, and takes its time
+    change(home, lambda text: text.replace(NOTES, NOTES + "- There is a red test.\n"))
+    assert refused(home, "1.0.1") == "The checks fail; nothing was released."
+    assert (home / ".venv/bin").is_symlink()  # nor was the environment that it runs in set up anew
 
 
 def test_uncommitted_work_is_not_released(home: Path) -> None:
@@ -105,11 +120,51 @@ def test_uncommitted_work_is_not_released(home: Path) -> None:
 
 
 def test_a_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
-    file = home / "modules/kms-bucket/outputs.tf"
-    file.write_text(file.read_text().replace('output "name"', 'output "bucket_name"'))
+    renamed(home)
     commit(home)
     assert refused(home, "1.1.0") == "1.1.0 is too small a step: this is at least 2.0.0."
-    release.release(home, "2.0.0", TODAY, lambda line: None)
+
+
+NOTE = """
+### To 2.0.0
+
+The output `name` is called what it is.
+
+```diff
+-bucket = module.bucket.name
++bucket = module.bucket.bucket_name
+```
+"""
+
+
+@pytest.mark.parametrize(
+    "note", ["", NOTE.replace("2.0.0", "1.9.0"), NOTE.replace("+", " ")], ids=["none", "an old one", "half"]
+)
+def test_a_major_change_without_before_and_after_is_refused(home: Path, note: str) -> None:
+    renamed(home)
+    page = home / "modules/kms-bucket/README.md"
+    page.write_text(page.read_text() + note)
+    commit(home)
+    assert refused(home, "2.0.0") == (
+        'kms-bucket: a major change, and no "### To 2.0.0" in the README with a diff of what a caller wrote'
+        " before and writes now."
+    )
+
+
+def test_a_major_change_with_before_and_after_is_let_through(home: Path) -> None:
+    renamed(home)
+    page = home / "modules/kms-bucket/README.md"
+    page.write_text(page.read_text() + NOTE)
+    assert list(interfaces.check(home, (2, 0, 0))) == [
+        "major: kms-bucket: the output name is gone",
+        "minor: kms-bucket: the output bucket_name is new",
+        "After 1.0.0 this is at least 2.0.0.",
+    ]
+
+
+def renamed(home: Path) -> None:
+    file = home / "modules/kms-bucket/outputs.tf"
+    file.write_text(file.read_text().replace('output "name"', 'output "bucket_name"'))
 
 
 def change(home: Path, edit: Callable[[str], str]) -> None:

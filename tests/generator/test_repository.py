@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tests import release
 
 import extracts
 import rolling_extract
@@ -28,6 +29,20 @@ def test_there_is_one_version() -> None:
     newest = re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert newest
     assert newest[1] == version
+
+
+def test_whatever_pins_this_collection_pins_its_version() -> None:
+    """On a page, in an example, in what an option changes; the change log and tests speak of others too."""
+    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--", ":!tests/*.py", ":!CHANGELOG.md"]
+    names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")
+    pinned = {
+        (name, pin[2])
+        for name in names
+        if name.endswith((".md", ".tf", ".yml", ".yaml", ".diff")) and (ROOT / name).is_file()
+        for pin in release.PIN.finditer((ROOT / name).read_text())
+    }
+    assert {"README.md", "examples/bank-loans/extract.yaml"} <= {name for name, _ in pinned}
+    assert {version for _, version in pinned} == {extracts.__version__}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -351,8 +351,25 @@ def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
     return major, minor, patch + 1
 
 
+def without_notes(repository: Path, version: Version, changes: Mapping[str, list[Change]]) -> list[str]:
+    """The modules that break something and do not show, in a diff, what a caller writes instead."""
+    missing = []
+    for module, found in changes.items():
+        page = repository / "modules" / module / "README.md"
+        # A module that is gone has no page either; the change log is where that is told.
+        if page.is_file() and any(change.weight == "major" for change in found):
+            heading = rf"^### To {re.escape(spelled(version))}\n((?:(?!#{{1,3}} ).*\n?)*)"
+            notes = re.search(heading, page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            shown = re.search(
+                r"^```diff\n(.*?)^```", notes[1] if notes else "", flags=re.MULTILINE | re.DOTALL
+            )
+            if not shown or {"-", "+"} - {line[:1] for line in shown[1].splitlines()}:
+                missing.append(module)
+    return missing
+
+
 def check(repository: Path, version: Version | None) -> Iterator[str]:
-    """What changed, line by line; an error where `version` is smaller than that demands."""
+    """What changed, line by line; an error where `version` is too small, or upgrade notes are missing."""
     released = Home(repository, str(repository)).versions()
     if not released:
         yield "There is no released version to compare the modules with."
@@ -366,6 +383,11 @@ def check(repository: Path, version: Version | None) -> Iterator[str]:
     yield f"After {spelled(last)} this is at least {spelled(least)}."
     if version is not None and version < least:
         raise ExtractsError(f"{spelled(version)} is too small a step: this is at least {spelled(least)}.")
+    if version is not None and (missing := without_notes(repository, version, changes)):
+        raise ExtractsError(
+            f'{", ".join(missing)}: a major change, and no "### To {spelled(version)}" in the README with a'
+            " diff of what a caller wrote before and writes now."
+        )
 
 
 def main() -> None:

@@ -27,20 +27,10 @@ def engine(project: Path) -> Path:
 
 
 def spark_environment(project: Path) -> dict[str, str]:
-    """What a process needs to run the project's spec here; nothing of it is reachable from outside."""
-    from extracts.local import programs
+    """What a process needs to run the project's spec here."""
+    from extracts.local import spark
 
-    return {
-        **os.environ,
-        "JAVA_HOME": str(programs.java_home()),
-        "PYTHONPATH": str(engine(project)),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": (
-            f"--master local[*] --jars {programs.jdbc_driver()} --conf spark.ui.enabled=false"
-            " --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 pyspark-shell"
-        ),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
+    return {**os.environ, **spark.environment(engine(project))}
 
 
 def preview(

@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.engine.bank import Engine, Store
 
-from extracts.local import aws, database, programs
+import rolling_extract
+from extracts.local import aws, database
 
 # One example is one run of the engine over many random stores: see test_oracle.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
@@ -40,9 +41,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 @pytest.fixture(scope="session")
 def spark() -> Iterator[None]:
     """Spark, as the engine will find it: the driver's jar comes from outside, by the submit arguments."""
-    os.environ["JAVA_HOME"] = str(programs.java_home())
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    os.environ["PYSPARK_SUBMIT_ARGS"] = f"--master local[2] --jars {programs.jdbc_driver()} pyspark-shell"
+    from extracts.local import spark
+
+    os.environ.update(spark.environment(Path(rolling_extract.__file__).parent, cores="2"))
     yield
     from pyspark.sql import SparkSession
 

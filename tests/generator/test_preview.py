@@ -14,7 +14,7 @@ import pytest
 from tests.oracle import oracle
 
 from extracts.demo import store
-from extracts.local import database
+from extracts.local import database, programs
 
 PROJECT = Path(__file__).parents[2] / "examples/bank-loans"
 ROWS = store.generate(date(2026, 10, 1), loans=6_000)
@@ -59,11 +59,17 @@ def test_it_writes_the_very_files(served: database.Database, tmp_path: Path) -> 
     assert "FROM &#34;public&#34;.&#34;Loans&#34;" in shown
 
 
-def test_several_months_at_once(served: database.Database, tmp_path: Path) -> None:
+def test_several_months_at_once_and_from_a_folder_with_blanks(
+    served: database.Database, tmp_path: Path
+) -> None:
+    driver = tmp_path.with_name("my drivers") / "the driver.jar"
+    driver.parent.mkdir()
+    driver.symlink_to(programs.jdbc_driver())
     span = ("--from", "2026-08", "--to", "2026-10")
     page = tmp_path.with_name("page.html")
     more = ("--report", str(page), "--history", "0")
-    done = preview(str(PROJECT), *span, *more, "--output", str(tmp_path), "--database-url", served.url)
+    done = preview(str(PROJECT), *span, *more, "--output", str(tmp_path), "--database-url", served.url,
+                   EXTRACTS_JDBC_DRIVER=str(driver))  # fmt: skip
     assert done.returncode == 0, done.stderr
     shown = page.read_text()
     assert "<title>Aug 2026: " in shown

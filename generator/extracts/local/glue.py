@@ -22,6 +22,8 @@ import boto3
 import psycopg
 from botocore.exceptions import ClientError
 
+from extracts.local import spark
+
 DECORATION = "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: {line}; SystemExit: {message}"
 
 
@@ -84,24 +86,17 @@ def worker_environment(
 ) -> dict[str, str]:
     """The environment of a worker: the role's credentials, the libraries, Spark with Glue's JDBC driver."""
     credentials = session.get_credentials().get_frozen_credentials()
-    options = [
-        f"--conf {part.strip()}" for part in re.split(r"\s*--conf\s+", arguments.get("--conf", "")) if part
-    ]
-    options += [f"--jars {os.environ['EXTRACTS_JDBC_DRIVER']}", "--master local[2]"]
-    options += ["--conf spark.ui.enabled=false", "--conf spark.driver.host=127.0.0.1"]
-    options += ["--conf spark.driver.bindAddress=127.0.0.1"]  # nothing of it is reachable from outside
-    kept = ("PATH", "HOME", "LANG", "TMPDIR", "JAVA_HOME", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION")
+    # Glue takes several settings in one argument: "a=1 --conf b=2".
+    settings = [part for part in map(str.strip, re.split(r"--conf\s", arguments.get("--conf", ""))) if part]
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION")
     return {
         **{key: os.environ[key] for key in kept if key in os.environ},
+        **spark.environment(libraries, cores="2", settings=settings),
         "AWS_DEFAULT_REGION": os.environ["AWS_REGION"],
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_SESSION_TOKEN": credentials.token,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONPATH": str(libraries),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": " ".join([*options, "pyspark-shell"]),
-        "SPARK_LOCAL_IP": "127.0.0.1",
     }
 
 

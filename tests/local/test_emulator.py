@@ -210,6 +210,16 @@ def glue_workflow_starts_its_first_crawler(cloud: aws.Cloud) -> bool:
     return until(lambda: bool(glue.get_crawler(Name=name)["Crawler"].get("LastCrawl", {}).get("Status")))
 
 
+def upload_shows_a_policy_its_key(cloud: aws.Cloud) -> bool:
+    s3, name = cloud.client("s3"), fresh("bucket")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    header, key = "s3:x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:eu-west-1:000000000000:key/k"
+    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"}
+    writer = role(cloud, allowed | {"Condition": {"StringEquals": {header: key}}})
+    upload = {"Bucket": name, "Key": "file", "Body": b"x", "ServerSideEncryption": "aws:kms"}
+    return not refuses(lambda: as_role(cloud, writer, "s3").put_object(**upload, SSEKMSKeyId=key))
+
+
 def secret_keeps_the_version_with_a_label_of_its_own(cloud: aws.Cloud) -> bool:
     secrets_manager, name = cloud.client("secretsmanager"), fresh("secret")
     secrets_manager.create_secret(Name=name)
@@ -332,6 +342,7 @@ PROBES = (
     glue_schedule_has_no_predicate,
     glue_job_without_a_script_fails,
     glue_workflow_starts_its_first_crawler,
+    upload_shows_a_policy_its_key,
     secret_keeps_the_version_with_a_label_of_its_own,
     sns_delivers_email,
     events_start_nothing_without_the_right_to,

@@ -611,6 +611,25 @@ def close_glue_workflows() -> None:
 
 
 ################################################################################
+# S3: policies cannot see the key that an upload names
+################################################################################
+
+
+def close_upload_keys() -> None:
+    """A policy may ask for one key; without this every upload with a key looks like one without."""
+    original, header = iam_actions.s3_service_context, "x-amz-server-side-encryption-aws-kms-key-id"
+
+    @functools.wraps(original)
+    def context(action: str, query: Any, path: str = "", headers: Any = None) -> Body:
+        found: Body = original(action, query, path, headers)
+        if action == "s3:PutObject" and headers and headers.get(header):
+            found[f"s3:{header}"] = headers[header]
+        return found
+
+    iam_actions.s3_service_context = context
+
+
+################################################################################
 # Secrets Manager: labels of one's own are lost
 ################################################################################
 
@@ -825,6 +844,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     close_glue_triggers,
     close_glue_runs,
     close_glue_workflows,
+    close_upload_keys,
     close_secret_labels,
     close_sns_email,
     close_alarm_descriptions,

@@ -1,0 +1,303 @@
+"""bank-loans through its workflows, from the pull request to the back-fill, on the local cloud.
+
+The tests are one story, told in order: each begins where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_urlsafe
+
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+
+# The helpers beside the tests are imported from the root, however pytest is started.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.local.github import ISSUER, ROOT, Event, GitHub, Job, Run, assume
+
+from extracts.demo import account, store
+from extracts.local import aws, database, programs, terraform
+from extracts.stamp import stamp
+
+REASON = 'late bookings, "again"; $(id)'
+BACKEND = """\
+terraform {
+  backend "s3" {
+    bucket         = "terraform-states"
+    key            = "bank-loans.tfstate"
+    region         = "eu-west-1"
+    use_lockfile   = true
+    use_path_style = true
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A team's project, its repository, its account and its store."""
+
+    github: GitHub
+    project: Path
+    cloud: aws.Cloud
+
+    def write(self, path: str, text: str) -> None:
+        (self.project / path).write_text(text)
+
+    def push(self, message: str, team: str = "data", branch: str = "main") -> Event:
+        """Push the project, which differs from what is deployed by its team at most."""
+        self.write("Terraform/tags.auto.tfvars", f'tags = {{ team = "{team}" }}\n')
+        return self.github.push(self.project, message, branch=branch)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterator[Story]:
+    """The stamped project with its values filled in, pushed to an empty repository; nothing deployed."""
+    folder = tmp_path_factory.mktemp("pipelines")
+    login = token_urlsafe(18)
+    with database.serve(folder / "database") as served:
+        last_month = store.last_complete_month(datetime.now(UTC).date())
+        store.load(served.url, store.generate(last_month, loans=2_000), login)
+        made = account.prepare(cloud, username=store.READER, password=login)
+        (folder / "stamped").mkdir()
+        project = stamp({}, folder / "stamped")
+        variables = {
+            "database": {
+                "host": "localhost",
+                "port": served.port,
+                "name": served.name,
+                "secret_arn": made.secret_arn,
+                "security_group_id": made.database_security_group_id,
+                "ca_certificate": served.authority.read_text(),
+            },
+            "subnet_id": made.subnet_id,
+            "recipients": {"first-bank": {"name": store.BANKS[0], "public_keys": []}},
+            "sftp": {"allowed_cidrs": ["10.0.0.0/8"]},
+        }
+        (project / "Terraform/team.auto.tfvars.json").write_text(json.dumps(variables, indent=2))
+        cloud.client("s3").create_bucket(
+            Bucket="terraform-states", CreateBucketConfiguration={"LocationConstraint": aws.REGION}
+        )
+        github = GitHub(folder / "github", cloud, terraform.environment(folder))
+        # As the project's README says: AWS's own policy for readers may read all but connections.
+        reads = role(cloud, "plan", ["pull_request", "ref:refs/heads/main"], "ReadOnlyAccess")
+        connections = {"Effect": "Allow", "Action": "glue:GetConnection", "Resource": "*"}
+        cloud.client("iam").put_role_policy(
+            RoleName="plan",
+            PolicyName="connections",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": connections}),
+        )
+        github.variables["AWS_PLAN_ROLE_ARN"] = reads
+        for name in ("apply", "run"):
+            made_role = role(cloud, name, ["environment:production"], "AdministratorAccess")
+            github.variables[f"AWS_{name.upper()}_ROLE_ARN"] = made_role
+        yield Story(github, project, cloud)
+
+
+def role(cloud: aws.Cloud, name: str, subjects: list[str], policy: str) -> str:
+    """A role that GitHub may assume for these subjects of the team's repository, and no other."""
+    iam = cloud.client("iam")
+    provider = f"arn:aws:iam::{aws.ACCOUNT}:oidc-provider/{ISSUER}"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": provider},
+            "Condition": {
+                "StringEquals": {
+                    f"{ISSUER}:aud": "sts.amazonaws.com",
+                    f"{ISSUER}:sub": [f"repo:banking-group/bank-loans:{subject}" for subject in subjects],
+                }
+            },
+        },
+    }
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.attach_role_policy(RoleName=name, PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
+    return str(made["Role"]["Arn"])
+
+
+def refusal(run: Run, job: str) -> str:
+    """The one sentence with which the job refused to go on."""
+    assert run.failures.keys() == {job}, run.failures
+    [error] = run.jobs[job].errors
+    return error
+
+
+@pytest.fixture(scope="module")
+def proposed(story: Story) -> Run:
+    """The first pull request: the project as stamped, and where its state is kept."""
+    story.github.push(story.project, "Begin")
+    story.write("Terraform/backend.tf", BACKEND)
+    story.github.push(story.project, "Keep the state", branch="backend")
+    return story.github.run("extract.yml", story.github.pull_request(2, "backend"))
+
+
+@pytest.fixture(scope="module")
+def deployed(story: Story, proposed: Run) -> Run:
+    """What the merge of that pull request starts."""
+    return story.github.run("extract.yml", story.github.merge(2))
+
+
+def test_a_plan_without_a_backend_is_refused(story: Story) -> None:
+    story.github.push(story.project, "Begin")
+    run = story.github.run("extract.yml", story.github.pull_request(1, "main"))
+    assert refusal(run, "plan / plan").startswith(
+        "Terraform/ names no backend, and a runner forgets its own state."
+    )
+    assert run.jobs["plan / scan"].result == "skipped"
+
+
+def test_a_pull_request_shows_its_plan_in_a_comment(story: Story, proposed: Run) -> None:
+    assert proposed.failures == {}
+    [comment] = story.github.comments(2)
+    digest = proposed.jobs["plan / plan"].outputs["digest"]
+    assert comment.startswith(f"<!-- extract-plan . {digest} -->\n### Plan of `.`\nPlan: ")
+    assert "module.extract.aws_glue_job.this will be created" in comment
+    assert len(comment) < 65_536, "GitHub takes no longer comment"
+
+
+def test_the_comment_is_kept_up_to_date_in_its_place(story: Story, proposed: Run) -> None:
+    story.push("Say whose it is", branch="backend")
+    again = story.github.run("extract.yml", story.github.pull_request(2, "backend"))
+    [comment] = story.github.comments(2)
+    assert again.jobs["plan / plan"].outputs["digest"] in comment
+    assert '"team"' in comment
+
+
+@pytest.mark.parametrize("subject", ["pull_request", "ref:refs/heads/main", "environment:other"])
+def test_only_the_environment_can_assume_the_role_of_the_apply(story: Story, subject: str) -> None:
+    """Else whoever can push a branch could deploy; the README says how the role has to trust."""
+    role_arn = story.github.variables["AWS_APPLY_ROLE_ARN"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume(story.cloud, role_arn, f"repo:{story.github.repository}:{subject}")
+
+
+def test_the_plan_that_was_reviewed_is_applied(story: Story, deployed: Run) -> None:
+    assert deployed.failures == {}
+    assert deployed.jobs["apply / reviewed"].result == "success"
+    assert "Apply complete!" in deployed.jobs["apply / apply"].log
+    assert story.cloud.client("glue").get_job(JobName="bank-loans")["Job"]["Name"] == "bank-loans"
+
+
+def test_an_older_plan_is_refused(story: Story, deployed: Run) -> None:
+    """Terraform's own doing, which the workflow relies on."""
+    machine = story.github.machines(deployed)[-1]
+    done = subprocess.run(
+        [*programs.terraform().command, "apply", "-input=false", str(machine / "temp/plan/plan.tfplan")],
+        cwd=machine / "workspace/Terraform",
+        env={**story.github.settings, **story.cloud.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Saved plan is stale" in done.stderr
+
+
+def test_what_no_pull_request_showed_is_not_applied(story: Story, deployed: Run) -> None:
+    run = story.github.run("extract.yml", story.push("Just so", team="nobody asked"))
+    assert refusal(run, "apply / reviewed").startswith("No pull request showed this plan.")
+    assert run.jobs["apply / apply"].result == "skipped"
+
+
+def test_a_plan_that_is_not_what_was_shown_is_not_applied(story: Story, deployed: Run) -> None:
+    story.push("Rename the team", team="figures", branch="rename")
+    story.github.pull_request(3, "rename")  # merged before its plan was there
+    run = story.github.run("extract.yml", story.github.merge(3))
+    assert refusal(run, "apply / reviewed").startswith(
+        "This is not the plan that #3 showed: something changed since."
+    )
+    assert run.jobs["apply / apply"].result == "skipped"
+
+
+@pytest.fixture(scope="module")
+def unchanged(story: Story, deployed: Run) -> Run:
+    """The look for drift, where there is none."""
+    return story.github.run("drift.yml", story.push("As deployed"))
+
+
+def test_no_drift_is_no_news(unchanged: Run) -> None:
+    assert unchanged.failures == {}
+
+
+def test_what_was_changed_by_hand_is_told(story: Story, deployed: Run) -> None:
+    story.cloud.client("glue").update_workflow(Name="bank-loans", Description="by hand")
+    run = story.github.run("drift.yml", story.push("As deployed"))
+    assert refusal(run, "drift / drift").startswith(
+        "What is deployed is not what the branch says: Plan: 0 to add, 1 to change"
+    )
+    assert "by hand" in run.jobs["drift / drift"].summary
+
+
+def backfill(story: Story, period: str, *, restate: bool = False, reason: str = "") -> Job:
+    event = story.push("As deployed")
+    inputs = {"period": period, "restate": restate, "reason": reason}
+    run = story.github.run("backfill.yml", replace(event, name="workflow_dispatch", inputs=inputs))
+    return run.jobs["backfill / backfill"]
+
+
+@pytest.mark.parametrize(
+    ("period", "restate", "reason", "sentence"),
+    [
+        ("October", False, "", "period: a month like 2026-10, or two with .. between them."),
+        ("2026-10; id", False, "", "period: a month like 2026-10, or two with .. between them."),
+        ("2026-10", True, "  ", "reason: say why the months are to be replaced."),
+    ],
+)
+def test_a_wrong_back_fill_starts_nothing(
+    story: Story, deployed: Run, period: str, restate: bool, reason: str, sentence: str
+) -> None:
+    assert backfill(story, period, restate=restate, reason=reason).errors == [sentence]
+    assert story.cloud.client("glue").get_job_runs(JobName="bank-loans")["JobRuns"] == []
+
+
+@pytest.fixture(scope="module")
+def months() -> tuple[str, str]:
+    """The last two that are over."""
+    last = store.last_complete_month(datetime.now(UTC).date())
+    return f"{store.months_before(last, 1):%Y-%m}", f"{last:%Y-%m}"
+
+
+@pytest.fixture(scope="module")
+def published(story: Story, deployed: Run, months: tuple[str, str]) -> Job:
+    """The back-fill of those months."""
+    return backfill(story, "..".join(months), restate=True, reason=REASON)
+
+
+def test_a_back_fill_publishes_its_months(story: Story, published: Job, months: tuple[str, str]) -> None:
+    assert published.result == "success", published.log
+    assert published.summary.endswith("Succeeded.\n")
+    for month in months:
+        body = story.cloud.client("s3").get_object(
+            Bucket=f"bank-loans-{aws.ACCOUNT}-{aws.REGION}", Key=f"loans/_manifests/{month}.json"
+        )["Body"]
+        assert json.loads(body.read())["period"] == month
+    [run] = story.cloud.client("glue").get_job_runs(JobName="bank-loans")["JobRuns"]
+    assert run["Arguments"]["--reason"] == REASON
+
+
+def test_a_back_fill_that_fails_says_why(story: Story, deployed: Run) -> None:
+    [error] = backfill(story, "2026-13").errors
+    assert error.startswith("FAILED: ")
+    assert "2026-13" in error
+
+
+def test_every_step_that_projects_call_was_executed(
+    story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Job
+) -> None:
+    executed = {command for run in story.github.runs for job in run.jobs.values() for command in job.commands}
+    called = sorted((ROOT / ".github/workflows").glob("extract-*.yml"))
+    for path in called:
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items():
+            for step in job.get("steps", []):
+                assert step.get("run") in {None, *executed}, f"{path.name}: {name}"
+    assert len(called) == 4

@@ -30,7 +30,7 @@ PLACES = (
 )
 # Pages that tell a reader which tag to take, as often as they like, and how they do.
 PAGES = ("README.md", ".github/*.md", "modules/*/README.md")
-PIN = re.compile(r"(\?ref=v|--checkout v|/workflows/extract-[\w-]+\.yml@v)(\d+\.\d+\.\d+)")
+PIN = re.compile(r"(\?ref=v|--checkout v|/workflows/extract-[\w-]+\.yml@v|git\+https://\S+@v)(\d+\.\d+\.\d+)")
 
 REFRESH = [sys.executable, "-m", "pytest", "-q", "tests/template/test_examples.py"]
 # In the environment as it is: one more version in pyproject.toml would have it set up anew, under our feet.

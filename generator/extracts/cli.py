@@ -244,7 +244,9 @@ def status(
 
 @app.command(epilog="Example: extracts update bank-loans --plan --dry-run")
 def update(
-    project: Annotated[Path, typer.Argument(help="The stamped project's folder.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Projects, or folders that hold them.", metavar="FOLDER...")
+    ],
     to: Annotated[str | None, typer.Option(help="The version, e.g. 1.2.0; default: the newest.")] = None,
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     plan: Annotated[
@@ -253,28 +255,26 @@ def update(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it all, and change no file.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Merge a newer version into a project: the team's edits stay, conflicts are marked, nothing is applied.
+    """Merge a newer version into projects: the team's edits stay, conflicts are marked, nothing is applied.
 
-    The project is a git checkout without uncommitted changes, so that `git diff` shows the update and
-    `git checkout .` takes it back. Ends with code 1 when there are conflicts.
+    A project is a git checkout without uncommitted changes, so that git shows the update and can take it
+    back. Ends with code 1 when there are conflicts.
     """
-    from extracts import home, plans, update_words
-    from extracts import project as projects
-    from extracts import update as updating
+    from extracts import fleet, home, update_words
 
-    stamped = projects.read(project)
-    with home.opened(template or stamped.home) as source:
-        made = updating.plan(stamped, source, home.parse(to) if to else None)
-    changes = plans.difference(made) if plan and made.files else None
-    if not dry_run:
-        updating.write(made)
+    made, problems = [], []
+    for one in fleet.update(folders, template, home.parse(to) if to else None, plan=plan, dry_run=dry_run):
+        if isinstance(one, str):
+            problems.append(one)
+            continue
+        made.append(update_words.as_json(*one))
+        if not as_json:
+            for line in update_words.told(*one, dry_run=dry_run):
+                print(line)
     if as_json:
-        _print_json(update_words.as_json(made, changes))
-    else:
-        for line in update_words.told(made, changes, dry_run=dry_run):
-            print(line)
-    if made.conflicts:
-        raise ExtractsError(f"Solve the conflicts in {', '.join(made.conflicts)}, then plan and commit.")
+        _print_json({"projects": made, "problems": problems})
+    if problems:
+        raise ExtractsError("\n✗ ".join(problems))
 
 
 @app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://reader@store/bank")

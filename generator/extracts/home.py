@@ -98,5 +98,10 @@ def git(folder: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether a folder is in a git repository."""
+    return any((place / ".git").exists() for place in (folder.resolve(), *folder.resolve().parents))
+
+
 def _verb(arguments: tuple[str, ...]) -> str:
     return next((a for a in arguments if a.isalpha()), arguments[0])

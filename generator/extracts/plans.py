@@ -128,9 +128,8 @@ def _copied(project: Path, folder: Path) -> Path:
 
 def _planned(project: Path) -> Json:
     """Terraform's plan, with the credentials and settings of whoever asks."""
-    from extracts.local.terraform import Stack
+    from extracts.local import terraform
 
-    environment = {**os.environ, "TF_INPUT": "0", "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-    stack = Stack(project / "Terraform", environment, project.with_suffix(".log"))
+    stack = terraform.Stack(project / "Terraform", {**os.environ, **terraform.quiet(project.parent)})
     stack.init()
     return stack.plan_in_full()

@@ -45,7 +45,7 @@ def read(folder: Path) -> Project:
             )
         return Project(folder, references[0][0], versions.pop(), None, {})
     try:
-        content = yaml.safe_load(kept.read_text(encoding="utf-8"))
+        content = yaml.safe_load(kept.read_bytes())
         stamped = parse(str(content["version"]))
         home = str(content["template"])
         answers = {str(key): str(value) for key, value in content["default_context"].items()}
@@ -57,6 +57,11 @@ def read(folder: Path) -> Project:
 
 
 def below(folder: Path) -> list[Path]:
-    """The projects at a folder or up to two levels below, as a team's checkouts lie side by side."""
-    candidates = [folder, *sorted(folder.glob("*")), *sorted(folder.glob("*/*"))]
-    return [path for path in candidates if (path / "Glue/etl.py").is_file() and (path / "Terraform").is_dir()]
+    """The project at a folder, or those up to two levels below, as a team's checkouts lie side by side."""
+
+    def is_project(path: Path) -> bool:
+        return (path / "Glue/etl.py").is_file() and (path / "Terraform").is_dir()
+
+    if is_project(folder):
+        return [folder]
+    return [path for path in (*sorted(folder.glob("*")), *sorted(folder.glob("*/*"))) if is_project(path)]

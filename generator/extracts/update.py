@@ -89,6 +89,11 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
 def write(update: Update) -> None:
     """Write it into the project, where git can take it back."""
     folder = update.project.folder
+    if not home.is_kept(folder):
+        raise ExtractsError(
+            f"{folder} is in no git repository; `git init` and commit it, so that this update can be seen and"
+            " taken back."
+        )
     pending = home.git(folder, "status", "--porcelain", "--", ".").decode().splitlines()
     if pending:
         raise ExtractsError(

@@ -27,11 +27,15 @@ def told(update: Update, changes: Sequence[plans.Change] | None, *, dry_run: boo
         yield f"Terraform: {plans.summary(changes)}"
         yield from (f"  {change}" for change in changes)
     elif not update.conflicts:
-        yield "What that does to what is deployed: run this again with --plan, or `make plan` in the project."
+        how = "--plan says" if dry_run else "`make plan` in the project says"
+        yield f"{how} what that does to what is deployed."
     if dry_run:
         yield "Nothing was written."
     else:
-        yield "Written, not committed, not applied. See it with `git diff`; `git checkout .` takes it back."
+        yield (
+            "Written, not committed, not applied. See it with `git status` and `git diff`;"
+            " `git restore . && git clean -fd .` takes it back."
+        )
 
 
 def as_json(update: Update, changes: Sequence[plans.Change] | None) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def test_a_line_that_both_changed_is_a_conflict_and_is_shown_as_one(project: Pat
     commit(project)
     done = call("update", project)
     assert done.returncode == 1
-    assert done.stderr == "✗ Solve the conflicts in Makefile, then plan and commit.\n"
+    assert done.stderr == f"✗ {project}: solve the conflicts in Makefile, then plan and commit.\n"
     assert (
         "<<<<<<< this project\n# Plans.\n"
         "||||||| version 1.0.0\n# Shows what a deployment would change.\n=======\n"
@@ -194,7 +194,7 @@ def test_what_one_side_deleted_and_the_other_edited_is_told_and_left(project: Pa
 def test_a_dry_run_says_it_all_and_changes_nothing(project: Path) -> None:
     done = call("update", project, "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    [told] = json.loads(done.stdout)["projects"]
     assert (told["from"], told["to"], told["answered"]) == ("1.0.0", "1.1.0", {"_colour": "teal"})
     assert told["files"]["CODEOWNERS"] == "added"
     assert git(project, "status", "--porcelain") == ""
@@ -206,6 +206,53 @@ def test_uncommitted_work_is_not_mixed_with_an_update(project: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"✗ {project} has changes that are not committed (README.md); commit them")
     assert not (project / "CODEOWNERS").exists()
+
+
+def test_a_project_that_git_does_not_keep_is_not_written_to(project: Path, tmp_path: Path) -> None:
+    loose = tmp_path / "loose"
+    shutil.copytree(project, loose, ignore=shutil.ignore_patterns(".git"))
+    done = call("update", loose)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"✗ {loose} is in no git repository; `git init` and commit it, so that this update can be seen and"
+        " taken back.\n"
+    )
+    assert "?ref=v1.0.0" in (loose / "Terraform/main.tf").read_text()
+
+
+def test_the_way_back_that_is_told_leads_back(project: Path) -> None:
+    done = call("update", project)
+    assert "`git restore . && git clean -fd .` takes it back." in done.stdout
+    assert (project / "CODEOWNERS").exists()
+    git(project, "restore", ".")
+    git(project, "clean", "-fd", ".")
+    assert git(project, "status", "--porcelain") == ""
+    assert "?ref=v1.0.0" in (project / "Terraform/main.tf").read_text()
+
+
+def test_a_folder_of_projects_is_updated_one_by_one_whatever_is_the_matter_with_some(
+    project: Path, tmp_path: Path
+) -> None:
+    team = tmp_path / "team"
+    for name in ("edited", "good", "strange"):
+        shutil.copytree(project, team / name)
+    (team / "edited/README.md").write_text("ours")
+    (team / "strange/extract.yaml").write_bytes(b"\xff: [")
+    commit(team / "strange")
+    done = call("update", team, "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert [one["project"] for one in told["projects"]] == [f"{team}/good"]
+    assert [problem.partition(" ")[0] for problem in told["problems"]] == [
+        f"{team}/edited",
+        f"{team}/strange/extract.yaml",
+    ]
+    assert done.stderr.splitlines() == [f"✗ {problem}" for problem in told["problems"]]
+    versions = [
+        (team / name / "Terraform/main.tf").read_text().count("?ref=v1.1.0")
+        for name in ("edited", "good", "strange")
+    ]
+    assert versions == [0, 5, 0]
 
 
 @pytest.mark.parametrize(
@@ -260,6 +307,22 @@ def test_status_says_what_each_project_has_and_what_newer_versions_bring(
     shown = call("status", project).stdout
     assert "1.1.0, 1 newer" in shown
     assert "- Files can be **teal**." in shown
+
+
+def test_status_says_what_it_knows_of_a_project_whose_collection_is_out_of_reach(
+    project: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(project, tmp_path / "second")
+    edit(project / "extract.yaml", f'template: "{ADDRESS}"', 'template: "/nowhere/home"')
+    done = call("status", project, tmp_path / "second", "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert [(one["version"], one["newer"]) for one in told["projects"]] == [
+        ("1.0.0", None),
+        ("1.0.0", ["1.1.0"]),
+    ]
+    assert told["problems"] == ["git clone: repository '/nowhere/home' does not exist"]
+    assert "1.0.0         unknown" in call("status", project).stdout
 
 
 def test_status_names_what_is_no_project_and_still_shows_the_others(project: Path, tmp_path: Path) -> None:

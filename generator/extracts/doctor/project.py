@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ def values(project: Path) -> tuple[Values, list[Check]]:
     if not (folder / "main.tf").is_file():
         raise ExtractsError(f"{project} is no extract project: there is no {folder}/main.tf.")
     with tempfile.TemporaryDirectory(prefix="extracts-doctor-") as scratch:
-        environment = terraform.environment(Path(scratch))
+        environment = {**os.environ, **terraform.quiet(Path(scratch))}
 
         def ask(command: str, text: str = "") -> subprocess.CompletedProcess[str]:
             return subprocess.run(

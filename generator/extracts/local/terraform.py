@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,16 +64,20 @@ def mirror() -> Path | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment for a Terraform that asks nobody: settings in `folder`, provider from a mirror if any.
+    """The environment for a Terraform of our own; the user's workspace and arguments are for the user's."""
+    ours = {k: v for k, v in os.environ.items() if k not in {"TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE"}}
+    return ours | quiet(folder)
 
-    A `TF_CLI_CONFIG_FILE` of the user's that exists stays in force; one that does not is dropped, because
-    Terraform would only warn and go on without the mirror it names.
-    """
-    variables = {k: v for k, v in os.environ.items() if k not in {"TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE"}}
-    variables |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
-    named = variables.pop("TF_CLI_CONFIG_FILE", "")
-    if named and Path(named).is_file() and "EXTRACTS_PROVIDER_MIRROR" not in os.environ:
-        return variables | {"TF_CLI_CONFIG_FILE": named}
+
+def quiet(folder: Path) -> dict[str, str]:
+    """Variables of a Terraform that asks nobody; settings, where they are ours, are written to `folder`."""
+    variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    # The user's own settings stay in force, a company's mirror in them too. A file that is named but is not
+    # there is passed over, because Terraform would only warn and go on without the mirror it names.
+    if "EXTRACTS_PROVIDER_MIRROR" not in os.environ:
+        for named in filter(None, (os.environ.get("TF_CLI_CONFIG_FILE"), "~/.terraformrc")):
+            if (file := Path(named).expanduser()).is_file():
+                return variables | {"TF_CLI_CONFIG_FILE": str(file)}
     settings = folder / "terraform.rc"
     found = mirror()
     text = "disable_checkpoint = true\n"
@@ -88,7 +93,7 @@ class Stack:
 
     folder: Path
     environment: Mapping[str, str]
-    log: Path
+    log: Path | None = None  # what Terraform says goes there too
 
     def init(self) -> None:
         """Fetch modules and provider."""
@@ -100,9 +105,10 @@ class Stack:
 
     def plan_in_full(self) -> dict[str, Any]:
         """The same with every value, as Terraform itself puts it."""
-        file = self.log.with_suffix(".tfplan")
-        self._run("plan", "-input=false", "-no-color", f"-out={file}")
-        shown: dict[str, Any] = json.loads(self._run("show", "-json", "-no-color", str(file)))
+        with tempfile.TemporaryDirectory(prefix="extracts-plan-") as scratch:
+            file = Path(scratch) / "plan"
+            self._run("plan", "-input=false", "-no-color", f"-out={file}")
+            shown: dict[str, Any] = json.loads(self._run("show", "-json", "-no-color", str(file)))
         return shown
 
     def apply(self) -> None:
@@ -125,14 +131,14 @@ class Stack:
             )
         except OSError as error:
             raise ExtractsError(f"terraform {arguments[0]} could not start: {error.strerror}.") from error
-        with self.log.open("a") as log:
-            # What is asked for as JSON holds every value, certificates and all: not for a log.
-            shown = "" if "-json" in arguments else done.stdout
-            log.write(f"$ terraform {' '.join(arguments)}\n{shown}{done.stderr}\n")
+        if self.log:
+            with self.log.open("a") as log:
+                # What is asked for as JSON holds every value, certificates and all: not for a log.
+                shown = "" if "-json" in arguments else done.stdout
+                log.write(f"$ terraform {' '.join(arguments)}\n{shown}{done.stderr}\n")
         if done.returncode:
-            raise ExtractsError(
-                f"terraform {arguments[0]}: {reason(done.stderr or done.stdout)} (log: {self.log})"
-            )
+            where = f" (log: {self.log})" if self.log else ""
+            raise ExtractsError(f"terraform {arguments[0]}: {reason(done.stderr or done.stdout)}{where}")
         return done.stdout
 
 

@@ -44,7 +44,7 @@ resource "aws_iam_role_policy" "events" {
 
 resource "aws_iam_role" "states" {
   name                 = "${var.name}-failures-states"
-  description          = "Lets the state machine publish to the topic, and nothing else."
+  description          = "Lets the state machine look up a run, remember what it told, and publish."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -71,8 +71,17 @@ resource "aws_iam_role_policy" "states" {
   role = aws_iam_role.states.name
 
   policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = local._publish_statements
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid      = "LookUpRun"
+        Effect   = "Allow"
+        Action   = ["glue:GetJob", "glue:GetJobRun"]
+        Resource = "${local._arn.glue}:job/${var.failure_events.job_name}"
+      }],
+      local._memory_statements,
+      local._publish_statements,
+    )
   })
 }
 
@@ -233,6 +242,7 @@ resource "aws_iam_role_policy" "missing" {
         Resource  = "arn:${local.partition}:s3:::${each.value.bucket}"
         Condition = { StringLike = { "s3:prefix" = "${each.value.manifest_prefix}/*" } }
       }],
+      local._memory_statements,
       local._publish_statements,
     )
   })

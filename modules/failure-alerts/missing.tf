@@ -19,12 +19,26 @@ locals {
     $given := $string($states.input.time) & "";
     $time := $contains($given, /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$/)
       ? $toMillis($given) : $millis();
-    $before := function($month) {
-      $fromMillis($toMillis($month & "-01T00:00:00Z") - 86400000, "[Y0001]-[M01]")
-    };
+    ${local._before}
     $month := $fromMillis($time, "[Y0001]-[M01]");
     $asked := $time >= $toMillis($month & "${local._deadline}") ? $month : $before($month);
   EOT
+
+  _published_text = {
+    for key, expected in local._checks : key => <<-EOT
+      $join([
+        "The extract " & ${jsonencode(var.failure_events.name)} & " is well again.",
+        "",
+        "What:    " & ${jsonencode("s3://${expected.bucket}/")} & $key & " is there",
+        "Period:  " & $period,
+        "Due:     " & $due,
+        "When:    " & $now,
+        "",
+        "What to do",
+        "Nothing. What the earlier mail told is over."
+      ], "\n")
+    EOT
+  }
 
   _missing_text = {
     for key, expected in local._checks : key => <<-EOT
@@ -42,7 +56,8 @@ locals {
           "Where to look",
           "Chain:   " & ${jsonencode(local.links.workflow)},
           "Log:     " & ${jsonencode(local.links.log)},
-          "Files:   " & ${jsonencode(local.links.manifests[key])},
+          "Files:   " & ${jsonencode(local.links.manifests[key])}%{if var.runbook_url != null},
+          "Runbook: " & ${jsonencode(var.runbook_url)}%{endif},
           "",
           "What happens next",
           "This mail comes again every day until the month is published.",
@@ -76,7 +91,8 @@ resource "aws_sfn_state_machine" "missing" {
       Due = {
         Type = "Pass"
         Assign = {
-          period = "{% (${local._due} $before($asked)) %}"
+          seconds = "{% $floor($millis() / 1000) %}"
+          period  = "{% (${local._due} $before($asked)) %}"
           key = join("", [
             "{% (${local._due} ",
             "${jsonencode("${each.value.manifest_prefix}/")} & $before($asked) & \".json\") %}",
@@ -112,10 +128,26 @@ resource "aws_sfn_state_machine" "missing" {
       }
       IsItThere = {
         Type    = "Choice"
-        Choices = [{ Condition = "{% $published %}", Next = "Published" }]
-        Default = "Mail"
+        Choices = [{ Condition = "{% $published %}", Next = "WasItMissing" }]
+        Default = "Remember"
       }
-      Published = { Type = "Succeed" }
+      # Only for the sake of the mail that says it is over: that it is missing is told every day.
+      Remember = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::dynamodb:putItem"
+        Arguments = {
+          TableName = aws_dynamodb_table.incidents.name
+          Item = {
+            incident = { S = "{% \"missing \" & $period %}" }
+            told     = { S = "{% \"MISSING: due on \" & $due %}" }
+            since    = { N = "{% $string($seconds) %}" }
+            expires  = { N = "{% $string($seconds + ${local._incident_seconds}) %}" }
+          }
+        }
+        Retry = local._retry
+        Catch = [{ ErrorEquals = ["States.ALL"], Next = "Mail" }]
+        Next  = "Mail"
+      }
       Mail = {
         Type     = "Task"
         Resource = "arn:${local.partition}:states:::sns:publish"
@@ -128,7 +160,50 @@ resource "aws_sfn_state_machine" "missing" {
           Message = "{% ${trimspace(local._missing_text[each.key])} %}"
         }
         Retry = local._retry
-        Catch = [{ ErrorEquals = ["States.ALL"], Next = "Unseen" }]
+        End   = true
+      }
+
+      # The run that published it mostly says so itself; this is for when its event was lost.
+      WasItMissing = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::dynamodb:deleteItem"
+        Arguments = {
+          TableName    = aws_dynamodb_table.incidents.name
+          Key          = { incident = { S = "{% \"missing \" & $period %}" } }
+          ReturnValues = "ALL_OLD"
+        }
+        Assign = { was_missing = "{% $exists($states.result.Attributes) %}" }
+        Retry  = local._retry
+        Next   = "IsItNews"
+      }
+      IsItNews = {
+        Type    = "Choice"
+        Choices = [{ Condition = "{% $was_missing %}", Next = "Forget" }]
+        Default = "Published"
+      }
+      Published = { Type = "Succeed" }
+      Forget = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::dynamodb:deleteItem"
+        Arguments = {
+          TableName = aws_dynamodb_table.incidents.name
+          Key       = { incident = { S = "{% $period %}" } }
+        }
+        Retry = local._retry
+        Next  = "RecoveredMail"
+      }
+      RecoveredMail = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::sns:publish"
+        Arguments = {
+          TopicArn = aws_sns_topic.this.arn
+          Subject = join("", [
+            "{% ${jsonencode("[RECOVERED] ${var.failure_events.name} ")} & $period",
+            " & \": published, and it was due on \" & $substring($due, 0, 10) %}",
+          ])
+          Message = "{% ${trimspace(local._published_text[each.key])} %}"
+        }
+        Retry = local._retry
         End   = true
       }
       # Sent when the bucket cannot be asked. It has no expression in it, so nothing can fail.

@@ -4,12 +4,17 @@
 
 output "alarm_arns" {
   description = "Alarms that tell when the alerts themselves fail; add actions of your own by them."
-  value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.arn }
+  value       = { dead-letters = aws_cloudwatch_metric_alarm.dead_letters.arn }
 }
 
 output "dead_letter_queue_url" {
   description = "Queue to look into when a failure sent no mail."
   value       = aws_sqs_queue.dead_letters.url
+}
+
+output "incidents_table_name" {
+  description = "Table to look into for failures that were told and are not over."
+  value       = aws_dynamodb_table.incidents.name
 }
 
 output "missing_state_machine_arn" {
@@ -26,13 +31,25 @@ output "pending_subscriptions" {
 }
 
 output "rule_arns" {
-  description = "Per key of `failure_events.events`: the rule that hears it."
+  description = "Per key of the events given: the rule that hears it."
   value       = { for key, rule in aws_cloudwatch_event_rule.failure : key => rule.arn }
 }
 
 output "state_machine_arn" {
   description = "State machine to start with an event of your own, to see the mail it makes."
   value       = aws_sfn_state_machine.this.arn
+}
+
+output "test_message" {
+  description = "How to send a mail that says it is a test: `command` for a shell, the rest for a program."
+  value = {
+    command = join(" ", [
+      "aws stepfunctions start-execution --region ${local.region}",
+      "--state-machine-arn ${local.state_machine_arn} --input '${jsonencode({ test = true })}'",
+    ])
+    input             = jsonencode({ test = true })
+    state_machine_arn = aws_sfn_state_machine.this.arn
+  }
 }
 
 output "topic_arn" {

@@ -5,32 +5,41 @@
 variable "failure_events" {
   description = <<-EOT
     What counts as a failure and where to look then, as `glue-extract` gives it.
-    - `events`        - EventBridge patterns as JSON, keyed by a name of your choice.
-    - `job_name`      - job to start again.
-    - `log_group`     - where the runs of the job are read.
-    - `name`          - the extract, as the mail calls it.
-    - `workflow_name` - workflow that the job is part of.
+    - `events`            - EventBridge patterns as JSON, keyed by a name of your choice.
+    - `job_name`          - job to start again.
+    - `log_group`         - where the runs of the job are read.
+    - `name`              - the extract, as the mail calls it.
+    - `workflow_name`     - workflow that the job is part of.
+    - `catch_up_schedule` - (Optional) when the job is started again by itself.
+    - `recoveries`        - (Optional) patterns of what puts a failure right.
   EOT
   type = object({
-    events        = map(string)
-    job_name      = string
-    log_group     = string
-    name          = string
-    workflow_name = string
+    events            = map(string)
+    job_name          = string
+    log_group         = string
+    name              = string
+    workflow_name     = string
+    catch_up_schedule = optional(string)
+    recoveries        = optional(map(string), {})
   })
   nullable = false
 
   validation {
     condition = (
       length(var.failure_events.events) > 0
-      && alltrue([for e in var.failure_events.events : can(jsondecode(e).source)])
+      && alltrue([
+        for e in concat(
+          values(var.failure_events.events), values(var.failure_events.recoveries),
+        ) : can(jsondecode(e).source)
+      ])
     )
     error_message = "failure_events: every event is an EventBridge pattern in JSON that names its source."
   }
 
   validation {
     condition = alltrue([
-      for key in keys(var.failure_events.events) : can(regex("^[a-z][a-z0-9-]{0,15}$", key))
+      for key in concat(keys(var.failure_events.events), keys(var.failure_events.recoveries)) :
+      can(regex("^[a-z][a-z0-9-]{0,15}$", key))
     ])
     error_message = "failure_events: an event is called by up to 16 small letters, digits and hyphens."
   }
@@ -77,6 +86,36 @@ variable "deadline" {
   validation {
     condition     = contains(range(0, 24), var.deadline.hour)
     error_message = "deadline: hour is 0 to 23, in GMT."
+  }
+}
+
+variable "delivery" {
+  description = <<-EOT
+    What `sftp-transfer` gives, so that what was not delivered or not collected is told too.
+    - `events`     - (Optional) patterns of what went wrong, keyed by a name of your choice.
+    - `recoveries` - (Optional) patterns of what puts it right.
+  EOT
+  type = object({
+    events     = optional(map(string), {})
+    recoveries = optional(map(string), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for key in concat(keys(var.delivery.events), keys(var.delivery.recoveries)) :
+      can(regex("^[a-z][a-z0-9-]{0,15}$", key))
+    ])
+    error_message = "delivery: an event is called by up to 16 small letters, digits and hyphens."
+  }
+
+  validation {
+    condition = !anytrue(concat(
+      [for key in keys(var.delivery.events) : contains(keys(var.failure_events.events), key)],
+      [for key in keys(var.delivery.recoveries) : contains(keys(var.failure_events.recoveries), key)],
+    ))
+    error_message = "delivery: an event bears a name that failure_events has too; one would be lost."
   }
 }
 
@@ -134,6 +173,17 @@ variable "permissions_boundary_arn" {
   description = "ARN of the policy that bounds every role made here."
   type        = string
   default     = null
+}
+
+variable "runbook_url" {
+  description = "Page of your own on what to do, for the mails to name. Null names none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.runbook_url == null || can(regex("^https://[!-~]+$", var.runbook_url))
+    error_message = "runbook_url: a page that begins with https:// and has no blanks."
+  }
 }
 
 variable "subscriptions" {

@@ -88,6 +88,15 @@ output "expected_output" {
   }
 }
 
+locals {
+  _events_wanted = {
+    crawler  = var.crawler.enabled
+    job      = true
+    rotation = var.rotation != null
+    slow     = var.job.delay_notification_minutes != null
+  }
+}
+
 output "failure_events" {
   description = "What `failure-alerts` takes: every end that is no success, and where to look then."
   value = {
@@ -107,11 +116,43 @@ output "failure_events" {
             state   = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"]
           }
         })
-      } : what => event if what == "job" || var.crawler.enabled
+        # Through CloudTrail, so a trail has to be on in the region.
+        rotation = jsonencode({
+          source      = ["aws.secretsmanager"]
+          detail-type = ["AWS Service Event via CloudTrail"]
+          detail = {
+            eventName           = ["RotationFailed"]
+            additionalEventData = { SecretId = [local.secret_arn] }
+          }
+        })
+        slow = jsonencode({
+          source      = ["aws.glue"]
+          detail-type = ["Glue Job Run Status"]
+          detail      = { jobName = [local.job_name] }
+        })
+      } : what => event if local._events_wanted[what]
     }
-    log_group     = local.job_log_groups.output
-    job_name      = local.job_name
-    workflow_name = local.workflow_name
+    recoveries = {
+      for what, event in {
+        job = jsonencode({
+          source      = ["aws.glue"]
+          detail-type = ["Glue Job State Change"]
+          detail      = { jobName = [local.job_name], state = ["SUCCEEDED"] }
+        })
+        rotation = jsonencode({
+          source      = ["aws.secretsmanager"]
+          detail-type = ["AWS Service Event via CloudTrail"]
+          detail = {
+            eventName           = ["RotationSucceeded"]
+            additionalEventData = { SecretId = [local.secret_arn] }
+          }
+        })
+      } : what => event if local._events_wanted[what]
+    }
+    catch_up_schedule = var.catch_up_schedule
+    log_group         = local.job_log_groups.output
+    job_name          = local.job_name
+    workflow_name     = local.workflow_name
   }
 }
 

@@ -72,7 +72,7 @@ resource "aws_cloudwatch_event_target" "push" {
 resource "aws_sfn_state_machine" "push" {
   for_each = local.pushes
 
-  #checkov:skip=CKV_AWS_284: two calls in a row, so there is nothing to trace
+  #checkov:skip=CKV_AWS_284: one transfer and its outcome, so there is nothing to trace
   name     = local.push_names[each.key]
   role_arn = aws_iam_role.send[each.key].arn
   type     = "STANDARD"
@@ -80,8 +80,11 @@ resource "aws_sfn_state_machine" "push" {
   definition = jsonencode({
     Comment       = "Sends a published month's file to ${each.key}."
     QueryLanguage = "JSONata"
-    StartAt       = "Find"
+    StartAt       = "Begin"
+    # A transfer that neither ends nor fails is told too.
+    TimeoutSeconds = 21600
     States = {
+      Begin = { Type = "Pass", Assign = { attempt = 0 }, Next = "Find" }
       Find = {
         Type     = "Task"
         Resource = "arn:${local.partition}:states:::aws-sdk:s3:listObjectsV2"
@@ -109,6 +112,7 @@ resource "aws_sfn_state_machine" "push" {
         Error = "NothingToSend"
         Cause = "The month is published, but holds no file for ${each.key}."
       }
+      # It only begins here; how it ended has to be asked.
       Send = {
         Type     = "Task"
         Resource = "arn:${local.partition}:states:::aws-sdk:transfer:startFileTransfer"
@@ -117,8 +121,46 @@ resource "aws_sfn_state_machine" "push" {
           RemoteDirectoryPath = each.value.folder
           SendFilePaths       = "{% $states.input.paths %}"
         }
-        Retry = local._push_retry
-        End   = true
+        Assign = {
+          attempt  = "{% $attempt + 1 %}"
+          transfer = "{% $states.result.TransferId %}"
+        }
+        Output = "{% $states.input %}"
+        Retry  = local._push_retry
+        Next   = "Wait"
+      }
+      Wait = { Type = "Wait", Seconds = 30, Next = "Look" }
+      Look = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::aws-sdk:transfer:listFileTransferResults"
+        Arguments = {
+          ConnectorId = aws_transfer_connector.this[each.key].connector_id
+          TransferId  = "{% $transfer %}"
+        }
+        Output = "{% ${trimspace(local._transfer_outcome)} %}"
+        Retry  = local._push_retry
+        Next   = "DidItArrive"
+      }
+      DidItArrive = {
+        Type = "Choice"
+        Choices = [
+          { Condition = "{% $states.input.open > 0 %}", Next = "Wait" },
+          { Condition = "{% $count($states.input.paths) = 0 %}", Next = "Arrived" },
+          { Condition = "{% $attempt < ${local._push_attempts} %}", Next = "Pause" },
+        ]
+        Default = "DidNotArrive"
+      }
+      Arrived = { Type = "Succeed" }
+      # 5, 15 and 45 minutes, and then only what did not arrive.
+      Pause = { Type = "Wait", Seconds = "{% 100 * $power(3, $attempt) %}", Next = "Send" }
+      DidNotArrive = {
+        Type  = "Fail"
+        Error = "DidNotArrive"
+        Cause = join("", [
+          "{% ${jsonencode("${each.key} did not get ")} ",
+          "& $join($states.input.paths.($split($, \"/\")[-1]), \", \")",
+          " & \": \" & $states.input.reason %}",
+        ])
       }
     }
   })
@@ -136,6 +178,18 @@ resource "aws_sfn_state_machine" "push" {
 }
 
 locals {
+  _push_attempts    = 4
+  _transfer_outcome = <<-EOT
+    (
+      $files := $states.result.FileTransferResults;
+      $failed := $files[StatusCode = "FAILED"];
+      {
+        "open": $count($files[$not(StatusCode in ["COMPLETED", "FAILED"])]),
+        "paths": [$failed.FilePath],
+        "reason": $failed[0].FailureMessage & ""
+      }
+    )
+  EOT
   _push_retry = [
     { ErrorEquals = ["States.QueryEvaluationError"], MaxAttempts = 0 },
     { ErrorEquals = ["States.ALL"], BackoffRate = 2, IntervalSeconds = 60, MaxAttempts = 6 },
@@ -285,7 +339,7 @@ resource "aws_iam_role_policy" "send" {
       {
         Sid      = "StartTransfer"
         Effect   = "Allow"
-        Action   = "transfer:StartFileTransfer"
+        Action   = ["transfer:ListFileTransferResults", "transfer:StartFileTransfer"]
         Resource = aws_transfer_connector.this[each.key].arn
       },
       {

@@ -35,3 +35,13 @@ resource "aws_cloudwatch_log_group" "push" {
 
   tags = var.tags
 }
+
+resource "aws_cloudwatch_log_group" "receipts" {
+  for_each = local._receipts
+
+  name              = "/aws/vendedlogs/states/${var.name}-receipts"
+  kms_key_id        = var.kms_key_arn
+  retention_in_days = var.log_retention_days
+
+  tags = var.tags
+}

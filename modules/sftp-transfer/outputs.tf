@@ -1,32 +1,77 @@
 ################################################################################
+# For failure-alerts
+################################################################################
+
+locals {
+  _states_pattern = {
+    source      = ["aws.states"]
+    detail-type = ["Step Functions Execution Status Change"]
+  }
+  _push_arns = [for name in values(local.push_names) : "${local._push_arn}:${name}"]
+  _check_arns = [
+    for name in concat(local._receipt_names, local._check_names) : "${local._push_arn}:${name}"
+  ]
+  _failed = ["ABORTED", "FAILED", "TIMED_OUT"]
+
+  _delivery_events = {
+    collection = jsonencode({
+      source      = [local.event_source]
+      detail-type = ["File Not Collected"]
+      detail      = { extract = [var.name] }
+    })
+    push = jsonencode(merge(local._states_pattern, {
+      detail = { stateMachineArn = local._push_arns, status = local._failed }
+    }))
+    receipts = jsonencode(merge(local._states_pattern, {
+      detail = { stateMachineArn = local._check_arns, status = local._failed }
+    }))
+  }
+  _delivery_recoveries = {
+    collection = jsonencode({
+      source      = [local.event_source]
+      detail-type = ["File Collected"]
+      detail      = { extract = [var.name] }
+    })
+    push = jsonencode(merge(local._states_pattern, {
+      detail = { stateMachineArn = local._push_arns, status = ["SUCCEEDED"] }
+    }))
+    receipts = jsonencode(merge(local._states_pattern, {
+      detail = { stateMachineArn = local._check_arns, status = ["SUCCEEDED"] }
+    }))
+  }
+  _delivery_kinds = {
+    collection = length(local._dues) > 0
+    push       = length(local.pushes) > 0
+    receipts   = length(local._receipts) > 0
+  }
+
+  delivery_events = {
+    for kind, event in local._delivery_events : kind => event if local._delivery_kinds[kind]
+  }
+}
+
+output "delivery" {
+  description = "What `failure-alerts` takes: what was not delivered or collected, and what puts it right."
+  value = {
+    events = local.delivery_events
+    recoveries = {
+      for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
+    }
+  }
+}
+
+output "delivery_events" {
+  description = "Of `delivery` the patterns of what went wrong, for rules of your own."
+  value       = local.delivery_events
+}
+
+################################################################################
 # Connectors
 ################################################################################
 
 output "connectors" {
   description = "Per key of `recipients` that are pushed to: connector to test with `test-connection`."
   value       = { for key, connector in aws_transfer_connector.this : key => connector.connector_id }
-}
-
-output "delivery_events" {
-  description = <<-EOT
-    Event patterns for rules of your own: a partner did not get its file, or nothing was sent. Empty
-    in mode "server".
-  EOT
-  value = length(local.pushes) == 0 ? {} : {
-    delivery = jsonencode({
-      source      = ["aws.transfer"]
-      detail-type = ["SFTP Connector File Send Failed"]
-      detail      = { connector-id = values(aws_transfer_connector.this)[*].connector_id }
-    })
-    push = jsonencode({
-      source      = ["aws.states"]
-      detail-type = ["Step Functions Execution Status Change"]
-      detail = {
-        stateMachineArn = [for name in values(local.push_names) : "${local._push_arn}:${name}"]
-        status          = ["ABORTED", "FAILED", "TIMED_OUT"]
-      }
-    })
-  }
 }
 
 ################################################################################
@@ -41,6 +86,11 @@ output "endpoint" {
 output "host_key_fingerprint" {
   description = "Fingerprint to give to recipients by another way, so that they know the server."
   value       = one(local.server[*].host_key_fingerprint)
+}
+
+output "receipts_table_name" {
+  description = "Table to look into for who collected what; null where nobody collects."
+  value       = one(values(aws_dynamodb_table.receipts)[*].name)
 }
 
 output "server" {

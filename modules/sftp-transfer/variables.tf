@@ -215,6 +215,38 @@ variable "permissions_boundary_arn" {
   default     = null
 }
 
+variable "receipts" {
+  description = <<-EOT
+    Which file was collected when, and from where, is kept as long as logs are. With a day, it is
+    told by an event too who has not collected the month before; `failure-alerts` mails that.
+    - `due_day`  - (Optional) day of the month by which it has to be collected. Null tells nobody.
+    - `due_hour` - (Optional) full hour of the daily look, in GMT.
+  EOT
+  type = object({
+    due_day  = optional(number)
+    due_hour = optional(number, 7)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = (
+      var.receipts.due_day == null || try(contains(range(1, 29), var.receipts.due_day), false)
+    )
+    error_message = "receipts: due_day is 1 to 28, a day that every month has."
+  }
+
+  validation {
+    condition     = contains(range(0, 24), var.receipts.due_hour)
+    error_message = "receipts: due_hour is 0 to 23, in GMT."
+  }
+
+  validation {
+    condition     = var.receipts.due_day == null || var.mode == "server"
+    error_message = "receipts: due_day belongs to mode \"server\"; what is sent need not be collected."
+  }
+}
+
 variable "recipients" {
   description = <<-EOT
     Who gets files, keyed by user name.

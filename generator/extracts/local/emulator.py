@@ -14,6 +14,7 @@ import json
 import logging
 import mailbox
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,18 @@ from xml.sax.saxutils import escape
 from ministack.core import iam_actions
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
-from ministack.services import cloudwatch, eventbridge, glue, scheduler, secretsmanager, sns, transfer
+from ministack.services import (
+    cloudwatch,
+    eventbridge,
+    glue,
+    scheduler,
+    secretsmanager,
+    sns,
+    sqs,
+    stepfunctions,
+    sts,
+    transfer,
+)
 
 log = logging.getLogger("extracts.emulator")
 
@@ -93,6 +105,12 @@ def in_background(function: Callable[..., Any], *arguments: Any) -> None:
 def seconds_now() -> int:
     """The time as Glue tells it."""
     return int(time.time())
+
+
+def emit(detail_type: str, detail: Body, source: str = "aws.glue") -> None:
+    """Put one of a service's own events on the bus."""
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 ################################################################################
@@ -187,7 +205,7 @@ def close_transfer_tags() -> None:
     """Tags of servers and users can be read and changed; the three calls are missing."""
 
     def tagged(arn: str) -> Body:
-        for store in (transfer._servers, transfer._users):
+        for store in (transfer._servers, transfer._users, _connectors):
             for record in store.values():
                 if record["Arn"] == arn:
                     return dict(record) if record.get("Tags") is None else record
@@ -294,6 +312,154 @@ def close_sftp_authorization() -> None:
         server.open, server.scandir, server.authorizes = open_file, list_folder, True
 
     transfer._ensure_sftp_runtime = ensure_guarded
+
+
+def close_sftp_events() -> None:
+    """A file that was read is an event, as Transfer sends it; completed where its end was reached."""
+    ensure = transfer._ensure_sftp_runtime
+
+    def ensure_telling() -> None:
+        ensure()
+        server = transfer._MiniStackSFTPServer
+        if getattr(server, "tells", False):
+            return
+
+        def read(self: Any, handle: Any, offset: int, size: int) -> Any:
+            data = original_read(self, handle, offset, size)
+            file = self._open_files[handle]
+            file["reached"] = max(file.get("reached", 0), offset + len(data))
+            return data
+
+        def close(self: Any, handle: Any) -> Any:
+            file = self._open_files.get(handle)
+            closed = original_close(self, handle)
+            if file and file["mode"] == "read":
+                self._resolve("/")  # the event belongs to the user's account and region
+                completed = file.get("reached", 0) >= file["size"]
+                detail = {
+                    "bytes": file.get("reached", 0),
+                    "client-ip": "127.0.0.1",
+                    "file-path": f"/{file['bucket']}/{file['key']}",
+                    "protocol": "SFTP",
+                    "server-id": self._server_id,
+                    "status-code": "COMPLETED" if completed else "FAILED",
+                    "username": self._user["UserName"],
+                }
+                if not completed:
+                    detail["failure-code"] = "PARTIAL_DOWNLOAD"
+                end = "Completed" if completed else "Failed"
+                emit(f"SFTP Server File Download {end}", detail, "aws.transfer")
+            return closed
+
+        original_read, original_close = server.read, server.close
+        server.read, server.close, server.tells = read, close, True
+
+    transfer._ensure_sftp_runtime = ensure_telling
+
+
+################################################################################
+# Transfer Family: connectors
+################################################################################
+
+_connectors: dict[str, Body] = {}
+_transfers: dict[str, list[Body]] = {}
+CONNECTOR_ATTRIBUTES = ("AccessRole", "LoggingRole", "SecurityPolicyName", "SftpConfig", "Url")
+
+
+def close_transfer_connectors() -> None:
+    """Connectors, which ministack does not know: a real SFTP client sends to the partner's server."""
+
+    def unknown(data: Body) -> Response:
+        return error_response_json(
+            "ResourceNotFoundException", f"Unknown connector {data['ConnectorId']}", 404
+        )
+
+    def create(data: Body) -> Response:
+        number = f"c-{os.urandom(9).hex()[:17]}"
+        arn = f"arn:aws:transfer:{get_region()}:{get_account_id()}:connector/{number}"
+        kept = {key: data[key] for key in (*CONNECTOR_ATTRIBUTES, "Tags") if key in data}
+        _connectors[number] = {"Arn": arn, "ConnectorId": number, **kept}
+        return json_response({"ConnectorId": number})
+
+    def describe(data: Body) -> Response:
+        connector = _connectors.get(data["ConnectorId"])
+        return json_response({"Connector": connector}) if connector else unknown(data)
+
+    def update(data: Body) -> Response:
+        connector = _connectors.get(data["ConnectorId"])
+        if connector is None:
+            return unknown(data)
+        connector.update({key: data[key] for key in CONNECTOR_ATTRIBUTES if key in data})
+        return json_response({"ConnectorId": data["ConnectorId"]})
+
+    def delete(data: Body) -> Response:
+        return json_response({}) if _connectors.pop(data["ConnectorId"], None) else unknown(data)
+
+    def start(data: Body) -> Response:
+        connector = _connectors.get(data["ConnectorId"])
+        if connector is None:
+            return unknown(data)
+        number = os.urandom(16).hex()
+        files = [{"FilePath": path, "StatusCode": "QUEUED"} for path in data["SendFilePaths"]]
+        _transfers[number] = files
+        in_background(_send, connector, data, number, files)
+        return json_response({"TransferId": number})
+
+    def results(data: Body) -> Response:
+        return json_response({"FileTransferResults": _transfers.get(data["TransferId"], [])})
+
+    answer_json(
+        transfer,
+        "handle_request",
+        instead={
+            "CreateConnector": create,
+            "DeleteConnector": delete,
+            "DescribeConnector": describe,
+            "ListFileTransferResults": results,
+            "StartFileTransfer": start,
+            "UpdateConnector": update,
+        },
+        after={},
+    )
+    stepfunctions._AWS_SDK_SERVICE_MAP["transfer"] = {"target_prefix": "TransferService", "protocol": "json"}
+
+
+def _send(connector: Body, order: Body, number: str, files: list[Body]) -> None:
+    """Send the files one by one; each one's end is an event."""
+    folder = order.get("RemoteDirectoryPath", "/")
+    for file in files:
+        file["StatusCode"] = "IN_PROGRESS"
+        detail = {
+            "connector-id": connector["ConnectorId"],
+            "file-path": file["FilePath"],
+            "operation": "SEND",
+            "remote-directory-path": folder,
+            "transfer-id": number,
+            "url": connector["Url"],
+        }
+        if why := _refused(connector, file["FilePath"], folder):
+            file.update(StatusCode="FAILED", FailureCode="SEND_FILE_FAILED", FailureMessage=why)
+            detail |= {"failure-code": "SEND_FILE_FAILED", "failure-message": why}
+        else:
+            file["StatusCode"] = "COMPLETED"
+        detail["status-code"] = file["StatusCode"]
+        emit(f"SFTP Connector File Send {file['StatusCode'].capitalize()}", detail, "aws.transfer")
+
+
+def _refused(connector: Body, path: str, folder: str) -> str:
+    """Send one file in a process of its own, as the connector's role; why it failed. See `connector.py`."""
+    credentials = _credentials(connector["AccessRole"], "transfer.amazonaws.com", connector["Arn"])
+    if not credentials:
+        return f"{connector['AccessRole']} does not trust {connector['Arn']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "extracts.local.connector"],
+        input=json.dumps({**connector, "Path": path, "Folder": folder}),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **credentials},
+    )
+    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
 
 
 ################################################################################
@@ -421,31 +587,52 @@ _workflow_progress: dict[tuple[str, str], tuple[dict[tuple[str, str], str], set[
 WorkflowRun = tuple[str, str] | None
 
 
-def emit(detail_type: str, detail: Body) -> None:
-    """Put one of Glue's own events on the bus."""
-    entry = {"Source": "aws.glue", "DetailType": detail_type, "Detail": json.dumps(detail)}
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+# run id -> its process, for as long as it runs
+_processes: dict[str, subprocess.Popen[str]] = {}
+_stopped: set[str] = set()
 
 
 def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[str, str]:
     """Run a job or a crawler in a process of its own; how it ended, and why. See `glue.py`."""
     command = [sys.executable, "-m", "extracts.local.glue", what, name, run_id]
     with tempfile.TemporaryDirectory(prefix="extracts-glue-") as scratch:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=scratch,
+            start_new_session=True,  # so that what it started can be ended with it
+        )
+        _processes[run_id] = process
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=60 * timeout_minutes,
-                check=False,
-                cwd=scratch,
-            )
+            _, errors = process.communicate(timeout=60 * timeout_minutes)
         except subprocess.TimeoutExpired:
+            _end(process)
             return "TIMEOUT", f"{what} run timed out"
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        return "FAILED", lines[-1] if lines else f"Command failed with exit code {done.returncode}"
+        finally:
+            _processes.pop(run_id, None)
+    if run_id in _stopped:
+        return "STOPPED", ""
+    if process.returncode:
+        lines = [line for line in errors.splitlines() if line.strip()]
+        return "FAILED", lines[-1] if lines else f"Command failed with exit code {process.returncode}"
     return "SUCCEEDED", ""
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def stop_job_runs(data: Body) -> Response:
+    """BatchStopJobRun, which at ministack stops nothing and sends no event."""
+    for run_id in data["JobRunIds"]:
+        if process := _processes.get(run_id):
+            _stopped.add(run_id)
+            os.killpg(process.pid, signal.SIGKILL)
+    done = [{"JobName": data["JobName"], "JobRunId": run_id} for run_id in data["JobRunIds"]]
+    return json_response({"SuccessfulSubmissions": done, "Errors": []})
 
 
 def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
@@ -467,19 +654,21 @@ def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
         "Id": "jr_" + os.urandom(32).hex(),
         "Attempt": 0,
         "JobName": name,
-        "JobRunState": "RUNNING",
-        "StartedOn": seconds_now(),
-        "LastModifiedOn": seconds_now(),
         "Arguments": arguments,
         "GlueVersion": job.get("GlueVersion"),
         "Timeout": data.get("Timeout") or job.get("Timeout") or 480,
-        "ExecutionTime": 0,
         "PredecessorRuns": [],
         "LogGroupName": "/aws-glue/jobs",
     }
-    runs.append(run)
+    _begin(run)
     in_background(_finish_job_run, run, workflow)
     return json_response({"JobRunId": run["Id"]})
+
+
+def _begin(run: Body) -> None:
+    now = seconds_now()
+    run.update(JobRunState="RUNNING", StartedOn=now, LastModifiedOn=now, ExecutionTime=0)
+    glue._job_runs[run["JobName"]].append(run)
 
 
 def _finish_job_run(run: Body, workflow: WorkflowRun) -> None:
@@ -488,16 +677,23 @@ def _finish_job_run(run: Body, workflow: WorkflowRun) -> None:
     run["ExecutionTime"] = run["CompletedOn"] - run["StartedOn"]
     if why:
         run["ErrorMessage"] = why
-    emit(
-        "Glue Job State Change",
-        {
-            "jobName": run["JobName"],
-            "jobRunId": run["Id"],
-            "state": state,
-            "severity": {"SUCCEEDED": "INFO", "FAILED": "ERROR", "TIMEOUT": "WARN"}[state],
-            "message": why or "Job run succeeded",
-        },
-    )
+    detail = {
+        "jobName": run["JobName"],
+        "jobRunId": run["Id"],
+        "state": state,
+        "severity": {"FAILED": "ERROR", "TIMEOUT": "WARN"}.get(state, "INFO"),
+        "message": why or ("Job run succeeded" if state == "SUCCEEDED" else ""),
+    }
+    emit("Glue Job State Change", {key: value for key, value in detail.items() if value})
+    job = glue._jobs.get(run["JobName"], {})
+    if state == "FAILED" and run["Attempt"] < int(job.get("MaxRetries") or 0):
+        attempt = run["Attempt"] + 1
+        first = run["Id"].split("_attempt_")[0]
+        again = {key: run[key] for key in run if key not in ("CompletedOn", "ErrorMessage")}
+        again |= {"Id": f"{first}_attempt_{attempt}", "Attempt": attempt, "PreviousRunId": run["Id"]}
+        _begin(again)
+        _finish_job_run(again, workflow)
+        return
     _advance(workflow, ("job", run["JobName"]), state)
 
 
@@ -565,11 +761,15 @@ def _fire(trigger: Body, workflow: WorkflowRun) -> None:
 
 
 def close_glue_runs() -> None:
-    """Jobs and crawlers really run, under their roles, and report their end as Glue does."""
+    """Jobs and crawlers really run, are tried again, stopped, and report their end as Glue does."""
     answer_json(
         glue,
         "_handle_request_sync",
-        instead={"StartJobRun": start_job_run, "StartCrawler": start_crawler},
+        instead={
+            "BatchStopJobRun": stop_job_runs,
+            "StartCrawler": start_crawler,
+            "StartJobRun": start_job_run,
+        },
         after={},
     )
 
@@ -747,26 +947,58 @@ def close_event_target_permissions() -> None:
     """
     original = eventbridge._invoke_target
 
-    def refusal(target: Body, service: str) -> str:
+    def refusal(target: Body, service: str, source_arn: str) -> str:
         role_arn = target.get("RoleArn", "")
         role = _role(role_arn)
         if role is None:
             return "the target has no role"
-        if not _trusts(role, service):
-            return f"{role_arn} does not trust {service}"
+        if not _trusts(role, service, source_arn):
+            return f"{role_arn} does not trust {service} with {source_arn}"
         if not _role_may(role_arn, "states:StartExecution", target["Arn"]):
             return f"{role_arn} may not start the state machine"
         return ""
 
     @functools.wraps(original)
     def invoke(target: Body, event: Body, rule: Body, view: Any = None) -> Any:
-        service = "scheduler.amazonaws.com" if _is_schedule(rule) else "events.amazonaws.com"
-        if ":states:" in target.get("Arn", "") and (why := refusal(target, service)):
+        service, source_arn = "events.amazonaws.com", rule.get("Arn", "")
+        if _is_schedule(rule):  # which names its group, never itself
+            service = "scheduler.amazonaws.com"
+            source_arn = source_arn.rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
+        if ":states:" in target.get("Arn", "") and (why := refusal(target, service, source_arn)):
             log.warning("EventBridge: %s not delivered to %s: %s", rule.get("Name"), target["Arn"], why)
+            _keep_dead_letter(target, event, rule, why)
             return None
         return original(target, event, rule, view)
 
     eventbridge._invoke_target = invoke
+
+
+def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
+    """What could not be handed over goes to the target's queue, and says why in its attributes."""
+    queue = target.get("DeadLetterConfig", {}).get("Arn", "")
+    if not queue:
+        return
+    view = eventbridge._pattern_event_view(event)
+    told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": why, "RULE_ARN": rule.get("Arn", "")}
+    message = {
+        "QueueUrl": sqs._queue_url(queue.rsplit(":", 1)[-1]),
+        "MessageBody": json.dumps(view.event_with_detail()),
+        "MessageAttributes": {
+            key: {"DataType": "String", "StringValue": value} for key, value in told.items()
+        },
+    }
+    sqs._act_send_message(message, message["QueueUrl"])
+
+
+def close_event_subjects() -> None:
+    """EventBridge sets no subject; ministack calls its mails "EventBridge Notification"."""
+    original = sns.publish_internal
+
+    @functools.wraps(original)
+    def publish(topic_arn: str, message: Any, subject: str = "", **named: Any) -> Any:
+        return original(topic_arn, message, "" if subject == "EventBridge Notification" else subject, **named)
+
+    sns.publish_internal = publish
 
 
 def close_schedule_keywords() -> None:
@@ -802,16 +1034,45 @@ def _role(arn: str) -> Body | None:
     return iam_service._roles.get(arn.rsplit("/", 1)[-1])
 
 
-def _trusts(role: Body, service: str) -> bool:
+def _trusts(role: Body, service: str, source_arn: str) -> bool:
+    """Whether the service may take the role on behalf of that resource: the trust's conditions count."""
     document = role["AssumeRolePolicyDocument"]
-    statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
-    for statement in statements:
-        principals = statement.get("Principal", {}).get("Service", [])
-        if statement["Effect"] == "Allow" and service in (
-            [principals] if isinstance(principals, str) else principals
-        ):
-            return True
-    return False
+    trust = json.loads(document) if isinstance(document, str) else document
+    named = [s for s in trust["Statement"] if iam._service_principal_matches(s.get("Principal"), service)]
+    account = get_account_id()
+    context = iam.EvalContext(
+        principal_arn=service,
+        principal_type="Root",  # which ministack lets stand for every service
+        principal_account=account,
+        action="sts:AssumeRole",
+        resource_arn="*",
+        region=get_region(),
+        service_context={"aws:sourceaccount": account, "aws:sourcearn": source_arn},
+    )
+    return iam.evaluate_trust_policy({**trust, "Statement": named}, f"arn:aws:iam::{account}:root", context)
+
+
+def _credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
+    """What a service gets for a role that trusts it with that resource, as a process's environment."""
+    role = _role(role_arn)
+    if role is None or not _trusts(role, service, source_arn):
+        return {}
+    key, secret, token = (os.urandom(size).hex() for size in (8, 20, 40))
+    session = {
+        "AccountId": get_account_id(),
+        "Arn": f"{role_arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/service",
+        "Expiration": time.time() + 900,
+        "PrincipalType": "AssumedRole",
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+        "UserId": f"AROA{key.upper()}:service",
+    }
+    sts.register_session(f"ASIA{key.upper()}", session)
+    return {
+        "AWS_ACCESS_KEY_ID": f"ASIA{key.upper()}",
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_SESSION_TOKEN": token,
+    }
 
 
 def _role_may(role_arn: str, action: str, resource: str) -> bool:
@@ -837,6 +1098,8 @@ GAPS: tuple[Callable[[], None], ...] = (
     close_transfer_users,
     close_transfer_tags,
     close_sftp_authorization,
+    close_sftp_events,
+    close_transfer_connectors,
     close_glue_jobs,
     close_glue_crawlers,
     close_glue_connections,
@@ -849,6 +1112,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     close_sns_email,
     close_alarm_descriptions,
     close_event_target_permissions,
+    close_event_subjects,
     close_schedule_keywords,
 )
 

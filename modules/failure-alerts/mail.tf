@@ -193,8 +193,8 @@ locals {
   _subject = <<-EOT
     $subject := function($state, $period, $what) {(
       $text := $replace(
-        "[" & $state & "] " & ${jsonencode(var.failure_events.name)} & " "
-          & ($period = "" ? $what : $period & ": " & $what),
+        "[" & $state & "] " & ${jsonencode(var.failure_events.name)}
+          & ($period = "" ? ": " : " " & $period & ": ") & $what,
         /[^ -~]/, "?"
       );
       $length($text) > 99 ? $trim($substring($text, 0, 96)) & "..." : $text
@@ -272,8 +272,7 @@ locals {
         : $facts.kind = "delivery" ? [
           "",
           "What happens next",
-          "It was tried several times. The month is published and stays in the bucket.",
-          "Nothing sends it again by itself.",
+          "Nothing sends it again by itself. The month is published and stays in the bucket.",
           $once,
           "",
           "What to do",

@@ -66,18 +66,6 @@ output "workflow_name" {
 # For the other modules
 ################################################################################
 
-output "delay_event" {
-  description = <<-EOT
-    Event pattern for a rule of your own: a run takes longer than `job.delay_notification_minutes`.
-    Null without that. It is no failure: the run may still succeed.
-  EOT
-  value = var.job.delay_notification_minutes == null ? null : jsonencode({
-    source      = ["aws.glue"]
-    detail-type = ["Glue Job Run Status"]
-    detail      = { jobName = [local.job_name] }
-  })
-}
-
 output "expected_output" {
   description = "What is there once a month is published: a manifest under `manifest_prefix`."
   value = {

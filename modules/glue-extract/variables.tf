@@ -311,7 +311,7 @@ variable "extra_arguments" {
 variable "job" {
   description = <<-EOT
     How the job runs.
-    - `delay_notification_minutes` - (Optional) after how many minutes Glue sends `delay_event`.
+    - `delay_notification_minutes` - (Optional) after how many minutes it is told that a run takes long.
     - `execution_class`            - (Optional) "STANDARD", or "FLEX": cheaper, starts when there is
                                      room and fails when there is none.
     - `glue_version`               - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).

@@ -44,25 +44,18 @@ locals {
     push       = length(local.pushes) > 0
     receipts   = length(local._receipts) > 0
   }
-
-  delivery_events = {
-    for kind, event in local._delivery_events : kind => event if local._delivery_kinds[kind]
-  }
 }
 
 output "delivery" {
   description = "What `failure-alerts` takes: what was not delivered or collected, and what puts it right."
   value = {
-    events = local.delivery_events
+    events = {
+      for kind, event in local._delivery_events : kind => event if local._delivery_kinds[kind]
+    }
     recoveries = {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }
   }
-}
-
-output "delivery_events" {
-  description = "Of `delivery` the patterns of what went wrong, for rules of your own."
-  value       = local.delivery_events
 }
 
 ################################################################################

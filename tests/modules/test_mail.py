@@ -1,136 +1,281 @@
-"""The mail of `failure-alerts`: its state machine, run on events as Glue sends them, read in the mailbox."""
+"""Every failure, provoked on the local cloud, and the mail that comes of it, whole, as `mails/` holds it.
+
+`failure-alerts` is deployed beside `sftp-transfer`, once with a server and once with connectors. The job is
+one of our own that ends as it is told; crawler, partner's server and SFTP client are real. What the emulator
+cannot make happen (a time-out, a rotation) is handed to the state machine as AWS sends it.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
+import jsonata
 import pytest
 from botocore.exceptions import ClientError
 from tests.modules.hcl import MODULES, Terraform
+from tests.modules.partner import Partner
 
-from extracts.local import aws, inbox
+from extracts.local import aws, inbox, sftp
 
-Run = Callable[[str, dict[str, Any]], list[inbox.Mail]]
-Mail = Callable[[dict[str, Any]], inbox.Mail]
-Check = Callable[..., list[inbox.Mail]]
-
+MAILS = Path(__file__).parent / "mails"
+REFRESH = "REFRESH_MAILS=1 python -m pytest tests/modules/test_mail.py"
+BUCKET = "bank-loans-data"
+FIRST = "loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv"
+KAROO = "loans/bank_name=KarooCoastBank/year=2026/month=10/KarooCoastBank_20261031.csv"
 ROOT = """\
-variable "kms_key_arn" { type = string }
-
-module "alerts" {
-  source = "%s"
-
-  name          = "bank-loans"
-  kms_key_arn   = var.kms_key_arn
-  subscriptions = { team = { endpoint = "data-team@example.com" } }
-  failure_events = {
-    name          = "bank-loans"
-    job_name      = "bank-loans"
-    log_group     = "/aws-glue/jobs/bank-loans/output"
-    workflow_name = "bank-loans"
-    events        = { job = jsonencode({ source = ["aws.glue"] }) }
-  }
-  expected_output = { bucket = "bank-loans-data", manifest_prefix = "loans/_manifests" }
+variable "key" { type = string }
+variable "partner" {
+  type = object({ url = string, host_key = string, secret_arn = string })
 }
 
-output "state_machine_arn" { value = module.alerts.state_machine_arn }
-output "missing_state_machine_arn" { value = module.alerts.missing_state_machine_arn }
+locals {
+  bucket      = "bank-loans-data"
+  kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+  manifests   = "loans/_manifests"
+  glue = {
+    crawler  = ["Glue Crawler State Change", { crawlerName = ["bank-loans-crawler"], state = ["Failed"] }]
+    job      = ["Glue Job State Change", { jobName = ["bank-loans"], state = ["FAILED", "STOPPED"] }]
+    finished = ["Glue Job State Change", { jobName = ["bank-loans"], state = ["SUCCEEDED"] }]
+  }
+  patterns = {
+    for key, event in local.glue :
+    key => jsonencode({ source = ["aws.glue"], detail-type = [event[0]], detail = event[1] })
+  }
+}
+
+module "server" {
+  source = "MODULES/sftp-transfer"
+
+  name        = "bank-loans"
+  bucket      = local.bucket
+  kms_key_arn = local.kms_key_arn
+  endpoint    = { type = "PUBLIC" }
+  receipts    = { due_day = 10 }
+  recipients  = { first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = [var.key] } }
+}
+
+module "connector" {
+  source = "MODULES/sftp-transfer"
+
+  name            = "bank-loans"
+  mode            = "connector"
+  bucket          = local.bucket
+  kms_key_arn     = local.kms_key_arn
+  manifest_prefix = local.manifests
+  recipients = {
+    karoo = {
+      prefix = "loans/bank_name=KarooCoastBank"
+      push = {
+        url               = var.partner.url
+        folder            = "/incoming"
+        secret_arn        = var.partner.secret_arn
+        trusted_host_keys = [var.partner.host_key]
+      }
+    }
+  }
+}
+
+module "alerts" {
+  source = "MODULES/failure-alerts"
+
+  name          = "bank-loans"
+  kms_key_arn   = local.kms_key_arn
+  runbook_url   = "https://wiki.example.com/bank-loans"
+  subscriptions = { team = { endpoint = "data-team@example.com" } }
+  failure_events = {
+    name              = "bank-loans"
+    job_name          = "bank-loans"
+    log_group         = "/aws-glue/jobs/bank-loans/output"
+    workflow_name     = "bank-loans"
+    catch_up_schedule = "cron(0 6 2-10 * ? *)"
+    events            = { for key in ["crawler", "job"] : key => local.patterns[key] }
+    recoveries        = { job = local.patterns["finished"] }
+  }
+  delivery = {
+    events     = merge(module.server.delivery.events, module.connector.delivery.events)
+    recoveries = merge(module.server.delivery.recoveries, module.connector.delivery.recoveries)
+  }
+  expected_output = { bucket = local.bucket, manifest_prefix = local.manifests }
+}
+
+output "alerts" { value = module.alerts }
+output "server" { value = module.server }
 """
-# Without queue, rules and key: the provider waits a minute for those, and the mail needs none of them.
-TARGETS = (
-    "aws_sfn_state_machine.missing",
-    "aws_sfn_state_machine.this",
-    "aws_sns_topic_policy.this",
-    "aws_sns_topic_subscription.this",
-)
-BUCKET = "bank-loans-data"
+FAILS = """import sys
+sys.exit('2026-10: permission denied for table public."Loans"; grant SELECT on it to role "extract_reader".')
+"""
+SUCCEEDS = "print('published')\n"
+WAITS = "import time\ntime.sleep(600)\n"
+
+
+def until(question: Callable[[], Any], seconds: float = 120) -> Any:
+    """The first answer that is not nothing."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+    return answer
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The three modules on the local cloud, and what stands around them."""
+
+    cloud: aws.Cloud
+    outputs: dict[str, Any]
+    partner: Partner
+    key: sftp.KeyPair
+    place: Path
+
+    def mails(self) -> list[inbox.Mail]:
+        return inbox.read(self.cloud.mailbox)
+
+    def execute(self, machine: str, given: dict[str, Any], ends: str = "SUCCEEDED") -> list[inbox.Mail]:
+        """Start a state machine of the alerts; what came by mail until it was done."""
+        before, states = self.mails(), self.cloud.client("stepfunctions")
+        execution = states.start_execution(
+            stateMachineArn=self.outputs["alerts"][machine], input=json.dumps(given)
+        )["executionArn"]
+
+        def ended() -> Any:
+            told = states.describe_execution(executionArn=execution)
+            return told if told["status"] != "RUNNING" else None
+
+        told = until(ended)
+        assert told["status"] == ends, told
+        # A message is in the mailbox before its publication is answered.
+        return list((Counter(self.mails()) - Counter(before)).elements())
+
+    def heard(self, events: int, provoke: Callable[[], object]) -> list[inbox.Mail]:
+        """What came by mail until so many events that the provocation sends were worked off."""
+        before, done = self.mails(), self._worked_off()
+        provoke()
+        until(lambda: self._worked_off() >= done + events)
+        return list((Counter(self.mails()) - Counter(before)).elements())
+
+    def _worked_off(self) -> int:
+        states = self.cloud.client("stepfunctions")
+        pages = states.get_paginator("list_executions").paginate(
+            stateMachineArn=self.outputs["alerts"]["state_machine_arn"]
+        )
+        return sum(run["status"] != "RUNNING" for page in pages for run in page["executions"])
+
+    def run_job(self, script: str, **arguments: str) -> str:
+        """Give the job this script and see it to its end."""
+        glue = self.cloud.client("glue")
+        self.cloud.client("s3").put_object(Bucket="bank-loans-artifacts", Key="etl.py", Body=script.encode())
+        given = {f"--{name}": value for name, value in arguments.items()}
+        return str(glue.start_job_run(JobName="bank-loans", Arguments=given)["JobRunId"])
+
+    def put(self, key: str, body: bytes = b"{}") -> None:
+        self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def publish(self, period: str) -> None:
+        self.put(f"loans/_manifests/{period}.json")
+
+    def collect(self, *commands: str) -> Any:
+        known_hosts = self.place / "known_hosts"
+        return sftp.Partner(self.cloud.sftp_port, "first-bank", self.key, known_hosts, self.place).run(
+            *commands
+        )
 
 
 @pytest.fixture(scope="module")
-def run(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Hand an input to a deployed state machine and read what comes by mail."""
-    root = tmp_path_factory.mktemp("alerts")
-    (root / "main.tf").write_text(ROOT % (MODULES / "failure-alerts"))
-    key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
-    settings = cloud.environment | {"TF_VAR_kms_key_arn": key}
-    targets = [f"-target=module.alerts.{target}" for target in TARGETS]
-    for arguments in (["init"], ["apply", "-auto-approve", *targets]):
+def deployed(
+    cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    root, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("partner")
+    key = sftp.key_pair(place)
+    partner = Partner(place / "incoming", sftp.key_pair(place, "karoo"), sftp.key_pair(place, "host"))
+    login = {"Username": "extracts", "PrivateKey": partner.key.private.read_text()}
+    secret = cloud.client("secretsmanager").create_secret(
+        Name="aws/transfer/karoo", SecretString=json.dumps(login)
+    )
+    make_job(cloud)
+    (root / "main.tf").write_text(ROOT.replace("MODULES", str(MODULES)))
+    given = {"url": partner.url, "host_key": partner.host_key.public, "secret_arn": secret["ARN"]}
+    settings = cloud.environment | {"TF_VAR_key": key.public, "TF_VAR_partner": json.dumps(given)}
+    for arguments in (["init"], ["apply", "-auto-approve"]):
         done = run_terraform(root, *arguments, "-no-color", **settings)
         assert done.returncode == 0, done.stderr
-    outputs = json.loads(run_terraform(root, "output", "-json", **settings).stdout)
-    states = cloud.client("stepfunctions")
-
-    def execute(machine: str, given: dict[str, Any]) -> list[inbox.Mail]:
-        before = inbox.read(cloud.mailbox)
-        execution = states.start_execution(
-            stateMachineArn=outputs[machine]["value"], input=json.dumps(given)
-        )["executionArn"]
-        deadline = time.monotonic() + 30
-        while (status := states.describe_execution(executionArn=execution)["status"]) == "RUNNING":
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert status == "SUCCEEDED", states.describe_execution(executionArn=execution)
-        # A message is in the mailbox before its publication is answered.
-        return list((Counter(inbox.read(cloud.mailbox)) - Counter(before)).elements())
-
-    return execute
+    printed = json.loads(run_terraform(root, "output", "-json", **settings).stdout)
+    outputs = {name: output["value"] for name, output in printed.items()}
+    sftp.pin(cloud.sftp_port, outputs["server"]["host_key_fingerprint"], place / "known_hosts")
+    yield Deployed(cloud, outputs, partner, key, place)
+    partner.stop()
 
 
-@pytest.fixture(scope="module")
-def mail(run: Run) -> Mail:
-    """The one mail that an event makes."""
-
-    def send(event: dict[str, Any]) -> inbox.Mail:
-        [received] = run("state_machine_arn", event)
-        return received
-
-    return send
+def make_job(cloud: aws.Cloud) -> None:
+    """A job that Glue tries twice, and a crawler whose connection is not there."""
+    iam, s3, glue = cloud.client("iam"), cloud.client("s3"), cloud.client("glue")
+    trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    rights = {"Effect": "Allow", "Action": ["s3:*", "logs:*", "glue:*"], "Resource": "*"}
+    role = iam.create_role(
+        RoleName="stand-in-job", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+    )["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName="stand-in-job", PolicyName="all", PolicyDocument=json.dumps({"Statement": [rights]})
+    )
+    s3.create_bucket(
+        Bucket="bank-loans-artifacts", CreateBucketConfiguration={"LocationConstraint": aws.REGION}
+    )
+    glue.create_job(
+        Name="bank-loans",
+        Role=role,
+        MaxRetries=1,
+        Command={"Name": "glueetl", "ScriptLocation": "s3://bank-loans-artifacts/etl.py"},
+    )
+    target = {"ConnectionName": "bank-loans-gone", "Path": "store/public/%"}
+    glue.create_crawler(
+        Name="bank-loans-crawler", Role=role, DatabaseName="x", Targets={"JdbcTargets": [target]}
+    )
 
 
 @pytest.fixture
-def check(run: Run, cloud: aws.Cloud) -> Iterator[Check]:
-    """The mails of a daily check at a time, with these months published."""
-    s3 = cloud.client("s3")
+def alerts(deployed: Deployed) -> Iterator[Deployed]:
+    """An empty bucket, and alerts that remember nothing."""
+    s3, table = deployed.cloud.client("s3"), deployed.outputs["alerts"]["incidents_table_name"]
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
-
-    def look(at: str | None, *published: str) -> list[inbox.Mail]:
-        for key in published:
-            s3.put_object(Bucket=BUCKET, Key=f"loans/_manifests/{key}", Body=b"{}")
-        return run("missing_state_machine_arn", {"time": at} if at else {})
-
-    yield look
+    yield deployed
     for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
         s3.delete_object(Bucket=BUCKET, Key=found["Key"])
     s3.delete_bucket(Bucket=BUCKET)
+    dynamodb = deployed.cloud.client("dynamodb")
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        dynamodb.delete_item(TableName=table, Key={"incident": item["incident"]})
 
 
-def job_event(
-    message: str | None, *, state: str = "FAILED", at: str = "2026-11-01T00:09:12Z"
-) -> dict[str, Any]:
-    detail = {"jobName": "bank-loans", "jobRunId": "jr_0123", "state": state, "severity": "ERROR"}
-    if message is not None:
-        detail["message"] = message
-    return {"source": "aws.glue", "detail-type": "Glue Job State Change", "time": at, "detail": detail}
+def says(mail: inbox.Mail, name: str, **names: str) -> None:
+    """Hold a mail against `mails/`, where what differs from run to run goes by the name given for it."""
+    text = f"Subject: {mail.subject}\n\n" + mail.text.split("\n\n--\n")[0].rstrip() + "\n"
+    for pattern, stands in {
+        r"jr_[0-9a-f]{64}": "jr_RUN",
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "EXECUTION",
+        **names,
+    }.items():
+        text = re.sub(pattern, stands, text)
+    path = MAILS / f"{name}.txt"
+    if os.environ.get("REFRESH_MAILS"):
+        path.write_text(text)
+    assert text == path.read_text(), f"if it should be so: {REFRESH}"
 
 
-def crawler_event(message: str) -> dict[str, Any]:
-    return {
-        "source": "aws.glue",
-        "detail-type": "Glue Crawler State Change",
-        "time": "2026-11-01T00:04:00Z",
-        "detail": {
-            "crawlerName": "bank-loans-crawler",
-            "state": "Failed",
-            "errorMessage": message,
-            "cloudWatchLogLink": "https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#crawl",
-        },
-    }
+def told_now(mail: inbox.Mail) -> dict[str, str]:
+    """The time at which it was told, which must be about now, and how it is written in `mails/`."""
+    when = line(mail, "When")
+    age = datetime.now(UTC) - datetime.strptime(when, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=UTC)
+    assert timedelta(seconds=-5) < age < timedelta(minutes=10)
+    return {re.escape(when): "NOW"}
 
 
 def line(mail: inbox.Mail, label: str) -> str:
@@ -142,183 +287,245 @@ def line(mail: inbox.Mail, label: str) -> str:
     )
 
 
-def test_a_failed_job_is_told_in_plain_lines(mail: Mail) -> None:
-    received = mail(
-        job_event(
-            "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 12; SystemExit: 2026-10: "
-            'permission denied for table public."Loans"; grant SELECT on it to role "extract_reader".'
+################################################################################
+# A run
+################################################################################
+
+
+def test_a_run_that_fails_is_told_once_over_all_retries_and_so_is_its_end(alerts: Deployed) -> None:
+    # Two attempts, so two events, and one mail.
+    [failed] = alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    says(failed, "job-failed", **told_now(failed))
+
+    assert alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10")) == []
+
+    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
+    says(over, "job-recovered", **told_now(over))
+
+    assert alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10")) == []
+
+
+def test_a_run_that_fails_for_another_reason_is_told_again(alerts: Deployed) -> None:
+    alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    other = "import sys\nsys.exit('2026-10: no table public.\"Loans\".')\n"
+    [told] = alerts.heard(2, lambda: alerts.run_job(other, period="2026-10"))
+    assert told.subject == '[FAILED] bank-loans 2026-10: no table public."Loans".'
+
+
+def test_a_trial_that_publishes_nothing_ends_no_failure(alerts: Deployed) -> None:
+    alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    trial = {"period": "2026-10", "dry-run": "true"}
+    assert alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, **trial)) == []
+
+
+def test_a_back_fill_ends_the_failure_of_each_of_its_months(alerts: Deployed) -> None:
+    alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, **{"from": "2025-12", "to": "2026-10"}))
+    assert over.subject.startswith("[RECOVERED] bank-loans 2025-12 to 2026-10: was FAILED: permission denied")
+
+
+def test_a_run_that_is_stopped_is_told(alerts: Deployed) -> None:
+    def stop() -> None:
+        run, glue = alerts.run_job(WAITS, period="2026-10"), alerts.cloud.client("glue")
+        until(
+            lambda: (
+                glue.get_job_run(JobName="bank-loans", RunId=run)["JobRun"]["JobRunState"] == "RUNNING"
+                and glue.batch_stop_job_run(JobName="bank-loans", JobRunIds=[run])
+                and glue.get_job_run(JobName="bank-loans", RunId=run)["JobRun"]["JobRunState"] == "STOPPED"
+            )
         )
+
+    [stopped] = alerts.heard(1, stop)
+    says(stopped, "job-stopped", **told_now(stopped))
+
+
+def test_a_crawler_that_fails_is_told(alerts: Deployed) -> None:
+    month = (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
+    [failed] = alerts.heard(1, lambda: alerts.cloud.client("glue").start_crawler(Name="bank-loans-crawler"))
+    says(failed, "crawler-failed", **told_now(failed), **{month: "MONTH"})
+
+
+################################################################################
+# Delivery
+################################################################################
+
+
+@pytest.fixture
+def pushing(alerts: Deployed) -> Deployed:
+    """A bucket that tells EventBridge what is put into it, so that connectors send."""
+    alerts.cloud.client("s3").put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
-    assert received.subject == (
-        '[FAILED] bank-loans 2026-10: permission denied for table public."Loans"; grant SELECT on it to r...'
+    return alerts
+
+
+def test_a_partner_that_shows_a_strange_key_gets_nothing_and_that_is_told_until_it_has_its_file(
+    pushing: Deployed,
+) -> None:
+    pushing.put(KAROO, b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n")
+    pushing.partner.start(host_key=sftp.key_pair(pushing.place, "strange"))
+    port = {rf"\b{pushing.partner.port}\b": "PORT"}
+    [failed] = pushing.heard(1, lambda: pushing.publish("2026-10"))
+    says(failed, "delivery-failed", **told_now(failed), **port)
+    assert pushing.partner.files() == {}
+    pushing.partner.stop()
+
+    pushing.partner.start()
+    [over] = pushing.heard(1, lambda: pushing.publish("2026-10"))
+    says(over, "delivery-recovered", **told_now(over), **port)
+    assert pushing.partner.files() == {
+        "incoming/KarooCoastBank_20261031.csv": b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n"
+    }
+    assert pushing.heard(1, lambda: pushing.publish("2026-10")) == []
+
+
+def test_a_published_month_without_a_file_for_a_partner_is_told(pushing: Deployed) -> None:
+    [failed] = pushing.heard(1, lambda: pushing.publish("2026-09"))
+    says(failed, "delivery-empty", **told_now(failed))
+
+
+def collection(alerts: Deployed, at: str) -> None:
+    """Make the daily look whether recipients have collected."""
+    states = alerts.cloud.client("stepfunctions")
+    [machine] = [
+        m["stateMachineArn"]
+        for m in states.list_state_machines()["stateMachines"]
+        if m["name"] == "bank-loans-uncollected"
+    ]
+    states.start_execution(stateMachineArn=machine, input=json.dumps({"time": at}))
+
+
+def test_a_file_that_nobody_collects_by_its_day_is_told_until_somebody_does(alerts: Deployed) -> None:
+    # The look itself succeeds, and its success is an event as well.
+    look = "2026-11-10T07:00:00Z"
+    assert alerts.heard(1, lambda: collection(alerts, look)) == [], "a month that is not published"
+    alerts.put(FIRST, b"bank_name,branch_id\r\nFirst Bank,1\r\n")
+    assert alerts.heard(1, lambda: collection(alerts, "2026-11-10T06:59:59Z")) == [], "not due yet"
+    [waiting] = alerts.heard(2, lambda: collection(alerts, look))
+    says(waiting, "uncollected", **told_now(waiting))
+    assert alerts.heard(2, lambda: collection(alerts, "2026-11-11T07:00:00Z")) == []
+
+    file = "/" + FIRST.split("/", 2)[2]
+    [over] = alerts.heard(2, lambda: alerts.collect(f"get {file}"))
+    says(over, "collected", **told_now(over))
+    receipts = alerts.cloud.client("dynamodb").scan(TableName="bank-loans-receipts")["Items"]
+    assert [(r["recipient"]["S"], r["file"]["S"], r["client_ip"]["S"]) for r in receipts] == [
+        ("first-bank", f"/{BUCKET}/{FIRST}", "127.0.0.1")
+    ]
+    assert receipts[0]["collected"]["S"].startswith("2026-10 20")
+    assert alerts.heard(1, lambda: collection(alerts, "2026-11-12T07:00:00Z")) == []
+
+
+def test_a_receipt_that_cannot_be_kept_is_told(alerts: Deployed) -> None:
+    states = alerts.cloud.client("stepfunctions")
+    machine = "arn:aws:states:eu-west-1:000000000000:stateMachine:bank-loans-receipts"
+    nonsense = json.dumps({"detail": {"username": "first-bank", "file-path": "/x", "bytes": "many"}})
+    [failed] = alerts.heard(1, lambda: states.start_execution(stateMachineArn=machine, input=nonsense))
+    assert failed.subject.startswith("[FAILED] bank-loans: receipts: ")
+    says(failed, "receipts-failed", **told_now(failed), **{r"(receipts): .*": r"\1: WHY"})
+
+
+################################################################################
+# What the emulator cannot make happen, as AWS sends it
+################################################################################
+
+ARN = "arn:aws:states:eu-west-1:000000000000"
+
+
+def event(source: str, kind: str, at: str = "2026-11-01T00:09:12Z", **detail: Any) -> dict[str, Any]:
+    return {"source": source, "detail-type": kind, "time": at, "detail": detail}
+
+
+def job_event(message: str | None, *, state: str = "FAILED", at: str = "2026-11-01T00:09:12Z") -> Any:
+    told = {} if message is None else {"message": message}
+    detail = {"jobName": "bank-loans", "jobRunId": "jr_0123", "state": state, "severity": "ERROR", **told}
+    return event("aws.glue", "Glue Job State Change", at, **detail)
+
+
+def delay_event(state: str = "RUNNING") -> Any:
+    return event(
+        "aws.glue",
+        "Glue Job Run Status",
+        "2026-11-01T00:31:00Z",
+        jobName="bank-loans",
+        jobRunId="jr_0123",
+        state=state,
+        severity="INFO",
+        message=f"Job is in {state} state",
+        notificationCondition={"NotifyDelayAfter": 30.0},
+        startedOn="2026-11-01T00:01:00Z",
     )
-    assert received.text.startswith(
-        """\
-The extract bank-loans did not finish.
 
-What:    job bank-loans ended as FAILED
-Period:  2026-10
-Why:     permission denied for table public."Loans"; grant SELECT on it to role "extract_reader".
-When:    2026-11-01 00:09:12 GMT
-Run:     jr_0123
 
-Where to look
-Run:     https://eu-west-1.console.aws.amazon.com/gluestudio/home?region=eu-west-1#/job/bank-loans/run/jr_0123
-Log:     https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/\
-$252Faws-glue$252Fjobs$252Fbank-loans$252Foutput$3FlogStreamNameFilter$3Djr_0123
-
-What happens next
-Unless the job is set to retry, nothing runs before the next scheduled run.
-That one reports the next month.
-Months that were published before are as they were.
-
-What to do
-Put right what stands under Why, then start the same period again:
-aws glue start-job-run --region eu-west-1 --job-name bank-loans --arguments=--period=2026-10
-What is published already is not published twice.
-"""
+def rotation_event(name: str, message: str | None = None) -> Any:
+    told = {} if message is None else {"errorMessage": message}
+    secret = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:bank-loans-AbCdEf"
+    return event(
+        "aws.secretsmanager",
+        "AWS Service Event via CloudTrail",
+        eventSource="secretsmanager.amazonaws.com",
+        eventName=name,
+        additionalEventData={"SecretId": secret, "clientRequestToken": "0123"},
+        **told,
     )
 
 
-def test_a_failed_crawler_is_told_with_the_month_before_and_its_own_log(mail: Mail) -> None:
-    received = mail(crawler_event("The connection timed out."))
-    assert received.subject == "[FAILED] bank-loans 2026-10: crawler: The connection timed out."
-    assert line(received, "What") == "crawler bank-loans-crawler ended as FAILED"
-    assert line(received, "Log") == "https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#crawl"
-    assert line(received, "Chain").endswith("/workflows/view/bank-loans")
-    assert "The job did not start, because it waits for the crawler." in received.text
-    assert "Run:" not in received.text
+AS_AWS_SENDS_IT = {
+    "job-timeout": job_event(None, state="TIMEOUT"),
+    "job-error": job_event(None, state="ERROR"),
+    "job-back-fill": job_event('SystemExit: 2026-01 to 2026-09: no table public."Loans".'),
+    "job-slow": delay_event(),
+    "rotation-failed": rotation_event("RotationFailed", "The function timed out."),
+}
 
 
-def test_a_back_fill_is_told_with_its_range(mail: Mail) -> None:
-    received = mail(job_event('SystemExit: 2026-01 to 2026-09: no table public."Loans".'))
-    assert received.subject == '[FAILED] bank-loans 2026-01 to 2026-09: no table public."Loans".'
-    assert "--arguments=--from=2026-01,--to=2026-09\n" in received.text
+@pytest.mark.parametrize("name", AS_AWS_SENDS_IT)
+def test_a_failure_that_aws_tells_of_is_told_whole(alerts: Deployed, name: str) -> None:
+    [mail] = alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name])
+    says(mail, name)
+    assert alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name]) == [], "the same is told once"
+
+
+def test_a_rotation_that_works_again_is_told_once(alerts: Deployed) -> None:
+    alerts.execute("state_machine_arn", rotation_event("RotationFailed", "The function timed out."))
+    [over] = alerts.execute("state_machine_arn", rotation_event("RotationSucceeded"))
+    says(over, "rotation-recovered")
+    assert alerts.execute("state_machine_arn", rotation_event("RotationSucceeded")) == []
 
 
 @pytest.mark.parametrize(
-    ("state", "why"),
+    "nothing",
     [
-        ("TIMEOUT", "the run took longer than its time-out allows"),
-        ("STOPPED", "somebody or something stopped the run"),
-        ("ERROR", "Glue gave no reason"),
+        job_event("Job run succeeded", state="SUCCEEDED"),
+        event("aws.glue", "Glue Job State Change", jobName="till-takings", state="FAILED"),
+        event("aws.glue", "Glue Crawler State Change", crawlerName="bank-loans-crawler", state="Succeeded"),
+        event("aws.glue", "Glue Crawler State Change", crawlerName="bank-loans-crawler", state="Started"),
+        event("aws.transfer", "SFTP Server File Download Completed", username="first-bank"),
+        event(
+            "aws.states",
+            "Step Functions Execution Status Change",
+            stateMachineArn=f"{ARN}:stateMachine:bank-loans-push-karoo",
+            status="RUNNING",
+        ),
+        event(
+            "aws.states",
+            "Step Functions Execution Status Change",
+            stateMachineArn=f"{ARN}:stateMachine:till-takings-push-karoo",
+            status="FAILED",
+        ),
+        event("sftp-transfer", "File Not Collected", extract="till-takings", recipient="first-bank"),
     ],
+    ids=lambda nothing: nothing["detail-type"],
 )
-def test_an_end_without_a_message_is_told_in_words(mail: Mail, state: str, why: str) -> None:
-    received = mail(job_event(None, state=state))
-    assert received.subject == f"[{state}] bank-loans 2026-10: {why}"
-
-
-def test_a_file_that_a_partner_did_not_get_is_told_with_the_way_to_send_it_again(mail: Mail) -> None:
-    received = mail(
-        {
-            "source": "aws.transfer",
-            "detail-type": "SFTP Connector File Send Failed",
-            "time": "2026-12-01T00:12:00Z",
-            "detail": {
-                "operation": "SEND",
-                "connector-id": "c-0123456789abcdef0",
-                "url": "sftp://sftp.first.example.com",
-                "file-path": "/data/loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv",
-                "status-code": "FAILED",
-                "failure-code": "CONNECTION_ERROR",
-                "failure-message": "Unknown host",
-                "remote-directory-path": "/incoming",
-            },
-        }
-    )
-    assert received.subject == "[FAILED] bank-loans 2026-10: delivery: CONNECTION_ERROR: Unknown host"
-    assert received.text.split("\n\n--\n")[0] + "\n" == (
-        """\
-The extract bank-loans did not reach a partner.
-
-What:    delivery of /data/loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv to \
-sftp://sftp.first.example.com ended as FAILED
-Period:  2026-10
-Why:     delivery: CONNECTION_ERROR: Unknown host
-When:    2026-12-01 00:12:00 GMT
-
-Where to look
-Chain:   https://eu-west-1.console.aws.amazon.com/glue/home?region=eu-west-1#/v2/etl-configuration/workflows/view/\
-bank-loans
-Log:     https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/\
-$252Faws$252Ftransfer$252Fc-0123456789abcdef0
-
-What happens next
-The month is published and stays in the bucket. Nothing sends it again by itself.
-
-What to do
-Put right what stands under Why, then send it again:
-aws transfer start-file-transfer --region eu-west-1 --connector-id c-0123456789abcdef0 --send-file-paths \
-/data/loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv --remote-directory-path /incoming
-"""
-    )
-
-
-def test_a_delivery_that_was_not_started_is_told_with_its_month(mail: Mail) -> None:
-    execution = "arn:aws:states:eu-west-1:123456789012:execution:bank-loans-push-first-bank:0123"
-    received = mail(
-        {
-            "source": "aws.states",
-            "detail-type": "Step Functions Execution Status Change",
-            "time": "2026-12-01T00:12:00Z",
-            "detail": {
-                "executionArn": execution,
-                "status": "FAILED",
-                "input": '{"detail":{"object":{"key":"loans/_manifests/2026-10.json"}}}',
-                "error": "NothingToSend",
-                "cause": "The month is published, but holds no file for first-bank.",
-            },
-        }
-    )
-    assert received.subject.startswith("[FAILED] bank-loans 2026-10: delivery: The month is published, but")
-    assert line(received, "What") == f"delivery by {execution} ended as FAILED"
-    assert "Log:" not in received.text
-    assert received.text.split("\n\n--\n")[0].endswith(
-        f"aws stepfunctions redrive-execution --region eu-west-1 --execution-arn {execution}"
-    )
-
-
-def test_a_run_that_takes_long_is_told_as_no_failure(mail: Mail) -> None:
-    received = mail(
-        {
-            "source": "aws.glue",
-            "detail-type": "Glue Job Run Status",
-            "time": "2026-11-01T00:31:00Z",
-            "detail": {
-                "jobName": "bank-loans",
-                "jobRunId": "jr_0123",
-                "state": "RUNNING",
-                "severity": "INFO",
-                "message": "Job is in RUNNING state",
-                "notificationCondition": {"NotifyDelayAfter": 30.0},
-                "startedOn": "2026-11-01T00:01:00Z",
-            },
-        }
-    )
-    assert received.subject == "[SLOW] bank-loans 2026-10: not done after 30 minutes"
-    assert received.text.split("\n\n--\n")[0] + "\n" == (
-        """\
-The extract bank-loans takes long.
-
-What:    job bank-loans is still RUNNING
-Period:  2026-10
-Why:     not done after 30 minutes
-When:    2026-11-01 00:31:00 GMT
-Run:     jr_0123
-
-Where to look
-Run:     https://eu-west-1.console.aws.amazon.com/gluestudio/home?region=eu-west-1#/job/bank-loans/run/jr_0123
-Log:     https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/\
-$252Faws-glue$252Fjobs$252Fbank-loans$252Foutput$3FlogStreamNameFilter$3Djr_0123
-
-What happens next
-The run goes on until it ends or its time-out stops it. If it fails, a mail says so.
-
-What to do
-Nothing, unless its log shows that it does not get on or the store complains.
-"""
-    )
+def test_an_event_that_is_no_failure_of_this_extract_is_heard_by_no_rule_for_failures(
+    deployed: Deployed, nothing: dict[str, Any]
+) -> None:
+    events = deployed.cloud.client("events")
+    sent = json.dumps(nothing | {"id": "0", "account": "0", "region": "eu-west-1", "resources": []})
+    rules = deployed.outputs["alerts"]["rule_arns"].values()
+    patterns = [events.describe_rule(Name=arn.rsplit("/", 1)[-1])["EventPattern"] for arn in rules]
+    assert len(patterns) == 5
+    assert not any(events.test_event_pattern(EventPattern=p, Event=sent)["Result"] for p in patterns)
 
 
 @pytest.mark.parametrize(
@@ -330,119 +537,201 @@ Nothing, unless its log shows that it does not get on or the store complains.
     ],
 )
 def test_a_failure_that_names_no_period_is_put_down_to_the_month_before(
-    mail: Mail, at: str, period: str
+    alerts: Deployed, at: str, period: str
 ) -> None:
-    assert line(mail(job_event("Job run timed out", at=at)), "Period") == period
+    [mail] = alerts.execute("state_machine_arn", job_event("Job run timed out", at=at))
+    assert line(mail, "Period") == period
 
 
-def test_what_only_looks_like_a_period_is_part_of_the_reason(mail: Mail) -> None:
-    received = mail(job_event("SystemExit: 2026-13: there is no such month"))
-    assert (line(received, "Period"), line(received, "Why")) == ("2026-10", "2026-13: there is no such month")
+def test_what_only_looks_like_a_period_is_part_of_the_reason(alerts: Deployed) -> None:
+    [mail] = alerts.execute("state_machine_arn", job_event("SystemExit: 2026-13: there is no such month"))
+    assert (line(mail, "Period"), line(mail, "Why")) == ("2026-10", "2026-13: there is no such month")
 
 
-def test_a_failure_of_glue_keeps_its_own_words(mail: Mail) -> None:
-    received = mail(
-        job_event("Error Category: IMPORT_ERROR; Failed Line Number: 3; ModuleNotFoundError: No 'x'")
-    )
-    assert line(received, "Why") == "ModuleNotFoundError: No 'x'"
+def test_a_failure_of_glue_keeps_its_own_words(alerts: Deployed) -> None:
+    message = "Error Category: IMPORT_ERROR; Failed Line Number: 3; ModuleNotFoundError: No 'x'"
+    [mail] = alerts.execute("state_machine_arn", job_event(message))
+    assert line(mail, "Why") == "ModuleNotFoundError: No 'x'"
 
 
-def test_values_cannot_forge_lines(mail: Mail) -> None:
-    honest = mail(job_event("SystemExit: 2026-10: x"))
-    forged = mail(job_event("SystemExit: 2026-10: x\r\n\r\nWhat to do\u2028Send\x85money\u202eto\tus"))
-    assert line(forged, "Why") == "x What to do Send money to us"
-    assert len(forged.text.splitlines()) == len(honest.text.splitlines())
-    assert "\n" not in forged.subject
-
-
-def test_a_subject_is_ascii_and_fits(mail: Mail) -> None:
-    received = mail(job_event('SystemExit: 2026-10: no table "Pożyczki" ' + "and more " * 20))
-    assert received.subject.startswith('[FAILED] bank-loans 2026-10: no table "Po?yczki" and more')
-    assert len(received.subject) < 100
-    assert 'no table "Pożyczki"' in line(received, "Why")
-
-
-def test_an_event_that_cannot_be_told_still_sends_a_mail(mail: Mail) -> None:
-    received = mail(job_event("x", at="yesterday"))
-    assert received.subject == "[FAILED] bank-loans: look at its last run"
-    assert "The details could not be put into this mail." in received.text
-
-
-def test_a_month_that_is_missing_is_told_whole(check: Check) -> None:
-    [received] = check("2026-11-05T06:00:00Z", "2026-09.json")
-    assert received.to == "data-team@example.com"
-    assert received.subject == "[MISSING] bank-loans 2026-10: not published, and it was due on 2026-11-02"
-    assert received.text.split("\n\n--\n")[0] + "\n" == (
-        """\
-The extract bank-loans has not published 2026-10.
-
-What:    s3://bank-loans-data/loans/_manifests/2026-10.json is not there
-Period:  2026-10
-Due:     2026-11-02 06:00 GMT
-When:    2026-11-05 06:00:00 GMT
-
-Where to look
-Chain:   https://eu-west-1.console.aws.amazon.com/glue/home?region=eu-west-1#/v2/etl-configuration/workflows/view/\
-bank-loans
-Log:     https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/\
-$252Faws-glue$252Fjobs$252Fbank-loans$252Foutput
-Files:   https://eu-west-1.console.aws.amazon.com/s3/buckets/bank-loans-data?region=eu-west-1&prefix=\
-loans%2F_manifests%2F
-
-What happens next
-This mail comes again every day until the month is published.
-Whoever waits for the manifest takes nothing until then.
-
-What to do
-If a mail said [FAILED], it says why; else look whether the chain was started.
-Then start the period:
-aws glue start-job-run --region eu-west-1 --job-name bank-loans --arguments=--period=2026-10
-What is published already is not published twice.
-"""
-    )
-
-
-def test_a_month_that_is_published_sends_nothing(check: Check) -> None:
-    assert check("2026-11-05T06:00:00Z", "2026-10.json") == []
-
-
-def test_a_manifest_of_another_month_or_a_like_name_is_not_taken_for_it(check: Check) -> None:
-    [received] = check("2026-11-05T06:00:00Z", "2026-09.json", "2026-11.json", "2026-10.json.bak")
-    assert line(received, "Period") == "2026-10"
+FORGED = "x\r\n\r\nWhat to do\u2028Send\x85money\u202eto\tus"
 
 
 @pytest.mark.parametrize(
-    ("at", "period", "due"),
+    ("forged", "label", "shown"),
     [
-        ("2026-01-02T06:00:00Z", "2025-12", "2026-01-02 06:00 GMT"),
-        ("2026-01-31T06:00:00Z", "2025-12", "2026-01-02 06:00 GMT"),
-        ("2026-03-02T06:00:00.000Z", "2026-02", "2026-03-02 06:00 GMT"),
-        ("2026-12-31T06:00:00Z", "2026-11", "2026-12-02 06:00 GMT"),
-        # Not due yet: until then it is still about the month before.
-        ("2027-01-01T06:00:00Z", "2026-11", "2026-12-02 06:00 GMT"),
-        ("2027-01-02T05:59:59Z", "2026-11", "2026-12-02 06:00 GMT"),
-        ("2028-03-01T06:00:00Z", "2028-01", "2028-02-02 06:00 GMT"),
+        (job_event(f"SystemExit: 2026-10: {FORGED}"), "Why", "x What to do Send money to us"),
+        (rotation_event("RotationFailed", FORGED), "Why", "rotation: x What to do Send money to us"),
+        (
+            event("sftp-transfer", "File Not Collected", recipient=FORGED, period="2026-10", folder=FORGED),
+            "Why",
+            "x What to do Send money to us has not collected its file",
+        ),
+        (
+            event("aws.glue", "Glue Crawler State Change", crawlerName=FORGED, state=FORGED),
+            "What",
+            "crawler x What to do Send money to us ended as X WHAT TO DO SEND MONEY TO US",
+        ),
     ],
+    ids=["job", "rotation", "collection", "crawler"],
 )
-def test_on_every_day_of_the_year_it_is_about_the_month_that_is_due(
-    check: Check, at: str, period: str, due: str
+def test_values_cannot_forge_lines(alerts: Deployed, forged: dict[str, Any], label: str, shown: str) -> None:
+    [mail] = alerts.execute("state_machine_arn", forged)
+    honest = json.loads(json.dumps(forged).replace(json.dumps(FORGED)[1:-1], "y"))
+    [plain] = alerts.execute("state_machine_arn", honest)
+    assert line(mail, label) == shown
+    assert len(mail.text.splitlines()) == len(plain.text.splitlines())
+    assert "\n" not in mail.subject
+
+
+def test_a_subject_is_ascii_and_fits(alerts: Deployed) -> None:
+    message = 'SystemExit: 2026-10: no table "Pożyczki" ' + "and more " * 20
+    [mail] = alerts.execute("state_machine_arn", job_event(message))
+    assert mail.subject.startswith('[FAILED] bank-loans 2026-10: no table "Po?yczki" and more')
+    assert len(mail.subject) < 100
+    assert 'no table "Pożyczki"' in line(mail, "Why")
+
+
+################################################################################
+# The alerts themselves
+################################################################################
+
+
+def test_a_test_message_says_that_it_is_one(alerts: Deployed) -> None:
+    given = json.loads(alerts.outputs["alerts"]["test_message"]["input"])
+    for _ in range(2):  # on demand, so as often as it is asked for
+        [mail] = alerts.execute("state_machine_arn", given)
+        says(mail, "test")
+
+
+def test_a_mail_that_cannot_be_written_is_told_by_a_rule_past_the_state_machine(alerts: Deployed) -> None:
+    before, given = alerts.mails(), job_event("x", at="yesterday")
+    alerts.execute("state_machine_arn", given, ends="FAILED")
+    [mail] = until(lambda: list((Counter(alerts.mails()) - Counter(before)).elements()))
+    says(mail, "unwritten")
+
+
+def test_an_event_that_cannot_be_handed_over_waits_in_the_queue_and_sets_off_the_alarm(
+    alerts: Deployed,
 ) -> None:
-    [received] = check(at)
-    assert received.subject == f"[MISSING] bank-loans {period}: not published, and it was due on {due[:10]}"
-    assert (line(received, "Period"), line(received, "Due")) == (period, due)
-    assert check(at, f"{period}.json") == []
+    iam, sqs = alerts.cloud.client("iam"), alerts.cloud.client("sqs")
+    policy = {"RoleName": "bank-loans-failures-events", "PolicyName": "start"}
+    rights = json.dumps(iam.get_role_policy(**policy)["PolicyDocument"])
+    iam.delete_role_policy(**policy)
+    queue = alerts.outputs["alerts"]["dead_letter_queue_url"]
+    try:
+        run = alerts.run_job(WAITS, period="2026-10")
+        glue = alerts.cloud.client("glue")
+        until(lambda: glue.batch_stop_job_run(JobName="bank-loans", JobRunIds=[run]))
+        letters = until(
+            lambda: sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"]).get("Messages")
+        )
+    finally:
+        iam.put_role_policy(**policy, PolicyDocument=rights)
+    [letter] = letters
+    assert json.loads(letter["Body"])["detail"]["state"] == "STOPPED"
+    assert "may not start" in letter["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
+
+    cloudwatch, before = alerts.cloud.client("cloudwatch"), alerts.mails()
+    [alarm] = cloudwatch.describe_alarms(AlarmNames=["bank-loans-dead-letters"])["MetricAlarms"]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue.rsplit("/", 1)[-1]}]
+    # The emulator measures no queue, so the measure is taken here.
+    cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="1 > 0")
+    [mail] = until(lambda: list((Counter(alerts.mails()) - Counter(before)).elements()))
+    assert "so no mail told of it" in mail.text
+    sqs.purge_queue(QueueUrl=queue)
 
 
-def test_a_check_by_hand_is_about_today(check: Check) -> None:
+################################################################################
+# Nothing happened at all
+################################################################################
+
+
+def check(alerts: Deployed, at: str | None) -> list[inbox.Mail]:
+    return alerts.execute("missing_state_machine_arn", {"time": at} if at else {})
+
+
+def test_a_month_that_is_missing_is_told_every_day_until_it_is_there(alerts: Deployed) -> None:
+    alerts.publish("2026-09")
+    [mail] = check(alerts, "2026-11-05T06:00:00Z")
+    assert mail.to == "data-team@example.com"
+    says(mail, "missing")
+    [again] = check(alerts, "2026-11-06T06:00:00Z")
+    assert again.subject == mail.subject
+
+    alerts.put("loans/_manifests/2026-10.json")
+    [over] = check(alerts, "2026-11-07T06:00:00Z")
+    says(over, "missing-recovered")
+    assert check(alerts, "2026-11-08T06:00:00Z") == []
+
+
+def test_a_run_that_publishes_a_missing_month_tells_that_it_is_over_and_the_check_does_not(
+    alerts: Deployed,
+) -> None:
+    check(alerts, "2026-11-05T06:00:00Z")
+    alerts.put("loans/_manifests/2026-10.json")
+    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
+    assert over.subject == "[RECOVERED] bank-loans 2026-10: was MISSING: due on 2026-11-02 06:00 GMT"
+    assert check(alerts, "2026-11-06T06:00:00Z") == []
+
+
+def test_a_manifest_of_another_month_or_a_like_name_is_not_taken_for_it(alerts: Deployed) -> None:
+    for name in ("2026-09.json", "2026-11.json", "2026-10.json.bak"):
+        alerts.put(f"loans/_manifests/{name}")
+    [mail] = check(alerts, "2026-11-05T06:00:00Z")
+    assert line(mail, "Period") == "2026-10"
+
+
+@pytest.mark.parametrize("day", range(1, 32))
+def test_a_missing_month_sends_one_mail_on_each_day_of_january_and_a_published_one_none(
+    alerts: Deployed, day: int
+) -> None:
+    at, period = f"2026-01-{day:02}T06:00:00Z", "2025-11" if day == 1 else "2025-12"
+    [mail] = check(alerts, at)
+    assert mail.subject.startswith(f"[MISSING] bank-loans {period}: not published")
+    alerts.cloud.client("dynamodb").delete_item(
+        TableName="bank-loans-incidents", Key={"incident": {"S": f"missing {period}"}}
+    )
+    alerts.put(f"loans/_manifests/{period}.json")
+    assert check(alerts, at) == []
+
+
+def test_on_every_day_of_the_year_it_is_about_the_month_that_is_due(deployed: Deployed) -> None:
+    states = deployed.cloud.client("stepfunctions")
+    machine = states.describe_state_machine(
+        stateMachineArn=deployed.outputs["alerts"]["missing_state_machine_arn"]
+    )
+    assigned = json.loads(machine["definition"])["States"]["Due"]["Assign"]
+    expressions = {
+        name: jsonata.Jsonata.jsonata(assigned[name][2:-2].strip()) for name in ("period", "key", "due")
+    }
+
+    def asked(at: str) -> tuple[str, ...]:
+        return tuple(e.evaluate(None, {"states": {"input": {"time": at}}}) for e in expressions.values())
+
+    def expected(due: date) -> tuple[str, ...]:
+        period = f"{due.replace(day=1) - timedelta(days=1):%Y-%m}"
+        return period, f"loans/_manifests/{period}.json", f"{due:%Y-%m-%d} 06:00 GMT"
+
+    due = date(2027, 12, 2)
+    for number in range(400):  # a leap year and both its ends
+        day = date(2027, 12, 3) + timedelta(days=number)
+        if day.day == 2:
+            assert asked(f"{day}T05:59:59Z") == expected(due), day
+            due = day
+        assert asked(f"{day}T06:00:00Z") == expected(due), day
+
+
+def test_a_check_by_hand_is_about_today(alerts: Deployed) -> None:
     # Two months back at most, whatever the day.
     months = {f"{datetime.now(UTC).date().replace(day=1) - timedelta(days=days):%Y-%m}" for days in (1, 32)}
-    [received] = check(None)
-    assert line(received, "Period") in months
+    [mail] = check(alerts, None)
+    assert line(mail, "Period") in months
 
 
-def test_the_check_may_see_names_of_manifests_and_nothing_else(cloud: aws.Cloud, check: Check) -> None:
-    check("2026-11-05T06:00:00Z", "2026-10.json")
-    iam = cloud.client("iam")
+def test_the_check_may_see_names_of_manifests_and_nothing_else(alerts: Deployed) -> None:
+    alerts.publish("2026-10")
+    iam = alerts.cloud.client("iam")
     rights = iam.get_role_policy(RoleName="bank-loans-missing-states", PolicyName="look-and-publish")
     # The same rights in a role that a test can take: the check's own is for its state machine alone.
     trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -450,15 +739,15 @@ def test_the_check_may_see_names_of_manifests_and_nothing_else(cloud: aws.Cloud,
     iam.put_role_policy(
         RoleName="looker", PolicyName="rights", PolicyDocument=json.dumps(rights["PolicyDocument"])
     )
-    given = cloud.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="look")
+    given = alerts.cloud.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="look")
     s3 = boto3.client(
         "s3",
-        endpoint_url=cloud.endpoint,
+        endpoint_url=alerts.cloud.endpoint,
         region_name=aws.REGION,
         aws_access_key_id=given["Credentials"]["AccessKeyId"],
         aws_secret_access_key=given["Credentials"]["SecretAccessKey"],
         aws_session_token=given["Credentials"]["SessionToken"],
-        verify=str(cloud.authority),
+        verify=str(alerts.cloud.authority),
     )
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="loans/_manifests/2026-10.json")["KeyCount"] == 1
     refused: list[Callable[[], object]] = [
@@ -472,8 +761,9 @@ def test_the_check_may_see_names_of_manifests_and_nothing_else(cloud: aws.Cloud,
             call()
 
 
-def test_a_bucket_that_cannot_be_asked_is_told_too(run: Run) -> None:
-    [received] = run("missing_state_machine_arn", {"time": "2026-11-05T06:00:00Z"})
-    assert received.subject == "[UNKNOWN] bank-loans: nobody could see if it is published"
-    assert "A month may be missing, and nobody would be told." in received.text
-    assert "/states/home?region=eu-west-1#/statemachines/view/arn%3Aaws%3Astates" in line(received, "Check")
+def test_a_bucket_that_cannot_be_asked_is_told_too(alerts: Deployed) -> None:
+    s3 = alerts.cloud.client("s3")
+    s3.delete_bucket(Bucket=BUCKET)
+    [mail] = check(alerts, "2026-11-05T06:00:00Z")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    says(mail, "unknown")

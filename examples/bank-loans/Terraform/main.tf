@@ -119,6 +119,7 @@ module "alerts" {
   name            = local.name
   failure_events  = module.extract.failure_events
   expected_output = module.extract.expected_output
+  delivery        = module.sftp.delivery
   deadline        = var.deadline
   subscriptions   = { for address in var.alert_emails : address => { endpoint = address } }
   tags            = local.tags

@@ -96,7 +96,7 @@ def serve(folder: Path, *, gaps: str = "closed", sftp_port: int | None = None) -
             "IOT_MTLS_ENABLED": "0",  # would listen on every interface
             "LOG_LEVEL": "INFO",
             "MINISTACK_REGION": REGION,
-            "SFN_WAIT_SCALE": "0.01",  # nobody waits minutes for a state machine to try again
+            "SFN_WAIT_SCALE": "0.001",  # nobody waits minutes for a state machine to try again
             "SFTP_HOST": processes.LOOPBACK,
             "SFTP_PORT": str(cloud.sftp_port),
             "USE_SSL": "1",

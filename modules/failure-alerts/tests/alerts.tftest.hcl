@@ -21,6 +21,12 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_dynamodb_table.incidents
+  override_during = plan
+  values          = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-incidents" }
+}
+
+override_resource {
   target          = aws_iam_role.states
   override_during = plan
   values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-failures-states" }
@@ -70,6 +76,9 @@ variables {
     events = {
       crawler = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Crawler State Change\"]}"
       job     = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Job State Change\"]}"
+    }
+    recoveries = {
+      job = "{\"source\":[\"aws.glue\"],\"detail\":{\"state\":[\"SUCCEEDED\"]}}"
     }
     job_name      = "bank-loans"
     log_group     = "/aws-glue/jobs/bank-loans/output"
@@ -125,6 +134,28 @@ run "roles_do_one_thing" {
       for s in jsondecode(aws_iam_role_policy.states.policy).Statement : s if s.Sid != "WriteLogs"
       ] == [
       {
+        Sid      = "LookUpRun"
+        Effect   = "Allow"
+        Action   = ["glue:GetJob", "glue:GetJobRun"]
+        Resource = "arn:aws:glue:eu-west-1:123456789012:job/bank-loans"
+      },
+      {
+        Sid      = "RememberIncidents"
+        Effect   = "Allow"
+        Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+        Resource = "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-incidents"
+      },
+      {
+        Sid    = "EncryptMemory"
+        Effect = "Allow"
+        Action = [
+          "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
+          "kms:GenerateDataKey*", "kms:ReEncrypt*",
+        ]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-west-1.amazonaws.com" } }
+      },
+      {
         Sid      = "PublishMail"
         Effect   = "Allow"
         Action   = "sns:Publish"
@@ -138,7 +169,7 @@ run "roles_do_one_thing" {
         Condition = { StringEquals = { "kms:ViaService" = "sns.eu-west-1.amazonaws.com" } }
       },
     ]
-    error_message = "The state machine may publish to this topic, and no more."
+    error_message = "The state machine looks up this job, remembers, publishes, and no more."
   }
   assert {
     condition = jsondecode(aws_iam_role.events.assume_role_policy).Statement[0].Condition == {
@@ -147,6 +178,7 @@ run "roles_do_one_thing" {
         "aws:SourceArn" = [
           "arn:aws:events:eu-west-1:123456789012:rule/bank-loans-crawler-failed",
           "arn:aws:events:eu-west-1:123456789012:rule/bank-loans-job-failed",
+          "arn:aws:events:eu-west-1:123456789012:rule/bank-loans-job-recovered",
         ]
       }
     }
@@ -174,6 +206,18 @@ run "topic_takes_messages_from_the_state_machines_and_the_alarms_alone" {
         Resource = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
       },
       {
+        Sid       = "LastResortPublishes"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
+        Condition = {
+          ArnEquals = {
+            "aws:SourceArn" = "arn:aws:events:eu-west-1:123456789012:rule/bank-loans-mail-unwritten"
+          }
+        }
+      },
+      {
         Sid       = "AlarmsPublish"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
@@ -182,10 +226,9 @@ run "topic_takes_messages_from_the_state_machines_and_the_alarms_alone" {
         Condition = {
           StringEquals = { "aws:SourceAccount" = "123456789012" }
           ArnEquals = {
-            "aws:SourceArn" = [
-              for key in ["check-failed", "dead-letters", "mail-failed"] :
-              "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bank-loans-${key}"
-            ]
+            "aws:SourceArn" = join("", [
+              "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bank-loans-dead-letters",
+            ])
           }
         }
       },
@@ -208,35 +251,39 @@ run "alerts_that_cannot_alert_show" {
   command = plan
 
   assert {
-    condition = {
-      for key, alarm in aws_cloudwatch_metric_alarm.this :
-      alarm.alarm_name => "${alarm.namespace} ${alarm.metric_name} ${one(values(alarm.dimensions))}"
-      } == {
-      bank-loans-check-failed = join(" ", [
-        "AWS/States ExecutionsFailed",
-        "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing",
-      ])
-      bank-loans-dead-letters = join(" ", [
-        "AWS/SQS ApproximateNumberOfMessagesVisible bank-loans-dead-letters",
-      ])
-      bank-loans-mail-failed = join(" ", [
-        "AWS/States ExecutionsFailed",
-        "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures",
-      ])
-    }
-    error_message = "What was not handed over, a mail that was not sent and a check that failed alarm."
+    condition = (
+      aws_cloudwatch_metric_alarm.dead_letters.namespace == "AWS/SQS"
+      && aws_cloudwatch_metric_alarm.dead_letters.metric_name == "ApproximateNumberOfMessagesVisible"
+      && aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = "bank-loans-dead-letters" })
+      && aws_cloudwatch_metric_alarm.dead_letters.threshold == 0
+      && aws_cloudwatch_metric_alarm.dead_letters.comparison_operator == "GreaterThanThreshold"
+      && aws_cloudwatch_metric_alarm.dead_letters.treat_missing_data == "notBreaching"
+      && one(aws_cloudwatch_metric_alarm.dead_letters.alarm_actions) == aws_sns_topic.this.arn
+      && length(aws_cloudwatch_metric_alarm.dead_letters.alarm_description) <= 1024
+    )
+    error_message = "One event that was not handed over is enough, and the topic is told directly."
+  }
+  assert {
+    condition = (
+      jsondecode(aws_cloudwatch_event_rule.unwritten.event_pattern).detail == {
+        stateMachineArn = [
+          "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures",
+          "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing",
+        ]
+        status = ["ABORTED", "FAILED", "TIMED_OUT"]
+      }
+      && aws_cloudwatch_event_target.unwritten.arn == aws_sns_topic.this.arn
+      && aws_cloudwatch_event_target.unwritten.dead_letter_config[0].arn
+      == aws_sqs_queue.dead_letters.arn
+    )
+    error_message = "A state machine that failed is told past it; what cannot be told so is a dead letter."
   }
   assert {
     condition = alltrue([
-      for alarm in aws_cloudwatch_metric_alarm.this : (
-        alarm.threshold == 0
-        && alarm.comparison_operator == "GreaterThanThreshold"
-        && alarm.treat_missing_data == "notBreaching"
-        && one(alarm.alarm_actions) == aws_sns_topic.this.arn
-        && length(alarm.alarm_description) <= 1024
-      )
+      for line in split("\n", aws_cloudwatch_event_target.unwritten.input_transformer[0].input_template) :
+      can(regex("^\"[^\"]*\"$", line))
     ])
-    error_message = "One is enough, silence is well, and the topic is told directly."
+    error_message = "EventBridge takes one string a line."
   }
   assert {
     condition = [
@@ -265,27 +312,73 @@ run "key_lets_eventbridge_in_without_a_condition" {
   }
 }
 
-run "state_machine_speaks_jsonata_and_has_a_plain_mail_to_fall_back_on" {
+run "failures_and_what_puts_them_right_go_one_way" {
+  command = plan
+  variables {
+    delivery = {
+      events     = { push = "{\"source\":[\"aws.states\"]}" }
+      recoveries = { push = "{\"source\":[\"aws.states\"],\"detail-type\":[\"x\"]}" }
+    }
+  }
+
+  assert {
+    condition = (
+      keys(aws_cloudwatch_event_rule.failure) == ["crawler", "job", "push"]
+      && keys(aws_cloudwatch_event_rule.recovery) == ["job", "push"]
+      && aws_cloudwatch_event_rule.recovery["push"].name == "bank-loans-push-recovered"
+      && alltrue([
+        for target in aws_cloudwatch_event_target.recovery : (
+          target.arn == aws_sfn_state_machine.this.arn
+          && target.dead_letter_config[0].arn == aws_sqs_queue.dead_letters.arn
+        )
+      ])
+    )
+    error_message = "What sftp-transfer gives is heard like what glue-extract gives."
+  }
+}
+
+run "memory_is_encrypted_and_forgets" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_dynamodb_table.incidents.billing_mode == "PAY_PER_REQUEST"
+      && aws_dynamodb_table.incidents.server_side_encryption[0].kms_key_arn
+      == "arn:aws:kms:eu-west-1:123456789012:key/own"
+      && aws_dynamodb_table.incidents.ttl[0].enabled
+      && aws_dynamodb_table.incidents.point_in_time_recovery[0].enabled
+      && output.incidents_table_name == "bank-loans-incidents"
+    )
+    error_message = "A table costs nothing while nothing fails, and is encrypted."
+  }
+}
+
+run "state_machine_speaks_jsonata_and_looks_up_its_own_job" {
   command = plan
 
   assert {
     condition = (
       jsondecode(aws_sfn_state_machine.this.definition).QueryLanguage == "JSONata"
-      && jsondecode(aws_sfn_state_machine.this.definition).States.Mail.Catch
-      == [{ ErrorEquals = ["States.ALL"], Next = "PlainMail" }]
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Run.Arguments.JobName == "bank-loans"
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Job.Arguments.JobName == "bank-loans"
     )
-    error_message = "A mail that cannot be composed is replaced by a plain one."
-  }
-  assert {
-    condition = alltrue([
-      for text in values(jsondecode(aws_sfn_state_machine.this.definition).States.PlainMail.Arguments) :
-      !strcontains(text, "{%")
-    ])
-    error_message = "The plain mail has nothing in it that can fail."
+    error_message = "No event can have another job looked up."
   }
   assert {
     condition     = one(aws_sfn_state_machine.this.logging_configuration).level == "ERROR"
     error_message = "A mail that failed is in the log."
+  }
+  assert {
+    condition = output.test_message == {
+      command = join(" ", [
+        "aws stepfunctions start-execution --region eu-west-1 --state-machine-arn",
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures",
+        "--input '{\"test\":true}'",
+      ])
+      input             = "{\"test\":true}"
+      state_machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"
+    }
+    error_message = "A test can be sent by a shell and by a program."
   }
 }
 
@@ -403,6 +496,22 @@ run "check_may_see_manifests_and_no_more" {
         Condition = { StringLike = { "s3:prefix" = "loans/_manifests/*" } }
       },
       {
+        Sid      = "RememberIncidents"
+        Effect   = "Allow"
+        Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+        Resource = "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-incidents"
+      },
+      {
+        Sid    = "EncryptMemory"
+        Effect = "Allow"
+        Action = [
+          "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
+          "kms:GenerateDataKey*", "kms:ReEncrypt*",
+        ]
+        Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-west-1.amazonaws.com" } }
+      },
+      {
         Sid      = "PublishMail"
         Effect   = "Allow"
         Action   = "sns:Publish"
@@ -416,7 +525,7 @@ run "check_may_see_manifests_and_no_more" {
         Condition = { StringEquals = { "kms:ViaService" = "sns.eu-west-1.amazonaws.com" } }
       },
     ]
-    error_message = "The check lists one folder and reads no file."
+    error_message = "The check lists one folder, remembers, and reads no file."
   }
   assert {
     condition = jsondecode(aws_iam_role.missing["this"].assume_role_policy).Statement == [{
@@ -509,7 +618,8 @@ run "nothing_expected_is_not_looked_for" {
       length(aws_scheduler_schedule.missing) == 0
       && length(aws_sfn_state_machine.missing) == 0
       && length(aws_iam_role.missing) == 0
-      && keys(aws_cloudwatch_metric_alarm.this) == ["dead-letters", "mail-failed"]
+      && jsondecode(aws_cloudwatch_event_rule.unwritten.event_pattern).detail.stateMachineArn
+      == ["arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"]
       && output.missing_state_machine_arn == null
     )
     error_message = "Without an output to expect there is no check."

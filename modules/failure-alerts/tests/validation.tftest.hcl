@@ -184,3 +184,27 @@ run "manifest_prefix_with_a_slash_is_refused" {
   }
   expect_failures = [var.expected_output]
 }
+
+run "delivery_event_called_by_a_sentence_is_refused" {
+  command = plan
+  variables {
+    delivery = { events = { "not sent" = "{\"source\":[\"aws.states\"]}" } }
+  }
+  expect_failures = [var.delivery]
+}
+
+run "delivery_event_under_a_name_that_is_taken_is_refused" {
+  command = plan
+  variables {
+    delivery = { events = { job = "{\"source\":[\"aws.states\"]}" } }
+  }
+  expect_failures = [var.delivery]
+}
+
+run "runbook_without_tls_is_refused" {
+  command = plan
+  variables {
+    runbook_url = "http://wiki.example.com"
+  }
+  expect_failures = [var.runbook_url]
+}

@@ -382,6 +382,16 @@ run "other_modules_get_what_they_take" {
     error_message = "Every end that is no success is a failure."
   }
   assert {
+    condition = { for key, event in output.failure_events.recoveries : key => jsondecode(event) } == {
+      job = {
+        source      = ["aws.glue"]
+        detail-type = ["Glue Job State Change"]
+        detail      = { jobName = ["bank-loans"], state = ["SUCCEEDED"] }
+      }
+    }
+    error_message = "A success puts a failure right."
+  }
+  assert {
     condition     = output.failure_events.log_group == output.log_groups["output"]
     error_message = "A mail points to the log that the engine writes to."
   }
@@ -489,12 +499,12 @@ run "job_runs_as_it_is_told" {
     error_message = "The job waits for room, tries again, and tells when it takes long."
   }
   assert {
-    condition = jsondecode(output.delay_event) == {
+    condition = jsondecode(output.failure_events.events["slow"]) == {
       source      = ["aws.glue"]
       detail-type = ["Glue Job Run Status"]
       detail      = { jobName = ["bank-loans"] }
     }
-    error_message = "A rule of the caller's can catch the delay."
+    error_message = "A run that takes long is told."
   }
 }
 
@@ -505,7 +515,7 @@ run "nothing_is_started_twice_unless_asked_for" {
     condition = (
       length(aws_glue_trigger.catch_up) == 0
       && !aws_glue_job.this.job_run_queuing_enabled
-      && output.delay_event == null
+      && !contains(keys(output.failure_events.events), "slow")
     )
     error_message = "One start a month, and no waiting."
   }
@@ -534,6 +544,18 @@ run "secret_is_rotated_by_a_function_that_is_named" {
       && length(aws_serverlessapplicationrepository_cloudformation_stack.rotation) == 0
     )
     error_message = "The function is called every week, and not before the first is over."
+  }
+  assert {
+    condition = [
+      for event in [output.failure_events.events, output.failure_events.recoveries] :
+      jsondecode(event["rotation"]).detail
+      ] == [
+      for end in ["Failed", "Succeeded"] : {
+        eventName           = ["Rotation${end}"]
+        additionalEventData = { SecretId = [var.database.secret_arn] }
+      }
+    ]
+    error_message = "A rotation of this login that fails is told, and one that succeeds puts it right."
   }
 }
 

@@ -107,6 +107,25 @@ run "manifest_starts_the_transfer" {
   }
 }
 
+run "transfer_is_asked_how_it_ended_and_tried_again" {
+  command = plan
+
+  assert {
+    condition = (
+      jsondecode(aws_sfn_state_machine.push["first-bank"].definition).TimeoutSeconds == 21600
+      && [
+        for choice in jsondecode(
+          aws_sfn_state_machine.push["first-bank"].definition
+        ).States.DidItArrive.Choices : choice.Next
+      ] == ["Wait", "Arrived", "Pause"]
+      && jsondecode(
+        aws_sfn_state_machine.push["first-bank"].definition
+      ).States.DidItArrive.Default == "DidNotArrive"
+    )
+    error_message = "Only after the last attempt, or after six hours, is it a failure."
+  }
+}
+
 run "connector_reads_one_folder_and_one_secret" {
   command = plan
 
@@ -162,7 +181,7 @@ run "connector_reads_one_folder_and_one_secret" {
       } == {
       ListFolder = ["s3:ListBucket", "arn:aws:s3:::bank-loans-data"]
       StartTransfer = [
-        "transfer:StartFileTransfer",
+        ["transfer:ListFileTransferResults", "transfer:StartFileTransfer"],
         "arn:aws:transfer:eu-west-1:123456789012:connector/c-0123456789abcdef0",
       ]
     }
@@ -183,24 +202,35 @@ run "what_a_partner_did_not_get_can_be_told" {
   command = plan
 
   assert {
-    condition = { for key, event in output.delivery_events : key => jsondecode(event) } == {
-      delivery = {
-        source      = ["aws.transfer"]
-        detail-type = ["SFTP Connector File Send Failed"]
-        detail      = { connector-id = ["c-0123456789abcdef0"] }
-      }
-      push = {
-        source      = ["aws.states"]
-        detail-type = ["Step Functions Execution Status Change"]
-        detail = {
-          stateMachineArn = [
-            "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push-first-bank",
-          ]
-          status = ["ABORTED", "FAILED", "TIMED_OUT"]
+    condition = {
+      for kind in ["events", "recoveries"] :
+      kind => { for key, event in output.delivery[kind] : key => jsondecode(event) }
+      } == {
+      for kind, status in {
+        events     = ["ABORTED", "FAILED", "TIMED_OUT"]
+        recoveries = ["SUCCEEDED"]
+        } : kind => {
+        push = {
+          source      = ["aws.states"]
+          detail-type = ["Step Functions Execution Status Change"]
+          detail = {
+            stateMachineArn = [
+              "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push-first-bank",
+            ]
+            status = status
+          }
         }
       }
     }
-    error_message = "Both a transfer that failed and one that was never started are events."
+    error_message = "What did not arrive after all attempts is an event, and so is what did."
+  }
+  assert {
+    condition = (
+      length(aws_dynamodb_table.receipts) == 0
+      && length(aws_sfn_state_machine.receipts) == 0
+      && output.receipts_table_name == null
+    )
+    error_message = "What is sent needs no receipt of who collected it."
   }
   assert {
     condition = (

@@ -24,6 +24,24 @@ override_resource {
   }
 }
 
+override_resource {
+  target          = aws_sfn_state_machine.receipts
+  override_during = plan
+  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-receipts" }
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.uncollected
+  override_during = plan
+  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-uncollected" }
+}
+
+override_resource {
+  target          = aws_dynamodb_table.receipts
+  override_during = plan
+  values          = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-receipts" }
+}
+
 variables {
   name        = "bank-loans"
   bucket      = "bank-loans-data"
@@ -256,5 +274,119 @@ run "joined_server_gets_users_and_nothing_else" {
       && output.server == var.server
     )
     error_message = "Recipients are given the joined server's name."
+  }
+}
+
+run "what_is_collected_is_kept" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.collected["this"].event_pattern) == {
+      source      = ["aws.transfer"]
+      detail-type = ["SFTP Server File Download Completed"]
+      detail      = { server-id = ["s-0123456789abcdef0"], username = ["beta", "first-bank"] }
+    }
+    error_message = "Of a shared server only the own users' receipts are kept."
+  }
+  assert {
+    condition = (
+      aws_dynamodb_table.receipts["this"].hash_key == "recipient"
+      && aws_dynamodb_table.receipts["this"].server_side_encryption[0].kms_key_arn == var.kms_key_arn
+      && aws_dynamodb_table.receipts["this"].point_in_time_recovery[0].enabled
+      && output.receipts_table_name == "bank-loans-receipts"
+    )
+    error_message = "Receipts are encrypted and can be restored."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.receipts["this"].policy).Statement :
+      s.Sid => [s.Action, s.Resource, try(s.Condition, null)] if s.Sid != "WriteLogs"
+      } == {
+      KeepReceipts = [
+        "dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-receipts", null,
+      ]
+      TellOutcome = [
+        "events:PutEvents", "arn:aws:events:eu-west-1:123456789012:event-bus/default",
+        { StringEquals = { "events:source" = "sftp-transfer" } },
+      ]
+      EncryptReceipts = [
+        [
+          "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
+          "kms:GenerateDataKey*", "kms:ReEncrypt*",
+        ],
+        var.kms_key_arn,
+        { StringEquals = { "kms:ViaService" = "dynamodb.eu-west-1.amazonaws.com" } },
+      ]
+    }
+    error_message = "A receipt can be written, not read, changed or taken away."
+  }
+  assert {
+    condition = (
+      length(aws_scheduler_schedule.uncollected) == 0
+      && length(aws_sfn_state_machine.uncollected) == 0
+      && keys(output.delivery.events) == ["receipts"]
+    )
+    error_message = "Nobody is told that something was not collected, unless asked for."
+  }
+}
+
+run "what_is_not_collected_by_a_day_is_told" {
+  command = plan
+  variables {
+    receipts = { due_day = 10, due_hour = 9 }
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.uncollected["this"].schedule_expression == "cron(0 9 * * ? *)"
+      && aws_scheduler_schedule.uncollected["this"].schedule_expression_timezone == "Etc/GMT"
+      && aws_scheduler_schedule.uncollected["this"].target[0].input
+      == "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
+      && strcontains(aws_sfn_state_machine.uncollected["this"].definition, "-10T09:00:00Z")
+    )
+    error_message = "It is looked every day at that hour, and from that day on the last month counts."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.uncollected["this"].policy).Statement :
+      s.Sid => [s.Action, s.Resource, try(s.Condition, null)]
+      if contains(["SeeFiles", "AskReceipts"], s.Sid)
+      } == {
+      SeeFiles = [
+        "s3:ListBucket", "arn:aws:s3:::bank-loans-data",
+        { StringLike = { "s3:prefix" = ["loans/bank_name=Beta/*", "loans/bank_name=FirstBank/*"] } },
+      ]
+      AskReceipts = [
+        "dynamodb:Query", "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-receipts", null,
+      ]
+    }
+    error_message = "The look sees names, and opens no file."
+  }
+  assert {
+    condition = (
+      { for key, event in output.delivery.events : key => jsondecode(event).detail-type } == {
+        collection = ["File Not Collected"]
+        receipts   = ["Step Functions Execution Status Change"]
+      }
+      && jsondecode(output.delivery.events["receipts"]).detail.stateMachineArn == [
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-receipts",
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-uncollected",
+      ]
+      && jsondecode(output.delivery.recoveries["collection"]) == {
+        source      = ["sftp-transfer"]
+        detail-type = ["File Collected"]
+        detail      = { extract = ["bank-loans"] }
+      }
+    )
+    error_message = "The alerts are given what is not collected, what is, and a look that failed."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.due["this"].policy).Statement[0] == {
+      Sid      = "StartLook"
+      Effect   = "Allow"
+      Action   = "states:StartExecution"
+      Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-uncollected"
+    }
+    error_message = "Scheduler starts the look, and no more."
   }
 }

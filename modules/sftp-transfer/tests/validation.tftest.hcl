@@ -387,3 +387,29 @@ run "ciphers_of_a_server_are_refused_for_a_connector" {
   }
   expect_failures = [var.connector_security_policy_name]
 }
+
+run "receipts_due_on_a_day_that_not_every_month_has_are_refused" {
+  command = plan
+  variables {
+    receipts = { due_day = 31 }
+  }
+  expect_failures = [var.receipts]
+}
+
+run "receipts_due_at_no_full_hour_are_refused" {
+  command = plan
+  variables {
+    receipts = { due_hour = 24 }
+  }
+  expect_failures = [var.receipts]
+}
+
+run "receipts_due_for_what_is_sent_are_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    receipts        = { due_day = 5 }
+  }
+  expect_failures = [var.receipts]
+}

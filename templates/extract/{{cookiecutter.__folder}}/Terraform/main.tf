@@ -148,17 +148,12 @@ module "sftp" {
 
 module "alerts" {
   source = "{{ source('failure-alerts') }}"
-{% if answers.sftp == 'connector' %}
-  name = local.name
-  # A file that did not reach its recipient is told like a run that failed.
-  failure_events = merge(module.extract.failure_events, {
-    events = merge(module.extract.failure_events.events, module.sftp.delivery_events)
-  })
-  expected_output = module.extract.expected_output
-{%- else %}
+
   name            = local.name
   failure_events  = module.extract.failure_events
   expected_output = module.extract.expected_output
+{%- if answers.sftp != 'none' %}
+  delivery        = module.sftp.delivery
 {%- endif %}
   deadline        = var.deadline
   subscriptions   = { for address in var.alert_emails : address => { endpoint = address } }

@@ -1,0 +1,63 @@
+"""A partner's own SFTP server, which a connector sends to: real SSH, one login, one folder."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import asyncssh
+
+from extracts.local import processes
+from extracts.local.sftp import KeyPair
+
+
+class Partner:
+    """A server that can be started and stopped, on the same port, with this or that host key."""
+
+    def __init__(self, folder: Path, key: KeyPair, host_key: KeyPair) -> None:
+        (folder / "incoming").mkdir(parents=True)
+        self.folder, self.key, self.host_key = folder, key, host_key
+        self.port = processes.free_port()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._listener: asyncssh.SSHAcceptor | None = None
+
+    @property
+    def url(self) -> str:
+        return f"sftp://{processes.LOOPBACK}:{self.port}"
+
+    def start(self, host_key: KeyPair | None = None) -> None:
+        """Listen; with another host key than the pinned one where one is given."""
+
+        async def listen() -> asyncssh.SSHAcceptor:
+            return await asyncssh.listen(
+                processes.LOOPBACK,
+                self.port,
+                server_host_keys=[str((host_key or self.host_key).private)],
+                authorized_client_keys=asyncssh.import_authorized_keys(self.key.public),
+                sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.folder).encode()),
+                allow_scp=False,
+            )
+
+        self._listener = asyncio.run_coroutine_threadsafe(listen(), self._loop).result(timeout=60)
+
+    def stop(self) -> None:
+        """Let nobody in any more."""
+
+        async def close() -> None:
+            if self._listener:
+                self._listener.close()
+                await self._listener.wait_closed()
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(timeout=60)
+        self._listener = None
+
+    def files(self) -> dict[str, bytes]:
+        """What has arrived."""
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        }

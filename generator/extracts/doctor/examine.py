@@ -42,10 +42,9 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
 
 
 def show(check: Check, console: Console) -> None:
-    """One line, and below a failure what to do."""
-    console.print(f"{MARKS[check.state]} {check.name:<20}{escape(check.text)}", soft_wrap=True)
-    if check.remedy:
-        console.print(f"{'':<22}→ {escape(check.remedy)}", soft_wrap=True)
+    """One line each; a failure's also says what to do."""
+    remedy = f" → {check.remedy}" if check.remedy else ""
+    console.print(f"{MARKS[check.state]} {check.name:<20}{escape(check.text + remedy)}", soft_wrap=True)
 
 
 def as_json(found: list[Check]) -> dict[str, object]:

@@ -94,8 +94,8 @@ def test_a_program_that_does_not_do_is_told_with_what_to_install(extracts: Extra
     done = extracts("doctor", EXTRACTS_TERRAFORM=str(old))
     assert done.returncode == 1
     assert done.stderr == (
-        f"✗ Terraform           EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer (below 2.0) is "
-        "needed → install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM\n"
+        f"✗ Terraform           EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer "
+        "(below 2.0) is needed → install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM\n"
     )
     assert "✓ Java " in done.stdout
     assert "✓ Terraform" not in done.stdout

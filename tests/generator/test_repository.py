@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -66,23 +65,3 @@ def test_every_make_command_on_a_page_is_a_target() -> None:
 def test_ci_calls_the_readmes_test_command() -> None:
     assert "$ make test" in (ROOT / "README.md").read_text()
     assert "\nmake test\n" in (ROOT / ".ci/run").read_text()
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["doctor", "--help"]], ids=" ".join)
-def test_every_command_explains_itself(arguments: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "extracts", *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0
-    assert "Usage" in done.stdout
-
-
-def test_a_wrong_call_ends_with_code_2() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "extracts", "demo", "--loans", "none"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr

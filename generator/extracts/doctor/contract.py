@@ -30,6 +30,7 @@ class Found(TypedDict):
     """The answer; `wrong` is a sentence, or nothing."""
 
     spec: str
+    schema: str
     wrong: str
     role: str
     tls: str
@@ -39,7 +40,7 @@ class Found(TypedDict):
 
 def look(asked: Asked) -> Found:
     """The spec alone, or the spec and the database."""
-    found = Found(spec="", wrong="", role="", tls="", version="", readable={})
+    found = Found(spec="", schema="", wrong="", role="", tls="", version="", readable={})
     try:
         spec = runpy.run_path(asked["script"])["EXTRACT"]
         rolling_spec.check(spec)
@@ -49,6 +50,7 @@ def look(asked: Asked) -> Found:
         return Found({**found, "wrong": "it defines no EXTRACT"})
     except Exception as error:  # whatever a program of the project's may raise
         return Found({**found, "wrong": f"it does not run: {type(error).__name__}: {error}"})
+    found["schema"] = spec.schema
     found["spec"] = f"{spec.aggregate} of {spec.entity}.{spec.metric} over {spec.window_months} months"
     if not asked["database_url"]:
         return found

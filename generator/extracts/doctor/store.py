@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from extracts import preview
 from extracts.doctor.check import Check, failed, ok, skipped
+from extracts.introspect.candidates import quoted
 
 if TYPE_CHECKING:
     from extracts.doctor.contract import Found
@@ -46,7 +47,7 @@ def checks(project: Path, database_url: str | None, role: str | None) -> Iterato
         if readable:
             yield ok("rights", f"{table} may be read by {found['role']}")
         else:
-            grant = f'grant select on "{table}" to "{found["role"]}";'
+            grant = f"grant select on {quoted(found['schema'], table)} to {quoted(found['role'])};"
             yield failed(
                 "rights", f"{table} may not be read by {found['role']}", f"run as its owner: {grant}"
             )

@@ -94,6 +94,9 @@ def demo(
 
     It needs neither an AWS account nor Docker, and leaves nothing running.
     """
+    from extracts import extra
+
+    extra.needed()
     from extracts.demo import run
 
     if stop:

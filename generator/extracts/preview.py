@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from extracts import report
+from extracts import extra, report
 from extracts.errors import ExtractsError
 from extracts.resources import modules
 
@@ -50,6 +50,7 @@ def preview(
     script = project / "Glue/etl.py"
     if not script.is_file():
         raise ExtractsError(f"{project} is no extract project: there is no {script}.")
+    extra.needed("pyspark")
     with tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
         order = {
             "script": str(script),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -9,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import extracts
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,8 +63,25 @@ def test_it_stamps_a_project_from_an_empty_environment(built: Path, tmp_path: Pa
     example = ROOT / "examples/bank-loans"
     assert made["Glue/etl.py"].read_bytes() == (example / "Glue/etl.py").read_bytes()
     assert "?ref=v" in made["Terraform/main.tf"].read_text()
-    for command in (["--version"], ["--help"], ["status", "made"]):
+    version = subprocess.run(
+        [str(binary / "extracts"), "--version"], capture_output=True, text=True, check=True
+    )
+    assert version.stdout == f"{extracts.__version__}\n"
+    # What it goes without is told, with the command that gets it.
+    url, project = "postgresql://reader@127.0.0.1:1/store", "made/bank-loans"
+    for command in (["demo"], ["inspect", "--database-url", url],
+                    ["preview", project, "--output", "out", "--database-url", url]):  # fmt: skip
         done = subprocess.run(
             [str(binary / "extracts"), *command], cwd=tmp_path, capture_output=True, text=True, check=False
         )
-        assert "Traceback" not in done.stderr
+        assert done.returncode == 1
+        assert re.fullmatch(
+            r"✗ This needs (\w+, )*\w+; install what is missing: pip install .+\n", done.stderr
+        )
+    doctor = subprocess.run([str(binary / "extracts"), "doctor"], capture_output=True, text=True, check=False)
+    [line] = [line for line in doctor.stdout.splitlines() if "pip install" in line]
+    assert line.strip() == (
+        '→ pip install "terraform-aws-extracts[local] @'
+        " git+https://github.com/terraform-aws-extracts/terraform-aws-extracts"
+        f'@v{extracts.__version__}"'
+    )

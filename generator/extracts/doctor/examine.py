@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from extracts import extra
 from extracts.doctor import account, machine, store
 from extracts.doctor.check import Check, failed, skipped
 from extracts.doctor.project import values
@@ -29,7 +30,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
         aws = account.client(known.region)
         identity = account.identity(aws)
     except ImportError:
-        identity = failed("AWS credentials", "no boto3", "pip install 'terraform-aws-extracts[local]'")
+        identity = failed("AWS credentials", "no boto3", extra.install())
     yield identity
     if identity.state == "ok":
         if arn := known.database.get("secret_arn"):

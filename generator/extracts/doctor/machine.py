@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 
+from extracts import extra
 from extracts.doctor.check import Check, failed, ok
 from extracts.errors import ExtractsError
 from extracts.local import programs, terraform
 
-PACKAGES = ("boto3", "psycopg", "pyspark")
 PROGRAMS: tuple[tuple[str, Callable[[], programs.Program], str], ...] = (
     ("Terraform", programs.terraform, "install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM"),
     ("Java", programs.java, "install Java 17 or 21, or name its folder in EXTRACTS_JAVA_HOME"),
@@ -23,12 +22,11 @@ PROGRAMS: tuple[tuple[str, Callable[[], programs.Program], str], ...] = (
 def checks() -> Iterator[Check]:
     """Python first, then in the order in which a project needs them."""
     yield ok("Python", f"{sys.version.split()[0]}, {sys.executable}")
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := extra.missing():
         what = f"{', '.join(missing)} not installed: no preview, no look at a database or an account"
-        yield failed("packages", what, "pip install 'terraform-aws-extracts[local]'")
+        yield failed("packages", what, extra.install())
     else:
-        found = (f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+        found = (f"{name} {importlib.metadata.version(name)}" for name in extra.PACKAGES)
         yield ok("packages", ", ".join(found))
     for name, find, remedy in PROGRAMS:
         try:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from extracts import extra
 from extracts.errors import ExtractsError
 
 if TYPE_CHECKING:
@@ -215,12 +216,9 @@ def _closed(column: Column) -> Column:
 @contextmanager
 def connected(url: str) -> Iterator[psycopg.Connection]:
     """One read-only transaction on the database; whatever goes wrong in it is a sentence without a secret."""
-    try:
-        import psycopg
-    except ImportError as error:
-        raise ExtractsError(
-            "Reading a database needs psycopg; install it with: pip install 'terraform-aws-extracts[local]'"
-        ) from error
+    extra.needed("psycopg")
+    import psycopg
+
     if not url.startswith(("postgresql://", "postgres://")):
         # Not repeated: whatever it is, it may hold a password.
         raise ExtractsError("--database-url is written postgresql://user:password@host:port/database")

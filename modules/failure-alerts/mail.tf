@@ -167,6 +167,8 @@ locals {
           "log": $contains($line($detail.cloudWatchLogLink), /^https:[\/][\/][^ ]+$/)
             ? $line($detail.cloudWatchLogLink) : "",
           "machine": $machine,
+          /* Nothing that a shell would read as more than a name. */
+          "manifest": $match($input, /"key" *: *"([A-Za-z0-9\/_.=-]+)"/)[0].groups[0] & "",
           "recipient": $recipient,
           "secret": $line($detail.additionalEventData.SecretId),
           "state": $line($detail.state)
@@ -230,6 +232,7 @@ locals {
     (
       ${indent(2, local._places)}
       $name := ${jsonencode(var.failure_events.name)};
+      $machine := $facts.detail.machine;
       $source := $facts.kind = "crawler" ? "crawler " & $facts.detail.crawler
         : $facts.kind = "rotation" ? "rotation of the login " & $facts.detail.secret
         : $facts.kind = "delivery" ? "delivery by " & $facts.detail.machine
@@ -277,8 +280,11 @@ locals {
           "",
           "What to do",
           "Put right what stands under Why, then send it again:",
-          "aws stepfunctions redrive-execution --region ${local.region} --execution-arn "
-            & $facts.detail.execution
+          $facts.detail.manifest = ""
+            ? "Open the run above and start it anew, with the same input."
+            : "aws stepfunctions start-execution --region ${local.region} --state-machine-arn "
+              & "${local._arn.states}:stateMachine:" & $machine & " --input '"
+              & $string({ "detail": { "object": { "key": $facts.detail.manifest } } }) & "'"
         ]
         : $facts.kind = "receipts" ? [
           "",

@@ -165,7 +165,7 @@ resource "aws_cloudwatch_event_target" "unwritten" {
 # Dead letters
 ################################################################################
 
-# A failure that nobody was told of: EventBridge could not start the state machine for a day.
+# What nobody was told of: EventBridge could not start a state machine for a day.
 resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.name}-dead-letters"
   kms_master_key_id         = local.kms_key_arn
@@ -186,7 +186,9 @@ resource "aws_sqs_queue_policy" "dead_letters" {
       Action    = "sqs:SendMessage"
       Resource  = aws_sqs_queue.dead_letters.arn
       Condition = {
-        ArnEquals = { "aws:SourceArn" = concat(local._rule_arns, [local._unwritten_arn]) }
+        ArnEquals = {
+          "aws:SourceArn" = concat(local._rule_arns, [local._unwritten_arn], var.delivery.rule_arns)
+        }
       }
     }]
   })

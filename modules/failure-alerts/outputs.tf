@@ -7,6 +7,14 @@ output "alarm_arns" {
   value       = { dead-letters = aws_cloudwatch_metric_alarm.dead_letters.arn }
 }
 
+output "dead_letter_queue" {
+  description = "What `sftp-transfer` takes, so that what it cannot hand over is told too."
+  value = {
+    arn         = aws_sqs_queue.dead_letters.arn
+    kms_key_arn = local.kms_key_arn
+  }
+}
+
 output "dead_letter_queue_url" {
   description = "Queue to look into when a failure sent no mail."
   value       = aws_sqs_queue.dead_letters.url

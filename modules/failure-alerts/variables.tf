@@ -94,10 +94,12 @@ variable "delivery" {
     What `sftp-transfer` gives, so that what was not delivered or not collected is told too.
     - `events`     - (Optional) patterns of what went wrong, keyed by a name of your choice.
     - `recoveries` - (Optional) patterns of what puts it right.
+    - `rule_arns`  - (Optional) rules that may keep dead letters here, by `dead_letter_queue`.
   EOT
   type = object({
     events     = optional(map(string), {})
     recoveries = optional(map(string), {})
+    rule_arns  = optional(list(string), [])
   })
   default  = {}
   nullable = false

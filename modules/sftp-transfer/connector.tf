@@ -65,6 +65,14 @@ resource "aws_cloudwatch_event_target" "push" {
   rule      = aws_cloudwatch_event_rule.published[each.key].name
   target_id = "push"
 
+  dynamic "dead_letter_config" {
+    for_each = local._dead_letters
+
+    content {
+      arn = dead_letter_config.value.arn
+    }
+  }
+
   depends_on = [aws_iam_role_policy.published]
 }
 

@@ -15,6 +15,9 @@ locals {
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
   in_vpc     = local.own && var.endpoint.type == "VPC"
   own        = var.mode == "server" && var.server == null
+  # By a map whose keys are known while planning.
+  _dead_letters = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
+
   # What recipients are told, and what other extracts take to join.
   server = var.mode == "connector" ? null : local.own ? {
     endpoint = (

@@ -55,6 +55,11 @@ output "delivery" {
     recoveries = {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }
+    # By name, and not by what is made: the queue that lets them in is there before they are.
+    rule_arns = [
+      for name in concat(values(local.push_names), local._receipt_names) :
+      "${local._push_rule_arn}/${name}"
+    ]
   }
 }
 

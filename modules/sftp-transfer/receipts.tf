@@ -137,6 +137,14 @@ resource "aws_cloudwatch_event_target" "receipt" {
   rule      = aws_cloudwatch_event_rule.collected[each.key].name
   target_id = "receipt"
 
+  dynamic "dead_letter_config" {
+    for_each = local._dead_letters
+
+    content {
+      arn = dead_letter_config.value.arn
+    }
+  }
+
   depends_on = [aws_iam_role_policy.collected]
 }
 
@@ -377,6 +385,14 @@ resource "aws_scheduler_schedule" "uncollected" {
     # know its own word.
     input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
     role_arn = aws_iam_role.due[each.key].arn
+
+    dynamic "dead_letter_config" {
+      for_each = local._dead_letters
+
+      content {
+        arn = dead_letter_config.value.arn
+      }
+    }
   }
 
   depends_on = [aws_iam_role_policy.due]
@@ -563,28 +579,50 @@ resource "aws_iam_role_policy" "due" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      {
-        Sid      = "StartLook"
-        Effect   = "Allow"
-        Action   = "states:StartExecution"
-        Resource = "${local._push_arn}:${local.uncollected_name}"
-      },
-      {
-        # What the schedule hands over is encrypted too, for this schedule alone.
-        Sid      = "DecryptInput"
-        Effect   = "Allow"
-        Action   = "kms:Decrypt"
-        Resource = var.kms_key_arn
-        Condition = {
-          StringEquals = {
-            "kms:EncryptionContext:aws:scheduler:schedule:arn" = join(":", [
-              "arn", local.partition, "scheduler", local.region, local.account_id,
-              "schedule/${local.uncollected_name}/${local.uncollected_name}",
-            ])
+    Statement = concat(
+      [
+        {
+          Sid      = "StartLook"
+          Effect   = "Allow"
+          Action   = "states:StartExecution"
+          Resource = "${local._push_arn}:${local.uncollected_name}"
+        },
+        {
+          # What the schedule hands over is encrypted too, for this schedule alone.
+          Sid      = "DecryptInput"
+          Effect   = "Allow"
+          Action   = "kms:Decrypt"
+          Resource = var.kms_key_arn
+          Condition = {
+            StringEquals = {
+              "kms:EncryptionContext:aws:scheduler:schedule:arn" = join(":", [
+                "arn", local.partition, "scheduler", local.region, local.account_id,
+                "schedule/${local.uncollected_name}/${local.uncollected_name}",
+              ])
+            }
           }
-        }
-      },
-    ]
+        },
+      ],
+      flatten([
+        for queue in values(local._dead_letters) : [
+          {
+            # Other than a rule, a schedule hands dead letters over in its own role.
+            Sid      = "KeepDeadLetters"
+            Effect   = "Allow"
+            Action   = "sqs:SendMessage"
+            Resource = queue.arn
+          },
+          {
+            Sid      = "EncryptDeadLetters"
+            Effect   = "Allow"
+            Action   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+            Resource = queue.kms_key_arn
+            Condition = {
+              StringEquals = { "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}" }
+            }
+          },
+        ]
+      ]),
+    )
   })
 }

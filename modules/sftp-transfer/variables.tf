@@ -68,6 +68,28 @@ variable "connector_security_policy_name" {
   }
 }
 
+variable "dead_letter_queue" {
+  description = <<-EOT
+    Where what cannot be handed over is kept, as `failure-alerts` gives it: its alarm tells that. Null
+    keeps nothing.
+    - `arn`         - queue, which lets in the rules that `delivery` names.
+    - `kms_key_arn` - key of the queue.
+  EOT
+  type = object({
+    arn         = string
+    kms_key_arn = string
+  })
+  default = null
+
+  validation {
+    condition = (
+      var.dead_letter_queue == null
+      || can(regex("^arn:[a-z-]+:sqs:", var.dead_letter_queue.arn))
+    )
+    error_message = "dead_letter_queue: arn is that of a queue, e.g. \"arn:aws:sqs:...\"."
+  }
+}
+
 variable "endpoint" {
   description = <<-EOT
     Where the server is reached. Required for a server that is made here.

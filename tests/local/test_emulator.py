@@ -5,6 +5,7 @@ When a probe finds a gap gone, its closing in `emulator.py` is dead weight: dele
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+import asyncssh
 import boto3
 import pytest
 from botocore.auth import SigV4Auth
@@ -130,6 +132,71 @@ def transfer_tags_can_be_read(cloud: aws.Cloud) -> bool:
     )
 
 
+def queue_for(cloud: aws.Cloud) -> tuple[str, str]:
+    """A queue that takes everybody's messages: its URL and its ARN."""
+    name = fresh("queue")
+    arn = f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{name}"
+    send = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [send]})
+    return cloud.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"], arn
+
+
+def received(cloud: aws.Cloud, url: str, seconds: float = 4) -> list[dict[str, Any]]:
+    """What comes into the queue, each as its body and attributes."""
+    sqs, found = cloud.client("sqs"), []
+
+    def ask() -> bool:
+        answer = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])
+        found.extend(answer.get("Messages", ()))
+        return bool(found)
+
+    until(ask, seconds)
+    return found
+
+
+def transfer_connector_is_known(cloud: aws.Cloud) -> bool:
+    transfer, url = cloud.client("transfer"), "sftp://sftp.example.com"
+    connector = transfer.create_connector(Url=url, AccessRole=role(cloud), SftpConfig={})["ConnectorId"]
+    return bool(transfer.describe_connector(ConnectorId=connector)["Connector"]["Url"] == url)
+
+
+def transfer_tells_of_a_file_that_was_collected(cloud: aws.Cloud) -> bool:
+    s3, events, transfer = cloud.client("s3"), cloud.client("events"), cloud.client("transfer")
+    bucket, (url, queue) = fresh("bucket"), queue_for(cloud)
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    s3.put_object(Bucket=bucket, Key="own/file.csv", Body=b"1\r\n")
+    key, server = asyncssh.generate_private_key("ssh-ed25519"), transfer.create_server()["ServerId"]
+    reads = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
+    user = fresh("partner")
+    transfer.create_user(
+        ServerId=server,
+        UserName=user,
+        Role=role(cloud, reads),
+        HomeDirectoryType="LOGICAL",
+        HomeDirectoryMappings=[{"Entry": "/", "Target": f"/{bucket}/own"}],
+        SshPublicKeyBody=key.export_public_key().decode().strip(),
+    )
+    events.put_rule(Name=bucket, EventPattern=json.dumps({"detail": {"username": [user]}}))
+    events.put_targets(Rule=bucket, Targets=[{"Id": "x", "Arn": queue}])
+
+    async def collect() -> None:
+        port = cloud.sftp_port
+        async with (
+            asyncssh.connect(
+                "127.0.0.1", port, username=user, client_keys=[key], known_hosts=None, config=None
+            ) as connection,
+            connection.start_sftp_client() as client,
+            client.open("/file.csv", "rb") as file,
+        ):
+            assert await file.read()
+
+    asyncio.run(collect())
+    told = [json.loads(message["Body"]) for message in received(cloud, url)]
+    return [(event["detail-type"], event["detail"]["file-path"]) for event in told] == [
+        ("SFTP Server File Download Completed", f"/{bucket}/own/file.csv")
+    ]
+
+
 def glue_job_keeps_its_concurrency(cloud: aws.Cloud) -> bool:
     glue, name = cloud.client("glue"), fresh("job")
     command = {"Name": "glueetl", "ScriptLocation": "s3://nowhere/etl.py"}
@@ -191,6 +258,30 @@ def glue_job_without_a_script_fails(cloud: aws.Cloud) -> bool:
     glue.create_job(Name=name, Role=role(cloud), Command=command)
     run = glue.start_job_run(JobName=name)["JobRunId"]
     return until(lambda: glue.get_job_run(JobName=name, RunId=run)["JobRun"]["JobRunState"] == "FAILED")
+
+
+def glue_job_is_tried_as_often_as_it_is_told_to(cloud: aws.Cloud) -> bool:
+    glue, name = cloud.client("glue"), fresh("job")
+    command = {"Name": "glueetl", "ScriptLocation": "s3://nowhere/etl.py"}
+    glue.create_job(Name=name, Role=role(cloud), Command=command, MaxRetries=1)
+    glue.start_job_run(JobName=name)
+    return until(lambda: len(glue.get_job_runs(JobName=name)["JobRuns"]) == 2, 8)
+
+
+def glue_run_can_be_stopped(cloud: aws.Cloud) -> bool:
+    glue, s3, name = cloud.client("glue"), cloud.client("s3"), fresh("job")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    s3.put_object(Bucket=name, Key="etl.py", Body=b"import time\ntime.sleep(600)\n")
+    everything = {"Effect": "Allow", "Action": ["s3:*", "logs:*"], "Resource": "*"}
+    command = {"Name": "glueetl", "ScriptLocation": f"s3://{name}/etl.py"}
+    glue.create_job(Name=name, Role=role(cloud, everything), Command=command)
+    run = glue.start_job_run(JobName=name)["JobRunId"]
+
+    def stopped() -> bool:
+        glue.batch_stop_job_run(JobName=name, JobRunIds=[run])
+        return bool(glue.get_job_run(JobName=name, RunId=run)["JobRun"]["JobRunState"] == "STOPPED")
+
+    return until(stopped, 8)
 
 
 def glue_workflow_starts_its_first_crawler(cloud: aws.Cloud) -> bool:
@@ -291,6 +382,29 @@ def events_start_nothing_without_the_right_to(cloud: aws.Cloud) -> bool:
     return not until(lambda: bool(states.list_executions(stateMachineArn=machine)["executions"]), seconds=3)
 
 
+def events_that_nobody_may_start_wait_in_the_dead_letter_queue(cloud: aws.Cloud) -> bool:
+    states, events, name = cloud.client("stepfunctions"), cloud.client("events"), fresh("machine")
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=role(cloud))
+    url, queue = queue_for(cloud)
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    target = {"Arn": machine["stateMachineArn"], "RoleArn": role(cloud), "DeadLetterConfig": {"Arn": queue}}
+    events.put_targets(Rule=name, Targets=[{"Id": "x", **target}])
+    events.put_events(Entries=[{"Source": name, "DetailType": "x", "Detail": "{}"}])
+    return [json.loads(letter["Body"])["source"] for letter in received(cloud, url)] == [name]
+
+
+def events_set_no_subject(cloud: aws.Cloud) -> bool:
+    sns, events, name = cloud.client("sns"), cloud.client("events"), fresh("topic")
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    url, queue = queue_for(cloud)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    events.put_targets(Rule=name, Targets=[{"Id": "x", "Arn": topic}])
+    events.put_events(Entries=[{"Source": name, "DetailType": "x", "Detail": "{}"}])
+    return [bool(json.loads(m["Body"]).get("Subject")) for m in received(cloud, url)] == [False]
+
+
 def started_by_a_schedule(cloud: aws.Cloud, service: str) -> list[str]:
     """Inputs of the executions that a schedule due long ago starts, in a role that trusts the service."""
     states, scheduler, name = cloud.client("stepfunctions"), cloud.client("scheduler"), fresh("schedule")
@@ -333,6 +447,8 @@ PROBES = (
     transfer_user_keeps_its_session_policy,
     transfer_key_has_a_date,
     transfer_tags_can_be_read,
+    transfer_connector_is_known,
+    transfer_tells_of_a_file_that_was_collected,
     glue_job_keeps_its_concurrency,
     glue_job_loses_what_an_update_leaves_out,
     glue_crawler_has_a_recrawl_policy,
@@ -341,11 +457,15 @@ PROBES = (
     glue_right_on_one_database_counts,
     glue_schedule_has_no_predicate,
     glue_job_without_a_script_fails,
+    glue_job_is_tried_as_often_as_it_is_told_to,
+    glue_run_can_be_stopped,
     glue_workflow_starts_its_first_crawler,
     upload_shows_a_policy_its_key,
     secret_keeps_the_version_with_a_label_of_its_own,
     sns_delivers_email,
     events_start_nothing_without_the_right_to,
+    events_that_nobody_may_start_wait_in_the_dead_letter_queue,
+    events_set_no_subject,
     schedules_start_nothing_in_a_role_for_rules,
     schedules_tell_the_time_they_were_set_to,
 )

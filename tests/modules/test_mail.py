@@ -37,6 +37,7 @@ variable "key" { type = string }
 variable "partner" {
   type = object({ url = string, host_key = string, secret_arn = string })
 }
+variable "changes" { type = any }
 
 locals {
   bucket      = "bank-loans-data"
@@ -60,7 +61,9 @@ module "server" {
   bucket      = local.bucket
   kms_key_arn = local.kms_key_arn
   endpoint    = { type = "PUBLIC" }
-  receipts    = { due_day = 10 }
+  receipts    = { due_day = try(var.changes.due_day, 10) }
+
+  dead_letter_queue = module.alerts.dead_letter_queue
   recipients  = { first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = [var.key] } }
 }
 
@@ -70,6 +73,9 @@ module "connector" {
   name            = "bank-loans"
   mode            = "connector"
   bucket          = local.bucket
+
+  dead_letter_queue = module.alerts.dead_letter_queue
+
   kms_key_arn     = local.kms_key_arn
   manifest_prefix = local.manifests
   recipients = {
@@ -77,7 +83,7 @@ module "connector" {
       prefix = "loans/bank_name=KarooCoastBank"
       push = {
         url               = var.partner.url
-        folder            = "/incoming"
+        folder            = try(var.changes.folder, "/incoming")
         secret_arn        = var.partner.secret_arn
         trusted_host_keys = [var.partner.host_key]
       }
@@ -90,8 +96,10 @@ module "alerts" {
 
   name          = "bank-loans"
   kms_key_arn   = local.kms_key_arn
+  deadline      = try(var.changes.deadline, {})
   runbook_url   = "https://wiki.example.com/bank-loans"
-  subscriptions = { team = { endpoint = "data-team@example.com" } }
+  subscriptions = merge({ team = { endpoint = "data-team@example.com" } }, try(var.changes.more, {}))
+  tags          = try(var.changes.tags, {})
   failure_events = {
     name              = "bank-loans"
     job_name          = "bank-loans"
@@ -104,6 +112,7 @@ module "alerts" {
   delivery = {
     events     = merge(module.server.delivery.events, module.connector.delivery.events)
     recoveries = merge(module.server.delivery.recoveries, module.connector.delivery.recoveries)
+    rule_arns  = concat(module.server.delivery.rule_arns, module.connector.delivery.rule_arns)
   }
   expected_output = { bucket = local.bucket, manifest_prefix = local.manifests }
 }
@@ -136,6 +145,7 @@ class Deployed:
     partner: Partner
     key: sftp.KeyPair
     place: Path
+    terraform: Callable[..., Any]
 
     def mails(self) -> list[inbox.Mail]:
         return inbox.read(self.cloud.mailbox)
@@ -204,14 +214,19 @@ def deployed(
     make_job(cloud)
     (root / "main.tf").write_text(ROOT.replace("MODULES", str(MODULES)))
     given = {"url": partner.url, "host_key": partner.host_key.public, "secret_arn": secret["ARN"]}
-    settings = cloud.environment | {"TF_VAR_key": key.public, "TF_VAR_partner": json.dumps(given)}
+
+    def terraform(*arguments: str, **changes: Any) -> Any:
+        values = {"key": key.public, "partner": json.dumps(given), "changes": json.dumps(changes)}
+        settings = {f"TF_VAR_{name}": value for name, value in values.items()}
+        return run_terraform(root, *arguments, "-no-color", **cloud.environment, **settings)
+
     for arguments in (["init"], ["apply", "-auto-approve"]):
-        done = run_terraform(root, *arguments, "-no-color", **settings)
+        done = terraform(*arguments)
         assert done.returncode == 0, done.stderr
-    printed = json.loads(run_terraform(root, "output", "-json", **settings).stdout)
+    printed = json.loads(terraform("output", "-json").stdout)
     outputs = {name: output["value"] for name, output in printed.items()}
     sftp.pin(cloud.sftp_port, outputs["server"]["host_key_fingerprint"], place / "known_hosts")
-    yield Deployed(cloud, outputs, partner, key, place)
+    yield Deployed(cloud, outputs, partner, key, place, terraform)
     partner.stop()
 
 
@@ -325,17 +340,7 @@ def test_a_back_fill_ends_the_failure_of_each_of_its_months(alerts: Deployed) ->
 
 
 def test_a_run_that_is_stopped_is_told(alerts: Deployed) -> None:
-    def stop() -> None:
-        run, glue = alerts.run_job(WAITS, period="2026-10"), alerts.cloud.client("glue")
-        until(
-            lambda: (
-                glue.get_job_run(JobName="bank-loans", RunId=run)["JobRun"]["JobRunState"] == "RUNNING"
-                and glue.batch_stop_job_run(JobName="bank-loans", JobRunIds=[run])
-                and glue.get_job_run(JobName="bank-loans", RunId=run)["JobRun"]["JobRunState"] == "STOPPED"
-            )
-        )
-
-    [stopped] = alerts.heard(1, stop)
+    [stopped] = alerts.heard(1, lambda: stop_a_run(alerts))
     says(stopped, "job-stopped", **told_now(stopped))
 
 
@@ -611,35 +616,51 @@ def test_a_mail_that_cannot_be_written_is_told_by_a_rule_past_the_state_machine(
     says(mail, "unwritten")
 
 
+def stop_a_run(alerts: Deployed) -> None:
+    run, glue = alerts.run_job(WAITS, period="2026-10"), alerts.cloud.client("glue")
+
+    def stopped() -> bool:
+        glue.batch_stop_job_run(JobName="bank-loans", JobRunIds=[run])
+        state = glue.get_job_run(JobName="bank-loans", RunId=run)["JobRun"]["JobRunState"]
+        return bool(state == "STOPPED")
+
+    until(stopped)
+
+
+@pytest.mark.parametrize(
+    ("role", "provoke", "lost"),
+    [
+        ("bank-loans-failures-events", stop_a_run, "Glue Job State Change"),
+        ("bank-loans-published", lambda alerts: alerts.publish("2026-10"), "Object Created"),
+    ],
+    ids=["failure", "manifest"],
+)
 def test_an_event_that_cannot_be_handed_over_waits_in_the_queue_and_sets_off_the_alarm(
-    alerts: Deployed,
+    pushing: Deployed, role: str, provoke: Callable[[Deployed], None], lost: str
 ) -> None:
-    iam, sqs = alerts.cloud.client("iam"), alerts.cloud.client("sqs")
-    policy = {"RoleName": "bank-loans-failures-events", "PolicyName": "start"}
-    rights = json.dumps(iam.get_role_policy(**policy)["PolicyDocument"])
-    iam.delete_role_policy(**policy)
-    queue = alerts.outputs["alerts"]["dead_letter_queue_url"]
+    iam, sqs = pushing.cloud.client("iam"), pushing.cloud.client("sqs")
+    rights = iam.get_role_policy(RoleName=role, PolicyName="start")["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName="start")
+    queue = pushing.outputs["alerts"]["dead_letter_queue_url"]
     try:
-        run = alerts.run_job(WAITS, period="2026-10")
-        glue = alerts.cloud.client("glue")
-        until(lambda: glue.batch_stop_job_run(JobName="bank-loans", JobRunIds=[run]))
-        letters = until(
+        provoke(pushing)
+        [letter] = until(
             lambda: sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"]).get("Messages")
         )
     finally:
-        iam.put_role_policy(**policy, PolicyDocument=rights)
-    [letter] = letters
-    assert json.loads(letter["Body"])["detail"]["state"] == "STOPPED"
+        iam.put_role_policy(RoleName=role, PolicyName="start", PolicyDocument=json.dumps(rights))
+        sqs.purge_queue(QueueUrl=queue)
+    assert json.loads(letter["Body"])["detail-type"] == lost
     assert "may not start" in letter["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
 
-    cloudwatch, before = alerts.cloud.client("cloudwatch"), alerts.mails()
+    cloudwatch, before = pushing.cloud.client("cloudwatch"), pushing.mails()
     [alarm] = cloudwatch.describe_alarms(AlarmNames=["bank-loans-dead-letters"])["MetricAlarms"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue.rsplit("/", 1)[-1]}]
     # The emulator measures no queue, so the measure is taken here.
     cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="1 > 0")
-    [mail] = until(lambda: list((Counter(alerts.mails()) - Counter(before)).elements()))
+    [mail] = until(lambda: list((Counter(pushing.mails()) - Counter(before)).elements()))
     assert "so no mail told of it" in mail.text
-    sqs.purge_queue(QueueUrl=queue)
+    cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="0")
 
 
 ################################################################################
@@ -767,3 +788,41 @@ def test_a_bucket_that_cannot_be_asked_is_told_too(alerts: Deployed) -> None:
     [mail] = check(alerts, "2026-11-05T06:00:00Z")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
     says(mail, "unknown")
+
+
+################################################################################
+# What is deployed
+################################################################################
+
+
+def test_a_second_plan_is_empty(deployed: Deployed) -> None:
+    planned = deployed.terraform("plan", "-detailed-exitcode")
+    assert planned.returncode == 0, planned.stdout
+
+
+def test_what_can_change_changes_in_place_and_destroying_leaves_nothing(deployed: Deployed) -> None:
+    # Last of this file's tests: nothing of it can be asked afterwards.
+    changes: dict[str, Any] = {
+        "deadline": {"day": 3, "hour": 7},
+        "due_day": 12,
+        "folder": "/from-bank-loans",
+        "more": {"second": {"endpoint": "second@example.com"}},
+        "tags": {"team": "data"},
+    }
+    changed = deployed.terraform("apply", "-auto-approve", **changes)
+    assert changed.returncode == 0, changed.stderr
+    counted = re.search(r"Resources: (\d+) added, (\d+) changed, (\d+) destroyed", changed.stdout)
+    assert counted
+    added, altered, destroyed = map(int, counted.groups())
+    assert (added, destroyed) == (1, 0), "the second address alone is new"
+    assert altered > 10
+    again = deployed.terraform("plan", "-detailed-exitcode", **changes)
+    assert again.returncode == 0, again.stdout
+
+    gone = deployed.terraform("destroy", "-auto-approve", **changes)
+    assert gone.returncode == 0, gone.stderr
+    states, events = deployed.cloud.client("stepfunctions"), deployed.cloud.client("events")
+    assert states.list_state_machines()["stateMachines"] == []
+    assert events.list_rules()["Rules"] == []
+    assert deployed.cloud.client("dynamodb").list_tables()["TableNames"] == []
+    assert deployed.cloud.client("sns").list_topics()["Topics"] == []

@@ -140,6 +140,12 @@ def test_a_user_of_one_extract_cannot_reach_the_others_nor_change_its_own(
     assert {found["Key"] for found in listed} == set(FILES)
 
 
+def test_a_key_that_nobody_knows_opens_nothing(shared: Shared) -> None:
+    refused = shared.partner("corner-shop", sftp.key_pair(shared.place, "stranger")).run("ls /")
+    assert refused.returncode == 255
+    assert "Permission denied (publickey)" in refused.stderr
+
+
 def test_a_key_that_is_taken_away_opens_nothing(shared: Shared) -> None:
     assert shared.partner("corner-shop").run("ls /").returncode == 0
     done = shared.terraform("apply", "-auto-approve", keys=[])

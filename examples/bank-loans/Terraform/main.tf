@@ -105,6 +105,8 @@ module "sftp" {
     subnet_ids    = [data.aws_subnet.this.id]
     allowed_cidrs = var.sftp.allowed_cidrs
   }
+  dead_letter_queue = module.alerts.dead_letter_queue
+
   kms_key_arn = module.bucket.kms_key_arn
   tags        = local.tags
 }

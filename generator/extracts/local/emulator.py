@@ -974,9 +974,21 @@ def close_event_target_permissions() -> None:
 
 
 def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
-    """What could not be handed over goes to the target's queue, and says why in its attributes."""
+    """What could not be handed over goes to the target's queue, and says why in its attributes.
+
+    A rule needs the queue's leave for it, a schedule that of its role.
+    """
     queue = target.get("DeadLetterConfig", {}).get("Arn", "")
     if not queue:
+        return
+    if _is_schedule(rule):
+        allowed = _role_may(target.get("RoleArn", ""), "sqs:SendMessage", queue)
+    else:
+        allowed = sqs.queue_policy_allows(
+            queue, "events.amazonaws.com", rule.get("Arn", ""), get_account_id()
+        )
+    if not allowed:
+        log.warning("EventBridge: no dead letter of %s in %s: not allowed", rule.get("Name"), queue)
         return
     view = eventbridge._pattern_event_view(event)
     told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": why, "RULE_ARN": rule.get("Arn", "")}

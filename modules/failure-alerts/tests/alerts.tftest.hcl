@@ -318,7 +318,36 @@ run "failures_and_what_puts_them_right_go_one_way" {
     delivery = {
       events     = { push = "{\"source\":[\"aws.states\"]}" }
       recoveries = { push = "{\"source\":[\"aws.states\"],\"detail-type\":[\"x\"]}" }
+      rule_arns  = ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-push-first-bank"]
     }
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue_policy.dead_letters.policy).Statement == [{
+      Sid       = "RulesSendEvents"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters"
+      Condition = {
+        ArnEquals = {
+          "aws:SourceArn" = [
+            for rule in [
+              "crawler-failed", "job-failed", "push-failed", "job-recovered", "push-recovered",
+              "mail-unwritten", "push-first-bank",
+            ] : "arn:aws:events:eu-west-1:123456789012:rule/bank-loans-${rule}"
+          ]
+        }
+      }
+    }]
+    error_message = "Letters of the own rules and of those that are named, and of nobody else."
+  }
+  assert {
+    condition = output.dead_letter_queue == {
+      arn         = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/own"
+    }
+    error_message = "What delivers can keep its letters here too."
   }
 
   assert {

@@ -241,3 +241,25 @@ run "what_a_partner_did_not_get_can_be_told" {
     error_message = "What was sent is logged for a year, encrypted."
   }
 }
+
+run "a_month_that_cannot_be_handed_over_is_kept_for_the_alerts_to_tell" {
+  command = plan
+  variables {
+    dead_letter_queue = {
+      arn         = "arn:aws:sqs:eu-west-1:123456789012:letters"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/letters"
+    }
+  }
+
+  assert {
+    condition = (
+      alltrue([
+        for target in aws_cloudwatch_event_target.push :
+        one(target.dead_letter_config).arn == var.dead_letter_queue.arn
+      ])
+      && output.delivery.rule_arns
+      == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-push-first-bank"]
+    )
+    error_message = "A manifest whose event finds no state machine is not forgotten."
+  }
+}

@@ -390,3 +390,41 @@ run "what_is_not_collected_by_a_day_is_told" {
     error_message = "Scheduler starts the look, and no more."
   }
 }
+
+run "what_cannot_be_handed_over_is_kept_for_the_alerts_to_tell" {
+  command = plan
+  variables {
+    dead_letter_queue = {
+      arn         = "arn:aws:sqs:eu-west-1:123456789012:letters"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/letters"
+    }
+    receipts = { due_day = 10 }
+  }
+
+  assert {
+    condition = (
+      one(aws_cloudwatch_event_target.receipt["this"].dead_letter_config).arn
+      == var.dead_letter_queue.arn
+      && one(aws_scheduler_schedule.uncollected["this"].target[0].dead_letter_config).arn
+      == var.dead_letter_queue.arn
+      && output.delivery.rule_arns
+      == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-receipts"]
+    )
+    error_message = "Neither a receipt nor a look is lost, and the queue is told whose letters come."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.due["this"].policy).Statement :
+      s.Sid => [s.Action, s.Resource, try(s.Condition, null)]
+      if endswith(s.Sid, "DeadLetters")
+      } == {
+      KeepDeadLetters = ["sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:letters", null]
+      EncryptDeadLetters = [
+        ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "arn:aws:kms:eu-west-1:123456789012:key/letters",
+        { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } },
+      ]
+    }
+    error_message = "Scheduler puts its letters there in its own role."
+  }
+}

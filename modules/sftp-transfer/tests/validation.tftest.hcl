@@ -413,3 +413,14 @@ run "receipts_due_for_what_is_sent_are_refused" {
   }
   expect_failures = [var.receipts]
 }
+
+run "queue_by_its_url_is_refused" {
+  command = plan
+  variables {
+    dead_letter_queue = {
+      arn         = "https://sqs.eu-west-1.amazonaws.com/123456789012/letters"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/letters"
+    }
+  }
+  expect_failures = [var.dead_letter_queue]
+}

@@ -137,6 +137,8 @@ module "sftp" {
     }
   }
 {%- endif %}
+  dead_letter_queue = module.alerts.dead_letter_queue
+
   kms_key_arn = module.bucket.kms_key_arn
   tags        = local.tags
 }

@@ -248,6 +248,27 @@ def test_the_daily_check_tells_of_a_month_that_is_missing_and_of_no_other(demo: 
     )
 
 
+def test_the_doctor_finds_what_this_deployment_lacks_and_no_more(demo: Demo) -> None:
+    project = ("doctor", str(demo.folder / "bank-loans"), "--database-url", demo.note["database"], "--json")
+    done = subprocess.run(
+        [sys.executable, "-m", "extracts", *project],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **demo.cloud.environment},
+    )
+    assert done.returncode == 1, done.stderr
+    checks = json.loads(done.stdout)["checks"]
+    # The demo's network has no way out, and its last step took the right to read Loans away.
+    assert [(c["name"], c["remedy"]) for c in checks if c["state"] == "failed" and c["name"] == "rights"] == [
+        ("rights", f'run as its owner: grant select on "public"."Loans" to "{store.READER}";')
+    ]
+    assert {c["name"] for c in checks if c["state"] == "failed"} == {"VPC endpoints", "rights"}
+    assert not [c["name"] for c in checks if c["state"] == "skipped"]
+    fine = {c["name"] for c in checks if c["state"] == "ok"}
+    assert {"deployment", "secret", "subnet", "alert mails", "spec", "TLS"} <= fine
+
+
 def test_no_secret_is_in_a_log(demo: Demo) -> None:
     secret = demo.cloud.client("secretsmanager").get_secret_value(SecretId="store/extract-reader")
     password = json.loads(secret["SecretString"])["password"]

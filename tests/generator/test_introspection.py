@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import doctest
 import json
 import re
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from tests.generator.conftest import Extracts
 
 from extracts.demo import store
 from extracts.errors import ExtractsError
-from extracts.introspect import catalog, words
+from extracts.introspect import catalog
 from extracts.local import database
 
 ROOT = Path(__file__).parents[2]
@@ -384,7 +383,3 @@ def test_without_a_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
         ExtractsError, match=r'This needs psycopg; .* pip install "terraform-aws-extracts\[local\] @ git\+'
     ):
         catalog.read("postgresql://me@host/db")
-
-
-def test_names_are_understood_as_their_comments_say() -> None:
-    assert doctest.testmod(words).failed == 0

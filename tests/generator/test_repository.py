@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 import re
 import subprocess
@@ -42,6 +44,23 @@ def test_whatever_pins_this_collection_pins_its_version() -> None:
     }
     assert {"README.md", "examples/bank-loans/extract.yaml"} <= {name for name, _ in pinned}
     assert {version for _, version in pinned} == {extracts.__version__}
+
+
+def modules_with_examples() -> list[str]:
+    folders = {"generator": "extracts/**/*.py", "modules/glue-extract/runtime": "*.py", ".": "tests/**/*.py"}
+    return [
+        ".".join(path.relative_to(ROOT / folder).with_suffix("").parts)
+        for folder, files in folders.items()
+        for path in sorted((ROOT / folder).glob(files))
+        if re.search(r"^ +>>> ", path.read_text(), flags=re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize("module", modules_with_examples())
+def test_an_example_in_a_comment_is_true(module: str) -> None:
+    ran = doctest.testmod(importlib.import_module(module))
+    assert ran.attempted > 0
+    assert ran.failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

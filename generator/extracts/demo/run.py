@@ -129,8 +129,7 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
         screen.waiting(f"terraform apply of {len(planned)} resources (mostly the provider's own waits)")
         stack.apply()
         screen.waiting("a second terraform plan, which must be empty")
-        again = [change for change in stack.plan() if not change.invented]
-        if again:
+        if again := stack.plan():
             listed = "; ".join(f"{c.address} {'/'.join(c.actions)} {sorted(c.attributes)}" for c in again)
             raise ExtractsError(f"The second plan is not empty: {listed}.")
     screen.say(f"  {len(planned)} resources made; a second plan shows no change.")

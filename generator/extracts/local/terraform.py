@@ -27,25 +27,14 @@ MIRRORS = (
     "/opt/terraform-plugins",
 )
 
-# What only the emulator invents: attributes whose second plan differs although AWS returns what was sent.
-# Keys are `<resource type>.<attribute>`, values say why. Empty is the goal; `emulator.py` keeps it so.
-EMULATED_DRIFT: dict[str, str] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One resource that a plan would touch."""
 
     address: str
-    type: str
     actions: tuple[str, ...]
     attributes: frozenset[str]  # top-level attributes that differ; empty for a creation or a removal
-
-    @property
-    def invented(self) -> bool:
-        """True when the emulator alone makes every difference, see `EMULATED_DRIFT`."""
-        names = {f"{self.type}.{attribute}" for attribute in self.attributes}
-        return self.actions == ("update",) and bool(names) and names <= EMULATED_DRIFT.keys()
 
 
 def mirror() -> Path | None:
@@ -115,10 +104,6 @@ class Stack:
         """Make it so."""
         self._run("apply", "-input=false", "-no-color", "-auto-approve")
 
-    def destroy(self) -> None:
-        """Take it all away."""
-        self._run("destroy", "-input=false", "-no-color", "-auto-approve")
-
     def outputs(self) -> dict[str, object]:
         """The root's outputs, by name."""
         found = json.loads(self._run("output", "-json", "-no-color"))
@@ -153,9 +138,7 @@ def _changes(shown: Mapping[str, object]) -> Iterator[Change]:
         before, after = change.get("before") or {}, change.get("after") or {}
         unknown = change.get("after_unknown") or {}
         differ = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k) or unknown.get(k)}
-        yield Change(
-            resource["address"], resource["type"], actions, frozenset(differ if before and after else ())
-        )
+        yield Change(resource["address"], actions, frozenset(differ if before and after else ()))
 
 
 def reason(text: str) -> str:

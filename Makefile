@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
 .PHONY: demo demo-stop test test-deep test-spark35 test-browser bench lint tflint format docs
-.PHONY: interfaces release dist clean
+.PHONY: interfaces release dist publish clean
 
 demo: $(READY)
 	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
@@ -54,6 +54,7 @@ format: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m tests.modules.readme
+	@PYTHONPATH=modules/glue-extract/runtime $(BIN)/python -m tests.docs.drawings
 
 # What the modules' interfaces demand of the next version; with VERSION, whether that one will do.
 interfaces: $(READY)
@@ -65,6 +66,10 @@ release: $(READY)
 
 dist: $(READY)
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist/*
+
+# What the release's workflow does with a pushed tag; it needs GitHub's `gh` and a token.
+publish: dist
+	@$(BIN)/python -m tests.publish "$(TAG)"
 
 clean:
 	rm -rf $(VENV) .venv-spark35 build dist

@@ -1,4 +1,4 @@
-"""`gh api` on the state of the local GitHub, as far as our workflows call it, under the token's rights."""
+"""`gh` on the state of the local GitHub, as far as our workflows call it, under the token's rights."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,49 @@ import jq
 def main() -> None:
     """Answer one call."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("verb", choices=["api"])
-    parser.add_argument("path")
-    parser.add_argument("--method", default="GET")
-    parser.add_argument("--field", action="append", default=[])
-    parser.add_argument("--jq")
-    parser.add_argument("--paginate", action="store_true")
-    parser.add_argument("--silent", action="store_true")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    api = verbs.add_parser("api")
+    api.add_argument("path")
+    api.add_argument("--method", default="GET")
+    api.add_argument("--field", action="append", default=[])
+    api.add_argument("--jq")
+    api.add_argument("--paginate", action="store_true")
+    api.add_argument("--silent", action="store_true")
+    create = verbs.add_parser("release").add_subparsers(required=True).add_parser("create")
+    create.add_argument("tag")
+    create.add_argument("files", nargs="*")
+    create.add_argument("--verify-tag", action="store_true", required=True)
+    create.add_argument("--title", required=True)
+    create.add_argument("--notes-file", choices=["-"], required=True)
     asked = parser.parse_args()
     place = Path(os.environ["LOCAL_GITHUB"]) / "state.json"
     state = json.loads(place.read_text())
+    if asked.verb == "release":
+        release(state, asked.tag, asked.files)
+    else:
+        call(state, asked)
+    place.write_text(json.dumps(state))
+
+
+def call(state: dict[str, Any], asked: argparse.Namespace) -> None:
+    """One call of the API."""
     path = asked.path.removeprefix(f"repos/{os.environ['GITHUB_REPOSITORY']}/")
     answer = answered(state, asked.method, path, fields(asked.field))
-    place.write_text(json.dumps(state))
     if asked.silent:
         return
     for found in jq.compile(asked.jq).input_value(answer).all() if asked.jq else [answer]:
         print(found if isinstance(found, str) else json.dumps(found))
+
+
+def release(state: dict[str, Any], tag: str, files: list[str]) -> None:
+    """Make a release's page, for a tag that was pushed."""
+    needs("contents", "write")
+    place = Path(os.environ["LOCAL_GITHUB"]) / "origin.git"
+    known = subprocess.run(["git", "show-ref", "--quiet", f"refs/tags/{tag}"], cwd=place, check=False)
+    if known.returncode:
+        sys.exit(f"tag {tag} doesn't exist in the repo, aborting due to --verify-tag flag")
+    names = [Path(file).name for file in files if Path(file).is_file()]
+    state["releases"].append({"tag": tag, "files": names, "notes": sys.stdin.read()})
 
 
 def answered(state: dict[str, Any], method: str, path: str, given: dict[str, str]) -> Any:

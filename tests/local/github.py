@@ -9,6 +9,7 @@ What a workflow uses and this runner does not know is an error, never passed ove
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -50,6 +51,11 @@ class Event:
     sha: str
     payload: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ref_name(self) -> str:
+        """The branch or tag, without the folder that it is in."""
+        return re.sub(r"^refs/(heads|tags)/", "", self.ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ class GitHub:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
         self._publish()
-        (self.folder / "state.json").write_text(json.dumps({"comments": [], "pulls": []}))
+        (self.folder / "state.json").write_text(json.dumps({"comments": [], "pulls": [], "releases": []}))
         _git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.origin))
         bin_folder = self.folder / "bin"
         bin_folder.mkdir()
@@ -177,6 +183,12 @@ class GitHub:
         (self.folder / "state.json").write_text(json.dumps(state))
         return Event("push", "refs/heads/main", sha)
 
+    def tag(self, name: str) -> Event:
+        """Tag what main is at, and tell of the push."""
+        sha = _git(self.origin, "rev-parse", "main")
+        _git(self.origin, "tag", "--annotate", "--message", name, name, sha)
+        return Event("push", f"refs/tags/{name}", sha)
+
     def run(self, workflow: str, event: Event) -> Run:
         """Run a workflow of the repository, as it is at the event's commit."""
         text = _git(self.origin, "show", f"{event.sha}:.github/workflows/{workflow}")
@@ -222,21 +234,37 @@ def _run(
         elif "uses" in job:
             given = {key: interpolate(value, contexts) for key, value in job.get("with", {}).items()}
             called = _called(job["uses"])
+            call = called[True]["workflow_call"] or {}  # YAML 1.1 reads the key `on` as true
             jobs = _run(
                 github,
                 called,
                 event,
-                _inputs(called[True]["workflow_call"], given),
+                _inputs(call, given),
                 permitted=permissions,
                 number=number,
             )
             found |= {f"{name} / {inner}": result for inner, result in jobs.items()}
-            ended[name] = _as_one(jobs, called[True]["workflow_call"])
+            ended[name] = _as_one(jobs, call)
         else:
-            ended[name] = found[name] = _Runner(github, event, workflow, job, permissions, number).run(
-                contexts
-            )
+            jobs = {
+                label: _Runner(github, event, workflow, job, permissions, number).run(
+                    contexts | {"matrix": values}
+                )
+                for label, values in _matrix(name, job)
+            }
+            found |= jobs
+            ended[name] = _as_one(jobs, {}) if "strategy" in job else jobs[name]
     return found
+
+
+def _matrix(name: str, job: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The runs of a job: one, or one for each value of its matrix."""
+    if "strategy" not in job:
+        yield name, {}
+        return
+    [(key, values)] = job["strategy"]["matrix"].items()
+    for value in values:
+        yield f"{name} ({value})", {key: value}
 
 
 @dataclass(slots=True)
@@ -257,7 +285,8 @@ class _Runner:
         self.place = self.github.folder / "machines" / f"{self.number}-{len(list(self._machines()))}"
         for folder in ("workspace", "temp", "home"):
             (self.place / folder).mkdir(parents=True)
-        contexts["runner"] = {"temp": str(self.place / "temp")}
+        contexts["runner"] = {"os": "Linux", "temp": str(self.place / "temp")}
+        contexts["workspace"] = self.workspace
         contexts["github"]["token"] = json.dumps(self.permissions)
         contexts["steps"] = {}
         contexts["status"] = True
@@ -344,7 +373,7 @@ class _Runner:
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.file://{self.github.home}.insteadOf",
             "GIT_CONFIG_VALUE_0": f"https://github.com/{HOME}.git",
-            "GITHUB_REF_NAME": self.event.ref.removeprefix("refs/heads/"),
+            "GITHUB_REF_NAME": self.event.ref_name,
             "GITHUB_REPOSITORY": self.github.repository,
             "GITHUB_SHA": self.event.sha,
             "HOME": str(self.place / "home"),
@@ -412,6 +441,15 @@ def assume(cloud: aws.Cloud, role_arn: str, subject: str) -> dict[str, str]:
     return found
 
 
+def _sarif(runner: _Runner, given: dict[str, str]) -> None:
+    runner.may("security-events", "write")
+    assert given["sarif_file"].endswith(".sarif")
+
+
+def _cache(runner: _Runner, given: dict[str, str]) -> None:
+    assert re.fullmatch(r"[\w-]+-Linux-[0-9a-f]{64}", given["key"]), "what the key is made of is not there"
+
+
 def _upload(runner: _Runner, given: dict[str, str]) -> None:
     assert given["overwrite"] == "True"
     target = runner.github.folder / "artifacts" / str(runner.number) / given["name"]
@@ -426,12 +464,15 @@ def _download(runner: _Runner, given: dict[str, str]) -> None:
 
 
 ACTIONS: dict[str, Callable[[_Runner, dict[str, str]], None]] = {
+    "actions/cache": _cache,
     "actions/checkout": _checkout,
     "actions/download-artifact": _download,
     "actions/setup-python": _nothing,
     "actions/upload-artifact": _upload,
     "aws-actions/configure-aws-credentials": _credentials,
+    "github/codeql-action/upload-sarif": _sarif,
     "hashicorp/setup-terraform": _nothing,
+    "terraform-linters/setup-tflint": _nothing,
 }
 
 ################################################################################
@@ -499,7 +540,7 @@ def _github_context(github: GitHub, event: Event, number: int) -> dict[str, Any]
         "event": event.payload,
         "event_name": event.name,
         "ref": event.ref,
-        "ref_name": event.ref.removeprefix("refs/heads/"),
+        "ref_name": event.ref_name,
         "repository": github.repository,
         "run_id": str(number),
         "sha": event.sha,
@@ -626,13 +667,32 @@ class _Expression:
         found = self.contexts[token]
         while self._take("."):
             name = self.tokens.pop(0)
-            found = (found or {}).get(name)
+            if name == "*":
+                assert self._take("."), self.text
+                name = self.tokens.pop(0)
+                found = [one.get(name) for one in found.values()]
+            else:
+                found = (found or {}).get(name)
         return found
 
     def _call(self, name: str) -> Any:
-        assert self._take(")"), f"the local runner knows no function with arguments: {self.text!r}"
+        given = []
+        while not self._take(")"):
+            given.append(self._or())
+            self._take(",")
         status = self.contexts["status"]
-        known = {"always": True, "success": status, "failure": not status}
+        known: dict[str, Callable[..., Any]] = {
+            "always": lambda: True,
+            "failure": lambda: not status,
+            "hashFiles": self._hash,
+            "join": lambda values, between: between.join(map(_text, values)),
+            "success": lambda: status,
+        }
         if name not in known:
             raise NotImplementedError(f"expression: the function {name} in {self.text!r}")
-        return known[name]
+        return known[name](*given)
+
+    def _hash(self, path: str) -> str:
+        """Nothing where there is no such file, as on GitHub."""
+        file = self.contexts["workspace"] / path
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

@@ -6,8 +6,10 @@ The tests are one story, told in order: each begins where the one before it ende
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -186,6 +188,23 @@ def test_the_plan_that_was_reviewed_is_applied(story: Story, deployed: Run) -> N
     assert deployed.jobs["apply / reviewed"].result == "success"
     assert "Apply complete!" in deployed.jobs["apply / apply"].log
     assert story.cloud.client("glue").get_job(JobName="bank-loans")["Job"]["Name"] == "bank-loans"
+
+
+def test_the_first_pages_costs_are_for_what_is_planned(story: Story, deployed: Run) -> None:
+    artifact = deployed.jobs["apply / plan / plan"].outputs["artifact"]
+    plan = json.loads((story.github.artifact(deployed, artifact) / "plan.json").read_text())
+    planned = Counter(
+        change["type"] for change in plan["resource_changes"] if change["change"]["actions"] == ["create"]
+    )
+    costs = (ROOT / "README.md").read_text().partition("## What a month costs")[2]
+    rows = re.findall(r"^\| (.*?) \| (\d+) \| [\d.]+ \|", costs, re.MULTILINE)
+    counted = {
+        "KMS keys": planned["aws_kms_key"],
+        "secret of the store's login": 1,  # made before, by hand
+        "CloudWatch alarms": planned["aws_cloudwatch_metric_alarm"],
+    }
+    assert {part: int(number) for part, number in rows} == counted
+    assert planned["aws_transfer_server"] == 1
 
 
 def test_an_older_plan_is_refused(story: Story, deployed: Run) -> None:

@@ -1,0 +1,173 @@
+"""Diagrams that are drawn from the code: `make docs` writes them into the pages that show them.
+
+A page has the place: a comment that names the drawing, and the fence below it.
+"""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rolling_spec import Extract
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples/bank-loans"
+PLACE = re.compile(
+    r'(<!-- "make docs" draws (\w+)\. -->\n\n```mermaid\n)(.*?)(^```$)', re.DOTALL | re.MULTILINE
+)
+FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+Edge = tuple[str, str, str]  # from, to, words between them
+
+
+def modules() -> str:
+    """What each module of the example takes from the others."""
+    text = (EXAMPLE / "Terraform/main.tf").read_text()
+    found = _blocks(text, r'module "(\w+)"')
+    lines = ["flowchart LR"]
+    for name, body in found.items():
+        kind = re.search(r'source = "\S+/modules/([\w-]+)', body)
+        assert kind, f"{name} takes no module of ours"
+        lines.append(f'  {name}["{name}<br/><small>{kind[1]}</small>"]')
+    for name, body in found.items():
+        taken = dict.fromkeys(re.findall(r"\bmodule\.(\w+)\.(\w+)", body))
+        for other in dict.fromkeys(source for source, _ in taken):
+            words = "<br/>".join(output for source, output in taken if source == other)
+            lines.append(f'  {other} -- "{words}" --> {name}')
+    return "\n".join(lines) + "\n"
+
+
+def data() -> str:
+    """The way from a row to its line in a file, as the example's spec has it."""
+    extract = _spec(EXAMPLE / "Glue/etl.py")
+    first, last = extract.entity, extract.names[-1]
+    lines = [
+        "flowchart LR",
+        f'  {first}["{first}<br/><small>{extract.metric}, {extract.date_column}</small>"]',
+    ]
+    for join in extract.joins:
+        before, _, column = join.lefts[0].partition(".")
+        lines.append(f'  {before} -- "{column}" --> {join.name}["{join.name}"]')
+    columns = ", ".join([*extract.group, f"{extract.metric}_{extract.aggregate}".lower()])
+    lines.append(f'  line["a line<br/><small>{columns}</small>"]')
+    for table in dict.fromkeys(column.partition(".")[0] for column in extract.group.values()):
+        labels = [label for label, column in extract.group.items() if column.startswith(f"{table}.")]
+        lines.append(f'  {table} -. "{", ".join(labels)}" .-> line')
+    label = extract.recipient_label
+    window = f"{extract.aggregate} over {extract.window_months} months"
+    lines.append(f'  {first} == "{window}" ==> line')
+    lines.append(f'  {last} -. "{label}" .-> file["a file<br/><small>{label}=…/</small>"]')
+    lines.append("  line --> file")
+    return "\n".join(lines) + "\n"
+
+
+def _spec(path: Path) -> Extract:
+    """The spec, read as Spark would: its file is a program."""
+    found = runpy.run_path(str(path))["EXTRACT"]
+    assert isinstance(found, Extract)
+    return found
+
+
+def failure() -> str:
+    """From an event to the mail, as the resources of `failure-alerts` refer to each other."""
+    found = list(_resources(ROOT / "modules/failure-alerts"))
+    lines = ["flowchart LR"]
+    for kind, name, _ in found:
+        if kind in SHAPES:
+            words, shape = SHAPES[kind]
+            label = words if name == "this" else f"{words}<br/><small>{name.replace('_', ' ')}</small>"
+            lines.append(f"  {_node(kind, name)}{shape.format(label)}")
+    wires = [wire for resource in found for wire in _wires(*resource)]
+    return (
+        "\n".join([*lines, *(f"  {start} {line} {end}" for start, end, line in dict.fromkeys(wires))]) + "\n"
+    )
+
+
+def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Type and name of each resource that a drawing shows or needs, and which of those it refers to."""
+    for path in sorted(module.glob("*.tf")):
+        text = path.read_text()
+        for match in re.finditer(r'^resource "aws_(\w+)" "(\w+)" {\n(.*?)^}', text, re.DOTALL | re.MULTILINE):
+            kind, name, body = match.groups()
+            if kind in SHAPES or kind == "cloudwatch_event_target":
+                yield kind, name, _references(body + _named(text, body))
+
+
+def _named(text: str, body: str) -> str:
+    """What the file's own locals say of what the resource takes from them."""
+    taken = set(re.findall(r"\bfor_each\s+= local\.(\w+)", body))
+    found = re.findall(r"^  (\w+) = (.*?)(?=^  \w|^})", text, re.DOTALL | re.MULTILINE)
+    return "".join(value for name, value in found if name in taken)
+
+
+# The resources that a failure passes through: what a person calls them, and how they are drawn.
+SHAPES = {
+    "cloudwatch_event_rule": ("EventBridge rule", '(["{}"])'),
+    "scheduler_schedule": ("daily schedule", '(["{}"])'),
+    "sfn_state_machine": ("Step Functions", '["{}"]'),
+    "sqs_queue": ("queue", '[("{}")]'),
+    "cloudwatch_metric_alarm": ("alarm", '{{{{"{}"}}}}'),
+    "sns_topic": ("SNS topic", '["{}"]'),
+    "sns_topic_subscription": ("e-mail", '(["{}"])'),
+}
+
+
+def _wires(kind: str, name: str, used: list[tuple[str, str]]) -> list[Edge]:
+    """How the drawing connects one resource with those that it refers to."""
+    here = _node(kind, name)
+    nodes = {other: [_node(*one) for one in used if one[0] == other] for other in SHAPES}
+    lost = [(here, queue, '-. "not started" .->') for queue in nodes["sqs_queue"]]
+    if kind == "cloudwatch_event_target":
+        [rule] = nodes["cloudwatch_event_rule"]
+        ends = nodes["sfn_state_machine"] + nodes["sns_topic"]
+        return [(rule, end, "-->") for end in ends] + [(rule, end, line) for _, end, line in lost]
+    if kind == "scheduler_schedule":
+        return [(here, end, "-->") for end in nodes["sfn_state_machine"]] + lost
+    if kind == "sns_topic_subscription":
+        return [(topic, here, "-->") for topic in nodes["sns_topic"]]
+    watched = [(end, here, "-.->") for end in nodes["sqs_queue"] + nodes["sfn_state_machine"]]
+    return [(here, topic, "-->") for topic in nodes["sns_topic"]] + (
+        watched if kind == "cloudwatch_metric_alarm" else []
+    )
+
+
+def _references(body: str) -> list[tuple[str, str]]:
+    return list(
+        dict.fromkeys(
+            (kind, name) for kind, name in re.findall(r"\baws_(\w+)\.(\w+)", body) if kind in SHAPES
+        )
+    )
+
+
+def _node(kind: str, name: str) -> str:
+    return f"{kind}_{name}"
+
+
+def write() -> None:
+    """Draw anew what the pages show."""
+    for page in PAGES:
+        page.write_text(drawn(page.read_text()))
+
+
+def drawn(text: str) -> str:
+    """The page with its drawings as they should be; KeyError where it asks for one that nobody draws."""
+    return PLACE.sub(lambda match: match[1] + DRAWINGS[match[2]]() + match[4], text)
+
+
+def fences(text: str) -> list[str]:
+    """The diagrams of a page."""
+    return FENCE.findall(text)
+
+
+DRAWINGS: dict[str, Callable[[], str]] = {"modules": modules, "data": data, "failure": failure}
+PAGES = (ROOT / "README.md",)
+
+
+def _blocks(text: str, head: str) -> dict[str, str]:
+    return dict(re.findall(rf"^{head} {{\n(.*?)^}}", text, re.DOTALL | re.MULTILINE))
+
+
+if __name__ == "__main__":
+    write()

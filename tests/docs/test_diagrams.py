@@ -1,0 +1,71 @@
+"""Every diagram of every page is drawn by Mermaid itself, and what the code can draw is as it draws it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mermaidx
+import pytest
+from tests.docs import drawings
+from tests.docs.drawings import ROOT
+
+PAGES = [
+    page
+    for folder in (".", ".github", "modules/*", "examples/*")
+    for page in sorted(ROOT.glob(f"{folder}/*.md"))
+    if drawings.fences(page.read_text())
+]
+GOOD = 'flowchart LR\n  store[("Aurora")] -- "rows" --> job["spec<br/>and engine"]\n'
+
+
+def picture(diagram: str) -> str:
+    """As Mermaid draws it; RuntimeError where it cannot."""
+    return str(mermaidx.render(diagram).svg())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_diagram_can_be_drawn(page: Path) -> None:
+    for diagram in drawings.fences(page.read_text()):
+        assert picture(diagram).startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("flowchart", "flowchat"), ('"]', '"'), (" --> ", " --> -->"), ('"rows"', '"rows')]
+)
+def test_a_broken_diagram_is_not_drawn(right: str, wrong: str) -> None:
+    assert picture(GOOD).startswith("<svg")
+    with pytest.raises(RuntimeError, match="Mermaid rendering failed"):
+        picture(GOOD.replace(right, wrong))
+
+
+def test_what_the_code_draws_is_up_to_date() -> None:
+    for page in drawings.PAGES:
+        assert drawings.drawn(page.read_text()) == page.read_text(), "make docs draws it anew"
+
+
+def test_every_drawing_of_the_code_is_on_a_page() -> None:
+    shown = {name for page in drawings.PAGES for _, name, _, _ in drawings.PLACE.findall(page.read_text())}
+    assert shown == drawings.DRAWINGS.keys()
+
+
+def test_a_drawing_has_all_modules_and_what_they_hand_on() -> None:
+    drawing = drawings.modules()
+    assert '  extract -- "failure_events<br/>expected_output" --> alerts\n' in drawing
+    assert '  sftp["sftp<br/><small>sftp-transfer</small>"]\n' in drawing
+
+
+def test_the_way_of_a_figure_is_that_of_the_spec() -> None:
+    drawing = drawings.data()
+    assert '  Loans -- "Account_idAccount" --> Account["Account"]\n' in drawing
+    assert '  Loans == "avg over 3 months" ==> line\n' in drawing
+
+
+def test_a_failure_ends_in_a_mail_whatever_way_it_takes() -> None:
+    wires = [line.split() for line in drawings.failure().splitlines() if "->" in line]
+    after: dict[str, set[str]] = {}
+    for first, *_, last in wires:
+        after.setdefault(first, set()).add(last)
+    ends = set().union(*after.values()) - after.keys()
+    assert ends == {"sns_topic_subscription_this"}, "anything else is a dead end"
+    begins = after.keys() - set().union(*after.values())
+    assert {begin.rpartition("_")[0] for begin in begins} == {"cloudwatch_event_rule", "scheduler_schedule"}

@@ -1,0 +1,42 @@
+"""Publish a version's tag: `make publish TAG=v1.2.0`, which the release's workflow calls.
+
+The page of the release gets what the change log says of it, the wheel and the source distribution.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from tests.release import ROOT, notes
+
+from extracts.errors import ExtractsError
+
+
+def publish(root: Path, tag: str) -> None:
+    """Make the release's page on GitHub, as `gh` may by its token."""
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    if tag != f"v{version}":
+        raise ExtractsError(f"{tag} is not the tag of {version}, which pyproject.toml names.")
+    said = notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
+    if not said:
+        raise ExtractsError(f"CHANGELOG.md says nothing of {version}.")
+    files = [str(path) for path in sorted((root / "dist").iterdir())]
+    command = ["gh", "release", "create", tag, *files, "--verify-tag", "--title", tag, "--notes-file", "-"]
+    if subprocess.run(command, cwd=root, input=said, text=True, check=False).returncode:
+        raise ExtractsError(f"{tag} is not published.")
+
+
+def main() -> None:
+    if len(sys.argv) != 2 or not sys.argv[1]:
+        sys.exit("✗ Which tag? make publish TAG=v1.2.0")
+    try:
+        publish(ROOT, sys.argv[1])
+    except ExtractsError as error:
+        sys.exit(f"✗ {error}")
+
+
+if __name__ == "__main__":
+    main()

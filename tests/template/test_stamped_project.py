@@ -58,6 +58,13 @@ override_data {{
 """
         for module in identities
     )
+    if sftp == "server":
+        # Its definition is known before anything is made, so the provider would ask AWS whether it is valid.
+        overrides += """
+override_resource {
+  target = module.sftp.aws_sfn_state_machine.receipts
+}
+"""
     return f"""\
 provider "aws" {{
   region                      = "{region}"

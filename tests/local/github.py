@@ -203,6 +203,10 @@ class GitHub:
             (self.folder / "machines").glob(f"{run.number}-*"), key=lambda path: int(path.name.split("-")[1])
         )
 
+    def artifact(self, run: Run, name: str) -> Path:
+        """Where the files of an artifact are."""
+        return self.folder / "artifacts" / str(run.number) / name
+
 
 def _run(
     github: GitHub,

@@ -28,12 +28,19 @@ PRECIOUS = {
 }
 
 
+# In the order in which a reader is to worry.
+VERBS = (
+    *("destroyed", "replaced", "changed", "created", "moved", "forgotten"),
+    *("created otherwise than before", "no longer created"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One thing that the update does to one resource."""
 
     address: str
-    verb: str  # created, changed, replaced, destroyed, moved, forgotten, or "no longer created"
+    verb: str  # one of VERBS
     detail: str
 
     def __str__(self) -> str:
@@ -88,10 +95,8 @@ def compare(before: Json, after: Json) -> Iterator[Change]:
 
 
 def summary(changes: Sequence[Change]) -> str:
-    """How many of each, in the order in which a reader is to worry."""
-    verbs = ("destroyed", "replaced", "changed", "created", "moved", "forgotten")
-    counted = [(verb, sum(change.verb == verb for change in changes)) for verb in verbs]
-    counted.append(("other", len(changes) - sum(count for _, count in counted)))
+    """How many of each."""
+    counted = [(verb, sum(change.verb == verb for change in changes)) for verb in VERBS]
     return ", ".join(f"{count} {verb}" for verb, count in counted if count) or "nothing changes"
 
 

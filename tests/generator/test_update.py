@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from extracts import plans
-from extracts.local import programs, terraform
+from extracts.demo import account
+from extracts.local import aws, programs, terraform
 from extracts.stamp import stamp
 
 ROOT = Path(__file__).parents[2]
@@ -396,6 +397,35 @@ def test_an_update_says_what_terraform_would_do_before_anything_is_written(
         "  terraform_data.replaced is replaced: because triggers_replace cannot be changed",
     ]
     assert git(small, "status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_of_a_whole_project_it_names_the_one_resource_that_becomes_another(
+    project: Path, tmp_path: Path
+) -> None:
+    """With all modules, the real provider and the values of an account; nothing of it is applied yet."""
+    with aws.serve(tmp_path / "aws") as cloud:
+        made = account.prepare(cloud, username="reader", password="unused")
+        values = {
+            "database": {
+                "host": "localhost",
+                "name": "store",
+                "secret_arn": made.secret_arn,
+                "security_group_id": made.database_security_group_id,
+            },
+            "subnet_id": made.subnet_id,
+            "recipients": {"first-bank": {"name": "First Bank", "public_keys": []}},
+            "sftp": {"allowed_cidrs": ["10.0.0.0/8"]},
+        }
+        (project / "Terraform/team.auto.tfvars.json").write_text(json.dumps(values))
+        commit(project)
+        done = call("update", project, "--plan", "--dry-run", **cloud.environment)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[said.index("  extract.yaml: updated") + 2 :] == [
+        "Terraform: 1 created otherwise than before",
+        "  module.extract.aws_s3_object.script is created otherwise than before: source_hash",
+        "Nothing was written.",
+    ]
 
 
 def resource(address: str, *actions: str, **change: Any) -> dict[str, Any]:

@@ -273,6 +273,36 @@ def test_a_key_of_two_columns_is_shown_and_told_as_the_line_of_a_spec(
     )
 
 
+def test_an_index_is_advised_for_a_materialized_view_too_and_doing_it_ends_the_advice(
+    tenants: str, entities: Callable[..., dict[str, Any]]
+) -> None:
+    with psycopg.connect(tenants, autocommit=True) as connection:
+        connection.execute(
+            "create materialized view app.wide as select n as total, date '2026-01-01' + n % 9 as day"
+            " from generate_series(1, 20000) n"
+        )
+        connection.execute("analyze app.wide")
+        [day] = entities(tenants)["app.wide"]["dates"]
+        assert day["advice"] == 'create index concurrently on "app"."wide" ("day");'
+        connection.execute(day["advice"].encode())
+        [day] = entities(tenants)["app.wide"]["dates"]
+        assert (day["indexed"], day["advice"]) == (True, None)
+        connection.execute("drop materialized view app.wide")
+
+
+def test_a_line_does_not_repeat_what_the_file_is_named_for(
+    shops: str, extracts: Extracts, tmp_path: Path
+) -> None:
+    given = ("--recipient", "stores.store_name", "--group", "stores.id")
+    done = extracts(*NEW, "--database-url", shops, "--recipient", "stores.store_name", "--dry-run", "--json")
+    assert done.returncode == 1  # a product is a thing that a line could stand for as well
+    assert '    --group "store_id = stores.id"' in done.stderr.splitlines()
+    assert "_2" not in done.stderr
+    done = extracts(*NEW, "--database-url", shops, *given, "--project-slug", "by-store")
+    assert done.returncode == 0, done.stderr
+    assert spec(tmp_path / "by-store")["group"] == {"store_id": "stores.id"}
+
+
 # -- declared keys, two ends, circles ----------------------------------------------------------------------
 
 

@@ -322,19 +322,25 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     before = hops.get(owner)
     if before is not None and before != scope.entity.name:
         table = scope.tables[before]
-        return Finding("group", _line(scope, table, taken), f"{before} is the last table before {owner}")
+        said = _line(scope, table, answers["recipient"])
+        return Finding("group", said, f"{before} is the last table before {owner}")
     own = [c.name for c in offers.names(scope.entity, scope.links)]
     offered = [
-        _line(scope, scope.reachable[name], taken) for name in scope.reachable if name != scope.entity.name
+        _line(scope, table, answers["recipient"])
+        for name, table in scope.reachable.items()
+        if name != scope.entity.name
     ]
     offered += [_labelled("", scope.entity, name, [*taken]) for name in own]
     return _one("group", [text for text in offered if text], "thing a line could stand for")
 
 
-def _line(scope: Scope, table: Table, taken: Sequence[str]) -> str:
-    """A row of the table as the columns of a line: its key first."""
-    used = [*taken]
-    return ", ".join(_labelled("", table, column, used) for column in offers.line_columns(table, scope.links))
+def _line(scope: Scope, table: Table, recipient: str) -> str:
+    """A row of the table as the columns of a line: its key first, and nothing that the file is named for."""
+    label_, _, source = (part.strip() for part in recipient.partition("="))
+    columns = offers.line_columns(table, scope.links)
+    told = [column for column in columns if f"{table.name}.{column}" != source] or columns
+    used = [label_]
+    return ", ".join(_labelled("", table, column, used) for column in told)
 
 
 def project_slug(answers: Mapping[str, str]) -> Iterator[str]:

@@ -123,7 +123,7 @@ def line_columns(table: Table, links: ways.Links) -> list[str]:
 
 def index_advice(table: Table, date: Column) -> str:
     """The statement to run once, where reading a month would mean reading the whole table; else nothing."""
-    if date.name in table.indexed or table.is_view or table.kind == "foreign table":
+    if date.name in table.indexed or table.kind in ("view", "foreign table"):
         return ""
     if table.rows is not None and table.rows < SMALL:
         return ""

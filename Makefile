@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-deep test-spark35 test-browser bench lint tflint format docs
+.PHONY: demo demo-stop test test-deep test-spark35 test-browser bench bench-groups lint tflint format docs
 .PHONY: interfaces release dist publish clean
 
 demo: $(READY)
@@ -35,6 +35,9 @@ test-browser: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	@$(BIN)/python tests/benchmarks/bench.py $(if $(LOANS),--loans $(LOANS))
+
+bench-groups: $(READY)
+	@$(BIN)/python tests/benchmarks/groups.py $(if $(GROUPS),--groups $(GROUPS))
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

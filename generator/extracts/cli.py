@@ -219,7 +219,7 @@ def preview(
     given = {"--period": period, "--from": first, "--to": last}
     arguments = [part for name, value in given.items() if value for part in (name, value)]
     arguments += ["--allow-incomplete"] if allow_incomplete else []
-    arguments += ["--restate"] if restate else []
+    arguments += ["--restate", "--reason", "preview"] if restate else []
     page = report or output / "report.html"
     for message in previewing.preview(project, database_url, output, arguments, page=page, history=history):
         print(message)

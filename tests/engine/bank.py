@@ -152,7 +152,11 @@ class Engine:
         spec = replace(self.spec, **{"schema": self.store.schema, **changes})
         given = ["--period", *arguments] if arguments[:1] and arguments[0][:2] == "20" else list(arguments)
         where = [] if "--output" in given else ["--output", str(output or self.folder)]
-        source = [] if {"--connection", "--database-url"} & set(given) else ["--database-url", self.store.url]
+        source = (
+            []
+            if {"--connection", "--database-url", "--jdbc-url"} & set(given)
+            else ["--database-url", self.store.url]
+        )
         self.capsys.readouterr()
         try:
             rolling_extract.run(spec, [*source, *where, *given], now=self.now)

@@ -31,11 +31,31 @@ def test_glues_own_arguments_pass_unseen() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [["--restate", "true"], ["--restate"], ["--restate=true"], ["--restate", "1"]]
+    "written", [["--dry-run", "true"], ["--dry-run"], ["--dry-run=true"], ["--dry-run", "1"]]
 )
 def test_a_flag_may_be_bare_or_a_pair(written: list[str]) -> None:
-    assert parse([*written, *BASE]).restate
-    assert parse([*BASE, *written]).restate
+    assert parse([*written, *BASE]).dry_run
+    assert parse([*BASE, *written]).dry_run
+
+
+def test_a_restatement_has_a_reason() -> None:
+    assert parse([*BASE, "--restate", "--reason", "late booking"]).restate
+    for reason in ([], ["--reason", ""]):
+        with pytest.raises(ExtractError, match=r"--restate needs --reason TEXT, which the manifest keeps"):
+            parse([*BASE, "--restate", *reason])
+
+
+def test_a_login_by_token_names_the_store_the_user_and_perhaps_a_certificate() -> None:
+    url, pem = "jdbc:postgresql://h:5432/d", "s3://b/ca.pem"
+    given = ["--jdbc-url", url, "--iam-user", "reader", "--ca-certificate", pem, "--output", "o"]
+    arguments = parse(given)
+    assert (arguments.jdbc_url, arguments.iam_user, arguments.ca_certificate) == (url, "reader", pem)
+
+
+def test_how_long_to_wait_is_set_in_seconds() -> None:
+    assert (parse(list(BASE)).statement_timeout, parse(list(BASE)).lock_timeout) == (3000, 60)
+    given = parse([*BASE, "--statement-timeout", "7200", "--lock-timeout=5"])
+    assert (given.statement_timeout, given.lock_timeout) == (7200, 5)
 
 
 @pytest.mark.parametrize("no", ["false", "0", "No"])
@@ -74,8 +94,14 @@ def test_what_resembles_an_argument_of_ours_is_refused_with_the_nearest(wrong: s
     ("given", "sentence"),
     [
         (["--connection", "c"], "--output is missing"),
-        (["--output", "o"], "give either --connection"),
-        ([*BASE, "--database-url", "postgresql://u@h/d"], "give either --connection"),
+        (["--output", "o"], "give one of --connection"),
+        ([*BASE, "--database-url", "postgresql://u@h/d"], "give one of --connection"),
+        ([*BASE, "--jdbc-url", "jdbc:postgresql://h/d", "--iam-user", "u"], "give one of --connection"),
+        (["--output", "o", "--jdbc-url", "jdbc:postgresql://h/d"], "--jdbc-url and --iam-user go together"),
+        ([*BASE, "--iam-user", "u"], "--jdbc-url and --iam-user go together"),
+        ([*BASE, "--ca-certificate", "s3://b/k"], "--ca-certificate goes with --jdbc-url"),
+        ([*BASE, "--lock-timeout", "1h"], '--lock-timeout is a number of seconds from 1 to 86400, not "1h"'),
+        ([*BASE, "--statement-timeout", "0"], "--statement-timeout is a number of seconds"),
         ([*BASE, "--period", "2026-10", "--from", "2026-01", "--to", "2026-02"], "exclude each other"),
         ([*BASE, "--from", "2026-01"], "--to is missing"),
         ([*BASE, "--to", "2026-01"], "--from is missing"),

@@ -11,13 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
+import psycopg
 import pytest
+from psycopg import sql
 from tests.engine.bank import LOANS, Engine, Store
 
 import rolling_database
 import rolling_delivery
 import rolling_source
 from extracts.local import programs
+from rolling_copy import Connection
 from rolling_errors import ExtractError
 from rolling_extract import Join
 
@@ -218,6 +221,24 @@ def test_totals_that_do_not_reconcile_stop_the_run(
     assert not engine.folder.exists()
 
 
+def test_a_join_that_multiplies_unseen_does_not_reconcile(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of the hop is what should see it; without it, the totals that were read by no hop do."""
+    import rolling_figures
+
+    monkeypatch.setattr(rolling_figures, "check_hops", lambda *_: None)
+    store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
+    store.loan(store.branch(), "2026-10-01", 5)
+    store.sql('INSERT INTO "Client" SELECT * FROM "Client"')
+    assert engine.refusal("2026-10") == (
+        "2026-10: control totals of 2026-10 do not reconcile: the source has 1 rows with amount_sum 5 in the"
+        " window, files and orphans have 2 with 10. Nothing was published."
+    )
+    assert engine.log[-1]["kind"] == "reconciliation"
+    assert not engine.folder.exists()
+
+
 # -- names -------------------------------------------------------------------------------------------------
 
 
@@ -341,6 +362,116 @@ def test_a_database_that_is_not_there_is_told(store: Store, engine: Engine) -> N
     assert 'database "nope" does not exist' in sentence
 
 
+def in_place_of_loans(store: Store, condition: LiteralString) -> None:
+    """A view called Loans, whose rows come with something that happens while they are read."""
+    store.loan(store.branch(), "2026-10-01", 5)
+    store.sql('ALTER TABLE "Loans" RENAME TO loans_proper')
+    store.sql(f'CREATE VIEW "Loans" AS SELECT * FROM loans_proper WHERE {condition}')
+
+
+def test_a_read_that_takes_too_long_is_ended_and_told(store: Store, engine: Engine) -> None:
+    in_place_of_loans(store, "pg_sleep(60) IS NOT NULL")
+    sentence = engine.refusal("--period", "2026-10", "--statement-timeout", "1")
+    assert sentence == (
+        "2026-10: the read took too long (canceling statement due to statement timeout); look for an index"
+        " on the date column, or start the run with a longer --statement-timeout. Nothing was published."
+    )
+    assert engine.log[-1]["kind"] == "timeout"
+
+
+def test_a_table_that_stays_locked_is_told(store: Store, engine: Engine) -> None:
+    store.branch()
+    with psycopg.connect(store.url) as other:
+        other.execute(sql.SQL('LOCK TABLE {}."Loans"').format(sql.Identifier(store.schema)))
+        sentence = engine.refusal("--period", "2026-10", "--lock-timeout", "1")
+    assert sentence.startswith(
+        "2026-10: a table of the extract stayed locked (canceling statement due to lock"
+    )
+    assert engine.log[-1]["kind"] == "locked"
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "kind", "sentence"),
+    [
+        ("40001", "canceling statement due to conflict with recovery", "conflict", "the replica cancelled"),
+        ("57014", "canceling statement due to user request", "database", "somebody cancelled the read"),
+        ("53100", "could not extend file: No space left on device", "disk_full", "ran out of disk space"),
+        ("53300", "too many clients already", "database", "takes no more connections"),
+        ("XX000", "cache lookup failed", "database", "the database refused the read: cache lookup failed"),
+    ],
+)  # fmt: skip
+def test_what_the_server_says_in_the_middle_of_a_read_is_told(
+    store: Store, engine: Engine, state: LiteralString, message: LiteralString, kind: str, sentence: str
+) -> None:
+    """Raised by the server itself, in its words: a replica or a full disk would be too much for a test."""
+    store.sql(
+        f"""CREATE FUNCTION fails() RETURNS boolean LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{state}'; END $$"""
+    )
+    in_place_of_loans(store, f"{store.schema}.fails()")
+    assert sentence in engine.refusal("2026-10")
+    assert engine.log[-1]["kind"] == kind
+
+
+def test_a_connection_lost_in_the_middle_of_a_read_is_told(store: Store, engine: Engine) -> None:
+    in_place_of_loans(store, "pg_terminate_backend(pg_backend_pid())")
+    sentence = engine.refusal("2026-10")
+    assert "was lost in the middle of the read" in sentence
+    assert engine.log[-1]["kind"] == "lost"
+
+
+def test_a_full_disk_under_sparks_own_files_is_told() -> None:
+    database = rolling_database.from_url("postgresql://u:p@h:1/d")
+    error = RuntimeError("Job aborted: java.io.IOException: No space left on device")
+    found = rolling_source.explained(error, database)
+    assert (found.kind, found.sentence[:27]) == ("disk_full", "the job's own disk is full ")
+
+
+def test_a_full_disk_under_what_the_database_sends_is_told(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branch()
+    copy = Connection.copy
+    monkeypatch.setattr(
+        Connection, "copy", lambda connection, query, path: copy(connection, query, Path("/dev/full"))
+    )
+    assert engine.refusal("2026-10") == (
+        "2026-10: the job's own disk is full (java.io.IOException: No space left on device); give the job a"
+        " larger worker, or make room there. Nothing was published."
+    )
+    assert engine.log[-1]["kind"] == "disk_full"
+
+
+def test_a_full_disk_under_the_files_to_be_is_told(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/dev/full is a disk with no room; the kernel says so to whoever writes."""
+    store.branch()
+    opened = Path.open
+
+    def on_a_full_disk(path: Path, *mode: Any, **more: Any) -> Any:
+        return opened(Path("/dev/full"), "wb", 0) if "/files-" in str(path) else opened(path, *mode, **more)
+
+    monkeypatch.setattr(Path, "open", on_a_full_disk)
+    sentence = engine.refusal("2026-10")
+    assert "cannot write the files on the job's own disk" in sentence
+    assert "No space left on device" in sentence
+    assert engine.log[-1]["kind"] == "disk_full"
+    assert not engine.folder.exists()
+
+
+def test_a_session_is_read_only_limited_and_bears_the_runs_name(store: Store, engine: Engine) -> None:
+    """What the server thinks of the connection, seen from the rows that it reads."""
+    in_place_of_loans(
+        store,
+        """current_setting('transaction_read_only') = 'on'
+        AND current_setting('statement_timeout') = '50min' AND current_setting('lock_timeout') = '7s'
+        AND current_setting('application_name') LIKE 'rolling-extract jr\\_9%'""",
+    )
+    delivered = engine("--period", "2026-10", "--JOB_RUN_ID", "jr_9", "--lock-timeout", "7")
+    assert [line["loans_count"] for line in delivered.lines("Alpha")] == ["1"]
+
+
 def test_a_zone_that_only_python_knows_is_told(store: Store, engine: Engine) -> None:
     assert 'there is no time zone "Mars/Olympus"' in engine.refusal("2026-10", time_zone="Mars/Olympus")
 
@@ -396,14 +527,112 @@ def test_a_back_fill_over_a_published_month_with_other_bytes_writes_nothing(
     engine("2026-09")
     store.loan(branch, "2026-09-01", 1)
     assert "already published with other bytes" in engine.refusal("--from", "2026-08", "--to", "2026-10")
-    assert [path.name for path in (engine.folder / "_manifests").iterdir()] == ["2026-09.json"]
+    assert [path.name for path in (engine.folder / "_manifests").glob("*.json")] == ["2026-09.json"]
+    assert {path.stem for path in (engine.folder / "_manifests").iterdir()} == {"2026-09"}
 
 
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(store: Store, engine: Engine) -> None:
     store.branch()
     delivered = engine("--period", "2026-10", "--dry-run")
-    assert delivered.message == ("2026-10: would write 1 new and replace 0 of 1 file, 1 lines, as revision 1")
+    assert delivered.message == (
+        "2026-10: would write 1 new, replace 0 and remove 0 of 1 file, 1 line, as revision 1"
+    )
     assert not engine.folder.exists()
+
+
+def test_a_dry_run_says_how_it_differs_from_what_is_published(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    gone = store.bank("Gone")
+    engine("2026-10")
+    store.loan(branch, "2026-10-31", 9)
+    store.sql('DELETE FROM "Bank" WHERE "idBank" = %s', gone)
+    before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
+    assert engine("--period", "2026-10", "--dry-run").message == (
+        "2026-10: would write 0 new, replace 1 and remove 1 of 2 files, 1 line, as revision 2:"
+        " Alpha_20261031.csv differs (count 0 -> 1, sum 0 -> 9), Gone_20261031.csv would be gone;"
+        " only with --restate"
+    )
+    assert {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()} == before
+
+
+def test_late_data_is_told_of_every_published_month_and_changes_none(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    for period in ("2026-06", "2026-07", "2026-08", "2026-09"):
+        engine(period)
+    before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
+    store.loan(branch, "2026-07-31", 9)  # in the windows of 07, 08 and 09, and not in that of 10
+    delivered = engine("2026-10")
+    told = [line for line in delivered.log if line["event"] == "late_data"]
+    assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
+    assert told[0]["message"] == (
+        "2026-07 is published and would differ now: Alpha_20260731.csv differs (count 0 -> 1, sum 0 -> 9);"
+        " --period 2026-07 --restate --reason TEXT publishes it again"
+    )
+    assert delivered.manifest()["late_data"][2] == {
+        "period": "2026-09",
+        "difference": "Alpha_20260930.csv differs (count 0 -> 1, sum 0 -> 9)",
+    }
+    assert delivered.figures("Alpha") == {str(branch): ""}
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_months_that_still_hold_are_not_told_of(store: Store, engine: Engine) -> None:
+    store.loan(store.branch(), "2026-08-01", 9)
+    engine("2026-09")
+    delivered = engine("2026-10")
+    assert delivered.manifest()["late_data"] == []
+    assert "late_data" not in [line["event"] for line in delivered.log]
+
+
+def test_a_published_month_that_cannot_be_worked_out_any_more_keeps_no_new_one_back(
+    bare_store: Store, engine: Engine
+) -> None:
+    bare_store.create(amount="numeric")
+    branch = bare_store.branch()
+    bare_store.loan(branch, "2026-10-01", 4)
+    engine("2026-07")
+    bare_store.loan(branch, "2026-07-01", "NaN")
+    delivered = engine("2026-10")
+    assert delivered.figures("Alpha") == {str(branch): "4.00"}
+    [told] = [line for line in delivered.log if line["event"] == "late_data"]
+    assert told["message"].startswith("2026-07 could not be looked at again: ")
+
+
+def test_how_far_back_to_look_is_set(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    engine("2026-09")
+    store.loan(branch, "2026-07-31", 9)
+    assert engine("2026-10", late_data_months=0).manifest()["late_data"] == []
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "was", "now", "told"),
+    [
+        ("sum", [10], [21], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 21.00'),
+        ("sum", [10], [20], None),
+        ("sum", [10], [4], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 4.00'),
+        ("avg", [10], [10, 10, 10], None),
+        ("avg", [10], [10, 33], 'amount_avg of "Alpha" went from 10.00 in 2026-09 to 21.50'),
+        ("count", [10], [1, 1, 1], 'loans_count of "Alpha" went from 1 in 2026-09 to 3'),
+        ("sum", [10], [], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 0.00'),
+        ("sum", [10], [-10], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to -10.00'),
+    ],
+)
+def test_a_swing_beyond_the_factor_is_a_warning(
+    store: Store, engine: Engine, aggregate: str, was: list[int], now: list[int], told: str | None
+) -> None:
+    branch = store.branch()
+    for month, amounts in (("2026-09", was), ("2026-10", now)):
+        for amount in amounts:
+            store.loan(branch, f"{month}-01", amount)
+    months = ("--from", "2026-09", "--to", "2026-10")
+    delivered = engine(*months, aggregate=aggregate, window_months=1, swing_factor=2)
+    expected = [f"{told}, by more than the factor 2"] if told else []
+    assert delivered.manifest()["warnings"] == expected
+    assert [line["message"] for line in delivered.log if line["event"] == "swing"] == [
+        f"2026-10: {warning}" for warning in expected
+    ]
+    assert delivered.manifest("2026-09")["warnings"] == []  # nothing to compare with
 
 
 def test_a_restatement_is_recorded_with_its_reason(store: Store, engine: Engine) -> None:
@@ -415,14 +644,21 @@ def test_a_restatement_is_recorded_with_its_reason(store: Store, engine: Engine)
     assert (manifest["revision"], manifest["reason"]) == (2, "late booking")
 
 
-def test_a_recipient_that_is_gone_keeps_its_old_file_and_is_listed(store: Store, engine: Engine) -> None:
+def test_a_recipient_that_is_renamed_has_its_old_file_removed_and_listed(
+    store: Store, engine: Engine
+) -> None:
     store.branch()
-    gone = store.bank("Gone")
+    renamed = store.bank("Before")
     engine("2026-10")
-    store.sql('DELETE FROM "Bank" WHERE "idBank" = %s', gone)
-    delivered = engine("--period", "2026-10", "--restate")
-    assert delivered.manifest()["withdrawn"] == ["bank_name=Gone/year=2026/month=10/Gone_20261031.csv"]
-    assert "bank_name=Gone/year=2026/month=10/Gone_20261031.csv" in delivered.paths
+    store.sql('UPDATE "Bank" SET "Name" = %s WHERE "idBank" = %s', "After", renamed)
+    delivered = engine("--period", "2026-10", "--restate", "--reason", "merger")
+    assert delivered.manifest()["withdrawn"] == ["bank_name=Before/year=2026/month=10/Before_20261031.csv"]
+    assert delivered.paths == [
+        "bank_name=After/year=2026/month=10/After_20261031.csv",
+        "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv",
+    ]
+    [told] = [line["message"] for line in delivered.log if line["event"] == "withdrawn"]
+    assert told == "2026-10: Before_20261031.csv of an earlier revision removed"
 
 
 def test_a_defect_of_ours_is_still_one_sentence(

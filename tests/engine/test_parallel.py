@@ -99,7 +99,7 @@ def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot.
 
 def _source(store: Store, spec: Extract) -> rolling_source.Source:
     where = rolling_database.from_url(store.url)
-    return rolling_source.Source(rolling_source.spark_context(), where, spec.time_zone, "test")
+    return rolling_source.Source(rolling_source.spark_context(), where, spec.time_zone, "test", 60, 60)
 
 
 Reader = Callable[[rolling_snapshot.Snapshot], int]

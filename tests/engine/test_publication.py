@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import os
+import signal
+import threading
+import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config
 
 import rolling_delivery
 from extracts.local.aws import REGION, Cloud
@@ -24,21 +30,18 @@ from rolling_store import BucketStore, FolderStore, Store, sha256_of
 
 OCTOBER = Period(2026, 10)
 MANIFEST = "_manifests/2026-10.json"
-
-
-class Killed(BaseException):
-    """Not an Exception: nothing in the engine may catch it, as nothing could catch the kill."""
+BETA = "bank_name=Beta/year=2026/month=10/Beta_20261031.csv"
+CLAIM = "_manifests/2026-10.claim"
 
 
 @dataclass
-class Interrupted(Store):
-    """A store whose process is killed before the write number `after`, or before any call number `calls`."""
+class Watched(Store):
+    """A store that tells before every call; `writes` are the places that were to be written."""
 
     store: Store
-    after: int = 99
-    calls: int = 99
+    before: Callable[[int], None] = lambda call: None
+    calls: int = 0
     writes: list[str] = field(default_factory=list)
-    made: int = 0
 
     def key(self, place: str) -> str:
         return self.store.key(place)
@@ -52,23 +55,29 @@ class Interrupted(Store):
         return self.store.read(place)
 
     def create(self, place: str, body: Path, sha256: str) -> bool:
-        self._count(place)
+        self._call(place)
         return self.store.create(place, body, sha256)
 
     def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
-        self._count(place)
+        self._call(place)
         return self.store.replace(place, body, sha256, version)
 
-    def _call(self) -> None:
-        if self.made == self.calls:
-            raise Killed
-        self.made += 1
+    def retag(self, place: str, body: Path, sha256: str, version: str) -> bool:
+        self._call(place)
+        return self.store.retag(place, body, sha256, version)
 
-    def _count(self, place: str) -> None:
-        self._call()
-        if len(self.writes) == self.after:
-            raise Killed
-        self.writes.append(place)
+    def remove(self, place: str, version: str) -> bool:
+        self._call(place)
+        return self.store.remove(place, version)
+
+    def commit(self, source: str, version: str, place: str) -> bool:
+        self._call(place)
+        return self.store.commit(source, version, place)
+
+    def _call(self, write: str | None = None) -> None:
+        self.before(self.calls)
+        self.calls += 1
+        self.writes += [write] if write else []
 
 
 @dataclass
@@ -88,10 +97,20 @@ class Publisher:
             made.append(File(name, path, place, len(text), 1, digest, Totals(1, 1, Decimal(len(text)))))
         return made
 
-    def __call__(self, *, restate: bool = False, stop_after: int | None = None, **texts: str) -> str:
-        store = self.store if stop_after is None else Interrupted(self.store, stop_after)
+    def __call__(self, *, restate: bool = False, through: Store | None = None, **texts: str) -> str:
+        return self.run(texts, restate=restate, through=through)
+
+    def run(self, texts: dict[str, str], *, restate: bool = False, through: Store | None = None) -> str:
+        store = through or self.store
         made = rolling_delivery.plan(store, OCTOBER, self.files(**texts), restate=restate)
-        return rolling_delivery.publish(store, made, self.manifest(made), self.scratch)
+        return self.publish(made, through=store)
+
+    def publish(self, made: Plan, through: Store | None = None) -> str:
+        """In a scratch folder of its own: two runs are two machines."""
+        manifest = self.manifest(made)
+        scratch = self.scratch / str(manifest["run_id"])
+        scratch.mkdir()
+        return rolling_delivery.publish(through or self.store, made, manifest, scratch)
 
     def manifest(self, made: Plan) -> dict[str, object]:
         """As the engine's, as far as the protocol reads it."""
@@ -109,16 +128,38 @@ class Publisher:
             "published_at": "2026-11-01T00:05:00Z",
             "files": files,
             "run_id": uuid.uuid4().hex,
+            "withdrawn": list(made.withdrawn),
+            **rolling_delivery._replaces(made),
         }
 
     def text(self, name: str) -> str:
         place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
         return b"".join(self.store.read(place)).decode()
 
-    def revision(self) -> int | None:
+    def published(self) -> dict[str, Any] | None:
+        """The manifest, if there is one. Then every file that it names must be there, and the same."""
         if self.store.version(MANIFEST) is None:
             return None
-        return int(json.loads(b"".join(self.store.read(MANIFEST)))["revision"])
+        found: dict[str, Any] = json.loads(b"".join(self.store.read(MANIFEST)))
+        for file in found["files"]:
+            place = file["key"].removeprefix(self.store.key(""))
+            assert self.store.version(place) is not None, f"{place} is not there"
+            assert sha256_of(self.store.read(place)) == file["sha256"], f"{place} differs"
+        return found
+
+    def revision(self) -> int | None:
+        found = self.published()
+        return None if found is None else int(found["revision"])
+
+    def texts(self) -> dict[str, str] | None:
+        """What a consumer who waits for the manifest gets, by recipient."""
+        found = self.published()
+        names = [file["key"].rpartition("/")[2].partition("_")[0] for file in found["files"]] if found else []
+        return {name: self.text(name) for name in names} if found else None
+
+    def lies(self, name: str) -> bool:
+        place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
+        return self.store.version(place) is not None
 
 
 @pytest.fixture(scope="session")
@@ -141,24 +182,25 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 
 
 def test_a_first_publication_writes_every_file_and_the_manifest_last(publisher: Publisher) -> None:
-    counted = Interrupted(publisher.store, after=99)
-    made = rolling_delivery.plan(counted, OCTOBER, publisher.files(Alpha="a", Beta="b"), restate=False)
-    rolling_delivery.publish(counted, made, publisher.manifest(made), publisher.scratch)
-    assert counted.writes[-1] == MANIFEST
-    assert (len(counted.writes), publisher.text("Alpha"), publisher.revision()) == (3, "a", 1)
+    watched = Watched(publisher.store)
+    publisher(Alpha="a", Beta="b", through=watched)
+    assert (watched.writes[0], watched.writes[-1], len(watched.writes)) == (CLAIM, MANIFEST, 4)
+    assert (publisher.texts(), publisher.revision()) == ({"Alpha": "a", "Beta": "b"}, 1)
 
 
 def test_the_same_bytes_again_write_nothing_and_say_why(publisher: Publisher) -> None:
     publisher(Alpha="a")
-    assert publisher(Alpha="a", stop_after=0) == (
+    watched = Watched(publisher.store)
+    assert publisher(Alpha="a", through=watched) == (
         "nothing to write: 2026-10 is already published with the same bytes (revision 1, 2026-11-01)"
     )
+    assert watched.writes == []
 
 
 def test_other_bytes_are_refused_with_what_differs(publisher: Publisher) -> None:
     publisher(Alpha="a", Beta="b")
     with pytest.raises(ExtractError) as refusal:
-        publisher(Alpha="aaa", Gamma="c", stop_after=0)
+        publisher(Alpha="aaa", Gamma="c")
     assert str(refusal.value) == (
         "already published with other bytes (revision 1, 2026-11-01): "
         "Alpha_20261031.csv differs (sum 1 -> 3), Beta_20261031.csv would be gone, "
@@ -175,66 +217,125 @@ def test_a_restatement_replaces_and_bumps_the_revision(publisher: Publisher) -> 
 
 def test_a_restatement_of_the_same_bytes_writes_nothing(publisher: Publisher) -> None:
     publisher(Alpha="a")
-    assert publisher(Alpha="a", restate=True, stop_after=0).startswith("nothing to write")
+    watched = Watched(publisher.store)
+    assert publisher(Alpha="a", restate=True, through=watched).startswith("nothing to write")
+    assert watched.writes == []
 
 
-@pytest.mark.parametrize("writes", [0, 1, 2])
-def test_a_run_killed_between_files_is_completed_by_the_next(publisher: Publisher, writes: int) -> None:
-    with pytest.raises(Killed):
-        publisher(Alpha="a", Beta="b", stop_after=writes)
-    assert publisher.revision() is None  # no consumer saw half a month
-    assert publisher(Alpha="a", Beta="b") == "published: 2 files, 2 lines, revision 1"
-    assert (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision()) == ("a", "b", 1)
-
-
-def test_a_run_killed_between_any_two_calls_is_repaired_by_the_next(publisher: Publisher) -> None:
-    """As many calls as there are: the last round is one that is not killed any more."""
-    for calls in range(20):
-        publisher.store = beside(publisher.store, f"killed-at-{calls}")
-        killed = Interrupted(publisher.store, calls=calls)
-        files = publisher.files(Alpha="a", Beta="b")
-        try:
-            made = rolling_delivery.plan(killed, OCTOBER, files, restate=False)
-            rolling_delivery.publish(killed, made, publisher.manifest(made), publisher.scratch)
-        except Killed:
-            assert publisher.revision() is None  # so no manifest names a file that is not there
-            assert publisher(Alpha="a", Beta="b") == "published: 2 files, 2 lines, revision 1"
-        else:
-            break
-        finally:
-            found = (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision())
-            assert found == ("a", "b", 1)
-    assert (killed.made, calls) == (6, 6)
-
-
-def test_a_manifest_whose_answer_got_lost_is_known_as_our_own(publisher: Publisher) -> None:
-    """S3 wrote it, the answer was a 500, and the client asked again: that one is refused as already there."""
-    made = rolling_delivery.plan(publisher.store, OCTOBER, publisher.files(Alpha="a"), restate=False)
-    asked_twice = Interrupted(publisher.store)
-    create = publisher.store.create
-    asked_twice.create = lambda *write: create(*write) and create(*write)  # type: ignore[method-assign]
-    done = rolling_delivery.publish(asked_twice, made, publisher.manifest(made), publisher.scratch)
-    assert (done, publisher.revision()) == ("published: 1 file, 1 line, revision 1", 1)
-
-
-@pytest.mark.parametrize("writes", [0, 1, 2])
-def test_a_restatement_killed_between_files_is_completed_by_the_next(
-    publisher: Publisher, writes: int
-) -> None:
+def test_the_old_manifest_is_gone_before_a_restatement_touches_a_file(publisher: Publisher) -> None:
     publisher(Alpha="a", Beta="b")
-    with pytest.raises(Killed):
-        publisher(Alpha="a2", Beta="b2", restate=True, stop_after=writes)
-    assert publisher(Alpha="a2", Beta="b2", restate=True) == "restated: 2 files, 2 lines, revision 2"
-    assert (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision()) == ("a2", "b2", 2)
+    watched = Watched(publisher.store)
+    publisher(Alpha="new", Beta="b", restate=True, through=watched)
+    assert [place.rpartition("/")[2] for place in watched.writes] == [
+        *("2026-10.claim", "2026-10.json", "Alpha_20261031.csv", "2026-10.json")
+    ]
+    assert publisher.published()["replaces"]["revision"] == 1  # type: ignore[index]
 
 
-def test_uncommitted_files_with_other_bytes_are_not_replaced_unasked(publisher: Publisher) -> None:
-    with pytest.raises(Killed):
-        publisher(Alpha="a", Beta="b", stop_after=1)
+def test_a_recipient_that_is_gone_has_its_file_removed_before_the_manifest_says_so(
+    publisher: Publisher,
+) -> None:
+    publisher(Alpha="a", Gone="g")
+    publisher(Alpha="a", restate=True)
+    found = publisher.published()
+    assert found is not None
+    assert found["withdrawn"] == [publisher.store.key("bank_name=Gone/year=2026/month=10/Gone_20261031.csv")]
+    assert (publisher.lies("Alpha"), publisher.lies("Gone")) == (True, False)
+
+
+FIRST: tuple[dict[str, str], ...] = ({}, {"Alpha": "a", "Beta": "b"}, {"Alpha": "later", "Beta": "b"})
+AGAIN = (
+    {"Alpha": "a", "Beta": "b", "Gone": "g"},
+    {"Alpha": "a2", "Beta": "b", "New": "n"},
+    {"Alpha": "a3", "Beta": "b"},
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "killed", "later", "same"),
+    [(*FIRST, True), (*FIRST, False), (*AGAIN, False)],
+    ids=["first, then the same", "first, then others", "restated, then others"],
+)
+def test_a_run_killed_before_any_call_is_repaired_by_the_next(
+    publisher: Publisher,
+    before: dict[str, str],
+    killed: dict[str, str],
+    later: dict[str, str],
+    same: bool,
+) -> None:
+    """A process of its own, ended by SIGKILL before its first call, its second, ... until one lives."""
+    # What a run would do that found nothing half done: so it must look like after the repair.
+    whole = killed if same else later
+    for calls in range(60):
+        publisher.store = beside(publisher.store, str(calls))
+        if before:
+            publisher.run(before)
+        if lives(publisher, calls, killed, restate=bool(before)):
+            break
+        found = publisher.texts()  # half done or not, a manifest is never wrong
+        assert found in ((before or None), None, killed)
+        if found == before:
+            publisher.run(whole, restate=True)  # nothing begun, so nothing to repair
+        elif found != whole:
+            publisher.run(whole, restate=found == killed)
+        assert publisher.texts() == whole
+        assert {name for name in ("Alpha", "Beta", "Gone", "New") if publisher.lies(name)} == set(whole)
+        assert publisher.revision() == (1 if before else 0) + (1 if found != killed or same else 2)
+    assert calls > 10
+
+
+def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: bool) -> bool:
+    """Publish in a child process that SIGKILL ends before call number `calls`; whether it came to its end."""
+
+    def kill(call: int) -> None:
+        if call == calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            publisher.run(texts, restate=restate, through=Watched(afresh(publisher.store), kill))
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+    return not os.WIFSIGNALED(status)
+
+
+def test_an_order_to_restate_outlives_its_run(publisher: Publisher) -> None:
+    publisher(Alpha="a")
+    assert not lives(publisher, 12, {"Alpha": "new"}, restate=True)
+    assert publisher.texts() is None
+    assert publisher(Alpha="new") == "restated: 1 file, 1 line, revision 2"
+
+
+def test_files_that_no_run_of_ours_left_are_not_replaced_unasked(publisher: Publisher) -> None:
+    overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"theirs")
     with pytest.raises(ExtractError, match=r"Alpha_20261031\.csv is there with other bytes and no manifest"):
-        publisher(Alpha="later", Beta="b", stop_after=0)
-    assert publisher(Alpha="later", Beta="b", restate=True).endswith("revision 1")
-    assert publisher.text("Alpha") == "later"
+        publisher(Alpha="a", Beta="b")
+    assert publisher(Alpha="a", Beta="b", restate=True).endswith("revision 1")
+    assert publisher.text("Alpha") == "a"
+
+
+def test_what_another_hand_put_beside_a_claim_is_not_replaced_unasked(publisher: Publisher) -> None:
+    assert not lives(publisher, 8, {"Alpha": "a"}, restate=False)
+    overwrite(publisher, "bank_name=Beta/year=2026/month=10/Beta_20261031.csv", b"theirs")
+    with pytest.raises(ExtractError, match=r"^Beta_20261031\.csv is there with other bytes and no manifest"):
+        publisher(Alpha="later", Beta="b")
+
+
+def test_an_answer_that_got_lost_is_no_defeat(publisher: Publisher) -> None:
+    """S3 did it, the answer was a 500, and the client asked again: that one is refused as already done."""
+    publisher(Alpha="a", Gone="g")
+    twice = Watched(publisher.store)
+    for name in ("create", "replace", "remove", "commit"):
+        method = getattr(publisher.store, name)
+        setattr(twice, name, lambda *given, method=method: method(*given) and method(*given))
+    assert publisher(Alpha="b", New="n", restate=True, through=twice).startswith("restated: 2 files")
+    assert publisher.texts() == {"Alpha": "b", "New": "n"}
 
 
 def test_a_published_file_that_went_missing_is_put_back(publisher: Publisher, tmp_path: Path) -> None:
@@ -253,29 +354,151 @@ def test_a_published_file_that_was_changed_is_told_and_not_touched(publisher: Pu
     assert publisher.text("Alpha") == "a"
 
 
-def test_of_two_first_publications_one_wins_and_the_other_knows(publisher: Publisher) -> None:
-    late = rolling_delivery.plan(publisher.store, OCTOBER, publisher.files(Alpha="late"), restate=False)
-    publisher(Alpha="a")
-    with pytest.raises(ExtractError, match=r"Alpha_20261031\.csv was written by another run meanwhile"):
-        rolling_delivery.publish(publisher.store, late, publisher.manifest(late), publisher.scratch)
-    assert (publisher.text("Alpha"), publisher.revision()) == ("a", 1)
+ONE = {"Alpha": "a1", "Beta": "b1", "Gamma": "g"}
+OTHER = {"Alpha": "a2", "Beta": "b", "Delta": "d"}
 
 
-def test_of_two_restatements_one_wins_and_the_other_knows(publisher: Publisher) -> None:
-    publisher(Alpha="a")
-    late = rolling_delivery.plan(publisher.store, OCTOBER, publisher.files(Alpha="late"), restate=True)
-    publisher(Alpha="b", restate=True)
-    with pytest.raises(ExtractError, match="written by another run meanwhile"):
-        rolling_delivery.publish(publisher.store, late, publisher.manifest(late), publisher.scratch)
-    assert (publisher.text("Alpha"), publisher.revision()) == ("b", 2)
+@pytest.mark.parametrize(
+    ("before", "other"),
+    [({}, ONE), ({}, OTHER), ({"Alpha": "a", "Beta": "b"}, OTHER)],
+    ids=["first, the same", "first, others", "restated, others"],
+)
+def test_of_two_runs_at_once_one_publishes_and_the_other_ends(
+    publisher: Publisher, before: dict[str, str], other: dict[str, str]
+) -> None:
+    """The second run comes and goes between any two calls of the first."""
+    for calls in range(60):
+        publisher.store = beside(publisher.store, str(calls))
+        if before:
+            publisher.run(before)
+        second: list[str] = []
+
+        def step(call: int, calls: int = calls, second: list[str] = second) -> None:
+            publisher.published()
+            if call == calls:
+                second.append(attempt(publisher, other, restate=bool(before)))
+
+        first = attempt(publisher, ONE, through=Watched(publisher.store, step), restate=bool(before))
+        if not second:
+            break
+        check_one_won(publisher, before, (first, ONE), (second[0], other))
+    assert calls > 10
 
 
-def test_the_manifest_is_written_once_even_if_all_files_were_adopted(publisher: Publisher) -> None:
-    files = publisher.files(Alpha="a")
-    late = rolling_delivery.plan(publisher.store, OCTOBER, files, restate=False)
-    publisher(Alpha="a")
-    with pytest.raises(ExtractError, match="another run wrote the manifest meanwhile"):
-        rolling_delivery.publish(publisher.store, late, publisher.manifest(late), publisher.scratch)
+@pytest.mark.parametrize("before", [{}, {"Alpha": "a", "Beta": "b"}], ids=["first", "restated"])
+def test_of_two_runs_that_take_turns_one_publishes_and_the_other_ends(
+    tmp_path: Path, before: dict[str, str]
+) -> None:
+    """Each of two runs is held up once, wherever that may be: some hundred ways to take turns."""
+    for stop_first, stop_second in itertools.product(range(36), range(0, 36, 5)):
+        scratch = tmp_path / f"{stop_first}-{stop_second}"
+        scratch.mkdir()
+        publisher = Publisher(FolderStore(scratch / "out"), scratch)
+        if before:
+            publisher.run(before)
+        ends: dict[str, str] = {}
+        turns = Turns()
+
+        def run(
+            name: str, texts: dict[str, str], stop: int, publisher: Publisher = publisher,
+            turns: Turns = turns, ends: dict[str, str] = ends,
+        ) -> None:  # fmt: skip
+            def step(call: int) -> None:
+                publisher.published()
+                if call == stop:
+                    turns.give(name)
+
+            turns.wait(name)
+            through = Watched(publisher.store, step)
+            ends[name] = attempt(publisher, texts, through=through, restate=bool(before))
+            turns.end(name)
+
+        threads = [
+            threading.Thread(target=run, args=("first", ONE, stop_first)),
+            threading.Thread(target=run, args=("second", OTHER, stop_second)),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        check_one_won(publisher, before, (ends["first"], ONE), (ends["second"], OTHER))
+
+
+class Turns:
+    """One of two threads runs; it gives the turn away once, and at its end."""
+
+    def __init__(self) -> None:
+        self._ready = {"first": threading.Semaphore(1), "second": threading.Semaphore(0)}
+        self._ended = False
+
+    def wait(self, name: str) -> None:
+        assert self._ready[name].acquire(timeout=60)
+
+    def give(self, name: str) -> None:
+        if not self._ended:
+            self._other(name).release()
+            self.wait(name)
+
+    def end(self, name: str) -> None:
+        self._ended = True
+        self._other(name).release()
+
+    def _other(self, name: str) -> threading.Semaphore:
+        return self._ready["second" if name == "first" else "first"]
+
+
+def attempt(
+    publisher: Publisher, texts: dict[str, str], *, through: Store | None = None, restate: bool
+) -> str:
+    """What a run says at its end, also if that is why it failed."""
+    try:
+        return publisher.run(texts, through=through, restate=restate)
+    except ExtractError as error:
+        return f"failed: {error}"
+
+
+def check_one_won(publisher: Publisher, before: dict[str, str], *runs: tuple[str, dict[str, str]]) -> None:
+    """What is published is one run's, whole; each run says what became of it."""
+    done = [texts for said, texts in runs if said.startswith(("published", "restated"))]
+    failed = [said for said, _ in runs if said.startswith("failed")]
+    assert len(done) + len(failed) + sum(said.startswith("nothing") for said, _ in runs) == 2, runs
+    assert len(done) == 1 or publisher.revision() == (3 if before else 2), runs  # one after the other
+    assert publisher.texts() in done, runs
+    assert all("another run" in said or "--restate" in said or "is gone" in said for said in failed), runs
+    lying = {name for name in ("Alpha", "Beta", "Gamma", "Delta") if publisher.lies(name)}
+    assert lying == set(publisher.texts() or {}), runs
+
+
+def test_a_run_that_slept_through_all_of_another_changes_nothing(publisher: Publisher) -> None:
+    """It looked whether the claim is its own, and slept before it asked: the last moment of all."""
+    publisher(Alpha="a", Beta="b")
+
+    def sleep(call: int) -> None:
+        if slow.writes and slow.writes[-1] == MANIFEST and slow.calls == call and not woken:
+            woken.append(publisher(Alpha="a2", Beta="b", restate=True))
+
+    woken: list[str] = []
+    slow = Watched(publisher.store, sleep)
+    said = attempt(publisher, {"Alpha": "a1", "Beta": "b1"}, through=slow, restate=True)
+    assert (said[:6], publisher.texts()) == ("failed", {"Alpha": "a2", "Beta": "b"})
+
+
+def test_a_run_that_came_too_late_leaves_no_order_to_restate(publisher: Publisher) -> None:
+    """It claims what another has just published, sees that, and ends; what it claimed must mean nothing."""
+    late: list[Plan] = []
+
+    def look(call: int) -> None:
+        if slow.writes[-1:] == [BETA] and not late:
+            files = publisher.files(Alpha="late", Beta="b")
+            late.append(rolling_delivery.plan(publisher.store, OCTOBER, files, restate=False))
+
+    slow = Watched(publisher.store, look)
+    publisher(Alpha="a", Beta="b", through=slow)
+    with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
+        publisher.publish(late[0])
+    with pytest.raises(ExtractError, match="already published with other bytes"):
+        publisher(Alpha="late", Beta="b")
+    assert publisher.texts() == {"Alpha": "a", "Beta": "b"}
 
 
 def test_what_lies_in_the_manifests_place_must_be_a_manifest(publisher: Publisher) -> None:
@@ -336,19 +559,39 @@ def beside(store: Store, name: str) -> Store:
     raise TypeError(store)
 
 
+def afresh(store: Store) -> Store:
+    """The same store for another process: connections are not to be shared."""
+    match store:
+        case BucketStore():
+            import boto3
+
+            config = store._s3.meta.config.merge(Config(retries={"max_attempts": 2}))
+            client = boto3.session.Session().client(
+                "s3",
+                endpoint_url=store._s3.meta.endpoint_url,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                verify=store._s3._endpoint.http_session._verify,
+                config=config,
+            )
+            return BucketStore(store._bucket, store._prefix, client)
+    return store
+
+
 def remove(publisher: Publisher, place: str) -> None:
     match publisher.store:
         case FolderStore():
             (publisher.store._root / place).unlink()
         case BucketStore() as store:
-            s3: Any = store._s3
-            s3.delete_object(Bucket=store._bucket, Key=store.key(place))
+            store._s3.delete_object(Bucket=store._bucket, Key=store.key(place))
 
 
 def overwrite(publisher: Publisher, place: str, data: bytes) -> None:
     match publisher.store:
         case FolderStore():
-            (publisher.store._root / place).write_bytes(data)
+            path = publisher.store._root / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
         case BucketStore() as store:
-            s3: Any = store._s3
-            s3.put_object(Bucket=store._bucket, Key=store.key(place), Body=data)
+            store._s3.put_object(Bucket=store._bucket, Key=store.key(place), Body=data)

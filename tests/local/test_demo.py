@@ -135,9 +135,8 @@ def test_the_bucket_holds_three_files_and_a_manifest_that_names_them(demo: Demo)
     named = {file["key"] for file in manifest["files"]}
     assert named == {demo.place(bank) for bank in FILES}
     # One version each: the second run wrote nothing.
-    assert sorted(version["Key"] for version in versions) == sorted(
-        [*named, f"loans/_manifests/{demo.rows.last_month:%Y-%m}.json"]
-    )
+    marks = {f"loans/_manifests/{demo.rows.last_month:%Y-%m}.{kind}" for kind in ("claim", "json")}
+    assert sorted(version["Key"] for version in versions) == sorted(named | marks)
     assert "nothing to write" in demo.printed
 
 

@@ -272,6 +272,10 @@ def write_object(bucket: str, key: str) -> Call:
     return lambda role: role.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
 
 
+def delete_object(bucket: str, key: str) -> Call:
+    return lambda role: role.client("s3").delete_object(Bucket=bucket, Key=key)
+
+
 def abort_upload(role: Role) -> None:
     s3, key = role.client("s3"), "loans/large.csv"
     # Begun by an administrator, so that aborting is all that is asked of the role.
@@ -442,6 +446,12 @@ def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
             write_object(BUCKET, "loans/new.csv"),
         ),
         Step(
+            "withdraw what is restated",
+            ("WithdrawOutput", "s3:DeleteObject"),
+            (("s3:DeleteObject", f"{S3}/loans/new.csv", {}),),
+            delete_object(BUCKET, "loans/new.csv"),
+        ),
+        Step(
             "give up a large file",
             ("WriteFolder", "s3:AbortMultipartUpload"),
             (("s3:AbortMultipartUpload", f"{S3}/loans/large.csv", {}),),
@@ -598,9 +608,9 @@ def forbidden_to_both(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             write_object(BUCKET, "loans-of-others/x.csv"),
         ),
         Forbidden(
-            "deleting a file",
-            ("s3:DeleteObject", f"{S3}/loans/old.csv", {}),
-            lambda role: role.client("s3").delete_object(Bucket=BUCKET, Key="loans/old.csv"),
+            "deleting beside the folder",
+            ("s3:DeleteObject", f"{S3}/loans-of-others/x.csv", {}),
+            delete_object(BUCKET, "loans-of-others/x.csv"),
         ),
         Forbidden("deleting a version", ("s3:DeleteObjectVersion", f"{S3}/loans/old.csv", {})),
         Forbidden(

@@ -102,7 +102,6 @@ def _running(
     home = database.home
     options = {
         **SETTINGS,
-        **settings,
         "listen_addresses": database.host,
         "port": str(database.port),
         "unix_socket_directories": "",
@@ -110,6 +109,7 @@ def _running(
         "ssl_cert_file": str(home / "server.pem"),
         "ssl_key_file": str(home / "server.key"),
         "password_encryption": "scram-sha-256",
+        **settings,
     }
     command = [
         str(binary),

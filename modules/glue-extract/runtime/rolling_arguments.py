@@ -16,7 +16,10 @@ from datetime import datetime, tzinfo
 from rolling_errors import ExtractError
 from rolling_period import Period, Span, between, last_complete
 
-_VALUES = ("connection", "output", "database-url", "period", "from", "to", "reason")
+_VALUES = (
+    *("connection", "jdbc-url", "iam-user", "ca-certificate", "database-url", "output"),
+    *("period", "from", "to", "reason", "statement-timeout", "lock-timeout"),
+)
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
 
 # What Glue and its workflows put on the command line beside ours. Only the ones that resemble an argument of
@@ -28,6 +31,11 @@ _GLUE = (
     "TempDir", "region", "files",
 )  # fmt: skip
 
+# A statement ends before the job's own hour does, so that the job ends with a sentence. Whoever holds a lock
+# for longer than a minute is at work on the table.
+_STATEMENT_TIMEOUT = 3000
+_LOCK_TIMEOUT = 60
+
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 
@@ -36,8 +44,11 @@ _FALSE = ("false", "0", "no", "off")
 class Arguments:
     """One run's orders, as given: nothing is looked up and no clock is read yet."""
 
-    connection: str | None = None
-    database_url: str | None = None
+    connection: str | None = None  # a Glue connection's name
+    jdbc_url: str | None = None  # or where the store is, for a login by token
+    iam_user: str | None = None
+    ca_certificate: str | None = None  # s3://bucket/key
+    database_url: str | None = None  # or all of it in one, for previews
     output: str = ""
     period: Period | None = None
     first: Period | None = None
@@ -46,6 +57,8 @@ class Arguments:
     restate: bool = False
     allow_incomplete: bool = False
     dry_run: bool = False
+    statement_timeout: int = _STATEMENT_TIMEOUT  # seconds
+    lock_timeout: int = _LOCK_TIMEOUT
     run_id: str = ""
 
     def span(self, window_months: int, now: datetime, where: tzinfo) -> Span:
@@ -89,8 +102,14 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arg
     }  # a console field left blank is an argument not given
     if "output" not in given:
         raise _wrong("--output is missing; it takes s3://bucket/prefix or a folder")
-    if ("connection" in given) == ("database-url" in given):
-        raise _wrong("give either --connection, a Glue connection's name, or --database-url")
+    if sum(name in given for name in ("connection", "jdbc-url", "database-url")) != 1:
+        raise _wrong("give one of --connection, a Glue connection's name, --jdbc-url and --database-url")
+    if ("jdbc-url" in given) != ("iam-user" in given):
+        raise _wrong("--jdbc-url and --iam-user go together: the login is by token")
+    if "ca-certificate" in given and "jdbc-url" not in given:
+        raise _wrong("--ca-certificate goes with --jdbc-url; a Glue connection names its own")
+    if flags.get("restate") and "reason" not in given:
+        raise _wrong("--restate needs --reason TEXT, which the manifest keeps")
     if "period" in given and ("from" in given or "to" in given):
         raise _wrong("--period and --from/--to exclude each other")
     if ("from" in given) != ("to" in given):
@@ -101,6 +120,9 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arg
     output = given["output"]
     return Arguments(
         connection=given.get("connection"),
+        jdbc_url=given.get("jdbc-url"),
+        iam_user=given.get("iam-user"),
+        ca_certificate=given.get("ca-certificate"),
         database_url=given.get("database-url"),
         output=output if output.startswith("s3://") else os.path.expanduser(output),  # noqa: PTH111 (Path would eat "s3://")
         period=months.get("period"),
@@ -110,8 +132,17 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arg
         restate=flags.get("restate", False),
         allow_incomplete=flags.get("allow-incomplete", False),
         dry_run=flags.get("dry-run", False),
+        statement_timeout=_seconds(given, "statement-timeout", _STATEMENT_TIMEOUT),
+        lock_timeout=_seconds(given, "lock-timeout", _LOCK_TIMEOUT),
         run_id=run_id,
     )
+
+
+def _seconds(given: dict[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 86_400:
+        raise _wrong(f'--{name} is a number of seconds from 1 to 86400, not "{text}"')
+    return int(text)
 
 
 def _refuse_a_near_miss(name: str) -> None:

@@ -9,7 +9,6 @@ and however many rows come, they go to the disk and not through memory.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +36,7 @@ class Connection:
 
     def copy(self, query: str, path: Path) -> None:
         """Write the query's rows to a new file, for `rows_of`."""
-        stream = self.jvm.java.io.FileOutputStream(str(path))
+        stream = self.jvm.java.io.BufferedOutputStream(self.jvm.java.io.FileOutputStream(str(path)))
         try:
             self.java.getCopyAPI().copyOut(f"COPY ({query}) TO STDOUT", stream)
         finally:
@@ -45,10 +44,9 @@ class Connection:
 
     def rows(self, query: str) -> list[Row]:
         """All of a small result; every value as PostgreSQL writes it."""
-        with tempfile.TemporaryDirectory(prefix="rolling-extract-") as folder:
-            path = Path(folder) / "rows"
-            self.copy(query, path)
-            return [row for row, _ in rows_of(path)]
+        text = self.jvm.java.io.StringWriter()
+        self.java.getCopyAPI().copyOut(f"COPY ({query}) TO STDOUT", text)
+        return [_row(line) for line in str(text.toString()).split("\n")[:-1]]
 
 
 def rows_of(path: Path, start: int = 0) -> Iterator[tuple[Row, int]]:
@@ -57,7 +55,11 @@ def rows_of(path: Path, start: int = 0) -> Iterator[tuple[Row, int]]:
         file.seek(start)
         for line in file:
             start += len(line)
-            yield [_value(text) for text in line[:-1].decode().split("\t")], start
+            yield _row(line[:-1].decode()), start
+
+
+def _row(line: str) -> Row:
+    return [_value(text) for text in line.split("\t")]
 
 
 def _value(text: str) -> str | None:

@@ -1,19 +1,26 @@
-"""How to reach the store and log in: from a URL, or from a Glue connection and its secret.
+"""How to reach the store and log in: from a URL, from a Glue connection and its secret, or by an IAM token.
 
-Nothing here opens a connection to the store. What is found out is a `Database`: the JDBC URL, and
-as properties beside it all that is secret or that TLS needs.
+What is found out is a `Database`: the JDBC URL, and as properties beside it all that is secret or that TLS
+needs. Nobody logs in here; the server is asked for its certificate alone, to find out who signed it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from rolling_errors import ExtractError, one_line
 from rolling_log import log
+
+_JDBC = re.compile(
+    r"jdbc:postgresql://(?P<host>\[[^\]]+\]|[^:/?\[\]]+)(?::(?P<port>\d{1,5}))?/[^/?]+(?:\?.*)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,15 @@ class Database:
     url: str  # jdbc:postgresql://host:port/name
     properties: dict[str, str] = field(repr=False)
     credentials: str  # where user and password came from, for a sentence: "secret arn:..."
+    token: Callable[[], str] | None = field(
+        default=None, repr=False
+    )  # makes the password, if nobody keeps one
+
+    def fresh(self) -> Database:
+        """With a password that opens connections now: a token does for a quarter of an hour."""
+        if self.token is None:
+            return self
+        return replace(self, properties={**self.properties, "password": self.token()})
 
     @property
     def place(self) -> str:
@@ -62,6 +78,38 @@ def from_url(text: str) -> Database:
     return Database(f"jdbc:postgresql://{host}:{port}/{parts.path.strip('/')}", properties, "--database-url")
 
 
+def from_token(url: str, user: str, certificate: str | None) -> Database:
+    """A database that lets `user` in by a token that IAM vouches for: no password is kept anywhere."""
+    match = _JDBC.fullmatch(url)
+    if match is None:
+        raise ExtractError("--jdbc-url is written jdbc:postgresql://host:5432/name", kind="arguments")
+    host, port = match["host"].strip("[]"), int(match["port"] or 5432)
+
+    def token() -> str:
+        import boto3  # only a run on AWS needs it
+
+        try:
+            client = boto3.client("rds", region_name=_region(host))
+            made: str = client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+        except Exception as error:
+            raise _aws_error(error, f'a token for "{user}"', "rds-db:connect", kind="secret") from error
+        return made
+
+    properties = {"user": user, **_tls("--jdbc-url", "--ca-certificate", certificate or "", url)}
+    credentials = f'right rds-db:connect of the job\'s role and the role rds_iam of "{user}"'
+    return Database(url, properties, credentials, token).fresh()
+
+
+def _region(host: str) -> str | None:
+    """The region in the name of an RDS host, else whatever the job's own is.
+
+    >>> _region("bank.cluster-ro-abc.eu-west-1.rds.amazonaws.com"), _region("127.0.0.1")
+    ('eu-west-1', None)
+    """
+    match = re.search(r"\.([a-z]{2}(?:-[a-z]+)+-\d)\.rds\.amazonaws\.com(?:\.cn)?$", host)
+    return match[1] if match else None
+
+
 def from_connection(name: str) -> Database:
     """A database as a Glue connection describes it, with user and password from the secret that it names."""
     import boto3  # only a run on AWS needs it
@@ -93,7 +141,8 @@ def from_connection(name: str) -> Database:
     user, password = _secret(secret)
     properties = {"user": user, "password": password}
     if found.get("JDBC_ENFORCE_SSL", "false").lower() == "true":
-        properties |= _tls(name, found.get("CUSTOM_JDBC_CERT", ""))
+        where = f'Glue connection "{name}"'
+        properties |= _tls(where, "CUSTOM_JDBC_CERT", found.get("CUSTOM_JDBC_CERT", ""), url)
     return Database(url, properties, f"secret {secret}")
 
 
@@ -116,31 +165,102 @@ def _secret(identifier: str) -> tuple[str, str]:
         ) from None
 
 
-def _tls(connection: str, certificate: str) -> dict[str, str]:
+def _tls(where: str, setting: str, certificate: str, url: str) -> dict[str, str]:
     """TLS as properties only. The certificate travels as text, so that no executor needs a file."""
     if not certificate:
         log(
             "tls_unverified",
-            f'Glue connection "{connection}" enforces TLS but has no CUSTOM_JDBC_CERT: the server is not'
-            " authenticated",
+            f"{where} uses TLS but has no {setting}: the server is not authenticated",
             level="warning",
         )
         return {"sslmode": "require"}
     pem = _object_text(certificate)
     blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
-    if len(blocks) != 1:
-        # The driver's factory reads the first certificate and forgets the rest; which one is meant must be
-        # said, not guessed.
-        raise ExtractError(
-            f"{certificate} holds {len(blocks)} certificates; give the one PEM certificate of the authority"
-            " that signed the database's",
-            kind="connection",
-        )
+    if not blocks:
+        raise ExtractError(f"{certificate} holds no certificate in PEM", kind="connection")
     return {
         "sslmode": "verify-full",
+        # Reads one certificate and forgets what follows, so it gets the one that is needed.
         "sslfactory": "org.postgresql.ssl.SingleCertValidatingFactory",
-        "sslfactoryarg": blocks[0],
+        "sslfactoryarg": _authority(url, list(dict.fromkeys(blocks)), certificate),
     }
+
+
+def _authority(url: str, blocks: Sequence[str], source: str) -> str:
+    """The one certificate of a bundle (RDS's own has more than a hundred) that the server's chain ends in.
+
+    The server is asked by this process, which checks it as the driver will: chain and host name. A set that
+    lets it pass is halved until one certificate is left.
+    """
+    match = _JDBC.match(url)
+    host, port = (match["host"].strip("[]"), int(match["port"] or 5432)) if match else ("", 0)
+    place = url.removeprefix("jdbc:postgresql://").partition("?")[0]
+    try:
+        for block in blocks:
+            _trusting([block])
+    except (ssl.SSLError, ValueError) as error:
+        raise ExtractError(
+            f"a certificate in {source} cannot be read: {one_line(str(error))}", kind="connection"
+        ) from error
+    try:
+        _check_server(host, port, blocks)
+        while len(blocks) > 1:
+            half = blocks[: len(blocks) // 2]
+            try:
+                _check_server(host, port, half)
+                blocks = half
+            except ssl.SSLCertVerificationError:
+                blocks = blocks[len(blocks) // 2 :]
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code in (_WRONG_HOST, _WRONG_ADDRESS):
+            said = f"the certificate of the database at {place} is not made out to {host}"
+        elif error.verify_code == _EXPIRED:
+            said = f"the certificate of the database at {place} has expired"
+        else:
+            number = len(blocks)
+            those = "the authority" if number == 1 else f"any of the {number} authorities"
+            said = f"the certificate of the database at {place} was not signed by {those} in {source}"
+        raise ExtractError(said, kind="tls", cause=repr(error)) from error
+    except ssl.SSLError as error:
+        said = f"the database at {place} does not complete TLS: {one_line(error.reason or str(error))}"
+        raise ExtractError(said, kind="tls", cause=repr(error)) from error
+    except OSError as error:
+        raise unreachable(place, one_line(str(error)), repr(error)) from error
+    return blocks[0]
+
+
+def _check_server(host: str, port: int, blocks: Sequence[str]) -> None:
+    """Raise unless the server's certificate ends in one of `blocks` and is made out to `host`."""
+    context = _trusting(blocks)
+    with socket.create_connection((host, port), timeout=15) as plain:
+        plain.sendall(_SSL_REQUEST)
+        answer = plain.recv(1)
+        if answer != b"S":
+            place = f"{host}:{port}"
+            raise ExtractError(f"the database at {place} speaks no TLS; switch ssl on there", kind="tls")
+        with context.wrap_socket(plain, server_hostname=host):
+            pass
+
+
+def _trusting(blocks: Sequence[str]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as for Java, any certificate given is trusted
+    context.load_verify_locations(cadata="\n".join(blocks))
+    return context
+
+
+def unreachable(place: str, said: str, cause: str) -> ExtractError:
+    return ExtractError(
+        f"cannot reach the database at {place}: check host, port, security groups and TLS ({said})",
+        kind="unreachable",
+        cause=cause,
+    )
+
+
+# PostgreSQL's request to go on in TLS: a length of 8, and a version that there never was.
+_SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+# OpenSSL's numbers for what is wrong with a certificate.
+_EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 10, 62, 64
 
 
 def _object_text(address: str) -> str:

@@ -9,12 +9,13 @@ sentence, and before the first write if it can be known by then.
 
 from __future__ import annotations
 
+import shutil
 import sys
-import tempfile
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rolling_contract
 import rolling_database
@@ -31,6 +32,9 @@ from rolling_log import log
 from rolling_period import Period, Span, zone
 from rolling_spec import Extract, Join
 from rolling_store import Store, open_store
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
 
 __all__ = ["Extract", "Join", "__version__", "run"]
 
@@ -99,14 +103,15 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         f"{len(contract.tables)} tables and their columns are as the spec says",
         role=contract.role,
     )
-    with tempfile.TemporaryDirectory(prefix="rolling-extract-") as folder:
+    watched = _watched(spec, span, store)
+    wide = Span((*watched, *span.periods), spec.window_months)
+    with rolling_file.scratch() as folder:
         if spec.aggregate_in == "spark":
-            figures = rolling_parallel.read(source, spec, contract, span, cap)
+            figures = rolling_parallel.read(source, spec, contract, wide, cap)
         else:
-            statement = rolling_statement.statement(contract, span, spec.time_zone, cap)
+            statement = rolling_statement.statement(contract, wide, spec.time_zone, cap)
             log("statement", "reading it with one statement", sql=statement.sql)
-            figures = rolling_figures.read(source, statement, span, Path(folder))
-            rolling_figures.check_finite(contract, figures.facts)
+            figures = rolling_figures.read(source, statement, wide, folder)
         facts = figures.facts
         log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
         rolling_figures.check_hops(contract, facts, spec)
@@ -117,12 +122,12 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
                 level="warning",
             )
         plans = [
-            _prepare(spec, contract, figures, period, store, arguments, Path(folder))
-            for period in span.periods
+            _prepare(spec, contract, figures, period, store, arguments, folder) for period in span.periods
         ]
+        late = _late_data(spec, contract, figures, watched, store, folder)
         for made in plans:
             complete = cap is None or made.period < span.periods[-1]
-            _publish(spec, contract, figures, made, store, arguments, complete=complete, scratch=Path(folder))
+            _publish(spec, contract, figures, made, store, arguments, late, complete=complete, scratch=folder)
             if not (arguments.dry_run or made.idle):
                 progress.published.append(made.period)
 
@@ -142,27 +147,44 @@ def _first_contact(
     """Log in and read the catalog.
 
     The secret may be rotated between our reading it and Spark's first login, half a minute later on a cold
-    start; so a refused login is tried once more, if the secret says something else by then.
+    start; so a refused login is tried once more, if the secret says something else by then. A token is always
+    another one.
     """
     database = _database(arguments)
     spark = rolling_source.spark_context()
     log("spark_started", f"Spark {spark.version} is up")
     query = rolling_contract.catalog_query(spec)
-    source = rolling_source.Source(spark, database, spec.time_zone, arguments.run_id)
+    source = _source(spark, database, spec, arguments)
     try:
         return source, source.catalog(query)
     except ExtractError as refused:
         renewed = _database(arguments) if refused.kind == "authentication" else database
         if renewed == database:
             raise
-        log("login_retried", "the secret has changed since it was read; logging in again", level="warning")
-        source = rolling_source.Source(spark, renewed, spec.time_zone, arguments.run_id)
+        why = "with another token" if renewed.token else "the secret has changed since it was read"
+        log("login_retried", f"the login was refused; logging in again: {why}", level="warning")
+        source = _source(spark, renewed, spec, arguments)
         return source, source.catalog(query)
+
+
+def _source(
+    context: SparkContext, database: rolling_database.Database, spec: Extract, arguments: Arguments
+) -> rolling_source.Source:
+    return rolling_source.Source(
+        context,
+        database,
+        spec.time_zone,
+        arguments.run_id,
+        arguments.statement_timeout,
+        arguments.lock_timeout,
+    )
 
 
 def _database(arguments: Arguments) -> rolling_database.Database:
     if arguments.database_url is not None:
         return rolling_database.from_url(arguments.database_url)
+    if arguments.jdbc_url is not None and arguments.iam_user is not None:
+        return rolling_database.from_token(arguments.jdbc_url, arguments.iam_user, arguments.ca_certificate)
     assert arguments.connection is not None  # `parse` saw to it
     return rolling_database.from_connection(arguments.connection)
 
@@ -192,8 +214,74 @@ def _prepare(
     arguments: Arguments,
     folder: Path,
 ) -> rolling_delivery.Plan:
-    """A period's files on the local disk, held against the source and compared with what is published."""
+    """A period's files, held against the source and compared with what is published."""
+    rolling_figures.check_finite(contract, [figures.source_totals(period)])
     rolling_figures.check_orphans(spec, figures, period)
+    files = _files(spec, contract, figures, period, folder)
+    delivered = sum((file.totals for file in files), rolling_figures.Totals())
+    orphans, source = figures.orphan_totals(period), figures.source_totals(period)
+    rolling_figures.check_totals(spec, period, delivered, orphans, source)
+    log(
+        "reconciled",
+        f"{period}: {source.rows} source rows are {delivered.rows} in files and {orphans.rows} orphans",
+        period=str(period),
+        source_rows=source.rows,
+        source_sum=rolling_figures.plain(source.total),
+        orphan_rows=orphans.rows,
+    )
+    # A dry run says what stands against a publication instead of failing by it.
+    return rolling_delivery.plan(store, period, files, restate=arguments.restate or arguments.dry_run)
+
+
+def _watched(spec: Extract, span: Span, store: Store) -> tuple[Period, ...]:
+    """Published months before the ones asked for: the read takes them in, to see if they still hold."""
+    before = (span.periods[0].shift(-months) for months in range(spec.late_data_months, 0, -1))
+    return tuple(period for period in before if store.version(rolling_delivery.manifest_place(period)))
+
+
+def _late_data(
+    spec: Extract,
+    contract: rolling_contract.Contract,
+    figures: rolling_figures.Figures,
+    watched: tuple[Period, ...],
+    store: Store,
+    folder: Path,
+) -> dict[str, str]:
+    """Which published months would have other figures by now, and how. It is told, and nothing is changed.
+
+    That such a month cannot be worked out any more must not keep a new one from being published.
+    """
+    late = {}
+    for period in watched:
+        try:
+            rolling_figures.check_finite(contract, [figures.source_totals(period)])
+            files = _files(spec, contract, figures, period, folder)
+            differs = rolling_delivery.difference(store, period, files)
+        except ExtractError as error:
+            log("late_data", f"{period} could not be looked at again: {error.sentence}", level="warning")
+            continue
+        finally:
+            shutil.rmtree(folder / f"files-{period}", ignore_errors=True)
+        if differs:
+            late[str(period)] = differs
+            log(
+                "late_data",
+                f"{period} is published and would differ now: {differs}; --period {period} --restate"
+                " --reason TEXT publishes it again",
+                level="warning",
+                period=str(period),
+            )
+    return late
+
+
+def _files(
+    spec: Extract,
+    contract: rolling_contract.Contract,
+    figures: rolling_figures.Figures,
+    period: Period,
+    folder: Path,
+) -> list[rolling_file.File]:
+    """A period's files on the local disk, each under a name of its own."""
     known = dict(figures.facts.recipients)
     if not known and contract.recipient.alias != "t0":
         # Nobody would get a file and nobody would miss one: most likely not the store that was meant.
@@ -215,18 +303,7 @@ def _prepare(
         spec, contract, period, figures.lines(period), known, folder / f"files-{period}"
     )
     rolling_file.check_names((file.recipient for file in files), {}, one_row_each="")
-    delivered = sum((file.totals for file in files), rolling_figures.Totals())
-    orphans, source = figures.orphan_totals(period), figures.source_totals(period)
-    rolling_figures.check_totals(spec, period, delivered, orphans, source)
-    log(
-        "reconciled",
-        f"{period}: {source.rows} source rows are {delivered.rows} in files and {orphans.rows} orphans",
-        period=str(period),
-        source_rows=source.rows,
-        source_sum=rolling_figures.plain(source.total),
-        orphan_rows=orphans.rows,
-    )
-    return rolling_delivery.plan(store, period, files, restate=arguments.restate)
+    return files
 
 
 def _publish(
@@ -236,12 +313,16 @@ def _publish(
     made: rolling_delivery.Plan,
     store: Store,
     arguments: Arguments,
+    late: dict[str, str],
     *,
     complete: bool,
     scratch: Path,
 ) -> None:
+    swings = () if made.idle else rolling_delivery.swings(spec, store, made)
+    for swing in swings:
+        log("swing", f"{made.period}: {swing}", level="warning", period=str(made.period))
     if arguments.dry_run:
-        log("dry_run", f"{made.period}: {rolling_delivery.forecast(made)}", period=str(made.period))
+        log("dry_run", f"{made.period}: {rolling_delivery.forecast(store, made)}", period=str(made.period))
         return
     manifest = rolling_delivery.manifest(
         spec,
@@ -255,15 +336,14 @@ def _publish(
             reason=arguments.reason,
             complete=complete,
             notes=(_inexact(contract),) if contract.metric.is_float else (),
+            warnings=swings,
+            late_data=late,
         ),
     )
     done = rolling_delivery.publish(store, made, manifest, scratch)
     if made.withdrawn and not made.idle:
-        log(
-            "withdrawn",
-            f"{len(made.withdrawn)} files of an earlier revision stay where they are",
-            level="warning",
-        )
+        names = listed([key.rpartition("/")[2] for key in made.withdrawn])
+        log("withdrawn", f"{made.period}: {names} of an earlier revision removed", level="warning")
     log(
         "unchanged" if made.idle else "published",
         done if made.idle else f"{made.period}: {done}",

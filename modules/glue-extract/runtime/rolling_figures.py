@@ -127,16 +127,6 @@ def _rolled(path: Path, start: int, shape: Shape, numbers: range) -> Iterator[Li
             yield Line(recipient or "", tuple(group), totals, least, most)
 
 
-def check_finite(contract: Contract, facts: Facts) -> None:
-    """No sum can bear what is no number."""
-    for control in facts.control.values():
-        if not control.total.is_finite():
-            raise ExtractError(
-                f'metric "{contract.metric.name}" holds NaN or Infinity in the window, which no sum can bear',
-                kind="contract",
-            )
-
-
 def facts_of(shape: Shape, rows: Iterable[Row]) -> Facts:
     """The facts among the statement's rows, as PostgreSQL wrote them."""
     snapshot, recipients, control, orphans, undated, repeated, strays = "", {}, {}, {}, Totals(), {}, 0
@@ -163,6 +153,15 @@ def facts_of(shape: Shape, rows: Iterable[Row]) -> Facts:
             case "stray":
                 strays = count
     return Facts(snapshot, recipients, control, orphans, undated, repeated, strays, digits)
+
+
+def check_finite(contract: Contract, totals: Iterable[Totals]) -> None:
+    """NaN and Infinity are numbers to PostgreSQL, and no sum to anybody."""
+    if not all(month.total.is_finite() for month in totals):
+        raise ExtractError(
+            f'metric "{contract.metric.name}" holds NaN or Infinity in the window, which no sum can bear',
+            kind="contract",
+        )
 
 
 def check_hops(contract: Contract, facts: Facts, spec: Extract) -> None:

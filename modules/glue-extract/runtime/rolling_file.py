@@ -7,11 +7,14 @@ changed what it quotes between versions, and the same figures must be the same b
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import re
+import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -178,6 +181,24 @@ def write_files(
     for recipient in sorted(set(known) - {file.recipient for file in files}):
         files.append(_Writer(spec, recipient, period, folder / str(len(files))).close())
     return sorted(files, key=lambda file: file.place)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder on the local disk for files on their way; gone at the end."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="rolling-extract-") as folder:
+            yield Path(folder)
+    except (ConnectionError, TimeoutError):
+        raise
+    except OSError as error:
+        where = error.filename or tempfile.gettempdir()
+        raise ExtractError(
+            f"cannot write the files on the job's own disk, {where}: {error.strerror};"
+            " give the job a larger worker, or make room there",
+            kind="disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "scratch",
+            cause=repr(error),
+        ) from error
 
 
 class _Writer:

@@ -71,7 +71,7 @@ def read(source: Source, spec: Extract, contract: Contract, span: Span, cap: dat
         log("statement", f"reading it in {len(reads.partitions)} parts of one snapshot", sql=reads.rows)
         facts = facts_of(shape, snapshot.connection.rows(reads.facts))
         facts = replace(facts, snapshot_time=snapshot.time)
-        check_finite(contract, facts)
+        check_finite(contract, facts.control.values())
         _tune(snapshot.spark, contract, facts)
         work = _Work(contract, reads, snapshot, _digits_of(contract, facts))
         rows = work.measured(snapshot.read(reads.rows, reads.partitions).drop("rolling_by"))

@@ -47,8 +47,12 @@ class Snapshot:
         Only with a fetch size does Spark open a transaction, and run the first statement of the session and
         the query in it; without, the snapshot would silently be gone before the query.
         """
+        # Spark asks for the columns on a connection that does not run the session's first statement, and
+        # would wait for a lock without end.
+        limits = " ".join(f"-c {name}={value}" for name, value in self.source.limits.items())
         properties = {
             "driver": DRIVER,
+            "options": limits,
             "fetchsize": str(_FETCHED_AT_ONCE),
             "sessionInitStatement": self._session(),
             **self.source.properties(),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rolling_contract import CatalogRow, literal
 from rolling_copy import Connection
-from rolling_database import Database
+from rolling_database import Database, unreachable
 from rolling_errors import ExtractError, one_line
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Source:
     database: Database
     time_zone: str
     run_id: str
+    statement_timeout: int  # seconds, as is the next
+    lock_timeout: int
 
     def catalog(self, query: str) -> list[CatalogRow]:
         """The small read of the contract check.
@@ -118,8 +120,13 @@ class Source:
             "ApplicationName": f"rolling-extract {self.run_id}",
             "connectTimeout": "15",
             "tcpKeepAlive": "true",
-            **self.database.properties,
+            **self.database.fresh().properties,
         }
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """How long a statement may take, and wait."""
+        return {"statement_timeout": f"{self.statement_timeout}s", "lock_timeout": f"{self.lock_timeout}s"}
 
     def settings(self) -> str:
         """What `::text` makes of dates, floats and bytes depends on the session; here it is the same for
@@ -127,6 +134,7 @@ class Source:
         """
         settings = {
             "default_transaction_read_only": "on",
+            **self.limits,
             "TimeZone": self.time_zone,
             "DateStyle": "ISO, YMD",
             "IntervalStyle": "iso_8601",
@@ -149,6 +157,18 @@ class Source:
             raise explained(error, self.database) from None
 
 
+# What one SQLSTATE, or none, has several reasons for: told by the text.
+_BY_TEXT = (
+    ("locked", r"due to lock timeout"),
+    ("slow", r"due to statement timeout"),
+    ("conflict", r"conflict with recovery"),
+    ("disk", r"No space left on device|could not extend file|could not write to file|temp_file_limit"),
+    (
+        "lost",
+        r"terminating connection|while sending to the backend|This connection has been closed"
+        r"|server closed the connection|EOFException",
+    ),
+)
 # Told by SQLSTATE where the driver's exception can be reached, by the text where only Spark's summary of a
 # failed task can. The text is English unless the server's lc_messages says otherwise; then the general
 # sentence at the end of `explained` is what is left.
@@ -166,7 +186,10 @@ _BY_STATE = (
     ),
     ("permission", ("42501",), r"permission denied"),
     ("too_many", ("53300",), r"too many (?:clients|connections)|remaining connection slots"),
-    ("cancelled", ("57014", "40001"), r"canceling statement|conflict with recovery"),
+    ("cancelled", ("57014",), r"canceling statement"),
+    ("conflict", ("40001",), r"conflict with recovery"),
+    ("disk", ("53100",), r"No space left"),
+    ("lost", ("57P01", "57P02"), r"terminating connection"),
     ("zone", ("22023",), r"time zone \"[^\"]*\" not recognized|invalid value for parameter \"TimeZone\""),
 )
 
@@ -176,9 +199,10 @@ def explained(error: Exception, database: Database) -> ExtractError:
     state, text = _sql_state(error)
     cause = _without_secret(f"{type(error).__name__} {state or '-----'} {text}", database)
     said = _without_secret(_driver_message(text), database)
-    found = next((what for what, states, _ in _BY_STATE if state in states), None) or next(
-        (what for what, _, pattern in _BY_STATE if not state and re.search(pattern, said, re.IGNORECASE)),
-        None,
+    found = (
+        next((what for what, pattern in _BY_TEXT if state != "08001" and re.search(pattern, text)), None)
+        or next((what for what, states, _ in _BY_STATE if state in states), None)
+        or next((what for what, _, by in _BY_STATE if not state and re.search(by, said, re.IGNORECASE)), None)
     )
     if "ClassNotFoundException" in text and DRIVER in text:
         return ExtractError(
@@ -201,12 +225,7 @@ def explained(error: Exception, database: Database) -> ExtractError:
                 f"there is no such database at {database.place}: {said}", kind="unreachable", cause=cause
             )
         case "unreachable":
-            return ExtractError(
-                f"cannot reach the database at {database.place}: check host, port, security groups and TLS"
-                f" ({said})",
-                kind="unreachable",
-                cause=cause,
-            )
+            return unreachable(database.place, said, cause)
         case "permission":
             return ExtractError(f'{said}; grant it to role "{database.user}"', kind="permission", cause=cause)
         case "too_many":
@@ -215,13 +234,49 @@ def explained(error: Exception, database: Database) -> ExtractError:
                 kind="database",
                 cause=cause,
             )
-        case "cancelled":
+        case "locked":
             return ExtractError(
-                f"the database cancelled the read ({said}); start the run again, on the writer if this was"
-                " a replica",
-                kind="database",
+                f"a table of the extract stayed locked ({said}); start the run again when whoever works on it"
+                " has ended, or with a longer --lock-timeout",
+                kind="locked",
                 cause=cause,
             )
+        case "slow":
+            return ExtractError(
+                f"the read took too long ({said}); look for an index on the date column, or start the run"
+                " with a longer --statement-timeout",
+                kind="timeout",
+                cause=cause,
+            )
+        case "conflict":
+            return ExtractError(
+                f"the replica cancelled the read ({said}); start the run again, raise"
+                " max_standby_streaming_delay there, or read from the writer",
+                kind="conflict",
+                cause=cause,
+            )
+        case "cancelled":
+            return ExtractError(
+                f"somebody cancelled the read ({said}); start the run again", kind="database", cause=cause
+            )
+        case "lost":
+            return ExtractError(
+                f"the connection to the database at {database.place} was lost in the middle of the read"
+                f" ({said}); start the run again",
+                kind="lost",
+                cause=cause,
+            )
+        case "disk":
+            if "PSQLException" in text:
+                sentence = (
+                    f"the database at {database.place} ran out of disk space ({said}); make room there and"
+                    " start the run again"
+                )
+            else:
+                sentence = (
+                    f"the job's own disk is full ({said}); give the job a larger worker, or make room there"
+                )
+            return ExtractError(sentence, kind="disk_full", cause=cause)
         case "zone":
             return ExtractError(
                 f"the database does not know the extract's time zone ({said})", kind="spec", cause=cause
@@ -270,4 +325,5 @@ def _driver_message(text: str) -> str:
 
 def _without_secret(text: str, database: Database) -> str:
     password = database.properties.get("password", "")
-    return (text.replace(password, "***") if password else text)[:4000]
+    text = text.replace(password, "***") if password else text
+    return re.sub(r"X-Amz-Signature=\w+", "X-Amz-Signature=***", text)[:4000]  # a token that has followed

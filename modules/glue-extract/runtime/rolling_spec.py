@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 from typing import TYPE_CHECKING
 
 from rolling_errors import ExtractError, listed
@@ -105,6 +106,8 @@ class Extract:
     defuse_formulas: bool = True
     where: str | None = None  # a condition in SQL on the entity's own columns: "status = 'open'"
     unassigned: str = "Unassigned"  # whose file takes what an optional hop loses
+    swing_factor: float | None = None  # warn of a recipient's figure that grew or shrank by more in a month
+    late_data_months: int = 3  # how many published months before the period are looked at again, see README
     # What follows is for aggregate_in="spark".
     partitions: int = 8  # how many parts of the window are read side by side, each over a connection
     partition_by: str | None = None  # a whole-number column of the entity to part by, instead of the date
@@ -196,6 +199,14 @@ def check(spec: Extract) -> None:
         or spec.max_orphan_rows < 0
     ):
         raise _wrong(f"max_orphan_rows={spec.max_orphan_rows!r} is not a whole number from 0 up")
+    months = spec.late_data_months
+    if isinstance(months, bool) or not isinstance(months, int) or not 0 <= months <= 24:
+        raise _wrong(f"late_data_months={months!r} is not a whole number from 0 to 24")
+    factor = spec.swing_factor
+    if factor is not None and (
+        isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 < factor < inf
+    ):
+        raise _wrong(f"swing_factor={factor!r} is not a number above 1")
     zone(spec.time_zone)
     if spec.where is not None:
         _check_where(spec.where)

@@ -1,28 +1,33 @@
 """Where files go: a bucket, or a folder that behaves like one.
 
-Both know two ways to write and no other: `create`, which writes only where nothing is, and `replace`, which
-writes only over the version that was seen. A file is there whole or not at all, and a race has one winner who
-knows it and losers who know it.
+Both know few ways to change anything, and each has a condition: `create` writes only where nothing is,
+`replace` only over the version that was seen, `remove` takes away only that version, `commit` copies a
+version to where nothing is. A file is there whole or not at all, and a race has one winner who knows it and
+losers who know it.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar, cast
+from typing import IO, Any, Protocol, TypeVar
 
 from rolling_errors import ExtractError, one_line
+from rolling_log import log
 
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
-_SINGLE_PUT = 5 * 1024**3  # S3 takes no more in one request
+_PART = 64 << 20  # larger files go up in parts; 10,000 parts are the most that S3 takes: 640 GB
+_PARTS = 10_000
 
 
 class Store(Protocol):
@@ -30,7 +35,7 @@ class Store(Protocol):
 
     def key(self, place: str) -> str: ...
     def version(self, place: str) -> str | None:
-        """A tag of what lies there now, for `replace`; None when nothing does."""
+        """A tag of what lies there now; None when nothing does."""
         ...
 
     def read(self, place: str) -> Iterator[bytes]: ...
@@ -40,6 +45,20 @@ class Store(Protocol):
 
     def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
         """Write over that version. False when it is not there any more."""
+        ...
+
+    def retag(self, place: str, body: Path, sha256: str, version: str) -> bool:
+        """Write the same bytes over that version, so that they have another tag from then on. False when it
+        is not there any more.
+        """
+        ...
+
+    def remove(self, place: str, version: str) -> bool:
+        """Take that version away. False when it is not there any more."""
+        ...
+
+    def commit(self, source: str, version: str, place: str) -> bool:
+        """Copy what lies at `source`, if it is still that version, to `place`, if nothing is there."""
         ...
 
 
@@ -63,7 +82,9 @@ def sha256_of(chunks: Iterator[bytes]) -> str:
 class FolderStore:
     """A folder.
 
-    A file is written beside its place under a name that nobody looks for, then linked or renamed into it.
+    A file is written beside its place under a name that nobody looks for, then linked or renamed into it,
+    while the folder is locked: a condition is looked at and acted on in one step. The lock is the system's
+    and ends with the process.
     """
 
     def __init__(self, root: Path) -> None:
@@ -73,13 +94,19 @@ class FolderStore:
         return place
 
     def version(self, place: str) -> str | None:
-        path = self._root / place
         with self._explained():
-            return sha256_of(_chunks(path)) if path.exists() else None
+            try:
+                found = (self._root / place).stat()
+            except FileNotFoundError:
+                return None
+            return f"{found.st_ino}-{found.st_mtime_ns}"
 
     def read(self, place: str) -> Iterator[bytes]:
         with self._explained():
-            yield from _chunks(self._root / place)
+            try:
+                yield from _chunks(self._root / place)
+            except FileNotFoundError as error:
+                raise _gone(str(self._root / place)) from error
 
     def create(self, place: str, body: Path, sha256: str) -> bool:
         path = self._root / place
@@ -92,11 +119,37 @@ class FolderStore:
 
     def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
         path = self._root / place
-        with self._explained(), self._beside(path, body) as new:
+        with self._explained(), self._beside(path, body) as new, self._locked():
             if self.version(place) != version:
                 return False
             new.replace(path)
         return True
+
+    retag = replace  # a new file has a tag of its own, whatever is in it
+
+    def remove(self, place: str, version: str) -> bool:
+        with self._explained(), self._locked():
+            if self.version(place) != version:
+                return False
+            (self._root / place).unlink()
+        return True
+
+    def commit(self, source: str, version: str, place: str) -> bool:
+        path = self._root / place
+        with self._explained(), self._beside(path, self._root / source) as new, self._locked():
+            if self.version(source) != version or self.version(place) is not None:
+                return False
+            new.replace(path)
+        return True
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        folder = os.open(self._root, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     @contextlib.contextmanager
     def _beside(self, path: Path, body: Path) -> Iterator[Path]:
@@ -124,35 +177,15 @@ class FolderStore:
             ) from error
 
 
-class S3(Protocol):
-    """The three requests that publication makes, as boto3 spells them. boto3 has no types, hence the Any."""
-
-    def list_objects_v2(self, *, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]: ...
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]: ...
-    def put_object(
-        self,
-        *,
-        Bucket: str,
-        Key: str,
-        Body: IO[bytes],
-        ContentType: str,
-        ChecksumSHA256: str,
-        **condition: str,
-    ) -> dict[str, Any]: ...
-
-
 class BucketStore:
-    """A bucket and a prefix. Needs s3:GetObject, s3:PutObject and s3:ListBucket there; never deletes."""
+    """A bucket and a prefix.
 
-    def __init__(self, bucket: str, prefix: str, client: S3 | None = None) -> None:
-        if client is None:
-            import boto3  # only a run on AWS needs it
+    Needs s3:GetObject, s3:PutObject and s3:ListBucket there. s3:DeleteObject is needed to restate alone: in a
+    bucket with versioning it hides a version and destroys none.
+    """
 
-            try:
-                client = cast(S3, boto3.client("s3"))
-            except Exception as error:
-                raise _denied(error, f"s3://{bucket}", "s3:ListBucket") from error
-        self._s3 = client
+    def __init__(self, bucket: str, prefix: str, client: Any = None) -> None:
+        self._s3 = _client(bucket) if client is None else client  # boto3 has no types, hence the Any
         self._bucket = bucket
         self._prefix = prefix
 
@@ -170,11 +203,25 @@ class BucketStore:
         return next((found["ETag"] for found in answer.get("Contents", []) if found["Key"] == key), None)
 
     def read(self, place: str) -> Iterator[bytes]:
-        key = self.key(place)
-        body = self._ask("s3:GetObject", key, lambda: self._s3.get_object(Bucket=self._bucket, Key=key))[
-            "Body"
-        ]
-        yield from body.iter_chunks(_CHUNK)
+        key, seen, broken = self.key(place), 0, 0
+        same: dict[str, str] = {}
+        while True:
+            # The client asks again while there is no answer; a body that breaks off is for us to go on with.
+            # Not from byte 0: an empty file has none.
+            rest = {"Range": f"bytes={seen}-"} if seen else {}
+            get = partial(self._s3.get_object, Bucket=self._bucket, Key=key, **rest, **same)
+            answer = self._ask("s3:GetObject", key, get)
+            same = {"IfMatch": answer["ETag"]}
+            try:
+                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                    seen += len(chunk)
+                    yield chunk
+            except Exception as error:
+                broken += 1
+                if broken == _TRIES or not type(error).__module__.startswith(("botocore.", "urllib3.")):
+                    raise _denied(error, f"s3://{self._bucket}/{key}", "s3:GetObject") from error
+            else:
+                return
 
     def create(self, place: str, body: Path, sha256: str) -> bool:
         return self._put(place, body, sha256, {"IfNoneMatch": "*"})
@@ -182,34 +229,99 @@ class BucketStore:
     def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
         return self._put(place, body, sha256, {"IfMatch": version})
 
-    def _put(self, place: str, body: Path, sha256: str, condition: dict[str, str]) -> bool:
-        key = self.key(place)
-        if body.stat().st_size > _SINGLE_PUT:
-            raise ExtractError(
-                f"{key} would be larger than the 5 GiB that S3 takes in one request", kind="store"
-            )
-        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-        kind = "application/json" if place.endswith(".json") else "text/csv; charset=utf-8"
+    def retag(self, place: str, body: Path, sha256: str, version: str) -> bool:
+        # The tag of what is written at once is made of its bytes, that of what is written in parts of the
+        # parts', with their number behind a hyphen.
+        return self._put(place, body, sha256, {"IfMatch": version}, in_parts="-" not in version)
 
-        def put() -> bool:
+    def remove(self, place: str, version: str) -> bool:
+        key = self.key(place)
+        return self._won(
+            "s3:DeleteObject",
+            key,
+            lambda: self._s3.delete_object(Bucket=self._bucket, Key=key, IfMatch=version),
+        )
+
+    def commit(self, source: str, version: str, place: str) -> bool:
+        key = self.key(place)
+        origin = {"Bucket": self._bucket, "Key": self.key(source)}
+        return self._won(
+            "s3:PutObject",
+            key,
+            lambda: self._s3.copy_object(
+                Bucket=self._bucket, Key=key, CopySource=origin, CopySourceIfMatch=version, IfNoneMatch="*"
+            ),
+        )
+
+    def _put(
+        self, place: str, body: Path, sha256: str, condition: dict[str, str], *, in_parts: bool = False
+    ) -> bool:
+        key = self.key(place)
+        to = {"Bucket": self._bucket, "Key": key}
+        kind = "text/csv; charset=utf-8" if place.endswith(".csv") else "application/json"
+        if in_parts or body.stat().st_size > _PART:
+            return self._put_parts(to, body, kind, condition)
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+
+        def put() -> None:
             file: IO[bytes]
             with body.open("rb") as file:
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=key,
-                    Body=file,
-                    ContentType=kind,
-                    ChecksumSHA256=checksum,
-                    **condition,
-                )
-            return True
+                self._s3.put_object(**to, Body=file, ContentType=kind, ChecksumSHA256=checksum, **condition)
 
-        for attempt in range(5):
+        return self._won("s3:PutObject", key, put)
+
+    def _put_parts(self, to: dict[str, str], body: Path, kind: str, condition: dict[str, str]) -> bool:
+        """Nothing is there to see before the last request, which bears the condition."""
+        key = to["Key"]
+        begun = self._ask(
+            "s3:PutObject",
+            key,
+            lambda: self._s3.create_multipart_upload(**to, ContentType=kind, ChecksumAlgorithm="SHA256"),
+        )
+        upload = {**to, "UploadId": begun["UploadId"]}
+        done = False
+        try:
+            parts: list[dict[str, object]] = []
+            size = max(_PART, -(-body.stat().st_size // _PARTS))
+            with body.open("rb") as file:
+                while data := file.read(size):
+                    number = len(parts) + 1
+                    checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+                    part = {"PartNumber": number, "ChecksumSHA256": checksum}
+                    put = partial(self._s3.upload_part, **upload, **part, Body=data)
+                    parts.append({**part, "ETag": self._ask("s3:PutObject", key, put)["ETag"]})
+            done = self._won(
+                "s3:PutObject",
+                key,
+                lambda: self._s3.complete_multipart_upload(
+                    **upload, MultipartUpload={"Parts": parts}, **condition
+                ),
+            )
+            return done
+        finally:
+            if not done:
+                self._abort(upload)
+
+    def _abort(self, upload: dict[str, str]) -> None:
+        """Parts cost storage until then; the bucket's own rule does this for a run that is killed."""
+        try:
+            self._s3.abort_multipart_upload(**upload)
+        except Exception as error:  # what there is to tell is told already
+            log(
+                "parts_left",
+                f"parts of {upload['Key']} stay for the bucket to expire: {error}",
+                level="warning",
+            )
+
+    def _won(self, right: str, key: str, request: Callable[[], object]) -> bool:
+        """Whether a request with a condition went through."""
+        for attempt in range(_TRIES):
             try:
-                return self._ask("s3:PutObject", key, put)
+                self._ask(right, key, request)
+                return True
             except _ConditionError as lost:
                 # 409: another conditional write was under way; its outcome is not known yet, so ask again.
-                # 404: `IfMatch` on a key that was removed meanwhile.
+                # 404: the version, or the upload, was removed meanwhile.
                 if lost.code != "ConditionalRequestConflict":
                     return False
                 time.sleep(0.2 * 2**attempt)
@@ -223,13 +335,14 @@ class BucketStore:
             Exception
         ) as error:  # botocore makes its classes at run time; `_denied` passes on what is not S3's
             code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
-            if right == "s3:PutObject" and code in (
-                "PreconditionFailed",
-                "ConditionalRequestConflict",
-                "NoSuchKey",
-            ):
+            if right in ("s3:PutObject", "s3:DeleteObject") and code in _LOST:
                 raise _ConditionError(code) from error
             raise _denied(error, f"s3://{self._bucket}/{key}", right) from error
+
+
+_TRIES = 5
+_READ_TIMEOUT = 60  # seconds without a byte
+_LOST = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload")
 
 
 class _ConditionError(Exception):
@@ -238,17 +351,39 @@ class _ConditionError(Exception):
         self.code = code
 
 
+def _client(bucket: str) -> Any:
+    import boto3  # only a run on AWS needs it
+    from botocore.config import Config
+
+    # A request that hangs is given up and made anew; every one of ours bears a condition or changes nothing.
+    patience = Config(
+        connect_timeout=10,
+        read_timeout=_READ_TIMEOUT,
+        retries={"mode": "standard", "total_max_attempts": _TRIES},
+    )
+    try:
+        return boto3.client("s3", config=patience)
+    except Exception as error:
+        raise _denied(error, f"s3://{bucket}", "s3:ListBucket") from error
+
+
 def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield chunk
 
 
+def _gone(what: str) -> ExtractError:
+    return ExtractError(
+        f"{what} was there and is gone; start the run again when whoever removed it has ended", kind="store"
+    )
+
+
 def _denied(error: Exception, what: str, right: str) -> Exception:
     """A refusal of S3 as a sentence; any other exception unchanged."""
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
-        if type(error).__module__.startswith("botocore."):
+        if type(error).__module__.startswith(("botocore.", "urllib3.")):
             return ExtractError(
                 f"cannot reach {what}: {one_line(str(error))}", kind="store", cause=repr(error)
             )
@@ -257,10 +392,20 @@ def _denied(error: Exception, what: str, right: str) -> Exception:
         str(response.get("Error", {}).get("Code", "")),
         str(response.get("Error", {}).get("Message", "")),
     )
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if "AccessDenied" in code or code in ("403", "Forbidden"):
-        also = " and the use of the bucket's key" if right != "s3:ListBucket" else ""
+        also = " and the use of the bucket's key" if right in ("s3:PutObject", "s3:GetObject") else ""
         sentence = f"permission denied for {what}; grant {right}{also} to the job's role"
         return ExtractError(sentence, kind="store_denied", cause=f"{code}: {said}")
+    if code == "NoSuchKey":
+        return _gone(what)
     if code == "NoSuchBucket":
         return ExtractError(f"there is no bucket for {what}", kind="store", cause=f"{code}: {said}")
+    if status >= 500 or code == "SlowDown":
+        return ExtractError(
+            f"S3 did not answer {right} on {what} but with {code}, however often it was asked; start the run"
+            " again later",
+            kind="store",
+            cause=f"{status} {code}: {said}",
+        )
     return ExtractError(f"S3 refused {right} on {what}: {code}", kind="store", cause=f"{code}: {said}")

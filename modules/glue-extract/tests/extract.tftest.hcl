@@ -213,6 +213,7 @@ run "job_has_these_rights" {
       DecryptArtifacts = [["kms:Decrypt"], [
         "arn:aws:kms:eu-west-1:123456789012:key/data",
       ]]
+      WithdrawOutput = [["s3:DeleteObject"], ["arn:aws:s3:::bank-loans-data/loans/*"]]
       WriteLogs = [[
         "logs:AssociateKmsKey",
         "logs:CreateLogGroup",

@@ -51,6 +51,14 @@ def test_what_is_typed_by_others_never_reaches_a_shell_as_text(repository: Path)
             assert not any("${{" in step.get("run", "") for step in job.get("steps", []))
 
 
+def test_a_plans_scan_skips_nothing_that_the_modules_do_not(repository: Path) -> None:
+    scan = workflows(repository)["extract-plan.yml"]["jobs"]["scan"]["steps"][-1]["run"]
+    skipped = re.search(r"--skip-check (\S+)", scan)
+    assert skipped
+    code = "".join(path.read_text() for path in (repository / "modules").glob("*/*.tf"))
+    assert set(skipped[1].split(",")) <= set(re.findall(r"checkov:skip=(\w+): \w", code))
+
+
 def test_ci_runs_make_targets_and_nothing_else(repository: Path) -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):", (repository / "Makefile").read_text(), re.MULTILINE))
     jobs = workflows(repository)["ci.yml"]["jobs"]

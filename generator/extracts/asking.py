@@ -59,7 +59,8 @@ def show(answers: Mapping[str, str], found: Sequence[finding.Finding], console: 
             each.question, escape(answers[each.question]).replace("; ", ";\n"), escape(each.because)
         )
     console.print(table)
+    # Not wrapped: a statement in a note is there to be copied.
     for line in finding.lines(answers["entity"], answers["joins"]):
-        console.print(f"  [bold]{escape(line)}[/]")
+        console.print(f"  [bold]{escape(line)}[/]", soft_wrap=True)
     for note in (note for each in found for note in each.notes):
-        console.print(f"  [yellow]![/] {escape(note)}")
+        console.print(f"  [yellow]![/] {escape(note)}", soft_wrap=True)

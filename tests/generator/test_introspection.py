@@ -386,7 +386,22 @@ def test_a_role_that_may_read_nothing_still_sees_the_tables_and_is_told_what_to_
     url = re.sub(r"//[^@]*@", "//nobody_yet:none@", shops)
     done = extracts(*NEW, "--database-url", url, "--entity", "sales", "--metric", "paid", "--recipient",
                     "regions.name", "--date-column", "sold_at")  # fmt: skip
-    assert 'stores may not be read; run: grant select on "public"."stores"' in " ".join(done.stdout.split())
+    assert (
+        '  ! stores may not be read; run: grant select on "public"."stores" to ROLE;'
+        in done.stdout.splitlines()
+    )
+
+
+def test_a_statement_to_copy_stands_on_one_line_however_long_it_is(
+    made: Callable[[str, str], str], extracts: Extracts
+) -> None:
+    name = "sums_" + "of_all_kinds_" * 4
+    url = made("long", f"create table {name} (owner text, total int, booked_on_the_day_{'x' * 40} date)")
+    statement = f'create index concurrently on "public"."{name}" ("booked_on_the_day_{"x" * 40}");'
+    shown = extracts("inspect", "--database-url", url)
+    assert any(line.endswith(statement) for line in shown.stdout.splitlines()), shown.stdout
+    stamped = extracts(*NEW, "--database-url", url, "--group", "owner", "--dry-run")
+    assert any(line.endswith(statement) for line in stamped.stdout.splitlines()), stamped
 
 
 @pytest.mark.parametrize(

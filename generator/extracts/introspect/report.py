@@ -168,12 +168,11 @@ def show(report: Report, console: Console) -> None:
         console.print(f"\n[bold]{escape(_name(each))}[/]")
         for way in each["ways"]:
             for text in _way_lines(way):
-                console.print(f"  {text}")
+                console.print(f"  {text}", soft_wrap=True)
         for date in each["dates"]:
             if date["advice"]:
-                console.print(
-                    f"  no index on {escape(date['column'])}; before the first run: {escape(date['advice'])}"
-                )
+                told = f"no index on {escape(date['column'])}; before the first run: "
+                console.print(f"  {told}{escape(date['advice'])}", soft_wrap=True)
     if len(shown) < len(report["entities"]):
         console.print(f"\n[dim]--entity TABLE shows the ways of another of the {len(report['entities'])}.[/]")
 

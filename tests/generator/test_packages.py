@@ -79,9 +79,9 @@ def test_it_stamps_a_project_from_an_empty_environment(built: Path, tmp_path: Pa
             r"✗ This needs (\w+, )*\w+; install what is missing: pip install .+\n", done.stderr
         )
     doctor = subprocess.run([str(binary / "extracts"), "doctor"], capture_output=True, text=True, check=False)
-    [line] = [line for line in doctor.stdout.splitlines() if "pip install" in line]
-    assert line.strip() == (
-        '→ pip install "terraform-aws-extracts[local] @'
+    [line] = [line for line in doctor.stderr.splitlines() if "pip install" in line]
+    assert line.endswith(
+        'account → pip install "terraform-aws-extracts[local] @'
         " git+https://github.com/terraform-aws-extracts/terraform-aws-extracts"
         f'@v{extracts.__version__}"'
     )

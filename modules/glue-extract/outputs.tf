@@ -12,9 +12,29 @@ output "connection_name" {
   value       = aws_glue_connection.this.name
 }
 
+output "crawler_arn" {
+  description = "Crawler to name in policies of your own. Null without one."
+  value       = one(aws_glue_crawler.this[*].arn)
+}
+
 output "crawler_name" {
   description = "Crawler to look at; started by hand it starts no job. Null without one."
   value       = one(aws_glue_crawler.this[*].name)
+}
+
+output "crawler_role_arn" {
+  description = "Role to name in the policies of what the crawler shall reach. Null without one."
+  value       = one(aws_iam_role.crawler[*].arn)
+}
+
+output "endpoint_security_group_id" {
+  description = "Group of the endpoints made here; null without them."
+  value       = one(aws_security_group.endpoints[*].id)
+}
+
+output "job_arn" {
+  description = "Job to name in the policy of who may start it."
+  value       = aws_glue_job.this.arn
 }
 
 output "job_name" {
@@ -33,11 +53,14 @@ output "log_groups" {
 }
 
 output "log_links" {
-  description = "Where to open the same in a browser."
+  description = "Where to open the same in a browser; `crawler` too, where there is one."
   value = {
-    for kind, group in local.job_log_groups : kind => join("", [
-      "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}",
-      "#logsV2:log-groups/log-group/${replace(group, "/", "$252F")}",
+    for kind, group in merge(
+      local.job_log_groups,
+      var.crawler.enabled ? { crawler = local.crawler_log_group } : {},
+      ) : kind => join("", [
+        "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}",
+        "#logsV2:log-groups/log-group/${replace(group, "/", "$252F")}",
     ])
   }
 }
@@ -48,13 +71,18 @@ output "security_group_id" {
 }
 
 output "secret_arn" {
-  description = "Secret with the store's login, the given one or the one made here."
+  description = "Secret with the store's login, the given one or the one made here; null with `auth = \"iam\"`."
   value       = local.secret_arn
 }
 
 output "user_name" {
   description = "Name under which to make the login at the store; null where the secret was given."
   value       = local.user_name
+}
+
+output "workflow_arn" {
+  description = "Workflow to name in the policy of who may start it."
+  value       = aws_glue_workflow.this.arn
 }
 
 output "workflow_name" {

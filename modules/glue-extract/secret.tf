@@ -3,23 +3,23 @@
 ################################################################################
 
 locals {
+  _own_secret = var.auth == "secret" && var.secret != null
   _secret_keys = (
-    var.secret == null
-    ? [for key in [var.database.secret_kms_key_arn] : key if key != null]
-    : [var.kms_key_arn]
+    local._own_secret
+    ? [var.kms_key_arn]
+    : [for key in [var.database.secret_kms_key_arn] : key if key != null]
   )
 
-  secret_arn = var.secret == null ? var.database.secret_arn : one(aws_secretsmanager_secret.this[*].arn)
-  user_name = (
-    var.secret == null ? null
-    : var.secret.user_name == null ? "${replace(var.name, "-", "_")}_reader"
-    : var.secret.user_name
+  secret_arn = local._own_secret ? one(aws_secretsmanager_secret.this[*].arn) : var.database.secret_arn
+  # Null where the secret that is given knows it.
+  user_name = var.auth == "secret" && !local._own_secret ? null : coalesce(
+    var.database.user_name, try(var.secret.user_name, null), "${replace(var.name, "-", "_")}_reader"
   )
 }
 
 resource "aws_secretsmanager_secret" "this" {
   #checkov:skip=CKV2_AWS_57: rotation is an input, for it needs a function that reaches the store
-  count = var.secret == null ? 0 : 1
+  count = local._own_secret ? 1 : 0
 
   name                    = "${var.name}/reader"
   description             = "Login of the extract ${var.name} at its store."
@@ -31,7 +31,7 @@ resource "aws_secretsmanager_secret" "this" {
 
 # Neither the plan nor the state ever holds it.
 ephemeral "aws_secretsmanager_random_password" "this" {
-  count = var.secret == null ? 0 : 1
+  count = local._own_secret ? 1 : 0
 
   # What a shell, a URL or a rotation function could stumble over.
   exclude_punctuation = true
@@ -39,7 +39,7 @@ ephemeral "aws_secretsmanager_random_password" "this" {
 }
 
 resource "aws_secretsmanager_secret_version" "this" {
-  count = var.secret == null ? 0 : 1
+  count = local._own_secret ? 1 : 0
 
   secret_id = aws_secretsmanager_secret.this[0].id
   # All that the rotation functions of AWS read. The engine reads the login alone.
@@ -101,6 +101,7 @@ resource "aws_serverlessapplicationrepository_cloudformation_stack" "rotation" {
 }
 
 resource "aws_secretsmanager_secret_rotation" "this" {
+  #checkov:skip=CKV_AWS_304: how often is an input, every 30 days unless told otherwise
   count = var.rotation == null ? 0 : 1
 
   secret_id = local.secret_arn

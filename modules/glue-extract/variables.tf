@@ -33,19 +33,23 @@ variable "database" {
     - `ca_certificate`     - (Optional) PEM text of the authority that signed its certificate.
                              Without it the connection is encrypted, but nobody checks the host.
     - `port`               - (Optional) where it listens.
+    - `resource_id`        - (Optional) the cluster's resource id, "cluster-ABC...", for `auth = "iam"`.
     - `schema`             - (Optional) schema that holds `tables`.
     - `secret_arn`         - (Optional) secret with JSON that has `username` and `password`. Without it
                              `secret` makes one.
     - `secret_kms_key_arn` - (Optional) key of the secret, where it is not the account's own.
+    - `user_name`          - (Optional) login for `auth = "iam"`, else the extract's name and `_reader`.
   EOT
   type = object({
     host               = string
     name               = string
     ca_certificate     = optional(string)
     port               = optional(number, 5432)
+    resource_id        = optional(string)
     schema             = optional(string, "public")
     secret_arn         = optional(string)
     secret_kms_key_arn = optional(string)
+    user_name          = optional(string)
   })
   nullable = false
 
@@ -85,6 +89,20 @@ variable "database" {
       || can(regex("-----BEGIN CERTIFICATE-----", var.database.ca_certificate))
     )
     error_message = "database: ca_certificate is the PEM text itself, e.g. file(\"rds-ca.pem\"), not a path."
+  }
+
+  validation {
+    condition = (
+      var.database.resource_id == null || can(regex("^(cluster|db)-[A-Z0-9]+$", var.database.resource_id))
+    )
+    error_message = "database: resource_id is what RDS calls so, \"cluster-ABC...\", not the cluster's name."
+  }
+
+  validation {
+    condition = (
+      var.database.user_name == null || can(regex("^[a-z_][a-z0-9_]{0,62}$", var.database.user_name))
+    )
+    error_message = "database: a user_name of small letters, digits and underscores needs no quotes, 63 at most."
   }
 }
 
@@ -209,6 +227,51 @@ variable "tables" {
 # Optional
 ################################################################################
 
+variable "auth" {
+  description = <<-EOT
+    How the job logs in at the store. "secret": with name and password out of a secret. "iam": by its
+    role, with a token that lasts a quarter of an hour, so that no password is kept anywhere; for that
+    the store has IAM authentication on and `database.resource_id` names it.
+  EOT
+  type        = string
+  default     = "secret"
+  nullable    = false
+
+  validation {
+    condition     = contains(["iam", "secret"], var.auth)
+    error_message = "auth: \"secret\" or \"iam\"."
+  }
+
+  validation {
+    condition     = var.auth == "iam" || (var.secret == null) != (var.database.secret_arn == null)
+    error_message = "auth: with \"secret\" either database.secret_arn names a secret or secret = {} makes one."
+  }
+
+  validation {
+    condition     = var.auth != "iam" || !var.crawler.enabled
+    error_message = "auth: Glue's crawler knows passwords only, so with \"iam\" crawler = { enabled = false }."
+  }
+
+  validation {
+    condition     = (var.auth == "iam") == (var.database.resource_id != null)
+    error_message = "auth: database.resource_id says whose token it is, with \"iam\" and only then."
+  }
+
+  validation {
+    condition     = var.auth == "iam" || var.database.user_name == null
+    error_message = "auth: database.user_name is for \"iam\"; a secret has its own, see secret.user_name."
+  }
+
+  validation {
+    condition = var.auth != "iam" || alltrue([
+      for given in [
+        var.database.secret_arn, var.database.secret_kms_key_arn, var.rotation, var.secret,
+      ] : given == null
+    ])
+    error_message = "auth: with \"iam\" there is no password, so neither a secret nor its key nor rotation."
+  }
+}
+
 variable "catch_up_schedule" {
   description = <<-EOT
     When the job is started again, in GMT, e.g. `cron(0 6 2-10 * ? *)`: every morning of the days
@@ -264,6 +327,42 @@ variable "crawler" {
   }
 }
 
+variable "endpoints" {
+  description = <<-EOT
+    Ways to AWS's services within the VPC, for a subnet without NAT; then nothing leaves the VPC. Null
+    makes none. From then on the whole VPC finds those services here, so one extract of a VPC makes
+    them, and lets in whoever else uses them.
+    - `route_table_ids`           - route tables of the subnet, for the way to S3.
+    - `client_security_group_ids` - (Optional) groups of others that call here, keyed by a name of
+                                    your choice.
+    - `services`                  - (Optional) services that get an endpoint; by default what a run
+                                    calls. There may be none in the VPC yet.
+  EOT
+  type = object({
+    route_table_ids           = set(string)
+    client_security_group_ids = optional(map(string), {})
+    services                  = optional(set(string), ["glue", "kms", "logs", "monitoring", "secretsmanager"])
+  })
+  default = null
+
+  validation {
+    condition     = var.endpoints == null || try(length(var.endpoints.route_table_ids), 1) > 0
+    error_message = "endpoints: without a route table nothing finds the way to S3."
+  }
+
+  validation {
+    condition = alltrue([
+      for service in try(var.endpoints.services, []) : can(regex("^[a-z][a-z0-9.-]+$", service)) && service != "s3"
+    ])
+    error_message = "endpoints: services as AWS calls them, e.g. \"kms\"; S3 has its way in any case."
+  }
+
+  validation {
+    condition     = !contains(keys(try(var.endpoints.client_security_group_ids, {})), "extract")
+    error_message = "endpoints: among the clients, \"extract\" is the extract itself."
+  }
+}
+
 variable "extra_arguments" {
   description = "Arguments that the job is to have beside those of this module, e.g. `--enable-auto-scaling`."
   type        = map(string)
@@ -277,8 +376,9 @@ variable "extra_arguments" {
 
   validation {
     condition = length(setintersection(keys(var.extra_arguments), [
-      "--conf", "--connection", "--custom-logGroup-prefix", "--enable-metrics",
-      "--enable-observability-metrics", "--extra-py-files", "--job-language", "--output",
+      "--ca-certificate", "--conf", "--connection", "--custom-logGroup-prefix", "--enable-metrics",
+      "--enable-observability-metrics", "--extra-py-files", "--iam-user", "--jdbc-url",
+      "--job-language", "--output",
     ])) == 0
     error_message = "extra_arguments: --conf, --connection, --output and the other arguments of this module are its own."
   }
@@ -315,6 +415,8 @@ variable "job" {
     - `execution_class`            - (Optional) "STANDARD", or "FLEX": cheaper, starts when there is
                                      room and fails when there is none.
     - `glue_version`               - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).
+    - `maintenance_window`         - (Optional) e.g. "Sun:10", where a rule of yours wants one on every
+                                     job. Glue restarts only what runs for a week, so never this job.
     - `max_retries`                - (Optional) how often Glue tries again by itself.
     - `number_of_workers`          - (Optional) the driver is one of them.
     - `queuing`                    - (Optional) wait for room in the account instead of failing.
@@ -325,6 +427,7 @@ variable "job" {
     delay_notification_minutes = optional(number)
     execution_class            = optional(string, "STANDARD")
     glue_version               = optional(string, "6.0")
+    maintenance_window         = optional(string)
     max_retries                = optional(number, 0)
     number_of_workers          = optional(number, 2)
     queuing                    = optional(bool, false)
@@ -378,6 +481,13 @@ variable "job" {
       && var.job.delay_notification_minutes < var.job.timeout_minutes, false)
     )
     error_message = "job: delay_notification_minutes is 1 or more and less than timeout_minutes, when the run is ended."
+  }
+
+  validation {
+    condition = var.job.maintenance_window == null || can(regex(
+      "^(Sun|Mon|Tue|Wed|Thu|Fri|Sat):([01]?[0-9]|2[0-3])$", var.job.maintenance_window
+    ))
+    error_message = "job: maintenance_window is a day and an hour in GMT, e.g. \"Sun:10\"."
   }
 }
 
@@ -522,11 +632,6 @@ variable "secret" {
     user_name            = optional(string)
   })
   default = null
-
-  validation {
-    condition     = (var.secret == null) != (var.database.secret_arn == null)
-    error_message = "secret: either database.secret_arn names a secret or secret = {} makes one."
-  }
 
   validation {
     condition = (

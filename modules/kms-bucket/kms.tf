@@ -103,17 +103,8 @@ locals {
   _additional_key_statements = var.additional_key_policy_json == null ? [] : flatten([
     jsondecode(var.additional_key_policy_json).Statement
   ])
-}
 
-resource "aws_kms_key" "this" {
-  count = var.kms_key_arn == null ? 1 : 0
-
-  description             = "Encrypts the bucket ${var.name} and the logs of what works with it."
-  deletion_window_in_days = var.key_deletion_window_days
-  enable_key_rotation     = true
-  rotation_period_in_days = var.key_rotation_days
-
-  policy = jsonencode({
+  _key_policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat([
       {
@@ -143,6 +134,17 @@ resource "aws_kms_key" "this" {
       },
     ], local._key_principals, local._key_services, local._additional_key_statements)
   })
+}
+
+resource "aws_kms_key" "this" {
+  count = var.kms_key_arn == null ? 1 : 0
+
+  description             = "Encrypts the bucket ${var.name} and the logs of what works with it."
+  deletion_window_in_days = var.key_deletion_window_days
+  enable_key_rotation     = true
+  rotation_period_in_days = var.key_rotation_days
+
+  policy = local._key_policy
 
   tags = var.tags
 }

@@ -322,6 +322,16 @@ def secret_keeps_the_version_with_a_label_of_its_own(cloud: aws.Cloud) -> bool:
     return bool(versions.get(first["VersionId"]) == ["OURS"])
 
 
+def rotation_of_a_secret_can_be_called_off(cloud: aws.Cloud) -> bool:
+    secrets_manager, name = cloud.client("secretsmanager"), fresh("secret")
+    secrets_manager.create_secret(Name=name, SecretString="1")
+    function = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:function:rotate"
+    secrets_manager.rotate_secret(SecretId=name, RotationLambdaARN=function)
+    assert secrets_manager.describe_secret(SecretId=name)["RotationEnabled"]
+    secrets_manager.cancel_rotate_secret(SecretId=name)
+    return not secrets_manager.describe_secret(SecretId=name)["RotationEnabled"]
+
+
 def sns_delivers_email(cloud: aws.Cloud) -> bool:
     sns, address = cloud.client("sns"), f"{fresh('team')}@example.com"
     topic = sns.create_topic(Name=fresh("topic"))["TopicArn"]
@@ -440,6 +450,47 @@ def schedules_tell_the_time_they_were_set_to(cloud: aws.Cloud) -> bool:
     return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", json.loads(given)["time"]))
 
 
+def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.40.0.0/16")["Vpc"]["VpcId"]
+    groups = [
+        ec2.create_security_group(GroupName=fresh("group"), Description="x", VpcId=vpc)["GroupId"]
+        for _ in range(2)
+    ]
+    made = ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        ServiceName=f"com.amazonaws.{aws.REGION}.kms",
+        VpcEndpointType="Interface",
+        PolicyDocument='{"Statement": []}',
+        PrivateDnsEnabled=True,
+        SecurityGroupIds=groups[:1],
+    )["VpcEndpoint"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(
+        VpcEndpointId=made, AddSecurityGroupIds=groups[1:], RemoveSecurityGroupIds=groups[:1]
+    )
+    [found] = ec2.describe_vpc_endpoints(VpcEndpointIds=[made])["VpcEndpoints"]
+    return bool(
+        [group["GroupId"] for group in found["Groups"]] == groups[1:]
+        and found["PrivateDnsEnabled"]
+        and found["PolicyDocument"] == '{"Statement": []}'
+    )
+
+
+def rule_of_a_group_may_name_a_prefix_list(cloud: aws.Cloud) -> bool:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.41.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName=fresh("group"), Description="x", VpcId=vpc)["GroupId"]
+    named = {"PrefixListId": "pl-12345678", "Description": "S3"}
+    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListIds": [named]}
+    ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[permission])
+    found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    return [
+        (rule["PrefixListId"], rule["Description"])
+        for rule in found["SecurityGroupRules"]
+        if "PrefixListId" in rule
+    ] == [("pl-12345678", "S3")]
+
+
 PROBES = (
     alarms_are_told_whole_in_the_query_protocol,
     transfer_server_keeps_its_security_policy,
@@ -462,12 +513,15 @@ PROBES = (
     glue_workflow_starts_its_first_crawler,
     upload_shows_a_policy_its_key,
     secret_keeps_the_version_with_a_label_of_its_own,
+    rotation_of_a_secret_can_be_called_off,
     sns_delivers_email,
     events_start_nothing_without_the_right_to,
     events_that_nobody_may_start_wait_in_the_dead_letter_queue,
     events_set_no_subject,
     schedules_start_nothing_in_a_role_for_rules,
     schedules_tell_the_time_they_were_set_to,
+    endpoint_of_a_vpc_keeps_who_may_call,
+    rule_of_a_group_may_name_a_prefix_list,
 )
 
 

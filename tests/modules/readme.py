@@ -1,13 +1,28 @@
-"""What the modules' READMEs say of inputs and outputs, made from the code: `make docs` writes it."""
+"""The modules' READMEs: their examples, and their tables, which `make docs` makes from the code."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tests.modules.hcl import MODULES, NAMES, Input, inputs, outputs
 
 BEGIN = '<!-- From here on "make docs" writes, out of variables.tf and outputs.tf. -->'
 END = "<!-- To here. -->"
+
+
+def examples(module: str) -> list[str]:
+    """The HCL that a README shows."""
+    text = (MODULES / module / "README.md").read_text()
+    return re.findall(r"```hcl\n(.*?)```", text, flags=re.DOTALL)
+
+
+def write_example(folder: Path, text: str) -> None:
+    """A root module out of one example, with the files that it names."""
+    (folder / "Glue").mkdir(parents=True)
+    (folder / "Glue/etl.py").write_text('"""Stands in for a spec."""\n')
+    (folder / "rds-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    (folder / "main.tf").write_text(text)
 
 
 def tables(module: str) -> str:

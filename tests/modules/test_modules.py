@@ -22,27 +22,18 @@ def test_terraform_tests_pass(module: str, modules: Path, run_terraform: Terrafo
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
-EXAMPLES = [
-    (module, number)
-    for module in NAMES
-    for number in range((MODULES / module / "README.md").read_text().count("```hcl\n"))
-]
+EXAMPLES = [(module, number) for module in NAMES for number in range(len(readme.examples(module)))]
 
 
 @pytest.mark.parametrize(("module", "number"), EXAMPLES)
 def test_example_of_the_readme_makes_as_many_resources_as_it_says(
     module: str, number: int, tmp_path: Path, modules: Path, run_terraform: Terraform, cloud: aws.Cloud
 ) -> None:
-    text = (MODULES / module / "README.md").read_text()
-    example = re.findall(r"```hcl\n(.*?)```", text, flags=re.DOTALL)[number]
+    example = readme.examples(module)[number]
     promise = re.fullmatch(r"# tested: resources=(\d+)", example.rstrip().splitlines()[-1])
     assert promise, "the last line of an example says how many resources it makes"
-
     root = tmp_path / "examples/readme"
-    (root / "Glue").mkdir(parents=True)
-    (root / "Glue/etl.py").write_text('"""Stands in for a spec."""\n')
-    (root / "rds-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
-    (root / "main.tf").write_text(example)
+    readme.write_example(root, example)
     assert run_terraform(root, "fmt", "-check", "-diff").stdout == ""
     initialised = run_terraform(root, "init", "-no-color")
     assert initialised.returncode == 0, initialised.stderr

@@ -1,10 +1,10 @@
-"""glue-extract, applied on the local cloud: what its roles may do, what changes in place, what is left of it.
+"""kms-bucket and glue-extract, applied on the local cloud: what roles may do, what changes, what is left.
 
-The module is applied once. Then each right is taken away, and just the step that needs it must fail; and what
-a role must not do is tried. Where the local cloud checks a call as AWS does, the call is made under the role.
-Where AWS asks for more than the local cloud (several resources for one call, keys that other services use,
-network interfaces), its authorization reference stands in `asks`, decided by the local cloud's IAM evaluator
-on the policies as they were deployed.
+They are applied once, two extracts on one bucket. Then each right is taken away, and just the step that needs
+it must fail; and what a role must not do is tried. Where the local cloud checks a call as AWS does, the call
+is made under the role. Where AWS asks for more than the local cloud (several resources for one call, keys
+that other services use, network interfaces), its authorization reference stands in `asks`, decided by the
+local cloud's IAM evaluator on the policies as they were deployed.
 """
 
 from __future__ import annotations
@@ -21,107 +21,134 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from ministack.core import iam_evaluator
-from tests.modules.hcl import MODULES, Terraform
+from tests.modules.hcl import REPOSITORY, Terraform, inputs
 
 from extracts.local import aws
 
-ROOT = """\
-module "bucket" {
-  source = "%(modules)s/kms-bucket"
-
-  name          = "rights-data"
-  prefixes      = { loans = "loans" }
-  force_destroy = true
-
-  access_logs               = try(var.changes.access_logs, null)
-  eventbridge_notifications = try(var.changes.eventbridge_notifications, false)
-  key_rotation_days         = try(var.changes.key_rotation_days, 365)
-  readers                   = try(var.changes.readers, {})
-}
-
-resource "aws_vpc" "this" {
-  cidr_block = "10.30.0.0/16"
-}
-
-resource "aws_subnet" "this" {
-  availability_zone = "eu-west-1a"
-  cidr_block        = "10.30.1.0/24"
-  vpc_id            = aws_vpc.this.id
-}
-
-# A bucket and a key of their own, so that no right on the one stands in for a right on the other.
-resource "aws_s3_bucket" "artifacts" {
-  bucket        = "rights-artifacts"
-  force_destroy = true
-}
-
-resource "aws_kms_key" "artifacts" {}
-
-variable "changes" {
-  type    = any
-  default = {}
-}
-
-module "extract" {
-  source = "%(modules)s/glue-extract"
-
-  name               = "rights"
-  script_path        = "etl.py"
-  tables             = try(var.changes.tables, ["Loans", "Bank"])
-  recipient_label    = "bank_name"
-  kms_key_arn        = aws_kms_key.artifacts.arn
-  catch_up_schedule  = try(var.changes.catch_up_schedule, null)
-  extra_arguments    = try(var.changes.extra_arguments, {})
-  job                = try(var.changes.job, {})
-  log_retention_days = try(var.changes.log_retention_days, 365)
-  schedule           = try(var.changes.schedule, "cron(1 0 1 * ? *)")
-  secret             = { recovery_window_days = 0 }
-  tags               = try(var.changes.tags, {})
-
-  crawler = { driver_jar_path = "driver.jar" }
-  database = {
-    host           = "localhost"
-    name           = "bank"
-    port           = try(var.changes.port, 5432)
-    ca_certificate = "-----BEGIN CERTIFICATE-----"
-  }
-  network = {
-    vpc_id            = aws_vpc.this.id
-    subnet_id         = aws_subnet.this.id
-    availability_zone = aws_subnet.this.availability_zone
-  }
-  artifacts = { bucket = aws_s3_bucket.artifacts.bucket }
-  output = {
-    bucket             = module.bucket.name
-    prefix             = "loans"
-    writer_policy_json = module.bucket.writer_policies["loans"]
-  }
-}
-
-output "facts" {
-  value = {
-    artifacts_key = aws_kms_key.artifacts.arn
-    data_key      = module.bucket.kms_key_arn
-    group         = module.extract.security_group_id
-    output_log    = module.extract.log_groups["output"]
-    secret        = module.extract.secret_arn
-    subnet        = aws_subnet.this.id
-    vpc           = aws_vpc.this.id
-  }
-}
-"""
-# Without the bucket's lifecycle rules: the provider waits a minute for those, and no right depends on them.
-TARGETS = (
-    "module.extract",
-    "module.bucket.aws_s3_bucket_logging.this",
-    "module.bucket.aws_s3_bucket_notification.this",
-)
 BUCKET, ARTIFACTS = "rights-data", "rights-artifacts"
 ACCOUNT = f"{aws.REGION}:{aws.ACCOUNT}"
 GLUE, EC2, LOGS = f"arn:aws:glue:{ACCOUNT}", f"arn:aws:ec2:{ACCOUNT}", f"arn:aws:logs:{ACCOUNT}:log-group"
-S3, S3_ARTIFACTS = f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights"
+LOGIN = f"arn:aws:rds-db:{ACCOUNT}:dbuser"
+S3 = f"arn:aws:s3:::{BUCKET}"
 VIA_S3 = {"kms:ViaService": f"s3.{aws.REGION}.amazonaws.com"}
 VIA_SECRETS = {"kms:ViaService": f"secretsmanager.{aws.REGION}.amazonaws.com"}
+
+EVERYTHING = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
+
+Inputs = dict[str, Any]
+
+# A bucket and a key of their own for the artifacts, so that no right on the one stands in for a right on the
+# other. Bucket, key and artifacts serve two extracts: one with a password and a crawler, one with a token.
+BUCKET_INPUTS: Inputs = {
+    "source": "./modules/kms-bucket",
+    "name": BUCKET,
+    "prefixes": {"loans": "loans", "fees": "fees"},
+    "force_destroy": True,
+}
+EXTRACT_INPUTS: Inputs = {
+    "source": "./modules/glue-extract",
+    "name": "rights",
+    "script_path": "etl.py",
+    "tables": ["Loans", "Bank"],
+    "recipient_label": "bank_name",
+    "kms_key_arn": "${aws_kms_key.artifacts.arn}",
+    "secret": {"recovery_window_days": 0},
+    "crawler": {"driver_jar_path": "driver.jar"},
+    "database": {"host": "localhost", "name": "bank", "ca_certificate": "-----BEGIN CERTIFICATE-----"},
+    "network": {
+        "vpc_id": "${aws_vpc.this.id}",
+        "subnet_id": "${aws_subnet.this.id}",
+        "availability_zone": "${aws_subnet.this.availability_zone}",
+    },
+    "artifacts": {"bucket": "${aws_s3_bucket.artifacts.bucket}"},
+    "output": {
+        "bucket": "${module.bucket.name}",
+        "prefix": "loans",
+        "writer_policy_json": '${module.bucket.writer_policies["loans"]}',
+    },
+}
+SECOND_INPUTS: Inputs = EXTRACT_INPUTS | {
+    "name": "rights-two",
+    "auth": "iam",
+    "secret": None,
+    "crawler": {"enabled": False},
+    "database": {**EXTRACT_INPUTS["database"], "resource_id": "cluster-RIGHTS"},
+    "endpoints": {"route_table_ids": ["${aws_route_table.this.id}"], "services": ["kms", "logs"]},
+    "output": {
+        "bucket": "${module.bucket.name}",
+        "prefix": "fees",
+        "writer_policy_json": '${module.bucket.writer_policies["fees"]}',
+    },
+}
+
+
+# Has no provider of its own, so that it can be deployed along with the rest.
+MINIMAL: Inputs = {
+    "source": "./examples/minimal",
+    "bucket": "rights-minimal",
+    "database": {
+        "host": "localhost",
+        "name": "shop",
+        "secret_arn": f"arn:aws:secretsmanager:{ACCOUNT}:secret:shop-AbCdEf",
+    },
+    "network": EXTRACT_INPUTS["network"],
+}
+
+
+def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
+    """The root module, in Terraform's JSON, with these inputs changed."""
+    facts = {
+        "artifacts_key": "${aws_kms_key.artifacts.arn}",
+        "data_key": "${module.bucket.kms_key_arn}",
+        "secret": "${module.extract.secret_arn}",
+        "subnet": "${aws_subnet.this.id}",
+        "vpc": "${aws_vpc.this.id}",
+    }
+    of_each = {
+        name: {
+            "group": f"${{module.{name}.security_group_id}}",
+            "name": inputs["name"],
+            "prefix": inputs["output"]["prefix"],
+            "output_log": f'${{module.{name}.log_groups["output"]}}',
+            "user": f"${{module.{name}.user_name}}",
+        }
+        for name, inputs in {"extract": EXTRACT_INPUTS, "second": SECOND_INPUTS}.items()
+    }
+    return json.dumps(
+        {
+            "module": {
+                "bucket": BUCKET_INPUTS | bucket,
+                "extract": EXTRACT_INPUTS | extract,
+                "second": SECOND_INPUTS | second,
+                "minimal": MINIMAL,
+            },
+            "resource": {
+                "aws_iam_policy": {"boundary": {"name": "boundary", "policy": EVERYTHING}},
+                "aws_kms_key": {"artifacts": {}},
+                "aws_route_table": {"this": {"vpc_id": "${aws_vpc.this.id}"}},
+                "aws_s3_bucket": {"artifacts": {"bucket": ARTIFACTS, "force_destroy": True}},
+                "aws_s3_bucket_versioning": {
+                    "artifacts": {
+                        "bucket": "${aws_s3_bucket.artifacts.bucket}",
+                        "versioning_configuration": {"status": "Enabled"},
+                    }
+                },
+                "aws_subnet": {
+                    "this": {
+                        "availability_zone": "eu-west-1a",
+                        "cidr_block": "10.30.1.0/24",
+                        "vpc_id": "${aws_vpc.this.id}",
+                    }
+                },
+                "aws_vpc": {"this": {"cidr_block": "10.30.0.0/16"}},
+            },
+            "output": {name: {"value": facts | own} for name, own in of_each.items()},
+        }
+    )
+
+
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 Right = tuple[str, str]  # statement, action
@@ -214,19 +241,27 @@ class Role:
 
 
 Apply = Callable[..., subprocess.CompletedProcess[str]]
+NOTHING: Inputs = {}
 
 
 @pytest.fixture(scope="module")
 def terraform(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Apply:
-    """Terraform in the root that holds the module, with the inputs of `changes` changed."""
-    root = tmp_path_factory.mktemp("rights")
-    (root / "main.tf").write_text(ROOT % {"modules": MODULES})
-    (root / "etl.py").write_text('print("ran")\n')
-    (root / "driver.jar").write_text("stands in for a driver\n")
+    """Terraform in the root that holds both modules, with some of their inputs changed."""
+    folder = tmp_path_factory.mktemp("rights")
+    for part in ("modules", "examples"):
+        (folder / part).symlink_to(REPOSITORY / part)
+    (folder / "driver.jar").write_text("stands in for a driver\n")
 
-    def run(*arguments: str, changes: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
-        variables = {"TF_VAR_changes": json.dumps(changes)} if changes else {}
-        done = run_terraform(root, *arguments, "-no-color", **cloud.environment, **variables)
+    def run(
+        *arguments: str,
+        script: str = 'print("ran")\n',
+        bucket: Inputs = NOTHING,
+        extract: Inputs = NOTHING,
+        second: Inputs = NOTHING,
+    ) -> subprocess.CompletedProcess[str]:
+        (folder / "etl.py").write_text(script)
+        (folder / "main.tf.json").write_text(root(bucket, extract, second))
+        done = run_terraform(folder, *arguments, "-no-color", **cloud.environment)
         assert done.returncode in (0, 2), done.stderr
         return done
 
@@ -234,22 +269,20 @@ def terraform(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pyte
     return run
 
 
-TARGETED = tuple(f"-target={target}" for target in TARGETS)
-
-
 @pytest.fixture(scope="module")
-def facts(cloud: aws.Cloud, terraform: Apply) -> dict[str, str]:
-    terraform("apply", "-auto-approve", *TARGETED)
-    found: dict[str, str] = json.loads(terraform("output", "-json").stdout)["facts"]["value"]
+def facts(cloud: aws.Cloud, terraform: Apply) -> dict[str, dict[str, str]]:
+    """What the tests have to know of each extract, by its name."""
+    terraform("apply", "-auto-approve")
+    outputs = json.loads(terraform("output", "-json").stdout)
     s3, secrets, glue = cloud.client("s3"), cloud.client("secretsmanager"), cloud.client("glue")
-    for key in ("loans/old.csv", "loans-of-others/x.csv"):
+    for key in ("loans/old.csv", "fees/old.csv", "loans-of-others/x.csv"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
     secrets.create_secret(Name="rights/other", SecretString="{}")
     glue.create_connection(
         ConnectionInput={"Name": "rights-other", "ConnectionType": "JDBC", "ConnectionProperties": {}}
     )
     glue.create_database(DatabaseInput={"Name": "others"})
-    return found
+    return {output["value"]["name"]: output["value"] for output in outputs.values()}
 
 
 def deployed(cloud: aws.Cloud, name: str, facts: dict[str, str]) -> Role:
@@ -276,11 +309,13 @@ def delete_object(bucket: str, key: str) -> Call:
     return lambda role: role.client("s3").delete_object(Bucket=bucket, Key=key)
 
 
-def abort_upload(role: Role) -> None:
-    s3, key = role.client("s3"), "loans/large.csv"
-    # Begun by an administrator, so that aborting is all that is asked of the role.
-    upload = role.cloud.client("s3").create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
-    s3.abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload)
+def abort_upload(key: str) -> Call:
+    def call(role: Role) -> None:
+        # Begun by an administrator, so that aborting is all that is asked of the role.
+        upload = role.cloud.client("s3").create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+        role.client("s3").abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload)
+
+    return call
 
 
 def list_folder(prefix: str) -> Call:
@@ -320,24 +355,9 @@ def write_log(group: str) -> Call:
     return call
 
 
-def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """What both do before they reach the store."""
-    interface, subnet = f"{EC2}:network-interface/eni-1", f"{EC2}:subnet/{facts['subnet']}"
-    tags = {"aws:TagKeys": ["aws-glue-service-resource"]}
-    connection: tuple[Ask, ...] = tuple(
-        ("glue:GetConnection", f"{GLUE}:{resource}", {}) for resource in ("catalog", "connection/rights")
-    )
-    seen = [
-        Step(f"see {what}", ("SeeNetwork", f"ec2:Describe{what}"), ((f"ec2:Describe{what}", "*", {}),))
-        for what in ("NetworkInterfaces", "RouteTables", "SecurityGroups", "Subnets", "VpcEndpoints")
-    ]
+def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    """How one logs in with a password."""
     return (
-        Step(
-            "attach the connection",
-            ("ReadConnection", "glue:GetConnection"),
-            connection,
-            read_connection("rights"),
-        ),
         Step(
             "read the secret",
             ("ReadSecret", "secretsmanager:GetSecretValue"),
@@ -348,6 +368,39 @@ def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
             "decrypt the secret",
             ("DecryptSecret", "kms:Decrypt"),
             (("kms:Decrypt", facts["artifacts_key"], VIA_SECRETS),),
+        ),
+    )
+
+
+def token_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    """How one logs in with a token; it is made without asking anybody, so the store is who checks."""
+    return (
+        Step(
+            "log in",
+            ("LogIn", "rds-db:connect"),
+            (("rds-db:connect", f"{LOGIN}:cluster-RIGHTS/{facts['user']}", {}),),
+        ),
+    )
+
+
+def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    """What both do before they reach the store."""
+    interface, subnet = f"{EC2}:network-interface/eni-1", f"{EC2}:subnet/{facts['subnet']}"
+    tags = {"aws:TagKeys": ["aws-glue-service-resource"]}
+    connection: tuple[Ask, ...] = tuple(
+        ("glue:GetConnection", f"{GLUE}:{resource}", {})
+        for resource in ("catalog", f"connection/{facts['name']}")
+    )
+    seen = [
+        Step(f"see {what}", ("SeeNetwork", f"ec2:Describe{what}"), ((f"ec2:Describe{what}", "*", {}),))
+        for what in ("NetworkInterfaces", "RouteTables", "SecurityGroups", "Subnets", "VpcEndpoints")
+    ]
+    return (
+        Step(
+            "attach the connection",
+            ("ReadConnection", "glue:GetConnection"),
+            connection,
+            read_connection(facts["name"]),
         ),
         Step(
             "plug in a network interface",
@@ -407,15 +460,16 @@ def log_steps(*groups: str) -> tuple[Step, ...]:
 
 
 def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    output = facts["output_log"]
+    """What every job does, however it logs in."""
+    output, prefix, artifacts = facts["output_log"], facts["prefix"], f"artifacts/{facts['name']}"
     return (
         *connect_steps(facts),
         *log_steps(output, output.removesuffix("output") + "error"),
         Step(
             "fetch the script",
             ("ReadArtifacts", "s3:GetObject"),
-            (("s3:GetObject", f"{S3_ARTIFACTS}/etl.py", {}),),
-            read_object(ARTIFACTS, "artifacts/rights/etl.py"),
+            (("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/{artifacts}/etl.py", {}),),
+            read_object(ARTIFACTS, f"{artifacts}/etl.py"),
         ),
         Step(
             "decrypt the script",
@@ -430,32 +484,32 @@ def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
         Step(
             "see what is published",
             ("ListFolder", "s3:ListBucket"),
-            (("s3:ListBucket", S3, {"s3:prefix": "loans/_manifests/2026-10.json"}),),
-            list_folder("loans/_manifests/2026-10.json"),
+            (("s3:ListBucket", S3, {"s3:prefix": f"{prefix}/_manifests/2026-10.json"}),),
+            list_folder(f"{prefix}/_manifests/2026-10.json"),
         ),
         Step(
             "compare with what is published",
             ("WriteFolder", "s3:GetObject"),
-            (("s3:GetObject", f"{S3}/loans/old.csv", {}),),
-            read_object(BUCKET, "loans/old.csv"),
+            (("s3:GetObject", f"{S3}/{prefix}/old.csv", {}),),
+            read_object(BUCKET, f"{prefix}/old.csv"),
         ),
         Step(
             "publish",
             ("WriteFolder", "s3:PutObject"),
-            (("s3:PutObject", f"{S3}/loans/new.csv", {}),),
-            write_object(BUCKET, "loans/new.csv"),
+            (("s3:PutObject", f"{S3}/{prefix}/new.csv", {}),),
+            write_object(BUCKET, f"{prefix}/new.csv"),
         ),
         Step(
             "withdraw what is restated",
             ("WithdrawOutput", "s3:DeleteObject"),
-            (("s3:DeleteObject", f"{S3}/loans/new.csv", {}),),
-            delete_object(BUCKET, "loans/new.csv"),
+            (("s3:DeleteObject", f"{S3}/{prefix}/new.csv", {}),),
+            delete_object(BUCKET, f"{prefix}/new.csv"),
         ),
         Step(
             "give up a large file",
             ("WriteFolder", "s3:AbortMultipartUpload"),
-            (("s3:AbortMultipartUpload", f"{S3}/loans/large.csv", {}),),
-            abort_upload,
+            (("s3:AbortMultipartUpload", f"{S3}/{prefix}/large.csv", {}),),
+            abort_upload(f"{prefix}/large.csv"),
         ),
         Step(
             "encrypt what it publishes",
@@ -491,7 +545,10 @@ def crawler_steps(facts: dict[str, str]) -> tuple[Step, ...]:
             admin.create_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
         role.client("glue").update_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
 
-    files = [f"{S3_ARTIFACTS}/{name}" for name in ("database-ca.pem", "database-driver.jar")]
+    files = [
+        f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights/{name}"
+        for name in ("database-ca.pem", "database-driver.jar")
+    ]
     return (
         *connect_steps(facts),
         *log_steps("/aws-glue/crawlers-role/rights-crawler-rights"),
@@ -539,7 +596,11 @@ def crawler_steps(facts: dict[str, str]) -> tuple[Step, ...]:
     )
 
 
-STEPS = {"job": job_steps, "crawler": crawler_steps}
+STEPS: dict[str, Callable[[dict[str, str]], tuple[Step, ...]]] = {
+    "rights-job": lambda facts: (*secret_steps(facts), *job_steps(facts)),
+    "rights-crawler": lambda facts: (*secret_steps(facts), *crawler_steps(facts)),
+    "rights-two-job": lambda facts: (*token_steps(facts), *job_steps(facts)),
+}
 
 
 ################################################################################
@@ -556,8 +617,12 @@ class Forbidden:
     call: Call | None = None
 
 
-def forbidden_to_both(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     other = {"cloudwatch:namespace": "Billing"}
+    name, prefix = facts["name"], facts["prefix"]
+    artifacts = f"artifacts/{name}"
+    # Of the extract that shares the bucket, the key and the artifacts.
+    [(neighbour, its_prefix)] = {("rights", "loans"), ("rights-two", "fees")} - {(name, prefix)}
     return (
         Forbidden(
             "another secret",
@@ -589,13 +654,28 @@ def forbidden_to_both(facts: dict[str, str]) -> tuple[Forbidden, ...]:
         Forbidden("writing with the artifacts' key", ("kms:Encrypt", facts["artifacts_key"], VIA_S3)),
         Forbidden(
             "writing an artifact",
-            ("s3:PutObject", f"{S3_ARTIFACTS}/etl.py", {}),
-            write_object(ARTIFACTS, "artifacts/rights/etl.py"),
+            ("s3:PutObject", f"arn:aws:s3:::{ARTIFACTS}/{artifacts}/etl.py", {}),
+            write_object(ARTIFACTS, f"{artifacts}/etl.py"),
         ),
         Forbidden(
             "another file of the artifacts' bucket",
             ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/other/etl.py", {}),
             read_object(ARTIFACTS, "artifacts/other/etl.py"),
+        ),
+        Forbidden(
+            "the neighbour's script",
+            ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/{neighbour}/etl.py", {}),
+            read_object(ARTIFACTS, f"artifacts/{neighbour}/etl.py"),
+        ),
+        Forbidden(
+            "the neighbour's files",
+            ("s3:GetObject", f"{S3}/{its_prefix}/old.csv", {}),
+            read_object(BUCKET, f"{its_prefix}/old.csv"),
+        ),
+        Forbidden(
+            "the neighbour's connection",
+            ("glue:GetConnection", f"{GLUE}:connection/{neighbour}", {}),
+            read_connection(neighbour),
         ),
         Forbidden(
             "files beside the folder",
@@ -612,7 +692,7 @@ def forbidden_to_both(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             ("s3:DeleteObject", f"{S3}/loans-of-others/x.csv", {}),
             delete_object(BUCKET, "loans-of-others/x.csv"),
         ),
-        Forbidden("deleting a version", ("s3:DeleteObjectVersion", f"{S3}/loans/old.csv", {})),
+        Forbidden("deleting a version", ("s3:DeleteObjectVersion", f"{S3}/{prefix}/old.csv", {})),
         Forbidden(
             "listing the whole bucket",
             ("s3:ListBucket", S3, {}),
@@ -649,25 +729,41 @@ def forbidden_to_both(facts: dict[str, str]) -> tuple[Forbidden, ...]:
         ),
         Forbidden(
             "starting itself",
-            ("glue:StartJobRun", f"{GLUE}:job/rights", {}),
-            lambda role: role.client("glue").start_job_run(JobName="rights"),
+            ("glue:StartJobRun", f"{GLUE}:job/{name}", {}),
+            lambda role: role.client("glue").start_job_run(JobName=name),
         ),
         Forbidden(
             "other rights",
-            ("iam:PutRolePolicy", f"arn:aws:iam::{aws.ACCOUNT}:role/rights-job", {}),
+            ("iam:PutRolePolicy", f"arn:aws:iam::{aws.ACCOUNT}:role/{name}-job", {}),
             lambda role: role.client("iam").put_role_policy(
-                RoleName="rights-job", PolicyName="more", PolicyDocument="{}"
+                RoleName=f"{name}-job", PolicyName="more", PolicyDocument="{}"
             ),
         ),
+        Forbidden("a superuser's login", ("rds-db:connect", f"{LOGIN}:cluster-RIGHTS/postgres", {})),
+        Forbidden(
+            "the login at another store", ("rds-db:connect", f"{LOGIN}:cluster-OTHER/{facts['user']}", {})
+        ),
+    )
+
+
+def forbidden_to_token(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+    return (
+        *forbidden_to_all(facts),
+        Forbidden(
+            "the neighbour's secret",
+            ("secretsmanager:GetSecretValue", facts["secret"], {}),
+            read_secret("rights/reader"),
+        ),
+        Forbidden("the key for secrets", ("kms:Decrypt", facts["artifacts_key"], VIA_SECRETS)),
     )
 
 
 def forbidden_to_crawler(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     return (
-        *forbidden_to_both(facts),
+        *forbidden_to_all(facts),
         Forbidden(
             "the script",
-            ("s3:GetObject", f"{S3_ARTIFACTS}/etl.py", {}),
+            ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights/etl.py", {}),
             read_object(ARTIFACTS, "artifacts/rights/etl.py"),
         ),
         Forbidden(
@@ -692,7 +788,11 @@ def forbidden_to_crawler(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     )
 
 
-FORBIDDEN = {"job": forbidden_to_both, "crawler": forbidden_to_crawler}
+FORBIDDEN = {
+    "rights-job": forbidden_to_all,
+    "rights-crawler": forbidden_to_crawler,
+    "rights-two-job": forbidden_to_token,
+}
 
 
 ################################################################################
@@ -735,19 +835,22 @@ def without(policies: Policies, sid: str, key: str, value: str) -> Policies:
 ################################################################################
 
 
-@pytest.fixture(params=["job", "crawler"])
-def role(request: pytest.FixtureRequest, cloud: aws.Cloud, facts: dict[str, str]) -> Iterator[Role]:
-    found = deployed(cloud, f"rights-{request.param}", facts)
+@pytest.fixture(params=list(STEPS))
+def role(
+    request: pytest.FixtureRequest, cloud: aws.Cloud, facts: dict[str, dict[str, str]]
+) -> Iterator[Role]:
+    name: str = request.param
+    found = deployed(cloud, name, facts[name.removesuffix("-job").removesuffix("-crawler")])
     yield found
     found.give(found.policies)
 
 
 def steps(role: Role) -> tuple[Step, ...]:
-    return STEPS[role.name.removeprefix("rights-")](role.facts)
+    return STEPS[role.name](role.facts)
 
 
 def forbidden(role: Role) -> tuple[Forbidden, ...]:
-    return FORBIDDEN[role.name.removeprefix("rights-")](role.facts)
+    return FORBIDDEN[role.name](role.facts)
 
 
 def test_every_step_works_with_the_rights_that_the_role_has(role: Role) -> None:
@@ -792,24 +895,25 @@ def test_what_the_role_must_not_do_is_refused(role: Role) -> None:
 
 
 @pytest.mark.parametrize(
-    ("taken", "message"),
+    ("name", "taken", "message"),
     [
-        (None, ""),
-        (("ReadArtifacts", "s3:GetObject"), "GetObject"),
-        (("ReadConnection", "glue:GetConnection"), "glue:GetConnection"),
-        (("WriteLogs", "logs:CreateLogStream"), "logs:CreateLogStream"),
+        ("rights", None, ""),
+        ("rights", ("ReadArtifacts", "s3:GetObject"), "GetObject"),
+        ("rights", ("ReadConnection", "glue:GetConnection"), "glue:GetConnection"),
+        ("rights", ("WriteLogs", "logs:CreateLogStream"), "logs:CreateLogStream"),
+        ("rights-two", None, ""),
     ],
-    ids=["none", "artifacts", "connection", "logs"],
+    ids=["none", "artifacts", "connection", "logs", "none of the one with a token"],
 )
 def test_a_run_under_the_role_says_what_it_may_not_do(
-    cloud: aws.Cloud, facts: dict[str, str], taken: Right | None, message: str
+    cloud: aws.Cloud, facts: dict[str, dict[str, str]], name: str, taken: Right | None, message: str
 ) -> None:
-    role, glue = deployed(cloud, "rights-job", facts), cloud.client("glue")
+    role, glue = deployed(cloud, f"{name}-job", facts[name]), cloud.client("glue")
     if taken:
         role.give(without(role.policies, taken[0], "Action", taken[1]))
-    run = glue.start_job_run(JobName="rights")["JobRunId"]
+    run = glue.start_job_run(JobName=name)["JobRunId"]
     deadline = time.monotonic() + 60
-    while (found := glue.get_job_run(JobName="rights", RunId=run)["JobRun"])["JobRunState"] == "RUNNING":
+    while (found := glue.get_job_run(JobName=name, RunId=run)["JobRun"])["JobRunState"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.1)
     role.give(role.policies)
@@ -821,48 +925,118 @@ def test_a_run_under_the_role_says_what_it_may_not_do(
 # Changed, and taken away
 ################################################################################
 
-CHANGES: dict[str, Any] = {
+ROLE = f"arn:aws:iam::{aws.ACCOUNT}:role/somebody"
+BOUNDARY = "${aws_iam_policy.boundary.arn}"
+# Every input that can change, with another value.
+BUCKET_CHANGES: Inputs = {
     "access_logs": {"bucket": ARTIFACTS},
-    "catch_up_schedule": "cron(0 6 2-10 * ? *)",
+    "additional_bucket_policy_json": '{"Statement": []}',
+    "additional_key_policy_json": '{"Statement": []}',
     "eventbridge_notifications": True,
+    "key_administrators": [ROLE],
+    "key_deletion_window_days": 7,
+    "key_rotation_days": 180,
+    "key_services": ["glue"],
+    "key_users": [ROLE],
+    "noncurrent_version_days": 30,
+    "permissions_boundary_arn": BOUNDARY,
+    "prefixes": {"loans": "loans", "fees": "fees", "more": "more"},
+    "readers": {"bank": {"prefix": "loans/bank", "principal_arn": ROLE}},
+    "replication": {
+        "bucket_arn": "${aws_s3_bucket.artifacts.arn}",
+        "kms_key_arn": f"arn:aws:kms:{ACCOUNT}:key/copies",
+    },
+    "tags": {"team": "data"},
+    "transitions": {"old": {"storage_class": "GLACIER_IR", "days": 90}},
+    "writers": {"bank": {"prefix": "loans/bank", "principal_arn": ROLE}},
+}
+EXTRACT_CHANGES: Inputs = {
+    "catch_up_schedule": "cron(0 6 2-10 * ? *)",
+    "crawler": {"driver_jar_path": "driver.jar", "driver_class": "org.postgresql.Driver2"},
+    "database": {**EXTRACT_INPUTS["database"], "port": 5433},
     "extra_arguments": {"--enable-auto-scaling": "true"},
     "job": {"execution_class": "FLEX", "max_retries": 1, "number_of_workers": 3, "queuing": True},
-    "key_rotation_days": 180,
     "log_retention_days": 30,
-    "port": 5433,
-    "readers": {"bank": {"prefix": "loans/bank", "principal_arn": f"arn:aws:iam::{aws.ACCOUNT}:role/bank"}},
+    "output": {**EXTRACT_INPUTS["output"], "prefix": "loans/monthly"},
+    "permissions_boundary_arn": BOUNDARY,
+    "recipient_label": "bank",
+    "recipients": {"first": "First Bank"},
+    "rotation": {"days": 7, "function_arn": f"arn:aws:lambda:{ACCOUNT}:function:rotate"},
     "schedule": "cron(30 5 1 * ? *)",
     "tables": ["Loans", "Bank", "Branch"],
     "tags": {"team": "data"},
 }
+SECOND_CHANGES: Inputs = {
+    "database": {**SECOND_INPUTS["database"], "user_name": "somebody"},
+    "endpoints": {**SECOND_INPUTS["endpoints"], "services": ["kms", "logs", "glue"]},
+}
+# Those that make something anew, and what.
+FIXED = {
+    "force_destroy": "is on here, so that the test can destroy the bucket",
+    "key_alias": "the alias, which is a name",
+    "kms_key_arn": "what the key encrypts",
+    "name": "everything",
+    "object_lock": "the bucket",
+    "artifacts": "the objects in the folder",
+    "auth": "the secret, or takes it away",
+    "secret": "the version with the password",
+    "network": "the rules of the group, which name other addresses",
+    "script_path": "the object, which is called like the file; an edit of the file does not",
+}
 
 
-def empty(plan: subprocess.CompletedProcess[str]) -> str:
-    """What a plan would do, nothing if it is empty; what was left out by its targets does not count."""
+def planned(terraform: Apply, **changes: Any) -> str:
+    """What a plan would do, nothing if it is empty."""
+    plan = terraform("plan", **changes)
     return "" if "No changes." in plan.stdout else plan.stdout
 
 
 def test_a_second_plan_is_empty_and_leaves_a_rotated_password_alone(
-    cloud: aws.Cloud, terraform: Apply, facts: dict[str, str]
+    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
 ) -> None:
-    secrets = cloud.client("secretsmanager")
-    login = json.loads(secrets.get_secret_value(SecretId=facts["secret"])["SecretString"])
+    secrets, secret = cloud.client("secretsmanager"), facts["rights"]["secret"]
+    login = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
     assert (login["username"], len(login["password"])) == ("rights_reader", 40)
     assert login["password"] not in terraform("state", "pull").stdout
     # AWS forgets a version without a label; Terraform would then make it again, over the one in force.
     for text in ("first", "second", "third"):
-        secrets.put_secret_value(SecretId=facts["secret"], SecretString=text)
-    assert empty(terraform("plan", *TARGETED)) == ""
+        secrets.put_secret_value(SecretId=secret, SecretString=text)
+    assert planned(terraform) == ""
 
 
-def test_every_input_that_can_change_changes_in_place(terraform: Apply, facts: dict[str, str]) -> None:
-    applied = terraform("apply", "-auto-approve", *TARGETED, changes=CHANGES).stdout
+def test_every_input_is_changed_here_or_makes_something_anew() -> None:
+    for module, bases, changes in (
+        ("kms-bucket", [BUCKET_INPUTS], [BUCKET_CHANGES]),
+        ("glue-extract", [EXTRACT_INPUTS, SECOND_INPUTS], [EXTRACT_CHANGES, SECOND_CHANGES]),
+    ):
+        changed = {name for one in changes for name in one}
+        assert changed | FIXED.keys() >= {given.name for given in inputs(module)}
+        for base, change in zip(bases, changes, strict=True):
+            assert all(base.get(name) != value for name, value in change.items())
+
+
+def test_every_input_that_can_change_changes_in_place(
+    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+) -> None:
+    changes = {"bucket": BUCKET_CHANGES, "extract": EXTRACT_CHANGES, "second": SECOND_CHANGES}
+    applied = terraform("apply", "-auto-approve", script='print("edited")\n', **changes).stdout
     assert "must be replaced" not in applied
     assert "0 destroyed" in applied
-    assert empty(terraform("plan", *TARGETED, changes=CHANGES)) == ""
+    script = cloud.client("s3").get_object(Bucket=ARTIFACTS, Key="artifacts/rights/etl.py")["Body"].read()
+    assert script == b'print("edited")\n'
+    assert planned(terraform, script='print("edited")\n', **changes) == ""
 
 
-def test_destroying_leaves_nothing(cloud: aws.Cloud, terraform: Apply, facts: dict[str, str]) -> None:
+def test_the_smallest_example_is_deployed_as_well(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
+    job = cloud.client("glue").get_job(JobName="sales")["Job"]
+    assert job["DefaultArguments"]["--output"] == "s3://rights-minimal/sales"
+    trigger = cloud.client("glue").get_trigger(Name="sales-schedule")["Trigger"]
+    assert (trigger["State"], trigger["Schedule"]) == ("ACTIVATED", "cron(1 0 1 * ? *)")
+
+
+def test_destroying_leaves_nothing(
+    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+) -> None:
     terraform("destroy", "-auto-approve")
     assert terraform("state", "list").stdout == ""
     glue, logs = cloud.client("glue"), cloud.client("logs")
@@ -877,7 +1051,9 @@ def test_destroying_leaves_nothing(cloud: aws.Cloud, terraform: Apply, facts: di
         "secrets": [s["Name"] for s in cloud.client("secretsmanager").list_secrets()["SecretList"]],
         "triggers": [t["Name"] for t in glue.get_triggers()["Triggers"]],
     }
-    ours = {kind: [name for name in names if "rights" in name] for kind, names in left.items()}
+    ours = {
+        kind: [name for name in names if "rights" in name or "sales" in name] for kind, names in left.items()
+    }
     # Those two were there for the tests above.
     assert {kind: names for kind, names in ours.items() if names} == {
         "connections": ["rights-other"],

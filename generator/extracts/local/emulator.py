@@ -32,6 +32,7 @@ from ministack.core import iam_evaluator as iam
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import (
     cloudwatch,
+    ec2,
     eventbridge,
     glue,
     scheduler,
@@ -830,7 +831,7 @@ def close_upload_keys() -> None:
 
 
 ################################################################################
-# Secrets Manager: labels of one's own are lost
+# Secrets Manager: labels of one's own are lost, and a rotation cannot be called off
 ################################################################################
 
 
@@ -850,6 +851,20 @@ def close_secret_labels() -> None:
         return json_response(out)
 
     answer_json(secretsmanager, "handle_request", instead={}, after={"PutSecretValue": put})
+
+
+def close_secret_rotations() -> None:
+    """Rotation can be turned off, as Terraform does when it is no longer asked for."""
+
+    def cancel(data: Body) -> Response:
+        _, secret = secretsmanager._resolve(data["SecretId"])
+        if secret is None:
+            words = "Secrets Manager can't find the specified secret."
+            return error_response_json("ResourceNotFoundException", words, 400)
+        secret["RotationEnabled"] = False
+        return json_response({"ARN": secret["ARN"], "Name": secret["Name"]})
+
+    answer_json(secretsmanager, "handle_request", instead={"CancelRotateSecret": cancel}, after={})
 
 
 ################################################################################
@@ -1102,6 +1117,75 @@ def _role_may(role_arn: str, action: str, resource: str) -> bool:
 
 
 ################################################################################
+# VPC: interface endpoints forget who may call, and what they are called
+################################################################################
+
+
+def close_vpc_endpoints() -> None:
+    """Endpoints keep their security groups, private names and policy, and can be given others."""
+    create, modify, shown = ec2._create_vpc_endpoint, ec2._modify_vpc_endpoint, ec2._vpce_fields_xml
+
+    def private_names(parameters: Body, otherwise: bool) -> bool:
+        return bool(ec2._p(parameters, "PrivateDnsEnabled", str(otherwise)).lower() == "true")
+
+    def created(parameters: Body) -> Response:
+        known = set(ec2._vpc_endpoints.keys())
+        response: Response = create(parameters)
+        for name in set(ec2._vpc_endpoints.keys()) - known:
+            ec2._vpc_endpoints[name] |= {
+                "Groups": ec2._parse_member_list(parameters, "SecurityGroupId"),
+                "PolicyDocument": ec2._p(parameters, "PolicyDocument"),
+                "PrivateDnsEnabled": private_names(parameters, False),
+            }
+        return response
+
+    def modified(parameters: Body) -> Response:
+        response: Response = modify(parameters)
+        if response[0] < 300:
+            endpoint = ec2._vpc_endpoints[ec2._p(parameters, "VpcEndpointId")]
+            gone = ec2._parse_member_list(parameters, "RemoveSecurityGroupId")
+            kept = [group for group in endpoint["Groups"] if group not in gone]
+            endpoint["Groups"] = kept + ec2._parse_member_list(parameters, "AddSecurityGroupId")
+            endpoint["PrivateDnsEnabled"] = private_names(parameters, endpoint["PrivateDnsEnabled"])
+        return response
+
+    def fields(endpoint: Body, tag: str = "item") -> str:
+        groups = "".join(f"<item><groupId>{group}</groupId></item>" for group in endpoint.get("Groups", []))
+        added = (
+            f"<groupSet>{groups}</groupSet>"
+            f"<policyDocument>{escape(endpoint.get('PolicyDocument', ''))}</policyDocument>"
+            f"<privateDnsEnabled>{str(endpoint.get('PrivateDnsEnabled', False)).lower()}</privateDnsEnabled>"
+        )
+        return str(shown(endpoint, tag)).replace("<ownerId>", f"{added}<ownerId>")
+
+    # The map was made of the functions themselves, so that it needs the new ones too.
+    ec2._ACTION_MAP |= {"CreateVpcEndpoint": created, "ModifyVpcEndpoint": modified}
+    ec2._vpce_fields_xml = fields
+
+
+def close_prefix_lists() -> None:
+    """A rule of a security group may name a prefix list instead of addresses."""
+    parse, shown = ec2._parse_ip_permissions, ec2._sg_rule_xml
+
+    def parsed(parameters: Body, prefix: str) -> list[Body]:
+        rules: list[Body] = parse(parameters, prefix)
+        for number, rule in enumerate(rules, 1):
+            given = f"{prefix}.{number}.PrefixListIds.1"
+            if name := ec2._p(parameters, f"{given}.PrefixListId"):
+                words = ec2._p(parameters, f"{given}.Description")
+                rule["PrefixListIds"] = [{"PrefixListId": name} | ({"Description": words} if words else {})]
+        return rules
+
+    def fields(group: str, rule: Body, is_egress: bool = False) -> str:
+        text = str(shown(group, rule, is_egress))
+        for named in rule.get("PrefixListIds", []):
+            text = text.replace("</item>", f"<prefixListId>{named['PrefixListId']}</prefixListId></item>")
+        return text
+
+    ec2._parse_ip_permissions, ec2._sg_rule_xml = parsed, fields
+
+
+################################################################################
 # Start
 ################################################################################
 
@@ -1121,11 +1205,14 @@ GAPS: tuple[Callable[[], None], ...] = (
     close_glue_workflows,
     close_upload_keys,
     close_secret_labels,
+    close_secret_rotations,
     close_sns_email,
     close_alarm_descriptions,
     close_event_target_permissions,
     close_event_subjects,
     close_schedule_keywords,
+    close_vpc_endpoints,
+    close_prefix_lists,
 )
 
 

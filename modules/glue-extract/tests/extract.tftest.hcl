@@ -470,6 +470,8 @@ run "job_runs_as_it_is_told" {
     job = {
       delay_notification_minutes = 10
       execution_class            = "FLEX"
+      glue_version               = "5.1"
+      maintenance_window         = "Sun:10"
       max_retries                = 1
       queuing                    = true
     }
@@ -494,6 +496,8 @@ run "job_runs_as_it_is_told" {
     condition = (
       aws_glue_job.this.execution_class == "FLEX"
       && aws_glue_job.this.job_run_queuing_enabled
+      && aws_glue_job.this.glue_version == "5.1"
+      && aws_glue_job.this.maintenance_window == "Sun:10"
       && aws_glue_job.this.max_retries == 1
       && aws_glue_job.this.notification_property[0].notify_delay_after == 10
     )
@@ -527,6 +531,10 @@ run "nothing_is_started_twice_unless_asked_for" {
       "$252Faws-glue$252Fjobs$252Fbank-loans$252Fbank-loans-role$252Fbank-loans-job$252Foutput",
     ])
     error_message = "A link opens the group that the engine writes to."
+  }
+  assert {
+    condition     = keys(output.log_links) == ["crawler", "error", "output"]
+    error_message = "There is a link for each log."
   }
 }
 
@@ -611,5 +619,180 @@ run "secret_is_left_alone_unless_asked_for" {
       && output.user_name == null
     )
     error_message = "A secret that is given is read, and no more."
+  }
+}
+
+run "with_a_token_no_password_is_kept_anywhere" {
+  command = plan
+  variables {
+    auth    = "iam"
+    crawler = { enabled = false }
+    database = {
+      host           = "db.internal"
+      name           = "bank"
+      port           = 5433
+      resource_id    = "cluster-ABC123"
+      ca_certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    }
+  }
+
+  assert {
+    condition = {
+      for k, v in aws_glue_job.this.default_arguments : k => v
+      if contains(["--ca-certificate", "--connection", "--iam-user", "--jdbc-url"], k)
+      } == {
+      "--ca-certificate" = "s3://bank-loans-artifacts/artifacts/bank-loans/database-ca.pem"
+      "--iam-user"       = "bank_loans_reader"
+      "--jdbc-url"       = "jdbc:postgresql://db.internal:5433/bank"
+    }
+    error_message = "The engine is told where to ask for what, and no connection to read."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.job.policy).Statement :
+      s.Sid => [s.Action, s.Resource] if contains(["LogIn", "ReadSecret", "DecryptSecret"], s.Sid)
+      } == {
+      LogIn = [
+        "rds-db:connect",
+        "arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-ABC123/bank_loans_reader",
+      ]
+    }
+    error_message = "The job's role logs in as this one user of this one store, and reads no secret."
+  }
+  assert {
+    condition = (
+      aws_glue_connection.this.connection_type == "NETWORK"
+      && aws_glue_connection.this.connection_properties == null
+      && contains(aws_glue_job.this.connections, "bank-loans")
+    )
+    error_message = "The connection brings the job into the network and holds nothing."
+  }
+  assert {
+    condition = (
+      output.secret_arn == null
+      && output.user_name == "bank_loans_reader"
+      && length(aws_secretsmanager_secret.this) == 0
+    )
+    error_message = "There is no secret, and the caller learns which login to make."
+  }
+}
+
+run "token_is_for_the_login_that_is_named" {
+  command = plan
+  variables {
+    auth     = "iam"
+    crawler  = { enabled = false }
+    database = { host = "db", name = "bank", resource_id = "cluster-ABC123", user_name = "reader" }
+  }
+
+  assert {
+    condition = (
+      aws_glue_job.this.default_arguments["--iam-user"] == "reader"
+      && !contains(keys(aws_glue_job.this.default_arguments), "--ca-certificate")
+      && output.user_name == "reader"
+    )
+    error_message = "A name of the caller's is taken."
+  }
+}
+
+run "with_endpoints_nothing_leaves_the_vpc" {
+  command = plan
+  override_resource {
+    target          = aws_security_group.endpoints
+    override_during = plan
+    values          = { id = "sg-endpoints" }
+  }
+  override_resource {
+    target          = aws_vpc_endpoint.s3
+    override_during = plan
+    values          = { prefix_list_id = "pl-s3" }
+  }
+  variables {
+    endpoints = {
+      route_table_ids           = ["rtb-1"]
+      client_security_group_ids = { second = "sg-second" }
+    }
+  }
+
+  assert {
+    condition = (
+      { for service, endpoint in aws_vpc_endpoint.this : service => endpoint.service_name } == {
+        for service in ["glue", "kms", "logs", "monitoring", "secretsmanager"] :
+        service => "com.amazonaws.eu-west-1.${service}"
+      }
+      && alltrue([
+        for endpoint in aws_vpc_endpoint.this : endpoint.private_dns_enabled
+        && endpoint.subnet_ids == toset(["subnet-1"]) && endpoint.security_group_ids == toset(["sg-endpoints"])
+      ])
+      && aws_vpc_endpoint.s3[0].service_name == "com.amazonaws.eu-west-1.s3"
+      && aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway"
+      && aws_vpc_endpoint.s3[0].route_table_ids == toset(["rtb-1"])
+    )
+    error_message = "What a run calls is found in its own subnet, S3 by the route table."
+  }
+  assert {
+    condition = (
+      aws_vpc_security_group_egress_rule.aws.cidr_ipv4 == null
+      && aws_vpc_security_group_egress_rule.aws.referenced_security_group_id == "sg-endpoints"
+      && aws_vpc_security_group_egress_rule.s3[0].prefix_list_id == "pl-s3"
+    )
+    error_message = "The run reaches the endpoints and S3, and no other address."
+  }
+  assert {
+    condition = {
+      for client, rule in aws_vpc_security_group_ingress_rule.endpoints :
+      client => "${rule.referenced_security_group_id} ${rule.from_port}-${rule.to_port} ${rule.ip_protocol}"
+    } == { extract = "sg-extract 443-443 tcp", second = "sg-second 443-443 tcp" }
+    error_message = "The endpoints let in those who are named, by HTTPS."
+  }
+  assert {
+    condition = alltrue([
+      for endpoint in aws_vpc_endpoint.this :
+      jsondecode(endpoint.policy).Statement[0].Condition
+      == { StringEquals = { "aws:PrincipalAccount" = "123456789012" } }
+    ])
+    error_message = "Nobody's credentials of another account work here."
+  }
+}
+
+run "with_a_token_there_is_no_endpoint_for_secrets" {
+  command = plan
+  variables {
+    auth      = "iam"
+    crawler   = { enabled = false }
+    database  = { host = "db.internal", name = "bank", resource_id = "cluster-ABC123" }
+    endpoints = { route_table_ids = ["rtb-1"], services = ["kms", "secretsmanager"] }
+  }
+
+  assert {
+    condition     = keys(aws_vpc_endpoint.this) == ["kms"]
+    error_message = "An endpoint that nobody calls is not paid for."
+  }
+}
+
+run "without_endpoints_none_is_made_and_nat_leads_everywhere" {
+  command = plan
+
+  assert {
+    condition = (
+      length(aws_vpc_endpoint.s3) + length(aws_vpc_endpoint.this) == 0
+      && length(aws_security_group.endpoints) + length(aws_vpc_security_group_egress_rule.s3) == 0
+      && aws_vpc_security_group_egress_rule.aws.cidr_ipv4 == "0.0.0.0/0"
+      && output.endpoint_security_group_id == null
+    )
+    error_message = "Endpoints cost money by the hour, so they are asked for by name."
+  }
+}
+
+run "catching_up_on_the_first_is_for_after_the_run_and_its_retries" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(1 2 * * ? *)"
+    job               = { max_retries = 1 }
+  }
+
+  assert {
+    condition     = aws_glue_trigger.catch_up[0].enabled
+    error_message = "Two hours after the schedule, one run and one retry of an hour each are over."
   }
 }

@@ -416,22 +416,36 @@ run "argument_that_does_nothing_is_refused" {
   expect_failures = [var.extra_arguments]
 }
 
-run "neither_a_secret_nor_a_way_to_make_one_and_rotation_by_nobody_are_refused" {
+run "neither_a_secret_nor_a_way_to_make_one_is_refused" {
   command = plan
   variables {
     database = { host = "db.internal", name = "bank" }
-    rotation = {}
   }
-  expect_failures = [var.rotation, var.secret]
+  expect_failures = [var.auth]
 }
 
-run "secret_twice_and_rotation_at_no_time_are_refused" {
+run "secret_twice_is_refused" {
+  command = plan
+  variables {
+    secret = {}
+  }
+  expect_failures = [var.auth]
+}
+
+run "rotation_by_nobody_is_refused" {
+  command = plan
+  variables {
+    rotation = {}
+  }
+  expect_failures = [var.rotation]
+}
+
+run "rotation_at_no_time_is_refused" {
   command = plan
   variables {
     rotation = { days = 0, function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:r" }
-    secret   = {}
   }
-  expect_failures = [var.rotation, var.secret]
+  expect_failures = [var.rotation]
 }
 
 run "login_that_needs_quotes_and_function_by_name_are_refused" {
@@ -465,4 +479,145 @@ run "half_a_password_and_superuser_for_a_function_that_is_named_are_refused" {
     secret = { password_version = 0.5 }
   }
   expect_failures = [var.rotation, var.secret]
+}
+
+run "login_by_a_third_way_is_refused" {
+  command = plan
+  variables {
+    auth = "kerberos"
+  }
+  expect_failures = [var.auth]
+}
+
+run "crawler_without_a_password_is_refused" {
+  command = plan
+  variables {
+    auth     = "iam"
+    database = { host = "db.internal", name = "bank", resource_id = "cluster-ABC123" }
+  }
+  expect_failures = [var.auth]
+}
+
+run "token_for_no_store_is_refused" {
+  command = plan
+  variables {
+    auth     = "iam"
+    crawler  = { enabled = false }
+    database = { host = "db.internal", name = "bank" }
+  }
+  expect_failures = [var.auth]
+}
+
+run "token_beside_a_secret_is_refused" {
+  command = plan
+  variables {
+    auth    = "iam"
+    crawler = { enabled = false }
+    database = {
+      host        = "db.internal"
+      name        = "bank"
+      resource_id = "cluster-ABC123"
+      secret_arn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    }
+  }
+  expect_failures = [var.auth]
+}
+
+run "rotation_of_a_token_is_refused" {
+  command = plan
+  variables {
+    auth     = "iam"
+    crawler  = { enabled = false }
+    database = { host = "db.internal", name = "bank", resource_id = "cluster-ABC123" }
+    rotation = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:r" }
+  }
+  expect_failures = [var.auth]
+}
+
+run "login_of_a_token_beside_a_secret_is_refused" {
+  command = plan
+  variables {
+    database = {
+      host       = "db.internal"
+      name       = "bank"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      user_name  = "reader"
+    }
+  }
+  expect_failures = [var.auth]
+}
+
+run "name_of_the_cluster_for_its_resource_id_is_refused" {
+  command = plan
+  variables {
+    auth     = "iam"
+    crawler  = { enabled = false }
+    database = { host = "db.internal", name = "bank", resource_id = "bank-cluster" }
+  }
+  expect_failures = [var.database]
+}
+
+run "login_of_a_token_that_needs_quotes_is_refused" {
+  command = plan
+  variables {
+    auth    = "iam"
+    crawler = { enabled = false }
+    database = {
+      host        = "db.internal"
+      name        = "bank"
+      resource_id = "cluster-ABC123"
+      user_name   = "*"
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "catching_up_while_the_first_run_may_last_is_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 1 1-10 * ? *)"
+    job               = { max_retries = 1 }
+  }
+  expect_failures = [aws_glue_trigger.catch_up]
+}
+
+run "catching_up_every_day_with_runs_of_two_days_is_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 6 4-10 * ? *)"
+    job               = { timeout_minutes = 2880 }
+  }
+  expect_failures = [aws_glue_trigger.catch_up]
+}
+
+run "endpoints_without_a_way_to_s3_are_refused" {
+  command = plan
+  variables {
+    endpoints = { route_table_ids = [] }
+  }
+  expect_failures = [var.endpoints]
+}
+
+run "endpoint_by_its_full_name_is_refused" {
+  command = plan
+  variables {
+    endpoints = { route_table_ids = ["rtb-1"], services = ["KMS"] }
+  }
+  expect_failures = [var.endpoints]
+}
+
+run "client_of_the_endpoints_with_the_extract_s_own_name_is_refused" {
+  command = plan
+  variables {
+    endpoints = { route_table_ids = ["rtb-1"], client_security_group_ids = { extract = "sg-1" } }
+  }
+  expect_failures = [var.endpoints]
+}
+
+run "maintenance_at_no_hour_is_refused" {
+  command = plan
+  variables {
+    job = { maintenance_window = "Sunday" }
+  }
+  expect_failures = [var.job]
 }

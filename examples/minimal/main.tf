@@ -1,0 +1,42 @@
+# The fewest lines that deploy: every month one file per region, with what each shop took in.
+# Credentials and region come from the environment; `terraform.tfvars.example` shows the values.
+
+variable "bucket" {
+  description = "Name of the bucket of the files; nobody in the world has the same."
+  type        = string
+}
+
+variable "database" {
+  description = "Store to read, and the secret with its login."
+  type        = object({ host = string, name = string, secret_arn = string })
+}
+
+variable "network" {
+  description = "Private subnet that reaches the store, and by NAT the services of AWS."
+  type        = object({ vpc_id = string, subnet_id = string, availability_zone = string })
+}
+
+module "bucket" {
+  source = "../../modules/kms-bucket"
+
+  name     = var.bucket
+  prefixes = { sales = "sales" }
+}
+
+module "extract" {
+  source = "../../modules/glue-extract"
+
+  name            = "sales"
+  script_path     = "${path.module}/etl.py"
+  tables          = ["sales", "shops"]
+  recipient_label = "region"
+  database        = var.database
+  network         = var.network
+  kms_key_arn     = module.bucket.kms_key_arn
+  artifacts       = { bucket = module.bucket.name }
+  output = {
+    bucket             = module.bucket.name
+    prefix             = "sales"
+    writer_policy_json = module.bucket.writer_policies["sales"]
+  }
+}

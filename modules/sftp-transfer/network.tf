@@ -3,6 +3,7 @@
 ################################################################################
 
 resource "aws_security_group" "this" {
+  #checkov:skip=CKV2_AWS_5: it is attached to the server's endpoint, which this check does not know
   count = local.in_vpc ? 1 : 0
 
   name        = "${var.name}-sftp"

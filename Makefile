@@ -80,7 +80,8 @@ CHECKOV         := $(VENV)-checkov/bin/checkov --skip-download --quiet --compact
 
 checkov: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
 	@$(BIN)/python -m tests.modules.plans build/plans
-	@$(CHECKOV) --framework terraform --skip-path '/tests/' --directory modules --directory examples
+	@$(CHECKOV) --framework terraform --skip-path '/tests/' --directory modules --directory examples \
+	  --output cli --output sarif --output-file-path console,build/checkov.sarif
 	@$(CHECKOV) --framework terraform_plan --directory build/plans --soft-fail --output json > build/checkov.json
 	@$(BIN)/python -m tests.modules.plans build/checkov.json build/plans
 

@@ -62,7 +62,7 @@ def test_ci_is_green_when_every_target_is(github: GitHub) -> None:
     assert "pytest -n 3 --dist loadfile tests/docs" in run.jobs["test (docs)"].log
 
 
-@pytest.mark.parametrize("target", ["lint", "test"])
+@pytest.mark.parametrize("target", ["lint", "test", "checkov"])
 def test_ci_is_red_when_a_target_is(github: GitHub, target: str) -> None:
     with_make(github, broken=target)
     run = github.run("ci.yml", github.pull_request(1, "main"))

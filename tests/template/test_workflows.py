@@ -40,7 +40,7 @@ def test_actions_are_pinned_by_commit_with_their_version_beside_it(repository: P
     for path in (repository / ".github/workflows").glob("*.yml"):
         for line in path.read_text().splitlines():
             if "uses:" in line:
-                pinned = re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)
+                pinned = re.search(r"uses: [\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)
                 own = re.search(r"uses: \$/\.github/workflows/[\w-]+\.yml$", line)  # of the same commit
                 assert pinned or own, f"{path.name}: {line}"
 

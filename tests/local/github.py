@@ -317,7 +317,7 @@ class _Runner:
             if "uses" in step:
                 name, _, _ = step["uses"].partition("@")
                 if name not in ACTIONS:
-                    raise NotImplementedError(f"no local equivalent of the action {name}")
+                    raise LookupError(f"no local equivalent of the action {name}")
                 given = {
                     key: str(interpolate(value, contexts)) for key, value in step.get("with", {}).items()
                 }
@@ -569,7 +569,7 @@ def _listed(value: str | list[str]) -> list[str]:
 
 def _know(used: Any, known: set[str], what: str) -> None:
     if unknown := set(used) - known:
-        raise NotImplementedError(f"{what}: the local runner does not know {sorted(unknown)}")
+        raise LookupError(f"{what}: the local runner does not know {sorted(unknown)}")
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -624,7 +624,7 @@ class _Expression:
         while self.text[place:].strip():
             match = TOKENS.match(self.text, place)
             if not match:
-                raise NotImplementedError(f"expression: {self.text[place:]!r} in {self.text!r}")
+                raise LookupError(f"expression: {self.text[place:]!r} in {self.text!r}")
             self.tokens.append(match[0].strip())
             place = match.end()
         found = self._or()
@@ -679,7 +679,7 @@ class _Expression:
         if self._take("("):
             return self._call(token)
         if token not in self.contexts:
-            raise NotImplementedError(f"expression: the context {token} is not there in {self.text!r}")
+            raise LookupError(f"expression: the context {token} is not there in {self.text!r}")
         found = self.contexts[token]
         while self._take("."):
             name = self.tokens.pop(0)
@@ -705,7 +705,7 @@ class _Expression:
             "success": lambda: status,
         }
         if name not in known:
-            raise NotImplementedError(f"expression: the function {name} in {self.text!r}")
+            raise LookupError(f"expression: the function {name} in {self.text!r}")
         return known[name](*given)
 
     def _hash(self, path: str) -> str:

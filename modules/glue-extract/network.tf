@@ -36,7 +36,7 @@ resource "aws_vpc_security_group_egress_rule" "workers" {
   tags = var.tags
 }
 
-# With endpoints nothing leaves the VPC, and these two rules name them; else NAT leads everywhere.
+# With endpoints AWS is called within the VPC, by these two rules; else NAT leads everywhere.
 resource "aws_vpc_security_group_egress_rule" "aws" {
   cidr_ipv4                    = var.endpoints == null ? "0.0.0.0/0" : null
   description                  = "Secrets Manager, KMS, CloudWatch and Glue, and S3 by way of NAT"

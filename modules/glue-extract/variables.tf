@@ -329,9 +329,9 @@ variable "crawler" {
 
 variable "endpoints" {
   description = <<-EOT
-    Ways to AWS's services within the VPC, for a subnet without NAT; then nothing leaves the VPC. Null
-    makes none. From then on the whole VPC finds those services here, so one extract of a VPC makes
-    them, and lets in whoever else uses them.
+    Ways to AWS's services within the VPC, for a subnet without NAT; where the store's group is given
+    too, nothing leaves the VPC then. Null makes none. From then on the whole VPC finds those services
+    here, so one extract of a VPC makes them, and lets in whoever else uses them.
     - `route_table_ids`           - route tables of the subnet, for the way to S3.
     - `client_security_group_ids` - (Optional) groups of others that call here, keyed by a name of
                                     your choice.

@@ -712,6 +712,12 @@ run "with_endpoints_nothing_leaves_the_vpc" {
       route_table_ids           = ["rtb-1"]
       client_security_group_ids = { second = "sg-second" }
     }
+    network = {
+      vpc_id                     = "vpc-1"
+      subnet_id                  = "subnet-1"
+      availability_zone          = "eu-west-1a"
+      database_security_group_id = "sg-store"
+    }
   }
 
   assert {
@@ -734,9 +740,11 @@ run "with_endpoints_nothing_leaves_the_vpc" {
     condition = (
       aws_vpc_security_group_egress_rule.aws.cidr_ipv4 == null
       && aws_vpc_security_group_egress_rule.aws.referenced_security_group_id == "sg-endpoints"
+      && aws_vpc_security_group_egress_rule.database.cidr_ipv4 == null
+      && aws_vpc_security_group_egress_rule.database.referenced_security_group_id == "sg-store"
       && aws_vpc_security_group_egress_rule.s3[0].prefix_list_id == "pl-s3"
     )
-    error_message = "The run reaches the endpoints and S3, and no other address."
+    error_message = "The run reaches the endpoints, S3 and the store, and no other address."
   }
   assert {
     condition = {

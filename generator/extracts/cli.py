@@ -209,10 +209,12 @@ def preview(
     history: Annotated[
         int, typer.Option(min=0, max=120, help="Months before the first one that the page also shows.")
     ] = 5,
+    as_json: AsJson = False,
 ) -> None:
     """Write the files that a project would deliver, from a database, and a page that shows them. No AWS.
 
-    The page is OUTPUT/report.html; it opens without a network.
+    The page is OUTPUT/report.html; it opens without a network. With --json a script reads of each month its
+    files, rows, bytes, hashes, control totals, orphans and late data, and what the run warned of.
     """
     from extracts import preview as previewing
 
@@ -221,8 +223,14 @@ def preview(
     arguments += ["--allow-incomplete"] if allow_incomplete else []
     arguments += ["--restate", "--reason", "preview"] if restate else []
     page = report or output / "report.html"
-    for message in previewing.preview(project, database_url, output, arguments, page=page, history=history):
-        print(message)
+    done = previewing.preview(project, database_url, output, arguments, page=page, history=history)
+    if not as_json:
+        for message in done.told():
+            print(message)
+    if done.failure:
+        raise ExtractsError(done.failure)
+    if as_json:
+        _print_json(done.as_json())
 
 
 @app.command(epilog="Example: extracts status ~/projects --json")

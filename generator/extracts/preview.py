@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from extracts import extra, report
 from extracts.errors import ExtractsError
@@ -33,6 +35,54 @@ def spark_environment(project: Path) -> dict[str, str]:
     return {**os.environ, **spark.environment(engine(project))}
 
 
+_ENDS = ("published", "unchanged")  # what the engine says last of a month
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One run of the engine: what it said line by line, and what came of it."""
+
+    output: Path
+    page: Path | None  # where the report was written to
+    log: Sequence[Mapping[str, Any]]
+    failure: str | None  # the sentence that the run ended with
+
+    def told(self) -> Iterator[str]:
+        """For a person: what the engine said while it worked."""
+        for entry in self.log:
+            if "message" in entry and entry["level"] != "error":
+                before = "without the months before: " if entry["event"] == "history_failed" else ""
+                yield before + entry["message"]
+        if self.page:
+            yield f"report: {self.page}"
+
+    def as_json(self) -> dict[str, Any]:
+        """For a script: the manifest of each month that was asked for, with the path of each file."""
+        said = {entry["event"]: entry for entry in self.log}
+        ended = {entry["period"]: entry["event"] for entry in self.log if entry["event"] in _ENDS}
+        return {
+            "output": str(self.output),
+            "report": str(self.page) if self.page else None,
+            "periods": [
+                {
+                    "outcome": ended[month.period],
+                    **month.manifest,
+                    "files": [
+                        {"path": str(self.output / file["key"]), **file} for file in month.manifest["files"]
+                    ],
+                }
+                for month in report.published(self.output, said["started"]["periods"])
+            ],
+            # Of this run; a month that was there already keeps in its manifest what its own run was told.
+            "warnings": [
+                {name: entry.get(name) for name in ("event", "period", "message")}
+                for entry in self.log
+                if entry.get("level") == "warning" or entry["event"] == "history_failed"
+            ],
+            "sql": report.statement(said),
+        }
+
+
 def preview(
     project: Path,
     database_url: str,
@@ -41,8 +91,8 @@ def preview(
     *,
     page: Path | None = None,
     history: int = 0,
-) -> Iterator[str]:
-    """What the engine says while it works; raises its sentence when it fails.
+) -> Preview:
+    """Run the project's spec against a database.
 
     `arguments` are the job's own: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. `page` is where the
     report is written to, if any, with that many months of `history` before the ones asked for.
@@ -69,19 +119,12 @@ def preview(
             env=spark_environment(project),
         )
         log = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        for entry in log:
-            if "message" in entry and entry["level"] != "error":
-                yield _spoken(entry)
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.strip()]
-            raise ExtractsError(said[-1] if said else f"{script} ended with code {done.returncode}.")
+            failure = said[-1] if said else f"{script} ended with code {done.returncode}."
+            return Preview(output.resolve(), None, log, failure)
         if page:
             page.parent.mkdir(parents=True, exist_ok=True)
             name = project.resolve().name
             page.write_text(report.page(name, log, output.resolve(), Path(scratch)), encoding="utf-8")
-            yield f"report: {page}"
-
-
-def _spoken(entry: Mapping[str, str]) -> str:
-    before = "without the months before: " if entry["event"] == "history_failed" else ""
-    return before + entry["message"]
+    return Preview(output.resolve(), page, log, None)

@@ -102,7 +102,7 @@ def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
     said = {entry["event"]: entry for entry in log}
     spec: Json = said["spec"]["spec"]
     asked = [str(period) for period in said["started"]["periods"]]
-    months = [*_months(history), *(month for month in _months(output) if month.period in asked)]
+    months = [*published(history), *published(output, asked)]
     months.sort(key=lambda month: month.period)
     latest = months[-1]
     names = [*dict.fromkeys([*latest.recipients, *(r for month in months[-2:] for r in month.recipients)])]
@@ -119,7 +119,7 @@ def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
         "untold": max(0, len(names) - RECIPIENTS),
         "history_failed": said.get("history_failed", {}).get("message"),
         "warnings": [entry["message"] for entry in log if entry.get("level") == "warning"],
-        "sql": _dedented(said["statement"]["sql"]) if "statement" in said else None,
+        "sql": statement(said),
     }
     source = resources.files("extracts").joinpath("report.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(
@@ -134,9 +134,18 @@ def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
 ################################################################################
 
 
-def _months(folder: Path) -> list[Month]:
-    manifests = sorted((folder / "_manifests").glob("*.json"))
-    return [Month(path.stem, folder, json.loads(path.read_text(encoding="utf-8"))) for path in manifests]
+def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
+    """The months that are published in a folder, of those asked for; the earliest first."""
+    return [
+        Month(path.stem, folder, json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted((folder / "_manifests").glob("*.json"))
+        if asked is None or path.stem in asked
+    ]
+
+
+def statement(said: Mapping[str, Json]) -> str | None:
+    """The SQL that a run read the store with, of its last word on each event."""
+    return _dedented(said["statement"]["sql"]) if "statement" in said else None
 
 
 def _lines(month: Month | None, recipient: str, spec: Json) -> Iterator[Line]:

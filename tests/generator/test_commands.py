@@ -75,7 +75,7 @@ def test_a_failure_is_a_sentence_on_stderr_and_ends_with_code_1(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["doctor", "inspect", "new", "status", "update"])
+@pytest.mark.parametrize("command", ["doctor", "inspect", "new", "preview", "status", "update"])
 def test_what_a_script_would_read_is_there_as_json(command: str, extracts: Extracts) -> None:
     assert "--json" in extracts(command, "--help").stdout
 

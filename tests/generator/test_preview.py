@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -80,6 +85,62 @@ def test_several_months_at_once_and_from_a_folder_with_blanks(
         "2026-09.json",
         "2026-10.json",
     ]
+
+
+def test_a_script_reads_of_each_month_what_was_written_and_whether_it_adds_up(
+    served: database.Database, tmp_path: Path
+) -> None:
+    given = (str(PROJECT), "--from", "2026-09", "--to", "2026-10", "--history", "0", "--json")
+    done = preview(*given, "--output", str(tmp_path), DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["output"], told["report"]) == (str(tmp_path), str(tmp_path / "report.html"))
+    assert told["sql"].startswith("SELECT ")
+    assert told["warnings"] == []
+    assert [(month["period"], month["outcome"]) for month in told["periods"]] == [
+        ("2026-09", "published"),
+        ("2026-10", "published"),
+    ]
+    for month in told["periods"]:
+        assert month["late_data"] == []
+        for file in month["files"]:
+            path = Path(file["path"])
+            assert path == tmp_path / file["key"]
+            content = path.read_bytes()
+            assert (file["bytes"], file["sha256"]) == (len(content), sha256(content).hexdigest())
+            lines = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+            assert file["rows"] == len(lines)
+            assert file["totals"]["count"] == sum(int(line["loans_count"]) for line in lines)
+            assert Decimal(file["totals"]["sum"]) == sum(
+                Decimal(line["amount_sum"]) for line in lines if line["amount_sum"]
+            )
+        assert month["totals"]["rows"] == sum(file["totals"]["rows"] for file in month["files"])
+        assert (month["source"]["rows"], month["orphans"]["rows"]) == (month["totals"]["rows"], 0)
+
+
+def test_a_script_reads_what_has_changed_since_a_month_was_published(
+    served: database.Database, tmp_path: Path
+) -> None:
+    given = (str(PROJECT), "--history", "0", "--json", "--output", str(tmp_path))
+    assert preview(*given, "--period", "2026-09", DATABASE_URL=served.url).returncode == 0
+    with psycopg.connect(served.url) as connection:
+        connection.execute("""insert into "Loans" select 9000002, 1, min("idAccount"), '2026-09-05'
+                              from "Account" """)
+    done = preview(*given, "--period", "2026-10", DATABASE_URL=served.url)
+    again = preview(*given, "--period", "2026-09", DATABASE_URL=served.url)
+    with psycopg.connect(served.url) as connection:
+        connection.execute('delete from "Loans" where "idLoan" = 9000002')
+    told = json.loads(done.stdout)
+    [warning] = told["warnings"]
+    assert (warning["event"], warning["period"]) == ("late_data", "2026-09")
+    [month] = told["periods"]
+    [late] = month["late_data"]
+    assert late["period"] == "2026-09"
+    assert late["difference"] in warning["message"]
+    # What is published already with other bytes is refused, and a script is told as a person is.
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("✗ 2026-09: already published with other bytes")
+    assert len(again.stderr.splitlines()) == 1
 
 
 def test_a_failure_is_the_engines_sentence(served: database.Database, tmp_path: Path) -> None:

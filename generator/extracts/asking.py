@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from extracts import new
+from extracts import new, rules
 from extracts.introspect import answers as finding
 from extracts.introspect import catalog
 
@@ -41,6 +41,10 @@ def from_database(
     """The answers that the database gives, shown, and what it suggests for the project's name."""
     read = catalog.read(url)
     answers, found = finding.settle(read, given, schema, choose if interactive else None)
+    known = {**given, **answers}
+    wrong = {name: reasons for name in known if (reasons := new.wrong_alone(name, known))}
+    if wrong and not interactive:
+        raise rules.refusal(wrong)
     show(answers, found, console)
     fitting = (
         s for s in finding.project_slug(answers) if not new.wrong_alone("project_slug", {"project_slug": s})

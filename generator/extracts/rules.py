@@ -32,6 +32,22 @@ def wrong(answers: Mapping[str, str], private: Mapping[str, str]) -> dict[str, l
     return found
 
 
+def unsayable(name: str, what: str) -> str:
+    """Why no answer can hold this name of a table, column or schema; nothing where one can."""
+    hook = _hook()
+    try:
+        held = hook.identifier(name, f"{what} name", "Loans")
+    except hook.Wrong as reason:
+        return str(reason)
+    return "" if held == name else f"{hook.shown(name)} begins or ends with a blank, which no answer keeps"
+
+
+def taken_labels() -> tuple[str, ...]:
+    """What heads a column, or a part of a key, in every file."""
+    taken: tuple[str, ...] = _hook().TAKEN_LABELS
+    return taken
+
+
 def refusal(found: Mapping[str, list[str]]) -> ExtractsError:
     """All of it at once, worded as the hook words it."""
     count = "1 answer cannot" if len(found) == 1 else f"{len(found)} answers cannot"

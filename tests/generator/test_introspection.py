@@ -162,7 +162,9 @@ def test_a_view_comes_last_and_a_table_without_a_number_not_at_all(
 def test_every_open_question_is_told_at_once(ledger: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", ledger, "--entity", "vertrieb.order")
     assert done.returncode == 1
-    assert "metric: there are 2, each a number in order; give one:" in done.stderr
+    assert (
+        'metric: there are 2, each a number in order, and no answer can hold "Betrag €"; give' in done.stderr
+    )
     assert '    --metric "Betrag"\n' in done.stderr
     assert "date_column: 2 columns are dates; give one:" in done.stderr
     assert '    --date-column "erfasst am"' in done.stderr
@@ -352,6 +354,114 @@ def test_a_hop_that_may_be_empty_is_told(shops: str, entities: Callable[..., dic
     hops = {hop["table"]: hop for way in entities(shops)["public.sales"]["ways"] for hop in way["hops"]}
     assert hops["products"]["may_be_empty"]
     assert not hops["stores"]["may_be_empty"]
+
+
+# -- names that no answer can hold -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def awkward(made: Callable[[str, str], str]) -> str:
+    """Names that PostgreSQL takes and the template's answers have no words for."""
+    return made("awkward", """
+        create table "shops/all" (id int primary key, name text);
+        create table towns (id int primary key, name text, "name, long" text);
+        create table shops (id int primary key, "town.id" int references towns, " name " text);
+        create table "order.lines" (amount numeric, day date, shop_id int references shops);
+        create table sales (amount numeric, "Betrag €" numeric, "net; tax" int, day date, "day:booked" date,
+                            shop_id int references shops, "all" int references "shops/all");
+        """)  # fmt: skip
+
+
+AWKWARD_SALE = ("--entity", "sales", "--metric", "amount", "--date-column", "day", "--joins", "none")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--entity", "order.lines"), 'entity: "order.lines" is no table name that can be used; '),
+        (("--metric", "Betrag €"), 'metric: "Betrag €" is no column name that can be used; '),
+        (("--metric", "net; tax"), 'metric: "net; tax" is no column name that can be used; '),
+        (("--date-column", "day:booked"), 'date_column: "day:booked" is no column name that can be used; '),
+        (("--recipient", "towns.name, long"), 'recipient: "name, long" is no column name that can be used; '),
+        (("--recipient", "shops/all"), 'recipient: "shops/all" is no table name that can be used; '),
+        (("--recipient", "shops"), 'recipient: " name " begins or ends with a blank, '),
+        (("--group", "sales.Betrag €"), 'group: "Betrag €" is no column name that can be used; '),
+    ],
+)
+def test_a_name_that_no_answer_can_hold_is_refused_at_once_in_a_sentence(
+    awkward: str, given: tuple[str, ...], said: str, extracts: Extracts, tmp_path: Path
+) -> None:
+    known = dict(zip(AWKWARD_SALE[::2], AWKWARD_SALE[1::2], strict=True))
+    known |= {"--recipient": "shops.id", "--joins": "shops: sales.shop_id = id"}
+    known |= {"--group": "shops.id"} if given[0] == "--recipient" else {}
+    known[given[0]] = given[1]
+    done = extracts(*NEW, "--database-url", awkward, *(word for pair in known.items() for word in pair))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"✗ {said}")
+    assert done.stderr.endswith("a view can give it another name\n")
+    assert (len(done.stderr.splitlines()), done.stdout) == (1, "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_no_answer_can_hold_is_passed_over_by_name_and_never_makes_the_rest_certain(
+    awkward: str, extracts: Extracts
+) -> None:
+    done = extracts(*NEW, "--database-url", awkward)
+    assert done.stderr.splitlines() == [
+        "✗ entity: there are 2, each a table with a date and a number, and no answer can hold"
+        ' "order.lines"; give one:',
+        '    --entity "sales"',
+    ]
+    done = extracts(*NEW, "--database-url", awkward, "--entity", "sales")
+    assert done.stderr.splitlines() == [
+        '✗ metric: there are 3, each a number in sales, and no answer can hold "Betrag €", "net; tax";'
+        " give one:",
+        '    --metric "amount"',
+        'date_column: 2 columns are dates, and no answer can hold "day:booked"; give one:',
+        '    --date-column "day"',
+        'recipient: the ways from sales end at 2 tables, and no answer can hold "shops/all.name",'
+        ' "towns.name, long"; give one:',
+        '    --recipient "town_name = towns.name"',
+    ]
+
+
+def test_a_way_over_a_name_that_no_answer_can_hold_is_none(awkward: str, extracts: Extracts) -> None:
+    given = AWKWARD_SALE[:-2]
+    done = extracts(*NEW, "--database-url", awkward, *given, "--recipient", "towns.name")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        '✗ joins: the way to towns is over "town.id", which no answer can hold; a view can give it another'
+        " name\n"
+    )
+
+
+def test_a_line_that_would_need_such_a_name_is_left_open(
+    made: Callable[[str, str], str], extracts: Extracts
+) -> None:
+    url = made("keyed", """
+        create table owners (id int primary key, name text);
+        create table shops ("No." int primary key, owner_id int not null references owners, name text);
+        create table sales (amount numeric, day date, shop_id int references shops);
+        """)  # fmt: skip
+    done = extracts(*NEW, "--database-url", url)
+    # The hop to the shops needs that name too: no view of the sales gets around it.
+    assert done.stderr == (
+        '✗ joins: the way to owners is over "No.", which no answer can hold; a view can give it another'
+        " name\n"
+    )
+
+
+def test_a_label_that_the_file_has_already_is_not_made_up(
+    made: Callable[[str, str], str], extracts: Extracts, tmp_path: Path
+) -> None:
+    url = made("taken", """
+        create table years (id int primary key, year text);
+        create table shops (id int primary key, year_id int not null references years);
+        create table sales (amount numeric, day date, shop_id int not null references shops);
+        """)  # fmt: skip
+    done = extracts(*NEW, "--database-url", url)
+    assert done.returncode == 0, done.stderr
+    assert spec(tmp_path / "years-sales")["recipient"] == {"year_2": "years.year"}
 
 
 # -- how the database is read ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from slugify import slugify
 
+from extracts import rules
 from extracts.errors import ExtractsError
 from extracts.introspect import candidates as offers
 from extracts.introspect import links as ways
@@ -41,6 +42,37 @@ def _open(finding: Finding) -> str:
     more = len(finding.candidates) - len(shown)
     rest = f"\n    and {more} more" if more > 0 else ""
     return f"{finding.question}: {finding.because}; give one:{''.join(shown)}{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One possible answer, and what it names: a table, or columns of it."""
+
+    text: str
+    table: Table
+    columns: tuple[str, ...] = ()
+
+    @property
+    def refusal(self) -> str:
+        """Why the template cannot take it: PostgreSQL allows names that its answers have no words for."""
+        own = [("table", self.table.name), *(("column", column) for column in self.columns)]
+        if self.table.schema != "public":
+            own.insert(0, ("schema", self.table.schema))
+        reason = next(filter(None, (rules.unsayable(name, what) for what, name in own)), "")
+        return reason and f"{reason}; {ELSE}"
+
+
+ELSE = "a view can give it another name"
+
+
+def _sayable(question: str, offers: Sequence[Offer]) -> tuple[tuple[str, ...], str]:
+    """The answers that can be given, and the words for those that cannot; refused where none can."""
+    refused = [offer for offer in offers if offer.refusal]
+    if offers and len(refused) == len(offers):
+        raise ExtractsError(f"{question}: {refused[0].refusal}")
+    names = ", ".join(f'"{offer.text.rpartition(" = ")[2]}"' for offer in refused)
+    passed_over = f", and no answer can hold {names}" if names else ""
+    return tuple(offer.text for offer in offers if offer not in refused), passed_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,22 +179,30 @@ def entity(catalog: Catalog, given: str | None, schema: str | None) -> Finding:
                 f"entity: no table in {', '.join(wanted) or catalog.database} has a date and a numeric column"
                 " that may be read; name the table and the joined one that has the date"
             )
-        return _one("entity", [_entity_name(e.table) for e in ranked], "table with a date and a number")
+        offered = [Offer(_entity_name(e.table), e.table) for e in ranked]
+        return _one("entity", offered, "table with a date and a number")
     said_schema, dot, name = given.rpartition(".")
     said_schema = said_schema.strip() if dot else schema or ""
     tables = [table for table in catalog.tables if not said_schema or table.schema == said_schema]
     names = fitting(name.strip(), [table.name for table in tables])
     matching = [table for table in tables if table.name in names]
     if not matching:
+        for table in catalog.tables:
+            if table.name == given and schema in (None, table.schema):
+                return _one("entity", [Offer(given, table)], "table of that name", given=True)
         where = f"in schema {said_schema}" if said_schema else ""
         raise ExtractsError(f"entity: {missing('table', name.strip(), [t.name for t in tables], where)}")
-    return _one("entity", [_entity_name(table) for table in matching], "table of that name", given=True)
+    named = [Offer(_entity_name(table), table) for table in matching]
+    return _one("entity", named, "table of that name", given=True)
 
 
 def metric(scope: Scope, given: str | None) -> Finding:
     """The numeric column that is reported."""
     if given is None:
-        offered = [column.name for column in offers.metrics(scope.entity, scope.links)]
+        offered = [
+            Offer(column.name, scope.entity, (column.name,))
+            for column in offers.metrics(scope.entity, scope.links)
+        ]
         if not offered:
             raise ExtractsError(f"metric: {_quoted(scope.entity)} has no numeric column besides its keys")
         return _one("metric", offered, f"number in {scope.entity.name}")
@@ -195,10 +235,13 @@ def date_column(scope: Scope, given: str | None) -> Finding:
         raise ExtractsError(
             f"date_column: neither {_quoted(scope.entity)} nor a table that it leads to has a date column"
         )
+    answers, passed_over = _sayable(
+        "date_column",
+        [Offer(_on(scope, table, column.name), table, (column.name,)) for table, column in pairs],
+    )
     if len(pairs) == 1:
         return _dated(scope, *pairs[0], "the only date column")
-    answers = tuple(_on(scope, table, column.name) for table, column in pairs)
-    return Finding("date_column", None, f"{len(pairs)} columns are dates", answers)
+    return Finding("date_column", None, f"{len(pairs)} columns are dates{passed_over}", answers)
 
 
 def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
@@ -214,12 +257,13 @@ def recipient(scope: Scope, given: str | None) -> Finding:
     if given is not None:
         said, equals, source = given.rpartition("=")
         sources = _sources("recipient", scope, source.strip(), with_key=False)
+        head = said.strip() if equals else ""
+        answers, passed_over = _sayable("recipient", [_owner(head, *found) for found in sources])
         if len(sources) > 1:
-            answers = tuple(_labelled(said.strip(), table, column) for table, column in sources)
-            return Finding("recipient", None, f"{len(sources)} columns could name it", answers)
+            because = f"{len(sources)} columns could name it{passed_over}"
+            return Finding("recipient", None, because, answers)
         [(table, column)] = sources
-        answer = _labelled(said.strip() if equals else "", table, column)
-        return Finding("recipient", answer, "given", notes=_closed(table, table.column(column)))
+        return Finding("recipient", answers[0], "given", notes=_closed(table, table.column(column)))
     ends = ways.ends(scope.links, scope.entity.name) or [scope.entity]
     offered = [
         (table, column.name)
@@ -228,16 +272,16 @@ def recipient(scope: Scope, given: str | None) -> Finding:
     ]
     if not offered:
         raise ExtractsError(f"recipient: {', '.join(t.name for t in ends)} has no column that could name it")
-    answers = tuple(_labelled("", table, column) for table, column in offered)
-    if len(answers) == 1:
+    answers, passed_over = _sayable("recipient", [_owner("", *found) for found in offered])
+    if len(offered) == 1:
         because = f"all ways from {scope.entity.name} end at {ends[0].name}"
         return Finding(
             "recipient", answers[0], because if scope.links[scope.entity.name] else "the only text"
         )
-    what = f"{len(answers)} columns of {ends[0].name} could name it"
+    what = f"{len(offered)} columns of {ends[0].name} could name it"
     if len(ends) > 1:
         what = f"the ways from {scope.entity.name} end at {len(ends)} tables"
-    return Finding("recipient", None, what, answers)
+    return Finding("recipient", None, what + passed_over, answers)
 
 
 def joins(scope: Scope, answers: Mapping[str, str], *, own_way: bool) -> Finding:
@@ -257,6 +301,12 @@ def joins(scope: Scope, answers: Mapping[str, str], *, own_way: bool) -> Finding
             raise ExtractsError(
                 f"joins: no keys lead from {scope.entity.name} to {goal}; give the hops in --joins"
             )
+    held = {tree: _out_of_words(tree) for tree in trees}
+    if all(held.values()):
+        ends = ", ".join(sorted(goals - {scope.entity.name}))
+        name = next(iter(held.values()))
+        raise ExtractsError(f'joins: the way to {ends} is over "{name}", which no answer can hold; {ELSE}')
+    trees = [tree for tree in trees if not held[tree]]
     said = [tree for tree in trees if all(link.is_sayable for link in tree)]
     wide = [tree for tree in trees if tree not in said]
     if not said:
@@ -284,6 +334,21 @@ def joins(scope: Scope, answers: Mapping[str, str], *, own_way: bool) -> Finding
     return Finding("joins", None, what, tuple(ways.text(tree) for tree in trees))
 
 
+def _out_of_words(tree: ways.Path) -> str:
+    """The first name on the way that no answer can hold; nothing where there is none."""
+    names = (
+        (what, name)
+        for link in tree
+        for what, some in (
+            ("column", link.columns),
+            ("table", (link.target.name,)),
+            ("column", link.target_columns),
+        )
+        for name in some
+    )
+    return next((name for what, name in names if rules.unsayable(name, what)), "")
+
+
 def _grown(tree: ways.Path, path: ways.Path) -> ways.Path | None:
     """The tree with the path added; None where the path reaches a table in another way than the tree does."""
     known = {link.target.name: link for link in tree}
@@ -309,12 +374,13 @@ def _notes(tree: ways.Path) -> Iterator[str]:
 
 def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     """What a line stands for: the last table before the recipient's, by its key and its name."""
-    taken = [answers["recipient"].partition("=")[0].strip()]
+    taken = [*rules.taken_labels(), answers["recipient"].partition("=")[0].strip()]
     if (given := answers.get("group")) is not None:
         columns: list[str] = []
         for piece in (piece for piece in given.split(",") if piece.strip()):
             said, _, source = piece.rpartition("=")
             for table, column in _sources("group", scope, source.strip(), with_key=True):
+                _sayable("group", [Offer(column, table, (column,))])
                 columns.append(_labelled(said.strip(), table, column, taken))
         return Finding("group", ", ".join(columns), "given")
     hops = _hops(answers["joins"])
@@ -322,7 +388,7 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     before = hops.get(owner)
     if before is not None and before != scope.entity.name:
         table = scope.tables[before]
-        said = _line(scope, table, answers["recipient"])
+        [said], _ = _sayable("group", [_line(scope, table, answers["recipient"])])
         return Finding("group", said, f"{before} is the last table before {owner}")
     own = [c.name for c in offers.names(scope.entity, scope.links)]
     offered = [
@@ -330,17 +396,17 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
         for name, table in scope.reachable.items()
         if name != scope.entity.name
     ]
-    offered += [_labelled("", scope.entity, name, [*taken]) for name in own]
-    return _one("group", [text for text in offered if text], "thing a line could stand for")
+    offered += [Offer(_labelled("", scope.entity, name, [*taken]), scope.entity, (name,)) for name in own]
+    return _one("group", [offer for offer in offered if offer.text], "thing a line could stand for")
 
 
-def _line(scope: Scope, table: Table, recipient: str) -> str:
+def _line(scope: Scope, table: Table, recipient: str) -> Offer:
     """A row of the table as the columns of a line: its key first, and nothing that the file is named for."""
     label_, _, source = (part.strip() for part in recipient.partition("="))
     columns = offers.line_columns(table, scope.links)
     told = [column for column in columns if f"{table.name}.{column}" != source] or columns
-    used = [label_]
-    return ", ".join(_labelled("", table, column, used) for column in told)
+    used = [*rules.taken_labels(), label_]
+    return Offer(", ".join(_labelled("", table, column, used) for column in told), table, tuple(told))
 
 
 def project_slug(answers: Mapping[str, str]) -> Iterator[str]:
@@ -380,15 +446,17 @@ def _entity_name(table: Table) -> str:
     return table.name if table.schema == "public" else f"{table.schema}.{table.name}"
 
 
-def _one(question: str, offered: Sequence[str], what: str, *, given: bool = False) -> Finding:
+def _one(question: str, offered: Sequence[Offer], what: str, *, given: bool = False) -> Finding:
+    answers, passed_over = _sayable(question, offered)
     if len(offered) == 1:
-        return Finding(question, offered[0], "given" if given else f"the only {what}")
-    return Finding(question, None, f"there are {len(offered)}, each a {what}", tuple(offered))
+        return Finding(question, answers[0], "given" if given else f"the only {what}")
+    return Finding(question, None, f"there are {len(offered)}, each a {what}{passed_over}", answers)
 
 
 def _reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
     """`Table.column` or a column of the entity, however it is spelled."""
-    table_name, dot, column_name = text.strip().rpartition(".")
+    own = any(column.name == text.strip() for column in scope.entity.columns)
+    table_name, dot, column_name = ("", "", text.strip()) if own else text.strip().rpartition(".")
     table = scope.entity
     if dot:
         known = scope.reachable
@@ -402,6 +470,7 @@ def _reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
     if len(columns) != 1:
         what = f"{question}: {missing('column', column_name.strip(), names, f'in {_quoted(table)}')}"
         raise ExtractsError(what)
+    _sayable(question, [Offer(columns[0], table, (columns[0],))])
     return table, table.column(columns[0])
 
 
@@ -421,14 +490,18 @@ def _sources(question: str, scope: Scope, text: str, *, with_key: bool) -> list[
     return [(table, column.name)]
 
 
-def _labelled(said: str, table: Table, column: str, taken: list[str] | None = None) -> str:
-    """`label = Table.column`, the label made from the names unless it was said."""
+def _owner(said: str, table: Table, column: str) -> Offer:
+    """Whose file it is, as an answer."""
+    return Offer(_labelled(said, table, column, [*rules.taken_labels()]), table, (column,))
+
+
+def _labelled(said: str, table: Table, column: str, taken: list[str]) -> str:
+    """`label = Table.column`, the label made from the names unless it was said; it is taken from then on."""
     head = made = said or label(table.name, column)
     number = 2
-    while not said and taken is not None and head in taken:
+    while not said and head in taken:
         head, number = f"{made}_{number}", number + 1
-    if taken is not None:
-        taken.append(head)
+    taken.append(head)
     return f"{head} = {table.name}.{column}"
 
 

@@ -419,8 +419,7 @@ def test_what_no_answer_can_hold_is_passed_over_by_name_and_never_makes_the_rest
         '    --metric "amount"',
         'date_column: 2 columns are dates, and no answer can hold "day:booked"; give one:',
         '    --date-column "day"',
-        'recipient: the ways from sales end at 2 tables, and no answer can hold "shops/all.name",'
-        ' "towns.name, long"; give one:',
+        'recipient: the ways from sales end at 2 tables, and no answer can hold "shops/all.name"; give one:',
         '    --recipient "town_name = towns.name"',
     ]
 

@@ -424,7 +424,14 @@ def test_what_no_answer_can_hold_is_passed_over_by_name_and_never_makes_the_rest
     ]
 
 
-def test_a_way_over_a_name_that_no_answer_can_hold_is_none(awkward: str, extracts: Extracts) -> None:
+def test_a_way_over_a_name_that_no_answer_can_hold_is_none(
+    awkward: str, extracts: Extracts, entities: Callable[..., dict[str, Any]]
+) -> None:
+    ways = entities(awkward, "--entity", "sales")["public.sales"]["ways"]
+    assert {" → ".join(way["path"]): way["joins"] for way in ways} == {
+        "sales → shops → towns": None,
+        "sales → shops/all": None,
+    }
     given = AWKWARD_SALE[:-2]
     done = extracts(*NEW, "--database-url", awkward, *given, "--recipient", "towns.name")
     assert (done.returncode, done.stdout) == (1, "")

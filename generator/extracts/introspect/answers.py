@@ -301,7 +301,7 @@ def joins(scope: Scope, answers: Mapping[str, str], *, own_way: bool) -> Finding
             raise ExtractsError(
                 f"joins: no keys lead from {scope.entity.name} to {goal}; give the hops in --joins"
             )
-    held = {tree: _out_of_words(tree) for tree in trees}
+    held = {tree: ways.unsayable(tree) for tree in trees}
     if all(held.values()):
         ends = ", ".join(sorted(goals - {scope.entity.name}))
         name = next(iter(held.values()))
@@ -332,21 +332,6 @@ def joins(scope: Scope, answers: Mapping[str, str], *, own_way: bool) -> Finding
         f"{len(trees)} ways lead from {scope.entity.name} to {', '.join(sorted(goals - {scope.entity.name}))}"
     )
     return Finding("joins", None, what, tuple(ways.text(tree) for tree in trees))
-
-
-def _out_of_words(tree: ways.Path) -> str:
-    """The first name on the way that no answer can hold; nothing where there is none."""
-    names = (
-        (what, name)
-        for link in tree
-        for what, some in (
-            ("column", link.columns),
-            ("table", (link.target.name,)),
-            ("column", link.target_columns),
-        )
-        for name in some
-    )
-    return next((name for what, name in names if rules.unsayable(name, what)), "")
 
 
 def _grown(tree: ways.Path, path: ways.Path) -> ways.Path | None:

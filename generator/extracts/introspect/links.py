@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from extracts import rules
 from extracts.introspect.catalog import Catalog, Column, Table
 from extracts.introspect.words import REFERENCE, meant, referred, stem, words
 
@@ -69,6 +70,21 @@ def line(start: Table, path: Path) -> str:
 def text(links: Sequence[Link]) -> str:
     """The hops as an answer to the template's question for joins."""
     return "; ".join(link.text for link in links) or "none"
+
+
+def unsayable(links: Sequence[Link]) -> str:
+    """The first name on the way that no answer can hold; nothing where there is none."""
+    names = (
+        (what, name)
+        for link in links
+        for what, some in (
+            ("column", link.columns),
+            ("table", (link.target.name,)),
+            ("column", link.target_columns),
+        )
+        for name in some
+    )
+    return next((name for what, name in names if rules.unsayable(name, what)), "")
 
 
 def of_schema(catalog: Catalog, schema: str) -> dict[str, list[Link]]:

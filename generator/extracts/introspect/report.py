@@ -33,7 +33,7 @@ class Way(TypedDict):
     """One way from the entity to the end of what it belongs to."""
 
     path: list[str]
-    joins: str | None  # an answer for `extracts new`; None where a key has several columns
+    joins: str | None  # an answer for `extracts new`; None where no answer can hold it
     hops: list[Hop]
     recipients: list[str]
     groups: list[list[str]]
@@ -122,7 +122,7 @@ def _way(links: ways.Links, entity: offers.Entity, path: ways.Path) -> Way:
     end = path[-1].target
     return Way(
         path=[entity.table.name, *(link.target.name for link in path)],
-        joins=ways.text(path) if all(link.is_sayable for link in path) else None,
+        joins=ways.text(path) if all(link.is_sayable for link in path) and not ways.unsayable(path) else None,
         hops=[
             Hop(
                 table=link.target.name,

@@ -26,7 +26,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="For a script: one JSON obj
 DatabaseUrl = Annotated[
     str,
     typer.Option(
-        envvar="DATABASE_URL", help="postgresql://user:password@host:port/database", show_envvar=True
+        envvar="DATABASE_URL",
+        help="postgresql://user@host:port/database; PGPASSWORD is heard.",
+        show_envvar=True,
     ),
 ]
 
@@ -296,7 +298,9 @@ def doctor(
     database_url: Annotated[
         str | None,
         typer.Option(
-            envvar="DATABASE_URL", help="postgresql://user:password@host:port/database", show_envvar=True
+            envvar="DATABASE_URL",
+            help="postgresql://user@host:port/database; PGPASSWORD is heard.",
+            show_envvar=True,
         ),
     ] = None,
     test_mail: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from extracts import extra, report
 from extracts.errors import ExtractsError
@@ -36,6 +38,16 @@ def spark_environment(project: Path) -> dict[str, str]:
 
 
 _ENDS = ("published", "unchanged")  # what the engine says last of a month
+
+
+def with_password(database_url: str) -> str:
+    """The URL with the password that PGPASSWORD holds, as PostgreSQL's own programs hear it.
+
+    The engine does not: on AWS the login is in a secret, or a token.
+    """
+    password = os.environ.get("PGPASSWORD")
+    place = re.fullmatch(r"(\w+://[^/?#@:]+)(@.*)", database_url)
+    return f"{place[1]}:{quote(password, safe='')}{place[2]}" if password and place else database_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ def preview(
     with tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
         order = {
             "script": str(script),
-            "database_url": database_url,
+            "database_url": with_password(database_url),
             "output": str(output.resolve()),
             "arguments": list(arguments),
             "history": history if page else 0,

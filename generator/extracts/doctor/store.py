@@ -60,9 +60,10 @@ def checks(project: Path, database_url: str | None, role: str | None) -> Iterato
 def _looked(script: Path, database_url: str | None, role: str | None) -> Found | str:
     """What the look found, or the sentence for why there was none."""
     engine = preview.engine(script.parents[1])
+    url = preview.with_password(database_url) if database_url else None
     done = subprocess.run(
         [sys.executable, "-m", "extracts.doctor.contract"],
-        input=json.dumps({"script": str(script), "database_url": database_url, "role": role}),
+        input=json.dumps({"script": str(script), "database_url": url, "role": role}),
         capture_output=True,
         text=True,
         check=False,

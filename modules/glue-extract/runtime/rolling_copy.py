@@ -59,6 +59,8 @@ def rows_of(path: Path, start: int = 0) -> Iterator[tuple[Row, int]]:
 
 
 def _row(line: str) -> Row:
+    if "\\" not in line:
+        return [*line.split("\t")]
     return [_value(text) for text in line.split("\t")]
 
 
@@ -67,8 +69,6 @@ def _value(text: str) -> str | None:
     >>> _value(r"a\\tb"), _value(""), _value(r"\\N")
     ('a\\tb', '', None)
     """
-    if "\\" not in text:
-        return text
     if text == r"\N":
         return None
     return _ESCAPED.sub(lambda found: _MEANING.get(found[1], found[1]), text)

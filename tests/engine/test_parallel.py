@@ -84,7 +84,9 @@ def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot.
             store.loan(branch, f"2026-{month}-{day:02d}", 100)
     spec = replace(LOANS, schema=store.schema)
     source = _source(store, spec)
-    contract = rolling_contract.resolve(spec, source.catalog(rolling_contract.catalog_query(spec)))
+    with source.connected() as connection:
+        catalog = source.catalog(connection, rolling_contract.catalog_query(spec))
+    contract = rolling_contract.resolve(spec, catalog)
     span = rolling_period.Span((rolling_period.Period(2026, 10),), 3)
     reads = rolling_statement.reads(contract, span, "Etc/GMT", None, 4, None)
     assert len(reads.partitions) == 4

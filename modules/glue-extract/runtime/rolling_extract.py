@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 import sys
 import traceback
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ import rolling_source
 import rolling_spec
 import rolling_statement
 from rolling_arguments import Arguments, parse
+from rolling_copy import Connection
 from rolling_errors import ExtractError, listed, one_line
 from rolling_log import log
 from rolling_period import Period, Span, zone
@@ -92,10 +94,50 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         periods=[str(period) for period in span.periods],
     )
     store = open_store(arguments.output)
-    source, catalog = _first_contact(spec, arguments)
+    with ExitStack() as login:
+        source, connection = _first_contact(spec, arguments, login)
+        contract = _contract(spec, source, connection)
+        watched = _watched(spec, span, store)
+        wide = Span((*watched, *span.periods), spec.window_months)
+        with rolling_file.scratch() as folder:
+            if spec.aggregate_in == "spark":
+                login.close()  # for Spark's connections are its own
+                figures = rolling_parallel.read(source, spec, contract, wide, cap)
+            else:
+                statement = rolling_statement.statement(contract, wide, spec.time_zone, cap)
+                log("statement", "reading it with one statement", sql=statement.sql)
+                figures = rolling_figures.read(source, connection, statement, wide, folder)
+                login.close()
+            facts = figures.facts
+            log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
+            rolling_figures.check_hops(contract, facts, spec)
+            if facts.strays:
+                log(
+                    "groups_without_recipient",
+                    f"{facts.strays} groups reach no recipient and have no line",
+                    level="warning",
+                )
+            plans = [
+                _prepare(spec, contract, figures, period, store, arguments, folder) for period in span.periods
+            ]
+            late = _late_data(spec, contract, figures, watched, store, folder)
+            for made in plans:
+                complete = cap is None or made.period < span.periods[-1]
+                _publish(
+                    spec, contract, figures, made, store, arguments, late, complete=complete, scratch=folder
+                )
+                if not (arguments.dry_run or made.idle):
+                    progress.published.append(made.period)
+
+
+def _contract(
+    spec: Extract, source: rolling_source.Source, connection: Connection
+) -> rolling_contract.Contract:
+    """What the spec means in this store."""
+    catalog = source.catalog(connection, rolling_contract.catalog_query(spec))
     contract = rolling_contract.resolve(spec, catalog)
     if contract.where is not None:
-        source.check_condition(rolling_statement.probe(contract), contract.where)
+        source.check_condition(connection, rolling_statement.probe(contract), contract.where)
     if contract.metric.is_float:
         log("inexact_source", _inexact(contract), level="warning")
     log(
@@ -103,33 +145,7 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         f"{len(contract.tables)} tables and their columns are as the spec says",
         role=contract.role,
     )
-    watched = _watched(spec, span, store)
-    wide = Span((*watched, *span.periods), spec.window_months)
-    with rolling_file.scratch() as folder:
-        if spec.aggregate_in == "spark":
-            figures = rolling_parallel.read(source, spec, contract, wide, cap)
-        else:
-            statement = rolling_statement.statement(contract, wide, spec.time_zone, cap)
-            log("statement", "reading it with one statement", sql=statement.sql)
-            figures = rolling_figures.read(source, statement, wide, folder)
-        facts = figures.facts
-        log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
-        rolling_figures.check_hops(contract, facts, spec)
-        if facts.strays:
-            log(
-                "groups_without_recipient",
-                f"{facts.strays} groups reach no recipient and have no line",
-                level="warning",
-            )
-        plans = [
-            _prepare(spec, contract, figures, period, store, arguments, folder) for period in span.periods
-        ]
-        late = _late_data(spec, contract, figures, watched, store, folder)
-        for made in plans:
-            complete = cap is None or made.period < span.periods[-1]
-            _publish(spec, contract, figures, made, store, arguments, late, complete=complete, scratch=folder)
-            if not (arguments.dry_run or made.idle):
-                progress.published.append(made.period)
+    return contract
 
 
 def _inexact(contract: rolling_contract.Contract) -> str:
@@ -142,9 +158,9 @@ def _inexact(contract: rolling_contract.Contract) -> str:
 
 
 def _first_contact(
-    spec: Extract, arguments: Arguments
-) -> tuple[rolling_source.Source, list[rolling_contract.CatalogRow]]:
-    """Log in and read the catalog.
+    spec: Extract, arguments: Arguments, login: ExitStack
+) -> tuple[rolling_source.Source, Connection]:
+    """Log in, until `login` is closed.
 
     The secret may be rotated between our reading it and Spark's first login, half a minute later on a cold
     start; so a refused login is tried once more, if the secret says something else by then. A token is always
@@ -153,10 +169,9 @@ def _first_contact(
     database = _database(arguments)
     spark = rolling_source.spark_context()
     log("spark_started", f"Spark {spark.version} is up")
-    query = rolling_contract.catalog_query(spec)
     source = _source(spark, database, spec, arguments)
     try:
-        return source, source.catalog(query)
+        return source, login.enter_context(source.connected())
     except ExtractError as refused:
         renewed = _database(arguments) if refused.kind == "authentication" else database
         if renewed == database:
@@ -164,7 +179,7 @@ def _first_contact(
         why = "with another token" if renewed.token else "the secret has changed since it was read"
         log("login_retried", f"the login was refused; logging in again: {why}", level="warning")
         source = _source(spark, renewed, spec, arguments)
-        return source, source.catalog(query)
+        return source, login.enter_context(source.connected())
 
 
 def _source(

@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 from rolling_contract import Contract
-from rolling_copy import Row, rows_of
+from rolling_copy import Connection, Row, rows_of
 from rolling_errors import ExtractError, listed
 from rolling_period import Period, Span
 from rolling_source import Source
@@ -90,10 +90,10 @@ class Figures:
         return _of(self.facts.orphans, self.span.numbers(period))
 
 
-def read(source: Source, statement: Statement, span: Span, folder: Path) -> Figures:
+def read(source: Source, connection: Connection, statement: Statement, span: Span, folder: Path) -> Figures:
     """Run the statement once and keep its result in `folder`, however long it is."""
     path = folder / "statement"
-    with source.errors_explained(), source.connected() as connection:
+    with source.errors_explained():
         connection.copy(statement.sql, path)
     facts, start = [], 0
     for row, after in rows_of(path):

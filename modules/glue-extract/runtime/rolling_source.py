@@ -68,21 +68,18 @@ class Source:
     statement_timeout: int  # seconds, as is the next
     lock_timeout: int
 
-    def catalog(self, query: str) -> list[CatalogRow]:
-        """The small read of the contract check.
-
-        Also the first contact: what is wrong with the way to the store shows here.
-        """
-        with self.errors_explained(), self.connected() as connection:
+    def catalog(self, connection: Connection, query: str) -> list[CatalogRow]:
+        """The small read of the contract check."""
+        with self.errors_explained():
             rows = [[text or "" for text in row] for row in connection.rows(query)]
         return [
             CatalogRow(row[0], row[1], row[2], row[3], row[4], row[5] == "t", int(row[6])) for row in rows
         ]
 
-    def check_condition(self, probe: str, condition: str) -> None:
+    def check_condition(self, connection: Connection, probe: str, condition: str) -> None:
         """Let PostgreSQL parse the spec's condition, in a statement that reads nothing."""
         try:
-            with self.errors_explained(), self.connected() as connection:
+            with self.errors_explained():
                 connection.rows(probe)
         except ExtractError as found:
             if found.kind != "database":
@@ -93,7 +90,10 @@ class Source:
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """A login of the driver's own, to be used inside `errors_explained`.
+        """A login of the driver's own; what is wrong with the way to the store shows here.
+
+        What it is used for belongs inside `errors_explained`. One is enough for a run: Java takes longer over
+        a login than over the contract check.
 
         The driver is asked for by Spark's own registry. `java.sql.DriverManager` called from Python does not
         see one that came by `spark.jars` (it asks the wrong class loader); Spark's registry does, under Glue
@@ -101,15 +101,17 @@ class Source:
         """
         jvm = self.context._jvm
         assert jvm is not None
-        registry = jvm.org.apache.spark.sql.execution.datasources.jdbc.DriverRegistry
-        registry.register(DRIVER)
-        properties = jvm.java.util.Properties()
-        for name, value in self.properties().items():
-            properties.setProperty(name, value)
-        java = registry.get(DRIVER).connect(self.database.url, properties)
+        with self.errors_explained():
+            registry = jvm.org.apache.spark.sql.execution.datasources.jdbc.DriverRegistry
+            registry.register(DRIVER)
+            properties = jvm.java.util.Properties()
+            for name, value in self.properties().items():
+                properties.setProperty(name, value)
+            java = registry.get(DRIVER).connect(self.database.url, properties)
         try:
             connection = Connection(jvm, java)
-            connection.execute(self.settings())
+            with self.errors_explained():
+                connection.execute(self.settings())
             yield connection
         finally:
             java.close()

@@ -100,10 +100,18 @@ def test_a_domain_is_what_it_is_made_of(bare_store: Store, engine: Engine) -> No
     assert engine("2026-10").figures("Alpha") == {str(branch): "1.25"}
 
 
-def test_a_metric_of_nan_is_refused(bare_store: Store, engine: Engine) -> None:
-    bare_store.create(amount="numeric")
+@pytest.mark.parametrize(
+    "way",
+    [{}, {"aggregate_in": "spark"}, {"aggregate_in": "spark", "transform": lambda rows: rows}],
+    ids=["database", "spark", "transform"],
+)
+@pytest.mark.parametrize("kind", ["numeric", "double precision"])
+def test_a_metric_of_nan_is_refused(
+    bare_store: Store, engine: Engine, kind: LiteralString, way: dict[str, Any]
+) -> None:
+    bare_store.create(amount=kind)
     bare_store.loan(bare_store.branch(), "2026-10-01", "NaN")
-    assert 'metric "Amount" holds NaN or Infinity in the window' in engine.refusal("2026-10")
+    assert 'metric "Amount" holds NaN or Infinity in the window' in engine.refusal("2026-10", **way)
 
 
 def test_a_sum_of_more_digits_than_a_decimal_of_spark_has_is_added_by_the_database_alone(
@@ -584,15 +592,20 @@ def test_months_that_still_hold_are_not_told_of(store: Store, engine: Engine) ->
     assert "late_data" not in [line["event"] for line in delivered.log]
 
 
+@pytest.mark.parametrize(
+    "way",
+    [{}, {"aggregate_in": "spark"}, {"aggregate_in": "spark", "transform": lambda rows: rows}],
+    ids=["database", "spark", "transform"],
+)
 def test_a_published_month_that_cannot_be_worked_out_any_more_keeps_no_new_one_back(
-    bare_store: Store, engine: Engine
+    bare_store: Store, engine: Engine, way: dict[str, Any]
 ) -> None:
     bare_store.create(amount="numeric")
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-10-01", 4)
     engine("2026-07")
     bare_store.loan(branch, "2026-07-01", "NaN")
-    delivered = engine("2026-10")
+    delivered = engine("2026-10", **way)
     assert delivered.figures("Alpha") == {str(branch): "4.00"}
     [told] = [line for line in delivered.log if line["event"] == "late_data"]
     assert told["message"].startswith("2026-07 could not be looked at again: ")

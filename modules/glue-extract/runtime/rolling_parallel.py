@@ -38,7 +38,7 @@ import rolling_statement
 from rolling_contract import WHOLE, Contract, Hop, in_order
 from rolling_contract import Column as StoreColumn
 from rolling_errors import ExtractError, listed, one_line
-from rolling_figures import Facts, Figures, Line, Totals, check_finite, facts_of, plain
+from rolling_figures import Facts, Figures, Line, Totals, facts_of, plain
 from rolling_log import log
 from rolling_period import Span
 from rolling_snapshot import Snapshot
@@ -71,7 +71,6 @@ def read(source: Source, spec: Extract, contract: Contract, span: Span, cap: dat
         log("statement", f"reading it in {len(reads.partitions)} parts of one snapshot", sql=reads.rows)
         facts = facts_of(shape, snapshot.connection.rows(reads.facts))
         facts = replace(facts, snapshot_time=snapshot.time)
-        check_finite(contract, facts.control.values())
         _tune(snapshot.spark, contract, facts)
         work = _Work(contract, reads, snapshot, _digits_of(contract, facts))
         rows = work.measured(snapshot.read(reads.rows, reads.partitions).drop("rolling_by"))
@@ -79,7 +78,7 @@ def read(source: Source, spec: Extract, contract: Contract, span: Span, cap: dat
             rows = rows.localCheckpoint(eager=True)
             _check_given(work.totals(rows), facts)
             rows = _transformed(rows, spec.transform, contract, reads)
-            facts = replace(facts, control=work.totals(rows))
+            facts = replace(facts, control={**work.totals(rows), **_beyond_numbers(facts)})
         lines = work.lines(rows, reduced=spec.percentile is None)
         frame = work.in_order(lines).localCheckpoint(eager=True)
         facts = _with_losses(facts, frame)
@@ -205,13 +204,22 @@ def _quoted(name: str) -> str:
 
 def _check_given(found: dict[int, Totals], facts: Facts) -> None:
     """What was read against the database's own totals, while that can still be seen."""
-    given, source = sum(found.values(), Totals()), sum(facts.control.values(), Totals())
+    beyond = _beyond_numbers(facts)
+    given, source = (
+        sum((month for number, month in months.items() if number not in beyond), Totals())
+        for months in (found, facts.control)
+    )
     if given != source:
         raise ExtractError(
             f"the database counts {source.rows} rows with a sum of {plain(source.total)} in the window, but"
             f" {given.rows} with {plain(given.total)} were read",
             kind="reconciliation",
         )
+
+
+def _beyond_numbers(facts: Facts) -> dict[int, Totals]:
+    """The months with NaN or Infinity in the metric. No period that they are in gets any further."""
+    return {number: month for number, month in facts.control.items() if not month.total.is_finite()}
 
 
 def _refused(what: str, cause: str = "") -> ExtractError:

@@ -498,7 +498,11 @@ class _Builder:
             for i, column in enumerate(columns)
         ]
         if self.c.metric.alias == alias:
-            values.append(f"{self._metric}{'' if self.c.metric.type in WHOLE else '::text'} AS metric")
+            metric = self._metric
+            if self.c.metric.type not in WHOLE:
+                # What no decimal can bear is told by the control totals, for the months that it is in.
+                metric = f"nullif(nullif(nullif({metric}::text, 'NaN'), 'Infinity'), '-Infinity')"
+            values.append(f"{metric} AS metric")
         return ", ".join(values)
 
     def _rows(self, columns: Sequence[Column]) -> str:

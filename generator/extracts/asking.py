@@ -14,12 +14,21 @@ from extracts.introspect import answers as finding
 from extracts.introspect import catalog
 
 
+def _prompt(text: str, default: str | None) -> str:
+    """What is typed. The question is on stderr: stdout may be read by a script, or be a file."""
+    try:
+        return str(typer.prompt(text, default=default, err=True)).strip()
+    except typer.Abort:
+        typer.secho("\n✗ Interrupted; nothing was made.", fg="red", err=True)
+        raise typer.Exit(130) from None
+
+
 def ask(question: new.Question, default: str, reasons: Sequence[str]) -> str:
     """One question at the terminal."""
     for reason in reasons:
         typer.secho(f"✗ {reason}.", fg="red", err=True)
     choices = f" ({', '.join(question.choices)})" if question.choices else ""
-    return str(typer.prompt(f"{question.prompt}{choices}", default=default)).strip()
+    return _prompt(f"{question.prompt}{choices}", default)
 
 
 def choose(found: finding.Finding, wrong: str) -> str:
@@ -27,11 +36,11 @@ def choose(found: finding.Finding, wrong: str) -> str:
     if wrong:
         typer.secho(f"✗ {wrong}.", fg="red", err=True)
     offered = found.candidates or tuple(filter(None, [found.answer]))
-    typer.echo(f"\n{new.questions()[found.question].prompt}")
-    typer.echo(f"In the database, {found.because}:")
+    typer.echo(f"\n{new.questions()[found.question].prompt}", err=True)
+    typer.echo(f"In the database, {found.because}:", err=True)
     for number, candidate in enumerate(offered, start=1):
-        typer.echo(f"  {number}  {candidate}")
-    said = str(typer.prompt("Number or answer", default="1" if offered else None)).strip()
+        typer.echo(f"  {number}  {candidate}", err=True)
+    said = _prompt("Number or answer", "1" if offered else None)
     return offered[int(said) - 1] if said.isdecimal() and 0 < int(said) <= len(offered) else said
 
 

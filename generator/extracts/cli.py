@@ -63,7 +63,10 @@ def _asked_by_the_template(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(
+    invoke_without_command=True,
+    epilog="Exit codes: 0 done; 1 failed, and stderr says why; 2 a wrong call; 130 interrupted.",
+)
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
 ) -> None:
@@ -143,7 +146,8 @@ def new(
     given |= {name: value for name, value in options.items() if value is not None}
     if schema and not database_url and "." not in given.get("entity", "."):
         given["entity"] = f"{schema}.{given['entity']}"
-    interactive = not no_input and sys.stdin.isatty()
+    # There may be no stdin at all, as in a service.
+    interactive = not no_input and sys.stdin is not None and sys.stdin.isatty()
     suggested: dict[str, str] = {}
     if database_url:
         shown = _console(stderr=as_json)

@@ -54,13 +54,15 @@ ledger, tenants, shops = map(_schema, ("ledger", "tenants", "shops"))
 
 @pytest.fixture
 def extracts(tmp_path: Path) -> Extracts:
-    """The installed command, in a folder of its own, with nobody at the keyboard."""
+    """The installed command, in a folder of its own, with nobody at the keyboard; `closed`, without one."""
     command = Path(sys.executable).with_name("extracts")
 
-    def extracts(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def extracts(
+        *arguments: str, closed: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         variables = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         return subprocess.run(
-            [str(command), *arguments],
+            [*(("bash", "-c", 'exec "$0" "$@" <&-') if closed else ()), str(command), *arguments],
             capture_output=True,
             text=True,
             check=False,

@@ -106,8 +106,8 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., pexpect.spawn]]:
     """The installed command at a terminal that is wide enough for its questions."""
     started: list[pexpect.spawn] = []
 
-    def terminal(*arguments: str) -> pexpect.spawn:
-        command = str(Path(sys.executable).with_name("extracts"))
+    def terminal(*arguments: str, command: str = "") -> pexpect.spawn:
+        command = command or str(Path(sys.executable).with_name("extracts"))
         at = pexpect.spawn(
             command, list(arguments), cwd=str(tmp_path), encoding="utf-8", timeout=120, dimensions=(50, 400)
         )
@@ -160,9 +160,27 @@ def test_a_name_that_is_taken_is_asked_again(terminal: Callable[..., pexpect.spa
     at.sendline("free-name")
     at.expect(r"Which table.*\[Loans\]: ")
     at.kill(signal.SIGINT)
-    at.expect("Abort")
+    at.expect("✗ Interrupted; nothing was made.")
     at.expect(pexpect.EOF)
+    at.close()
+    assert at.exitstatus == 130
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_what_a_script_reads_is_free_of_the_questions_to_a_person(
+    terminal: Callable[..., pexpect.spawn], shops: str, tmp_path: Path
+) -> None:
+    script = 'exec "$0" new --json --database-url "$1" --project-slug shops --window-months 3 > made.json'
+    at = terminal("-c", script, str(Path(sys.executable).with_name("extracts")), shops, command="bash")
+    at.expect("1  category_title = categories.title.*2  region_name = regions.name")
+    at.sendline("2")
+    for question in ("Which figure", "Who gets a mail"):
+        at.expect(question)
+        at.sendline("")
+    at.expect(pexpect.EOF)
+    at.close()
+    assert at.exitstatus == 0
+    assert json.loads((tmp_path / "made.json").read_text())["project"] == "shops"
 
 
 def test_a_number_picks_what_the_database_leaves_open(

@@ -75,6 +75,7 @@ def options(
         raise typer.Exit
 
 
+FLEET_HELP = "Projects, folders that hold them, or addresses of their git repositories"
 TEMPLATE_HELP = "The collection's git repository, a path or an address; default: where the project is from."
 
 
@@ -241,8 +242,8 @@ def preview(
 
 @app.command(epilog="Example: extracts status ~/projects --json")
 def status(
-    folders: Annotated[
-        list[Path] | None, typer.Argument(help="Projects, or folders that hold them; default: this one.")
+    projects: Annotated[
+        list[str] | None, typer.Argument(help=f"{FLEET_HELP}; default: this folder.", metavar="PROJECT...")
     ] = None,
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     as_json: AsJson = False,
@@ -250,7 +251,7 @@ def status(
     """Say which version each project has, and what newer ones bring."""
     from extracts import fleet
 
-    found = fleet.status(folders or [Path()], template)
+    found = fleet.status(projects or ["."], template)
     if as_json:
         _print_json(found.as_json())
     else:
@@ -261,9 +262,7 @@ def status(
 
 @app.command(epilog="Example: extracts update bank-loans --plan --dry-run")
 def update(
-    folders: Annotated[
-        list[Path], typer.Argument(help="Projects, or folders that hold them.", metavar="FOLDER...")
-    ],
+    projects: Annotated[list[str], typer.Argument(help=f"{FLEET_HELP}.", metavar="PROJECT...")],
     to: Annotated[str | None, typer.Option(help="The version, e.g. 1.2.0; default: the newest.")] = None,
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     plan: Annotated[
@@ -275,12 +274,12 @@ def update(
     """Merge a newer version into projects: the team's edits stay, conflicts are marked, nothing is applied.
 
     A project is a git checkout without uncommitted changes, so that git shows the update and can take it
-    back. Ends with code 1 when there are conflicts.
+    back; of a repository's address it is made here. Ends with code 1 when there are conflicts.
     """
     from extracts import fleet, home, update_words
 
     made, problems = [], []
-    for one in fleet.update(folders, template, home.parse(to) if to else None, plan=plan, dry_run=dry_run):
+    for one in fleet.update(projects, template, home.parse(to) if to else None, plan=plan, dry_run=dry_run):
         if isinstance(one, str):
             problems.append(one)
             continue

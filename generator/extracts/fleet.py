@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -33,7 +34,7 @@ class Status:
         return {
             "projects": [
                 {
-                    "folder": str(found.folder),
+                    "folder": found.name,
                     "version": spelled(found.modules),
                     "stamped_from": spelled(found.stamped) if found.stamped else None,
                     "newer": None if newer is None else [spelled(version) for version in newer],
@@ -45,19 +46,24 @@ class Status:
         }
 
 
-def status(folders: Sequence[Path], template: str | None) -> Status:
-    """Look at every project in the folders; one that cannot be read does not hide the others."""
+def status(sources: Sequence[str], template: str | None) -> Status:
+    """Look at every project in the folders and repositories; one that cannot be read hides no other."""
     result = Status()
     found = []
-    for folder in folders:
-        below = project.below(folder)
-        if not below:
-            result.problems.append(f"{folder} is no extract project and holds none.")
-        for path in below:
+    with TemporaryDirectory(prefix="extracts-clones-") as clones:
+        for source in sources:
             try:
-                found.append(project.read(path))
+                meant = project.meant(source, Path(clones))
             except ExtractsError as error:
-                result.problems.append(str(error))
+                result.problems.append(f"{source}: {error}")
+                continue
+            if not meant:
+                result.problems.append(f"{source} is no extract project and holds none.")
+            for path, name in meant:
+                try:
+                    found.append(project.read(path, name))
+                except ExtractsError as error:
+                    result.problems.append(str(error))
     with ExitStack() as open_homes:
         homes: dict[str, Home | None] = {}
         for one in found:
@@ -82,30 +88,40 @@ def status(folders: Sequence[Path], template: str | None) -> Status:
 
 
 def update(
-    folders: Sequence[Path], template: str | None, to: Version | None, *, plan: bool, dry_run: bool
+    sources: Sequence[str], template: str | None, to: Version | None, *, plan: bool, dry_run: bool
 ) -> Iterator[tuple[updating.Update, list[plans.Change] | None] | str]:
     """Each project's update and what Terraform would make of it, or the sentence why there is none.
 
-    What is in the way of one project does not stop the others.
+    What is in the way of one project does not stop the others. A repository is cloned into the folder where
+    one is, for a dry run aside.
     """
     with ExitStack() as open_homes:
+        clones = Path()
+        if dry_run:
+            clones = Path(open_homes.enter_context(TemporaryDirectory(prefix="extracts-clones-")))
         homes: dict[str, Home] = {}
-        for path in (path for folder in folders for path in project.below(folder) or [folder]):
+        for source in sources:
             try:
-                one = project.read(path)
-                source = template or one.home
-                if source not in homes:
-                    homes[source] = open_homes.enter_context(home.opened(source))
-                made = updating.plan(one, homes[source], to)
-                changes = plans.difference(made) if plan and made.files else None
-                if not dry_run:
-                    updating.write(made)
+                meant = project.meant(source, clones, keep=not dry_run) or [(Path(source), source)]
             except ExtractsError as error:
-                yield str(error)
+                yield f"{source}: {error}"
                 continue
-            yield made, changes
-            if made.conflicts:
-                yield f"{path}: solve the conflicts in {', '.join(made.conflicts)}, then plan and commit."
+            for path, name in meant:
+                try:
+                    one = project.read(path, name)
+                    origin = template or one.home
+                    if origin not in homes:
+                        homes[origin] = open_homes.enter_context(home.opened(origin))
+                    made = updating.plan(one, homes[origin], to)
+                    changes = plans.difference(made) if plan and made.files else None
+                    if not dry_run:
+                        updating.write(made)
+                except ExtractsError as error:
+                    yield str(error)
+                    continue
+                yield made, changes
+                if made.conflicts:
+                    yield f"{name}: solve the conflicts in {', '.join(made.conflicts)}, then plan and commit."
 
 
 def show(result: Status, console: Console) -> None:
@@ -121,7 +137,7 @@ def show(result: Status, console: Console) -> None:
             newest = (
                 f"[yellow]{spelled(newer[-1])}[/], {len(newer)} newer" if newer else "[green]up to date[/]"
             )
-        table.add_row(str(one.folder), spelled(one.modules), stamped, newest)
+        table.add_row(one.name, spelled(one.modules), stamped, newest)
     if result.projects:
         console.print(table)
     for version, note in result.notes.items():

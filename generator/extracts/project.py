@@ -10,8 +10,10 @@ from pathlib import Path
 import yaml
 
 from extracts.errors import ExtractsError
-from extracts.home import Version, parse
+from extracts.home import Version, git, parse
 
+# As git tells them from folders: a scheme, or a host and a colon.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:]+:", re.I)
 _REFERENCE = re.compile(
     r"^\s*source\s*=\s*\"(?:git::)?(\S+?)(?:\.git)?//modules/[\w-]+\?ref=v(\d+\.\d+\.\d+)\"", re.M
 )
@@ -22,28 +24,30 @@ class Project:
     """A project's own word on where it comes from."""
 
     folder: Path
+    name: str  # what to call it to its team: its folder, or the address that it was cloned from
     home: str  # the collection's repository
     modules: Version  # the tag of its modules: what a deployment runs
     stamped: Version | None  # the template's version; None where the project has kept no answers
     answers: Mapping[str, str]
 
 
-def read(folder: Path) -> Project:
+def read(folder: Path, name: str = "") -> Project:
     """Read a project's folder; it needs no more than its Terraform."""
+    name = name or str(folder)
     texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("Terraform/*.tf"))]
     references = [match for text in texts for match in _REFERENCE.findall(text)]
     versions = {parse(version) for _, version in references}
     if len(versions) > 1:
         found = " and ".join(".".join(map(str, v)) for v in sorted(versions))
-        raise ExtractsError(f"{folder}: its modules are of versions {found}; they are tested as one set.")
+        raise ExtractsError(f"{name}: its modules are of versions {found}; they are tested as one set.")
     kept = folder / "extract.yaml"
     if not kept.is_file():
         if not references:
             raise ExtractsError(
-                f"{folder} is no extract project: it has no extract.yaml, and no module in its Terraform"
+                f"{name} is no extract project: it has no extract.yaml, and no module in its Terraform"
                 " is pinned to a version."
             )
-        return Project(folder, references[0][0], versions.pop(), None, {})
+        return Project(folder, name, references[0][0], versions.pop(), None, {})
     try:
         content = yaml.safe_load(kept.read_bytes())
         stamped = parse(str(content["version"]))
@@ -51,9 +55,36 @@ def read(folder: Path) -> Project:
         answers = {str(key): str(value) for key, value in content["default_context"].items()}
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise ExtractsError(
-            f"{kept} cannot be read: it needs template, version and default_context, as it was stamped."
+            f"{name}/{kept.name} cannot be read: it needs template, version and default_context, as it was"
+            " stamped."
         ) from error
-    return Project(folder, home, versions.pop() if versions else stamped, stamped, answers)
+    return Project(folder, name, home, versions.pop() if versions else stamped, stamped, answers)
+
+
+def meant(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, str]]:
+    """The projects that a folder or a git repository's address stands for, with what to call them.
+
+    A repository is cloned below `clones`: to be kept under its own name, or else without its history.
+    """
+    if Path(source).exists() or not _ADDRESS.match(source):
+        return [(path, str(path)) for path in below(Path(source))]
+    if keep:
+        clone = clones / source.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
+        if clone.exists():
+            raise ExtractsError(f"{clone} is there already; update that one.")
+    else:
+        clone = clones / str(len(list(clones.iterdir())))
+    depth = [] if keep else ["--depth=1"]
+    # Without a prompt: who has no right to it shall read so, and not be asked for a password by git.
+    git(clones, "-c", "core.askPass=true", "clone", "--quiet", *depth, "--", source, str(clone.resolve()))
+    found = below(clone)
+    if keep:
+        return [(path, str(path)) for path in found]
+    inside = (path.relative_to(clone).as_posix() for path in found)
+    return [
+        (path, source if part == "." else f"{source}: {part}")
+        for path, part in zip(found, inside, strict=True)
+    ]
 
 
 def below(folder: Path) -> list[Path]:

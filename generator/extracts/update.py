@@ -66,7 +66,7 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
     """Work out the merge."""
     if project.stamped is None:
         raise ExtractsError(
-            f"{project.folder} has no extract.yaml, so its answers are unknown. Stamp it again with"
+            f"{project.name} has no extract.yaml, so its answers are unknown. Stamp it again with"
             f" version {spelled(project.modules)}, and commit the extract.yaml that this makes."
         )
     released = source.versions()
@@ -75,7 +75,7 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
     target = to or released[-1]
     if target < (current := max(project.stamped, project.modules)):
         raise ExtractsError(
-            f"{project.folder} has version {spelled(current)}; {spelled(target)} is older,"
+            f"{project.name} has version {spelled(current)}; {spelled(target)} is older,"
             " and an update goes forward only."
         )
     with TemporaryDirectory(prefix="extracts-update-") as scratch:
@@ -125,7 +125,7 @@ def _stamped(project: Project, source: Home, version: Version, folder: Path) -> 
     for question, answer in project.answers.items():
         # cookiecutter renders what it is given: an answer with braces would be run, not stamped.
         if found := re.search(r"\{\{|\{%|\{#", answer):
-            raise ExtractsError(f"{project.folder}/extract.yaml: {question}: an answer holds no {found[0]}.")
+            raise ExtractsError(f"{project.name}/extract.yaml: {question}: an answer holds no {found[0]}.")
     answers = {question: answer for question, answer in project.answers.items() if question in known}
     output = folder / "output"
     output.mkdir()

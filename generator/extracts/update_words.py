@@ -13,7 +13,7 @@ from extracts.update import WORDS, Update
 
 def told(update: Update, changes: Sequence[plans.Change] | None, *, dry_run: bool) -> Iterator[str]:
     """What the update is, line by line."""
-    name, was = update.project.folder, update.project.stamped
+    name, was = update.project.name, update.project.stamped
     assert was is not None
     if not update.files:
         yield f"{name} is up to date with version {spelled(update.to)}."
@@ -42,7 +42,7 @@ def as_json(update: Update, changes: Sequence[plans.Change] | None) -> dict[str,
     """The same for a script."""
     planned = None if changes is None else [asdict(change) for change in changes]
     return {
-        "project": str(update.project.folder),
+        "project": update.project.name,
         "from": spelled(update.project.stamped) if update.project.stamped else None,
         "to": spelled(update.to),
         "files": {file.path: file.outcome for file in update.files},

@@ -37,14 +37,17 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout
 
 
-def call(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def call(
+    *arguments: str | Path, folder: Path | None = None, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "extracts", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **variables},
+        env={**os.environ, **(variables or {})},
     )
 
 
@@ -310,6 +313,47 @@ def test_status_says_what_each_project_has_and_what_newer_versions_bring(
     assert "- Files can be **teal**." in shown
 
 
+@pytest.fixture
+def repositories(project: Path, tmp_path: Path) -> list[str]:
+    """One that is a project, and one that holds one among other things."""
+    shared = tmp_path / "shared"
+    shutil.copytree(project, shared / "extracts/till-sums", ignore=shutil.ignore_patterns(".git"))
+    commit(shared)
+    return [f"file://{project}", f"file://{shared}"]
+
+
+def test_status_looks_into_repositories_and_leaves_nothing_here(
+    repositories: list[str], tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    done = call("status", *repositories, "file:///nowhere/at-all", "--json", folder=here)
+    told = json.loads(done.stdout)
+    names = [repositories[0], f"{repositories[1]}: extracts/till-sums"]
+    assert [(one["folder"], one["newer"]) for one in told["projects"]] == [(n, ["1.1.0"]) for n in names]
+    [problem] = told["problems"]
+    assert problem.startswith("file:///nowhere/at-all: git clone: ")
+    assert (done.returncode, list(here.iterdir())) == (1, [])
+
+
+def test_a_repository_is_cloned_to_be_updated_and_for_a_dry_run_it_is_not(
+    repositories: list[str], tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    done = call("update", *repositories, "--dry-run", folder=here)
+    assert (done.returncode, list(here.iterdir())) == (0, [])
+    assert f"{repositories[0]}: 1.0.0 -> 1.1.0" in done.stdout
+    done = call("update", *repositories, folder=here)
+    assert done.returncode == 0, done.stderr
+    for path in ("till-sums", "shared/extracts/till-sums"):
+        assert f"{path}: 1.0.0 -> 1.1.0" in done.stdout.splitlines()
+        assert "?ref=v1.1.0" in (here / path / "Terraform/main.tf").read_text()
+    assert git(here / "till-sums", "log", "--format=%s").strip() == "Work of the team"
+    again = call("update", repositories[0], folder=here)
+    assert again.stderr == f"✗ {repositories[0]}: till-sums is there already; update that one.\n"
+
+
 def test_status_says_what_it_knows_of_a_project_whose_collection_is_out_of_reach(
     project: Path, tmp_path: Path
 ) -> None:
@@ -384,7 +428,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_update_says_what_terraform_would_do_before_anything_is_written(
     small: Path, tmp_path: Path
 ) -> None:
-    done = call("update", small, "--plan", "--dry-run", **terraform.environment(tmp_path))
+    done = call("update", small, "--plan", "--dry-run", variables=terraform.environment(tmp_path))
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert "Terraform: 1 destroyed, 1 replaced, 1 changed, 1 created, 1 moved" in said
@@ -418,7 +462,7 @@ def test_of_a_whole_project_it_names_the_one_resource_that_becomes_another(
         }
         (project / "Terraform/team.auto.tfvars.json").write_text(json.dumps(values))
         commit(project)
-        done = call("update", project, "--plan", "--dry-run", **cloud.environment)
+        done = call("update", project, "--plan", "--dry-run", variables=cloud.environment)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert said[said.index("  extract.yaml: updated") + 2 :] == [

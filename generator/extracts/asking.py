@@ -75,5 +75,5 @@ def show(answers: Mapping[str, str], found: Sequence[finding.Finding], console: 
     # Not wrapped: a statement in a note is there to be copied.
     for line in finding.lines(answers["entity"], answers["joins"]):
         console.print(f"  [bold]{escape(line)}[/]", soft_wrap=True)
-    for note in (note for each in found for note in each.notes):
+    for note in dict.fromkeys(note for each in found for note in each.notes):
         console.print(f"  [yellow]![/] {escape(note)}", soft_wrap=True)

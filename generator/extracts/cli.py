@@ -145,11 +145,14 @@ def new(
 
     given = stamping.read_answers(answers) if answers else {}
     given |= {name: value for name, value in options.items() if value is not None}
-    if schema and not database_url and "." not in given.get("entity", "."):
-        given["entity"] = f"{schema}.{given['entity']}"
+    suggested: dict[str, str] = {}
+    if schema and not database_url:
+        named, dot, table = given.get("entity", stamping.questions()["entity"].default).rpartition(".")
+        if dot and named != schema:
+            raise typer.BadParameter(f"--schema says {schema}, and --entity says {named}.")
+        (given if "entity" in given else suggested)["entity"] = f"{schema}.{table}"
     # There may be no stdin at all, as in a service.
     interactive = not no_input and sys.stdin is not None and sys.stdin.isatty()
-    suggested: dict[str, str] = {}
     if database_url:
         shown = _console(stderr=as_json)
         found, suggested = asking.from_database(

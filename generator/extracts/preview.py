@@ -136,7 +136,11 @@ def preview(
             failure = said[-1] if said else f"{script} ended with code {done.returncode}."
             return Preview(output.resolve(), None, log, failure)
         if page:
-            page.parent.mkdir(parents=True, exist_ok=True)
-            name = project.resolve().name
-            page.write_text(report.page(name, log, output.resolve(), Path(scratch)), encoding="utf-8")
+            try:
+                page.parent.mkdir(parents=True, exist_ok=True)
+                name = project.resolve().name
+                page.write_text(report.page(name, log, output.resolve(), Path(scratch)), encoding="utf-8")
+            except OSError as error:
+                why = f"The files are written, and the page is not: {page}: {error.strerror}."
+                return Preview(output.resolve(), None, log, why)
     return Preview(output.resolve(), page, log, None)

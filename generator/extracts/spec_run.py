@@ -19,7 +19,14 @@ def main() -> None:
     """Read the order, run, and print what the engine says and what the spec is, a JSON object a line."""
     order = json.load(sys.stdin)
     script, database_url = order["script"], order["database_url"]
-    names, said = _run(script, database_url, order["output"], order["arguments"])
+    try:
+        names, said = _run(script, database_url, order["output"], order["arguments"])
+    except Exception as error:  # whatever a program of the project's may raise
+        sys.exit(f"{script} does not run: {type(error).__name__}: {error}.")
+    if "EXTRACT" not in names:
+        sys.exit(f"{script} defines no EXTRACT.")
+    if not said:
+        sys.exit(f"{script} does not run EXTRACT; it ends with: run(EXTRACT).")
     print(json.dumps({"event": "spec", "spec": dataclasses.asdict(names["EXTRACT"])}, default=str))
     first = next(entry["periods"][0] for entry in said if entry["event"] == "started")
     if not order["history"]:

@@ -186,6 +186,22 @@ def test_the_rights_of_the_reader_are_told_table_by_table_until_they_are_granted
     assert states(found["contract"]) == ["ok"]
 
 
+def test_a_schema_that_the_reader_may_not_use_is_told_before_its_tables(
+    bank: str, project: Path, looked: Callable[..., dict[str, Any]]
+) -> None:
+    with psycopg.connect(bank, autocommit=True) as connection:
+        connection.execute("create role passer_by login password 'none'")
+        connection.execute("grant select on all tables in schema public to passer_by")
+        connection.execute("revoke usage on schema public from public")
+        url = re.sub(r"//[^@]*@", "//passer_by:none@", bank)
+        [check] = [c for c in looked(str(project), "--database-url", url)["rights"] if c["state"] == "failed"]
+        assert check["text"] == "the schema public may not be used by passer_by"
+        connection.execute(check["remedy"].removeprefix("run as its owner: ").encode())
+        found = looked(str(project), "--database-url", url)
+        connection.execute("grant usage on schema public to public")
+    assert states(found["rights"]) == ["ok"] * 5
+
+
 def test_a_spec_that_the_database_does_not_bear_out_is_the_engines_sentence(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:

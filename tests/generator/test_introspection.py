@@ -524,10 +524,61 @@ def test_a_role_that_may_read_nothing_still_sees_the_tables_and_is_told_what_to_
     url = re.sub(r"//[^@]*@", "//nobody_yet:none@", shops)
     done = extracts(*NEW, "--database-url", url, "--entity", "sales", "--metric", "paid", "--recipient",
                     "regions.name", "--date-column", "sold_at")  # fmt: skip
-    assert (
-        '  ! stores may not be read; run: grant select on "public"."stores" to ROLE;'
-        in done.stdout.splitlines()
+    for table in ("sales", "stores", "regions"):
+        said = f'  ! {table} may not be read; run: grant select on "public"."{table}" to "nobody_yet";'
+        assert done.stdout.splitlines().count(said) == 1, done.stdout
+
+
+@pytest.fixture(scope="session")
+def locked(made: Callable[[str, str], str]) -> str:
+    """A store as somebody sees it who may log in and no more."""
+    url = made("locked", """
+        create schema "Clinic";
+        create table "Clinic"."Visit" (id int primary key, ward text, fee numeric, day date);
+        create role stranger login password 'none';
+        """)  # fmt: skip
+    return re.sub(r"//[^@]*@", "//stranger:none@", url)
+
+
+OPEN = (
+    'grant usage on schema "Clinic" to "stranger";',
+    'grant select on all tables in schema "Clinic" to "stranger";',
+)
+
+
+def test_who_may_read_nothing_is_told_what_to_run(
+    locked: str, extracts: Extracts, server: database.Database, tmp_path: Path
+) -> None:
+    shown = extracts("inspect", "--database-url", locked)
+    assert shown.stdout.splitlines() == [
+        "locked: no table with a date and a number that stranger may read.",
+        f"1 of 1 tables may not be read; run as their owner: {' '.join(OPEN)}",
+    ]
+    stamped = extracts(*NEW, "--database-url", locked)
+    assert stamped.stderr == (
+        "✗ entity: no table in Clinic has a date and a numeric column that stranger may read;"
+        f" run as its owner: {' '.join(OPEN)}\n"
     )
+    given = ("--entity", "Clinic.Visit", "--metric", "fee", "--date-column", "day", "--group", "ward")
+    stamped = extracts(*NEW, "--database-url", locked, *given, "--recipient", "ward", "--dry-run")
+    alone = f'{OPEN[0]} grant select on "Clinic"."Visit" to "stranger";'
+    assert f"  ! Visit may not be read; run: {alone}" in stamped.stdout.splitlines()
+    found = json.loads(extracts("inspect", "--database-url", locked, "--json").stdout)
+    assert (found["entities"], found["unreadable"], found["grants"]) == ([], ["Clinic.Visit"], list(OPEN))
+    owner = re.sub(r"//[^@]*@", f"//{server.user}:{server.password}@", locked)
+    with psycopg.connect(owner) as connection:
+        for statement in found["grants"]:
+            connection.execute(statement.encode())
+    opened = json.loads(extracts("inspect", "--database-url", locked, "--json").stdout)
+    assert ([e["table"] for e in opened["entities"]], opened["unreadable"]) == (["Visit"], [])
+
+
+def test_a_database_without_tables_is_said_to_have_none(
+    made: Callable[[str, str], str], extracts: Extracts
+) -> None:
+    shown = extracts("inspect", "--database-url", made("bare", "select 1"))
+    assert shown.returncode == 0
+    assert shown.stdout == "bare: no table with a date and a number; 0 tables seen.\n"
 
 
 def test_a_statement_to_copy_stands_on_one_line_however_long_it_is(
@@ -546,7 +597,11 @@ def test_a_statement_to_copy_stands_on_one_line_however_long_it_is(
     ("url", "said"),
     [
         ("mysql://me:hunter2@host/db", "--database-url is written postgresql://"),
-        ("postgresql://me:hunter2@127.0.0.1:1/db", "The database at 127.0.0.1:1 cannot be read: "),
+        (
+            "postgresql://me:hunter2@127.0.0.1:1/db",
+            "The database at 127.0.0.1:1 cannot be read: Connection refused.",
+        ),
+        ("postgresql:///db", "--database-url names no host; write postgresql://"),
         ("postgresql://me:hunter2@host:port/db", "--database-url is written postgresql://"),
     ],
 )

@@ -87,6 +87,16 @@ def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
     assert "--metric" in done.stderr
 
 
+def test_a_schema_counts_whether_or_not_the_table_is_named(tmp_path: Path) -> None:
+    for named in ((), ("--entity", "Loans"), ("--entity", "sales.Loans")):
+        done = call(tmp_path / "-".join(named), "--no-input", "--schema", "sales", *named, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["answers"]["entity"] == "sales.Loans"
+    done = call(tmp_path, "--no-input", "--schema", "sales", "--entity", "shop.Loans")
+    assert done.returncode == 2
+    assert "--schema says sales, and --entity says shop" in " ".join(done.stderr.split())
+
+
 def test_an_unknown_key_in_an_answers_file_is_named_with_its_nearest(tmp_path: Path) -> None:
     file = tmp_path / "answers.json"
     file.write_text(json.dumps({"entiti": "Loans"}))

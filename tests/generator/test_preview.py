@@ -175,6 +175,35 @@ def test_months_before_that_cannot_be_had_take_nothing_away(
     assert "The months before could not be had: 2026-09: 1 of " in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("oops(", "does not run: SyntaxError: '(' was never closed (etl.py, line 1)"),
+        ("import nothing_like_it", "does not run: ModuleNotFoundError: No module named 'nothing_like_it'"),
+        ("print('{}')", "defines no EXTRACT"),
+        ("EXTRACT = 1", "does not run EXTRACT; it ends with: run(EXTRACT)"),
+    ],
+)
+def test_a_spec_that_does_not_run_is_told_with_its_file(spec: str, said: str, tmp_path: Path) -> None:
+    script = tmp_path / "project/Glue/etl.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(spec)
+    url = "postgresql://me@127.0.0.1:1/store"
+    done = preview(str(tmp_path / "project"), "--output", str(tmp_path / "out"), DATABASE_URL=url)
+    assert done.returncode == 1
+    assert done.stderr == f"✗ {script} {said}.\n"
+
+
+def test_a_page_that_cannot_be_written_hides_no_file(served: database.Database, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    page = tmp_path / "file/report.html"
+    given = (str(PROJECT), "--output", str(tmp_path / "out"), "--history", "0", "--report", str(page))
+    done = preview(*given, DATABASE_URL=served.url)
+    assert done.returncode == 1
+    assert "published: 3 files" in done.stdout
+    assert done.stderr == f"✗ The files are written, and the page is not: {page}: File exists.\n"
+
+
 def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
     done = preview(
         str(tmp_path), "--output", str(tmp_path / "out"), DATABASE_URL="postgresql://x@localhost/x"

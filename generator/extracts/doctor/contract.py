@@ -35,12 +35,13 @@ class Found(TypedDict):
     role: str
     tls: str
     version: str
+    usable: bool  # may the schema be used?
     readable: dict[str, bool]  # of each table of the spec that is there: may any of it be read?
 
 
 def look(asked: Asked) -> Found:
     """The spec alone, or the spec and the database."""
-    found = Found(spec="", schema="", wrong="", role="", tls="", version="", readable={})
+    found = Found(spec="", schema="", wrong="", role="", tls="", version="", usable=True, readable={})
     try:
         spec = runpy.run_path(asked["script"])["EXTRACT"]
         rolling_spec.check(spec)
@@ -65,6 +66,13 @@ def look(asked: Asked) -> Found:
 
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(asked["role"])))
             found["role"] = asked["role"]
+        found["usable"] = all(
+            usable
+            for (usable,) in connection.execute(
+                "select has_schema_privilege(oid, 'usage') from pg_catalog.pg_namespace where nspname = %s",
+                [spec.schema],
+            )
+        )
         rows = [rolling_contract.CatalogRow(*row) for row in connection.execute(
             rolling_contract.catalog_query(spec).encode()
         )]  # fmt: skip

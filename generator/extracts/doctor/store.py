@@ -43,6 +43,10 @@ def checks(project: Path, database_url: str | None, role: str | None) -> Iterato
     parts = urlsplit(database_url)
     yield ok("database", f"PostgreSQL {found['version']} at {parts.hostname}:{parts.port or 5432}")
     yield ok("TLS", found["tls"]) if found["tls"] else failed("TLS", "the connection is not encrypted", _TLS)
+    if not found["usable"]:
+        grant = f"grant usage on schema {quoted(found['schema'])} to {quoted(found['role'])};"
+        text = f"the schema {found['schema']} may not be used by {found['role']}"
+        yield failed("rights", text, f"run as its owner: {grant}")
     for table, readable in sorted(found["readable"].items()):
         if readable:
             yield ok("rights", f"{table} may be read by {found['role']}")

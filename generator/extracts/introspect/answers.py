@@ -82,6 +82,7 @@ class Scope:
     entity: Table
     tables: Mapping[str, Table]
     links: ways.Links
+    role: str
 
     @property
     def reachable(self) -> dict[str, Table]:
@@ -175,10 +176,13 @@ def entity(catalog: Catalog, given: str | None, schema: str | None) -> Finding:
         wanted = [schema] if schema else catalog.schemas
         ranked = [e for name in wanted for e in offers.entities(catalog, name, ways.of_schema(catalog, name))]
         if not ranked:
-            raise ExtractsError(
-                f"entity: no table in {', '.join(wanted) or catalog.database} has a date and a numeric column"
-                " that may be read; name the table and the joined one that has the date"
-            )
+            where = ", ".join(wanted) or catalog.database
+            said = f"entity: no table in {where} has a date and a numeric column that {catalog.role} may read"
+            closed = [table for table in catalog.tables if table.schema in wanted and not table.readable]
+            if closed:
+                opening = " ".join(offers.grants(closed, catalog.role, whole=True))
+                raise ExtractsError(f"{said}; run as its owner: {opening}")
+            raise ExtractsError(f"{said}; name the table and the joined one that has the date")
         offered = [Offer(_entity_name(e.table), e.table) for e in ranked]
         return _one("entity", offered, "table with a date and a number")
     said_schema, dot, name = given.rpartition(".")
@@ -204,14 +208,16 @@ def metric(scope: Scope, given: str | None) -> Finding:
             for column in offers.metrics(scope.entity, scope.links)
         ]
         if not offered:
-            raise ExtractsError(f"metric: {_quoted(scope.entity)} has no numeric column besides its keys")
+            raise ExtractsError(
+                f"metric: {_quoted(scope.entity)} has no numeric column besides its keys that may be read"
+            )
         return _one("metric", offered, f"number in {scope.entity.name}")
     table, column = _reference("metric", scope, given)
     if table is not scope.entity:
         raise ExtractsError(f"metric: {given} is not on {scope.entity.name}; it is a column of that table")
     if not column.is_number:
         raise ExtractsError(f'metric: "{column.name}" of {_quoted(table)} is {column.type}, not a number')
-    return Finding("metric", column.name, "given", notes=_closed(table, column))
+    return Finding("metric", column.name, "given", notes=tuple(_closed(scope, table, column)))
 
 
 def date_column(scope: Scope, given: str | None) -> Finding:
@@ -234,6 +240,7 @@ def date_column(scope: Scope, given: str | None) -> Finding:
     if not pairs:
         raise ExtractsError(
             f"date_column: neither {_quoted(scope.entity)} nor a table that it leads to has a date column"
+            " that may be read"
         )
     answers, passed_over = _sayable(
         "date_column",
@@ -248,7 +255,7 @@ def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
     advice = offers.index_advice(table, column)
     slow = (f"no index serves it, so every run reads the whole table; run once: {advice}",) if advice else ()
     return Finding(
-        "date_column", _on(scope, table, column.name), because, notes=(*slow, *_closed(table, column))
+        "date_column", _on(scope, table, column.name), because, notes=(*slow, *_closed(scope, table, column))
     )
 
 
@@ -263,7 +270,8 @@ def recipient(scope: Scope, given: str | None) -> Finding:
             because = f"{len(sources)} columns could name it{passed_over}"
             return Finding("recipient", None, because, answers)
         [(table, column)] = sources
-        return Finding("recipient", answers[0], "given", notes=_closed(table, table.column(column)))
+        notes = tuple(_closed(scope, table, table.column(column)))
+        return Finding("recipient", answers[0], "given", notes=notes)
     ends = ways.ends(scope.links, scope.entity.name) or [scope.entity]
     offered = [
         (table, column.name)
@@ -327,7 +335,7 @@ def joins(scope: Scope, answers: Mapping[str, str], *, own_way: bool) -> Finding
         )
         others = [ways.line(scope.entity, path) for path in wide]
         passed_over = [f"passed over, for a key of several columns: {other}" for other in others]
-        return Finding("joins", ways.text(tree), because, notes=(*_notes(tree), *passed_over))
+        return Finding("joins", ways.text(tree), because, notes=(*_notes(tree, scope.role), *passed_over))
     what = (
         f"{len(trees)} ways lead from {scope.entity.name} to {', '.join(sorted(goals - {scope.entity.name}))}"
     )
@@ -342,7 +350,7 @@ def _grown(tree: ways.Path, path: ways.Path) -> ways.Path | None:
     return (*tree, *(link for link in path if link.target.name not in known))
 
 
-def _notes(tree: ways.Path) -> Iterator[str]:
+def _notes(tree: ways.Path, role: str) -> Iterator[str]:
     for link in tree:
         hop = f"{link.start.name} → {link.target.name}"
         if link.guess:
@@ -353,8 +361,7 @@ def _notes(tree: ways.Path) -> Iterator[str]:
         if link.may_be_empty:
             empty = f"{', '.join(link.columns)} may be empty"
             yield f"{hop}: {empty}, and rows without it reach no recipient, which fails a run"
-        if not link.target.readable:
-            yield f"{link.target.name} may not be read; run: grant select on {_quoted(link.target)} to ROLE;"
+        yield from _unread(link.target, role)
 
 
 def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
@@ -424,7 +431,7 @@ def _scope(catalog: Catalog, answer: str) -> Scope:
     schema, dot, name = answer.rpartition(".")
     schema = schema if dot else "public"
     tables = {table.name: table for table in catalog.tables if table.schema == schema}
-    return Scope(tables[name], tables, ways.of_schema(catalog, schema))
+    return Scope(tables[name], tables, ways.of_schema(catalog, schema), catalog.role)
 
 
 def _entity_name(table: Table) -> str:
@@ -494,9 +501,19 @@ def _on(scope: Scope, table: Table, column: str) -> str:
     return column if table is scope.entity else f"{table.name}.{column}"
 
 
-def _closed(table: Table, column: Column) -> tuple[str, ...]:
-    said = f"{column.name} may not be read; run: grant select on {_quoted(table)} to ROLE;"
-    return () if column.readable else (said,)
+def _closed(scope: Scope, table: Table, column: Column) -> Iterator[str]:
+    if not table.readable:
+        yield from _unread(table, scope.role)
+    elif not column.readable:
+        what = (
+            f"grant select ({offers.quoted(column.name)}) on {_quoted(table)} to {offers.quoted(scope.role)};"
+        )
+        yield f"{column.name} of {table.name} may not be read; run: {what}"
+
+
+def _unread(table: Table, role: str) -> Iterator[str]:
+    if not table.readable:
+        yield f"{table.name} may not be read; run: {' '.join(offers.grants([table], role))}"
 
 
 def _tables_of(*answers: str) -> set[str]:

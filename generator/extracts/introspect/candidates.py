@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from extracts.introspect import links as ways
@@ -131,6 +132,18 @@ def index_advice(table: Table, date: Column) -> str:
         f"create index{how} on {quoted(heap.schema, heap.name)} ({quoted(date.name)});"
         for heap in table.unindexed(date.name)
     )
+
+
+def grants(tables: Sequence[Table], role: str, *, whole: bool = False) -> list[str]:
+    """What lets a role read these tables, or with `whole` all of their schemas."""
+    closed = dict.fromkeys(table.schema for table in tables if not table.is_open)
+    names = [f"all tables in schema {quoted(schema)}" for schema in dict.fromkeys(t.schema for t in tables)]
+    if not whole:
+        names = [quoted(table.schema, table.name) for table in tables]
+    return [
+        *(f"grant usage on schema {quoted(schema)} to {quoted(role)};" for schema in closed),
+        *(f"grant select on {name} to {quoted(role)};" for name in names),
+    ]
 
 
 def quoted(*parts: str) -> str:

@@ -6,6 +6,7 @@ when it takes too long. `pg_catalog` rather than `information_schema`, which hid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,6 +157,7 @@ class Table:
     ]  # the primary key and every other set of columns that an index keeps unique
     partitioned_by: str | None  # the first column of a partitioned table's key
     heaps: tuple[Heap, ...]
+    is_open: bool = True  # may the role use its schema?
 
     def unindexed(self, column: str) -> tuple[Heap, ...]:
         """Where a range of this column is found by reading everything."""
@@ -235,6 +237,7 @@ def read(url: str) -> Catalog:
                 keys=tuple(dict.fromkeys(key for key, _, unique, _ in found if unique and whole)),
                 partitioned_by=next((names[oid][number] for number in parts[:1] if number), None),
                 heaps=(Heap(schema, name, ranges), *children.get(oid, [])),
+                is_open=is_open,
             )
         foreign_keys = tuple(
             ForeignKey(
@@ -262,6 +265,10 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
     if not url.startswith(("postgresql://", "postgres://")):
         # Not repeated: whatever it is, it may hold a password.
         raise ExtractsError("--database-url is written postgresql://user:password@host:port/database")
+    if not re.match(r"\w+://([^/?#]*@)?[^/?#@:]", url) and "host=" not in url:
+        raise ExtractsError(
+            "--database-url names no host; write postgresql://user:password@host:port/database"
+        )
     try:
         with psycopg.connect(url, connect_timeout=SECONDS, application_name="extracts") as connection:
             connection.read_only = True
@@ -279,8 +286,14 @@ def _sentence(error: Exception, url: str) -> str:
     from urllib.parse import unquote, urlsplit
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = next((line for line in lines if "FATAL" in line or "ERROR" in line), lines[-1] if lines else "")
-    said = said.rpartition("FATAL:")[2].rpartition("ERROR:")[2].strip().rstrip(".") or type(error).__name__
+    # Below "connection to server at ... failed: Connection refused" the driver asks whether it runs at all.
+    telling = [
+        line.rpartition(word)[2]
+        for word in ("FATAL:", "ERROR:", "failed: ")
+        for line in lines
+        if word in line
+    ]
+    said = (telling or lines or [""])[0].strip().rstrip(".") or type(error).__name__
     try:
         parts = urlsplit(url)
         place, password = f"{parts.hostname}:{parts.port or 5432}", parts.password

@@ -68,6 +68,8 @@ class Report(TypedDict):
     role: str
     tables: int
     entities: list[Described]
+    unreadable: list[str]  # tables of which the role may read nothing
+    grants: list[str]  # what would let it
 
 
 def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report:
@@ -92,8 +94,14 @@ def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report
                         for end in each.ends
                         for path in ways.paths(links, each.table.name, end.name)
                     ]
+    closed = [found for found in catalog.tables if found.schema in schemas and not found.readable]
     return Report(
-        database=catalog.database, role=catalog.role, tables=len(catalog.tables), entities=described
+        database=catalog.database,
+        role=catalog.role,
+        tables=len(catalog.tables),
+        entities=described,
+        unreadable=[f"{found.schema}.{found.name}" for found in closed],
+        grants=offers.grants(closed, catalog.role, whole=True),
     )
 
 
@@ -144,6 +152,16 @@ def _way(links: ways.Links, entity: offers.Entity, path: ways.Path) -> Way:
 
 def show(report: Report, console: Console) -> None:
     """The report on a terminal: all entities in a table, then the ways of the likeliest ones."""
+    closed, seen = len(report["unreadable"]), report["tables"]
+    opening = f"{closed} of {seen} tables may not be read; run as their owner: {' '.join(report['grants'])}"
+    if not report["entities"]:
+        none = f"{report['database']}: no table with a date and a number"
+        if closed:
+            console.print(escape(f"{none} that {report['role']} may read."), soft_wrap=True)
+            console.print(escape(opening), soft_wrap=True)
+        else:
+            console.print(escape(f"{none}; {seen} tables seen."), soft_wrap=True)
+        return
     table = Table(title=f"{report['database']}: what an extract could be about", title_justify="left")
     table.add_column("table")
     table.add_column("rows", justify="right")
@@ -163,6 +181,8 @@ def show(report: Report, console: Console) -> None:
     console.print(
         f"[dim]{report['tables']} tables seen; rows by the statistics, ? where ANALYZE never ran.[/]"
     )
+    if closed:
+        console.print(escape(opening), soft_wrap=True)
     shown = [each for each in report["entities"] if "ways" in each]
     for each in shown:
         console.print(f"\n[bold]{escape(_name(each))}[/]")

@@ -1,6 +1,6 @@
 """How fast the engine is: tables of ratios from one run, against the floor and against what else one can do.
 
-Not a test and never part of one: `make bench`, or `make bench LOANS=20000000` for as large a store as wanted.
+Not a test and never part of one: `make bench`, or `make bench LOANS=1000000` for a store of another size.
 The store is the banking model: loans in the order in which they were made, five years of them, an account per
 client, an index on the date. The floor is what PostgreSQL needs for the best aggregate that we could write by
 hand. Run it on a machine that does nothing else.
@@ -299,7 +299,7 @@ def growth(served: database.Database, shape: Shape) -> None:
 def main() -> None:
     """Load, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--loans", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--loans", type=int, nargs="+", default=[1_000_000, 5_000_000, 20_000_000])
     sizes = [Shape(loans) for loans in parser.parse_args().loans]
     for shape in sizes:
         with loaded(shape) as served:

@@ -12,7 +12,8 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_actions = [aws_sns_topic.this.arn]
   alarm_description = join(" ", [
     "A failure of ${var.failure_events.name}, a month to be sent, a receipt or a daily check could",
-    "not be handed over, so no mail told of it. It waits for two weeks in the queue ${var.name}-dead-letters:",
+    "not be handed over, so no mail told of it. It waits for two weeks in the queue",
+    "${var.name}-dead-letters:",
     "read it there, look at the extract, put right what its ERROR_MESSAGE names, then delete it.",
   ])
   comparison_operator = "GreaterThanThreshold"

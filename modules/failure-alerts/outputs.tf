@@ -26,12 +26,16 @@ output "incidents_table_name" {
 }
 
 output "missing_state_machine_arn" {
-  description = "Daily check, to make by hand: input `{}`, or a `time` such as 2026-11-02T06:00:00Z."
+  description = <<-EOT
+    Daily check, to make by hand: input `{}`, or a `time` such as 2026-11-02T06:00:00Z.
+  EOT
   value       = one(values(aws_sfn_state_machine.missing)[*].arn)
 }
 
 output "pending_subscriptions" {
-  description = "Keys of `subscriptions` that hear nothing yet: nobody confirmed, when Terraform last looked."
+  description = <<-EOT
+    Keys of `subscriptions` that hear nothing yet: nobody confirmed, when Terraform last looked.
+  EOT
   value = sort([
     for key, subscription in aws_sns_topic_subscription.this : key
     if subscription.pending_confirmation
@@ -49,7 +53,9 @@ output "state_machine_arn" {
 }
 
 output "test_message" {
-  description = "How to send a mail that says it is a test: `command` for a shell, the rest for a program."
+  description = <<-EOT
+    How to send a mail that says it is a test: `command` for a shell, the rest for a program.
+  EOT
   value = {
     command = join(" ", [
       "aws stepfunctions start-execution --region ${local.region}",

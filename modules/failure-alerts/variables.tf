@@ -33,7 +33,9 @@ variable "failure_events" {
         ) : can(jsondecode(e).source)
       ])
     )
-    error_message = "failure_events: every event is an EventBridge pattern in JSON that names its source."
+    error_message = (
+      "failure_events: every event is an EventBridge pattern in JSON that names its source."
+    )
   }
 
   validation {
@@ -41,12 +43,16 @@ variable "failure_events" {
       for key in concat(keys(var.failure_events.events), keys(var.failure_events.recoveries)) :
       can(regex("^[a-z][a-z0-9-]{0,15}$", key))
     ])
-    error_message = "failure_events: an event is called by up to 16 small letters, digits and hyphens."
+    error_message = (
+      "failure_events: an event is called by up to 16 small letters, digits and hyphens."
+    )
   }
 
   validation {
-    condition     = can(regex("^[ -~]{1,50}$", var.failure_events.name))
-    error_message = "failure_events: the name goes into a mail's subject: up to 50 characters of ASCII."
+    condition = can(regex("^[ -~]{1,50}$", var.failure_events.name))
+    error_message = (
+      "failure_events: the name goes into a mail's subject: up to 50 characters of ASCII."
+    )
   }
 }
 
@@ -56,8 +62,11 @@ variable "name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
-    error_message = "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g. \"bank-loans\"."
+    condition = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
+    error_message = join(" ", [
+      "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g.",
+      "\"bank-loans\".",
+    ])
   }
 }
 
@@ -115,9 +124,14 @@ variable "delivery" {
   validation {
     condition = !anytrue(concat(
       [for key in keys(var.delivery.events) : contains(keys(var.failure_events.events), key)],
-      [for key in keys(var.delivery.recoveries) : contains(keys(var.failure_events.recoveries), key)],
+      [
+        for key in keys(var.delivery.recoveries) :
+        contains(keys(var.failure_events.recoveries), key)
+      ],
     ))
-    error_message = "delivery: an event bears a name that failure_events has too; one would be lost."
+    error_message = (
+      "delivery: an event bears a name that failure_events has too; one would be lost."
+    )
   }
 }
 
@@ -138,12 +152,16 @@ variable "expected_output" {
       var.expected_output == null
       || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.expected_output.manifest_prefix))
     )
-    error_message = "expected_output: manifest_prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
+    error_message = (
+      "expected_output: manifest_prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
+    )
   }
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
+  description = <<-EOT
+    ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own.
+  EOT
   type        = string
   default     = null
 
@@ -152,7 +170,9 @@ variable "kms_key_arn" {
       var.kms_key_arn == null
       || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
     )
-    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+    error_message = (
+      "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+    )
   }
 }
 
@@ -167,7 +187,9 @@ variable "log_retention_days" {
       1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
       400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
     ], var.log_retention_days)
-    error_message = "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
+    error_message = (
+      "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
+    )
   }
 }
 
@@ -190,8 +212,8 @@ variable "runbook_url" {
 
 variable "subscriptions" {
   description = <<-EOT
-    Who is told, keyed by a name of your choice. A person has to confirm a mail that AWS sends first;
-    a queue or a function has to let the topic in.
+    Who is told, keyed by a name of your choice. A person has to confirm a mail that AWS sends
+    first; a queue or a function has to let the topic in.
     - `endpoint` - mail address, URL or ARN, as the protocol has it.
     - `protocol` - (Optional) "email", "https", "lambda" or "sqs".
   EOT
@@ -214,7 +236,9 @@ variable "subscriptions" {
       for s in var.subscriptions :
       s.protocol != "email" || can(regex("^[^@\\s]+@[^@\\s]+$", s.endpoint))
     ])
-    error_message = "subscriptions: an e-mail endpoint is one address, e.g. \"data-team@example.com\"."
+    error_message = (
+      "subscriptions: an e-mail endpoint is one address, e.g. \"data-team@example.com\"."
+    )
   }
 
   validation {
@@ -229,14 +253,18 @@ variable "subscriptions" {
       for s in var.subscriptions : can(regex("^arn:[a-z-]+:${s.protocol}:", s.endpoint))
       if contains(["lambda", "sqs"], s.protocol)
     ])
-    error_message = "subscriptions: a queue or a function is named by its ARN, e.g. \"arn:aws:sqs:...\"."
+    error_message = (
+      "subscriptions: a queue or a function is named by its ARN, e.g. \"arn:aws:sqs:...\"."
+    )
   }
 
   validation {
     condition = length(var.subscriptions) == length(distinct([
       for s in var.subscriptions : "${s.protocol} ${s.endpoint}"
     ]))
-    error_message = "subscriptions: the same endpoint stands under two names and would be told twice."
+    error_message = (
+      "subscriptions: the same endpoint stands under two names and would be told twice."
+    )
   }
 }
 

@@ -161,8 +161,8 @@ resource "aws_iam_role_policy" "job" {
       },
       local._read_artifacts_key,
       {
-        # To restate: the old manifest, and the file of a recipient that is gone. The bucket keeps the
-        # versions, which are not the job's to delete.
+        # To restate: the old manifest, and the file of a recipient that is gone. The bucket keeps
+        # the versions, which are not the job's to delete.
         Sid      = "WithdrawOutput"
         Effect   = "Allow"
         Action   = "s3:DeleteObject"

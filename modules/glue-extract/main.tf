@@ -177,7 +177,7 @@ resource "aws_glue_job" "this" {
   }
 
   dynamic "notification_property" {
-    for_each = var.job.delay_notification_minutes == null ? [] : [var.job.delay_notification_minutes]
+    for_each = [for minutes in [var.job.delay_notification_minutes] : minutes if minutes != null]
 
     content {
       notify_delay_after = notification_property.value
@@ -277,7 +277,9 @@ resource "aws_glue_trigger" "catch_up" {
   count = var.catch_up_schedule == null ? 0 : 1
 
   name              = "${var.name}-catch-up"
-  description       = "Starts the job of the extract ${var.name} again: writes what is not there yet."
+  description       = <<-EOT
+    Starts the job of the extract ${var.name} again: writes what is not there yet.
+  EOT
   enabled           = true
   schedule          = var.catch_up_schedule
   start_on_creation = true
@@ -297,11 +299,17 @@ resource "aws_glue_trigger" "catch_up" {
           for first in local._starts.first : abs(again - first) >= local.longest_minutes
         ]
       ]))
-      error_message = "catch_up_schedule: a run that schedule starts may last ${local.longest_minutes} minutes with its retries; start again later than that, or on other days."
+      error_message = join(" ", [
+        "catch_up_schedule: a run that schedule starts may last ${local.longest_minutes} minutes",
+        "with its retries; start again later than that, or on other days.",
+      ])
     }
     precondition {
-      condition     = local.longest_minutes <= 1440
-      error_message = "catch_up_schedule: a run may last ${local.longest_minutes} minutes with its retries, into the next day's start; 1440 at most."
+      condition = local.longest_minutes <= 1440
+      error_message = join(" ", [
+        "catch_up_schedule: a run may last ${local.longest_minutes} minutes with its retries, into",
+        "the next day's start; 1440 at most.",
+      ])
     }
   }
 }

@@ -38,7 +38,9 @@ output "job_arn" {
 }
 
 output "job_name" {
-  description = "Job to start for one month: `start-job-run --job-name NAME --arguments=--period=2026-10`."
+  description = <<-EOT
+    Job to start for one month: `start-job-run --job-name NAME --arguments=--period=2026-10`.
+  EOT
   value       = aws_glue_job.this.name
 }
 
@@ -71,7 +73,9 @@ output "security_group_id" {
 }
 
 output "secret_arn" {
-  description = "Secret with the store's login, the given one or the one made here; null with `auth = \"iam\"`."
+  description = <<-EOT
+    Secret with the store's login, the given one or the one made here; null with `auth = "iam"`.
+  EOT
   value       = local.secret_arn
 }
 
@@ -173,7 +177,9 @@ output "failure_events" {
 }
 
 output "recipients" {
-  description = "Per key of `recipients`: `name` as in file names, and `prefix`, the folder to open."
+  description = <<-EOT
+    Per key of `recipients`: `name` as in file names, and `prefix`, the folder to open.
+  EOT
   value = {
     for key, name in local.recipient_names : key => {
       name   = name

@@ -10,7 +10,9 @@ locals {
     : [for key in [var.database.secret_kms_key_arn] : key if key != null]
   )
 
-  secret_arn = local._own_secret ? one(aws_secretsmanager_secret.this[*].arn) : var.database.secret_arn
+  secret_arn = (
+    local._own_secret ? one(aws_secretsmanager_secret.this[*].arn) : var.database.secret_arn
+  )
   # Null where the secret that is given knows it.
   user_name = var.auth == "secret" && !local._own_secret ? null : coalesce(
     var.database.user_name, try(var.secret.user_name, null), "${replace(var.name, "-", "_")}_reader"
@@ -55,8 +57,8 @@ resource "aws_secretsmanager_secret_version" "this" {
     local._superuser == null ? {} : { masterarn = local._superuser },
   ))
   secret_string_wo_version = var.secret.password_version
-  # A label of our own keeps this version alive. Without one, AWS drops it some time after the second
-  # rotation, and Terraform would make it again: over the password that is in force.
+  # A label of our own keeps this version alive. Without one, AWS drops it some time after the
+  # second rotation, and Terraform would make it again: over the password that is in force.
   version_stages = ["AWSCURRENT", "MADE_BY_TERRAFORM"]
 
   lifecycle {
@@ -111,7 +113,7 @@ resource "aws_secretsmanager_secret_rotation" "this" {
     local._application_version == null
     ? var.rotation.function_arn
     : one(
-      aws_serverlessapplicationrepository_cloudformation_stack.rotation[*].outputs["RotationLambdaARN"]
+      aws_serverlessapplicationrepository_cloudformation_stack.rotation[*].outputs.RotationLambdaARN
     )
   )
 

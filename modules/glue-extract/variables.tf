@@ -15,8 +15,12 @@ variable "artifacts" {
   nullable = false
 
   validation {
-    condition     = alltrue([for part in split("/", var.artifacts.prefix) : !contains(["", ".", ".."], part)])
-    error_message = "artifacts: a prefix has no empty part and none that is \".\" or \"..\", e.g. \"artifacts\"."
+    condition = alltrue([
+      for part in split("/", var.artifacts.prefix) : !contains(["", ".", ".."], part)
+    ])
+    error_message = (
+      "artifacts: a prefix has no empty part and none that is \".\" or \"..\", e.g. \"artifacts\"."
+    )
   }
 
   validation {
@@ -33,12 +37,14 @@ variable "database" {
     - `ca_certificate`     - (Optional) PEM text of the authority that signed its certificate.
                              Without it the connection is encrypted, but nobody checks the host.
     - `port`               - (Optional) where it listens.
-    - `resource_id`        - (Optional) the cluster's resource id, "cluster-ABC...", for `auth = "iam"`.
+    - `resource_id`        - (Optional) the cluster's resource id, "cluster-ABC...", for `auth =
+                             "iam"`.
     - `schema`             - (Optional) schema that holds `tables`.
-    - `secret_arn`         - (Optional) secret with JSON that has `username` and `password`. Without it
-                             `secret` makes one.
+    - `secret_arn`         - (Optional) secret with JSON that has `username` and `password`. Without
+                             it `secret` makes one.
     - `secret_kms_key_arn` - (Optional) key of the secret, where it is not the account's own.
-    - `user_name`          - (Optional) login for `auth = "iam"`, else the extract's name and `_reader`.
+    - `user_name`          - (Optional) login for `auth = "iam"`, else the extract's name and
+                             `_reader`.
   EOT
   type = object({
     host               = string
@@ -54,13 +60,17 @@ variable "database" {
   nullable = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9._-]+$", var.database.host))
-    error_message = "database: the host is a bare name, e.g. \"db.internal\", without scheme, port or path."
+    condition = can(regex("^[A-Za-z0-9._-]+$", var.database.host))
+    error_message = (
+      "database: the host is a bare name, e.g. \"db.internal\", without scheme, port or path."
+    )
   }
 
   validation {
-    condition     = can(regex("^[^/?&%\\s]+$", var.database.name))
-    error_message = "database: a name with blanks or any of / ? & % would change the connection's address."
+    condition = can(regex("^[^/?&%\\s]+$", var.database.name))
+    error_message = (
+      "database: a name with blanks or any of / ? & % would change the connection's address."
+    )
   }
 
   validation {
@@ -80,7 +90,9 @@ variable "database" {
     condition = var.database.secret_arn == null || can(regex(
       "^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:", var.database.secret_arn
     ))
-    error_message = "database: secret_arn is a full ARN, arn:...:secret:...: roles are scoped to it."
+    error_message = (
+      "database: secret_arn is a full ARN, arn:...:secret:...: roles are scoped to it."
+    )
   }
 
   validation {
@@ -88,32 +100,44 @@ variable "database" {
       var.database.ca_certificate == null
       || can(regex("-----BEGIN CERTIFICATE-----", var.database.ca_certificate))
     )
-    error_message = "database: ca_certificate is the PEM text itself, e.g. file(\"rds-ca.pem\"), not a path."
+    error_message = (
+      "database: ca_certificate is the PEM text itself, e.g. file(\"rds-ca.pem\"), not a path."
+    )
   }
 
   validation {
     condition = (
-      var.database.resource_id == null || can(regex("^(cluster|db)-[A-Z0-9]+$", var.database.resource_id))
+      var.database.resource_id == null
+      || can(regex("^(cluster|db)-[A-Z0-9]+$", var.database.resource_id))
     )
-    error_message = "database: resource_id is what RDS calls so, \"cluster-ABC...\", not the cluster's name."
+    error_message = (
+      "database: resource_id is what RDS calls so, \"cluster-ABC...\", not the cluster's name."
+    )
   }
 
   validation {
     condition = (
-      var.database.user_name == null || can(regex("^[a-z_][a-z0-9_]{0,62}$", var.database.user_name))
+      var.database.user_name == null
+      || can(regex("^[a-z_][a-z0-9_]{0,62}$", var.database.user_name))
     )
-    error_message = "database: a user_name of small letters, digits and underscores needs no quotes, 63 at most."
+    error_message = (
+      "database: a user_name of small letters, digits and underscores needs no quotes, 63 at most."
+    )
   }
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
+  description = <<-EOT
+    ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own.
+  EOT
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+    condition = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = (
+      "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+    )
   }
 }
 
@@ -123,8 +147,11 @@ variable "name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
-    error_message = "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g. \"bank-loans\"."
+    condition = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
+    error_message = join(" ", [
+      "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g.",
+      "\"bank-loans\".",
+    ])
   }
 }
 
@@ -147,7 +174,9 @@ variable "network" {
 
   validation {
     # A connection without a zone is accepted, and then every crawl fails.
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9][a-z0-9-]*$", var.network.availability_zone))
+    condition = can(regex(
+      "^[a-z]{2}(-[a-z]+)+-[0-9][a-z0-9-]*$", var.network.availability_zone
+    ))
     error_message = "network: availability_zone is the zone of the subnet, e.g. \"eu-west-1a\"."
   }
 }
@@ -167,13 +196,19 @@ variable "output" {
   nullable = false
 
   validation {
-    condition     = alltrue([for part in split("/", var.output.prefix) : !contains(["", ".", ".."], part)])
-    error_message = "output: a prefix has no empty part and none that is \".\" or \"..\", e.g. \"group/loans\"."
+    condition = alltrue([
+      for part in split("/", var.output.prefix) : !contains(["", ".", ".."], part)
+    ])
+    error_message = (
+      "output: a prefix has no empty part and none that is \".\" or \"..\", e.g. \"group/loans\"."
+    )
   }
 
   validation {
-    condition     = can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.output.prefix))
-    error_message = "output: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    condition = can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.output.prefix))
+    error_message = (
+      "output: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    )
   }
 
   validation {
@@ -181,12 +216,18 @@ variable "output" {
       startswith("${var.artifacts.prefix}/", "${var.output.prefix}/"),
       startswith("${var.output.prefix}/", "${var.artifacts.prefix}/"),
     ])
-    error_message = "output: in one bucket, neither of the artifacts' folder and the files' may lie in the other."
+    error_message = join(" ", [
+      "output: in one bucket, neither of the artifacts' folder and the files' may lie in the",
+      "other.",
+    ])
   }
 }
 
 variable "recipient_label" {
-  description = "The recipient's label in the spec, e.g. `bank_name`, as it stands in `loans/bank_name=FirstBank/`."
+  description = <<-EOT
+    The recipient's label in the spec, e.g. `bank_name`, as it stands in
+    `loans/bank_name=FirstBank/`.
+  EOT
   type        = string
   nullable    = false
 
@@ -218,8 +259,10 @@ variable "tables" {
   }
 
   validation {
-    condition     = alltrue([for t in var.tables : can(regex("^[^/%]+$", t))])
-    error_message = "tables: \"%\" and \"/\" would make the crawler read more than the tables named."
+    condition = alltrue([for t in var.tables : can(regex("^[^/%]+$", t))])
+    error_message = (
+      "tables: \"%\" and \"/\" would make the crawler read more than the tables named."
+    )
   }
 }
 
@@ -229,9 +272,9 @@ variable "tables" {
 
 variable "auth" {
   description = <<-EOT
-    How the job logs in at the store. "secret": with name and password out of a secret. "iam": by its
-    role, with a token that lasts a quarter of an hour, so that no password is kept anywhere; for that
-    the store has IAM authentication on and `database.resource_id` names it.
+    How the job logs in at the store. "secret": with name and password out of a secret. "iam": by
+    its role, with a token that lasts a quarter of an hour, so that no password is kept anywhere;
+    for that the store has IAM authentication on and `database.resource_id` names it.
   EOT
   type        = string
   default     = "secret"
@@ -243,13 +286,17 @@ variable "auth" {
   }
 
   validation {
-    condition     = var.auth == "iam" || (var.secret == null) != (var.database.secret_arn == null)
-    error_message = "auth: with \"secret\" either database.secret_arn names a secret or secret = {} makes one."
+    condition = var.auth == "iam" || (var.secret == null) != (var.database.secret_arn == null)
+    error_message = (
+      "auth: with \"secret\" either database.secret_arn names a secret or secret = {} makes one."
+    )
   }
 
   validation {
-    condition     = var.auth != "iam" || !var.crawler.enabled
-    error_message = "auth: Glue's crawler knows passwords only, so with \"iam\" crawler = { enabled = false }."
+    condition = var.auth != "iam" || !var.crawler.enabled
+    error_message = (
+      "auth: Glue's crawler knows passwords only, so with \"iam\" crawler = { enabled = false }."
+    )
   }
 
   validation {
@@ -258,8 +305,10 @@ variable "auth" {
   }
 
   validation {
-    condition     = var.auth == "iam" || var.database.user_name == null
-    error_message = "auth: database.user_name is for \"iam\"; a secret has its own, see secret.user_name."
+    condition = var.auth == "iam" || var.database.user_name == null
+    error_message = (
+      "auth: database.user_name is for \"iam\"; a secret has its own, see secret.user_name."
+    )
   }
 
   validation {
@@ -268,7 +317,9 @@ variable "auth" {
         var.database.secret_arn, var.database.secret_kms_key_arn, var.rotation, var.secret,
       ] : given == null
     ])
-    error_message = "auth: with \"iam\" there is no password, so neither a secret nor its key nor rotation."
+    error_message = (
+      "auth: with \"iam\" there is no password, so neither a secret nor its key nor rotation."
+    )
   }
 }
 
@@ -283,10 +334,16 @@ variable "catch_up_schedule" {
 
   validation {
     condition = var.catch_up_schedule == null || can(regex(
-      "^cron\\([0-5]?[0-9] ([01]?[0-9]|2[0-3]) [0-9LW?*/,-]+ [0-9A-Z*/,-]+ [0-9A-Z?*/,#-]+ (\\*|20[0-9]{2}\\S*)\\)$",
+      join(" ", [
+        "^cron\\([0-5]?[0-9]", "([01]?[0-9]|2[0-3])", "[0-9LW?*/,-]+", "[0-9A-Z*/,-]+",
+        "[0-9A-Z?*/,#-]+", "(\\*|20[0-9]{2}\\S*)\\)$",
+      ]),
       var.catch_up_schedule
     ))
-    error_message = "catch_up_schedule: minute hour day month weekday year, once a day at most, e.g. \"cron(0 6 2-10 * ? *)\"."
+    error_message = join(" ", [
+      "catch_up_schedule: minute hour day month weekday year, once a day at most, e.g.",
+      "\"cron(0 6 2-10 * ? *)\".",
+    ])
   }
 
   validation {
@@ -294,7 +351,9 @@ variable "catch_up_schedule" {
       var.catch_up_schedule == null
       || try(length(regexall("\\?", var.catch_up_schedule)), 1) == 1
     )
-    error_message = "catch_up_schedule: exactly one of day and weekday is \"?\", e.g. \"cron(0 6 2-10 * ? *)\"."
+    error_message = (
+      "catch_up_schedule: exactly one of day and weekday is \"?\", e.g. \"cron(0 6 2-10 * ? *)\"."
+    )
   }
 }
 
@@ -302,8 +361,8 @@ variable "crawler" {
   description = <<-EOT
     The crawler that catalogues `tables` before each run. The job does without.
     - `driver_class`    - (Optional) class in that driver.
-    - `driver_jar_path` - (Optional) JDBC driver on this machine. Glue's own may not speak SCRAM, which
-                          Aurora PostgreSQL 14 and later ask for; the job's does.
+    - `driver_jar_path` - (Optional) JDBC driver on this machine. Glue's own may not speak SCRAM,
+                          which Aurora PostgreSQL 14 and later ask for; the job's does.
     - `enabled`         - (Optional) without it the schedule starts the job.
   EOT
   type = object({
@@ -316,7 +375,8 @@ variable "crawler" {
 
   validation {
     condition = var.crawler.driver_jar_path == null || try(
-      fileexists(var.crawler.driver_jar_path) && endswith(var.crawler.driver_jar_path, ".jar"), false
+      fileexists(var.crawler.driver_jar_path)
+      && endswith(var.crawler.driver_jar_path, ".jar"), false
     )
     error_message = "crawler: there is no such jar at driver_jar_path."
   }
@@ -329,9 +389,9 @@ variable "crawler" {
 
 variable "endpoints" {
   description = <<-EOT
-    Ways to AWS's services within the VPC, for a subnet without NAT; where the store's group is given
-    too, nothing leaves the VPC then. Null makes none. From then on the whole VPC finds those services
-    here, so one extract of a VPC makes them, and lets in whoever else uses them.
+    Ways to AWS's services within the VPC, for a subnet without NAT; where the store's group is
+    given too, nothing leaves the VPC then. Null makes none. From then on the whole VPC finds those
+    services here, so one extract of a VPC makes them, and lets in whoever else uses them.
     - `route_table_ids`           - route tables of the subnet, for the way to S3.
     - `client_security_group_ids` - (Optional) groups of others that call here, keyed by a name of
                                     your choice.
@@ -341,7 +401,9 @@ variable "endpoints" {
   type = object({
     route_table_ids           = set(string)
     client_security_group_ids = optional(map(string), {})
-    services                  = optional(set(string), ["glue", "kms", "logs", "monitoring", "secretsmanager"])
+    services = optional(set(string), [
+      "glue", "kms", "logs", "monitoring", "secretsmanager"
+    ])
   })
   default = null
 
@@ -352,9 +414,12 @@ variable "endpoints" {
 
   validation {
     condition = alltrue([
-      for service in try(var.endpoints.services, []) : can(regex("^[a-z][a-z0-9.-]+$", service)) && service != "s3"
+      for service in try(var.endpoints.services, []) :
+      can(regex("^[a-z][a-z0-9.-]+$", service)) && service != "s3"
     ])
-    error_message = "endpoints: services as AWS calls them, e.g. \"kms\"; S3 has its way in any case."
+    error_message = (
+      "endpoints: services as AWS calls them, e.g. \"kms\"; S3 has its way in any case."
+    )
   }
 
   validation {
@@ -364,14 +429,20 @@ variable "endpoints" {
 }
 
 variable "extra_arguments" {
-  description = "Arguments that the job is to have beside those of this module, e.g. `--enable-auto-scaling`."
+  description = <<-EOT
+    Arguments that the job is to have beside those of this module, e.g. `--enable-auto-scaling`.
+  EOT
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for name in keys(var.extra_arguments) : can(regex("^--[A-Za-z]", name))])
-    error_message = "extra_arguments: a name begins with two hyphens, e.g. \"--enable-auto-scaling\"."
+    condition = alltrue([
+      for name in keys(var.extra_arguments) : can(regex("^--[A-Za-z]", name))
+    ])
+    error_message = (
+      "extra_arguments: a name begins with two hyphens, e.g. \"--enable-auto-scaling\"."
+    )
   }
 
   validation {
@@ -380,7 +451,10 @@ variable "extra_arguments" {
       "--enable-observability-metrics", "--extra-py-files", "--iam-user", "--jdbc-url",
       "--job-language", "--output",
     ])) == 0
-    error_message = "extra_arguments: --conf, --connection, --output and the other arguments of this module are its own."
+    error_message = join(" ", [
+      "extra_arguments: --conf, --connection, --output and the other arguments of this module are",
+      "its own.",
+    ])
   }
 
   validation {
@@ -388,7 +462,10 @@ variable "extra_arguments" {
       "--allow-incomplete", "--database-url", "--dry-run", "--from", "--period", "--reason",
       "--restate", "--to",
     ])) == 0
-    error_message = "extra_arguments: --period and the like are for one run; kept here, they would be for every run."
+    error_message = join(" ", [
+      "extra_arguments: --period and the like are for one run; kept here, they would be for every",
+      "run.",
+    ])
   }
 
   validation {
@@ -396,7 +473,10 @@ variable "extra_arguments" {
       "--JOB_ID", "--JOB_NAME", "--JOB_RUN_ID", "--WORKFLOW_NAME", "--WORKFLOW_RUN_ID", "--debug",
       "--endpoint", "--mode",
     ])) == 0
-    error_message = "extra_arguments: --JOB_NAME, --WORKFLOW_NAME, --debug, --mode and --endpoint are set by Glue itself."
+    error_message = join(" ", [
+      "extra_arguments: --JOB_NAME, --WORKFLOW_NAME, --debug, --mode and --endpoint are set by",
+      "Glue itself.",
+    ])
   }
 
   validation {
@@ -411,16 +491,19 @@ variable "extra_arguments" {
 variable "job" {
   description = <<-EOT
     How the job runs.
-    - `delay_notification_minutes` - (Optional) after how many minutes it is told that a run takes long.
+    - `delay_notification_minutes` - (Optional) after how many minutes it is told that a run takes
+                                     long.
     - `execution_class`            - (Optional) "STANDARD", or "FLEX": cheaper, starts when there is
                                      room and fails when there is none.
     - `glue_version`               - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).
-    - `maintenance_window`         - (Optional) e.g. "Sun:10", where a rule of yours wants one on every
-                                     job. Glue restarts only what runs for a week, so never this job.
+    - `maintenance_window`         - (Optional) e.g. "Sun:10", where a rule of yours wants one on
+                                     every job. Glue restarts only what runs for a week, so never
+                                     this job.
     - `max_retries`                - (Optional) how often Glue tries again by itself.
     - `number_of_workers`          - (Optional) the driver is one of them.
     - `queuing`                    - (Optional) wait for room in the account instead of failing.
-    - `timeout_minutes`            - (Optional) when a run is ended; Glue's own default is eight hours.
+    - `timeout_minutes`            - (Optional) when a run is ended; Glue's own default is eight
+                                     hours.
     - `worker_type`                - (Optional) size of a worker.
   EOT
   type = object({
@@ -480,7 +563,10 @@ variable "job" {
       || try(var.job.delay_notification_minutes >= 1
       && var.job.delay_notification_minutes < var.job.timeout_minutes, false)
     )
-    error_message = "job: delay_notification_minutes is 1 or more and less than timeout_minutes, when the run is ended."
+    error_message = join(" ", [
+      "job: delay_notification_minutes is 1 or more and less than timeout_minutes, when the run is",
+      "ended.",
+    ])
   }
 
   validation {
@@ -502,7 +588,9 @@ variable "log_retention_days" {
       1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
       400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
     ], var.log_retention_days)
-    error_message = "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
+    error_message = (
+      "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
+    )
   }
 }
 
@@ -519,15 +607,19 @@ variable "recipients" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for r in var.recipients : can(regex("[\\p{L}\\p{N}]", r))])
-    error_message = "recipients: a folder is called by the letters and digits of a name, so it has at least one."
+    condition = alltrue([for r in var.recipients : can(regex("[\\p{L}\\p{N}]", r))])
+    error_message = (
+      "recipients: a folder is called by the letters and digits of a name, so it has at least one."
+    )
   }
 
   validation {
     condition = length(var.recipients) == length(distinct([
       for recipient in var.recipients : replace(recipient, "/[^\\p{L}\\p{N}]/", "")
     ]))
-    error_message = "recipients: names that differ in blanks and punctuation alone would share one folder."
+    error_message = (
+      "recipients: names that differ in blanks and punctuation alone would share one folder."
+    )
   }
 }
 
@@ -538,7 +630,8 @@ variable "rotation" {
     - `application_version`  - (Optional) AWS's own function in that version, made in the extract's
                                subnet and group. Old ones end when Lambda drops their Python.
     - `days`                 - (Optional) how often.
-    - `function_arn`         - (Optional) or a function of yours, which lets Secrets Manager call it.
+    - `function_arn`         - (Optional) or a function of yours, which lets Secrets Manager call
+                               it.
     - `superuser_secret_arn` - (Optional) with it AWS's function lets two logins take turns, so that
                                none is cut off in the middle of a run.
   EOT
@@ -560,7 +653,9 @@ variable "rotation" {
 
   validation {
     condition = var.rotation == null || try(
-      var.rotation.days >= 1 && var.rotation.days <= 1000 && floor(var.rotation.days) == var.rotation.days,
+      var.rotation.days >= 1
+      && var.rotation.days <= 1000
+      && floor(var.rotation.days) == var.rotation.days,
       false
     )
     error_message = "rotation: whole days, 1 to 1000."
@@ -570,7 +665,9 @@ variable "rotation" {
     condition = try(var.rotation.function_arn, null) == null || can(regex(
       "^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:", var.rotation.function_arn
     ))
-    error_message = "rotation: function_arn is the ARN of a function, arn:...:lambda:...:function:..."
+    error_message = (
+      "rotation: function_arn is the ARN of a function, arn:...:lambda:...:function:..."
+    )
   }
 
   validation {
@@ -590,7 +687,10 @@ variable "rotation" {
 }
 
 variable "schedule" {
-  description = "When the workflow starts, in GMT. The default: one minute past midnight on the first of the month."
+  description = <<-EOT
+    When the workflow starts, in GMT. The default: one minute past midnight on the first of the
+    month.
+  EOT
   type        = string
   default     = "cron(1 0 1 * ? *)"
   nullable    = false
@@ -606,22 +706,31 @@ variable "schedule" {
   }
 
   validation {
-    condition     = can(regex("^cron\\([0-5]?[0-9] ([01]?[0-9]|2[0-3]) ", var.schedule))
-    error_message = "schedule: it starts once a day at most, so minute and hour are one number each."
+    condition = can(regex("^cron\\([0-5]?[0-9] ([01]?[0-9]|2[0-3]) ", var.schedule))
+    error_message = (
+      "schedule: it starts once a day at most, so minute and hour are one number each."
+    )
   }
 
   validation {
     condition = can(regex(
-      "^cron\\(\\S+ \\S+ [0-9LW?*/,-]+ [0-9A-Z*/,-]+ [0-9A-Z?*/,#-]+ (\\*|20[0-9]{2}\\S*)\\)$", var.schedule
+      join(" ", [
+        "^cron\\(\\S+", "\\S+", "[0-9LW?*/,-]+", "[0-9A-Z*/,-]+", "[0-9A-Z?*/,#-]+",
+        "(\\*|20[0-9]{2}\\S*)\\)$",
+      ]),
+      var.schedule
     ))
-    error_message = "schedule: numbers, names in capitals and the signs of cron, e.g. \"cron(1 0 1 * ? *)\"."
+    error_message = (
+      "schedule: numbers, names in capitals and the signs of cron, e.g. \"cron(1 0 1 * ? *)\"."
+    )
   }
 }
 
 variable "secret" {
   description = <<-EOT
     Make the secret of the store's login here, `secret = {}`, with a password that nobody has seen.
-    Null: `database.secret_arn` names one. The login itself is then made at the store, see the README.
+    Null: `database.secret_arn` names one. The login itself is then made at the store, see the
+    README.
     - `password_version`     - (Optional) raise it for a new password.
     - `recovery_window_days` - (Optional) days in which a destroyed secret can be called back, or 0.
     - `user_name`            - (Optional) else the extract's name and `_reader`.
@@ -635,9 +744,12 @@ variable "secret" {
 
   validation {
     condition = (
-      try(var.secret.user_name, null) == null || can(regex("^[a-z_][a-z0-9_]{0,62}$", var.secret.user_name))
+      try(var.secret.user_name, null) == null
+      || can(regex("^[a-z_][a-z0-9_]{0,62}$", var.secret.user_name))
     )
-    error_message = "secret: a user_name of small letters, digits and underscores needs no quotes, 63 at most."
+    error_message = (
+      "secret: a user_name of small letters, digits and underscores needs no quotes, 63 at most."
+    )
   }
 
   validation {
@@ -650,7 +762,8 @@ variable "secret" {
 
   validation {
     condition = var.secret == null || try(
-      var.secret.password_version >= 1 && floor(var.secret.password_version) == var.secret.password_version,
+      var.secret.password_version >= 1
+      && floor(var.secret.password_version) == var.secret.password_version,
       false
     )
     error_message = "secret: password_version is a whole number, 1 or more."

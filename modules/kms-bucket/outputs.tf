@@ -9,7 +9,9 @@ output "arn" {
 }
 
 output "name" {
-  description = "Bucket to hand to the other modules; by then it is encrypted, versioned and private."
+  description = <<-EOT
+    Bucket to hand to the other modules; by then it is encrypted, versioned and private.
+  EOT
   value       = aws_s3_bucket.this.bucket
 
   depends_on = [
@@ -43,7 +45,9 @@ output "reader_policies" {
 }
 
 output "writer_policies" {
-  description = "Per key of `prefixes`: policy for a role that may list, read and write there, not delete."
+  description = <<-EOT
+    Per key of `prefixes`: policy for a role that may list, read and write there, not delete.
+  EOT
   value       = local.writer_policies
 }
 
@@ -52,6 +56,8 @@ output "writer_policies" {
 ################################################################################
 
 output "replication_role_arn" {
-  description = "Role to let into the bucket and the key of another account; null without replication."
+  description = <<-EOT
+    Role to let into the bucket and the key of another account; null without replication.
+  EOT
   value       = one(aws_iam_role.replication[*].arn)
 }

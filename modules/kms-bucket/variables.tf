@@ -20,8 +20,9 @@ variable "name" {
 variable "access_logs" {
   description = <<-EOT
     Where S3 logs every request for the bucket. Null logs none.
-    - `bucket` - name of a bucket of this region that lets `logging.s3.amazonaws.com` write. Encrypted
-                 with S3's own key: with a KMS key for its default S3 delivers nothing there.
+    - `bucket` - name of a bucket of this region that lets `logging.s3.amazonaws.com` write.
+                 Encrypted with S3's own key: with a KMS key for its default S3 delivers nothing
+                 there.
     - `prefix` - (Optional) folder in it, without slash at either end; else the bucket's name.
   EOT
   type = object({
@@ -45,7 +46,9 @@ variable "access_logs" {
 }
 
 variable "additional_bucket_policy_json" {
-  description = "Policy whose statements are added to the bucket's own; those that deny cannot be undone by it."
+  description = <<-EOT
+    Policy whose statements are added to the bucket's own; those that deny cannot be undone by it.
+  EOT
   type        = string
   default     = null
 
@@ -85,7 +88,10 @@ variable "eventbridge_notifications" {
 }
 
 variable "force_destroy" {
-  description = "When the bucket is destroyed, delete everything in it first, old versions too. Not in production."
+  description = <<-EOT
+    When the bucket is destroyed, delete everything in it first, old versions too. Not in
+    production.
+  EOT
   type        = bool
   default     = false
   nullable    = false
@@ -93,23 +99,31 @@ variable "force_destroy" {
   validation {
     condition = !var.force_destroy || !anytrue([
       for key, value in var.tags :
-      contains(["env", "environment", "stage"], lower(key)) && contains(["prod", "production"], lower(value))
+      contains(["env", "environment", "stage"], lower(key))
+      && contains(["prod", "production"], lower(value))
     ])
-    error_message = "force_destroy: the tags say that this is production, where files are deleted by no plan."
+    error_message = (
+      "force_destroy: the tags say that this is production, where files are deleted by no plan."
+    )
   }
 }
 
 variable "key_administrators" {
-  description = "ARNs of roles and users that may manage the module's own key by its policy alone, not use it."
+  description = <<-EOT
+    ARNs of roles and users that may manage the module's own key by its policy alone, not use it.
+  EOT
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition = alltrue([
-      for arn in var.key_administrators : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", arn))
+      for arn in var.key_administrators :
+      can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", arn))
     ])
-    error_message = "key_administrators: ARNs of roles or users, arn:...:iam::...:role/..., no \"*\"."
+    error_message = (
+      "key_administrators: ARNs of roles or users, arn:...:iam::...:role/..., no \"*\"."
+    )
   }
 
   validation {
@@ -183,7 +197,10 @@ variable "key_services" {
       for service in var.key_services :
       contains(["glue", "sns-from-cloudwatch", "sns-from-eventbridge", "transfer"], service)
     ])
-    error_message = "key_services: any of \"glue\", \"sns-from-cloudwatch\", \"sns-from-eventbridge\" and \"transfer\"."
+    error_message = join(" ", [
+      "key_services: any of \"glue\", \"sns-from-cloudwatch\", \"sns-from-eventbridge\" and",
+      "\"transfer\".",
+    ])
   }
 
   validation {
@@ -193,7 +210,9 @@ variable "key_services" {
 }
 
 variable "key_users" {
-  description = "ARNs of roles and users that may use the module's own key by its policy alone, not manage it."
+  description = <<-EOT
+    ARNs of roles and users that may use the module's own key by its policy alone, not manage it.
+  EOT
   type        = set(string)
   default     = []
   nullable    = false
@@ -212,7 +231,9 @@ variable "key_users" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
+  description = <<-EOT
+    ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own.
+  EOT
   type        = string
   default     = null
 
@@ -221,7 +242,9 @@ variable "kms_key_arn" {
       var.kms_key_arn == null
       || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
     )
-    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+    error_message = (
+      "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+    )
   }
 }
 
@@ -262,7 +285,8 @@ variable "object_lock" {
 
   validation {
     condition = var.object_lock == null || length([
-      for number in try([var.object_lock.days, var.object_lock.years], []) : number if number != null
+      for number in try([var.object_lock.days, var.object_lock.years], []) :
+      number if number != null
     ]) == 1
     error_message = "object_lock: either days or years, one of them."
   }
@@ -272,12 +296,16 @@ variable "object_lock" {
       for number in try([var.object_lock.days, var.object_lock.years], []) :
       try(number >= 1 && number <= 36500 && floor(number) == number, number == null)
     ])
-    error_message = "object_lock: a whole number of days or years, 1 or more, a hundred years at most."
+    error_message = (
+      "object_lock: a whole number of days or years, 1 or more, a hundred years at most."
+    )
   }
 
   validation {
-    condition     = !(try(var.object_lock.mode, null) == "COMPLIANCE" && var.force_destroy)
-    error_message = "object_lock: nobody can delete in mode COMPLIANCE, so force_destroy would fail."
+    condition = !(try(var.object_lock.mode, null) == "COMPLIANCE" && var.force_destroy)
+    error_message = (
+      "object_lock: nobody can delete in mode COMPLIANCE, so force_destroy would fail."
+    )
   }
 }
 
@@ -288,7 +316,9 @@ variable "permissions_boundary_arn" {
 }
 
 variable "prefixes" {
-  description = "Folders to make `writer_policies` and `reader_policies` for, keyed by names of your choice."
+  description = <<-EOT
+    Folders to make `writer_policies` and `reader_policies` for, keyed by names of your choice.
+  EOT
   type        = map(string)
   default     = {}
   nullable    = false
@@ -297,14 +327,16 @@ variable "prefixes" {
     condition = alltrue([
       for prefix in var.prefixes : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", prefix))
     ])
-    error_message = "prefixes: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    error_message = (
+      "prefixes: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    )
   }
 }
 
 variable "readers" {
   description = <<-EOT
-    Who may list and read in a folder by the bucket's own policy, and use the module's own key for it, keyed
-    by names of your choice. In another account its own policy has to allow the same.
+    Who may list and read in a folder by the bucket's own policy, and use the module's own key for
+    it, keyed by names of your choice. In another account its own policy has to allow the same.
     - `prefix`        - folder in the bucket; without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT
@@ -319,7 +351,9 @@ variable "readers" {
     condition = alltrue([
       for grant in var.readers : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", grant.prefix))
     ])
-    error_message = "readers: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    error_message = (
+      "readers: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    )
   }
 
   validation {
@@ -327,7 +361,9 @@ variable "readers" {
       for grant in var.readers :
       can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", grant.principal_arn))
     ])
-    error_message = "readers: principal_arn is a role's or a user's, arn:...:iam::...:role/..., no \"*\"."
+    error_message = (
+      "readers: principal_arn is a role's or a user's, arn:...:iam::...:role/..., no \"*\"."
+    )
   }
 
   validation {
@@ -335,7 +371,9 @@ variable "readers" {
       for key in keys(var.readers) :
       replace(title(replace(key, "/[^0-9A-Za-z]+/", " ")), " ", "")
     ]))
-    error_message = "readers: two keys are the same but for punctuation, so their statements would be too."
+    error_message = (
+      "readers: two keys are the same but for punctuation, so their statements would be too."
+    )
   }
 }
 
@@ -344,8 +382,8 @@ variable "replication" {
     Where every new file is copied to as well, say into another region. Null copies nothing.
     - `bucket_arn`    - bucket there, versioned; with `object_lock` here it has a lock too.
     - `kms_key_arn`   - key there that encrypts the copies.
-    - `account_id`    - (Optional) account of that bucket, when it is another one: the copies are then
-                        its own.
+    - `account_id`    - (Optional) account of that bucket, when it is another one: the copies are
+                        then its own.
     - `prefix`        - (Optional) folder that is copied; without slash at either end. Null: all.
     - `storage_class` - (Optional) how the copies are stored.
   EOT
@@ -370,12 +408,15 @@ variable "replication" {
     condition = var.replication == null || can(regex(
       "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.replication.kms_key_arn
     ))
-    error_message = "replication: kms_key_arn is the ARN of a key in the copies' region, arn:...:key/..."
+    error_message = (
+      "replication: kms_key_arn is the ARN of a key in the copies' region, arn:...:key/..."
+    )
   }
 
   validation {
     condition = (
-      try(var.replication.account_id, null) == null || can(regex("^[0-9]{12}$", var.replication.account_id))
+      try(var.replication.account_id, null) == null
+      || can(regex("^[0-9]{12}$", var.replication.account_id))
     )
     error_message = "replication: account_id has twelve digits."
   }
@@ -385,19 +426,25 @@ variable "replication" {
       try(var.replication.prefix, null) == null
       || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.replication.prefix))
     )
-    error_message = "replication: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    error_message = join(" ", [
+      "replication: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g.",
+      "\"loans\".",
+    ])
   }
 
   validation {
     condition = contains([
-      "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
+      "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER",
+      "DEEP_ARCHIVE",
     ], try(var.replication.storage_class, "STANDARD"))
     error_message = "replication: a storage_class that S3 copies objects to, e.g. \"STANDARD_IA\"."
   }
 
   validation {
-    condition     = var.replication == null || length(var.name) <= 52
-    error_message = "replication: its role is called by the bucket's name, which then has 52 characters at most."
+    condition = var.replication == null || length(var.name) <= 52
+    error_message = (
+      "replication: its role is called by the bucket's name, which then has 52 characters at most."
+    )
   }
 }
 
@@ -411,8 +458,8 @@ variable "tags" {
 variable "transitions" {
   description = <<-EOT
     Cheaper storage for what is old, keyed by names of your choice.
-    - `storage_class`   - `STANDARD_IA`, `ONEZONE_IA`, `INTELLIGENT_TIERING`, `GLACIER_IR`, `GLACIER`
-                          or `DEEP_ARCHIVE`; the last two for replaced versions only.
+    - `storage_class`   - `STANDARD_IA`, `ONEZONE_IA`, `INTELLIGENT_TIERING`, `GLACIER_IR`,
+                          `GLACIER` or `DEEP_ARCHIVE`; the last two for replaced versions only.
     - `days`            - (Optional) after how many days a file moves there.
     - `noncurrent_days` - (Optional) after how many days a replaced version moves there.
     - `prefix`          - (Optional) folder that it is for; without slash at either end. Null: all.
@@ -436,7 +483,9 @@ variable "transitions" {
   }
 
   validation {
-    condition     = alltrue([for t in var.transitions : t.days != null || t.noncurrent_days != null])
+    condition = alltrue([
+      for t in var.transitions : t.days != null || t.noncurrent_days != null
+    ])
     error_message = "transitions: at least one of days and noncurrent_days."
   }
 
@@ -445,7 +494,10 @@ variable "transitions" {
       for t in var.transitions :
       t.days == null || !contains(["GLACIER", "DEEP_ARCHIVE"], t.storage_class)
     ])
-    error_message = "transitions: a file in GLACIER or DEEP_ARCHIVE can be neither collected nor compared; GLACIER_IR can."
+    error_message = join(" ", [
+      "transitions: a file in GLACIER or DEEP_ARCHIVE can be neither collected nor compared;",
+      "GLACIER_IR can.",
+    ])
   }
 
   validation {
@@ -456,7 +508,9 @@ variable "transitions" {
         ), days == null)
       ]
     ]))
-    error_message = "transitions: whole days, at least 1, and at least 30 for STANDARD_IA and ONEZONE_IA."
+    error_message = (
+      "transitions: whole days, at least 1, and at least 30 for STANDARD_IA and ONEZONE_IA."
+    )
   }
 
   validation {
@@ -464,7 +518,10 @@ variable "transitions" {
       for t in var.transitions :
       try(t.noncurrent_days < var.noncurrent_version_days, t.noncurrent_days == null)
     ])
-    error_message = "transitions: noncurrent_days is less than noncurrent_version_days, when the version goes for good."
+    error_message = join(" ", [
+      "transitions: noncurrent_days is less than noncurrent_version_days, when the version goes",
+      "for good.",
+    ])
   }
 
   validation {
@@ -472,14 +529,18 @@ variable "transitions" {
       for t in var.transitions :
       t.prefix == null || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", t.prefix))
     ])
-    error_message = "transitions: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    error_message = join(" ", [
+      "transitions: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g.",
+      "\"loans\".",
+    ])
   }
 }
 
 variable "writers" {
   description = <<-EOT
-    Who may list, read and write in a folder by the bucket's own policy, and use the module's own key for it, keyed
-    by names of your choice. In another account its own policy has to allow the same.
+    Who may list, read and write in a folder by the bucket's own policy, and use the module's own
+    key for it, keyed by names of your choice. In another account its own policy has to allow the
+    same.
     - `prefix`        - folder in the bucket; without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT
@@ -494,7 +555,9 @@ variable "writers" {
     condition = alltrue([
       for grant in var.writers : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", grant.prefix))
     ])
-    error_message = "writers: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    error_message = (
+      "writers: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+    )
   }
 
   validation {
@@ -502,7 +565,9 @@ variable "writers" {
       for grant in var.writers :
       can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", grant.principal_arn))
     ])
-    error_message = "writers: principal_arn is a role's or a user's, arn:...:iam::...:role/..., no \"*\"."
+    error_message = (
+      "writers: principal_arn is a role's or a user's, arn:...:iam::...:role/..., no \"*\"."
+    )
   }
 
   validation {
@@ -510,6 +575,8 @@ variable "writers" {
       for key in keys(var.writers) :
       replace(title(replace(key, "/[^0-9A-Za-z]+/", " ")), " ", "")
     ]))
-    error_message = "writers: two keys are the same but for punctuation, so their statements would be too."
+    error_message = (
+      "writers: two keys are the same but for punctuation, so their statements would be too."
+    )
   }
 }

@@ -35,7 +35,7 @@ locals {
 resource "aws_transfer_server" "this" {
   count = local.own ? 1 : 0
 
-  #checkov:skip=CKV_AWS_164: PUBLIC only when the caller writes that word; the default is a VPC endpoint
+  #checkov:skip=CKV_AWS_164: PUBLIC only when the caller writes so; the default is a VPC endpoint
   domain                          = "S3"
   endpoint_type                   = var.endpoint.type
   identity_provider_type          = "SERVICE_MANAGED"

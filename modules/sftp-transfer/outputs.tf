@@ -47,7 +47,9 @@ locals {
 }
 
 output "delivery" {
-  description = "What `failure-alerts` takes: what was not delivered or collected, and what puts it right."
+  description = <<-EOT
+    What `failure-alerts` takes: what was not delivered or collected, and what puts it right.
+  EOT
   value = {
     events = {
       for kind, event in local._delivery_events : kind => event if local._delivery_kinds[kind]
@@ -68,8 +70,12 @@ output "delivery" {
 ################################################################################
 
 output "connectors" {
-  description = "Per key of `recipients` that are pushed to: connector to test with `test-connection`."
-  value       = { for key, connector in aws_transfer_connector.this : key => connector.connector_id }
+  description = <<-EOT
+    Per key of `recipients` that are pushed to: connector to test with `test-connection`.
+  EOT
+  value = {
+    for key, connector in aws_transfer_connector.this : key => connector.connector_id
+  }
 }
 
 ################################################################################

@@ -180,7 +180,9 @@ resource "aws_sfn_state_machine" "receipts" {
           TableName = aws_dynamodb_table.receipts[each.key].name
           Item = {
             recipient = { S = "{% $states.input.detail.username %}" }
-            collected = { S = "{% $period & \" \" & $states.input.time & \" \" & $states.input.id %}" }
+            collected = {
+              S = "{% $period & \" \" & $states.input.time & \" \" & $states.input.id %}"
+            }
             file      = { S = "{% $states.input.detail.`file-path` %}" }
             bytes     = { N = "{% $string($number($states.input.detail.bytes)) %}" }
             client_ip = { S = "{% $states.input.detail.`client-ip` %}" }

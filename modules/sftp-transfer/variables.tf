@@ -9,13 +9,17 @@ variable "bucket" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own."
+  description = <<-EOT
+    ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own.
+  EOT
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+    condition = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = (
+      "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+    )
   }
 }
 
@@ -25,8 +29,11 @@ variable "name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
-    error_message = "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g. \"bank-loans\"."
+    condition = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
+    error_message = join(" ", [
+      "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g.",
+      "\"bank-loans\".",
+    ])
   }
 }
 
@@ -70,8 +77,8 @@ variable "connector_security_policy_name" {
 
 variable "dead_letter_queue" {
   description = <<-EOT
-    Where what cannot be handed over is kept, as `failure-alerts` gives it: its alarm tells that. Null
-    keeps nothing.
+    Where what cannot be handed over is kept, as `failure-alerts` gives it: its alarm tells that.
+    Null keeps nothing.
     - `arn`         - queue, which lets in the rules that `delivery` names.
     - `kms_key_arn` - key of the queue.
   EOT
@@ -119,7 +126,10 @@ variable "endpoint" {
       var.mode != "server" || var.server != null || var.endpoint.type != "VPC"
       || (var.endpoint.vpc_id != null && length(var.endpoint.subnet_ids) > 0)
     )
-    error_message = "endpoint: \"VPC\" needs vpc_id and subnet_ids; for the whole internet say type = \"PUBLIC\"."
+    error_message = join(" ", [
+      "endpoint: \"VPC\" needs vpc_id and subnet_ids; for the whole internet say type =",
+      "\"PUBLIC\".",
+    ])
   }
 
   validation {
@@ -132,12 +142,16 @@ variable "endpoint" {
     condition = alltrue([
       for c in var.endpoint.allowed_cidrs : try(tonumber(split("/", c)[1]) >= 8, true)
     ])
-    error_message = "endpoint: allowed_cidrs lets everybody in; if that is meant, say type = \"PUBLIC\"."
+    error_message = (
+      "endpoint: allowed_cidrs lets everybody in; if that is meant, say type = \"PUBLIC\"."
+    )
   }
 
   validation {
-    condition     = var.endpoint.type != "PUBLIC" || length(var.endpoint.allowed_cidrs) == 0
-    error_message = "endpoint: AWS cannot hold a PUBLIC endpoint to allowed_cidrs; take type = \"VPC\"."
+    condition = var.endpoint.type != "PUBLIC" || length(var.endpoint.allowed_cidrs) == 0
+    error_message = (
+      "endpoint: AWS cannot hold a PUBLIC endpoint to allowed_cidrs; take type = \"VPC\"."
+    )
   }
 
   validation {
@@ -179,11 +193,17 @@ variable "host_name" {
       var.host_name == null
       || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.host_name.name))
     )
-    error_message = "host_name: name is a host in small letters without a dot at its end, e.g. \"sftp.example.com\"."
+    error_message = join(" ", [
+      "host_name: name is a host in small letters without a dot at its end, e.g.",
+      "\"sftp.example.com\".",
+    ])
   }
 
   validation {
-    condition     = var.host_name == null || can(regex("^Z[A-Z0-9]+$", var.host_name.hosted_zone_id))
+    condition = (
+      var.host_name == null
+      || can(regex("^Z[A-Z0-9]+$", var.host_name.hosted_zone_id))
+    )
     error_message = "host_name: hosted_zone_id is a zone's bare id, e.g. \"Z0123456789ABCDEFGHIJ\"."
   }
 
@@ -204,7 +224,9 @@ variable "log_retention_days" {
       1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
       400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
     ], var.log_retention_days)
-    error_message = "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
+    error_message = (
+      "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
+    )
   }
 }
 
@@ -214,13 +236,17 @@ variable "manifest_prefix" {
   default     = null
 
   validation {
-    condition     = var.mode != "connector" || var.manifest_prefix != null
-    error_message = "manifest_prefix: mode \"connector\" sends when a manifest appears; say where they appear."
+    condition = var.mode != "connector" || var.manifest_prefix != null
+    error_message = (
+      "manifest_prefix: mode \"connector\" sends when a manifest appears; say where they appear."
+    )
   }
 }
 
 variable "mode" {
-  description = "\"server\": recipients collect their files. \"connector\": files are sent to their servers."
+  description = <<-EOT
+    "server": recipients collect their files. "connector": files are sent to their servers.
+  EOT
   type        = string
   default     = "server"
   nullable    = false
@@ -264,8 +290,10 @@ variable "receipts" {
   }
 
   validation {
-    condition     = var.receipts.due_day == null || var.mode == "server"
-    error_message = "receipts: due_day belongs to mode \"server\"; what is sent need not be collected."
+    condition = var.receipts.due_day == null || var.mode == "server"
+    error_message = (
+      "receipts: due_day belongs to mode \"server\"; what is sent need not be collected."
+    )
   }
 }
 
@@ -277,7 +305,8 @@ variable "recipients" {
     - `secret_arn`         - secret with `Username` and `PrivateKey` for the partner's server.
     - `trusted_host_keys`  - keys of the partner's server, in OpenSSH's form.
     - `url`                - the partner's server, e.g. sftp://sftp.example.com:22.
-    - `public_keys`        - (Optional) OpenSSH keys, one per device. An empty set locks the user out.
+    - `public_keys`        - (Optional) OpenSSH keys, one per device. An empty set locks the user
+                             out.
     - `push`               - (Optional) for mode "connector": where and how files are sent.
     - `secret_kms_key_arn` - (Optional) the secret's key, where it has one of its own.
   EOT
@@ -299,7 +328,9 @@ variable "recipients" {
     condition = alltrue([
       for user in keys(var.recipients) : can(regex("^[A-Za-z0-9_][A-Za-z0-9_@.-]{2,99}$", user))
     ])
-    error_message = "recipients: a user name has 3 to 100 of A-Z a-z 0-9 _ @ . - and does not begin with @ . -"
+    error_message = (
+      "recipients: a user name has 3 to 100 of A-Z a-z 0-9 _ @ . - and does not begin with @ . -"
+    )
   }
 
   validation {
@@ -307,7 +338,9 @@ variable "recipients" {
     condition = alltrue([
       for user in keys(var.recipients) : length("${var.name}-sftp-${user}") <= 64
     ])
-    error_message = "recipients: a user name and the module's name have up to 58 characters together."
+    error_message = (
+      "recipients: a user name and the module's name have up to 58 characters together."
+    )
   }
 
   validation {
@@ -326,12 +359,18 @@ variable "recipients" {
         ))
       ]
     ]))
-    error_message = "recipients: a public key is one line of OpenSSH, e.g. \"ssh-ed25519 AAAA...\", and not DSA."
+    error_message = (
+      "recipients: a public key is one line of OpenSSH, e.g. \"ssh-ed25519 AAAA...\", and not DSA."
+    )
   }
 
   validation {
-    condition     = alltrue([for r in var.recipients : (r.push != null) == (var.mode == "connector")])
-    error_message = "recipients: push belongs to mode \"connector\", and there every recipient has it."
+    condition = alltrue([
+      for r in var.recipients : (r.push != null) == (var.mode == "connector")
+    ])
+    error_message = (
+      "recipients: push belongs to mode \"connector\", and there every recipient has it."
+    )
   }
 
   validation {
@@ -346,19 +385,27 @@ variable "recipients" {
       for r in var.recipients : can(regex("^sftp://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", r.push.url))
       if r.push != null
     ])
-    error_message = "recipients: push.url is a host and perhaps a port, e.g. \"sftp://sftp.example.com:22\"."
+    error_message = (
+      "recipients: push.url is a host and perhaps a port, e.g. \"sftp://sftp.example.com:22\"."
+    )
   }
 
   validation {
     condition = alltrue([
       for r in var.recipients : length(r.push.trusted_host_keys) > 0 && alltrue([
         for key in r.push.trusted_host_keys : can(regex(
-          "^(ssh-ed25519|ssh-rsa|rsa-sha2-(256|512)|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?$",
+          join(" ", [
+            "^(ssh-ed25519|ssh-rsa|rsa-sha2-(256|512)|ecdsa-sha2-nistp(256|384|521))",
+            "[A-Za-z0-9+/]+={0,3}( .*)?$",
+          ]),
           key,
         ))
       ]) if r.push != null
     ])
-    error_message = "recipients: push.trusted_host_keys has at least one key, type first, e.g. \"ssh-ed25519 AAAA...\"."
+    error_message = join(" ", [
+      "recipients: push.trusted_host_keys has at least one key, type first, e.g.",
+      "\"ssh-ed25519 AAAA...\".",
+    ])
   }
 
   validation {
@@ -380,7 +427,9 @@ variable "security_policy_name" {
       "^TransferSecurityPolicy-([A-Za-z0-9]+-)*20(2[4-9]|[3-9][0-9])-[0-9]{2}$",
       var.security_policy_name,
     ))
-    error_message = "security_policy_name: a policy of 2024 or later, e.g. \"TransferSecurityPolicy-2025-03\"."
+    error_message = (
+      "security_policy_name: a policy of 2024 or later, e.g. \"TransferSecurityPolicy-2025-03\"."
+    )
   }
 }
 

@@ -33,9 +33,12 @@ class Input:
     @property
     def defaults(self) -> dict[str, str]:
         """Text of the default of each optional attribute that has one."""
-        return dict(
-            re.findall(r"^\s+(\w+)\s+= optional\(\w+(?:\([^()]*\))?, (.*)\)$", self.type, re.MULTILINE)
+        found = re.findall(
+            r"^\s+(\w+)\s+= optional\(\w+(?:\([^()]*\))?, (.*?)\)$",
+            self.type,
+            flags=re.MULTILINE | re.DOTALL,
         )
+        return {name: re.sub(r"\s*\n\s*", "", default) for name, default in found}
 
     @property
     def described(self) -> list[str]:

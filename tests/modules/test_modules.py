@@ -119,3 +119,16 @@ def test_hcl_is_formatted(run_terraform: Terraform) -> None:
     for folder in ("modules", "examples"):
         checked = run_terraform(REPOSITORY / folder, "fmt", "-check", "-recursive", "-diff")
         assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_no_line_of_hcl_is_longer_than_100_columns() -> None:
+    lines = {
+        f"{path.relative_to(REPOSITORY)}:{number}": line
+        for top in ("modules", "examples")
+        for kind in ("tf", "hcl")
+        for path in (REPOSITORY / top).rglob(f"*.{kind}")
+        if ".terraform" not in path.parts
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+    }
+    assert len(lines) > 1000
+    assert not [where for where, line in lines.items() if len(line) > 100]

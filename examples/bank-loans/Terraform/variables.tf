@@ -41,7 +41,7 @@ variable "recipients" {
 }
 
 variable "subnet_id" {
-  description = "Private subnet of the job and the SFTP server; it reaches the store, S3 and Secrets Manager."
+  description = "Private subnet of the job and the SFTP server, with ways to the store and to AWS."
   type        = string
   nullable    = false
 }
@@ -51,7 +51,7 @@ variable "subnet_id" {
 ################################################################################
 
 variable "alert_emails" {
-  description = "Who gets a mail when a run fails or is missing; each address must confirm its subscription."
+  description = "Who gets a mail when a run fails or is missing; each address has to confirm it."
   type        = set(string)
   default     = ["data-support@mybigbank.co.za"]
   nullable    = false

@@ -59,13 +59,17 @@ override_resource {
 override_resource {
   target          = aws_sfn_state_machine.missing
   override_during = plan
-  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing" }
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing"
+  }
 }
 
 override_resource {
   target          = aws_sfn_state_machine.this
   override_during = plan
-  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures" }
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"
+  }
 }
 
 variables {
@@ -92,7 +96,8 @@ run "every_event_starts_the_state_machine" {
 
   assert {
     condition = {
-      for key, rule in aws_cloudwatch_event_rule.failure : rule.name => jsondecode(rule.event_pattern)
+      for key, rule in aws_cloudwatch_event_rule.failure :
+      rule.name => jsondecode(rule.event_pattern)
       } == {
       bank-loans-crawler-failed = {
         source      = ["aws.glue"]
@@ -113,7 +118,9 @@ run "every_event_starts_the_state_machine" {
         && target.retry_policy[0].maximum_event_age_in_seconds == 86400
       )
     ])
-    error_message = "An event that cannot be handed over is tried for a day, then kept as a dead letter."
+    error_message = (
+      "An event that cannot be handed over is tried for a day, then kept as a dead letter."
+    )
   }
 }
 
@@ -236,7 +243,10 @@ run "topic_takes_messages_from_the_state_machines_and_the_alarms_alone" {
     error_message = "Nobody else can send mail in the extract's name."
   }
   assert {
-    condition     = aws_sns_topic.this.kms_master_key_id == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    condition = (
+      aws_sns_topic.this.kms_master_key_id
+      == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    )
     error_message = "The topic is encrypted."
   }
   assert {
@@ -253,8 +263,10 @@ run "alerts_that_cannot_alert_show" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.dead_letters.namespace == "AWS/SQS"
-      && aws_cloudwatch_metric_alarm.dead_letters.metric_name == "ApproximateNumberOfMessagesVisible"
-      && aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = "bank-loans-dead-letters" })
+      && aws_cloudwatch_metric_alarm.dead_letters.metric_name
+      == "ApproximateNumberOfMessagesVisible"
+      && aws_cloudwatch_metric_alarm.dead_letters.dimensions
+      == tomap({ QueueName = "bank-loans-dead-letters" })
       && aws_cloudwatch_metric_alarm.dead_letters.threshold == 0
       && aws_cloudwatch_metric_alarm.dead_letters.comparison_operator == "GreaterThanThreshold"
       && aws_cloudwatch_metric_alarm.dead_letters.treat_missing_data == "notBreaching"
@@ -276,11 +288,15 @@ run "alerts_that_cannot_alert_show" {
       && aws_cloudwatch_event_target.unwritten.dead_letter_config[0].arn
       == aws_sqs_queue.dead_letters.arn
     )
-    error_message = "A state machine that failed is told past it; what cannot be told so is a dead letter."
+    error_message = (
+      "A state machine that failed is told past it; what cannot be told so is a dead letter."
+    )
   }
   assert {
     condition = alltrue([
-      for line in split("\n", aws_cloudwatch_event_target.unwritten.input_transformer[0].input_template) :
+      for line in split(
+        "\n", aws_cloudwatch_event_target.unwritten.input_transformer[0].input_template
+      ) :
       can(regex("^\"[^\"]*\"$", line))
     ])
     error_message = "EventBridge takes one string a line."
@@ -388,8 +404,10 @@ run "state_machine_speaks_jsonata_and_looks_up_its_own_job" {
   assert {
     condition = (
       jsondecode(aws_sfn_state_machine.this.definition).QueryLanguage == "JSONata"
-      && jsondecode(aws_sfn_state_machine.this.definition).States.Run.Arguments.JobName == "bank-loans"
-      && jsondecode(aws_sfn_state_machine.this.definition).States.Job.Arguments.JobName == "bank-loans"
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Run.Arguments.JobName
+      == "bank-loans"
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Job.Arguments.JobName
+      == "bank-loans"
     )
     error_message = "No event can have another job looked up."
   }
@@ -485,16 +503,21 @@ run "bucket_is_asked_every_day" {
   }
   assert {
     condition = (
-      aws_scheduler_schedule.missing["this"].target[0].arn == aws_sfn_state_machine.missing["this"].arn
+      aws_scheduler_schedule.missing["this"].target[0].arn
+      == aws_sfn_state_machine.missing["this"].arn
       && aws_scheduler_schedule.missing["this"].target[0].input
       == "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
       && aws_scheduler_schedule.missing["this"].target[0].dead_letter_config[0].arn
       == aws_sqs_queue.dead_letters.arn
     )
-    error_message = "The check is told the time it was due at; what cannot be started is a dead letter."
+    error_message = (
+      "The check is told the time it was due at; what cannot be started is a dead letter."
+    )
   }
   assert {
-    condition = jsondecode(aws_sfn_state_machine.missing["this"].definition).States.Look.Arguments == {
+    condition = jsondecode(
+      aws_sfn_state_machine.missing["this"].definition
+      ).States.Look.Arguments == {
       Bucket  = "bank-loans-data"
       MaxKeys = 1
       Prefix  = "{% $key %}"
@@ -503,7 +526,9 @@ run "bucket_is_asked_every_day" {
   }
   assert {
     condition = alltrue([
-      for text in values(jsondecode(aws_sfn_state_machine.missing["this"].definition).States.Unseen.Arguments) :
+      for text in values(
+        jsondecode(aws_sfn_state_machine.missing["this"].definition).States.Unseen.Arguments
+      ) :
       !strcontains(text, "{%")
     ])
     error_message = "The mail of a check that failed has nothing in it that can fail."
@@ -515,7 +540,8 @@ run "check_may_see_manifests_and_no_more" {
 
   assert {
     condition = [
-      for s in jsondecode(aws_iam_role_policy.missing["this"].policy).Statement : s if s.Sid != "WriteLogs"
+      for s in jsondecode(aws_iam_role_policy.missing["this"].policy).Statement :
+      s if s.Sid != "WriteLogs"
       ] == [
       {
         Sid       = "SeeManifests"
@@ -609,7 +635,9 @@ run "check_may_see_manifests_and_no_more" {
     error_message = "Scheduler starts the check, keeps what it cannot start, and no more."
   }
   assert {
-    condition = jsondecode(aws_iam_role.scheduler["this"].assume_role_policy).Statement[0].Condition == {
+    condition = jsondecode(
+      aws_iam_role.scheduler["this"].assume_role_policy
+      ).Statement[0].Condition == {
       StringEquals = {
         "aws:SourceAccount" = "123456789012"
         "aws:SourceArn" = join("", [

@@ -65,7 +65,8 @@ run "schedule_starts_the_crawler_and_the_crawler_the_job" {
       && aws_glue_trigger.crawled[0].actions[0].job_name == "bank-loans"
       && aws_glue_trigger.crawled[0].predicate[0].logical == "AND"
       && one(aws_glue_trigger.crawled[0].predicate[0].conditions).crawl_state == "SUCCEEDED"
-      && one(aws_glue_trigger.crawled[0].predicate[0].conditions).crawler_name == "bank-loans-crawler"
+      && one(aws_glue_trigger.crawled[0].predicate[0].conditions).crawler_name
+      == "bank-loans-crawler"
     )
     error_message = "The job waits for the crawler's success, in the same workflow."
   }
@@ -100,7 +101,8 @@ run "job_is_told_what_the_engine_reads_and_nothing_dead" {
   }
   assert {
     condition = (
-      aws_glue_job.this.command[0].script_location == "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
+      aws_glue_job.this.command[0].script_location
+      == "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
       && aws_s3_object.script.source_hash == filemd5("tests/etl.py")
     )
     error_message = "The job runs the spec, and an edit of it is uploaded."
@@ -166,7 +168,9 @@ run "logs_are_where_glue_writes_them" {
     condition = (
       one(one(aws_glue_security_configuration.this.encryption_configuration).cloudwatch_encryption)
       .cloudwatch_encryption_mode == "SSE-KMS"
-      && one(one(aws_glue_security_configuration.this.encryption_configuration).job_bookmarks_encryption)
+      && one(
+        one(aws_glue_security_configuration.this.encryption_configuration).job_bookmarks_encryption
+      )
       .job_bookmarks_encryption_mode == "CSE-KMS"
       && one(one(aws_glue_security_configuration.this.encryption_configuration).s3_encryption)
       .s3_encryption_mode == "SSE-KMS"
@@ -208,8 +212,12 @@ run "job_has_these_rights" {
         "ec2:DescribeSubnets",
         "ec2:DescribeVpcEndpoints",
       ], ["*"]]
-      SeeVpc        = [["ec2:DescribeVpcAttribute"], ["arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1"]]
-      ReadArtifacts = [["s3:GetObject"], ["arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/*"]]
+      SeeVpc = [
+        ["ec2:DescribeVpcAttribute"], ["arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1"],
+      ]
+      ReadArtifacts = [
+        ["s3:GetObject"], ["arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/*"],
+      ]
       DecryptArtifacts = [["kms:Decrypt"], [
         "arn:aws:kms:eu-west-1:123456789012:key/data",
       ]]
@@ -248,7 +256,10 @@ run "job_has_these_rights" {
     error_message = "Rights that name no single resource are bound by a condition."
   }
   assert {
-    condition     = jsondecode(aws_iam_role_policy.output.policy) == jsondecode(var.output.writer_policy_json)
+    condition = (
+      jsondecode(aws_iam_role_policy.output.policy)
+      == jsondecode(var.output.writer_policy_json)
+    )
     error_message = "What may be done to the output is for the bucket to say."
   }
 }
@@ -297,13 +308,16 @@ run "certificate_and_key_of_the_store_open_just_these_two" {
   }
   assert {
     condition = alltrue([
-      for policy in [aws_iam_role_policy.job.policy, aws_iam_role_policy.crawler[0].policy] : contains(
+      for policy in [aws_iam_role_policy.job.policy, aws_iam_role_policy.crawler[0].policy] :
+      contains(
         jsondecode(policy).Statement, {
-          Sid       = "DecryptSecret"
-          Effect    = "Allow"
-          Action    = "kms:Decrypt"
-          Resource  = "arn:aws:kms:eu-west-1:123456789012:key/secret"
-          Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } }
+          Sid      = "DecryptSecret"
+          Effect   = "Allow"
+          Action   = "kms:Decrypt"
+          Resource = "arn:aws:kms:eu-west-1:123456789012:key/secret"
+          Condition = {
+            StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" }
+          }
         }
       )
     ])
@@ -334,13 +348,17 @@ run "network_is_open_to_the_store_and_to_aws" {
       aws_vpc_security_group_egress_rule.database.referenced_security_group_id == "sg-store"
       && aws_vpc_security_group_egress_rule.database.cidr_ipv4 == null
       && aws_vpc_security_group_ingress_rule.database[0].security_group_id == "sg-store"
-      && aws_vpc_security_group_ingress_rule.database[0].referenced_security_group_id == "sg-extract"
+      && aws_vpc_security_group_ingress_rule.database[0].referenced_security_group_id
+      == "sg-extract"
       && aws_vpc_security_group_ingress_rule.database[0].from_port == 5432
     )
     error_message = "Given the store's group, both sides name each other and no address."
   }
   assert {
-    condition     = aws_vpc_security_group_ingress_rule.workers.referenced_security_group_id == "sg-extract"
+    condition = (
+      aws_vpc_security_group_ingress_rule.workers.referenced_security_group_id
+      == "sg-extract"
+    )
     error_message = "Glue refuses a group that does not let its own members in."
   }
 }
@@ -383,7 +401,9 @@ run "other_modules_get_what_they_take" {
     error_message = "Every end that is no success is a failure."
   }
   assert {
-    condition = { for key, event in output.failure_events.recoveries : key => jsondecode(event) } == {
+    condition = {
+      for key, event in output.failure_events.recoveries : key => jsondecode(event)
+      } == {
       job = {
         source      = ["aws.glue"]
         detail-type = ["Glue Job State Change"]
@@ -441,7 +461,8 @@ run "crawler_gets_a_driver_that_speaks_scram" {
 
   assert {
     condition = (
-      aws_glue_connection.this.connection_properties["JDBC_DRIVER_CLASS_NAME"] == "org.postgresql.Driver"
+      aws_glue_connection.this.connection_properties["JDBC_DRIVER_CLASS_NAME"]
+      == "org.postgresql.Driver"
       && aws_glue_connection.this.connection_properties["JDBC_DRIVER_JAR_URI"]
       == "s3://bank-loans-artifacts/${aws_s3_object.driver[0].key}"
       && aws_s3_object.driver[0].source_hash == filemd5("tests/driver.jar")
@@ -564,7 +585,9 @@ run "secret_is_rotated_by_a_function_that_is_named" {
         additionalEventData = { SecretId = [var.database.secret_arn] }
       }
     ]
-    error_message = "A rotation of this login that fails is told, and one that succeeds puts it right."
+    error_message = (
+      "A rotation of this login that fails is told, and one that succeeds puts it right."
+    )
   }
 }
 
@@ -585,23 +608,29 @@ run "secret_is_rotated_by_the_function_of_aws_with_two_logins_in_turns" {
 
   assert {
     condition = (
-      aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].application_id == join("", [
+      aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].application_id
+      == join("", [
         "arn:aws:serverlessrepo:us-east-1:297356227824:applications/",
         "SecretsManagerRDSPostgreSQLRotationMultiUser",
       ])
-      && aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].semantic_version == "1.1.618"
+      && aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].semantic_version
+      == "1.1.618"
     )
-    error_message = "With a superuser's secret it is the application for two logins, of that version."
+    error_message = (
+      "With a superuser's secret it is the application for two logins, of that version."
+    )
   }
   assert {
-    condition = aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].parameters == tomap({
-      endpoint            = "https://secretsmanager.eu-west-1.amazonaws.com"
-      excludePunctuation  = "true"
-      functionName        = "bank-loans-rotation"
-      kmsKeyArn           = "arn:aws:kms:eu-west-1:123456789012:key/secret"
-      superuserSecretArn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf"
-      vpcSecurityGroupIds = "sg-extract"
-      vpcSubnetIds        = "subnet-1"
+    condition = one(
+      aws_serverlessapplicationrepository_cloudformation_stack.rotation[*].parameters
+      ) == tomap({
+        endpoint            = "https://secretsmanager.eu-west-1.amazonaws.com"
+        excludePunctuation  = "true"
+        functionName        = "bank-loans-rotation"
+        kmsKeyArn           = "arn:aws:kms:eu-west-1:123456789012:key/secret"
+        superuserSecretArn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf"
+        vpcSecurityGroupIds = "sg-extract"
+        vpcSubnetIds        = "subnet-1"
     })
     error_message = "It stands where the job stands, and makes passwords that no URL stumbles over."
   }
@@ -657,7 +686,9 @@ run "with_a_token_no_password_is_kept_anywhere" {
         "arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-ABC123/bank_loans_reader",
       ]
     }
-    error_message = "The job's role logs in as this one user of this one store, and reads no secret."
+    error_message = (
+      "The job's role logs in as this one user of this one store, and reads no secret."
+    )
   }
   assert {
     condition = (
@@ -728,7 +759,8 @@ run "with_endpoints_nothing_leaves_the_vpc" {
       }
       && alltrue([
         for endpoint in aws_vpc_endpoint.this : endpoint.private_dns_enabled
-        && endpoint.subnet_ids == toset(["subnet-1"]) && endpoint.security_group_ids == toset(["sg-endpoints"])
+        && endpoint.subnet_ids == toset(["subnet-1"])
+        && endpoint.security_group_ids == toset(["sg-endpoints"])
       ])
       && aws_vpc_endpoint.s3[0].service_name == "com.amazonaws.eu-west-1.s3"
       && aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway"
@@ -749,7 +781,9 @@ run "with_endpoints_nothing_leaves_the_vpc" {
   assert {
     condition = {
       for client, rule in aws_vpc_security_group_ingress_rule.endpoints :
-      client => "${rule.referenced_security_group_id} ${rule.from_port}-${rule.to_port} ${rule.ip_protocol}"
+      client => join(" ", [
+        rule.referenced_security_group_id, "${rule.from_port}-${rule.to_port}", rule.ip_protocol,
+      ])
     } == { extract = "sg-extract 443-443 tcp", second = "sg-second 443-443 tcp" }
     error_message = "The endpoints let in those who are named, by HTTPS."
   }

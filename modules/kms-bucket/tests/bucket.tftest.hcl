@@ -43,7 +43,10 @@ run "bucket_is_encrypted_versioned_and_private" {
     error_message = "A replaced file is kept."
   }
   assert {
-    condition     = one(aws_s3_bucket_ownership_controls.this.rule).object_ownership == "BucketOwnerEnforced"
+    condition = (
+      one(aws_s3_bucket_ownership_controls.this.rule).object_ownership
+      == "BucketOwnerEnforced"
+    )
     error_message = "There are no access lists."
   }
   assert {
@@ -83,7 +86,9 @@ run "policy_denies_and_allows_nothing" {
       DenyOtherKey = {
         Null = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
         StringNotEquals = {
-          "s3:x-amz-server-side-encryption-aws-kms-key-id" = "arn:aws:kms:eu-west-1:123456789012:key/own"
+          "s3:x-amz-server-side-encryption-aws-kms-key-id" = join(":", [
+            "arn:aws:kms:eu-west-1:123456789012", "key/own",
+          ])
         }
       }
       DenyUnnamedKey = {
@@ -259,7 +264,8 @@ run "versions_are_locked" {
   assert {
     condition = (
       aws_s3_bucket.this.object_lock_enabled
-      && one(aws_s3_bucket_object_lock_configuration.this[0].rule).default_retention[0].mode == "COMPLIANCE"
+      && one(aws_s3_bucket_object_lock_configuration.this[0].rule).default_retention[0].mode
+      == "COMPLIANCE"
       && one(aws_s3_bucket_object_lock_configuration.this[0].rule).default_retention[0].years == 7
     )
     error_message = "No version can be deleted for seven years."
@@ -383,7 +389,10 @@ run "readers_and_writers_are_let_into_their_folder" {
   command = plan
   variables {
     readers = {
-      first-bank = { prefix = "loans/first", principal_arn = "arn:aws:iam::210987654321:role/partner" }
+      first-bank = {
+        prefix        = "loans/first"
+        principal_arn = "arn:aws:iam::210987654321:role/partner"
+      }
     }
     writers = {
       job = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/job" }
@@ -451,7 +460,9 @@ run "new_files_are_copied_to_another_region_under_a_key_of_that_region" {
     condition = (
       one(aws_s3_bucket_replication_configuration.this[0].rule).status == "Enabled"
       && one(aws_s3_bucket_replication_configuration.this[0].rule).filter[0].prefix == "loans/"
-      && one(aws_s3_bucket_replication_configuration.this[0].rule).delete_marker_replication[0].status == "Disabled"
+      && one(
+        aws_s3_bucket_replication_configuration.this[0].rule
+      ).delete_marker_replication[0].status == "Disabled"
       && one(one(aws_s3_bucket_replication_configuration.this[0].rule)
       .source_selection_criteria[0].sse_kms_encrypted_objects).status == "Enabled"
     )
@@ -462,7 +473,8 @@ run "new_files_are_copied_to_another_region_under_a_key_of_that_region" {
       one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination).bucket
       == "arn:aws:s3:::bank-loans-copies"
       && one(one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination)
-      .encryption_configuration).replica_kms_key_id == "arn:aws:kms:eu-central-1:123456789012:key/copies"
+      .encryption_configuration).replica_kms_key_id
+      == "arn:aws:kms:eu-central-1:123456789012:key/copies"
       && length(one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination)
       .access_control_translation) == 0
     )
@@ -471,11 +483,18 @@ run "new_files_are_copied_to_another_region_under_a_key_of_that_region" {
   assert {
     condition = {
       for s in jsondecode(aws_iam_role_policy.replication[0].policy).Statement :
-      s.Sid => [flatten([s.Action]), s.Resource, try(s.Condition.StringEquals["kms:ViaService"], null)]
+      s.Sid => [
+        flatten([s.Action]), s.Resource, try(s.Condition.StringEquals["kms:ViaService"], null),
+      ]
       } == {
-      SeeBucket = [["s3:GetReplicationConfiguration", "s3:ListBucket"], "arn:aws:s3:::bank-loans", null]
+      SeeBucket = [
+        ["s3:GetReplicationConfiguration", "s3:ListBucket"], "arn:aws:s3:::bank-loans", null,
+      ]
       ReadVersions = [
-        ["s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"],
+        [
+          "s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication",
+          "s3:GetObjectVersionTagging",
+        ],
         "arn:aws:s3:::bank-loans/loans/*", null,
       ]
       DecryptVersions = [
@@ -493,7 +512,8 @@ run "new_files_are_copied_to_another_region_under_a_key_of_that_region" {
   }
   assert {
     condition = (
-      aws_iam_role.replication[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+      aws_iam_role.replication[0].permissions_boundary
+      == "arn:aws:iam::123456789012:policy/boundary"
       && jsondecode(aws_iam_role.replication[0].assume_role_policy).Statement[0].Principal
       == { Service = "s3.amazonaws.com" }
     )
@@ -514,8 +534,10 @@ run "copies_in_another_account_belong_to_that_account" {
 
   assert {
     condition = (
-      one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination).account == "210987654321"
-      && one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination).storage_class == "GLACIER_IR"
+      one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination).account
+      == "210987654321"
+      && one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination).storage_class
+      == "GLACIER_IR"
       && one(one(one(aws_s3_bucket_replication_configuration.this[0].rule).destination)
       .access_control_translation).owner == "Destination"
     )

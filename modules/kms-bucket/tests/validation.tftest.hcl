@@ -164,7 +164,9 @@ run "whole_accounts_and_everybody_are_refused" {
     key_administrators = ["arn:aws:iam::123456789012:root"]
     key_users          = ["arn:aws:iam::123456789012:role/*"]
     readers            = { a = { prefix = "loans", principal_arn = "*" } }
-    writers            = { a = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:root" } }
+    writers = {
+      a = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:root" }
+    }
   }
   expect_failures = [
     var.key_administrators,

@@ -39,8 +39,10 @@ variables {
     first-bank = {
       prefix = "loans/bank_name=FirstBank"
       push = {
-        folder             = "/incoming"
-        secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:aws/transfer/first-AbCdEf"
+        folder = "/incoming"
+        secret_arn = join(":", [
+          "arn:aws:secretsmanager:eu-west-1:123456789012:secret", "aws/transfer/first-AbCdEf",
+        ])
         secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/secret"
         trusted_host_keys  = ["ssh-ed25519 AAAA"]
         url                = "sftp://sftp.first.example.com:2222"
@@ -91,7 +93,9 @@ run "manifest_starts_the_transfer" {
     error_message = "A file of a month that is not complete is not sent."
   }
   assert {
-    condition = jsondecode(aws_sfn_state_machine.push["first-bank"].definition).States.Send.Arguments == {
+    condition = jsondecode(
+      aws_sfn_state_machine.push["first-bank"].definition
+      ).States.Send.Arguments == {
       ConnectorId         = "c-0123456789abcdef0"
       RemoteDirectoryPath = "/incoming"
       SendFilePaths       = "{% $states.input.paths %}"

@@ -27,13 +27,17 @@ override_resource {
 override_resource {
   target          = aws_sfn_state_machine.receipts
   override_during = plan
-  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-receipts" }
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-receipts"
+  }
 }
 
 override_resource {
   target          = aws_sfn_state_machine.uncollected
   override_during = plan
-  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-uncollected" }
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-uncollected"
+  }
 }
 
 override_resource {
@@ -69,7 +73,8 @@ run "recipient_sees_its_folder_as_the_root" {
   }
   assert {
     condition = [
-      for m in aws_transfer_user.this["first-bank"].home_directory_mappings : "${m.entry} ${m.target}"
+      for m in aws_transfer_user.this["first-bank"].home_directory_mappings :
+      "${m.entry} ${m.target}"
     ] == ["/ /bank-loans-data/loans/bank_name=FirstBank"]
     error_message = "There is one mapping, of the root to the folder."
   }
@@ -154,7 +159,8 @@ run "server_is_closed_but_for_the_allow_list" {
   }
   assert {
     condition = [
-      for r in aws_vpc_security_group_ingress_rule.allowed : "${r.cidr_ipv4} ${r.from_port}-${r.to_port}"
+      for r in aws_vpc_security_group_ingress_rule.allowed :
+      "${r.cidr_ipv4} ${r.from_port}-${r.to_port}"
     ] == ["203.0.113.7/32 22-22"]
     error_message = "Port 22 is open to the allow-list alone."
   }
@@ -261,7 +267,9 @@ run "joined_server_gets_users_and_nothing_else" {
     condition = (
       alltrue([for u in aws_transfer_user.this : u.server_id == "s-fedcba9876543210f"])
       && alltrue([for k in aws_transfer_ssh_key.this : k.server_id == "s-fedcba9876543210f"])
-      && jsondecode(aws_iam_role.recipient["beta"].assume_role_policy).Statement[0].Condition.ArnLike
+      && jsondecode(
+        aws_iam_role.recipient["beta"].assume_role_policy
+      ).Statement[0].Condition.ArnLike
       == { "aws:SourceArn" = "arn:aws:transfer:eu-west-1:123456789012:user/s-fedcba9876543210f/*" }
     )
     error_message = "Users and their roles belong to the joined server."
@@ -291,7 +299,8 @@ run "what_is_collected_is_kept" {
   assert {
     condition = (
       aws_dynamodb_table.receipts["this"].hash_key == "recipient"
-      && aws_dynamodb_table.receipts["this"].server_side_encryption[0].kms_key_arn == var.kms_key_arn
+      && aws_dynamodb_table.receipts["this"].server_side_encryption[0].kms_key_arn
+      == var.kms_key_arn
       && aws_dynamodb_table.receipts["this"].point_in_time_recovery[0].enabled
       && output.receipts_table_name == "bank-loans-receipts"
     )
@@ -303,7 +312,9 @@ run "what_is_collected_is_kept" {
       s.Sid => [s.Action, s.Resource, try(s.Condition, null)] if s.Sid != "WriteLogs"
       } == {
       KeepReceipts = [
-        "dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-receipts", null,
+        "dynamodb:PutItem",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-receipts",
+        null,
       ]
       TellOutcome = [
         "events:PutEvents", "arn:aws:events:eu-west-1:123456789012:event-bus/default",
@@ -344,7 +355,9 @@ run "what_is_not_collected_by_a_day_is_told" {
       == "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
       && strcontains(aws_sfn_state_machine.uncollected["this"].definition, "-10T09:00:00Z")
     )
-    error_message = "It is looked every day at that hour, and from that day on the last month counts."
+    error_message = (
+      "It is looked every day at that hour, and from that day on the last month counts."
+    )
   }
   assert {
     condition = {
@@ -354,7 +367,11 @@ run "what_is_not_collected_by_a_day_is_told" {
       } == {
       SeeFiles = [
         "s3:ListBucket", "arn:aws:s3:::bank-loans-data",
-        { StringLike = { "s3:prefix" = ["loans/bank_name=Beta/*", "loans/bank_name=FirstBank/*"] } },
+        {
+          StringLike = {
+            "s3:prefix" = ["loans/bank_name=Beta/*", "loans/bank_name=FirstBank/*"]
+          }
+        },
       ]
       AskReceipts = [
         "dynamodb:Query", "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-receipts", null,
@@ -410,7 +427,9 @@ run "what_cannot_be_handed_over_is_kept_for_the_alerts_to_tell" {
       && output.delivery.rule_arns
       == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-receipts"]
     )
-    error_message = "Neither a receipt nor a look is lost, and the queue is told whose letters come."
+    error_message = (
+      "Neither a receipt nor a look is lost, and the queue is told whose letters come."
+    )
   }
   assert {
     condition = {

@@ -168,7 +168,9 @@ run "dsa_key_is_refused" {
 run "two_keys_in_one_are_refused" {
   command = plan
   variables {
-    recipients = { first = { prefix = "a", public_keys = ["ssh-ed25519 AAAA x\nssh-ed25519 BBBB"] } }
+    recipients = {
+      first = { prefix = "a", public_keys = ["ssh-ed25519 AAAA x\nssh-ed25519 BBBB"] }
+    }
   }
   expect_failures = [var.recipients]
 }

@@ -69,7 +69,7 @@ variable "recipients" {
 
 {% endif -%}
 variable "subnet_id" {
-  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp == 'server' }}; it reaches the store, S3 and Secrets Manager."
+  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp == 'server' }}, with ways to the store and to AWS."
   type        = string
   nullable    = false
 }
@@ -79,7 +79,7 @@ variable "subnet_id" {
 ################################################################################
 
 variable "alert_emails" {
-  description = "Who gets a mail when a run fails or is missing; each address must confirm its subscription."
+  description = "Who gets a mail when a run fails or is missing; each address has to confirm it."
   type        = set(string)
   default     = ["{{ answers.alert_email }}"]
   nullable    = false

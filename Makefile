@@ -20,8 +20,9 @@ demo-stop: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
+# Ten thousand random stores take longer than a test may hang for.
 test-deep: $(READY)
-	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/engine $(ARGS)
+	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 10800 tests/engine $(ARGS)
 
 # The engine's tests on the Spark of Glue 5.1, in an environment of its own.
 test-spark35:

@@ -50,7 +50,8 @@ lint: $(READY)
 # No package index has tflint; on the pull request it runs all the same.
 tflint:
 	@command -v tflint >/dev/null || { echo "✗ tflint is not on the PATH: https://github.com/terraform-linters/tflint" >&2; exit 1; }
-	@for folder in modules/* examples/*/Terraform; do tflint --chdir="$$folder" || exit 1; done
+	@for file in modules/*/main.tf examples/*/main.tf examples/*/Terraform/main.tf; do \
+	  tflint --chdir="$${file%/main.tf}" || exit 1; done
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -49,3 +49,19 @@ def test_no_network(tmp_path: Path) -> None:
         "✗ The packages could not be installed: ERROR: No matching distribution found for "
     )
     assert "Is the package index in reach?" in line
+
+
+def test_tflint_looks_at_every_folder_of_terraform(tmp_path: Path) -> None:
+    stand_in = tmp_path / "tflint"
+    stand_in.write_text('#!/bin/sh\necho "$1" >>"$0.log"\n')
+    stand_in.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["make", "-C", str(ROOT), "tflint"], check=True, env={**os.environ, "PATH": path})
+    looked = {line.removeprefix("--chdir=") for line in (tmp_path / "tflint.log").read_text().splitlines()}
+    written = {
+        str(file.parent.relative_to(ROOT))
+        for top in ("modules", "examples")
+        for file in (ROOT / top).rglob("*.tf")
+        if ".terraform" not in file.parts
+    }
+    assert {"examples/minimal", "modules/kms-bucket"} <= looked == written

@@ -62,7 +62,9 @@ def test_the_demos_picture_shows_the_oracles_figures() -> None:
     last = re.search(r"KarooCoastBank_(\d{4})(\d\d)\d\d\.csv, in full", shown)
     assert last
     rows = store.generate(date(int(last[1]), int(last[2]), 1))
-    for line in oracle(rows, "Karoo & Coast Bank").decode().split("\r\n"):
+    header, *lines = oracle(rows, "Karoo & Coast Bank").decode().rstrip().split("\r\n")
+    assert lines
+    for line in (header, *lines):
         assert line in shown
 
 
@@ -120,17 +122,12 @@ def test_the_licence_is_the_one_that_the_package_names() -> None:
     assert words[:4] == ["Apache", "License", "Version", "2.0,"]
 
 
-def test_everything_has_an_owner() -> None:
-    lines = (ROOT / ".github/CODEOWNERS").read_text().splitlines()
-    assert next(line.split()[0] for line in lines if not line.startswith("#")) == "*"
-
-
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_an_issue_form_is_one_that_github_takes(form: Path) -> None:
     given = yaml.safe_load(form.read_text())
     if form.name == "config.yml":
         assert given["blank_issues_enabled"] is False
-        assert all(link.keys() == {"name", "url", "about"} for link in given["contact_links"])
+        assert {tuple(sorted(link)) for link in given["contact_links"]} == {("about", "name", "url")}
         return
     assert (
         {"name", "description", "body"} <= given.keys() <= {"name", "description", "title", "labels", "body"}

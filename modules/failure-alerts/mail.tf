@@ -71,7 +71,8 @@ locals {
         : $event.`detail-type` = "Glue Job Run Status" ? "slow"
         : $event.source = "aws.secretsmanager" ? "rotation"
         : $event.source = "aws.states"
-          ? ($contains($line($detail.executionArn), "-push-") ? "delivery" : "receipts")
+          ? ($detail.stateMachineArn in ${jsonencode(var.delivery.push_arns)}
+            ? "delivery" : "receipts")
         : $event.source = "sftp-transfer" ? "collection"
         : "job";
       $state := $uppercase($line(

@@ -102,11 +102,13 @@ variable "delivery" {
   description = <<-EOT
     What `sftp-transfer` gives, so that what was not delivered or not collected is told too.
     - `events`     - (Optional) patterns of what went wrong, keyed by a name of your choice.
+    - `push_arns`  - (Optional) state machines that send files; others keep track of who collects.
     - `recoveries` - (Optional) patterns of what puts it right.
     - `rule_arns`  - (Optional) rules that may keep dead letters here, by `dead_letter_queue`.
   EOT
   type = object({
     events     = optional(map(string), {})
+    push_arns  = optional(list(string), [])
     recoveries = optional(map(string), {})
     rule_arns  = optional(list(string), [])
   })

@@ -54,6 +54,7 @@ output "delivery" {
     events = {
       for kind, event in local._delivery_events : kind => event if local._delivery_kinds[kind]
     }
+    push_arns = local._push_arns
     recoveries = {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }

@@ -111,6 +111,7 @@ module "alerts" {
   }
   delivery = {
     events     = merge(module.server.delivery.events, module.connector.delivery.events)
+    push_arns  = concat(module.server.delivery.push_arns, module.connector.delivery.push_arns)
     recoveries = merge(module.server.delivery.recoveries, module.connector.delivery.recoveries)
     rule_arns  = concat(module.server.delivery.rule_arns, module.connector.delivery.rule_arns)
   }
@@ -506,6 +507,15 @@ def test_a_failure_that_aws_tells_of_is_told_whole(alerts: Deployed, name: str) 
     [mail] = alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name])
     says(mail, name)
     assert alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name]) == [], "the same is told once"
+
+
+def test_a_state_machine_is_known_by_what_delivers_and_not_by_how_it_is_called(alerts: Deployed) -> None:
+    kind, name = "Step Functions Execution Status Change", "till-push-daily-receipts"
+    told = {"stateMachineArn": f"{ARN}:stateMachine:{name}", "status": "FAILED", "cause": "No table."}
+    failed = event("aws.states", kind, executionArn=f"{ARN}:execution:{name}:0", **told)
+    [mail] = alerts.execute("state_machine_arn", failed)
+    assert "The extract bank-loans cannot tell what was collected." in mail.text
+    assert line(mail, "Why") == "receipts: No table."
 
 
 def test_a_rotation_that_works_again_is_told_once(alerts: Deployed) -> None:

@@ -229,6 +229,12 @@ run "what_a_partner_did_not_get_can_be_told" {
     error_message = "What did not arrive after all attempts is an event, and so is what did."
   }
   assert {
+    condition = output.delivery.push_arns == [
+      "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push-first-bank",
+    ]
+    error_message = "The alerts are told which state machines send files."
+  }
+  assert {
     condition = (
       length(aws_dynamodb_table.receipts) == 0
       && length(aws_sfn_state_machine.receipts) == 0

@@ -86,6 +86,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edit(stamped / "Glue/etl.py", "if __name__", "# Runs in Glue.\nif __name__")
     edit(stamped / ".gitignore", "*.tfplan\n", "*.tfplan\n*.csv\n")
     (stamped / "CODEOWNERS").write_text("* @data-team\n")
+    (stamped / ".checks").mkdir()
+    (stamped / ".checks/run").write_text("#!/bin/sh\n")
+    (stamped / ".checks/run").chmod(0o755)
     (stamped / "Terraform/terraform.tfvars.example").unlink()
     context = json.loads((folder / "templates/extract/cookiecutter.json").read_text())
     (folder / "templates/extract/cookiecutter.json").write_text(json.dumps({**context, "_colour": "teal"}))
@@ -128,6 +131,7 @@ def test_what_the_team_wrote_stays_and_what_is_new_comes(project: Path) -> None:
     assert "?ref=v1.1.0" in (project / "Terraform/main.tf").read_text()
     assert "?ref=v1.0.0" not in (project / "Terraform/main.tf").read_text()
     assert 'version: "1.1.0"' in (project / "extract.yaml").read_text()
+    assert os.access(project / ".checks/run", os.X_OK)
     assert (project / "notes.txt").read_text() == "ours"
     assert (project / "Terraform/more.tf").exists()
     said = done.stdout.splitlines()
@@ -147,7 +151,9 @@ def test_an_updated_project_passes_its_own_tests(project: Path, tmp_path: Path) 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     modules = json.loads((project / "Terraform/.terraform/modules/modules.json").read_text())["Modules"]
-    assert all("ref=v1.1.0" in module["Source"] for module in modules if module["Key"])
+    sources = [module["Source"] for module in modules if module["Key"]]
+    assert sources
+    assert [source for source in sources if "ref=v1.1.0" not in source] == []
 
 
 def test_a_second_update_has_nothing_to_do(project: Path) -> None:
@@ -170,6 +176,16 @@ def test_a_line_that_both_changed_is_a_conflict_and_is_shown_as_one(project: Pat
         "# Shows what an apply would change.\n>>>>>>> version 1.1.0\n" in (project / "Makefile").read_text()
     )
     assert (project / "CODEOWNERS").exists()  # the rest is merged all the same
+    assert "`make plan`" not in done.stdout  # which would stumble over the marks
+
+
+def test_what_the_team_changed_likewise_is_no_news(project: Path) -> None:
+    ignored = project / ".gitignore"
+    ignored.write_text("# Ours.\n" + ignored.read_text().replace("*.tfplan\n", "*.tfplan\n*.csv\n"))
+    commit(project)
+    done = call("update", project)
+    assert done.returncode == 0, done.stderr
+    assert ".gitignore" not in done.stdout
 
 
 def test_a_pin_that_the_team_has_moved_is_no_conflict(project: Path) -> None:
@@ -180,6 +196,39 @@ def test_a_pin_that_the_team_has_moved_is_no_conflict(project: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert main.read_text().count("?ref=v1.1.0") == main.read_text().count("?ref=") == 5
     assert "Terraform/main.tf: updated\n" in done.stdout
+
+
+def test_pins_that_differ_from_each_other_are_for_the_team_to_settle(project: Path) -> None:
+    workflow = project / ".github/workflows/extract.yml"
+    assert workflow.read_text().count(".yml@v1.0.0") == 2
+    workflow.write_text(workflow.read_text().replace(".yml@v1.0.0", ".yml@v1.0.5", 1))
+    commit(project)
+    done = call("update", project)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"✗ {project}: solve the conflicts in .github/workflows/extract.yml, then plan and commit.\n"
+    )
+
+
+def test_a_pin_that_is_newer_than_the_version_is_not_taken_back(project: Path) -> None:
+    main = project / "Terraform/main.tf"
+    main.write_text(main.read_text().replace("?ref=v1.0.0", "?ref=v1.2.0"))
+    commit(project)
+    done = call("update", project)
+    assert done.returncode == 1
+    assert "has version 1.2.0; 1.1.0 is older, and an update goes forward only." in done.stderr
+
+
+def test_a_project_of_another_home_stays_with_it(project: Path, home: Path) -> None:
+    ours, theirs = ADDRESS.removeprefix("https://github.com/"), "banking-group/their-extracts"
+    for path in git(project, "ls-files").splitlines():
+        (project / path).write_text((project / path).read_text().replace(ours, theirs))
+    commit(project)
+    done = call("update", project, "--template", home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    main = (project / "Terraform/main.tf").read_text()
+    assert (main.count(f"{theirs}.git//modules/"), main.count("?ref=v1.1.0")) == (5, 5)
+    assert ours not in main + (project / "extract.yaml").read_text()
 
 
 def test_what_one_side_deleted_and_the_other_edited_is_told_and_left(project: Path) -> None:
@@ -201,6 +250,8 @@ def test_a_dry_run_says_it_all_and_changes_nothing(project: Path) -> None:
     [told] = json.loads(done.stdout)["projects"]
     assert (told["from"], told["to"], told["answered"]) == ("1.0.0", "1.1.0", {"_colour": "teal"})
     assert told["files"]["CODEOWNERS"] == "added"
+    said = call("update", project, "--dry-run").stdout.splitlines()
+    assert said[-2:] == ["--plan says what that does to what is deployed.", "Nothing was written."]
     assert git(project, "status", "--porcelain") == ""
 
 
@@ -210,6 +261,15 @@ def test_uncommitted_work_is_not_mixed_with_an_update(project: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"✗ {project} has changes that are not committed (README.md); commit them")
     assert not (project / "CODEOWNERS").exists()
+
+
+def test_work_elsewhere_in_the_repository_does_not_keep_a_project_back(project: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shutil.copytree(project, shared / "extracts/till-sums", ignore=shutil.ignore_patterns(".git"))
+    commit(shared)
+    (shared / "elsewhere.txt").write_text("ours")
+    done = call("update", shared / "extracts/till-sums")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_project_that_git_does_not_keep_is_not_written_to(project: Path, tmp_path: Path) -> None:
@@ -284,10 +344,11 @@ def test_a_project_without_its_answers_is_told_how_to_get_them(project: Path) ->
     assert "has no extract.yaml, so its answers are unknown. Stamp it again with version 1.0.0" in done.stderr
 
 
-def test_an_answer_is_never_run(project: Path) -> None:
-    edit(project / "extract.yaml", "till-sums", "{{ 7 * 7 }}")
+@pytest.mark.parametrize("answer", ["{{ 7 * 7 }}", "{% set a = 7 %}", "{# seven #}"])
+def test_an_answer_is_never_run(project: Path, answer: str) -> None:
+    edit(project / "extract.yaml", "till-sums", answer)
     commit(project)
-    assert "project_slug: an answer holds no {{." in call("update", project).stderr
+    assert f"project_slug: an answer holds no {answer[:2]}." in call("update", project).stderr
 
 
 def test_status_says_what_each_project_has_and_what_newer_versions_bring(

@@ -217,6 +217,7 @@ def test_make_knows_every_target_and_variable_that_the_pages_give_it(place: str)
 
 def test_aws_knows_every_operation_and_option_that_the_pages_name() -> None:
     told = {c for c in NOT_RUN if c.startswith("aws ") and NOT_RUN[c] == ACCOUNT}
+    assert told
     session = botocore.session.get_session()
     for command in told:
         _, service, operation, *words = shlex.split(command)
@@ -233,6 +234,7 @@ def test_aws_knows_every_operation_and_option_that_the_pages_name() -> None:
 
 
 def test_a_project_has_every_output_that_its_page_asks_for() -> None:
+    found = set()
     for page, text in pages().items():
         asked = re.findall(r"terraform \S+ output (?:-raw )?(\w+)", " ".join(commands(text)))
         if not asked:
@@ -241,6 +243,8 @@ def test_a_project_has_every_output_that_its_page_asks_for() -> None:
         with TemporaryDirectory() as folder:
             outputs = (stamp({"_sftp": way}, Path(folder)) / "Terraform/outputs.tf").read_text()
         assert set(asked) <= set(re.findall(r'^output "(\w+)"', outputs, re.MULTILINE)), page
+        found |= set(asked)
+    assert found
 
 
 ################################################################################

@@ -253,7 +253,7 @@ locals {
         $facts.kind = "rotation" ? "The login of the extract " & $name & " was not changed."
           : "The extract " & $name & (
             $facts.kind = "slow" ? " takes long."
-            : $facts.kind = "delivery" ? " did not reach a partner."
+            : $facts.kind = "delivery" ? " did not reach a recipient."
             : $facts.kind = "receipts" ? " cannot tell what was collected."
             : $facts.kind = "collection" ? " waits for a recipient."
             : " did not finish."

@@ -76,7 +76,7 @@ resource "aws_cloudwatch_event_target" "push" {
   depends_on = [aws_iam_role_policy.published]
 }
 
-# One per recipient: a partner that cannot be reached holds up no other.
+# One per recipient: a server that cannot be reached holds up no other.
 resource "aws_sfn_state_machine" "push" {
   for_each = local.pushes
 

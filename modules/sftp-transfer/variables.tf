@@ -61,7 +61,7 @@ variable "banner" {
 }
 
 variable "connector_security_policy_name" {
-  description = "Set of ciphers and key exchanges that a partner's server has to speak."
+  description = "Set of ciphers and key exchanges that a recipient's server has to speak."
   type        = string
   default     = "TransferSFTPConnectorSecurityPolicy-2024-03"
   nullable    = false
@@ -300,11 +300,11 @@ variable "receipts" {
 variable "recipients" {
   description = <<-EOT
     Who gets files, keyed by user name.
-    - `folder`             - where the partner wants them.
+    - `folder`             - folder on the recipient's server.
     - `prefix`             - folder in the bucket that the recipient sees as `/`.
-    - `secret_arn`         - secret with `Username` and `PrivateKey` for the partner's server.
-    - `trusted_host_keys`  - keys of the partner's server, in OpenSSH's form.
-    - `url`                - the partner's server, e.g. sftp://sftp.example.com:22.
+    - `secret_arn`         - secret with `Username` and `PrivateKey` for the recipient's server.
+    - `trusted_host_keys`  - keys of the recipient's server, in OpenSSH's form.
+    - `url`                - the recipient's server, e.g. sftp://sftp.example.com:22.
     - `public_keys`        - (Optional) OpenSSH keys, one per device. An empty set locks the user
                              out.
     - `push`               - (Optional) for mode "connector": where and how files are sent.
@@ -412,7 +412,7 @@ variable "recipients" {
     condition = alltrue([
       for r in var.recipients : startswith(r.push.folder, "/") if r.push != null
     ])
-    error_message = "recipients: push.folder is a path from the partner's root, e.g. \"/incoming\"."
+    error_message = "recipients: push.folder is a path from the server's root, e.g. \"/incoming\"."
   }
 }
 

@@ -55,12 +55,12 @@ class Demo:
     def outputs(self) -> dict[str, Any]:
         return dict(self.note["outputs"])
 
-    def partner(self, user: str, key: sftp.KeyPair | None = None) -> sftp.Partner:
-        place = self.folder / f"partner-{secrets.token_hex(4)}"
+    def recipient(self, user: str, key: sftp.KeyPair | None = None) -> sftp.Recipient:
+        place = self.folder / f"recipient-{secrets.token_hex(4)}"
         place.mkdir()
-        own = self.folder / "partner_ed25519"
+        own = self.folder / "recipient_ed25519"
         key = key or sftp.KeyPair(own, own.with_suffix(".pub").read_text())
-        return sftp.Partner(self.note["sftp_port"], user, key, self.folder / "known_hosts", place)
+        return sftp.Recipient(self.note["sftp_port"], user, key, self.folder / "known_hosts", place)
 
     def place(self, bank: str) -> str:
         month = self.rows.last_month
@@ -151,12 +151,12 @@ def test_the_collected_file_is_the_delivered_one(demo: Demo) -> None:
     assert collected.read_bytes() == oracle(demo.rows, "First Bank")
 
 
-def test_a_partner_sees_its_own_files_as_the_root_and_no_others(demo: Demo) -> None:
-    listed = demo.partner("karoo").run("ls -1 /", "cd ..", "ls -1 /")
+def test_a_recipient_sees_its_own_files_as_the_root_and_no_others(demo: Demo) -> None:
+    listed = demo.recipient("karoo").run("ls -1 /", "cd ..", "ls -1 /")
     assert set(re.findall(r"^/?(year=\d+)$", listed.stdout, flags=re.MULTILINE)) == {
         f"year={demo.rows.last_month:%Y}"
     }
-    assert "FirstBank" not in demo.partner("karoo").run("ls -1R /", "ls -1 ../bank_name=FirstBank").stdout
+    assert "FirstBank" not in demo.recipient("karoo").run("ls -1R /", "ls -1 ../bank_name=FirstBank").stdout
 
 
 @pytest.mark.parametrize(
@@ -169,19 +169,19 @@ def test_a_partner_sees_its_own_files_as_the_root_and_no_others(demo: Demo) -> N
         "mkdir /mine",
     ],
 )
-def test_a_partner_may_not_change_anything(demo: Demo, command: str) -> None:
-    partner = demo.partner("first-bank")
-    (partner.folder / "known.csv").write_text("forged\n")
+def test_a_recipient_may_not_change_anything(demo: Demo, command: str) -> None:
+    recipient = demo.recipient("first-bank")
+    (recipient.folder / "known.csv").write_text("forged\n")
     file = "/" + demo.place("First Bank").split("/", 2)[2]
-    done = partner.run(command.format(file=file))
+    done = recipient.run(command.format(file=file))
     assert done.returncode != 0, done.stdout
     assert "ermission denied" in done.stderr, done.stderr
-    assert demo.partner("first-bank").run(f"get {file}").returncode == 0
+    assert demo.recipient("first-bank").run(f"get {file}").returncode == 0
 
 
 def test_a_strange_key_is_refused(demo: Demo) -> None:
     stranger = sftp.key_pair(demo.folder, f"stranger-{secrets.token_hex(4)}")
-    done = demo.partner("first-bank", stranger).run("ls /")
+    done = demo.recipient("first-bank", stranger).run("ls /")
     assert done.returncode == 255
     assert "Permission denied (publickey)" in done.stderr
 
@@ -288,9 +288,9 @@ def test_engine_logs_are_one_json_object_a_line(demo: Demo) -> None:
     assert len(streams) == 3
     for stream in streams:
         events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
-        assert all(
-            {"time", "level", "event", "message"} <= json.loads(event["message"]).keys() for event in events
-        )
+        assert events
+        for event in events:
+            assert {"time", "level", "event", "message"} <= json.loads(event["message"]).keys()
 
 
 def test_the_crawler_entered_the_specs_tables_only(demo: Demo) -> None:

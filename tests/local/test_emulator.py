@@ -102,8 +102,8 @@ def transfer_server_shows_its_host_key(cloud: aws.Cloud) -> bool:
 def transfer_user_keeps_its_session_policy(cloud: aws.Cloud) -> bool:
     transfer = cloud.client("transfer")
     server = transfer.create_server()["ServerId"]
-    transfer.create_user(ServerId=server, UserName="partner", Role=role(cloud), Policy="{}")
-    user = transfer.describe_user(ServerId=server, UserName="partner")["User"]
+    transfer.create_user(ServerId=server, UserName="recipient", Role=role(cloud), Policy="{}")
+    user = transfer.describe_user(ServerId=server, UserName="recipient")["User"]
     return bool(user.get("Policy") == "{}")
 
 
@@ -111,14 +111,14 @@ def transfer_key_has_a_date(cloud: aws.Cloud) -> bool:
     # A number on the wire: as a text, the provider stops with "expected DateImported to be a JSON Number".
     transfer = cloud.client("transfer")
     server = transfer.create_server()["ServerId"]
-    transfer.create_user(ServerId=server, UserName="partner", Role=role(cloud))
-    body = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHNsjmsIIDvvA0GzGRUS9q6o9kzzmHHDqMysfgmhuhl partner"
-    transfer.import_ssh_public_key(ServerId=server, UserName="partner", SshPublicKeyBody=body)
+    transfer.create_user(ServerId=server, UserName="recipient", Role=role(cloud))
+    body = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHNsjmsIIDvvA0GzGRUS9q6o9kzzmHHDqMysfgmhuhl recipient"
+    transfer.import_ssh_public_key(ServerId=server, UserName="recipient", SshPublicKeyBody=body)
     raw: list[bytes] = []
     transfer.meta.events.register(
         "before-parse.transfer.DescribeUser", lambda response_dict, **_: raw.append(response_dict["body"])
     )
-    transfer.describe_user(ServerId=server, UserName="partner")
+    transfer.describe_user(ServerId=server, UserName="recipient")
     return isinstance(json.loads(raw[0])["User"]["SshPublicKeys"][0]["DateImported"], int | float)
 
 
@@ -167,7 +167,7 @@ def transfer_tells_of_a_file_that_was_collected(cloud: aws.Cloud) -> bool:
     s3.put_object(Bucket=bucket, Key="own/file.csv", Body=b"1\r\n")
     key, server = asyncssh.generate_private_key("ssh-ed25519"), transfer.create_server()["ServerId"]
     reads = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
-    user = fresh("partner")
+    user = fresh("recipient")
     transfer.create_user(
         ServerId=server,
         UserName=user,

@@ -1,8 +1,8 @@
 """Every failure, provoked on the local cloud, and the mail that comes of it, whole, as `mails/` holds it.
 
 `failure-alerts` is deployed beside `sftp-transfer`, once with a server and once with connectors. The job is
-one of our own that ends as it is told; crawler, partner's server and SFTP client are real. What the emulator
-cannot make happen (a time-out, a rotation) is handed to the state machine as AWS sends it.
+one of our own that ends as it is told; crawler, SFTP client and the server sent to are real. What the
+emulator cannot make happen (a time-out, a rotation) is handed to the state machine as AWS sends it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import jsonata
 import pytest
 from botocore.exceptions import ClientError
 from tests.modules.hcl import MODULES, Terraform
-from tests.modules.partner import Partner
+from tests.modules.recipients_server import Server
 
 from extracts.local import aws, inbox, sftp
 
@@ -34,7 +34,7 @@ FIRST = "loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv"
 KAROO = "loans/bank_name=KarooCoastBank/year=2026/month=10/KarooCoastBank_20261031.csv"
 ROOT = """\
 variable "key" { type = string }
-variable "partner" {
+variable "server" {
   type = object({ url = string, host_key = string, secret_arn = string })
 }
 variable "changes" { type = any }
@@ -82,10 +82,10 @@ module "connector" {
     karoo = {
       prefix = "loans/bank_name=KarooCoastBank"
       push = {
-        url               = var.partner.url
+        url               = var.server.url
         folder            = try(var.changes.folder, "/incoming")
-        secret_arn        = var.partner.secret_arn
-        trusted_host_keys = [var.partner.host_key]
+        secret_arn        = var.server.secret_arn
+        trusted_host_keys = [var.server.host_key]
       }
     }
   }
@@ -143,7 +143,7 @@ class Deployed:
 
     cloud: aws.Cloud
     outputs: dict[str, Any]
-    partner: Partner
+    server: Server
     key: sftp.KeyPair
     place: Path
     terraform: Callable[..., Any]
@@ -196,7 +196,7 @@ class Deployed:
 
     def collect(self, *commands: str) -> Any:
         known_hosts = self.place / "known_hosts"
-        return sftp.Partner(self.cloud.sftp_port, "first-bank", self.key, known_hosts, self.place).run(
+        return sftp.Recipient(self.cloud.sftp_port, "first-bank", self.key, known_hosts, self.place).run(
             *commands
         )
 
@@ -205,19 +205,19 @@ class Deployed:
 def deployed(
     cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:
-    root, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("partner")
+    root, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("recipient")
     key = sftp.key_pair(place)
-    partner = Partner(place / "incoming", sftp.key_pair(place, "karoo"), sftp.key_pair(place, "host"))
-    login = {"Username": "extracts", "PrivateKey": partner.key.private.read_text()}
+    server = Server(place / "incoming", sftp.key_pair(place, "karoo"), sftp.key_pair(place, "host"))
+    login = {"Username": "extracts", "PrivateKey": server.key.private.read_text()}
     secret = cloud.client("secretsmanager").create_secret(
         Name="aws/transfer/karoo", SecretString=json.dumps(login)
     )
     make_job(cloud)
     (root / "main.tf").write_text(ROOT.replace("MODULES", str(MODULES)))
-    given = {"url": partner.url, "host_key": partner.host_key.public, "secret_arn": secret["ARN"]}
+    given = {"url": server.url, "host_key": server.host_key.public, "secret_arn": secret["ARN"]}
 
     def terraform(*arguments: str, **changes: Any) -> Any:
-        values = {"key": key.public, "partner": json.dumps(given), "changes": json.dumps(changes)}
+        values = {"key": key.public, "server": json.dumps(given), "changes": json.dumps(changes)}
         settings = {f"TF_VAR_{name}": value for name, value in values.items()}
         return run_terraform(root, *arguments, "-no-color", **cloud.environment, **settings)
 
@@ -227,8 +227,8 @@ def deployed(
     printed = json.loads(terraform("output", "-json").stdout)
     outputs = {name: output["value"] for name, output in printed.items()}
     sftp.pin(cloud.sftp_port, outputs["server"]["host_key_fingerprint"], place / "known_hosts")
-    yield Deployed(cloud, outputs, partner, key, place, terraform)
-    partner.stop()
+    yield Deployed(cloud, outputs, server, key, place, terraform)
+    server.stop()
 
 
 def make_job(cloud: aws.Cloud) -> None:
@@ -365,44 +365,44 @@ def pushing(alerts: Deployed) -> Deployed:
     return alerts
 
 
-def test_a_partner_that_shows_a_strange_key_gets_nothing_and_that_is_told_until_it_has_its_file(
+def test_a_server_that_shows_a_strange_key_gets_nothing_and_that_is_told_until_it_has_its_file(
     pushing: Deployed,
 ) -> None:
     pushing.put(KAROO, b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n")
-    pushing.partner.start(host_key=sftp.key_pair(pushing.place, "strange"))
-    port = {rf"\b{pushing.partner.port}\b": "PORT"}
+    pushing.server.start(host_key=sftp.key_pair(pushing.place, "strange"))
+    port = {rf"\b{pushing.server.port}\b": "PORT"}
     [failed] = pushing.heard(1, lambda: pushing.publish("2026-10"))
     says(failed, "delivery-failed", **told_now(failed), **port)
-    assert pushing.partner.files() == {}
-    pushing.partner.stop()
+    assert pushing.server.files() == {}
+    pushing.server.stop()
 
-    pushing.partner.start()
+    pushing.server.start()
     [over] = pushing.heard(1, lambda: pushing.publish("2026-10"))
     says(over, "delivery-recovered", **told_now(over), **port)
-    assert pushing.partner.files() == {
+    assert pushing.server.files() == {
         "incoming/KarooCoastBank_20261031.csv": b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n"
     }
     assert pushing.heard(1, lambda: pushing.publish("2026-10")) == []
-    pushing.partner.stop()
+    pushing.server.stop()
 
 
-def test_a_partner_that_is_there_again_in_time_gets_its_file_and_nobody_is_told(pushing: Deployed) -> None:
+def test_a_server_that_is_there_again_in_time_gets_its_file_and_nobody_is_told(pushing: Deployed) -> None:
     pushing.put(KAROO, b"late\r\n")
-    pushing.partner.start(host_key=sftp.key_pair(pushing.place, "strange-again"))
-    refused = pushing.partner.visits
+    pushing.server.start(host_key=sftp.key_pair(pushing.place, "strange-again"))
+    refused = pushing.server.visits
 
     def publish_and_mend() -> None:
         pushing.publish("2026-10")
-        until(lambda: pushing.partner.visits > refused)
-        pushing.partner.stop()
-        pushing.partner.start()
+        until(lambda: pushing.server.visits > refused)
+        pushing.server.stop()
+        pushing.server.start()
 
     assert pushing.heard(1, publish_and_mend) == []
-    pushing.partner.stop()
-    assert pushing.partner.files() == {"incoming/KarooCoastBank_20261031.csv": b"late\r\n"}
+    pushing.server.stop()
+    assert pushing.server.files() == {"incoming/KarooCoastBank_20261031.csv": b"late\r\n"}
 
 
-def test_a_published_month_without_a_file_for_a_partner_is_told(pushing: Deployed) -> None:
+def test_a_published_month_without_a_file_for_a_recipient_is_told(pushing: Deployed) -> None:
     [failed] = pushing.heard(1, lambda: pushing.publish("2026-09"))
     says(failed, "delivery-empty", **told_now(failed))
 

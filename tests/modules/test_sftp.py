@@ -63,13 +63,13 @@ class Shared:
     place: Path
     terraform: Callable[..., Any]
 
-    def partner(self, user: str, key: sftp.KeyPair | None = None) -> sftp.Partner:
-        return sftp.Partner(self.cloud.sftp_port, user, key or self.key, self.known_hosts, self.place)
+    def recipient(self, user: str, key: sftp.KeyPair | None = None) -> sftp.Recipient:
+        return sftp.Recipient(self.cloud.sftp_port, user, key or self.key, self.known_hosts, self.place)
 
 
 @pytest.fixture(scope="module")
 def shared(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Shared:
-    root, place = tmp_path_factory.mktemp("sharing"), tmp_path_factory.mktemp("partner")
+    root, place = tmp_path_factory.mktemp("sharing"), tmp_path_factory.mktemp("recipient")
     key = sftp.key_pair(place)
     (root / "main.tf").write_text(ROOT % {"modules": MODULES})
     s3 = cloud.client("s3")
@@ -114,7 +114,7 @@ def test_both_extracts_give_out_one_server(shared: Shared) -> None:
 def test_each_collects_its_own_and_resumes(shared: Shared, user: str, file: str) -> None:
     name = file.rsplit("/", 1)[-1]
     (shared.place / name).write_bytes(FILES[file][:10])
-    done = shared.partner(user).run("ls -1 /", f"reget /year=2026/{name}")
+    done = shared.recipient(user).run("ls -1 /", f"reget /year=2026/{name}")
     assert done.returncode == 0, done.stderr
     assert (shared.place / name).read_bytes() == FILES[file]
 
@@ -134,23 +134,23 @@ def test_each_collects_its_own_and_resumes(shared: Shared, user: str, file: str)
 def test_a_user_of_one_extract_cannot_reach_the_others_nor_change_its_own(
     shared: Shared, command: str
 ) -> None:
-    done = shared.partner("corner-shop").run(command)
+    done = shared.recipient("corner-shop").run(command)
     assert done.returncode == 1, done.stdout
     listed = shared.cloud.client("s3").list_objects_v2(Bucket="shared-data")["Contents"]
     assert {found["Key"] for found in listed} == set(FILES)
 
 
 def test_a_key_that_nobody_knows_opens_nothing(shared: Shared) -> None:
-    refused = shared.partner("corner-shop", sftp.key_pair(shared.place, "stranger")).run("ls /")
+    refused = shared.recipient("corner-shop", sftp.key_pair(shared.place, "stranger")).run("ls /")
     assert refused.returncode == 255
     assert "Permission denied (publickey)" in refused.stderr
 
 
 def test_a_key_that_is_taken_away_opens_nothing(shared: Shared) -> None:
-    assert shared.partner("corner-shop").run("ls /").returncode == 0
+    assert shared.recipient("corner-shop").run("ls /").returncode == 0
     done = shared.terraform("apply", "-auto-approve", keys=[])
     assert done.returncode == 0, done.stderr
-    refused = shared.partner("corner-shop").run("ls /")
+    refused = shared.recipient("corner-shop").run("ls /")
     assert refused.returncode == 255
     assert "Permission denied (publickey)" in refused.stderr
-    assert shared.partner("first-bank").run("ls /").returncode == 0
+    assert shared.recipient("first-bank").run("ls /").returncode == 0

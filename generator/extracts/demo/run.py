@@ -229,9 +229,11 @@ def collect(local: Local, period: str, screen: Screen) -> None:
         sftp.pin(local.cloud.sftp_port, server["HostKeyFingerprint"], known_hosts)
         collected = local.folder / "collected"
         collected.mkdir()
-        partner = sftp.Partner(local.cloud.sftp_port, user["user_name"], local.key, known_hosts, collected)
+        recipient = sftp.Recipient(
+            local.cloud.sftp_port, user["user_name"], local.key, known_hosts, collected
+        )
         place = f"/year={year}/month={month}"
-        fetched = partner.run(f"ls -l {place}", f"get {place}/*.csv")
+        fetched = recipient.run(f"ls -l {place}", f"get {place}/*.csv")
         files = list(collected.iterdir())
         if fetched.returncode or len(files) != 1:
             raise ExtractsError(
@@ -240,7 +242,7 @@ def collect(local: Local, period: str, screen: Screen) -> None:
         same = files[0].read_bytes() == (local.folder / "delivered" / files[0].name).read_bytes()
         if not same:
             raise ExtractsError(f"SFTP: {files[0].name} is not the file that was delivered.")
-        refused = partner.run(f"put {files[0].name} {place}/forged.csv")
+        refused = recipient.run(f"put {files[0].name} {place}/forged.csv")
         if not refused.returncode:
             raise ExtractsError(f"SFTP: {user['user_name']} was let write; it must only read.")
     screen.say("  " + fetched.stdout.strip().replace("\n", "\n  "))

@@ -1,7 +1,7 @@
-"""What a Transfer connector does with one file: read it under its role, send it to the partner's server.
+"""What a Transfer connector does with one file: read it under its role, send it to the recipient's server.
 
 Run by the emulator as `python -m extracts.local.connector`, with its role's credentials in the environment
-and the connector, the file's path and the partner's folder as JSON on stdin. The last line on stderr is the
+and the connector, the file's path and the folder there as JSON on stdin. The last line on stderr is the
 reason of a transfer that failed.
 """
 
@@ -33,7 +33,7 @@ def main(order: dict[str, Any]) -> None:
 
 
 async def send(order: dict[str, Any], login: dict[str, str], target: str, body: bytes) -> None:
-    """Write the file on the partner's server, which has to show one of the pinned keys."""
+    """Write the file on the recipient's server, which has to show one of the pinned keys."""
     url = urlsplit(order["Url"])
     place = f"[{url.hostname}]:{url.port}" if url.port and url.port != 22 else url.hostname
     pinned = [f"{place} {' '.join(key.split()[:2])}" for key in order["SftpConfig"]["TrustedHostKeys"]]

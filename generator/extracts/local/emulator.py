@@ -368,7 +368,7 @@ CONNECTOR_ATTRIBUTES = ("AccessRole", "LoggingRole", "SecurityPolicyName", "Sftp
 
 
 def close_transfer_connectors() -> None:
-    """Connectors, which ministack does not know: a real SFTP client sends to the partner's server."""
+    """Connectors, which ministack does not know: a real SFTP client sends to the recipient's server."""
 
     def unknown(data: Body) -> Response:
         return error_response_json(

@@ -185,7 +185,7 @@ def jdbc_driver() -> Path:
 
 
 def openssh(name: str) -> Program:
-    """A program of the OpenSSH client (`sftp`, `ssh-keygen`): no other proves that a partner can collect."""
+    """A program of the OpenSSH client (`sftp`, `ssh-keygen`): no other proves that one can collect."""
     found = shutil.which(name)
     if not found:
         raise ExtractsError(

@@ -18,7 +18,7 @@ class KeyPair:
     public: str
 
 
-def key_pair(folder: Path, name: str = "partner") -> KeyPair:
+def key_pair(folder: Path, name: str = "recipient") -> KeyPair:
     """A fresh key without a passphrase."""
     private = folder / f"{name}_ed25519"
     command = [
@@ -38,7 +38,7 @@ def key_pair(folder: Path, name: str = "partner") -> KeyPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Partner:
+class Recipient:
     """Somebody who may collect: a user name, a key, and the server's own key, pinned by fingerprint."""
 
     port: int

@@ -308,8 +308,8 @@ run "own_key_serves_those_who_are_named" {
     key_users                  = ["arn:aws:iam::123456789012:user/auditor"]
     additional_key_policy_json = "{\"Statement\": {\"Sid\": \"More\", \"Effect\": \"Deny\"}}"
     readers = {
-      first  = { prefix = "loans/first", principal_arn = "arn:aws:iam::210987654321:role/partner" }
-      second = { prefix = "loans/other", principal_arn = "arn:aws:iam::210987654321:role/partner" }
+      first  = { prefix = "loans/first", principal_arn = "arn:aws:iam::210987654321:role/theirs" }
+      second = { prefix = "loans/other", principal_arn = "arn:aws:iam::210987654321:role/theirs" }
     }
     writers = {
       job = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/job" }
@@ -353,7 +353,7 @@ run "own_key_serves_those_who_are_named" {
         "kms:ReEncrypt*",
       ], null]
       ReadersUseKey = [
-        { AWS = ["arn:aws:iam::210987654321:role/partner"] },
+        { AWS = ["arn:aws:iam::210987654321:role/theirs"] },
         ["kms:Decrypt"],
         { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } },
       ]
@@ -391,7 +391,7 @@ run "readers_and_writers_are_let_into_their_folder" {
     readers = {
       first-bank = {
         prefix        = "loans/first"
-        principal_arn = "arn:aws:iam::210987654321:role/partner"
+        principal_arn = "arn:aws:iam::210987654321:role/theirs"
       }
     }
     writers = {
@@ -408,7 +408,7 @@ run "readers_and_writers_are_let_into_their_folder" {
       {
         Sid       = "ReaderFirstBankLists"
         Effect    = "Allow"
-        Principal = { AWS = "arn:aws:iam::210987654321:role/partner" }
+        Principal = { AWS = "arn:aws:iam::210987654321:role/theirs" }
         Action    = ["s3:ListBucket"]
         Resource  = "arn:aws:s3:::bank-loans"
         Condition = { StringLike = { "s3:prefix" = "loans/first/*" } }
@@ -416,7 +416,7 @@ run "readers_and_writers_are_let_into_their_folder" {
       {
         Sid       = "ReaderFirstBank"
         Effect    = "Allow"
-        Principal = { AWS = "arn:aws:iam::210987654321:role/partner" }
+        Principal = { AWS = "arn:aws:iam::210987654321:role/theirs" }
         Action    = ["s3:GetObject", "s3:GetObjectVersion"]
         Resource  = "arn:aws:s3:::bank-loans/loans/first/*"
       },

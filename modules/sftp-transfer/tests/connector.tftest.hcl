@@ -51,7 +51,7 @@ variables {
   }
 }
 
-run "partner_is_known_by_its_key" {
+run "recipients_server_is_known_by_its_key" {
   command = plan
 
   assert {
@@ -202,7 +202,7 @@ run "connector_reads_one_folder_and_one_secret" {
   }
 }
 
-run "what_a_partner_did_not_get_can_be_told" {
+run "what_a_recipient_did_not_get_can_be_told" {
   command = plan
 
   assert {

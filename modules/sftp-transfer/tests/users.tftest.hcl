@@ -212,7 +212,7 @@ run "internet_reaches_it_by_fixed_addresses_and_the_allow_list" {
 run "server_has_a_banner_and_a_name_of_its_own" {
   command = plan
   variables {
-    banner    = "Files of Example Bank. Authorised partners only.\n"
+    banner    = "Files of Example Bank. Authorised recipients only.\n"
     host_name = { name = "sftp.example.com", hosted_zone_id = "Z0123456789ABCDEFGHIJ" }
   }
 

@@ -322,7 +322,7 @@ run "recipient_with_an_at_sign_is_refused_for_a_connector" {
   expect_failures = [var.recipients]
 }
 
-run "partner_by_a_web_address_is_refused" {
+run "server_by_a_web_address_is_refused" {
   command = plan
   variables {
     mode            = "connector"
@@ -342,7 +342,7 @@ run "partner_by_a_web_address_is_refused" {
   expect_failures = [var.recipients]
 }
 
-run "partner_that_nothing_identifies_is_refused" {
+run "server_that_nothing_identifies_is_refused" {
   command = plan
   variables {
     mode            = "connector"

@@ -1,4 +1,4 @@
-"""A partner's own SFTP server, which a connector sends to: real SSH, one login, one folder."""
+"""A recipient's own SFTP server, which a connector sends to: real SSH, one login, one folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extracts.local import processes
 from extracts.local.sftp import KeyPair
 
 
-class Partner:
+class Server:
     """A server that can be started and stopped, on the same port, with this or that host key."""
 
     def __init__(self, folder: Path, key: KeyPair, host_key: KeyPair) -> None:
@@ -31,11 +31,11 @@ class Partner:
 
     def start(self, host_key: KeyPair | None = None) -> None:
         """Listen; with another host key than the pinned one where one is given."""
-        partner = self
+        server = self
 
         class Door(asyncssh.SSHServer):
             def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-                partner.visits += 1
+                server.visits += 1
 
         async def listen() -> asyncssh.SSHAcceptor:
             return await asyncssh.listen(

@@ -1,6 +1,7 @@
 """Publish a version's tag: `make publish TAG=v1.2.0`, which the release's workflow calls.
 
 The page of the release gets what the change log says of it, the wheel and the source distribution.
+A tag may have been set by hand, so it is held against the change of the modules' interfaces once more.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+from tests.modules import interfaces
 from tests.release import ROOT, notes
 
 from extracts.errors import ExtractsError
+from extracts.home import git, parse
 
 
 def publish(root: Path, tag: str) -> None:
@@ -23,6 +26,10 @@ def publish(root: Path, tag: str) -> None:
     said = notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     if not said:
         raise ExtractsError(f"CHANGELOG.md says nothing of {version}.")
+    if git(root, "rev-parse", "--is-shallow-repository").strip() != b"false":
+        raise ExtractsError(f"{tag} cannot be held against the release before it: this clone is shallow.")
+    for line in interfaces.check(root, parse(tag), tagged=True):
+        print(line)
     files = [str(path) for path in sorted((root / "dist").iterdir())]
     command = ["gh", "release", "create", tag, *files, "--verify-tag", "--title", tag, "--notes-file", "-"]
     if subprocess.run(command, cwd=root, input=said, text=True, check=False).returncode:

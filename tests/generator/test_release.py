@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
-from tests import release
+from tests import publish, release
 from tests.modules import interfaces
 
 from extracts.errors import ExtractsError
@@ -195,6 +196,27 @@ def test_a_change_log_that_says_nothing_is_refused(home: Path) -> None:
 )
 def test_a_version_that_does_not_follow_is_refused(home: Path, version: str, reason: str) -> None:
     assert refused(home, version) == reason
+
+
+def test_a_tag_is_held_against_the_release_before_it_and_not_against_itself(home: Path) -> None:
+    renamed(home)
+    commit(home)
+    git(home, "tag", "v1.1.0")
+    with pytest.raises(ExtractsError) as error:
+        list(interfaces.check(home, (1, 1, 0), tagged=True))
+    assert str(error.value) == "1.1.0 is too small a step: this is at least 2.0.0."
+
+
+def test_a_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{home}", "shallow")
+    root = tmp_path / "shallow"
+    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    (root / "CHANGELOG.md").write_text(f"## {version} (2026-11-24)\n\n- News.\n")
+    with pytest.raises(ExtractsError) as error:
+        publish.publish(root, f"v{version}")
+    assert str(error.value) == (
+        f"v{version} cannot be held against the release before it: this clone is shallow."
+    )
 
 
 def test_make_asks_for_the_version() -> None:

@@ -409,10 +409,14 @@ class _Runner:
 
 
 def _checkout(runner: _Runner, given: dict[str, str]) -> None:
-    assert given == {"persist-credentials": "False"}
+    """One commit and no tag, as GitHub's own does it; with `fetch-depth: 0` everything."""
+    whole = given.get("fetch-depth") == "0"
+    assert given == {"persist-credentials": "False", **({"fetch-depth": "0"} if whole else {})}
     runner.may("contents", "read")
-    _git(runner.place, "clone", "--quiet", "--no-checkout", str(runner.github.origin), str(runner.workspace))
-    _git(runner.workspace, "fetch", "--quiet", "origin", runner.event.ref)
+    _git(runner.place, "init", "--quiet", str(runner.workspace))
+    _git(runner.workspace, "remote", "add", "origin", f"file://{runner.github.origin}")
+    wanted = ["--tags", "origin"] if whole else ["--depth", "1", "--no-tags", "origin", runner.event.sha]
+    _git(runner.workspace, "fetch", "--quiet", *wanted)
     _git(runner.workspace, "checkout", "--quiet", runner.event.sha)
 
 

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.local.github import HOME, ROOT, GitHub
 
 import extracts
+from extracts.home import parse, spelled
 from extracts.local import aws
 
 # What GitHub's machines have set up is what runs this; the checkout shall not set up another.
@@ -86,6 +87,28 @@ def test_a_tag_that_is_not_the_version_is_not_published(github: GitHub) -> None:
     run = github.run("release.yml", github.tag("v99.0.0"))
     assert run.failures.keys() == {"publish"}
     assert "✗ v99.0.0 is not the tag of " in run.failures["publish"]
+    assert github.state["releases"] == []
+
+
+def test_a_tag_set_by_hand_that_is_too_small_for_the_change_is_not_published(
+    github: GitHub, tmp_path: Path
+) -> None:
+    with_make(github)
+    last = extracts.__version__
+    github.tag(f"v{last}")
+    major, minor, patch = parse(last)
+    version = spelled((major, minor, patch + 1))
+    for name, before, after in (
+        ("pyproject.toml", f'version = "{last}"', f'version = "{version}"'),
+        ("CHANGELOG.md", "\n## ", f"\n## {version} (2026-12-01)\n\n- Another name.\n\n## "),
+        ("modules/kms-bucket/outputs.tf", 'output "name"', 'output "bucket_name"'),
+    ):
+        file = tmp_path / "copy" / name
+        file.write_text(file.read_text().replace(before, after, 1))
+    github.push(tmp_path / "copy", "Another name")
+    run = github.run("release.yml", github.tag(f"v{version}"))
+    assert run.failures.keys() == {"publish"}
+    assert f"✗ {version} is too small a step: this is at least " in run.failures["publish"]
     assert github.state["releases"] == []
 
 

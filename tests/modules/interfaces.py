@@ -368,9 +368,14 @@ def without_notes(repository: Path, version: Version, changes: Mapping[str, list
     return missing
 
 
-def check(repository: Path, version: Version | None) -> Iterator[str]:
-    """What changed, line by line; an error where `version` is too small, or upgrade notes are missing."""
+def check(repository: Path, version: Version | None, *, tagged: bool = False) -> Iterator[str]:
+    """What changed, line by line; an error where `version` is too small, or upgrade notes are missing.
+
+    A version that is `tagged` already is held against the release before it.
+    """
     released = Home(repository, str(repository)).versions()
+    if version is not None and tagged:
+        released = [earlier for earlier in released if earlier < version]
     if not released:
         yield "There is no released version to compare the modules with."
         return

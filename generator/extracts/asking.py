@@ -41,6 +41,10 @@ def choose(found: finding.Finding, wrong: str) -> str:
     for number, candidate in enumerate(offered, start=1):
         typer.echo(f"  {number}  {candidate}", err=True)
     said = _prompt("Number or answer", "1" if offered else None)
+    if offered and said.isdecimal() and not 0 < int(said) <= len(offered):
+        return choose(
+            found, f"{said} is no number from 1 to {len(offered)}"
+        )  # and no name, which has letters
     return offered[int(said) - 1] if said.isdecimal() and 0 < int(said) <= len(offered) else said
 
 

@@ -33,8 +33,14 @@ class Project:
 
 def read(folder: Path, name: str = "") -> Project:
     """Read a project's folder; it needs no more than its Terraform."""
-    name = name or str(folder)
-    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("Terraform/*.tf"))]
+    try:
+        return _read(folder, name or str(folder))
+    except OSError as error:
+        raise ExtractsError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
+def _read(folder: Path, name: str) -> Project:
+    texts = [_text(path) for path in sorted(folder.glob("Terraform/*.tf"))]
     references = [match for text in texts for match in _REFERENCE.findall(text)]
     versions = {parse(version) for _, version in references}
     if len(versions) > 1:
@@ -59,6 +65,13 @@ def read(folder: Path, name: str = "") -> Project:
             " stamped."
         ) from error
     return Project(folder, name, home, versions.pop() if versions else stamped, stamped, answers)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ExtractsError(f"{path} cannot be read: it is not UTF-8.") from error
 
 
 def meant(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, str]]:
@@ -91,7 +104,10 @@ def below(folder: Path) -> list[Path]:
     """The project at a folder, or those up to two levels below, as a team's checkouts lie side by side."""
 
     def is_project(path: Path) -> bool:
-        return (path / "Glue/etl.py").is_file() and (path / "Terraform").is_dir()
+        try:
+            return (path / "Glue/etl.py").is_file() and (path / "Terraform").is_dir()
+        except PermissionError:
+            return True  # reading it tells what is the matter
 
     if is_project(folder):
         return [folder]

@@ -36,7 +36,7 @@ def unsayable(name: str, what: str) -> str:
     """Why no answer can hold this name of a table, column or schema; nothing where one can."""
     hook = _hook()
     try:
-        held = hook.identifier(name, f"{what} name", "Loans")
+        held = hook.identifier(name, f"{what} name", "Amount" if what == "column" else "Loans")
     except hook.Wrong as reason:
         return str(reason)
     return "" if held == name else f"{hook.shown(name)} begins or ends with a blank, which no answer keeps"

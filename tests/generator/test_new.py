@@ -200,6 +200,8 @@ def test_a_number_picks_what_the_database_leaves_open(
     at.expect('there is no column "price".*In the database, the only number in sales:.*1  paid')
     at.sendline("1")
     at.expect("the ways from sales end at 2 tables:.*2  region_name = regions.name")
+    at.sendline("3")
+    at.expect("✗ 3 is no number from 1 to 2.*2  region_name = regions.name")
     at.sendline("2")
     at.expect("Found in the database.*sales → stores → regions")
     for question in ("project be called", "Which figure", "How many calendar months", "Who gets a mail"):

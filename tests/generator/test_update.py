@@ -5,6 +5,7 @@ The collection's releases are played by a git repository with two tags, to which
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from extracts import plans
+from extracts import fleet, plans
 from extracts.demo import account
 from extracts.local import aws, programs, terraform
 from extracts.stamp import stamp
@@ -429,6 +430,43 @@ def test_status_says_what_it_knows_of_a_project_whose_collection_is_out_of_reach
     ]
     assert told["problems"] == ["git clone: repository '/nowhere/home' does not exist"]
     assert "1.0.0         unknown" in call("status", project).stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("Terraform/main.tf", "it is not UTF-8."),
+        ("extract.yaml", "it needs template, version and default_context, as it was stamped."),
+    ],
+)
+def test_status_names_what_cannot_be_read_and_still_shows_the_others(
+    file: str, why: str, project: Path, home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(project, tmp_path / "torn")
+    (tmp_path / "torn" / file).write_bytes(b"caf\xe9 = 1\n")
+    done = call("status", project, tmp_path / "torn", "--json", "--template", home)
+    assert done.returncode == 1
+    assert done.stderr == f"✗ {tmp_path / 'torn' / file} cannot be read: {why}\n"
+    told = json.loads(done.stdout)
+    assert [each["folder"] for each in told["projects"]] == [str(project)]
+    assert told["problems"] == [done.stderr.removeprefix("✗ ").strip()]
+
+
+def test_a_project_that_is_closed_to_us_hides_no_other(
+    project: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(project, tmp_path / "closed")
+    looked = Path.is_file
+
+    def denied(path: Path) -> bool:  # root, who may run this, is denied nothing
+        if tmp_path / "closed" in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return looked(path)
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    found = fleet.status([str(project), str(tmp_path / "closed")], str(home))
+    assert [one.folder for one, _ in found.projects] == [project]
+    assert found.problems == [f"{tmp_path}/closed/extract.yaml cannot be read: Permission denied."]
 
 
 def test_status_names_what_is_no_project_and_still_shows_the_others(project: Path, tmp_path: Path) -> None:

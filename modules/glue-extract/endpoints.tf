@@ -8,6 +8,17 @@ locals {
     for service in var.endpoints.services : service
     if var.auth == "secret" || service != "secretsmanager"
   ]
+
+  # Nobody carries data out by an account of their own. Not narrower, to the extract's buckets say:
+  # the whole VPC goes this way from now on, and roles and buckets say who may do what.
+  _own_account = {
+    Sid       = "OwnAccount"
+    Effect    = "Allow"
+    Principal = "*"
+    Action    = "*"
+    Resource  = "*"
+    Condition = { StringEquals = { "aws:PrincipalAccount" = local.account_id } }
+  }
 }
 
 # Files and script go this way; it costs nothing.
@@ -18,6 +29,22 @@ resource "aws_vpc_endpoint" "s3" {
   service_name      = "${local.reverse_dns_prefix}.${local.region}.s3"
   vpc_endpoint_type = "Gateway"
   vpc_id            = var.network.vpc_id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      local._own_account,
+      {
+        # AWS keeps packages, layers of images and what Glue itself loads in buckets of its own.
+        # They are read without credentials or with AWS's own; which they are it does not promise.
+        Sid       = "ReadElsewhere"
+        Effect    = "Allow"
+        Principal = "*"
+        Action    = ["s3:GetObject", "s3:ListBucket"]
+        Resource  = "*"
+      },
+    ]
+  })
 
   tags = merge(var.tags, { Name = "${var.name}-s3" })
 }
@@ -33,17 +60,7 @@ resource "aws_vpc_endpoint" "this" {
   vpc_endpoint_type   = "Interface"
   vpc_id              = var.network.vpc_id
 
-  # Nobody carries data out by an account of their own.
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = "*"
-      Action    = "*"
-      Resource  = "*"
-      Condition = { StringEquals = { "aws:PrincipalAccount" = local.account_id } }
-    }]
-  })
+  policy = jsonencode({ Version = "2012-10-17", Statement = [local._own_account] })
 
   tags = merge(var.tags, { Name = "${var.name}-${each.value}" })
 }

@@ -894,6 +894,72 @@ def test_what_the_role_must_not_do_is_refused(role: Role) -> None:
     assert done == []
 
 
+def endpoint_allows(policy: dict[str, Any], account: str, action: str, resource: str) -> bool:
+    """Whether an endpoint lets a call through; an account that is empty has no credentials at all."""
+    asked = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:iam::{account}:role/any" if account else "*",
+        principal_type="AssumedRole" if account else "Anonymous",
+        principal_account=account,
+        action=action,
+        resource_arn=resource,
+        region=aws.REGION,
+        secure_transport=True,
+        service_context={},
+    )
+    decided = iam_evaluator.evaluate(asked, [iam_evaluator.parse_policy_document(policy)])
+    return bool(decided.decision == "Allow")
+
+
+@pytest.fixture
+def endpoint_policies(terraform: Apply, facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """What each endpoint of the second extract lets through, by its service."""
+    state = json.loads(terraform("state", "pull").stdout)
+    found = [
+        instance["attributes"]
+        for resource in state["resources"]
+        if resource["type"] == "aws_vpc_endpoint"
+        for instance in resource["instances"]
+    ]
+    return {one["service_name"].rpartition(".")[2]: json.loads(one["policy"]) for one in found}
+
+
+def test_endpoints_let_through_what_the_job_does(
+    cloud: aws.Cloud, facts: dict[str, dict[str, str]], endpoint_policies: dict[str, dict[str, Any]]
+) -> None:
+    assert endpoint_policies.keys() == {"kms", "logs", "s3"}
+    asks = [ask for step in job_steps(facts["rights-two"]) for ask in step.asks]
+    through = [
+        (action, resource) for action, resource, _ in asks if action.split(":")[0] in endpoint_policies
+    ]
+    assert {action.split(":")[0] for action, _ in through} == endpoint_policies.keys()
+    for action, resource in through:
+        policy = endpoint_policies[action.split(":")[0]]
+        assert endpoint_allows(policy, aws.ACCOUNT, action, resource), action
+
+
+def test_nobody_carries_data_out_by_an_endpoint_with_an_account_of_their_own(
+    endpoint_policies: dict[str, dict[str, Any]],
+) -> None:
+    writes = [
+        ("s3", "s3:PutObject", "arn:aws:s3:::anybodys/loans.csv"),
+        ("s3", "s3:PutBucketPolicy", "arn:aws:s3:::anybodys"),
+        ("kms", "kms:Encrypt", f"arn:aws:kms:{ACCOUNT}:key/any"),
+        ("logs", "logs:PutLogEvents", f"{LOGS}:any:log-stream:any"),
+    ]
+    for stranger in ("210987654321", ""):
+        for service, action, resource in writes:
+            assert not endpoint_allows(endpoint_policies[service], stranger, action, resource), action
+
+
+def test_what_aws_keeps_in_buckets_of_its_own_is_read_by_the_endpoint(
+    endpoint_policies: dict[str, dict[str, Any]],
+) -> None:
+    assets = f"arn:aws:s3:::aws-glue-jes-prod-{aws.REGION}-assets"
+    for credentials in ("210987654321", ""):
+        assert endpoint_allows(endpoint_policies["s3"], credentials, "s3:GetObject", f"{assets}/any.whl")
+        assert endpoint_allows(endpoint_policies["s3"], credentials, "s3:ListBucket", assets)
+
+
 @pytest.mark.parametrize(
     ("name", "taken", "message"),
     [

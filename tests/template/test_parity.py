@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.template import options
 
-ROWS = options.pairwise(options.factors())
+ROWS = options.covering(options.factors())
 
 
 @pytest.fixture(scope="module")

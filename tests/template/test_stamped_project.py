@@ -18,20 +18,20 @@ from tests.template import options
 
 from extracts.local import programs, terraform
 
-# What changes the Terraform of a project most; the shapes ride along, the rest is tried where it is stamped.
-PLANNED = {
-    " ".join(row.values()): options.merged(shape, row)
-    for shape, row in zip(
-        itertools.cycle(options.SHAPES.values()),
-        options.pairwise(
-            {
-                name: options.factors()[name]
-                for name in ("_sftp", "_object_lock", "_schedule", "_region", "project_slug")
-            }
-        ),
-        strict=False,
-    )
-}
+# What changes the Terraform most; the rest is tried where it is stamped, unless three options are to meet.
+TERRAFORM = ("_sftp", "_object_lock", "_schedule", "_region", "project_slug")
+PLANNED = (
+    list(options.combinations())
+    if options.TOGETHER > 2
+    else [
+        options.merged(shape, row)
+        for shape, row in zip(
+            itertools.cycle(options.SHAPES.values()),
+            options.covering({name: options.factors()[name] for name in TERRAFORM}),
+            strict=False,
+        )
+    ]
+)
 ACCOUNT = "123456789012"
 
 
@@ -108,7 +108,7 @@ def everything(
     }
 
 
-@pytest.fixture(scope="module", params=list(PLANNED.values()), ids=list(PLANNED))
+@pytest.fixture(scope="module", params=PLANNED, ids=lambda row: " ".join(row[name] for name in TERRAFORM))
 def planned(
     request: pytest.FixtureRequest,
     stamp_into: Callable[..., Path],
@@ -290,7 +290,7 @@ def test_its_own_tests_pass_in_one_command_and_it_plans(
 
 @pytest.mark.skipif(
     "CHECKOV" not in os.environ,
-    reason="checkov is some 300 MB, too much to install for each run; one that CHECKOV names is run",
+    reason="checkov is some 300 MB, too much to install for each run; `make test-matrix` does",
 )
 def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environment: dict[str, str]) -> None:
     """In the project and in the modules that it calls, with what it hands to them."""

@@ -69,6 +69,9 @@ def test_ci_runs_make_targets_and_nothing_else(repository: Path) -> None:
         if "run" in step and name != "all-green"
     ]
     assert 'make test ARGS="tests/$PART"' in commands
+    [weekly] = workflows(repository)["matrix.yml"]["jobs"].values()
+    commands += [step["run"] for step in weekly["steps"] if "run" in step]
+    assert commands[-1] == "make test-matrix"
     for command in commands:
         make, target, *_ = command.split()
         assert make == "make"

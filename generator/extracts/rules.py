@@ -42,6 +42,12 @@ def unsayable(name: str, what: str) -> str:
     return "" if held == name else f"{hook.shown(name)} begins or ends with a blank, which no answer keeps"
 
 
+def equalities(condition: str) -> list[str]:
+    """Each `COLUMN = COLUMN` of a hop `TABLE: START.COLUMN = COLUMN and START.COLUMN = COLUMN`."""
+    found: list[str] = _hook().equalities(condition)
+    return found
+
+
 def taken_labels() -> tuple[str, ...]:
     """What heads a column, or a part of a key, in every file."""
     taken: tuple[str, ...] = _hook().TAKEN_LABELS

@@ -281,20 +281,57 @@ def test_a_table_that_leads_nowhere_is_its_own_recipient(tenants: str, extracts:
     assert done.stderr.startswith("✗ group: ")
 
 
-def test_a_key_of_two_columns_is_shown_and_told_as_the_line_of_a_spec(
-    tenants: str, extracts: Extracts, entities: Callable[..., dict[str, Any]]
+def test_a_project_over_a_key_of_two_columns_gives_the_right_figures(
+    tenants: str, extracts: Extracts, entities: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     [way] = [w for w in entities(tenants)["app.visits"]["ways"] if "regions" in w["path"]]
     [hop] = [hop for hop in way["hops"] if hop["table"] == "regions"]
     assert hop["left"] == ["customers.tenant_id", "customers.region_code"]
     assert hop["right"] == ["tenant_id", "code"]
-    assert way["joins"] is None
-    done = extracts(*NEW, "--database-url", tenants, "--entity", "app.visits", "--recipient", "regions.title")
-    assert done.returncode == 1
-    assert (
-        "write Join('regions', left=('customers.tenant_id', 'customers.region_code'),"
-        " right=('tenant_id', 'code')) into Glue/etl.py" in done.stderr
+    joins = (
+        "customers: visits.customer_id = id;"
+        " regions: customers.tenant_id = tenant_id and customers.region_code = code"
     )
+    assert way["joins"] == f"{joins}; tenants: regions.tenant_id = id"
+    given = ("--entity", "app.visits", "--recipient", "regions.title")
+    done = extracts(*NEW, "--database-url", tenants, *given)
+    assert done.returncode == 0, done.stderr
+    assert spec(tmp_path / "regions-visits")["joins"].endswith(
+        "Join('regions', left=('customers.tenant_id', 'customers.region_code'), right=('tenant_id', 'code')))"
+    )
+    kept = (tmp_path / "regions-visits/extract.yaml").read_text()
+    assert f'joins: "{joins}"' in kept
+    shown = extracts(
+        *("preview", "regions-visits", "--period", "2026-10", "--output", "files"), "--database-url", tenants
+    )
+    assert shown.returncode == 0, shown.stderr
+    lines = {}
+    for file in (tmp_path / "files").rglob("*.csv"):
+        with file.open(encoding="utf-8", newline="") as text:
+            lines[file.name] = [
+                (line["customer_name"], line["visits_count"], line["seconds_avg"])
+                for line in csv.DictReader(text)
+            ]
+    # Both tenants call a region N.
+    assert lines == {
+        "Harbour_20261031.csv": [("Ann", "2", "45.00")],
+        "Mountain_20261031.csv": [("Bo", "1", "600.00")],
+    }
+
+
+def test_a_key_of_several_columns_can_be_given_and_every_name_in_it_is_looked_up(
+    tenants: str, extracts: Extracts
+) -> None:
+    given = ("--entity", "app.visits", "--recipient", "regions.title")
+    joins = "customers: visits.customer_id = id; regions: customers.tenant_id = tenant_id and customers."
+    done = extracts(*NEW, "--database-url", tenants, *given, "--joins", f"{joins}region_code = cod")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        '✗ joins: there is no column "cod" in "app"."regions"; did you mean "code"?'
+    )
+    done = extracts(*NEW, "--database-url", tenants, *given, "--joins", f"{joins}region = code")
+    assert done.returncode == 1
+    assert done.stderr.startswith('✗ joins: there is no column "region" in "app"."customers"')
 
 
 def test_an_index_is_advised_for_a_materialized_view_too_and_doing_it_ends_the_advice(

@@ -203,6 +203,17 @@ def test_answers_typed_at_the_prompts_are_never_run(
         ("joins", "Account: Account_idAccount = idAccount", "names no table"),
         ("joins", "Loans: Loans.a = b", "there twice"),
         ("joins", "Account: Loans.a = Client.b", "a column of its own table"),
+        ("joins", "Account: Loans.a = b and Loans.c", "is no key; write Loans.COLUMN = COLUMN and"),
+        ("joins", "Account: Loans.a = b AND Loans.c = d", "write Loans.COLUMN = COLUMN and"),
+        ("joins", "Account: Loans.a = b, Loans.c = d", "each from that one table"),
+        ("joins", "Account: Loans.a = b and c = d", "each from that one table"),
+        ("joins", "Account: Loans.a = b; Client: Loans.a = b and Account.c = d", "each from that one table"),
+        ("joins", "Account: Loans.a = b and Loans.a = d", '"Loans.a" is there twice in one key'),
+        ("joins", "Account: Loans.a = b and Loans.c = b", '"Account.b" is there twice in one key'),
+        ("joins", "Account: Loans.a = b and Loans.c = Client.d", "a column of its own table"),
+        ("joins", "Account: Loans.a = b and Loans. = d", "the column name is missing"),
+        ("joins", "Account: Loans.a = b and Loans.c  d = e", "single blanks"),
+        ("joins", "Account: Loans.a = b and\u00a0Loans.c\u00a0d = e", "single blanks"),
         ("group", "Branch.idBranch", "write label = TABLE.COLUMN"),
         ("group", "branch id = Branch.idBranch", "cannot head a column"),
         ("group", "branch_id = idBranch", "names no table"),
@@ -296,6 +307,20 @@ def test_names_of_any_script_and_with_blanks_arrive_exactly(typed: Callable[...,
     assert 'optional(string, "vertrieb")' in variables
     assert '["o.k+loans@sub.example.co"]' in variables
     assert '    "銀行",\n' in (project / "Terraform/main.tf").read_text(encoding="utf-8")
+
+
+def test_keys_of_several_columns_arrive_exactly_whatever_is_called_and(typed: Callable[..., Path]) -> None:
+    project = typed(
+        entity="and and",
+        joins="or:and and.and=and and and and.and and = and and ; 銀行 : or.a and b =銀行 . 番号 and or . c "
+        f"= x  and  or.{'d' * 63} = {'e' * 63}",
+        group="branch = or.and",
+        recipient="bank = 銀行.番号",
+    )
+    assert spec(project)["joins"] == [
+        ("or", ("and and.and", "and and.and and"), ("and", "and and")),
+        ("銀行", ("or.a and b", "or.c", f"or.{'d' * 63}"), ("番号", "x", "e" * 63)),
+    ]
 
 
 def test_blanks_last_separators_and_repeated_table_names_are_forgiven(typed: Callable[..., Path]) -> None:

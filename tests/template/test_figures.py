@@ -49,6 +49,17 @@ CREATE TABLE "融資" ("金額" int, "支店_id" int);
 INSERT INTO "支店" VALUES (1, '青銀行', '2026-09-01'), (2, '青銀行', '2026-11-01');
 INSERT INTO "融資" VALUES (5, 1), (NULL, 1), (7, 1), (9, 2);
 
+-- Each column of either key alone would lead to several rows, or to those of another owner.
+CREATE TABLE "Owner" (country text, number int, name text, PRIMARY KEY (country, number));
+CREATE TABLE "Salt and Pepper"
+  ("and" int, "salt and pepper" text, country text, PRIMARY KEY ("and", "salt and pepper"));
+CREATE TABLE "Tills" ("Takings" numeric(9, 2), day date, "and" int, "salt and pepper" text);
+INSERT INTO "Owner" VALUES ('at', 1, 'Anna'), ('at', 2, 'Bert'), ('de', 1, 'Carl');
+INSERT INTO "Salt and Pepper" VALUES (1, 'x', 'at'), (2, 'x', 'at'), (1, 'y', 'de');
+INSERT INTO "Tills" VALUES
+  (1.25, '2026-10-01', 1, 'x'), (2.50, '2026-10-31', 1, 'x'), (100, '2026-10-02', 2, 'x'),
+  (1000, '2026-10-03', 1, 'y'), (7, '2026-09-30', 1, 'y');
+
 CREATE TABLE "{A}" ("{I}" int PRIMARY KEY, "{K}" int, "{N}" text, "{O}" text);
 CREATE TABLE "{L}" ("{M}" numeric(12, 4), "{K}" int, "{D}" date);
 INSERT INTO "{A}" VALUES (1, 11, 'one', 'Owner');
@@ -89,6 +100,16 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
             ]
         },
     ),
+    "avg": (
+        "over keys of several columns, one of them called and",
+        "1",
+        "owner,country,shop,period,window_start,window_end,tills_count,takings_sum,takings_avg",
+        {
+            "Anna_20261031.csv": [f"Anna,at,1,{MONTH},2,3.75,1.88"],
+            "Bert_20261031.csv": [f"Bert,at,2,{MONTH},1,100.00,100.00"],
+            "Carl_20261031.csv": [f"Carl,de,1,{MONTH},1,1000.00,1000.00"],
+        },
+    ),
     "min": (
         "with names as long as PostgreSQL takes them",
         "1200",
@@ -119,6 +140,11 @@ FACTS: dict[str, dict[str, dict[tuple[str, ...], list[tuple[str, str | None]]]]]
             ("2",): [("2026-11-01", "9")],
         }
     },
+    "over keys of several columns, one of them called and": {
+        "Anna": {("at", "1"): [("2026-10-01", "1.25"), ("2026-10-31", "2.50")]},
+        "Bert": {("at", "2"): [("2026-10-02", "100")]},
+        "Carl": {("de", "1"): [("2026-10-03", "1000"), ("2026-09-30", "7")]},
+    },
     "with names as long as PostgreSQL takes them": {
         "Owner": {("11", "one"): [("1999-01-01", "2.005"), ("2026-10-31", "3"), ("2026-11-01", "1")]}
     },
@@ -128,6 +154,7 @@ FILES = {
     "North": "North_20261031.csv",
     "South": "South_20261031.csv",
     "青銀行": "青銀行_20261031.csv",
+    **{name: f"{name}_20261031.csv" for name in ("Anna", "Bert", "Carl")},
     "Owner": "Owner_20261031.csv",
 }
 RUN_ALL = """

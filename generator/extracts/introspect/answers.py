@@ -315,16 +315,7 @@ def joins(scope: Scope, answers: Mapping[str, str], *, own_way: bool) -> Finding
         name = next(iter(held.values()))
         raise ExtractsError(f'joins: the way to {ends} is over "{name}", which no answer can hold; {ELSE}')
     trees = [tree for tree in trees if not held[tree]]
-    said = [tree for tree in trees if all(link.is_sayable for link in tree)]
-    wide = [tree for tree in trees if tree not in said]
-    if not said:
-        key = next(link for link in trees[0] if not link.is_sayable)
-        raise ExtractsError(
-            f"joins: the way to {key.target.name} is a key of {len(key.columns)} columns, for which an"
-            f" answer has no words; answer without {key.target.name}, and write {key.code} into"
-            " Glue/etl.py afterwards"
-        )
-    trees = [tree for tree in said if before <= {link.text for link in tree}] or said
+    trees = [tree for tree in trees if before <= {link.text for link in tree}] or trees
     if len(trees) == 1:
         [tree] = trees
         guesses = any(link.guess for link in tree)
@@ -333,9 +324,7 @@ def joins(scope: Scope, answers: Mapping[str, str], *, own_way: bool) -> Finding
             if tree
             else "no other table is needed"
         )
-        others = [ways.line(scope.entity, path) for path in wide]
-        passed_over = [f"passed over, for a key of several columns: {other}" for other in others]
-        return Finding("joins", ways.text(tree), because, notes=(*_notes(tree, scope.role), *passed_over))
+        return Finding("joins", ways.text(tree), because, notes=tuple(_notes(tree, scope.role)))
     what = (
         f"{len(trees)} ways lead from {scope.entity.name} to {', '.join(sorted(goals - {scope.entity.name}))}"
     )
@@ -552,10 +541,11 @@ def _checked_hops(scope: Scope, text: str) -> str:
                 raise ExtractsError(f"joins: {missing('table', name, scope.tables)}")
     for piece in _pieces(text):
         table, _, condition = piece.partition(":")
-        for side in condition.split(" and "):
-            left, _, right = side.partition("=")
+        start = condition.partition(".")[0].strip()
+        for equality in rules.equalities(condition):
+            left, _, right = equality.partition("=")
             for owner, column in (
-                (left.rpartition(".")[0].strip(), left.rpartition(".")[2].strip()),
+                (start, left.strip()),
                 (table.strip(), right.rpartition(".")[2].strip()),
             ):
                 names = [c.name for c in scope.tables[owner].columns] if owner in scope.tables else [column]

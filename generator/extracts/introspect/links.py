@@ -39,32 +39,15 @@ class Link:
         return any(self.start.column(column).nullable for column in self.columns)
 
     @property
-    def is_sayable(self) -> bool:
-        """False for a key of several columns, for which an answer has no words; a spec has."""
-        return len(self.columns) == 1
-
-    @property
     def text(self) -> str:
         """As an answer to the template's question for joins says it."""
         pairs = zip(self.columns, self.target_columns, strict=True)
         said = " and ".join(f"{self.start.name}.{left} = {right}" for left, right in pairs)
         return f"{self.target.name}: {said}"
 
-    @property
-    def code(self) -> str:
-        """As a spec says it."""
-        lefts = tuple(f"{self.start.name}.{column}" for column in self.columns)
-        left, right = (lefts, self.target_columns) if len(lefts) > 1 else (lefts[0], self.target_columns[0])
-        return f"Join({self.target.name!r}, left={left!r}, right={right!r})"
-
 
 Path = tuple[Link, ...]
 Links = Mapping[str, Sequence[Link]]
-
-
-def line(start: Table, path: Path) -> str:
-    """The path as a person reads it."""
-    return " → ".join((start.name, *(link.target.name for link in path)))
 
 
 def text(links: Sequence[Link]) -> str:

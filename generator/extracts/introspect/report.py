@@ -130,7 +130,7 @@ def _way(links: ways.Links, entity: offers.Entity, path: ways.Path) -> Way:
     end = path[-1].target
     return Way(
         path=[entity.table.name, *(link.target.name for link in path)],
-        joins=ways.text(path) if all(link.is_sayable for link in path) and not ways.unsayable(path) else None,
+        joins=None if ways.unsayable(path) else ways.text(path),
         hops=[
             Hop(
                 table=link.target.name,

@@ -176,7 +176,7 @@ def window_months() -> None:
 
 
 def hop(text: str, tables: list[str]) -> tuple[str, str]:
-    """The table that one hop `TABLE: LEFT.COLUMN = COLUMN` adds, and the one that it starts at."""
+    """The table that one hop `TABLE: LEFT.COLUMN = COLUMN and ...` adds, and the one that it starts at."""
     example = "Account: Loans.Account_idAccount = idAccount"
     table, colon, condition = text.partition(":")
     left, equals, right = condition.partition("=")
@@ -186,14 +186,35 @@ def hop(text: str, tables: list[str]) -> tuple[str, str]:
     if name in tables:
         raise Wrong(f"the table {shown(name)} is there twice; each table is joined once")
     start, _ = reference(left, tables, "Loans.Account_idAccount")
-    owner, dot, column = right.rpartition(".")
-    if dot and owner.strip() != name:
-        raise Wrong(
-            f"{shown(right.strip())} is not on {name}; the right side of a hop is a column of its own table, "
-            f"e.g. {example}"
-        )
-    identifier(column, "column name", example)
+    compared: list[str] = []
+    for left, equals, right in (piece.partition("=") for piece in equalities(condition)):
+        if not equals or "=" in right:
+            raise Wrong(
+                f"{shown(condition.strip())} is no key; write {start}.COLUMN = COLUMN and {start}.COLUMN = "
+                "COLUMN, each from that one table, e.g. Account: Loans.bank = bank and Loans.number = number"
+            )
+        owner, dot, column = right.rpartition(".")
+        if dot and owner.strip() != name:
+            raise Wrong(
+                f"{shown(right.strip())} is not on {name}; the right side of a hop is a column of its own "
+                f"table, e.g. {example}"
+            )
+        sides = [f"{start}.{identifier(left, 'column name', example)}"]
+        sides.append(f"{name}.{identifier(column, 'column name', example)}")
+        for side in sides:
+            if side in compared:
+                raise Wrong(f"{shown(side)} is there twice in one key; compare each column once")
+        compared += sides
     return name, start
+
+
+def equalities(condition: str) -> list[str]:
+    """Each `COLUMN = COLUMN` of a hop's key, which lies in the table that is named first.
+
+    That table says where the next one begins: `and` alone might be a column, or a part of a name.
+    """
+    start = re.escape(condition.partition(".")[0].strip())
+    return re.split(rf"\s+and\s+{start}\s*\.", f" and {condition.strip()}")[1:]
 
 
 def parts(question: str, separator: str) -> list[str]:

@@ -25,8 +25,13 @@ create table visits (event_id bigint, customer_id bigint references customers, d
 create materialized view totals as select customer_id, issued_on, sum(total) as total from invoices group by 1, 2;
 create table archive.invoices (like invoices);
 
-insert into tenants values ('00000000-0000-0000-0000-000000000001', 'First');
-insert into customers values (1, '00000000-0000-0000-0000-000000000001', null, 'Ann');
+insert into tenants values
+  ('00000000-0000-0000-0000-000000000001', 'First'), ('00000000-0000-0000-0000-000000000002', 'Second');
+insert into regions values
+  ('00000000-0000-0000-0000-000000000001', 'N', 'Harbour'), ('00000000-0000-0000-0000-000000000002', 'N', 'Mountain');
+insert into customers values
+  (1, '00000000-0000-0000-0000-000000000001', 'N', 'Ann'), (2, '00000000-0000-0000-0000-000000000002', 'N', 'Bo');
+insert into visits values (1, 1, '2026-10-01', 30), (2, 1, '2026-10-31', 60), (3, 2, '2026-10-31', 600);
 insert into invoices
   select n, 1, null, null, date '2025-06-01' + n, null, null, n from generate_series(1, 400) n;
 insert into events select n, 1, '2026-01-01', n from generate_series(1, 10) n;

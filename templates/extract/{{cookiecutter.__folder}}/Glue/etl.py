@@ -5,6 +5,10 @@
 {%- for letter in line if letter >= '\u1100' %}{% set _ = wide.append(letter) %}{% endfor -%}
 {{ 'yes' if line | length + wide | length <= 88 }}
 {%- endmacro -%}
+{#- A key's column, or a tuple of them. -#}
+{%- macro key(columns) -%}
+{%- if columns | length > 1 %}("{{ columns | join('", "') }}"){% else %}"{{ columns[0] }}"{% endif -%}
+{%- endmacro -%}
 from rolling_extract import Extract, {% if answers.hops %}Join, {% endif %}run
 
 EXTRACT = Extract(
@@ -18,7 +22,7 @@ EXTRACT = Extract(
     window_months={{ answers.window_months }},
 {%- set joins = [] %}
 {%- for hop in answers.hops %}
-{%- set _ = joins.append('Join("' ~ hop.table ~ '", left="' ~ hop.left ~ '", right="' ~ hop.right ~ '"),') %}
+{%- set _ = joins.append('Join("' ~ hop.table ~ '", left=' ~ key(hop.lefts) ~ ', right=' ~ key(hop.rights) ~ '),') %}
 {%- endfor %}
 {%- if joins | length == 1 and fits('    joins=(' ~ joins[0] ~ '),') %}
     joins=({{ joins[0] }}),
@@ -30,8 +34,18 @@ EXTRACT = Extract(
 {%- else %}
         Join(
             "{{ hop.table }}",
-            left="{{ hop.left }}",
-            right="{{ hop.right }}",
+{%- for side, columns in (('left', hop.lefts), ('right', hop.rights)) %}
+{%- set line = '            ' ~ side ~ '=' ~ key(columns) ~ ',' %}
+{%- if fits(line) or columns | length == 1 %}
+{{ line }}
+{%- else %}
+            {{ side }}=(
+{%- for column in columns %}
+                "{{ column }}",
+{%- endfor %}
+            ),
+{%- endif %}
+{%- endfor %}
         ),
 {%- endif %}
 {%- endfor %}

@@ -26,7 +26,7 @@ How it stays whole, whoever is killed or runs at the same time:
    it is settled.
 2. *Withdraw.* Before a restatement touches the first file it removes the manifest, which names the old
    files. Between two revisions the month is not published, for everybody: whoever waits for the manifest
-   waits, the push to a partner is not started, and should the run be killed, the check for months that are
+   waits, the push to a recipient is not started, and should the run be killed, the check for months that are
    missing mails. Versioning keeps what was removed. A claim under another name would not do, because the
    old manifest would name files that differ; nor would a manifest that says "wait", because those who look
    only for its being there, as both of the above do, would take it for a publication.

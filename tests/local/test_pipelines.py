@@ -240,6 +240,21 @@ def test_a_plan_that_is_not_what_was_shown_is_not_applied(story: Story, deployed
     assert run.jobs["apply / apply"].result == "skipped"
 
 
+def test_a_comment_that_somebody_else_wrote_shows_no_plan(story: Story, deployed: Run) -> None:
+    story.push("Rename the team again", team="forged", branch="forge")
+    shown = story.github.run("extract.yml", story.github.pull_request(4, "forge"))
+    assert shown.failures == {}
+    assert len(story.github.comments(4)) == 1
+    state = story.github.state
+    for comment in state["comments"]:
+        comment["user"]["login"] = "somebody"
+    (story.github.folder / "state.json").write_text(json.dumps(state))
+    run = story.github.run("extract.yml", story.github.merge(4))
+    assert refusal(run, "apply / reviewed").startswith(
+        "This is not the plan that #4 showed: something changed since."
+    )
+
+
 @pytest.fixture(scope="module")
 def unchanged(story: Story, deployed: Run) -> Run:
     """The look for drift, where there is none."""

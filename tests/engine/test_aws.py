@@ -206,7 +206,7 @@ def test_a_folder_and_a_bucket_get_the_same_bytes(account: Account, store: Store
     store.loan(store.branch('Łódź, "Piotrkowska"'), "2026-10-01", 5)
     delivered = engine("2026-10")
     engine(*account.arguments)
-    assert [path.rpartition("/")[2] for path in delivered.paths] == ["2026-10.json", "Alpha_20261031.csv"]
+    assert [path.rpartition("/")[2] for path in delivered.paths] == ["Alpha_20261031.csv"]
     for path in delivered.paths:
         assert account.objects()[path] == (delivered.folder / path).read_bytes()
 

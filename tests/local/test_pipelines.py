@@ -198,7 +198,7 @@ def test_the_first_pages_costs_are_for_what_is_planned(story: Story, deployed: R
     planned = Counter(
         change["type"] for change in plan["resource_changes"] if change["change"]["actions"] == ["create"]
     )
-    costs = (ROOT / "README.md").read_text().partition("## What a month costs")[2]
+    costs = (ROOT / "README.md").read_text().partition("## What a month costs")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.*?) \| (\d+) \| [\d.]+ \|", costs, re.MULTILINE)
     counted = {
         "KMS keys": planned["aws_kms_key"],

@@ -64,6 +64,22 @@ def spec(project: Path) -> dict[str, Any]:
 # -- the bank ----------------------------------------------------------------------------------------------
 
 
+def previewed(
+    extracts: Extracts, url: str, project: Path, columns: tuple[str, ...]
+) -> dict[str, list[tuple[str, ...]]]:
+    """These columns of the files that October would bring."""
+    output = project.with_name("files")
+    done = extracts(
+        "preview", str(project), "--period", "2026-10", "--output", str(output), "--database-url", url
+    )
+    assert done.returncode == 0, done.stderr
+    lines = {}
+    for file in output.rglob("*.csv"):
+        with file.open(encoding="utf-8", newline="") as text:
+            lines[file.name] = [tuple(line[name] for name in columns) for line in csv.DictReader(text)]
+    return lines
+
+
 def test_two_answers_are_enough_for_the_project_of_the_bank(
     bank: str, extracts: Extracts, tmp_path: Path
 ) -> None:
@@ -178,17 +194,8 @@ def test_a_project_from_guesses_gives_the_right_figures(
     assert done.returncode == 0, done.stderr
     assert "order → Kunden is a guess: KundeNr is called like the table" in " ".join(done.stdout.split())
     assert spec(tmp_path / "umsatz")["schema"] == "vertrieb"
-    shown = extracts(
-        *("preview", "umsatz", "--period", "2026-10", "--output", "files"), "--database-url", ledger
-    )
-    assert shown.returncode == 0, shown.stderr
-    lines = {}
-    for file in (tmp_path / "files").rglob("*.csv"):
-        with file.open(encoding="utf-8", newline="") as text:
-            lines[file.name] = [
-                (line["filiale_nr"], line["order_count"], line["betrag_avg"]) for line in csv.DictReader(text)
-            ]
-    assert lines == {
+    columns = ("filiale_nr", "order_count", "betrag_avg")
+    assert previewed(extracts, ledger, tmp_path / "umsatz", columns) == {
         "Nord_20261031.csv": [("10", "2", "150.15"), ("11", "0", "")],
         "SüdSöhne_20261031.csv": [("20", "1", "7.00")],
     }
@@ -301,19 +308,9 @@ def test_a_project_over_a_key_of_two_columns_gives_the_right_figures(
     )
     kept = (tmp_path / "regions-visits/extract.yaml").read_text()
     assert f'joins: "{joins}"' in kept
-    shown = extracts(
-        *("preview", "regions-visits", "--period", "2026-10", "--output", "files"), "--database-url", tenants
-    )
-    assert shown.returncode == 0, shown.stderr
-    lines = {}
-    for file in (tmp_path / "files").rglob("*.csv"):
-        with file.open(encoding="utf-8", newline="") as text:
-            lines[file.name] = [
-                (line["customer_name"], line["visits_count"], line["seconds_avg"])
-                for line in csv.DictReader(text)
-            ]
+    columns = ("customer_name", "visits_count", "seconds_avg")
     # Both tenants call a region N.
-    assert lines == {
+    assert previewed(extracts, tenants, tmp_path / "regions-visits", columns) == {
         "Harbour_20261031.csv": [("Ann", "2", "45.00")],
         "Mountain_20261031.csv": [("Bo", "1", "600.00")],
     }

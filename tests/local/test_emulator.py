@@ -1,6 +1,6 @@
 """Each gap of the emulator: still there in the published one, closed in ours.
 
-When a probe finds a gap gone, its closing in `emulator.py` is dead weight: delete both.
+When a probe finds a gap gone, its closing under `local/services` is dead weight: delete both.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Check requests to the emulated AWS as AWS itself checks them."""

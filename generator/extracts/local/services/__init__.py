@@ -1,0 +1,1 @@
+"""Gaps of the emulated AWS, closed: one file per service, one function per gap."""

@@ -1,0 +1,84 @@
+"""What every service's gaps share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ministack.services import eventbridge
+
+log = logging.getLogger("extracts.emulator")
+
+# ministack's own types, as far as we touch them.
+Body = dict[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+Answer = Callable[[Body], Response]
+Afterwards = Callable[[Body, Response], Response | None]
+
+
+def body_of(response: Response) -> Body:
+    """The JSON in a response."""
+    return dict(json.loads(response[2])) if response[2] else {}
+
+
+def answer_json(
+    module: Any, handler: str, *, instead: Mapping[str, Answer], after: Mapping[str, Afterwards]
+) -> None:
+    """Route actions of a JSON service: `instead` answers them, `after` sees and may replace the answer."""
+    original = getattr(module, handler)
+
+    def read(headers: Mapping[str, str], body: bytes) -> tuple[str, Body]:
+        action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+        if action not in instead and action not in after:
+            return "", {}
+        return action, json.loads(body or b"{}")
+
+    def finish(action: str, data: Body, response: Response) -> Response:
+        if action in after and response[0] < 300:
+            return after[action](data, response) or response
+        return response
+
+    if asyncio.iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def handle_later(method: str, path: str, headers: Any, body: bytes, query: Any) -> Response:
+            action, data = read(headers, body)
+            if action in instead:
+                return instead[action](data)
+            return finish(action, data, await original(method, path, headers, body, query))
+
+        setattr(module, handler, handle_later)
+        return
+
+    @functools.wraps(original)
+    def handle(method: str, path: str, headers: Any, body: bytes, query: Any) -> Response:
+        action, data = read(headers, body)
+        if action in instead:
+            return instead[action](data)
+        return finish(action, data, original(method, path, headers, body, query))
+
+    setattr(module, handler, handle)
+
+
+def in_background(function: Callable[..., Any], *arguments: Any) -> None:
+    """Run in a thread that knows the request's account and region."""
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(function, *arguments), daemon=True).start()
+
+
+def seconds_now() -> int:
+    """The time as Glue tells it."""
+    return int(time.time())
+
+
+def emit(detail_type: str, detail: Body, source: str = "aws.glue") -> None:
+    """Put one of a service's own events on the bus."""
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from extracts.errors import ExtractsError
 from extracts.local import certificates, processes, programs
+from extracts.local.requests import record
 
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
@@ -44,6 +45,11 @@ class Cloud:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    @property
+    def refusals(self) -> list[str]:
+        """What AWS would have refused so far, a sentence for each."""
+        return record.read(self.folder / "aws.log")
 
     def client(self, service: str) -> Any:
         """A boto3 client with an administrator's rights."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 # ministack reads its settings when it is imported; `aws.serve` has put them into the environment.
 from ministack.services import scheduler
 
+from extracts.local.requests import gate
 from extracts.local.services import (
     cloudwatch,
     ec2,
@@ -70,7 +71,7 @@ def main() -> None:
     config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    asyncio.run(serve(app, config))
+    asyncio.run(serve(gate.guard(app), config))
 
 
 if __name__ == "__main__":

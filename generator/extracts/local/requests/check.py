@@ -1,0 +1,41 @@
+"""Check one API call: its shape, then the documented limits. Every refusal is logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.core.responses import get_account_id
+
+from extracts.local.requests import decode, limits, models, record, refusals, shapes
+from extracts.local.requests.refusals import Protocol
+from extracts.local.requests.request import Refusal, Request
+
+
+def refusal_of(request: Request, protocol: Protocol) -> Refusal | None:
+    """Return why AWS would refuse the request, or None."""
+    shape = models.service(request.service).operation_model(request.operation).input_shape
+    faults = shapes.validator(shape)(request.parameters) if shape is not None else ()
+    if faults:
+        refusal: Refusal | None = refusals.of_faults(request.service, protocol, shape, faults)
+    else:
+        refusal = limits.check(request)
+    if refusal is not None:
+        record.note(request.service, request.operation, refusal)
+    return refusal
+
+
+def checked(service: str, operation: str, parameters: dict[str, Any], region: str) -> Refusal | None:
+    """Return why AWS would refuse a call that a service makes for the caller, or None.
+
+    `service` and `operation` are botocore's names, the operation with or without its capital.
+    `parameters` are named as boto3 names them and may be JSON: times as text, bytes in base64.
+    """
+    operation = operation[:1].upper() + operation[1:]
+    model = models.service(service)
+    if operation not in model.operation_names:
+        refusal = refusals.of_unknown_operation("json", operation)
+        record.note(service, operation, refusal)
+        return refusal
+    shape = model.operation_model(operation).input_shape
+    given = decode.from_json(parameters, shape, wire=False) if shape is not None else {}
+    return refusal_of(Request(service, operation, given, str(get_account_id()), region), "json")

@@ -1,0 +1,60 @@
+"""Translate the regular expressions of AWS's service models, which are Java's and JavaScript's."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import regex
+
+# Shorthands know ASCII only in Java (java.util.regex.Pattern, "Predefined character classes") and JavaScript,
+# while `regex` must run in Unicode mode for \p{L}. Each is the inside of a character class.
+_CLASSES = {
+    "w": r"a-zA-Z0-9_",
+    "W": r"\u0000-/:-@\[-\^`{-\U0010ffff",
+    "d": r"0-9",
+    "D": r"\u0000-/:-\U0010ffff",
+    "s": r" \t\n\u000b\f\r",
+    "S": r"\u0000-\u0008\u000e-\u001f!-\U0010ffff",
+}
+_ANYTHING = r"[^\n\r\u0085\u2028\u2029]"  # a dot stops at all of Java's line terminators
+
+# Java's strings are UTF-16, so that the models write the planes above the first as pairs of surrogates.
+_PLANES_ABOVE = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010ffff")
+
+# Mistakes of the models themselves: the pattern as published, and as it is meant.
+CORRECTED: dict[str, str] = {}
+
+
+@functools.cache
+def compiled(pattern: str) -> regex.Pattern[str]:
+    """Return the pattern for `fullmatch`, for AWS matches the whole value whether or not it is anchored."""
+    return regex.compile("".join(_translated(CORRECTED.get(pattern, pattern).replace(*_PLANES_ABOVE))))
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Return whether the whole value satisfies the pattern of a service model."""
+    return compiled(pattern).fullmatch(value) is not None
+
+
+def _translated(pattern: str) -> Iterator[str]:
+    in_class = after_shorthand = False
+    position = 0
+    while position < len(pattern):
+        character = pattern[position]
+        width = 2 if character == "\\" else 1
+        token = pattern[position : position + width]
+        was_shorthand, after_shorthand = after_shorthand, False
+        if token[1:] in _CLASSES and width == 2:
+            yield _CLASSES[token[1]] if in_class else f"[{_CLASSES[token[1]]}]"
+            after_shorthand = in_class
+        elif in_class:
+            # A hyphen after a shorthand cannot begin a range. A bracket within brackets is a literal.
+            yield r"\-" if token == "-" and was_shorthand else r"\[" if token == "[" else token
+            in_class = token != "]"
+        elif token == ".":
+            yield _ANYTHING
+        else:
+            yield token
+            in_class = token == "["
+        position += width

@@ -1,0 +1,290 @@
+"""Requests that AWS would refuse are refused by the local cloud, with AWS's error code and sentence."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from extracts.local import aws
+
+TRUST = json.dumps({"Statement": []})
+SCHEDULE: dict[str, Any] = {
+    "Name": "monthly",
+    "ScheduleExpression": "rate(1 day)",
+    "FlexibleTimeWindow": {"Mode": "OFF"},
+    "Target": {
+        "Arn": "arn:aws:sns:eu-west-1:000000000000:topic",
+        "RoleArn": "arn:aws:iam::000000000000:role/r",
+    },
+}
+ALARM: dict[str, Any] = {
+    "AlarmName": "dead-letters",
+    "ComparisonOperator": "GreaterThanThreshold",
+    "EvaluationPeriods": 1,
+    "MetricName": "ApproximateNumberOfMessagesVisible",
+    "Namespace": "AWS/SQS",
+    "Period": 60,
+    "Statistic": "Sum",
+    "Threshold": 0.0,
+}
+MACHINE = {"name": "push", "roleArn": "arn:aws:iam::000000000000:role/r", "definition": "{}"}
+
+
+def ask(cloud: aws.Cloud, service: str, operation: str, **parameters: Any) -> Any:
+    """Call without botocore's own check of the parameters."""
+    client = boto3.client(
+        service,
+        endpoint_url=cloud.endpoint,
+        region_name=aws.REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        verify=str(cloud.authority),
+        config=Config(
+            parameter_validation=False,
+            inject_host_prefix=False,
+            retries={"max_attempts": 1},
+            s3={"addressing_style": "path"},
+        ),
+    )
+    return getattr(client, operation)(**parameters)
+
+
+def refusal(call: Callable[[], object]) -> tuple[str, str]:
+    """The error code and sentence of a call that is refused."""
+    with pytest.raises(ClientError) as refused:
+        call()
+    error = refused.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+ONE = "1 validation error detected: "
+REFUSED = [
+    # json
+    (
+        "glue",
+        "create_database",
+        {"DatabaseInput": {"Name": ""}},
+        "ValidationException",
+        ONE + "Value '' at 'databaseInput.name' failed to satisfy constraint: "
+        "Member must have length greater than or equal to 1",
+    ),
+    (
+        "glue",
+        "create_job",
+        {"Role": "r", "Command": {}},
+        "ValidationException",
+        ONE + "Value null at 'name' failed to satisfy constraint: Member must not be null",
+    ),
+    (
+        "glue",
+        "create_job",
+        {"Name": "j", "Role": "r", "Command": {}, "ExecutionClass": "CHEAP"},
+        "ValidationException",
+        ONE + "Value 'CHEAP' at 'executionClass' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [FLEX, STANDARD]",
+    ),
+    (
+        "glue",
+        "create_job",
+        {"Name": "j", "Role": "r", "Command": {}, "MaxRetries": "many"},
+        "SerializationException",
+        ONE + "Value 'many' at 'maxRetries' failed to satisfy constraint: Member must be of type integer",
+    ),
+    (
+        "glue",
+        "create_job",
+        {"Name": "j", "Role": "r", "Command": {}, "Tags": {"": "x"}},
+        "ValidationException",
+        ONE + "Value '{=x}' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: "
+        "[Member must have length greater than or equal to 1]",
+    ),
+    (
+        "events",
+        "put_rule",
+        {"Name": "a rule", "ScheduleExpression": "rate(1 day)"},
+        "ValidationException",
+        ONE + "Value 'a rule' at 'name' failed to satisfy constraint: "
+        r"Member must satisfy regular expression pattern: [\.\-_A-Za-z0-9]+",
+    ),
+    (
+        "logs",
+        "create_log_group",
+        {"logGroupName": "a b"},
+        "InvalidParameterException",
+        ONE + "Value 'a b' at 'logGroupName' failed to satisfy constraint: "
+        r"Member must satisfy regular expression pattern: [\.\-_/#A-Za-z0-9]+",
+    ),
+    (
+        "stepfunctions",
+        "create_state_machine",
+        MACHINE | {"type": "FAST"},
+        "ValidationException",
+        ONE + "Value 'FAST' at 'type' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [STANDARD, EXPRESS]",
+    ),
+    (
+        "sqs",
+        "create_queue",
+        {},
+        "MissingParameter",
+        "The request must contain the parameter QueueName.",
+    ),
+    # rest-json
+    (
+        "scheduler",
+        "create_schedule",
+        SCHEDULE | {"Name": "x" * 65},
+        "ValidationException",
+        ONE + f"Value '{'x' * 65}' at 'name' failed to satisfy constraint: "
+        "Member must have length less than or equal to 64",
+    ),
+    (
+        "scheduler",
+        "create_schedule",
+        SCHEDULE | {"FlexibleTimeWindow": {"Mode": "LATER"}},
+        "ValidationException",
+        ONE + "Value 'LATER' at 'flexibleTimeWindow.mode' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [OFF, FLEXIBLE]",
+    ),
+    # query
+    (
+        "iam",
+        "create_role",
+        {"RoleName": "x" * 65, "AssumeRolePolicyDocument": TRUST},
+        "ValidationError",
+        ONE + f"Value '{'x' * 65}' at 'roleName' failed to satisfy constraint: "
+        "Member must have length less than or equal to 64",
+    ),
+    (
+        "iam",
+        "create_role",
+        {"RoleName": "r", "AssumeRolePolicyDocument": TRUST, "Tags": [{"Key": "a", "Value": "b,c"}]},
+        "ValidationError",
+        ONE + "Value 'b,c' at 'tags.1.member.value' failed to satisfy constraint: "
+        r"Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]*",
+    ),
+    (
+        "iam",
+        "put_role_policy",
+        {"RoleName": "r", "PolicyName": "p", "PolicyDocument": "Łódź"},
+        "ValidationError",
+        ONE + "Value 'Łódź' at 'policyDocument' failed to satisfy constraint: "
+        r"Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+",
+    ),
+    (
+        "iam",
+        "create_role",
+        {},
+        "ValidationError",
+        "2 validation errors detected: "
+        "Value null at 'roleName' failed to satisfy constraint: Member must not be null; "
+        "Value null at 'assumeRolePolicyDocument' failed to satisfy constraint: Member must not be null",
+    ),
+    (
+        "sns",
+        "publish",
+        {"TopicArn": "arn:aws:sns:eu-west-1:000000000000:topic"},
+        "InvalidParameter",
+        "Invalid parameter: Message Reason: no value for required parameter",
+    ),
+    # cbor
+    (
+        "cloudwatch",
+        "put_metric_alarm",
+        ALARM | {"ComparisonOperator": "Above"},
+        "ValidationError",
+        ONE + "Value 'Above' at 'comparisonOperator' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [GreaterThanOrEqualToThreshold, GreaterThanThreshold, "
+        "LessThanThreshold, LessThanOrEqualToThreshold, LessThanLowerOrGreaterThanUpperThreshold, "
+        "LessThanLowerThreshold, GreaterThanUpperThreshold]",
+    ),
+    # ec2
+    (
+        "ec2",
+        "create_vpc_endpoint",
+        {"ServiceName": "s3"},
+        "MissingParameter",
+        "The request must contain the parameter vpcId",
+    ),
+    (
+        "ec2",
+        "create_vpc",
+        {"CidrBlock": "10.0.0.0/16", "InstanceTenancy": "shared"},
+        "InvalidParameterValue",
+        "Value (shared) for parameter instanceTenancy is invalid. "
+        "Member must satisfy enum value set: [default, dedicated, host]",
+    ),
+    # rest-xml
+    (
+        "s3",
+        "put_bucket_versioning",
+        {"Bucket": "b", "VersioningConfiguration": {"Status": "On"}},
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema "
+        "(Value 'On' at 'versioningConfiguration.status' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [Enabled, Suspended])",
+    ),
+    (
+        "s3",
+        "put_object",
+        {"Bucket": "b", "Key": "k", "Body": b"x", "ObjectLockMode": "STRICT"},
+        "InvalidArgument",
+        "Invalid Argument (Value 'STRICT' at 'objectLockMode' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [GOVERNANCE, COMPLIANCE])",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "code", "sentence"),
+    REFUSED,
+    ids=[f"{row[0]}-{row[1]}-{number}" for number, row in enumerate(REFUSED)],
+)
+def test_request_outside_its_shape_is_refused(
+    cloud: aws.Cloud, service: str, operation: str, parameters: dict[str, Any], code: str, sentence: str
+) -> None:
+    assert refusal(lambda: ask(cloud, service, operation, **parameters)) == (code, sentence)
+
+
+ACCEPTED: list[tuple[str, str, dict[str, Any]]] = [
+    ("glue", "create_database", {"DatabaseInput": {"Name": "loans"}}),
+    ("events", "put_rule", {"Name": "a-rule", "ScheduleExpression": "rate(1 day)"}),
+    ("scheduler", "create_schedule", SCHEDULE),
+    ("iam", "create_role", {"RoleName": "accepted", "AssumeRolePolicyDocument": TRUST}),
+    ("cloudwatch", "put_metric_alarm", ALARM),
+    ("ec2", "describe_vpcs", {"Filters": [{"Name": "isDefault", "Values": ["true"]}]}),
+    (
+        "s3",
+        "create_bucket",
+        {"Bucket": "accepted", "CreateBucketConfiguration": {"LocationConstraint": aws.REGION}},
+    ),
+    ("sqs", "create_queue", {"QueueName": "accepted", "Attributes": {"DelaySeconds": "3"}}),
+]
+
+
+@pytest.mark.parametrize(("service", "operation", "parameters"), ACCEPTED, ids=[row[0] for row in ACCEPTED])
+def test_request_within_its_shape_is_accepted(
+    cloud: aws.Cloud, service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    before = len(cloud.refusals)
+    ask(cloud, service, operation, **parameters)
+    assert len(cloud.refusals) == before
+
+
+def test_refusal_is_in_the_log(cloud: aws.Cloud) -> None:
+    name = secrets.token_hex(40)
+    refusal(lambda: ask(cloud, "iam", "get_role", RoleName=name))
+    [told] = [line for line in cloud.refusals if name in line]
+    assert told.startswith("iam.GetRole: ValidationError: 1 validation error detected: Value ")
+
+
+def test_request_is_checked_where_the_gaps_are_open(bare: aws.Cloud) -> None:
+    code, _ = refusal(lambda: ask(bare, "iam", "get_role", RoleName="a role"))
+    assert code == "ValidationError"

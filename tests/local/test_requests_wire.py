@@ -1,0 +1,135 @@
+"""What boto3 sends is read back as what it was given, for every operation of the services in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from botocore.serialize import create_serializer
+
+from extracts.local.requests import models, patterns, wire
+
+SERVICES = (
+    "cloudformation",
+    "cloudtrail",
+    "cloudwatch",
+    "dynamodb",
+    "ec2",
+    "events",
+    "glue",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "rds",
+    "route53",
+    "s3",
+    "s3control",
+    "scheduler",
+    "secretsmanager",
+    "serverlessrepo",
+    "sns",
+    "sqs",
+    "ssm",
+    "stepfunctions",
+    "sts",
+    "transfer",
+)
+PROTOCOLS = [(name, protocol) for name in SERVICES for protocol in models.protocols(name)]
+MOMENT = datetime(2026, 10, 31, 12, 30, tzinfo=UTC)
+SCALARS = {
+    "string": "text",
+    "character": "c",
+    "integer": 7,
+    "long": 7,
+    "float": 1.5,
+    "double": 1.5,
+    "boolean": True,
+    "timestamp": MOMENT,
+    "blob": b"bytes",
+}
+
+
+# Their method and path are another operation's, which replaced the first four; the last has its own endpoint.
+INDISTINCT = {
+    "GetBucketLifecycle",
+    "GetBucketNotification",
+    "PutBucketLifecycle",
+    "PutBucketNotification",
+    "ListDirectoryBuckets",
+}
+
+
+def sample(shape: Any, outside: tuple[str, ...] = ()) -> Any:
+    """A value of the shape with all its members: one of a union, and no shape within itself."""
+    inside = (*outside, shape.name)
+    if shape.type_name == "structure" and shape.is_document_type:
+        return {"any": "thing"}
+    if shape.type_name == "structure":
+        names = [name for name, member in shape.members.items() if not recurs(member, inside)]
+        return {
+            name: sample(shape.members[name], inside)
+            for name in names[: 1 if shape.is_tagged_union else None]
+        }
+    if shape.type_name == "list":
+        return [sample(shape.member, inside)] * 2
+    if shape.type_name == "map":
+        return {"key": sample(shape.value, inside)}
+    return SCALARS[shape.type_name]
+
+
+def recurs(shape: Any, outside: tuple[str, ...]) -> bool:
+    """Whether the shape is one of those around it, or holds nothing else."""
+    if shape.name in outside:
+        return True
+    inner = {"list": "member", "map": "value"}.get(shape.type_name)
+    return inner is not None and recurs(getattr(shape, inner), (*outside, shape.name))
+
+
+def sent(service: str, protocol: str, operation: Any, parameters: dict[str, Any]) -> tuple[wire.Http, bytes]:
+    """What botocore puts on the wire."""
+    request = create_serializer(protocol, include_validation=False).serialize_to_request(
+        parameters, operation
+    )
+    signing_name = operation.service_model.signing_name
+    headers = {name.lower(): text for name, text in request["headers"].items()} | {
+        "authorization": f"AWS4-HMAC-SHA256 Credential=test/20261031/eu-west-1/{signing_name}/aws4_request"
+    }
+    path, _, fixed = request["url_path"].partition("?")
+    query = "&".join(part for part in (fixed, urlencode(request["query_string"] or {}, doseq=True)) if part)
+    body = request["body"]
+    if isinstance(body, dict):
+        body = urlencode(body)
+    return wire.Http(request["method"], path, query, headers), body if isinstance(
+        body, bytes
+    ) else body.encode()
+
+
+def patterns_of(service: str) -> Iterator[str]:
+    model = models.service(service)
+    for name in model.shape_names:
+        if pattern := model.shape_for(name).metadata.get("pattern"):
+            yield pattern
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_patterns_compile(service: str) -> None:
+    for pattern in patterns_of(service):
+        patterns.compiled(pattern)
+
+
+@pytest.mark.parametrize(("service", "protocol"), PROTOCOLS)
+def test_requests_are_read_back(service: str, protocol: str) -> None:
+    model = models.service(service)
+    for name in set(model.operation_names) - INDISTINCT:
+        operation = model.operation_model(name)
+        given = sample(operation.input_shape) if operation.input_shape else {}
+        http, body = sent(service, protocol, operation, given)
+        call = wire.call_of(http, body)
+        assert (call.service, call.operation) == (service, name)
+        if not call.has_readable_body:
+            given.pop(operation.input_shape.serialization["payload"])
+        assert wire.parameters(call, body) == given, name

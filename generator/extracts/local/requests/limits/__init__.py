@@ -1,0 +1,21 @@
+"""Documented limits of AWS that botocore's models do not state, one table for each service."""
+
+from __future__ import annotations
+
+from extracts.local.requests.limits import iam
+from extracts.local.requests.limits.limit import Limit
+from extracts.local.requests.request import Refusal, Request
+
+LIMITS: tuple[Limit, ...] = (*iam.LIMITS,)
+
+
+def check(request: Request) -> Refusal | None:
+    """Return AWS's refusal of a request that is over a documented limit.
+
+    Some limits count what the emulator holds already, so that it must know the request's account and region.
+    """
+    for limit in LIMITS:
+        applies = limit.service == request.service and request.operation in limit.operations.split()
+        if applies and (sentence := limit.complaint(request)) is not None:
+            return Refusal(limit.code, sentence, limit.status)
+    return None

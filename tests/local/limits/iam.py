@@ -2,51 +2,50 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from tests.local.limits.probe import Parameters, Probe
+from tests.local.limits.probe import Parameters, Probe, changed, document
 
 STATEMENT = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "glue.amazonaws.com"}}
 ARN = "arn:aws:iam::123456789012:policy/one"
 
 
-def document(*statements: dict[str, Any], size: int = 0) -> str:
-    """A policy of these statements, filled up to a size without white space."""
-    text = json.dumps({"Version": "2012-10-17", "Id": "", "Statement": list(statements)}, indent=1)
-    bare = len("".join(text.split()))
-    return text.replace('"Id": ""', f'"Id": "{"x" * (size - bare)}"') if size else text
-
-
 def inline(text: str) -> Parameters:
     return {"RoleName": "reader", "PolicyName": "rights", "PolicyDocument": text}
+
+
+def managed(text: str) -> Parameters:
+    return {"PolicyName": "one", "PolicyDocument": text}
 
 
 def trust(text: str) -> Parameters:
     return {"RoleName": "reader", "AssumeRolePolicyDocument": text}
 
 
-def statement(**changed: Any) -> Parameters:
-    """An inline policy whose one statement differs."""
-    return inline(document({k: v for k, v in (STATEMENT | changed).items() if v is not None}))
+def statement(**elements: Any) -> Parameters:
+    """An inline policy whose one statement has these elements."""
+    return inline(document(changed(STATEMENT, **elements)))
 
 
-def trusting(**changed: Any) -> Parameters:
-    return trust(document({k: v for k, v in (TRUST | changed).items() if v is not None}))
+def trusting(**elements: Any) -> Parameters:
+    """A trust policy whose one statement has these elements."""
+    return trust(document(changed(TRUST, **elements)))
 
 
-PROBES = {
+SPACES = " " * 5_000
+
+IAM = {
     "size of a role's inline policies together": Probe(
-        inline(document(STATEMENT, size=4_240)),
+        inline(document(STATEMENT, size=4_240) + SPACES),
         inline(document(STATEMENT, size=4_241)),
         "Maximum policy size of 10240 bytes exceeded for role reader",
         state={"inline_policies": {"other": document(STATEMENT, size=6_000), "rights": "replaced" * 1_000}},
     ),
     "size of a managed policy": Probe(
-        {"PolicyName": "one", "PolicyDocument": document(STATEMENT, size=6_144)},
-        {"PolicyName": "one", "PolicyDocument": document(STATEMENT, size=6_145)},
-        "Cannot exceed quota for PolicySize: 6144",
+        managed(document(STATEMENT, size=6_144) + SPACES),
+        managed(document(STATEMENT, size=6_145)),
+        "PolicySize: 6144",
     ),
     "size of a trust policy": Probe(
         trust(document(TRUST, size=2_048)), trust(document(TRUST, size=2_049)), "ACLSizePerRole: 2048"

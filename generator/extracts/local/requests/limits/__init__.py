@@ -1,12 +1,41 @@
-"""Documented limits of AWS that botocore's models do not state, one table for each service."""
+"""Documented limits of AWS that botocore's models do not state, one table for each service or two."""
 
 from __future__ import annotations
 
-from extracts.local.requests.limits import iam
+from extracts.local.requests.limits import (
+    events,
+    glue,
+    iam,
+    keys,
+    monitoring,
+    s3,
+    scheduler,
+    sns,
+    sqs,
+    stepfunctions,
+    storage,
+    tags,
+    transfer,
+)
 from extracts.local.requests.limits.limit import Limit
 from extracts.local.requests.request import Refusal, Request
 
-LIMITS: tuple[Limit, ...] = (*iam.LIMITS,)
+TABLES = (
+    events,
+    glue,
+    iam,
+    keys,
+    monitoring,
+    s3,
+    scheduler,
+    sns,
+    sqs,
+    stepfunctions,
+    storage,
+    tags,
+    transfer,
+)
+LIMITS: tuple[Limit, ...] = tuple(limit for table in TABLES for limit in table.LIMITS)
 
 
 def check(request: Request) -> Refusal | None:

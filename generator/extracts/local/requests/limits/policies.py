@@ -36,12 +36,6 @@ def syntax(path: str, sentence: str) -> Complaint:
     return each_is(path, lambda document: any(True for _ in statements(document)), sentence)
 
 
-def characters(path: str, sentence: str) -> Complaint:
-    """Complain of characters beyond Latin-1."""
-    pattern = re.compile(r"[\u0009\u000A\u000D\u0020-\u00FF]+")
-    return each_is(path, lambda document: pattern.fullmatch(document) is not None, sentence)
-
-
 def distinct_sids(path: str, sentence: str) -> Complaint:
     """Complain of two statements with one Sid."""
 

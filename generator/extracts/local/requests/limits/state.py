@@ -44,3 +44,63 @@ def targets(rule: str, bus: str) -> set[str]:
     from ministack.services import eventbridge
 
     return {target["Id"] for target in eventbridge._targets.get(eventbridge._rule_key(rule, bus), [])}
+
+
+def has_bucket(name: str) -> bool:
+    """Return whether a bucket exists here."""
+    from ministack.services import s3
+
+    return name in s3._buckets
+
+
+def locks_objects(bucket: str) -> bool:
+    """Return whether a bucket has Object Lock."""
+    from ministack.services import s3
+
+    return bool((s3._bucket_object_lock.get(bucket) or {}).get("enabled"))
+
+
+def topic_message_size(arn: str) -> int:
+    """Return how many bytes a message of a topic may have."""
+    from ministack.services import sns
+
+    attributes = (sns._topics.get(arn) or {}).get("attributes", {})
+    return int(attributes.get("MaximumMessageSize", 262_144))
+
+
+def secret_is_deleted(name: str) -> bool:
+    """Return whether a secret of this name waits for its deletion."""
+    from ministack.services import secretsmanager
+
+    return bool((secretsmanager._secrets.get(name) or {}).get("DeletedDate"))
+
+
+def workflow_triggers(workflow: str) -> dict[str, Record]:
+    """Return the triggers of a Glue workflow, keyed by name."""
+    from ministack.services import glue
+
+    found = glue._triggers.items()
+    return {name: trigger for name, trigger in found if trigger.get("WorkflowName") == workflow}
+
+
+def job_command(name: str) -> str:
+    """Return what kind of job a Glue job is, for example "glueetl"."""
+    from ministack.services import glue
+
+    return str((glue._jobs.get(name) or {}).get("Command", {}).get("Name", ""))
+
+
+def ssh_keys(server: str, user: str) -> int:
+    """Return how many public keys a Transfer user has."""
+    from ministack.services import transfer
+
+    return len((transfer._users.get(f"{server}/{user}") or {}).get("SshPublicKeys", []))
+
+
+def table_keys(table: str) -> list[tuple[str, str, int]]:
+    """Return the keys of a DynamoDB table: attribute, its name in errors, and how many bytes it may have."""
+    from ministack.services import dynamodb
+
+    schema = (dynamodb._tables.get(table) or {}).get("KeySchema", [])
+    kinds = {"HASH": ("hashkey", 2_048), "RANGE": ("rangekey", 1_024)}
+    return [(key["AttributeName"], *kinds[key["KeyType"]]) for key in schema]

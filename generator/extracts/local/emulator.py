@@ -14,7 +14,7 @@ from collections.abc import Callable
 # ministack reads its settings when it is imported; `aws.serve` has put them into the environment.
 from ministack.services import scheduler
 
-from extracts.local.requests import gate
+from extracts.local.requests import gate, integrations
 from extracts.local.services import (
     cloudwatch,
     ec2,
@@ -65,6 +65,7 @@ def main() -> None:
     if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":  # open: as the probes of the gaps need it
         for close in GAPS:
             close()
+    integrations.guard_state_machines()
     scheduler._SCHEDULE_TICK_INTERVAL = 1  # seconds; ministack looks every ten whether a schedule is due
     config = Config()
     config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]

@@ -1,4 +1,4 @@
-"""One emulated AWS with its gaps closed and one with them open, for the whole run."""
+"""One emulated AWS with its gaps closed, one with them open, and one for bad requests, for the whole run."""
 
 from __future__ import annotations
 
@@ -20,4 +20,11 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
     """The emulator as it is published."""
     with aws.serve(tmp_path_factory.mktemp("bare"), gaps="open") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
+    """A local cloud for requests that AWS would refuse; the others fail at their end if there were any."""
+    with aws.serve(tmp_path_factory.mktemp("refusing"), refusals="expected") as served:
         yield served

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,6 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from extracts.errors import ExtractsError
 from extracts.local import aws
 
 TRUST = json.dumps({"Statement": []})
@@ -248,9 +250,9 @@ REFUSED = [
     ids=[f"{row[0]}-{row[1]}-{number}" for number, row in enumerate(REFUSED)],
 )
 def test_request_outside_its_shape_is_refused(
-    cloud: aws.Cloud, service: str, operation: str, parameters: dict[str, Any], code: str, sentence: str
+    refusing: aws.Cloud, service: str, operation: str, parameters: dict[str, Any], code: str, sentence: str
 ) -> None:
-    assert refusal(lambda: ask(cloud, service, operation, **parameters)) == (code, sentence)
+    assert refusal(lambda: ask(refusing, service, operation, **parameters)) == (code, sentence)
 
 
 ACCEPTED: list[tuple[str, str, dict[str, Any]]] = [
@@ -271,20 +273,31 @@ ACCEPTED: list[tuple[str, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("service", "operation", "parameters"), ACCEPTED, ids=[row[0] for row in ACCEPTED])
 def test_request_within_its_shape_is_accepted(
-    cloud: aws.Cloud, service: str, operation: str, parameters: dict[str, Any]
+    refusing: aws.Cloud, service: str, operation: str, parameters: dict[str, Any]
 ) -> None:
-    before = len(cloud.refusals)
-    ask(cloud, service, operation, **parameters)
-    assert len(cloud.refusals) == before
+    before = len(refusing.refusals)
+    ask(refusing, service, operation, **parameters)
+    assert len(refusing.refusals) == before
 
 
-def test_refusal_is_in_the_log(cloud: aws.Cloud) -> None:
+def test_refusal_is_in_the_log(refusing: aws.Cloud) -> None:
     name = secrets.token_hex(40)
-    refusal(lambda: ask(cloud, "iam", "get_role", RoleName=name))
-    [told] = [line for line in cloud.refusals if name in line]
+    refusal(lambda: ask(refusing, "iam", "get_role", RoleName=name))
+    [told] = [line for line in refusing.refusals if name in line]
     assert told.startswith("iam.GetRole: ValidationError: 1 validation error detected: Value ")
 
 
-def test_request_is_checked_where_the_gaps_are_open(bare: aws.Cloud) -> None:
-    code, _ = refusal(lambda: ask(bare, "iam", "get_role", RoleName="a role"))
+def test_request_is_checked_where_the_gaps_are_open(tmp_path: Path) -> None:
+    with aws.serve(tmp_path / "aws", gaps="open", refusals="expected") as bare:
+        code, _ = refusal(lambda: ask(bare, "iam", "get_role", RoleName="a role"))
     assert code == "ValidationError"
+
+
+def test_refusal_fails_the_local_cloud_at_its_end(tmp_path: Path) -> None:
+    with (
+        pytest.raises(
+            ExtractsError, match=r"AWS would refuse these requests:\niam\.GetRole: ValidationError: 1 "
+        ),
+        aws.serve(tmp_path / "aws") as cloud,
+    ):
+        refusal(lambda: ask(cloud, "iam", "get_role", RoleName="a role"))

@@ -106,15 +106,17 @@ REFUSED = [
     ids=[f"{row[0].rpartition(':::')[2]}-{number}" for number, row in enumerate(REFUSED)],
 )
 def test_task_with_a_refused_call_fails(
-    cloud: aws.Cloud, resource: str, arguments: dict[str, Any], error: str, cause: str
+    refusing: aws.Cloud, resource: str, arguments: dict[str, Any], error: str, cause: str
 ) -> None:
-    before = len(cloud.refusals)
-    told = outcome(cloud, resource, arguments)
+    before = len(refusing.refusals)
+    told = outcome(refusing, resource, arguments)
     assert (told["status"], told["error"], told["cause"]) == ("FAILED", error, cause)
-    assert len(cloud.refusals) == before + 1
+    assert len(refusing.refusals) == before + 1
 
 
-def test_task_with_an_accepted_call_succeeds(cloud: aws.Cloud) -> None:
+def test_task_with_an_accepted_call_succeeds(refusing: aws.Cloud) -> None:
     entry = {"Source": "probe", "DetailType": "Probe", "Detail": {"json": ["becomes", "text"]}}
-    assert outcome(cloud, "arn:aws:states:::events:putEvents", {"Entries": [entry]})["status"] == "SUCCEEDED"
-    assert outcome(cloud, SDK + "s3:listBuckets", {})["status"] == "SUCCEEDED"
+    assert (
+        outcome(refusing, "arn:aws:states:::events:putEvents", {"Entries": [entry]})["status"] == "SUCCEEDED"
+    )
+    assert outcome(refusing, SDK + "s3:listBuckets", {})["status"] == "SUCCEEDED"

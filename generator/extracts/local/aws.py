@@ -48,7 +48,7 @@ class Cloud:
 
     @property
     def refusals(self) -> list[str]:
-        """What AWS would have refused so far, a sentence for each."""
+        """The requests that AWS would refuse so far, a sentence for each."""
         return record.read(self.folder / "aws.log")
 
     def client(self, service: str) -> Any:
@@ -65,8 +65,13 @@ class Cloud:
 
 
 @contextmanager
-def serve(folder: Path, *, gaps: str = "closed", sftp_port: int | None = None) -> Iterator[Cloud]:
-    """An emulated AWS with nothing in it, on the loopback only, with every policy enforced."""
+def serve(
+    folder: Path, *, gaps: str = "closed", refusals: str = "fail", sftp_port: int | None = None
+) -> Iterator[Cloud]:
+    """An emulated AWS with nothing in it, on the loopback only, with every policy enforced.
+
+    Fails at its end if there was a request that AWS would refuse, unless `refusals` are "expected".
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = certificates.issue(folder, "local AWS")
@@ -117,6 +122,8 @@ def serve(folder: Path, *, gaps: str = "closed", sftp_port: int | None = None) -
             seconds=60,
         ) as process:
             yield replace(cloud, pid=process.pid)
+    if refusals == "fail" and cloud.refusals:
+        raise ExtractsError("AWS would refuse these requests:\n" + "\n".join(cloud.refusals))
 
 
 def _ready(cloud: Cloud, port: int) -> bool:

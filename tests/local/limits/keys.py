@@ -41,7 +41,6 @@ KMS = {
 
 SECRETS = {
     "characters of a secret's name": Probe(secret("bank/loans_+=.@!-x"), secret("bank loans"), "-/_+=.@!"),
-    "end of a secret's name": Probe(secret("loans-reader1"), secret("loans-reader"), "hyphen"),
     "name of a deleted secret": Probe(
         secret("kept"),
         secret("gone"),

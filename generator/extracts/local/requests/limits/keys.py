@@ -136,19 +136,6 @@ LIMITS = (
         "ValidationException",
         SECRET,
     ),
-    # AWS takes such a name, and may then find another secret by a partial ARN.
-    Limit(
-        "secretsmanager",
-        "CreateSecret",
-        "end of a secret's name",
-        matching(
-            "Name",
-            r"(?!.*-[A-Za-z0-9]{6}$).*",
-            "Do not end your secret name with a hyphen followed by six characters.",
-        ),
-        "ValidationException",
-        SECRET,
-    ),
     Limit(
         "secretsmanager",
         "CreateSecret",

@@ -1,0 +1,75 @@
+"""What the helper adds to tftest, on roots that need no provider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tftest
+from tests.support.terraform import Root, variables
+
+from extracts.local import terraform
+
+ROOT = """\
+variable "enabled" { type = bool }
+variable "region" { type = string }
+variable "size" { type = number }
+
+resource "terraform_data" "this" {
+  count = var.enabled ? 1 : 0
+  input = { region = var.region, size = var.size }
+}
+
+output "password" {
+  value     = "secret in ${var.region}"
+  sensitive = true
+}
+"""
+GIVEN = variables(enabled=True, region="eu-west-1", size=3)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "main.tf").write_text(ROOT)
+    return Root(folder, terraform.environment(tmp_path))
+
+
+def test_root_is_applied_and_destroyed(root: Root) -> None:
+    root.setup()
+    plan = root.plan(output=True, tf_vars=GIVEN)
+    assert plan.resources["terraform_data.this[0]"]["values"]["input"] == {"region": "eu-west-1", "size": 3}
+    assert "terraform_data.this[0] will be created" in root.changes(GIVEN)
+    root.apply(tf_vars=GIVEN)
+    assert root.output()["password"] == "secret in eu-west-1"
+    assert root.changes(GIVEN) == ""
+    root.destroy(tf_vars=GIVEN)
+    assert "terraform_data.this[0] will be created" in root.changes(GIVEN)
+
+
+def test_failed_command_raises_with_the_error_of_terraform(root: Root) -> None:
+    root.setup()
+    with pytest.raises(tftest.TerraformTestError) as caught:
+        root.changes(variables(enabled=True, size=3))
+    assert 'The root module input variable "region" is not set' in caught.value.cmd_error
+
+
+def test_unformatted_file_raises_although_its_exit_code_is_3(root: Root) -> None:
+    (Path(root.tfdir) / "main.tf").write_text("locals {\n   a = 1\n}\n")
+    with pytest.raises(tftest.TerraformTestError, match="Error running command fmt: 3"):
+        root.execute_command("fmt", "-check")
+
+
+def test_killed_terraform_raises(root: Root, tmp_path: Path) -> None:
+    script = tmp_path / "terraform"
+    script.write_text("#!/bin/sh\nkill -9 $$\n")
+    script.chmod(0o755)
+    root.binary = str(script)
+    with pytest.raises(tftest.TerraformTestError, match="Error running command apply: -9"):
+        root.apply()
+
+
+def test_log_of_terraform_is_off(root: Root) -> None:
+    traced = Root(Path(root.tfdir), root.env | {"TF_LOG": "TRACE", "TF_LOG_CORE": "TRACE"})
+    assert traced.execute_command("version").err == ""

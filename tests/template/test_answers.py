@@ -14,7 +14,7 @@ from cookiecutter.exceptions import FailedHookException
 QUESTIONS = (
     "project_slug", "entity", "metric", "aggregate", "date_column",
     "window_months", "joins", "group", "recipient", "alert_email",
-    "_sftp", "_schedule", "_region", "_github_workflows", "_object_lock",
+    "_sftp", "_schedule", "_time_zone", "_region", "_github_workflows", "_object_lock",
 )  # fmt: skip
 HOSTILE = {
     "nothing": "",
@@ -112,7 +112,9 @@ def test_an_answer_from_the_command_line_is_data_once_it_is_there(
     assert not list(output.iterdir())
 
 
-@pytest.mark.parametrize("question", ["_sftp", "_schedule", "_region", "_github_workflows", "_object_lock"])
+@pytest.mark.parametrize(
+    "question", ["_sftp", "_schedule", "_time_zone", "_region", "_github_workflows", "_object_lock"]
+)
 def test_an_option_from_the_command_line_is_not_even_rendered(
     question: str,
     stamp: Callable[..., Path],
@@ -170,7 +172,7 @@ def test_answers_typed_at_the_prompts_are_never_run(
     [
         ("project_slug", "Bank Loans", "joined by single hyphens, e.g. bank-loans"),
         ("project_slug", "ab", "three or more"),
-        ("project_slug", "a-very-long-name-for-a-project", "up to 22 fit"),
+        ("project_slug", "moving-average-of-loans-per-branch-and-bank", "has 43 characters; use at most 40"),
         ("project_slug", "com1", "reserved"),
         ("entity", "1Loans", "starts with a letter"),
         ("entity", "L" * 64, "63 bytes"),
@@ -178,11 +180,19 @@ def test_answers_typed_at_the_prompts_are_never_run(
         ("metric", "Account.Amount", "a column of that table"),
         ("aggregate", "median", "none of avg, sum, count, min, max"),
         ("_sftp", "Server", "none of server, connector, none; did you mean server?"),
-        ("_schedule", "cron(1 0 1 * ? *)", "write the day of the month and the time in GMT"),
+        ("_schedule", "cron(1 0 1 * ? *)", "write the day of the month and the time in the extract's"),
         ("_schedule", "0 00:01", "is no schedule"),
         ("_schedule", "1 24:00", "is no schedule"),
         ("_schedule", "\u0661 00:01", "is no schedule"),
         ("_schedule", "28 00:01", "the last one is 27"),
+        ("_time_zone", "Europe/Pariss", "is not a time zone of the IANA database; write e.g. Europe/Paris"),
+        ("_time_zone", "europe/vienna", "did you mean Europe/Vienna?"),
+        ("_time_zone", "São Paulo", "did you mean America/Sao_Paulo?"),
+        ("_time_zone", "Mars/Olympus_Mons", "write e.g. Europe/Paris"),
+        ("_time_zone", "Factory", "is not a time zone"),
+        ("_time_zone", "localtime", "is not a time zone"),
+        ("_time_zone", "posix/Europe/Paris", "is not a time zone"),
+        ("_time_zone", "../Europe/Paris", "is not a time zone"),
         ("_region", "eu-west-1a", "is no region of AWS"),
         ("_region", "Ireland", "write e.g. eu-west-1"),
         ("_github_workflows", "maybe", "none of yes, no"),
@@ -299,6 +309,7 @@ def test_names_of_any_script_and_with_blanks_arrive_exactly(typed: Callable[...,
         "aggregate": "max",
         "date_column": "Filiale.eröffnet$am",
         "window_months": 12,
+        "time_zone": "Etc/GMT",
         "joins": [("Filiale", "Darlehen Größe.filiale-id", "id"), ("銀行", "Filiale.銀行_id", "番号")],
         "group": {"filiale": "Filiale.Straße"},
         "recipient": {"bank": "銀行.名前"},

@@ -36,6 +36,7 @@ EXTRACT = Extract(
     aggregate="avg",
     date_column="loan_date",
     window_months=3,
+    time_zone="Etc/GMT",
     joins=(
         Join("Account", left="Loans.Account_idAccount", right="idAccount"),
         Join("Client", left="Account.Client_idClient", right="idClient"),
@@ -105,7 +106,7 @@ def test_an_option_changes_what_it_is_there_for_and_nothing_else(
 ) -> None:
     changed = difference(usual, files(stamp(**choice)), context=0)
     name = "-".join(f"{question.strip('_')}-{answer}" for question, answer in choice.items())
-    committed = DIFFERENCES / f"{re.sub('[^0-9a-z_]+', '-', name)}.diff"
+    committed = DIFFERENCES / f"{re.sub('[^0-9A-Za-z_]+', '-', name)}.diff"
     if os.environ.get("REFRESH_EXAMPLES"):
         DIFFERENCES.mkdir(exist_ok=True)
         committed.write_text(changed)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.template import options
 from extracts.local import programs, terraform
 
 # What changes the Terraform most; the rest is tried where it is stamped, unless three options are to meet.
-TERRAFORM = ("_sftp", "_object_lock", "_schedule", "_region", "project_slug")
+TERRAFORM = ("_sftp", "_object_lock", "_schedule", "_time_zone", "_region", "project_slug")
 PLANNED = (
     list(options.combinations())
     if options.TOGETHER > 2
@@ -43,6 +44,8 @@ def plan_test(answers: options.Answers) -> str:
     """
     sftp = answers.get("_sftp", "server")
     region = answers.get("_region", "eu-west-1")
+    slug = answers.get("project_slug", "bank-loans")
+    shortened = slug if len(slug) <= 24 else f"{slug[:15].rstrip('-')}-{sha1(slug.encode()).hexdigest()[:8]}"
     modules = ["bucket", "artifacts", "extract", "alerts", *(["sftp"] if sftp != "none" else [])]
     identities = ["", *(f"module.{module}." for module in modules)]
     delivered = {
@@ -85,7 +88,7 @@ run "plan" {{
   command = plan
 
   assert {{
-    condition     = output.bucket == "${{local.name}}-{ACCOUNT}-{region}"
+    condition     = output.bucket == "{shortened}-{ACCOUNT}-{region}"
     error_message = "the bucket is called otherwise"
   }}
   assert {{
@@ -197,6 +200,41 @@ def test_workflows_are_there_if_asked_for(everything: dict[Path, options.Answers
         assert (project / ".github").exists() == (answers["_github_workflows"] == "yes")
 
 
+def test_files_that_the_template_did_not_make_survive_a_stamp_without_workflows(
+    output: Path, stamp: Callable[..., Path]
+) -> None:
+    owners = output / "bank-loans/.github/CODEOWNERS"
+    own = owners.parent / "workflows/release.yml"
+    own.parent.mkdir(parents=True)
+    owners.write_text("* @team\n")
+    own.write_text("on: push\n")
+    project = stamp(_github_workflows="no")
+    kept = [path for path in (project / ".github").rglob("*") if path.is_file()]
+    assert sorted(kept) == [owners, own]
+
+
+def test_a_workflow_of_the_teams_own_survives_under_the_name_of_a_stamped_one(
+    output: Path, template: Path, cookiecutter_settings: Path
+) -> None:
+    own = output / "bank-loans/.github/workflows/drift.yml"
+    own.parent.mkdir(parents=True)
+    own.write_text("on: push\n")
+    command = (
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "--config-file",
+        str(cookiecutter_settings),
+    )
+    over = ("--overwrite-if-exists", "--skip-if-file-exists", "--output-dir", str(output))
+    done = run(
+        *command, *over, str(template), "_github_workflows=no", folder=output, environment={**os.environ}
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(own.parent.iterdir()) == [own]
+
+
 def test_the_readme_is_whole(everything: dict[Path, options.Answers]) -> None:
     for project in everything:
         readme = (project / "README.md").read_text(encoding="utf-8")
@@ -231,6 +269,10 @@ def test_the_readme_tells_day_time_and_lock_in_words(stamp: Callable[..., Path])
     assert readme.splitlines()[2].startswith("On the 22nd of every month at 06:30 GMT this project reports")
     assert "from day 23 on" in readme
     assert "for 7 years, not even the account's owner" in readme
+    abroad = (stamp(project_slug="abroad", _time_zone="Europe/Paris") / "README.md").read_text()
+    assert abroad.splitlines()[2].startswith("On the 1st of every month at 00:01 (Europe/Paris) this project")
+    assert "from day 2 on, 06:00 (Europe/Paris)" in abroad
+    assert "GMT" not in abroad
     ordinals = {
         day: (stamp(_schedule=f"{day} 00:01") / "README.md").read_text().splitlines()[2].split()[2]
         for day in (1, 2, 3, 4, 11, 12, 13, 21, 23, 27)
@@ -302,13 +344,19 @@ def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environmen
     assert "module.bucket.aws_s3_bucket.this" in {check["resource"] for check in found["passed_checks"]}
 
 
-def test_its_own_tests_notice_a_table_that_terraform_does_not_know(
+def test_its_own_tests_notice_a_table_and_a_time_zone_that_terraform_does_not_have(
     stamp: Callable[..., Path], repository: Path, environment: dict[str, str]
 ) -> None:
     project = stamp(__module_source=f"{repository}/modules/MODULE")
-    main = project / "Terraform/main.tf"
+    main, spec = project / "Terraform/main.tf", project / "Glue/etl.py"
     main.write_text(main.read_text().replace("  tables = [\n", '  tables = [\n    "Other",\n'))
+    spec.write_text(spec.read_text().replace('"Etc/GMT"', '"America/Sao_Paulo"'))
     done = run("make", "test", folder=project, environment=environment)
     assert done.returncode != 0
     assert "FAIL: test_terraform_names_its_tables_and_its_recipient" in done.stderr
-    assert "failures=1)" in done.stderr
+    assert "FAIL: test_terraform_has_its_time_zone" in done.stderr
+    assert (
+        'the time zone is "Etc/GMT" in Terraform/main.tf and "America/Sao_Paulo" in Glue/etl.py'
+        in done.stderr
+    )
+    assert "failures=2)" in done.stderr

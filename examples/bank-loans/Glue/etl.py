@@ -6,6 +6,7 @@ EXTRACT = Extract(
     aggregate="avg",
     date_column="loan_date",
     window_months=3,
+    time_zone="Etc/GMT",
     joins=(
         Join("Account", left="Loans.Account_idAccount", right="idAccount"),
         Join("Client", left="Account.Client_idClient", right="idClient"),

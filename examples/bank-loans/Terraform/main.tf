@@ -1,5 +1,5 @@
 # bank-loans: every month the figure that Glue/etl.py defines, one file per bank_name.
-# All that is deployed is in sight here; how each part works is in the modules, all of one version.
+# Everything that is deployed is listed here. The modules hold the details; all are of one version.
 
 provider "aws" {
   region = var.region
@@ -37,8 +37,8 @@ module "bucket" {
 module "artifacts" {
   source = "../../../modules/kms-bucket"
 
-  name        = "${local.bucket}-artifacts"
-  kms_key_arn = module.bucket.kms_key_arn
+  name    = "${local.bucket}-artifacts"
+  kms_key = { arn = module.bucket.kms_key_arn }
 
   force_destroy = var.force_destroy
   tags          = local.tags
@@ -54,8 +54,9 @@ module "extract" {
   name        = local.name
   script_path = "${path.root}/../Glue/etl.py"
   schedule    = var.schedule
+  time_zone   = "Etc/GMT" # as in Glue/etl.py
 
-  # The tables of Glue/etl.py, for the crawler to catalogue.
+  # The tables of Glue/etl.py, for the crawler.
   tables = [
     "Loans",
     "Account",
@@ -68,10 +69,12 @@ module "extract" {
 
   database = var.database
   network = {
-    vpc_id                     = data.aws_subnet.this.vpc_id
-    subnet_id                  = data.aws_subnet.this.id
-    availability_zone          = data.aws_subnet.this.availability_zone
-    database_security_group_id = var.database.security_group_id
+    vpc_id            = data.aws_subnet.this.vpc_id
+    subnet_id         = data.aws_subnet.this.id
+    availability_zone = data.aws_subnet.this.availability_zone
+    database_security_group_ids = (
+      var.database.security_group_id == null ? {} : { database = var.database.security_group_id }
+    )
   }
 
   artifacts = { bucket = module.artifacts.name }
@@ -80,6 +83,8 @@ module "extract" {
     prefix             = local.prefix
     writer_policy_json = module.bucket.writer_policies["extract"]
   }
+  dead_letter_queue = module.alerts.dead_letter_queue
+
   kms_key_arn = module.bucket.kms_key_arn
   tags        = local.tags
 }

@@ -1,8 +1,8 @@
-"""Take away what was not asked for and say what to do next. Updating a project runs it again, in a folder that is
-thrown away: it does the same there, and asks nobody.
+"""Remove the workflows that were not asked for and say what to do next.
+
+Updating a project runs it again, in a temporary folder: it does the same there, and asks nobody.
 """
 
-import shutil
 import sys
 from collections import OrderedDict
 from pathlib import Path
@@ -17,11 +17,29 @@ NEXT = f"""
   terraform -chdir=Terraform init && terraform -chdir=Terraform apply
 
 README.md says what to fill in, how to make the secret and how to confirm the alert mails. Not asked, and taken
-as usual unless you gave it: SFTP {ANSWERS["_sftp"]}, day and time {ANSWERS["_schedule"]} GMT, region {ANSWERS["_region"]},
-GitHub workflows {ANSWERS["_github_workflows"]}, object lock {ANSWERS["_object_lock"]}. "Change it" in there says how to choose.
+as usual unless you gave it: SFTP {ANSWERS["_sftp"]}, day and time {ANSWERS["_schedule"]},
+time zone {ANSWERS["_time_zone"]}, region {ANSWERS["_region"]}, GitHub workflows {ANSWERS["_github_workflows"]},
+object lock {ANSWERS["_object_lock"]}. "Change it" in there says how to choose.
 """
 
+
+def remove_workflows() -> None:
+    """Delete the workflows of this template, and their folders if nothing else is in them.
+
+    In a folder that was there before, `.github` may hold files of the team's own. With --skip-if-file-exists
+    even a workflow of the same name may be theirs; ours call the reusable workflows of the collection.
+    """
+    folder = Path(".github/workflows")
+    home = ANSWERS["_repository"].removeprefix("https://github.com/")
+    for name in ("backfill.yml", "drift.yml", "extract.yml"):
+        if f"{home}/.github/workflows/extract-" in (folder / name).read_text(encoding="utf-8"):
+            (folder / name).unlink()
+    for empty in (folder, folder.parent):
+        if not any(empty.iterdir()):
+            empty.rmdir()
+
+
 if str(ANSWERS["_github_workflows"]).strip() in ("no", "False"):
-    shutil.rmtree(Path(".github"))
+    remove_workflows()
 
 sys.stdout.write(NEXT)

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import unicodedata
+import zoneinfo
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,11 +25,13 @@ YES_OR_NO = ("yes", "no")
 # From the day after the run on, a mail tells every day that the month is missing: a day that February has too.
 LAST_DAY = 27
 LONGEST_LOCK_YEARS = 100
-# Roles and buckets bear the slug and more: the modules take up to 22 characters, S3 would leave 25.
-SLUG_LENGTH = 22
+# The modules take no longer name. A bucket's name has room for 24 characters: Terraform/main.tf shortens it.
+SLUG_LENGTH = 40
 # PostgreSQL cuts longer identifiers, so no table or column can bear one.
 IDENTIFIER_BYTES = 63
 LONGEST_WINDOW = 1200
+# Names in the database, or beside it, that are no place's: one says so itself, one is this machine's own.
+NO_ZONES = frozenset({"Factory", "localtime"})
 # Columns that every file has, and the parts of a key that every file's place has.
 TAKEN_LABELS = ("period", "window_start", "window_end", "year", "month")
 # One plain address: no comments, no quotes, no lists.
@@ -125,8 +128,8 @@ def project_slug() -> None:
         )
     if len(slug) > SLUG_LENGTH:
         raise Wrong(
-            f"{shown(slug)} has {len(slug)} characters; up to {SLUG_LENGTH} fit into the names of roles, "
-            "e.g. bank-loans"
+            f"{shown(slug)} has {len(slug)} characters; use at most {SLUG_LENGTH}, or the names of roles and "
+            "rules get too long for AWS, e.g. bank-loans"
         )
     if slug.startswith(TAKEN_STARTS) or TAKEN_SLUGS.fullmatch(slug):
         raise Wrong(f"{shown(slug)} is reserved by S3 or by file systems; take another, e.g. bank-loans")
@@ -235,14 +238,37 @@ def schedule() -> None:
     match = re.fullmatch(r"([1-9]|[12][0-9]) ([01][0-9]|2[0-3]):[0-5][0-9]", answer("_schedule"))
     if not match:
         raise Wrong(
-            f"{shown(answer('_schedule'))} is no schedule; write the day of the month and the time in GMT, "
-            "e.g. 1 00:01"
+            f"{shown(answer('_schedule'))} is no schedule; write the day of the month and the time in the "
+            "extract's time zone, e.g. 1 00:01"
         )
     if int(match[1]) > LAST_DAY:
         raise Wrong(
             f"day {match[1]} is too late; the next day, on which a missing month is told, has to be in every "
             f"month, so the last one is {LAST_DAY}, e.g. 1 00:01"
         )
+
+
+def time_zone() -> None:
+    """A name in the IANA database. Without a copy of it, as in a slim container, only the form is checked."""
+    name = answer("_time_zone")
+    known = zoneinfo.available_timezones() - NO_ZONES
+    is_known = name in known if known else name not in NO_ZONES
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", name) or not is_known:
+        raise Wrong(
+            f"{shown(name)} is not a time zone of the IANA database; write e.g. Europe/Paris"
+            + nearest_zone(name, known)
+        )
+
+
+def nearest_zone(text: str, known: set[str]) -> str:
+    """`; did you mean X?` for a city alone, another case or a slip of the pen, else nothing.
+
+    Names with a number are left out: Etc/GMT+2 is two hours west of GMT, the opposite of what GMT+2 means.
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    names = sorted(name for name in known if not re.search(r"[0-9]", name))
+    cities = [name for name in names if name.lower().endswith("/" + plain.replace(" ", "_").lower())]
+    return f"; did you mean {cities[0]}?" if cities else nearest(plain, names)
 
 
 def region() -> None:
@@ -345,6 +371,7 @@ def wrong_answers() -> dict[str, list[str]]:
     check("alert_email", pattern, "alert_email", EMAIL, "mail address; write e.g. data-team@example.com")
     check("_sftp", choice, "_sftp", SFTP_MODES)
     check("_schedule", schedule)
+    check("_time_zone", time_zone)
     check("_region", region)
     check("_github_workflows", choice, "_github_workflows", YES_OR_NO)
     check("_object_lock", object_lock)

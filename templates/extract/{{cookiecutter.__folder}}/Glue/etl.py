@@ -20,6 +20,7 @@ EXTRACT = Extract(
     aggregate="{{ answers.aggregate }}",
     date_column="{{ answers.date_column }}",
     window_months={{ answers.window_months }},
+    time_zone="{{ answers.time_zone }}",
 {%- set joins = [] %}
 {%- for hop in answers.hops %}
 {%- set _ = joins.append('Join("' ~ hop.table ~ '", left=' ~ key(hop.lefts) ~ ', right=' ~ key(hop.rights) ~ '),') %}

@@ -1,7 +1,7 @@
 {%- import 'answers.jinja' as answers with context -%}
 {%- macro source(module) %}{{ cookiecutter.__module_source | replace('MODULE', module) }}{% endmacro -%}
 # {{ cookiecutter.project_slug }}: every month the figure that Glue/etl.py defines, one file per {{ answers.recipient.label }}.
-# All that is deployed is in sight here; how each part works is in the modules, all of one version.
+# Everything that is deployed is listed here. The modules hold the details; all are of one version.
 
 provider "aws" {
   region = var.region
@@ -16,7 +16,13 @@ data "aws_subnet" "this" {
 locals {
   name   = "{{ cookiecutter.project_slug }}"
   prefix = "{{ answers.prefix }}" # the folder of the files in the bucket
+{%- if cookiecutter.project_slug | length > 24 %}
+  # A bucket name has at most 63 characters, with the account, the region and "-artifacts".
+  short  = "${trimsuffix(substr(local.name, 0, 15), "-")}-${substr(sha1(local.name), 0, 8)}"
+  bucket = "${local.short}-${data.aws_caller_identity.current.account_id}-${var.region}"
+{%- else %}
   bucket = "${local.name}-${data.aws_caller_identity.current.account_id}-${var.region}"
+{%- endif %}
   tags   = merge({ extract = local.name }, var.tags)
 }
 
@@ -54,8 +60,8 @@ module "bucket" {
 module "artifacts" {
   source = "{{ source('kms-bucket') }}"
 
-  name        = "${local.bucket}-artifacts"
-  kms_key_arn = module.bucket.kms_key_arn
+  name    = "${local.bucket}-artifacts"
+  kms_key = { arn = module.bucket.kms_key_arn }
 
 {% if answers.locked_for_good %}  tags = local.tags
 {% else %}  force_destroy = var.force_destroy
@@ -73,8 +79,9 @@ module "extract" {
   name        = local.name
   script_path = "${path.root}/../Glue/etl.py"
   schedule    = var.schedule
+  time_zone   = "{{ answers.time_zone }}" # as in Glue/etl.py
 
-  # The tables of Glue/etl.py, for the crawler to catalogue.
+  # The tables of Glue/etl.py, for the crawler.
   tables = [
 {%- for table in answers.tables %}
     "{{ table }}",
@@ -87,10 +94,12 @@ module "extract" {
 
   database = var.database
   network = {
-    vpc_id                     = data.aws_subnet.this.vpc_id
-    subnet_id                  = data.aws_subnet.this.id
-    availability_zone          = data.aws_subnet.this.availability_zone
-    database_security_group_id = var.database.security_group_id
+    vpc_id            = data.aws_subnet.this.vpc_id
+    subnet_id         = data.aws_subnet.this.id
+    availability_zone = data.aws_subnet.this.availability_zone
+    database_security_group_ids = (
+      var.database.security_group_id == null ? {} : { database = var.database.security_group_id }
+    )
   }
 
   artifacts = { bucket = module.artifacts.name }
@@ -99,6 +108,8 @@ module "extract" {
     prefix             = local.prefix
     writer_policy_json = module.bucket.writer_policies["extract"]
   }
+  dead_letter_queue = module.alerts.dead_letter_queue
+
   kms_key_arn = module.bucket.kms_key_arn
   tags        = local.tags
 }

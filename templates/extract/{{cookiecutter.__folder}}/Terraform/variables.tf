@@ -5,15 +5,15 @@
 
 variable "database" {
   description = <<-EOT
-    The PostgreSQL store that is read.
-    - `host`               - its endpoint; a reader endpoint spares the writer.
-    - `name`               - the database.
-    - `secret_arn`         - secret with `username` and `password` of a role that may SELECT.
-    - `port`               - (Optional) 5432.
-    - `schema`             - (Optional) the schema of the tables, the one that Glue/etl.py reads.
-    - `secret_kms_key_arn` - (Optional) the secret's key, where it has one of its own.
-    - `ca_certificate`     - (Optional) PEM of the authority that signed the server's certificate.
-    - `security_group_id`  - (Optional) the store's security group; the job is let in there.
+    PostgreSQL source.
+    - `host`               - Host name. A reader endpoint takes the load off the writer.
+    - `name`               - Database name.
+    - `secret_arn`         - ARN of the secret with `username` and `password` of a read-only role.
+    - `port`               - (Optional) Port.
+    - `schema`             - (Optional) Schema of the tables, the same as in Glue/etl.py.
+    - `secret_kms_key_arn` - (Optional) ARN of the secret's KMS key, if it is customer managed.
+    - `ca_certificate`     - (Optional) PEM text of the authority that signed the certificate.
+    - `security_group_id`  - (Optional) Security group of the source. It gets a rule for the job.
   EOT
   type = object({
     host               = string
@@ -31,13 +31,14 @@ variable "database" {
 {% if answers.sftp == 'server' -%}
 variable "recipients" {
   description = <<-EOT
-    Who may collect files, keyed by the SFTP user's name.
-    - `name`        - the recipient exactly as `{{ answers.recipient.source }}` spells it.
-    - `public_keys` - (Optional) OpenSSH keys, one per device; an empty set locks the user out.
+    Recipients that may download files, keyed by SFTP user name.
+    - `name`        - Recipient, exactly as in `{{ answers.recipient.source }}`.
+    - `public_keys` - (Optional) OpenSSH public keys, keyed by device name. Without a key the user
+                      cannot log in.
   EOT
   type = map(object({
     name        = string
-    public_keys = optional(set(string), [])
+    public_keys = optional(map(string), {})
   }))
   nullable = false
 }
@@ -45,14 +46,14 @@ variable "recipients" {
 {% elif answers.sftp == 'connector' -%}
 variable "recipients" {
   description = <<-EOT
-    Who is sent files, keyed by a short name of your choice.
-    - `name`   - the recipient exactly as `{{ answers.recipient.source }}` spells it.
-    - `server` - where and how the files are sent:
-      - `url`                - the recipient's server, e.g. sftp://sftp.example.com:22.
-      - `folder`             - the folder there.
-      - `secret_arn`         - secret with `Username` and `PrivateKey` for that server.
-      - `trusted_host_keys`  - keys of that server, in OpenSSH's form.
-      - `secret_kms_key_arn` - (Optional) the secret's key, where it has one of its own.
+    Recipients that files are sent to, keyed by a short name of your choice.
+    - `name`   - Recipient, exactly as in `{{ answers.recipient.source }}`.
+    - `server` - SFTP server of the recipient:
+      - `url`                - URL, for example sftp://sftp.example.com:22.
+      - `folder`             - Folder on the server.
+      - `secret_arn`         - ARN of the secret with `Username` and `PrivateKey` for the server.
+      - `trusted_host_keys`  - Host keys of the server in OpenSSH format, of type RSA or ECDSA.
+      - `secret_kms_key_arn` - (Optional) ARN of the secret's KMS key, if it is customer managed.
   EOT
   type = map(object({
     name = string
@@ -69,7 +70,7 @@ variable "recipients" {
 
 {% endif -%}
 variable "subnet_id" {
-  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp == 'server' }}, with ways to the store and to AWS."
+  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp == 'server' }}. It reaches the source and AWS."
   type        = string
   nullable    = false
 }
@@ -125,7 +126,7 @@ variable "region" {
 }
 
 variable "schedule" {
-  description = "When the workflow starts, in UTC; it reports the month before."
+  description = "Cron expression of the start, in the extract's time zone."
   type        = string
   default     = "{{ answers.cron }}"
   nullable    = false
@@ -134,13 +135,14 @@ variable "schedule" {
 {% if answers.sftp == 'server' -%}
 variable "sftp" {
   description = <<-EOT
-    How recipients reach the SFTP server.
-    - `type`          - (Optional) `VPC`; `PUBLIC` opens it to the internet.
-    - `allowed_cidrs` - (Optional) the networks that may connect to it in the VPC.
+    Network access to the SFTP server.
+    - `type`          - (Optional) `VPC`, or `PUBLIC` for an endpoint on the internet.
+    - `allowed_cidrs` - (Optional) CIDR ranges that may connect to a VPC endpoint, keyed by a name
+                        of your choice.
   EOT
   type = object({
     type          = optional(string, "VPC")
-    allowed_cidrs = optional(list(string), [])
+    allowed_cidrs = optional(map(string), {})
   })
   default  = {}
   nullable = false

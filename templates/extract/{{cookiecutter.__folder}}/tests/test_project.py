@@ -41,6 +41,15 @@ class TheSpec(unittest.TestCase):
     def test_the_engine_accepts_it(self) -> None:
         importlib.import_module("rolling_spec").check(self.extract)
 
+    def test_terraform_has_its_time_zone(self) -> None:
+        main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
+        zone = re.search(r'^  time_zone += "(.*?)"', main, re.MULTILINE)
+        assert zone, 'Terraform/main.tf sets no time_zone in module "extract"'
+        assert zone[1] == self.extract.time_zone, (
+            f'the time zone is "{zone[1]}" in Terraform/main.tf and "{self.extract.time_zone}" in'
+            " Glue/etl.py; the schedule would start in another zone than the month ends in"
+        )
+
     def test_terraform_names_its_tables_and_its_recipient(self) -> None:
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
         tables = re.search(r"^  tables = (\[.*?\])$", main, re.MULTILINE | re.DOTALL)

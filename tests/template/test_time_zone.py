@@ -1,0 +1,69 @@
+"""A stamped project starts in the time zone that its months end in, so a run reports the month before."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rolling_period import Period, last_complete, zone
+
+EAST, WEST = "Pacific/Kiritimati", "America/Sao_Paulo"
+
+
+def stamped(project: Path) -> tuple[str, str, str]:
+    """Return cron expression and time zone of the schedule, and the time zone of the spec."""
+    [cron] = re.findall(
+        r'default     = "cron\((.*)\)"', (project / "Terraform/variables.tf").read_text(encoding="utf-8")
+    )
+    [where] = re.findall(
+        r'^  time_zone   = "(.*?)"', (project / "Terraform/main.tf").read_text(), re.MULTILINE
+    )
+    return cron, where, runpy.run_path(str(project / "Glue/etl.py"))["EXTRACT"].time_zone
+
+
+@pytest.mark.parametrize("name", ["Etc/GMT", WEST, EAST])
+def test_each_scheduled_start_reports_the_month_before(name: str, stamp: Callable[..., Path]) -> None:
+    cron, where, spec = stamped(stamp(_time_zone=name))
+    assert (cron, where, spec) == ("1 0 1 * ? *", name, name)
+    for month in (Period(2026, 1).shift(number) for number in range(24)):
+        start = datetime(month.year, month.month, 1, 0, 1, tzinfo=ZoneInfo(where)).astimezone(UTC)
+        assert last_complete(start, zone(spec)) == month.shift(-1)
+
+
+def test_a_start_in_gmt_would_report_the_wrong_month_west_of_it() -> None:
+    """Show what the time zone of the schedule is for: in October's stead, September."""
+    start = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
+    assert str(last_complete(start, zone(WEST))) == "2026-09"
+
+
+def test_a_python_without_a_time_zone_database_takes_a_name_by_its_form(
+    template: Path, tmp_path: Path
+) -> None:
+    """Run the hook as a slim container does: neither /usr/share/zoneinfo nor the package tzdata."""
+    hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
+    answers = 'OrderedDict(_time_zone="{}")'
+    script = tmp_path / "hook.py"
+    (tmp_path / "tzdata.py").write_text("raise ImportError\n")  # before the one that is installed
+
+    def said(name: str) -> str:
+        script.write_text(hook.replace("{{cookiecutter}}", answers.format(name)), encoding="utf-8")
+        variables = {"PYTHONTZPATH": "", "PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, script], capture_output=True, text=True, check=False, env=variables
+        )
+        return done.stderr
+
+    assert "_time_zone" not in said("America/Sao_Paulo")
+    assert (
+        '- _time_zone: "+02:00" is not a time zone of the IANA database; write e.g. Europe/Paris\n'
+        in said("+02:00")
+    )
+    assert "_time_zone" in said("localtime")

@@ -3,12 +3,12 @@
 ################################################################################
 
 locals {
-  kms_key_arn = var.kms_key_arn == null ? aws_kms_key.this[0].arn : var.kms_key_arn
+  kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 }
 
 # Apart from the key of the data: the grant to EventBridge below cannot be narrowed.
 resource "aws_kms_key" "this" {
-  count = var.kms_key_arn == null ? 1 : 0
+  count = var.kms_key == null ? 1 : 0
 
   description         = "Encrypts the alerts ${var.name}: topic, dead letters and logs."
   enable_key_rotation = true
@@ -65,7 +65,7 @@ resource "aws_kms_key" "this" {
 }
 
 resource "aws_kms_alias" "this" {
-  count = var.kms_key_arn == null ? 1 : 0
+  count = var.kms_key == null ? 1 : 0
 
   name          = "alias/${var.name}-failures"
   target_key_id = aws_kms_key.this[0].key_id

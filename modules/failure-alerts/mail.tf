@@ -44,6 +44,9 @@ locals {
     ])
   }
 
+  # No ARN begins with a hyphen.
+  _push_prefix = var.delivery.push_arn_prefix == null ? "-" : var.delivery.push_arn_prefix
+
   # The last month that was over. JSONata, as all of these, as Step Functions runs it.
   _before = <<-EOT
     $before := function($month) {
@@ -71,8 +74,8 @@ locals {
         : $event.`detail-type` = "Glue Job Run Status" ? "slow"
         : $event.source = "aws.secretsmanager" ? "rotation"
         : $event.source = "aws.states"
-          ? ($detail.stateMachineArn in ${jsonencode(var.delivery.push_arns)}
-            ? "delivery" : "receipts")
+          ? ($substring($detail.stateMachineArn, 0, ${length(local._push_prefix)})
+            = ${jsonencode(local._push_prefix)} ? "delivery" : "receipts")
         : $event.source = "sftp-transfer" ? "collection"
         : "job";
       $state := $uppercase($line(

@@ -4,14 +4,15 @@
 
 variable "failure_events" {
   description = <<-EOT
-    What counts as a failure and where to look then, as `glue-extract` gives it.
-    - `events`            - EventBridge patterns as JSON, keyed by a name of your choice.
-    - `job_name`          - job to start again.
-    - `log_group`         - where the runs of the job are read.
-    - `name`              - the extract, as the mail calls it.
-    - `workflow_name`     - workflow that the job is part of.
-    - `catch_up_schedule` - (Optional) when the job is started again by itself.
-    - `recoveries`        - (Optional) patterns of what puts a failure right.
+    Failures of the extract, as the output `failure_events` of `glue-extract` describes them.
+    - `events`            - EventBridge patterns in JSON of what failed, by key.
+    - `job_name`          - Glue job that a mail tells to rerun.
+    - `log_group`         - Log group of the job.
+    - `name`              - Name of the extract in the mails.
+    - `workflow_name`     - Glue workflow that starts crawler and job.
+    - `catch_up_schedule` - (Optional) Cron expression, in `time_zone`, of a later second run.
+    - `recoveries`        - (Optional) EventBridge patterns in JSON of what succeeded, by key.
+    - `time_zone`         - (Optional) IANA name of the time zone of the extract's schedules.
   EOT
   type = object({
     events            = map(string)
@@ -21,6 +22,7 @@ variable "failure_events" {
     workflow_name     = string
     catch_up_schedule = optional(string)
     recoveries        = optional(map(string), {})
+    time_zone         = optional(string, "Etc/GMT")
   })
   nullable = false
 
@@ -34,7 +36,7 @@ variable "failure_events" {
       ])
     )
     error_message = (
-      "failure_events: every event is an EventBridge pattern in JSON that names its source."
+      "failure_events: every event must be an EventBridge pattern in JSON that names its source."
     )
   }
 
@@ -43,16 +45,39 @@ variable "failure_events" {
       for key in concat(keys(var.failure_events.events), keys(var.failure_events.recoveries)) :
       can(regex("^[a-z][a-z0-9-]{0,15}$", key))
     ])
-    error_message = (
-      "failure_events: an event is called by up to 16 small letters, digits and hyphens."
-    )
+    error_message = join(" ", [
+      "failure_events: a key of events and recoveries must have 1 to 16 lowercase letters, digits",
+      "and hyphens and begin with a letter.",
+    ])
+  }
+
+  validation {
+    condition = alltrue(concat(
+      [for key in keys(var.failure_events.events) : length("${var.name}-${key}-failed") <= 64],
+      [
+        for key in keys(var.failure_events.recoveries) :
+        length("${var.name}-${key}-recovered") <= 64
+      ],
+    ))
+    error_message = join(" ", [
+      "failure_events: the EventBridge rules are named NAME-KEY-failed and NAME-KEY-recovered, and",
+      "a rule's name has at most 64 characters; shorten name or the key.",
+    ])
   }
 
   validation {
     condition = can(regex("^[ -~]{1,50}$", var.failure_events.name))
-    error_message = (
-      "failure_events: the name goes into a mail's subject: up to 50 characters of ASCII."
-    )
+    error_message = join(" ", [
+      "failure_events: name must have 1 to 50 ASCII characters, because it is part of the mails'",
+      "subjects.",
+    ])
+  }
+
+  validation {
+    condition = can(regex(
+      "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", var.failure_events.time_zone
+    ))
+    error_message = "failure_events: time_zone must be an IANA name, for example \"Europe/Warsaw\"."
   }
 }
 
@@ -76,9 +101,9 @@ variable "name" {
 
 variable "deadline" {
   description = <<-EOT
-    When the month before has to be published, in GMT; looked at every day from then on.
-    - `day`  - (Optional) day of the month; later than the extract's schedule and its retries.
-    - `hour` - (Optional) full hour of the daily look.
+    When the previous month must be published, in GMT. From then on it is checked every day.
+    - `day`  - (Optional) Day of the month, after the extract's schedule and its retries.
+    - `hour` - (Optional) Hour of the daily check.
   EOT
   type = object({
     day  = optional(number, 2)
@@ -89,28 +114,29 @@ variable "deadline" {
 
   validation {
     condition     = contains(range(1, 29), var.deadline.day)
-    error_message = "deadline: day is 1 to 28, a day that every month has."
+    error_message = "deadline: day must be 1 to 28, because not every month has a later day."
   }
 
   validation {
     condition     = contains(range(0, 24), var.deadline.hour)
-    error_message = "deadline: hour is 0 to 23, in GMT."
+    error_message = "deadline: hour must be a whole number from 0 to 23, in GMT."
   }
 }
 
 variable "delivery" {
   description = <<-EOT
-    What `sftp-transfer` gives, so that what was not delivered or not collected is told too.
-    - `events`     - (Optional) patterns of what went wrong, keyed by a name of your choice.
-    - `push_arns`  - (Optional) state machines that send files; others keep track of who collects.
-    - `recoveries` - (Optional) patterns of what puts it right.
-    - `rule_arns`  - (Optional) rules that may keep dead letters here, by `dead_letter_queue`.
+    Failures of the delivery, as the output `delivery` of `sftp-transfer` describes them.
+    - `events`          - (Optional) EventBridge patterns in JSON of what failed, by key.
+    - `push_arn_prefix` - (Optional) Common beginning of the ARNs of the state machines that send
+                          files. All others record what was collected.
+    - `recoveries`      - (Optional) EventBridge patterns in JSON of what succeeded, by key.
+    - `rule_arns`       - (Optional) ARNs of the EventBridge rules that use `dead_letter_queue`.
   EOT
   type = object({
-    events     = optional(map(string), {})
-    push_arns  = optional(list(string), [])
-    recoveries = optional(map(string), {})
-    rule_arns  = optional(list(string), [])
+    events          = optional(map(string), {})
+    push_arn_prefix = optional(string)
+    recoveries      = optional(map(string), {})
+    rule_arns       = optional(list(string), [])
   })
   default  = {}
   nullable = false
@@ -120,7 +146,21 @@ variable "delivery" {
       for key in concat(keys(var.delivery.events), keys(var.delivery.recoveries)) :
       can(regex("^[a-z][a-z0-9-]{0,15}$", key))
     ])
-    error_message = "delivery: an event is called by up to 16 small letters, digits and hyphens."
+    error_message = join(" ", [
+      "delivery: a key of events and recoveries must have 1 to 16 lowercase letters, digits and",
+      "hyphens and begin with a letter.",
+    ])
+  }
+
+  validation {
+    condition = alltrue(concat(
+      [for key in keys(var.delivery.events) : length("${var.name}-${key}-failed") <= 64],
+      [for key in keys(var.delivery.recoveries) : length("${var.name}-${key}-recovered") <= 64],
+    ))
+    error_message = join(" ", [
+      "delivery: the EventBridge rules are named NAME-KEY-failed and NAME-KEY-recovered, and a",
+      "rule's name has at most 64 characters; shorten name or the key.",
+    ])
   }
 
   validation {
@@ -132,16 +172,30 @@ variable "delivery" {
       ],
     ))
     error_message = (
-      "delivery: an event bears a name that failure_events has too; one would be lost."
+      "delivery: a key of events or recoveries is used in failure_events too; rename one of them."
     )
+  }
+
+  validation {
+    condition = (
+      var.delivery.push_arn_prefix == null
+      || can(regex(
+        "^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:.", var.delivery.push_arn_prefix
+      ))
+    )
+    error_message = join(" ", [
+      "delivery: push_arn_prefix must begin like the ARN of a state machine,",
+      "arn:...:stateMachine:NAME_push.",
+    ])
   }
 }
 
 variable "expected_output" {
   description = <<-EOT
-    What is there once a month is published, as `glue-extract` gives it. Null looks for nothing.
-    - `bucket`          - bucket of the files.
-    - `manifest_prefix` - folder of the manifests; that of October 2026 is `2026-10.json` in it.
+    Place of the manifests, as the output `expected_output` of `glue-extract` describes it. If null,
+    nobody checks whether a month was published.
+    - `bucket`          - Name of the bucket of the files.
+    - `manifest_prefix` - Folder of the manifests, for example of `2026-10.json`.
   EOT
   type = object({
     bucket          = string
@@ -154,26 +208,30 @@ variable "expected_output" {
       var.expected_output == null
       || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.expected_output.manifest_prefix))
     )
-    error_message = (
-      "expected_output: manifest_prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
-    )
+    error_message = join(" ", [
+      "expected_output: manifest_prefix must not begin or end with a slash, nor contain \"*\",",
+      "\"?\" or \"$\".",
+    ])
   }
 }
 
-variable "kms_key_arn" {
+variable "kms_key" {
   description = <<-EOT
-    ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own.
+    KMS key that encrypts everything in this module. If null, a key is created.
+    - `arn` - ARN of the key; it may be unknown at plan time.
   EOT
-  type        = string
-  default     = null
+  type = object({
+    arn = string
+  })
+  default = null
 
   validation {
     condition = (
-      var.kms_key_arn == null
-      || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+      var.kms_key == null
+      || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key.arn))
     )
     error_message = (
-      "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+      "kms_key: arn must be the ARN of a key (arn:...:key/...), not an alias and not a bare ID."
     )
   }
 }
@@ -202,21 +260,21 @@ variable "permissions_boundary_arn" {
 }
 
 variable "runbook_url" {
-  description = "Page of your own on what to do, for the mails to name. Null names none."
+  description = "URL of your own runbook. If set, the mails name it."
   type        = string
   default     = null
 
   validation {
     condition     = var.runbook_url == null || can(regex("^https://[!-~]+$", var.runbook_url))
-    error_message = "runbook_url: a page that begins with https:// and has no blanks."
+    error_message = "runbook_url: must begin with https:// and contain no spaces."
   }
 }
 
 variable "subscriptions" {
   description = <<-EOT
-    Who is told, keyed by a name of your choice. A person has to confirm a mail that AWS sends
-    first; a queue or a function has to let the topic in.
-    - `endpoint` - mail address, URL or ARN, as the protocol has it.
+    Recipients of the mails, keyed by a name. A person must confirm a mail that AWS sends first. A
+    queue or a function must allow the topic to send to it.
+    - `endpoint` - Mail address, URL or ARN, depending on `protocol`.
     - `protocol` - (Optional) "email", "https", "lambda" or "sqs".
   EOT
   type = map(object({
@@ -230,7 +288,7 @@ variable "subscriptions" {
     condition = alltrue([
       for s in var.subscriptions : contains(["email", "https", "lambda", "sqs"], s.protocol)
     ])
-    error_message = "subscriptions: protocol is \"email\", \"https\", \"lambda\" or \"sqs\"."
+    error_message = "subscriptions: protocol must be \"email\", \"https\", \"lambda\" or \"sqs\"."
   }
 
   validation {
@@ -238,16 +296,19 @@ variable "subscriptions" {
       for s in var.subscriptions :
       s.protocol != "email" || can(regex("^[^@\\s]+@[^@\\s]+$", s.endpoint))
     ])
-    error_message = (
-      "subscriptions: an e-mail endpoint is one address, e.g. \"data-team@example.com\"."
-    )
+    error_message = join(" ", [
+      "subscriptions: the endpoint of protocol \"email\" must be one address, for example",
+      "\"data-team@example.com\".",
+    ])
   }
 
   validation {
     condition = alltrue([
       for s in var.subscriptions : s.protocol != "https" || startswith(s.endpoint, "https://")
     ])
-    error_message = "subscriptions: an HTTPS endpoint begins with https://."
+    error_message = (
+      "subscriptions: the endpoint of protocol \"https\" must begin with https://."
+    )
   }
 
   validation {
@@ -255,9 +316,10 @@ variable "subscriptions" {
       for s in var.subscriptions : can(regex("^arn:[a-z-]+:${s.protocol}:", s.endpoint))
       if contains(["lambda", "sqs"], s.protocol)
     ])
-    error_message = (
-      "subscriptions: a queue or a function is named by its ARN, e.g. \"arn:aws:sqs:...\"."
-    )
+    error_message = join(" ", [
+      "subscriptions: the endpoint of protocol \"lambda\" or \"sqs\" must be an ARN, for example",
+      "\"arn:aws:sqs:...\".",
+    ])
   }
 
   validation {
@@ -265,7 +327,7 @@ variable "subscriptions" {
       for s in var.subscriptions : "${s.protocol} ${s.endpoint}"
     ]))
     error_message = (
-      "subscriptions: the same endpoint stands under two names and would be told twice."
+      "subscriptions: the same endpoint is given under two keys; it would get every mail twice."
     )
   }
 }

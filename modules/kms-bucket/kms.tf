@@ -4,7 +4,7 @@
 
 locals {
   _logs_arn   = "arn:${local.partition}:logs:${local.region}:${local.account_id}"
-  kms_key_arn = var.kms_key_arn == null ? aws_kms_key.this[0].arn : var.kms_key_arn
+  kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 
   # Who uses the key in a service's name.
   _key_services = [
@@ -137,7 +137,7 @@ locals {
 }
 
 resource "aws_kms_key" "this" {
-  count = var.kms_key_arn == null ? 1 : 0
+  count = var.kms_key == null ? 1 : 0
 
   description             = "Encrypts the bucket ${var.name} and the logs of what works with it."
   deletion_window_in_days = var.key_deletion_window_days
@@ -150,7 +150,7 @@ resource "aws_kms_key" "this" {
 }
 
 resource "aws_kms_alias" "this" {
-  count = var.kms_key_arn == null ? 1 : 0
+  count = var.kms_key == null ? 1 : 0
 
   name          = "alias/${var.key_alias == null ? var.name : var.key_alias}"
   target_key_id = aws_kms_key.this[0].key_id

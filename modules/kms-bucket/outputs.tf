@@ -29,10 +29,7 @@ output "name" {
 
 output "kms_key_arn" {
   description = "Key to hand to every module that works with this bucket."
-  # format() tells Terraform that the ARN, unknown until the key is made, will not be null; without
-  # it another kms-bucket that takes this key could not decide, while planning, whether to make its
-  # own.
-  value = format("%s", local.kms_key_arn)
+  value       = local.kms_key_arn
 }
 
 ################################################################################

@@ -75,7 +75,7 @@ variable "additional_key_policy_json" {
   }
 
   validation {
-    condition     = var.additional_key_policy_json == null || var.kms_key_arn == null
+    condition     = var.additional_key_policy_json == null || var.kms_key == null
     error_message = "additional_key_policy_json: a key that is given keeps the policy it has."
   }
 }
@@ -127,7 +127,7 @@ variable "key_administrators" {
   }
 
   validation {
-    condition     = length(var.key_administrators) == 0 || var.kms_key_arn == null
+    condition     = length(var.key_administrators) == 0 || var.kms_key == null
     error_message = "key_administrators: a key that is given keeps the policy it has."
   }
 }
@@ -148,7 +148,7 @@ variable "key_alias" {
   }
 
   validation {
-    condition     = var.key_alias == null || var.kms_key_arn == null
+    condition     = var.key_alias == null || var.kms_key == null
     error_message = "key_alias: a key that is given keeps the aliases it has."
   }
 }
@@ -204,7 +204,7 @@ variable "key_services" {
   }
 
   validation {
-    condition     = length(var.key_services) == 0 || var.kms_key_arn == null
+    condition     = length(var.key_services) == 0 || var.kms_key == null
     error_message = "key_services: a key that is given keeps the policy it has."
   }
 }
@@ -225,25 +225,28 @@ variable "key_users" {
   }
 
   validation {
-    condition     = length(var.key_users) == 0 || var.kms_key_arn == null
+    condition     = length(var.key_users) == 0 || var.kms_key == null
     error_message = "key_users: a key that is given keeps the policy it has."
   }
 }
 
-variable "kms_key_arn" {
+variable "kms_key" {
   description = <<-EOT
-    ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own.
+    KMS key that encrypts everything in this module. If null, a key is created.
+    - `arn` - ARN of the key; it may be unknown at plan time.
   EOT
-  type        = string
-  default     = null
+  type = object({
+    arn = string
+  })
+  default = null
 
   validation {
     condition = (
-      var.kms_key_arn == null
-      || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+      var.kms_key == null
+      || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key.arn))
     )
     error_message = (
-      "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+      "kms_key: arn must be the ARN of a key (arn:...:key/...), not an alias and not a bare ID."
     )
   }
 }

@@ -11,7 +11,7 @@ from tests.modules.hcl import MODULES, NAMES, REPOSITORY, Terraform, inputs
 
 from extracts.local import aws
 
-SHARED = {"kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
+SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
 
 
 @pytest.mark.parametrize("module", NAMES)
@@ -80,7 +80,13 @@ def test_inputs_come_required_first_and_by_the_alphabet(module: str) -> None:
 
 
 # What is not there because there is nothing for it: an input that does nothing would be a lie.
-WITHOUT = {"kms-bucket": {"log_retention_days"}}
+# A key is either required, or an object that may be null: `count` must know whether there is one.
+WITHOUT = {
+    "failure-alerts": {"kms_key_arn"},
+    "glue-extract": {"kms_key"},
+    "kms-bucket": {"kms_key_arn", "log_retention_days"},
+    "sftp-transfer": {"kms_key"},
+}
 
 
 def test_shared_inputs_are_there_with_the_same_words_and_type_everywhere() -> None:

@@ -474,15 +474,15 @@ run "more_than_people_are_told" {
 run "given_key_is_used_and_none_is_made" {
   command = plan
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/given"
+    kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/given" }
   }
 
   assert {
     condition = (
       length(aws_kms_key.this) == 0
-      && aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
-      && aws_sqs_queue.dead_letters.kms_master_key_id == var.kms_key_arn
-      && aws_cloudwatch_log_group.states.kms_key_id == var.kms_key_arn
+      && aws_sns_topic.this.kms_master_key_id == var.kms_key.arn
+      && aws_sqs_queue.dead_letters.kms_master_key_id == var.kms_key.arn
+      && aws_cloudwatch_log_group.states.kms_key_id == var.kms_key.arn
     )
     error_message = "The given key encrypts topic, dead letters and logs."
   }

@@ -36,9 +36,9 @@ run "name_in_capitals_is_refused" {
 run "alias_for_a_key_is_refused" {
   command = plan
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/data"
+    kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:alias/data" }
   }
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.kms_key]
 }
 
 run "log_retention_that_aws_does_not_know_is_refused" {
@@ -207,4 +207,75 @@ run "runbook_without_tls_is_refused" {
     runbook_url = "http://wiki.example.com"
   }
   expect_failures = [var.runbook_url]
+}
+
+run "recovery_rule_with_a_name_of_65_characters_is_refused" {
+  command = plan
+  variables {
+    name = "loans-of-forty-characters-for-this-limit"
+    failure_events = {
+      name          = "bank-loans"
+      events        = { job = "{\"source\":[\"aws.glue\"]}" }
+      recoveries    = { fourteen-chars = "{\"source\":[\"aws.glue\"]}" }
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
+run "rule_with_a_name_of_64_characters_is_planned" {
+  command = plan
+  variables {
+    name = "loans-of-forty-characters-for-this-limit"
+    failure_events = {
+      name          = "bank-loans"
+      events        = { sixteen-letters- = "{\"source\":[\"aws.glue\"]}" }
+      recoveries    = { thirteen-char = "{\"source\":[\"aws.glue\"]}" }
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+
+  assert {
+    condition = (
+      length(aws_cloudwatch_event_rule.failure["sixteen-letters-"].name) == 64
+      && length(aws_cloudwatch_event_rule.recovery["thirteen-char"].name) == 64
+    )
+    error_message = "EventBridge takes 64 characters."
+  }
+}
+
+run "offset_for_a_time_zone_is_refused" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = { job = "{\"source\":[\"aws.glue\"]}" }
+      job_name      = "j"
+      log_group     = "l"
+      time_zone     = "+02:00"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
+run "delivery_rule_with_a_name_of_65_characters_is_refused" {
+  command = plan
+  variables {
+    name     = "loans-of-forty-characters-for-this-limit"
+    delivery = { recoveries = { fourteen-chars = "{\"source\":[\"aws.states\"]}" } }
+  }
+  expect_failures = [var.delivery]
+}
+
+run "arn_of_another_service_for_what_sends_is_refused" {
+  command = plan
+  variables {
+    delivery = { push_arn_prefix = "arn:aws:sqs:eu-west-1:123456789012:bank-loans_push" }
+  }
+  expect_failures = [var.delivery]
 }

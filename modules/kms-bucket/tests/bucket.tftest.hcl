@@ -198,7 +198,7 @@ run "reader_can_read_its_folder" {
 run "given_key_is_used_and_none_is_made" {
   command = plan
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/given"
+    kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/given" }
   }
 
   assert {

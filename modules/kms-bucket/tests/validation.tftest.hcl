@@ -45,17 +45,17 @@ run "name_of_two_letters_is_refused" {
 run "alias_for_a_key_is_refused" {
   command = plan
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/data"
+    kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:alias/data" }
   }
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.kms_key]
 }
 
 run "bare_id_for_a_key_is_refused" {
   command = plan
   variables {
-    kms_key_arn = "00000000-0000-0000-0000-000000000000"
+    kms_key = { arn = "00000000-0000-0000-0000-000000000000" }
   }
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.kms_key]
 }
 
 run "deletion_of_the_key_in_six_days_is_refused" {
@@ -138,7 +138,7 @@ run "settings_of_a_key_that_is_given_are_refused" {
     key_alias                  = "loans"
     key_services               = ["glue"]
     key_users                  = ["arn:aws:iam::123456789012:role/r"]
-    kms_key_arn                = "arn:aws:kms:eu-west-1:123456789012:key/given"
+    kms_key                    = { arn = "arn:aws:kms:eu-west-1:123456789012:key/given" }
   }
   expect_failures = [
     var.additional_key_policy_json,

@@ -17,6 +17,9 @@ locals {
   )
 }
 
+# S3 allows 10 tags on an object, so these have none, neither those of the module nor those of the
+# provider: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+
 # The engine, versioned with this module. Single files, because Glue takes a list of them as readily
 # as a zip.
 resource "aws_s3_object" "runtime" {
@@ -28,7 +31,11 @@ resource "aws_s3_object" "runtime" {
   source      = "${path.module}/runtime/${each.value}"
   source_hash = filemd5("${path.module}/runtime/${each.value}")
 
-  tags = var.tags
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 }
 
 resource "aws_s3_object" "script" {
@@ -38,7 +45,11 @@ resource "aws_s3_object" "script" {
   source      = var.script_path
   source_hash = filemd5(var.script_path)
 
-  tags = var.tags
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 }
 
 resource "aws_s3_object" "certificate" {
@@ -50,7 +61,11 @@ resource "aws_s3_object" "certificate" {
   kms_key_id  = var.kms_key_arn
   source_hash = md5(var.database.ca_certificate)
 
-  tags = var.tags
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 }
 
 resource "aws_s3_object" "driver" {
@@ -62,5 +77,9 @@ resource "aws_s3_object" "driver" {
   source      = var.crawler.driver_jar_path
   source_hash = filemd5(var.crawler.driver_jar_path)
 
-  tags = var.tags
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
 }

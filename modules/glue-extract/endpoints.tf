@@ -3,6 +3,19 @@
 ################################################################################
 
 locals {
+  # Names of endpoint services begin with com.amazonaws in every partition, but for these in China.
+  # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-endpoint.ts
+  _endpoint_prefixes = {
+    aws-cn = {
+      for service in [
+        "application-autoscaling", "athena", "autoscaling", "backup", "batch", "cloudformation",
+        "ebs", "ec2", "ecr.api", "ecr.dkr", "eks", "elasticache", "elasticfilesystem",
+        "execute-api", "fsx", "kinesis-streams", "lambda", "monitoring", "rds", "redshift",
+        "redshift-data", "sqs", "states", "sts", "transfer", "xray",
+      ] : service => "cn.com.amazonaws"
+    }
+  }
+
   # With a token there is no secret to read.
   _endpoint_services = var.endpoints == null ? [] : [
     for service in var.endpoints.services : service
@@ -26,7 +39,7 @@ resource "aws_vpc_endpoint" "s3" {
   count = var.endpoints == null ? 0 : 1
 
   route_table_ids   = var.endpoints.route_table_ids
-  service_name      = "${local.reverse_dns_prefix}.${local.region}.s3"
+  service_name      = "com.amazonaws.${local.region}.s3"
   vpc_endpoint_type = "Gateway"
   vpc_id            = var.network.vpc_id
 
@@ -55,10 +68,14 @@ resource "aws_vpc_endpoint" "this" {
   # The whole VPC finds the service here from now on.
   private_dns_enabled = true
   security_group_ids  = [aws_security_group.endpoints[0].id]
-  service_name        = "${local.reverse_dns_prefix}.${local.region}.${each.value}"
-  subnet_ids          = [var.network.subnet_id]
-  vpc_endpoint_type   = "Interface"
-  vpc_id              = var.network.vpc_id
+  service_name = join(".", [
+    try(local._endpoint_prefixes[local.partition][each.value], "com.amazonaws"),
+    local.region,
+    each.value,
+  ])
+  subnet_ids        = [var.network.subnet_id]
+  vpc_endpoint_type = "Interface"
+  vpc_id            = var.network.vpc_id
 
   policy = jsonencode({ Version = "2012-10-17", Statement = [local._own_account] })
 

@@ -1,20 +1,37 @@
 ################################################################################
+# Names
+################################################################################
+
+locals {
+  # IAM knows no regions: one name in two regions of an account needs two roles.
+  _role_names = {
+    for role in ["crawler", "job", "schedule"] : role => "${var.name}-${role}-${local.region}"
+  }
+  # IAM allows 64 characters, and some names of regions are long.
+  role_names = {
+    for role, name in local._role_names : role =>
+    length(name) <= 64 ? name : "${substr(name, 0, 55)}-${substr(sha1(name), 0, 8)}"
+  }
+}
+
+################################################################################
 # What job and crawler both need
 ################################################################################
 
 locals {
   _arn = {
-    ec2   = "arn:${local.partition}:ec2:${local.region}:${local.account_id}"
-    glue  = "arn:${local.partition}:glue:${local.region}:${local.account_id}"
-    login = "arn:${local.partition}:rds-db:${local.region}:${local.account_id}:dbuser"
-    logs  = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group"
+    ec2       = "arn:${local.partition}:ec2:${local.region}:${local.account_id}"
+    glue      = "arn:${local.partition}:glue:${local.region}:${local.account_id}"
+    login     = "arn:${local.partition}:rds-db:${local.region}:${local.account_id}:dbuser"
+    logs      = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group"
+    scheduler = "arn:${local.partition}:scheduler:${local.region}:${local.account_id}"
   }
   _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}"
   _subnet_arn    = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
 
   # A key can be used only by way of the service that it is needed for.
   _via = {
-    for service in ["s3", "secretsmanager"] : service => {
+    for service in ["s3", "secretsmanager", "sqs"] : service => {
       StringEquals = { "kms:ViaService" = "${service}.${local.region}.${local.dns_suffix}" }
     }
   }
@@ -138,7 +155,7 @@ locals {
 ################################################################################
 
 resource "aws_iam_role" "job" {
-  name                 = local.job_role_name
+  name                 = local.role_names["job"]
   assume_role_policy   = local._assume_role_policy
   description          = "Job of the extract ${var.name}."
   permissions_boundary = var.permissions_boundary_arn
@@ -192,80 +209,4 @@ resource "aws_iam_role_policy" "output" {
   name   = "output"
   policy = var.output.writer_policy_json
   role   = aws_iam_role.job.name
-}
-
-################################################################################
-# Crawler
-################################################################################
-
-resource "aws_iam_role" "crawler" {
-  count = var.crawler.enabled ? 1 : 0
-
-  name                 = local.crawler_role_name
-  assume_role_policy   = local._assume_role_policy
-  description          = "Crawler of the extract ${var.name}."
-  permissions_boundary = var.permissions_boundary_arn
-
-  tags = var.tags
-}
-
-locals {
-  # What the crawler fetches before it connects; without it, it reads no bucket at all.
-  _crawler_files = concat(
-    var.database.ca_certificate == null ? [] : [local.certificate_key],
-    var.crawler.driver_jar_path == null ? [] : [local.driver_key],
-  )
-}
-
-resource "aws_iam_role_policy" "crawler" {
-  count = var.crawler.enabled ? 1 : 0
-
-  name = "crawler"
-  role = aws_iam_role.crawler[0].name
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      local._connect,
-      local._network,
-      [
-        {
-          Sid    = "WriteCatalog"
-          Effect = "Allow"
-          Action = [
-            "glue:CreateTable",
-            "glue:GetDatabase",
-            "glue:GetTable",
-            "glue:GetTables",
-            "glue:UpdateTable",
-          ]
-          Resource = [
-            "${local._arn.glue}:catalog",
-            "${local._arn.glue}:database/${local.catalog_database_name}",
-            "${local._arn.glue}:table/${local.catalog_database_name}/*",
-          ]
-        },
-        {
-          Sid    = "WriteLogs"
-          Effect = "Allow"
-          Action = local._log_actions
-          Resource = [
-            "${local._arn.logs}:${local.crawler_log_group}",
-            "${local._arn.logs}:${local.crawler_log_group}:*",
-          ]
-        },
-      ],
-      [
-        for statement in [
-          {
-            Sid      = "ReadFiles"
-            Effect   = "Allow"
-            Action   = "s3:GetObject"
-            Resource = [for key in local._crawler_files : "${local._artifacts_arn}/${key}"]
-          },
-          local._read_artifacts_key,
-        ] : statement if length(local._crawler_files) > 0
-      ],
-    )
-  })
 }

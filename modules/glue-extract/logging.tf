@@ -29,8 +29,6 @@ resource "aws_glue_security_configuration" "this" {
 
 locals {
   security_configuration_name = var.name
-  crawler_role_name           = "${var.name}-crawler"
-  job_role_name               = "${var.name}-job"
 
   # With a security configuration Glue works the names of it and of the role into the name of a log
   # group. The groups are made beforehand under just those names, else Glue makes them itself,
@@ -39,12 +37,12 @@ locals {
   _job_logs = join("/", [
     local._job_log_prefix,
     "${local.security_configuration_name}-role",
-    local.job_role_name,
+    local.role_names["job"],
   ])
 
   crawler_log_group = join("", [
     "/aws-glue/crawlers-role/",
-    "${local.crawler_role_name}-${local.security_configuration_name}",
+    "${local.role_names["crawler"]}-${local.security_configuration_name}",
   ])
   job_log_groups = {
     error  = "${local._job_logs}/error"  # Spark and Glue

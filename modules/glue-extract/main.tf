@@ -8,8 +8,6 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # "com.amazonaws", but for China.
-  reverse_dns_prefix = data.aws_partition.current.reverse_dns_prefix
   # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
   # there in both.
   region = split(".", data.aws_region.current.endpoint)[1]
@@ -33,57 +31,6 @@ locals {
 }
 
 ################################################################################
-# Catalog
-################################################################################
-
-resource "aws_glue_catalog_database" "this" {
-  count = var.crawler.enabled ? 1 : 0
-
-  name        = local.catalog_database_name
-  description = "Tables that the extract ${var.name} reads."
-
-  tags = var.tags
-}
-
-resource "aws_glue_crawler" "this" {
-  count = var.crawler.enabled ? 1 : 0
-
-  name                   = local.crawler_name
-  database_name          = aws_glue_catalog_database.this[0].name
-  description            = "Catalogues the tables that the extract ${var.name} reads."
-  role                   = aws_iam_role.crawler[0].arn
-  security_configuration = aws_glue_security_configuration.this.name
-
-  dynamic "jdbc_target" {
-    for_each = var.tables
-
-    content {
-      connection_name = aws_glue_connection.this.name
-      path            = "${var.database.name}/${var.database.schema}/${jdbc_target.value}"
-    }
-  }
-
-  recrawl_policy {
-    recrawl_behavior = "CRAWL_EVERYTHING"
-  }
-
-  schema_change_policy {
-    # A table that is gone from the store is for a person to look at.
-    delete_behavior = "LOG"
-    update_behavior = "UPDATE_IN_DATABASE"
-  }
-
-  tags = var.tags
-
-  depends_on = [
-    aws_cloudwatch_log_group.crawler,
-    aws_iam_role_policy.crawler,
-    aws_s3_object.certificate,
-    aws_s3_object.driver,
-  ]
-}
-
-################################################################################
 # Connection
 ################################################################################
 
@@ -104,6 +51,10 @@ resource "aws_glue_connection" "this" {
       JDBC_DRIVER_JAR_URI    = local.driver_url
       JDBC_ENFORCE_SSL       = "true"
       SECRET_ID              = local.secret_arn
+      # Glue validates one RSA certificate and fails the crawl and the job on any other, such as the
+      # RDS bundle with its ECC certificates. The driver still verifies certificate and host.
+      # https://docs.aws.amazon.com/glue/latest/dg/connection-properties.html
+      SKIP_CUSTOM_JDBC_CERT_VALIDATION = local.certificate_url == null ? null : "true"
     } : key => value if var.auth == "secret" && value != null
   }
 
@@ -139,7 +90,6 @@ resource "aws_glue_job" "this" {
   glue_version    = var.job.glue_version
   # A run that finds no room waits for some, up to a quarter of an hour, instead of failing.
   job_run_queuing_enabled = var.job.queuing
-  maintenance_window      = var.job.maintenance_window
   max_retries             = var.job.max_retries
   number_of_workers       = var.job.number_of_workers
   role_arn                = aws_iam_role.job.arn
@@ -198,8 +148,8 @@ resource "aws_glue_job" "this" {
 # Workflow
 ################################################################################
 
-# Start the workflow, never the crawler: a crawler that somebody starts by hand does not fire the
-# second trigger.
+# Start the workflow, never the crawler: a crawler that is started by hand does not fire the trigger
+# of the job. https://docs.aws.amazon.com/glue/latest/dg/about-triggers.html
 resource "aws_glue_workflow" "this" {
   name = local.workflow_name
   description = join(" ", [
@@ -211,14 +161,14 @@ resource "aws_glue_workflow" "this" {
   tags = var.tags
 }
 
-resource "aws_glue_trigger" "schedule" {
-  name              = "${var.name}-schedule"
-  description       = "Starts the extract ${var.name}."
-  enabled           = true
-  schedule          = var.schedule
-  start_on_creation = true
-  type              = "SCHEDULED"
-  workflow_name     = aws_glue_workflow.this.name
+resource "aws_glue_trigger" "start" {
+  name        = "${var.name}-start"
+  description = "Starts the extract ${var.name} when its workflow is started."
+  # The provider starts an ON_DEMAND trigger that is enabled as soon as it is created. Disabled, it
+  # fires when the workflow starts: https://github.com/hashicorp/terraform-provider-aws/issues/38222
+  enabled       = false
+  type          = "ON_DEMAND"
+  workflow_name = aws_glue_workflow.this.name
 
   actions {
     crawler_name = one(aws_glue_crawler.this[*].name)
@@ -232,7 +182,7 @@ resource "aws_glue_trigger" "crawled" {
   count = var.crawler.enabled ? 1 : 0
 
   name              = "${var.name}-crawled"
-  description       = "Starts the job of the extract ${var.name} when its crawler is done."
+  description       = "Starts the job of the extract ${var.name} when its crawl has ended."
   enabled           = true
   start_on_creation = true
   type              = "CONDITIONAL"
@@ -243,73 +193,20 @@ resource "aws_glue_trigger" "crawled" {
   }
 
   predicate {
-    # Glue refuses a predicate without it, even for one condition.
-    logical = "AND"
+    logical = "ANY"
 
-    conditions {
-      crawl_state      = "SUCCEEDED"
-      crawler_name     = aws_glue_crawler.this[0].name
-      logical_operator = "EQUALS"
+    # The figures do not depend on the catalog. These are all the states that a trigger can wait
+    # for: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-trigger.html
+    dynamic "conditions" {
+      for_each = ["CANCELLED", "FAILED", "SUCCEEDED"]
+
+      content {
+        crawl_state      = conditions.value
+        crawler_name     = aws_glue_crawler.this[0].name
+        logical_operator = "EQUALS"
+      }
     }
   }
 
   tags = var.tags
-}
-
-locals {
-  # When runs start, in minutes of a month. A day that is not said by number may be any.
-  _starts = {
-    for kind, cron in { again = var.catch_up_schedule, first = var.schedule } : kind => [
-      for day in flatten([
-        for part in split(",", split(" ", cron)[2]) : try(
-          [tonumber(part)],
-          range(split("-", part)[0], split("-", part)[1] + 1),
-          range(1, 32),
-        )
-      ]) : day * 1440 + split(" ", cron)[1] * 60 + trimprefix(split(" ", cron)[0], "cron(")
-    ] if cron != null
-  }
-  longest_minutes = (1 + var.job.max_retries) * var.job.timeout_minutes
-}
-
-# Outside of the workflow, which has one start only; and without the crawler, which has been.
-resource "aws_glue_trigger" "catch_up" {
-  count = var.catch_up_schedule == null ? 0 : 1
-
-  name              = "${var.name}-catch-up"
-  description       = <<-EOT
-    Starts the job of the extract ${var.name} again: writes what is not there yet.
-  EOT
-  enabled           = true
-  schedule          = var.catch_up_schedule
-  start_on_creation = true
-  type              = "SCHEDULED"
-
-  actions {
-    job_name = aws_glue_job.this.name
-  }
-
-  tags = var.tags
-
-  lifecycle {
-    # Glue refuses a second run at the same time, and that would be told as a failure.
-    precondition {
-      condition = alltrue(flatten([
-        for again in local._starts.again : [
-          for first in local._starts.first : abs(again - first) >= local.longest_minutes
-        ]
-      ]))
-      error_message = join(" ", [
-        "catch_up_schedule: a run that schedule starts may last ${local.longest_minutes} minutes",
-        "with its retries; start again later than that, or on other days.",
-      ])
-    }
-    precondition {
-      condition = local.longest_minutes <= 1440
-      error_message = join(" ", [
-        "catch_up_schedule: a run may last ${local.longest_minutes} minutes with its retries, into",
-        "the next day's start; 1440 at most.",
-      ])
-    }
-  }
 }

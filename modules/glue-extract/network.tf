@@ -62,12 +62,20 @@ resource "aws_vpc_security_group_egress_rule" "s3" {
   tags = var.tags
 }
 
+locals {
+  # Where the source's security groups are not given, its port is open to every address.
+  _database_groups = var.network.database_security_group_ids
+  _anywhere        = length(local._database_groups) == 0
+}
+
 resource "aws_vpc_security_group_egress_rule" "database" {
-  cidr_ipv4                    = var.network.database_security_group_id == null ? "0.0.0.0/0" : null
-  description                  = "The store"
+  for_each = local._anywhere ? { anywhere = null } : local._database_groups
+
+  cidr_ipv4                    = local._anywhere ? "0.0.0.0/0" : null
+  description                  = "Source database"
   from_port                    = var.database.port
   ip_protocol                  = "tcp"
-  referenced_security_group_id = var.network.database_security_group_id
+  referenced_security_group_id = each.value
   security_group_id            = aws_security_group.this.id
   to_port                      = var.database.port
 
@@ -75,13 +83,13 @@ resource "aws_vpc_security_group_egress_rule" "database" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "database" {
-  count = var.network.database_security_group_id == null ? 0 : 1
+  for_each = local._database_groups
 
   description                  = "Job and crawler of the extract ${var.name}"
   from_port                    = var.database.port
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.this.id
-  security_group_id            = var.network.database_security_group_id
+  security_group_id            = each.value
   to_port                      = var.database.port
 
   tags = var.tags

@@ -54,6 +54,16 @@ output "log_groups" {
   value       = { for kind, group in aws_cloudwatch_log_group.job : kind => group.name }
 }
 
+locals {
+  # Host names of the console, by partition.
+  _consoles = {
+    aws-cn     = "console.amazonaws.cn"
+    aws-eusc   = "console.amazonaws-eusc.eu"
+    aws-us-gov = "console.amazonaws-us-gov.com"
+  }
+  _console = lookup(local._consoles, local.partition, "console.aws.amazon.com")
+}
+
 output "log_links" {
   description = "Where to open the same in a browser; `crawler` too, where there is one."
   value = {
@@ -61,7 +71,7 @@ output "log_links" {
       local.job_log_groups,
       var.crawler.enabled ? { crawler = local.crawler_log_group } : {},
       ) : kind => join("", [
-        "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}",
+        "https://${local.region}.${local._console}/cloudwatch/home?region=${local.region}",
         "#logsV2:log-groups/log-group/${replace(group, "/", "$252F")}",
     ])
   }
@@ -141,7 +151,8 @@ output "failure_events" {
           source      = ["aws.secretsmanager"]
           detail-type = ["AWS Service Event via CloudTrail"]
           detail = {
-            eventName           = ["RotationFailed"]
+            # All of "Log entries for rotation" in the user guide that are no success.
+            eventName           = ["RotationAbandoned", "RotationFailed", "TestRotationFailed"]
             additionalEventData = { SecretId = [local.secret_arn] }
           }
         })
@@ -154,6 +165,11 @@ output "failure_events" {
     }
     recoveries = {
       for what, event in {
+        crawler = jsonencode({
+          source      = ["aws.glue"]
+          detail-type = ["Glue Crawler State Change"]
+          detail      = { crawlerName = [local.crawler_name], state = ["Succeeded"] }
+        })
         job = jsonencode({
           source      = ["aws.glue"]
           detail-type = ["Glue Job State Change"]
@@ -163,7 +179,7 @@ output "failure_events" {
           source      = ["aws.secretsmanager"]
           detail-type = ["AWS Service Event via CloudTrail"]
           detail = {
-            eventName           = ["RotationSucceeded"]
+            eventName           = ["RotationSucceeded", "TestRotationSucceeded"]
             additionalEventData = { SecretId = [local.secret_arn] }
           }
         })
@@ -172,6 +188,7 @@ output "failure_events" {
     catch_up_schedule = var.catch_up_schedule
     log_group         = local.job_log_groups.output
     job_name          = local.job_name
+    time_zone         = var.time_zone
     workflow_name     = local.workflow_name
   }
 }

@@ -23,7 +23,8 @@ resource "aws_secretsmanager_secret" "this" {
   #checkov:skip=CKV2_AWS_57: rotation is an input, for it needs a function that reaches the store
   count = local._own_secret ? 1 : 0
 
-  name                    = "${var.name}/reader"
+  # A deleted secret keeps its name for the recovery window, and AWS refuses another of that name.
+  name_prefix             = "${var.name}/reader-"
   description             = "Login of the extract ${var.name} at its store."
   kms_key_id              = var.kms_key_arn
   recovery_window_in_days = var.secret.recovery_window_days
@@ -49,7 +50,7 @@ resource "aws_secretsmanager_secret_version" "this" {
     {
       dbname   = var.database.name
       engine   = "postgres"
-      host     = var.database.host
+      host     = coalesce(try(var.rotation.host, null), var.database.host)
       password = ephemeral.aws_secretsmanager_random_password.this[0].random_password
       port     = var.database.port
       username = local.user_name
@@ -73,15 +74,25 @@ resource "aws_secretsmanager_secret_version" "this" {
 locals {
   _application_version = try(var.rotation.application_version, null)
   _superuser           = try(var.rotation.superuser_secret_arn, null)
+  _superuser_key       = try(var.rotation.superuser_secret_kms_key_arn, null)
+
+  # AWS publishes its rotation functions in one region and account of each of these partitions. The
+  # accounts and the names of the parameters are those of aws-cdk, in
+  # packages/aws-cdk-lib/aws-secretsmanager/lib/secret-rotation.ts.
+  _publishers = {
+    aws        = "us-east-1:297356227824"
+    aws-cn     = "cn-north-1:193023089310"
+    aws-us-gov = "us-gov-west-1:023102451235"
+  }
 }
 
-# AWS publishes its rotation functions in one account and region for all.
 resource "aws_serverlessapplicationrepository_cloudformation_stack" "rotation" {
   count = local._application_version == null ? 0 : 1
 
   name = "${var.name}-rotation"
   application_id = join("", [
-    "arn:aws:serverlessrepo:us-east-1:297356227824:applications/",
+    "arn:${local.partition}:serverlessrepo:",
+    "${lookup(local._publishers, local.partition, "")}:applications/",
     "SecretsManagerRDSPostgreSQLRotation${local._superuser == null ? "SingleUser" : "MultiUser"}",
   ])
   capabilities     = ["CAPABILITY_IAM", "CAPABILITY_RESOURCE_POLICY"]
@@ -96,10 +107,21 @@ resource "aws_serverlessapplicationrepository_cloudformation_stack" "rotation" {
       vpcSubnetIds        = var.network.subnet_id
     },
     length(local._secret_keys) == 0 ? {} : { kmsKeyArn = one(local._secret_keys) },
-    local._superuser == null ? {} : { superuserSecretArn = local._superuser },
+    local._superuser == null ? {} : { masterSecretArn = local._superuser },
+    local._superuser_key == null ? {} : { masterSecretKmsKeyArn = local._superuser_key },
   )
 
   tags = var.tags
+
+  lifecycle {
+    precondition {
+      condition = contains(keys(local._publishers), local.partition)
+      error_message = join(" ", [
+        "rotation: AWS publishes no rotation function in the partition ${local.partition}; set",
+        "function_arn in place of application_version.",
+      ])
+    }
+  }
 }
 
 resource "aws_secretsmanager_secret_rotation" "this" {

@@ -157,18 +157,19 @@ variable "name" {
 
 variable "network" {
   description = <<-EOT
-    Where the job and the crawler stand to reach the store.
-    - `availability_zone`          - the subnet's zone.
-    - `subnet_id`                  - private subnet with NAT or endpoints.
-    - `vpc_id`                     - VPC of that subnet.
-    - `database_security_group_id` - (Optional) the store's security group, to open for the extract.
-                                     Known while planning.
+    Network settings of the job and the crawler.
+    - `availability_zone`           - Zone of the subnet.
+    - `subnet_id`                   - Private subnet with NAT or endpoints.
+    - `vpc_id`                      - VPC of the subnet.
+    - `database_security_group_ids` - (Optional) Security groups of the source, keyed by a name of
+                                      your choice, so that an id may be unknown at plan time. Each
+                                      gets a rule that lets the extract in.
   EOT
   type = object({
-    availability_zone          = string
-    subnet_id                  = string
-    vpc_id                     = string
-    database_security_group_id = optional(string)
+    availability_zone           = string
+    subnet_id                   = string
+    vpc_id                      = string
+    database_security_group_ids = optional(map(string), {})
   })
   nullable = false
 
@@ -325,9 +326,10 @@ variable "auth" {
 
 variable "catch_up_schedule" {
   description = <<-EOT
-    When the job is started again, in GMT, e.g. `cron(0 6 2-10 * ? *)`: every morning of the days
-    after the first. It writes nothing where the month is published, and publishes it where it is
-    not. Where the store has changed since, it fails and says what differs. Null: never.
+    When EventBridge Scheduler starts the job again, as a cron expression in `time_zone`, for
+    example `cron(0 6 2-10 * ? *)`: at 6:00 on the nine days after the first. A run writes nothing
+    if the period is published and unchanged, publishes it if it is missing, and fails if the source
+    has changed since. If null, the job is not started again.
   EOT
   type        = string
   default     = null
@@ -359,16 +361,22 @@ variable "catch_up_schedule" {
 
 variable "crawler" {
   description = <<-EOT
-    The crawler that catalogues `tables` before each run. The job does without.
-    - `driver_class`    - (Optional) class in that driver.
-    - `driver_jar_path` - (Optional) JDBC driver on this machine. Glue's own may not speak SCRAM,
-                          which Aurora PostgreSQL 14 and later ask for; the job's does.
-    - `enabled`         - (Optional) without it the schedule starts the job.
+    Crawler that enters `tables` in the Data Catalog before each run. The catalog is for people: the
+    job does not read it, and it starts when the crawl has ended, whatever its end.
+    - `catalog_kms_key_arn` - (Optional) ARN of the customer managed KMS key that encrypts the
+                              account's Data Catalog, if there is one.
+    - `driver_class`        - (Optional) Class of the driver in `driver_jar_path`.
+    - `driver_jar_path`     - (Optional) Local path of a PostgreSQL JDBC driver, 42.2.0 or later,
+                              if the crawler's own driver cannot log in to a source that requires
+                              SCRAM, as Aurora PostgreSQL 14 and later do. The crawler then runs a
+                              Glue job, so its role may create, start and delete Glue jobs.
+    - `enabled`             - (Optional) Create a crawler. If false, the workflow is the job alone.
   EOT
   type = object({
-    driver_class    = optional(string, "org.postgresql.Driver")
-    driver_jar_path = optional(string)
-    enabled         = optional(bool, true)
+    catalog_kms_key_arn = optional(string)
+    driver_class        = optional(string, "org.postgresql.Driver")
+    driver_jar_path     = optional(string)
+    enabled             = optional(bool, true)
   })
   default  = {}
   nullable = false
@@ -384,6 +392,40 @@ variable "crawler" {
   validation {
     condition     = var.crawler.enabled || var.crawler.driver_jar_path == null
     error_message = "crawler: a driver is for the crawler alone, and there is none."
+  }
+
+  validation {
+    condition = var.crawler.catalog_kms_key_arn == null || can(regex(
+      "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.crawler.catalog_kms_key_arn
+    ))
+    error_message = "crawler: catalog_kms_key_arn must be the ARN of a key, arn:...:key/..."
+  }
+
+  validation {
+    condition     = var.crawler.enabled || var.crawler.catalog_kms_key_arn == null
+    error_message = "crawler: catalog_kms_key_arn is for the crawler alone, and there is none."
+  }
+}
+
+variable "dead_letter_queue" {
+  description = <<-EOT
+    Queue that keeps a start that EventBridge Scheduler could not deliver, as the output
+    `dead_letter_queue` of `failure-alerts`. If null, such a start is lost.
+    - `arn`         - ARN of the queue.
+    - `kms_key_arn` - ARN of the KMS key of the queue.
+  EOT
+  type = object({
+    arn         = string
+    kms_key_arn = string
+  })
+  default = null
+
+  validation {
+    condition = (
+      var.dead_letter_queue == null
+      || can(regex("^arn:[a-z-]+:sqs:", var.dead_letter_queue.arn))
+    )
+    error_message = "dead_letter_queue: arn must be that of an SQS queue, \"arn:aws:sqs:...\"."
   }
 }
 
@@ -496,9 +538,6 @@ variable "job" {
     - `execution_class`            - (Optional) "STANDARD", or "FLEX": cheaper, starts when there is
                                      room and fails when there is none.
     - `glue_version`               - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).
-    - `maintenance_window`         - (Optional) e.g. "Sun:10", where a rule of yours wants one on
-                                     every job. Glue restarts only what runs for a week, so never
-                                     this job.
     - `max_retries`                - (Optional) how often Glue tries again by itself.
     - `number_of_workers`          - (Optional) the driver is one of them.
     - `queuing`                    - (Optional) wait for room in the account instead of failing.
@@ -510,7 +549,6 @@ variable "job" {
     delay_notification_minutes = optional(number)
     execution_class            = optional(string, "STANDARD")
     glue_version               = optional(string, "6.0")
-    maintenance_window         = optional(string)
     max_retries                = optional(number, 0)
     number_of_workers          = optional(number, 2)
     queuing                    = optional(bool, false)
@@ -568,13 +606,6 @@ variable "job" {
       "ended.",
     ])
   }
-
-  validation {
-    condition = var.job.maintenance_window == null || can(regex(
-      "^(Sun|Mon|Tue|Wed|Thu|Fri|Sat):([01]?[0-9]|2[0-3])$", var.job.maintenance_window
-    ))
-    error_message = "job: maintenance_window is a day and an hour in GMT, e.g. \"Sun:10\"."
-  }
 }
 
 variable "log_retention_days" {
@@ -625,21 +656,32 @@ variable "recipients" {
 
 variable "rotation" {
   description = <<-EOT
-    How the secret's password is changed again and again. Null: nobody changes it. A secret that is
-    given has the JSON that AWS's rotation functions read; one that is made here has it.
-    - `application_version`  - (Optional) AWS's own function in that version, made in the extract's
-                               subnet and group. Old ones end when Lambda drops their Python.
-    - `days`                 - (Optional) how often.
-    - `function_arn`         - (Optional) or a function of yours, which lets Secrets Manager call
-                               it.
-    - `superuser_secret_arn` - (Optional) with it AWS's function lets two logins take turns, so that
-                               none is cut off in the middle of a run.
+    Rotation of the secret's password. If null, the password is not rotated. A secret in
+    `database.secret_arn` must hold the JSON that AWS's rotation functions read; the secret of this
+    module does.
+    - `application_version`          - (Optional) Version of AWS's rotation function in the
+                                       Serverless Application Repository. It is created in the
+                                       extract's subnet and security group. Required without
+                                       `function_arn`.
+    - `days`                         - (Optional) Days between two rotations.
+    - `function_arn`                 - (Optional) ARN of a rotation function of your own, which
+                                       Secrets Manager may invoke.
+    - `host`                         - (Optional) Host of the writer, where the function changes
+                                       the password. Required if `secret` is set and
+                                       `database.host` is a reader endpoint (`.cluster-ro-`).
+    - `superuser_secret_arn`         - (Optional) ARN of the secret of a superuser, with which
+                                       AWS's function alternates between two logins, so that no
+                                       run is cut off.
+    - `superuser_secret_kms_key_arn` - (Optional) ARN of the KMS key of the superuser's secret,
+                                       if it is a customer managed key.
   EOT
   type = object({
-    application_version  = optional(string)
-    days                 = optional(number, 30)
-    function_arn         = optional(string)
-    superuser_secret_arn = optional(string)
+    application_version          = optional(string)
+    days                         = optional(number, 30)
+    function_arn                 = optional(string)
+    host                         = optional(string)
+    superuser_secret_arn         = optional(string)
+    superuser_secret_kms_key_arn = optional(string)
   })
   default = null
 
@@ -684,12 +726,62 @@ variable "rotation" {
     )
     error_message = "rotation: superuser_secret_arn is for AWS's function; yours has its own."
   }
+
+  validation {
+    condition = (
+      try(var.rotation.superuser_secret_kms_key_arn, null) == null
+      || try(var.rotation.superuser_secret_arn, null) != null
+    )
+    error_message = "rotation: superuser_secret_kms_key_arn requires superuser_secret_arn."
+  }
+
+  validation {
+    condition = (
+      try(var.rotation.superuser_secret_kms_key_arn, null) == null
+      || can(regex(
+        "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.rotation.superuser_secret_kms_key_arn
+      ))
+    )
+    error_message = (
+      "rotation: superuser_secret_kms_key_arn must be the ARN of a key, arn:...:key/..."
+    )
+  }
+
+  validation {
+    condition = (
+      try(var.rotation.host, null) == null || can(regex("^[A-Za-z0-9._-]+$", var.rotation.host))
+    )
+    error_message = (
+      "rotation: host must be a bare name, e.g. \"db.internal\", without scheme, port or path."
+    )
+  }
+
+  validation {
+    condition = try(var.rotation.host, null) == null || var.secret != null
+    error_message = (
+      "rotation: host goes into the secret of this module; a secret of your own has its own host."
+    )
+  }
+
+  validation {
+    # An Aurora reader refuses ALTER USER, so every rotation would fail.
+    condition = (
+      var.rotation == null || var.secret == null || !strcontains(
+        coalesce(try(var.rotation.host, null), var.database.host), ".cluster-ro-"
+      )
+    )
+    error_message = (
+      "rotation: a reader endpoint (.cluster-ro-) refuses a new password; set host to the writer."
+    )
+  }
 }
 
 variable "schedule" {
   description = <<-EOT
-    When the workflow starts, in GMT. The default: one minute past midnight on the first of the
-    month.
+    When EventBridge Scheduler starts the workflow, as a cron expression in `time_zone`. The default
+    is one minute past midnight on the first day of the month. A start in the hour that daylight
+    saving time skips is skipped too: between 22:00 and 4:00, also set `catch_up_schedule`. The
+    first two hours of the first day of a month are never skipped.
   EOT
   type        = string
   default     = "cron(1 0 1 * ? *)"
@@ -728,12 +820,15 @@ variable "schedule" {
 
 variable "secret" {
   description = <<-EOT
-    Make the secret of the store's login here, `secret = {}`, with a password that nobody has seen.
-    Null: `database.secret_arn` names one. The login itself is then made at the store, see the
-    README.
-    - `password_version`     - (Optional) raise it for a new password.
-    - `recovery_window_days` - (Optional) days in which a destroyed secret can be called back, or 0.
-    - `user_name`            - (Optional) else the extract's name and `_reader`.
+    Creates a secret for the login at the source, `secret = {}`, with a generated password that is
+    in no plan and no state. If null, `database.secret_arn` names a secret. The login itself is
+    created by hand, see the README. The role that plans must be able to read this secret.
+    - `password_version`     - (Optional) Increment it for a new password. Host, port and superuser
+                               in the secret are written with it.
+    - `recovery_window_days` - (Optional) Days in which a deleted secret can be restored, 7 to 30,
+                               or 0 for none.
+    - `user_name`            - (Optional) Name of the login. Defaults to the extract's name and
+                               `_reader`.
   EOT
   type = object({
     password_version     = optional(number, 1)
@@ -771,8 +866,27 @@ variable "secret" {
 }
 
 variable "tags" {
-  description = "Tags of every resource that can bear them."
+  description = "Tags of all resources, except for the uploaded objects: S3 allows only 10 on each."
   type        = map(string)
   default     = {}
   nullable    = false
+}
+
+variable "time_zone" {
+  description = <<-EOT
+    IANA time zone of `schedule` and `catch_up_schedule`, for example `Europe/Zurich`. It must equal
+    the `time_zone` of the spec, else a run at the start of a period reports the wrong period.
+  EOT
+  type        = string
+  default     = "Etc/GMT"
+  nullable    = false
+
+  validation {
+    condition = can(regex(
+      "^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+)$", var.time_zone
+    ))
+    error_message = (
+      "time_zone: must be an IANA name, for example \"Europe/Zurich\", \"Etc/GMT\" or \"UTC\"."
+    )
+  }
 }

@@ -1,4 +1,67 @@
 ################################################################################
+# Names and patterns in policies
+################################################################################
+
+locals {
+  # With the region, so that two regions of one account can have a deployment of the same name.
+  _role_names = merge(
+    { for user in keys(local.users) : "recipient/${user}" => "${var.name}-sftp-${user}" },
+    { for user in keys(local.pushes) : "connector/${user}" => "${var.name}-push-${user}" },
+    { for user in keys(local.pushes) : "push/${user}" => "${var.name}-send-${user}" },
+    {
+      collected   = "${var.name}-collected"
+      dispatch    = "${var.name}-dispatch"
+      due         = "${var.name}-uncollected-due"
+      published   = "${var.name}-published"
+      receipts    = "${var.name}-receipts"
+      uncollected = "${var.name}-uncollected"
+    },
+  )
+  _regional_role_names = {
+    for key, name in local._role_names : key => "${name}-${local.region}"
+  }
+  # IAM allows 64 characters.
+  role_names = {
+    for key, name in local._regional_role_names : key => (
+      length(name) <= 64 ? name : "${substr(name, 0, 55)}-${substr(sha1(name), 0, 8)}"
+    )
+  }
+
+  # IAM accepts only characters up to U+00FF in a policy, and "?" matches any one character:
+  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+  patterns = {
+    for user, recipient in var.recipients :
+    user => replace(recipient.prefix, "/[^\\x{0000}-\\x{00FF}]/", "?")
+  }
+
+  # The same patterns as regular expressions, one element per character.
+  _expressions = {
+    for user, recipient in var.recipients : user => concat(
+      [
+        for character in regexall("(?s).", recipient.prefix) :
+        can(regex("[^\\x{0000}-\\x{00FF}]", character))
+        ? "."
+        : replace(character, "/[[:punct:]]/", "\\$0")
+      ],
+      ["/"],
+    )
+  }
+  # Whose files each recipient's role could read, besides its own.
+  overlaps = {
+    for reader, expression in local._expressions : reader => [
+      for owner, recipient in var.recipients : owner
+      if owner != reader && can(regex(
+        join("", concat(
+          ["(?s)^"],
+          slice(expression, 0, min(length(expression), length(local._expressions[owner]))),
+        )),
+        "${recipient.prefix}/",
+      ))
+    ]
+  }
+}
+
+################################################################################
 # One role per recipient
 ################################################################################
 
@@ -12,8 +75,8 @@ locals {
 resource "aws_iam_role" "recipient" {
   for_each = local.users
 
-  name                 = "${var.name}-sftp-${each.key}"
-  description          = "Lets ${each.key} collect its files, and nothing else."
+  name                 = local.role_names["recipient/${each.key}"]
+  description          = "Lets the SFTP user ${each.key} download its files, and nothing else."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -22,7 +85,7 @@ resource "aws_iam_role" "recipient" {
       Effect    = "Allow"
       Principal = { Service = "transfer.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Only for users of this server: no other account's server can borrow the role.
+      # Only users of this server: no other account's server can assume the role.
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account_id }
         ArnLike      = { "aws:SourceArn" = "${local._users_arn}/*" }
@@ -43,17 +106,18 @@ resource "aws_iam_role_policy" "recipient" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "ListFolder"
-        Effect    = "Allow"
-        Action    = "s3:ListBucket"
-        Resource  = local.bucket_arn
-        Condition = { StringLike = { "s3:prefix" = [each.value.prefix, "${each.value.prefix}/*"] } }
+        Sid      = "ListFolder"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = local.bucket_arn
+        # Not without the slash, which would list every prefix that begins alike.
+        Condition = { StringLike = { "s3:prefix" = "${local.patterns[each.key]}/*" } }
       },
       {
         Sid      = "ReadFolder"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:GetObjectVersion"]
-        Resource = "${local.bucket_arn}/${each.value.prefix}/*"
+        Resource = "${local.bucket_arn}/${local.patterns[each.key]}/*"
       },
       {
         Sid      = "DecryptFiles"
@@ -66,4 +130,23 @@ resource "aws_iam_role_policy" "recipient" {
       },
     ]
   })
+
+  lifecycle {
+    precondition {
+      condition     = length(local.overlaps[each.key]) == 0
+      error_message = local.overlap_messages[each.key]
+    }
+  }
+}
+
+locals {
+  overlap_messages = {
+    for reader, owners in local.overlaps : reader => join(" ", [
+      "recipients: the role of \"${reader}\" could read files of \"${join("\", \"", owners)}\",",
+      "because \"${local.patterns[reader]}/*\" matches below",
+      "\"${join("/\", \"", [for owner in owners : var.recipients[owner].prefix])}/\". (In IAM",
+      "policies \"?\" stands for every character beyond U+00FF and matches any one.) Give each",
+      "recipient a prefix of its own; one recipient can have several public_keys.",
+    ])
+  }
 }

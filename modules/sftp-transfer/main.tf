@@ -18,10 +18,10 @@ locals {
   # By a map whose keys are known while planning.
   _dead_letters = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
-  # What recipients are told, and what other extracts take to join.
+  # What recipients get, and what other extracts take to share the server.
   server = var.mode == "connector" ? null : local.own ? {
     endpoint = (
-      var.host_name == null ? aws_transfer_server.this[0].endpoint : var.host_name.name
+      var.host_name == null ? local.aws_host_name : var.host_name.name
     )
     host_key_fingerprint = aws_transfer_server.this[0].host_key_fingerprint
     id                   = aws_transfer_server.this[0].id
@@ -48,49 +48,64 @@ resource "aws_transfer_server" "this" {
     for_each = local.in_vpc ? [var.endpoint] : []
 
     content {
-      # With addresses it is reached from the internet, by the allow-list alone.
+      # With addresses, the internet reaches it, restricted to allowed_cidrs.
       address_allocation_ids = endpoint_details.value.elastic_ip_ids
-      # Without a group of our own the VPC's default group would decide who gets in.
+      # Without a security group, the endpoint would get the VPC's default group.
       security_group_ids = [aws_security_group.this[0].id]
       subnet_ids         = endpoint_details.value.subnet_ids
       vpc_id             = endpoint_details.value.vpc_id
     }
   }
 
-  tags = merge(var.tags, { Name = var.name })
+  # Without it, a recipient that logs in before the first publication gets "no such file":
+  # https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
+  s3_storage_options {
+    directory_listing_optimization = "ENABLED"
+  }
+
+  tags = merge(var.tags, { Name = var.name }, local._host_name_tags)
 }
 
 ################################################################################
-# A name of its own
+# Host name
 ################################################################################
 
 locals {
   _host_names = local.own && var.host_name != null ? { this = var.host_name } : {}
+
+  # The console shows the name by these tags:
+  # https://docs.aws.amazon.com/transfer/latest/userguide/requirements-dns.html
+  _host_name_tags = merge([
+    for host_name in values(local._host_names) : {
+      "transfer:customHostname"      = host_name.name
+      "transfer:route53HostedZoneId" = "/hostedzone/${host_name.hosted_zone_id}"
+    }
+  ]...)
+
+  # Inside a VPC only the first DNS name of the VPC endpoint answers, which AWS creates with the
+  # server. From the internet, with Elastic IP addresses or PUBLIC, the server's own name answers:
+  # https://docs.aws.amazon.com/transfer/latest/userguide/transfer-file.html#find-vpc-endpoint
+  # https://repost.aws/knowledge-center/aws-sftp-endpoint-type
+  _internal = local.in_vpc && length(var.endpoint.elastic_ip_ids) == 0
+  aws_host_name = !local.own ? null : (
+    local._internal
+    ? data.aws_vpc_endpoint.this[0].dns_entry[0].dns_name
+    : aws_transfer_server.this[0].endpoint
+  )
 }
 
-# So that the console shows the name; tags that begin with aws: go by this resource alone.
-resource "aws_transfer_tag" "host_name" {
-  for_each = local._host_names
+data "aws_vpc_endpoint" "this" {
+  count = local.in_vpc ? 1 : 0
 
-  key          = "aws:transfer:customHostname"
-  resource_arn = aws_transfer_server.this[0].arn
-  value        = each.value.name
+  id = aws_transfer_server.this[0].endpoint_details[0].vpc_endpoint_id
 }
 
-resource "aws_transfer_tag" "hosted_zone" {
-  for_each = local._host_names
-
-  key          = "aws:transfer:route53HostedZoneId"
-  resource_arn = aws_transfer_server.this[0].arn
-  value        = "/hostedzone/${each.value.hosted_zone_id}"
-}
-
-# A server that is replaced keeps its name, so recipients have nothing to change.
+# A server that is replaced keeps this name, so recipients have nothing to change.
 resource "aws_route53_record" "host_name" {
   for_each = local._host_names
 
   name    = each.value.name
-  records = [aws_transfer_server.this[0].endpoint]
+  records = [local.aws_host_name]
   ttl     = 300
   type    = "CNAME"
   zone_id = each.value.hosted_zone_id
@@ -104,14 +119,15 @@ locals {
   users = var.mode == "server" ? var.recipients : {}
   _keys = flatten([
     for user, recipient in local.users : [
-      # Without the comment at its end, which is not part of a key.
-      for key in recipient.public_keys : {
-        user = user
-        body = join(" ", slice(split(" ", trimspace(key)), 0, 2))
+      for device, key in recipient.public_keys : {
+        device = device
+        user   = user
+        # Without the comment, which is not part of a key.
+        body = join(" ", slice(split(" ", "${trimspace(key)} "), 0, 2))
       }
     ]
   ])
-  keys = { for k in local._keys : "${k.user}/${sha1(k.body)}" => k... }
+  keys = { for key in local._keys : "${key.user}/${key.device}" => key }
 }
 
 resource "aws_transfer_user" "this" {
@@ -133,7 +149,7 @@ resource "aws_transfer_user" "this" {
 resource "aws_transfer_ssh_key" "this" {
   for_each = local.keys
 
-  body      = each.value[0].body
+  body      = each.value.body
   server_id = local.server.id
-  user_name = aws_transfer_user.this[each.value[0].user].user_name
+  user_name = aws_transfer_user.this[each.value.user].user_name
 }

@@ -14,7 +14,7 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "allowed" {
-  for_each = local.in_vpc ? var.endpoint.allowed_cidrs : []
+  for_each = local.in_vpc ? var.endpoint.allowed_cidrs : {}
 
   cidr_ipv4         = each.value
   description       = "SFTP"

@@ -7,11 +7,14 @@ locals {
     source      = ["aws.states"]
     detail-type = ["Step Functions Execution Status Change"]
   }
-  _push_arns = [for name in values(local.push_names) : "${local._push_arn}:${name}"]
+  # By prefix, so that the pattern has the same length for any number of recipients.
+  _push_arns = length(local._pushing) > 0 ? [{ prefix = local._push_arn_prefix }] : []
   _check_arns = [
-    for name in concat(local._receipt_names, local._check_names) : "${local._push_arn}:${name}"
+    for name in concat(local._receipt_names, local._check_names) : "${local._states_arn}:${name}"
   ]
   _failed = ["ABORTED", "FAILED", "TIMED_OUT"]
+
+  _push_arn_prefix = "${local._states_arn}:${local.dispatch_name}"
 
   _delivery_events = {
     collection = jsonencode({
@@ -41,27 +44,27 @@ locals {
   }
   _delivery_kinds = {
     collection = length(local._dues) > 0
-    push       = length(local.pushes) > 0
+    push       = length(local._pushing) > 0
     receipts   = length(local._receipts) > 0
   }
 }
 
 output "delivery" {
   description = <<-EOT
-    What `failure-alerts` takes: what was not delivered or collected, and what puts it right.
+    Events of failed and recovered deliveries, for the input `delivery` of `failure-alerts`.
   EOT
   value = {
     events = {
       for kind, event in local._delivery_events : kind => event if local._delivery_kinds[kind]
     }
-    push_arns = local._push_arns
+    push_arn_prefix = one([for prefix in local._push_arns : prefix.prefix])
     recoveries = {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }
-    # By name, and not by what is made: the queue that lets them in is there before they are.
+    # By name, and not by resource: the queue that accepts their dead letters exists before them.
     rule_arns = [
-      for name in concat(values(local.push_names), local._receipt_names) :
-      "${local._push_rule_arn}/${name}"
+      for name in concat(local._published_names, local._receipt_names) :
+      "${local._rule_arn}/${name}"
     ]
   }
 }
@@ -72,7 +75,7 @@ output "delivery" {
 
 output "connectors" {
   description = <<-EOT
-    Per key of `recipients` that are pushed to: connector to test with `test-connection`.
+    IDs of the connectors, keyed like `recipients`, for `aws transfer test-connection`.
   EOT
   value = {
     for key, connector in aws_transfer_connector.this : key => connector.connector_id
@@ -84,27 +87,27 @@ output "connectors" {
 ################################################################################
 
 output "endpoint" {
-  description = "Host name to give to recipients; in a VPC, one that is resolved there."
+  description = "Host name of the server, for the recipients."
   value       = one(local.server[*].endpoint)
 }
 
 output "host_key_fingerprint" {
-  description = "Fingerprint to give to recipients by another way, so that they know the server."
+  description = "Fingerprint of the server's host key, for the recipients."
   value       = one(local.server[*].host_key_fingerprint)
 }
 
 output "receipts_table_name" {
-  description = "Table to look into for who collected what; null where nobody collects."
+  description = "Name of the table of receipts; null without users."
   value       = one(values(aws_dynamodb_table.receipts)[*].name)
 }
 
 output "server" {
-  description = "What other extracts take as their `server`, to join this one."
+  description = "Server, for the input `server` of other extracts that share it."
   value       = local.server
 }
 
 output "server_id" {
-  description = "Server to look at in the console."
+  description = "ID of the server."
   value       = one(local.server[*].id)
 }
 
@@ -113,7 +116,7 @@ output "server_id" {
 ################################################################################
 
 output "users" {
-  description = "Per key of `recipients`: the user name to give out, its role and its folder."
+  description = "User name, role ARN and prefix of each user, keyed like `recipients`."
   value = {
     for key, user in aws_transfer_user.this : key => {
       user_name = user.user_name

@@ -99,15 +99,17 @@ variable "dead_letter_queue" {
 
 variable "endpoint" {
   description = <<-EOT
-    Where the server is reached. Required for a server that is made here.
-    - `allowed_cidrs`  - (Optional) addresses that may connect to a VPC endpoint.
-    - `elastic_ip_ids` - (Optional) allocations, one per subnet, by which the internet reaches it.
-    - `subnet_ids`     - (Optional) subnets of a VPC endpoint.
-    - `type`           - (Optional) "VPC", or "PUBLIC": open to every address.
+    Network endpoint of the server. Required if the module creates the server.
+    - `allowed_cidrs`  - (Optional) IPv4 ranges that may connect to a VPC endpoint, keyed by a name
+                         of your choice.
+    - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, which
+                         make a VPC endpoint reachable from the internet.
+    - `subnet_ids`     - (Optional) Subnets of a VPC endpoint.
+    - `type`           - (Optional) "VPC", or "PUBLIC", which every address can reach.
     - `vpc_id`         - (Optional) VPC of a VPC endpoint.
   EOT
   type = object({
-    allowed_cidrs  = optional(set(string), [])
+    allowed_cidrs  = optional(map(string), {})
     elastic_ip_ids = optional(set(string), [])
     subnet_ids     = optional(set(string), [])
     type           = optional(string, "VPC")
@@ -118,7 +120,7 @@ variable "endpoint" {
 
   validation {
     condition     = contains(["PUBLIC", "VPC"], var.endpoint.type)
-    error_message = "endpoint: type is \"VPC\" or \"PUBLIC\"."
+    error_message = "endpoint: type must be \"VPC\" or \"PUBLIC\"."
   }
 
   validation {
@@ -127,31 +129,33 @@ variable "endpoint" {
       || (var.endpoint.vpc_id != null && length(var.endpoint.subnet_ids) > 0)
     )
     error_message = join(" ", [
-      "endpoint: \"VPC\" needs vpc_id and subnet_ids; for the whole internet say type =",
-      "\"PUBLIC\".",
+      "endpoint: a VPC endpoint needs vpc_id and subnet_ids. To let the whole internet connect,",
+      "set type = \"PUBLIC\".",
     ])
   }
 
   validation {
-    condition     = alltrue([for c in var.endpoint.allowed_cidrs : can(cidrnetmask(c))])
-    error_message = "endpoint: allowed_cidrs are IPv4 ranges, e.g. \"203.0.113.7/32\"."
+    condition     = alltrue([for cidr in var.endpoint.allowed_cidrs : can(cidrnetmask(cidr))])
+    error_message = "endpoint: allowed_cidrs must be IPv4 ranges, for example \"203.0.113.7/32\"."
   }
 
   validation {
-    # Two halves of the internet are the internet.
+    # Two halves of the internet are the whole internet.
     condition = alltrue([
-      for c in var.endpoint.allowed_cidrs : try(tonumber(split("/", c)[1]) >= 8, true)
+      for cidr in var.endpoint.allowed_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, true)
     ])
-    error_message = (
-      "endpoint: allowed_cidrs lets everybody in; if that is meant, say type = \"PUBLIC\"."
-    )
+    error_message = join(" ", [
+      "endpoint: a range in allowed_cidrs must not be wider than /8. To let every address",
+      "connect, set type = \"PUBLIC\".",
+    ])
   }
 
   validation {
     condition = var.endpoint.type != "PUBLIC" || length(var.endpoint.allowed_cidrs) == 0
-    error_message = (
-      "endpoint: AWS cannot hold a PUBLIC endpoint to allowed_cidrs; take type = \"VPC\"."
-    )
+    error_message = join(" ", [
+      "endpoint: AWS cannot restrict a PUBLIC endpoint to allowed_cidrs; set type = \"VPC\", or",
+      "remove allowed_cidrs.",
+    ])
   }
 
   validation {
@@ -159,12 +163,15 @@ variable "endpoint" {
       length(var.endpoint.elastic_ip_ids) == 0
       || length(var.endpoint.elastic_ip_ids) == length(var.endpoint.subnet_ids)
     )
-    error_message = "endpoint: elastic_ip_ids has one allocation per subnet, or none."
+    error_message = "endpoint: elastic_ip_ids must have one allocation ID per subnet, or none."
   }
 
   validation {
-    condition     = alltrue([for id in var.endpoint.elastic_ip_ids : startswith(id, "eipalloc-")])
-    error_message = "endpoint: elastic_ip_ids are allocations, eipalloc-..., not addresses."
+    condition = alltrue([for id in var.endpoint.elastic_ip_ids : startswith(id, "eipalloc-")])
+    error_message = join(" ", [
+      "endpoint: elastic_ip_ids must be allocation IDs, for example",
+      "\"eipalloc-0123456789abcdef0\", not addresses.",
+    ])
   }
 
   validation {
@@ -172,7 +179,7 @@ variable "endpoint" {
       var.server == null
       || (var.endpoint.vpc_id == null && length(var.endpoint.allowed_cidrs) == 0)
     )
-    error_message = "endpoint: a joined server has its own; leave it out with server."
+    error_message = "endpoint: an existing server has its own endpoint; remove endpoint or server."
   }
 }
 
@@ -265,10 +272,11 @@ variable "permissions_boundary_arn" {
 
 variable "receipts" {
   description = <<-EOT
-    Which file was collected when, and from where, is kept as long as logs are. With a day, it is
-    told by an event too who has not collected the month before; `failure-alerts` mails that.
-    - `due_day`  - (Optional) day of the month by which it has to be collected. Null tells nobody.
-    - `due_hour` - (Optional) full hour of the daily look, in GMT.
+    Receipts of the files that recipients download, kept for `log_retention_days`. With a day, an
+    event also reports who has not downloaded last month's file; `failure-alerts` mails it.
+    - `due_day`  - (Optional) Day of the month by which a file must be downloaded. Null reports
+                   nothing.
+    - `due_hour` - (Optional) Full hour of the daily check, in GMT.
   EOT
   type = object({
     due_day  = optional(number)
@@ -281,138 +289,19 @@ variable "receipts" {
     condition = (
       var.receipts.due_day == null || try(contains(range(1, 29), var.receipts.due_day), false)
     )
-    error_message = "receipts: due_day is 1 to 28, a day that every month has."
+    error_message = "receipts: due_day must be 1 to 28, a day that every month has."
   }
 
   validation {
     condition     = contains(range(0, 24), var.receipts.due_hour)
-    error_message = "receipts: due_hour is 0 to 23, in GMT."
+    error_message = "receipts: due_hour must be 0 to 23, in GMT."
   }
 
   validation {
     condition = var.receipts.due_day == null || var.mode == "server"
     error_message = (
-      "receipts: due_day belongs to mode \"server\"; what is sent need not be collected."
+      "receipts: due_day needs mode \"server\"; recipients do not download what is sent to them."
     )
-  }
-}
-
-variable "recipients" {
-  description = <<-EOT
-    Who gets files, keyed by user name.
-    - `folder`             - folder on the recipient's server.
-    - `prefix`             - folder in the bucket that the recipient sees as `/`.
-    - `secret_arn`         - secret with `Username` and `PrivateKey` for the recipient's server.
-    - `trusted_host_keys`  - keys of the recipient's server, in OpenSSH's form.
-    - `url`                - the recipient's server, e.g. sftp://sftp.example.com:22.
-    - `public_keys`        - (Optional) OpenSSH keys, one per device. An empty set locks the user
-                             out.
-    - `push`               - (Optional) for mode "connector": where and how files are sent.
-    - `secret_kms_key_arn` - (Optional) the secret's key, where it has one of its own.
-  EOT
-  type = map(object({
-    prefix      = string
-    public_keys = optional(set(string), [])
-    push = optional(object({
-      folder             = string
-      secret_arn         = string
-      trusted_host_keys  = set(string)
-      url                = string
-      secret_kms_key_arn = optional(string)
-    }))
-  }))
-  default  = {}
-  nullable = false
-
-  validation {
-    condition = alltrue([
-      for user in keys(var.recipients) : can(regex("^[A-Za-z0-9_][A-Za-z0-9_@.-]{2,99}$", user))
-    ])
-    error_message = (
-      "recipients: a user name has 3 to 100 of A-Z a-z 0-9 _ @ . - and does not begin with @ . -"
-    )
-  }
-
-  validation {
-    # IAM's limit for the name of the user's role.
-    condition = alltrue([
-      for user in keys(var.recipients) : length("${var.name}-sftp-${user}") <= 64
-    ])
-    error_message = (
-      "recipients: a user name and the module's name have up to 58 characters together."
-    )
-  }
-
-  validation {
-    condition = alltrue([
-      for r in var.recipients : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", r.prefix))
-    ])
-    error_message = "recipients: a prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for r in var.recipients : [
-        for key in r.public_keys : can(regex(
-          "^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( [^\n]*)?$",
-          trimspace(key),
-        ))
-      ]
-    ]))
-    error_message = (
-      "recipients: a public key is one line of OpenSSH, e.g. \"ssh-ed25519 AAAA...\", and not DSA."
-    )
-  }
-
-  validation {
-    condition = alltrue([
-      for r in var.recipients : (r.push != null) == (var.mode == "connector")
-    ])
-    error_message = (
-      "recipients: push belongs to mode \"connector\", and there every recipient has it."
-    )
-  }
-
-  validation {
-    condition = var.mode != "connector" || alltrue([
-      for key in keys(var.recipients) : can(regex("^[A-Za-z0-9_.-]+$", key))
-    ])
-    error_message = "recipients: what is made for a connector cannot bear an @ in its name."
-  }
-
-  validation {
-    condition = alltrue([
-      for r in var.recipients : can(regex("^sftp://[A-Za-z0-9.-]+(:[0-9]{1,5})?$", r.push.url))
-      if r.push != null
-    ])
-    error_message = (
-      "recipients: push.url is a host and perhaps a port, e.g. \"sftp://sftp.example.com:22\"."
-    )
-  }
-
-  validation {
-    condition = alltrue([
-      for r in var.recipients : length(r.push.trusted_host_keys) > 0 && alltrue([
-        for key in r.push.trusted_host_keys : can(regex(
-          join(" ", [
-            "^(ssh-ed25519|ssh-rsa|rsa-sha2-(256|512)|ecdsa-sha2-nistp(256|384|521))",
-            "[A-Za-z0-9+/]+={0,3}( .*)?$",
-          ]),
-          key,
-        ))
-      ]) if r.push != null
-    ])
-    error_message = join(" ", [
-      "recipients: push.trusted_host_keys has at least one key, type first, e.g.",
-      "\"ssh-ed25519 AAAA...\".",
-    ])
-  }
-
-  validation {
-    condition = alltrue([
-      for r in var.recipients : startswith(r.push.folder, "/") if r.push != null
-    ])
-    error_message = "recipients: push.folder is a path from the server's root, e.g. \"/incoming\"."
   }
 }
 

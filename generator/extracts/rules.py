@@ -48,6 +48,13 @@ def equalities(condition: str) -> list[str]:
     return found
 
 
+def nearest_zone(name: str) -> str:
+    """`; did you mean X?` for the name of a time zone, or nothing."""
+    hook = _hook()
+    found: str = hook.nearest_zone(name, hook.zoneinfo.available_timezones() - hook.NO_ZONES)
+    return found
+
+
 def taken_labels() -> tuple[str, ...]:
     """What heads a column, or a part of a key, in every file."""
     taken: tuple[str, ...] = _hook().TAKEN_LABELS

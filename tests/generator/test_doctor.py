@@ -7,14 +7,18 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from tests.generator.conftest import Extracts
 
 from extracts.demo import account, store
+from extracts.doctor.zone import monthly
 from extracts.local import aws, processes, programs, terraform
 
 READER = "patient_reader"
@@ -200,6 +204,130 @@ def test_a_schema_that_the_reader_may_not_use_is_told_before_its_tables(
         found = looked(str(project), "--database-url", url)
         connection.execute("grant usage on schema public to public")
     assert states(found["rights"]) == ["ok"] * 5
+
+
+EXTRACT = """
+module "extract" {
+  source    = "./extract"
+  schedule  = var.schedule
+  time_zone = "Etc/GMT" # as in Glue/etl.py
+}
+variable "schedule" { default = "cron(1 0 1 * ? *)" }
+"""
+MODULE = """
+variable "schedule" { type = string }
+variable "time_zone" { type = string }
+"""
+
+
+@pytest.fixture
+def scheduled(project: Path) -> Callable[[str, str], None]:
+    """Give the project's Terraform a module "extract", and spec and Terraform a time zone and a schedule."""
+    folder = project / "Terraform"
+    (folder / "extract").mkdir()
+    (folder / "extract/main.tf").write_text(MODULE)
+
+    def scheduled(zone: str, schedule: str = "cron(1 0 1 * ? *)") -> None:
+        replaced = EXTRACT.replace("Etc/GMT", zone).replace("cron(1 0 1 * ? *)", schedule)
+        (folder / "main.tf").write_text(ROOT + replaced)
+        script = project / "Glue/etl.py"
+        script.write_text(re.sub('time_zone=".*"', f'time_zone="{zone}"', script.read_text()))
+        command = [*programs.terraform().command, f"-chdir={folder}", "init", "-no-color"]
+        subprocess.run(command, check=True, capture_output=True, env=terraform.environment(project))
+
+    return scheduled
+
+
+def test_time_zones_of_terraform_and_spec_that_differ_are_told_with_both_files(
+    project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
+) -> None:
+    scheduled("Etc/GMT")
+    found = looked(str(project))
+    main, script = project / "Terraform/main.tf", project / "Glue/etl.py"
+    assert [check["text"] for check in found["time zone"]] == [f"Etc/GMT in {main} and {script}"]
+    script.write_text(script.read_text().replace("Etc/GMT", "America/Sao_Paulo"))
+    [check] = looked(str(project))["time zone"]
+    assert check["text"] == f'{main} has "Etc/GMT" and {script} has "America/Sao_Paulo"'
+    assert check["remedy"] == "write the same time_zone in both files"
+
+
+def test_a_terraform_without_a_time_zone_has_the_modules_default(
+    project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
+) -> None:
+    scheduled("Etc/GMT")
+    main = project / "Terraform/main.tf"
+    main.write_text(re.sub(r"  time_zone = .*\n", "", main.read_text()))
+    assert states(looked(str(project))["time zone"]) == ["ok"]
+
+
+def test_a_time_zone_that_no_side_knows_is_told_with_the_one_that_is_meant(
+    bank: str, project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
+) -> None:
+    scheduled("Europe/Pariss")
+    _, check = looked(str(project))["time zone"]
+    assert check["text"] == 'this machine has no time zone "Europe/Pariss"; did you mean Europe/Paris?'
+    found = looked(str(project), "--database-url", bank)
+    assert found["time zone"][1]["text"].startswith("this machine and the database have no time zone")
+    assert states(found["contract"]) == ["ok"], "one finding hides no other"
+
+
+def test_the_side_that_lacks_a_time_zone_is_named(
+    bank: str,
+    project: Path,
+    tmp_path: Path,
+    scheduled: Callable[..., None],
+    looked: Callable[..., dict[str, Any]],
+) -> None:
+    """Let this machine have a time zone that is too new for the database, and the other way round."""
+    zones = tmp_path / "zones"
+    (zones / "America").mkdir(parents=True)
+    paris = resources.files("tzdata") / "zoneinfo/Europe/Paris"
+    (zones / "America/Newville").write_bytes(paris.read_bytes())
+    scheduled("America/Newville")
+    _, check = looked(str(project), "--database-url", bank, PYTHONTZPATH=str(zones))["time zone"]
+    assert check["text"] == (
+        'the database has no time zone "America/Newville" in pg_timezone_names, and this machine has it'
+    )
+
+    scheduled("Europe/Paris")
+    (zones / "tzdata.py").write_text("raise ImportError\n")
+    old = {"PYTHONTZPATH": str(zones), "PYTHONPATH": str(zones)}
+    _, check = looked(str(project), "--database-url", bank, **old)["time zone"]
+    assert check["text"] == 'this machine has no time zone "Europe/Paris", and the database has it'
+    assert check["remedy"].endswith("pip install --upgrade tzdata")
+
+
+def test_a_start_that_daylight_saving_time_skips_is_told(
+    project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
+) -> None:
+    """In Havana, midnight to one o'clock of the second Sunday in March does not exist."""
+    havana = ZoneInfo("America/Havana")
+    gap = next(
+        day
+        for day in (
+            datetime.now(havana).replace(hour=0, minute=1, fold=0) + timedelta(n) for n in range(1, 730)
+        )
+        if day.astimezone(UTC).astimezone(havana).hour == 1
+    )
+    scheduled("America/Havana", f"cron(1 0 {gap.day} * ? *)")
+    [check] = looked(str(project))["schedule"]
+    assert check["state"] == "failed"
+    assert f"{gap:%Y-%m-%d} 00:01" in check["text"]
+    assert "does not exist in America/Havana" in check["text"]
+
+    scheduled("America/Havana", f"cron(1 1 {gap.day} * ? *)")
+    assert states(looked(str(project))["schedule"]) == ["ok"]
+    scheduled("America/Havana", "cron(1 1 ? * MON *)")
+    assert states(looked(str(project))["schedule"]) == ["skipped"]
+
+
+def test_starts_of_two_years_are_looked_at_and_days_that_a_month_lacks_are_told() -> None:
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    starts = list(monthly(1, 0, 31, ZoneInfo("America/Sao_Paulo"), now))
+    assert [text for text, exists in starts if not exists][:2] == ["2026-11-31 00:01", "2027-02-31 00:01"]
+    assert [text for text, _ in starts][-1] == "2028-11-31 00:01"
+    havana = dict(monthly(1, 0, 14, ZoneInfo("America/Havana"), now))
+    assert [text for text, exists in havana.items() if not exists] == ["2027-03-14 00:01"]
 
 
 def test_a_spec_that_the_database_does_not_bear_out_is_the_engines_sentence(

@@ -3,6 +3,11 @@ output "alert_emails_pending" {
   value       = module.alerts.pending_subscriptions
 }
 
+output "alert_test" {
+  description = "How to send a test mail: `extracts doctor --test-mail` uses it."
+  value       = module.alerts.test_message
+}
+
 output "alert_topic_arn" {
   description = "Topic of the failure mails; subscribe more than people to it."
   value       = module.alerts.topic_arn

@@ -6,6 +6,7 @@ program of the project's, and because two projects may have two engines.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import runpy
 import sys
@@ -16,6 +17,7 @@ import rolling_spec
 from extracts.errors import ExtractsError
 from extracts.introspect import catalog
 from rolling_errors import ExtractError
+from rolling_period import zone
 
 
 class Asked(TypedDict):
@@ -37,14 +39,22 @@ class Found(TypedDict):
     version: str
     usable: bool  # may the schema be used?
     readable: dict[str, bool]  # of each table of the spec that is there: may any of it be read?
+    time_zone: str
+    zone_here: bool  # does this machine know the time zone?
+    zone_there: bool | None  # and the database? None if it was not asked
 
 
 def look(asked: Asked) -> Found:
     """The spec alone, or the spec and the database."""
-    found = Found(spec="", schema="", wrong="", role="", tls="", version="", usable=True, readable={})
+    found = Found(
+        spec="", schema="", wrong="", role="", tls="", version="", usable=True, readable={},
+        time_zone="", zone_here=True, zone_there=None,
+    )  # fmt: skip
     try:
         spec = runpy.run_path(asked["script"])["EXTRACT"]
-        rolling_spec.check(spec)
+        found["time_zone"], found["zone_here"] = spec.time_zone, _is_here(spec.time_zone)
+        # A time zone that is missing here is one finding, and hides no other.
+        rolling_spec.check(spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT"))
     except ExtractError as error:
         return Found({**found, "wrong": str(error)})
     except KeyError:
@@ -66,6 +76,10 @@ def look(asked: Asked) -> Found:
 
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(asked["role"])))
             found["role"] = asked["role"]
+        [(found["zone_there"],)] = connection.execute(
+            "select exists (select from pg_catalog.pg_timezone_names where lower(name) = lower(%s))",
+            [spec.time_zone],
+        )
         found["usable"] = all(
             usable
             for (usable,) in connection.execute(
@@ -84,6 +98,15 @@ def look(asked: Asked) -> Found:
     except ExtractError as error:
         found["wrong"] = str(error)
     return found
+
+
+def _is_here(name: str) -> bool:
+    """Return whether the engine finds the time zone on this machine."""
+    try:
+        zone(name)
+    except ExtractError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
         if known.subnet_id:
             yield from account.network(aws, known.subnet_id)
         yield from account.deployed(aws, known, test_mail=test_mail)
-    yield from store.checks(project, database_url, role)
+    yield from store.checks(project, database_url, role, known)
 
 
 def show(check: Check, console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from extracts.errors import ExtractsError
 from extracts.local import programs, terraform
 
 VALUES = ("region", "subnet_id", "database")
+_EXTRACT = re.compile(r'^module "extract" {\n(.*?)^}', re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Values:
     region: str | None = None
     subnet_id: str | None = None
     database: Mapping[str, Any] = field(default_factory=dict)
+    time_zone: str | None = None
+    schedule: str | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -47,13 +51,17 @@ def values(project: Path) -> tuple[Values, list[Check]]:
             )
 
         found: dict[str, Any] = {}
+        expressions = {name: f"var.{name}" for name in VALUES} | _arguments(folder / "main.tf")
         try:
-            for name in VALUES:
-                shown = ask("console", f"jsonencode(var.{name})\n")
+            for name, expression in expressions.items():
+                shown = ask("console", f"jsonencode({expression})\n")
                 if shown.returncode:
                     said = terraform.reason(shown.stderr or shown.stdout)
                     remedy = f"terraform -chdir={folder} init"
-                    return Values(), [failed("Terraform's values", said, remedy)]
+                    written = re.fullmatch(r'"([^"\\$%]*)"', expressions.get("time_zone", ""))
+                    return Values(time_zone=written and written[1]), [
+                        failed("Terraform's values", said, remedy)
+                    ]
                 if shown.stdout.startswith('"'):  # a variable without a value is "(known after apply)"
                     found[name] = json.loads(json.loads(shown.stdout))
             applied = ask("output -json")
@@ -75,3 +83,12 @@ def values(project: Path) -> tuple[Values, list[Check]]:
         else skipped("deployment", "nothing is applied yet, or its state is not in reach")
     )
     return Values(**found, outputs=outputs), [first, second]
+
+
+def _arguments(main: Path) -> dict[str, str]:
+    """Return the expressions of `time_zone` and `schedule` in module "extract"; the former has a default."""
+    block = _EXTRACT.search(main.read_text(encoding="utf-8"))
+    if block is None:
+        return {}
+    found = re.findall(r"^  (time_zone|schedule)\s*= (.*?)(?:\s+(?:#|//).*)?$", block[1], re.MULTILINE)
+    return {"time_zone": '"Etc/GMT"'} | dict(found)

@@ -7,12 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from extracts import preview
+from extracts.doctor import zone
 from extracts.doctor.check import Check, failed, ok, skipped
+from extracts.doctor.project import Values
 from extracts.introspect.candidates import quoted
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 _TLS = "add ?sslmode=verify-full&sslrootcert=FILE to the URL, and switch ssl on at the server"
 
 
-def checks(project: Path, database_url: str | None, role: str | None) -> Iterator[Check]:
+def checks(project: Path, database_url: str | None, role: str | None, known: Values) -> Iterator[Check]:
     """The spec, by the engine that the project is pinned to; then the database, and what `role` may there."""
     script = project / "Glue/etl.py"
     if not script.is_file():
@@ -33,10 +36,12 @@ def checks(project: Path, database_url: str | None, role: str | None) -> Iterato
         yield failed("spec", wrong, f"put it right in {script}")
         return
     yield ok("spec", spec["spec"])
+    found = _looked(script, database_url, role) if database_url else spec
+    asked = spec if isinstance(found, str) else found
+    yield from zone.checks(project, known, asked, datetime.now(UTC))
     if not database_url:
         yield skipped("database", "not looked at; give --database-url with the login of the job")
         return
-    found = _looked(script, database_url, role)
     if isinstance(found, str):
         yield failed("database", found, "check host, port, login and the network between here and there")
         return

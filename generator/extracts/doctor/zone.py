@@ -1,0 +1,88 @@
+"""The time zone of an extract: equal in both files, known on both sides, and without a gap at a start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from extracts import rules
+from extracts.doctor.check import Check, failed, ok, skipped
+from extracts.doctor.project import Values
+
+if TYPE_CHECKING:
+    from extracts.doctor.contract import Found
+
+# One day and time of every month, as the template writes it.
+_MONTHLY = re.compile(r"cron\((\d+) (\d+) (\d+) \* \? \*\)")
+MONTHS = 24
+
+
+def checks(project: Path, known: Values, found: Found, now: datetime) -> Iterator[Check]:
+    """Compare the time zones of Terraform and spec, and look up the spec's here and in the database."""
+    name, main, script = found["time_zone"], project / "Terraform/main.tf", project / "Glue/etl.py"
+    if known.time_zone is None:
+        yield skipped("time zone", f'the time zone of module "extract" in {main} is not known here')
+    elif known.time_zone != name:
+        said = f'{main} has "{known.time_zone}" and {script} has "{name}"'
+        yield failed("time zone", said, "write the same time_zone in both files")
+    else:
+        yield ok("time zone", f"{name} in {main} and {script}")
+    here, there = found["zone_here"], found["zone_there"]
+    if not here and not there:
+        sides = "this machine" if there is None else "this machine and the database"
+        said = f'{sides} {"has" if there is None else "have"} no time zone "{name}"{rules.nearest_zone(name)}'
+        yield failed("time zone", said, f"correct time_zone in {script} and {main}")
+    elif not here:
+        said = f'this machine has no time zone "{name}", and the database has it'
+        yield failed("time zone", said, "update the time zones of this machine: pip install --upgrade tzdata")
+    elif there is False:
+        said = f'the database has no time zone "{name}" in pg_timezone_names, and this machine has it'
+        remedy = f"write a name that both know in {script} and {main}, or update PostgreSQL"
+        yield failed("time zone", said, remedy)
+    if here and known.schedule is not None:
+        yield _starts(known.schedule, name, now)
+
+
+def _starts(schedule: str, name: str, now: datetime) -> Check:
+    """Say when the extract starts next, and which starts of the next months do not exist.
+
+    EventBridge Scheduler skips a start that the clock jumps over when daylight saving time begins:
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+    """
+    found = _MONTHLY.fullmatch(schedule)
+    if not found:
+        said = f"{schedule} is not one day and time of every month; its starts are not looked at"
+        return skipped("schedule", said)
+    minute, hour, day = map(int, found.groups())
+    # As in the engine: the default needs no database of time zones.
+    zone = UTC if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC") else ZoneInfo(name)
+    starts = list(monthly(minute, hour, day, zone, now))
+    if missing := [text for text, exists in starts if not exists]:
+        said = f"{', '.join(missing)} does not exist in {name}, and EventBridge Scheduler skips such a start"
+        return failed("schedule", said, "set schedule in Terraform/terraform.tfvars to another day or time")
+    return ok("schedule", f"the next start is {starts[0][0]} in {name}")
+
+
+def monthly(minute: int, hour: int, day: int, zone: tzinfo, now: datetime) -> Iterator[tuple[str, bool]]:
+    """Yield the starts of the next months in local time, and whether that time exists.
+
+    >>> now = datetime(2027, 3, 1, tzinfo=UTC)
+    >>> next(monthly(1, 0, 14, ZoneInfo("America/Havana"), now))
+    ('2027-03-14 00:01', False)
+    """
+    first = now.astimezone(zone)
+    for number in range(MONTHS + 1):
+        year, month = divmod(first.year * 12 + first.month - 1 + number, 12)
+        text = f"{year:04d}-{month + 1:02d}-{day:02d} {hour:02d}:{minute:02d}"
+        try:
+            start = datetime(year, month + 1, day, hour, minute, tzinfo=zone)
+        except ValueError:  # 31 April
+            yield text, False
+            continue
+        instant = start.astimezone(UTC)
+        if instant >= now:
+            yield text, f"{instant.astimezone(zone):%Y-%m-%d %H:%M}" == text

@@ -50,8 +50,7 @@ def equalities(condition: str) -> list[str]:
 
 def nearest_zone(name: str) -> str:
     """`; did you mean X?` for the name of a time zone, or nothing."""
-    hook = _hook()
-    found: str = hook.nearest_zone(name, hook.zoneinfo.available_timezones() - hook.NO_ZONES)
+    found: str = _hook().nearest_zone(name)
     return found
 
 

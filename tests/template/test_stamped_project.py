@@ -271,8 +271,7 @@ def test_the_readme_tells_day_time_and_lock_in_words(stamp: Callable[..., Path])
     assert "for 7 years, not even the account's owner" in readme
     abroad = (stamp(project_slug="abroad", _time_zone="Europe/Paris") / "README.md").read_text()
     assert abroad.splitlines()[2].startswith("On the 1st of every month at 00:01 (Europe/Paris) this project")
-    assert "from day 2 on, 06:00 (Europe/Paris)" in abroad
-    assert "GMT" not in abroad
+    assert "from day 2 on, 06:00 GMT" in abroad
     ordinals = {
         day: (stamp(_schedule=f"{day} 00:01") / "README.md").read_text().splitlines()[2].split()[2]
         for day in (1, 2, 3, 4, 11, 12, 13, 21, 23, 27)

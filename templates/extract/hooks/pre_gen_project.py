@@ -30,8 +30,8 @@ SLUG_LENGTH = 40
 # PostgreSQL cuts longer identifiers, so no table or column can bear one.
 IDENTIFIER_BYTES = 63
 LONGEST_WINDOW = 1200
-# Names in the database, or beside it, that are no place's: one says so itself, one is this machine's own.
-NO_ZONES = frozenset({"Factory", "localtime"})
+# An area and a place, as the modules take it: abbreviations such as EST and CET have no rules of their own.
+TIME_ZONE = r"UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+"
 # Columns that every file has, and the parts of a key that every file's place has.
 TAKEN_LABELS = ("period", "window_start", "window_end", "year", "month")
 # One plain address: no comments, no quotes, no lists.
@@ -251,22 +251,22 @@ def schedule() -> None:
 def time_zone() -> None:
     """A name in the IANA database. Without a copy of it, as in a slim container, only the form is checked."""
     name = answer("_time_zone")
-    known = zoneinfo.available_timezones() - NO_ZONES
-    is_known = name in known if known else name not in NO_ZONES
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", name) or not is_known:
+    known = zoneinfo.available_timezones()
+    if not re.fullmatch(TIME_ZONE, name) or (known and name not in known):
         raise Wrong(
-            f"{shown(name)} is not a time zone of the IANA database; write e.g. Europe/Paris"
-            + nearest_zone(name, known)
+            f"{shown(name)} is not a time zone of the IANA database; write area and place, e.g. Europe/Paris"
+            + nearest_zone(name)
         )
 
 
-def nearest_zone(text: str, known: set[str]) -> str:
+def nearest_zone(text: str) -> str:
     """`; did you mean X?` for a city alone, another case or a slip of the pen, else nothing.
 
     Names with a number are left out: Etc/GMT+2 is two hours west of GMT, the opposite of what GMT+2 means.
     """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    names = sorted(name for name in known if not re.search(r"[0-9]", name))
+    known = zoneinfo.available_timezones()
+    names = sorted(name for name in known if re.fullmatch(TIME_ZONE, name) and not re.search("[0-9]", name))
     cities = [name for name in names if name.lower().endswith("/" + plain.replace(" ", "_").lower())]
     return f"; did you mean {cities[0]}?" if cities else nearest(plain, names)
 

@@ -88,13 +88,14 @@ variable "alert_emails" {
 
 variable "deadline" {
   description = <<-EOT
-    From when on a mail tells every day that the month before is not published, in GMT.
-    - `day`  - (Optional) day of the month, later than `schedule`.
-    - `hour` - (Optional) full hour.
+    Deadline of the month before, in GMT. From then on it is checked every day, and a mail is sent
+    while the month is missing.
+    - `day`  - (Optional) Day of the month, after `schedule`.
+    - `hour` - (Optional) Hour of the daily check.
   EOT
   type = object({
     day  = optional(number, {{ answers.day + 1 }})
-    hour = optional(number, 6)
+    hour = optional(number, {{ answers.deadline_hour }})
   })
   default  = {}
   nullable = false

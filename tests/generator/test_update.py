@@ -556,8 +556,8 @@ def test_of_a_whole_project_it_names_the_one_resource_that_becomes_another(
                 "security_group_id": made.database_security_group_id,
             },
             "subnet_id": made.subnet_id,
-            "recipients": {"first-bank": {"name": "First Bank", "public_keys": []}},
-            "sftp": {"allowed_cidrs": ["10.0.0.0/8"]},
+            "recipients": {"first-bank": {"name": "First Bank", "public_keys": {}}},
+            "sftp": {"allowed_cidrs": {"office": "10.0.0.0/8"}},
         }
         (project / "Terraform/team.auto.tfvars.json").write_text(json.dumps(values))
         commit(project)

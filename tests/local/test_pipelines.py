@@ -83,8 +83,8 @@ def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterato
                 "ca_certificate": served.authority.read_text(),
             },
             "subnet_id": made.subnet_id,
-            "recipients": {"first-bank": {"name": store.BANKS[0], "public_keys": []}},
-            "sftp": {"allowed_cidrs": ["10.0.0.0/8"]},
+            "recipients": {"first-bank": {"name": store.BANKS[0], "public_keys": {}}},
+            "sftp": {"allowed_cidrs": {"office": "10.0.0.0/8"}},
         }
         (project / "Terraform/team.auto.tfvars.json").write_text(json.dumps(variables, indent=2))
         cloud.client("s3").create_bucket(

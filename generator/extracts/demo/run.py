@@ -115,9 +115,9 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
             },
             "subnet_id": made.subnet_id,
             "recipients": {
-                name: {"name": bank, "public_keys": [key.public]} for name, bank in RECIPIENTS.items()
+                name: {"name": bank, "public_keys": {"laptop": key.public}} for name, bank in RECIPIENTS.items()
             },
-            "sftp": {"allowed_cidrs": ["10.0.0.0/8"]},
+            "sftp": {"allowed_cidrs": {"office": "10.0.0.0/8"}},
         }
         (project / "Terraform/demo.auto.tfvars.json").write_text(json.dumps(variables, indent=2))
         environment = terraform.environment(folder) | cloud.environment

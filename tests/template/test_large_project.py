@@ -1,0 +1,112 @@
+"""A project at AWS's limits is applied on the local cloud: a long name, many recipients and tags, all letters.
+
+AWS's limits are 50 tags of a resource and 10 of an S3 object, 63 characters of a bucket's name, 64 of a role's,
+2,048 of an event pattern, and Latin-1 in an IAM policy. The local cloud refuses requests beyond them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extracts.demo import account
+from extracts.local import aws, programs, sftp, terraform
+
+NAME = "moving-average-of-loan-amounts-per-banks"
+RECIPIENTS = ["Łódź & Żyrardów Bank", "Εθνική Τράπεζα", *(f"Bank {number}" for number in range(58))]
+TAGS = {f"cost-center-{number}": "Łódź + Żyrardów" for number in range(45)}
+HOST_KEY = (
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBA9vFK8aepjh47uEVMI23NGp6UTe7A9F"
+    "39fegto8Zp1uomCAKUkIfk1NvD6TnHByD4n8EPzPRskaMorAyDMLEZA="
+)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
+    with aws.serve(tmp_path_factory.mktemp("cloud")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def made(cloud: aws.Cloud) -> account.Account:
+    return account.prepare(cloud, username="reader", password="not used")
+
+
+def recipient(mode: str, number: int, name: str, key: str) -> dict[str, Any]:
+    """Return one value of the variable `recipients`."""
+    if mode == "server":
+        return {"name": name, "public_keys": {"laptop": key}}
+    secret = (
+        f"arn:aws:secretsmanager:{aws.REGION}:{aws.ACCOUNT}:secret:aws/transfer/recipient-{number}-AbCdEf"
+    )
+    server = {"url": f"sftp://sftp{number}.example.com", "folder": "/incoming/loans", "secret_arn": secret}
+    return {"name": name, "server": server | {"trusted_host_keys": [HOST_KEY]}}
+
+
+@pytest.fixture(params=["server", "connector"])
+def stack(
+    request: pytest.FixtureRequest,
+    cloud: aws.Cloud,
+    made: account.Account,
+    stamp: Callable[..., Path],
+    repository: Path,
+    tmp_path: Path,
+) -> terraform.Stack:
+    """Stamp the project and fill in its variables."""
+    mode = request.param
+    project = stamp(
+        project_slug=NAME, _sftp=mode, _region=aws.REGION, __module_source=f"{repository}/modules/MODULE"
+    )
+    folder = project / "Terraform"
+    variables = {
+        "database": {
+            "host": "bank.cluster-ro-abc123.eu-west-1.rds.amazonaws.com",
+            "name": "bank",
+            "secret_arn": made.secret_arn,
+            "security_group_id": made.database_security_group_id,
+        },
+        "subnet_id": made.subnet_id,
+        "recipients": {
+            f"recipient-{number}": recipient(
+                mode, number, name, sftp.key_pair(tmp_path, f"key-{number}").public
+            )
+            for number, name in enumerate(RECIPIENTS)
+        },
+        "force_destroy": True,
+    }
+    if mode == "server":
+        variables["sftp"] = {"allowed_cidrs": {f"office {n}": f"10.{n}.0.0/16" for n in range(10)}}
+    (folder / "large.auto.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
+    tags = {"provider": {"aws": {"default_tags": {"tags": TAGS}}}}
+    (folder / "tags_override.tf.json").write_text(json.dumps(tags), encoding="utf-8")
+    environment = terraform.environment(tmp_path) | cloud.environment
+    return terraform.Stack(folder, environment, tmp_path / "terraform.log")
+
+
+@pytest.mark.timeout(2400)  # the provider makes several requests for each of some hundred resources
+def test_a_project_at_the_limits_is_applied_changes_nothing_again_and_is_destroyed(
+    stack: terraform.Stack, cloud: aws.Cloud
+) -> None:
+    stack.init()
+    assert len(stack.plan()) > 200
+    stack.apply()
+    outputs = stack.outputs()
+    assert len(str(outputs["bucket"])) <= 63 - len("-artifacts")
+    assert max(map(len, roles_of(cloud))) <= 64
+    assert stack.plan() == []
+    command = [*programs.terraform().command, "destroy", "-auto-approve", "-no-color"]
+    done = subprocess.run(
+        command, cwd=stack.folder, env=stack.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not [role for role in roles_of(cloud) if role.startswith(NAME[:20])]
+
+
+def roles_of(cloud: aws.Cloud) -> list[str]:
+    pages = cloud.client("iam").get_paginator("list_roles").paginate()
+    return [role["RoleName"] for page in pages for role in page["Roles"]]

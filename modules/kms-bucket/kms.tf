@@ -147,6 +147,17 @@ resource "aws_kms_key" "this" {
   policy = local._key_policy
 
   tags = var.tags
+
+  lifecycle {
+    precondition {
+      # KMS Developer Guide, "Resource quotas".
+      condition = length(base64encode(local._key_policy)) <= 4 * ceil(32768 / 3)
+      error_message = join(" ", [
+        "key_administrators, key_users, readers, writers, additional_key_policy_json: the key's",
+        "policy has more than the 32 KB that KMS takes. Name fewer principals.",
+      ])
+    }
+  }
 }
 
 resource "aws_kms_alias" "this" {

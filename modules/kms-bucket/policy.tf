@@ -12,16 +12,27 @@ locals {
   _write_actions     = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
   _write_key_actions = ["kms:GenerateDataKey", "kms:Decrypt"]
 
+  # IAM takes policies of characters up to U+00FF only (IAM User Guide, "IAM and AWS STS quotas"),
+  # and S3 documents no other set for a bucket's policy. "?" matches any one character.
+  _wide_letters = "/[^\\x{0}-\\x{FF}]/"
+  _prefix_patterns = {
+    for key, prefix in var.prefixes : key => replace(prefix, local._wide_letters, "?")
+  }
+
   # A statement's id has letters and digits only.
   _grants = merge(
     {
       for key, reader in var.readers : "Reader${local._sids.readers[key]}" => {
-        Actions = local._read_actions, Prefix = reader.prefix, Principal = reader.principal_arn
+        Actions   = local._read_actions
+        Pattern   = replace(reader.prefix, local._wide_letters, "?")
+        Principal = reader.principal_arn
       }
     },
     {
       for key, writer in var.writers : "Writer${local._sids.writers[key]}" => {
-        Actions = local._write_actions, Prefix = writer.prefix, Principal = writer.principal_arn
+        Actions   = local._write_actions
+        Pattern   = replace(writer.prefix, local._wide_letters, "?")
+        Principal = writer.principal_arn
       }
     },
   )
@@ -38,14 +49,14 @@ locals {
         Principal = { AWS = grant.Principal }
         Action    = ["s3:ListBucket"]
         Resource  = local.bucket_arn
-        Condition = { StringLike = { "s3:prefix" = "${grant.Prefix}/*" } }
+        Condition = { StringLike = { "s3:prefix" = "${grant.Pattern}/*" } }
       },
       {
         Sid       = sid
         Effect    = "Allow"
         Principal = { AWS = grant.Principal }
         Action    = grant.Actions
-        Resource  = "${local.bucket_arn}/${grant.Prefix}/*"
+        Resource  = "${local.bucket_arn}/${grant.Pattern}/*"
       },
     ]
   ])
@@ -53,6 +64,34 @@ locals {
   _additional_bucket_statements = var.additional_bucket_policy_json == null ? [] : flatten([
     jsondecode(var.additional_bucket_policy_json).Statement
   ])
+
+  _given_statements = concat(local._grant_statements, local._additional_bucket_statements)
+
+  _folders = distinct(concat(
+    values(var.prefixes), values(var.readers)[*].prefix, values(var.writers)[*].prefix,
+  ))
+  # Each folder with such letters beside every other one, down to the level that both have.
+  _folder_pairs = [
+    for pair in flatten([
+      for folder in local._folders : [
+        for other in local._folders : {
+          folder = folder
+          other  = other
+          depth  = min(length(split("/", folder)), length(split("/", other)))
+        }
+      ] if can(regex(trim(local._wide_letters, "/"), folder))
+      ]) : merge(pair, {
+      folder_head = join("/", slice(split("/", pair.folder), 0, pair.depth))
+      other_head  = join("/", slice(split("/", pair.other), 0, pair.depth))
+    })
+  ]
+  _confused_folders = [
+    for pair in local._folder_pairs : "\"${pair.folder}\" from \"${pair.other}\""
+    if pair.folder_head != pair.other_head && can(regex(join("", ["^", replace(
+      # A regular expression that matches what the policy's pattern matches.
+      replace(pair.folder_head, "/[.+()|^{}\\[\\]\\\\]/", "\\$0"), local._wide_letters, "."
+    ), "$"]), pair.other_head))
+  ]
 }
 
 resource "aws_s3_bucket_policy" "this" {
@@ -113,8 +152,40 @@ resource "aws_s3_bucket_policy" "this" {
           StringEquals = { (local._sse) = "aws:kms" }
         }
       },
-    ], local._grant_statements, local._additional_bucket_statements)
+    ], local._given_statements)
   })
+
+  lifecycle {
+    precondition {
+      condition = length(local._confused_folders) == 0
+      error_message = join(" ", [
+        "prefixes, readers, writers: a policy cannot tell",
+        "${join(", nor ", local._confused_folders)}. IAM takes letters up to U+00FF only; every",
+        "other letter is written as \"?\", which matches any character. Rename one of the folders.",
+      ])
+    }
+
+    precondition {
+      condition = !anytrue([
+        for folder in local._folders : can(regex("[^\\x{0}-\\x{FFFF}]", folder))
+      ])
+      error_message = join(" ", [
+        "prefixes, readers, writers: a folder has a character above U+FFFF, for example an emoji,",
+        "which a policy cannot match. Rename the folder.",
+      ])
+    }
+
+    precondition {
+      # S3 User Guide, "Policies and permissions in Amazon S3": 20 KB, of which the statements above
+      # take less than 2. The key's ARN is in those, and unknown until the key is created. Base64
+      # has 4 letters for 3 bytes.
+      condition = length(base64encode(jsonencode(local._given_statements))) <= 4 * ceil(18432 / 3)
+      error_message = join(" ", [
+        "readers, writers, additional_bucket_policy_json: the bucket's policy has more than the",
+        "20 KB that S3 takes. Let several principals share a role, or use reader_policies.",
+      ])
+    }
+  }
 
   # Both calls at once make S3 refuse one of them: "a conflicting conditional operation is in
   # progress".
@@ -127,12 +198,12 @@ resource "aws_s3_bucket_policy" "this" {
 
 locals {
   _list = {
-    for key, prefix in var.prefixes : key => {
+    for key, pattern in local._prefix_patterns : key => {
       Sid       = "ListFolder"
       Effect    = "Allow"
       Action    = "s3:ListBucket"
       Resource  = local.bucket_arn
-      Condition = { StringLike = { "s3:prefix" = "${prefix}/*" } }
+      Condition = { StringLike = { "s3:prefix" = "${pattern}/*" } }
     }
   }
 
@@ -140,7 +211,7 @@ locals {
 
   # No right to delete: what is published once stays, and a restated month is a new version.
   writer_policies = {
-    for key, prefix in var.prefixes : key => jsonencode({
+    for key, pattern in local._prefix_patterns : key => jsonencode({
       Version = "2012-10-17"
       Statement = [
         local._list[key],
@@ -148,7 +219,7 @@ locals {
           Sid      = "WriteFolder"
           Effect   = "Allow"
           Action   = local._write_actions
-          Resource = "${local.bucket_arn}/${prefix}/*"
+          Resource = "${local.bucket_arn}/${pattern}/*"
         },
         {
           # Decrypt as well: S3 asks for it when a multipart upload is completed.
@@ -163,7 +234,7 @@ locals {
   }
 
   reader_policies = {
-    for key, prefix in var.prefixes : key => jsonencode({
+    for key, pattern in local._prefix_patterns : key => jsonencode({
       Version = "2012-10-17"
       Statement = [
         local._list[key],
@@ -171,7 +242,7 @@ locals {
           Sid      = "ReadFolder"
           Effect   = "Allow"
           Action   = local._read_actions
-          Resource = "${local.bucket_arn}/${prefix}/*"
+          Resource = "${local.bucket_arn}/${pattern}/*"
         },
         {
           Sid       = "UseKey"

@@ -7,6 +7,14 @@ locals {
   _replica_owner = try(var.replication.account_id, null)
   # With its slash; nothing for the whole bucket.
   _replicated = try("${var.replication.prefix}/", "")
+
+  # A role's name is unique in the account, not in the region, and has at most 64 characters.
+  _replication_role_full = "${var.name}-replication-${local.region}"
+  _replication_role_name = (
+    length(local._replication_role_full) <= 64 ? local._replication_role_full : join("-", [
+      substr(local._replication_role_full, 0, 55), substr(sha1(local._replication_role_full), 0, 8),
+    ])
+  )
 }
 
 resource "aws_s3_bucket_replication_configuration" "this" {
@@ -60,7 +68,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
 resource "aws_iam_role" "replication" {
   count = length(local._replication)
 
-  name                 = "${var.name}-replication"
+  name                 = local._replication_role_name
   description          = "Replicates the bucket ${var.name}."
   permissions_boundary = var.permissions_boundary_arn
 
@@ -94,12 +102,18 @@ resource "aws_iam_role_policy" "replication" {
       {
         Sid    = "ReadVersions"
         Effect = "Allow"
-        Action = [
-          "s3:GetObjectVersionAcl",
-          "s3:GetObjectVersionForReplication",
-          "s3:GetObjectVersionTagging",
-        ]
-        Resource = "${local.bucket_arn}/${local._replicated}*"
+        Action = concat(
+          [
+            "s3:GetObjectVersionAcl",
+            "s3:GetObjectVersionForReplication",
+            "s3:GetObjectVersionTagging",
+          ],
+          # S3 User Guide, "Using S3 Object Lock with S3 Replication".
+          var.object_lock == null ? [] : ["s3:GetObjectLegalHold", "s3:GetObjectRetention"],
+        )
+        Resource = join("", [
+          "${local.bucket_arn}/", replace(local._replicated, local._wide_letters, "?"), "*",
+        ])
       },
       {
         Sid       = "DecryptVersions"

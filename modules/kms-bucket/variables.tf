@@ -442,13 +442,6 @@ variable "replication" {
     ], try(var.replication.storage_class, "STANDARD"))
     error_message = "replication: a storage_class that S3 copies objects to, e.g. \"STANDARD_IA\"."
   }
-
-  validation {
-    condition = var.replication == null || length(var.name) <= 52
-    error_message = (
-      "replication: its role is called by the bucket's name, which then has 52 characters at most."
-    )
-  }
 }
 
 variable "tags" {

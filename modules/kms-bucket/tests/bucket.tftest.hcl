@@ -98,6 +98,12 @@ run "policy_denies_and_allows_nothing" {
     }
     error_message = "Old TLS and foreign keys are denied; a client that sends no header is not."
   }
+  assert {
+    condition = (
+      length(aws_s3_bucket_policy.this.policy) + 8 * (63 - length(var.name)) + 60 < 2048
+    )
+    error_message = "With the longest name it takes less than 2 of the 20 KB that S3 takes."
+  }
 }
 
 run "own_key_rotates_and_serves_the_account_and_its_logs" {
@@ -549,5 +555,140 @@ run "copies_in_another_account_belong_to_that_account" {
       if s.Sid == "WriteReplicas"
     ]), "s3:ObjectOwnerOverrideToBucketOwner")
     error_message = "The role may hand the copies over."
+  }
+}
+
+run "role_of_replication_has_the_region_in_its_name" {
+  command = plan
+  variables {
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+    }
+  }
+
+  assert {
+    condition     = aws_iam_role.replication[0].name == "bank-loans-replication-eu-west-1"
+    error_message = "Two regions of one account can have a bucket each."
+  }
+}
+
+run "role_of_replication_fits_a_bucket_name_of_63_characters" {
+  command = plan
+  variables {
+    name = "bank-loans-of-the-whole-banking-group-123456789012-eu-central-1"
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+    }
+  }
+
+  assert {
+    condition = (
+      length(var.name) == 63
+      && length(aws_iam_role.replication[0].name) == 64
+      && aws_iam_role.replication[0].name == join("-", [
+        "bank-loans-of-the-whole-banking-group-123456789012-eu-c", substr(sha1(
+          "bank-loans-of-the-whole-banking-group-123456789012-eu-central-1-replication-eu-west-1"
+        ), 0, 8),
+      ])
+    )
+    error_message = "A long name is cut and ends in the beginning of its SHA-1."
+  }
+}
+
+run "locked_versions_are_copied_with_their_lock" {
+  command = plan
+  variables {
+    object_lock = { mode = "GOVERNANCE", years = 7 }
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+    }
+  }
+
+  assert {
+    condition = one([
+      for s in jsondecode(aws_iam_role_policy.replication[0].policy).Statement : s.Action
+      if s.Sid == "ReadVersions"
+      ]) == [
+      "s3:GetObjectVersionAcl",
+      "s3:GetObjectVersionForReplication",
+      "s3:GetObjectVersionTagging",
+      "s3:GetObjectLegalHold",
+      "s3:GetObjectRetention",
+    ]
+    error_message = "S3 reads retention and legal hold to copy them."
+  }
+}
+
+run "letters_that_iam_refuses_are_question_marks_in_every_policy" {
+  command = plan
+  variables {
+    prefixes = { lodz = "loans/bank_name=KredytŁódź & ö" }
+    readers = {
+      lodz = {
+        prefix        = "loans/bank_name=KredytŁódź"
+        principal_arn = "arn:aws:iam::210987654321:role/collector"
+      }
+      wroclaw = {
+        prefix        = "loans/bank_name=Wrocław"
+        principal_arn = "arn:aws:iam::210987654321:role/other"
+      }
+    }
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+      prefix      = "zażółć"
+    }
+  }
+
+  assert {
+    condition = [
+      for policy in [output.reader_policies["lodz"], output.writer_policies["lodz"]] : [
+        jsondecode(policy).Statement[0].Condition.StringLike["s3:prefix"],
+        jsondecode(policy).Statement[1].Resource,
+      ]
+      ] == [
+      for policy in ["reader", "writer"] : [
+        "loans/bank_name=Kredyt?ód? & ö/*",
+        "arn:aws:s3:::bank-loans/loans/bank_name=Kredyt?ód? & ö/*",
+      ]
+    ]
+    error_message = "IAM takes letters up to U+00FF."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement :
+      s.Sid => s.Resource if startswith(s.Sid, "Reader") && !endswith(s.Sid, "Lists")
+      } == {
+      ReaderLodz    = "arn:aws:s3:::bank-loans/loans/bank_name=Kredyt?ód?/*"
+      ReaderWroclaw = "arn:aws:s3:::bank-loans/loans/bank_name=Wroc?aw/*"
+    }
+    error_message = "The bucket's policy says the same."
+  }
+  assert {
+    condition = one([
+      for s in jsondecode(aws_iam_role_policy.replication[0].policy).Statement : s.Resource
+      if s.Sid == "ReadVersions"
+    ]) == "arn:aws:s3:::bank-loans/za?ó??/*"
+    error_message = "So does the policy of what replicates."
+  }
+  assert {
+    condition = !anytrue([
+      for policy in [
+        aws_iam_role_policy.replication[0].policy,
+        aws_s3_bucket_policy.this.policy,
+        output.reader_policies["lodz"],
+        output.writer_policies["lodz"],
+      ] : can(regex("[^\\x{0}-\\x{FF}]", policy))
+    ])
+    error_message = "No policy holds a letter beyond U+00FF."
+  }
+  assert {
+    condition = (
+      one(aws_s3_bucket_replication_configuration.this[0].rule).filter[0].prefix == "zażółć/"
+    )
+    error_message = "Only policies have to do without these letters."
   }
 }

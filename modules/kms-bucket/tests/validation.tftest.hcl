@@ -364,14 +364,74 @@ run "copies_of_an_unknown_class_are_refused" {
   expect_failures = [var.replication]
 }
 
-run "copies_of_a_bucket_whose_role_would_have_too_long_a_name_are_refused" {
+run "two_folders_that_a_policy_cannot_tell_apart_are_refused" {
   command = plan
   variables {
-    name = "bank-loans-of-the-whole-group-123456789012-ap-northeast-1"
-    replication = {
-      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
-      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+    prefixes = { first = "loans/bank_name=Łódź" }
+    readers = {
+      second = {
+        prefix        = "loans/bank_name=Łódż/year=2026"
+        principal_arn = "arn:aws:iam::210987654321:role/second"
+      }
     }
   }
-  expect_failures = [var.replication]
+  expect_failures = [aws_s3_bucket_policy.this]
+}
+
+run "folder_that_the_question_mark_of_another_lets_in_is_refused" {
+  command = plan
+  variables {
+    prefixes = { first = "loans/bank_name=Łódź", second = "loans/bank_name=Lódz" }
+  }
+  expect_failures = [aws_s3_bucket_policy.this]
+}
+
+run "folder_in_another_that_a_policy_cannot_tell_apart_is_refused" {
+  command = plan
+  variables {
+    prefixes = { first = "loans/bank_name=Łódź/year=2026", second = "loans/bank_name=Łódż" }
+  }
+  expect_failures = [aws_s3_bucket_policy.this]
+}
+
+run "folders_that_a_policy_can_tell_apart_are_planned" {
+  command = plan
+  variables {
+    prefixes = {
+      all    = "loans"
+      first  = "loans/bank_name=Łódź"
+      second = "loans/bank_name=Łódź Wschód"
+      third  = "loans/bank_name=Żyrardów (SA) + [1]"
+      within = "loans/bank_name=Łódź/year=2026"
+    }
+  }
+}
+
+run "folder_with_an_emoji_is_refused" {
+  command = plan
+  variables {
+    prefixes = { first = "loans/bank_name=First😀" }
+  }
+  expect_failures = [aws_s3_bucket_policy.this]
+}
+
+run "bucket_policy_of_more_than_20_kb_is_refused" {
+  command = plan
+  variables {
+    readers = {
+      for n in range(60) : "reader-${n}" => {
+        prefix        = "loans/bank_name=Bank${n}"
+        principal_arn = "arn:aws:iam::210987654321:role/collector-${n}"
+      }
+    }
+  }
+  expect_failures = [aws_s3_bucket_policy.this]
+}
+
+run "key_policy_of_more_than_32_kb_is_refused" {
+  command = plan
+  variables {
+    key_users = [for n in range(800) : "arn:aws:iam::210987654321:role/collector-${n}"]
+  }
+  expect_failures = [aws_kms_key.this]
 }

@@ -14,8 +14,9 @@ from pathlib import Path
 from tests.modules import interfaces
 from tests.release import ROOT, notes
 
+from extracts import git
 from extracts.errors import ExtractsError
-from extracts.home import git, parse
+from extracts.home import parse
 
 
 def publish(root: Path, tag: str) -> None:
@@ -26,7 +27,7 @@ def publish(root: Path, tag: str) -> None:
     said = notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     if not said:
         raise ExtractsError(f"CHANGELOG.md says nothing of {version}.")
-    if git(root, "rev-parse", "--is-shallow-repository").strip() != b"false":
+    if git.read(root, "rev-parse", "--is-shallow-repository").strip() != b"false":
         raise ExtractsError(f"{tag} cannot be held against the release before it: this clone is shallow.")
     for line in interfaces.check(root, parse(tag), tagged=True):
         print(line)

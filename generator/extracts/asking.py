@@ -12,6 +12,7 @@ from rich.table import Table
 from extracts import new, rules
 from extracts.introspect import answers as finding
 from extracts.introspect import catalog
+from extracts.terminal import printable
 
 
 def _prompt(text: str, default: str | None) -> str:
@@ -26,7 +27,7 @@ def _prompt(text: str, default: str | None) -> str:
 def ask(question: new.Question, default: str, reasons: Sequence[str]) -> str:
     """One question at the terminal."""
     for reason in reasons:
-        typer.secho(f"✗ {reason}.", fg="red", err=True)
+        typer.secho(printable(f"✗ {reason}."), fg="red", err=True)
     choices = f" ({', '.join(question.choices)})" if question.choices else ""
     return _prompt(f"{question.prompt}{choices}", default)
 
@@ -34,12 +35,12 @@ def ask(question: new.Question, default: str, reasons: Sequence[str]) -> str:
 def choose(found: finding.Finding, wrong: str) -> str:
     """One question that the database leaves open: a number picks a candidate, other text is the answer."""
     if wrong:
-        typer.secho(f"✗ {wrong}.", fg="red", err=True)
+        typer.secho(printable(f"✗ {wrong}."), fg="red", err=True)
     offered = found.candidates or tuple(filter(None, [found.answer]))
     typer.echo(f"\n{new.questions()[found.question].prompt}", err=True)
-    typer.echo(f"In the database, {found.because}:", err=True)
+    typer.echo(printable(f"In the database, {found.because}:"), err=True)
     for number, candidate in enumerate(offered, start=1):
-        typer.echo(f"  {number}  {candidate}", err=True)
+        typer.echo(printable(f"  {number}  {candidate}"), err=True)
     said = _prompt("Number or answer", "1" if offered else None)
     if offered and said.isdecimal() and not 0 < int(said) <= len(offered):
         return choose(

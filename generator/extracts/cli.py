@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from extracts import __version__
 from extracts.errors import ExtractsError
+from extracts.terminal import Screen, escaped, say
 
 app = typer.Typer(
     help="Figures out of an operational PostgreSQL store, every month, right to the cent, on AWS.",
@@ -33,14 +33,14 @@ DatabaseUrl = Annotated[
 ]
 
 
-def _console(*, stderr: bool = False) -> Console:
+def _console(*, stderr: bool = False) -> Screen:
     """As wide as the terminal; wide enough for a table where there is none, as in a CI log."""
-    console = Console(highlight=False, stderr=stderr)
-    return console if console.is_terminal else Console(highlight=False, width=120, stderr=stderr)
+    console = Screen(highlight=False, stderr=stderr)
+    return console if console.is_terminal else Screen(highlight=False, width=120, stderr=stderr)
 
 
 def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(escaped(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def _asked_by_the_template(command: Callable[..., None]) -> Callable[..., None]:
@@ -77,6 +77,9 @@ def options(
 
 FLEET_HELP = "Projects, folders that hold them, or addresses of their git repositories"
 TEMPLATE_HELP = "The collection's git repository, a path or an address; default: where the project is from."
+TRUSTED_HELP = (
+    f"{TEMPLATE_HELP} An update runs its hooks, so another home than this tool's must be given here."
+)
 
 
 @app.command(epilog="Example: extracts demo --keep --folder look-around")
@@ -107,7 +110,7 @@ def demo(
 
     if stop:
         run.stop(stop)
-        print(f"Stopped what was running in {stop}.")
+        say(f"Stopped what was running in {stop}.")
         return
     settings = run.Settings(folder=folder, keep=keep, loans=loans, sftp_port=sftp_port, picture=picture)
     run.run(settings, _console())
@@ -174,8 +177,8 @@ def new(
         )
         return
     for file in files:
-        print(file)
-    print(
+        say(file)
+    say(
         f"{name}: {len(files)} files "
         + ("would be made." if dry_run else f"made; see {output_dir / name}/README.md.")
     )
@@ -223,6 +226,7 @@ def preview(
 ) -> None:
     """Write the files that a project would deliver, from a database, and a page that shows them. No AWS.
 
+    This runs the project's Glue/etl.py as a program, with your rights; preview only a project that you trust.
     The page is OUTPUT/report.html; it opens without a network. With --json a script reads of each month its
     files, rows, bytes, hashes, control totals, orphans and late data, and what the run warned of.
     """
@@ -236,7 +240,7 @@ def preview(
     done = previewing.preview(project, database_url, output, arguments, page=page, history=history)
     if not as_json:
         for message in done.told():
-            print(message)
+            say(message)
     if done.failure:
         raise ExtractsError(done.failure)
     if as_json:
@@ -267,7 +271,7 @@ def status(
 def update(
     projects: Annotated[list[str], typer.Argument(help=f"{FLEET_HELP}.", metavar="PROJECT...")],
     to: Annotated[str | None, typer.Option(help="The version, e.g. 1.2.0; default: the newest.")] = None,
-    template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
+    template: Annotated[str | None, typer.Option(help=TRUSTED_HELP)] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Also plan before and after, and say what Terraform would change.")
     ] = False,
@@ -278,6 +282,7 @@ def update(
 
     A project is a git checkout without uncommitted changes, so that git shows the update and can take it
     back; of a repository's address it is made here. Ends with code 1 when there are conflicts.
+    --plan runs the project's Terraform with your credentials.
     """
     from extracts import fleet, home, update_words
 
@@ -289,7 +294,7 @@ def update(
         made.append(update_words.as_json(*one))
         if not as_json:
             for line in update_words.told(*one, dry_run=dry_run):
-                print(line)
+                say(line)
     if as_json:
         _print_json({"projects": made, "problems": problems})
     if problems:
@@ -318,7 +323,7 @@ def doctor(
 
     Programs and where they were taken from; of a project also spec, Terraform's values, credentials, secret,
     network, who hears of failures, and with --database-url the rights on each table. A failure is a line on
-    stderr; with any, the exit code is 1.
+    stderr; with any, the exit code is 1. This runs the project's Glue/etl.py as a program, with your rights.
     """
     from extracts.doctor import examine
 
@@ -341,9 +346,9 @@ def main() -> None:
     try:
         app()
     except ExtractsError as error:
-        print(f"✗ {error}", file=sys.stderr)
+        say(f"✗ {error}", sys.stderr)
         sys.exit(1)
     except OSError as error:
         # Whatever a disk or a folder may refuse, wherever it happens.
-        print(f"✗ {error.strerror or error}: {error.filename or 'no file named'}", file=sys.stderr)
+        say(f"✗ {error.strerror or error}: {error.filename or 'no file named'}", sys.stderr)
         sys.exit(1)

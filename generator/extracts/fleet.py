@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from extracts import home, plans, project
@@ -109,7 +110,7 @@ def update(
             for path, name in meant:
                 try:
                     one = project.read(path, name)
-                    origin = template or one.home
+                    origin = home.runnable(one.home, template, name)
                     if origin not in homes:
                         homes[origin] = open_homes.enter_context(home.opened(origin))
                     made = updating.plan(one, homes[origin], to)
@@ -137,7 +138,7 @@ def show(result: Status, console: Console) -> None:
             newest = (
                 f"[yellow]{spelled(newer[-1])}[/], {len(newer)} newer" if newer else "[green]up to date[/]"
             )
-        table.add_row(one.name, spelled(one.modules), stamped, newest)
+        table.add_row(escape(one.name), spelled(one.modules), stamped, newest)
     if result.projects:
         console.print(table)
     for version, note in result.notes.items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import re
-import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,10 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from extracts import git
 from extracts.errors import ExtractsError
+from extracts.resources import templates
+from extracts.terminal import printable
 
 Version = tuple[int, int, int]
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
@@ -69,39 +72,34 @@ class Home:
         return folder / part
 
     def git(self, *arguments: str) -> bytes:
-        return git(self.repository, *arguments)
+        return git.read(self.repository, *arguments)
 
 
 @contextmanager
 def opened(source: str) -> Iterator[Home]:
-    """The collection at a path or an address; a clone of the latter, for as long as it is needed."""
-    if Path(source).is_dir():
-        yield Home(Path(source), source)
-        return
+    """The collection at a path or an address: a clone of it, for as long as it is needed."""
     with TemporaryDirectory(prefix="extracts-home-") as folder:
-        # Without a prompt: who has no right to it shall read so, and not be asked for a password by git.
-        git(Path(folder), "-c", "core.askPass=true", "clone", "--quiet", "--bare", "--", source, "home.git")
+        git.clone(source, Path(folder) / "home.git", "--bare")
         yield Home(Path(folder) / "home.git", source)
 
 
-def git(folder: Path, *arguments: str) -> bytes:
-    """Run git in a folder; what it answers."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, check=False, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError as error:
-        raise ExtractsError("No git on the PATH; versions of the collection are its tags.") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise ExtractsError(f"git {_verb(arguments)}: {said[-1].removeprefix('fatal: ')}")
-    return done.stdout
+def own() -> str:
+    """Return the address of the collection that this tool is from."""
+    settings = json.loads((templates() / "extract/cookiecutter.json").read_text(encoding="utf-8"))
+    return str(settings["_repository"])
 
 
-def is_kept(folder: Path) -> bool:
-    """Whether a folder is in a git repository."""
-    return any((place / ".git").exists() for place in (folder.resolve(), *folder.resolve().parents))
+def runnable(named: str, template: str | None, project: str) -> str:
+    """Return the collection whose template an update of a project may run: its hooks are programs.
 
-
-def _verb(arguments: tuple[str, ...]) -> str:
-    return next((a for a in arguments if a.isalpha()), arguments[0])
+    `named` is the project's word, and may be a stranger's; `template` is the option of whoever updates.
+    """
+    if template:
+        return template
+    if re.sub(r"(\.git)?/*$", "", named) == own():
+        return named
+    shown = printable(named)
+    raise ExtractsError(
+        f"{project} is from {shown}, which is not {own()}. An update runs programs of its template; if you"
+        f" trust it, give --template {shown}."
+    )

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from extracts import rules
 from extracts.errors import ExtractsError
+from extracts.files import inside, settings
 from extracts.resources import templates
 from extracts.stamp import stamp
 
@@ -84,11 +83,7 @@ def read_answers(file: Path) -> dict[str, str]:
 
     A project's own `extract.yaml`, which has them under the key that cookiecutter looks for, is such a file.
     """
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise ExtractsError(f"{file} cannot be read: {reason}.") from error
+    content = settings(file)
     if not isinstance(content, dict):
         raise ExtractsError(
             f"{file} holds no answers; write one `question: answer` a line, e.g. `entity: Loans`."
@@ -191,7 +186,7 @@ def create(answers: Mapping[str, str], output: Path, *, dry_run: bool = False) -
 
     It is rendered aside and moved at the end: there is never half a project.
     """
-    target = output / answers["project_slug"]
+    target = inside(output, answers["project_slug"])
     if target.exists():
         raise ExtractsError(
             f"{target} is there already; nothing is overwritten. Take another name or folder."

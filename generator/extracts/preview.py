@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from extracts import extra, report
 from extracts.errors import ExtractsError
+from extracts.files import inside
 from extracts.resources import modules
 
 
@@ -112,6 +113,8 @@ def preview(
     script = project / "Glue/etl.py"
     if not script.is_file():
         raise ExtractsError(f"{project} is no extract project: there is no {script}.")
+    if page:
+        page = inside(page.parent, page.name)
     extra.needed("pyspark")
     with tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
         order = {

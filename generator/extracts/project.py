@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from extracts import files, git
 from extracts.errors import ExtractsError
-from extracts.home import Version, git, parse
+from extracts.home import Version, parse
 
 # As git tells them from folders: a scheme, or a host and a colon.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:]+:", re.I)
@@ -40,38 +39,31 @@ def read(folder: Path, name: str = "") -> Project:
 
 
 def _read(folder: Path, name: str) -> Project:
-    texts = [_text(path) for path in sorted(folder.glob("Terraform/*.tf"))]
+    texts = [files.text(path) for path in sorted(folder.glob("Terraform/*.tf"))]
     references = [match for text in texts for match in _REFERENCE.findall(text)]
     versions = {parse(version) for _, version in references}
     if len(versions) > 1:
         found = " and ".join(".".join(map(str, v)) for v in sorted(versions))
         raise ExtractsError(f"{name}: its modules are of versions {found}; they are tested as one set.")
     kept = folder / "extract.yaml"
-    if not kept.is_file():
+    if not (kept.is_file() or kept.is_symlink()):
         if not references:
             raise ExtractsError(
                 f"{name} is no extract project: it has no extract.yaml, and no module in its Terraform"
                 " is pinned to a version."
             )
         return Project(folder, name, references[0][0], versions.pop(), None, {})
+    content = files.settings(kept, f"{name}/{kept.name}")
     try:
-        content = yaml.safe_load(kept.read_bytes())
         stamped = parse(str(content["version"]))
         home = str(content["template"])
         answers = {str(key): str(value) for key, value in content["default_context"].items()}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ExtractsError(
             f"{name}/{kept.name} cannot be read: it needs template, version and default_context, as it was"
             " stamped."
         ) from error
     return Project(folder, name, home, versions.pop() if versions else stamped, stamped, answers)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ExtractsError(f"{path} cannot be read: it is not UTF-8.") from error
 
 
 def meant(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, str]]:
@@ -87,9 +79,7 @@ def meant(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, 
             raise ExtractsError(f"{clone} is there already; update that one.")
     else:
         clone = clones / str(len(list(clones.iterdir())))
-    depth = [] if keep else ["--depth=1"]
-    # Without a prompt: who has no right to it shall read so, and not be asked for a password by git.
-    git(clones, "-c", "core.askPass=true", "clone", "--quiet", *depth, "--", source, str(clone.resolve()))
+    git.clone(source, clone, *([] if keep else ["--depth=1"]))
     found = below(clone)
     if keep:
         return [(path, str(path)) for path in found]

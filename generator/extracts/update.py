@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from extracts import home
+from extracts import git
 from extracts.errors import ExtractsError
+from extracts.files import inside
 from extracts.home import Home, Version, spelled
 from extracts.project import Project
 from extracts.stamp import stamp
@@ -89,12 +89,12 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
 def write(update: Update) -> None:
     """Write it into the project, where git can take it back."""
     folder = update.project.folder
-    if not home.is_kept(folder):
+    if not git.is_kept(folder):
         raise ExtractsError(
             f"{folder} is in no git repository; `git init` and commit it, so that this update can be seen and"
             " taken back."
         )
-    pending = home.git(folder, "status", "--porcelain", "--", ".").decode().splitlines()
+    pending = git.changes(folder)
     if pending:
         raise ExtractsError(
             f"{folder} has changes that are not committed ({pending[0][3:]}); commit them, so that this"
@@ -106,9 +106,9 @@ def write(update: Update) -> None:
 def lay(update: Update, folder: Path) -> None:
     """Put the update's files into a folder with the project's."""
     for file in update.files:
-        path = folder / file.path
         if file.outcome in ("kept", "left out"):
             continue
+        path = inside(folder, file.path)
         if file.content is None:
             path.unlink()
             continue
@@ -150,7 +150,10 @@ def _merged(
         return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
 
     for path in sorted(files(old) | files(new)):
-        before, after, here = (_content(root / path) for root in (old, new, folder))
+        before, after = _content(old / path), _content(new / path)
+        if before == after and not _PIN.search(before or b""):
+            continue
+        here = _content(inside(folder, path))
         before = _with_pins_of(here, before)
         if before == after or here == after:
             continue
@@ -185,17 +188,10 @@ def _three_way(
     here: bytes, before: bytes, after: bytes, labels: tuple[str, str, str], scratch: Path
 ) -> tuple[bytes, bool]:
     """The merged text, and whether it has no conflict."""
-    names = []
-    for name, content in (("here", here), ("before", before), ("after", after)):
+    names = ("here", "before", "after")
+    for name, content in zip(names, (here, before, after), strict=True):
         (scratch / name).write_bytes(content)
-        names.append(str(scratch / name))
-    marks = [word for label in labels for word in ("-L", label)]
-    done = subprocess.run(
-        ["git", "merge-file", "-p", "--diff3", *marks, *names], capture_output=True, check=False
-    )
-    if not 0 <= done.returncode <= 127:  # more is an error, not a number of conflicts
-        raise ExtractsError(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout, done.returncode == 0
+    return git.merged(scratch, labels, names)
 
 
 def _content(path: Path) -> bytes | None:

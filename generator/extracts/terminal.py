@@ -1,0 +1,56 @@
+"""Text on a terminal: whatever comes from a database, a repository or a change log is shown, never obeyed."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+# Controls (escape sequences begin with one), surrogates, and what shows nothing or turns the text around.
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def printable(text: str) -> str:
+    r"""Return `text` without characters that a terminal would obey or not show; lines and tabs stay.
+
+    >>> printable("a\x1b[2Jb\u202e\n")
+    'a[2Jb\n'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
+
+
+def escaped(json: str) -> str:
+    r"""Return a JSON text with those characters as `\u` escapes.
+
+    >>> escaped('"a\u202eb\x9b"')
+    '"a\\u202eb\\u009b"'
+    """
+    hidden = "".join(sorted({c for c in json if c != "\n" and unicodedata.category(c) in _HIDDEN}))
+    if not hidden:
+        return json
+    return re.sub(f"[{re.escape(hidden)}]", lambda found: _json_escape(found[0]), json)
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+
+
+def say(text: object, file: TextIO | None = None) -> None:
+    """Print one text, by default on standard output."""
+    print(printable(str(text)), file=file or sys.stdout)
+
+
+class Screen(Console):
+    """A console that only styles of ours can colour: text keeps no control characters."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)

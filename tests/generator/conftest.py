@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from tests.generator.releases import home, project  # noqa: F401
 
 from extracts.local import database
 

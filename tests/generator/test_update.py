@@ -1,7 +1,4 @@
-"""`extracts status` and `update`: what newer versions bring, and how they get into an edited project.
-
-The collection's releases are played by a git repository with two tags, to which git is led from the address.
-"""
+"""`extracts status` and `update`: what newer versions bring, and how they get into an edited project."""
 
 from __future__ import annotations
 
@@ -15,105 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.generator.releases import ADDRESS, GIT, call, commit, edit, git, release
 
 from extracts import fleet, plans
 from extracts.demo import account
 from extracts.local import aws, programs, terraform
 from extracts.stamp import stamp
-
-ROOT = Path(__file__).parents[2]
-FOLDER = "templates/extract/{{cookiecutter.__folder}}"
-ADDRESS = "https://github.com/terraform-aws-extracts/terraform-aws-extracts"
-GIT = {
-    "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_COMMITTER_NAME": "A",
-    "GIT_COMMITTER_EMAIL": "a@example.com",
-    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
-}  # fmt: skip
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, **GIT}
-    ).stdout
-
-
-def call(
-    *arguments: str | Path, folder: Path | None = None, variables: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "extracts", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **(variables or {})},
-    )
-
-
-def edit(file: Path, before: str, after: str) -> None:
-    text = file.read_text()
-    assert text.count(before) == 1, f"{file} has {text.count(before)} of {before!r}"
-    file.write_text(text.replace(before, after))
-
-
-def release(home: Path, version: str, notes: str) -> None:
-    settings = home / "templates/extract/cookiecutter.json"
-    context = json.loads(settings.read_text())
-    context["_version"] = version
-    settings.write_text(json.dumps(context, indent=2))
-    log = home / "CHANGELOG.md"
-    old = log.read_text().partition("\n\n")[2] if log.exists() else ""
-    log.write_text(f"# Changelog\n\n## {version} (2026-11-24)\n\n{notes}\n\n{old}")
-    git(home, "add", "-A")
-    git(home, "commit", "-qm", f"Release {version}")
-    git(home, "tag", f"v{version}")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The collection with this working copy as 1.0.0, and a 1.1.0 that changes what it stamps."""
-    folder = tmp_path_factory.mktemp("collection") / "home.git"
-    unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
-    for part in ("templates", "modules"):
-        shutil.copytree(ROOT / part, folder / part, ignore=unwanted)
-    git(folder.parent, "init", "-q", "-b", "main", "home.git")
-    release(folder, "1.0.0", "- The first.")
-    stamped = folder / FOLDER
-    edit(
-        stamped / "Makefile", "# Shows what a deployment would change.", "# Shows what an apply would change."
-    )
-    edit(stamped / "Glue/etl.py", "if __name__", "# Runs in Glue.\nif __name__")
-    edit(stamped / ".gitignore", "*.tfplan\n", "*.tfplan\n*.csv\n")
-    (stamped / "CODEOWNERS").write_text("* @data-team\n")
-    (stamped / ".checks").mkdir()
-    (stamped / ".checks/run").write_text("#!/bin/sh\n")
-    (stamped / ".checks/run").chmod(0o755)
-    (stamped / "Terraform/terraform.tfvars.example").unlink()
-    context = json.loads((folder / "templates/extract/cookiecutter.json").read_text())
-    (folder / "templates/extract/cookiecutter.json").write_text(json.dumps({**context, "_colour": "teal"}))
-    release(folder, "1.1.0", "- Files can be **teal**.")
-    return folder
-
-
-@pytest.fixture
-def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project as 1.0.0 stamps it, with answers of its own, committed."""
-    git(tmp_path, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{home.with_suffix('')}.insteadOf")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", ADDRESS)
-    answers = {"project_slug": "till-sums", "metric": "Balance"}
-    made = stamp(answers, tmp_path, template=tmp_path / "old/templates/extract")
-    commit(made)
-    return made
-
-
-def commit(project: Path) -> None:
-    git(project, "init", "-q")
-    git(project, "add", "-A")
-    git(project, "commit", "-qm", "Work of the team")
 
 
 def test_what_the_team_wrote_stays_and_what_is_new_comes(project: Path) -> None:
@@ -433,17 +337,18 @@ def test_status_says_what_it_knows_of_a_project_whose_collection_is_out_of_reach
 
 
 @pytest.mark.parametrize(
-    ("file", "why"),
+    ("file", "content", "why"),
     [
-        ("Terraform/main.tf", "it is not UTF-8."),
-        ("extract.yaml", "it needs template, version and default_context, as it was stamped."),
+        ("Terraform/main.tf", b"caf\xe9 = 1\n", "it is not UTF-8."),
+        ("extract.yaml", b"caf\xe9 = 1\n", "it is not UTF-8."),
+        ("extract.yaml", b"a = 1\n", "it needs template, version and default_context, as it was stamped."),
     ],
 )
 def test_status_names_what_cannot_be_read_and_still_shows_the_others(
-    file: str, why: str, project: Path, home: Path, tmp_path: Path
+    file: str, content: bytes, why: str, project: Path, home: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(project, tmp_path / "torn")
-    (tmp_path / "torn" / file).write_bytes(b"caf\xe9 = 1\n")
+    (tmp_path / "torn" / file).write_bytes(content)
     done = call("status", project, tmp_path / "torn", "--json", "--template", home)
     assert done.returncode == 1
     assert done.stderr == f"✗ {tmp_path / 'torn' / file} cannot be read: {why}\n"

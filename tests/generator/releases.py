@@ -1,0 +1,111 @@
+"""A collection with two releases, and a project stamped from the first: what updates are tried on.
+
+The collection's releases are played by a git repository with two tags, to which git is led from the address.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from extracts.stamp import stamp
+
+ROOT = Path(__file__).parents[2]
+FOLDER = "templates/extract/{{cookiecutter.__folder}}"
+ADDRESS = "https://github.com/terraform-aws-extracts/terraform-aws-extracts"
+GIT = {
+    "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_COMMITTER_NAME": "A",
+    "GIT_COMMITTER_EMAIL": "a@example.com",
+    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
+}  # fmt: skip
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **GIT}
+    ).stdout
+
+
+def call(
+    *arguments: str | Path, folder: Path | None = None, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "extracts", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **(variables or {})},
+    )
+
+
+def edit(file: Path, before: str, after: str) -> None:
+    text = file.read_text()
+    assert text.count(before) == 1, f"{file} has {text.count(before)} of {before!r}"
+    file.write_text(text.replace(before, after))
+
+
+def release(home: Path, version: str, notes: str) -> None:
+    settings = home / "templates/extract/cookiecutter.json"
+    context = json.loads(settings.read_text())
+    context["_version"] = version
+    settings.write_text(json.dumps(context, indent=2))
+    log = home / "CHANGELOG.md"
+    old = log.read_text().partition("\n\n")[2] if log.exists() else ""
+    log.write_text(f"# Changelog\n\n## {version} (2026-11-24)\n\n{notes}\n\n{old}")
+    git(home, "add", "-A")
+    git(home, "commit", "-qm", f"Release {version}")
+    git(home, "tag", f"v{version}")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection with this working copy as 1.0.0, and a 1.1.0 that changes what it stamps."""
+    folder = tmp_path_factory.mktemp("collection") / "home.git"
+    unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
+    for part in ("templates", "modules"):
+        shutil.copytree(ROOT / part, folder / part, ignore=unwanted)
+    git(folder.parent, "init", "-q", "-b", "main", "home.git")
+    release(folder, "1.0.0", "- The first.")
+    stamped = folder / FOLDER
+    edit(
+        stamped / "Makefile", "# Shows what a deployment would change.", "# Shows what an apply would change."
+    )
+    edit(stamped / "Glue/etl.py", "if __name__", "# Runs in Glue.\nif __name__")
+    edit(stamped / ".gitignore", "*.tfplan\n", "*.tfplan\n*.csv\n")
+    (stamped / "CODEOWNERS").write_text("* @data-team\n")
+    (stamped / ".checks").mkdir()
+    (stamped / ".checks/run").write_text("#!/bin/sh\n")
+    (stamped / ".checks/run").chmod(0o755)
+    (stamped / "Terraform/terraform.tfvars.example").unlink()
+    context = json.loads((folder / "templates/extract/cookiecutter.json").read_text())
+    (folder / "templates/extract/cookiecutter.json").write_text(json.dumps({**context, "_colour": "teal"}))
+    release(folder, "1.1.0", "- Files can be **teal**.")
+    return folder
+
+
+@pytest.fixture
+def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project as 1.0.0 stamps it, with answers of its own, committed."""
+    git(tmp_path, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{home.with_suffix('')}.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", ADDRESS)
+    answers = {"project_slug": "till-sums", "metric": "Balance"}
+    made = stamp(answers, tmp_path, template=tmp_path / "old/templates/extract")
+    commit(made)
+    return made
+
+
+def commit(project: Path) -> None:
+    git(project, "init", "-q")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "Work of the team")

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.modules.hcl import REPOSITORY, Terraform
+from tests.support.terraform import OpenRoot, Root
 
 from extracts.local import aws, programs, terraform
 
@@ -29,6 +30,16 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
 def terraform_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a Terraform that finds the provider and asks nobody."""
     return terraform.environment(tmp_path_factory.mktemp("terraform"))
+
+
+@pytest.fixture(scope="session")
+def open_root(terraform_settings: dict[str, str]) -> OpenRoot:
+    """Give Terraform in a folder; `environment` is added to what it always has."""
+
+    def open_root(folder: Path, **environment: str) -> Root:
+        return Root(folder, terraform_settings | environment)
+
+    return open_root
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.modules import readme
-from tests.modules.hcl import MODULES, NAMES, REPOSITORY, Terraform, inputs
+from tests.modules.hcl import MODULES, NAMES, REPOSITORY, inputs
+from tests.support.terraform import OpenRoot
 
 from extracts.local import aws
 
@@ -15,11 +16,10 @@ SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_b
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_terraform_tests_pass(module: str, modules: Path, run_terraform: Terraform) -> None:
-    initialised = run_terraform(modules / module, "init", "-no-color")
-    assert initialised.returncode == 0, initialised.stderr
-    tested = run_terraform(modules / module, "test", "-no-color")
-    assert tested.returncode == 0, tested.stdout + tested.stderr
+def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -> None:
+    root = open_root(modules / module)
+    root.setup()
+    root.execute_command("test", "-no-color")
 
 
 EXAMPLES = [(module, number) for module in NAMES for number in range(len(readme.examples(module)))]
@@ -27,21 +27,21 @@ EXAMPLES = [(module, number) for module in NAMES for number in range(len(readme.
 
 @pytest.mark.parametrize(("module", "number"), EXAMPLES)
 def test_example_of_the_readme_makes_as_many_resources_as_it_says(
-    module: str, number: int, tmp_path: Path, modules: Path, run_terraform: Terraform, cloud: aws.Cloud
+    module: str, number: int, tmp_path: Path, modules: Path, open_root: OpenRoot, cloud: aws.Cloud
 ) -> None:
     example = readme.examples(module)[number]
     promise = re.fullmatch(r"# tested: resources=(\d+)", example.rstrip().splitlines()[-1])
     assert promise, "the last line of an example says how many resources it makes"
-    root = tmp_path / "examples/readme"
-    readme.write_example(root, example)
-    assert run_terraform(root, "fmt", "-check", "-diff").stdout == ""
-    initialised = run_terraform(root, "init", "-no-color")
-    assert initialised.returncode == 0, initialised.stderr
-    planned = run_terraform(root, "plan", "-no-color", **cloud.environment)
-    assert planned.returncode == 0, planned.stderr
+    folder = tmp_path / "examples/readme"
+    readme.write_example(folder, example)
+    root = open_root(folder, **cloud.environment)
+    root.execute_command("fmt", "-check", "-diff")
+    root.setup()
+    # Not as JSON: to show a saved plan, Terraform starts the provider once more, which takes a second.
+    planned = root.plan()
     # The engine's modules are counted apart: a new one must not change the README.
-    engine = len(re.findall(r"\.aws_s3_object\.runtime\[\S+ will be created", planned.stdout))
-    counted = re.search(r"Plan: (\d+) to add, 0 to change, 0 to destroy", planned.stdout)
+    engine = len(re.findall(r"\.aws_s3_object\.runtime\[\S+ will be created", planned))
+    counted = re.search(r"Plan: (\d+) to add, 0 to change, 0 to destroy", planned)
     assert counted
     assert int(counted[1]) - engine == int(promise[1])
 
@@ -121,10 +121,9 @@ def test_every_skipped_check_says_why() -> None:
     ]
 
 
-def test_hcl_is_formatted(run_terraform: Terraform) -> None:
+def test_hcl_is_formatted(open_root: OpenRoot) -> None:
     for folder in ("modules", "examples"):
-        checked = run_terraform(REPOSITORY / folder, "fmt", "-check", "-recursive", "-diff")
-        assert checked.returncode == 0, checked.stdout + checked.stderr
+        open_root(REPOSITORY / folder).execute_command("fmt", "-check", "-recursive", "-diff")
 
 
 def test_no_line_of_hcl_is_longer_than_100_columns() -> None:

@@ -8,7 +8,7 @@ tftest works in the folder of the root module, so a test gives it a folder of it
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +55,6 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
         arguments = tftest.parse_args(input=False, color=False, tf_vars=tf_vars)
         done = self.execute_command("plan", "-detailed-exitcode", *arguments)
         return str(done.out) if done.retcode == 2 else ""
+
+
+OpenRoot = Callable[..., Root]

@@ -37,6 +37,7 @@ COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:{PROGRAMS}) [\w-]")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
 DEMO = "tests/local/test_demo.py::test_it_ends_well_and_shows_nine_steps"
+FIRST = "tests/local/test_demo.py::test_the_steps_of_a_first_deployment_show_what_its_page_says"
 PROJECT = "tests/template/test_stamped_project.py::test_its_own_tests_pass_in_one_command_and_it_plans"
 # What runs each command, as pages have it but for the version.
 RUN: dict[str, str] = {
@@ -65,6 +66,19 @@ RUN: dict[str, str] = {
     "extracts update . --plan --dry-run": f"{HERE}::test_a_project_is_looked_after_as_the_pages_say",
     "terraform -chdir=Terraform init": f"{HERE}::test_a_project_is_initialised_as_its_page_says",
     "terraform -chdir=Terraform apply": DEMO,
+    # a first deployment
+    "extracts doctor .": FIRST,
+    "extracts doctor . --test-mail": FIRST,
+    "terraform -chdir=Terraform plan -detailed-exitcode": FIRST,
+    "aws scheduler get-schedule --group-name bank-loans --name bank-loans-start": FIRST,
+    'aws glue start-workflow-run --name "$(terraform -chdir=Terraform output -raw workflow_name)"': FIRST,
+    'aws glue get-job-runs --job-name "$(terraform -chdir=Terraform output -raw job_name)" --max-results 1': (
+        FIRST
+    ),
+    'aws s3 ls --recursive "s3://$(terraform -chdir=Terraform output -raw bucket)/"': FIRST,
+    'sftp first-recipient@"$(terraform -chdir=Terraform output -raw sftp_endpoint)"': FIRST,
+    'aws glue start-job-run --job-name "$(terraform -chdir=Terraform output -raw job_name)"'
+    ' --arguments \'{"--period": "2099-12"}\'': FIRST,
     # this repository
     'make test ARGS="tests/engine -k orphans"': "",
     "make lint test": "tests/generator/test_release.py::"
@@ -98,7 +112,6 @@ NOT_RUN: dict[str, str] = {
     "git push --follow-tags": "it publishes",
     "aws glue start-job-run --job-name bank-loans --arguments=--period=2026-10": ACCOUNT,
     "aws secretsmanager create-secret --name bank-loans/database --secret-string file://secret.json": ACCOUNT,
-    'aws glue start-workflow-run --name "$(terraform -chdir=Terraform output -raw workflow_name)"': ACCOUNT,
     'aws glue start-job-run --job-name "$JOB" --arguments \'{"--from": "2026-01", "--to": "2026-09"}\'': (
         ACCOUNT
     ),
@@ -106,6 +119,8 @@ NOT_RUN: dict[str, str] = {
     ' "--reason": "late bookings"}\'': ACCOUNT,
     "aws transfer test-connection --connector-id c-0123456789abcdef0": ACCOUNT,
     "aws transfer test-connection": ACCOUNT,
+    "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateJob"
+    " --max-results 5": ACCOUNT,
     'aws s3 cp "$MANIFEST" "$MANIFEST" --metadata-directive REPLACE --content-type application/json': (
         "it needs an account, and is no operation of the service but the client's own"
     ),
@@ -143,7 +158,7 @@ def pages() -> dict[str, str]:
     """Each page's text; a project's as it is with each way to its recipients."""
     found = {
         str(page.relative_to(ROOT)): page.read_text()
-        for folder in (".", ".github", "modules/*", "examples/*")
+        for folder in (".", ".github", "docs/**", "modules/*", "examples/*")
         for page in sorted(ROOT.glob(f"{folder}/*.md"))
     }
     for way in ("connector", "none"):
@@ -385,7 +400,7 @@ def test_a_project_is_looked_after_as_the_pages_say(newcomer: Newcomer, project:
         assert done.returncode == 0, done.stderr
     url = f"postgresql://reader@{newcomer.served.host}:{newcomer.served.port}/bank"
     done = newcomer.run(
-        newcomer.says("extracts doctor ").replace("bank-loans", project), "--json", "--database-url", url
+        newcomer.says("extracts doctor PROJECT").replace("bank-loans", project), "--json", "--database-url", url
     )
     found = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
     assert (found["spec"], found["database"], found["contract"]) == ("ok", "ok", "ok")

@@ -23,7 +23,7 @@ from extracts.demo import store
 README = (ROOT / "README.md").read_text()
 PAGES = [
     page
-    for folder in (".", ".github", "modules/*", "examples/*")
+    for folder in (".", ".github", "docs/**", "modules/*", "examples/*")
     for page in sorted(ROOT.glob(f"{folder}/*.md"))
 ]
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))

@@ -1,7 +1,7 @@
-"""A project at AWS's limits is applied on the local cloud: a long name, many recipients and tags, all letters.
+"""A project at AWS's limits is applied on the local cloud: a long name, many recipients, many tags.
 
-AWS's limits are 50 tags of a resource and 10 of an S3 object, 63 characters of a bucket's name, 64 of a role's,
-2,048 of an event pattern, and Latin-1 in an IAM policy. The local cloud refuses requests beyond them.
+AWS's limits are 50 tags of a resource and 10 of an S3 object, 63 characters of a bucket's name, 64 of a
+role's, 2,048 of an event pattern, and Latin-1 in an IAM policy. The local cloud refuses requests beyond them.
 """
 
 from __future__ import annotations

@@ -71,6 +71,12 @@ def settings(path: Path, shown: str = "") -> Any:
         raise ExtractsError(f"{shown or path} cannot be read: {' '.join(str(error).split())}.") from error
 
 
+def write_private(path: Path, content: str) -> None:
+    """Write a new file that its owner alone may read, in the moment that it is made."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(content)
+
+
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Without aliases, by which a line stands for a billion."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.generator.conftest import Extracts
 from tests.generator.releases import ADDRESS, call, commit, edit, git
 
 from extracts import files
@@ -261,3 +263,34 @@ def test_the_page_of_a_preview_replaces_no_link(project: Path, tmp_path: Path) -
         1,
         f"✗ {tmp_path}/figures/report.html is a symbolic link; put a file of its own there.\n",
     )
+
+
+def test_stopping_a_demo_deletes_nothing_that_no_demo_made(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (tmp_path / "running.json").write_text(json.dumps({"processes": [], "folders": [str(mine)]}))
+    assert call("demo", "--stop", tmp_path).returncode == 0
+    assert mine.is_dir()
+
+
+def test_a_private_file_is_never_open_to_others(tmp_path: Path) -> None:
+    files.write_private(tmp_path / "note", "secret")
+    assert ((tmp_path / "note").stat().st_mode & 0o777, (tmp_path / "note").read_text()) == (0o600, "secret")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        files.write_private(tmp_path / "link", "secret")
+
+
+def test_names_in_a_database_give_the_terminal_no_orders(
+    made: Callable[[str, str], str], extracts: Extracts
+) -> None:
+    name = "paid\x1b[2J\x1b]0;owned\x07\u202e[/][bold]"
+    url = made("orders", f'create table "{name}" ("{name}d" date, "{name}n" int, owner text)')
+    plain = "paid[2J]0;owned[/][bold]"
+    shown = extracts("inspect", "--database-url", url)
+    assert shown.returncode == 0, shown.stderr
+    assert plain in shown.stdout
+    told = extracts("inspect", "--database-url", url, "--json")
+    assert [e["table"] for e in json.loads(told.stdout)["entities"]] == [name]
+    for text in (shown.stdout, told.stdout):
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)

@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from extracts import files
 from extracts.demo import account, store
 from extracts.demo.screen import Screen
 from extracts.errors import ExtractsError
@@ -300,7 +301,8 @@ def _where(local: Local, screen: Screen) -> None:
 def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
     """Leave everything running: note what is to be stopped, and leave without cleaning up."""
     shell = local.folder / "environment"
-    shell.write_text("".join(f"export {name}={value}\n" for name, value in local.cloud.environment.items()))
+    exports = (f"export {name}={value}\n" for name, value in local.cloud.environment.items())
+    files.write_private(shell, "".join(exports))
     note = {
         "processes": processes.identities([local.database.pid, local.cloud.pid]),
         "folders": [str(local.database.home)],
@@ -309,7 +311,7 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         "sftp_port": local.cloud.sftp_port,
         "outputs": local.outputs,
     }
-    (local.folder / "running.json").write_text(json.dumps(note))
+    files.write_private(local.folder / "running.json", json.dumps(note))
     kept = parts.pop_all()  # held to the last line: collected as garbage, the parts would end
     key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
     screen.say("\nLeft running. Look around:", style="bold")
@@ -333,8 +335,10 @@ def stop(folder: Path) -> None:
         raise ExtractsError(f"No demo was left running in {folder}.")
     left = json.loads(note.read_text())
     processes.end(left["processes"])
-    for place in left["folders"]:
-        shutil.rmtree(place, ignore_errors=True)
+    for place in map(Path, left["folders"]):
+        # Only what the demo makes: the note may have been put there by somebody else.
+        if place.name.startswith(database.PREFIX) and (place / "data/PG_VERSION").is_file():
+            shutil.rmtree(place, ignore_errors=True)
     note.unlink()
 
 

@@ -19,6 +19,7 @@ import psycopg
 from extracts.errors import ExtractsError
 from extracts.local import certificates, processes, programs
 
+PREFIX = "extracts-postgresql-"  # of the folder that a server's data is in
 ATTEMPTS = 3  # a free port can be taken before the server binds it
 
 # A store that is thrown away need not survive a power cut. Everything else is as PostgreSQL ships it.
@@ -64,7 +65,7 @@ def serve(
     user = processes.unprivileged_user()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        home = Path(tempfile.mkdtemp(prefix="extracts-postgresql-"))
+        home = Path(tempfile.mkdtemp(prefix=PREFIX))
     except OSError as error:
         raise ExtractsError(
             f"Cannot make a folder for PostgreSQL: {error.strerror} ({error.filename})."

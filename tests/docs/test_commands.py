@@ -400,7 +400,10 @@ def test_a_project_is_looked_after_as_the_pages_say(newcomer: Newcomer, project:
         assert done.returncode == 0, done.stderr
     url = f"postgresql://reader@{newcomer.served.host}:{newcomer.served.port}/bank"
     done = newcomer.run(
-        newcomer.says("extracts doctor PROJECT").replace("bank-loans", project), "--json", "--database-url", url
+        newcomer.says("extracts doctor PROJECT").replace("bank-loans", project),
+        "--json",
+        "--database-url",
+        url,
     )
     found = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
     assert (found["spec"], found["database"], found["contract"]) == ("ok", "ok", "ok")

@@ -304,6 +304,94 @@ def test_the_crawler_entered_the_specs_tables_only(demo: Demo) -> None:
     assert tables == {"loans", "account", "client", "branch", "bank"}
 
 
+@pytest.fixture
+def first_deployment(demo: Demo) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run one step of the page on what the demo has deployed."""
+    binaries = demo.folder / "bin"
+    binaries.mkdir()
+    for name, program in {
+        "terraform": programs.terraform().command[0],
+        "aws": str(Path(sys.executable).with_name("aws")),
+        "extracts": str(Path(sys.executable).with_name("extracts")),
+    }.items():
+        (binaries / name).symlink_to(shutil.which(program) or "")
+    environment = terraform.environment(demo.folder) | demo.cloud.environment
+    environment["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
+    page = (ROOT / "docs/how-to/first-deployment.md").read_text()
+    steps = re.findall(r"^ {3,}\$ (.*)$", page, re.MULTILINE)
+    assert len(steps) == 10
+
+    def run(
+        number: int, before: str = "", after: str = "", text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        command = steps[number - 1]
+        assert before in command
+        return subprocess.run(
+            ["sh", "-c", command.replace(before, after, 1) if before else command],
+            cwd=demo.folder / "bank-loans",
+            env=environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def wait_for(mailbox: Path, beginning: str) -> None:
+    deadline = time.monotonic() + 60
+    while not any(mail.subject.startswith(beginning) for mail in inbox.read(mailbox)):
+        assert time.monotonic() < deadline, [mail.subject for mail in inbox.read(mailbox)]
+        time.sleep(0.2)
+
+
+def test_the_steps_of_a_first_deployment_show_what_its_page_says(
+    demo: Demo, first_deployment: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    # The demo took this right away.
+    with psycopg.connect(demo.note["database"]) as connection:
+        connection.execute(f'grant select on "Loans" to {store.READER}'.encode())
+    for number in (1, 4):
+        doctor = first_deployment(number)
+        # The demo's network has no way out, which a run on this machine does not need.
+        assert re.findall(r"^✗ (.*?)  ", doctor.stderr, re.MULTILINE) == ["VPC endpoints"]
+        assert "the next start is" in doctor.stdout
+    wait_for(demo.cloud.mailbox, "[TEST] bank-loans: ")
+    assert "Apply complete! Resources: 0 added" in first_deployment(2).stdout
+    planned = first_deployment(3)
+    assert (planned.returncode, "No changes." in planned.stdout) == (0, True), planned.stderr
+    schedule = json.loads(first_deployment(5).stdout)
+    assert schedule["State"] == "ENABLED"
+    assert schedule["ScheduleExpression"] == "cron(1 0 1 * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Etc/GMT"
+    assert schedule["Target"]["DeadLetterConfig"]["Arn"]
+
+    def latest() -> dict[str, Any]:
+        return dict(json.loads(first_deployment(7).stdout)["JobRuns"][0])
+
+    known = latest()["Id"]
+    assert json.loads(first_deployment(6).stdout)["RunId"]
+    deadline = time.monotonic() + 300
+    while (run := latest())["Id"] == known or run["JobRunState"] in ("STARTING", "RUNNING"):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    assert run["JobRunState"] == "SUCCEEDED", run
+    wait_for(demo.cloud.mailbox, "[RECOVERED] bank-loans")
+    listed = first_deployment(8).stdout
+    assert demo.place("First Bank") in listed
+    assert f"loans/_manifests/{demo.rows.last_month:%Y-%m}.json" in listed
+    here = (
+        f"sftp -F none -b - -P {demo.note['sftp_port']} -i {demo.folder}/recipient_ed25519"
+        f" -o HostName={processes.LOOPBACK} -o UserKnownHostsFile={demo.folder}/known_hosts first-bank@"
+    )
+    session = first_deployment(9, "sftp first-recipient@", here, "ls\nput extract.yaml\n")
+    assert f"year={demo.rows.last_month:%Y}" in session.stdout, session.stderr
+    assert "ermission denied" in session.stderr
+    assert json.loads(first_deployment(10).stdout)["JobRunId"]
+    wait_for(demo.cloud.mailbox, "[FAILED] bank-loans 2099-12: the period 2099-12 is not over")
+
+
 def test_everything_listens_on_the_loopback_only(demo: Demo) -> None:
     inodes = set()
     for root, _ in demo.note["processes"]:
@@ -318,11 +406,6 @@ def test_everything_listens_on_the_loopback_only(demo: Demo) -> None:
             if state == "0A" and inode in inodes:
                 listening.add(local.split(":")[0])
     assert listening == {"0100007F"}  # 127.0.0.1
-
-
-def test_what_holds_a_password_is_readable_by_its_owner_alone(demo: Demo) -> None:
-    for name in ("running.json", "environment"):
-        assert (demo.folder / name).stat().st_mode & 0o077 == 0, name
 
 
 def test_stop_ends_everything(demo: Demo) -> None:

@@ -97,7 +97,7 @@ resource "aws_sfn_state_machine" "dispatch" {
   role_arn = aws_iam_role.dispatch[each.key].arn
   type     = "STANDARD"
 
-  definition = templatefile("${path.module}/dispatch.asl.json", {
+  definition = jsonencode(jsondecode(templatefile("${path.module}/dispatch.asl.json.tftpl", {
     partition = local.partition
     config = jsonencode({
       manifest_prefix = each.value
@@ -105,7 +105,7 @@ resource "aws_sfn_state_machine" "dispatch" {
         for key, machine in aws_sfn_state_machine.push : { name = key, machine = machine.arn }
       ]
     })
-  })
+  })))
 
   logging_configuration {
     include_execution_data = true
@@ -128,21 +128,20 @@ resource "aws_sfn_state_machine" "push" {
   role_arn = aws_iam_role.send[each.key].arn
   type     = "STANDARD"
 
-  definition = templatefile("${path.module}/push.asl.json", {
+  definition = jsonencode(jsondecode(templatefile("${path.module}/push.asl.json.tftpl", {
+    batches   = local._programs["push-batches"]
+    outcome   = local._programs["push-outcome"]
     partition = local.partition
+    retry     = local._retry
     config = jsonencode({
-      attempts        = 4
-      bucket          = var.bucket
-      connector       = aws_transfer_connector.this[each.key].connector_id
-      folder          = each.value.folder
-      manifest_prefix = var.manifest_prefix
-      prefix          = each.value.prefix
-      recipient       = each.key
+      attempts  = 4
+      bucket    = var.bucket
+      connector = aws_transfer_connector.this[each.key].connector_id
+      folder    = each.value.folder
+      prefix    = each.value.prefix
+      recipient = each.key
     })
-    files    = local._programs["push-files"]
-    outcome  = local._programs["push-outcome"]
-    next_ten = local._programs["push-next"]
-  })
+  })))
 
   logging_configuration {
     include_execution_data = true
@@ -156,12 +155,3 @@ resource "aws_sfn_state_machine" "push" {
   depends_on = [aws_iam_role_policy.send]
 }
 
-locals {
-  # The programs in JSONata, as the inside of a JSON string.
-  _programs = {
-    for file in fileset(path.module, "*.jsonata") :
-    trimsuffix(file, ".jsonata") => trimsuffix(trimprefix(
-      jsonencode(trimspace(file("${path.module}/${file}"))), "\"",
-    ), "\"")
-  }
-}

@@ -2,8 +2,7 @@
 # Logs
 ################################################################################
 
-# Who came, from where, and what they collected, as JSON. Structured logs need no role.
-# A joined server writes its own.
+# Logins and downloads, as JSON. Structured logs need no role. A shared server has its own group.
 resource "aws_cloudwatch_log_group" "this" {
   count = local.own ? 1 : 0
 
@@ -14,7 +13,7 @@ resource "aws_cloudwatch_log_group" "this" {
   tags = var.tags
 }
 
-# Under the name that a connector writes to, before it does: its own would be kept for ever.
+# Connectors write to groups of this name. One that a connector creates would never expire.
 resource "aws_cloudwatch_log_group" "connector" {
   for_each = local.pushes
 
@@ -27,7 +26,7 @@ resource "aws_cloudwatch_log_group" "connector" {
 
 # Under /aws/vendedlogs/, because every other group adds to a resource policy that is soon full.
 resource "aws_cloudwatch_log_group" "push" {
-  count = var.mode == "connector" ? 1 : 0
+  for_each = local._pushing
 
   name              = "/aws/vendedlogs/states/${var.name}-push"
   kms_key_id        = var.kms_key_arn

@@ -1,5 +1,5 @@
 ################################################################################
-# Receipts: who collected what, and when
+# Receipts: who downloaded what, and when
 ################################################################################
 
 locals {
@@ -7,39 +7,35 @@ locals {
   _receipts = length(local.users) == 0 ? {} : { this = var.receipts }
   _dues     = { for key, receipts in local._receipts : key => receipts if receipts.due_day != null }
 
-  _schedule_group_arn = join(":", [
-    "arn", local.partition, "scheduler", local.region, local.account_id,
-    "schedule-group/${local.uncollected_name}",
-  ])
   receipts_name    = "${var.name}-receipts"
   uncollected_name = "${var.name}-uncollected"
   _receipt_names   = [for key in keys(local._receipts) : local.receipts_name]
   _check_names     = [for key in keys(local._dues) : local.uncollected_name]
 
-  _bus_arn = join(":", [
-    "arn", local.partition, "events", local.region, local.account_id, "event-bus/default",
-  ])
-  # Whose file it is that was collected or was not; `failure-alerts` makes mails of it.
+  # Source of the events that `failure-alerts` mails.
   event_source = "sftp-transfer"
 
-  _kept_seconds = var.log_retention_days * 86400
-  _prefixes     = { for user, recipient in local.users : user => recipient.prefix }
-  # Where a month's files are, below a recipient's prefix.
-  _month_folder = "\"/year=\" & $substring($period, 0, 4) & \"/month=\" & $substring($period, 5, 2)"
+  # By name, so that policies are known while planning.
+  _table_arn = join(":", [
+    "arn", local.partition, "dynamodb", local.region, local.account_id,
+    "table/${local.receipts_name}",
+  ])
 
-  # All that a state machine does beyond its own table or folder.
+  _prefixes = { for user, recipient in local.users : user => recipient.prefix }
+
+  # What the state machines need beyond their own rights on the table.
   _receipt_statements = [
     {
       Sid      = "TellOutcome"
       Effect   = "Allow"
       Action   = "events:PutEvents"
-      Resource = local._bus_arn
+      Resource = "${local._events_arn}:event-bus/default"
       Condition = {
         StringEquals = { "events:source" = local.event_source }
       }
     },
     {
-      # What AWS asks of whoever uses a table with a key of one's own.
+      # What AWS requires of a user of a table that a customer's key encrypts.
       Sid    = "EncryptReceipts"
       Effect = "Allow"
       Action = [
@@ -55,27 +51,11 @@ locals {
         StringEquals = { "kms:ViaService" = "dynamodb.${local.region}.${local.dns_suffix}" }
       }
     },
-    {
-      # Step Functions writes its log through log delivery, whose actions know no resource.
-      Sid    = "WriteLogs"
-      Effect = "Allow"
-      Action = [
-        "logs:CreateLogDelivery",
-        "logs:DeleteLogDelivery",
-        "logs:DescribeLogGroups",
-        "logs:DescribeResourcePolicies",
-        "logs:GetLogDelivery",
-        "logs:ListLogDeliveries",
-        "logs:PutResourcePolicy",
-        "logs:UpdateLogDelivery",
-      ]
-      Resource = "*"
-    },
+    local._write_logs,
   ]
 }
 
-# A table and not a log, because the daily look asks it; and not the bucket, which only the job
-# writes to.
+# A table, because the daily check queries it; not the bucket, to which only the job writes.
 resource "aws_dynamodb_table" "receipts" {
   for_each = local._receipts
 
@@ -89,7 +69,8 @@ resource "aws_dynamodb_table" "receipts" {
     type = "S"
   }
 
-  # The month, then when: 2026-10 2026-11-03T08:15:00Z
+  # Period, path and version of the file, so that a file that is read in parallel or twice has one
+  # receipt: 2026-10 /year=2026/month=10/FirstBank_20261031.csv 9b2cf535f27731c974343645a3985328
   attribute {
     name = "collected"
     type = "S"
@@ -116,14 +97,15 @@ resource "aws_cloudwatch_event_rule" "collected" {
   for_each = local._receipts
 
   name        = local.receipts_name
-  description = "A recipient of ${var.name} has collected a file."
+  description = "A recipient of ${var.name} has downloaded a file."
   state       = "ENABLED"
 
   event_pattern = jsonencode({
     source      = ["aws.transfer"]
     detail-type = ["SFTP Server File Download Completed"]
-    # By name too, because a server may be shared.
-    detail = { server-id = [local.server.id], username = keys(local.users) }
+    # Without the user names: 60 of them would exceed the 2,048 characters of a pattern. The state
+    # machine ignores the users of other extracts that share the server.
+    detail = { server-id = [local.server.id] }
   })
 
   tags = var.tags
@@ -151,71 +133,23 @@ resource "aws_cloudwatch_event_target" "receipt" {
 resource "aws_sfn_state_machine" "receipts" {
   for_each = local._receipts
 
-  #checkov:skip=CKV_AWS_284: two calls in a row, so there is nothing to trace
+  #checkov:skip=CKV_AWS_284: it makes two calls in a row, so there is nothing to trace
   name     = local.receipts_name
   role_arn = aws_iam_role.receipts[each.key].arn
   type     = "STANDARD"
 
-  definition = jsonencode({
-    Comment       = "Keeps who collected which file of ${var.name}, and when."
-    QueryLanguage = "JSONata"
-    StartAt       = "Read"
-    States = {
-      Read = {
-        Type = "Pass"
-        # .../year=2026/month=10/FirstBank_20261031.csv is of 2026-10, others are of no month.
-        Assign = {
-          period = join("", [
-            "{% ($found := $match($states.input.detail.`file-path`, ",
-            "/year=([0-9]{4})[\\/]month=([0-9]{2})/); $exists($found) ",
-            "? $found[0].groups[0] & \"-\" & $found[0].groups[1] : \"other\") %}",
-          ])
-        }
-        Next = "Keep"
-      }
-      Keep = {
-        Type     = "Task"
-        Resource = "arn:${local.partition}:states:::dynamodb:putItem"
-        Arguments = {
-          TableName = aws_dynamodb_table.receipts[each.key].name
-          Item = {
-            recipient = { S = "{% $states.input.detail.username %}" }
-            collected = {
-              S = "{% $period & \" \" & $states.input.time & \" \" & $states.input.id %}"
-            }
-            file      = { S = "{% $states.input.detail.`file-path` %}" }
-            bytes     = { N = "{% $string($number($states.input.detail.bytes)) %}" }
-            client_ip = { S = "{% $states.input.detail.`client-ip` %}" }
-            expires   = { N = "{% $string($floor($millis() / 1000) + ${local._kept_seconds}) %}" }
-          }
-        }
-        Output = "{% $states.input %}"
-        Retry  = local._push_retry
-        Next   = "Tell"
-      }
-      Tell = {
-        Type     = "Task"
-        Resource = "arn:${local.partition}:states:::events:putEvents"
-        Arguments = {
-          Entries = [{
-            Source     = local.event_source
-            DetailType = "File Collected"
-            Detail = {
-              extract   = var.name
-              recipient = "{% $states.input.detail.username %}"
-              period    = "{% $period %}"
-              folder = join("", [
-                "{% \"s3://${var.bucket}/\" & $lookup(${jsonencode(local._prefixes)}, ",
-                "$states.input.detail.username) & ${local._month_folder} %}",
-              ])
-            }
-          }]
-        }
-        Retry = local._push_retry
-        End   = true
-      }
-    }
-  })
+  definition = jsonencode(jsondecode(templatefile("${path.module}/receipts.asl.json.tftpl", {
+    partition = local.partition
+    retry     = local._retry
+    config = jsonencode({
+      bucket   = var.bucket
+      days     = var.log_retention_days
+      extract  = var.name
+      prefixes = local._prefixes
+      source   = local.event_source
+      table    = aws_dynamodb_table.receipts[each.key].name
+    })
+  })))
 
   logging_configuration {
     include_execution_data = true
@@ -225,179 +159,8 @@ resource "aws_sfn_state_machine" "receipts" {
 
   tags = var.tags
 
-  # Its rights are tried when it is made.
+  # AWS checks the role's rights when the state machine is created.
   depends_on = [aws_iam_role_policy.receipts]
-}
-
-################################################################################
-# Not collected by a day
-################################################################################
-
-locals {
-  # Which month has to be collected: until the day it is still the one before the last.
-  _collection_due = {
-    for key, receipts in local._dues : key => <<-EOT
-      $given := $string($states.input.time) & "";
-      $time := $contains($given, /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$/)
-        ? $toMillis($given) : $millis();
-      $before := function($month) {
-        $fromMillis($toMillis($month & "-01T00:00:00Z") - 86400000, "[Y0001]-[M01]")
-      };
-      $month := $fromMillis($time, "[Y0001]-[M01]");
-      $due := $month & "${format("-%02dT%02d:00:00Z", receipts.due_day, receipts.due_hour)}";
-      $period := $before($time >= $toMillis($due) ? $month : $before($month));
-    EOT
-  }
-}
-
-resource "aws_sfn_state_machine" "uncollected" {
-  for_each = local._dues
-
-  #checkov:skip=CKV_AWS_284: three questions in a row, so there is nothing to trace
-  name     = local.uncollected_name
-  role_arn = aws_iam_role.uncollected[each.key].arn
-  type     = "STANDARD"
-
-  definition = jsonencode({
-    Comment       = "Tells who of ${var.name} has not collected the month that is due."
-    QueryLanguage = "JSONata"
-    StartAt       = "Due"
-    States = {
-      Due = {
-        Type   = "Pass"
-        Assign = { period = "{% (${local._collection_due[each.key]} $period) %}" }
-        Next   = "Recipients"
-      }
-      Recipients = {
-        Type  = "Map"
-        Items = [for user, recipient in local.users : { name = user, prefix = recipient.prefix }]
-        ItemProcessor = {
-          ProcessorConfig = { Mode = "INLINE" }
-          StartAt         = "Look"
-          States = {
-            # What is not published cannot be collected; that it is missing is told by others.
-            Look = {
-              Type     = "Task"
-              Resource = "arn:${local.partition}:states:::aws-sdk:s3:listObjectsV2"
-              Arguments = {
-                Bucket  = var.bucket
-                MaxKeys = 1
-                Prefix  = "{% $states.input.prefix & ${local._month_folder} & \"/\" %}"
-              }
-              Assign = { published = "{% $exists($states.result.Contents) %}" }
-              Output = "{% $states.input %}"
-              Retry  = local._push_retry
-              Next   = "IsItPublished"
-            }
-            IsItPublished = {
-              Type    = "Choice"
-              Choices = [{ Condition = "{% $published %}", Next = "Ask" }]
-              Default = "Well"
-            }
-            Well = { Type = "Succeed" }
-            Ask = {
-              Type     = "Task"
-              Resource = "arn:${local.partition}:states:::aws-sdk:dynamodb:query"
-              Arguments = {
-                TableName              = aws_dynamodb_table.receipts[each.key].name
-                KeyConditionExpression = "recipient = :who AND begins_with(collected, :period)"
-                ExpressionAttributeValues = {
-                  ":who"    = { S = "{% $states.input.name %}" }
-                  ":period" = { S = "{% $period & \" \" %}" }
-                }
-                Limit = 1
-              }
-              Assign = { collected = "{% $states.result.Count > 0 %}" }
-              Output = "{% $states.input %}"
-              Retry  = local._push_retry
-              Next   = "IsItCollected"
-            }
-            IsItCollected = {
-              Type    = "Choice"
-              Choices = [{ Condition = "{% $collected %}", Next = "Well" }]
-              Default = "Tell"
-            }
-            Tell = {
-              Type     = "Task"
-              Resource = "arn:${local.partition}:states:::events:putEvents"
-              Arguments = {
-                Entries = [{
-                  Source     = local.event_source
-                  DetailType = "File Not Collected"
-                  Detail = {
-                    extract   = var.name
-                    recipient = "{% $states.input.name %}"
-                    period    = "{% $period %}"
-                    folder = join("", [
-                      "{% \"s3://${var.bucket}/\" & $states.input.prefix",
-                      " & ${local._month_folder} %}",
-                    ])
-                  }
-                }]
-              }
-              Retry = local._push_retry
-              End   = true
-            }
-          }
-        }
-        End = true
-      }
-    }
-  })
-
-  logging_configuration {
-    include_execution_data = true
-    level                  = "ERROR"
-    log_destination        = "${aws_cloudwatch_log_group.receipts[each.key].arn}:*"
-  }
-
-  tags = var.tags
-
-  # Its rights are tried when it is made.
-  depends_on = [aws_iam_role_policy.uncollected]
-}
-
-# A group of its own, because the role's trust can be bound to a group, not to a schedule.
-resource "aws_scheduler_schedule_group" "uncollected" {
-  for_each = local._dues
-
-  name = local.uncollected_name
-
-  tags = var.tags
-}
-
-resource "aws_scheduler_schedule" "uncollected" {
-  for_each = local._dues
-
-  name                         = local.uncollected_name
-  description                  = "Looks whether recipients of ${var.name} have collected."
-  group_name                   = aws_scheduler_schedule_group.uncollected[each.key].name
-  kms_key_arn                  = var.kms_key_arn
-  schedule_expression          = "cron(0 ${each.value.due_hour} * * ? *)"
-  schedule_expression_timezone = "Etc/GMT"
-  state                        = "ENABLED"
-
-  flexible_time_window {
-    mode = "OFF"
-  }
-
-  target {
-    arn = aws_sfn_state_machine.uncollected[each.key].arn
-    # Not by jsonencode, which would write the angle brackets as \u003c, and Scheduler would not
-    # know its own word.
-    input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
-    role_arn = aws_iam_role.due[each.key].arn
-
-    dynamic "dead_letter_config" {
-      for_each = local._dead_letters
-
-      content {
-        arn = dead_letter_config.value.arn
-      }
-    }
-  }
-
-  depends_on = [aws_iam_role_policy.due]
 }
 
 ################################################################################
@@ -407,8 +170,8 @@ resource "aws_scheduler_schedule" "uncollected" {
 resource "aws_iam_role" "collected" {
   for_each = local._receipts
 
-  name                 = "${var.name}-collected"
-  description          = "Lets EventBridge start the state machine that keeps receipts."
+  name                 = local.role_names["collected"]
+  description          = "Lets EventBridge start the state machine that writes receipts."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -419,7 +182,7 @@ resource "aws_iam_role" "collected" {
       Action    = "sts:AssumeRole"
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account_id }
-        ArnEquals    = { "aws:SourceArn" = "${local._push_rule_arn}/${local.receipts_name}" }
+        ArnEquals    = { "aws:SourceArn" = "${local._rule_arn}/${local.receipts_name}" }
       }
     }]
   })
@@ -439,7 +202,7 @@ resource "aws_iam_role_policy" "collected" {
       Sid      = "StartReceipt"
       Effect   = "Allow"
       Action   = "states:StartExecution"
-      Resource = "${local._push_arn}:${local.receipts_name}"
+      Resource = "${local._states_arn}:${local.receipts_name}"
     }]
   })
 }
@@ -447,8 +210,8 @@ resource "aws_iam_role_policy" "collected" {
 resource "aws_iam_role" "receipts" {
   for_each = local._receipts
 
-  name                 = local.receipts_name
-  description          = "Lets the state machine keep receipts and tell of them."
+  name                 = local.role_names["receipts"]
+  description          = "Lets the state machine write receipts and send events of them."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -459,7 +222,7 @@ resource "aws_iam_role" "receipts" {
       Action    = "sts:AssumeRole"
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account_id }
-        ArnEquals    = { "aws:SourceArn" = "${local._push_arn}:${local.receipts_name}" }
+        ArnEquals    = { "aws:SourceArn" = "${local._states_arn}:${local.receipts_name}" }
       }
     }]
   })
@@ -483,148 +246,9 @@ resource "aws_iam_role_policy" "receipts" {
         Sid      = "KeepReceipts"
         Effect   = "Allow"
         Action   = "dynamodb:PutItem"
-        Resource = aws_dynamodb_table.receipts[each.key].arn
+        Resource = local._table_arn
       }],
       local._receipt_statements,
-    )
-  })
-}
-
-resource "aws_iam_role" "uncollected" {
-  for_each = local._dues
-
-  name                 = local.uncollected_name
-  description          = "Lets the daily look see what is published and what was collected."
-  permissions_boundary = var.permissions_boundary_arn
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "states.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-      Condition = {
-        StringEquals = { "aws:SourceAccount" = local.account_id }
-        ArnEquals    = { "aws:SourceArn" = "${local._push_arn}:${local.uncollected_name}" }
-      }
-    }]
-  })
-
-  tags = var.tags
-}
-
-resource "aws_iam_role_policy" "uncollected" {
-  for_each = local._dues
-
-  #checkov:skip=CKV_AWS_289: the rights of log delivery exist for all groups or none
-  #checkov:skip=CKV_AWS_290: the rights of log delivery exist for all groups or none
-  #checkov:skip=CKV_AWS_355: the rights of log delivery exist for all groups or none
-  name = "look-and-tell"
-  role = aws_iam_role.uncollected[each.key].name
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [
-        {
-          Sid      = "SeeFiles"
-          Effect   = "Allow"
-          Action   = "s3:ListBucket"
-          Resource = local.bucket_arn
-          Condition = {
-            StringLike = { "s3:prefix" = [for user in local.users : "${user.prefix}/*"] }
-          }
-        },
-        {
-          Sid      = "AskReceipts"
-          Effect   = "Allow"
-          Action   = "dynamodb:Query"
-          Resource = aws_dynamodb_table.receipts[each.key].arn
-        },
-      ],
-      local._receipt_statements,
-    )
-  })
-}
-
-resource "aws_iam_role" "due" {
-  for_each = local._dues
-
-  name                 = "${local.uncollected_name}-due"
-  description          = "Lets EventBridge Scheduler start the daily look."
-  permissions_boundary = var.permissions_boundary_arn
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "scheduler.amazonaws.com" }
-      Action    = "sts:AssumeRole"
-      # Scheduler tells its group as the source, never the schedule.
-      Condition = {
-        StringEquals = {
-          "aws:SourceAccount" = local.account_id
-          "aws:SourceArn"     = local._schedule_group_arn
-        }
-      }
-    }]
-  })
-
-  tags = var.tags
-}
-
-resource "aws_iam_role_policy" "due" {
-  for_each = local._dues
-
-  name = "start"
-  role = aws_iam_role.due[each.key].name
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [
-        {
-          Sid      = "StartLook"
-          Effect   = "Allow"
-          Action   = "states:StartExecution"
-          Resource = "${local._push_arn}:${local.uncollected_name}"
-        },
-        {
-          # What the schedule hands over is encrypted too, for this schedule alone.
-          Sid      = "DecryptInput"
-          Effect   = "Allow"
-          Action   = "kms:Decrypt"
-          Resource = var.kms_key_arn
-          Condition = {
-            StringEquals = {
-              "kms:EncryptionContext:aws:scheduler:schedule:arn" = join(":", [
-                "arn", local.partition, "scheduler", local.region, local.account_id,
-                "schedule/${local.uncollected_name}/${local.uncollected_name}",
-              ])
-            }
-          }
-        },
-      ],
-      flatten([
-        for queue in values(local._dead_letters) : [
-          {
-            # Other than a rule, a schedule hands dead letters over in its own role.
-            Sid      = "KeepDeadLetters"
-            Effect   = "Allow"
-            Action   = "sqs:SendMessage"
-            Resource = queue.arn
-          },
-          {
-            Sid      = "EncryptDeadLetters"
-            Effect   = "Allow"
-            Action   = ["kms:Decrypt", "kms:GenerateDataKey*"]
-            Resource = queue.kms_key_arn
-            Condition = {
-              StringEquals = { "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}" }
-            }
-          },
-        ]
-      ]),
     )
   })
 }

@@ -26,7 +26,18 @@ override_resource {
 override_resource {
   target          = aws_sfn_state_machine.push
   override_during = plan
-  values          = { arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push" }
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_first-bank"
+  }
+}
+
+# The provider asks AWS to validate a definition that is known while planning.
+override_resource {
+  target          = aws_sfn_state_machine.dispatch
+  override_during = plan
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push"
+  }
 }
 
 variables {
@@ -44,7 +55,7 @@ variables {
           "arn:aws:secretsmanager:eu-west-1:123456789012:secret", "aws/transfer/first-AbCdEf",
         ])
         secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/secret"
-        trusted_host_keys  = ["ssh-ed25519 AAAA"]
+        trusted_host_keys  = ["ecdsa-sha2-nistp256 AAAA sftp.first.example.com"]
         url                = "sftp://sftp.first.example.com:2222"
       }
     }
@@ -60,7 +71,7 @@ run "recipients_server_is_known_by_its_key" {
       && aws_transfer_connector.this["first-bank"].security_policy_name
       == "TransferSFTPConnectorSecurityPolicy-2024-03"
       && one(one(aws_transfer_connector.this["first-bank"].sftp_config).trusted_host_keys)
-      == "ssh-ed25519 AAAA"
+      == "ecdsa-sha2-nistp256 AAAA"
       && one(aws_transfer_connector.this["first-bank"].sftp_config).user_secret_id
       == var.recipients.first-bank.push.secret_arn
     )
@@ -78,55 +89,113 @@ run "recipients_server_is_known_by_its_key" {
   }
 }
 
-run "manifest_starts_the_transfer" {
+run "manifest_starts_the_transfers" {
   command = plan
 
   assert {
-    condition = jsondecode(aws_cloudwatch_event_rule.published["first-bank"].event_pattern) == {
+    condition = jsondecode(aws_cloudwatch_event_rule.published["this"].event_pattern) == {
       source      = ["aws.s3"]
       detail-type = ["Object Created"]
       detail = {
         bucket = { name = ["bank-loans-data"] }
-        object = { key = [{ wildcard = "loans/_manifests/*.json" }] }
+        object = { key = [{ prefix = "loans/_manifests/" }] }
       }
     }
     error_message = "A file of a month that is not complete is not sent."
   }
   assert {
     condition = jsondecode(
-      aws_sfn_state_machine.push["first-bank"].definition
-      ).States.Send.Arguments == {
-      ConnectorId         = "c-0123456789abcdef0"
-      RemoteDirectoryPath = "/incoming"
-      SendFilePaths       = "{% $states.input.paths %}"
+      aws_sfn_state_machine.dispatch["this"].definition
+      ).States.Begin.Assign.config == {
+      manifest_prefix = "loans/_manifests"
+      recipients = [{
+        name    = "first-bank"
+        machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_first-bank"
+      }]
     }
-    error_message = "The files are sent by the recipient's own connector, to its folder."
+    error_message = "One rule starts the state machines of all recipients."
   }
   assert {
-    condition = strcontains(
-      jsondecode(aws_sfn_state_machine.push["first-bank"].definition).States.Find.Arguments.Prefix,
-      "\"loans/bank_name=FirstBank/\" & \"year=\"",
+    condition = (
+      aws_sfn_state_machine.push["first-bank"].name == "bank-loans_push_first-bank"
+      && aws_sfn_state_machine.dispatch["this"].name == "bank-loans_push"
+      && jsondecode(
+        aws_sfn_state_machine.push["first-bank"].definition
+        ).States.Begin.Assign.config == {
+        attempts  = 4
+        bucket    = "bank-loans-data"
+        connector = "c-0123456789abcdef0"
+        folder    = "/incoming"
+        prefix    = "loans/bank_name=FirstBank"
+        recipient = "first-bank"
+      }
     )
-    error_message = "Only the recipient's own files are looked for."
+    error_message = "The recipient's own files go to its folder by its own connector."
   }
 }
 
-run "transfer_is_asked_how_it_ended_and_tried_again" {
+run "letters_beyond_latin_1_stay_in_the_push_and_not_in_policies" {
   command = plan
+  variables {
+    recipients = {
+      lodz = {
+        prefix = "loans/bank_name=KredytŁódź"
+        push = {
+          folder            = "/incoming"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:lodz-AbCdEf"
+          trusted_host_keys = ["ssh-rsa AAAA"]
+          url               = "sftp://sftp.lodz.example.com"
+        }
+      }
+    }
+  }
+
+  assert {
+    condition = jsondecode(
+      aws_sfn_state_machine.push["lodz"].definition
+    ).States.Begin.Assign.config.prefix == "loans/bank_name=KredytŁódź"
+    error_message = "The files are looked for under their own name."
+  }
+  assert {
+    condition = (
+      [
+        for policy in [aws_iam_role_policy.push["lodz"], aws_iam_role_policy.send["lodz"]] :
+        [
+          for statement in jsondecode(policy.policy).Statement : statement.Condition
+          if statement.Sid == "ListFolder"
+        ]
+      ]
+      == [
+        for role in ["push", "send"] : [
+          { StringLike = { "s3:prefix" = "loans/bank_name=Kredyt?ód?/*" } },
+        ]
+      ]
+      && !can(regex("[^\\x{0000}-\\x{00FF}]", aws_iam_role_policy.push["lodz"].policy))
+    )
+    error_message = "IAM accepts characters up to U+00FF."
+  }
+}
+
+run "connector_mode_without_recipients_creates_nothing" {
+  command = plan
+  variables {
+    recipients = {}
+  }
 
   assert {
     condition = (
-      jsondecode(aws_sfn_state_machine.push["first-bank"].definition).TimeoutSeconds == 21600
-      && [
-        for choice in jsondecode(
-          aws_sfn_state_machine.push["first-bank"].definition
-        ).States.DidItArrive.Choices : choice.Next
-      ] == ["Wait", "Arrived", "Pause"]
-      && jsondecode(
-        aws_sfn_state_machine.push["first-bank"].definition
-      ).States.DidItArrive.Default == "DidNotArrive"
+      length(aws_cloudwatch_event_rule.published) == 0
+      && length(aws_iam_role.published) == 0
+      && length(aws_iam_role_policy.dispatch) == 0
+      && length(aws_cloudwatch_log_group.push) == 0
+      && output.delivery == {
+        events          = {}
+        push_arn_prefix = null
+        recoveries      = {}
+        rule_arns       = []
+      }
     )
-    error_message = "Only after the last attempt, or after six hours, is it a failure."
+    error_message = "AWS refuses a policy with an empty list of resources."
   }
 }
 
@@ -192,13 +261,35 @@ run "connector_reads_one_folder_and_one_secret" {
     error_message = "The state machine finds names and starts this connector, and reads no file."
   }
   assert {
-    condition = jsondecode(aws_iam_role_policy.published[0].policy).Statement == [{
-      Sid      = "StartPush"
-      Effect   = "Allow"
-      Action   = "states:StartExecution"
-      Resource = ["arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push-first-bank"]
-    }]
-    error_message = "EventBridge may start the pushes, and no more."
+    condition = (
+      jsondecode(aws_iam_role_policy.published["this"].policy).Statement == [{
+        Sid      = "StartDispatch"
+        Effect   = "Allow"
+        Action   = "states:StartExecution"
+        Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push"
+      }]
+      && jsondecode(aws_iam_role_policy.dispatch["this"].policy).Statement[0] == {
+        Sid      = "StartPush"
+        Effect   = "Allow"
+        Action   = "states:StartExecution"
+        Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_*"
+      }
+    )
+    error_message = "EventBridge starts one state machine, and that one starts the transfers."
+  }
+  assert {
+    condition = {
+      for role in concat(
+        values(aws_iam_role.push), values(aws_iam_role.send), values(aws_iam_role.dispatch),
+        values(aws_iam_role.published),
+      ) : role.name => jsondecode(role.assume_role_policy).Statement[0].Principal.Service
+      } == {
+      "bank-loans-push-first-bank-eu-west-1" = "transfer.amazonaws.com"
+      "bank-loans-send-first-bank-eu-west-1" = "states.amazonaws.com"
+      "bank-loans-dispatch-eu-west-1"        = "states.amazonaws.com"
+      "bank-loans-published-eu-west-1"       = "events.amazonaws.com"
+    }
+    error_message = "Two regions of an account can have the same deployment."
   }
 }
 
@@ -219,7 +310,7 @@ run "what_a_recipient_did_not_get_can_be_told" {
           detail-type = ["Step Functions Execution Status Change"]
           detail = {
             stateMachineArn = [
-              "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push-first-bank",
+              { prefix = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push" },
             ]
             status = status
           }
@@ -229,9 +320,10 @@ run "what_a_recipient_did_not_get_can_be_told" {
     error_message = "What did not arrive after all attempts is an event, and so is what did."
   }
   assert {
-    condition = output.delivery.push_arns == [
-      "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-push-first-bank",
-    ]
+    condition = (
+      output.delivery.push_arn_prefix
+      == "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push"
+    )
     error_message = "The alerts are told which state machines send files."
   }
   assert {
@@ -264,11 +356,11 @@ run "a_month_that_cannot_be_handed_over_is_kept_for_the_alerts_to_tell" {
   assert {
     condition = (
       alltrue([
-        for target in aws_cloudwatch_event_target.push :
+        for target in aws_cloudwatch_event_target.dispatch :
         one(target.dead_letter_config).arn == var.dead_letter_queue.arn
       ])
       && output.delivery.rule_arns
-      == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-push-first-bank"]
+      == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-published"]
     )
     error_message = "A manifest whose event finds no state machine is not forgotten."
   }

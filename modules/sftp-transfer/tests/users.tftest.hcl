@@ -18,9 +18,9 @@ override_resource {
   target          = aws_transfer_server.this
   override_during = plan
   values = {
-    arn      = "arn:aws:transfer:eu-west-1:123456789012:server/s-0123456789abcdef0"
-    endpoint = "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
-    id       = "s-0123456789abcdef0"
+    arn              = "arn:aws:transfer:eu-west-1:123456789012:server/s-0123456789abcdef0"
+    endpoint         = "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
+    id               = "s-0123456789abcdef0"
   }
 }
 
@@ -40,12 +40,6 @@ override_resource {
   }
 }
 
-override_resource {
-  target          = aws_dynamodb_table.receipts
-  override_during = plan
-  values          = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-receipts" }
-}
-
 variables {
   name        = "bank-loans"
   bucket      = "bank-loans-data"
@@ -53,12 +47,12 @@ variables {
   endpoint = {
     vpc_id        = "vpc-1"
     subnet_ids    = ["subnet-1"]
-    allowed_cidrs = ["203.0.113.7/32"]
+    allowed_cidrs = { office = "203.0.113.7/32" }
   }
   recipients = {
     first-bank = {
       prefix      = "loans/bank_name=FirstBank"
-      public_keys = ["ssh-ed25519 AAAA laptop", "ssh-ed25519 AAAA", "ssh-rsa BBBB= office"]
+      public_keys = { laptop = "ssh-ed25519 AAAA laptop", office = "ssh-rsa BBBB=\n" }
     }
     beta = { prefix = "loans/bank_name=Beta" }
   }
@@ -92,11 +86,8 @@ run "role_reads_one_folder" {
           Effect   = "Allow"
           Action   = "s3:ListBucket"
           Resource = "arn:aws:s3:::bank-loans-data"
-          Condition = {
-            StringLike = {
-              "s3:prefix" = ["loans/bank_name=FirstBank", "loans/bank_name=FirstBank/*"]
-            }
-          }
+          # With the slash: FirstBank must not list FirstBankOfNamibia.
+          Condition = { StringLike = { "s3:prefix" = "loans/bank_name=FirstBank/*" } }
         },
         {
           Sid      = "ReadFolder"
@@ -131,19 +122,68 @@ run "role_reads_one_folder" {
   }
 }
 
-run "keys_are_told_apart_by_what_they_are" {
+run "key_is_imported_without_its_comment" {
+  command = plan
+
+  assert {
+    condition = { for name, key in aws_transfer_ssh_key.this : name => key.body } == {
+      "first-bank/laptop" = "ssh-ed25519 AAAA"
+      "first-bank/office" = "ssh-rsa BBBB="
+    }
+    error_message = "Each device has its key."
+  }
+  assert {
+    condition     = alltrue([for k in aws_transfer_ssh_key.this : k.user_name == "first-bank"])
+    error_message = "A recipient without keys cannot log in."
+  }
+}
+
+run "first_login_before_the_first_publication_finds_an_empty_folder" {
   command = plan
 
   assert {
     condition = (
-      toset([for k in aws_transfer_ssh_key.this : k.body])
-      == toset(["ssh-ed25519 AAAA", "ssh-rsa BBBB="])
+      one(aws_transfer_server.this[0].s3_storage_options).directory_listing_optimization
+      == "ENABLED"
     )
-    error_message = "A key given twice, with and without comment, is one key."
+    error_message = "Otherwise the root folder has to exist in the bucket."
+  }
+}
+
+run "letters_beyond_latin_1_become_question_marks_in_policies_only" {
+  command = plan
+  variables {
+    recipients = {
+      lodz    = { prefix = "loans/bank_name=KredytŁódź" }
+      almaty  = { prefix = "loans/bank_name=Алматы" }
+      saopaul = { prefix = "loans/bank_name=SãoPaulo.+" }
+    }
+  }
+
+  assert {
+    condition = {
+      for user, policy in aws_iam_role_policy.recipient :
+      user => jsondecode(policy.policy).Statement[1].Resource
+      } == {
+      lodz    = "arn:aws:s3:::bank-loans-data/loans/bank_name=Kredyt?ód?/*"
+      almaty  = "arn:aws:s3:::bank-loans-data/loans/bank_name=??????/*"
+      saopaul = "arn:aws:s3:::bank-loans-data/loans/bank_name=SãoPaulo.+/*"
+    }
+    error_message = "IAM accepts characters up to U+00FF."
   }
   assert {
-    condition     = alltrue([for k in aws_transfer_ssh_key.this : k.user_name == "first-bank"])
-    error_message = "A recipient without keys is locked out."
+    condition = (
+      jsondecode(aws_iam_role_policy.recipient["lodz"].policy).Statement[0].Condition
+      == { StringLike = { "s3:prefix" = "loans/bank_name=Kredyt?ód?/*" } }
+    )
+    error_message = "A condition's value is a policy's text, too."
+  }
+  assert {
+    condition = (
+      one(aws_transfer_user.this["lodz"].home_directory_mappings).target
+      == "/bank-loans-data/loans/bank_name=KredytŁódź"
+    )
+    error_message = "The user's folder keeps its letters."
   }
 }
 
@@ -187,6 +227,10 @@ run "public_only_by_name" {
     )
     error_message = "A public server has no security group that would seem to guard it."
   }
+  assert {
+    condition     = output.endpoint == "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
+    error_message = "A public server answers under its own name."
+  }
 }
 
 run "internet_reaches_it_by_fixed_addresses_and_the_allow_list" {
@@ -196,7 +240,7 @@ run "internet_reaches_it_by_fixed_addresses_and_the_allow_list" {
       vpc_id         = "vpc-1"
       subnet_ids     = ["subnet-1"]
       elastic_ip_ids = ["eipalloc-1"]
-      allowed_cidrs  = ["203.0.113.7/32"]
+      allowed_cidrs  = { office = "203.0.113.7/32" }
     }
   }
 
@@ -207,12 +251,21 @@ run "internet_reaches_it_by_fixed_addresses_and_the_allow_list" {
     )
     error_message = "A server on the internet is still held to its allow-list."
   }
+  assert {
+    condition     = output.endpoint == "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
+    error_message = "The VPC endpoint's name leads to addresses that the internet cannot reach."
+  }
 }
 
 run "server_has_a_banner_and_a_name_of_its_own" {
   command = plan
   variables {
-    banner    = "Files of Example Bank. Authorised recipients only.\n"
+    banner = "Files of Example Bank. Authorized recipients only.\n"
+    endpoint = {
+      vpc_id         = "vpc-1"
+      subnet_ids     = ["subnet-1"]
+      elastic_ip_ids = ["eipalloc-1"]
+    }
     host_name = { name = "sftp.example.com", hosted_zone_id = "Z0123456789ABCDEFGHIJ" }
   }
 
@@ -221,14 +274,11 @@ run "server_has_a_banner_and_a_name_of_its_own" {
     error_message = "A client shows the banner before it logs in."
   }
   assert {
-    condition = {
-      for tag in concat(
-        values(aws_transfer_tag.host_name), values(aws_transfer_tag.hosted_zone),
-      ) : tag.key => tag.value
-      } == {
-      "aws:transfer:customHostname"      = "sftp.example.com"
-      "aws:transfer:route53HostedZoneId" = "/hostedzone/Z0123456789ABCDEFGHIJ"
-    }
+    condition = aws_transfer_server.this[0].tags == tomap({
+      Name                           = "bank-loans"
+      "transfer:customHostname"      = "sftp.example.com"
+      "transfer:route53HostedZoneId" = "/hostedzone/Z0123456789ABCDEFGHIJ"
+    })
     error_message = "The console shows the name."
   }
   assert {
@@ -292,7 +342,16 @@ run "what_is_collected_is_kept" {
     condition = jsondecode(aws_cloudwatch_event_rule.collected["this"].event_pattern) == {
       source      = ["aws.transfer"]
       detail-type = ["SFTP Server File Download Completed"]
-      detail      = { server-id = ["s-0123456789abcdef0"], username = ["beta", "first-bank"] }
+      detail      = { server-id = ["s-0123456789abcdef0"] }
+    }
+    error_message = "The pattern does not grow with the number of users."
+  }
+  assert {
+    condition = jsondecode(
+      aws_sfn_state_machine.receipts["this"].definition
+      ).States.Begin.Assign.config.prefixes == {
+      beta       = "loans/bank_name=Beta"
+      first-bank = "loans/bank_name=FirstBank"
     }
     error_message = "Of a shared server only the own users' receipts are kept."
   }
@@ -353,7 +412,9 @@ run "what_is_not_collected_by_a_day_is_told" {
       && aws_scheduler_schedule.uncollected["this"].schedule_expression_timezone == "Etc/GMT"
       && aws_scheduler_schedule.uncollected["this"].target[0].input
       == "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
-      && strcontains(aws_sfn_state_machine.uncollected["this"].definition, "-10T09:00:00Z")
+      && jsondecode(
+        aws_sfn_state_machine.uncollected["this"].definition
+      ).States.Begin.Assign.config.due == "-10T09:00:00Z"
     )
     error_message = (
       "It is looked every day at that hour, and from that day on the last month counts."
@@ -405,6 +466,42 @@ run "what_is_not_collected_by_a_day_is_told" {
       Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-uncollected"
     }
     error_message = "Scheduler starts the look, and no more."
+  }
+}
+
+run "prefixes_that_do_not_fit_into_one_policy_are_refused" {
+  command = plan
+  variables {
+    receipts = { due_day = 10 }
+    recipients = {
+      for number in range(100, 200) :
+      "recipient-${number}" => { prefix = "loans/${join("", [for x in range(100) : "x"])}${number}" }
+    }
+  }
+
+  expect_failures = [aws_iam_role_policy.uncollected["this"]]
+}
+
+run "role_names_have_the_region_and_fit" {
+  command = plan
+  variables {
+    recipients = {
+      beta                                                = { prefix = "loans/bank_name=Beta" }
+      first-bank-of-a-very-long-name-that-goes-on-and-on = { prefix = "loans/bank_name=First" }
+    }
+  }
+
+  assert {
+    condition = { for user, role in aws_iam_role.recipient : user => role.name } == {
+      beta = "bank-loans-sftp-beta-eu-west-1"
+      first-bank-of-a-very-long-name-that-goes-on-and-on = join("-", [
+        "bank-loans-sftp-first-bank-of-a-very-long-name-that-goe",
+        substr(sha1(join("-", [
+          "bank-loans-sftp-first-bank-of-a-very-long-name-that-goes-on-and-on-eu-west-1",
+        ])), 0, 8),
+      ])
+    }
+    error_message = "Two regions of an account can have the same deployment."
   }
 }
 

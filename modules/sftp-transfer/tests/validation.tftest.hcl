@@ -14,6 +14,15 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
+# The provider asks AWS to validate a definition that is known while planning.
+override_resource {
+  target          = aws_sfn_state_machine.receipts
+  override_during = plan
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-receipts"
+  }
+}
+
 variables {
   name        = "bank-loans"
   bucket      = "bank-loans-data"
@@ -72,7 +81,7 @@ run "vpc_endpoint_without_subnets_is_refused" {
 run "address_without_a_range_is_refused" {
   command = plan
   variables {
-    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = ["203.0.113.7"] }
+    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = { office = "203.0.113.7" } }
   }
   expect_failures = [var.endpoint]
 }
@@ -80,7 +89,7 @@ run "address_without_a_range_is_refused" {
 run "range_of_everybody_is_refused" {
   command = plan
   variables {
-    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = ["0.0.0.0/0"] }
+    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = { all = "0.0.0.0/0" } }
   }
   expect_failures = [var.endpoint]
 }
@@ -88,7 +97,7 @@ run "range_of_everybody_is_refused" {
 run "half_of_everybody_is_refused" {
   command = plan
   variables {
-    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = ["0.0.0.0/1"] }
+    endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = { half = "0.0.0.0/1" } }
   }
   expect_failures = [var.endpoint]
 }
@@ -96,7 +105,7 @@ run "half_of_everybody_is_refused" {
 run "public_endpoint_with_an_allow_list_is_refused" {
   command = plan
   variables {
-    endpoint = { type = "PUBLIC", allowed_cidrs = ["203.0.113.7/32"] }
+    endpoint = { type = "PUBLIC", allowed_cidrs = { office = "203.0.113.7/32" } }
   }
   expect_failures = [var.endpoint]
 }
@@ -117,10 +126,38 @@ run "user_beginning_with_a_dot_is_refused" {
   expect_failures = [var.recipients]
 }
 
-run "user_too_long_for_its_role_is_refused" {
+run "user_called_root_is_refused" {
   command = plan
   variables {
-    recipients = { first-bank-of-a-very-long-name-that-goes-on-and-on = { prefix = "loans" } }
+    recipients = { root = { prefix = "loans" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "users_that_differ_by_case_only_are_refused" {
+  command = plan
+  variables {
+    recipients = { alpha = { prefix = "loans/a" }, Alpha = { prefix = "loans/b" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "user_too_long_for_its_state_machine_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first-bank-of-a-very-long-name-that-goes-on-and-on-and-on-and-on1" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["ssh-rsa AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
   }
   expect_failures = [var.recipients]
 }
@@ -149,10 +186,99 @@ run "prefix_with_a_star_is_refused" {
   expect_failures = [var.recipients]
 }
 
+run "prefix_with_an_emoji_is_refused" {
+  command = plan
+  variables {
+    recipients = { first = { prefix = "loans/bank_name=🏦" } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "prefix_below_another_recipients_prefix_is_refused" {
+  command = plan
+  variables {
+    recipients = { all = { prefix = "loans" }, first = { prefix = "loans/bank_name=FirstBank" } }
+  }
+  expect_failures = [
+    aws_iam_role_policy.recipient["all"], aws_iam_role_policy.recipient["first"],
+  ]
+}
+
+run "one_prefix_for_two_recipients_is_refused" {
+  command = plan
+  variables {
+    recipients = { first = { prefix = "loans/a" }, second = { prefix = "loans/a" } }
+  }
+  expect_failures = [
+    aws_iam_role_policy.recipient["first"], aws_iam_role_policy.recipient["second"],
+  ]
+}
+
+run "prefix_that_begins_like_another_is_accepted" {
+  command = plan
+  variables {
+    recipients = {
+      first   = { prefix = "loans/bank_name=FirstBank" }
+      namibia = { prefix = "loans/bank_name=FirstBankOfNamibia" }
+    }
+  }
+}
+
+# The pattern of the first is ?ód?, which matches the second; that of the second is Lódz.
+run "letters_that_make_a_policy_match_a_neighbor_are_refused" {
+  command = plan
+  variables {
+    recipients = { lodz = { prefix = "loans/Łódź" }, plain = { prefix = "loans/Lódz" } }
+  }
+  expect_failures = [aws_iam_role_policy.recipient["lodz"]]
+}
+
+run "letters_that_make_a_policy_match_below_a_neighbor_are_refused" {
+  command = plan
+  variables {
+    recipients = { lodz = { prefix = "aŁb" }, plain = { prefix = "a" } }
+  }
+  expect_failures = [aws_iam_role_policy.recipient["lodz"]]
+}
+
+run "letters_that_make_no_policy_match_a_neighbor_are_accepted" {
+  command = plan
+  variables {
+    recipients = {
+      gdansk = { prefix = "loans/Gdańsk.B" }
+      kielce = { prefix = "loans/Łelce+C" }
+      lodz   = { prefix = "loans/Łódź" }
+      longer = { prefix = "loans/Łódzk" }
+    }
+  }
+}
+
+run "letters_that_make_a_connectors_policy_match_a_neighbor_are_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      for user, prefix in { lodz = "loans/Łódź", plain = "loans/Lódz" } : user => {
+        prefix = prefix
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["ssh-rsa AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [aws_iam_role_policy.push["lodz"]]
+}
+
 run "private_key_is_refused" {
   command = plan
   variables {
-    recipients = { first = { prefix = "a", public_keys = ["-----BEGIN OPENSSH PRIVATE KEY-----"] } }
+    recipients = {
+      first = { prefix = "a", public_keys = { pc = "-----BEGIN OPENSSH PRIVATE KEY-----" } }
+    }
   }
   expect_failures = [var.recipients]
 }
@@ -160,7 +286,32 @@ run "private_key_is_refused" {
 run "dsa_key_is_refused" {
   command = plan
   variables {
-    recipients = { first = { prefix = "a", public_keys = ["ssh-dss AAAAB3NzaC1kc3M="] } }
+    recipients = { first = { prefix = "a", public_keys = { pc = "ssh-dss AAAAB3NzaC1kc3M=" } } }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "key_in_rfc_4716_format_is_refused" {
+  command = plan
+  variables {
+    recipients = {
+      first = {
+        prefix = "a"
+        public_keys = {
+          pc = "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----\n"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "key_of_a_hardware_token_is_refused" {
+  command = plan
+  variables {
+    recipients = {
+      first = { prefix = "a", public_keys = { pc = "sk-ssh-ed25519@openssh.com AAAA" } }
+    }
   }
   expect_failures = [var.recipients]
 }
@@ -169,7 +320,20 @@ run "two_keys_in_one_are_refused" {
   command = plan
   variables {
     recipients = {
-      first = { prefix = "a", public_keys = ["ssh-ed25519 AAAA x\nssh-ed25519 BBBB"] }
+      first = { prefix = "a", public_keys = { pc = "ssh-ed25519 AAAA x\nssh-ed25519 BBBB" } }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "one_key_for_two_devices_is_refused" {
+  command = plan
+  variables {
+    recipients = {
+      first = {
+        prefix      = "a"
+        public_keys = { laptop = "ssh-ed25519 AAAA laptop", pc = "ssh-ed25519 AAAA pc" }
+      }
     }
   }
   expect_failures = [var.recipients]
@@ -313,7 +477,7 @@ run "recipient_with_an_at_sign_is_refused_for_a_connector" {
         push = {
           folder            = "/in"
           secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["ssh-ed25519 AAAA"]
+          trusted_host_keys = ["ssh-rsa AAAA"]
           url               = "sftp://sftp.example.com"
         }
       }
@@ -333,7 +497,7 @@ run "server_by_a_web_address_is_refused" {
         push = {
           folder            = "/in"
           secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["ssh-ed25519 AAAA"]
+          trusted_host_keys = ["ssh-rsa AAAA"]
           url               = "https://example.com"
         }
       }
@@ -373,7 +537,127 @@ run "folder_from_nowhere_is_refused" {
         push = {
           folder            = "in"
           secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["ssh-rsa AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "eleven_host_keys_are_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = [for n in range(11) : "ssh-rsa AAAA${n}"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "host_key_of_type_ed25519_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
           trusted_host_keys = ["ssh-ed25519 AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "host_key_named_after_a_signature_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["rsa-sha2-512 AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "host_key_behind_a_host_name_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["sftp.example.com ssh-rsa AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "host_key_of_type_dsa_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+          trusted_host_keys = ["ssh-dss AAAA"]
+          url               = "sftp://sftp.example.com"
+        }
+      }
+    }
+  }
+  expect_failures = [var.recipients]
+}
+
+run "secret_by_its_name_is_refused" {
+  command = plan
+  variables {
+    mode            = "connector"
+    manifest_prefix = "loans/_manifests"
+    recipients = {
+      "first" = {
+        prefix = "loans"
+        push = {
+          folder            = "/in"
+          secret_arn        = "aws/transfer/first-bank"
+          trusted_host_keys = ["ssh-rsa AAAA"]
           url               = "sftp://sftp.example.com"
         }
       }

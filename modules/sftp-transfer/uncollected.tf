@@ -1,0 +1,243 @@
+################################################################################
+# Files that are not downloaded by a day of the month
+################################################################################
+
+locals {
+  _schedule_group_arn = join(":", [
+    "arn", local.partition, "scheduler", local.region, local.account_id,
+    "schedule-group/${local.uncollected_name}",
+  ])
+}
+
+resource "aws_sfn_state_machine" "uncollected" {
+  for_each = local._dues
+
+  #checkov:skip=CKV_AWS_284: it makes two queries per recipient, so there is nothing to trace
+  name     = local.uncollected_name
+  role_arn = aws_iam_role.uncollected[each.key].arn
+  type     = "STANDARD"
+
+  definition = jsonencode(jsondecode(templatefile("${path.module}/uncollected.asl.json.tftpl", {
+    partition = local.partition
+    period    = local._programs["uncollected-period"]
+    retry     = local._retry
+    config = jsonencode({
+      bucket     = var.bucket
+      due        = format("-%02dT%02d:00:00Z", each.value.due_day, each.value.due_hour)
+      extract    = var.name
+      recipients = [for user, prefix in local._prefixes : { name = user, prefix = prefix }]
+      source     = local.event_source
+      table      = aws_dynamodb_table.receipts[each.key].name
+    })
+  })))
+
+  logging_configuration {
+    include_execution_data = true
+    level                  = "ERROR"
+    log_destination        = "${aws_cloudwatch_log_group.receipts[each.key].arn}:*"
+  }
+
+  tags = var.tags
+
+  # AWS checks the role's rights when the state machine is created.
+  depends_on = [aws_iam_role_policy.uncollected]
+}
+
+# A group of its own, because a role's trust can be restricted to a group, not to a schedule.
+resource "aws_scheduler_schedule_group" "uncollected" {
+  for_each = local._dues
+
+  name = local.uncollected_name
+
+  tags = var.tags
+}
+
+resource "aws_scheduler_schedule" "uncollected" {
+  for_each = local._dues
+
+  name                         = local.uncollected_name
+  description                  = "Checks who of ${var.name} has not downloaded a file."
+  group_name                   = aws_scheduler_schedule_group.uncollected[each.key].name
+  kms_key_arn                  = var.kms_key_arn
+  schedule_expression          = "cron(0 ${each.value.due_hour} * * ? *)"
+  schedule_expression_timezone = "Etc/GMT"
+  state                        = "ENABLED"
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn = aws_sfn_state_machine.uncollected[each.key].arn
+    # Not by jsonencode, which writes the angle brackets as \u003c, so that Scheduler would not
+    # recognize its keyword.
+    input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
+    role_arn = aws_iam_role.due[each.key].arn
+
+    dynamic "dead_letter_config" {
+      for_each = local._dead_letters
+
+      content {
+        arn = dead_letter_config.value.arn
+      }
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.due]
+}
+
+resource "aws_iam_role" "uncollected" {
+  for_each = local._dues
+
+  name                 = local.role_names["uncollected"]
+  description          = "Lets the daily check see what is published and what was downloaded."
+  permissions_boundary = var.permissions_boundary_arn
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "states.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = local.account_id }
+        ArnEquals    = { "aws:SourceArn" = "${local._states_arn}:${local.uncollected_name}" }
+      }
+    }]
+  })
+
+  tags = var.tags
+}
+
+locals {
+  _uncollected_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid      = "SeeFiles"
+          Effect   = "Allow"
+          Action   = "s3:ListBucket"
+          Resource = local.bucket_arn
+          Condition = {
+            StringLike = {
+              "s3:prefix" = [for user in keys(local.users) : "${local.patterns[user]}/*"]
+            }
+          }
+        },
+        {
+          Sid      = "AskReceipts"
+          Effect   = "Allow"
+          Action   = "dynamodb:Query"
+          Resource = local._table_arn
+        },
+      ],
+      local._receipt_statements,
+    )
+  })
+}
+
+resource "aws_iam_role_policy" "uncollected" {
+  for_each = local._dues
+
+  #checkov:skip=CKV_AWS_289: the rights of log delivery exist for all groups or none
+  #checkov:skip=CKV_AWS_290: the rights of log delivery exist for all groups or none
+  #checkov:skip=CKV_AWS_355: the rights of log delivery exist for all groups or none
+  name   = "look-and-tell"
+  role   = aws_iam_role.uncollected[each.key].name
+  policy = local._uncollected_policy
+
+  lifecycle {
+    precondition {
+      # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+      condition = length(local._uncollected_policy) <= 10240
+      error_message = join(" ", [
+        "receipts: due_day needs an IAM policy that lists all prefixes of recipients, and it has",
+        "${length(local._uncollected_policy)} characters where AWS accepts 10240; shorten the",
+        "prefixes, or divide the recipients between two modules that share a server.",
+      ])
+    }
+  }
+}
+
+resource "aws_iam_role" "due" {
+  for_each = local._dues
+
+  name                 = local.role_names["due"]
+  description          = "Lets EventBridge Scheduler start the daily check."
+  permissions_boundary = var.permissions_boundary_arn
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      # Scheduler names the group as the source, never the schedule.
+      Condition = {
+        StringEquals = {
+          "aws:SourceAccount" = local.account_id
+          "aws:SourceArn"     = local._schedule_group_arn
+        }
+      }
+    }]
+  })
+
+  tags = var.tags
+}
+
+resource "aws_iam_role_policy" "due" {
+  for_each = local._dues
+
+  name = "start"
+  role = aws_iam_role.due[each.key].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid      = "StartLook"
+          Effect   = "Allow"
+          Action   = "states:StartExecution"
+          Resource = "${local._states_arn}:${local.uncollected_name}"
+        },
+        {
+          # The schedule's input is encrypted too, for this schedule alone.
+          Sid      = "DecryptInput"
+          Effect   = "Allow"
+          Action   = "kms:Decrypt"
+          Resource = var.kms_key_arn
+          Condition = {
+            StringEquals = {
+              "kms:EncryptionContext:aws:scheduler:schedule:arn" = join(":", [
+                "arn", local.partition, "scheduler", local.region, local.account_id,
+                "schedule/${local.uncollected_name}/${local.uncollected_name}",
+              ])
+            }
+          }
+        },
+      ],
+      flatten([
+        for queue in values(local._dead_letters) : [
+          {
+            # Unlike a rule, a schedule sends dead letters under its own role.
+            Sid      = "KeepDeadLetters"
+            Effect   = "Allow"
+            Action   = "sqs:SendMessage"
+            Resource = queue.arn
+          },
+          {
+            Sid      = "EncryptDeadLetters"
+            Effect   = "Allow"
+            Action   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+            Resource = queue.kms_key_arn
+            Condition = {
+              StringEquals = { "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}" }
+            }
+          },
+        ]
+      ]),
+    )
+  })
+}

@@ -46,6 +46,12 @@ class Watched(Store):
     def key(self, place: str) -> str:
         return self.store.key(place)
 
+    def place(self, key: str) -> str:
+        return self.store.place(key)
+
+    def check(self, place: str) -> None:
+        self.store.check(place)
+
     def version(self, place: str) -> str | None:
         self._call()
         return self.store.version(place)
@@ -595,3 +601,115 @@ def overwrite(publisher: Publisher, place: str, data: bytes) -> None:
             path.write_bytes(data)
         case BucketStore() as store:
             store._s3.put_object(Bucket=store._bucket, Key=store.key(place), Body=data)
+
+
+################################################################################
+# A hostile target
+################################################################################
+
+
+def forge(publisher: Publisher, **changes: object) -> None:
+    """Rewrite the manifest that is there, as whoever may write to the target can."""
+    manifest = json.loads(b"".join(publisher.store.read(MANIFEST)))
+    remove(publisher, MANIFEST)
+    overwrite(publisher, MANIFEST, json.dumps({**manifest, **changes}).encode())
+
+
+@pytest.mark.parametrize("key", ["/abs/file", "../file", "bank_name=Alpha/../../file", "", "link/file"])
+@pytest.mark.parametrize("where", ["files", "withdrawn"])
+def test_a_manifest_that_names_a_file_outside_deletes_nothing(key: str, where: str, tmp_path: Path) -> None:
+    outside = tmp_path / "file"
+    outside.write_text("mine")
+    publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
+    publisher(Alpha="a")
+    (tmp_path / "out/link").symlink_to(tmp_path)
+    named = key.replace("/abs", str(tmp_path))
+    entry: object = {"key": named, "sha256": "0" * 64} if where == "files" else named
+    if where == "withdrawn":  # a claim's withdrawn files are removed by whoever takes it over
+        overwrite(publisher, CLAIM, b"".join(publisher.store.read(MANIFEST)))
+        remove(publisher, MANIFEST)
+        manifest = json.loads((tmp_path / "out" / CLAIM).read_text())
+        overwrite(publisher, CLAIM, json.dumps({**manifest, "withdrawn": [entry]}).encode())
+    else:
+        forge(publisher, files=[entry])
+    with pytest.raises(ExtractError, match=r"is there but is no manifest|is a symbolic link"):
+        publisher(Alpha="b", restate=True)
+    assert outside.read_text() == "mine"
+    assert publisher.text("Alpha") == "a"
+
+
+def test_a_manifest_that_names_a_key_of_another_prefix_deletes_nothing(
+    cloud: Cloud, bucket: str, tmp_path: Path
+) -> None:
+    publisher = Publisher(BucketStore(bucket, "ours", cloud.client("s3")), tmp_path)
+    publisher(Alpha="a")
+    forge(publisher, files=[{"key": "theirs/file", "sha256": "0" * 64}])
+    with pytest.raises(ExtractError, match="is there but is no manifest"):
+        publisher(Alpha="b", restate=True)
+
+
+@pytest.mark.parametrize("revision", [float("nan"), float("inf"), 1.5, 0, -1, True, "1", None])
+def test_a_revision_is_a_whole_number(revision: object, tmp_path: Path) -> None:
+    publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
+    publisher(Alpha="a")
+    forge(publisher, revision=revision)
+    with pytest.raises(ExtractError, match="is there but is no manifest"):
+        publisher(Alpha="b", restate=True)
+
+
+def test_a_manifest_nested_too_deeply_is_no_manifest(tmp_path: Path) -> None:
+    publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
+    overwrite(publisher, MANIFEST, b'{"a":' * 100_000)
+    with pytest.raises(ExtractError, match="is there but is no manifest"):
+        publisher(Alpha="b", restate=True)
+
+
+@pytest.mark.parametrize("link", ["_manifests", "bank_name=Alpha", BETA])
+def test_nothing_is_published_through_a_symbolic_link(link: str, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / link).parent.mkdir(parents=True)
+    (tmp_path / "out" / link).symlink_to(tmp_path / "elsewhere")
+    publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
+    with pytest.raises(ExtractError, match="is a symbolic link"):
+        publisher(Alpha="a", Beta="b", restate=True)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_target_may_be_a_link_itself(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to("real")
+    publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
+    assert publisher(Alpha="a") == "published: 1 file, 1 line, revision 1"
+
+
+@pytest.mark.parametrize("letter", ["x", "Ł"])
+def test_a_file_whose_name_is_too_long_is_refused_before_the_manifest_is_withdrawn(
+    publisher: Publisher, letter: str
+) -> None:
+    publisher(Alpha="a")
+    [made] = publisher.files(Long="l")
+    place = f"bank_name={letter * 300}/{'y' * 240}/{'z' * 240}/{letter * 300}.csv"
+    long = File(made.recipient, made.path, place, made.bytes, made.rows, made.sha256, made.totals)
+    with pytest.raises(ExtractError, match=r"is too long: .* bytes, and (1024|255) are the most"):
+        rolling_delivery.plan(publisher.store, OCTOBER, [long], restate=True)
+    assert publisher.texts() == {"Alpha": "a"}
+
+
+def test_parts_of_a_run_that_was_killed_are_swept_away(tmp_path: Path) -> None:
+    """Killed in the middle of a write, and while another run writes."""
+    publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
+    publisher(Alpha="a")
+    ready, go = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        store = FolderStore(tmp_path / "out")
+        with store._aside(publisher.files(Beta="b")[0].path):
+            os.write(ready[1], b".")
+            os.read(go[0], 1)
+    os.read(ready[0], 1)
+    publisher(Alpha="b", restate=True)
+    assert len(list((tmp_path / "out").glob(".*.part"))) == 1  # of a run that lives
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    publisher(Alpha="c", restate=True)
+    assert list((tmp_path / "out").rglob(".*")) == []

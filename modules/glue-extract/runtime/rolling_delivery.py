@@ -136,6 +136,7 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     versions: dict[str, str] = {}
     differing = set()
     for file in files:
+        store.check(file.place)
         found = store.version(file.place)
         if found is not None:
             versions[file.place] = found
@@ -207,7 +208,7 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
     for file in made.files:
         claim.write(made, file)
     for key in made.withdrawn:
-        claim.remove(_place(store, key))
+        claim.remove(store.place(key))
     claim.commit()
     lines = sum(file.rows for file in made.files)
     verb = "restated" if made.committed is not None else "published"
@@ -473,12 +474,39 @@ def _totals(totals: Totals) -> Json:
 def _parsed(store: Store, place: str) -> Json:
     try:
         found = json.loads(b"".join(store.read(place)))
-        _ = found["revision"] + 1, [(entry["key"], entry["sha256"]) for entry in found["files"]]
-    except (ValueError, KeyError, TypeError):
+        _check_manifest(store, found)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = f": {error}" if isinstance(error, _Untrue) else ""
         raise ExtractError(
-            f"{store.key(place)} is there but is no manifest; move it away", kind="store"
+            f"{store.key(place)} is there but is no manifest{why}; move it away", kind="store"
         ) from None
     return cast(Json, found)
+
+
+class _Untrue(ValueError):
+    """What no run of ours writes into a manifest."""
+
+
+def _check_manifest(store: Store, found: Json) -> None:
+    """Nothing that a manifest says is taken on trust: a restatement removes the files that it names."""
+    before = found.get("replaces") or {"revision": 1, "files": []}
+    for one in (found, cast(Json, before)):
+        if type(one["revision"]) is not int or one["revision"] < 1:
+            raise _Untrue(f"its revision is {one['revision']}")
+        for entry in cast(list[Json], one["files"]):
+            _check_key(store, entry["key"])
+            _ = entry["sha256"]
+    for key in cast(list[object], found.get("withdrawn", [])):
+        _check_key(store, key)
+
+
+def _check_key(store: Store, key: object) -> None:
+    try:
+        wrong = not isinstance(key, str) or store.place(key).startswith("_manifests/")
+    except ExtractError as error:
+        raise _Untrue(error.sentence) from None
+    if wrong:
+        raise _Untrue(f"it names {key} as a file")
 
 
 def _replaces(made: Plan) -> Json:
@@ -508,12 +536,8 @@ def _claimed(claim: Json | None) -> dict[str, object]:
     return {**dict.fromkeys(gone), **_digests(claim)}
 
 
-def _place(store: Store, key: str) -> str:
-    return key.removeprefix(store.key(""))
-
-
 def _version_of_key(store: Store, key: str) -> str | None:
-    return store.version(_place(store, key))
+    return store.version(store.place(key))
 
 
 def _revision(made: Plan) -> str:

@@ -9,31 +9,39 @@ losers who know it.
 from __future__ import annotations
 
 import base64
-import contextlib
-import fcntl
 import hashlib
-import os
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
 from rolling_errors import ExtractError, one_line
+from rolling_folder import FolderStore, check_length, gone
 from rolling_log import log
+
+__all__ = ["BucketStore", "FolderStore", "Store", "open_store", "sha256_of"]
 
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
 _PART = 64 << 20  # larger files go up in parts; 10,000 parts are the most that S3 takes: 640 GB
 _PARTS = 10_000
+_KEY = 1024  # bytes
 
 
 class Store(Protocol):
     """Places are relative to the prefix; `key` is what a consumer would ask for."""
 
     def key(self, place: str) -> str: ...
+    def place(self, key: str) -> str:
+        """The place of a key that a manifest names; an `ExtractError` where it is outside of the target."""
+        ...
+
+    def check(self, place: str) -> None:
+        """An `ExtractError` where no file can lie, so that a run ends before it has changed anything."""
+        ...
+
     def version(self, place: str) -> str | None:
         """A tag of what lies there now; None when nothing does."""
         ...
@@ -79,104 +87,6 @@ def sha256_of(chunks: Iterator[bytes]) -> str:
     return digest.hexdigest()
 
 
-class FolderStore:
-    """A folder.
-
-    A file is written beside its place under a name that nobody looks for, then linked or renamed into it,
-    while the folder is locked: a condition is looked at and acted on in one step. The lock is the system's
-    and ends with the process.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def key(self, place: str) -> str:
-        return place
-
-    def version(self, place: str) -> str | None:
-        with self._explained():
-            try:
-                found = (self._root / place).stat()
-            except FileNotFoundError:
-                return None
-            return f"{found.st_ino}-{found.st_mtime_ns}"
-
-    def read(self, place: str) -> Iterator[bytes]:
-        with self._explained():
-            try:
-                yield from _chunks(self._root / place)
-            except FileNotFoundError as error:
-                raise _gone(str(self._root / place)) from error
-
-    def create(self, place: str, body: Path, sha256: str) -> bool:
-        path = self._root / place
-        with self._explained(), self._beside(path, body) as new:
-            try:
-                path.hardlink_to(new)  # fails where something is; a rename would replace it
-            except FileExistsError:
-                return False
-        return True
-
-    def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
-        path = self._root / place
-        with self._explained(), self._beside(path, body) as new, self._locked():
-            if self.version(place) != version:
-                return False
-            new.replace(path)
-        return True
-
-    retag = replace  # a new file has a tag of its own, whatever is in it
-
-    def remove(self, place: str, version: str) -> bool:
-        with self._explained(), self._locked():
-            if self.version(place) != version:
-                return False
-            (self._root / place).unlink()
-        return True
-
-    def commit(self, source: str, version: str, place: str) -> bool:
-        path = self._root / place
-        with self._explained(), self._beside(path, self._root / source) as new, self._locked():
-            if self.version(source) != version or self.version(place) is not None:
-                return False
-            new.replace(path)
-        return True
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        folder = os.open(self._root, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
-
-    @contextlib.contextmanager
-    def _beside(self, path: Path, body: Path) -> Iterator[Path]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{uuid.uuid4().hex}.part")
-        try:
-            with new.open("xb") as target:
-                for chunk in _chunks(body):
-                    target.write(chunk)
-                target.flush()
-                os.fsync(target.fileno())
-            yield new
-        finally:
-            new.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise ExtractError(
-                f"cannot use {error.filename or self._root}: {error.strerror}",
-                kind="store",
-                cause=repr(error),
-            ) from error
-
-
 class BucketStore:
     """A bucket and a prefix.
 
@@ -191,6 +101,16 @@ class BucketStore:
 
     def key(self, place: str) -> str:
         return f"{self._prefix}/{place}" if self._prefix else place
+
+    def place(self, key: str) -> str:
+        place = key.removeprefix(self.key(""))
+        if not place or self.key(place) != key:
+            raise ExtractError(f'"{key}" is not below s3://{self._bucket}/{self.key("")}', kind="store")
+        return place
+
+    def check(self, place: str) -> None:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+        check_length(self.key(place), _KEY)
 
     def version(self, place: str) -> str | None:
         # Listed, not HEADed: without an unconditional s3:ListBucket a HEAD of nothing answers 403, and the
@@ -367,18 +287,6 @@ def _client(bucket: str) -> Any:
         raise _denied(error, f"s3://{bucket}", "s3:ListBucket") from error
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
-
-
-def _gone(what: str) -> ExtractError:
-    return ExtractError(
-        f"{what} was there and is gone; start the run again when whoever removed it has ended", kind="store"
-    )
-
-
 def _denied(error: Exception, what: str, right: str) -> Exception:
     """A refusal of S3 as a sentence; any other exception unchanged."""
     response = getattr(error, "response", None)
@@ -398,7 +306,7 @@ def _denied(error: Exception, what: str, right: str) -> Exception:
         sentence = f"permission denied for {what}; grant {right}{also} to the job's role"
         return ExtractError(sentence, kind="store_denied", cause=f"{code}: {said}")
     if code == "NoSuchKey":
-        return _gone(what)
+        return gone(what)
     if code == "NoSuchBucket":
         return ExtractError(f"there is no bucket for {what}", kind="store", cause=f"{code}: {said}")
     if status >= 500 or code == "SlowDown":

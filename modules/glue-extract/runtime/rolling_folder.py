@@ -1,0 +1,207 @@
+"""A folder as the target of an extract: what is there is whole, and all of it is the extract's own."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from rolling_errors import ExtractError
+
+_CHUNK = 1 << 20
+_PART = re.compile(r"\.[0-9a-f]{32}\.part")
+
+
+class FolderStore:
+    """A folder.
+
+    A file is written under a name that nobody looks for, then linked or renamed into its place, while the
+    folder is locked: a condition is looked at and acted on in one step. The lock is the system's and ends
+    with the process.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def key(self, place: str) -> str:
+        return place
+
+    def place(self, key: str) -> str:
+        inside(self._root, key)
+        return key
+
+    def check(self, place: str) -> None:
+        for part in PurePosixPath(place).parts:
+            check_length(part, _longest(self._root))
+
+    def version(self, place: str) -> str | None:
+        with self._explained():
+            try:
+                found = inside(self._root, place).stat()
+            except FileNotFoundError:
+                return None
+            return f"{found.st_ino}-{found.st_mtime_ns}"
+
+    def read(self, place: str) -> Iterator[bytes]:
+        path = inside(self._root, place)
+        with self._explained():
+            try:
+                yield from _chunks(path)
+            except FileNotFoundError as error:
+                raise gone(str(path)) from error
+
+    def create(self, place: str, body: Path, sha256: str) -> bool:
+        with self._explained(), self._aside(body) as new:
+            path = self._room(place)
+            try:
+                path.hardlink_to(new)  # fails where something is; a rename would replace it
+            except FileExistsError:
+                return False
+        return True
+
+    def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
+        with self._explained(), self._aside(body) as new, self._locked():
+            if self.version(place) != version:
+                return False
+            new.replace(self._room(place))
+        return True
+
+    retag = replace  # a new file has a tag of its own, whatever is in it
+
+    def remove(self, place: str, version: str) -> bool:
+        with self._explained(), self._locked():
+            if self.version(place) != version:
+                return False
+            inside(self._root, place).unlink()
+        return True
+
+    def commit(self, source: str, version: str, place: str) -> bool:
+        with self._explained(), self._aside(inside(self._root, source)) as new, self._locked():
+            if self.version(source) != version or self.version(place) is not None:
+                return False
+            new.replace(self._room(place))
+        return True
+
+    def _room(self, place: str) -> Path:
+        """The path of a place in a folder that is there."""
+        path = inside(self._root, place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        folder = os.open(self._root, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    @contextlib.contextmanager
+    def _aside(self, body: Path) -> Iterator[Path]:
+        """A copy of `body` in the folder under a name that nobody looks for.
+
+        It is locked for as long as this process needs it. Whoever comes later removes what a killed process
+        left.
+        """
+        self._root.mkdir(parents=True, exist_ok=True)
+        new = self._root / f".{uuid.uuid4().hex}.part"
+        with self._locked():
+            self._sweep()
+            target = new.open("xb")
+            fcntl.flock(target, fcntl.LOCK_EX)
+        try:
+            with target:
+                for chunk in _chunks(body):
+                    target.write(chunk)
+                target.flush()
+                os.fsync(target.fileno())
+                yield new
+        finally:
+            new.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        for path in self._root.glob(".*.part"):
+            if _PART.fullmatch(path.name) and is_left(path):
+                path.unlink()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ExtractError(
+                f"cannot use {error.filename or self._root}: {error.strerror}",
+                kind="store",
+                cause=repr(error),
+            ) from error
+
+
+def inside(root: Path, place: str) -> Path:
+    """The path of a place in a folder, if it belongs there; whatever reads, writes or deletes asks this.
+
+    A place is relative and leads nowhere else: no `..`, and no symbolic link at its end or on its way. The
+    folder may be a link itself. What a manifest in it names may be anybody's word.
+    """
+    parts = PurePosixPath(place).parts
+    if not parts or place.startswith("/") or ".." in parts or "\0" in place:
+        raise ExtractError(f'"{place}" is no place in {root}', kind="store")
+    path = root
+    for part in parts:
+        path = path / part
+        if path.is_symlink():
+            raise ExtractError(
+                f"{path} is a symbolic link, and a target holds files and folders of its own; remove it",
+                kind="store",
+            )
+    return path
+
+
+def is_left(path: Path) -> bool:
+    """Whether a file or folder that a process of ours locks while it lives has none any more."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:  # gone, or somebody else's
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def check_length(name: str, most: int) -> None:
+    """Refuse a key, or a file's name, of more bytes than its target takes."""
+    if (length := len(name.encode())) > most:
+        shown = name if len(name) <= 80 else f"{name[:77]}..."
+        raise ExtractError(
+            f'"{shown}" is too long: {length} bytes, and {most} are the most; shorten the name of the'
+            " recipient, or the prefix",
+            kind="recipient_name",
+        )
+
+
+def gone(what: str) -> ExtractError:
+    return ExtractError(
+        f"{what} was there and is gone; start the run again when whoever removed it has ended", kind="store"
+    )
+
+
+def _longest(folder: Path) -> int:
+    """How many bytes a name in a folder, which may not be there yet, can have."""
+    for place in (folder, *folder.resolve().parents):
+        with contextlib.suppress(OSError):
+            return os.pathconf(place, "PC_NAME_MAX")
+    return 255
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

@@ -79,6 +79,34 @@ def test_text_that_a_spreadsheet_would_run_is_defused(start: str) -> None:
     assert (fields[0], fields[2]) == ("'=A", f"'{start}cmd")
 
 
+@pytest.mark.parametrize(
+    ("text", "defused"),
+    [
+        ("x;=1+1;y", "x;'=1+1;y"),
+        ("x,+1|-2\t@3", "x,'+1|'-2\t'@3"),
+        ("a\n=1\r\n=2\u2028=3", "a\n'=1\r\n'=2\u2028'=3"),
+        ('x;"=1"', 'x;\'"=1"'),
+        ("x;\x01=1", "x;'\x01=1"),
+        ("12 Main St; -; Flat 3-4, a=b", "12 Main St; -; Flat 3-4, a=b"),
+    ],
+)
+def test_text_that_another_separator_makes_a_formula_is_defused(text: str, defused: str) -> None:
+    made = line_bytes(SPEC, CONTRACT, Period(2026, 10), line(text)).decode()
+    [fields] = csv.reader(io.StringIO(made, newline=""))
+    assert fields[2] == defused
+
+
+@given(
+    texts=st.lists(st.text(alphabet=";,|\t\r\n\"'=+-@\x01\uff1d x", max_size=12), min_size=1, max_size=3),
+    separator=st.sampled_from(",;|\t"),
+)
+def test_no_separator_makes_a_formula_of_a_text(texts: list[str], separator: str) -> None:
+    lines = [line_bytes(SPEC, CONTRACT, Period(2026, 10), line(text, f"A{text}", "1")) for text in texts]
+    read = csv.reader(io.StringIO(b"".join(lines).decode(), newline=""), delimiter=separator)
+    cells = [cell.lstrip("\x01") for cells in read for cell in cells]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\uff1d"))] == []
+
+
 def test_defusing_can_be_turned_off_and_never_touches_numbers() -> None:
     from dataclasses import replace
 

@@ -26,9 +26,15 @@ from rolling_figures import Line, Totals, figure, rounded
 from rolling_period import Period, window
 from rolling_spec import Extract
 
-# What a spreadsheet takes for the start of a formula, also in its full-width forms, and the controls that it
-# skips before one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What a spreadsheet takes for the start of a formula, also in its full-width forms; it skips tabs and line breaks
+# before one.
+_START = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA = (*_START, "\t", "\r", "\n")
+# Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
+# within a text, and after each line break; quotes and controls may stand before the formula.
+_INNER = re.compile(
+    rf"([,;|\t\r\n\v\f\x85\u2028\u2029])(?=[\"'\x00-\x08\x0e-\x1f]*[{re.escape(''.join(_START))}])"
+)
 
 _SPECIAL = re.compile('[,"\r\n]')
 
@@ -133,9 +139,11 @@ def _text(spec: Extract, value: str | None, category: str) -> str:
     """
     if value is None:
         return ""
-    if spec.defuse_formulas and category in "SE" and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    if not spec.defuse_formulas or category not in "SE":
+        return value
+    if value.startswith(_FORMULA):
+        value = f"'{value}"
+    return _INNER.sub(r"\1'", value)
 
 
 def row(fields: Iterable[str]) -> bytes:

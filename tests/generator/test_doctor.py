@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -16,10 +15,10 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 from tests.generator.conftest import Extracts
+from tests.support.terraform import Root
 
 from extracts.demo import account, store
-from extracts.doctor.zone import monthly
-from extracts.local import aws, processes, programs, terraform
+from extracts.local import aws, processes, terraform
 
 READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[2] / "examples/bank-loans"
@@ -129,8 +128,7 @@ def test_an_account_is_looked_at_and_what_it_lacks_is_told(
     )
 
     (folder / "terraform.tfvars.json").write_text(json.dumps(values))
-    command = [*programs.terraform().command, f"-chdir={folder}", "apply", "-auto-approve", "-no-color"]
-    subprocess.run(command, check=True, capture_output=True, env=terraform.environment(project))
+    Root(folder, terraform.environment(project)).apply()
     found = looked(str(project), **cloud.environment)
     assert states(found["Terraform's values"]) == states(found["deployment"]) == ["ok"]
     assert f"{aws.ACCOUNT}" in found["AWS credentials"][0]["text"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.generator.releases import ADDRESS, GIT, call, commit, edit, git, release
+from tests.support.terraform import Root
 
 from extracts import fleet, plans
 from extracts.demo import account
@@ -417,10 +417,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     release(home, "1.0.0", "- The first.")
     project = stamp({"_repository": str(home)}, root, template=home / "templates/extract")
     commit(project)
-    run = [*programs.terraform().command, f"-chdir={project}/Terraform"]
-    environment = terraform.environment(root)
-    for arguments in (["init"], ["apply", "-auto-approve"]):
-        subprocess.run([*run, *arguments], check=True, capture_output=True, env=environment)
+    deployed = Root(project / "Terraform", terraform.environment(root))
+    deployed.setup()
+    deployed.apply()
     text = main.read_text().replace("input = 1", "input = 2").replace("replace = 1", "replace = 2")
     text = text.replace('resource "terraform_data" "gone" {}\n', "").replace('"old"', '"new"')
     text += "moved {\n  from = terraform_data.old\n  to   = terraform_data.new\n}\n"

@@ -18,6 +18,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 
 import pytest
+import tftest
 import yaml
 from botocore.exceptions import ClientError
 
@@ -25,10 +26,11 @@ from botocore.exceptions import ClientError
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.local.github import ISSUER, ROOT, Event, GitHub, Job, Run, assume
+from tests.support.terraform import Root
 
 import extracts
 from extracts.demo import account, store
-from extracts.local import aws, database, programs, terraform
+from extracts.local import aws, database, terraform
 from extracts.stamp import stamp
 
 REASON = 'late bookings, "again"; $(id)'
@@ -212,16 +214,11 @@ def test_the_first_pages_costs_are_for_what_is_planned(story: Story, deployed: R
 def test_an_older_plan_is_refused(story: Story, deployed: Run) -> None:
     """Terraform's own doing, which the workflow relies on."""
     machine = story.github.machines(deployed)[-1]
-    done = subprocess.run(
-        [*programs.terraform().command, "apply", "-input=false", str(machine / "temp/plan/plan.tfplan")],
-        cwd=machine / "workspace/Terraform",
-        env={**story.github.settings, **story.cloud.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Saved plan is stale" in done.stderr
+    environment = {**story.github.settings, **story.cloud.environment}
+    with pytest.raises(tftest.TerraformTestError, match="Saved plan is stale"):
+        Root(machine / "workspace/Terraform", environment).execute_command(
+            "apply", "-input=false", str(machine / "temp/plan/plan.tfplan")
+        )
 
 
 def test_what_no_pull_request_showed_is_not_applied(story: Story, deployed: Run) -> None:

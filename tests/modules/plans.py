@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import tftest
+
 # The helper beside it is imported as `tests.modules.hcl`, from wherever this is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.modules import readme
 from tests.modules.hcl import MODULES, NAMES, REPOSITORY
+from tests.support.terraform import Root
 
-from extracts.local import aws, programs, terraform
+from extracts.local import aws, terraform
 
 Skip = tuple[str, str, str]  # module, address in it, check
 
@@ -45,26 +47,16 @@ def roots(folder: Path) -> Iterator[tuple[str, Path]]:
         yield example.name, root / "Terraform" if (root / "Terraform").is_dir() else root
 
 
-def plan(root: Path, environment: Mapping[str, str], *arguments: str) -> dict[str, Any]:
-    """The plan, read from its JSON."""
-    if (sample := root / "terraform.tfvars.example").is_file():
-        shutil.copy(sample, root / "terraform.tfvars")
-    for command in (
-        ["init"],
-        ["plan", "-out=plan", *arguments],
-        ["show", "-json", "plan"],
-    ):
-        done = subprocess.run(
-            [*programs.terraform().command, *command, "-no-color"],
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            sys.exit(f"✗ terraform {command[0]} in {root}: {done.stderr}")
-    return dict(json.loads(done.stdout))
+def plan(folder: Path, environment: Mapping[str, str], **given: str) -> dict[str, Any]:
+    """Return the plan of a root module as Terraform writes it in JSON."""
+    if (sample := folder / "terraform.tfvars.example").is_file():
+        shutil.copy(sample, folder / "terraform.tfvars")
+    root = Root(folder, environment)
+    try:
+        root.setup()
+        return dict(root.plan(output=True, tf_vars=given))
+    except tftest.TerraformTestError as error:
+        sys.exit(f"✗ {folder}: {error.cmd_error}")
 
 
 def with_unknowns(plan: dict[str, Any]) -> dict[str, Any]:
@@ -107,8 +99,8 @@ def write(target: Path) -> None:
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         for name, root in roots(Path(scratch)):
             named = 'variable "subnet_id"' in "".join(path.read_text() for path in root.glob("*.tf"))
-            given = [f"-var=subnet_id={subnet}"] if named else []
-            found = with_unknowns(plan(root, environment, *given))
+            given = {"subnet_id": subnet} if named else {}
+            found = with_unknowns(plan(root, environment, **given))
             (target / f"{name}.json").write_text(json.dumps(found))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.terraform import Root
 from tests.template import options
 
 from extracts.local import programs, terraform
@@ -169,9 +170,9 @@ def test_every_file_is_as_its_own_formatter_would_write_it(
     everything: dict[Path, options.Answers], environment: dict[str, str]
 ) -> None:
     folder = next(iter(everything)).parents[1]
+    Root(folder, environment).execute_command("fmt", "-check", "-diff", "-recursive")
     ruff = (sys.executable, "-m", "ruff")
     for command in (
-        (*programs.terraform().command, "fmt", "-check", "-diff", "-recursive"),
         (*ruff, "check", "--isolated", "--no-cache", "--quiet", "."),
         (*ruff, "format", "--isolated", "--no-cache", "--check", "--diff", "."),
     ):
@@ -324,9 +325,8 @@ def test_its_own_tests_pass_in_one_command_and_it_plans(
     folder = project / "Terraform"
     shutil.copy(folder / "terraform.tfvars.example", folder / "terraform.tfvars")
     (folder / "plan.tftest.hcl").write_text(plan_test(answers))
-    done = run(*programs.terraform().command, "test", "-no-color", folder=folder, environment=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 passed, 0 failed" in done.stdout
+    tested = Root(folder, environment).execute_command("test", "-no-color")
+    assert "1 passed, 0 failed" in tested.out
 
 
 @pytest.mark.skipif(

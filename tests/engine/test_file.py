@@ -160,3 +160,20 @@ def test_one_file_is_open_at_a_time_and_all_recipients_have_one(tmp_path: Path) 
     ]
     for file in files:
         assert file.bytes == file.path.stat().st_size
+
+
+@pytest.mark.parametrize("digits", [2_501, 6_000])
+def test_a_sum_of_more_digits_than_are_added_exactly_is_refused(digits: int) -> None:
+    whole = Totals(1, 1, Decimal("9" * digits))
+    with pytest.raises(ExtractError, match="a sum of the metric has more than 2000 digits"):
+        whole + Totals(1, 1, Decimal("0.01"))
+
+
+def test_a_value_of_more_digits_than_a_file_takes_is_refused() -> None:
+    with pytest.raises(ExtractError, match="a value of the metric has more than 4000 digits"):
+        rounded(Decimal("9" * 6_000), 1, 2)
+
+
+def test_a_sum_of_two_thousand_digits_is_exact() -> None:
+    total = Totals(1, 1, Decimal("9" * 1_998)) + Totals(1, 1, Decimal("0.01"))
+    assert rounded(total.total, 1, 2) == "9" * 1_998 + ".01"

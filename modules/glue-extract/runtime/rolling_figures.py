@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
 from itertools import groupby
 from operator import itemgetter
@@ -24,7 +24,9 @@ from rolling_spec import Extract
 from rolling_statement import Shape, Statement
 
 _LINES = ("line", "loose")
-_EXACT = Context(prec=2_000)
+_DIGITS = 2_000
+_EXACT = Context(prec=_DIGITS)
+_EXACT.traps[Inexact] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,14 +277,22 @@ def rounded(total: Decimal | Fraction, count: int, scale: int) -> str:
     whole, rest = divmod(abs(numerator), denominator)
     if 2 * rest >= denominator:
         whole += 1
-    digits = str(whole).rjust(scale + 1, "0")
+    try:
+        digits = str(whole).rjust(scale + 1, "0")
+    except ValueError:  # sys.get_int_max_str_digits
+        raise ExtractError("a value of the metric has more than 4000 digits", kind="contract") from None
     text = f"{digits[:-scale]}.{digits[-scale:]}" if scale else digits
     return f"-{text}" if numerator < 0 and whole else text
 
 
 def exact_sum(a: Decimal, b: Decimal) -> Decimal:
     """a + b without the 28 digits of Python's default context: a grand total may be longer than any line."""
-    return _EXACT.add(a, b)
+    try:
+        return _EXACT.add(a, b)
+    except Inexact:
+        raise ExtractError(
+            f"a sum of the metric has more than {_DIGITS} digits, and would not be exact", kind="contract"
+        ) from None
 
 
 def plain(amount: Decimal) -> str:

@@ -26,8 +26,8 @@ from rolling_figures import Line, Totals, figure, rounded
 from rolling_period import Period, window
 from rolling_spec import Extract
 
-# What a spreadsheet takes for the start of a formula, also in its full-width forms; it skips tabs and line breaks
-# before one.
+# What a spreadsheet takes for the start of a formula, also in its full-width forms; it skips tabs and line
+# breaks before one.
 _START = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _FORMULA = (*_START, "\t", "\r", "\n")
 # Whoever opens the file may choose another separator than the comma: then a cell also begins after each one

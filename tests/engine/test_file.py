@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import signal
+import tempfile
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +18,7 @@ from hypothesis import strategies as st
 from rolling_contract import Column, Contract
 from rolling_errors import ExtractError
 from rolling_figures import Line, Totals, rounded
-from rolling_file import check_names, file_name, line_bytes, place, row, write_files
+from rolling_file import check_names, file_name, line_bytes, place, row, scratch, write_files
 from rolling_period import Period
 from rolling_spec import Extract
 
@@ -105,6 +108,28 @@ def test_no_separator_makes_a_formula_of_a_text(texts: list[str], separator: str
     read = csv.reader(io.StringIO(b"".join(lines).decode(), newline=""), delimiter=separator)
     cells = [cell.lstrip("\x01") for cells in read for cell in cells]
     assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\uff1d"))] == []
+
+
+def test_figures_of_a_run_that_was_killed_are_swept_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ready, forever = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        with scratch() as folder:
+            (folder / "figures").write_text("1")
+            os.write(ready[1], b".")
+            os.read(forever[0], 1)
+    os.read(ready[0], 1)
+    with scratch() as mine:
+        assert len(list(tmp_path.iterdir())) == 2  # the other run lives
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with scratch() as mine:
+        assert list(tmp_path.iterdir()) == [mine]
+        assert mine.stat().st_mode & 0o077 == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_defusing_can_be_turned_off_and_never_touches_numbers() -> None:

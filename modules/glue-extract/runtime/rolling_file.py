@@ -7,10 +7,14 @@ changed what it quotes between versions, and the same figures must be the same b
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import functools
 import hashlib
+import os
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -23,6 +27,7 @@ from typing import BinaryIO
 from rolling_contract import Contract
 from rolling_errors import ExtractError, listed
 from rolling_figures import Line, Totals, figure, rounded
+from rolling_folder import is_left
 from rolling_period import Period, window
 from rolling_spec import Extract
 
@@ -193,10 +198,23 @@ def write_files(
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder on the local disk for files on their way; gone at the end."""
+    """A folder on the local disk for files on their way; gone at the end.
+
+    It is locked while this run lives. A run that is killed cannot clean up, so the next one does.
+    """
     try:
-        with tempfile.TemporaryDirectory(prefix="rolling-extract-") as folder:
-            yield Path(folder)
+        _sweep()
+        # Locked before it has the name that others look for.
+        made = Path(tempfile.mkdtemp(prefix=".rolling-extract-"))
+        folder = made.with_name(made.name.removeprefix("."))
+        lock = os.open(made, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made.rename(folder)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
     except (ConnectionError, TimeoutError):
         raise
     except OSError as error:
@@ -207,6 +225,13 @@ def scratch() -> Iterator[Path]:
             kind="disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "scratch",
             cause=repr(error),
         ) from error
+
+
+def _sweep() -> None:
+    for path in Path(tempfile.gettempdir()).glob("rolling-extract-*"):
+        with contextlib.suppress(OSError):  # another run sweeps, too
+            if path.lstat().st_uid == os.geteuid() and is_left(path):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 class _Writer:

@@ -1,20 +1,21 @@
 ################################################################################
-# Alerts that cannot alert
+# Events that could not be delivered
 ################################################################################
 
 locals {
   _alarm_arn = "${local._arn.cloudwatch}:alarm:${var.name}-dead-letters"
 }
 
-# To the topic and not through a state machine, because that is what could not be started.
+# Directly to the topic, not through a state machine, because that is what could not be started.
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name    = "${var.name}-dead-letters"
   alarm_actions = [aws_sns_topic.this.arn]
   alarm_description = join(" ", [
-    "A failure of ${var.failure_events.name}, a month to be sent, a receipt or a daily check could",
-    "not be handed over, so no mail told of it. It waits for two weeks in the queue",
-    "${var.name}-dead-letters:",
-    "read it there, look at the extract, put right what its ERROR_MESSAGE names, then delete it.",
+    "An event of ${var.failure_events.name} could not be delivered, so nothing was started and no",
+    "mail was sent about it. It is a failure, a scheduled start of the workflow or of the catch-up",
+    "run, a file to send, a receipt or a daily check. It stays for 14 days in the queue",
+    "${var.name}-dead-letters. Read its ERROR_MESSAGE there, fix the cause, start by hand what was",
+    "not started, then delete the message.",
   ])
   comparison_operator = "GreaterThanThreshold"
   dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }

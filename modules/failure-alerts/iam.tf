@@ -1,13 +1,47 @@
 ################################################################################
+# Names
+################################################################################
+
+locals {
+  # A role's name is unique in the account, not in the region, and has at most 64 characters.
+  _full_role_names = {
+    for purpose in ["failures-events", "failures-states", "missing-schedule", "missing-states"] :
+    purpose => "${var.name}-${purpose}-${local.region}"
+  }
+  role_names = {
+    for purpose, full in local._full_role_names : purpose => (
+      length(full) <= 64 ? full : "${substr(full, 0, 55)}-${substr(sha1(full), 0, 8)}"
+    )
+  }
+}
+
+################################################################################
 # EventBridge
 ################################################################################
 
 resource "aws_iam_role" "events" {
-  name                 = "${var.name}-failures-events"
-  description          = "Lets EventBridge start the state machine that writes the mail."
+  name                 = local.role_names["failures-events"]
+  description          = "Lets EventBridge start the state machine that writes the mails."
   permissions_boundary = var.permissions_boundary_arn
 
-  assume_role_policy = jsonencode({
+  assume_role_policy = local._events_trust
+
+  tags = var.tags
+
+  lifecycle {
+    precondition {
+      # IAM User Guide, "IAM and AWS STS quotas": the default length of a role's trust policy.
+      condition = length(local._events_trust) <= 2048
+      error_message = join(" ", [
+        "failure_events, delivery: the trust policy of EventBridge's role names every rule and has",
+        "more than the 2,048 characters that IAM takes. Give fewer events, or shorter keys.",
+      ])
+    }
+  }
+}
+
+locals {
+  _events_trust = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Effect    = "Allow"
@@ -19,8 +53,6 @@ resource "aws_iam_role" "events" {
       }
     }]
   })
-
-  tags = var.tags
 }
 
 resource "aws_iam_role_policy" "events" {
@@ -43,8 +75,8 @@ resource "aws_iam_role_policy" "events" {
 ################################################################################
 
 resource "aws_iam_role" "states" {
-  name                 = "${var.name}-failures-states"
-  description          = "Lets the state machine look up a run, remember what it told, and publish."
+  name                 = local.role_names["failures-states"]
+  description          = "Lets the state machine look up a run, remember failures, and publish."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -64,9 +96,9 @@ resource "aws_iam_role" "states" {
 }
 
 resource "aws_iam_role_policy" "states" {
-  #checkov:skip=CKV_AWS_289: the rights of log delivery exist for all groups or none
-  #checkov:skip=CKV_AWS_290: the rights of log delivery exist for all groups or none
-  #checkov:skip=CKV_AWS_355: the rights of log delivery exist for all groups or none
+  #checkov:skip=CKV_AWS_289: the actions of log delivery take no resource
+  #checkov:skip=CKV_AWS_290: the actions of log delivery take no resource
+  #checkov:skip=CKV_AWS_355: the actions of log delivery take no resource
   name = "publish"
   role = aws_iam_role.states.name
 
@@ -103,7 +135,7 @@ locals {
       }
     },
     {
-      # Step Functions writes its log through log delivery, whose actions know no resource.
+      # Step Functions writes its logs through log delivery, whose actions take no resource.
       Sid    = "WriteLogs"
       Effect = "Allow"
       Action = [
@@ -128,7 +160,7 @@ locals {
 resource "aws_iam_role" "scheduler" {
   for_each = local._checks
 
-  name                 = "${var.name}-missing-schedule"
+  name                 = local.role_names["missing-schedule"]
   description          = "Lets EventBridge Scheduler start the daily check."
   permissions_boundary = var.permissions_boundary_arn
 
@@ -138,7 +170,7 @@ resource "aws_iam_role" "scheduler" {
       Effect    = "Allow"
       Principal = { Service = "scheduler.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Scheduler tells its group as the source, never the schedule.
+      # Scheduler gives its group as the source, not the schedule.
       Condition = {
         StringEquals = {
           "aws:SourceAccount" = local.account_id
@@ -167,7 +199,7 @@ resource "aws_iam_role_policy" "scheduler" {
         Resource = local.missing_arn
       },
       {
-        # Other than a rule, a schedule hands dead letters over in its own role.
+        # Unlike a rule, a schedule sends dead letters with its own role.
         Sid      = "KeepDeadLetters"
         Effect   = "Allow"
         Action   = "sqs:SendMessage"
@@ -183,7 +215,7 @@ resource "aws_iam_role_policy" "scheduler" {
         }
       },
       {
-        # What the schedule hands over is encrypted too, for this schedule alone.
+        # The input of the schedule is encrypted, for this schedule alone.
         Sid      = "DecryptInput"
         Effect   = "Allow"
         Action   = "kms:Decrypt"
@@ -203,8 +235,8 @@ resource "aws_iam_role_policy" "scheduler" {
 resource "aws_iam_role" "missing" {
   for_each = local._checks
 
-  name                 = "${var.name}-missing-states"
-  description          = "Lets the daily check see which manifests are there, and publish."
+  name                 = local.role_names["missing-states"]
+  description          = "Lets the daily check list the manifests, and publish."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -226,9 +258,9 @@ resource "aws_iam_role" "missing" {
 resource "aws_iam_role_policy" "missing" {
   for_each = local._checks
 
-  #checkov:skip=CKV_AWS_289: the rights of log delivery exist for all groups or none
-  #checkov:skip=CKV_AWS_290: the rights of log delivery exist for all groups or none
-  #checkov:skip=CKV_AWS_355: the rights of log delivery exist for all groups or none
+  #checkov:skip=CKV_AWS_289: the actions of log delivery take no resource
+  #checkov:skip=CKV_AWS_290: the actions of log delivery take no resource
+  #checkov:skip=CKV_AWS_355: the actions of log delivery take no resource
   name = "look-and-publish"
   role = aws_iam_role.missing[each.key].name
 
@@ -236,11 +268,18 @@ resource "aws_iam_role_policy" "missing" {
     Version = "2012-10-17"
     Statement = concat(
       [{
-        Sid       = "SeeManifests"
-        Effect    = "Allow"
-        Action    = "s3:ListBucket"
-        Resource  = "arn:${local.partition}:s3:::${each.value.bucket}"
-        Condition = { StringLike = { "s3:prefix" = "${each.value.manifest_prefix}/*" } }
+        Sid      = "SeeManifests"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = "arn:${local.partition}:s3:::${each.value.bucket}"
+        # IAM takes policies of characters up to U+00FF only; "?" matches any one character.
+        Condition = {
+          StringLike = {
+            "s3:prefix" = join("/", [
+              replace(each.value.manifest_prefix, "/[^\\x{0}-\\x{FF}]/", "?"), "*",
+            ])
+          }
+        }
       }],
       local._memory_statements,
       local._publish_statements,

@@ -6,7 +6,7 @@ locals {
   kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 }
 
-# Apart from the key of the data: the grant to EventBridge below cannot be narrowed.
+# Not the key of the data, because the grant to EventBridge below cannot have a condition.
 resource "aws_kms_key" "this" {
   count = var.kms_key == null ? 1 : 0
 
@@ -17,7 +17,7 @@ resource "aws_kms_key" "this" {
     Version = "2012-10-17"
     Statement = [
       {
-        # Without it only this policy counts, and a key that nobody can manage is lost.
+        # Without it no IAM policy counts, and a key that nobody can manage is lost.
         Sid       = "AccountManagesKey"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
@@ -25,8 +25,8 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # Without these two rights EventBridge drops the event silently; a source condition here
-        # breaks it too.
+        # Without these two rights EventBridge drops the event silently, and with a condition on
+        # the source, too.
         Sid       = "EventBridgeWritesDeadLetters"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -34,7 +34,7 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # As silently an alarm's message would be dropped.
+        # CloudWatch drops an alarm's message silently, too.
         Sid       = "AlarmsEncryptMessages"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
@@ -42,7 +42,7 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # CloudWatch Logs encrypts a group with its own principal, never with the writer's.
+        # CloudWatch Logs encrypts a log group as its own principal, not as the writer's.
         Sid       = "LogsEncryptGroups"
         Effect    = "Allow"
         Principal = { Service = "logs.${local.region}.${local.dns_suffix}" }

@@ -8,8 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
-  # there in both.
+  # The attribute of the region is `name` in version 5 of the provider and `region` in version 6;
+  # both have the endpoint.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   _arn = {
@@ -23,11 +23,11 @@ locals {
 ################################################################################
 
 locals {
-  # What went wrong, and what puts it right; both go to one state machine, which remembers.
+  # Failures and successes both start one state machine, which remembers what it has reported.
   _events     = merge(var.failure_events.events, var.delivery.events)
   _recoveries = merge(var.failure_events.recoveries, var.delivery.recoveries)
 
-  # Put together, so that the queue's policy can name the rules before they are there.
+  # Built from names, because the queue's policy must name the rules before they exist.
   rule_names     = { for key in keys(local._events) : key => "${var.name}-${key}-failed" }
   recovery_names = { for key in keys(local._recoveries) : key => "${var.name}-${key}-recovered" }
   unwritten_name = "${var.name}-mail-unwritten"
@@ -42,7 +42,7 @@ resource "aws_cloudwatch_event_rule" "failure" {
   for_each = local._events
 
   name          = local.rule_names[each.key]
-  description   = "A failure of the extract ${var.failure_events.name}: ${each.key}."
+  description   = "Failures of the extract ${var.failure_events.name}: ${each.key}."
   event_pattern = each.value
   state         = "ENABLED"
 
@@ -73,7 +73,7 @@ resource "aws_cloudwatch_event_rule" "recovery" {
   for_each = local._recoveries
 
   name          = local.recovery_names[each.key]
-  description   = "A failure of the extract ${var.failure_events.name} may be over: ${each.key}."
+  description   = "Successes of the extract ${var.failure_events.name}: ${each.key}."
   event_pattern = each.value
   state         = "ENABLED"
 
@@ -101,14 +101,14 @@ resource "aws_cloudwatch_event_target" "recovery" {
 }
 
 ################################################################################
-# A mail that could not be written
+# State machines of the alerts that failed
 ################################################################################
 
-# Past the state machines, because it is they that failed. EventBridge can set no subject and keeps
-# the quotes round each line; so this is the last resort and not the way.
+# Directly to the topic, because the state machines failed. EventBridge cannot set a subject and
+# keeps the quotation marks of each line, so this is only the last resort.
 resource "aws_cloudwatch_event_rule" "unwritten" {
   name        = local.unwritten_name
-  description = "A state machine of the alerts ${var.name} failed, so a mail was not written."
+  description = "Failed state machines of the alerts ${var.name}, which wrote no mail."
   state       = "ENABLED"
 
   event_pattern = jsonencode({
@@ -139,21 +139,22 @@ resource "aws_cloudwatch_event_target" "unwritten" {
       execution = "$.detail.executionArn"
       status    = "$.detail.status"
     }
-    # A string a line, as EventBridge has it. Not by jsonencode, which would write the angle
-    # brackets as \u003c.
+    # EventBridge takes one string per line. Not by jsonencode, which writes the angle brackets as
+    # \u003c.
     input_template = join("\n", [
       for line in [
-        "[FAILED] ${var.failure_events.name}: something failed, and so did the mail that tells it.",
+        "[FAILED] ${var.failure_events.name}: a mail about a failure could not be written.",
         "",
-        "What:    the execution below ended as <status>",
+        "What:    the execution below ended with status <status>",
         "",
         "Where to look",
         "Run:     ${local.links.execution}<execution>",
-        "Chain:   ${local.links.workflow}",
+        "Glue:    ${local.links.workflow}",
         "Log:     ${local.links.log}",
         "",
         "What to do",
-        "Look at the extract's last run first, then at the input and the error of the execution.",
+        "Check the last run of the extract first. The input of the execution is the event that was",
+        "not reported, and its error says why.",
       ] : "\"${line}\""
     ])
   }
@@ -165,7 +166,7 @@ resource "aws_cloudwatch_event_target" "unwritten" {
 # Dead letters
 ################################################################################
 
-# What nobody was told of: EventBridge could not start a state machine for a day.
+# Events for which EventBridge or Scheduler could not start anything for a day, so no mail was sent.
 resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.name}-dead-letters"
   kms_master_key_id         = local.kms_key_arn

@@ -2,8 +2,8 @@
 # Memory
 ################################################################################
 
-# Which failures were told and are not over: one item each, so that a failure is told once and its
-# end is told once. Whether an item is there is decided by the table, also for two events at once.
+# One item per failure that was reported and is not over, so that a failure and its end are reported
+# once. Conditional writes decide between two events at the same time.
 resource "aws_dynamodb_table" "incidents" {
   name         = "${var.name}-incidents"
   billing_mode = "PAY_PER_REQUEST"
@@ -32,7 +32,7 @@ resource "aws_dynamodb_table" "incidents" {
 }
 
 locals {
-  # What nobody ever put right is forgotten after a year.
+  # A failure that never ended is forgotten after a year.
   _incident_seconds = 365 * 86400
   _memory_statements = [
     {
@@ -42,7 +42,7 @@ locals {
       Resource = aws_dynamodb_table.incidents.arn
     },
     {
-      # What AWS asks of whoever uses a table with a key of one's own.
+      # DynamoDB Developer Guide, "DynamoDB encryption at rest: usage notes".
       Sid    = "EncryptMemory"
       Effect = "Allow"
       Action = [

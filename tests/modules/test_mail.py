@@ -44,6 +44,7 @@ locals {
   kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
   manifests   = "loans/_manifests"
   glue = {
+    crawled  = ["Glue Crawler State Change", { crawlerName = ["bank-loans-crawler"], state = ["Succeeded"] }]
     crawler  = ["Glue Crawler State Change", { crawlerName = ["bank-loans-crawler"], state = ["Failed"] }]
     job      = ["Glue Job State Change", { jobName = ["bank-loans"], state = ["FAILED", "STOPPED"] }]
     finished = ["Glue Job State Change", { jobName = ["bank-loans"], state = ["SUCCEEDED"] }]
@@ -64,7 +65,9 @@ module "server" {
   receipts    = { due_day = try(var.changes.due_day, 10) }
 
   dead_letter_queue = module.alerts.dead_letter_queue
-  recipients  = { first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = [var.key] } }
+  recipients = {
+    first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = { laptop = var.key } }
+  }
 }
 
 module "connector" {
@@ -95,7 +98,7 @@ module "alerts" {
   source = "MODULES/failure-alerts"
 
   name          = "bank-loans"
-  kms_key_arn   = local.kms_key_arn
+  kms_key       = { arn = local.kms_key_arn }
   deadline      = try(var.changes.deadline, {})
   runbook_url   = "https://wiki.example.com/bank-loans"
   subscriptions = merge({ team = { endpoint = "data-team@example.com" } }, try(var.changes.more, {}))
@@ -107,13 +110,14 @@ module "alerts" {
     workflow_name     = "bank-loans"
     catch_up_schedule = "cron(0 6 2-10 * ? *)"
     events            = { for key in ["crawler", "job"] : key => local.patterns[key] }
-    recoveries        = { job = local.patterns["finished"] }
+    recoveries        = { crawler = local.patterns["crawled"], job = local.patterns["finished"] }
+    time_zone         = "Africa/Johannesburg"
   }
   delivery = {
-    events     = merge(module.server.delivery.events, module.connector.delivery.events)
-    push_arns  = concat(module.server.delivery.push_arns, module.connector.delivery.push_arns)
-    recoveries = merge(module.server.delivery.recoveries, module.connector.delivery.recoveries)
-    rule_arns  = concat(module.server.delivery.rule_arns, module.connector.delivery.rule_arns)
+    events          = merge(module.server.delivery.events, module.connector.delivery.events)
+    push_arn_prefix = module.connector.delivery.push_arn_prefix
+    recoveries      = merge(module.server.delivery.recoveries, module.connector.delivery.recoveries)
+    rule_arns       = concat(module.server.delivery.rule_arns, module.connector.delivery.rule_arns)
   }
   expected_output = { bucket = local.bucket, manifest_prefix = local.manifests }
 }

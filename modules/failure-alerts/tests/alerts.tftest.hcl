@@ -29,7 +29,7 @@ override_resource {
 override_resource {
   target          = aws_iam_role.states
   override_during = plan
-  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-failures-states" }
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-failures-states-eu-west-1" }
 }
 
 override_resource {
@@ -47,13 +47,13 @@ override_resource {
 override_resource {
   target          = aws_iam_role.missing
   override_during = plan
-  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-states" }
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-states-eu-west-1" }
 }
 
 override_resource {
   target          = aws_iam_role.scheduler
   override_during = plan
-  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-schedule" }
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-schedule-eu-west-1" }
 }
 
 override_resource {
@@ -205,8 +205,8 @@ run "topic_takes_messages_from_the_state_machines_and_the_alarms_alone" {
         Effect = "Allow"
         Principal = {
           AWS = [
-            "arn:aws:iam::123456789012:role/bank-loans-failures-states",
-            "arn:aws:iam::123456789012:role/bank-loans-missing-states",
+            "arn:aws:iam::123456789012:role/bank-loans-failures-states-eu-west-1",
+            "arn:aws:iam::123456789012:role/bank-loans-missing-states-eu-west-1",
           ]
         }
         Action   = "sns:Publish"
@@ -267,6 +267,9 @@ run "alerts_that_cannot_alert_show" {
       == "ApproximateNumberOfMessagesVisible"
       && aws_cloudwatch_metric_alarm.dead_letters.dimensions
       == tomap({ QueueName = "bank-loans-dead-letters" })
+      && strcontains(
+        aws_cloudwatch_metric_alarm.dead_letters.alarm_description, "a scheduled start"
+      )
       && aws_cloudwatch_metric_alarm.dead_letters.threshold == 0
       && aws_cloudwatch_metric_alarm.dead_letters.comparison_operator == "GreaterThanThreshold"
       && aws_cloudwatch_metric_alarm.dead_letters.treat_missing_data == "notBreaching"
@@ -405,8 +408,10 @@ run "state_machine_speaks_jsonata_and_looks_up_its_own_job" {
     condition = (
       jsondecode(aws_sfn_state_machine.this.definition).QueryLanguage == "JSONata"
       && jsondecode(aws_sfn_state_machine.this.definition).States.Run.Arguments.JobName
-      == "bank-loans"
+      == "{% $config.job_name %}"
       && jsondecode(aws_sfn_state_machine.this.definition).States.Job.Arguments.JobName
+      == "{% $config.job_name %}"
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.job_name
       == "bank-loans"
     )
     error_message = "No event can have another job looked up."
@@ -518,16 +523,16 @@ run "bucket_is_asked_every_day" {
     condition = jsondecode(
       aws_sfn_state_machine.missing["this"].definition
       ).States.Look.Arguments == {
-      Bucket  = "bank-loans-data"
+      Bucket  = "{% $config.bucket %}"
       MaxKeys = 1
-      Prefix  = "{% $key %}"
+      Prefix  = "{% $due.key %}"
     }
     error_message = "One name is asked for."
   }
   assert {
     condition = alltrue([
       for text in values(
-        jsondecode(aws_sfn_state_machine.missing["this"].definition).States.Unseen.Arguments
+        jsondecode(aws_sfn_state_machine.missing["this"].definition).States.Unknown.Arguments
       ) :
       !strcontains(text, "{%")
     ])
@@ -658,7 +663,9 @@ run "deadline_moves_the_check" {
   assert {
     condition = (
       aws_scheduler_schedule.missing["this"].schedule_expression == "cron(0 18 * * ? *)"
-      && strcontains(aws_sfn_state_machine.missing["this"].definition, "-05T18:00:00Z")
+      && jsondecode(
+        aws_sfn_state_machine.missing["this"].definition
+      ).States.Begin.Assign.config.deadline == "-05T18:00:00Z"
     )
     error_message = "The hour is when it is asked, the day from when on the last month counts."
   }
@@ -680,5 +687,125 @@ run "nothing_expected_is_not_looked_for" {
       && output.missing_state_machine_arn == null
     )
     error_message = "Without an output to expect there is no check."
+  }
+}
+
+run "longest_names_fit" {
+  command = plan
+  variables {
+    name = "loans-of-forty-characters-for-this-limit"
+    failure_events = {
+      name = "Loans of fifty characters for all of these limits."
+      events = {
+        for n in range(5) : "sixteen-letter-${n}" => "{\"source\":[\"aws.glue\"]}"
+      }
+      recoveries = {
+        for n in range(5) : "thirteen-ch-${n}" => "{\"source\":[\"aws.glue\"]}"
+      }
+      job_name      = "loans-of-forty-characters-for-this-limit"
+      log_group     = "/aws-glue/jobs/loans-of-forty-characters-for-this-limit/output"
+      workflow_name = "loans-of-forty-characters-for-this-limit"
+    }
+  }
+
+  assert {
+    condition = (
+      length(var.name) == 40 && length(var.failure_events.name) == 50
+      && length(aws_cloudwatch_metric_alarm.dead_letters.alarm_description) <= 1024
+      && length(jsondecode(
+        aws_sfn_state_machine.missing["this"].definition
+      ).States.Unknown.Arguments.Subject) < 100
+    )
+    error_message = "SNS takes fewer than 100 characters, CloudWatch 1,024."
+  }
+  assert {
+    condition = alltrue([
+      for role in [
+        aws_iam_role.events, aws_iam_role.missing["this"], aws_iam_role.scheduler["this"],
+        aws_iam_role.states,
+      ] : length(role.name) == 64 && can(regex("^loans-of-forty.*-[0-9a-f]{8}$", role.name))
+    ])
+    error_message = "A role's long name is cut and ends in the beginning of its SHA-1."
+  }
+}
+
+run "roles_have_the_region_in_their_names" {
+  command = plan
+
+  assert {
+    condition = [
+      aws_iam_role.events.name, aws_iam_role.missing["this"].name,
+      aws_iam_role.scheduler["this"].name, aws_iam_role.states.name,
+      ] == [
+      "bank-loans-failures-events-eu-west-1", "bank-loans-missing-states-eu-west-1",
+      "bank-loans-missing-schedule-eu-west-1", "bank-loans-failures-states-eu-west-1",
+    ]
+    error_message = "Two regions of one account can have the same alerts."
+  }
+}
+
+run "letters_that_iam_refuses_are_question_marks_in_the_policy_alone" {
+  command = plan
+  variables {
+    expected_output = { bucket = "bank-loans-data", manifest_prefix = "Pożyczki & öre/_manifests" }
+  }
+
+  assert {
+    condition = one([
+      for s in jsondecode(aws_iam_role_policy.missing["this"].policy).Statement :
+      s.Condition.StringLike["s3:prefix"] if s.Sid == "SeeManifests"
+    ]) == "Po?yczki & öre/_manifests/*"
+    error_message = "IAM takes letters up to U+00FF."
+  }
+  assert {
+    condition = jsondecode(
+      aws_sfn_state_machine.missing["this"].definition
+    ).States.Begin.Assign.config.manifest_prefix == "Pożyczki & öre/_manifests"
+    error_message = "Only policies have to do without these letters."
+  }
+}
+
+run "console_of_the_partition_is_linked_to" {
+  command = plan
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-eusc", dns_suffix = "amazonaws.eu" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { endpoint = "ec2.eusc-de-east-1.amazonaws.eu" }
+  }
+
+  assert {
+    condition = (
+      startswith(
+        jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.links.run,
+        "https://eusc-de-east-1.console.amazonaws-eusc.eu/gluestudio/",
+      )
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Send.Resource
+      == "arn:aws-eusc:states:::sns:publish"
+    )
+    error_message = "Each partition has a console of its own."
+  }
+}
+
+run "partition_without_a_known_console_is_planned" {
+  command = plan
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-iso-f", dns_suffix = "csp.hci.ic.gov" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { endpoint = "ec2.us-isof-south-1.csp.hci.ic.gov" }
+  }
+
+  assert {
+    condition = startswith(
+      local.links.workflow, "https://us-isof-south-1.console.csp.hci.ic.gov/glue/"
+    )
+    error_message = "A partition that is not in the map has a console under its own suffix."
   }
 }

@@ -279,3 +279,15 @@ run "arn_of_another_service_for_what_sends_is_refused" {
   }
   expect_failures = [var.delivery]
 }
+
+run "trust_policy_of_more_than_2048_characters_is_refused" {
+  command = plan
+  variables {
+    delivery = {
+      events = {
+        for n in range(40) : "event-${n}" => "{\"source\":[\"aws.states\"]}"
+      }
+    }
+  }
+  expect_failures = [aws_iam_role.events]
+}

@@ -1,0 +1,313 @@
+"""The JSONata programs of `failure-alerts`, evaluated by themselves: facts, subjects, texts and due months."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import jsonata
+import pytest
+from tests.modules.hcl import MODULES
+
+PUSH = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push"
+CONSOLE = "https://eu-west-1.console.aws.amazon.com"
+CONFIG = {
+    "bucket": "bank-loans-data",
+    "catch_up_schedule": "cron(0 6 2-10 * ? *)",
+    "consoles": [f"{CONSOLE}/", "https://console.aws.amazon.com/"],
+    "deadline": "-02T06:00:00Z",
+    "extract": "bank-loans",
+    "gmt": True,
+    "job_name": "bank-loans",
+    "links": {
+        place: f"{CONSOLE}/{place}/"
+        for place in ("crawler", "execution", "log", "manifests", "run", "secret", "workflow")
+    },
+    "manifest_prefix": "loans/_manifests",
+    "push_arn_prefix": PUSH,
+    "region": "eu-west-1",
+    "runbook_url": "",
+    "state_machines": "arn:aws:states:eu-west-1:123456789012:stateMachine:",
+    "time_zone": "Etc/GMT",
+}
+
+
+def evaluate(program: str, **variables: Any) -> Any:
+    """Return the result of one program, with workflow variables as Step Functions binds them."""
+    expression = jsonata.Jsonata.jsonata((MODULES / "failure-alerts" / f"{program}.jsonata").read_text())
+    for name, value in ({"config": CONFIG} | variables).items():
+        expression.assign(name, value)
+    return expression.evaluate(None)
+
+
+def facts(event: dict[str, Any], **variables: Any) -> dict[str, Any]:
+    given = {"states": {"input": event}, "run": {}, "job": {}} | variables
+    return dict(evaluate("facts", **given))
+
+
+def text(event: dict[str, Any], **variables: Any) -> str:
+    """Return the text of the mail about an event."""
+    found = facts(event, **variables)
+    shown = evaluate("places", facts=found, **variables)
+    return str(evaluate("failure-text", facts=found, places=shown, **variables))
+
+
+def glue(kind: str, **detail: Any) -> dict[str, Any]:
+    return {"source": "aws.glue", "detail-type": kind, "time": "2026-11-01T00:09:12Z", "detail": detail}
+
+
+def job(**detail: Any) -> dict[str, Any]:
+    given = {"jobName": "bank-loans", "jobRunId": "jr_0123", "state": "FAILED"} | detail
+    return glue("Glue Job State Change", **given)
+
+
+def crawler(**detail: Any) -> dict[str, Any]:
+    given = {"crawlerName": "bank-loans-crawler", "state": "Failed"} | detail
+    return glue("Glue Crawler State Change", **given)
+
+
+def execution(name: str = "bank-loans_push_karoo", **detail: Any) -> dict[str, Any]:
+    prefix = "arn:aws:states:eu-west-1:123456789012"
+    given = {
+        "executionArn": f"{prefix}:execution:{name}:0123",
+        "stateMachineArn": f"{prefix}:stateMachine:{name}",
+        "status": "FAILED",
+    } | detail
+    return {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "time": "2026-11-01T00:09:12Z",
+        "detail": given,
+    }
+
+
+################################################################################
+# Facts
+################################################################################
+
+
+def test_null_counts_as_absent_in_an_execution() -> None:
+    # As Step Functions sends it: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    found = facts(execution(cause=None, error=None, input=None, status="TIMED_OUT"))
+    assert found["why"] == "delivery: the run exceeded its timeout"
+    assert "null" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        job(message=None, jobRunId=None),
+        crawler(errorMessage=None, cloudWatchLogLink=None, crawlerName=None),
+        execution(cause=None, input=None, executionArn=None, stateMachineArn=None),
+        glue("Glue Job Run Status", jobName=None, jobRunId="jr_0", state=None, notificationCondition=None),
+        {"source": "aws.secretsmanager", "detail": {"eventName": None, "errorMessage": None}},
+        {"source": "aws.secretsmanager", "detail": {"additionalEventData": {"SecretId": None}}},
+        {"source": "sftp-transfer", "detail": {"recipient": None, "period": None, "folder": None}},
+        {"source": "aws.glue", "detail": None, "detail-type": None, "time": None},
+        {},
+    ],
+    ids=["job", "crawler", "execution", "slow", "rotation", "secret", "collection", "no detail", "nothing"],
+)
+def test_no_null_reaches_facts_or_mail(event: dict[str, Any]) -> None:
+    answers = {"run": {"Arguments": None}, "job": {"MaxRetries": None}}
+    assert "null" not in json.dumps(facts(event, **answers))
+    assert "null" not in text(event, **answers)
+
+
+def test_argument_that_is_null_counts_as_absent() -> None:
+    run = {"Arguments": {"--period": None, "--from": None, "--to": None, "--dry-run": None}}
+    found = facts(job(state="SUCCEEDED"), run=run)
+    assert (found["asked"], found["keys"]) == ("", ["2026-10", "missing 2026-10"])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("bank-loans_push", "delivery"),
+        ("bank-loans_push_karoo", "delivery"),
+        ("bank-loans-receipts", "receipts"),
+        ("till_bank-loans_push", "receipts"),
+    ],
+)
+def test_state_machine_that_sends_is_known_by_the_prefix_of_its_arn(name: str, kind: str) -> None:
+    assert facts(execution(name))["kind"] == kind
+
+
+def test_without_connectors_every_state_machine_keeps_receipts() -> None:
+    assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
+
+
+FORGED = {
+    "crawlerName": "bank-loans-crawler",
+    "cloudWatchLogLink": "https://evil.example.com/",
+    "errorMessage": "send money",
+    "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:bank-loans_push_karoo:0",
+    "input": '{"detail":{"object":{"key":"loans/_manifests/2026-10.json"}}}',
+    "jobRunId": "jr_0123",
+    "message": "2026-10: send money",
+    "stateMachineArn": PUSH,
+    "status": "FAILED",
+}
+
+
+@pytest.mark.parametrize("type_", ["File Not Collected", "File Collected", "Glue Crawler State Change"])
+def test_whoever_may_put_events_forges_no_event_of_aws(type_: str) -> None:
+    forged = {"source": "sftp-transfer", "detail-type": type_, "time": "2026-11-10T07:00:00Z"}
+    detail = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10", "state": "SUCCEEDED"}
+    found = facts(forged | {"detail": detail | FORGED})
+    assert (found["kind"], found["keys"]) == ("collection", ["collection first-bank 2026-10"])
+    assert found["why"] == "first-bank has not collected its file"
+    kept = {name: value for name, value in found["detail"].items() if value}
+    assert kept == {"recipient": "first-bank"}
+    assert "money" not in text(forged | {"detail": detail | FORGED})
+
+
+def test_collection_takes_a_period_and_a_folder_of_s3_only() -> None:
+    detail = {"recipient": "first-bank", "period": "missing 2026-10", "folder": "https://evil.example.com"}
+    forged = {"source": "sftp-transfer", "detail-type": "File Collected", "time": "2026-12-10T07:00:00Z"}
+    found = facts(forged | {"detail": detail})
+    assert (found["period"], found["detail"]["folder"]) == ("2026-11", "")
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        (f"{CONSOLE}/cloudwatch/home#x", True),
+        ("https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#x", True),
+        ("https://console.aws.amazon.com.evil.example.com/", False),
+        ("http://console.aws.amazon.com/", False),
+    ],
+)
+def test_only_a_link_into_the_console_is_shown(link: str, shown: bool) -> None:
+    assert (f"Log:     {link}" in text(crawler(cloudWatchLogLink=link))) == shown
+
+
+@pytest.mark.parametrize(
+    ("event_name", "state", "why"),
+    [
+        ("RotationFailed", "FAILED", "rotation: AWS gave no reason"),
+        ("TestRotationFailed", "FAILED", "rotation: AWS gave no reason"),
+        ("RotationAbandoned", "ABANDONED", "rotation: AWS gave no reason"),
+        ("RotationSucceeded", "SUCCEEDED", "rotation: AWS gave no reason"),
+    ],
+)
+def test_every_event_of_a_rotation_has_a_state(event_name: str, state: str, why: str) -> None:
+    found = facts({"source": "aws.secretsmanager", "detail": {"eventName": event_name}})
+    assert (found["state"], found["why"], found["keys"]) == (state, why, ["rotation"])
+
+
+@pytest.mark.parametrize(
+    ("at", "gmt", "period"),
+    [
+        ("2026-11-01T00:09:12Z", True, "2026-10"),
+        ("2026-10-31T22:09:12Z", True, "2026-09"),
+        # Johannesburg is two hours ahead of GMT: there it is the first of November.
+        ("2026-10-31T22:09:12Z", False, "2026-10"),
+        # Sao Paulo is three hours behind: the first of November begins at 03:00 GMT.
+        ("2026-11-01T03:09:12Z", False, "2026-10"),
+    ],
+)
+def test_run_that_names_no_period_is_for_the_month_that_is_over_where_the_extract_is(
+    at: str, gmt: bool, period: str
+) -> None:
+    event = job(state="TIMEOUT") | {"time": at}
+    assert facts(event, config=CONFIG | {"gmt": gmt})["period"] == period
+
+
+################################################################################
+# The crawler
+################################################################################
+
+SCRAM = (
+    "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to "
+    "include the client's IP address or subnet, and that it is using an authentication scheme supported by "
+    "the driver."
+)
+LAKE_FORMATION = (
+    "Insufficient Lake Formation permission(s): Required Create Table on bank_loans (Service: AWSGlue; "
+    "Status Code: 400; Error Code: AccessDeniedException)"
+)
+
+
+def test_failed_crawl_is_an_incident_of_its_own() -> None:
+    failed = facts(crawler(errorMessage=SCRAM))
+    ended = facts(crawler(state="Succeeded"))
+    assert (failed["state"], failed["dateless"], failed["key"]) == ("FAILED", True, "crawler")
+    assert (ended["state"], ended["keys"]) == ("SUCCEEDED", ["crawler"])
+    assert "crawler" not in facts(job(state="SUCCEEDED"))["keys"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedies"),
+    [
+        (SCRAM, ["driver_jar_path", "enabled = false"]),
+        ("SCRAM authentication is not supported by this driver.", ["driver_jar_path", "enabled = false"]),
+        (LAKE_FORMATION, ["lakeformation grant-permissions", "crawler_role_arn", "enabled = false"]),
+        ("Connection timed out", ["enabled = false"]),
+    ],
+)
+def test_mail_of_a_failed_crawl_names_its_remedy(reason: str, remedies: list[str]) -> None:
+    told = text(crawler(errorMessage=reason))
+    all_remedies = {"driver_jar_path", "lakeformation grant-permissions", "crawler_role_arn"}
+    assert all(remedy in told for remedy in remedies)
+    assert not any(remedy in told for remedy in all_remedies - set(remedies))
+    assert "The job starts when the crawl has ended, whether it succeeded or failed." in told
+
+
+################################################################################
+# Texts
+################################################################################
+
+
+def test_next_run_is_told_in_the_time_zone_of_the_extract() -> None:
+    told = text(job(), config=CONFIG | {"time_zone": "Africa/Johannesburg"})
+    assert "cron(0 6 2-10 * ? *), time zone Africa/Johannesburg." in told
+    assert "GMT" not in told.partition("What happens next")[2]
+
+
+def test_without_a_catch_up_run_the_mail_says_what_the_next_run_does() -> None:
+    told = text(job(), config=CONFIG | {"catch_up_schedule": ""})
+    assert "The next scheduled run reports the next month, not this one." in told
+
+
+def test_file_that_was_not_sent_is_sent_again_by_its_own_state_machine() -> None:
+    told = text(execution(input=FORGED["input"]))
+    assert told.endswith(
+        "--state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_karoo "
+        """--input '{"detail":{"object":{"key":"loans/_manifests/2026-10.json"}}}'"""
+    )
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["not published, due on 2026-11-02", "was MISSING: due on 2026-11-02 06:00 GMT", "x" * 500, "ż😀" * 99],
+)
+def test_every_subject_is_ascii_and_shorter_than_100_characters(what: str) -> None:
+    mail = {"state": "RECOVERED", "period": "2025-12 to 2026-10", "what": what}
+    subject = evaluate("subject", mail=mail, config=CONFIG | {"extract": "e" * 50})
+    assert subject.isascii()
+    assert len(subject) < 100
+    assert subject.startswith("[RECOVERED] " + "e" * 50 + " 2025-12 to 2026-10: ")
+
+
+################################################################################
+# Due months
+################################################################################
+
+
+def due(at: str) -> dict[str, Any]:
+    return dict(evaluate("due", states={"input": {"time": at}}))
+
+
+def test_on_every_day_of_the_year_the_month_that_is_due_is_checked() -> None:
+    since = date(2027, 12, 2)
+    for number in range(400):  # a leap year and both its ends
+        day = date(2027, 12, 3) + timedelta(days=number)
+        if day.day == 2:
+            assert due(f"{day}T05:59:59Z")["day"] == f"{since}", day
+            since = day
+        period = f"{since.replace(day=1) - timedelta(days=1):%Y-%m}"
+        found = due(f"{day}T06:00:00Z")
+        assert (found["period"], found["day"], found["time"]) == (period, f"{since}", "06:00 GMT"), day
+        assert found["key"] == f"loans/_manifests/{period}.json"

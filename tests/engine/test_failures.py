@@ -519,6 +519,14 @@ def test_a_period_that_has_not_begun_is_refused_whatever_is_allowed(store: Store
     assert "2026-12 has not begun" in engine.refusal("--period", "2026-12", "--allow-incomplete")
 
 
+def test_a_clock_ahead_of_the_databases_publishes_nothing(store: Store, engine: Engine) -> None:
+    store.branch()
+    engine.now = datetime(2999, 1, 1, 0, 1, tzinfo=UTC)
+    assert "2998-12 is over by the clock of this job" in engine.refusal()
+    assert engine.log[-1]["kind"] == "clock"
+    assert not engine.folder.exists()
+
+
 def test_a_back_fill_that_fails_names_all_its_periods(store: Store, engine: Engine) -> None:
     store.branch()
     store.loan(None, "2026-03-01", 1)

@@ -226,8 +226,8 @@ def test_the_hour_that_a_change_of_clocks_repeats_is_counted_once(bare_store: St
     branch = bare_store.branch()
     for instant in ("2026-11-01 04:30+00", "2026-11-01 05:30+00"):
         bare_store.loan(branch, instant, 1)
-    engine.now = engine.now.replace(month=12)
-    delivered = engine("--from", "2026-10", "--to", "2026-11", window_months=1, time_zone="America/Havana")
+    months = ("--from", "2026-10", "--to", "2026-11", "--allow-incomplete", "true")
+    delivered = engine(*months, window_months=1, time_zone="America/Havana")
     counts = [int(delivered.lines("Alpha", period)[0]["loans_count"]) for period in ("2026-10", "2026-11")]
     assert counts == [0, 2]  # both half hours are of the first of November
 

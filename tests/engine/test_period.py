@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rolling_errors import ExtractError
-from rolling_period import Period, Span, last_complete, window, zone
+from rolling_period import Period, Span, check_over, last_complete, window, zone
 
 periods = st.builds(Period, st.integers(1900, 2200), st.integers(1, 12))
 
@@ -74,3 +74,18 @@ def test_the_month_that_is_due_is_the_last_one_over_in_the_zone(now: str, where:
 def test_what_is_no_time_zone_is_refused(name: str) -> None:
     with pytest.raises(ExtractError, match="there is no time zone"):
         zone(name)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "where"),
+    [
+        ("2026-11-01T00:00:00.000000Z", "Etc/GMT"),
+        ("2026-10-31T22:00:00.000000Z", "Africa/Johannesburg"),
+        ("2026-11-01T04:00:00.000000Z", "America/New_York"),  # still summer time
+    ],
+)
+def test_a_period_is_over_by_the_databases_clock_too(snapshot: str, where: str) -> None:
+    check_over(Period(2026, 10), snapshot, zone(where))
+    inside = datetime.fromisoformat(snapshot) - timedelta(microseconds=1)
+    with pytest.raises(ExtractError, match="the period 2026-10 is over by the clock of this job"):
+        check_over(Period(2026, 10), inside.isoformat().replace("+00:00", "Z"), zone(where))

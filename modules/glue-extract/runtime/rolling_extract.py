@@ -31,7 +31,7 @@ from rolling_arguments import Arguments, parse
 from rolling_copy import Connection
 from rolling_errors import ExtractError, listed, one_line
 from rolling_log import log
-from rolling_period import Period, Span, zone
+from rolling_period import Period, Span, check_over, zone
 from rolling_spec import Extract, Join
 from rolling_store import Store, open_store
 
@@ -110,6 +110,8 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
                 login.close()
             facts = figures.facts
             log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
+            for period in span.periods if cap is None else span.periods[:-1]:
+                check_over(period, facts.snapshot_time, zone(spec.time_zone))
             rolling_figures.check_hops(contract, facts, spec)
             if facts.strays:
                 log(

@@ -137,6 +137,21 @@ def last_complete(now: datetime, where: tzinfo) -> Period:
     return Period.of(now.astimezone(where).date()).shift(-1)
 
 
+def check_over(period: Period, snapshot_time: str, where: tzinfo) -> None:
+    """Refuse a period inside of which the snapshot was taken: rows may still come.
+
+    It is called for periods that are over by the clock of this machine, which may run ahead.
+    """
+    day = period.shift(1).first_day
+    end = datetime(day.year, day.month, day.day, tzinfo=where)
+    if datetime.fromisoformat(snapshot_time) < end.astimezone(UTC):
+        raise ExtractError(
+            f"the period {period} is over by the clock of this job, and not by the one of the database"
+            f" ({snapshot_time}); set the clock that is wrong, and start the run again",
+            kind="clock",
+        )
+
+
 def between(first: Period, last: Period) -> Iterator[Period]:
     """Every period from `first` to `last`, both included."""
     while first <= last:

@@ -46,6 +46,10 @@ class Watched(Store):
     def key(self, place: str) -> str:
         return self.store.key(place)
 
+    @property
+    def keeps_replaced(self) -> bool | None:
+        return self.store.keeps_replaced
+
     def place(self, key: str) -> str:
         return self.store.place(key)
 
@@ -528,6 +532,32 @@ def test_a_bucket_keeps_what_was_replaced(cloud: Cloud, bucket: str, tmp_path: P
         "Versions"
     ]
     assert len(versions) == 2
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
+def test_a_bucket_that_keeps_nothing_is_told_before_a_restatement(
+    cloud: Cloud, tmp_path: Path, versioning: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3, name = cloud.client("s3"), f"versions-{str(versioning).lower()}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    if versioning:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": versioning})
+    publisher = Publisher(BucketStore(name, "loans", s3), tmp_path)
+    publisher(Alpha="a")
+    assert capsys.readouterr().out == ""
+    told: list[str] = []
+
+    def look(call: int) -> None:
+        if watched.writes == [CLAIM] and not told:
+            told.extend(capsys.readouterr().out.splitlines())
+
+    watched = Watched(publisher.store, look)
+    publisher(Alpha="b", restate=True, through=watched)
+    said = [json.loads(line) for line in told + capsys.readouterr().out.splitlines()]
+    expected = [] if versioning == "Enabled" else [
+        ("nothing_kept", "warning", "the bucket has no versioning: what this restatement replaces is lost")
+    ]  # fmt: skip
+    assert [(entry["event"], entry["level"], entry["message"]) for entry in said] == expected
 
 
 def test_a_folder_never_shows_a_half_written_file(tmp_path: Path) -> None:

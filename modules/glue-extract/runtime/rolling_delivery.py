@@ -60,6 +60,7 @@ from typing import cast
 from rolling_errors import ExtractError, listed
 from rolling_figures import Figures, Totals, plain, rounded
 from rolling_file import File
+from rolling_log import log
 from rolling_period import Period, window
 from rolling_spec import Extract
 from rolling_store import Store, sha256_of
@@ -204,6 +205,9 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
                 _expect(store, file)
         return f"put back {len(made.missing)} missing of {_files(len(made.files))}; {_revision(made)} stands"
     claim = _Claim.make(store, made, manifest, scratch)
+    if store.keeps_replaced is False and (made.differing or made.withdrawn):
+        what = "the bucket has no versioning: what this restatement replaces is lost"
+        log("nothing_kept", what, level="warning", period=str(made.period))
     claim.withdraw(made)
     for file in made.files:
         claim.write(made, file)

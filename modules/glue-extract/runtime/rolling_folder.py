@@ -24,6 +24,8 @@ class FolderStore:
     with the process.
     """
 
+    keeps_replaced = None  # nobody expects it of a folder
+
     def __init__(self, root: Path) -> None:
         self._root = root
 

@@ -33,6 +33,11 @@ _KEY = 1024  # bytes
 class Store(Protocol):
     """Places are relative to the prefix; `key` is what a consumer would ask for."""
 
+    @property
+    def keeps_replaced(self) -> bool | None:
+        """Whether what is replaced or removed is kept as an older version, as far as a write has shown."""
+        ...
+
     def key(self, place: str) -> str: ...
     def place(self, key: str) -> str:
         """The place of a key that a manifest names; an `ExtractError` where it is outside of the target."""
@@ -98,6 +103,7 @@ class BucketStore:
         self._s3 = _client(bucket) if client is None else client  # boto3 has no types, hence the Any
         self._bucket = bucket
         self._prefix = prefix
+        self.keeps_replaced: bool | None = None
 
     def key(self, place: str) -> str:
         return f"{self._prefix}/{place}" if self._prefix else place
@@ -186,7 +192,11 @@ class BucketStore:
         def put() -> None:
             file: IO[bytes]
             with body.open("rb") as file:
-                self._s3.put_object(**to, Body=file, ContentType=kind, ChecksumSHA256=checksum, **condition)
+                answer = self._s3.put_object(
+                    **to, Body=file, ContentType=kind, ChecksumSHA256=checksum, **condition
+                )
+            # Absent where versioning was never on, and "null" where it is suspended.
+            self.keeps_replaced = answer.get("VersionId", "null") != "null"
 
         return self._won("s3:PutObject", key, put)
 

@@ -6,7 +6,10 @@ locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
   artifacts_url   = "s3://${var.artifacts.bucket}"
   certificate_key = "${local._artifacts}/database-ca.pem"
-  driver_key      = "${local._artifacts}/database-driver.jar"
+  # Two folders down, so that the folders that the crawler creates are in the extract's own folder,
+  # see crawler.tf.
+  driver_folder = "${local._artifacts}/crawler/driver"
+  driver_key    = "${local.driver_folder}/database-driver.jar"
 
   # Null where there is none.
   certificate_url = (

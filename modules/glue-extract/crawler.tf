@@ -65,10 +65,116 @@ resource "aws_iam_role" "crawler" {
 }
 
 locals {
-  # What the crawler fetches before it connects; without it, it reads no bucket at all.
+  # What the crawler downloads before it connects.
   _crawler_files = concat(
     var.database.ca_certificate == null ? [] : [local.certificate_key],
     var.crawler.driver_jar_path == null ? [] : [local.driver_key],
+  )
+
+  _write_catalog = {
+    Sid    = "WriteCatalog"
+    Effect = "Allow"
+    Action = [
+      "glue:CreateTable",
+      "glue:GetDatabase",
+      "glue:GetTable",
+      "glue:GetTables",
+      "glue:UpdateTable",
+    ]
+    Resource = [
+      "${local._arn.glue}:catalog",
+      "${local._arn.glue}:database/${local.catalog_database_name}",
+      "${local._arn.glue}:table/${local.catalog_database_name}/*",
+    ]
+  }
+
+  # https://docs.aws.amazon.com/glue/latest/dg/encrypt-glue-data-catalog.html
+  _use_catalog_key = flatten([
+    for key in [var.crawler.catalog_kms_key_arn] : [
+      {
+        Sid      = "UseCatalogKey"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+        Resource = key
+        Condition = {
+          StringEquals = { "kms:EncryptionContext:glue_catalog_id" = local.account_id }
+        }
+      },
+      {
+        Sid      = "DescribeCatalogKey"
+        Effect   = "Allow"
+        Action   = "kms:DescribeKey"
+        Resource = key
+      },
+      {
+        # For the search index of the catalog, which Glue encrypts in the background.
+        Sid      = "GrantCatalogKey"
+        Effect   = "Allow"
+        Action   = "kms:CreateGrant"
+        Resource = key
+        Condition = {
+          Bool = { "kms:GrantIsForAWSResource" = "true" }
+          StringEquals = {
+            "kms:CallerAccount"                     = local.account_id
+            "kms:EncryptionContext:glue_catalog_id" = local.account_id
+          }
+        }
+      },
+    ] if key != null
+  ])
+
+  # Glue's guide demands it of every crawler. It does nothing unless the role may create jobs.
+  # https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html
+  _pass_role = {
+    Sid       = "PassRole"
+    Effect    = "Allow"
+    Action    = "iam:PassRole"
+    Resource  = local._crawler_role_arn
+    Condition = { StringEquals = { "iam:PassedToService" = "glue.amazonaws.com" } }
+  }
+  _crawler_role_arn = join("", [
+    "arn:${local.partition}:iam::${local.account_id}:role/${local.role_names["crawler"]}",
+  ])
+
+  # With a driver of its own the crawler runs a Glue job under its own role and exchanges files with
+  # it. Glue documents neither the job's name nor, without contradiction, the place of the folders:
+  # beside the jar, or two folders above it.
+  # https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html
+  # https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
+  _run_driver = concat(
+    [
+      {
+        Sid    = "RunDriver"
+        Effect = "Allow"
+        Action = [
+          "glue:CreateJob",
+          "glue:DeleteJob",
+          "glue:GetJob",
+          "glue:GetJobRun",
+          "glue:StartJobRun",
+        ]
+        Resource = "${local._arn.glue}:job/*"
+      },
+      {
+        Sid    = "ExchangeFiles"
+        Effect = "Allow"
+        Action = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+        Resource = flatten([
+          for parent in [local._artifacts, local.driver_folder] : [
+            for folder in ["_crawler", "_glue_job_crawler"] :
+            "${local._artifacts_arn}/${parent}/${folder}/*"
+          ]
+        ])
+      },
+      {
+        Sid       = "EncryptFiles"
+        Effect    = "Allow"
+        Action    = "kms:GenerateDataKey"
+        Resource  = var.kms_key_arn
+        Condition = local._via["s3"]
+      },
+    ],
+    local._list_artifacts,
   )
 }
 
@@ -83,23 +189,11 @@ resource "aws_iam_role_policy" "crawler" {
     Statement = concat(
       local._connect,
       local._network,
+      local._log_key["crawler"],
+      local._use_catalog_key,
       [
-        {
-          Sid    = "WriteCatalog"
-          Effect = "Allow"
-          Action = [
-            "glue:CreateTable",
-            "glue:GetDatabase",
-            "glue:GetTable",
-            "glue:GetTables",
-            "glue:UpdateTable",
-          ]
-          Resource = [
-            "${local._arn.glue}:catalog",
-            "${local._arn.glue}:database/${local.catalog_database_name}",
-            "${local._arn.glue}:table/${local.catalog_database_name}/*",
-          ]
-        },
+        local._pass_role,
+        local._write_catalog,
         {
           Sid    = "WriteLogs"
           Effect = "Allow"
@@ -121,6 +215,7 @@ resource "aws_iam_role_policy" "crawler" {
           local._read_artifacts_key,
         ] : statement if length(local._crawler_files) > 0
       ],
+      [for statement in local._run_driver : statement if var.crawler.driver_jar_path != null],
     )
   })
 }

@@ -141,6 +141,53 @@ locals {
     "logs:PutLogEvents",
   ]
 
+  # Glue's guide lets the roles use the key of encrypted logs, too: for these groups alone, which
+  # CloudWatch Logs names in the encryption context.
+  # https://docs.aws.amazon.com/glue/latest/dg/encryption-security-configuration.html
+  _log_key = {
+    for kind, groups in {
+      crawler = [local.crawler_log_group], job = values(local.job_log_groups)
+      } : kind => [
+      {
+        Sid      = "EncryptLogs"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource = var.kms_key_arn
+        Condition = {
+          StringEquals = {
+            "kms:EncryptionContext:aws:logs:arn" = [
+              for group in groups : "${local._arn.logs}:${group}"
+            ]
+          }
+        }
+      },
+      {
+        Sid      = "DescribeKey"
+        Effect   = "Allow"
+        Action   = "kms:DescribeKey"
+        Resource = var.kms_key_arn
+      },
+    ]
+  }
+
+  # Since Glue 6.0 files are read by S3A, which asks for folders and for the bucket's region where a
+  # single file does not answer.
+  _list_artifacts = [
+    {
+      Sid       = "ListArtifacts"
+      Effect    = "Allow"
+      Action    = "s3:ListBucket"
+      Resource  = local._artifacts_arn
+      Condition = { StringLike = { "s3:prefix" = [local._artifacts, "${local._artifacts}/*"] } }
+    },
+    {
+      Sid      = "LocateArtifacts"
+      Effect   = "Allow"
+      Action   = "s3:GetBucketLocation"
+      Resource = local._artifacts_arn
+    },
+  ]
+
   _read_artifacts_key = {
     Sid       = "DecryptArtifacts"
     Effect    = "Allow"
@@ -169,39 +216,45 @@ resource "aws_iam_role_policy" "job" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = concat(local._connect, local._network, [
-      {
-        Sid      = "ReadArtifacts"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = "${local._artifacts_arn}/${local._artifacts}/*"
-      },
-      local._read_artifacts_key,
-      {
-        # To restate: the old manifest, and the file of a recipient that is gone. The bucket keeps
-        # the versions, which are not the job's to delete.
-        Sid      = "WithdrawOutput"
-        Effect   = "Allow"
-        Action   = "s3:DeleteObject"
-        Resource = "arn:${local.partition}:s3:::${var.output.bucket}/${var.output.prefix}/*"
-      },
-      {
-        Sid    = "WriteLogs"
-        Effect = "Allow"
-        Action = local._log_actions
-        Resource = flatten([
-          for group in values(local.job_log_groups) :
-          ["${local._arn.logs}:${group}", "${local._arn.logs}:${group}:*"]
-        ])
-      },
-      {
-        Sid       = "WriteMetrics"
-        Effect    = "Allow"
-        Action    = "cloudwatch:PutMetricData"
-        Resource  = "*"
-        Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
-      },
-    ])
+    Statement = concat(
+      local._connect,
+      local._network,
+      local._list_artifacts,
+      local._log_key["job"],
+      [
+        {
+          Sid      = "ReadArtifacts"
+          Effect   = "Allow"
+          Action   = "s3:GetObject"
+          Resource = "${local._artifacts_arn}/${local._artifacts}/*"
+        },
+        local._read_artifacts_key,
+        {
+          # To restate: the old manifest, and the file of a recipient that is gone. The bucket keeps
+          # the versions, which are not the job's to delete.
+          Sid      = "WithdrawOutput"
+          Effect   = "Allow"
+          Action   = "s3:DeleteObject"
+          Resource = "arn:${local.partition}:s3:::${var.output.bucket}/${var.output.prefix}/*"
+        },
+        {
+          Sid    = "WriteLogs"
+          Effect = "Allow"
+          Action = local._log_actions
+          Resource = flatten([
+            for group in values(local.job_log_groups) :
+            ["${local._arn.logs}:${group}", "${local._arn.logs}:${group}:*"]
+          ])
+        },
+        {
+          Sid       = "WriteMetrics"
+          Effect    = "Allow"
+          Action    = "cloudwatch:PutMetricData"
+          Resource  = "*"
+          Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
+        },
+      ],
+    )
   })
 }
 

@@ -9,6 +9,65 @@ provider "aws" {
   skip_requesting_account_id  = true
 }
 
+provider "aws" {
+  alias                       = "far"
+  region                      = "ap-southeast-2"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+provider "aws" {
+  alias                       = "tagged"
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+
+  default_tags {
+    tags = {
+      t00 = "x"
+      t01 = "x"
+      t02 = "x"
+      t03 = "x"
+      t04 = "x"
+      t05 = "x"
+      t06 = "x"
+      t07 = "x"
+      t08 = "x"
+      t09 = "x"
+      t10 = "x"
+      t11 = "x"
+      t12 = "x"
+      t13 = "x"
+      t14 = "x"
+      t15 = "x"
+      t16 = "x"
+      t17 = "x"
+      t18 = "x"
+      t19 = "x"
+      t20 = "x"
+      t21 = "x"
+      t22 = "x"
+      t23 = "x"
+      t24 = "x"
+      t25 = "x"
+      t26 = "x"
+      t27 = "x"
+      t28 = "x"
+      t29 = "x"
+      t30 = "x"
+      t31 = "x"
+      t32 = "x"
+      t33 = "x"
+    }
+  }
+}
+
 override_data {
   target = data.aws_caller_identity.current
   values = { account_id = "123456789012" }
@@ -43,32 +102,6 @@ variables {
     bucket             = "bank-loans-data"
     prefix             = "loans"
     writer_policy_json = "{\"Statement\":[],\"Version\":\"2012-10-17\"}"
-  }
-}
-
-run "schedule_starts_the_crawler_and_the_crawler_the_job" {
-  command = plan
-
-  assert {
-    condition = (
-      aws_glue_trigger.schedule.type == "SCHEDULED"
-      && aws_glue_trigger.schedule.schedule == "cron(1 0 1 * ? *)"
-      && aws_glue_trigger.schedule.actions[0].crawler_name == "bank-loans-crawler"
-      && aws_glue_trigger.schedule.workflow_name == "bank-loans"
-    )
-    error_message = "One minute past midnight on the first the workflow starts with the crawler."
-  }
-  assert {
-    condition = (
-      aws_glue_trigger.crawled[0].type == "CONDITIONAL"
-      && aws_glue_trigger.crawled[0].workflow_name == "bank-loans"
-      && aws_glue_trigger.crawled[0].actions[0].job_name == "bank-loans"
-      && aws_glue_trigger.crawled[0].predicate[0].logical == "AND"
-      && one(aws_glue_trigger.crawled[0].predicate[0].conditions).crawl_state == "SUCCEEDED"
-      && one(aws_glue_trigger.crawled[0].predicate[0].conditions).crawler_name
-      == "bank-loans-crawler"
-    )
-    error_message = "The job waits for the crawler's success, in the same workflow."
   }
 }
 
@@ -139,17 +172,6 @@ run "connection_names_a_secret_and_a_zone" {
   }
 }
 
-run "crawler_reads_the_tables_of_the_spec" {
-  command = plan
-
-  assert {
-    condition = toset([for t in aws_glue_crawler.this[0].jdbc_target : t.path]) == toset([
-      "bank/public/Loans", "bank/public/Bank",
-    ])
-    error_message = "Other tables of the store are not catalogued."
-  }
-}
-
 run "logs_are_where_glue_writes_them" {
   command = plan
 
@@ -158,9 +180,11 @@ run "logs_are_where_glue_writes_them" {
       for g in concat(values(aws_cloudwatch_log_group.job), aws_cloudwatch_log_group.crawler) :
       "${g.name} ${g.retention_in_days} ${g.kms_key_id}"
       ]) == toset([
-      "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job/error 365 ${var.kms_key_arn}",
-      "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job/output 365 ${var.kms_key_arn}",
-      "/aws-glue/crawlers-role/bank-loans-crawler-bank-loans 365 ${var.kms_key_arn}",
+      for group in [
+        "jobs/bank-loans/bank-loans-role/bank-loans-job-eu-west-1/error",
+        "jobs/bank-loans/bank-loans-role/bank-loans-job-eu-west-1/output",
+        "crawlers-role/bank-loans-crawler-eu-west-1-bank-loans",
+      ] : "/aws-glue/${group} 365 ${var.kms_key_arn}"
     ])
     error_message = "Log groups are there before Glue makes its own, without key and without end."
   }
@@ -221,6 +245,13 @@ run "job_has_these_rights" {
       DecryptArtifacts = [["kms:Decrypt"], [
         "arn:aws:kms:eu-west-1:123456789012:key/data",
       ]]
+      ListArtifacts   = [["s3:ListBucket"], ["arn:aws:s3:::bank-loans-artifacts"]]
+      LocateArtifacts = [["s3:GetBucketLocation"], ["arn:aws:s3:::bank-loans-artifacts"]]
+      EncryptLogs = [
+        ["kms:Decrypt*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+        ["arn:aws:kms:eu-west-1:123456789012:key/data"],
+      ]
+      DescribeKey    = [["kms:DescribeKey"], ["arn:aws:kms:eu-west-1:123456789012:key/data"]]
       WithdrawOutput = [["s3:DeleteObject"], ["arn:aws:s3:::bank-loans-data/loans/*"]]
       WriteLogs = [[
         "logs:AssociateKmsKey",
@@ -231,7 +262,7 @@ run "job_has_these_rights" {
           for kind in ["error", "output"] : [
             for suffix in ["", ":*"] : join("", [
               "arn:aws:logs:eu-west-1:123456789012:log-group:",
-              "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job/${kind}${suffix}",
+              "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job-eu-west-1/${kind}${suffix}",
             ])
           ]
       ])]
@@ -252,6 +283,19 @@ run "job_has_these_rights" {
       }
       DecryptArtifacts = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
       WriteMetrics     = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
+      ListArtifacts = {
+        StringLike = { "s3:prefix" = ["artifacts/bank-loans", "artifacts/bank-loans/*"] }
+      }
+      EncryptLogs = {
+        StringEquals = {
+          "kms:EncryptionContext:aws:logs:arn" = [
+            for kind in ["error", "output"] : join("", [
+              "arn:aws:logs:eu-west-1:123456789012:log-group:",
+              "/aws-glue/jobs/bank-loans/bank-loans-role/bank-loans-job-eu-west-1/${kind}",
+            ])
+          ]
+        }
+      }
     }
     error_message = "Rights that name no single resource are bound by a condition."
   }
@@ -261,105 +305,6 @@ run "job_has_these_rights" {
       == jsondecode(var.output.writer_policy_json)
     )
     error_message = "What may be done to the output is for the bucket to say."
-  }
-}
-
-run "crawler_touches_no_data" {
-  command = plan
-
-  assert {
-    condition = alltrue([
-      for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement :
-      alltrue([for a in flatten([s.Action]) : !startswith(a, "s3:") && !startswith(a, "kms:")])
-    ])
-    error_message = "The crawler reads no bucket and uses no key."
-  }
-  assert {
-    condition = one([
-      for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement : s.Resource
-      if s.Sid == "WriteCatalog"
-      ]) == [
-      "arn:aws:glue:eu-west-1:123456789012:catalog",
-      "arn:aws:glue:eu-west-1:123456789012:database/bank_loans",
-      "arn:aws:glue:eu-west-1:123456789012:table/bank_loans/*",
-    ]
-    error_message = "The crawler writes to its own database of the catalog."
-  }
-}
-
-run "certificate_and_key_of_the_store_open_just_these_two" {
-  command = plan
-  variables {
-    database = {
-      host               = "db.internal"
-      name               = "bank"
-      secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
-      secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/secret"
-      ca_certificate     = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-    }
-  }
-
-  assert {
-    condition = (
-      aws_glue_connection.this.connection_properties["CUSTOM_JDBC_CERT"]
-      == "s3://bank-loans-artifacts/${aws_s3_object.certificate[0].key}"
-    )
-    error_message = "The connection finds the certificate."
-  }
-  assert {
-    condition = alltrue([
-      for policy in [aws_iam_role_policy.job.policy, aws_iam_role_policy.crawler[0].policy] :
-      contains(
-        jsondecode(policy).Statement, {
-          Sid      = "DecryptSecret"
-          Effect   = "Allow"
-          Action   = "kms:Decrypt"
-          Resource = "arn:aws:kms:eu-west-1:123456789012:key/secret"
-          Condition = {
-            StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" }
-          }
-        }
-      )
-    ])
-    error_message = "Both roles can decrypt the secret, by way of Secrets Manager only."
-  }
-  assert {
-    condition = [
-      for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement : s.Resource
-      if s.Sid == "ReadFiles"
-    ] == [["arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/database-ca.pem"]]
-    error_message = "The crawler can read the certificate, and no other object."
-  }
-}
-
-run "network_is_open_to_the_store_and_to_aws" {
-  command = plan
-  variables {
-    network = {
-      vpc_id                     = "vpc-1"
-      subnet_id                  = "subnet-1"
-      availability_zone          = "eu-west-1a"
-      database_security_group_id = "sg-store"
-    }
-  }
-
-  assert {
-    condition = (
-      aws_vpc_security_group_egress_rule.database.referenced_security_group_id == "sg-store"
-      && aws_vpc_security_group_egress_rule.database.cidr_ipv4 == null
-      && aws_vpc_security_group_ingress_rule.database[0].security_group_id == "sg-store"
-      && aws_vpc_security_group_ingress_rule.database[0].referenced_security_group_id
-      == "sg-extract"
-      && aws_vpc_security_group_ingress_rule.database[0].from_port == 5432
-    )
-    error_message = "Given the store's group, both sides name each other and no address."
-  }
-  assert {
-    condition = (
-      aws_vpc_security_group_ingress_rule.workers.referenced_security_group_id
-      == "sg-extract"
-    )
-    error_message = "Glue refuses a group that does not let its own members in."
   }
 }
 
@@ -404,13 +349,18 @@ run "other_modules_get_what_they_take" {
     condition = {
       for key, event in output.failure_events.recoveries : key => jsondecode(event)
       } == {
+      crawler = {
+        source      = ["aws.glue"]
+        detail-type = ["Glue Crawler State Change"]
+        detail      = { crawlerName = ["bank-loans-crawler"], state = ["Succeeded"] }
+      }
       job = {
         source      = ["aws.glue"]
         detail-type = ["Glue Job State Change"]
         detail      = { jobName = ["bank-loans"], state = ["SUCCEEDED"] }
       }
     }
-    error_message = "A success puts a failure right."
+    error_message = "A success ends an incident, of the crawler and of the job alike."
   }
   assert {
     condition     = output.failure_events.log_group == output.log_groups["output"]
@@ -418,94 +368,19 @@ run "other_modules_get_what_they_take" {
   }
 }
 
-run "without_a_crawler_the_schedule_starts_the_job" {
-  command = plan
-  variables {
-    crawler = { enabled = false }
-  }
-
-  assert {
-    condition = (
-      aws_glue_trigger.schedule.actions[0].job_name == "bank-loans"
-      && aws_glue_trigger.schedule.actions[0].crawler_name == null
-      && aws_glue_trigger.schedule.workflow_name == "bank-loans"
-    )
-    error_message = "The workflow is the job alone."
-  }
-  assert {
-    condition = 0 == length(concat(
-      aws_glue_crawler.this,
-      aws_glue_catalog_database.this,
-      aws_glue_trigger.crawled,
-      aws_iam_role.crawler,
-      aws_iam_role_policy.crawler,
-      aws_cloudwatch_log_group.crawler,
-    ))
-    error_message = "Nothing of a crawler is made."
-  }
-  assert {
-    condition = (
-      output.crawler_name == null
-      && output.catalog_database_name == null
-      && keys(output.failure_events.events) == ["job"]
-    )
-    error_message = "Nobody is told of a crawler that is not there."
-  }
-}
-
-run "crawler_gets_a_driver_that_speaks_scram" {
-  command = plan
-  variables {
-    crawler = { driver_jar_path = "tests/driver.jar" }
-  }
-
-  assert {
-    condition = (
-      aws_glue_connection.this.connection_properties["JDBC_DRIVER_CLASS_NAME"]
-      == "org.postgresql.Driver"
-      && aws_glue_connection.this.connection_properties["JDBC_DRIVER_JAR_URI"]
-      == "s3://bank-loans-artifacts/${aws_s3_object.driver[0].key}"
-      && aws_s3_object.driver[0].source_hash == filemd5("tests/driver.jar")
-    )
-    error_message = "The connection finds the driver, and a new one is uploaded."
-  }
-  assert {
-    condition = [
-      for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement :
-      [s.Sid, s.Action, s.Resource] if contains(["ReadFiles", "DecryptArtifacts"], s.Sid)
-      ] == [
-      ["ReadFiles", "s3:GetObject", [
-        "arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/database-driver.jar",
-      ]],
-      ["DecryptArtifacts", "kms:Decrypt", "arn:aws:kms:eu-west-1:123456789012:key/data"],
-    ]
-    error_message = "The crawler can read the driver, and no other object."
-  }
-}
-
 run "job_runs_as_it_is_told" {
   command = plan
   variables {
-    catch_up_schedule = "cron(0 6 2-10 * ? *)"
-    extra_arguments   = { "--enable-auto-scaling" = "true" }
+    extra_arguments = { "--enable-auto-scaling" = "true" }
     job = {
       delay_notification_minutes = 10
       execution_class            = "FLEX"
       glue_version               = "5.1"
-      maintenance_window         = "Sun:10"
       max_retries                = 1
       queuing                    = true
     }
   }
 
-  assert {
-    condition = (
-      aws_glue_trigger.catch_up[0].schedule == "cron(0 6 2-10 * ? *)"
-      && aws_glue_trigger.catch_up[0].actions[0].job_name == "bank-loans"
-      && aws_glue_trigger.catch_up[0].workflow_name == null
-    )
-    error_message = "A workflow has one start, so catching up starts the job beside it."
-  }
   assert {
     condition = (
       aws_glue_job.this.default_arguments["--enable-auto-scaling"] == "true"
@@ -518,7 +393,6 @@ run "job_runs_as_it_is_told" {
       aws_glue_job.this.execution_class == "FLEX"
       && aws_glue_job.this.job_run_queuing_enabled
       && aws_glue_job.this.glue_version == "5.1"
-      && aws_glue_job.this.maintenance_window == "Sun:10"
       && aws_glue_job.this.max_retries == 1
       && aws_glue_job.this.notification_property[0].notify_delay_after == 10
     )
@@ -539,7 +413,7 @@ run "nothing_is_started_twice_unless_asked_for" {
 
   assert {
     condition = (
-      length(aws_glue_trigger.catch_up) == 0
+      length(aws_scheduler_schedule.catch_up) == 0
       && !aws_glue_job.this.job_run_queuing_enabled
       && !contains(keys(output.failure_events.events), "slow")
     )
@@ -549,7 +423,8 @@ run "nothing_is_started_twice_unless_asked_for" {
     condition = output.log_links["output"] == join("", [
       "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1",
       "#logsV2:log-groups/log-group/",
-      "$252Faws-glue$252Fjobs$252Fbank-loans$252Fbank-loans-role$252Fbank-loans-job$252Foutput",
+      "$252Faws-glue$252Fjobs$252Fbank-loans$252Fbank-loans-role",
+      "$252Fbank-loans-job-eu-west-1$252Foutput",
     ])
     error_message = "A link opens the group that the engine writes to."
   }
@@ -559,292 +434,96 @@ run "nothing_is_started_twice_unless_asked_for" {
   }
 }
 
-run "secret_is_rotated_by_a_function_that_is_named" {
-  command = plan
-  variables {
-    rotation = { days = 7, function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" }
-  }
-
-  assert {
-    condition = (
-      aws_secretsmanager_secret_rotation.this[0].secret_id == var.database.secret_arn
-      && aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn == var.rotation.function_arn
-      && aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].automatically_after_days == 7
-      && !aws_secretsmanager_secret_rotation.this[0].rotate_immediately
-      && length(aws_serverlessapplicationrepository_cloudformation_stack.rotation) == 0
-    )
-    error_message = "The function is called every week, and not before the first is over."
-  }
-  assert {
-    condition = [
-      for event in [output.failure_events.events, output.failure_events.recoveries] :
-      jsondecode(event["rotation"]).detail
-      ] == [
-      for end in ["Failed", "Succeeded"] : {
-        eventName           = ["Rotation${end}"]
-        additionalEventData = { SecretId = [var.database.secret_arn] }
-      }
-    ]
-    error_message = (
-      "A rotation of this login that fails is told, and one that succeeds puts it right."
-    )
-  }
-}
-
-run "secret_is_rotated_by_the_function_of_aws_with_two_logins_in_turns" {
-  command = plan
-  variables {
-    database = {
-      host               = "db.internal"
-      name               = "bank"
-      secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
-      secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/secret"
-    }
-    rotation = {
-      application_version  = "1.1.618"
-      superuser_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf"
-    }
-  }
-
-  assert {
-    condition = (
-      aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].application_id
-      == join("", [
-        "arn:aws:serverlessrepo:us-east-1:297356227824:applications/",
-        "SecretsManagerRDSPostgreSQLRotationMultiUser",
-      ])
-      && aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].semantic_version
-      == "1.1.618"
-    )
-    error_message = (
-      "With a superuser's secret it is the application for two logins, of that version."
-    )
-  }
-  assert {
-    condition = one(
-      aws_serverlessapplicationrepository_cloudformation_stack.rotation[*].parameters
-      ) == tomap({
-        endpoint            = "https://secretsmanager.eu-west-1.amazonaws.com"
-        excludePunctuation  = "true"
-        functionName        = "bank-loans-rotation"
-        kmsKeyArn           = "arn:aws:kms:eu-west-1:123456789012:key/secret"
-        superuserSecretArn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf"
-        vpcSecurityGroupIds = "sg-extract"
-        vpcSubnetIds        = "subnet-1"
-    })
-    error_message = "It stands where the job stands, and makes passwords that no URL stumbles over."
-  }
-}
-
-run "secret_is_left_alone_unless_asked_for" {
+run "names_of_roles_end_in_the_region_and_fit" {
   command = plan
 
   assert {
     condition = (
-      length(aws_secretsmanager_secret.this) == 0
-      && length(aws_secretsmanager_secret_version.this) == 0
-      && length(aws_secretsmanager_secret_rotation.this) == 0
-      && output.secret_arn == var.database.secret_arn
-      && output.user_name == null
+      aws_iam_role.job.name == "bank-loans-job-eu-west-1"
+      && aws_iam_role.crawler[0].name == "bank-loans-crawler-eu-west-1"
+      && aws_iam_role.schedule.name == "bank-loans-schedule-eu-west-1"
     )
-    error_message = "A secret that is given is read, and no more."
+    error_message = "One name in two regions of an account makes different roles."
   }
 }
 
-run "with_a_token_no_password_is_kept_anywhere" {
+run "names_of_roles_over_64_characters_are_shortened" {
   command = plan
+  providers = {
+    aws = aws.far
+  }
   variables {
-    auth    = "iam"
-    crawler = { enabled = false }
+    name = "a234567890123456789012345678901234567890"
+  }
+
+  assert {
+    condition = (
+      aws_iam_role.job.name == "${var.name}-job-ap-southeast-2"
+      && aws_iam_role.schedule.name == "${var.name}-schedule-ap-southeast-2"
+      && length(aws_iam_role.schedule.name) == 64
+    )
+    error_message = "64 characters are what IAM allows."
+  }
+  assert {
+    condition = (
+      output.failure_events.log_group
+      == "/aws-glue/jobs/${var.name}/${var.name}-role/${var.name}-job-ap-southeast-2/output"
+    )
+    error_message = "Log groups follow the name of the role."
+  }
+}
+
+run "names_of_roles_in_a_region_with_a_longer_name_are_cut" {
+  command = plan
+  override_data {
+    target = data.aws_region.current
+    values = { endpoint = "ec2.ap-northsouth-12.amazonaws.com" }
+  }
+  variables {
+    name = "a234567890123456789012345678901234567890"
+  }
+
+  assert {
+    condition = (
+      aws_iam_role.job.name == "${var.name}-job-ap-northsouth-12"
+      && aws_iam_role.schedule.name
+      == "${var.name}-schedule-ap-no-${substr(sha1("${var.name}-schedule-ap-northsouth-12"), 0, 8)}"
+      && length(aws_iam_role.schedule.name) == 64
+    )
+    error_message = "The first 55 characters, and 8 of the digest of the whole."
+  }
+}
+
+run "uploaded_objects_have_no_tags_whatever_the_provider_adds" {
+  command = plan
+  providers = {
+    aws = aws.tagged
+  }
+  variables {
+    crawler = { driver_jar_path = "tests/driver.jar" }
     database = {
       host           = "db.internal"
       name           = "bank"
-      port           = 5433
-      resource_id    = "cluster-ABC123"
+      secret_arn     = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
       ca_certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
     }
+    tags = { for number in range(11) : "own${number}" => "x" }
   }
 
-  assert {
-    condition = {
-      for k, v in aws_glue_job.this.default_arguments : k => v
-      if contains(["--ca-certificate", "--connection", "--iam-user", "--jdbc-url"], k)
-      } == {
-      "--ca-certificate" = "s3://bank-loans-artifacts/artifacts/bank-loans/database-ca.pem"
-      "--iam-user"       = "bank_loans_reader"
-      "--jdbc-url"       = "jdbc:postgresql://db.internal:5433/bank"
-    }
-    error_message = "The engine is told where to ask for what, and no connection to read."
-  }
-  assert {
-    condition = {
-      for s in jsondecode(aws_iam_role_policy.job.policy).Statement :
-      s.Sid => [s.Action, s.Resource] if contains(["LogIn", "ReadSecret", "DecryptSecret"], s.Sid)
-      } == {
-      LogIn = [
-        "rds-db:connect",
-        "arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-ABC123/bank_loans_reader",
-      ]
-    }
-    error_message = (
-      "The job's role logs in as this one user of this one store, and reads no secret."
-    )
-  }
-  assert {
-    condition = (
-      aws_glue_connection.this.connection_type == "NETWORK"
-      && aws_glue_connection.this.connection_properties == null
-      && contains(aws_glue_job.this.connections, "bank-loans")
-    )
-    error_message = "The connection brings the job into the network and holds nothing."
-  }
-  assert {
-    condition = (
-      output.secret_arn == null
-      && output.user_name == "bank_loans_reader"
-      && length(aws_secretsmanager_secret.this) == 0
-    )
-    error_message = "There is no secret, and the caller learns which login to make."
-  }
-}
-
-run "token_is_for_the_login_that_is_named" {
-  command = plan
-  variables {
-    auth     = "iam"
-    crawler  = { enabled = false }
-    database = { host = "db", name = "bank", resource_id = "cluster-ABC123", user_name = "reader" }
-  }
-
-  assert {
-    condition = (
-      aws_glue_job.this.default_arguments["--iam-user"] == "reader"
-      && !contains(keys(aws_glue_job.this.default_arguments), "--ca-certificate")
-      && output.user_name == "reader"
-    )
-    error_message = "A name of the caller's is taken."
-  }
-}
-
-run "with_endpoints_nothing_leaves_the_vpc" {
-  command = plan
-  override_resource {
-    target          = aws_security_group.endpoints
-    override_during = plan
-    values          = { id = "sg-endpoints" }
-  }
-  override_resource {
-    target          = aws_vpc_endpoint.s3
-    override_during = plan
-    values          = { prefix_list_id = "pl-s3" }
-  }
-  variables {
-    endpoints = {
-      route_table_ids           = ["rtb-1"]
-      client_security_group_ids = { second = "sg-second" }
-    }
-    network = {
-      vpc_id                     = "vpc-1"
-      subnet_id                  = "subnet-1"
-      availability_zone          = "eu-west-1a"
-      database_security_group_id = "sg-store"
-    }
-  }
-
-  assert {
-    condition = (
-      { for service, endpoint in aws_vpc_endpoint.this : service => endpoint.service_name } == {
-        for service in ["glue", "kms", "logs", "monitoring", "secretsmanager"] :
-        service => "com.amazonaws.eu-west-1.${service}"
-      }
-      && alltrue([
-        for endpoint in aws_vpc_endpoint.this : endpoint.private_dns_enabled
-        && endpoint.subnet_ids == toset(["subnet-1"])
-        && endpoint.security_group_ids == toset(["sg-endpoints"])
-      ])
-      && aws_vpc_endpoint.s3[0].service_name == "com.amazonaws.eu-west-1.s3"
-      && aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway"
-      && aws_vpc_endpoint.s3[0].route_table_ids == toset(["rtb-1"])
-    )
-    error_message = "What a run calls is found in its own subnet, S3 by the route table."
-  }
-  assert {
-    condition = (
-      aws_vpc_security_group_egress_rule.aws.cidr_ipv4 == null
-      && aws_vpc_security_group_egress_rule.aws.referenced_security_group_id == "sg-endpoints"
-      && aws_vpc_security_group_egress_rule.database.cidr_ipv4 == null
-      && aws_vpc_security_group_egress_rule.database.referenced_security_group_id == "sg-store"
-      && aws_vpc_security_group_egress_rule.s3[0].prefix_list_id == "pl-s3"
-    )
-    error_message = "The run reaches the endpoints, S3 and the store, and no other address."
-  }
-  assert {
-    condition = {
-      for client, rule in aws_vpc_security_group_ingress_rule.endpoints :
-      client => join(" ", [
-        rule.referenced_security_group_id, "${rule.from_port}-${rule.to_port}", rule.ip_protocol,
-      ])
-    } == { extract = "sg-extract 443-443 tcp", second = "sg-second 443-443 tcp" }
-    error_message = "The endpoints let in those who are named, by HTTPS."
-  }
   assert {
     condition = alltrue([
-      for endpoint in aws_vpc_endpoint.this :
-      jsondecode(endpoint.policy).Statement[0].Condition
-      == { StringEquals = { "aws:PrincipalAccount" = "123456789012" } }
+      for object in concat(
+        values(aws_s3_object.runtime),
+        [aws_s3_object.script],
+        aws_s3_object.certificate,
+        aws_s3_object.driver,
+      ) : object.tags == null
+      && object.override_provider[0].default_tags[0].tags == null
     ])
-    error_message = "Nobody's credentials of another account work here."
+    error_message = "S3 allows 10 tags on an object."
   }
   assert {
-    condition = [
-      for statement in jsondecode(aws_vpc_endpoint.s3[0].policy).Statement :
-      [statement.Sid, statement.Action, try(statement.Condition, null)]
-      ] == [
-      ["OwnAccount", "*", { StringEquals = { "aws:PrincipalAccount" = "123456789012" } }],
-      ["ReadElsewhere", ["s3:GetObject", "s3:ListBucket"], null],
-    ]
-    error_message = "By S3's endpoint nothing is written with credentials of another account."
-  }
-}
-
-run "with_a_token_there_is_no_endpoint_for_secrets" {
-  command = plan
-  variables {
-    auth      = "iam"
-    crawler   = { enabled = false }
-    database  = { host = "db.internal", name = "bank", resource_id = "cluster-ABC123" }
-    endpoints = { route_table_ids = ["rtb-1"], services = ["kms", "secretsmanager"] }
-  }
-
-  assert {
-    condition     = keys(aws_vpc_endpoint.this) == ["kms"]
-    error_message = "An endpoint that nobody calls is not paid for."
-  }
-}
-
-run "without_endpoints_none_is_made_and_nat_leads_everywhere" {
-  command = plan
-
-  assert {
-    condition = (
-      length(aws_vpc_endpoint.s3) + length(aws_vpc_endpoint.this) == 0
-      && length(aws_security_group.endpoints) + length(aws_vpc_security_group_egress_rule.s3) == 0
-      && aws_vpc_security_group_egress_rule.aws.cidr_ipv4 == "0.0.0.0/0"
-      && output.endpoint_security_group_id == null
-    )
-    error_message = "Endpoints cost money by the hour, so they are asked for by name."
-  }
-}
-
-run "catching_up_on_the_first_is_for_after_the_run_and_its_retries" {
-  command = plan
-  variables {
-    catch_up_schedule = "cron(1 2 * * ? *)"
-    job               = { max_retries = 1 }
-  }
-
-  assert {
-    condition     = aws_glue_trigger.catch_up[0].enabled
-    error_message = "Two hours after the schedule, one run and one retry of an hour each are over."
+    condition     = length(aws_glue_job.this.tags_all) == 45
+    error_message = "Everything else has the tags of the provider and of the module."
   }
 }

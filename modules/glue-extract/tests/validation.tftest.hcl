@@ -448,37 +448,109 @@ run "rotation_at_no_time_is_refused" {
   expect_failures = [var.rotation]
 }
 
-run "login_that_needs_quotes_and_function_by_name_are_refused" {
+run "user_name_that_needs_quotes_is_refused" {
   command = plan
   variables {
     database = { host = "db.internal", name = "bank" }
-    rotation = { function_arn = "rotate" }
     secret   = { user_name = "Reader" }
   }
-  expect_failures = [var.rotation, var.secret]
+  expect_failures = [var.secret]
 }
 
-run "recovery_of_a_day_and_version_without_numbers_are_refused" {
+run "recovery_window_of_a_day_is_refused" {
   command = plan
   variables {
     database = { host = "db.internal", name = "bank" }
-    rotation = { application_version = "latest" }
     secret   = { recovery_window_days = 1 }
   }
-  expect_failures = [var.rotation, var.secret]
+  expect_failures = [var.secret]
 }
 
-run "half_a_password_and_superuser_for_a_function_that_is_named_are_refused" {
+run "half_a_password_version_is_refused" {
   command = plan
   variables {
     database = { host = "db.internal", name = "bank" }
+    secret   = { password_version = 0.5 }
+  }
+  expect_failures = [var.secret]
+}
+
+run "rotation_function_by_name_is_refused" {
+  command = plan
+  variables {
+    rotation = { function_arn = "rotate" }
+  }
+  expect_failures = [var.rotation]
+}
+
+run "application_version_without_numbers_is_refused" {
+  command = plan
+  variables {
+    rotation = { application_version = "latest" }
+  }
+  expect_failures = [var.rotation]
+}
+
+run "superuser_for_a_function_of_your_own_is_refused" {
+  command = plan
+  variables {
     rotation = {
       function_arn         = "arn:aws:lambda:eu-west-1:123456789012:function:r"
       superuser_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master-AbCdEf"
     }
-    secret = { password_version = 0.5 }
   }
-  expect_failures = [var.rotation, var.secret]
+  expect_failures = [var.rotation]
+}
+
+run "key_of_a_superuser_without_the_superuser_is_refused" {
+  command = plan
+  variables {
+    rotation = {
+      application_version          = "1.1.618"
+      superuser_secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/superuser"
+    }
+  }
+  expect_failures = [var.rotation]
+}
+
+run "alias_for_the_key_of_a_superuser_is_refused" {
+  command = plan
+  variables {
+    rotation = {
+      application_version          = "1.1.618"
+      superuser_secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s-AbCdE"
+      superuser_secret_kms_key_arn = "alias/superuser"
+    }
+  }
+  expect_failures = [var.rotation]
+}
+
+run "rotation_host_with_a_scheme_is_refused" {
+  command = plan
+  variables {
+    database = { host = "db.internal", name = "bank" }
+    secret   = {}
+    rotation = { application_version = "1.1.618", host = "postgresql://db.internal" }
+  }
+  expect_failures = [var.rotation]
+}
+
+run "rotation_host_for_a_secret_of_your_own_is_refused" {
+  command = plan
+  variables {
+    rotation = { application_version = "1.1.618", host = "db.internal" }
+  }
+  expect_failures = [var.rotation]
+}
+
+run "rotation_of_a_login_at_a_reader_endpoint_is_refused" {
+  command = plan
+  variables {
+    database = { host = "bank.cluster-ro-abc.eu-west-1.rds.amazonaws.com", name = "bank" }
+    secret   = {}
+    rotation = { application_version = "1.1.618" }
+  }
+  expect_failures = [var.rotation]
 }
 
 run "login_by_a_third_way_is_refused" {
@@ -578,7 +650,7 @@ run "catching_up_while_the_first_run_may_last_is_refused" {
     catch_up_schedule = "cron(0 1 1-10 * ? *)"
     job               = { max_retries = 1 }
   }
-  expect_failures = [aws_glue_trigger.catch_up]
+  expect_failures = [aws_scheduler_schedule.catch_up]
 }
 
 run "catching_up_every_day_with_runs_of_two_days_is_refused" {
@@ -587,7 +659,7 @@ run "catching_up_every_day_with_runs_of_two_days_is_refused" {
     catch_up_schedule = "cron(0 6 4-10 * ? *)"
     job               = { timeout_minutes = 2880 }
   }
-  expect_failures = [aws_glue_trigger.catch_up]
+  expect_failures = [aws_scheduler_schedule.catch_up]
 }
 
 run "endpoints_without_a_way_to_s3_are_refused" {
@@ -614,10 +686,48 @@ run "client_of_the_endpoints_with_the_extract_s_own_name_is_refused" {
   expect_failures = [var.endpoints]
 }
 
-run "maintenance_at_no_hour_is_refused" {
+run "dead_letter_queue_by_its_url_is_refused" {
   command = plan
   variables {
-    job = { maintenance_window = "Sunday" }
+    dead_letter_queue = {
+      arn         = "https://sqs.eu-west-1.amazonaws.com/123456789012/alerts"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/alerts"
+    }
   }
-  expect_failures = [var.job]
+  expect_failures = [var.dead_letter_queue]
+}
+
+run "alias_for_the_key_of_the_catalog_is_refused" {
+  command = plan
+  variables {
+    crawler = { catalog_kms_key_arn = "alias/catalog" }
+  }
+  expect_failures = [var.crawler]
+}
+
+run "key_of_the_catalog_without_a_crawler_is_refused" {
+  command = plan
+  variables {
+    crawler = {
+      catalog_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/catalog"
+      enabled             = false
+    }
+  }
+  expect_failures = [var.crawler]
+}
+
+run "offset_for_a_time_zone_is_refused" {
+  command = plan
+  variables {
+    time_zone = "GMT+2"
+  }
+  expect_failures = [var.time_zone]
+}
+
+run "abbreviation_for_a_time_zone_is_refused" {
+  command = plan
+  variables {
+    time_zone = "CET"
+  }
+  expect_failures = [var.time_zone]
 }

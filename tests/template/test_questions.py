@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -82,6 +83,30 @@ def test_the_hooks_need_the_standard_library_alone(template: Path) -> None:
         assert imported <= sys.stdlib_module_names, hook.name
     # It would run before the answers are there, and tools that update projects do not know it.
     assert not list((template / "hooks").glob("pre_prompt*"))
+
+
+def test_modules_of_others_in_the_temporary_folder_are_not_imported(
+    template: Path, cookiecutter_settings: Path, tmp_path: Path
+) -> None:
+    """cookiecutter runs hooks from there: it is the first place in which Python would look."""
+    for name in ("collections", "difflib", "json", "pathlib", "re", "types", "typing"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of somebody else')\n")
+    command = (
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "--config-file",
+        str(cookiecutter_settings),
+    )
+    done = subprocess.run(
+        [*command, "--output-dir", str(tmp_path / "stamped"), str(template)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_plain_cookiecutter_stamps_the_same_bytes_and_says_what_to_do_next(

@@ -3,7 +3,13 @@
 Updating a project runs it again, in a temporary folder: it does the same there, and asks nobody.
 """
 
+import os
 import sys
+
+if __name__ == "__main__":
+    # cookiecutter runs this from the temporary folder, where somebody's json.py would be imported.
+    sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
+
 from collections import OrderedDict
 from pathlib import Path
 

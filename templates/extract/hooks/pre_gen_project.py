@@ -5,10 +5,16 @@ literal, never pasted into quotes, so whatever they hold stays data. Updating a 
 command-line tool, which asks the same questions, takes the rules from here too.
 """
 
+import os
+import sys
+
+if __name__ == "__main__":
+    # cookiecutter runs this from the temporary folder, where somebody's json.py would be imported.
+    sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
+
 import difflib
 import json
 import re
-import sys
 import unicodedata
 import zoneinfo
 from collections import OrderedDict

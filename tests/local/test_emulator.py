@@ -93,6 +93,32 @@ def transfer_server_keeps_its_security_policy(cloud: aws.Cloud) -> bool:
     return bool(described.get("SecurityPolicyName") == "TransferSecurityPolicy-2025-03")
 
 
+def transfer_server_in_a_vpc_has_an_endpoint(cloud: aws.Cloud) -> bool:
+    ec2, transfer = cloud.client("ec2"), cloud.client("transfer")
+    vpc = ec2.create_vpc(CidrBlock="10.42.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.42.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName=fresh("group"), Description="x", VpcId=vpc)["GroupId"]
+    details = {"VpcId": vpc, "SubnetIds": [subnet], "SecurityGroupIds": [group]}
+    server = transfer.create_server(EndpointType="VPC", EndpointDetails=details)["ServerId"]
+
+    def endpoints() -> list[Any]:
+        found = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+        return [endpoint for endpoint in found if endpoint["VpcId"] == vpc]
+
+    if len(made := endpoints()) != 1:
+        return False
+    described = transfer.describe_server(ServerId=server)["Server"]["EndpointDetails"]
+    names = [entry["DnsName"] for entry in made[0]["DnsEntries"]]
+    transfer.delete_server(ServerId=server)
+    return bool(
+        described == {"VpcId": vpc, "SubnetIds": [subnet], "VpcEndpointId": made[0]["VpcEndpointId"]}
+        and [listed["GroupId"] for listed in made[0]["Groups"]] == [group]
+        and len(names) == 2
+        and all(name.startswith(f"{made[0]['VpcEndpointId']}-") for name in names)
+        and not endpoints()
+    )
+
+
 def transfer_server_shows_its_host_key(cloud: aws.Cloud) -> bool:
     transfer = cloud.client("transfer")
     server = transfer.describe_server(ServerId=transfer.create_server()["ServerId"])["Server"]
@@ -158,6 +184,39 @@ def transfer_connector_is_known(cloud: aws.Cloud) -> bool:
     transfer, url = cloud.client("transfer"), "sftp://sftp.example.com"
     connector = transfer.create_connector(Url=url, AccessRole=role(cloud), SftpConfig={})["ConnectorId"]
     return bool(transfer.describe_connector(ConnectorId=connector)["Connector"]["Url"] == url)
+
+
+def transfer_has_an_empty_root_folder_only_if_listings_are_optimized(cloud: aws.Cloud) -> bool:
+    s3, transfer = cloud.client("s3"), cloud.client("transfer")
+    bucket = fresh("bucket")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    rights = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+
+    async def listed(optimization: str) -> list[str]:
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        options = {"DirectoryListingOptimization": optimization}
+        server = transfer.create_server(S3StorageOptions=options)["ServerId"]
+        transfer.create_user(
+            ServerId=server,
+            UserName="recipient",
+            Role=role(cloud, rights),
+            HomeDirectoryType="LOGICAL",
+            HomeDirectoryMappings=[{"Entry": "/", "Target": f"/{bucket}/loans"}],
+            SshPublicKeyBody=key.export_public_key().decode(),
+        )
+        async with (
+            asyncssh.connect(
+                "127.0.0.1", cloud.sftp_port, username="recipient", client_keys=[key], known_hosts=None
+            ) as connection,
+            connection.start_sftp_client() as client,
+        ):
+            try:
+                assert await client.isdir("/")
+                return [name for name in await client.listdir("/") if name not in (".", "..")]
+            except (AssertionError, asyncssh.SFTPNoSuchFile):
+                return ["no such file"]
+
+    return [asyncio.run(listed(option)) for option in ("ENABLED", "DISABLED")] == [[], ["no such file"]]
 
 
 def transfer_tells_of_a_file_that_was_collected(cloud: aws.Cloud) -> bool:
@@ -494,11 +553,13 @@ def rule_of_a_group_may_name_a_prefix_list(cloud: aws.Cloud) -> bool:
 PROBES = (
     alarms_are_told_whole_in_the_query_protocol,
     transfer_server_keeps_its_security_policy,
+    transfer_server_in_a_vpc_has_an_endpoint,
     transfer_server_shows_its_host_key,
     transfer_user_keeps_its_session_policy,
     transfer_key_has_a_date,
     transfer_tags_can_be_read,
     transfer_connector_is_known,
+    transfer_has_an_empty_root_folder_only_if_listings_are_optimized,
     transfer_tells_of_a_file_that_was_collected,
     glue_job_keeps_its_concurrency,
     glue_job_loses_what_an_update_leaves_out,

@@ -1,26 +1,47 @@
-"""One SFTP server that two extracts share: applied on the local cloud, tried by a real OpenSSH client.
+"""One SFTP server in a VPC that two extracts share, on the local cloud, used by a real OpenSSH client.
 
-Without a name of its own: the provider waits half a minute for each entry in Route 53.
+Keys and addresses come from resources of the same state, so they are unknown while planning. The server has
+no custom host name: the provider waits half a minute for each record in Route 53.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import secrets
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from tests.modules.hcl import MODULES, Terraform
 
+from extracts.errors import ExtractsError
 from extracts.local import aws, sftp
 
 ROOT = """\
 variable "key" { type = string }
-variable "tills_keys" { type = set(string) }
+variable "tills_keys" { type = map(string) }
 
 locals { kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000" }
+
+resource "aws_vpc" "this" { cidr_block = "10.50.0.0/16" }
+
+resource "aws_subnet" "this" {
+  availability_zone = "eu-west-1a"
+  cidr_block        = "10.50.1.0/24"
+  vpc_id            = aws_vpc.this.id
+}
+
+# The address and the key of a recipient, as another resource of this state would give them.
+resource "aws_eip" "partner" {}
+
+resource "terraform_data" "key" { input = var.key }
 
 module "loans" {
   source = "%(modules)s/sftp-transfer"
@@ -29,8 +50,23 @@ module "loans" {
   bucket      = "shared-data"
   kms_key_arn = local.kms_key_arn
   banner      = "Files of Example Bank."
-  endpoint    = { type = "PUBLIC" }
-  recipients  = { first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = [var.key] } }
+
+  endpoint = {
+    allowed_cidrs = { partner = "${aws_eip.partner.public_ip}/32" }
+    subnet_ids    = [aws_subnet.this.id]
+    vpc_id        = aws_vpc.this.id
+  }
+  recipients = {
+    first-bank = {
+      prefix      = "loans/bank_name=FirstBank"
+      public_keys = { laptop = terraform_data.key.output }
+    }
+    lodz = {
+      prefix      = "loans/bank_name=ŁódźŻyrardówBank"
+      public_keys = { laptop = terraform_data.key.output }
+    }
+    new-bank = { prefix = "loans/bank_name=New", public_keys = { laptop = terraform_data.key.output } }
+  }
 }
 
 module "tills" {
@@ -47,9 +83,19 @@ output "loans" { value = module.loans }
 output "tills" { value = module.tills }
 """
 FILES = {
-    "loans/bank_name=FirstBank/year=2026/FirstBank_20261031.csv": b"bank_name,branch_id\r\nFirst Bank,1\r\n",
-    "tills/shop=Corner/year=2026/Corner_20261031.csv": b"shop,till\r\nCorner,1\r\n",
+    "loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv": b"bank_name\r\nFirst Bank\r\n",
+    "tills/shop=Corner/year=2026/month=10/Corner_20261031.csv": b"shop,till\r\nCorner,1\r\n",
+    "loans/bank_name=ŁódźŻyrardówBank/year=2026/month=10/ŁódźŻyrardówBank_20261031.csv": b"bank_name\r\n",
 }
+
+
+def until(question: Callable[[], Any], seconds: float = 30) -> Any:
+    """Return the first answer that is true."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.2)
+    return answer
 
 
 @dataclass(frozen=True)
@@ -63,24 +109,63 @@ class Shared:
     place: Path
     terraform: Callable[..., Any]
 
+    def executions(self, machine: str) -> list[str]:
+        """Return the states of this state machine's executions."""
+        arn = f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{machine}"
+        listed = self.cloud.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"]
+        return [execution["status"] for execution in listed]
+
+    def as_user(self, user: str) -> Any:
+        """Return an S3 client with the rights of the user's role."""
+        iam, sts = self.cloud.client("iam"), self.cloud.client("sts")
+        # The same rights in a role that a test can assume: the user's own is for its server alone.
+        own = self.outputs["loans"]["users"][user]["role_arn"].rsplit("/", 1)[-1]
+        rights = iam.get_role_policy(RoleName=own, PolicyName="collect")["PolicyDocument"]
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        name = f"as-{user}-{secrets.token_hex(4)}"
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+        iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=json.dumps(rights))
+        arn = f"arn:aws:iam::{aws.ACCOUNT}:role/{name}"
+        given = sts.assume_role(RoleArn=arn, RoleSessionName="probe")["Credentials"]
+        return boto3.client(
+            "s3",
+            endpoint_url=self.cloud.endpoint,
+            region_name=aws.REGION,
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+            verify=str(self.cloud.authority),
+        )
+
     def recipient(self, user: str, key: sftp.KeyPair | None = None) -> sftp.Recipient:
-        return sftp.Recipient(self.cloud.sftp_port, user, key or self.key, self.known_hosts, self.place)
+        host = sftp.resolve(self.cloud, self.outputs["loans"]["endpoint"])
+        return sftp.Recipient(self.cloud.sftp_port, user, key or self.key, self.known_hosts, self.place, host)
+
+    def receipts(self, user: str) -> list[dict[str, str]]:
+        """Return the receipts of this user, each with its values as text."""
+        table = self.outputs["loans" if user != "corner-shop" else "tills"]["receipts_table_name"]
+        items = self.cloud.client("dynamodb").scan(TableName=table)["Items"]
+        return [
+            {name: next(iter(value.values())) for name, value in item.items()}
+            for item in items
+            if item["recipient"]["S"] == user
+        ]
 
 
 @pytest.fixture(scope="module")
 def shared(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Shared:
     root, place = tmp_path_factory.mktemp("sharing"), tmp_path_factory.mktemp("recipient")
     key = sftp.key_pair(place)
-    (root / "main.tf").write_text(ROOT % {"modules": MODULES})
+    (root / "main.tf").write_text(ROOT.replace("%(modules)s", str(MODULES)))
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="shared-data", CreateBucketConfiguration={"LocationConstraint": aws.REGION})
     for name, body in FILES.items():
         s3.put_object(Bucket="shared-data", Key=name, Body=body)
 
-    def terraform(*arguments: str, keys: list[str] | None = None) -> Any:
+    def terraform(*arguments: str, keys: dict[str, str] | None = None) -> Any:
         settings = cloud.environment | {
             "TF_VAR_key": key.public,
-            "TF_VAR_tills_keys": json.dumps([key.public] if keys is None else keys),
+            "TF_VAR_tills_keys": json.dumps({"till": key.public} if keys is None else keys),
         }
         return run_terraform(root, *arguments, "-no-color", **settings)
 
@@ -105,16 +190,42 @@ def test_both_extracts_give_out_one_server(shared: Shared) -> None:
     server = transfer.describe_server(ServerId=tills["server_id"])["Server"]
     assert server["PreAuthenticationLoginBanner"] == "Files of Example Bank."
     users = transfer.list_users(ServerId=tills["server_id"])["Users"]
-    assert {user["UserName"] for user in users} == {"first-bank", "corner-shop"}
+    assert {user["UserName"] for user in users} == {"first-bank", "corner-shop", "lodz", "new-bank"}
+
+
+def test_server_in_a_vpc_answers_under_the_name_of_its_vpc_endpoint_only(shared: Shared) -> None:
+    server = shared.outputs["loans"]["server_id"]
+    assert re.fullmatch(
+        r"vpce-[0-9a-f]{17}-\w+\.server\.transfer\.eu-west-1\.vpce\.amazonaws\.com",
+        shared.outputs["loans"]["endpoint"],
+    )
+    with pytest.raises(ExtractsError, match="could not resolve"):
+        sftp.resolve(shared.cloud, f"{server}.server.transfer.eu-west-1.amazonaws.com")
+
+
+def test_addresses_that_were_unknown_while_planning_may_connect(shared: Shared) -> None:
+    ec2 = shared.cloud.client("ec2")
+    addresses = [address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]]
+    rules = ec2.describe_security_group_rules()["SecurityGroupRules"]
+    allowed = [rule["CidrIpv4"] for rule in rules if rule.get("Description") == "SFTP"]
+    assert allowed == [f"{address}/32" for address in addresses]
+
+
+def test_first_login_before_the_first_publication_finds_an_empty_folder(shared: Shared) -> None:
+    done = shared.recipient("new-bank").run("cd /", "ls -1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line for line in done.stdout.splitlines() if not line.startswith("sftp>")] == []
 
 
 @pytest.mark.parametrize(
-    ("user", "file"), list(zip(("first-bank", "corner-shop"), FILES, strict=True)), ids=("loans", "tills")
+    ("user", "file"),
+    list(zip(("first-bank", "corner-shop", "lodz"), FILES, strict=True)),
+    ids=("loans", "tills", "letters beyond Latin-1"),
 )
 def test_each_collects_its_own_and_resumes(shared: Shared, user: str, file: str) -> None:
     name = file.rsplit("/", 1)[-1]
     (shared.place / name).write_bytes(FILES[file][:10])
-    done = shared.recipient(user).run("ls -1 /", f"reget /year=2026/{name}")
+    done = shared.recipient(user).run("ls -1 /", f"reget /year=2026/month=10/{name}")
     assert done.returncode == 0, done.stderr
     assert (shared.place / name).read_bytes() == FILES[file]
 
@@ -122,13 +233,13 @@ def test_each_collects_its_own_and_resumes(shared: Shared, user: str, file: str)
 @pytest.mark.parametrize(
     "command",
     [
-        "get /../bank_name=FirstBank/year=2026/FirstBank_20261031.csv",
-        "get ../../loans/bank_name=FirstBank/year=2026/FirstBank_20261031.csv",
+        "get /../bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv",
+        "get ../../loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv",
         "ln -s /shared-data/loans/bank_name=FirstBank /way-out",
         "ls /shared-data",
         "put known_hosts /known_hosts",
-        "rename /year=2026/Corner_20261031.csv /mine.csv",
-        "rm /year=2026/Corner_20261031.csv",
+        "rename /year=2026/month=10/Corner_20261031.csv /mine.csv",
+        "rm /year=2026/month=10/Corner_20261031.csv",
     ],
 )
 def test_a_user_of_one_extract_cannot_reach_the_others_nor_change_its_own(
@@ -140,6 +251,50 @@ def test_a_user_of_one_extract_cannot_reach_the_others_nor_change_its_own(
     assert {found["Key"] for found in listed} == set(FILES)
 
 
+def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None:
+    """Four clients at once, each with its own connection, download the same version of the file."""
+    file = "/year=2026/month=10/FirstBank_20261031.csv"
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda n: shared.recipient("first-bank").run(f"get {file} {n}.csv"), range(4)))
+    assert [each.returncode for each in done] == [0] * 4
+    [receipt] = until(lambda: shared.receipts("first-bank"))
+    assert receipt["file"] == f"/shared-data/loans/bank_name=FirstBank{file}"
+    assert receipt["collected"].startswith(f"2026-10 {file} ")
+    until(lambda: len(ended := shared.executions("bank-loans-receipts")) >= 4 and "RUNNING" not in ended)
+    assert set(shared.executions("bank-loans-receipts")) == {"SUCCEEDED"}
+    assert shared.receipts("first-bank") == [receipt]
+
+
+def test_download_by_a_user_of_the_other_extract_has_no_receipt_here(shared: Shared) -> None:
+    before = len(shared.executions("bank-loans-receipts"))
+    assert shared.recipient("corner-shop").run("get /year=2026/month=10/Corner_20261031.csv").returncode == 0
+    until(lambda: len(shared.executions("bank-loans-receipts")) > before)
+    assert until(lambda: shared.receipts("corner-shop"))[0]["recipient"] == "corner-shop"
+    items = shared.cloud.client("dynamodb").scan(TableName="bank-loans-receipts")["Items"]
+    assert {item["recipient"]["S"] for item in items} <= {"first-bank", "lodz"}
+
+
+def test_new_version_of_a_file_has_a_receipt_of_its_own(shared: Shared) -> None:
+    key = next(iter(FILES))
+    file = key.removeprefix("loans/bank_name=FirstBank")
+    s3 = shared.cloud.client("s3")
+    s3.put_object(Bucket="shared-data", Key=key, Body=b"restated\r\n")
+    try:
+        assert shared.recipient("first-bank").run(f"get {file}").returncode == 0
+        assert until(lambda: len(shared.receipts("first-bank")) == 2)
+    finally:
+        s3.put_object(Bucket="shared-data", Key=key, Body=FILES[key])
+
+
+@pytest.mark.parametrize("prefix", ["loans/bank_name=FirstBank", "loans/", "", "tills/shop=Corner/"])
+def test_role_of_a_recipient_lists_its_own_folder_only(shared: Shared, prefix: str) -> None:
+    """`FirstBank` without the slash would list `FirstBankOfNamibia`."""
+    s3 = shared.as_user("first-bank")
+    assert s3.list_objects_v2(Bucket="shared-data", Prefix="loans/bank_name=FirstBank/")["KeyCount"] == 1
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.list_objects_v2(Bucket="shared-data", Prefix=prefix)
+
+
 def test_a_key_that_nobody_knows_opens_nothing(shared: Shared) -> None:
     refused = shared.recipient("corner-shop", sftp.key_pair(shared.place, "stranger")).run("ls /")
     assert refused.returncode == 255
@@ -148,7 +303,7 @@ def test_a_key_that_nobody_knows_opens_nothing(shared: Shared) -> None:
 
 def test_a_key_that_is_taken_away_opens_nothing(shared: Shared) -> None:
     assert shared.recipient("corner-shop").run("ls /").returncode == 0
-    done = shared.terraform("apply", "-auto-approve", keys=[])
+    done = shared.terraform("apply", "-auto-approve", keys={})
     assert done.returncode == 0, done.stderr
     refused = shared.recipient("corner-shop").run("ls /")
     assert refused.returncode == 255

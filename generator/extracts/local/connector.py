@@ -18,6 +18,14 @@ import asyncssh
 import boto3
 from botocore.exceptions import ClientError
 
+HOST_KEY_ALGORITHMS = (
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-256",
+    "rsa-sha2-512",
+)
+
 
 def main(order: dict[str, Any]) -> None:
     """Send it; leave with the reason on stderr when that failed."""
@@ -33,18 +41,26 @@ def main(order: dict[str, Any]) -> None:
 
 
 async def send(order: dict[str, Any], login: dict[str, str], target: str, body: bytes) -> None:
-    """Write the file on the recipient's server, which has to show one of the pinned keys."""
+    """Write the file on the recipient's server, which has to show one of the pinned keys.
+
+    With the keys that connectors know, and no others:
+    https://docs.aws.amazon.com/transfer/latest/userguide/security-policies-connectors.html
+    """
     url = urlsplit(order["Url"])
     place = f"[{url.hostname}]:{url.port}" if url.port and url.port != 22 else url.hostname
-    pinned = [f"{place} {' '.join(key.split()[:2])}" for key in order["SftpConfig"]["TrustedHostKeys"]]
+    pinned = [f"{place} {key}" for key in order["SftpConfig"]["TrustedHostKeys"]]
+    key = asyncssh.import_private_key(login["PrivateKey"])
+    if not key.get_algorithm().startswith(("ssh-rsa", "ecdsa-")):
+        raise ValueError(f"The key type {key.get_algorithm()} is not supported")
     async with (
         asyncssh.connect(
             url.hostname or "",
             url.port or 22,
             config=None,
             username=login["Username"],
-            client_keys=[asyncssh.import_private_key(login["PrivateKey"])],
+            client_keys=[key],
             known_hosts=asyncssh.import_known_hosts("\n".join(pinned)),
+            server_host_key_algs=HOST_KEY_ALGORITHMS,
             agent_path=None,
             connect_timeout=20,
         ) as connection,

@@ -35,6 +35,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     transfer.close_transfer_tags,
     transfer_sftp.close_sftp_authorization,
     transfer_sftp.close_sftp_events,
+    transfer_sftp.close_sftp_root_folders,
     transfer_connectors.close_transfer_connectors,
     glue.close_glue_jobs,
     glue.close_glue_crawlers,

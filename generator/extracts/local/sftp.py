@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extracts.errors import ExtractsError
-from extracts.local import processes, programs
+from extracts.local import aws, processes, programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class KeyPair:
     public: str
 
 
-def key_pair(folder: Path, name: str = "recipient") -> KeyPair:
-    """A fresh key without a passphrase."""
-    private = folder / f"{name}_ed25519"
+def key_pair(folder: Path, name: str = "recipient", kind: str = "ed25519") -> KeyPair:
+    """Return a fresh key without a passphrase; `kind` is one of `ssh-keygen -t`."""
+    private = folder / f"{name}_{kind}"
     command = [
         *programs.openssh("ssh-keygen").command,
         "-q",
         "-t",
-        "ed25519",
+        kind,
         "-N",
         "",
         "-C",
@@ -39,13 +39,17 @@ def key_pair(folder: Path, name: str = "recipient") -> KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody who may collect: a user name, a key, and the server's own key, pinned by fingerprint."""
+    """Somebody who may collect: a user name, a key, and the server's own key, pinned by fingerprint.
+
+    `host` is an address that `resolve` returned.
+    """
 
     port: int
     user: str
     key: KeyPair
     known_hosts: Path
     folder: Path
+    host: str = processes.LOOPBACK
 
     def run(self, *commands: str) -> subprocess.CompletedProcess[str]:
         """Give the commands to `sftp` in one session; it stops at the first that is refused."""
@@ -63,7 +67,7 @@ class Recipient:
                 *programs.openssh("sftp").command,
                 *("-F", "none", "-b", "-", "-P", str(self.port)),
                 *(part for name, value in options.items() for part in ("-o", f"{name}={value}")),
-                f"{self.user}@{processes.LOOPBACK}",
+                f"{self.user}@{self.host}",
             ],
             input="\n".join(commands) + "\n",
             capture_output=True,
@@ -72,6 +76,27 @@ class Recipient:
             timeout=60,
             cwd=self.folder,
         )
+
+
+def resolve(cloud: aws.Cloud, host_name: str) -> str:
+    """Return the address of a Transfer server's host name, as DNS does; ExtractsError if it has none.
+
+    A server in a VPC answers under the names of its VPC endpoint, one with Elastic IP addresses or a public
+    one under its own: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
+    """
+    transfer, ec2 = cloud.client("transfer"), cloud.client("ec2")
+    names = set()
+    for listed in transfer.list_servers()["Servers"]:
+        server = transfer.describe_server(ServerId=listed["ServerId"])["Server"]
+        details = server.get("EndpointDetails", {})
+        if server["EndpointType"] == "PUBLIC" or details.get("AddressAllocationIds"):
+            names.add(f"{server['ServerId']}.server.transfer.{aws.REGION}.amazonaws.com")
+        if endpoint := details.get("VpcEndpointId"):
+            [found] = ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+            names.update(entry["DnsName"] for entry in found["DnsEntries"])
+    if host_name not in names:
+        raise ExtractsError(f"SFTP: could not resolve the host name {host_name}.")
+    return processes.LOOPBACK
 
 
 def pin(port: int, fingerprint: str, known_hosts: Path) -> None:

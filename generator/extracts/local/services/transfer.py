@@ -1,4 +1,4 @@
-"""Transfer Family: the control plane forgets most of what it is told."""
+"""Transfer Family: the control plane forgets most of what it is told, and makes no VPC endpoints."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import datetime
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import transfer
 
+from extracts.local.services import ec2
 from extracts.local.services.common import Body, Response, answer_json, body_of
 from extracts.local.services.transfer_connectors import _connectors
 
+_endpoints: dict[str, str] = {}  # of each server in a VPC: its VPC endpoint
 SERVER_ATTRIBUTES = (
     "EndpointDetails",
     "LoggingRole",
@@ -31,12 +33,37 @@ USER_ATTRIBUTES = (
 
 
 def close_transfer_servers() -> None:
-    """Servers keep their security policy, logging and endpoint, else every plan wants to set them again."""
+    """Servers keep their security policy, logging and endpoint, else every plan wants to set them again.
+
+    A server in a VPC has a VPC endpoint, which Transfer Family creates and deletes with it.
+    """
+
+    def keep(server: Body, data: Body) -> None:
+        details = {**server.get("EndpointDetails", {}), **data.get("EndpointDetails", {})}
+        server.update({key: data[key] for key in SERVER_ATTRIBUTES if key in data})
+        server["EndpointType"] = data.get("EndpointType", server["EndpointType"])
+        if server["EndpointType"] != "VPC":
+            server.pop("EndpointDetails", None)
+            drop(server["ServerId"])
+            return
+        groups = details.pop("SecurityGroupIds", [])  # are told by the VPC endpoint alone
+        if server["ServerId"] not in _endpoints:
+            _endpoints[server["ServerId"]] = ec2.create_endpoint(
+                "transfer.server.c-0001", details["VpcId"], details["SubnetIds"], groups
+            )
+        server["EndpointDetails"] = {**details, "VpcEndpointId": _endpoints[server["ServerId"]]}
+
+    def drop(server: str) -> None:
+        if endpoint := _endpoints.pop(server, None):
+            ec2.delete_endpoint(endpoint)
 
     def created(data: Body, response: Response) -> None:
         server = transfer._servers[body_of(response)["ServerId"]]
         server.update({"SecurityPolicyName": "TransferSecurityPolicy-2018-11"})
-        server.update({key: data[key] for key in SERVER_ATTRIBUTES if key in data})
+        keep(server, data)
+
+    def deleted(data: Body, _: Response) -> None:
+        drop(data["ServerId"])
 
     def described(data: Body, response: Response) -> Response:
         out = body_of(response)
@@ -50,14 +77,14 @@ def close_transfer_servers() -> None:
         server = transfer._servers.get(data["ServerId"])
         if server is None:
             return error_response_json("ResourceNotFoundException", "Unknown server", 404)
-        server.update({key: data[key] for key in SERVER_ATTRIBUTES if key in data})
+        keep(server, data)
         return json_response({"ServerId": data["ServerId"]})
 
     answer_json(
         transfer,
         "handle_request",
         instead={"UpdateServer": update},
-        after={"CreateServer": created, "DescribeServer": described},
+        after={"CreateServer": created, "DeleteServer": deleted, "DescribeServer": described},
     )
 
 

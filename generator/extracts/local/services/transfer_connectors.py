@@ -52,9 +52,8 @@ def close_transfer_connectors() -> None:
         if connector is None:
             return unknown(data)
         number = os.urandom(16).hex()
-        files = [{"FilePath": path, "StatusCode": "QUEUED"} for path in data["SendFilePaths"]]
-        _transfers[number] = files
-        in_background(_send, connector, data, number, files)
+        _transfers[number] = []
+        in_background(_send, connector, data, number)
         return json_response({"TransferId": number})
 
     def results(data: Body) -> Response:
@@ -76,20 +75,24 @@ def close_transfer_connectors() -> None:
     stepfunctions._AWS_SDK_SERVICE_MAP["transfer"] = {"target_prefix": "TransferService", "protocol": "json"}
 
 
-def _send(connector: Body, order: Body, number: str, files: list[Body]) -> None:
-    """Send the files one by one; each one's end is an event."""
+def _send(connector: Body, order: Body, number: str) -> None:
+    """Send the files one by one; each one's end is an event.
+
+    A result names the path that the file was sent to, and is not there before its file's turn.
+    """
     folder = order.get("RemoteDirectoryPath", "/")
-    for file in files:
-        file["StatusCode"] = "IN_PROGRESS"
+    for path in order["SendFilePaths"]:
+        file = {"FilePath": f"{folder}/{path.rsplit('/', 1)[-1]}", "StatusCode": "IN_PROGRESS"}
+        _transfers[number].append(file)
         detail = {
             "connector-id": connector["ConnectorId"],
-            "file-path": file["FilePath"],
+            "file-path": path,
             "operation": "SEND",
             "remote-directory-path": folder,
             "transfer-id": number,
             "url": connector["Url"],
         }
-        if why := _refused(connector, file["FilePath"], folder):
+        if why := _refused(connector, path, folder):
             file.update(StatusCode="FAILED", FailureCode="SEND_FILE_FAILED", FailureMessage=why)
             detail |= {"failure-code": "SEND_FILE_FAILED", "failure-message": why}
         else:

@@ -99,6 +99,14 @@ def close_sftp_events() -> None:
         if getattr(server, "tells", False):
             return
 
+        def open_file(self: Any, path: bytes, flags: int, attributes: Any) -> Any:
+            handle = original_open(self, path, flags, attributes)
+            file = self._open_files[handle]
+            if file["mode"] == "read":
+                stored = transfer._sftp_s3_get_object(self._account_id, file["bucket"], file["key"])
+                file["etag"] = stored["etag"].strip('"')
+            return handle
+
         def read(self: Any, handle: Any, offset: int, size: int) -> Any:
             data = original_read(self, handle, offset, size)
             file = self._open_files[handle]
@@ -114,6 +122,7 @@ def close_sftp_events() -> None:
                 detail = {
                     "bytes": file.get("reached", 0),
                     "client-ip": "127.0.0.1",
+                    "etag": file["etag"],
                     "file-path": f"/{file['bucket']}/{file['key']}",
                     "protocol": "SFTP",
                     "server-id": self._server_id,
@@ -126,7 +135,46 @@ def close_sftp_events() -> None:
                 emit(f"SFTP Server File Download {end}", detail, "aws.transfer")
             return closed
 
-        original_read, original_close = server.read, server.close
-        server.read, server.close, server.tells = read, close, True
+        original_open, original_read, original_close = server.open, server.read, server.close
+        server.open, server.read, server.close, server.tells = open_file, read, close, True
 
     transfer._ensure_sftp_runtime = ensure_telling
+
+
+def close_sftp_root_folders() -> None:
+    """A user's root folder that holds nothing is there only if the server optimizes the listing of folders.
+
+    https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
+    """
+    ensure = transfer._ensure_sftp_runtime
+
+    def ensure_rooted() -> None:
+        ensure()
+        server = transfer._MiniStackSFTPServer
+        if getattr(server, "has_roots", False):
+            return
+
+        def is_empty_root(self: Any, path: bytes) -> bool:
+            bucket, key = self._resolve(path)
+            at_root = transfer._sftp_normalize_virtual_path(path.decode()) == "/" and bucket
+            return bool(at_root and not transfer._sftp_s3_list_keys(self._account_id, bucket, f"{key}/"))
+
+        def optimizes(self: Any) -> bool:
+            options = transfer._servers[self._server_id].get("S3StorageOptions", {})
+            return bool(options.get("DirectoryListingOptimization") == "ENABLED")
+
+        def stat(self: Any, path: bytes) -> Any:
+            if is_empty_root(self, path) and optimizes(self):
+                return self._attrs_for_dir(0)
+            return original_stat(self, path)
+
+        async def list_folder(self: Any, path: bytes) -> Any:
+            if is_empty_root(self, path) and not optimizes(self):
+                raise transfer.asyncssh.SFTPNoSuchFile("No such file or directory")
+            async for entry in original_list(self, path):
+                yield entry
+
+        original_stat, original_list = server.stat, server.scandir
+        server.stat, server.scandir, server.has_roots = stat, list_folder, True
+
+    transfer._ensure_sftp_runtime = ensure_rooted

@@ -369,7 +369,8 @@ def test_a_transform_sees_the_types_that_it_can_reckon_with(bare_store: Store, i
     [
         (lambda rows: rows.drop("Amount"), "lost the column Amount; it must keep Account_idAccount, Amount"),
         (lambda rows: rows.selectExpr("*", "1 / 0"), None),
-        (lambda rows: rows.where("no_such > 1"), "failed with AnalysisException: "),
+        (lambda rows: rows.where("no_such > 1"), "failed with AnalysisException in line "),
+        (lambda rows: rows.collect()[9], "failed with IndexError in line "),
         (lambda rows: rows.collect(), "gave back list, not a DataFrame"),
         (
             lambda rows: rows.withColumn("Amount", rows["Amount"].cast("double")),

@@ -57,7 +57,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
-from rolling_errors import ExtractError, listed
+from rolling_errors import ExtractError, listed, quoted
 from rolling_figures import Figures, Totals, plain, rounded
 from rolling_file import File
 from rolling_log import log
@@ -365,7 +365,7 @@ def swings(spec: Extract, store: Store, made: Plan) -> tuple[str, ...]:
         if was != now and not (same_sign and abs(was) <= abs(now) * factor and abs(now) <= abs(was) * factor):
             label = {"avg": spec.figure_label, "count": spec.count_label}.get(spec.aggregate, spec.sum_label)
             found.append(
-                f'{label} of "{file.recipient}" went from {_spoken(spec, old)} in {before} to'
+                f"{label} of {quoted(file.recipient)} went from {_spoken(spec, old)} in {before} to"
                 f" {_spoken(spec, file.totals)}, by more than the factor {spec.swing_factor}"
             )
     return tuple(found)

@@ -8,10 +8,13 @@ scripts that read the log.
 from __future__ import annotations
 
 import re
+import unicodedata
 
-# Letters that a terminal, a mail header or a log viewer would take as an instruction or a new line: C0 and C1
-# controls, and the two Unicode line separators that `str.splitlines` knows and most people do not.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# What a terminal, a mail header or a log viewer takes as an instruction or a new line, and what shows nothing
+# or turns the text around: controls, formats, surrogates, private use, separators of lines.
+_UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+# What a mail program makes a link of. No sentence of ours has one.
+_LINK = re.compile(r"\b(?:(https?|ftps?|file)(:)(?=//)|(mailto)(:)|(www)(\.))", re.IGNORECASE)
 
 
 class ExtractError(Exception):
@@ -32,15 +35,38 @@ class ExtractError(Exception):
 
 
 def one_line(text: str) -> str:
-    """`text` with control characters and runs of blanks made single blanks.
+    """`text` without invisible characters and links, and with single blanks.
 
     Names come from the source; one with a line feed must not be able to forge a second line in a log or a
-    mail.
+    mail, and none leads anywhere.
 
-    >>> one_line("First\\r\\nSubject: paid   in full")
-    'First Subject: paid in full'
+    >>> one_line("First\\r\\nSubject: paid   in full, see https://example.com")
+    'First Subject: paid in full, see https[:]//example.com'
     """
-    return " ".join(_UNPRINTABLE.sub(" ", text).split())
+    if not text.isascii() or not text.isprintable():
+        text = "".join(_visible(character) for character in text)
+    return _LINK.sub(_without_link, " ".join(text.split()))
+
+
+def _without_link(found: re.Match[str]) -> str:
+    word, mark = (part for part in found.groups() if part is not None)
+    return f"{word}[{mark}]"
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category not in _UNPRINTABLE:
+        return character
+    return "" if category in ("Cf", "Cs") else " "
+
+
+def quoted(name: str) -> str:
+    """A value of the source in a sentence; a mail program finds no host name in it.
+
+    >>> quoted("evil.example")
+    '"evil[.]example"'
+    """
+    return '"' + re.sub(r"(?<=\w)\.(?=\w)", "[.]", one_line(name)) + '"'
 
 
 def listed(items: list[str], limit: int = 5) -> str:

@@ -73,11 +73,18 @@ def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None
         sentence = progress.ending(error.sentence)
         log("failed", sentence, level="error", kind=error.kind, cause=error.cause)
     except Exception as error:  # a defect of ours or of Spark's: still one sentence, the rest in the log
-        sentence = progress.ending(f"unexpected {type(error).__name__}: {one_line(str(error))[:300]}")
-        log("failed", sentence, level="error", kind="unexpected", cause=traceback.format_exc()[-4000:])
+        # Where it happened and not what it says: its words may quote rows.
+        frames = traceback.extract_tb(error.__traceback__)
+        sentence = progress.ending(f"unexpected {type(error).__name__} in {_frame(frames[-1])}")
+        cause = " > ".join(map(_frame, frames))[-4000:]
+        log("failed", sentence, level="error", kind="unexpected", cause=cause)
     else:
         return
     sys.exit(sentence)
+
+
+def _frame(frame: traceback.FrameSummary) -> str:
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rolling_contract import Contract
-from rolling_errors import ExtractError, listed
+from rolling_errors import ExtractError, listed, quoted
 from rolling_figures import Line, Totals, figure, rounded
 from rolling_folder import is_left
 from rolling_period import Period, window
@@ -92,21 +92,22 @@ def check_names(recipients: Iterable[str], rows: dict[str, int], *, one_row_each
         name = file_name(recipient)
         if not name:
             raise ExtractError(
-                f'the recipient "{recipient}" has no letter or digit to name a file with; give it a name',
+                f"the recipient {quoted(recipient)} has no letter or digit to name a file with; give it a"
+                " name",
                 kind="recipient_name",
             )
         if name in taken:
             raise ExtractError(
-                f'the recipients "{taken[name]}" and "{recipient}" would share the file name {name}; rename'
-                " one",
+                f"the recipients {quoted(taken[name])} and {quoted(recipient)} would share the file name"
+                f" {name}; rename one",
                 kind="recipient_name",
             )
         taken[name] = recipient
     shared = sorted(recipient for recipient, count in rows.items() if count > 1)
     if one_row_each and shared:
-        quoted = listed([f'"{recipient}"' for recipient in shared])
+        names = listed([quoted(recipient) for recipient in shared])
         raise ExtractError(
-            f"several rows of {one_row_each} are called {quoted}: two recipients would share a file;"
+            f"several rows of {one_row_each} are called {names}: two recipients would share a file;"
             " rename one",
             kind="recipient_name",
         )

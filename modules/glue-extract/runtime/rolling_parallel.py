@@ -26,6 +26,7 @@ the run; where groups are read off the entity, also the rows before the window, 
 from __future__ import annotations
 
 import functools
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -41,8 +42,9 @@ from rolling_errors import ExtractError, listed, one_line
 from rolling_figures import Facts, Figures, Line, Totals, facts_of, plain
 from rolling_log import log
 from rolling_period import Span
+from rolling_refusals import too_long
 from rolling_snapshot import Snapshot
-from rolling_source import Source, too_long
+from rolling_source import Source
 from rolling_spec import Extract
 from rolling_statement import Reads, Shape
 
@@ -144,17 +146,28 @@ def _transformed(
 
 
 def _called(transform: Callable[[DataFrame], DataFrame], frame: DataFrame) -> DataFrame:
+    from pyspark.errors import AnalysisException
     from pyspark.sql import DataFrame
 
     try:
         made = transform(frame)
     except Exception as error:
-        # Somebody else's code: whatever it raises is told as its own.
-        text = one_line(str(error))[:300]
-        raise _refused(f"failed with {type(error).__name__}: {text}", repr(error)) from error
+        # Somebody else's code: what it raises is told as its own. Only of the plan's errors also the words,
+        # which are about columns; those of others may quote rows.
+        said = f": {one_line(str(error))[:300]}" if isinstance(error, AnalysisException) else ""
+        lines = [
+            f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == _file(transform)
+        ]
+        where = f" in line {lines[-1]}" if lines else ""
+        raise _refused(f"failed with {type(error).__name__}{where}{said}") from error
     if not isinstance(made, DataFrame):
         raise _refused(f"gave back {type(made).__name__}, not a DataFrame")
     return made
+
+
+def _file(transform: Callable[[DataFrame], DataFrame]) -> str | None:
+    code = getattr(transform, "__code__", None)  # not every callable is a function
+    return None if code is None else str(code.co_filename)
 
 
 def _digits(made: DataFrame, name: str) -> int:

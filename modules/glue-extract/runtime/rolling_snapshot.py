@@ -8,7 +8,6 @@ last part is read, a part that is read again by a retried task included.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from rolling_contract import literal
 from rolling_copy import Connection
-from rolling_errors import ExtractError
 from rolling_source import DRIVER, Source, spark_session
 
 if TYPE_CHECKING:
@@ -79,27 +77,10 @@ class Snapshot:
 @contextmanager
 def exported(source: Source) -> Iterator[Snapshot]:
     """Hold a snapshot for as long as the block lasts, and say so if that is not possible."""
-    with _refusals_explained(source), source.connected() as connection:
+    with source.errors_explained(), source.connected() as connection:
         # It will be idle for as long as the parts are read, which is what it is there for.
         connection.execute("SET idle_in_transaction_session_timeout = 0")
         connection.java.setAutoCommit(False)
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         [(identifier, server, time)] = connection.rows(_EXPORT)
         yield Snapshot(source, connection, spark_session(), str(identifier), str(server), str(time))
-
-
-@contextmanager
-def _refusals_explained(source: Source) -> Iterator[None]:
-    try:
-        with source.errors_explained():
-            yield
-    except ExtractError as error:
-        said = re.search(r"PSQLException: (?:ERROR: )?([^\n]*snapshot[^\n]*)", error.cause)
-        if said is None:
-            raise
-        raise ExtractError(
-            f"the parts of the read could not all see one snapshot ({said[1]}): give the connection the"
-            ' endpoint of one instance, not one that leads to several; or leave out aggregate_in="spark"',
-            kind="snapshot",
-            cause=error.cause,
-        ) from None

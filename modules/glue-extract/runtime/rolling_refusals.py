@@ -1,0 +1,258 @@
+"""What the errors of the store, of the driver and of Spark mean, in a sentence.
+
+A sentence goes into a mail and a log, so it holds no value of a row. Many a text of the server does: a cast
+that fails quotes what it was given. So words are passed on by SQLSTATE, if its class speaks of names and
+settings alone; of all others, and of Spark, it is told what kind of error it was.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rolling_database import Database, unreachable
+from rolling_errors import ExtractError, one_line
+
+DRIVER = "org.postgresql.Driver"
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: connections, features, transactions, logins,
+# catalog, recovery conflicts, names and rights, resources, limits, states, operators, the system, internals.
+_SPOKEN = (*("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0", "HV", "XX"),)
+_UNSPOKEN = {
+    "21000": "a subquery gave more than one row",
+    "22003": "a number is out of the range of its type",
+    "22007": "a text is no date or time as it is cast to one",
+    "22008": "a date or time is out of range",
+    "22012": "a division by zero",
+    "22P02": "a text is not written as the type that it is cast to",
+    "P0001": "a function of the database raised an exception",
+}
+
+# What one SQLSTATE, or none, has several reasons for: told by the text.
+_BY_TEXT = (
+    ("locked", r"canceling statement due to lock timeout"),
+    ("slow", r"canceling statement due to statement timeout"),
+    ("conflict", r"(?:canceling statement|terminating connection) due to conflict with recovery"),
+    (
+        "disk",
+        r"(?:[\w.]+Exception: )?No space left on device|could not (?:extend|write to) file"
+        r"|temporary file size exceeds temp_file_limit",
+    ),
+    (
+        "lost",
+        r"terminating connection|An I/O error occurred while sending to the backend"
+        r"|Database connection failed when|This connection has been closed|server closed the connection|java\.io\.EOFException",
+    ),
+)
+# Told by SQLSTATE where the driver's exception can be reached, by the text where only Spark's summary of a
+# failed task can. The text is English unless the server's lc_messages says otherwise; then the general
+# sentence at the end of `explained` is what is left.
+_BY_STATE = (
+    (
+        "authentication",
+        ("28P01", "28000"),
+        r"[\w ]*authentication failed|no pg_hba\.conf entry|The authentication type|The server requested",
+    ),
+    ("no_database", ("3D000",), r"database \"[^\"]*\" does not exist"),
+    (
+        "unreachable",
+        ("08001", "08004", "08006", "57P03"),
+        r"Connection to \S+ refused|The connection attempt failed|An I/O error occurred",
+    ),
+    ("permission", ("42501",), r"permission denied"),
+    ("too_many", ("53300",), r"(?:sorry, )?too many (?:clients|connections)|remaining connection slots"),
+    ("cancelled", ("57014",), r"canceling statement"),
+    ("conflict", ("40001",), None),
+    ("disk", ("53100",), None),
+    ("lost", ("57P01", "57P02"), None),
+    (
+        "zone",
+        (),
+        r"time zone \"[^\"]*\" not recognized$|invalid value for parameter \"TimeZone\": \"[^\"]*\"$",
+    ),
+    (
+        "snapshot",
+        (),
+        r"invalid snapshot identifier: \"[0-9A-F-]+\"$|could not import the requested snapshot$"
+        r"|snapshot \"[0-9A-F-]+\" does not exist$|SET TRANSACTION SNAPSHOT|cannot export a snapshot"
+        r"|the snapshot is of another server$",
+    ),
+)
+
+
+def explained(error: Exception, database: Database, *, reads_rows: bool = True) -> ExtractError:
+    """The sentence for a failure of the store, of the driver or of Spark.
+
+    `reads_rows` is false for a statement that reads nothing but the catalog: then all words are safe.
+    """
+    state, text = _sql_state(error)
+    of_database = bool(state) or "PSQLException" in text
+    said = _without_secret(_driver_message(text), database)
+    found = _found(state, said)
+    if reads_rows and of_database and not _is_spoken(state, found):
+        found, said = None, _unspoken(state)
+    elif reads_rows and not of_database:
+        found, said = "disk" if "No space left on device" in text else None, _kinds(text, error)
+    cause = (
+        f"{type(error).__name__} {state or '-----'} {said if reads_rows else _without_secret(text, database)}"
+    )
+    if "ClassNotFoundException" in text and DRIVER in text:
+        return ExtractError(
+            f"Spark has no PostgreSQL driver ({DRIVER}); give it the driver's jar, e.g. with spark.jars",
+            kind="driver",
+            cause=cause,
+        )
+    if "[ARITHMETIC_OVERFLOW]" in text or "[NUMERIC_VALUE_OUT_OF_RANGE" in text:
+        return too_long(cause)
+    match found:
+        case "authentication":
+            return ExtractError(
+                f'database {database.place} refused user "{database.user}": {said};'
+                f" check the {database.credentials}",
+                kind="authentication",
+                cause=cause,
+            )
+        case "no_database":
+            return ExtractError(
+                f"there is no such database at {database.place}: {said}", kind="unreachable", cause=cause
+            )
+        case "unreachable":
+            return unreachable(database.place, said, cause)
+        case "permission":
+            return ExtractError(f'{said}; grant it to role "{database.user}"', kind="permission", cause=cause)
+        case "too_many":
+            return ExtractError(
+                f"the database at {database.place} takes no more connections; start the run again later",
+                kind="database",
+                cause=cause,
+            )
+        case "locked":
+            return ExtractError(
+                f"a table of the extract stayed locked ({said}); start the run again when whoever works on it"
+                " has ended, or with a longer --lock-timeout",
+                kind="locked",
+                cause=cause,
+            )
+        case "slow":
+            return ExtractError(
+                f"the read took too long ({said}); look for an index on the date column, or start the run"
+                " with a longer --statement-timeout",
+                kind="timeout",
+                cause=cause,
+            )
+        case "conflict":
+            return ExtractError(
+                f"the replica cancelled the read ({said}); start the run again, raise"
+                " max_standby_streaming_delay there, or read from the writer",
+                kind="conflict",
+                cause=cause,
+            )
+        case "cancelled":
+            return ExtractError(
+                f"somebody cancelled the read ({said}); start the run again", kind="database", cause=cause
+            )
+        case "lost":
+            return ExtractError(
+                f"the connection to the database at {database.place} was lost in the middle of the read"
+                f" ({said}); start the run again",
+                kind="lost",
+                cause=cause,
+            )
+        case "disk":
+            if of_database:
+                sentence = (
+                    f"the database at {database.place} ran out of disk space ({said}); make room there and"
+                    " start the run again"
+                )
+            else:
+                sentence = (
+                    f"the job's own disk is full ({said}); give the job a larger worker, or make room there"
+                )
+            return ExtractError(sentence, kind="disk_full", cause=cause)
+        case "snapshot":
+            return ExtractError(
+                f"the parts of the read could not all see one snapshot ({said}): give the connection the"
+                ' endpoint of one instance, not one that leads to several; or leave out aggregate_in="spark"',
+                kind="snapshot",
+                cause=cause,
+            )
+        case "zone":
+            return ExtractError(
+                f"the database does not know the extract's time zone ({said})", kind="spec", cause=cause
+            )
+        case _:
+            what = "the database refused the read" if of_database else "Spark could not finish the read"
+            return ExtractError(f"{what}: {said}", kind="database", cause=cause)
+
+
+def too_long(cause: str = "") -> ExtractError:
+    """A sum that no decimal of Spark's can hold."""
+    sentence = "a sum of the metric takes more than the 38 digits that Spark can add exactly"
+    return ExtractError(sentence, kind="contract", cause=cause)
+
+
+def _sql_state(error: Exception) -> tuple[str, str]:
+    """SQLSTATE and text of a Java exception and its causes.
+
+    PySpark hides it in one of two attributes, by the kind of error.
+    """
+    java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
+    state, texts = "", [] if java is not None else [str(error)]
+    for _ in range(10):
+        if java is None:
+            break
+        texts.append(str(java.toString()))
+        if java.getClass().getName() == "org.postgresql.util.PSQLException":
+            state = state or str(java.getSQLState() or "")
+        java = java.getCause()
+    return state, "\n".join(texts)
+
+
+def _driver_message(text: str) -> str:
+    """The driver's own words out of a Java text; of those, the first line without the server's severity."""
+    match = re.search(r"PSQLException: (.*)", text)
+    line = (
+        match[1] if match else next((line for line in text.splitlines() if line.strip()), "no reason given")
+    )
+    line = re.sub(r"^(?:ERROR|FATAL|PANIC): ", "", line.strip())
+    return one_line(line).rstrip(".")[:300]
+
+
+def _found(state: str, said: str) -> str | None:
+    """What happened, of what there is a sentence for."""
+    found = next((what for what, pattern in _BY_TEXT if state != "08001" and _begins(said, pattern)), None)
+    found = found or next((what for what, states, _ in _BY_STATE if state in states), None)
+    return found or next((what for what, _, by in _BY_STATE if by and _begins(said, by)), None)
+
+
+def _is_spoken(state: str, found: str | None) -> bool:
+    """Whether the server's words hold no value: by their SQLSTATE, or because we know all of them."""
+    return state[:2] in _SPOKEN or found in ("zone", "snapshot") or (found is not None and not state)
+
+
+def _unspoken(state: str) -> str:
+    default = (
+        "a value does not suit what is done with it" if state[:2] == "22" else "its words may hold values"
+    )
+    return f"{_UNSPOKEN.get(state, default)} (SQLSTATE {state or 'unknown'})"
+
+
+def _begins(said: str, pattern: str) -> bool:
+    """Only at its beginning is a text the server's own: what follows may be quoted."""
+    return re.match(pattern, said, re.IGNORECASE) is not None
+
+
+def _kinds(text: str, error: Exception) -> str:
+    """Of an error of Spark's its classes, for its text may quote rows."""
+    conditions = re.findall(r"\[([A-Z][A-Z_]+(?:\.[A-Z_]+)*)\]", text)
+    classes = re.findall(
+        r"\b(?:[a-z]\w*\.)+[A-Z][A-Za-z]*(?:Exception|Error)\b(?:: No space left on device)?", text
+    )
+    python = re.findall(r"^([A-Z][A-Za-z]*(?:Exception|Error)): ", text, re.MULTILINE)
+    found = list(dict.fromkeys([*conditions, *classes[-1:], *python[-1:]]))
+    return ", ".join(found) or type(error).__name__
+
+
+def _without_secret(text: str, database: Database) -> str:
+    password = database.properties.get("password", "")
+    text = text.replace(password, "***") if password else text
+    return re.sub(r"X-Amz-Signature=\w+", "X-Amz-Signature=***", text)[:4000]  # a token that has followed

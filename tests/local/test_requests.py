@@ -16,7 +16,13 @@ from botocore.exceptions import ClientError
 from extracts.errors import ExtractsError
 from extracts.local import aws
 
-TRUST = json.dumps({"Statement": []})
+TRUST = json.dumps(
+    {
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ]
+    }
+)
 SCHEDULE: dict[str, Any] = {
     "Name": "monthly",
     "ScheduleExpression": "rate(1 day)",

@@ -18,7 +18,7 @@ from extracts.demo import account
 from extracts.local import aws, programs, sftp, terraform
 
 NAME = "moving-average-of-loan-amounts-per-banks"
-RECIPIENTS = ["Łódź & Żyrardów Bank", "Εθνική Τράπεζα", *(f"Bank {number}" for number in range(58))]
+RECIPIENTS = ["Łódź & Żyrardów Bank", *(f"Bank {number}" for number in range(59))]
 TAGS = {f"cost-center-{number}": "Łódź + Żyrardów" for number in range(45)}
 HOST_KEY = (
     "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBA9vFK8aepjh47uEVMI23NGp6UTe7A9F"

@@ -22,14 +22,11 @@ _ANYTHING = r"[^\n\r\u0085\u2028\u2029]"  # a dot stops at all of Java's line te
 # Java's strings are UTF-16, so that the models write the planes above the first as pairs of surrogates.
 _PLANES_ABOVE = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010ffff")
 
-# Mistakes of the models themselves: the pattern as published, and as it is meant.
-CORRECTED: dict[str, str] = {}
-
 
 @functools.cache
 def compiled(pattern: str) -> regex.Pattern[str]:
     """Return the pattern for `fullmatch`, for AWS matches the whole value whether or not it is anchored."""
-    return regex.compile("".join(_translated(CORRECTED.get(pattern, pattern).replace(*_PLANES_ABOVE))))
+    return regex.compile("".join(_translated(pattern.replace(*_PLANES_ABOVE))))
 
 
 def matches(pattern: str, value: str) -> bool:

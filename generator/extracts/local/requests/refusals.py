@@ -16,7 +16,10 @@ Protocol = Literal["json", "cbor", "query", "ec2", "rest-json", "rest-xml"]
 
 Headers = dict[str, str]
 
-# The error code of a request that its shape does not allow, where it is not ValidationException.
+# The error code of a request that its shape does not allow, where it is not ValidationException. Public
+# reports show ValidationException of Glue, KMS, Lambda, Secrets Manager and Step Functions, ValidationError
+# of IAM (github.com/SWO-GS/auto-tag/issues/90) and InvalidParameterException of CloudWatch Logs. The other
+# codes are those of the services' lists of common errors.
 _CODES = {
     "cloudformation": "ValidationError",
     "cloudwatch": "ValidationError",

@@ -1,0 +1,36 @@
+"""The patterns of AWS's service models mean in Python what they mean in Java."""
+
+from __future__ import annotations
+
+import pytest
+
+from extracts.local.requests import patterns
+
+TAG = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
+LINE = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "expected"),
+    [
+        (TAG, "Łódź 1", True),
+        (TAG, "Żyrardów & co", False),
+        (r"[\w+=,.@-]+", "a-role", True),
+        (r"[\w+=,.@-]+", "Łódź", False),  # a letter of \w is one of ASCII
+        (r"[\w+=,.@-]+", "a role", False),  # the whole value must match, without an anchor, too
+        (r"^[0-9a-zA-Z-_.]+$", "a-b_c.d", True),
+        (r"^[0-9a-zA-Z-_.]+$", "a\n", False),
+        (r"[\w- ]*", "a-b c", True),  # after a shorthand a hyphen is a hyphen
+        (r"[\w- ]*", "a+b", False),
+        (r"[\S\s]*", "a\n\u00a0", True),
+        (r"\S+", "a\u00a0", True),  # no space of ASCII
+        (r".*", "two\nlines", False),
+        (LINE, "Łódź \U0001f3e6", True),
+        (LINE, "two\nlines", False),
+        (r"\p{ASCII}*", "Ł", False),
+        (r"[\p{Print}]*", "plain", True),
+        (r"[a-z[]+", "a[", True),
+    ],
+)
+def test_value_matches_as_in_java(pattern: str, value: str, expected: bool) -> None:
+    assert patterns.matches(pattern, value) is expected

@@ -8,6 +8,27 @@ locals {
 
   _catch_up_schedule = var.failure_events.catch_up_schedule
   _push_arn_prefix   = var.delivery.push_arn_prefix
+
+  # How many hours a clock may be ahead of GMT where the extract is. Neither Terraform nor JSONata
+  # knows time zones, so it is the most that any zone of that area has.
+  _area_hours = {
+    "Africa"    = 3
+    "America"   = 0
+    "Arctic"    = 2
+    "Asia"      = 12
+    "Atlantic"  = 1
+    "Australia" = 11
+    "Etc/GMT"   = 0
+    "Etc/UTC"   = 0
+    "Europe"    = 4
+    "Indian"    = 7
+    "UTC"       = 0
+  }
+  _time_zone = var.failure_events.time_zone
+  _hours_ahead = lookup(
+    local._area_hours, local._time_zone,
+    lookup(local._area_hours, split("/", local._time_zone)[0], 14),
+  )
 }
 
 resource "aws_sfn_state_machine" "this" {
@@ -22,10 +43,8 @@ resource "aws_sfn_state_machine" "this" {
       config = jsonencode(merge(local._config, {
         catch_up_schedule = local._catch_up_schedule == null ? "" : local._catch_up_schedule
         # Glue links to the console with and without the region in the host's name.
-        consoles = ["${local._console}/", "https://${local._console_host}/"]
-        gmt = contains(
-          ["Etc/GMT", "Etc/UCT", "Etc/UTC", "GMT", "UTC"], var.failure_events.time_zone
-        )
+        consoles    = ["${local._console}/", "https://${local._console_host}/"]
+        hours_ahead = local._hours_ahead
         links = {
           for place in ["crawler", "execution", "log", "run", "secret", "workflow"] :
           place => local.links[place]

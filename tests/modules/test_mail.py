@@ -14,12 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
-import jsonata
 import pytest
 from botocore.exceptions import ClientError
 from tests.modules.hcl import MODULES, Terraform
@@ -339,7 +338,7 @@ def test_a_trial_that_publishes_nothing_ends_no_failure(alerts: Deployed) -> Non
     assert alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, **trial)) == []
 
 
-def test_a_back_fill_ends_the_failure_of_each_of_its_months(alerts: Deployed) -> None:
+def test_a_backfill_ends_the_failure_of_each_of_its_months(alerts: Deployed) -> None:
     alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, **{"from": "2025-12", "to": "2026-10"}))
     assert over.subject.startswith("[RECOVERED] bank-loans 2025-12 to 2026-10: was FAILED: permission denied")
@@ -350,10 +349,19 @@ def test_a_run_that_is_stopped_is_told(alerts: Deployed) -> None:
     says(stopped, "job-stopped", **told_now(stopped))
 
 
-def test_a_crawler_that_fails_is_told(alerts: Deployed) -> None:
-    month = (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
+def test_failed_crawl_is_an_incident_of_its_own(alerts: Deployed) -> None:
     [failed] = alerts.heard(1, lambda: alerts.cloud.client("glue").start_crawler(Name="bank-loans-crawler"))
-    says(failed, "crawler-failed", **told_now(failed), **{month: "MONTH"})
+    says(failed, "crawler-failed", **told_now(failed))
+
+    # The job runs all the same, and neither its failure nor its success ends the crawler's.
+    [job] = alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    assert job.subject.startswith("[FAILED] bank-loans 2026-10: permission denied")
+    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
+    assert over.subject.startswith("[RECOVERED] bank-loans 2026-10: was FAILED: permission denied")
+
+    [crawled] = alerts.execute("state_machine_arn", crawler_event("Succeeded"))
+    says(crawled, "crawler-recovered")
+    assert alerts.execute("state_machine_arn", crawler_event("Succeeded")) == []
 
 
 ################################################################################
@@ -486,6 +494,19 @@ def delay_event(state: str = "RUNNING") -> Any:
     )
 
 
+def crawler_event(state: str, message: str | None = None) -> Any:
+    """As AWS sends it; `errorMessage` is there if the crawl failed."""
+    link = "https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logEventViewer:group=/aws-glue/crawlers"
+    told = (
+        {"cloudWatchLogLink": link}
+        if message is None
+        else {"cloudWatchLogLink": link, "errorMessage": message}
+    )
+    return event(
+        "aws.glue", "Glue Crawler State Change", crawlerName="bank-loans-crawler", state=state, **told
+    )
+
+
 def rotation_event(name: str, message: str | None = None) -> Any:
     told = {} if message is None else {"errorMessage": message}
     secret = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:bank-loans-AbCdEf"
@@ -499,10 +520,20 @@ def rotation_event(name: str, message: str | None = None) -> Any:
     )
 
 
+# As version 42.1 of the PostgreSQL driver says it, and as Lake Formation does.
+SCRAM = (
+    "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to "
+    "include the client's IP address or subnet, and that it is using an authentication scheme supported by "
+    "the driver."
+)
+LAKE_FORMATION = "Insufficient Lake Formation permission(s): Required Create Table on bank_loans"
+
 AS_AWS_SENDS_IT = {
+    "crawler-lake-formation": crawler_event("Failed", LAKE_FORMATION),
+    "crawler-scram": crawler_event("Failed", SCRAM),
     "job-timeout": job_event(None, state="TIMEOUT"),
     "job-error": job_event(None, state="ERROR"),
-    "job-back-fill": job_event('SystemExit: 2026-01 to 2026-09: no table public."Loans".'),
+    "job-backfill": job_event('SystemExit: 2026-01 to 2026-09: no table public."Loans".'),
     "job-slow": delay_event(),
     "rotation-failed": rotation_event("RotationFailed", "The function timed out."),
 }
@@ -520,8 +551,8 @@ def test_a_state_machine_is_known_by_what_delivers_and_not_by_how_it_is_called(a
     told = {"stateMachineArn": f"{ARN}:stateMachine:{name}", "status": "FAILED", "cause": "No table."}
     failed = event("aws.states", kind, executionArn=f"{ARN}:execution:{name}:0", **told)
     [mail] = alerts.execute("state_machine_arn", failed)
-    assert "The extract bank-loans cannot tell what was collected." in mail.text
-    assert line(mail, "Why") == "receipts: No table."
+    assert "bank-loans cannot record who collects its files." in mail.text
+    assert line(mail, "Reason") == "receipts: No table."
 
 
 def test_a_rotation_that_works_again_is_told_once(alerts: Deployed) -> None:
@@ -569,7 +600,9 @@ def test_an_event_that_is_no_failure_of_this_extract_is_heard_by_no_rule_for_fai
 @pytest.mark.parametrize(
     ("at", "period"),
     [
-        ("2026-01-31T23:59:59Z", "2025-12"),
+        ("2026-01-31T20:59:59Z", "2025-12"),
+        # In Johannesburg it is the first of February.
+        ("2026-01-31T22:00:00Z", "2026-01"),
         ("2026-03-31T12:00:00Z", "2026-02"),
         ("2028-03-01T00:00:00Z", "2028-02"),
     ],
@@ -583,13 +616,13 @@ def test_a_failure_that_names_no_period_is_put_down_to_the_month_before(
 
 def test_what_only_looks_like_a_period_is_part_of_the_reason(alerts: Deployed) -> None:
     [mail] = alerts.execute("state_machine_arn", job_event("SystemExit: 2026-13: there is no such month"))
-    assert (line(mail, "Period"), line(mail, "Why")) == ("2026-10", "2026-13: there is no such month")
+    assert (line(mail, "Period"), line(mail, "Reason")) == ("2026-10", "2026-13: there is no such month")
 
 
 def test_a_failure_of_glue_keeps_its_own_words(alerts: Deployed) -> None:
     message = "Error Category: IMPORT_ERROR; Failed Line Number: 3; ModuleNotFoundError: No 'x'"
     [mail] = alerts.execute("state_machine_arn", job_event(message))
-    assert line(mail, "Why") == "ModuleNotFoundError: No 'x'"
+    assert line(mail, "Reason") == "ModuleNotFoundError: No 'x'"
 
 
 FORGED = "x\r\n\r\nWhat to do\u2028Send\x85money\u202eto\tus"
@@ -598,17 +631,17 @@ FORGED = "x\r\n\r\nWhat to do\u2028Send\x85money\u202eto\tus"
 @pytest.mark.parametrize(
     ("forged", "label", "shown"),
     [
-        (job_event(f"SystemExit: 2026-10: {FORGED}"), "Why", "x What to do Send money to us"),
-        (rotation_event("RotationFailed", FORGED), "Why", "rotation: x What to do Send money to us"),
+        (job_event(f"SystemExit: 2026-10: {FORGED}"), "Reason", "x What to do Send money to us"),
+        (rotation_event("RotationFailed", FORGED), "Reason", "rotation: x What to do Send money to us"),
         (
             event("sftp-transfer", "File Not Collected", recipient=FORGED, period="2026-10", folder=FORGED),
-            "Why",
+            "Reason",
             "x What to do Send money to us has not collected its file",
         ),
         (
             event("aws.glue", "Glue Crawler State Change", crawlerName=FORGED, state=FORGED),
             "What",
-            "crawler x What to do Send money to us ended as X WHAT TO DO SEND MONEY TO US",
+            "crawler x What to do Send money to us ended with status X WHAT TO DO SEND MONEY TO US",
         ),
     ],
     ids=["job", "rotation", "collection", "crawler"],
@@ -627,7 +660,7 @@ def test_a_subject_is_ascii_and_fits(alerts: Deployed) -> None:
     [mail] = alerts.execute("state_machine_arn", job_event(message))
     assert mail.subject.startswith('[FAILED] bank-loans 2026-10: no table "Po?yczki" and more')
     assert len(mail.subject) < 100
-    assert 'no table "Pożyczki"' in line(mail, "Why")
+    assert 'no table "Pożyczki"' in line(mail, "Reason")
 
 
 ################################################################################
@@ -663,7 +696,7 @@ def stop_a_run(alerts: Deployed) -> None:
 @pytest.mark.parametrize(
     ("role", "provoke", "lost"),
     [
-        ("bank-loans-failures-events", stop_a_run, "Glue Job State Change"),
+        ("bank-loans-failures-events-eu-west-1", stop_a_run, "Glue Job State Change"),
         ("bank-loans-published-eu-west-1", lambda alerts: alerts.publish("2026-10"), "Object Created"),
     ],
     ids=["failure", "manifest"],
@@ -692,7 +725,7 @@ def test_an_event_that_cannot_be_handed_over_waits_in_the_queue_and_sets_off_the
     # The emulator measures no queue, so the measure is taken here.
     cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="1 > 0")
     [mail] = until(lambda: list((Counter(pushing.mails()) - Counter(before)).elements()))
-    assert "so no mail told of it" in mail.text
+    assert "so nothing was started and no mail was sent about it" in mail.text
     cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="0")
 
 
@@ -742,38 +775,12 @@ def test_a_missing_month_sends_one_mail_on_each_day_of_january_and_a_published_o
 ) -> None:
     at, period = f"2026-01-{day:02}T06:00:00Z", "2025-11" if day == 1 else "2025-12"
     [mail] = check(alerts, at)
-    assert mail.subject.startswith(f"[MISSING] bank-loans {period}: not published")
+    assert mail.subject.startswith(f"[MISSING] bank-loans {period}: not published, due on ")
     alerts.cloud.client("dynamodb").delete_item(
         TableName="bank-loans-incidents", Key={"incident": {"S": f"missing {period}"}}
     )
     alerts.put(f"loans/_manifests/{period}.json")
     assert check(alerts, at) == []
-
-
-def test_on_every_day_of_the_year_it_is_about_the_month_that_is_due(deployed: Deployed) -> None:
-    states = deployed.cloud.client("stepfunctions")
-    machine = states.describe_state_machine(
-        stateMachineArn=deployed.outputs["alerts"]["missing_state_machine_arn"]
-    )
-    assigned = json.loads(machine["definition"])["States"]["Due"]["Assign"]
-    expressions = {
-        name: jsonata.Jsonata.jsonata(assigned[name][2:-2].strip()) for name in ("period", "key", "due")
-    }
-
-    def asked(at: str) -> tuple[str, ...]:
-        return tuple(e.evaluate(None, {"states": {"input": {"time": at}}}) for e in expressions.values())
-
-    def expected(due: date) -> tuple[str, ...]:
-        period = f"{due.replace(day=1) - timedelta(days=1):%Y-%m}"
-        return period, f"loans/_manifests/{period}.json", f"{due:%Y-%m-%d} 06:00 GMT"
-
-    due = date(2027, 12, 2)
-    for number in range(400):  # a leap year and both its ends
-        day = date(2027, 12, 3) + timedelta(days=number)
-        if day.day == 2:
-            assert asked(f"{day}T05:59:59Z") == expected(due), day
-            due = day
-        assert asked(f"{day}T06:00:00Z") == expected(due), day
 
 
 def test_a_check_by_hand_is_about_today(alerts: Deployed) -> None:
@@ -786,7 +793,9 @@ def test_a_check_by_hand_is_about_today(alerts: Deployed) -> None:
 def test_the_check_may_see_names_of_manifests_and_nothing_else(alerts: Deployed) -> None:
     alerts.publish("2026-10")
     iam = alerts.cloud.client("iam")
-    rights = iam.get_role_policy(RoleName="bank-loans-missing-states", PolicyName="look-and-publish")
+    rights = iam.get_role_policy(
+        RoleName="bank-loans-missing-states-eu-west-1", PolicyName="look-and-publish"
+    )
     # The same rights in a role that a test can take: the check's own is for its state machine alone.
     trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = iam.create_role(RoleName="looker", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))

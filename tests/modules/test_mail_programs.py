@@ -1,4 +1,4 @@
-"""The JSONata programs of `failure-alerts`, evaluated by themselves: facts, subjects, texts and due months."""
+"""The JSONata programs of `failure-alerts`, evaluated by themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIG = {
     "consoles": [f"{CONSOLE}/", "https://console.aws.amazon.com/"],
     "deadline": "-02T06:00:00Z",
     "extract": "bank-loans",
-    "gmt": True,
+    "hours_ahead": 0,
     "job_name": "bank-loans",
     "links": {
         place: f"{CONSOLE}/{place}/"
@@ -198,21 +198,22 @@ def test_every_event_of_a_rotation_has_a_state(event_name: str, state: str, why:
 
 
 @pytest.mark.parametrize(
-    ("at", "gmt", "period"),
+    ("at", "hours_ahead", "period"),
     [
-        ("2026-11-01T00:09:12Z", True, "2026-10"),
-        ("2026-10-31T22:09:12Z", True, "2026-09"),
-        # Johannesburg is two hours ahead of GMT: there it is the first of November.
-        ("2026-10-31T22:09:12Z", False, "2026-10"),
-        # Sao Paulo is three hours behind: the first of November begins at 03:00 GMT.
-        ("2026-11-01T03:09:12Z", False, "2026-10"),
+        ("2026-11-01T00:09:12Z", 0, "2026-10"),
+        ("2026-10-31T22:09:12Z", 0, "2026-09"),
+        # In Johannesburg, two hours ahead of GMT, it is the first of November.
+        ("2026-10-31T22:09:12Z", 3, "2026-10"),
+        ("2026-10-31T20:09:12Z", 3, "2026-09"),
+        # In Sao Paulo, three hours behind GMT, the first of November begins at 03:00 GMT.
+        ("2026-11-01T03:09:12Z", 0, "2026-10"),
     ],
 )
 def test_run_that_names_no_period_is_for_the_month_that_is_over_where_the_extract_is(
-    at: str, gmt: bool, period: str
+    at: str, hours_ahead: int, period: str
 ) -> None:
     event = job(state="TIMEOUT") | {"time": at}
-    assert facts(event, config=CONFIG | {"gmt": gmt})["period"] == period
+    assert facts(event, config=CONFIG | {"hours_ahead": hours_ahead})["period"] == period
 
 
 ################################################################################

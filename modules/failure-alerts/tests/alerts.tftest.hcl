@@ -654,6 +654,19 @@ run "check_may_see_manifests_and_no_more" {
   }
 }
 
+run "month_begins_in_gmt_by_default" {
+  command = plan
+
+  assert {
+    condition = (
+      jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.hours_ahead == 0
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.time_zone
+      == "Etc/GMT"
+    )
+    error_message = "Without a time zone it is GMT."
+  }
+}
+
 run "deadline_moves_the_check" {
   command = plan
   variables {
@@ -807,5 +820,26 @@ run "partition_without_a_known_console_is_planned" {
       local.links.workflow, "https://us-isof-south-1.console.csp.hci.ic.gov/glue/"
     )
     error_message = "A partition that is not in the map has a console under its own suffix."
+  }
+}
+
+run "month_begins_where_the_extract_is" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = { job = "{\"source\":[\"aws.glue\"]}" }
+      job_name      = "bank-loans"
+      log_group     = "/aws-glue/jobs/bank-loans/output"
+      time_zone     = "Africa/Johannesburg"
+      workflow_name = "bank-loans"
+    }
+  }
+
+  assert {
+    condition = jsondecode(
+      aws_sfn_state_machine.this.definition
+    ).States.Begin.Assign.config.hours_ahead == 3
+    error_message = "No clock in Africa is more than three hours ahead of GMT."
   }
 }

@@ -138,10 +138,11 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
 
 
 def run_workflow(local: Local, screen: Screen) -> dict[str, Any]:
-    """Start the workflow as its schedule would, and follow it to the end of the job it leads to."""
+    """Let its schedule start the workflow, and follow it to the end of the job it leads to."""
     glue = local.cloud.client("glue")
     workflow, job = local.outputs["workflow_name"], local.outputs["job_name"]
-    glue.start_workflow_run(Name=workflow)
+    screen.waiting("EventBridge Scheduler to start the workflow")
+    aws.start_schedule(local.cloud, workflow, f"{workflow}-start")
     screen.waiting("the crawler")
     for _ in _repeatedly(300, "the workflow"):
         runs = glue.get_job_runs(JobName=job)["JobRuns"]

@@ -220,6 +220,8 @@ def load(url: str, store: Store, password: str) -> None:
         _copy(connection, "Loans", ((loan.id, loan.amount, loan.account, loan.day) for loan in store.loans))
         _copy(connection, "Worker", store.workers)
         connection.execute(INDEXES)
+        # The crawler's own driver may not speak SCRAM. A login with an MD5 password needs no other driver.
+        connection.execute("set local password_encryption = 'md5'")
         # A utility statement takes no parameters; the password is our own and quoted by the driver.
         quoted = sql.Literal(password)
         connection.execute(sql.SQL("create role {} login password {}").format(sql.Identifier(READER), quoted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Iterator
@@ -62,6 +63,19 @@ class Cloud:
             verify=str(self.authority),
             config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
         )
+
+
+def start_schedule(cloud: Cloud, group: str, name: str) -> None:
+    """Start what a schedule starts, now and in its role: by a copy in its group that is due once."""
+    scheduler = cloud.client("scheduler")
+    schedule = scheduler.get_schedule(GroupName=group, Name=name)
+    kept = {key: schedule[key] for key in ("FlexibleTimeWindow", "GroupName", "Target")}
+    scheduler.create_schedule(
+        Name=f"now-{secrets.token_hex(4)}",
+        ActionAfterCompletion="DELETE",
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        **kept,
+    )
 
 
 @contextmanager

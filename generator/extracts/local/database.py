@@ -178,6 +178,8 @@ def _initialise(binaries: Path, home: Path, user: str | None) -> Path:
                 f"PostgreSQL: the disk that holds {home.parent} is full; free some space and run it again."
             )
         raise ExtractsError(f"PostgreSQL's initdb failed: {reason.removeprefix('initdb: ')}")
+    # Passwords of either kind are accepted, as by RDS; which kind a role has is set with its password.
+    (home / "data/pg_hba.conf").write_text("host all all all md5\n")
     return files.authority
 
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 
 # ministack reads its settings when it is imported; `aws.serve` has put them into the environment.
-from ministack.services import scheduler
+from ministack.services import scheduler as schedules
 
 from extracts.local.requests import gate, integrations
 from extracts.local.services import (
@@ -22,6 +22,7 @@ from extracts.local.services import (
     glue,
     glue_runs,
     s3,
+    scheduler,
     secrets,
     sns,
     transfer,
@@ -51,7 +52,9 @@ GAPS: tuple[Callable[[], None], ...] = (
     cloudwatch.close_alarm_descriptions,
     events.close_event_target_permissions,
     events.close_event_subjects,
+    scheduler.close_universal_targets,
     events.close_schedule_keywords,
+    scheduler.close_time_zones,
     ec2.close_vpc_endpoints,
     ec2.close_prefix_lists,
 )
@@ -67,7 +70,7 @@ def main() -> None:
         for close in GAPS:
             close()
     integrations.guard_state_machines()
-    scheduler._SCHEDULE_TICK_INTERVAL = 1  # seconds; ministack looks every ten whether a schedule is due
+    schedules._SCHEDULE_TICK_INTERVAL = 1  # seconds; ministack looks every ten whether a schedule is due
     config = Config()
     config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]
     config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)

@@ -216,28 +216,50 @@ def run_crawler(crawler_name: str) -> None:
                     glue.create_table(DatabaseName=crawler["DatabaseName"], TableInput=entry)
 
 
+# What PostgreSQL's JDBC driver said before 42.2.0, when it met SCRAM.
+NO_SCRAM = (
+    "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to"
+    " include the client's IP address or subnet, and that it is using an authentication scheme supported by"
+    " the driver."
+)
+
+
 def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Open the connection as Glue does: address, secret and certificate from where it says."""
+    """Open the connection as a crawler does: address, secret, certificate and driver from where it says.
+
+    The crawler's own driver may not speak SCRAM, so here it does not; a driver in the connection does.
+    https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
+    """
     properties = session.client("glue").get_connection(Name=name)["Connection"]["ConnectionProperties"]
+    driver = properties.get("JDBC_DRIVER_JAR_URI")
+    if driver:
+        fetch(session, driver, Path.cwd())
     url = urlsplit(properties["JDBC_CONNECTION_URL"].removeprefix("jdbc:"))
     secret = session.client("secretsmanager").get_secret_value(SecretId=properties["SECRET_ID"])
     login = json.loads(secret["SecretString"])
-    tls: dict[str, Any] = {"sslmode": "prefer"}
+    settings: dict[str, Any] = {"sslmode": "prefer"}
     if properties.get("JDBC_ENFORCE_SSL") == "true":
-        tls = {"sslmode": "require"}
+        settings = {"sslmode": "require"}
         if "CUSTOM_JDBC_CERT" in properties:
-            tls = {
+            settings = {
                 "sslmode": "verify-full",
                 "sslrootcert": str(fetch(session, properties["CUSTOM_JDBC_CERT"], Path.cwd())),
             }
-    return psycopg.connect(
-        host=url.hostname,
-        port=url.port,
-        dbname=url.path.lstrip("/"),
-        user=login["username"],
-        password=login["password"],
-        **tls,
-    )
+    if not driver:
+        settings["require_auth"] = "!scram-sha-256"
+    try:
+        return psycopg.connect(
+            host=url.hostname,
+            port=url.port,
+            dbname=url.path.lstrip("/"),
+            user=login["username"],
+            password=login["password"],
+            **settings,
+        )
+    except psycopg.OperationalError as error:
+        if "authentication method requirement" in str(error):
+            raise ServiceError(NO_SCRAM) from error
+        raise
 
 
 def tables(

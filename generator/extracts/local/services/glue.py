@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from typing import Any
 
 from ministack.core import iam_actions
@@ -12,6 +13,7 @@ from ministack.services import glue
 
 from extracts.local.services.common import Afterwards, Body, Response, answer_json, body_of, seconds_now
 
+RESOURCE = re.compile(r"[A-Z][a-z]+(?P<kind>Connection|Crawler|Database|Job|Trigger|Workflow)(Run)?")
 JOB_ATTRIBUTES = (
     "ExecutionClass",
     "ExecutionProperty",
@@ -89,7 +91,7 @@ def close_glue_connections() -> None:
 
 
 def close_glue_resources() -> None:
-    """A right on one connection, database or table counts; ministack takes every name for a table's."""
+    """A right on one resource counts; ministack takes every name for a table's."""
     original = iam_actions.extract_resource_arn
 
     @functools.wraps(original)
@@ -100,10 +102,8 @@ def close_glue_resources() -> None:
         data = json.loads(body or b"{}")
         action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
         home = found.split(":")[:5]
-        if action == "GetConnection":
-            return ":".join([*home, f"connection/{data['Name']}"])
-        if action == "GetDatabase":
-            return ":".join([*home, f"database/{data['Name']}"])
+        if (named := RESOURCE.fullmatch(action)) and "Name" in data:
+            return ":".join([*home, f"{named['kind'].lower()}/{data['Name']}"])
         table = data.get("TableInput", {}).get("Name") or (data.get("Name") if "Table" in action else None)
         if table:
             return ":".join([*home, f"table/{data['DatabaseName']}/{table}"])

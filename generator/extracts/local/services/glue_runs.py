@@ -52,11 +52,18 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
         finally:
             _processes.pop(run_id, None)
     if run_id in _stopped:
+        _stopped.discard(run_id)  # a crawler's next crawl has the same
         return "STOPPED", ""
     if process.returncode:
         lines = [line for line in errors.splitlines() if line.strip()]
         return "FAILED", lines[-1] if lines else f"Command failed with exit code {process.returncode}"
     return "SUCCEEDED", ""
+
+
+def _stop(run_id: str) -> None:
+    if process := _processes.get(run_id):
+        _stopped.add(run_id)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -67,9 +74,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 def stop_job_runs(data: Body) -> Response:
     """BatchStopJobRun, which at ministack stops nothing and sends no event."""
     for run_id in data["JobRunIds"]:
-        if process := _processes.get(run_id):
-            _stopped.add(run_id)
-            os.killpg(process.pid, signal.SIGKILL)
+        _stop(run_id)
     done = [{"JobName": data["JobName"], "JobRunId": run_id} for run_id in data["JobRunIds"]]
     return json_response({"SuccessfulSubmissions": done, "Errors": []})
 
@@ -148,16 +153,33 @@ def start_crawler(data: Body, workflow: WorkflowRun = None) -> Response:
     return json_response({})
 
 
+def stop_crawler(data: Body) -> Response:
+    """StopCrawler, which at ministack stops nothing."""
+    crawler = glue._crawlers.get(data["Name"])
+    if crawler is None:
+        return error_response_json("EntityNotFoundException", f"Crawler {data['Name']} not found", 400)
+    if crawler["State"] != "RUNNING":
+        words = f"Crawler with name {data['Name']} isn't running"
+        return error_response_json("CrawlerNotRunningException", words, 400)
+    _stop(_crawl_id(data["Name"]))
+    return json_response({})
+
+
+def _crawl_id(name: str) -> str:
+    return f"crawl of {name}"
+
+
 def _finish_crawl(crawler: Body, workflow: WorkflowRun) -> None:
     name = crawler["Name"]
-    state, why = execute("crawler", name, "-", 30)
+    state, why = execute("crawler", name, _crawl_id(name), 30)
+    state = {"STOPPED": "CANCELLED", "TIMEOUT": "FAILED"}.get(state, state)
     crawler.update(
         State="READY", LastCrawl={"Status": state, "StartTime": seconds_now(), "ErrorMessage": why}
     )
     detail = {"crawlerName": name, "accountId": get_account_id()}
     if state == "SUCCEEDED":
         emit("Glue Crawler State Change", {**detail, "state": "Succeeded", "message": "Crawler Succeeded"})
-    else:
+    elif state == "FAILED":  # Glue tells nobody of one that was cancelled
         emit(
             "Glue Crawler State Change",
             {**detail, "state": "Failed", "message": "Crawler Failed", "errorMessage": why},
@@ -208,6 +230,7 @@ def close_glue_runs() -> None:
             "BatchStopJobRun": stop_job_runs,
             "StartCrawler": start_crawler,
             "StartJobRun": start_job_run,
+            "StopCrawler": stop_crawler,
         },
         after={},
     )

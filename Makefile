@@ -42,7 +42,7 @@ bench-groups: $(READY)
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@$(TERRAFORM) fmt -check -diff -recursive modules examples
+	@$(TERRAFORM) fmt -check -diff -recursive modules examples tests
 	@$(BIN)/shellcheck .ci/run
 	@PATH="$(BIN):$$PATH" $(BIN)/actionlint .github/workflows/*.yml examples/*/.github/workflows/*.yml
 	@$(BIN)/zizmor --offline --quiet .github examples
@@ -55,7 +55,7 @@ tflint:
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
-	@$(TERRAFORM) fmt -recursive modules examples
+	@$(TERRAFORM) fmt -recursive modules examples tests
 
 docs: $(READY)
 	@$(BIN)/python -m tests.modules.readme

@@ -122,7 +122,7 @@ def test_every_skipped_check_says_why() -> None:
 
 
 def test_hcl_is_formatted(open_root: OpenRoot) -> None:
-    for folder in ("modules", "examples"):
+    for folder in ("modules", "examples", "tests/modules/usage"):
         open_root(REPOSITORY / folder).execute_command("fmt", "-check", "-recursive", "-diff")
 
 

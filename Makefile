@@ -81,7 +81,8 @@ CHECKOV_VERSION := 3.3.30
 CHECKOV         := $(VENV)-checkov/bin/checkov --skip-download --quiet --compact
 
 checkov: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
-	@$(BIN)/python -m tests.modules.plans build/plans
+	@$(BIN)/python -m tests.modules.plans build/plans build/documents
+	@$(BIN)/python -m tools.lint build/documents
 	@$(CHECKOV) --framework terraform --skip-path '/tests/' --directory modules --directory examples \
 	  --output cli --output sarif --output-file-path console,build/checkov.sarif
 	@$(CHECKOV) --framework terraform_plan --directory build/plans --soft-fail --output json > build/checkov.json

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.modules import readme
 from tests.modules.hcl import MODULES, NAMES, REPOSITORY
-from tests.support.terraform import Root
+from tools import documents
 
 from extracts.local import aws, terraform
 
@@ -88,10 +88,11 @@ def _filled(value: Any, unknown: Any) -> Any:
     return value
 
 
-def write(target: Path) -> None:
-    """A file for each plan, into a folder that is made anew."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+def write(target: Path, known: Path) -> None:
+    """A file for each plan, and one for its policies and state machines, into folders that are made anew."""
+    for folder in (target, known):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
     with TemporaryDirectory() as scratch, aws.serve(Path(scratch)) as cloud:
         environment = terraform.environment(Path(scratch)) | cloud.environment
         ec2 = cloud.client("ec2")
@@ -99,9 +100,12 @@ def write(target: Path) -> None:
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         for name, root in roots(Path(scratch)):
             named = 'variable "subnet_id"' in "".join(path.read_text() for path in root.glob("*.tf"))
-            given = {"subnet_id": subnet} if named else {}
-            found = with_unknowns(plan(root, environment, **given))
-            (target / f"{name}.json").write_text(json.dumps(found))
+            given = [f"-var=subnet_id={subnet}"] if named else []
+            found = plan(root, environment, *given)
+            command = programs.terraform().command
+            policies = documents.collect(root, found, command, environment, *given)
+            documents.save(policies, known / f"{name}.json")
+            (target / f"{name}.json").write_text(json.dumps(with_unknowns(found)))
 
 
 ################################################################################
@@ -151,7 +155,7 @@ def judge(report: Path, plans: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        write(Path(sys.argv[1]))
-    else:
+    if sys.argv[1].endswith(".json"):
         judge(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        write(Path(sys.argv[1]), Path(sys.argv[2]))

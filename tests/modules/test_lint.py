@@ -1,0 +1,150 @@
+"""What `make checkov` says of policies and state machines: a bad one is found, an accepted one is not."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.modules.plans import plan
+from tools import documents, lint
+from tools.documents import Document
+from tools.lint import Accepted, Finding
+
+from extracts.local import aws, programs
+
+READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
+TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "glue.amazonaws.com"}}
+PASS = {"Type": "Pass", "End": True}
+
+ROOT = """\
+provider "aws" {
+  region = "eu-west-1"
+}
+
+resource "aws_sqs_queue" "this" {
+  name = "letters"
+}
+
+resource "aws_iam_role" "this" {
+  for_each = toset(["one", "two"])
+
+  name = each.key
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "glue.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "send"
+  role = aws_iam_role.this["one"].name
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "sqs:SendMessage", Resource = aws_sqs_queue.this.arn }]
+  })
+}
+"""
+
+
+def policy(kind: str = "identity", **elements: Any) -> Document:
+    statement = (TRUST if kind == "trust" else READ) | elements
+    return Document("aws_thing.this", kind, json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+
+def machine(**states: dict[str, Any]) -> Document:
+    text = json.dumps({"QueryLanguage": "JSONata", "StartAt": "First", "States": states})
+    return Document("aws_thing.this", "machine", text)
+
+
+def issues(document: Document) -> list[str]:
+    return [finding.issue for finding in lint.findings(document)]
+
+
+def test_good_documents_have_no_finding() -> None:
+    assert issues(policy()) == issues(policy("trust")) == issues(machine(First=PASS)) == []
+
+
+@pytest.mark.parametrize(
+    ("elements", "issue"),
+    [
+        ({"Action": "s3:GetObjekt"}, "UNKNOWN_ACTION"),
+        ({"Action": "s4:GetObject"}, "UNKNOWN_PREFIX"),
+        ({"Resource": "arn:aws:s3:::bucket"}, "RESOURCE_MISMATCH"),
+        ({"Resource": "*"}, "RESOURCE_STAR"),
+        ({"Condition": {"StringEquals": {"s3:prefix": "a"}}}, "UNKNOWN_CONDITION_FOR_ACTION"),
+        ({"Condition": {"StringIs": {"aws:SourceAccount": "1"}}}, "UNKNOWN_OPERATOR"),
+        ({"Sid": "read-only"}, "INVALID_SID"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bad_policy_is_found(elements: dict[str, Any], issue: str) -> None:
+    assert issue in issues(policy(**elements))
+
+
+def test_bad_trust_policy_is_found() -> None:
+    assert "UNKNOWN_ACTION" in issues(policy("trust", Action="sts:TakeRole"))
+
+
+def test_bad_machine_is_found() -> None:
+    finding, *_ = lint.findings(machine(First={"Type": "Pass", "Next": "Second"}))
+    assert str(finding).startswith('aws_thing.this: MACHINE: No state found named "Second"')
+
+
+def test_finding_is_accepted_in_its_kind_of_document_only() -> None:
+    star = Accepted("RESOURCE_STAR", "key", "the key itself")
+    found = [Finding(policy(kind), "RESOURCE_STAR", "x") for kind in ("key", "identity")]
+    assert lint.judge(found, [star]) == ["aws_thing.this: RESOURCE_STAR: x"]
+    assert lint.judge(found[:1], [star]) == []
+
+
+def test_entry_that_accepts_nothing_any_more_is_a_complaint() -> None:
+    [said] = lint.judge([], [Accepted("RESOURCE_STAR", "key", "the key itself")])
+    assert said == "accepted.toml: RESOURCE_STAR in key accepts nothing any more; delete it"
+
+
+def test_every_accepted_finding_has_a_reason() -> None:
+    assert all(len(entry.reason) > 20 for entry in lint.accepted())
+
+
+def test_a_folder_without_documents_fails(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="has no documents"):
+        lint.main(tmp_path)
+
+
+def test_bad_document_ends_the_program_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents.save([policy(Action="s3:GetObjekt")], tmp_path / "one.json")
+    with pytest.raises(SystemExit) as ended:
+        lint.main(tmp_path)
+    assert ended.value.code == 1
+    assert "✗ aws_thing.this: UNKNOWN_ACTION: " in capsys.readouterr().out
+
+
+def test_documents_have_the_arns_of_what_is_new(
+    cloud: aws.Cloud, terraform_settings: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "main.tf").write_text(ROOT)
+    environment = terraform_settings | cloud.environment
+    planned = plan(tmp_path, environment)
+    found = documents.collect(tmp_path, planned, programs.terraform().command, environment)
+    assert [(one.address, one.kind) for one in found] == [
+        ('aws_iam_role.this["one"]', "trust"),
+        ('aws_iam_role.this["two"]', "trust"),
+        ("aws_iam_role_policy.this", "identity"),
+    ]
+    assert json.loads(found[2].text)["Statement"][0]["Resource"] == (
+        "arn:aws:sqs:eu-west-1:123456789012:letters"
+    )
+
+
+def test_document_that_is_still_unknown_fails() -> None:
+    change = {"actions": ["create"], "after": {}, "after_unknown": {"policy": True}}
+    planned = {"resource_changes": [{"type": "aws_sqs_queue_policy", "address": "a.b", "change": change}]}
+    with pytest.raises(SystemExit, match=re.escape("a.b.policy is not known")):
+        list(documents.read(planned))

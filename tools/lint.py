@@ -1,0 +1,112 @@
+"""Policies by parliament, state machines by the rules of Step Functions: `make checkov`.
+
+What is accepted is listed in `accepted.toml`, with the reason. An entry that accepts nothing any more fails.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools import documents
+from tools.documents import Document
+
+from extracts.local.requests.limits import machines
+
+ROLE = "arn:aws:iam::123456789012:role/any"
+ACCEPTED = Path(__file__).with_name("accepted.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a document. `issue` is parliament's name of it, or "MACHINE"."""
+
+    document: Document
+    issue: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.document.address}: {self.issue}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Findings of one issue in one kind of document, with a detail of this pattern, and the reason."""
+
+    issue: str
+    kind: str
+    reason: str
+    detail: str = ".*"
+
+    def covers(self, finding: Finding) -> bool:
+        """Return whether the finding is accepted for this reason."""
+        return (finding.issue, finding.document.kind) == (self.issue, self.kind) and bool(
+            re.fullmatch(self.detail, finding.detail, re.DOTALL)
+        )
+
+
+def findings(document: Document) -> list[Finding]:
+    """Return what is wrong with a policy or a state machine."""
+    if document.kind == "machine":
+        return [Finding(document, "MACHINE", said) for said in machines.faults(document.text)]
+    policy = json.loads(document.text)
+    if document.kind == "trust":  # parliament 1.6.4 asks every statement for a resource
+        policy["Statement"] = [statement | {"Resource": ROLE} for statement in policy["Statement"]]
+    from parliament import analyze_policy_string  # takes a second, which a machine need not wait for
+
+    found = analyze_policy_string(json.dumps(policy)).findings
+    return list(dict.fromkeys(Finding(document, one.issue, _text(one.detail)) for one in found))
+
+
+def _text(detail: Any) -> str:
+    return detail if isinstance(detail, str) else json.dumps(detail)
+
+
+def accepted() -> list[Accepted]:
+    """Return what the list accepts."""
+    return [Accepted(**entry) for entry in tomllib.loads(ACCEPTED.read_text())["finding"]]
+
+
+def judge(found: list[Finding], allowed: list[Accepted]) -> list[str]:
+    """Return a sentence for each finding that is not accepted, and for each entry that accepts nothing."""
+    used: set[Accepted] = set()
+    complaints = []
+    for finding in found:
+        reasons = [one for one in allowed if one.covers(finding)]
+        used |= set(reasons)
+        if not reasons:
+            complaints.append(str(finding))
+    complaints += [
+        f"{ACCEPTED.name}: {one.issue} in {one.kind} accepts nothing any more; delete it"
+        for one in allowed
+        if one not in used
+    ]
+    return list(dict.fromkeys(complaints))
+
+
+def main(folder: Path) -> None:
+    """Say what is wrong with the documents in a folder, and leave with 1 if anything is."""
+    given = documents.load(folder)
+    if not given:
+        sys.exit(f"✗ {folder} has no documents")
+    found = [finding for document in given for finding in findings(document)]
+    complaints = judge(found, accepted())
+    for said in complaints:
+        print(f"✗ {said}")
+    if complaints:
+        sys.exit(1)
+    kinds = Counter(document.kind == "machine" for document in given)
+    print(
+        f"✓ {kinds[False]} policies and {kinds[True]} state machines: no finding but {len(found)} that "
+        f"{ACCEPTED.name} accepts with a reason."
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

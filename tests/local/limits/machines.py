@@ -99,9 +99,26 @@ SCHEDULER = {
     "form of a target's input": Probe(goal(Input='{"period": "2026-10"}'), goal(Input="2026-10,"), "JSON"),
 }
 
+
+def machine(**given: Any) -> Parameters:
+    """A state machine of one task, after which it ends."""
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": True} | given
+    return {
+        "definition": json.dumps({"QueryLanguage": "JSONata", "StartAt": "Mail", "States": {"Mail": task}})
+    }
+
+
+def padded(size: int) -> Parameters:
+    text = machine()["definition"]
+    return {"definition": text + " " * (size - len(text))}
+
+
 STATES = {
     "characters of a name": Probe({"name": "extract_push-1"}, {"name": "extract push"}, "Invalid Name"),
-    "size of a definition": Probe({"definition": "é" * 524_288}, {"definition": "é" * 524_288 + "e"}),
+    "size of a definition": Probe(padded(1_048_576), padded(1_048_577)),
+    "form of a definition": Probe(
+        machine(Arguments={"Message": "{% $states.input.detail %}"}), machine(Next="Nowhere"), "Nowhere"
+    ),
     "size of an input": Probe(
         {"input": f'"{"é" * 131_071}"'},
         {"input": f'"{"é" * 131_071}e"'},

@@ -12,6 +12,7 @@ from extracts.local.requests.limits import (
     scheduler,
     sns,
     sqs,
+    state,
     stepfunctions,
     storage,
     tags,
@@ -41,8 +42,9 @@ LIMITS: tuple[Limit, ...] = tuple(limit for table in TABLES for limit in table.L
 def check(request: Request) -> Refusal | None:
     """Return AWS's refusal of a request that is over a documented limit.
 
-    Some limits count what the emulator holds already, so that it must know the request's account and region.
+    Some limits count what the emulator holds already, so that it must know the request's account.
     """
+    state.enter(request.region)
     for limit in LIMITS:
         applies = limit.service == request.service and request.operation in limit.operations.split()
         if applies and (sentence := limit.complaint(request)) is not None:

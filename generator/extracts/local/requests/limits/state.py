@@ -1,6 +1,6 @@
 """What the emulator already holds, where a limit counts more than one request.
 
-ministack keeps it per account and region; both are set while it answers a request.
+ministack keeps it per account and region, of which it has context variables.
 """
 
 from __future__ import annotations
@@ -8,6 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 Record = dict[str, Any]
+
+
+def enter(region: str) -> None:
+    """Let the state be that of the region; the account is known from the request's access key."""
+    from ministack.core import responses
+
+    responses.set_request_region(region)
 
 
 def inline_policies(role: str) -> dict[str, str]:

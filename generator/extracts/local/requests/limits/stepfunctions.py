@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from extracts.local.requests.limits import machines
 from extracts.local.requests.limits.limit import (
     Limit,
     at_most,
     documentation,
+    each,
     each_is,
     matching,
     octets,
     parsed,
 )
+from extracts.local.requests.request import Request
 
 QUOTAS = documentation("Step Functions service quotas", "step-functions/latest/dg/service-quotas.html")
 CREATE = documentation("CreateStateMachine", "step-functions/latest/apireference/API_CreateStateMachine.html")
+LANGUAGE = documentation(
+    "Using Amazon States Language", "step-functions/latest/dg/concepts-amazon-states-language.html"
+)
 START = documentation("StartExecution", "step-functions/latest/apireference/API_StartExecution.html")
+
+
+def _definition(request: Request) -> str | None:
+    for text in each(request.parameters, "definition"):
+        if found := machines.faults(text):
+            return f"Invalid State Machine Definition: '{'; '.join(found)}'"
+    return None
+
 
 LIMITS = (
     Limit(
@@ -41,6 +55,16 @@ LIMITS = (
         ),
         "InvalidDefinition",
         QUOTAS,
+    ),
+    Limit(
+        "stepfunctions",
+        "CreateStateMachine UpdateStateMachine",
+        "form of a definition",
+        _definition,
+        "InvalidDefinition",
+        documentation(
+            "Using Amazon States Language", "step-functions/latest/dg/concepts-amazon-states-language.html"
+        ),
     ),
     Limit(
         "stepfunctions",

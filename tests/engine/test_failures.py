@@ -303,6 +303,45 @@ def test_a_name_cannot_forge_a_line_of_a_mail_or_a_log(store: Store, engine: Eng
     assert len(sentence.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "spec"),
+    [
+        ("Bank", "Name", {}),
+        ("Branch", "Address", {}),
+        ("Loans", "owner", {"group": {"owner": "Loans.owner"}}),
+    ],
+)
+@pytest.mark.parametrize("way", ["database", "spark"])
+def test_texts_that_differ_and_are_equal_are_refused(
+    store: Store, engine: Engine, table: str, column: str, spec: dict[str, Any], way: str
+) -> None:
+    """Under such a collation Alpha and alpha are one group, named by whichever row is stored first."""
+    try:
+        store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this PostgreSQL is built without ICU, which alone has such collations")
+    store.sql('ALTER TABLE "Loans" ADD COLUMN owner text COLLATE ci')
+    store.loan(store.branch(), "2026-10-01", 5)
+    if not spec:
+        store.sql(f'ALTER TABLE "{table}" ALTER "{column}" TYPE text COLLATE ci')
+    assert engine.refusal("2026-10", aggregate_in=way, **spec) == (
+        f'2026-10: column "{column}" of {store.schema}."{table}" has the nondeterministic collation ci, under'
+        ' which texts that differ are equal; name a view instead that reads it with COLLATE "C". Nothing'
+        " was published."
+    )
+
+
+def test_a_column_that_no_row_is_told_apart_by_may_have_any_collation(store: Store, engine: Engine) -> None:
+    try:
+        store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this PostgreSQL is built without ICU, which alone has such collations")
+    store.sql("ALTER TABLE \"Loans\" ADD COLUMN note text COLLATE ci DEFAULT 'a'")
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    assert engine("2026-10", where="note = 'A'").figures("Alpha") == {str(branch): "5.00"}
+
+
 # -- the way to the store ----------------------------------------------------------------------------------
 
 

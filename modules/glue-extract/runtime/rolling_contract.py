@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rolling_errors import ExtractError, listed
@@ -39,6 +39,7 @@ class CatalogRow:
     category: str
     readable: bool
     estimate: int  # rows, as the planner believes; -1 when it has no idea
+    collation: str | None = None  # a column's, if texts that differ are equal under it
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +181,13 @@ def catalog_query(spec: Extract) -> str:
     wanted = ", ".join(sorted({literal(table.lower()) for table in spec.tables}))
     return f"""
     SELECT 'session' AS kind, current_user::text AS table_name, NULL::text AS column_name,
-           NULL::text AS type_name, NULL::text AS category, true AS readable, (-1)::bigint AS estimate
+           NULL::text AS type_name, NULL::text AS category, true AS readable, (-1)::bigint AS estimate,
+           NULL::text AS collation
     UNION ALL
-    SELECT 'schema', n.nspname::text, NULL, NULL, NULL, has_schema_privilege(n.oid, 'USAGE'), -1
+    SELECT 'schema', n.nspname::text, NULL, NULL, NULL, has_schema_privilege(n.oid, 'USAGE'), -1, NULL
     FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     UNION ALL
-    SELECT 'table', c.relname::text, NULL, NULL, NULL, true, c.reltuples::bigint
+    SELECT 'table', c.relname::text, NULL, NULL, NULL, true, c.reltuples::bigint, NULL
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = {literal(spec.schema)} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     UNION ALL
@@ -198,7 +200,9 @@ def catalog_query(spec: Extract) -> str:
                 FROM made_of m JOIN pg_catalog.pg_type b ON m.typtype = 'd' AND b.oid = m.typbasetype
             ) SELECT pg_catalog.format_type(type_oid, modifier) FROM made_of WHERE typtype <> 'd'),
            t.typcategory::text,
-           has_column_privilege(c.oid, a.attnum, 'SELECT'), -1
+           has_column_privilege(c.oid, a.attnum, 'SELECT'), -1,
+           (SELECT l.collname::text FROM pg_catalog.pg_collation l
+            WHERE l.oid = a.attcollation AND NOT l.collisdeterministic)
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -209,7 +213,7 @@ def catalog_query(spec: Extract) -> str:
     SELECT 'key', c.relname::text,
            (SELECT json_agg(a.attname::text ORDER BY a.attname)::text FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey[0 : i.indnkeyatts - 1])),
-           NULL, NULL, true, -1
+           NULL, NULL, true, -1, NULL
     FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -294,6 +298,7 @@ def resolve(spec: Extract, catalog: Sequence[CatalogRow]) -> Contract:
                 kind="permission",
             )
     _check_types(spec, contract)
+    _check_collations(spec, contract, dict(used))
     return contract
 
 
@@ -407,6 +412,19 @@ def _check_types(spec: Extract, contract: Contract) -> None:
             " column of whole numbers, or by the date",
             kind="contract",
         )
+
+
+def _check_collations(spec: Extract, contract: Contract, rows: Mapping[Column, CatalogRow]) -> None:
+    """Rows are told apart byte by byte: PostgreSQL would name a group by whichever row is stored first."""
+    sides = (side for hop in contract.hops for side in (*hop.lefts, *hop.rights))
+    for column in (*contract.group, contract.recipient, *sides):
+        if (collation := rows[column].collation) is not None:
+            raise ExtractError(
+                f'column "{column.name}" of {spoken(spec.schema, column.table)} has the nondeterministic'
+                f" collation {collation}, under which texts that differ are equal; name a view instead that"
+                ' reads it with COLLATE "C"',
+                kind="contract",
+            )
 
 
 def _compares_in_spark(left: Column, right: Column) -> bool:

@@ -40,7 +40,8 @@ _BY_TEXT = (
     (
         "lost",
         r"terminating connection|An I/O error occurred while sending to the backend"
-        r"|Database connection failed when|This connection has been closed|server closed the connection|java\.io\.EOFException",
+        r"|Database connection failed when|This connection has been closed|server closed the connection"
+        r"|java\.io\.EOFException",
     ),
 )
 # Told by SQLSTATE where the driver's exception can be reached, by the text where only Spark's summary of a

@@ -71,9 +71,10 @@ class Source:
     def catalog(self, connection: Connection, query: str) -> list[CatalogRow]:
         """The small read of the contract check."""
         with self.errors_explained(reads_rows=False):
-            rows = [[text or "" for text in row] for row in connection.rows(query)]
+            rows = [([text or "" for text in row], row[7]) for row in connection.rows(query)]
         return [
-            CatalogRow(row[0], row[1], row[2], row[3], row[4], row[5] == "t", int(row[6])) for row in rows
+            CatalogRow(row[0], row[1], row[2], row[3], row[4], row[5] == "t", int(row[6]), collation)
+            for row, collation in rows
         ]
 
     def check_condition(self, connection: Connection, probe: str, condition: str) -> None:

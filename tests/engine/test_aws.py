@@ -479,7 +479,7 @@ def test_a_connection_that_is_not_there_is_named(account: Account, engine: Engin
 
 
 def test_a_connection_without_a_secret_says_what_to_set(account: Account, engine: Engine) -> None:
-    account.connection({})
+    account.connection({"USERNAME": "reader", "PASSWORD": "swordfish"})
     assert "names no secret; set its SECRET_ID" in engine.refusal(*account.arguments)
 
 

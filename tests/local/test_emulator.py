@@ -26,6 +26,8 @@ from botocore.exceptions import ClientError
 
 from extracts.local import aws, inbox
 
+CONNECTED = {"JDBC_CONNECTION_URL": "jdbc:postgresql://localhost/store", "SECRET_ID": "x"}
+NOBODY = json.dumps({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]})
 SERVICES = ("glue.amazonaws.com", "transfer.amazonaws.com", "events.amazonaws.com", "states.amazonaws.com")
 
 
@@ -281,8 +283,7 @@ def glue_crawler_has_a_recrawl_policy(cloud: aws.Cloud) -> bool:
 
 def glue_connection_can_be_changed(cloud: aws.Cloud) -> bool:
     glue, name = cloud.client("glue"), fresh("connection")
-    properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://localhost/store"}
-    definition = {"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": properties}
+    definition = {"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": CONNECTED}
     glue.create_connection(ConnectionInput=definition)
     changed = {**definition, "Description": "changed"}
     return not refuses(lambda: glue.update_connection(Name=name, ConnectionInput=changed))
@@ -290,7 +291,7 @@ def glue_connection_can_be_changed(cloud: aws.Cloud) -> bool:
 
 def glue_right_on_one_connection_counts(cloud: aws.Cloud) -> bool:
     glue, name = cloud.client("glue"), fresh("connection")
-    definition = {"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": {"SECRET_ID": "x"}}
+    definition = {"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": CONNECTED}
     glue.create_connection(ConnectionInput=definition)
     resource = f"arn:aws:glue:{aws.REGION}:{aws.ACCOUNT}:connection/{name}"
     reader = role(cloud, {"Effect": "Allow", "Action": "glue:GetConnection", "Resource": resource})
@@ -520,7 +521,7 @@ def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
         VpcId=vpc,
         ServiceName=f"com.amazonaws.{aws.REGION}.kms",
         VpcEndpointType="Interface",
-        PolicyDocument='{"Statement": []}',
+        PolicyDocument=NOBODY,
         PrivateDnsEnabled=True,
         SecurityGroupIds=groups[:1],
     )["VpcEndpoint"]["VpcEndpointId"]
@@ -531,7 +532,7 @@ def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
     return bool(
         [group["GroupId"] for group in found["Groups"]] == groups[1:]
         and found["PrivateDnsEnabled"]
-        and found["PolicyDocument"] == '{"Statement": []}'
+        and found["PolicyDocument"] == NOBODY
     )
 
 

@@ -23,11 +23,15 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="For a script: one JSON object, nothing else.")]
+URL_HELP = (
+    "postgresql://user@host:port/database; the password is read from PGPASSWORD. TLS is required unless the"
+    " host is this machine; ?sslmode=verify-full&sslrootcert=FILE also checks who answers."
+)
 DatabaseUrl = Annotated[
     str,
     typer.Option(
         envvar="DATABASE_URL",
-        help="postgresql://user@host:port/database; PGPASSWORD is heard.",
+        help=URL_HELP,
         show_envvar=True,
     ),
 ]
@@ -124,7 +128,7 @@ def new(
     *,
     database_url: Annotated[
         str | None,
-        typer.Option(help="Where to look for answers: postgresql://user@host/database; PGPASSWORD is heard."),
+        typer.Option(help=f"Where to look for answers: {URL_HELP}"),
     ] = None,
     schema: Annotated[
         str | None, typer.Option(help="The schema of the tables, where it is not public.")
@@ -310,7 +314,7 @@ def doctor(
         str | None,
         typer.Option(
             envvar="DATABASE_URL",
-            help="postgresql://user@host:port/database; PGPASSWORD is heard.",
+            help=URL_HELP,
             show_envvar=True,
         ),
     ] = None,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+import rolling_database
 from rolling_arguments import parse
 from rolling_errors import ExtractError
 from rolling_period import Period
@@ -127,3 +128,26 @@ def test_a_back_fill_is_one_span_and_one_month_is_the_default() -> None:
 
 def test_two_runs_outside_glue_have_different_ids() -> None:
     assert parse(list(BASE)).run_id != parse(list(BASE)).run_id
+
+
+@pytest.mark.parametrize(
+    ("url", "mode"),
+    [
+        ("postgresql://u:p@store.internal/d", "require"),
+        ("postgresql://u:p@10.0.0.1:5432/d", "require"),
+        ("postgresql://u:p@127.1/d", "require"),
+        ("postgresql://u:p@[2001:db8::1]:5432/d", "require"),
+        ("postgresql://u:p@localhost/d", None),
+        ("postgresql://u:p@127.0.0.1/d", None),
+        ("postgresql://u:p@[::1]/d", None),
+        ("postgresql://u:p@store.internal/d?sslmode=disable", "disable"),
+        ("postgresql://u:p@store.internal/d?sslmode=verify-full&sslrootcert=ca.pem", "verify-full"),
+    ],
+)
+def test_a_password_goes_to_another_machine_over_tls(url: str, mode: str | None) -> None:
+    assert rolling_database.from_url(url).properties.get("sslmode") == mode
+
+
+def test_a_parameter_of_a_url_is_obeyed_or_refused() -> None:
+    with pytest.raises(ExtractError, match="--database-url has the parameter channel_binding; sslmode and"):
+        rolling_database.from_url("postgresql://u:p@h/d?sslmode=require&channel_binding=require")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -294,3 +296,46 @@ def test_names_in_a_database_give_the_terminal_no_orders(
     assert [e["table"] for e in json.loads(told.stdout)["entities"]] == [name]
     for text in (shown.stdout, told.stdout):
         assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+################################################################################
+# The way to a database
+################################################################################
+
+
+def declining(server: socket.socket, received: list[bytes]) -> None:
+    """A server that declines TLS, asks for a password in clear text, and keeps what it is told."""
+    connection, _ = server.accept()
+    with connection:
+        connection.settimeout(10)
+        for answer in (b"N", b"R\x00\x00\x00\x08\x00\x00\x00\x03", b""):
+            data = connection.recv(4096)
+            received.append(data)
+            if not data or not answer:
+                return
+            connection.sendall(answer)
+
+
+@pytest.mark.parametrize(
+    ("host", "parameters", "told"),
+    [
+        ("127.1", "", False),  # an address that is not written as one of the loopback is nobody's own machine
+        ("127.1", "?sslmode=prefer", True),
+        ("127.0.0.1", "", True),
+    ],
+)
+def test_a_password_goes_to_another_machine_over_tls_alone(
+    host: str, parameters: str, told: bool, extracts: Extracts
+) -> None:
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"postgresql://reader:swordfish@{host}:{server.getsockname()[1]}/bank{parameters}"
+        thread = threading.Thread(target=declining, args=(server, received))
+        thread.start()
+        done = extracts("inspect", "--database-url", url)
+        thread.join(20)
+    assert done.returncode == 1
+    assert (b"swordfish" in b"".join(received)) is told
+    if not told:
+        assert "speaks no TLS" in done.stderr
+        assert "sslmode=disable" in done.stderr

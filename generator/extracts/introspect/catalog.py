@@ -6,11 +6,13 @@ when it takes too long. `pg_catalog` rather than `information_schema`, which hid
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
 
 from extracts import extra
 from extracts.errors import ExtractsError
@@ -270,7 +272,8 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
             "--database-url names no host; write postgresql://user:password@host:port/database"
         )
     try:
-        with psycopg.connect(url, connect_timeout=SECONDS, application_name="extracts") as connection:
+        options: dict[str, Any] = {"connect_timeout": SECONDS, "application_name": "extracts", **_tls(url)}
+        with psycopg.connect(url, **options) as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.execute(f"set local statement_timeout = '{SECONDS}s'")
@@ -279,6 +282,34 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
             yield connection
     except psycopg.Error as error:
         raise ExtractsError(_sentence(error, url)) from None
+
+
+def _tls(url: str) -> dict[str, str]:
+    """TLS for every server on another machine: else one that declines it is sent the password in clear text.
+
+    It says nothing of who answers; `?sslmode=verify-full&sslrootcert=FILE` in the URL does.
+    """
+    from psycopg.conninfo import conninfo_to_dict
+
+    given = conninfo_to_dict(url)
+    hosts = str(given.get("hostaddr") or given.get("host") or "").split(",")
+    if "sslmode" in given or os.environ.get("PGSSLMODE") or all(map(is_here, hosts)):
+        return {}
+    return {"sslmode": "require"}
+
+
+def is_here(host: str) -> bool:
+    """Return whether a host is this machine: a socket, or an address of the loopback.
+
+    >>> [is_here(host) for host in ("/run/postgresql", "localhost", "127.0.0.2", "::1", "store.internal")]
+    [True, True, True, True, False]
+    """
+    if host.startswith("/") or host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _sentence(error: Exception, url: str) -> str:
@@ -301,6 +332,11 @@ def _sentence(error: Exception, url: str) -> str:
         return "--database-url is written postgresql://user:password@host:port/database"
     for secret in {password, unquote(password)} if password else set():
         said = said.replace(secret, "***")
+    if "server does not support SSL" in said:
+        return (
+            f"The database at {place} speaks no TLS; switch ssl on there. Only where nobody can listen on the"
+            " way, add ?sslmode=disable to the URL."
+        )
     if getattr(error, "sqlstate", None) == "57014":
         return f"The database at {place} did not answer within {SECONDS} s; try again when it is less busy."
     return f"The database at {place} cannot be read: {said}."

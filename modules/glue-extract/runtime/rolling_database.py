@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -74,8 +75,33 @@ def from_url(text: str) -> Database:
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     properties = {"user": unquote(parts.username), "password": unquote(parts.password or "")}
-    properties |= {key: value for key, value in parse_qsl(parts.query) if key in ("sslmode", "sslrootcert")}
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if unknown := sorted(set(given) - {"sslmode", "sslrootcert"}):
+        # One that is about security must not be passed over in silence, so none is.
+        raise ExtractError(
+            f"--database-url has the parameter {unknown[0]}; sslmode and sslrootcert are the ones that it may"
+            " have",
+            kind="arguments",
+        )
+    if "sslmode" not in given and not _is_here(parts.hostname):
+        # Else a server that declines TLS is sent the password in clear text.
+        given["sslmode"] = "require"
+    properties |= given
     return Database(f"jdbc:postgresql://{host}:{port}/{parts.path.strip('/')}", properties, "--database-url")
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine, by its address.
+
+    >>> _is_here("localhost"), _is_here("127.0.0.1"), _is_here("store.internal")
+    (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def from_token(url: str, user: str, certificate: str | None) -> Database:

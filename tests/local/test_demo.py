@@ -206,8 +206,7 @@ def test_the_mail_tells_a_person_what_failed_and_what_to_do(demo: Demo) -> None:
 
 def test_the_daily_check_is_started_by_its_schedule(demo: Demo) -> None:
     scheduler, states = demo.cloud.client("scheduler"), demo.cloud.client("stepfunctions")
-    [found] = [s for s in scheduler.list_schedules()["Schedules"] if s["Name"].endswith("missing")]
-    schedule = scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
+    schedule = scheduler.get_schedule(Name="bank-loans-missing", GroupName="bank-loans-missing")
     assert schedule["ScheduleExpression"] == "cron(0 6 * * ? *)"
     check = schedule["Target"]["Arn"]
     assert not states.list_executions(stateMachineArn=check)["executions"]

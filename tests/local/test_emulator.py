@@ -9,12 +9,15 @@ import asyncio
 import json
 import re
 import secrets
+import socket
 import ssl
 import time
 import urllib.request
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import asyncssh
 import boto3
@@ -306,6 +309,14 @@ def glue_right_on_one_database_counts(cloud: aws.Cloud) -> bool:
     return not refuses(lambda: as_role(cloud, reader, "glue").get_database(Name=name))
 
 
+def glue_right_on_one_workflow_counts(cloud: aws.Cloud) -> bool:
+    glue, name = cloud.client("glue"), fresh("workflow")
+    glue.create_workflow(Name=name)
+    resource = f"arn:aws:glue:{aws.REGION}:{aws.ACCOUNT}:workflow/{name}"
+    starter = role(cloud, {"Effect": "Allow", "Action": "glue:StartWorkflowRun", "Resource": resource})
+    return not refuses(lambda: as_role(cloud, starter, "glue").start_workflow_run(Name=name))
+
+
 def glue_schedule_has_no_predicate(cloud: aws.Cloud) -> bool:
     glue, name = cloud.client("glue"), fresh("trigger")
     glue.create_trigger(Name=name, Type="SCHEDULED", Schedule="cron(1 0 1 * ? *)", Actions=[{"JobName": "x"}])
@@ -359,6 +370,45 @@ def glue_workflow_starts_its_first_crawler(cloud: aws.Cloud) -> bool:
     )
     glue.start_workflow_run(Name=name)
     return until(lambda: bool(glue.get_crawler(Name=name)["Crawler"].get("LastCrawl", {}).get("Status")))
+
+
+def glue_workflow_goes_on_after_a_crawl_that_was_stopped(cloud: aws.Cloud) -> bool:
+    glue, secrets_manager, name = cloud.client("glue"), cloud.client("secretsmanager"), fresh("workflow")
+    everything = {"Effect": "Allow", "Action": ["glue:*", "secretsmanager:*"], "Resource": "*"}
+    secrets_manager.create_secret(Name=name, SecretString='{"username": "x", "password": "x"}')
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+        address = f"jdbc:postgresql://127.0.0.1:{silent.getsockname()[1]}/store"
+        properties = {"JDBC_CONNECTION_URL": address, "SECRET_ID": name}
+        definition = {"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": properties}
+        glue.create_connection(ConnectionInput=definition)
+        targets = {"JdbcTargets": [{"ConnectionName": name, "Path": "store/public/x"}]}
+        glue.create_crawler(Name=name, Role=role(cloud, everything), Targets=targets, DatabaseName="x")
+        command = {"Name": "glueetl", "ScriptLocation": "s3://nowhere/etl.py"}
+        glue.create_job(Name=name, Role=role(cloud), Command=command)
+        glue.create_workflow(Name=name)
+        glue.create_trigger(
+            Name=f"{name}-start", WorkflowName=name, Type="ON_DEMAND", Actions=[{"CrawlerName": name}]
+        )
+        ends = ("CANCELLED", "FAILED", "SUCCEEDED")
+        condition = {"CrawlerName": name, "LogicalOperator": "EQUALS"}
+        glue.create_trigger(
+            Name=f"{name}-crawled",
+            WorkflowName=name,
+            Type="CONDITIONAL",
+            Predicate={"Logical": "ANY", "Conditions": [{**condition, "CrawlState": end} for end in ends]},
+            Actions=[{"JobName": name}],
+            StartOnCreation=True,
+        )
+        glue.start_workflow_run(Name=name)
+        silent.settimeout(10)
+        try:
+            silent.accept()
+        except TimeoutError:
+            return False
+        glue.stop_crawler(Name=name)
+        return until(lambda: len(glue.get_job_runs(JobName=name)["JobRuns"]) == 1) and bool(
+            glue.get_crawler(Name=name)["Crawler"]["LastCrawl"]["Status"] == "CANCELLED"
+        )
 
 
 def upload_shows_a_policy_its_key(cloud: aws.Cloud) -> bool:
@@ -510,6 +560,45 @@ def schedules_tell_the_time_they_were_set_to(cloud: aws.Cloud) -> bool:
     return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", json.loads(given)["time"]))
 
 
+def schedules_call_any_operation_in_their_role(cloud: aws.Cloud) -> bool:
+    secrets_manager, scheduler, name = (
+        cloud.client("secretsmanager"),
+        cloud.client("scheduler"),
+        fresh("call"),
+    )
+    create = {"Effect": "Allow", "Action": "secretsmanager:CreateSecret", "Resource": "*"}
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": "arn:aws:scheduler:::aws-sdk:secretsmanager:createSecret",
+            "RoleArn": role(cloud, create, services=("scheduler.amazonaws.com",)),
+            "Input": json.dumps({"Name": name}),
+        },
+    )
+    return until(lambda: not refuses(lambda: secrets_manager.describe_secret(SecretId=name)), 5)
+
+
+def schedules_start_in_their_own_time_zone(cloud: aws.Cloud) -> bool:
+    sqs, scheduler, name = cloud.client("sqs"), cloud.client("scheduler"), fresh("zone")
+    url, queue = queue_for(cloud)
+    send = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
+    past = datetime.now(ZoneInfo("Asia/Tokyo")) - timedelta(minutes=1)  # in UTC, hours ahead
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression=f"at({past:%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpressionTimezone="Asia/Tokyo",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": queue,
+            "RoleArn": role(cloud, send, services=("scheduler.amazonaws.com",)),
+            "Input": "due",
+        },
+    )
+    return until(lambda: bool(sqs.receive_message(QueueUrl=url).get("Messages")), 4)
+
+
 def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.40.0.0/16")["Vpc"]["VpcId"]
@@ -568,11 +657,13 @@ PROBES = (
     glue_connection_can_be_changed,
     glue_right_on_one_connection_counts,
     glue_right_on_one_database_counts,
+    glue_right_on_one_workflow_counts,
     glue_schedule_has_no_predicate,
     glue_job_without_a_script_fails,
     glue_job_is_tried_as_often_as_it_is_told_to,
     glue_run_can_be_stopped,
     glue_workflow_starts_its_first_crawler,
+    glue_workflow_goes_on_after_a_crawl_that_was_stopped,
     upload_shows_a_policy_its_key,
     secret_keeps_the_version_with_a_label_of_its_own,
     rotation_of_a_secret_can_be_called_off,
@@ -582,6 +673,8 @@ PROBES = (
     events_set_no_subject,
     schedules_start_nothing_in_a_role_for_rules,
     schedules_tell_the_time_they_were_set_to,
+    schedules_call_any_operation_in_their_role,
+    schedules_start_in_their_own_time_zone,
     endpoint_of_a_vpc_keeps_who_may_call,
     rule_of_a_group_may_name_a_prefix_list,
 )

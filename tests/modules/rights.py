@@ -22,6 +22,14 @@ LOGIN = f"arn:aws:rds-db:{ACCOUNT}:dbuser"
 S3 = f"arn:aws:s3:::{BUCKET}"
 VIA_S3 = {"kms:ViaService": f"s3.{aws.REGION}.amazonaws.com"}
 VIA_SECRETS = {"kms:ViaService": f"secretsmanager.{aws.REGION}.amazonaws.com"}
+VIA_SQS = {"kms:ViaService": f"sqs.{aws.REGION}.amazonaws.com"}
+CATALOG_KEY = f"arn:aws:kms:{ACCOUNT}:key/catalog"
+OF_CATALOG = {"kms:EncryptionContext:glue_catalog_id": aws.ACCOUNT}
+
+
+def role_name(name: str, kind: str) -> str:
+    """The name of one of an extract's roles."""
+    return f"{name}-{kind}-{aws.REGION}"
 
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
@@ -145,8 +153,8 @@ def abort_upload(key: str) -> Call:
     return call
 
 
-def list_folder(prefix: str) -> Call:
-    return lambda role: role.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+def list_folder(prefix: str, bucket: str = BUCKET) -> Call:
+    return lambda role: role.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
 
 
 def read_connection(name: str) -> Call:

@@ -6,10 +6,12 @@ from tests.modules.rights import (
     ACCOUNT,
     ARTIFACTS,
     BUCKET,
+    CATALOG_KEY,
     EC2,
     GLUE,
     LOGIN,
     LOGS,
+    OF_CATALOG,
     S3,
     VIA_S3,
     VIA_SECRETS,
@@ -20,6 +22,7 @@ from tests.modules.rights import (
     read_connection,
     read_object,
     read_secret,
+    role_name,
     write_object,
 )
 
@@ -42,7 +45,7 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             "changing the secret",
             ("secretsmanager:PutSecretValue", facts["secret"], {}),
             lambda role: role.client("secretsmanager").put_secret_value(
-                SecretId="rights/reader", SecretString="{}"
+                SecretId=facts["secret"], SecretString="{}"
             ),
         ),
         Forbidden(
@@ -54,6 +57,23 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             "another connection",
             ("glue:GetConnection", f"{GLUE}:connection/rights-other", {}),
             read_connection("rights-other"),
+        ),
+        Forbidden(
+            "the artifacts' key for another log",
+            (
+                "kms:Encrypt",
+                facts["artifacts_key"],
+                {"kms:EncryptionContext:aws:logs:arn": f"{LOGS}:/aws-glue/jobs/other"},
+            ),
+        ),
+        Forbidden(
+            "listing the neighbour's artifacts",
+            (
+                "s3:ListBucket",
+                f"arn:aws:s3:::{ARTIFACTS}",
+                {"s3:prefix": f"artifacts/{neighbour}/"},
+            ),
+            list_folder(f"artifacts/{neighbour}/", ARTIFACTS),
         ),
         Forbidden("the files' key but for files", ("kms:Decrypt", facts["data_key"], VIA_SECRETS)),
         Forbidden(
@@ -137,15 +157,10 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             ("ec2:CreateTags", f"{EC2}:network-interface/eni-1", {"aws:TagKeys": ["owner"]}),
         ),
         Forbidden(
-            "starting itself",
-            ("glue:StartJobRun", f"{GLUE}:job/{name}", {}),
-            lambda role: role.client("glue").start_job_run(JobName=name),
-        ),
-        Forbidden(
             "other rights",
-            ("iam:PutRolePolicy", f"arn:aws:iam::{aws.ACCOUNT}:role/{name}-job", {}),
+            ("iam:PutRolePolicy", f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name(name, 'job')}", {}),
             lambda role: role.client("iam").put_role_policy(
-                RoleName=f"{name}-job", PolicyName="more", PolicyDocument="{}"
+                RoleName=role_name(name, "job"), PolicyName="more", PolicyDocument="{}"
             ),
         ),
         Forbidden("a superuser's login", ("rds-db:connect", f"{LOGIN}:cluster-RIGHTS/postgres", {})),
@@ -155,21 +170,55 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     )
 
 
-def forbidden_to_token(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+def forbidden_to_jobs(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+    name = facts["name"]
     return (
         *forbidden_to_all(facts),
         Forbidden(
+            "starting itself",
+            ("glue:StartJobRun", f"{GLUE}:job/{name}", {}),
+            lambda role: role.client("glue").start_job_run(JobName=name),
+        ),
+    )
+
+
+def forbidden_to_token(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+    return (
+        *forbidden_to_jobs(facts),
+        Forbidden(
             "the neighbour's secret",
             ("secretsmanager:GetSecretValue", facts["secret"], {}),
-            read_secret("rights/reader"),
+            read_secret(facts["secret"]),
         ),
         Forbidden("the key for secrets", ("kms:Decrypt", facts["artifacts_key"], VIA_SECRETS)),
     )
 
 
 def forbidden_to_crawler(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+    own_role = f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name('rights', 'crawler')}"
+    stranger = {"kms:EncryptionContext:glue_catalog_id": "210987654321"}
     return (
         *forbidden_to_all(facts),
+        Forbidden("the catalog's key for another catalog", ("kms:Decrypt", CATALOG_KEY, stranger)),
+        Forbidden("a grant of the catalog's key to anybody", ("kms:CreateGrant", CATALOG_KEY, OF_CATALOG)),
+        Forbidden(
+            "its role for a function",
+            ("iam:PassRole", own_role, {"iam:PassedToService": "lambda.amazonaws.com"}),
+        ),
+        Forbidden(
+            "the job's role",
+            (
+                "iam:PassRole",
+                f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name('rights', 'job')}",
+                {"iam:PassedToService": "glue.amazonaws.com"},
+            ),
+        ),
+        Forbidden(
+            "a file of the engine",
+            ("s3:PutObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights/runtime/x.py", {}),
+            write_object(ARTIFACTS, "artifacts/rights/runtime/x.py"),
+        ),
+        Forbidden("encrypting but for files", ("kms:GenerateDataKey", facts["artifacts_key"], VIA_SECRETS)),
         Forbidden(
             "the script",
             ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights/etl.py", {}),
@@ -197,8 +246,39 @@ def forbidden_to_crawler(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     )
 
 
+def forbidden_to_schedules(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+    return (
+        Forbidden(
+            "the neighbour's workflow",
+            ("glue:StartWorkflowRun", f"{GLUE}:workflow/rights-two", {}),
+            lambda role: role.client("glue").start_workflow_run(Name="rights-two"),
+        ),
+        Forbidden(
+            "the neighbour's job",
+            ("glue:StartJobRun", f"{GLUE}:job/rights-two", {}),
+            lambda role: role.client("glue").start_job_run(JobName="rights-two"),
+        ),
+        Forbidden(
+            "stopping the workflow",
+            ("glue:StopWorkflowRun", f"{GLUE}:workflow/rights", {}),
+        ),
+        Forbidden(
+            "reading what is kept",
+            ("sqs:ReceiveMessage", facts["queue"], {}),
+            lambda role: role.client("sqs").receive_message(QueueUrl=facts["queue_url"]),
+        ),
+        Forbidden("the queue's key but for queues", ("kms:Decrypt", facts["artifacts_key"], VIA_S3)),
+        Forbidden(
+            "the secret",
+            ("secretsmanager:GetSecretValue", facts["secret"], {}),
+            read_secret(facts["secret"]),
+        ),
+    )
+
+
 FORBIDDEN = {
-    "rights-job": forbidden_to_all,
+    "rights-job": forbidden_to_jobs,
     "rights-crawler": forbidden_to_crawler,
+    "rights-schedule": forbidden_to_schedules,
     "rights-two-job": forbidden_to_token,
 }

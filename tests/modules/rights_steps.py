@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from tests.modules.rights import (
     ARTIFACTS,
@@ -16,8 +14,8 @@ from tests.modules.rights import (
     S3,
     VIA_S3,
     VIA_SECRETS,
+    VIA_SQS,
     Ask,
-    Role,
     Step,
     abort_upload,
     delete_object,
@@ -27,9 +25,11 @@ from tests.modules.rights import (
     read_connection,
     read_object,
     read_secret,
+    role_name,
     write_log,
     write_object,
 )
+from tests.modules.rights_crawler import crawler_steps
 
 
 def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
@@ -39,7 +39,7 @@ def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
             "read the secret",
             ("ReadSecret", "secretsmanager:GetSecretValue"),
             (("secretsmanager:GetSecretValue", facts["secret"], {}),),
-            read_secret("rights/reader"),
+            read_secret(facts["secret"]),
         ),
         Step(
             "decrypt the secret",
@@ -103,13 +103,32 @@ def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
     )
 
 
-def log_steps(*groups: str) -> tuple[Step, ...]:
+def log_steps(key: str, *groups: str) -> tuple[Step, ...]:
     """A log group's ARN ends in `:*` for some of these calls, for others it does not."""
+    contexts = [{"kms:EncryptionContext:aws:logs:arn": f"{LOGS}:{group}"} for group in groups]
 
     def asks(action: str, suffix: str) -> tuple[Ask, ...]:
         return tuple((f"logs:{action}", f"{LOGS}:{group}{suffix}", {}) for group in groups)
 
     return (
+        *(
+            Step(
+                f"{action.lower()} what is logged",
+                ("EncryptLogs", f"kms:{action}*"),
+                tuple((f"kms:{call}", key, context) for context in contexts),
+            )
+            for action, call in (
+                ("Decrypt", "Decrypt"),
+                ("Encrypt", "Encrypt"),
+                ("GenerateDataKey", "GenerateDataKey"),
+                ("ReEncrypt", "ReEncryptFrom"),
+            )
+        ),
+        Step(
+            "look at the key of the logs",
+            ("DescribeKey", "kms:DescribeKey"),
+            (("kms:DescribeKey", key, {}),),
+        ),
         Step(
             "find the log group",
             ("WriteLogs", "logs:CreateLogGroup"),
@@ -136,12 +155,34 @@ def log_steps(*groups: str) -> tuple[Step, ...]:
     )
 
 
+def artifact_steps(artifacts: str) -> tuple[Step, ...]:
+    """How S3A finds a file that is not where it looks first."""
+    return (
+        Step(
+            "list the artifacts",
+            ("ListArtifacts", "s3:ListBucket"),
+            tuple(
+                ("s3:ListBucket", f"arn:aws:s3:::{ARTIFACTS}", {"s3:prefix": prefix})
+                for prefix in (artifacts, f"{artifacts}/runtime/")
+            ),
+            list_folder(f"{artifacts}/", ARTIFACTS),
+        ),
+        Step(
+            "find the region of the artifacts",
+            ("LocateArtifacts", "s3:GetBucketLocation"),
+            (("s3:GetBucketLocation", f"arn:aws:s3:::{ARTIFACTS}", {}),),
+            lambda role: role.client("s3").get_bucket_location(Bucket=ARTIFACTS),
+        ),
+    )
+
+
 def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
     """What every job does, however it logs in."""
     output, prefix, artifacts = facts["output_log"], facts["prefix"], f"artifacts/{facts['name']}"
     return (
         *connect_steps(facts),
-        *log_steps(output, output.removesuffix("output") + "error"),
+        *artifact_steps(artifacts),
+        *log_steps(facts["artifacts_key"], output, output.removesuffix("output") + "error"),
         Step(
             "fetch the script",
             ("ReadArtifacts", "s3:GetObject"),
@@ -201,80 +242,47 @@ def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
     )
 
 
-def crawler_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    database, table = f"{GLUE}:database/rights", f"{GLUE}:table/rights/bank_public_loans"
-
-    def asks(action: str, *resources: str) -> tuple[Ask, ...]:
-        return tuple((f"glue:{action}", resource, {}) for resource in (f"{GLUE}:catalog", *resources))
-
-    def find_table(role: Role) -> None:
-        glue = role.client("glue")
-        with suppress(glue.exceptions.EntityNotFoundException):
-            glue.get_table(DatabaseName="rights", Name="bank_public_loans")
-
-    def enter_table(role: Role) -> None:
-        name = f"bank_public_{time.monotonic_ns()}"
-        role.client("glue").create_table(DatabaseName="rights", TableInput={"Name": name})
-
-    def change_table(role: Role) -> None:
-        admin = role.cloud.client("glue")
-        with suppress(admin.exceptions.AlreadyExistsException):  # from the step's last time
-            admin.create_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
-        role.client("glue").update_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
-
-    files = [
-        f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights/{name}"
-        for name in ("database-ca.pem", "database-driver.jar")
-    ]
+def schedule_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    """What the schedules do."""
     return (
-        *connect_steps(facts),
-        *log_steps("/aws-glue/crawlers-role/rights-crawler-rights"),
         Step(
-            "fetch certificate and driver",
-            ("ReadFiles", "s3:GetObject"),
-            tuple(("s3:GetObject", file, {}) for file in files),
-            read_object(ARTIFACTS, "artifacts/rights/database-ca.pem"),
+            "start the workflow",
+            ("StartWorkflow", "glue:StartWorkflowRun"),
+            (("glue:StartWorkflowRun", f"{GLUE}:workflow/rights", {}),),
         ),
         Step(
-            "decrypt certificate and driver",
-            ("DecryptArtifacts", "kms:Decrypt"),
-            (("kms:Decrypt", facts["artifacts_key"], VIA_S3),),
+            "start the job again",
+            ("StartJob", "glue:StartJobRun"),
+            (("glue:StartJobRun", f"{GLUE}:job/rights", {}),),
         ),
         Step(
-            "find its database",
-            ("WriteCatalog", "glue:GetDatabase"),
-            asks("GetDatabase", database),
-            lambda role: role.client("glue").get_database(Name="rights"),
+            "keep a start that could not be delivered",
+            ("KeepDeadLetters", "sqs:SendMessage"),
+            (("sqs:SendMessage", facts["queue"], {}),),
+            lambda role: role.client("sqs").send_message(QueueUrl=facts["queue_url"], MessageBody="x"),
         ),
-        Step(
-            "list the tables it knows",
-            ("WriteCatalog", "glue:GetTables"),
-            asks("GetTables", database, table),
-            lambda role: role.client("glue").get_tables(DatabaseName="rights"),
-        ),
-        Step(
-            "find a table",
-            ("WriteCatalog", "glue:GetTable"),
-            asks("GetTable", database, table),
-            find_table,
-        ),
-        Step(
-            "enter a table",
-            ("WriteCatalog", "glue:CreateTable"),
-            asks("CreateTable", database, table),
-            enter_table,
-        ),
-        Step(
-            "change a table",
-            ("WriteCatalog", "glue:UpdateTable"),
-            asks("UpdateTable", database, table),
-            change_table,
+        *(
+            Step(
+                f"{action} what is kept",
+                ("EncryptDeadLetters", f"kms:{action}"),
+                ((f"kms:{action}", facts["artifacts_key"], VIA_SQS),),
+            )
+            for action in ("Decrypt", "GenerateDataKey")
         ),
     )
 
 
 STEPS: dict[str, Callable[[dict[str, str]], tuple[Step, ...]]] = {
     "rights-job": lambda facts: (*secret_steps(facts), *job_steps(facts)),
-    "rights-crawler": lambda facts: (*secret_steps(facts), *crawler_steps(facts)),
+    "rights-crawler": lambda facts: (
+        *secret_steps(facts),
+        *connect_steps(facts),
+        *artifact_steps("artifacts/rights"),
+        *log_steps(
+            facts["artifacts_key"], f"/aws-glue/crawlers-role/{role_name('rights', 'crawler')}-rights"
+        ),
+        *crawler_steps(facts),
+    ),
+    "rights-schedule": schedule_steps,
     "rights-two-job": lambda facts: (*token_steps(facts), *job_steps(facts)),
 }

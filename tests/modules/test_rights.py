@@ -18,12 +18,26 @@ from typing import Any
 import pytest
 from ministack.core import iam_evaluator
 from tests.modules.hcl import REPOSITORY, Terraform, inputs
-from tests.modules.rights import ACCOUNT, ARTIFACTS, BUCKET, LOGS, Forbidden, Policies, Right, Role, Step
+from tests.modules.rights import (
+    ACCOUNT,
+    ARTIFACTS,
+    BUCKET,
+    CATALOG_KEY,
+    GLUE,
+    LOGS,
+    Forbidden,
+    Policies,
+    Right,
+    Role,
+    Step,
+    role_name,
+)
 from tests.modules.rights_forbidden import FORBIDDEN
 from tests.modules.rights_steps import STEPS, job_steps
 
 from extracts.local import aws
 
+FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 EVERYTHING = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
@@ -45,9 +59,12 @@ EXTRACT_INPUTS: Inputs = {
     "tables": ["Loans", "Bank"],
     "recipient_label": "bank_name",
     "kms_key_arn": "${aws_kms_key.artifacts.arn}",
-    "secret": {"recovery_window_days": 0},
-    "crawler": {"driver_jar_path": "driver.jar"},
-    "database": {"host": "localhost", "name": "bank", "ca_certificate": "-----BEGIN CERTIFICATE-----"},
+    "catch_up_schedule": "cron(0 7 2-10 * ? *)",
+    "crawler": {"driver_jar_path": "driver.jar", "catalog_kms_key_arn": CATALOG_KEY},
+    "database": {"host": "reader.internal", "name": "bank", "ca_certificate": "-----BEGIN CERTIFICATE-----"},
+    "dead_letter_queue": {"arn": "${aws_sqs_queue.this.arn}", "kms_key_arn": "${aws_kms_key.artifacts.arn}"},
+    "rotation": {"function_arn": FUNCTION, "host": "writer.internal"},
+    "secret": {},
     "network": {
         "vpc_id": "${aws_vpc.this.id}",
         "subnet_id": "${aws_subnet.this.id}",
@@ -63,8 +80,11 @@ EXTRACT_INPUTS: Inputs = {
 SECOND_INPUTS: Inputs = EXTRACT_INPUTS | {
     "name": "rights-two",
     "auth": "iam",
-    "secret": None,
+    "catch_up_schedule": None,
     "crawler": {"enabled": False},
+    "dead_letter_queue": None,
+    "rotation": None,
+    "secret": None,
     "database": {**EXTRACT_INPUTS["database"], "resource_id": "cluster-RIGHTS"},
     "endpoints": {"route_table_ids": ["${aws_route_table.this.id}"], "services": ["kms", "logs"]},
     "output": {
@@ -93,6 +113,8 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
     facts = {
         "artifacts_key": "${aws_kms_key.artifacts.arn}",
         "data_key": "${module.bucket.kms_key_arn}",
+        "queue": "${aws_sqs_queue.this.arn}",
+        "queue_url": "${aws_sqs_queue.this.url}",
         "secret": "${module.extract.secret_arn}",
         "subnet": "${aws_subnet.this.id}",
         "vpc": "${aws_vpc.this.id}",
@@ -109,6 +131,8 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
     }
     return json.dumps(
         {
+            # More than S3 allows on an object, and nearly as many as any other resource can have.
+            "provider": {"aws": {"default_tags": {"tags": {f"tag{n:02}": "x" for n in range(45)}}}},
             "module": {
                 "bucket": BUCKET_INPUTS | bucket,
                 "extract": EXTRACT_INPUTS | extract,
@@ -126,6 +150,7 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
                         "versioning_configuration": {"status": "Enabled"},
                     }
                 },
+                "aws_sqs_queue": {"this": {"name": "rights-dead-letters"}},
                 "aws_subnet": {
                     "this": {
                         "availability_zone": "eu-west-1a",
@@ -182,6 +207,7 @@ def facts(cloud: aws.Cloud, terraform: Apply) -> dict[str, dict[str, str]]:
     s3, secrets, glue = cloud.client("s3"), cloud.client("secretsmanager"), cloud.client("glue")
     for key in ("loans/old.csv", "fees/old.csv", "loans-of-others/x.csv"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+    s3.put_object(Bucket=ARTIFACTS, Key="artifacts/rights/_crawler/kept", Body=b"x")
     secrets.create_secret(Name="rights/other", SecretString="{}")
     glue.create_connection(
         ConnectionInput={"Name": "rights-other", "ConnectionType": "JDBC", "ConnectionProperties": {}}
@@ -241,18 +267,18 @@ def without(policies: Policies, sid: str, key: str, value: str) -> Policies:
 def role(
     request: pytest.FixtureRequest, cloud: aws.Cloud, facts: dict[str, dict[str, str]]
 ) -> Iterator[Role]:
-    name: str = request.param
-    found = deployed(cloud, name, facts[name.removesuffix("-job").removesuffix("-crawler")])
+    name, _, kind = request.param.rpartition("-")
+    found = deployed(cloud, role_name(name, kind), facts[name])
     yield found
     found.give(found.policies)
 
 
 def steps(role: Role) -> tuple[Step, ...]:
-    return STEPS[role.name](role.facts)
+    return STEPS[role.name.removesuffix(f"-{aws.REGION}")](role.facts)
 
 
 def forbidden(role: Role) -> tuple[Forbidden, ...]:
-    return FORBIDDEN[role.name](role.facts)
+    return FORBIDDEN[role.name.removesuffix(f"-{aws.REGION}")](role.facts)
 
 
 def test_every_step_works_with_the_rights_that_the_role_has(role: Role) -> None:
@@ -376,7 +402,7 @@ def test_what_aws_keeps_in_buckets_of_its_own_is_read_by_the_endpoint(
 def test_a_run_under_the_role_says_what_it_may_not_do(
     cloud: aws.Cloud, facts: dict[str, dict[str, str]], name: str, taken: Right | None, message: str
 ) -> None:
-    role, glue = deployed(cloud, f"{name}-job", facts[name]), cloud.client("glue")
+    role, glue = deployed(cloud, role_name(name, "job"), facts[name]), cloud.client("glue")
     if taken:
         role.give(without(role.policies, taken[0], "Action", taken[1]))
     run = glue.start_job_run(JobName=name)["JobRunId"]
@@ -422,6 +448,7 @@ EXTRACT_CHANGES: Inputs = {
     "catch_up_schedule": "cron(0 6 2-10 * ? *)",
     "crawler": {"driver_jar_path": "driver.jar", "driver_class": "org.postgresql.Driver2"},
     "database": {**EXTRACT_INPUTS["database"], "port": 5433},
+    "dead_letter_queue": None,
     "extra_arguments": {"--enable-auto-scaling": "true"},
     "job": {"execution_class": "FLEX", "max_retries": 1, "number_of_workers": 3, "queuing": True},
     "log_retention_days": 30,
@@ -429,10 +456,11 @@ EXTRACT_CHANGES: Inputs = {
     "permissions_boundary_arn": BOUNDARY,
     "recipient_label": "bank",
     "recipients": {"first": "First Bank"},
-    "rotation": {"days": 7, "function_arn": f"arn:aws:lambda:{ACCOUNT}:function:rotate"},
+    "rotation": {**EXTRACT_INPUTS["rotation"], "days": 7},
     "schedule": "cron(30 5 1 * ? *)",
     "tables": ["Loans", "Bank", "Branch"],
     "tags": {"team": "data"},
+    "time_zone": "Europe/Zurich",
 }
 SECOND_CHANGES: Inputs = {
     "database": {**SECOND_INPUTS["database"], "user_name": "somebody"},
@@ -465,11 +493,37 @@ def test_a_second_plan_is_empty_and_leaves_a_rotated_password_alone(
     secrets, secret = cloud.client("secretsmanager"), facts["rights"]["secret"]
     login = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
     assert (login["username"], len(login["password"])) == ("rights_reader", 40)
+    assert login["host"] == "writer.internal"  # where a rotation function changes the password
     assert login["password"] not in terraform("state", "pull").stdout
     # AWS forgets a version without a label; Terraform would then make it again, over the one in force.
     for text in ("first", "second", "third"):
         secrets.put_secret_value(SecretId=secret, SecretString=text)
     assert planned(terraform) == ""
+
+
+def test_uploaded_objects_have_no_tags(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
+    s3 = cloud.client("s3")
+    keys = [
+        found["Key"]
+        for found in s3.list_objects_v2(Bucket=ARTIFACTS, Prefix="artifacts/")["Contents"]
+        if "_crawler/" not in found["Key"]
+    ]
+    assert "artifacts/rights/etl.py" in keys
+    assert [key for key in keys if s3.get_object_tagging(Bucket=ARTIFACTS, Key=key)["TagSet"]] == []
+    tags = cloud.client("glue").get_tags(ResourceArn=f"{GLUE}:job/rights")["Tags"]
+    assert len(tags) == 45
+
+
+def test_deleted_secret_can_be_created_again_at_once(
+    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+) -> None:
+    before = facts["rights"]["secret"]
+    terraform("apply", "-auto-approve", "-replace=module.extract.aws_secretsmanager_secret.this[0]")
+    after = json.loads(terraform("output", "-json").stdout)["extract"]["value"]["secret"]
+    secrets = cloud.client("secretsmanager")
+    assert after != before
+    assert secrets.describe_secret(SecretId=before)["DeletedDate"]  # kept for 30 days
+    assert json.loads(secrets.get_secret_value(SecretId=after)["SecretString"])["username"] == "rights_reader"
 
 
 def test_every_input_is_changed_here_or_makes_something_anew() -> None:
@@ -498,8 +552,9 @@ def test_every_input_that_can_change_changes_in_place(
 def test_the_smallest_example_is_deployed_as_well(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
     job = cloud.client("glue").get_job(JobName="sales")["Job"]
     assert job["DefaultArguments"]["--output"] == "s3://rights-minimal/sales"
-    trigger = cloud.client("glue").get_trigger(Name="sales-schedule")["Trigger"]
-    assert (trigger["State"], trigger["Schedule"]) == ("ACTIVATED", "cron(1 0 1 * ? *)")
+    schedule = cloud.client("scheduler").get_schedule(GroupName="sales", Name="sales-start")
+    assert (schedule["State"], schedule["ScheduleExpression"]) == ("ENABLED", "cron(1 0 1 * ? *)")
+    assert schedule["ScheduleExpressionTimezone"] == "Etc/GMT"
 
 
 def test_destroying_leaves_nothing(
@@ -517,6 +572,7 @@ def test_destroying_leaves_nothing(
         "logs": [g["logGroupName"] for g in logs.describe_log_groups()["logGroups"]],
         "roles": [r["RoleName"] for r in cloud.client("iam").list_roles()["Roles"]],
         "secrets": [s["Name"] for s in cloud.client("secretsmanager").list_secrets()["SecretList"]],
+        "schedules": [s["Name"] for s in cloud.client("scheduler").list_schedules()["Schedules"]],
         "triggers": [t["Name"] for t in glue.get_triggers()["Triggers"]],
     }
     ours = {

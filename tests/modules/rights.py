@@ -60,18 +60,27 @@ class Role:
     policies: Policies
     clients: dict[str, Any] = field(default_factory=dict)
 
+    def environment(self) -> dict[str, str]:
+        """Credentials of the role, as a process's environment."""
+        arn = f"arn:aws:iam::{aws.ACCOUNT}:role/{self.name}"
+        session = self.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="probe")
+        credentials = session["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": credentials["SessionToken"],
+        }
+
     def client(self, service: str) -> Any:
         if service not in self.clients:
-            arn = f"arn:aws:iam::{aws.ACCOUNT}:role/{self.name}"
-            session = self.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="probe")
-            credentials = session["Credentials"]
+            credentials = self.environment()
             self.clients[service] = boto3.client(
                 service,
                 endpoint_url=self.cloud.endpoint,
                 region_name=aws.REGION,
-                aws_access_key_id=credentials["AccessKeyId"],
-                aws_secret_access_key=credentials["SecretAccessKey"],
-                aws_session_token=credentials["SessionToken"],
+                aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+                aws_session_token=credentials["AWS_SESSION_TOKEN"],
                 verify=str(self.cloud.authority),
             )
         return self.clients[service]

@@ -10,6 +10,7 @@ local cloud's IAM evaluator on the policies as they were deployed.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 from ministack.core import iam_evaluator
-from tests.modules.hcl import REPOSITORY, Terraform, inputs
+from tests.modules.hcl import MODULES, REPOSITORY, Terraform, inputs
 from tests.modules.rights import (
     ACCOUNT,
     ARTIFACTS,
@@ -188,11 +189,13 @@ def terraform(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pyte
         bucket: Inputs = NOTHING,
         extract: Inputs = NOTHING,
         second: Inputs = NOTHING,
+        succeeds: bool = True,
+        **environment: str,
     ) -> subprocess.CompletedProcess[str]:
         (folder / "etl.py").write_text(script)
         (folder / "main.tf.json").write_text(root(bucket, extract, second))
-        done = run_terraform(folder, *arguments, "-no-color", **cloud.environment)
-        assert done.returncode in (0, 2), done.stderr
+        done = run_terraform(folder, *arguments, "-no-color", **(cloud.environment | environment))
+        assert not succeeds or done.returncode in (0, 2), done.stderr
         return done
 
     run("init")
@@ -499,6 +502,42 @@ def test_a_second_plan_is_empty_and_leaves_a_rotated_password_alone(
     for text in ("first", "second", "third"):
         secrets.put_secret_value(SecretId=secret, SecretString=text)
     assert planned(terraform) == ""
+
+
+def test_plan_needs_the_rights_that_the_readme_names(
+    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+) -> None:
+    readme = (MODULES / "glue-extract/README.md").read_text()
+    [block] = re.findall(r"```json\n(.*?)```", readme, flags=re.DOTALL)
+    for example, real in {
+        "123456789012": aws.ACCOUNT,
+        "bank-loans/reader-": "rights/reader-",
+        "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000": facts["rights"][
+            "artifacts_key"
+        ],
+    }.items():
+        assert example in block
+        block = block.replace(example, real)
+    named = json.loads(block)
+    actions = ["secretsmanager:GetRandomPassword", "secretsmanager:GetSecretValue"]
+    rest = {"Statement": [{"Effect": "Allow", "NotAction": actions, "Resource": "*"}]}
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{aws.ACCOUNT}:root"}}
+    iam = cloud.client("iam")
+    iam.create_role(
+        RoleName="rights-plan",
+        AssumeRolePolicyDocument=json.dumps({"Statement": [{**trust, "Action": "sts:AssumeRole"}]}),
+    )
+    planner = Role(cloud, "rights-plan", {}, {"rest": rest, "named": named})
+
+    def plan(policies: Policies) -> subprocess.CompletedProcess[str]:
+        planner.give(policies)
+        return terraform("plan", succeeds=False, **planner.environment())
+
+    failed = plan({"rest": rest})
+    assert failed.returncode == 1
+    assert re.search(r"secretsmanager:Get(RandomPassword|SecretValue)", failed.stderr)
+    planned = plan({"rest": rest, "named": named})
+    assert planned.returncode == 0, planned.stderr
 
 
 def test_uploaded_objects_have_no_tags(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
 
+from extracts import children
 from extracts.errors import ExtractsError
 
 # The settings that make a git command start something, for a repository that we did not make.
@@ -86,12 +86,10 @@ def _done(
 ) -> subprocess.CompletedProcess[bytes]:
     flags = [word for setting in settings for word in ("-c", setting)]
     try:
-        return subprocess.run(
+        return children.run(
             ["git", "-C", str(folder), *flags, *arguments],
-            capture_output=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"},
+            input=b"",
+            variables={**children.environment(), "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"},
         )
     except FileNotFoundError as error:
         raise ExtractsError("No git on the PATH; versions of the collection are its tags.") from error

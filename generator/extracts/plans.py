@@ -6,7 +6,6 @@ update too, and not the update's doing.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from extracts import update
+from extracts import children, update
 from extracts.errors import ExtractsError
 
 Json = Mapping[str, Any]
@@ -135,6 +134,8 @@ def _planned(project: Path) -> Json:
     """Terraform's plan, with the credentials and settings of whoever asks."""
     from extracts.local import terraform
 
-    stack = terraform.Stack(project / "Terraform", {**os.environ, **terraform.quiet(project.parent)})
+    stack = terraform.Stack(
+        project / "Terraform", {**children.environment(), **terraform.quiet(project.parent)}
+    )
     stack.init()
     return stack.plan_in_full()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from extracts import extra, report
+from extracts import children, extra, report
 from extracts.errors import ExtractsError
 from extracts.files import inside
 from extracts.resources import modules
@@ -35,7 +34,7 @@ def spark_environment(project: Path) -> dict[str, str]:
     """What a process needs to run the project's spec here."""
     from extracts.local import spark
 
-    return {**os.environ, **spark.environment(engine(project))}
+    return {**children.environment(), **spark.environment(engine(project))}
 
 
 _ENDS = ("published", "unchanged")  # what the engine says last of a month
@@ -125,13 +124,10 @@ def preview(
             "history": history if page else 0,
             "history_output": scratch,
         }
-        done = subprocess.run(
+        done = children.run(
             [sys.executable, "-m", "extracts.spec_run"],
             input=json.dumps(order),
-            capture_output=True,
-            text=True,
-            check=False,
-            env=spark_environment(project),
+            variables=spark_environment(project),
         )
         log = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if done.returncode:

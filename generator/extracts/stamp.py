@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from extracts import children
 from extracts.errors import ExtractsError
 from extracts.resources import modules, templates
 
@@ -28,19 +28,8 @@ def stamp(
         settings = Path(scratch) / "cookiecutter.yaml"
         settings.write_text(f"cookiecutters_dir: {scratch}/templates\nreplay_dir: {scratch}/replay\n")
         command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", str(settings)]
-        done = subprocess.run(
-            [
-                *command,
-                "-o",
-                str(output),
-                str(template or templates() / "extract"),
-                *(f"{k}={v}" for k, v in given.items()),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        words = (f"{k}={v}" for k, v in given.items())
+        done = children.run([*command, "-o", output, template or templates() / "extract", *words])
     made = [path for path in output.iterdir() if path not in before and path.is_dir()]
     if done.returncode or len(made) != 1:
         raise ExtractsError(_reason(done.stderr))

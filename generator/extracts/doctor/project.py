@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -12,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from extracts import children
 from extracts.doctor.check import Check, failed, ok, skipped
 from extracts.errors import ExtractsError
 from extracts.local import programs, terraform
@@ -38,17 +37,11 @@ def values(project: Path) -> tuple[Values, list[Check]]:
     if not (folder / "main.tf").is_file():
         raise ExtractsError(f"{project} is no extract project: there is no {folder}/main.tf.")
     with tempfile.TemporaryDirectory(prefix="extracts-doctor-") as scratch:
-        environment = {**os.environ, **terraform.quiet(Path(scratch))}
+        environment = {**children.environment(), **terraform.quiet(Path(scratch))}
 
         def ask(command: str, text: str = "") -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [*programs.terraform().command, f"-chdir={folder}", *command.split(), "-no-color"],
-                input=text,
-                capture_output=True,
-                text=True,
-                check=False,
-                env=environment,
-            )
+            command_line = [*programs.terraform().command, f"-chdir={folder}", *command.split(), "-no-color"]
+            return children.run(command_line, input=text, variables=environment)
 
         found: dict[str, Any] = {}
         expressions = {name: f"var.{name}" for name in VALUES} | _arguments(folder / "main.tf")

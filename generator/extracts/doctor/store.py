@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from extracts import preview
-from extracts.doctor import zone
+from extracts import children, preview
 from extracts.doctor.check import Check, failed, ok, skipped
 from extracts.doctor.project import Values
 from extracts.introspect.candidates import quoted
@@ -70,13 +68,13 @@ def _looked(script: Path, database_url: str | None, role: str | None) -> Found |
     """What the look found, or the sentence for why there was none."""
     engine = preview.engine(script.parents[1])
     url = preview.with_password(database_url) if database_url else None
-    done = subprocess.run(
+    done = children.run(
         [sys.executable, "-m", "extracts.doctor.contract"],
         input=json.dumps({"script": str(script), "database_url": url, "role": role}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(engine), *filter(None, sys.path)])},
+        variables={
+            **children.environment(),
+            "PYTHONPATH": os.pathsep.join([str(engine), *filter(None, sys.path)]),
+        },
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]

@@ -116,33 +116,6 @@ def undisturbed() -> Iterator[None]:
             signal.raise_signal(held[0])
 
 
-def run(
-    command: Sequence[str | os.PathLike[str]], *, environment: Mapping[str, str], folder: Path
-) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, its output captured; interrupted, we leave nothing of it."""
-    process = None
-    try:
-        with undisturbed():
-            process = subprocess.Popen(
-                [os.fspath(part) for part in command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=dict(environment),
-                cwd=folder,
-                start_new_session=True,
-            )
-        output, errors = process.communicate()
-    except BaseException:
-        if process:
-            with undisturbed():
-                _end_group(process.pid)  # Terraform's plugins would outlive it
-                process.wait()
-        raise
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
-
-
 def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM) -> None:
     """End the process and whatever it started, politely first."""
     if process.poll() is None:

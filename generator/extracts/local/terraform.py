@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from extracts import children
 from extracts.errors import ExtractsError
-from extracts.local import processes, programs
+from extracts.local import programs
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 # Where packages and platform teams unpack provider mirrors; `EXTRACTS_PROVIDER_MIRROR` comes before them.
@@ -111,8 +112,8 @@ class Stack:
 
     def _run(self, *arguments: str) -> str:
         try:
-            done = processes.run(
-                [*programs.terraform().command, *arguments], environment=self.environment, folder=self.folder
+            done = children.run(
+                [*programs.terraform().command, *arguments], variables=self.environment, folder=self.folder
             )
         except OSError as error:
             raise ExtractsError(f"terraform {arguments[0]} could not start: {error.strerror}.") from error

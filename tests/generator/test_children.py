@@ -1,0 +1,158 @@
+"""Programs that the tool starts end with it, whichever way it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from extracts import children
+
+# A program with a child, a grandchild in a session of its own, and an orphan, all of which sleep.
+FAMILY = """
+import os, subprocess, sys, time
+mark = sys.argv[1]
+sleeper = [sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+           "open(__import__('sys').argv[2], 'w').close(); time.sleep(120)", mark]
+folder = sys.argv[2]
+subprocess.Popen([*sleeper, folder + "/child"])
+subprocess.Popen([*sleeper, folder + "/session"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv(sleeper[0], [*sleeper, folder + "/orphan"])
+    os._exit(0)
+time.sleep(120)
+"""
+PARENT = """
+import sys
+from extracts import children
+children.run([sys.executable, "-c", *sys.argv[1:]])
+"""
+
+
+def alive(mark: str) -> list[int]:
+    """The processes that have the mark among their words."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if mark.encode() in words and int(place.name) != os.getpid():
+            found.append(int(place.name))
+    return found
+
+
+def until(true: Callable[[], object], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if true():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    mark = uuid.uuid4().hex
+    yield mark
+    for left in alive(mark):
+        os.kill(left, signal.SIGKILL)
+
+
+@pytest.fixture
+def family(mark: str, tmp_path: Path) -> subprocess.Popen[bytes]:
+    """A parent that runs the family above; all of it is up."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT, FAMILY, mark, str(tmp_path)], stderr=subprocess.DEVNULL
+    )
+    assert until(lambda: len(list(tmp_path.iterdir())) == 3)
+    return process
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are seen by /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_a_program_and_all_that_it_started_end_with_us(
+    family: subprocess.Popen[bytes], mark: str, sign: signal.Signals
+) -> None:
+    assert len(alive(mark)) >= 5  # parent, guard, program, and three that it started
+    family.send_signal(sign)
+    family.wait(20)
+    assert until(lambda: not alive(mark)), alive(mark)
+
+
+@needs_proc
+def test_a_program_ends_with_its_guard(mark: str) -> None:
+    sleep = "import time; time.sleep(120)"
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, sleep, mark])
+    assert until(lambda: len(alive(mark)) == 3)
+    [guard] = [
+        number
+        for number in alive(mark)
+        if children.__file__.encode() in Path(f"/proc/{number}/cmdline").read_bytes()
+    ]
+    os.kill(guard, signal.SIGKILL)
+    assert parent.wait(20) == 0
+    assert until(lambda: not alive(mark))
+
+
+@needs_proc
+def test_what_a_program_leaves_behind_ends_with_it(mark: str) -> None:
+    leaves = (
+        "import subprocess, sys; subprocess.Popen("
+        "[sys.executable, '-c', 'import time; time.sleep(120)', sys.argv[1]], start_new_session=True)"
+    )
+    done = children.run([sys.executable, "-c", leaves, mark])
+    assert (done.returncode, alive(mark)) == (0, [])
+
+
+def test_a_program_is_told_what_to_read_and_its_words_come_back() -> None:
+    upper = "import sys; sys.stdout.write(sys.stdin.read().upper()); sys.stderr.write('e' * 200_000)"
+    done = children.run([sys.executable, "-c", upper], input="é" * 100_000)
+    assert (done.returncode, done.stdout, len(done.stderr)) == (0, "É" * 100_000, 200_000)
+
+
+def test_a_code_is_the_programs_and_so_is_a_signal() -> None:
+    assert children.run([sys.executable, "-c", "raise SystemExit(7)"]).returncode == 7
+    for sign in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
+        killed = f"import os; os.kill(os.getpid(), {int(sign)})"
+        assert children.run([sys.executable, "-c", killed]).returncode == -sign
+
+
+def test_a_program_that_is_not_there_is_told_as_such() -> None:
+    with pytest.raises(FileNotFoundError, match="no-such-program"):
+        children.run(["no-such-program"])
+
+
+def test_a_program_is_not_told_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", "swordfish")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://reader:swordfish@host/db")
+    shown = children.run([sys.executable, "-c", "import os; print(dict(os.environ))"]).stdout
+    assert "swordfish" not in shown
+
+
+def test_programs_that_run_side_by_side_keep_no_other_alive(mark: str) -> None:
+    """The end of a pipe that is ours must not be inherited by what is started later."""
+    both = """
+import sys, threading
+from extracts import children
+sleep = [sys.executable, "-c", "import time; time.sleep(120)", sys.argv[1]]
+for _ in range(2):
+    threading.Thread(target=children.run, args=[sleep]).start()
+"""
+    parent = subprocess.Popen([sys.executable, "-c", both, mark])
+    assert until(lambda: len(alive(mark)) == 5)
+    parent.kill()
+    parent.wait(10)
+    assert until(lambda: not alive(mark))

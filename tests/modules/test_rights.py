@@ -212,8 +212,9 @@ def facts(cloud: aws.Cloud, terraform: Apply) -> dict[str, dict[str, str]]:
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
     s3.put_object(Bucket=ARTIFACTS, Key="artifacts/rights/_crawler/kept", Body=b"x")
     secrets.create_secret(Name="rights/other", SecretString="{}")
+    properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://localhost/other", "SECRET_ID": "rights/other"}
     glue.create_connection(
-        ConnectionInput={"Name": "rights-other", "ConnectionType": "JDBC", "ConnectionProperties": {}}
+        ConnectionInput={"Name": "rights-other", "ConnectionType": "JDBC", "ConnectionProperties": properties}
     )
     glue.create_database(DatabaseInput={"Name": "others"})
     return {output["value"]["name"]: output["value"] for output in outputs.values()}

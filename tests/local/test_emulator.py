@@ -560,43 +560,32 @@ def schedules_tell_the_time_they_were_set_to(cloud: aws.Cloud) -> bool:
     return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", json.loads(given)["time"]))
 
 
-def schedules_call_any_operation_in_their_role(cloud: aws.Cloud) -> bool:
-    secrets_manager, scheduler, name = (
-        cloud.client("secretsmanager"),
-        cloud.client("scheduler"),
-        fresh("call"),
-    )
-    create = {"Effect": "Allow", "Action": "secretsmanager:CreateSecret", "Resource": "*"}
-    scheduler.create_schedule(
-        Name=name,
-        ScheduleExpression="at(2026-01-01T00:00:00)",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={
-            "Arn": "arn:aws:scheduler:::aws-sdk:secretsmanager:createSecret",
-            "RoleArn": role(cloud, create, services=("scheduler.amazonaws.com",)),
-            "Input": json.dumps({"Name": name}),
-        },
-    )
-    return until(lambda: not refuses(lambda: secrets_manager.describe_secret(SecretId=name)), 5)
+def state_machine_that_is_started_twice_under_one_name_is_told_so(cloud: aws.Cloud) -> bool:
+    states, arn = cloud.client("stepfunctions"), role(cloud)
 
+    def machine(state: dict[str, Any]) -> str:
+        definition = {"StartAt": "Only", "QueryLanguage": "JSONata", "States": {"Only": state}}
+        made = states.create_state_machine(
+            name=fresh("machine"), definition=json.dumps(definition), roleArn=arn
+        )
+        return str(made["stateMachineArn"])
 
-def schedules_start_in_their_own_time_zone(cloud: aws.Cloud) -> bool:
-    sqs, scheduler, name = cloud.client("sqs"), cloud.client("scheduler"), fresh("zone")
-    url, queue = queue_for(cloud)
-    send = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
-    past = datetime.now(ZoneInfo("Asia/Tokyo")) - timedelta(minutes=1)  # in UTC, hours ahead
-    scheduler.create_schedule(
-        Name=name,
-        ScheduleExpression=f"at({past:%Y-%m-%dT%H:%M:%S})",
-        ScheduleExpressionTimezone="Asia/Tokyo",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={
-            "Arn": queue,
-            "RoleArn": role(cloud, send, services=("scheduler.amazonaws.com",)),
-            "Input": "due",
-        },
-    )
-    return until(lambda: bool(sqs.receive_message(QueueUrl=url).get("Messages")), 4)
+    def ended(execution: str) -> dict[str, Any]:
+        assert until(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING")
+        return dict(states.describe_execution(executionArn=execution))
+
+    started = machine({"Type": "Succeed"})
+    start = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution",
+        "Arguments": {"StateMachineArn": started, "Name": "once", "Input": {}},
+        "End": True,
+    }
+    starting = machine(start)
+    first = ended(states.start_execution(stateMachineArn=starting)["executionArn"])
+    ended(json.loads(first["output"])["ExecutionArn"])
+    second = ended(states.start_execution(stateMachineArn=starting)["executionArn"])
+    return second.get("error") == "StepFunctions.ExecutionAlreadyExistsException"
 
 
 def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
@@ -673,8 +662,7 @@ PROBES = (
     events_set_no_subject,
     schedules_start_nothing_in_a_role_for_rules,
     schedules_tell_the_time_they_were_set_to,
-    schedules_call_any_operation_in_their_role,
-    schedules_start_in_their_own_time_zone,
+    state_machine_that_is_started_twice_under_one_name_is_told_so,
     endpoint_of_a_vpc_keeps_who_may_call,
     rule_of_a_group_may_name_a_prefix_list,
 )

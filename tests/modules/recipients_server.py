@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -20,6 +21,7 @@ class Server:
         self.folder, self.key, self.host_key = folder, key, host_key
         self.port = processes.free_port()
         self.visits = 0
+        self.arrivals: list[str] = []  # names of the files that were written, in this order
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -37,6 +39,11 @@ class Server:
             def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
                 server.visits += 1
 
+        class Folder(asyncssh.SFTPServer):
+            def close(self, file_obj: Any) -> Any:
+                server.arrivals.append(Path(file_obj.name.decode()).name)
+                return super().close(file_obj)
+
         async def listen() -> asyncssh.SSHAcceptor:
             return await asyncssh.listen(
                 processes.LOOPBACK,
@@ -44,7 +51,7 @@ class Server:
                 server_factory=Door,
                 server_host_keys=[str((host_key or self.host_key).private)],
                 authorized_client_keys=asyncssh.import_authorized_keys(self.key.public),
-                sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.folder).encode()),
+                sftp_factory=lambda channel: Folder(channel, chroot=str(self.folder).encode()),
                 allow_scp=False,
             )
 

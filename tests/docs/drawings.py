@@ -87,19 +87,16 @@ def failure() -> str:
 
 def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """Type and name of each resource that a drawing shows or needs, and which of those it refers to."""
-    for path in sorted(module.glob("*.tf")):
-        text = path.read_text()
+    texts = {path: path.read_text() for path in sorted(module.glob("*.tf"))}
+    blocks = "".join(re.findall(r"^locals {\n(.*?)^}", "".join(texts.values()), re.DOTALL | re.MULTILINE))
+    named = dict(re.findall(r"^  (\w+) += (.*?)(?=^  \w|\Z)", blocks, re.DOTALL | re.MULTILINE))
+    for text in texts.values():
         for match in re.finditer(r'^resource "aws_(\w+)" "(\w+)" {\n(.*?)^}', text, re.DOTALL | re.MULTILINE):
             kind, name, body = match.groups()
             if kind in SHAPES or kind == "cloudwatch_event_target":
-                yield kind, name, _references(body + _named(text, body))
-
-
-def _named(text: str, body: str) -> str:
-    """What the file's own locals say of what the resource takes from them."""
-    taken = set(re.findall(r"\bfor_each\s+= local\.(\w+)", body))
-    found = re.findall(r"^  (\w+) = (.*?)(?=^  \w|^})", text, re.DOTALL | re.MULTILINE)
-    return "".join(value for name, value in found if name in taken)
+                # What it takes from locals: keys of `for_each`, and values for a state machine's program.
+                taken = re.findall(r"\bfor_each\s+= local\.(\w+)|\blocal\.(_config)\b", body)
+                yield kind, name, _references(body + "".join(named[one or other] for one, other in taken))
 
 
 # The resources that a failure passes through: what a person calls them, and how they are drawn.

@@ -228,6 +228,509 @@ def deployed(cloud: aws.Cloud, name: str, facts: dict[str, str]) -> Role:
 
 
 ################################################################################
+# What they do
+################################################################################
+
+
+def read_object(bucket: str, key: str) -> Call:
+    return lambda role: role.client("s3").get_object(Bucket=bucket, Key=key)
+
+
+def write_object(bucket: str, key: str) -> Call:
+    return lambda role: role.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
+
+
+def delete_object(bucket: str, key: str) -> Call:
+    return lambda role: role.client("s3").delete_object(Bucket=bucket, Key=key)
+
+
+def abort_upload(key: str) -> Call:
+    def call(role: Role) -> None:
+        # Begun by an administrator, so that aborting is all that is asked of the role.
+        upload = role.cloud.client("s3").create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+        role.client("s3").abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload)
+
+    return call
+
+
+def list_folder(prefix: str) -> Call:
+    return lambda role: role.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+
+
+def read_connection(name: str) -> Call:
+    return lambda role: role.client("glue").get_connection(Name=name)
+
+
+def read_secret(name: str) -> Call:
+    return lambda role: role.client("secretsmanager").get_secret_value(SecretId=name)
+
+
+def make_log_group(group: str) -> Call:
+    def call(role: Role) -> None:
+        logs = role.client("logs")
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=group)
+
+    return call
+
+
+def make_log_stream(group: str) -> Call:
+    return lambda role: role.client("logs").create_log_stream(
+        logGroupName=group, logStreamName=str(time.monotonic_ns())
+    )
+
+
+def write_log(group: str) -> Call:
+    def call(role: Role) -> None:
+        stream = str(time.monotonic_ns())
+        role.cloud.client("logs").create_log_stream(logGroupName=group, logStreamName=stream)
+        event = {"timestamp": int(time.time() * 1000), "message": "x"}
+        role.client("logs").put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
+
+    return call
+
+
+def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    """How one logs in with a password."""
+    return (
+        Step(
+            "read the secret",
+            ("ReadSecret", "secretsmanager:GetSecretValue"),
+            (("secretsmanager:GetSecretValue", facts["secret"], {}),),
+            read_secret("rights/reader"),
+        ),
+        Step(
+            "decrypt the secret",
+            ("DecryptSecret", "kms:Decrypt"),
+            (("kms:Decrypt", facts["artifacts_key"], VIA_SECRETS),),
+        ),
+    )
+
+
+def token_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    """How one logs in with a token; it is made without asking anybody, so the store is who checks."""
+    return (
+        Step(
+            "log in",
+            ("LogIn", "rds-db:connect"),
+            (("rds-db:connect", f"{LOGIN}:cluster-RIGHTS/{facts['user']}", {}),),
+        ),
+    )
+
+
+def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    """What both do before they reach the store."""
+    interface, subnet = f"{EC2}:network-interface/eni-1", f"{EC2}:subnet/{facts['subnet']}"
+    tags = {"aws:TagKeys": ["aws-glue-service-resource"]}
+    connection: tuple[Ask, ...] = tuple(
+        ("glue:GetConnection", f"{GLUE}:{resource}", {})
+        for resource in ("catalog", f"connection/{facts['name']}")
+    )
+    seen = [
+        Step(f"see {what}", ("SeeNetwork", f"ec2:Describe{what}"), ((f"ec2:Describe{what}", "*", {}),))
+        for what in ("NetworkInterfaces", "RouteTables", "SecurityGroups", "Subnets", "VpcEndpoints")
+    ]
+    return (
+        Step(
+            "attach the connection",
+            ("ReadConnection", "glue:GetConnection"),
+            connection,
+            read_connection(facts["name"]),
+        ),
+        Step(
+            "plug in a network interface",
+            ("CreateInterface", "ec2:CreateNetworkInterface"),
+            tuple(
+                ("ec2:CreateNetworkInterface", resource, {})
+                for resource in (interface, subnet, f"{EC2}:security-group/{facts['group']}")
+            ),
+        ),
+        Step("mark it", ("TagInterface", "ec2:CreateTags"), (("ec2:CreateTags", interface, tags),)),
+        Step("unmark it", ("TagInterface", "ec2:DeleteTags"), (("ec2:DeleteTags", interface, tags),)),
+        Step(
+            "unplug it",
+            ("DeleteInterface", "ec2:DeleteNetworkInterface"),
+            (("ec2:DeleteNetworkInterface", interface, {"ec2:Subnet": subnet}),),
+        ),
+        *seen,
+        Step(
+            "see the VPC",
+            ("SeeVpc", "ec2:DescribeVpcAttribute"),
+            (("ec2:DescribeVpcAttribute", f"{EC2}:vpc/{facts['vpc']}", {}),),
+        ),
+    )
+
+
+def log_steps(*groups: str) -> tuple[Step, ...]:
+    """A log group's ARN ends in `:*` for some of these calls, for others it does not."""
+
+    def asks(action: str, suffix: str) -> tuple[Ask, ...]:
+        return tuple((f"logs:{action}", f"{LOGS}:{group}{suffix}", {}) for group in groups)
+
+    return (
+        Step(
+            "find the log group",
+            ("WriteLogs", "logs:CreateLogGroup"),
+            asks("CreateLogGroup", ""),
+            make_log_group(groups[0]),
+        ),
+        Step(
+            "encrypt the log group",
+            ("WriteLogs", "logs:AssociateKmsKey"),
+            asks("AssociateKmsKey", ""),
+        ),
+        Step(
+            "open a log stream",
+            ("WriteLogs", "logs:CreateLogStream"),
+            asks("CreateLogStream", ":log-stream:x"),
+            make_log_stream(groups[0]),
+        ),
+        Step(
+            "write the log",
+            ("WriteLogs", "logs:PutLogEvents"),
+            asks("PutLogEvents", ":log-stream:x"),
+            write_log(groups[0]),
+        ),
+    )
+
+
+def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    """What every job does, however it logs in."""
+    output, prefix, artifacts = facts["output_log"], facts["prefix"], f"artifacts/{facts['name']}"
+    return (
+        *connect_steps(facts),
+        *log_steps(output, output.removesuffix("output") + "error"),
+        Step(
+            "fetch the script",
+            ("ReadArtifacts", "s3:GetObject"),
+            (("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/{artifacts}/etl.py", {}),),
+            read_object(ARTIFACTS, f"{artifacts}/etl.py"),
+        ),
+        Step(
+            "decrypt the script",
+            ("DecryptArtifacts", "kms:Decrypt"),
+            (("kms:Decrypt", facts["artifacts_key"], VIA_S3),),
+        ),
+        Step(
+            "send metrics",
+            ("WriteMetrics", "cloudwatch:PutMetricData"),
+            (("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "Glue"}),),
+        ),
+        Step(
+            "see what is published",
+            ("ListFolder", "s3:ListBucket"),
+            (("s3:ListBucket", S3, {"s3:prefix": f"{prefix}/_manifests/2026-10.json"}),),
+            list_folder(f"{prefix}/_manifests/2026-10.json"),
+        ),
+        Step(
+            "compare with what is published",
+            ("WriteFolder", "s3:GetObject"),
+            (("s3:GetObject", f"{S3}/{prefix}/old.csv", {}),),
+            read_object(BUCKET, f"{prefix}/old.csv"),
+        ),
+        Step(
+            "publish",
+            ("WriteFolder", "s3:PutObject"),
+            (("s3:PutObject", f"{S3}/{prefix}/new.csv", {}),),
+            write_object(BUCKET, f"{prefix}/new.csv"),
+        ),
+        Step(
+            "withdraw what is restated",
+            ("WithdrawOutput", "s3:DeleteObject"),
+            (("s3:DeleteObject", f"{S3}/{prefix}/new.csv", {}),),
+            delete_object(BUCKET, f"{prefix}/new.csv"),
+        ),
+        Step(
+            "give up a large file",
+            ("WriteFolder", "s3:AbortMultipartUpload"),
+            (("s3:AbortMultipartUpload", f"{S3}/{prefix}/large.csv", {}),),
+            abort_upload(f"{prefix}/large.csv"),
+        ),
+        Step(
+            "encrypt what it publishes",
+            ("UseKey", "kms:GenerateDataKey"),
+            (("kms:GenerateDataKey", facts["data_key"], VIA_S3),),
+        ),
+        Step(
+            "read what is published, complete a large file",
+            ("UseKey", "kms:Decrypt"),
+            (("kms:Decrypt", facts["data_key"], VIA_S3),),
+        ),
+    )
+
+
+def crawler_steps(facts: dict[str, str]) -> tuple[Step, ...]:
+    database, table = f"{GLUE}:database/rights", f"{GLUE}:table/rights/bank_public_loans"
+
+    def asks(action: str, *resources: str) -> tuple[Ask, ...]:
+        return tuple((f"glue:{action}", resource, {}) for resource in (f"{GLUE}:catalog", *resources))
+
+    def find_table(role: Role) -> None:
+        glue = role.client("glue")
+        with suppress(glue.exceptions.EntityNotFoundException):
+            glue.get_table(DatabaseName="rights", Name="bank_public_loans")
+
+    def enter_table(role: Role) -> None:
+        name = f"bank_public_{time.monotonic_ns()}"
+        role.client("glue").create_table(DatabaseName="rights", TableInput={"Name": name})
+
+    def change_table(role: Role) -> None:
+        admin = role.cloud.client("glue")
+        with suppress(admin.exceptions.AlreadyExistsException):  # from the step's last time
+            admin.create_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
+        role.client("glue").update_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
+
+    files = [
+        f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights/{name}"
+        for name in ("database-ca.pem", "database-driver.jar")
+    ]
+    return (
+        *connect_steps(facts),
+        *log_steps("/aws-glue/crawlers-role/rights-crawler-rights"),
+        Step(
+            "fetch certificate and driver",
+            ("ReadFiles", "s3:GetObject"),
+            tuple(("s3:GetObject", file, {}) for file in files),
+            read_object(ARTIFACTS, "artifacts/rights/database-ca.pem"),
+        ),
+        Step(
+            "decrypt certificate and driver",
+            ("DecryptArtifacts", "kms:Decrypt"),
+            (("kms:Decrypt", facts["artifacts_key"], VIA_S3),),
+        ),
+        Step(
+            "find its database",
+            ("WriteCatalog", "glue:GetDatabase"),
+            asks("GetDatabase", database),
+            lambda role: role.client("glue").get_database(Name="rights"),
+        ),
+        Step(
+            "list the tables it knows",
+            ("WriteCatalog", "glue:GetTables"),
+            asks("GetTables", database, table),
+            lambda role: role.client("glue").get_tables(DatabaseName="rights"),
+        ),
+        Step(
+            "find a table",
+            ("WriteCatalog", "glue:GetTable"),
+            asks("GetTable", database, table),
+            find_table,
+        ),
+        Step(
+            "enter a table",
+            ("WriteCatalog", "glue:CreateTable"),
+            asks("CreateTable", database, table),
+            enter_table,
+        ),
+        Step(
+            "change a table",
+            ("WriteCatalog", "glue:UpdateTable"),
+            asks("UpdateTable", database, table),
+            change_table,
+        ),
+    )
+
+
+STEPS: dict[str, Callable[[dict[str, str]], tuple[Step, ...]]] = {
+    "rights-job": lambda facts: (*secret_steps(facts), *job_steps(facts)),
+    "rights-crawler": lambda facts: (*secret_steps(facts), *crawler_steps(facts)),
+    "rights-two-job": lambda facts: (*token_steps(facts), *job_steps(facts)),
+}
+
+
+################################################################################
+# What they must not do
+################################################################################
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """Something that the role would have no reason to do."""
+
+    name: str
+    ask: Ask
+    call: Call | None = None
+
+
+def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+    other = {"cloudwatch:namespace": "Billing"}
+    name, prefix = facts["name"], facts["prefix"]
+    artifacts = f"artifacts/{name}"
+    # Of the extract that shares the bucket, the key and the artifacts.
+    [(neighbour, its_prefix)] = {("rights", "loans"), ("rights-two", "fees")} - {(name, prefix)}
+    return (
+        Forbidden(
+            "another secret",
+            ("secretsmanager:GetSecretValue", facts["secret"].replace("reader", "other"), {}),
+            read_secret("rights/other"),
+        ),
+        Forbidden(
+            "changing the secret",
+            ("secretsmanager:PutSecretValue", facts["secret"], {}),
+            lambda role: role.client("secretsmanager").put_secret_value(
+                SecretId="rights/reader", SecretString="{}"
+            ),
+        ),
+        Forbidden(
+            "the list of secrets",
+            ("secretsmanager:ListSecrets", "*", {}),
+            lambda role: role.client("secretsmanager").list_secrets(),
+        ),
+        Forbidden(
+            "another connection",
+            ("glue:GetConnection", f"{GLUE}:connection/rights-other", {}),
+            read_connection("rights-other"),
+        ),
+        Forbidden("the files' key but for files", ("kms:Decrypt", facts["data_key"], VIA_SECRETS)),
+        Forbidden(
+            "the artifacts' key but for files and secrets", ("kms:Decrypt", facts["artifacts_key"], {})
+        ),
+        Forbidden("another key", ("kms:Decrypt", f"arn:aws:kms:{ACCOUNT}:key/other", VIA_S3)),
+        Forbidden("writing with the artifacts' key", ("kms:Encrypt", facts["artifacts_key"], VIA_S3)),
+        Forbidden(
+            "writing an artifact",
+            ("s3:PutObject", f"arn:aws:s3:::{ARTIFACTS}/{artifacts}/etl.py", {}),
+            write_object(ARTIFACTS, f"{artifacts}/etl.py"),
+        ),
+        Forbidden(
+            "another file of the artifacts' bucket",
+            ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/other/etl.py", {}),
+            read_object(ARTIFACTS, "artifacts/other/etl.py"),
+        ),
+        Forbidden(
+            "the neighbour's script",
+            ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/{neighbour}/etl.py", {}),
+            read_object(ARTIFACTS, f"artifacts/{neighbour}/etl.py"),
+        ),
+        Forbidden(
+            "the neighbour's files",
+            ("s3:GetObject", f"{S3}/{its_prefix}/old.csv", {}),
+            read_object(BUCKET, f"{its_prefix}/old.csv"),
+        ),
+        Forbidden(
+            "the neighbour's connection",
+            ("glue:GetConnection", f"{GLUE}:connection/{neighbour}", {}),
+            read_connection(neighbour),
+        ),
+        Forbidden(
+            "files beside the folder",
+            ("s3:GetObject", f"{S3}/loans-of-others/x.csv", {}),
+            read_object(BUCKET, "loans-of-others/x.csv"),
+        ),
+        Forbidden(
+            "writing beside the folder",
+            ("s3:PutObject", f"{S3}/loans-of-others/x.csv", {}),
+            write_object(BUCKET, "loans-of-others/x.csv"),
+        ),
+        Forbidden(
+            "deleting beside the folder",
+            ("s3:DeleteObject", f"{S3}/loans-of-others/x.csv", {}),
+            delete_object(BUCKET, "loans-of-others/x.csv"),
+        ),
+        Forbidden("deleting a version", ("s3:DeleteObjectVersion", f"{S3}/{prefix}/old.csv", {})),
+        Forbidden(
+            "listing the whole bucket",
+            ("s3:ListBucket", S3, {}),
+            lambda role: role.client("s3").list_objects_v2(Bucket=BUCKET),
+        ),
+        Forbidden(
+            "listing another folder",
+            ("s3:ListBucket", S3, {"s3:prefix": "loans-of-others/"}),
+            list_folder("loans-of-others/"),
+        ),
+        Forbidden("changing the bucket", ("s3:PutBucketPolicy", S3, {})),
+        Forbidden(
+            "another log",
+            ("logs:PutLogEvents", f"{LOGS}:/aws-glue/jobs/other:log-stream:x", {}),
+            make_log_stream("/aws-glue/jobs/other"),
+        ),
+        Forbidden("deleting its log", ("logs:DeleteLogGroup", f"{LOGS}:{facts['output_log']}", {})),
+        Forbidden("metrics of another kind", ("cloudwatch:PutMetricData", "*", other)),
+        Forbidden(
+            "an interface elsewhere",
+            ("ec2:CreateNetworkInterface", f"{EC2}:subnet/subnet-other", {}),
+        ),
+        Forbidden(
+            "an interface of somebody else's",
+            (
+                "ec2:DeleteNetworkInterface",
+                f"{EC2}:network-interface/eni-2",
+                {"ec2:Subnet": f"{EC2}:subnet/subnet-other"},
+            ),
+        ),
+        Forbidden(
+            "other tags",
+            ("ec2:CreateTags", f"{EC2}:network-interface/eni-1", {"aws:TagKeys": ["owner"]}),
+        ),
+        Forbidden(
+            "starting itself",
+            ("glue:StartJobRun", f"{GLUE}:job/{name}", {}),
+            lambda role: role.client("glue").start_job_run(JobName=name),
+        ),
+        Forbidden(
+            "other rights",
+            ("iam:PutRolePolicy", f"arn:aws:iam::{aws.ACCOUNT}:role/{name}-job", {}),
+            lambda role: role.client("iam").put_role_policy(
+                RoleName=f"{name}-job", PolicyName="more", PolicyDocument=EVERYTHING
+            ),
+        ),
+        Forbidden("a superuser's login", ("rds-db:connect", f"{LOGIN}:cluster-RIGHTS/postgres", {})),
+        Forbidden(
+            "the login at another store", ("rds-db:connect", f"{LOGIN}:cluster-OTHER/{facts['user']}", {})
+        ),
+    )
+
+
+def forbidden_to_token(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+    return (
+        *forbidden_to_all(facts),
+        Forbidden(
+            "the neighbour's secret",
+            ("secretsmanager:GetSecretValue", facts["secret"], {}),
+            read_secret("rights/reader"),
+        ),
+        Forbidden("the key for secrets", ("kms:Decrypt", facts["artifacts_key"], VIA_SECRETS)),
+    )
+
+
+def forbidden_to_crawler(facts: dict[str, str]) -> tuple[Forbidden, ...]:
+    return (
+        *forbidden_to_all(facts),
+        Forbidden(
+            "the script",
+            ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights/etl.py", {}),
+            read_object(ARTIFACTS, "artifacts/rights/etl.py"),
+        ),
+        Forbidden(
+            "a file", ("s3:GetObject", f"{S3}/loans/old.csv", {}), read_object(BUCKET, "loans/old.csv")
+        ),
+        Forbidden("the list of files", ("s3:ListBucket", S3, {"s3:prefix": "loans/"}), list_folder("loans/")),
+        Forbidden(
+            "another database of the catalogue",
+            ("glue:GetTables", f"{GLUE}:database/others", {}),
+            lambda role: role.client("glue").get_tables(DatabaseName="others"),
+        ),
+        Forbidden(
+            "a table of another database",
+            ("glue:CreateTable", f"{GLUE}:table/others/x", {}),
+            lambda role: role.client("glue").create_table(DatabaseName="others", TableInput={"Name": "x"}),
+        ),
+        Forbidden(
+            "deleting a table",
+            ("glue:DeleteTable", f"{GLUE}:table/rights/bank_public_loans", {}),
+            lambda role: role.client("glue").delete_table(DatabaseName="rights", Name="bank_public_loans"),
+        ),
+    )
+
+
+FORBIDDEN = {
+    "rights-job": forbidden_to_all,
+    "rights-crawler": forbidden_to_crawler,
+    "rights-two-job": forbidden_to_token,
+}
+
+
+################################################################################
 # Taking away
 ################################################################################
 

@@ -52,6 +52,7 @@ resource "aws_sfn_state_machine" "this" {
         push_arn_prefix = local._push_arn_prefix == null ? "" : local._push_arn_prefix
         state_machines  = "${local._arn.states}:stateMachine:"
         time_zone       = var.failure_events.time_zone
+        topic           = aws_sns_topic.this.arn
       }))
       test_text = jsonencode(join("\n", [
         "This is a test that somebody requested. Nothing has failed.",

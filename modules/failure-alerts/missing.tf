@@ -33,6 +33,7 @@ resource "aws_sfn_state_machine" "missing" {
           workflow  = local.links.workflow
         }
         manifest_prefix = each.value.manifest_prefix
+        topic           = aws_sns_topic.this.arn
       }))
       topic = jsonencode(aws_sns_topic.this.arn)
       # SNS takes fewer than 100 characters, and a name has at most 50.

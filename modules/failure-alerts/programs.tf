@@ -46,7 +46,6 @@ locals {
     region           = local.region
     runbook_url      = var.runbook_url == null ? "" : var.runbook_url
     table            = aws_dynamodb_table.incidents.name
-    topic            = aws_sns_topic.this.arn
   }
 }
 

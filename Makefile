@@ -72,9 +72,10 @@ release: $(READY)
 dist: $(READY)
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist/*
 
-# What the release's workflow does with a pushed tag; it needs GitHub's `gh` and a token.
+# What the release's workflow does with a pushed tag; it needs GitHub's `gh` and a token. The tag stays in the
+# environment: its name is not to be read by a shell.
 publish: dist
-	@$(BIN)/python -m tests.publish "$(TAG)"
+	@$(BIN)/python -m tests.publish "$$TAG"
 
 # In a set-up of its own, for its many dependencies would bind ours.
 CHECKOV_VERSION := 3.3.30

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,3 +68,37 @@ def test_tflint_looks_at_every_folder_of_terraform(tmp_path: Path) -> None:
         if ".terraform" not in file.parts
     }
     assert {"examples/minimal", "modules/kms-bucket"} <= looked == written
+
+
+@pytest.mark.parametrize(
+    "tag", ["v1.0.0", 'v1";touch${IFS}ran;"', "v1$(touch${IFS}ran)", "v1`touch${IFS}ran`"]
+)
+@pytest.mark.parametrize("given", ["by its environment", "as a word"])
+def test_the_name_of_a_tag_is_no_command(tag: str, given: str, tmp_path: Path) -> None:
+    """Whoever may push a tag must not run anything in the release's job by it."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    stand_in = tmp_path / "venv/bin/python"
+    stand_in.parent.mkdir(parents=True)
+    stand_in.write_text('#!/bin/sh\nmkdir -p dist && touch dist/x\nprintf "%s\\n" "$@" >> words\n')
+    stand_in.chmod(0o755)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "venv/.ready").touch()
+    words = [] if given == "by its environment" else [f"TAG={tag}"]
+    variables = {} if words else {"TAG": tag}
+    done = subprocess.run(
+        ["make", "-C", str(tmp_path), "publish", "VENV=venv", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+    assert not (tmp_path / "ran").exists()
+    if variables:  # as the release's workflow does it; a word is expanded by make itself
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "words").read_text().splitlines()[-1] == tag
+
+
+def test_the_release_passes_its_tag_by_the_environment() -> None:
+    workflow = (ROOT / ".github/workflows/release.yml").read_text()
+    assert "- run: make publish\n" in workflow
+    assert "TAG: ${{ github.ref_name }}\n" in workflow

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from extracts.errors import ExtractsError
@@ -284,6 +290,45 @@ def test_request_within_its_shape_is_accepted(
     before = len(refusing.refusals)
     ask(refusing, service, operation, **parameters)
     assert len(refusing.refusals) == before
+
+
+def raw(cloud: aws.Cloud, service: str, path: str, body: str, **headers: str) -> tuple[int, str]:
+    """Status and text of the answer to a request that no SDK would send."""
+    given = {name.replace("_", "-"): text for name, text in headers.items()}
+    request = AWSRequest("POST", cloud.endpoint + path, data=body, headers=given)
+    SigV4Auth(Credentials("test", "test"), service, aws.REGION).add_auth(request)
+    sent = urllib.request.Request(cloud.endpoint + path, body.encode(), dict(request.headers), method="POST")
+    context = ssl.create_default_context(cafile=str(cloud.authority))
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(sent, context=context):
+        pass
+    return refused.value.code, refused.value.read().decode()
+
+
+JSON = "application/x-amz-json-1.1"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "body", "headers", "status", "said"),
+    [
+        ("glue", "/", "{}", {"X_Amz_Target": "AWSGlue.Levitate"}, 400, '"UnknownOperationException"'),
+        ("glue", "/", "{}", {"X_Amz_Target": "AWSTape.GetJob"}, 400, "No service has AWSTape.GetJob."),
+        ("glue", "/", "{", {"X_Amz_Target": "AWSGlue.GetJobs"}, 400, '"SerializationException"'),
+        ("glue", "/", "[]", {"X_Amz_Target": "AWSGlue.GetJobs"}, 400, "the body is not an object"),
+        ("tape", "/", "{}", {"X_Amz_Target": "AWSGlue.GetJobs"}, 400, '"UnknownOperationException"'),
+        ("iam", "/", "Action=Levitate", {"Content_Type": FORM}, 400, "<Code>InvalidAction</Code>"),
+        ("ec2", "/", "Action=Levitate", {"Content_Type": FORM}, 400, "<Response><Errors><Error><Code>Inv"),
+        ("scheduler", "/tapes", "{}", {}, 400, "The service has no operation POST /tapes."),
+        ("s3", "/bucket?delete", "<Delete>", {}, 400, "<Code>MalformedXML</Code>"),
+        ("s3", "/", "", {}, 405, "<Code>MethodNotAllowed</Code>"),
+    ],
+)
+def test_request_that_is_no_call_is_refused(
+    refusing: aws.Cloud, service: str, path: str, body: str, headers: dict[str, str], status: int, said: str
+) -> None:
+    found, text = raw(refusing, service, path, body, **({"Content_Type": JSON} | headers))
+    assert found == status
+    assert said in text
 
 
 def test_refusal_is_in_the_log(refusing: aws.Cloud) -> None:

@@ -17,8 +17,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# The emulator's own: its health and what tests read of it. No part of AWS, and no SDK asks for them.
-_OWN_PATHS = ("/_ministack/", "/_localstack/", "/_aws/", "/health")
+# The emulator's own: its health, and what it keeps for tests. No SDK asks for them; no bucket is called so.
+_OWN_PATHS = ("/_ministack/",)
 
 
 def guard(application: Application) -> Application:

@@ -116,7 +116,8 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
             },
             "subnet_id": made.subnet_id,
             "recipients": {
-                name: {"name": bank, "public_keys": {"laptop": key.public}} for name, bank in RECIPIENTS.items()
+                name: {"name": bank, "public_keys": {"laptop": key.public}}
+                for name, bank in RECIPIENTS.items()
             },
             "sftp": {"allowed_cidrs": {"office": "10.0.0.0/8"}},
         }

@@ -81,6 +81,19 @@ def answered(state: dict[str, Any], method: str, path: str, given: dict[str, str
     if method == "GET" and (match := re.fullmatch(r"commits/([0-9a-f]{40})/pulls", path)):
         needs("pull-requests", "read")
         return [pull for pull in state["pulls"] if pull["sha"] == match[1]]
+    if method == "GET" and (match := re.fullmatch(r"actions/runs/(\d+)", path)):
+        needs("actions", "read")
+        [run] = [run for run in state["runs"] if run["id"] == int(match[1])]
+        return run
+    if method == "GET" and (match := re.fullmatch(r"actions/runs\?event=(\w+)&head_sha=(\w+)", path)):
+        needs("actions", "read")
+        found = [run for run in state["runs"] if (run["event"], run["head_sha"]) == match.groups()]
+        return {"total_count": len(found), "workflow_runs": found}
+    if method == "GET" and (match := re.fullmatch(r"actions/runs/(\d+)/artifacts\?name=([\w.-]+)", path)):
+        needs("actions", "read")
+        place = Path(os.environ["LOCAL_GITHUB"]) / "artifacts" / match[1] / match[2]
+        found = [{"id": 1, "name": match[2], "expired": False}] if place.is_dir() else []
+        return {"total_count": len(found), "artifacts": found}
     sys.exit(f"gh: Not Found (HTTP 404): {method} {path}")
 
 

@@ -67,6 +67,7 @@ class Job:
     log: str = ""
     summary: str = ""
     commands: tuple[str, ...] = ()  # the run steps that were executed, as the workflow has them
+    environment: str = ""  # where somebody had to approve
 
     @property
     def errors(self) -> list[str]:
@@ -101,7 +102,9 @@ class GitHub:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
         self._publish()
-        (self.folder / "state.json").write_text(json.dumps({"comments": [], "pulls": [], "releases": []}))
+        (self.folder / "state.json").write_text(
+            json.dumps({"comments": [], "heads": {}, "pulls": [], "releases": [], "runs": []})
+        )
         _git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.origin))
         bin_folder = self.folder / "bin"
         bin_folder.mkdir()
@@ -152,9 +155,13 @@ class GitHub:
         }
 
     @property
-    def state(self) -> dict[str, list[dict[str, Any]]]:
-        found: dict[str, list[dict[str, Any]]] = json.loads((self.folder / "state.json").read_text())
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
         return found
+
+    def keep(self, state: dict[str, Any]) -> None:
+        """Make that the state."""
+        (self.folder / "state.json").write_text(json.dumps(state))
 
     def comments(self, number: int) -> list[str]:
         """The comments on a pull request, oldest first."""
@@ -184,7 +191,11 @@ class GitHub:
         _git(work, "checkout", "--quiet", "--detach", "origin/main")
         _git(work, "merge", "--quiet", "--no-ff", "--message", f"Merge #{number}", f"origin/{branch}")
         _git(work, "push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{number}/merge")
-        head = {"ref": branch, "repo": {"full_name": self.repository}}
+        sha = _git(work, "rev-parse", f"origin/{branch}")
+        state = self.state
+        state["heads"][str(number)] = sha
+        self.keep(state)
+        head = {"ref": branch, "sha": sha, "repo": {"full_name": self.repository}}
         payload = {"number": number, "pull_request": {"number": number, "head": head}}
         return Event("pull_request", f"refs/pull/{number}/merge", _git(work, "rev-parse", "HEAD"), payload)
 
@@ -193,8 +204,9 @@ class GitHub:
         sha = _git(self.origin, "rev-parse", f"refs/pull/{number}/merge")
         _git(self.origin, "update-ref", "refs/heads/main", sha)
         state = self.state
-        state["pulls"].append({"number": number, "sha": sha, "merged_at": "now", "base": {"ref": "main"}})
-        (self.folder / "state.json").write_text(json.dumps(state))
+        pull = {"number": number, "sha": sha, "merged_at": "now", "base": {"ref": "main"}}
+        state["pulls"].append({**pull, "head": {"sha": state["heads"][str(number)]}})
+        self.keep(state)
         return Event("push", "refs/heads/main", sha)
 
     def tag(self, name: str) -> Event:
@@ -207,7 +219,20 @@ class GitHub:
         """Run a workflow of the repository, as it is at the event's commit."""
         text = _git(self.origin, "show", f"{event.sha}:.github/workflows/{workflow}")
         number = len(self.runs) + 1
-        jobs = _run(self, yaml.safe_load(text), event, event.inputs, permitted=None, number=number)
+        parsed = yaml.safe_load(text)
+        state = self.state
+        head = event.payload["pull_request"]["head"]["sha"] if event.name == "pull_request" else event.sha
+        state["runs"].append(
+            {
+                "id": number,
+                "event": event.name,
+                "head_sha": head,
+                "path": f".github/workflows/{workflow}",
+                "referenced_workflows": list(_referenced(parsed)),
+            }
+        )
+        self.keep(state)
+        jobs = _run(self, parsed, event, event.inputs, permitted=None, number=number)
         self.runs.append(Run(number, jobs))
         return self.runs[-1]
 
@@ -216,6 +241,10 @@ class GitHub:
         return sorted(
             (self.folder / "machines").glob(f"{run.number}-*"), key=lambda path: int(path.name.split("-")[1])
         )
+
+    def shown(self, run: Run) -> list[Path]:
+        """The plans that a run showed."""
+        return list((self.folder / "artifacts" / str(run.number)).glob("shown-*/plan.txt"))
 
     def artifact(self, run: Run, name: str) -> Path:
         """Where the files of an artifact are."""
@@ -298,6 +327,7 @@ class _Runner:
     log: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     place: Path = Path()
+    deploys_to: str = ""
 
     def run(self, contexts: Contexts) -> Job:
         self.place = self.github.folder / "machines" / f"{self.number}-{len(list(self._machines()))}"
@@ -308,6 +338,7 @@ class _Runner:
         contexts["github"]["token"] = json.dumps(self.permissions)
         contexts["steps"] = {}
         contexts["status"] = True
+        self.deploys_to = str(interpolate(self.job.get("environment", ""), contexts))
         commands: list[str] = []
         summary = self.place / "summary.md"
         for step in self.job["steps"]:
@@ -321,7 +352,9 @@ class _Runner:
                 given = {
                     key: str(interpolate(value, contexts)) for key, value in step.get("with", {}).items()
                 }
-                ACTIONS[name](self, given)
+                made = ACTIONS[name](self, given)
+                if "id" in step:
+                    contexts["steps"][step["id"]] = {"outputs": made or {}}
                 continue
             commands.append(step["run"])
             outputs, code = self._execute(step, contexts, summary)
@@ -335,6 +368,7 @@ class _Runner:
             self.log,
             summary.read_text() if summary.exists() else "",
             tuple(commands),
+            self.deploys_to,
         )
 
     def _machines(self) -> Iterator[Path]:
@@ -368,6 +402,7 @@ class _Runner:
                 **self.environment,
                 "GITHUB_OUTPUT": str(output),
                 "GITHUB_STEP_SUMMARY": str(summary),
+                **{k: _text(interpolate(v, contexts)) for k, v in self.workflow.get("env", {}).items()},
                 **{key: _text(interpolate(value, contexts)) for key, value in step.get("env", {}).items()},
             },
             stdin=subprocess.DEVNULL,
@@ -391,6 +426,7 @@ class _Runner:
             **self.github.redirected,
             "GITHUB_REF_NAME": self.event.ref_name,
             "GITHUB_REPOSITORY": self.github.repository,
+            "GITHUB_RUN_ID": str(self.number),
             "GITHUB_SHA": self.event.sha,
             "HOME": str(self.place / "home"),
             "LANG": "C.UTF-8",
@@ -429,8 +465,8 @@ def _credentials(runner: _Runner, given: dict[str, str]) -> None:
     runner.may("id-token", "write")
     repository, event = runner.github.repository, runner.event
     subject = f"repo:{repository}:ref:{event.ref}"
-    if "environment" in runner.job:
-        subject = f"repo:{repository}:environment:production"
+    if runner.deploys_to:
+        subject = f"repo:{repository}:environment:{runner.deploys_to}"
     elif event.name == "pull_request":
         subject = f"repo:{repository}:pull_request"
     assumed = assume(runner.github.cloud, given["role-to-assume"], subject)
@@ -470,12 +506,15 @@ def _cache(runner: _Runner, given: dict[str, str]) -> None:
     assert re.fullmatch(r"[\w-]+-Linux-[0-9a-f]{64}", given["key"]), "what the key is made of is not there"
 
 
-def _upload(runner: _Runner, given: dict[str, str]) -> None:
+def _upload(runner: _Runner, given: dict[str, str]) -> dict[str, str]:
     assert given["overwrite"] == "True"
+    assert re.fullmatch(r"[^\":<>|*?\r\n\\/]+", given["name"]), "GitHub takes no such name"
     target = runner.github.folder / "artifacts" / str(runner.number) / given["name"]
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(given["path"], target, ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(runner.workspace / given["path"], target, ignore=shutil.ignore_patterns(".*"))
     assert any(target.iterdir())
+    runs = f"https://github.com/{runner.github.repository}/actions/runs"
+    return {"artifact-url": f"{runs}/{runner.number}/artifacts/1"}
 
 
 def _download(runner: _Runner, given: dict[str, str]) -> None:
@@ -483,7 +522,7 @@ def _download(runner: _Runner, given: dict[str, str]) -> None:
     shutil.copytree(source, runner.workspace / given["path"])
 
 
-ACTIONS: dict[str, Callable[[_Runner, dict[str, str]], None]] = {
+ACTIONS: dict[str, Callable[[_Runner, dict[str, str]], dict[str, str] | None]] = {
     "actions/cache": _cache,
     "actions/checkout": _checkout,
     "actions/download-artifact": _download,
@@ -508,6 +547,17 @@ def _called(uses: str) -> dict[Any, Any]:
     return found
 
 
+def _referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:
+    """The workflows that are called, as the API tells of a run; those within ours are of the same version."""
+    for job in workflow["jobs"].values():
+        if "uses" in job:
+            path = job["uses"].replace("$/", f"{HOME}/")
+            name = path.rpartition("/")[2].partition("@")[0]
+            text = (ROOT / ".github/workflows" / name).read_text()
+            yield {"path": path, "sha": hashlib.sha1(text.encode()).hexdigest()}
+            yield from _referenced(yaml.safe_load(text))
+
+
 def _inputs(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """The inputs as GitHub hands them over: none that is unknown, none missing, each of its type."""
     declared = call.get("inputs", {})
@@ -515,7 +565,8 @@ def _inputs(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for name, entry in declared.items():
         if name in given:
-            value = given[name]
+            # A variable that nobody has set is an empty text.
+            value = "" if given[name] is None and entry["type"] == "string" else given[name]
             wanted = {"string": str, "boolean": bool, "number": int}[entry["type"]]
             assert isinstance(value, wanted), f"{name} is a {entry['type']}, not {value!r}"
             found[name] = value
@@ -557,7 +608,7 @@ def _in_order(jobs: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, 
 
 def _github_context(github: GitHub, event: Event, number: int) -> dict[str, Any]:
     return {
-        "event": event.payload,
+        "event": {"repository": {"default_branch": "main"}, **event.payload},
         "event_name": event.name,
         "ref": event.ref,
         "ref_name": event.ref_name,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 
 import pytest
 import tftest
@@ -165,18 +166,42 @@ def test_a_plan_without_a_backend_is_refused(story: Story) -> None:
 def test_a_pull_request_shows_its_plan_in_a_comment(story: Story, proposed: Run) -> None:
     assert proposed.failures == {}
     [comment] = story.github.comments(2)
-    digest = proposed.jobs["plan / plan"].outputs["digest"]
-    assert comment.startswith(f"<!-- extract-plan . {digest} -->\n### Plan of `.`\nPlan: ")
-    assert "module.extract.aws_glue_job.this will be created" in comment
+    assert comment.startswith("<!-- extract-plan . -->\n### Plan of `.`\nPlan: ")
+    assert f"`{proposed.jobs['plan / show'].outputs['digest']}`" in comment
     assert len(comment) < 65_536, "GitHub takes no longer comment"
+
+
+def test_a_comment_that_is_cut_says_so_and_leads_to_the_whole_plan(story: Story, proposed: Run) -> None:
+    [comment] = story.github.comments(2)
+    [whole] = story.github.shown(proposed)
+    shown, of = map(int, re.findall(r"\*\*Cut here: (\d+) of (\d+) lines are shown\.\*\*", comment)[0])
+    assert (0 < shown < of, of) == (True, len(whole.read_text().splitlines()))
+    assert f"/actions/runs/{proposed.number}/artifacts/" in comment.splitlines()[-3]
+    # What is beyond the comment's end is in the artifact, and in the summary of the run.
+    for text in (whole.read_text(), proposed.jobs["plan / show"].summary):
+        assert "# module.sftp.aws_transfer_server.this[0] will be created" in text
+        assert len(re.findall(r"^  # \S+ will be", text, re.MULTILINE)) > 100
 
 
 def test_the_comment_is_kept_up_to_date_in_its_place(story: Story, proposed: Run) -> None:
     story.push("Say whose it is", branch="backend")
     again = story.github.run("extract.yml", story.github.pull_request(2, "backend"))
     [comment] = story.github.comments(2)
-    assert again.jobs["plan / plan"].outputs["digest"] in comment
-    assert '"team"' in comment
+    assert again.jobs["plan / show"].outputs["digest"] in comment
+    [whole] = story.github.shown(again)
+    assert '"team"' in whole.read_text()
+
+
+def test_a_plan_with_another_host_behind_the_same_text_is_another_plan(story: Story, proposed: Run) -> None:
+    """The text says `(sensitive value)` for the connection's properties."""
+    values = story.project / "Terraform/team.auto.tfvars.json"
+    before = values.read_text()
+    story.write("Terraform/team.auto.tfvars.json", before.replace('"localhost"', '"evil.internal"'))
+    story.push("Read elsewhere", branch="elsewhere")
+    other = story.github.run("extract.yml", story.github.pull_request(5, "elsewhere"))
+    story.write("Terraform/team.auto.tfvars.json", before)
+    last = story.github.runs[-2]
+    assert last.jobs["plan / show"].outputs["digest"] != other.jobs["plan / show"].outputs["digest"]
 
 
 @pytest.mark.parametrize("subject", ["pull_request", "ref:refs/heads/main", "environment:other"])
@@ -237,19 +262,28 @@ def test_a_plan_that_is_not_what_was_shown_is_not_applied(story: Story, deployed
     assert run.jobs["apply / apply"].result == "skipped"
 
 
-def test_a_comment_that_somebody_else_wrote_shows_no_plan(story: Story, deployed: Run) -> None:
+def test_a_run_of_a_branchs_own_and_a_comment_of_its_show_no_plan(story: Story, deployed: Run) -> None:
+    """Whoever may push a branch may comment by its workflow, and hand in artifacts of any name."""
     story.push("Rename the team again", team="forged", branch="forge")
-    shown = story.github.run("extract.yml", story.github.pull_request(4, "forge"))
-    assert shown.failures == {}
-    assert len(story.github.comments(4)) == 1
-    state = story.github.state
-    for comment in state["comments"]:
-        comment["user"]["login"] = "somebody"
-    (story.github.folder / "state.json").write_text(json.dumps(state))
-    run = story.github.run("extract.yml", story.github.merge(4))
-    assert refusal(run, "apply / reviewed").startswith(
-        "This is not the plan that #4 showed: something changed since."
-    )
+    event = story.github.pull_request(4, "forge")
+    story.github.run("extract.yml", event)
+    merged = story.github.merge(4)
+    whole = story.github.state
+    honest = whole["runs"][-1]
+    forgeries: list[dict[str, Any]] = [
+        {"head_sha": "0" * 40},  # of another commit
+        {"path": ".github/workflows/own.yml"},
+        {"event": "push"},
+        {"referenced_workflows": []},
+        {"referenced_workflows": [{**honest["referenced_workflows"][0], "sha": "0" * 40}]},
+    ]
+    for forged in forgeries:
+        story.github.keep({**whole, "runs": [*whole["runs"][:-1], {**honest, **forged}]})
+        assert len(story.github.comments(4)) == 1
+        run = story.github.run("extract.yml", merged)
+        assert refusal(run, "apply / reviewed").startswith(
+            "This is not the plan that #4 showed: something changed since."
+        )
 
 
 @pytest.fixture(scope="module")
@@ -356,8 +390,32 @@ def test_a_back_fill_that_fails_says_why(story: Story, deployed: Run) -> None:
     assert "2026-13" in error
 
 
+@pytest.fixture(scope="module")
+def by_hand(story: Story, deployed: Run, published: Job) -> Run:
+    """What no pull request showed, started by hand: the last of the story that changes what is deployed."""
+    story.write("Terraform/hand.auto.tfvars", 'alert_emails = ["by-hand@example.com"]\n')
+    pushed = story.push("By hand")
+    refused = story.github.run("extract.yml", pushed)
+    assert refusal(refused, "apply / reviewed").startswith("No pull request showed this plan.")
+    return story.github.run("extract.yml", replace(pushed, name="workflow_dispatch"))
+
+
+def test_what_was_refused_is_applied_by_hand_behind_the_same_environment(by_hand: Run) -> None:
+    assert by_hand.failures == {}
+    assert "Apply complete!" in by_hand.jobs["apply / apply"].log
+    environments = {name: job.environment for name, job in by_hand.jobs.items() if job.environment}
+    assert environments == {"apply / apply": "production"}
+
+
+def test_a_branch_is_not_applied_by_hand(story: Story, by_hand: Run) -> None:
+    """Its plan would need the role that trusts the main branch; and were that given, the job ends here."""
+    event = replace(story.push("On a branch", branch="aside"), name="workflow_dispatch")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        story.github.run("extract.yml", event)
+
+
 def test_every_step_that_projects_call_was_executed(
-    story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Job
+    story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Job, by_hand: Run
 ) -> None:
     executed = {command for run in story.github.runs for job in run.jobs.values() for command in job.commands}
     called = sorted((ROOT / ".github/workflows").glob("extract-*.yml"))

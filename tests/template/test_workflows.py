@@ -11,6 +11,7 @@ import yaml
 
 # All that any job may ask for; each asks for less.
 PERMISSIONS = {
+    ("actions", "read"),
     ("contents", "read"),
     ("id-token", "write"),
     ("pull-requests", "read"),

@@ -57,7 +57,8 @@ _BY_STATE = (
     (
         "unreachable",
         ("08001", "08004", "08006", "57P03"),
-        r"Connection to \S+ refused|The connection attempt failed|An I/O error occurred",
+        r"Connection to \S+ refused|The connection attempt failed|Connection attempt timed out"
+        r"|An I/O error occurred",
     ),
     ("permission", ("42501",), r"permission denied"),
     ("too_many", ("53300",), r"(?:sorry, )?too many (?:clients|connections)|remaining connection slots"),

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DRIVER", "Source", "spark_context", "spark_session"]
 
+_LOGIN = 30  # seconds from the first packet to a session
+_GRACE = 30  # seconds that a server may need to tell that a statement's time is over
+_WATCH = "5s"  # how often a server looks whether the client of a running statement is still there
+
 
 def spark_context() -> SparkContext:
     """Whatever Spark there is: Glue's, a notebook's, or a new one.
@@ -122,6 +126,9 @@ class Source:
         return {
             "ApplicationName": f"rolling-extract {self.run_id}",
             "connectTimeout": "15",
+            "loginTimeout": str(_LOGIN),
+            # The server ends a statement that takes too long. If it does not say so, the way to it is dead.
+            "socketTimeout": str(self.statement_timeout + _GRACE),
             "tcpKeepAlive": "true",
             **self.database.fresh().properties,
         }
@@ -147,7 +154,12 @@ class Source:
             "jit": "off",
             "standard_conforming_strings": "on",
         }
-        return "; ".join(f"SET {name} = {literal(value)}" for name, value in settings.items())
+        # A run that is killed leaves no statement behind: from PostgreSQL 14 on, where the system can tell.
+        watch = (
+            f"SELECT set_config(name, {literal(_WATCH)}, false) FROM pg_catalog.pg_settings"
+            " WHERE name = 'client_connection_check_interval'"
+        )
+        return "; ".join([*(f"SET {name} = {literal(value)}" for name, value in settings.items()), watch])
 
     @contextmanager
     def errors_explained(self, *, reads_rows: bool = True) -> Iterator[None]:

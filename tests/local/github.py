@@ -232,7 +232,8 @@ class GitHub:
             }
         )
         self.keep(state)
-        jobs = _run(self, parsed, event, event.inputs, permitted=None, number=number)
+        source = f"{self.repository}/.github/workflows/{workflow}@{event.ref}"
+        jobs = _run(self, parsed, event, event.inputs, permitted=None, number=number, source=source)
         self.runs.append(Run(number, jobs))
         return self.runs[-1]
 
@@ -259,6 +260,7 @@ def _run(
     *,
     permitted: Mapping[str, str] | None,
     number: int,
+    source: str,
 ) -> dict[str, Job]:
     """Run a workflow's jobs; `permitted` is what the calling job may do at most."""
     found: dict[str, Job] = {}
@@ -289,12 +291,13 @@ def _run(
                 _inputs(call, given),
                 permitted=permissions,
                 number=number,
+                source=_path(job["uses"]),
             )
             found |= {f"{name} / {inner}": result for inner, result in jobs.items()}
             ended[name] = _as_one(jobs, call)
         else:
             jobs = {
-                label: _Runner(github, event, workflow, job, permissions, number).run(
+                label: _Runner(github, event, workflow, job, permissions, number, source).run(
                     contexts | {"matrix": values}
                 )
                 for label, values in _matrix(name, job)
@@ -324,6 +327,7 @@ class _Runner:
     job: dict[str, Any]
     permissions: Mapping[str, str]
     number: int
+    source: str  # the file of the job's workflow, as GitHub's token tells it
     log: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     place: Path = Path()
@@ -469,7 +473,7 @@ def _credentials(runner: _Runner, given: dict[str, str]) -> None:
         subject = f"repo:{repository}:environment:{runner.deploys_to}"
     elif event.name == "pull_request":
         subject = f"repo:{repository}:pull_request"
-    assumed = assume(runner.github.cloud, given["role-to-assume"], subject)
+    assumed = assume(runner.github.cloud, given["role-to-assume"], subject, runner.source)
     runner.environment |= {
         "AWS_ACCESS_KEY_ID": assumed["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": assumed["SecretAccessKey"],
@@ -479,9 +483,14 @@ def _credentials(runner: _Runner, given: dict[str, str]) -> None:
     }
 
 
-def assume(cloud: aws.Cloud, role_arn: str, subject: str) -> dict[str, str]:
-    """Credentials for the token that GitHub signs for this subject."""
-    claims = {"iss": f"https://{ISSUER}", "aud": "sts.amazonaws.com", "sub": subject}
+def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict[str, str]:
+    """Credentials for the token that GitHub signs for this subject and the workflow that a job is of."""
+    claims = {
+        "iss": f"https://{ISSUER}",
+        "aud": "sts.amazonaws.com",
+        "sub": subject,
+        "job_workflow_ref": workflow,
+    }
     parts = ({"alg": "none"}, claims)
     token = ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts)
     sts = boto3.client(
@@ -547,11 +556,18 @@ def _called(uses: str) -> dict[Any, Any]:
     return found
 
 
+def _path(uses: str) -> str:
+    """A called workflow's file with its version; one that is called from within ours is of the same."""
+    if uses.startswith("$/"):
+        return f"{HOME}/{uses.removeprefix('$/')}@refs/tags/v{extracts.__version__}"
+    return uses
+
+
 def _referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:
     """The workflows that are called, as the API tells of a run; those within ours are of the same version."""
     for job in workflow["jobs"].values():
         if "uses" in job:
-            path = job["uses"].replace("$/", f"{HOME}/")
+            path = _path(job["uses"])
             name = path.rpartition("/")[2].partition("@")[0]
             text = (ROOT / ".github/workflows" / name).read_text()
             yield {"path": path, "sha": hashlib.sha1(text.encode()).hexdigest()}

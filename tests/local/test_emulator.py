@@ -26,6 +26,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from tests.local.github import ISSUER, assume
 
 from extracts.local import aws, inbox
 
@@ -629,7 +630,26 @@ def rule_of_a_group_may_name_a_prefix_list(cloud: aws.Cloud) -> bool:
     ] == [("pl-12345678", "S3")]
 
 
+def a_role_may_ask_for_the_workflow_of_a_token(cloud: aws.Cloud) -> bool:
+    key = f"{ISSUER}:job_workflow_ref"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{aws.ACCOUNT}:oidc-provider/{ISSUER}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringLike": {key: "home/repository/.github/workflows/plan.yml@*"}},
+    }
+    arn = cloud.client("iam").create_role(
+        RoleName=fresh("role"), AssumeRolePolicyDocument=json.dumps({"Statement": [statement]})
+    )["Role"]["Arn"]
+    ours = "home/repository/.github/workflows/plan.yml@refs/tags/v1.0.0"
+    theirs = "team/project/.github/workflows/own.yml@refs/heads/evil"
+    return not refuses(lambda: assume(cloud, arn, "subject", ours)) and refuses(
+        lambda: assume(cloud, arn, "subject", theirs)
+    )
+
+
 PROBES = (
+    a_role_may_ask_for_the_workflow_of_a_token,
     alarms_are_told_whole_in_the_query_protocol,
     transfer_server_keeps_its_security_policy,
     transfer_server_in_a_vpc_has_an_endpoint,

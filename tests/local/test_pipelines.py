@@ -26,8 +26,7 @@ from botocore.exceptions import ClientError
 # The helpers beside the tests are imported from the root, however pytest is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.local.github import ISSUER, ROOT, Event, GitHub, Job, Run, assume
-from tests.support.terraform import Root
+from tests.local.github import HOME, ROOT, Event, GitHub, Job, Run, assume
 
 import extracts
 from extracts.demo import account, store
@@ -94,42 +93,26 @@ def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterato
             Bucket="terraform-states", CreateBucketConfiguration={"LocationConstraint": aws.REGION}
         )
         github = GitHub(folder / "github", cloud, terraform.environment(folder))
-        # As the project's README says: AWS's own policy for readers may read all but connections.
-        reads = role(cloud, "plan", ["pull_request", "ref:refs/heads/main"], "ReadOnlyAccess")
-        connections = {"Effect": "Allow", "Action": "glue:GetConnection", "Resource": "*"}
-        cloud.client("iam").put_role_policy(
-            RoleName="plan",
-            PolicyName="connections",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": connections}),
-        )
-        github.variables["AWS_PLAN_ROLE_ARN"] = reads
-        for name in ("apply", "run"):
-            made_role = role(cloud, name, ["environment:production"], "AdministratorAccess")
-            github.variables[f"AWS_{name.upper()}_ROLE_ARN"] = made_role
+        github.variables |= roles(github, folder, cloud)
         yield Story(github, project, cloud)
 
 
-def role(cloud: aws.Cloud, name: str, subjects: list[str], policy: str) -> str:
-    """A role that GitHub may assume for these subjects of the team's repository, and no other."""
-    iam = cloud.client("iam")
-    provider = f"arn:aws:iam::{aws.ACCOUNT}:oidc-provider/{ISSUER}"
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Principal": {"Federated": provider},
-            "Condition": {
-                "StringEquals": {
-                    f"{ISSUER}:aud": "sts.amazonaws.com",
-                    f"{ISSUER}:sub": [f"repo:banking-group/bank-loans:{subject}" for subject in subjects],
-                }
-            },
-        },
+def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
+    """The roles of the example, and the variables that name them."""
+    shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
+    values = {
+        "repository": github.repository,
+        "job_name": "bank-loans",
+        "data_buckets": [f"bank-loans-{aws.ACCOUNT}-{aws.REGION}"],
+        "apply_policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",
     }
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    iam.attach_role_policy(RoleName=name, PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
-    return str(made["Role"]["Arn"])
+    (folder / "roles/terraform.tfvars.json").write_text(json.dumps(values))
+    stack = terraform.Stack(folder / "roles", {**terraform.environment(folder), **cloud.environment})
+    stack.init()
+    stack.apply()
+    found = stack.outputs()["role_arns"]
+    assert isinstance(found, dict)
+    return {f"AWS_{name.upper()}_ROLE_ARN": str(arn) for name, arn in found.items()}
 
 
 def refusal(run: Run, job: str) -> str:
@@ -204,12 +187,40 @@ def test_a_plan_with_another_host_behind_the_same_text_is_another_plan(story: St
     assert last.jobs["plan / show"].outputs["digest"] != other.jobs["plan / show"].outputs["digest"]
 
 
-@pytest.mark.parametrize("subject", ["pull_request", "ref:refs/heads/main", "environment:other"])
-def test_only_the_environment_can_assume_the_role_of_the_apply(story: Story, subject: str) -> None:
-    """Else whoever can push a branch could deploy; the README says how the role has to trust."""
-    role_arn = story.github.variables["AWS_APPLY_ROLE_ARN"]
+HERE = f"{HOME}/.github/workflows"
+OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
+
+
+@pytest.mark.parametrize(
+    ("role", "subject", "workflow", "may"),
+    [
+        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", True),
+        ("PLAN", "ref:refs/heads/main", f"{HERE}/extract-drift.yml@refs/tags/v1.0.0", True),
+        ("PLAN", "environment:plan", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", True),
+        ("PLAN", "ref:refs/heads/evil", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", False),
+        ("PLAN", "pull_request", OWN, False),
+        ("APPLY", "environment:production", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", True),
+        ("APPLY", "environment:production", OWN, False),
+        ("APPLY", "pull_request", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+        ("APPLY", "ref:refs/heads/main", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+        ("APPLY", "environment:other", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+        ("RUN", "environment:production", f"{HERE}/extract-backfill.yml@refs/tags/v1.0.0", True),
+        ("RUN", "environment:production", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+    ],
+)
+def test_a_role_is_for_the_jobs_that_need_it(
+    story: Story, role: str, subject: str, workflow: str, may: bool
+) -> None:
+    """Else whoever may push a branch could deploy, or read with the role of the plan by a workflow of his."""
+    arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
+    of = f"repo:{story.github.repository}:{subject}"
+    if may:
+        assert assume(story.cloud, arn, of, workflow)
+        return
     with pytest.raises(ClientError, match="AccessDenied"):
-        assume(story.cloud, role_arn, f"repo:{story.github.repository}:{subject}")
+        assume(story.cloud, arn, of, workflow)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume(story.cloud, arn, of.replace("banking-group/", "somebody/"), workflow)
 
 
 def test_the_plan_that_was_reviewed_is_applied(story: Story, deployed: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import time
@@ -58,6 +59,34 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_SESSION_TOKEN": token,
     }
+
+
+def close_web_identity_claims() -> None:
+    """AWS takes more of GitHub's claims as condition keys than `aud` and `sub`; ministack knows those alone.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+    """
+    principal = sts._web_identity_principal
+    known = ("actor", "actor_id", "environment", "job_workflow_ref", "ref", "repository", "repository_id")
+
+    def with_claims(token: str, provider_id: str, role_arn: str) -> tuple[str, dict[str, str]]:
+        arn, keys = principal(token, provider_id, role_arn)
+        claims = _claims(token)
+        host = str(claims.get("iss", "")).removeprefix("https://")
+        if host == "token.actions.githubusercontent.com":
+            keys |= {f"{host}:{name}": str(claims[name]) for name in known if name in claims}
+        return arn, keys
+
+    sts._web_identity_principal = with_claims
+
+
+def _claims(token: str) -> Body:
+    body = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def role_may(role_arn: str, action: str, resource: str) -> bool:

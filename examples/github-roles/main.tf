@@ -1,0 +1,154 @@
+# The roles that a project's workflows assume, each for the jobs that need it and no other. Apply it
+# once for each repository, with credentials of whoever owns the account; no workflow may change it.
+
+variable "repository" {
+  description = "Repository of the project on GitHub, as `owner/name`."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[\\w.-]+/[\\w.-]+$", var.repository))
+    error_message = "repository: write owner/name, for example \"banking-group/bank-loans\"."
+  }
+}
+
+variable "job_name" {
+  description = "Name of the Glue job that the workflow `backfill` runs."
+  type        = string
+}
+
+variable "data_buckets" {
+  description = "Names of the buckets whose files no plan may read, at least the project's own."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.data_buckets) > 0
+    error_message = "data_buckets: name at least the bucket of the delivered files."
+  }
+}
+
+variable "apply_policy_arn" {
+  description = "ARN of the policy that says what an apply may do."
+  type        = string
+}
+
+variable "workflows" {
+  description = "Repository whose reusable workflows the project calls, as `owner/name`."
+  type        = string
+  default     = "terraform-aws-extracts/terraform-aws-extracts"
+  nullable    = false
+}
+
+data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
+
+locals {
+  issuer  = "token.actions.githubusercontent.com"
+  arn     = "arn:${data.aws_partition.this.partition}"
+  account = data.aws_caller_identity.this.account_id
+
+  # Three claims of GitHub's token decide who may assume a role: for whom it is made out (`aud`),
+  # the repository with its branch or environment (`sub`), and the reusable workflow that the job
+  # is of (`job_workflow_ref`). Without the last one, any workflow that somebody pushes to a branch
+  # could assume the role of the plan.
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+  trusted = {
+    # A plan runs the code of a branch: providers and data sources. With the repository's variable
+    # AWS_PLAN_ENVIRONMENT set to "plan", somebody approves before that code gets the role.
+    plan = {
+      subjects  = ["pull_request", "environment:plan", "ref:refs/heads/main"]
+      workflows = ["extract-plan", "extract-drift"]
+    }
+    apply = {
+      subjects  = ["environment:production"]
+      workflows = ["extract-apply"]
+    }
+    run = {
+      subjects  = ["environment:production"]
+      workflows = ["extract-backfill"]
+    }
+  }
+}
+
+resource "aws_iam_openid_connect_provider" "github" {
+  url            = "https://${local.issuer}"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+resource "aws_iam_role" "github" {
+  for_each = local.trusted
+
+  name = "${replace(var.repository, "/", "-")}-${each.key}"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = {
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
+      Condition = {
+        StringEquals = {
+          "${local.issuer}:aud" = "sts.amazonaws.com"
+          "${local.issuer}:sub" = [for s in each.value.subjects : "repo:${var.repository}:${s}"]
+        }
+        StringLike = {
+          "${local.issuer}:job_workflow_ref" = [
+            for w in each.value.workflows : "${var.workflows}/.github/workflows/${w}.yml@*"
+          ]
+        }
+      }
+    }
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "plan" {
+  role       = aws_iam_role.github["plan"].name
+  policy_arn = "${local.arn}:iam::aws:policy/ReadOnlyAccess"
+}
+
+# What a plan needs besides, and what ReadOnlyAccess grants although no plan needs it: the delivered
+# files, the logs, the receipts.
+resource "aws_iam_role_policy" "plan" {
+  name = "plan"
+  role = aws_iam_role.github["plan"].name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Action = "glue:GetConnection", Resource = "*" },
+      {
+        Effect   = "Deny"
+        Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+        Resource = [for b in var.data_buckets : "${local.arn}:s3:::${b}/*"]
+      },
+      {
+        Effect = "Deny"
+        Action = [
+          "dynamodb:Query", "dynamodb:Scan", "logs:FilterLogEvents", "logs:GetLogEvents",
+          "logs:StartQuery", "sqs:ReceiveMessage",
+        ]
+        Resource = "*"
+      },
+    ]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "apply" {
+  role       = aws_iam_role.github["apply"].name
+  policy_arn = var.apply_policy_arn
+}
+
+resource "aws_iam_role_policy" "run" {
+  name = "run"
+  role = aws_iam_role.github["run"].name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = {
+      Effect   = "Allow"
+      Action   = ["glue:GetJobRun", "glue:StartJobRun"]
+      Resource = "${local.arn}:glue:*:${local.account}:job/${var.job_name}"
+    }
+  })
+}
+
+output "role_arns" {
+  description = "Values of the variables AWS_PLAN_ROLE_ARN, AWS_APPLY_ROLE_ARN, AWS_RUN_ROLE_ARN."
+  value       = { for name, role in aws_iam_role.github : name => role.arn }
+}

@@ -42,9 +42,9 @@ data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 
 locals {
-  issuer  = "token.actions.githubusercontent.com"
-  arn     = "arn:${data.aws_partition.this.partition}"
-  account = data.aws_caller_identity.this.account_id
+  issuer = "token.actions.githubusercontent.com"
+  arn    = "arn:${data.aws_partition.this.partition}"
+  glue   = "${local.arn}:glue:*:${data.aws_caller_identity.this.account_id}"
 
   # Three claims of GitHub's token decide who may assume a role: for whom it is made out (`aud`),
   # the repository with its branch or environment (`sub`), and the reusable workflow that the job
@@ -112,7 +112,11 @@ resource "aws_iam_role_policy" "plan" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      { Effect = "Allow", Action = "glue:GetConnection", Resource = "*" },
+      {
+        Effect   = "Allow"
+        Action   = "glue:GetConnection"
+        Resource = [for r in ["catalog", "connection/*"] : "${local.glue}:${r}"]
+      },
       {
         Effect   = "Deny"
         Action   = ["s3:GetObject", "s3:GetObjectVersion"]
@@ -143,7 +147,7 @@ resource "aws_iam_role_policy" "run" {
     Statement = {
       Effect   = "Allow"
       Action   = ["glue:GetJobRun", "glue:StartJobRun"]
-      Resource = "${local.arn}:glue:*:${local.account}:job/${var.job_name}"
+      Resource = "${local.glue}:job/${var.job_name}"
     }
   })
 }

@@ -55,20 +55,37 @@ class Output:
 
 
 def inputs(module: str) -> list[Input]:
-    """The module's variables, as they stand in its file."""
+    """Return the module's variables: the required ones first, each group by the alphabet."""
+    return sorted(
+        (given for path in files(module, "variable") for given in inputs_of(path)),
+        key=lambda given: (given.default is not None, given.name),
+    )
+
+
+def inputs_of(path: Path) -> list[Input]:
+    """Return the variables of one file, in its order."""
     return [
         Input(name, _description(body), _type(body), _default(body), body.count("\n  validation {"))
-        for name, body in _blocks(module, "variable")
+        for name, body in _blocks(path, "variable")
     ]
 
 
 def outputs(module: str) -> list[Output]:
     """The module's outputs, as they stand in its file."""
-    return [Output(name, _description(body)) for name, body in _blocks(module, "output")]
+    return [
+        Output(name, _description(body))
+        for path in files(module, "output")
+        for name, body in _blocks(path, "output")
+    ]
 
 
-def _blocks(module: str, kind: str) -> Iterator[tuple[str, str]]:
-    text = (MODULES / module / f"{kind}s.tf").read_text()
+def files(module: str, kind: str) -> list[Path]:
+    """Return the files of the module's variables or outputs: `variables.tf`, `variables-recipients.tf`."""
+    return sorted((MODULES / module).glob(f"{kind}s*.tf"))
+
+
+def _blocks(path: Path, kind: str) -> Iterator[tuple[str, str]]:
+    text = path.read_text()
     for match in re.finditer(rf'^{kind} "(\w+)" {{\n(.*?)^}}', text, flags=re.MULTILINE | re.DOTALL):
         yield match[1], match[2]
 

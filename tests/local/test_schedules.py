@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from tests.modules.hcl import REPOSITORY
+from tests.support.terraform import Root
 
 from extracts.demo import account, store
 from extracts.local import aws, database, terraform
@@ -120,7 +121,7 @@ def deployed(cloud: aws.Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iter
     (folder / "etl.py").write_text((REPOSITORY / "examples/bank-loans/Glue/etl.py").read_text())
     (folder / "driver.jar").write_text("stands in for a driver\n")
     (folder / "main.tf.json").write_text(json.dumps(ROOT))
-    stack = terraform.Stack(folder, terraform.environment(folder) | cloud.environment)
+    root = Root(folder, terraform.environment(folder) | cloud.environment)
     with database.serve(folder / "database") as served:
         last_month = store.last_complete_month(datetime.now(UTC).date())
         store.load(served.url, store.generate(last_month, loans=500), PASSWORD)
@@ -146,11 +147,11 @@ def deployed(cloud: aws.Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 },
             }
             (folder / "given.auto.tfvars.json").write_text(json.dumps(given))
-            stack.apply()
-            assert stack.plan() == []
-            return dict(stack.outputs())
+            root.apply()
+            assert root.changes() == ""
+            return dict(root.output())
 
-        stack.init()
+        root.setup()
         yield Deployed(cloud, apply(), apply)
 
 

@@ -21,8 +21,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from tests.modules.hcl import MODULES, Terraform
+from tests.modules.hcl import MODULES
 from tests.modules.recipients_server import Server
+from tests.support.terraform import OpenRoot, Root, variables
 
 from extracts.local import aws, inbox, sftp
 
@@ -149,7 +150,8 @@ class Deployed:
     server: Server
     key: sftp.KeyPair
     place: Path
-    terraform: Callable[..., Any]
+    root: Root
+    given: dict[str, str]
 
     def mails(self) -> list[inbox.Mail]:
         return inbox.read(self.cloud.mailbox)
@@ -206,9 +208,9 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(
-    cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
+    cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:
-    root, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("recipient")
+    folder, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("recipient")
     key = sftp.key_pair(place)
     login, host = (sftp.key_pair(place, name, "ecdsa") for name in ("karoo", "host"))
     server = Server(place / "incoming", login, host)
@@ -217,21 +219,15 @@ def deployed(
         Name="aws/transfer/karoo", SecretString=json.dumps(value)
     )
     make_job(cloud)
-    (root / "main.tf").write_text(ROOT.replace("MODULES", str(MODULES)))
-    given = {"url": server.url, "host_key": server.host_key.public, "secret_arn": secret["ARN"]}
-
-    def terraform(*arguments: str, **changes: Any) -> Any:
-        values = {"key": key.public, "server": json.dumps(given), "changes": json.dumps(changes)}
-        settings = {f"TF_VAR_{name}": value for name, value in values.items()}
-        return run_terraform(root, *arguments, "-no-color", **cloud.environment, **settings)
-
-    for arguments in (["init"], ["apply", "-auto-approve"]):
-        done = terraform(*arguments)
-        assert done.returncode == 0, done.stderr
-    printed = json.loads(terraform("output", "-json").stdout)
-    outputs = {name: output["value"] for name, output in printed.items()}
+    (folder / "main.tf").write_text(ROOT.replace("MODULES", str(MODULES)))
+    recipient = {"url": server.url, "host_key": server.host_key.public, "secret_arn": secret["ARN"]}
+    given = variables(key=key.public, server=recipient, changes={})
+    root = open_root(folder, **cloud.environment)
+    root.setup()
+    root.apply(tf_vars=given)
+    outputs = dict(root.output())
     sftp.pin(cloud.sftp_port, outputs["server"]["host_key_fingerprint"], place / "known_hosts")
-    yield Deployed(cloud, outputs, server, key, place, terraform)
+    yield Deployed(cloud, outputs, server, key, place, root, given)
     server.stop()
 
 
@@ -838,8 +834,7 @@ def test_a_bucket_that_cannot_be_asked_is_told_too(alerts: Deployed) -> None:
 
 
 def test_a_second_plan_is_empty(deployed: Deployed) -> None:
-    planned = deployed.terraform("plan", "-detailed-exitcode")
-    assert planned.returncode == 0, planned.stdout
+    assert deployed.root.changes(deployed.given) == ""
 
 
 def test_what_can_change_changes_in_place_and_destroying_leaves_nothing(deployed: Deployed) -> None:
@@ -851,18 +846,16 @@ def test_what_can_change_changes_in_place_and_destroying_leaves_nothing(deployed
         "more": {"second": {"endpoint": "second@example.com"}},
         "tags": {"team": "data"},
     }
-    changed = deployed.terraform("apply", "-auto-approve", **changes)
-    assert changed.returncode == 0, changed.stderr
-    counted = re.search(r"Resources: (\d+) added, (\d+) changed, (\d+) destroyed", changed.stdout)
+    given = deployed.given | variables(changes=changes)
+    changed = deployed.root.apply(tf_vars=given)
+    counted = re.search(r"Resources: (\d+) added, (\d+) changed, (\d+) destroyed", changed)
     assert counted
     added, altered, destroyed = map(int, counted.groups())
     assert (added, destroyed) == (1, 0), "the second address alone is new"
     assert altered > 10
-    again = deployed.terraform("plan", "-detailed-exitcode", **changes)
-    assert again.returncode == 0, again.stdout
+    assert deployed.root.changes(given) == ""
 
-    gone = deployed.terraform("destroy", "-auto-approve", **changes)
-    assert gone.returncode == 0, gone.stderr
+    deployed.root.destroy(tf_vars=given)
     states, events = deployed.cloud.client("stepfunctions"), deployed.cloud.client("events")
     assert states.list_state_machines()["stateMachines"] == []
     assert events.list_rules()["Rules"] == []

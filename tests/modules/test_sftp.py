@@ -19,7 +19,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from tests.modules.hcl import MODULES, Terraform
+from tests.modules.hcl import MODULES
+from tests.support.terraform import OpenRoot, Root, variables
 
 from extracts.errors import ExtractsError
 from extracts.local import aws, sftp
@@ -107,7 +108,8 @@ class Shared:
     key: sftp.KeyPair
     known_hosts: Path
     place: Path
-    terraform: Callable[..., Any]
+    root: Root
+    given: dict[str, str]
 
     def executions(self, machine: str) -> list[str]:
         """Return the states of this state machine's executions."""
@@ -153,34 +155,26 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Shared:
-    root, place = tmp_path_factory.mktemp("sharing"), tmp_path_factory.mktemp("recipient")
+def shared(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    folder, place = tmp_path_factory.mktemp("sharing"), tmp_path_factory.mktemp("recipient")
     key = sftp.key_pair(place)
-    (root / "main.tf").write_text(ROOT.replace("%(modules)s", str(MODULES)))
+    (folder / "main.tf").write_text(ROOT.replace("%(modules)s", str(MODULES)))
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="shared-data", CreateBucketConfiguration={"LocationConstraint": aws.REGION})
     for name, body in FILES.items():
         s3.put_object(Bucket="shared-data", Key=name, Body=body)
 
-    def terraform(*arguments: str, keys: dict[str, str] | None = None) -> Any:
-        settings = cloud.environment | {
-            "TF_VAR_key": key.public,
-            "TF_VAR_tills_keys": json.dumps({"till": key.public} if keys is None else keys),
-        }
-        return run_terraform(root, *arguments, "-no-color", **settings)
-
-    for arguments in (["init"], ["apply", "-auto-approve"]):
-        done = terraform(*arguments)
-        assert done.returncode == 0, done.stderr
-    printed = json.loads(terraform("output", "-json").stdout)
-    outputs = {name: output["value"] for name, output in printed.items()}
+    given = variables(key=key.public, tills_keys={"till": key.public})
+    root = open_root(folder, **cloud.environment)
+    root.setup()
+    root.apply(tf_vars=given)
+    outputs = dict(root.output())
     sftp.pin(cloud.sftp_port, outputs["tills"]["host_key_fingerprint"], place / "known_hosts")
-    return Shared(cloud, outputs, key, place / "known_hosts", place, terraform)
+    return Shared(cloud, outputs, key, place / "known_hosts", place, root, given)
 
 
 def test_a_second_plan_is_empty(shared: Shared) -> None:
-    planned = shared.terraform("plan", "-detailed-exitcode")
-    assert planned.returncode == 0, planned.stdout
+    assert shared.root.changes(shared.given) == ""
 
 
 def test_both_extracts_give_out_one_server(shared: Shared) -> None:
@@ -303,8 +297,7 @@ def test_a_key_that_nobody_knows_opens_nothing(shared: Shared) -> None:
 
 def test_a_key_that_is_taken_away_opens_nothing(shared: Shared) -> None:
     assert shared.recipient("corner-shop").run("ls /").returncode == 0
-    done = shared.terraform("apply", "-auto-approve", keys={})
-    assert done.returncode == 0, done.stderr
+    shared.root.apply(tf_vars=shared.given | variables(tills_keys={}))
     refused = shared.recipient("corner-shop").run("ls /")
     assert refused.returncode == 255
     assert "Permission denied (publickey)" in refused.stderr

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.modules.hcl import MODULES, Terraform
+from tests.modules.hcl import MODULES
+from tests.support.terraform import OpenRoot
 
 from extracts.local import aws
 
@@ -153,14 +153,12 @@ module "own_key" {
 """
 
 
-def planned(root: Path, text: str, run_terraform: Terraform, cloud: aws.Cloud) -> dict[str, Any]:
+def planned(folder: Path, text: str, open_root: OpenRoot, cloud: aws.Cloud) -> dict[str, Any]:
     """Return the plan of a root on an empty state."""
-    (root / "main.tf").write_text(ROOT + text.replace("MODULES", str(MODULES)))
-    for arguments in (["init"], ["plan", "-out=plan"]):
-        done = run_terraform(root, *arguments, "-no-color", **cloud.environment)
-        assert done.returncode == 0, done.stderr
-    shown = run_terraform(root, "show", "-json", "plan")
-    return dict(json.loads(shown.stdout))
+    (folder / "main.tf").write_text(ROOT + text.replace("MODULES", str(MODULES)))
+    root = open_root(folder, **cloud.environment)
+    root.setup()
+    return dict(root.plan(output=True))
 
 
 def created(plan: dict[str, Any], kind: str) -> list[str]:
@@ -169,9 +167,9 @@ def created(plan: dict[str, Any], kind: str) -> list[str]:
 
 
 def test_buckets_are_planned_with_values_that_are_not_known_yet(
-    tmp_path: Path, run_terraform: Terraform, cloud: aws.Cloud
+    tmp_path: Path, open_root: OpenRoot, cloud: aws.Cloud
 ) -> None:
-    plan = planned(tmp_path, BUCKETS, run_terraform, cloud)
+    plan = planned(tmp_path, BUCKETS, open_root, cloud)
     assert len(created(plan, "aws_s3_bucket")) == 5
     assert created(plan, "aws_kms_key") == [
         "aws_kms_key.own",
@@ -182,9 +180,9 @@ def test_buckets_are_planned_with_values_that_are_not_known_yet(
 
 
 def test_alerts_are_planned_with_values_that_are_not_known_yet(
-    tmp_path: Path, run_terraform: Terraform, cloud: aws.Cloud
+    tmp_path: Path, open_root: OpenRoot, cloud: aws.Cloud
 ) -> None:
-    plan = planned(tmp_path, ALERTS, run_terraform, cloud)
+    plan = planned(tmp_path, ALERTS, open_root, cloud)
     assert created(plan, "aws_kms_key") == ["aws_kms_key.own", "module.own_key.aws_kms_key.this[0]"]
     assert len(created(plan, "aws_scheduler_schedule")) == 2
     assert len(created(plan, "aws_sns_topic_subscription")) == 4
@@ -217,14 +215,14 @@ def test_alerts_are_planned_with_values_that_are_not_known_yet(
     ],
 )
 def test_roles_of_two_regions_in_one_account_have_different_names(
-    module: str, given: str, tmp_path: Path, run_terraform: Terraform, cloud: aws.Cloud
+    module: str, given: str, tmp_path: Path, open_root: OpenRoot, cloud: aws.Cloud
 ) -> None:
     blocks = [
         f'module "{region}" {{\n  source    = "MODULES/{module}"\n'
         f"  providers = {{ aws = aws.{region} }}\n\n{given}}}\n"
         for region in ("eu", "us")
     ]
-    plan = planned(tmp_path, "\n".join(blocks), run_terraform, cloud)
+    plan = planned(tmp_path, "\n".join(blocks), open_root, cloud)
     roles = [
         change["change"]["after"]["name"]
         for change in plan["resource_changes"]

@@ -7,15 +7,16 @@ role's, 2,048 of an event pattern, and Latin-1 in an IAM policy. The local cloud
 from __future__ import annotations
 
 import json
-import subprocess
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.terraform import Root
 
 from extracts.demo import account
-from extracts.local import aws, programs, sftp, terraform
+from extracts.local import aws, sftp, terraform
 
 NAME = "moving-average-of-loan-amounts-per-banks"
 RECIPIENTS = ["Łódź & Żyrardów Bank", *(f"Bank {number}" for number in range(59))]
@@ -49,14 +50,14 @@ def recipient(mode: str, number: int, name: str, key: str) -> dict[str, Any]:
 
 
 @pytest.fixture(params=["server", "connector"])
-def stack(
+def root(
     request: pytest.FixtureRequest,
     cloud: aws.Cloud,
     made: account.Account,
     stamp: Callable[..., Path],
     repository: Path,
     tmp_path: Path,
-) -> terraform.Stack:
+) -> Root:
     """Stamp the project and fill in its variables."""
     mode = request.param
     project = stamp(
@@ -85,25 +86,21 @@ def stack(
     tags = {"provider": {"aws": {"default_tags": {"tags": TAGS}}}}
     (folder / "tags_override.tf.json").write_text(json.dumps(tags), encoding="utf-8")
     environment = terraform.environment(tmp_path) | cloud.environment
-    return terraform.Stack(folder, environment, tmp_path / "terraform.log")
+    return Root(folder, environment)
 
 
 @pytest.mark.timeout(2400)  # the provider makes several requests for each of some hundred resources
 def test_a_project_at_the_limits_is_applied_changes_nothing_again_and_is_destroyed(
-    stack: terraform.Stack, cloud: aws.Cloud
+    root: Root, cloud: aws.Cloud
 ) -> None:
-    stack.init()
-    assert len(stack.plan()) > 200
-    stack.apply()
-    outputs = stack.outputs()
-    assert len(str(outputs["bucket"])) <= 63 - len("-artifacts")
+    root.setup()
+    added = re.search(r"Resources: (\d+) added", root.apply())
+    assert added
+    assert int(added[1]) > 200
+    assert len(root.output()["bucket"]) <= 63 - len("-artifacts")
     assert max(map(len, roles_of(cloud))) <= 64
-    assert stack.plan() == []
-    command = [*programs.terraform().command, "destroy", "-auto-approve", "-no-color"]
-    done = subprocess.run(
-        command, cwd=stack.folder, env=stack.environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    assert root.changes() == ""
+    root.destroy()
     assert not [role for role in roles_of(cloud) if role.startswith(NAME[:20])]
 
 

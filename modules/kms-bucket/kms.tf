@@ -6,7 +6,7 @@ locals {
   _logs_arn   = "arn:${local.partition}:logs:${local.region}:${local.account_id}"
   kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 
-  # Who uses the key in a service's name.
+  # Services that use the key in their own name.
   _key_services = [
     for service, statement in {
       glue = {
@@ -18,8 +18,8 @@ locals {
         Condition = local._own_account
       }
       sns-from-eventbridge = {
-        # Without these two rights EventBridge drops the event silently, and a condition on its
-        # source breaks it too.
+        # Without these two rights EventBridge drops the event silently, and with a condition on
+        # the source, too.
         Sid       = "EventBridgeWritesToTopics"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -27,7 +27,7 @@ locals {
         Resource  = "*"
       }
       sns-from-cloudwatch = {
-        # An alarm's message is dropped as silently, and CloudWatch says so nowhere.
+        # CloudWatch drops an alarm's message silently, too.
         Sid       = "AlarmsWriteToTopics"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
@@ -46,7 +46,7 @@ locals {
   ]
   _own_account = { StringEquals = { "aws:SourceAccount" = local.account_id } }
 
-  # Whom the key's own policy names. The account's other roles get their rights from their own.
+  # Principals in the key's policy. Other roles of the account get their rights from their own.
   _key_principals = [
     for statement in [
       {
@@ -108,7 +108,7 @@ locals {
     Version = "2012-10-17"
     Statement = concat([
       {
-        # Without it only this policy counts, and a key that nobody can manage is lost.
+        # Without it no IAM policy counts, and a key that nobody can manage is lost.
         Sid       = "AccountManagesKey"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
@@ -116,7 +116,7 @@ locals {
         Resource  = "*"
       },
       {
-        # CloudWatch Logs encrypts a group with its own principal, never with the writer's.
+        # CloudWatch Logs encrypts a log group as its own principal, not as the writer's.
         Sid       = "LogsEncryptGroups"
         Effect    = "Allow"
         Principal = { Service = "logs.${local.region}.${local.dns_suffix}" }
@@ -139,7 +139,7 @@ locals {
 resource "aws_kms_key" "this" {
   count = var.kms_key == null ? 1 : 0
 
-  description             = "Encrypts the bucket ${var.name} and the logs of what works with it."
+  description             = "Encrypts the bucket ${var.name} and the logs of its users."
   deletion_window_in_days = var.key_deletion_window_days
   enable_key_rotation     = true
   rotation_period_in_days = var.key_rotation_days

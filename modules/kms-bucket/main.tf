@@ -8,11 +8,11 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
-  # there in both.
+  # The attribute of the region is `name` in version 5 of the provider and `region` in version 6;
+  # both have the endpoint.
   region = split(".", data.aws_region.current.endpoint)[1]
 
-  # Put together, so that policies can be read in a plan.
+  # Built from the name, so that a plan shows the policies.
   bucket_arn = "arn:${local.partition}:s3:::${var.name}"
 }
 
@@ -21,9 +21,9 @@ locals {
 ################################################################################
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18: an access log needs a second bucket, which is the caller's to name
-  #checkov:skip=CKV_AWS_144: replication is an input, for it needs a bucket elsewhere
-  #checkov:skip=CKV2_AWS_62: events are an input, for most of these buckets have no listener
+  #checkov:skip=CKV_AWS_18: access logs need a second bucket, which only the caller knows
+  #checkov:skip=CKV_AWS_144: replication is an input, because it needs a second bucket
+  #checkov:skip=CKV2_AWS_62: events are an input, because most of these buckets need none
   bucket              = var.name
   force_destroy       = var.force_destroy
   object_lock_enabled = var.object_lock != null
@@ -92,7 +92,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     id     = "housekeeping"
     status = "Enabled"
 
-    # Always written out: without it the provider reports an inconsistent result.
+    # Without it the provider reports an inconsistent result.
     filter {}
 
     abort_incomplete_multipart_upload {
@@ -139,7 +139,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 }
 
 ################################################################################
-# What it tells of itself
+# Logs and events
 ################################################################################
 
 resource "aws_s3_bucket_logging" "this" {

@@ -3,15 +3,13 @@
 ################################################################################
 
 output "arn" {
-  description = "Bucket to name in policies of your own."
+  description = "ARN of the bucket, for policies of your own."
   value       = local.bucket_arn
   depends_on  = [aws_s3_bucket.this]
 }
 
 output "name" {
-  description = <<-EOT
-    Bucket to hand to the other modules; by then it is encrypted, versioned and private.
-  EOT
+  description = "Name of the bucket, once it is encrypted, versioned and private."
   value       = aws_s3_bucket.this.bucket
 
   depends_on = [
@@ -28,7 +26,7 @@ output "name" {
 ################################################################################
 
 output "kms_key_arn" {
-  description = "Key to hand to every module that works with this bucket."
+  description = "ARN of the KMS key, for every module that uses this bucket."
   value       = local.kms_key_arn
 }
 
@@ -37,14 +35,12 @@ output "kms_key_arn" {
 ################################################################################
 
 output "reader_policies" {
-  description = "Per key of `prefixes`: policy for a role that may list and read that folder."
+  description = "Policies for roles that list and read a folder, keyed as `prefixes`."
   value       = local.reader_policies
 }
 
 output "writer_policies" {
-  description = <<-EOT
-    Per key of `prefixes`: policy for a role that may list, read and write there, not delete.
-  EOT
+  description = "Policies for roles that list, read and write a folder, keyed as `prefixes`."
   value       = local.writer_policies
 }
 
@@ -54,7 +50,8 @@ output "writer_policies" {
 
 output "replication_role_arn" {
   description = <<-EOT
-    Role to let into the bucket and the key of another account; null without replication.
+    ARN of the role that replicates, for the policies of a bucket and key of another account. Null
+    without `replication`.
   EOT
   value       = one(aws_iam_role.replication[*].arn)
 }

@@ -6,7 +6,7 @@ locals {
   _sse        = "s3:x-amz-server-side-encryption"
   _sse_key_id = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
-  # What a reader and a writer of a folder do, whether their own policy or the bucket's says so.
+  # Rights of readers and writers of a folder, in their own policies and in the bucket's.
   _read_actions      = ["s3:GetObject", "s3:GetObjectVersion"]
   _read_key_actions  = ["kms:Decrypt"]
   _write_actions     = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
@@ -116,8 +116,7 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [local.bucket_arn, "${local.bucket_arn}/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
-      # A client that sends no header gets the bucket's key and is let in. "...IfExists" would shut
-      # it out.
+      # A client that sends no header gets the bucket's key. "...IfExists" would deny it.
       {
         Sid       = "DenyOtherEncryption"
         Effect    = "Deny"
@@ -187,7 +186,7 @@ resource "aws_s3_bucket_policy" "this" {
     }
   }
 
-  # Both calls at once make S3 refuse one of them: "a conflicting conditional operation is in
+  # S3 refuses one of two calls at the same time: "a conflicting conditional operation is in
   # progress".
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
@@ -209,7 +208,7 @@ locals {
 
   _via_s3 = { StringEquals = { "kms:ViaService" = "s3.${local.region}.${local.dns_suffix}" } }
 
-  # No right to delete: what is published once stays, and a restated month is a new version.
+  # No right to delete: published files stay, and a restated period is a new version.
   writer_policies = {
     for key, pattern in local._prefix_patterns : key => jsonencode({
       Version = "2012-10-17"
@@ -222,7 +221,7 @@ locals {
           Resource = "${local.bucket_arn}/${pattern}/*"
         },
         {
-          # Decrypt as well: S3 asks for it when a multipart upload is completed.
+          # S3 needs kms:Decrypt to complete a multipart upload.
           Sid       = "UseKey"
           Effect    = "Allow"
           Action    = local._write_key_actions

@@ -5,7 +5,7 @@
 locals {
   _replication   = var.replication == null ? [] : [var.replication]
   _replica_owner = try(var.replication.account_id, null)
-  # With its slash; nothing for the whole bucket.
+  # With its slash; empty for the whole bucket.
   _replicated = try("${var.replication.prefix}/", "")
 
   # A role's name is unique in the account, not in the region, and has at most 64 characters.
@@ -27,7 +27,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     id     = "replica"
     status = "Enabled"
 
-    # Who deletes here does not delete there.
+    # Deletions are not copied.
     delete_marker_replication {
       status = "Disabled"
     }
@@ -55,7 +55,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     }
 
     source_selection_criteria {
-      # Without it S3 leaves out everything that is under a KMS key, and says nothing.
+      # Without it S3 silently leaves out everything that is encrypted with a KMS key.
       sse_kms_encrypted_objects {
         status = "Enabled"
       }
@@ -123,7 +123,7 @@ resource "aws_iam_role_policy" "replication" {
         Condition = local._via_s3
       },
       {
-        # No right to delete there: a replica outlives what happens here.
+        # No right to delete there.
         Sid    = "WriteReplicas"
         Effect = "Allow"
         Action = concat(

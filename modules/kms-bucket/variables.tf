@@ -19,11 +19,12 @@ variable "name" {
 
 variable "access_logs" {
   description = <<-EOT
-    Where S3 logs every request for the bucket. Null logs none.
-    - `bucket` - name of a bucket of this region that lets `logging.s3.amazonaws.com` write.
-                 Encrypted with S3's own key: with a KMS key for its default S3 delivers nothing
-                 there.
-    - `prefix` - (Optional) folder in it, without slash at either end; else the bucket's name.
+    Bucket to which S3 logs every request. If null, requests are not logged.
+    - `bucket` - Name of a bucket in this region that allows `logging.s3.amazonaws.com` to write. It
+                 must be encrypted with SSE-S3, because S3 delivers no logs to a bucket with a KMS
+                 key.
+    - `prefix` - (Optional) Folder in it, without leading or trailing slash. If null, the name of
+                 this bucket.
   EOT
   type = object({
     bucket = string
@@ -33,7 +34,7 @@ variable "access_logs" {
 
   validation {
     condition     = try(var.access_logs.bucket, null) != var.name
-    error_message = "access_logs: a bucket that logs into itself logs its own logs, without end."
+    error_message = "access_logs: bucket must be another one, because logs of logs never end."
   }
 
   validation {
@@ -41,13 +42,15 @@ variable "access_logs" {
       try(var.access_logs.prefix, null) == null
       || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.access_logs.prefix))
     )
-    error_message = "access_logs: a prefix has no slash at either end and no \"*\", \"?\" or \"$\"."
+    error_message = join(" ", [
+      "access_logs: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\".",
+    ])
   }
 }
 
 variable "additional_bucket_policy_json" {
   description = <<-EOT
-    Policy whose statements are added to the bucket's own; those that deny cannot be undone by it.
+    Policy in JSON whose statements are added to the bucket's policy. It cannot undo what is denied.
   EOT
   type        = string
   default     = null
@@ -57,12 +60,12 @@ variable "additional_bucket_policy_json" {
       var.additional_bucket_policy_json == null
       || can(jsondecode(var.additional_bucket_policy_json).Statement)
     )
-    error_message = "additional_bucket_policy_json: the JSON of a policy, with its Statement."
+    error_message = "additional_bucket_policy_json: must be a policy in JSON with a Statement."
   }
 }
 
 variable "additional_key_policy_json" {
-  description = "Policy whose statements are added to that of the module's own key."
+  description = "Policy in JSON whose statements are added to the policy of the created key."
   type        = string
   default     = null
 
@@ -71,17 +74,17 @@ variable "additional_key_policy_json" {
       var.additional_key_policy_json == null
       || can(jsondecode(var.additional_key_policy_json).Statement)
     )
-    error_message = "additional_key_policy_json: the JSON of a policy, with its Statement."
+    error_message = "additional_key_policy_json: must be a policy in JSON with a Statement."
   }
 
   validation {
     condition     = var.additional_key_policy_json == null || var.kms_key == null
-    error_message = "additional_key_policy_json: a key that is given keeps the policy it has."
+    error_message = "additional_key_policy_json: must be null with kms_key, which keeps its policy."
   }
 }
 
 variable "eventbridge_notifications" {
-  description = "Tell EventBridge of every object that comes or goes."
+  description = "Whether S3 sends events to EventBridge about objects that are created or deleted."
   type        = bool
   default     = false
   nullable    = false
@@ -89,8 +92,8 @@ variable "eventbridge_notifications" {
 
 variable "force_destroy" {
   description = <<-EOT
-    When the bucket is destroyed, delete everything in it first, old versions too. Not in
-    production.
+    Whether destroying the bucket first deletes everything in it, including old versions. Refused
+    in production.
   EOT
   type        = bool
   default     = false
@@ -103,14 +106,14 @@ variable "force_destroy" {
       && contains(["prod", "production"], lower(value))
     ])
     error_message = (
-      "force_destroy: the tags say that this is production, where files are deleted by no plan."
+      "force_destroy: must be false, because the tags say that this is production."
     )
   }
 }
 
 variable "key_administrators" {
   description = <<-EOT
-    ARNs of roles and users that may manage the module's own key by its policy alone, not use it.
+    ARNs of roles and users that may manage the created key, but not use it.
   EOT
   type        = set(string)
   default     = []
@@ -122,51 +125,51 @@ variable "key_administrators" {
       can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", arn))
     ])
     error_message = (
-      "key_administrators: ARNs of roles or users, arn:...:iam::...:role/..., no \"*\"."
+      "key_administrators: must be ARNs of roles or users (arn:...:role/...) without \"*\"."
     )
   }
 
   validation {
     condition     = length(var.key_administrators) == 0 || var.kms_key == null
-    error_message = "key_administrators: a key that is given keeps the policy it has."
+    error_message = "key_administrators: must be empty with kms_key, which keeps its own policy."
   }
 }
 
 variable "key_alias" {
-  description = "Alias of the module's own key, without `alias/`. Null takes the bucket's name."
+  description = "Alias of the created key, without `alias/`. If null, the name of the bucket."
   type        = string
   default     = null
 
   validation {
     condition     = var.key_alias == null || can(regex("^[0-9A-Za-z_/-]{1,250}$", var.key_alias))
-    error_message = "key_alias: letters, digits and any of _ / -, e.g. \"bank-loans\"."
+    error_message = "key_alias: must have letters, digits, _, / and - only, e.g. \"bank-loans\"."
   }
 
   validation {
     condition     = !can(regex("^(alias|aws)/", var.key_alias))
-    error_message = "key_alias: \"alias/\" is put before it, and \"aws/\" belongs to AWS."
+    error_message = "key_alias: must not begin with alias/ (it is added) or aws/ (it is reserved)."
   }
 
   validation {
     condition     = var.key_alias == null || var.kms_key == null
-    error_message = "key_alias: a key that is given keeps the aliases it has."
+    error_message = "key_alias: must be null with kms_key, which keeps its own aliases."
   }
 }
 
 variable "key_deletion_window_days" {
-  description = "Days in which the deletion of the module's own key can still be called off."
+  description = "Days in which the deletion of the created key can be canceled."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = var.key_deletion_window_days >= 7 && var.key_deletion_window_days <= 30
-    error_message = "key_deletion_window_days: KMS allows 7 to 30 days."
+    error_message = "key_deletion_window_days: must be 7 to 30."
   }
 }
 
 variable "key_rotation_days" {
-  description = "Days after which the module's own key gets new material; old files stay readable."
+  description = "Days after which the created key is rotated. Old files stay readable."
   type        = number
   default     = 365
   nullable    = false
@@ -176,17 +179,17 @@ variable "key_rotation_days" {
       var.key_rotation_days >= 90 && var.key_rotation_days <= 2560
       && floor(var.key_rotation_days) == var.key_rotation_days
     )
-    error_message = "key_rotation_days: KMS allows 90 to 2560 days."
+    error_message = "key_rotation_days: must be a whole number from 90 to 2560."
   }
 }
 
 variable "key_services" {
   description = <<-EOT
-    Services that may use the module's own key in their own name, beside CloudWatch Logs, which
-    always may: `glue` and `transfer` for what they encrypt themselves, `sns-from-cloudwatch` for
-    alarms and `sns-from-eventbridge` for rules whose topics or queues are under this key. Those two
-    are not narrowed, for EventBridge then drops its events; better give topics their own key. What
-    works by a role needs none.
+    Services that may use the created key in their own name, besides CloudWatch Logs: `glue` and
+    `transfer` for what they encrypt themselves, `sns-from-cloudwatch` for alarms and
+    `sns-from-eventbridge` for rules whose topics or queues use this key. The latter two have no
+    condition, because EventBridge then drops events; better give topics their own key. Services
+    that use a role are not listed here.
   EOT
   type        = set(string)
   default     = []
@@ -198,20 +201,20 @@ variable "key_services" {
       contains(["glue", "sns-from-cloudwatch", "sns-from-eventbridge", "transfer"], service)
     ])
     error_message = join(" ", [
-      "key_services: any of \"glue\", \"sns-from-cloudwatch\", \"sns-from-eventbridge\" and",
+      "key_services: must be of \"glue\", \"sns-from-cloudwatch\", \"sns-from-eventbridge\" and",
       "\"transfer\".",
     ])
   }
 
   validation {
     condition     = length(var.key_services) == 0 || var.kms_key == null
-    error_message = "key_services: a key that is given keeps the policy it has."
+    error_message = "key_services: must be empty with kms_key, which keeps its own policy."
   }
 }
 
 variable "key_users" {
   description = <<-EOT
-    ARNs of roles and users that may use the module's own key by its policy alone, not manage it.
+    ARNs of roles and users that may use the created key, but not manage it.
   EOT
   type        = set(string)
   default     = []
@@ -221,12 +224,12 @@ variable "key_users" {
     condition = alltrue([
       for arn in var.key_users : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", arn))
     ])
-    error_message = "key_users: ARNs of roles or users, arn:...:iam::...:role/..., no \"*\"."
+    error_message = "key_users: must be ARNs of roles or users (arn:...:role/...) without \"*\"."
   }
 
   validation {
     condition     = length(var.key_users) == 0 || var.kms_key == null
-    error_message = "key_users: a key that is given keeps the policy it has."
+    error_message = "key_users: must be empty with kms_key, which keeps its own policy."
   }
 }
 
@@ -252,7 +255,7 @@ variable "kms_key" {
 }
 
 variable "noncurrent_version_days" {
-  description = "Days after which a replaced or deleted version of an object is gone for good."
+  description = "Days after which a replaced or deleted version is deleted permanently."
   type        = number
   default     = 365
   nullable    = false
@@ -262,17 +265,18 @@ variable "noncurrent_version_days" {
       var.noncurrent_version_days >= 1
       && floor(var.noncurrent_version_days) == var.noncurrent_version_days
     )
-    error_message = "noncurrent_version_days: a whole number of days, 1 or more."
+    error_message = "noncurrent_version_days: must be a whole number of at least 1."
   }
 }
 
 variable "object_lock" {
   description = <<-EOT
-    For how long no version of a file can be deleted or changed. Decided once: a bucket gets it when
-    it is made. A restated month is a new version and goes through. Null locks nothing.
-    - `mode`  - `GOVERNANCE` (who has the right to bypass it can) or `COMPLIANCE` (nobody can).
-    - `days`  - (Optional) either days
-    - `years` - (Optional) or years.
+    How long no version of a file can be deleted or changed. It is decided when the bucket is
+    created. Restating works, because it adds a version. If null, nothing is locked.
+    - `mode`  - `GOVERNANCE` (principals with the right to bypass it can delete) or `COMPLIANCE`
+                (nobody can).
+    - `days`  - (Optional) Retention in days; either this or `years`.
+    - `years` - (Optional) Retention in years.
   EOT
   type = object({
     mode  = string
@@ -283,7 +287,7 @@ variable "object_lock" {
 
   validation {
     condition     = contains(["GOVERNANCE", "COMPLIANCE"], try(var.object_lock.mode, "COMPLIANCE"))
-    error_message = "object_lock: the mode is GOVERNANCE or COMPLIANCE."
+    error_message = "object_lock: mode must be GOVERNANCE or COMPLIANCE."
   }
 
   validation {
@@ -291,7 +295,7 @@ variable "object_lock" {
       for number in try([var.object_lock.days, var.object_lock.years], []) :
       number if number != null
     ]) == 1
-    error_message = "object_lock: either days or years, one of them."
+    error_message = "object_lock: exactly one of days and years must be set."
   }
 
   validation {
@@ -300,14 +304,14 @@ variable "object_lock" {
       try(number >= 1 && number <= 36500 && floor(number) == number, number == null)
     ])
     error_message = (
-      "object_lock: a whole number of days or years, 1 or more, a hundred years at most."
+      "object_lock: days or years must be a whole number of at least 1, at most 100 years."
     )
   }
 
   validation {
     condition = !(try(var.object_lock.mode, null) == "COMPLIANCE" && var.force_destroy)
     error_message = (
-      "object_lock: nobody can delete in mode COMPLIANCE, so force_destroy would fail."
+      "object_lock: mode COMPLIANCE does not work with force_destroy, because nobody can delete."
     )
   }
 }
@@ -319,9 +323,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "prefixes" {
-  description = <<-EOT
-    Folders to make `writer_policies` and `reader_policies` for, keyed by names of your choice.
-  EOT
+  description = "Folders for which `writer_policies` and `reader_policies` are written, by key."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -331,16 +333,16 @@ variable "prefixes" {
       for prefix in var.prefixes : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", prefix))
     ])
     error_message = (
-      "prefixes: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+      "prefixes: must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
     )
   }
 }
 
 variable "readers" {
   description = <<-EOT
-    Who may list and read in a folder by the bucket's own policy, and use the module's own key for
-    it, keyed by names of your choice. In another account its own policy has to allow the same.
-    - `prefix`        - folder in the bucket; without leading or trailing slash.
+    Principals that the policies of bucket and created key allow to list and read a folder, keyed by
+    a name. In another account the principal's own policy must allow the same.
+    - `prefix`        - Folder in the bucket, without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT
   type = map(object({
@@ -355,7 +357,7 @@ variable "readers" {
       for grant in var.readers : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", grant.prefix))
     ])
     error_message = (
-      "readers: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+      "readers: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
     )
   }
 
@@ -365,7 +367,7 @@ variable "readers" {
       can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", grant.principal_arn))
     ])
     error_message = (
-      "readers: principal_arn is a role's or a user's, arn:...:iam::...:role/..., no \"*\"."
+      "readers: principal_arn must be of a role or user (arn:...:iam::...:role/...) without \"*\"."
     )
   }
 
@@ -375,20 +377,20 @@ variable "readers" {
       replace(title(replace(key, "/[^0-9A-Za-z]+/", " ")), " ", "")
     ]))
     error_message = (
-      "readers: two keys are the same but for punctuation, so their statements would be too."
+      "readers: two keys differ in punctuation only, so their statements would have the same ID."
     )
   }
 }
 
 variable "replication" {
   description = <<-EOT
-    Where every new file is copied to as well, say into another region. Null copies nothing.
-    - `bucket_arn`    - bucket there, versioned; with `object_lock` here it has a lock too.
-    - `kms_key_arn`   - key there that encrypts the copies.
-    - `account_id`    - (Optional) account of that bucket, when it is another one: the copies are
-                        then its own.
-    - `prefix`        - (Optional) folder that is copied; without slash at either end. Null: all.
-    - `storage_class` - (Optional) how the copies are stored.
+    Second bucket to which every new file is copied. If null, nothing is copied.
+    - `bucket_arn`    - ARN of a versioned bucket; with `object_lock` it needs a lock, too.
+    - `kms_key_arn`   - ARN of the KMS key in that bucket's region that encrypts the copies.
+    - `account_id`    - (Optional) Account of that bucket, if it is another one. It owns the copies.
+    - `prefix`        - (Optional) Folder that is copied, without leading or trailing slash. If
+                        null, everything is copied.
+    - `storage_class` - (Optional) Storage class of the copies.
   EOT
   type = object({
     bucket_arn    = string
@@ -404,7 +406,7 @@ variable "replication" {
       can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", var.replication.bucket_arn))
       && !endswith(try(var.replication.bucket_arn, ""), ":::${var.name}")
     )
-    error_message = "replication: bucket_arn is the ARN of another bucket, arn:...:s3:::..."
+    error_message = "replication: bucket_arn must be the ARN of another bucket, arn:...:s3:::..."
   }
 
   validation {
@@ -412,7 +414,7 @@ variable "replication" {
       "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.replication.kms_key_arn
     ))
     error_message = (
-      "replication: kms_key_arn is the ARN of a key in the copies' region, arn:...:key/..."
+      "replication: kms_key_arn must be the ARN of a key in the copies' region, arn:...:key/..."
     )
   }
 
@@ -421,7 +423,7 @@ variable "replication" {
       try(var.replication.account_id, null) == null
       || can(regex("^[0-9]{12}$", var.replication.account_id))
     )
-    error_message = "replication: account_id has twelve digits."
+    error_message = "replication: account_id must have twelve digits."
   }
 
   validation {
@@ -429,10 +431,9 @@ variable "replication" {
       try(var.replication.prefix, null) == null
       || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.replication.prefix))
     )
-    error_message = join(" ", [
-      "replication: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g.",
-      "\"loans\".",
-    ])
+    error_message = (
+      "replication: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
+    )
   }
 
   validation {
@@ -440,7 +441,7 @@ variable "replication" {
       "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER",
       "DEEP_ARCHIVE",
     ], try(var.replication.storage_class, "STANDARD"))
-    error_message = "replication: a storage_class that S3 copies objects to, e.g. \"STANDARD_IA\"."
+    error_message = "replication: storage_class must be one of S3, for example \"STANDARD_IA\"."
   }
 }
 
@@ -453,12 +454,13 @@ variable "tags" {
 
 variable "transitions" {
   description = <<-EOT
-    Cheaper storage for what is old, keyed by names of your choice.
+    Transitions of old files to cheaper storage, keyed by a name.
     - `storage_class`   - `STANDARD_IA`, `ONEZONE_IA`, `INTELLIGENT_TIERING`, `GLACIER_IR`,
                           `GLACIER` or `DEEP_ARCHIVE`; the last two for replaced versions only.
-    - `days`            - (Optional) after how many days a file moves there.
-    - `noncurrent_days` - (Optional) after how many days a replaced version moves there.
-    - `prefix`          - (Optional) folder that it is for; without slash at either end. Null: all.
+    - `days`            - (Optional) Days after which a file moves there.
+    - `noncurrent_days` - (Optional) Days after which a replaced version moves there.
+    - `prefix`          - (Optional) Folder of the files, without leading or trailing slash. If
+                          null, all files.
   EOT
   type = map(object({
     storage_class   = string
@@ -475,14 +477,14 @@ variable "transitions" {
         "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
       ], t.storage_class)
     ])
-    error_message = "transitions: a storage_class that S3 moves objects to, e.g. \"STANDARD_IA\"."
+    error_message = "transitions: storage_class must be one of S3, for example \"STANDARD_IA\"."
   }
 
   validation {
     condition = alltrue([
       for t in var.transitions : t.days != null || t.noncurrent_days != null
     ])
-    error_message = "transitions: at least one of days and noncurrent_days."
+    error_message = "transitions: at least one of days and noncurrent_days must be set."
   }
 
   validation {
@@ -491,8 +493,8 @@ variable "transitions" {
       t.days == null || !contains(["GLACIER", "DEEP_ARCHIVE"], t.storage_class)
     ])
     error_message = join(" ", [
-      "transitions: a file in GLACIER or DEEP_ARCHIVE can be neither collected nor compared;",
-      "GLACIER_IR can.",
+      "transitions: days must not be set with GLACIER or DEEP_ARCHIVE, because files there cannot",
+      "be read at once; use GLACIER_IR.",
     ])
   }
 
@@ -505,7 +507,7 @@ variable "transitions" {
       ]
     ]))
     error_message = (
-      "transitions: whole days, at least 1, and at least 30 for STANDARD_IA and ONEZONE_IA."
+      "transitions: days must be whole numbers of at least 1, or 30 for STANDARD_IA and ONEZONE_IA."
     )
   }
 
@@ -515,8 +517,8 @@ variable "transitions" {
       try(t.noncurrent_days < var.noncurrent_version_days, t.noncurrent_days == null)
     ])
     error_message = join(" ", [
-      "transitions: noncurrent_days is less than noncurrent_version_days, when the version goes",
-      "for good.",
+      "transitions: noncurrent_days must be less than noncurrent_version_days, when the version is",
+      "deleted.",
     ])
   }
 
@@ -526,18 +528,16 @@ variable "transitions" {
       t.prefix == null || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", t.prefix))
     ])
     error_message = join(" ", [
-      "transitions: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g.",
-      "\"loans\".",
+      "transitions: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\".",
     ])
   }
 }
 
 variable "writers" {
   description = <<-EOT
-    Who may list, read and write in a folder by the bucket's own policy, and use the module's own
-    key for it, keyed by names of your choice. In another account its own policy has to allow the
-    same.
-    - `prefix`        - folder in the bucket; without leading or trailing slash.
+    Principals that the policies of bucket and created key allow to list, read and write a folder,
+    keyed by a name. In another account the principal's own policy must allow the same.
+    - `prefix`        - Folder in the bucket, without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT
   type = map(object({
@@ -552,7 +552,7 @@ variable "writers" {
       for grant in var.writers : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", grant.prefix))
     ])
     error_message = (
-      "writers: a prefix has no slash at either end and no \"*\", \"?\" or \"$\", e.g. \"loans\"."
+      "writers: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
     )
   }
 
@@ -562,7 +562,7 @@ variable "writers" {
       can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", grant.principal_arn))
     ])
     error_message = (
-      "writers: principal_arn is a role's or a user's, arn:...:iam::...:role/..., no \"*\"."
+      "writers: principal_arn must be of a role or user (arn:...:iam::...:role/...) without \"*\"."
     )
   }
 
@@ -572,7 +572,7 @@ variable "writers" {
       replace(title(replace(key, "/[^0-9A-Za-z]+/", " ")), " ", "")
     ]))
     error_message = (
-      "writers: two keys are the same but for punctuation, so their statements would be too."
+      "writers: two keys differ in punctuation only, so their statements would have the same ID."
     )
   }
 }

@@ -1,0 +1,124 @@
+"""What sftp-transfer refuses while planning, and the sentence in which it does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.modules.hcl import MODULES, Terraform
+
+from extracts.local import aws
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:aws/transfer/first-AbCdEf"
+ACCOUNT_KEY = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+RFC_4716 = "---- BEGIN SSH2 PUBLIC KEY ----\nAAAAC3NzaC1lZDI1NTE5\n---- END SSH2 PUBLIC KEY ----\n"
+
+
+def server(**recipients: dict[str, Any]) -> dict[str, Any]:
+    """Return inputs of mode "server"."""
+    return {"endpoint": {"type": "PUBLIC"}, "recipients": recipients}
+
+
+def connector(**push: Any) -> dict[str, Any]:
+    """Return inputs of mode "connector", with one recipient whose `push` is changed."""
+    right = {
+        "folder": "/incoming",
+        "secret_arn": SECRET,
+        "trusted_host_keys": ["ssh-rsa AAAA"],
+        "url": "sftp://sftp.example.com",
+    }
+    recipients = {"first": {"prefix": "loans/a", "push": right | push}}
+    return {"mode": "connector", "manifest_prefix": "loans/_manifests", "recipients": recipients}
+
+
+def device(key: str) -> dict[str, Any]:
+    """Return inputs of mode "server", with one public key."""
+    return server(first={"prefix": "loans/a", "public_keys": {"laptop": key}})
+
+
+REFUSED = {
+    "host-key-of-type-ed25519": (
+        connector(trusted_host_keys=["ssh-ed25519 AAAA"]),
+        "recipients: push.trusted_host_keys must not hold an ed25519 key, because connectors accept only RSA"
+        " and ECDSA host keys; ask for the server's ssh-rsa or ecdsa-sha2-nistp256 key.",
+    ),
+    "host-key-named-after-a-signature": (
+        connector(trusted_host_keys=["rsa-sha2-512 AAAA"]),
+        "recipients: push.trusted_host_keys must name the type of an RSA key ssh-rsa; rsa-sha2-256 and"
+        " rsa-sha2-512 are signature algorithms of the same key.",
+    ),
+    "host-key-as-ssh-keyscan-prints-it": (
+        connector(trusted_host_keys=["sftp.example.com ssh-rsa AAAA"]),
+        "recipients: push.trusted_host_keys must begin with the key type; remove the host name that"
+        ' ssh-keyscan prints before it, so that "sftp.example.com ssh-rsa AAAA..." becomes'
+        ' "ssh-rsa AAAA...".',
+    ),
+    "host-key-of-another-type": (
+        connector(trusted_host_keys=["ssh-dss AAAA"]),
+        "recipients: a key in push.trusted_host_keys must be one line in OpenSSH format of type ssh-rsa or"
+        ' ecdsa-sha2-nistp256, -nistp384 or -nistp521, for example "ssh-rsa AAAA...".',
+    ),
+    "secret-by-its-name": (
+        connector(secret_arn="aws/transfer/first"),
+        "recipients: push.secret_arn must be the ARN of a secret, for example"
+        ' "arn:aws:secretsmanager:eu-west-1:123456789012:secret:aws/transfer/first-bank-AbCdEf".',
+    ),
+    "public-key-in-rfc-4716-format": (
+        device(RFC_4716),
+        'recipients: public_keys must not hold a key in RFC 4716 format ("---- BEGIN SSH2 PUBLIC KEY ----");'
+        " convert it with: ssh-keygen -i -f key.pub",
+    ),
+    "public-key-of-a-hardware-token": (
+        device("sk-ssh-ed25519@openssh.com AAAA laptop"),
+        "recipients: public_keys must not hold a key of a hardware token (sk-...), because AWS Transfer"
+        " Family does not accept it; use an ed25519, ECDSA or RSA key.",
+    ),
+    "public-key-of-another-type": (
+        device("ssh-dss AAAA"),
+        "recipients: a public key must be one line in OpenSSH format of type ssh-ed25519, ssh-rsa or"
+        ' ecdsa-sha2-nistp256, -nistp384 or -nistp521, for example "ssh-ed25519 AAAA... laptop".',
+    ),
+    "prefix-below-another": (
+        server(whole={"prefix": "loans"}, first={"prefix": "loans/a"}),
+        'recipients: the role of "whole" could read files of "first", because "loans/*" matches below'
+        ' "loans/a/". (In IAM policies "?" stands for every character beyond U+00FF and matches any one.)'
+        " Give each recipient a prefix of its own; one recipient can have several public_keys.",
+    ),
+    "prefix-with-letters-that-match-another": (
+        server(lodz={"prefix": "loans/Łódź"}, plain={"prefix": "loans/Lódz"}),
+        'recipients: the role of "lodz" could read files of "plain", because "loans/?ód?/*" matches below'
+        ' "loans/Lódz/". (In IAM policies "?" stands for every character beyond U+00FF and matches any one.)'
+        " Give each recipient a prefix of its own; one recipient can have several public_keys.",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def complaints(
+    cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[str]]:
+    """Plan each of the calls once, and return what Terraform says of each."""
+    found = {}
+    for name, (inputs, _) in REFUSED.items():
+        root = tmp_path_factory.mktemp(name)
+        call = {
+            "source": str(MODULES / "sftp-transfer"),
+            "name": "refused",
+            "bucket": "refused-data",
+            "kms_key_arn": ACCOUNT_KEY,
+        }
+        (root / "main.tf.json").write_text(json.dumps({"module": {"sftp": call | inputs}}))
+        run_terraform(root, "init")
+        planned = run_terraform(root, "plan", "-json", **cloud.environment)
+        messages = [json.loads(line) for line in planned.stdout.splitlines()]
+        details = [message["diagnostic"]["detail"] for message in messages if "diagnostic" in message]
+        found[name] = [detail.split("\n\nThis was checked by")[0] for detail in details]
+    return found
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusal_is_the_one_sentence(complaints: dict[str, list[str]], name: str) -> None:
+    assert REFUSED[name][1] in complaints[name]
+    own = [said for said in complaints[name] if said.startswith("recipients: ")]
+    assert len(own) == (2 if name == "prefix-below-another" else 1), "no other rule complains"

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint format docs
+.PHONY: demo demo-stop test test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint format docs
 .PHONY: interfaces checkov provider6 release dist publish clean
 
 demo: $(READY)
@@ -23,6 +23,10 @@ test: $(READY)
 # Ten thousand random stores take longer than a test may hang for.
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 10800 tests/engine $(ARGS)
+
+# Kills and races at random times, and other attacks that are too slow for every run; SEED repeats one.
+test-attack: $(READY)
+	@$(BIN)/python -m pytest -n 2 -m attack --timeout 3600 tests/attack $(ARGS)
 
 # The engine's tests on the Spark of Glue 5.1, in an environment of its own.
 test-spark35:

@@ -568,7 +568,7 @@ def _referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:
     for job in workflow["jobs"].values():
         if "uses" in job:
             path = _path(job["uses"])
-            name = path.rpartition("/")[2].partition("@")[0]
+            name = path.partition("@")[0].rpartition("/")[2]
             text = (ROOT / ".github/workflows" / name).read_text()
             yield {"path": path, "sha": hashlib.sha1(text.encode()).hexdigest()}
             yield from _referenced(yaml.safe_load(text))

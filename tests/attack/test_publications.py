@@ -1,0 +1,121 @@
+"""Publications that are killed or raced at random times: what is said to be there is there, and whole."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.engine.test_publication import Publisher, afresh, attempt, beside, bucket
+from tests.local.conftest import cloud
+
+from rolling_store import BucketStore, FolderStore
+
+__all__ = ["bucket", "cloud"]  # fixtures
+
+pytestmark = pytest.mark.attack
+
+SEED = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**9))
+KILLS = 60
+RACES = 20
+TEXTS = {"Alpha": "a" * 200_000, "Beta": "b", "Gamma": "g" * 50_000}
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
+    (tmp_path / "scratch").mkdir()
+    if request.param == "folder":
+        return Publisher(FolderStore(tmp_path / "out"), tmp_path / "scratch")
+    s3 = request.getfixturevalue("cloud").client("s3")
+    name = request.getfixturevalue("bucket")
+    return Publisher(BucketStore(name, f"attack/{tmp_path.name}", s3), tmp_path / "scratch")
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    print(f"SEED={SEED}")  # shown with a failure
+    return random.Random(SEED)
+
+
+def started(publisher: Publisher, texts: dict[str, str]) -> int:
+    """The number of a process that restates."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            publisher.store = afresh(publisher.store)
+            attempt(publisher, texts, restate=True)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return child
+
+
+def rounds(dice: random.Random, count: int) -> Iterator[tuple[dict[str, str], float]]:
+    """Texts to publish, and how long to wait before the kill."""
+    for number in range(count):
+        chosen = {name: f"{text}{number}" for name, text in TEXTS.items() if dice.random() < 0.8}
+        yield chosen or {"Alpha": str(number)}, dice.random()
+
+
+def test_restatements_that_are_killed_at_random_times_leave_nothing_half_done(
+    publisher: Publisher, dice: random.Random
+) -> None:
+    known = [TEXTS]
+    publisher.run(TEXTS)
+    took, killed = 0.3, 0
+    for texts, part in rounds(dice, KILLS):
+        began = time.monotonic()
+        child = started(publisher, texts)
+        time.sleep(took * part * 1.2)
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            killed += 1
+        else:
+            took = time.monotonic() - began
+        known.append(texts)
+        assert publisher.texts() in (None, *known[-2:])
+        if publisher.texts() is None:  # the order to restate outlives its run
+            publisher.run(texts)
+            assert publisher.texts() == texts
+        known.append(publisher.texts() or {})
+        for name in TEXTS:
+            assert publisher.lies(name) is (name in known[-1])
+    assert killed > KILLS // 4
+    if isinstance(publisher.store, FolderStore):
+        publisher.run({"Alpha": "last"}, restate=True)
+        assert list(publisher.store._root.rglob(".*")) == []
+
+
+@pytest.mark.parametrize("runs", [2, 3])
+def test_of_restatements_that_race_one_is_published_whole(
+    publisher: Publisher, dice: random.Random, runs: int
+) -> None:
+    for number in range(RACES):
+        publisher.store = beside(publisher.store, f"{runs}-{number}")
+        publisher.run(TEXTS)
+        orders = [{"Alpha": f"a{run}", f"Own{run}": "o", "Beta": f"b{run}"} for run in range(runs)]
+        children = []
+        for texts in orders:
+            children.append(started(publisher, texts))
+            time.sleep(dice.random() * 0.05)
+        assert [os.waitpid(child, 0)[1] for child in children] == [0] * runs
+        assert publisher.texts() in orders
+        left = {name for name in ("Alpha", "Beta", "Gamma", "Own0", "Own1", "Own2") if publisher.lies(name)}
+        assert left == set(publisher.texts() or {})
+
+
+def test_five_thousand_recipients_are_published_and_restated(tmp_path: Path) -> None:
+    publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
+    many = {f"R{number}": str(number) for number in range(5_000)}
+    assert publisher.run(many) == "published: 5000 files, 5000 lines, revision 1"
+    assert publisher.run({**many, "R7": "other"}, restate=True).endswith("revision 2")
+    assert publisher.texts() == {**many, "R7": "other"}

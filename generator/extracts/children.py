@@ -42,6 +42,7 @@ def run(
     input: str = "",
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    seconds: float | None = None,
 ) -> subprocess.CompletedProcess[str]: ...
 @overload
 def run(
@@ -50,6 +51,7 @@ def run(
     input: bytes,
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    seconds: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]: ...
 def run(
     command: Sequence[str | os.PathLike[str]],
@@ -57,8 +59,12 @@ def run(
     input: str | bytes = "",
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    seconds: float | None = None,
 ) -> subprocess.CompletedProcess[str] | subprocess.CompletedProcess[bytes]:
-    """Run a program to its end, its output captured: as text, or as bytes if the input is bytes."""
+    """Run a program to its end, its output captured: as text, or as bytes if the input is bytes.
+
+    With `seconds` it is ended after that time, as `subprocess.TimeoutExpired` tells.
+    """
     words = [os.fspath(word) for word in command]
     variables = environment() if variables is None else dict(variables)
     if shutil.which(words[0], path=variables.get("PATH")) is None:
@@ -78,7 +84,7 @@ def run(
             start_new_session=True,  # Ctrl-C reaches us alone
             pass_fds=[ours],
         )
-        output, errors = process.communicate(input)
+        output, errors = process.communicate(input, timeout=seconds)
     finally:
         os.close(ours)
         os.close(theirs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -130,6 +131,12 @@ def test_a_code_is_the_programs_and_so_is_a_signal() -> None:
         assert children.run([sys.executable, "-c", killed]).returncode == -sign
 
 
+def test_a_program_that_takes_too_long_is_ended(mark: str) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        children.run([sys.executable, "-c", "import time; time.sleep(120)", mark], seconds=1)
+    assert alive(mark) == []
+
+
 def test_a_program_that_is_not_there_is_told_as_such() -> None:
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         children.run(["no-such-program"])
@@ -156,3 +163,16 @@ for _ in range(2):
     parent.kill()
     parent.wait(10)
     assert until(lambda: not alive(mark))
+
+
+def test_one_place_starts_programs() -> None:
+    """The servers of the local cloud aside, which a demo may leave running on purpose."""
+    package = Path(children.__file__).parent
+    starting = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"subprocess\.(run|Popen|check_\w+)\(|os\.(system|popen|spawn)", path.read_text())
+    }
+    servers = {"database.py", "glue.py", "processes.py", "sftp.py", "services/glue_runs.py",
+               "services/transfer_connectors.py"}  # fmt: skip
+    assert starting == {"children.py", *(f"local/{name}" for name in servers)}

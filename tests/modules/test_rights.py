@@ -24,6 +24,7 @@ from tests.modules.rights import (
     ARTIFACTS,
     BUCKET,
     CATALOG_KEY,
+    EVERYTHING,
     GLUE,
     LOGS,
     Forbidden,
@@ -39,9 +40,6 @@ from tests.modules.rights_steps import STEPS, job_steps
 from extracts.local import aws
 
 FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
-EVERYTHING = json.dumps(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-)
 
 Inputs = dict[str, Any]
 

@@ -15,10 +15,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import jinja2
+
+from extracts.files import inside
+from extracts.report_changes import Groups, Move, changes
 
 Json = Mapping[str, Any]
 Group = tuple[str, ...]
@@ -26,7 +30,6 @@ Group = tuple[str, ...]
 CHARTS = 11  # groups of a recipient with a chart of their own, the largest first; all others share one
 RECIPIENTS = 40  # chapters; the files of all recipients are listed
 LISTED = 100  # lines of a recipient's table; the file has them all
-MOVES = 6  # groups whose figure moved most
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 FIGURES = {"avg": "Average", "sum": "Sum", "count": "Number", "min": "Smallest", "max": "Largest"}
 
@@ -55,20 +58,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A group's figure beside the one of the month before."""
-
-    group: Group
-    before: Decimal
-    now: Decimal
-    share: float = 0.0  # of the largest move, for the bar
-
-    @property
-    def by(self) -> Decimal:
-        return self.now - self.before
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
     """A group's figures over the months as a small picture."""
 
@@ -91,8 +80,8 @@ class Chapter:
     ticks: list[tuple[float, str]]
     lines: list[tuple[Line, Decimal | None]]
     unlisted: int
-    new: list[Group]
-    gone: list[Group]
+    new: Groups
+    gone: Groups
     moves: list[Move]
     same: int
 
@@ -153,7 +142,8 @@ def _lines(month: Month | None, recipient: str, spec: Json) -> Iterator[Line]:
     for file in month.manifest["files"] if month else ():
         if file["recipient"] != recipient:
             continue
-        with (month.folder / file["key"]).open(encoding="utf-8", newline="") as opened:  # type: ignore[union-attr]
+        path = inside(month.folder, file["key"])  # type: ignore[union-attr]
+        with path.open(encoding="utf-8", newline="") as opened:
             rows = csv.reader(opened)
             next(rows)
             for row in rows:
@@ -163,7 +153,6 @@ def _lines(month: Month | None, recipient: str, spec: Json) -> Iterator[Line]:
 
 def _chapter(recipient: str, spec: Json, months: Sequence[Month], before: Month | None) -> Chapter:
     latest = months[-1]
-    earlier = {line.group: line for line in _lines(before, recipient, spec)}
     largest = heapq.nlargest(
         CHARTS + 2,
         ((line.count, -place, line.group) for place, line in enumerate(_lines(latest, recipient, spec))),
@@ -171,66 +160,73 @@ def _chapter(recipient: str, spec: Json, months: Sequence[Month], before: Month 
     if len(largest) > CHARTS + 1:  # a lone other group may as well have the chart
         del largest[CHARTS:]
     charted = [group for _, _, group in sorted(largest, key=lambda found: -found[1])]
+    counts = {group: count for count, _, group in largest}
     series: dict[Group, list[Decimal | None]] = {group: [None] * len(months) for group in charted}
     rest: list[Decimal | None] = []
-    others = 0
     for number, month in enumerate(months):
-        left = []
+        others = Together()
         for line in _lines(month, recipient, spec):
             if line.group in series:
                 series[line.group][number] = line.figure
             else:
-                left.append(line)
-        rest.append(together(left, spec["aggregate"], spec["scale"]))
-        others = len(left)
+                others.add(line)
+        rest.append(others.figure(spec["aggregate"], spec["scale"]))
+    with changes(_figures(before, recipient, spec), _figures(latest, recipient, spec)) as against:
+        first = [*islice(_lines(latest, recipient, spec), LISTED)]
+        listed = [(line, against.figure_before(line.group)) for line in first]
+        nothing = Groups(0, [])
+        new, gone = (against.new(), against.gone()) if before else (nothing, nothing)
+        moves, same = (against.moves(), against.same()) if before else ([], 0)
 
-    listed: list[tuple[Line, Decimal | None]] = []
-    new, moves, same, count = [], [], 0, 0
-    counts: dict[Group, int] = {}
-    for line in _lines(latest, recipient, spec):
-        count += 1
-        was = earlier.pop(line.group, None)
-        if line.group in series:
-            counts[line.group] = line.count
-        if count <= LISTED:
-            listed.append((line, was.figure if was else None))
-        if was is None and before:
-            new.append(line.group)
-        elif was and was.figure == line.figure:
-            same += 1
-        elif was:
-            moves.append(Move(line.group, was.figure or Decimal(0), line.figure or Decimal(0)))
-    moves = heapq.nlargest(MOVES, moves, key=lambda move: abs(move.by))
-    most = abs(moves[0].by) if moves else Decimal(1)
-    moves = [Move(m.group, m.before, m.now, float(abs(m.by) / most)) for m in moves]
-
-    scale = Scale.over([*(v for values in series.values() for v in values), *(rest if others else [])])
+    scale = Scale.over([*(v for values in series.values() for v in values), *(rest if others.lines else [])])
     chart = [
         _chart(group, f"{counts[group]:,} {spec['entity']}", series[group], months, scale, before)
         for group in charted
     ]
-    if others:
-        title = (f"the other {others:,}",)
+    if others.lines:
+        title = (f"the other {others.lines:,}",)
         chart.append(_chart(title, "taken together", rest, months, scale, before))
     file = next((file for file in latest.manifest["files"] if file["recipient"] == recipient), None)
-    gone = list(earlier)
-    return Chapter(recipient, file, chart, scale.ticks(), listed, count - len(listed), new, gone, moves, same)
+    unlisted = others.lines + len(charted) - len(listed)
+    return Chapter(recipient, file, chart, scale.ticks(), listed, unlisted, new, gone, moves, same)
 
 
-def together(lines: Iterable[Line], aggregate: str, places: int) -> Decimal | None:
-    """The figure of several groups as if they were one: from their sums and counts, not their figures."""
-    filled = [line for line in lines if line.figure is not None]
-    if not filled:
-        return None
-    if aggregate in ("min", "max"):
-        return (min if aggregate == "min" else max)(line.figure for line in filled if line.figure is not None)
-    if aggregate == "count":
-        return Decimal(sum(line.count for line in filled))
-    total = sum((line.total for line in filled if line.total is not None), Decimal(0))
-    if aggregate == "sum":
-        return total
-    mean = total / sum(line.count for line in filled)
-    return mean.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+def _figures(month: Month | None, recipient: str, spec: Json) -> Iterator[tuple[Group, Decimal | None]]:
+    return ((line.group, line.figure) for line in _lines(month, recipient, spec))
+
+
+@dataclass(slots=True)
+class Together:
+    """Several groups as if they were one: from their sums and counts, not their figures."""
+
+    lines: int = 0
+    count: int = 0
+    total: Decimal = Decimal(0)
+    least: Decimal | None = None
+    most: Decimal | None = None
+
+    def add(self, line: Line) -> None:
+        self.lines += 1
+        if line.figure is None:
+            return
+        self.count += line.count
+        self.total += line.total or 0
+        self.least = line.figure if self.least is None else min(self.least, line.figure)
+        self.most = line.figure if self.most is None else max(self.most, line.figure)
+
+    def figure(self, aggregate: str, places: int) -> Decimal | None:
+        if self.least is None:
+            return None
+        match aggregate:
+            case "min":
+                return self.least
+            case "max":
+                return self.most
+            case "count":
+                return Decimal(self.count)
+            case "sum":
+                return self.total
+        return (self.total / self.count).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
 
 
 ################################################################################

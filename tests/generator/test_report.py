@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from extracts import report
+from extracts import report, report_changes
+from extracts.errors import ExtractsError
 
 CHROMIUM = next(filter(None, map(shutil.which, (
     "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
@@ -130,6 +131,25 @@ def test_of_many_groups_the_largest_are_drawn_and_the_rest_are_taken_together(pa
     mean = (Decimal(total) / counts).quantize(Decimal("0.01"))  # of the rows, not of the groups' averages
     assert words(charts[-1]).startswith(f"the other 189 taken together {mean}")
     assert "100 more are in the file." in words(found)
+
+
+def test_groups_that_are_written_alike_do_not_stop_the_page(tmp_path: Path) -> None:
+    """Two names can be the same once formulas in them are defused."""
+    month = [(("'=x",), Decimal(1)), (("'=x",), Decimal(2))]
+    with report_changes.changes(month, month) as against:
+        assert (against.new().count, against.same()) == (0, 1)
+
+
+def test_a_manifest_that_names_a_file_elsewhere_shows_none(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
+    page({"2026-10": {"Alpha": {"Main": (1, "1.00", "1.00")}}})
+    manifest = tmp_path / "output/_manifests/2026-10.json"
+    said = json.loads(manifest.read_text())
+    said["files"][0]["key"] = "../secret.csv"
+    manifest.write_text(json.dumps(said))
+    [month] = report.published(tmp_path / "output")
+    with pytest.raises(ExtractsError, match=r"\.\./secret\.csv is no place in"):
+        list(report._lines(month, "Alpha", SPEC))
 
 
 def test_a_recipient_that_is_gone_is_told(page: Page) -> None:

@@ -103,6 +103,7 @@ ACCOUNT = "it needs an account; its words are held against AWS's own description
 DEPLOYED = "it asks for an output of what is deployed; the outputs' names are held against the project"
 NOT_RUN: dict[str, str] = {
     "make bench": "it measures one machine for many minutes, and is no test",
+    "make test-attack": "it kills and races at random times, for many minutes",
     "make test-matrix": "it is the template's tests with more combinations, and takes half an hour",
     "make test-deep": "it is the engine's tests with more examples, for as long as one likes",
     "make provider6": "it fetches 62 MB; the pull request runs what it calls on a smaller provider",

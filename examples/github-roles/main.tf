@@ -1,6 +1,17 @@
 # The roles that a project's workflows assume, each for the jobs that need it and no other. Apply it
 # once for each repository, with credentials of whoever owns the account; no workflow may change it.
 
+terraform {
+  required_version = ">= 1.11, < 2.0"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.95, < 7.0"
+    }
+  }
+}
+
 variable "repository" {
   description = "Repository of the project on GitHub, as `owner/name`."
   type        = string

@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "bucket" {
-  description = "Name of the bucket that the files are in."
+  description = "Name of the bucket that holds the files."
   type        = string
   nullable    = false
 }
@@ -42,7 +42,7 @@ variable "name" {
 ################################################################################
 
 variable "banner" {
-  description = "What a client shows before it logs in, e.g. whose server it is and who may use it."
+  description = "Text that clients show before the login."
   type        = string
   default     = null
 
@@ -51,17 +51,17 @@ variable "banner" {
       var.banner == null
       || try(length(var.banner) <= 4096, false) && can(regex("^[\\t\\r\\n -~]+$", var.banner))
     )
-    error_message = "banner: up to 4096 characters of ASCII."
+    error_message = "banner must have up to 4,096 characters of ASCII."
   }
 
   validation {
     condition     = var.banner == null || var.server == null
-    error_message = "banner: a joined server has its own; leave it out with server."
+    error_message = "banner: an existing server has its own banner; remove banner or server."
   }
 }
 
 variable "connector_security_policy_name" {
-  description = "Set of ciphers and key exchanges that a recipient's server has to speak."
+  description = "Name of the connectors' security policy, which sets ciphers and key exchanges."
   type        = string
   default     = "TransferSFTPConnectorSecurityPolicy-2024-03"
   nullable    = false
@@ -71,16 +71,16 @@ variable "connector_security_policy_name" {
       "^TransferSFTPConnectorSecurityPolicy-([A-Za-z0-9]+-)*20(2[4-9]|[3-9][0-9])-[0-9]{2}$",
       var.connector_security_policy_name,
     ))
-    error_message = "connector_security_policy_name: a policy for connectors, of 2024 or later."
+    error_message = "connector_security_policy_name must be a connectors' policy of 2024 or later."
   }
 }
 
 variable "dead_letter_queue" {
   description = <<-EOT
-    Where what cannot be handed over is kept, as `failure-alerts` gives it: its alarm tells that.
-    Null keeps nothing.
-    - `arn`         - queue, which lets in the rules that `delivery` names.
-    - `kms_key_arn` - key of the queue.
+    Queue for events that EventBridge cannot deliver: the output `dead_letter_queue` of
+    `failure-alerts`. If null, they are lost.
+    - `arn`         - ARN of the queue.
+    - `kms_key_arn` - ARN of the KMS key of the queue.
   EOT
   type = object({
     arn         = string
@@ -93,7 +93,7 @@ variable "dead_letter_queue" {
       var.dead_letter_queue == null
       || can(regex("^arn:[a-z-]+:sqs:", var.dead_letter_queue.arn))
     )
-    error_message = "dead_letter_queue: arn is that of a queue, e.g. \"arn:aws:sqs:...\"."
+    error_message = "dead_letter_queue: arn must be the ARN of a queue, \"arn:aws:sqs:...\"."
   }
 }
 
@@ -185,9 +185,9 @@ variable "endpoint" {
 
 variable "host_name" {
   description = <<-EOT
-    A name for the server that stays when the server is replaced. Null gives out AWS's own.
-    - `hosted_zone_id` - zone in Route 53 that the name is entered in.
-    - `name`           - e.g. "sftp.example.com".
+    Host name of your own, which stays when the server is replaced. If null, AWS's name is used.
+    - `hosted_zone_id` - ID of the hosted zone in Route 53 that gets the record.
+    - `name`           - Host name, for example "sftp.example.com".
   EOT
   type = object({
     hosted_zone_id = string
@@ -201,7 +201,7 @@ variable "host_name" {
       || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.host_name.name))
     )
     error_message = join(" ", [
-      "host_name: name is a host in small letters without a dot at its end, e.g.",
+      "host_name: name must be a host name in lower case without a final dot, for example",
       "\"sftp.example.com\".",
     ])
   }
@@ -211,12 +211,14 @@ variable "host_name" {
       var.host_name == null
       || can(regex("^Z[A-Z0-9]+$", var.host_name.hosted_zone_id))
     )
-    error_message = "host_name: hosted_zone_id is a zone's bare id, e.g. \"Z0123456789ABCDEFGHIJ\"."
+    error_message = join(" ", [
+      "host_name: hosted_zone_id must be the ID only, for example \"Z0123456789ABCDEFGHIJ\".",
+    ])
   }
 
   validation {
     condition     = var.host_name == null || var.server == null
-    error_message = "host_name: a joined server has its own; leave it out with server."
+    error_message = "host_name: an existing server has its own name; remove host_name or server."
   }
 }
 
@@ -238,21 +240,22 @@ variable "log_retention_days" {
 }
 
 variable "manifest_prefix" {
-  description = "Folder of the manifests: when one appears, connectors send that month's files."
+  description = "Prefix of the manifests. Each new one makes the connectors send its period's files."
   type        = string
   default     = null
 
   validation {
     condition = var.mode != "connector" || var.manifest_prefix != null
-    error_message = (
-      "manifest_prefix: mode \"connector\" sends when a manifest appears; say where they appear."
-    )
+    error_message = join(" ", [
+      "manifest_prefix is required in mode \"connector\", which sends files when a manifest",
+      "appears.",
+    ])
   }
 }
 
 variable "mode" {
   description = <<-EOT
-    "server": recipients collect their files. "connector": files are sent to their servers.
+    "server": recipients download their files. "connector": files are sent to their servers.
   EOT
   type        = string
   default     = "server"
@@ -260,7 +263,7 @@ variable "mode" {
 
   validation {
     condition     = contains(["connector", "server"], var.mode)
-    error_message = "mode: \"connector\" or \"server\"."
+    error_message = "mode must be \"connector\" or \"server\"."
   }
 }
 
@@ -300,13 +303,13 @@ variable "receipts" {
   validation {
     condition = var.receipts.due_day == null || var.mode == "server"
     error_message = (
-      "receipts: due_day needs mode \"server\"; recipients do not download what is sent to them."
+      "receipts: due_day needs mode \"server\", in which recipients download files."
     )
   }
 }
 
 variable "security_policy_name" {
-  description = "Set of ciphers and key exchanges. Terraform's own default is that of 2018."
+  description = "Name of the server's security policy, which sets ciphers and key exchanges."
   type        = string
   default     = "TransferSecurityPolicy-2025-03"
   nullable    = false
@@ -317,18 +320,18 @@ variable "security_policy_name" {
       var.security_policy_name,
     ))
     error_message = (
-      "security_policy_name: a policy of 2024 or later, e.g. \"TransferSecurityPolicy-2025-03\"."
+      "security_policy_name must be of 2024 or later: \"TransferSecurityPolicy-2025-03\"."
     )
   }
 }
 
 variable "server" {
   description = <<-EOT
-    Server to join, so that many extracts share one and its price: the output `server` of whoever
-    made it. Null makes one.
-    - `endpoint`             - host name that recipients connect to.
-    - `host_key_fingerprint` - fingerprint by which they know it.
-    - `id`                   - the server.
+    Existing server to share: the output `server` of the module that created it. If null, a server
+    is created.
+    - `endpoint`             - Host name of the server.
+    - `host_key_fingerprint` - Fingerprint of its host key.
+    - `id`                   - ID of the server.
   EOT
   type = object({
     endpoint             = string
@@ -339,7 +342,7 @@ variable "server" {
 
   validation {
     condition     = var.server == null || can(regex("^s-[0-9a-f]{17}$", var.server.id))
-    error_message = "server: id is that of a Transfer server, e.g. \"s-0123456789abcdef0\"."
+    error_message = "server: id must be a server's ID, for example \"s-0123456789abcdef0\"."
   }
 }
 

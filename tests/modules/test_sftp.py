@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot, Root, variables
 
 from extracts.errors import ExtractsError
-from extracts.local import aws, sftp
+from extracts.local import aws, programs, sftp
 
 ROOT = """\
 variable "key" { type = string }
@@ -243,6 +244,33 @@ def test_a_user_of_one_extract_cannot_reach_the_others_nor_change_its_own(
     assert done.returncode == 1, done.stdout
     listed = shared.cloud.client("s3").list_objects_v2(Bucket="shared-data")["Contents"]
     assert {found["Key"] for found in listed} == set(FILES)
+
+
+@pytest.mark.parametrize(("options", "works"), [((), True), (("-O",), False)], ids=["SFTP", "SCP"])
+def test_scp_works_over_sftp_and_not_by_its_own_protocol(
+    shared: Shared, options: tuple[str, ...], works: bool
+) -> None:
+    file, recipient = "/year=2026/month=10/FirstBank_20261031.csv", shared.recipient("first-bank")
+    settings = {
+        "IdentitiesOnly": "yes",
+        "IdentityFile": str(recipient.key.private),
+        "UserKnownHostsFile": str(recipient.known_hosts),
+        "BatchMode": "yes",
+    }
+    done = subprocess.run(
+        [
+            *(str(programs.openssh("scp").path), "-F", "none", *options, "-P", str(recipient.port)),
+            *(part for name, value in settings.items() for part in ("-o", f"{name}={value}")),
+            f"first-bank@{recipient.host}:{file}",
+            "by-scp.csv",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=shared.place,
+    )
+    assert (done.returncode == 0) is works, done.stderr
 
 
 def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None:

@@ -233,7 +233,12 @@ def collect(local: Local, period: str, screen: Screen) -> None:
         collected = local.folder / "collected"
         collected.mkdir()
         recipient = sftp.Recipient(
-            local.cloud.sftp_port, user["user_name"], local.key, known_hosts, collected
+            local.cloud.sftp_port,
+            user["user_name"],
+            local.key,
+            known_hosts,
+            collected,
+            host=sftp.resolve(local.cloud, local.outputs["sftp_endpoint"]),
         )
         place = f"/year={year}/month={month}"
         fetched = recipient.run(f"ls -l {place}", f"get {place}/*.csv")

@@ -475,7 +475,9 @@ run "prefixes_that_do_not_fit_into_one_policy_are_refused" {
     receipts = { due_day = 10 }
     recipients = {
       for number in range(100, 200) :
-      "recipient-${number}" => { prefix = "loans/${join("", [for x in range(100) : "x"])}${number}" }
+      "recipient-${number}" => {
+        prefix = "loans/${join("", [for x in range(100) : "x"])}${number}"
+      }
     }
   }
 

@@ -240,7 +240,7 @@ variable "log_retention_days" {
 }
 
 variable "manifest_prefix" {
-  description = "Prefix of the manifests. Each new one makes the connectors send its period's files."
+  description = "Prefix of the manifests. Each new one makes the connectors send its period."
   type        = string
   default     = null
 

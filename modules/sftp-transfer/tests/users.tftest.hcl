@@ -18,9 +18,9 @@ override_resource {
   target          = aws_transfer_server.this
   override_during = plan
   values = {
-    arn              = "arn:aws:transfer:eu-west-1:123456789012:server/s-0123456789abcdef0"
-    endpoint         = "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
-    id               = "s-0123456789abcdef0"
+    arn      = "arn:aws:transfer:eu-west-1:123456789012:server/s-0123456789abcdef0"
+    endpoint = "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
+    id       = "s-0123456789abcdef0"
   }
 }
 
@@ -488,7 +488,7 @@ run "role_names_have_the_region_and_fit" {
   command = plan
   variables {
     recipients = {
-      beta                                                = { prefix = "loans/bank_name=Beta" }
+      beta                                               = { prefix = "loans/bank_name=Beta" }
       first-bank-of-a-very-long-name-that-goes-on-and-on = { prefix = "loans/bank_name=First" }
     }
   }

@@ -260,7 +260,7 @@ run "letters_that_make_a_connectors_policy_match_a_neighbor_are_refused" {
     manifest_prefix = "loans/_manifests"
     recipients = {
       for user, prefix in { lodz = "loans/Łódź", plain = "loans/Lódz" } : user => {
-        prefix = prefix
+        prefix                   = prefix
         push = {
           folder            = "/in"
           secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"

@@ -72,7 +72,7 @@ RUN: dict[str, str] = {
     "terraform -chdir=Terraform plan -detailed-exitcode": FIRST,
     "aws scheduler get-schedule --group-name bank-loans --name bank-loans-start": FIRST,
     'aws glue start-workflow-run --name "$(terraform -chdir=Terraform output -raw workflow_name)"': FIRST,
-    'aws glue get-job-runs --job-name "$(terraform -chdir=Terraform output -raw job_name)" --max-results 1': (
+    'aws glue get-job-runs --job-name "$(terraform -chdir=Terraform output -raw job_name)" --max-items 1': (
         FIRST
     ),
     'aws s3 ls --recursive "s3://$(terraform -chdir=Terraform output -raw bucket)/"': FIRST,
@@ -120,8 +120,9 @@ NOT_RUN: dict[str, str] = {
     ' "--reason": "late bookings"}\'': ACCOUNT,
     "aws transfer test-connection --connector-id c-0123456789abcdef0": ACCOUNT,
     "aws transfer test-connection": ACCOUNT,
-    "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateJob"
-    " --max-results 5": ACCOUNT,
+    "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateJob": (
+        ACCOUNT
+    ),
     'aws s3 cp "$MANIFEST" "$MANIFEST" --metadata-directive REPLACE --content-type application/json': (
         "it needs an account, and is no operation of the service but the client's own"
     ),

@@ -340,6 +340,15 @@ def glue_job_is_tried_as_often_as_it_is_told_to(cloud: aws.Cloud) -> bool:
     return until(lambda: len(glue.get_job_runs(JobName=name)["JobRuns"]) == 2, 8)
 
 
+def glue_runs_come_newest_first(cloud: aws.Cloud) -> bool:
+    glue, name = cloud.client("glue"), fresh("job")
+    command = {"Name": "glueetl", "ScriptLocation": "s3://nowhere/etl.py"}
+    glue.create_job(Name=name, Role=role(cloud), Command=command, ExecutionProperty={"MaxConcurrentRuns": 2})
+    started = [glue.start_job_run(JobName=name)["JobRunId"] for _ in range(2)]
+    pages = glue.get_paginator("get_job_runs").paginate(JobName=name, PaginationConfig={"PageSize": 1})
+    return [[run["Id"] for run in page["JobRuns"]] for page in pages] == [[started[1]], [started[0]]]
+
+
 def glue_run_can_be_stopped(cloud: aws.Cloud) -> bool:
     glue, s3, name = cloud.client("glue"), cloud.client("s3"), fresh("job")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
@@ -670,6 +679,7 @@ PROBES = (
     glue_schedule_has_no_predicate,
     glue_job_without_a_script_fails,
     glue_job_is_tried_as_often_as_it_is_told_to,
+    glue_runs_come_newest_first,
     glue_run_can_be_stopped,
     glue_workflow_starts_its_first_crawler,
     glue_workflow_goes_on_after_a_crawl_that_was_stopped,

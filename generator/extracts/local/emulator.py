@@ -46,6 +46,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     glue.close_glue_resources,
     glue.close_glue_triggers,
     glue_runs.close_glue_runs,
+    glue_runs.close_glue_run_pages,
     glue_runs.close_glue_workflows,
     identity.close_web_identity_claims,
     s3.close_upload_keys,

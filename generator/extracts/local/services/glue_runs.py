@@ -236,6 +236,22 @@ def close_glue_runs() -> None:
     )
 
 
+def close_glue_run_pages() -> None:
+    """A job's runs come newest first and in pages; ministack gives all of them, oldest first.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRuns.html
+    """
+
+    def page(data: Body) -> Response:
+        runs = glue._job_runs.get(data["JobName"], [])[::-1]
+        first = int(data.get("NextToken", "0"))
+        last = first + int(data.get("MaxResults", 200))
+        more = {"NextToken": str(last)} if last < len(runs) else {}
+        return json_response({"JobRuns": runs[first:last], **more})
+
+    answer_json(glue, "_handle_request_sync", instead={"GetJobRuns": page}, after={})
+
+
 def close_glue_workflows() -> None:
     """A workflow run fires its start trigger and then follows the chain; at ministack it stays RUNNING."""
 

@@ -249,31 +249,12 @@ def forbidden_to_crawler(facts: dict[str, str]) -> tuple[Forbidden, ...]:
 
 def forbidden_to_schedules(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     return (
-        Forbidden(
-            "the neighbour's workflow",
-            ("glue:StartWorkflowRun", f"{GLUE}:workflow/rights-two", {}),
-            lambda role: role.client("glue").start_workflow_run(Name="rights-two"),
-        ),
-        Forbidden(
-            "the neighbour's job",
-            ("glue:StartJobRun", f"{GLUE}:job/rights-two", {}),
-            lambda role: role.client("glue").start_job_run(JobName="rights-two"),
-        ),
-        Forbidden(
-            "stopping the workflow",
-            ("glue:StopWorkflowRun", f"{GLUE}:workflow/rights", {}),
-        ),
-        Forbidden(
-            "reading what is kept",
-            ("sqs:ReceiveMessage", facts["queue"], {}),
-            lambda role: role.client("sqs").receive_message(QueueUrl=facts["queue_url"]),
-        ),
+        Forbidden("the neighbour's workflow", ("glue:StartWorkflowRun", f"{GLUE}:workflow/rights-two", {})),
+        Forbidden("the neighbour's job", ("glue:StartJobRun", f"{GLUE}:job/rights-two", {})),
+        Forbidden("stopping the workflow", ("glue:StopWorkflowRun", f"{GLUE}:workflow/rights", {})),
+        Forbidden("reading what is kept", ("sqs:ReceiveMessage", facts["queue"], {})),
         Forbidden("the queue's key but for queues", ("kms:Decrypt", facts["artifacts_key"], VIA_S3)),
-        Forbidden(
-            "the secret",
-            ("secretsmanager:GetSecretValue", facts["secret"], {}),
-            read_secret(facts["secret"]),
-        ),
+        Forbidden("the secret", ("secretsmanager:GetSecretValue", facts["secret"], {})),
     )
 
 

@@ -113,7 +113,6 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
         "artifacts_key": "${aws_kms_key.artifacts.arn}",
         "data_key": "${module.bucket.kms_key_arn}",
         "queue": "${aws_sqs_queue.this.arn}",
-        "queue_url": "${aws_sqs_queue.this.url}",
         "secret": "${module.extract.secret_arn}",
         "subnet": "${aws_subnet.this.id}",
         "vpc": "${aws_vpc.this.id}",
@@ -1040,6 +1039,9 @@ def test_plan_needs_the_rights_that_the_readme_names(
     assert re.search(r"secretsmanager:Get(RandomPassword|SecretValue)", failed.stderr)
     planned = plan({"rest": rest, "named": named})
     assert planned.returncode == 0, planned.stderr
+    for name in ("named", "rest"):
+        iam.delete_role_policy(RoleName="rights-plan", PolicyName=name)
+    iam.delete_role(RoleName="rights-plan")
 
 
 def test_uploaded_objects_have_no_tags(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:

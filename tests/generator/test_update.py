@@ -431,7 +431,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_update_says_what_terraform_would_do_before_anything_is_written(
     small: Path, tmp_path: Path
 ) -> None:
-    done = call("update", small, "--plan", "--dry-run", variables=terraform.environment(tmp_path))
+    home = small.parent / "home"
+    variables = terraform.environment(tmp_path)
+    done = call("update", small, "--template", home, "--plan", "--dry-run", variables=variables)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert "Terraform: 1 destroyed, 1 replaced, 1 changed, 1 created, 1 moved" in said

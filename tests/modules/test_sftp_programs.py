@@ -1,0 +1,100 @@
+"""The JSONata programs of sftp-transfer, by themselves: no Terraform and no cloud."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import jsonata
+import pytest
+from tests.modules.hcl import MODULES
+
+
+def evaluate(program: str, **variables: Any) -> Any:
+    """Return what the program computes from these variables."""
+    expression = jsonata.Jsonata.jsonata((MODULES / f"sftp-transfer/{program}.jsonata").read_text())
+    for name, value in variables.items():
+        expression.assign(name, value)
+    return expression.evaluate(None)
+
+
+def batches(*names: str) -> list[list[str]]:
+    result = {"Contents": [{"Key": name} for name in names]} if names else {}
+    found = evaluate("push-batches", states={"result": result}, config={"bucket": "b"})
+    return [batch["paths"] for batch in found]
+
+
+def test_no_file_makes_no_transfer() -> None:
+    assert batches() == []
+
+
+def test_single_file_is_one_transfer_of_a_list() -> None:
+    assert batches("x/a.csv") == [["/b/x/a.csv"]]
+
+
+def test_transfer_has_ten_files_at_most() -> None:
+    names = [f"{number:02}.csv" for number in range(21)]
+    assert [len(paths) for paths in batches(*names)] == [10, 10, 1]
+    assert [path for paths in batches(*names) for path in paths] == [f"/b/{name}" for name in names]
+
+
+def test_markers_are_transfers_of_their_own_at_the_end() -> None:
+    names = ("a.csv", "a.csv.done", "a.csv.sha256", "b.csv", "done.csv")
+    assert batches(*names) == [
+        ["/b/a.csv", "/b/b.csv", "/b/done.csv"],
+        ["/b/a.csv.sha256"],
+        ["/b/a.csv.done"],
+    ]
+
+
+def outcome(sent: list[str], *results: tuple[str, str]) -> dict[str, Any]:
+    listed = [
+        {"FilePath": path, "StatusCode": status}
+        | ({"FailureMessage": f"{path} failed"} if status == "FAILED" else {})
+        for path, status in results
+    ]
+    states = {"result": {"FileTransferResults": listed}}
+    return dict(evaluate("push-outcome", states=states, batches=[{"paths": sent}, {"paths": ["/b/later"]}]))
+
+
+SENT = ["/b/x/1.csv", "/b/x/2.csv"]
+
+
+@pytest.mark.parametrize(
+    "folder", ["/b/x", "/incoming"], ids=["the path it came from", "the path it went to"]
+)
+def test_result_is_known_by_the_name_of_its_file(folder: str) -> None:
+    arrived = outcome(SENT, (f"{folder}/1.csv", "COMPLETED"), (f"{folder}/2.csv", "COMPLETED"))
+    assert arrived == {"open": 0, "failed": [], "reason": ""}
+
+
+def test_file_without_a_result_has_not_arrived() -> None:
+    assert outcome(SENT) == {"open": 2, "failed": [], "reason": ""}
+    assert outcome(SENT, ("/in/2.csv", "COMPLETED")) == {"open": 1, "failed": [], "reason": ""}
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "IN_PROGRESS"])
+def test_file_that_is_on_its_way_has_not_arrived(status: str) -> None:
+    assert outcome(SENT, ("/in/1.csv", status), ("/in/2.csv", "COMPLETED"))["open"] == 1
+
+
+def test_only_what_failed_is_sent_again_and_the_first_reason_is_given() -> None:
+    assert outcome(SENT, ("/in/1.csv", "COMPLETED"), ("/in/2.csv", "FAILED")) == {
+        "open": 0,
+        "failed": ["/b/x/2.csv"],
+        "reason": "/in/2.csv failed",
+    }
+
+
+def test_on_every_day_of_two_years_the_month_that_is_due_is_known() -> None:
+    def month_before(day: date) -> date:
+        return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+    config = {"due": "-10T07:00:00Z"}
+    for number in range(800):
+        day = date(2027, 12, 1) + timedelta(days=number)
+        for hour, is_due in (("06:59:59", day.day > 10), ("07:00:00", day.day >= 10)):
+            states = {"input": {"time": f"{day}T{hour}Z"}}
+            expected = month_before(day) if is_due else month_before(month_before(day))
+            found = evaluate("uncollected-period", states=states, config=config)
+            assert found == f"{expected:%Y-%m}", (day, hour)

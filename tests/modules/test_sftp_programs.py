@@ -86,12 +86,12 @@ def test_only_what_failed_is_sent_again_and_the_first_reason_is_given() -> None:
     }
 
 
-def test_on_every_day_of_two_years_the_month_that_is_due_is_known() -> None:
+def test_on_every_day_of_a_year_the_month_that_is_due_is_known() -> None:
     def month_before(day: date) -> date:
         return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
 
     config = {"due": "-10T07:00:00Z"}
-    for number in range(800):
+    for number in range(400):
         day = date(2027, 12, 1) + timedelta(days=number)
         for hour, is_due in (("06:59:59", day.day > 10), ("07:00:00", day.day >= 10)):
             states = {"input": {"time": f"{day}T{hour}Z"}}

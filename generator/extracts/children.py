@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import select
 import shutil
@@ -69,7 +70,7 @@ def run(
     variables = environment() if variables is None else dict(variables)
     if shutil.which(words[0], path=variables.get("PATH")) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])
-    ours, theirs = os.pipe()
+    ours, theirs = (_above_the_standard_streams(end) for end in os.pipe())
     process = None
     try:
         guard = [sys.executable, "-I", "-S", __file__, str(ours)]
@@ -91,6 +92,16 @@ def run(
         if process is not None:
             process.wait()
     return subprocess.CompletedProcess(words, process.returncode, output, errors)
+
+
+def _above_the_standard_streams(descriptor: int) -> int:
+    """Return the descriptor under a number above 2.
+
+    With our own stdin closed, a pipe is given the number 0, which the program's stdin then takes over.
+    """
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    return moved
 
 
 ################################################################################

@@ -974,6 +974,7 @@ SECOND_CHANGES: Inputs = {
 FIXED = {
     "force_destroy": "is on here, so that the test can destroy the bucket",
     "key_alias": "the alias, which is a name",
+    "kms_key": "what the key encrypts",
     "kms_key_arn": "what the key encrypts",
     "name": "everything",
     "object_lock": "the bucket",

@@ -107,11 +107,10 @@ def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
         "apply_policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",
     }
     (folder / "roles/terraform.tfvars.json").write_text(json.dumps(values))
-    stack = terraform.Stack(folder / "roles", {**terraform.environment(folder), **cloud.environment})
-    stack.init()
-    stack.apply()
-    found = stack.outputs()["role_arns"]
-    assert isinstance(found, dict)
+    root = Root(folder / "roles", {**terraform.environment(folder), **cloud.environment})
+    root.setup()
+    root.apply()
+    found = root.output()["role_arns"]
     return {f"AWS_{name.upper()}_ROLE_ARN": str(arn) for name, arn in found.items()}
 
 

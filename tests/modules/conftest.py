@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,10 @@ import pytest
 # The helper beside the tests is imported as `tests.modules.hcl`, however pytest is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.modules.hcl import REPOSITORY, Terraform
+from tests.modules.hcl import REPOSITORY
 from tests.support.terraform import OpenRoot, Root
 
-from extracts.local import aws, programs, terraform
+from extracts.local import aws, terraform
 
 
 @pytest.fixture(scope="session")
@@ -40,23 +39,6 @@ def open_root(terraform_settings: dict[str, str]) -> OpenRoot:
         return Root(folder, terraform_settings | environment)
 
     return open_root
-
-
-@pytest.fixture(scope="session")
-def run_terraform(terraform_settings: dict[str, str]) -> Terraform:
-    """Run Terraform in a folder; `environment` is added to what it always has."""
-
-    def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*programs.terraform().command, *arguments],
-            cwd=folder,
-            env=terraform_settings | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
 
 
 @pytest.fixture

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULES = REPOSITORY / "modules"
-Terraform = Callable[..., subprocess.CompletedProcess[str]]
 NAMES = sorted(folder.name for folder in MODULES.iterdir() if (folder / "variables.tf").is_file())
 
 

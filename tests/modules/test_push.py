@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.modules.hcl import MODULES, Terraform
+from tests.modules.hcl import MODULES
 from tests.modules.recipients_server import Server
+from tests.support.terraform import OpenRoot, Root, variables
 
 from extracts.local import aws, sftp
 
@@ -62,7 +63,8 @@ class Pushing:
 
     cloud: aws.Cloud
     server: Server
-    terraform: Callable[..., Any]
+    root: Root
+    given: dict[str, str]
 
     def put(self, key: str, body: bytes = b"{}") -> None:
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
@@ -88,9 +90,9 @@ class Pushing:
 
 @pytest.fixture(scope="module")
 def pushing(
-    cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
+    cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pushing]:
-    root, place = tmp_path_factory.mktemp("pushing"), tmp_path_factory.mktemp("recipient")
+    folder, place = tmp_path_factory.mktemp("pushing"), tmp_path_factory.mktemp("recipient")
     login, host = sftp.key_pair(place, "login", "rsa"), sftp.key_pair(place, "host", "rsa")
     server = Server(place / "incoming", login, host)
     login_value = json.dumps({"Username": "extracts", "PrivateKey": login.private.read_text()})
@@ -109,27 +111,22 @@ def pushing(
         "AWAY": AWAY,
     }.items():
         text = text.replace(name, value)
-    (root / "main.tf").write_text(text)
-    settings = cloud.environment | {
-        "TF_VAR_key": " ".join(host.public.split()[:2]),
-        "TF_VAR_secret_arn": secret["ARN"],
-        "TF_VAR_urls": json.dumps({"lodz": server.url, "away": "sftp://127.0.0.1:9"}),
-    }
-
-    def terraform(*arguments: str) -> Any:
-        return run_terraform(root, *arguments, "-no-color", **settings)
-
-    for arguments in (["init"], ["apply", "-auto-approve"]):
-        done = terraform(*arguments)
-        assert done.returncode == 0, done.stderr
+    (folder / "main.tf").write_text(text)
+    given = variables(
+        key=" ".join(host.public.split()[:2]),
+        secret_arn=secret["ARN"],
+        urls={"lodz": server.url, "away": "sftp://127.0.0.1:9"},
+    )
+    root = open_root(folder, **cloud.environment)
+    root.setup()
+    root.apply(tf_vars=given)
     server.start()
-    yield Pushing(cloud, server, terraform)
+    yield Pushing(cloud, server, root, given)
     server.stop()
 
 
 def test_second_plan_is_empty(pushing: Pushing) -> None:
-    planned = pushing.terraform("plan", "-detailed-exitcode")
-    assert planned.returncode == 0, planned.stdout
+    assert pushing.root.changes(pushing.given) == ""
 
 
 def test_files_of_a_recipient_with_letters_beyond_latin_1_arrive(pushing: Pushing) -> None:
@@ -217,8 +214,7 @@ def test_transfer_that_cannot_be_started_is_a_failure_that_names_the_recipient(p
 
 def test_destroy_leaves_nothing(pushing: Pushing) -> None:
     # Last of this file's tests: nothing of it can be asked afterwards.
-    gone = pushing.terraform("destroy", "-auto-approve")
-    assert gone.returncode == 0, gone.stderr
+    pushing.root.destroy(tf_vars=pushing.given)
     machines = pushing.cloud.client("stepfunctions").list_state_machines()["stateMachines"]
     assert not [machine["name"] for machine in machines if machine["name"].startswith(NAME)]
     roles = pushing.cloud.client("iam").list_roles()["Roles"]

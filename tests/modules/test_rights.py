@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import tftest
 from ministack.core import iam_evaluator
-from tests.modules.hcl import MODULES, REPOSITORY, Terraform, inputs
+from tests.modules.hcl import MODULES, REPOSITORY, inputs
 from tests.modules.rights import (
     ACCOUNT,
     ARTIFACTS,
@@ -36,6 +36,7 @@ from tests.modules.rights import (
 )
 from tests.modules.rights_forbidden import FORBIDDEN
 from tests.modules.rights_steps import STEPS, job_steps
+from tests.support.terraform import OpenRoot, Root
 
 from extracts.local import aws
 
@@ -168,42 +169,38 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
 ################################################################################
 
 
-Apply = Callable[..., subprocess.CompletedProcess[str]]
+Given = Callable[..., Root]
 NOTHING: Inputs = {}
 
 
 @pytest.fixture(scope="module")
-def terraform(cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Apply:
+def terraform(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory) -> Given:
     """Terraform in the root that holds both modules, with some of their inputs changed."""
     folder = tmp_path_factory.mktemp("rights")
     for part in ("modules", "examples"):
         (folder / part).symlink_to(REPOSITORY / part)
     (folder / "driver.jar").write_text("stands in for a driver\n")
 
-    def run(
-        *arguments: str,
+    def given(
         script: str = 'print("ran")\n',
         bucket: Inputs = NOTHING,
         extract: Inputs = NOTHING,
         second: Inputs = NOTHING,
-        succeeds: bool = True,
         **environment: str,
-    ) -> subprocess.CompletedProcess[str]:
+    ) -> Root:
         (folder / "etl.py").write_text(script)
         (folder / "main.tf.json").write_text(root(bucket, extract, second))
-        done = run_terraform(folder, *arguments, "-no-color", **(cloud.environment | environment))
-        assert not succeeds or done.returncode in (0, 2), done.stderr
-        return done
+        return open_root(folder, **(cloud.environment | environment))
 
-    run("init")
-    return run
+    given().setup()
+    return given
 
 
 @pytest.fixture(scope="module")
-def facts(cloud: aws.Cloud, terraform: Apply) -> dict[str, dict[str, str]]:
+def facts(cloud: aws.Cloud, terraform: Given) -> dict[str, dict[str, str]]:
     """What the tests have to know of each extract, by its name."""
-    terraform("apply", "-auto-approve")
-    outputs = json.loads(terraform("output", "-json").stdout)
+    terraform().apply()
+    outputs = terraform().output()
     s3, secrets, glue = cloud.client("s3"), cloud.client("secretsmanager"), cloud.client("glue")
     for key in ("loans/old.csv", "fees/old.csv", "loans-of-others/x.csv"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
@@ -214,7 +211,7 @@ def facts(cloud: aws.Cloud, terraform: Apply) -> dict[str, dict[str, str]]:
         ConnectionInput={"Name": "rights-other", "ConnectionType": "JDBC", "ConnectionProperties": properties}
     )
     glue.create_database(DatabaseInput={"Name": "others"})
-    return {output["value"]["name"]: output["value"] for output in outputs.values()}
+    return {output["name"]: output for output in outputs.values()}
 
 
 def deployed(cloud: aws.Cloud, name: str, facts: dict[str, str]) -> Role:
@@ -843,9 +840,9 @@ def endpoint_allows(policy: dict[str, Any], account: str, action: str, resource:
 
 
 @pytest.fixture
-def endpoint_policies(terraform: Apply, facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
+def endpoint_policies(terraform: Given, facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
     """What each endpoint of the second extract lets through, by its service."""
-    state = json.loads(terraform("state", "pull").stdout)
+    state = terraform().state_pull()
     found = [
         instance["attributes"]
         for resource in state["resources"]
@@ -986,28 +983,22 @@ FIXED = {
 }
 
 
-def planned(terraform: Apply, **changes: Any) -> str:
-    """What a plan would do, nothing if it is empty."""
-    plan = terraform("plan", **changes)
-    return "" if "No changes." in plan.stdout else plan.stdout
-
-
 def test_a_second_plan_is_empty_and_leaves_a_rotated_password_alone(
-    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+    cloud: aws.Cloud, terraform: Given, facts: dict[str, dict[str, str]]
 ) -> None:
     secrets, secret = cloud.client("secretsmanager"), facts["rights"]["secret"]
     login = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
     assert (login["username"], len(login["password"])) == ("rights_reader", 40)
     assert login["host"] == "writer.internal"  # where a rotation function changes the password
-    assert login["password"] not in terraform("state", "pull").stdout
+    assert login["password"] not in terraform().execute_command("state", "pull").out
     # AWS forgets a version without a label; Terraform would then make it again, over the one in force.
     for text in ("first", "second", "third"):
         secrets.put_secret_value(SecretId=secret, SecretString=text)
-    assert planned(terraform) == ""
+    assert terraform().changes() == ""
 
 
 def test_plan_needs_the_rights_that_the_readme_names(
-    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+    cloud: aws.Cloud, terraform: Given, facts: dict[str, dict[str, str]]
 ) -> None:
     readme = (MODULES / "glue-extract/README.md").read_text()
     [block] = re.findall(r"```json\n(.*?)```", readme, flags=re.DOTALL)
@@ -1031,15 +1022,14 @@ def test_plan_needs_the_rights_that_the_readme_names(
     )
     planner = Role(cloud, "rights-plan", {}, {"rest": rest, "named": named})
 
-    def plan(policies: Policies) -> subprocess.CompletedProcess[str]:
+    def plan(policies: Policies) -> None:
         planner.give(policies)
-        return terraform("plan", succeeds=False, **planner.environment())
+        terraform(**planner.environment()).plan()
 
-    failed = plan({"rest": rest})
-    assert failed.returncode == 1
-    assert re.search(r"secretsmanager:Get(RandomPassword|SecretValue)", failed.stderr)
-    planned = plan({"rest": rest, "named": named})
-    assert planned.returncode == 0, planned.stderr
+    refused = r"secretsmanager:Get(RandomPassword|SecretValue)"
+    with pytest.raises(tftest.TerraformTestError, match=refused):
+        plan({"rest": rest})
+    plan({"rest": rest, "named": named})
     for name in ("named", "rest"):
         iam.delete_role_policy(RoleName="rights-plan", PolicyName=name)
     iam.delete_role(RoleName="rights-plan")
@@ -1059,11 +1049,12 @@ def test_uploaded_objects_have_no_tags(cloud: aws.Cloud, facts: dict[str, dict[s
 
 
 def test_deleted_secret_can_be_created_again_at_once(
-    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+    cloud: aws.Cloud, terraform: Given, facts: dict[str, dict[str, str]]
 ) -> None:
     before = facts["rights"]["secret"]
-    terraform("apply", "-auto-approve", "-replace=module.extract.aws_secretsmanager_secret.this[0]")
-    after = json.loads(terraform("output", "-json").stdout)["extract"]["value"]["secret"]
+    replaced = "module.extract.aws_secretsmanager_secret.this[0]"
+    terraform().execute_command("apply", "-auto-approve", "-no-color", f"-replace={replaced}")
+    after = terraform().output()["extract"]["secret"]
     secrets = cloud.client("secretsmanager")
     assert after != before
     assert secrets.describe_secret(SecretId=before)["DeletedDate"]  # kept for 30 days
@@ -1082,15 +1073,16 @@ def test_every_input_is_changed_here_or_makes_something_anew() -> None:
 
 
 def test_every_input_that_can_change_changes_in_place(
-    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+    cloud: aws.Cloud, terraform: Given, facts: dict[str, dict[str, str]]
 ) -> None:
     changes = {"bucket": BUCKET_CHANGES, "extract": EXTRACT_CHANGES, "second": SECOND_CHANGES}
-    applied = terraform("apply", "-auto-approve", script='print("edited")\n', **changes).stdout
+    edited = terraform(script='print("edited")\n', **changes)
+    applied = edited.apply()
     assert "must be replaced" not in applied
     assert "0 destroyed" in applied
     script = cloud.client("s3").get_object(Bucket=ARTIFACTS, Key="artifacts/rights/etl.py")["Body"].read()
     assert script == b'print("edited")\n'
-    assert planned(terraform, script='print("edited")\n', **changes) == ""
+    assert edited.changes() == ""
 
 
 def test_the_smallest_example_is_deployed_as_well(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
@@ -1102,10 +1094,10 @@ def test_the_smallest_example_is_deployed_as_well(cloud: aws.Cloud, facts: dict[
 
 
 def test_destroying_leaves_nothing(
-    cloud: aws.Cloud, terraform: Apply, facts: dict[str, dict[str, str]]
+    cloud: aws.Cloud, terraform: Given, facts: dict[str, dict[str, str]]
 ) -> None:
-    terraform("destroy", "-auto-approve")
-    assert terraform("state", "list").stdout == ""
+    terraform().destroy()
+    assert terraform().state_pull()["resources"] == []
     glue, logs = cloud.client("glue"), cloud.client("logs")
     left = {
         "buckets": [b["Name"] for b in cloud.client("s3").list_buckets()["Buckets"]],

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.modules.hcl import MODULES, Terraform
+from tests.modules.hcl import MODULES
+from tests.support.terraform import OpenRoot
 
 from extracts.local import aws
 
@@ -96,24 +97,23 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def complaints(
-    cloud: aws.Cloud, run_terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
+    cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
     """Plan each of the calls once, and return what Terraform says of each."""
-    found = {}
+    folder = tmp_path_factory.mktemp("refused")
+    root = open_root(folder, **cloud.environment)
+    found: dict[str, list[str]] = {}
     for name, (inputs, _) in REFUSED.items():
-        root = tmp_path_factory.mktemp(name)
         call = {
             "source": str(MODULES / "sftp-transfer"),
             "name": "refused",
             "bucket": "refused-data",
             "kms_key_arn": ACCOUNT_KEY,
         }
-        (root / "main.tf.json").write_text(json.dumps({"module": {"sftp": call | inputs}}))
-        run_terraform(root, "init")
-        planned = run_terraform(root, "plan", "-json", **cloud.environment)
-        messages = [json.loads(line) for line in planned.stdout.splitlines()]
-        details = [message["diagnostic"]["detail"] for message in messages if "diagnostic" in message]
-        found[name] = [detail.split("\n\nThis was checked by")[0] for detail in details]
+        (folder / "main.tf.json").write_text(json.dumps({"module": {"sftp": call | inputs}}))
+        if not found:
+            root.setup()
+        found[name] = [detail.split("\n\nThis was checked by")[0] for detail in root.errors()]
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot
 
@@ -22,11 +21,6 @@ terraform {
 provider "aws" {
   alias  = "eu"
   region = "eu-central-1"
-}
-
-provider "aws" {
-  alias  = "us"
-  region = "us-east-1"
 }
 
 resource "terraform_data" "later" {
@@ -186,47 +180,3 @@ def test_alerts_are_planned_with_values_that_are_not_known_yet(
     assert created(plan, "aws_kms_key") == ["aws_kms_key.own", "module.own_key.aws_kms_key.this[0]"]
     assert len(created(plan, "aws_scheduler_schedule")) == 2
     assert len(created(plan, "aws_sns_topic_subscription")) == 4
-
-
-@pytest.mark.parametrize(
-    ("module", "given"),
-    [
-        (
-            "failure-alerts",
-            """\
-  name            = "bank-loans"
-  expected_output = { bucket = "bank-loans-data", manifest_prefix = "loans/_manifests" }
-  failure_events = {
-    name          = "bank-loans"
-    events        = { job = jsonencode({ source = ["aws.glue"] }) }
-    job_name      = "bank-loans"
-    log_group     = "/aws-glue/jobs/bank-loans/output"
-    workflow_name = "bank-loans"
-  }
-""",
-        ),
-        (
-            "kms-bucket",
-            """\
-  name        = "bank-loans"
-  replication = { bucket_arn = "arn:aws:s3:::copies", kms_key_arn = aws_kms_key.own.arn }
-""",
-        ),
-    ],
-)
-def test_roles_of_two_regions_in_one_account_have_different_names(
-    module: str, given: str, tmp_path: Path, open_root: OpenRoot, cloud: aws.Cloud
-) -> None:
-    blocks = [
-        f'module "{region}" {{\n  source    = "MODULES/{module}"\n'
-        f"  providers = {{ aws = aws.{region} }}\n\n{given}}}\n"
-        for region in ("eu", "us")
-    ]
-    plan = planned(tmp_path, "\n".join(blocks), open_root, cloud)
-    roles = [
-        change["change"]["after"]["name"]
-        for change in plan["resource_changes"]
-        if change["type"] == "aws_iam_role" and change["address"].startswith("module.")
-    ]
-    assert len(roles) == len(set(roles)) > 1
-    assert {role.endswith(("-eu-central-1", "-us-east-1")) for role in roles} == {True}

@@ -21,7 +21,7 @@ from extracts.local import aws
 ROOTS = Path(__file__).parent / "usage"
 
 # What AWS knows a resource by, per type: the same values twice in one region, or anywhere if the type is
-# global, are two resources that cannot exist together.
+# global, are two resources that cannot exist together. A type that is missing here and in UNNAMED fails.
 NAMES = {
     "aws_cloudwatch_event_rule": ("name",),
     "aws_cloudwatch_log_group": ("name",),

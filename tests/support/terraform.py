@@ -56,5 +56,16 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
         done = self.execute_command("plan", "-detailed-exitcode", *arguments)
         return str(done.out) if done.retcode == 2 else ""
 
+    def errors(self) -> list[str]:
+        """Return the details of all errors of a plan, unbroken: its text has lines of 78 characters."""
+        try:
+            self.execute_command("plan", "-json")
+        except tftest.TerraformTestError as error:
+            lines = str(error.args[0]).splitlines()
+        else:
+            return []
+        found = [json.loads(line) for line in lines if line.startswith('{"@level":"error"')]
+        return [str(message["diagnostic"]["detail"]) for message in found]
+
 
 OpenRoot = Callable[..., Root]

@@ -12,7 +12,13 @@ from extracts.local import terraform
 
 ROOT = """\
 variable "enabled" { type = bool }
-variable "region" { type = string }
+variable "region" {
+  type = string
+  validation {
+    condition     = startswith(var.region, "eu-")
+    error_message = "region: the files must not leave the European Union, so it must begin with \\"eu-\\"."
+  }
+}
 variable "size" { type = number }
 
 resource "terraform_data" "this" {
@@ -53,6 +59,15 @@ def test_failed_command_raises_with_the_error_of_terraform(root: Root) -> None:
     with pytest.raises(tftest.TerraformTestError) as caught:
         root.changes(variables(enabled=True, size=3))
     assert 'The root module input variable "region" is not set' in caught.value.cmd_error
+
+
+def test_errors_of_a_plan_are_whole_sentences(root: Root) -> None:
+    root.setup()
+    given = {f"TF_VAR_{name}": value for name, value in (GIVEN | {"region": "us-east-1"}).items()}
+    [refused] = Root(Path(root.tfdir), root.env | given).errors()
+    sentence = 'region: the files must not leave the European Union, so it must begin with "eu-".'
+    assert refused.startswith(sentence)
+    assert Root(Path(root.tfdir), root.env | given | {"TF_VAR_region": "eu-west-1"}).errors() == []
 
 
 def test_unformatted_file_raises_although_its_exit_code_is_3(root: Root) -> None:

@@ -190,3 +190,20 @@ def test_locked_objects_are_copied_into_buckets_that_lock_too(refusing: aws.Clou
 
     replicate("locked-too")
     assert "Object Lock" in refused(lambda: replicate("open"))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        '{"source": "aws.glue"}',
+        '{"detail": {"key": [{"wildcard": "a**b"}]}}',
+        '{"detail": {"state": [{"anything-but": [{"prefix": "a"}]}]}}',
+        '{"detail": {"state": []}}',
+        "{",
+    ],
+)
+def test_pattern_that_eventbridge_cannot_read_is_refused(
+    refusing: aws.Cloud, name: str, pattern: str
+) -> None:
+    events = refusing.client("events")
+    assert "InvalidEventPatternException" in refused(lambda: events.put_rule(Name=name, EventPattern=pattern))

@@ -866,7 +866,7 @@ variable "secret" {
 }
 
 variable "tags" {
-  description = "Tags of all resources, except for the uploaded objects: S3 allows only 10 on each."
+  description = "Tags of every resource that can bear them."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -214,20 +214,6 @@ resource "aws_iam_role_policy" "scheduler" {
           StringEquals = { "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}" }
         }
       },
-      {
-        # The input of the schedule is encrypted, for this schedule alone.
-        Sid      = "DecryptInput"
-        Effect   = "Allow"
-        Action   = "kms:Decrypt"
-        Resource = local.kms_key_arn
-        Condition = {
-          StringEquals = {
-            "kms:EncryptionContext:aws:scheduler:schedule:arn" = join("", [
-              "${local._arn.scheduler}:schedule/${local.missing_name}/${local.missing_name}",
-            ])
-          }
-        }
-      },
     ]
   })
 }

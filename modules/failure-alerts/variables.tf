@@ -32,11 +32,11 @@ variable "failure_events" {
       && alltrue([
         for e in concat(
           values(var.failure_events.events), values(var.failure_events.recoveries),
-        ) : can(jsondecode(e).source)
+        ) : can(tolist(jsondecode(e).source))
       ])
     )
     error_message = (
-      "failure_events: every event must be an EventBridge pattern in JSON that names its source."
+      "failure_events: every event must be an EventBridge pattern in JSON with a list of sources."
     )
   }
 
@@ -82,7 +82,7 @@ variable "failure_events" {
 }
 
 variable "name" {
-  description = "Name of what is made: every resource bears it or begins with it."
+  description = "Name prefix of all resources."
   type        = string
   nullable    = false
 

@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "name" {
-  description = "Name of what is made: every resource bears it or begins with it."
+  description = "Name prefix of all resources."
   type        = string
   nullable    = false
 

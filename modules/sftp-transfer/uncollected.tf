@@ -55,10 +55,10 @@ resource "aws_scheduler_schedule_group" "uncollected" {
 resource "aws_scheduler_schedule" "uncollected" {
   for_each = local._dues
 
+  #checkov:skip=CKV_AWS_297: the input is a time; a role that reads the plan needs no right to a key
   name                         = local.uncollected_name
   description                  = "Checks who of ${var.name} has not downloaded a file."
   group_name                   = aws_scheduler_schedule_group.uncollected[each.key].name
-  kms_key_arn                  = var.kms_key_arn
   schedule_expression          = "cron(0 ${each.value.due_hour} * * ? *)"
   schedule_expression_timezone = "Etc/GMT"
   state                        = "ENABLED"
@@ -201,21 +201,6 @@ resource "aws_iam_role_policy" "due" {
           Effect   = "Allow"
           Action   = "states:StartExecution"
           Resource = "${local._states_arn}:${local.uncollected_name}"
-        },
-        {
-          # The schedule's input is encrypted too, for this schedule alone.
-          Sid      = "DecryptInput"
-          Effect   = "Allow"
-          Action   = "kms:Decrypt"
-          Resource = var.kms_key_arn
-          Condition = {
-            StringEquals = {
-              "kms:EncryptionContext:aws:scheduler:schedule:arn" = join(":", [
-                "arn", local.partition, "scheduler", local.region, local.account_id,
-                "schedule/${local.uncollected_name}/${local.uncollected_name}",
-              ])
-            }
-          }
         },
       ],
       flatten([

@@ -9,9 +9,7 @@ variable "bucket" {
 }
 
 variable "kms_key_arn" {
-  description = <<-EOT
-    ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own.
-  EOT
+  description = "ARN of the KMS key that encrypts logs and everything else that the module stores."
   type        = string
   nullable    = false
 
@@ -24,7 +22,7 @@ variable "kms_key_arn" {
 }
 
 variable "name" {
-  description = "Name of what is made: every resource bears it or begins with it."
+  description = "Name prefix of all resources."
   type        = string
   nullable    = false
 

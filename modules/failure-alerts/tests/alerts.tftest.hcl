@@ -501,7 +501,7 @@ run "bucket_is_asked_every_day" {
       aws_scheduler_schedule.missing["this"].schedule_expression == "cron(0 6 * * ? *)"
       && aws_scheduler_schedule.missing["this"].schedule_expression_timezone == "Etc/GMT"
       && aws_scheduler_schedule.missing["this"].state == "ENABLED"
-      && aws_scheduler_schedule.missing["this"].kms_key_arn == aws_kms_key.this[0].arn
+      && aws_scheduler_schedule.missing["this"].kms_key_arn == null
       && aws_scheduler_schedule.missing["this"].flexible_time_window[0].mode == "OFF"
     )
     error_message = "The check is made at six o'clock every day, whatever Glue's schedule is."
@@ -621,20 +621,6 @@ run "check_may_see_manifests_and_no_more" {
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
         Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } }
-      },
-      {
-        Sid      = "DecryptInput"
-        Effect   = "Allow"
-        Action   = "kms:Decrypt"
-        Resource = "arn:aws:kms:eu-west-1:123456789012:key/own"
-        Condition = {
-          StringEquals = {
-            "kms:EncryptionContext:aws:scheduler:schedule:arn" = join("", [
-              "arn:aws:scheduler:eu-west-1:123456789012:schedule/",
-              "bank-loans-missing/bank-loans-missing",
-            ])
-          }
-        }
       },
     ]
     error_message = "Scheduler starts the check, keeps what it cannot start, and no more."

@@ -63,6 +63,20 @@ run "no_event_is_refused" {
   expect_failures = [var.failure_events]
 }
 
+run "event_whose_source_is_no_list_is_refused" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = { job = jsonencode({ source = "aws.glue" }) }
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
 run "event_that_is_no_json_is_refused" {
   command = plan
   variables {

@@ -98,7 +98,7 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
     var.endpoints.client_security_group_ids,
   )
 
-  description                  = "Calls of ${each.key}"
+  description                  = "HTTPS from a client of the endpoints"
   from_port                    = 443
   ip_protocol                  = "tcp"
   referenced_security_group_id = each.value

@@ -24,7 +24,7 @@ locals {
   longest_minutes = (1 + var.job.max_retries) * var.job.timeout_minutes
 }
 
-# A group of its own, because the role's trust can be bound to a group, not to a schedule.
+# A group of its own, because a role's trust can be restricted to a group, not to a schedule.
 resource "aws_scheduler_schedule_group" "this" {
   name = var.name
 
@@ -32,7 +32,7 @@ resource "aws_scheduler_schedule_group" "this" {
 }
 
 resource "aws_scheduler_schedule" "start" {
-  #checkov:skip=CKV_AWS_297: the input is a name; with a key, reading the schedule needs kms:Decrypt
+  #checkov:skip=CKV_AWS_297: the input is a name; a role that reads the plan needs no right to a key
   name                         = "${var.name}-start"
   description                  = "Starts the workflow of the extract ${var.name}."
   group_name                   = aws_scheduler_schedule_group.this.name
@@ -68,7 +68,7 @@ resource "aws_scheduler_schedule" "start" {
 
 # Starts the job beside the workflow, without the crawler: the catalog is up to date.
 resource "aws_scheduler_schedule" "catch_up" {
-  #checkov:skip=CKV_AWS_297: the input is a name; with a key, reading the schedule needs kms:Decrypt
+  #checkov:skip=CKV_AWS_297: the input is a name; a role that reads the plan needs no right to a key
   count = var.catch_up_schedule == null ? 0 : 1
 
   name                         = "${var.name}-catch-up"
@@ -102,11 +102,20 @@ resource "aws_scheduler_schedule" "catch_up" {
   }
 
   lifecycle {
-    # Glue refuses a second run at the same time, and that would be told as a failure.
+    # Glue refuses a second run at the same time, and the alerts would report a failure. A first run
+    # at the end of a month may last into the next month, which begins after 28 to 31 days.
     precondition {
       condition = alltrue(flatten([
         for again in local._starts.again : [
-          for first in local._starts.first : abs(again - first) >= local.longest_minutes
+          for first in local._starts.first : [
+            for minutes in concat(
+              [abs(again - first)],
+              [
+                for days in range(28, 32) : again + days * 1440 - first
+                if days >= floor(first / 1440)
+              ],
+            ) : minutes >= local.longest_minutes
+          ]
         ]
       ]))
       error_message = join(" ", [
@@ -197,4 +206,37 @@ resource "aws_iam_role_policy" "schedule" {
       ]),
     )
   })
+}
+
+################################################################################
+# Cron expressions
+################################################################################
+
+locals {
+  _cron_names = {
+    months   = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
+    weekdays = "SUN|MON|TUE|WED|THU|FRI|SAT"
+  }
+  _cron_values = {
+    day     = "(0?[1-9]|[12][0-9]|3[01])"
+    month   = "(0?[1-9]|1[0-2]|${local._cron_names.months})"
+    weekday = "([1-7]|${local._cron_names.weekdays})"
+    year    = "(20[0-9]{2})"
+  }
+  # One value, a range or a step of each field; "*" with or without a step.
+  _cron_parts = {
+    for field, value in local._cron_values :
+    field => "(\\*|${value}(-${value})?)(/[0-9]{1,2})?"
+  }
+  _cron_parts_and_signs = merge(local._cron_parts, {
+    day     = "(\\?|LW?|${local._cron_values.day}W|${local._cron_parts.day})"
+    weekday = "(\\?|L|${local._cron_values.weekday}(L|#[1-5])|${local._cron_parts.weekday})"
+  })
+  # Day, month, weekday and year as EventBridge Scheduler takes them:
+  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based
+  cron_dates = join(" ", [
+    for field in ["day", "month", "weekday", "year"] : join("", [
+      local._cron_parts_and_signs[field], "(,", local._cron_parts_and_signs[field], ")*",
+    ])
+  ])
 }

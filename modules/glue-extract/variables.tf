@@ -127,9 +127,7 @@ variable "database" {
 }
 
 variable "kms_key_arn" {
-  description = <<-EOT
-    ARN of the KMS key that encrypts what is kept here. Null, where allowed, makes a key of its own.
-  EOT
+  description = "ARN of the KMS key that encrypts logs and everything else that the module stores."
   type        = string
   nullable    = false
 
@@ -142,7 +140,7 @@ variable "kms_key_arn" {
 }
 
 variable "name" {
-  description = "Name of what is made: every resource bears it or begins with it."
+  description = "Name prefix of all resources."
   type        = string
   nullable    = false
 
@@ -336,11 +334,7 @@ variable "catch_up_schedule" {
 
   validation {
     condition = var.catch_up_schedule == null || can(regex(
-      join(" ", [
-        "^cron\\([0-5]?[0-9]", "([01]?[0-9]|2[0-3])", "[0-9LW?*/,-]+", "[0-9A-Z*/,-]+",
-        "[0-9A-Z?*/,#-]+", "(\\*|20[0-9]{2}\\S*)\\)$",
-      ]),
-      var.catch_up_schedule
+      "^cron\\([0-5]?[0-9] ([01]?[0-9]|2[0-3]) ${local.cron_dates}\\)$", var.catch_up_schedule
     ))
     error_message = join(" ", [
       "catch_up_schedule: minute hour day month weekday year, once a day at most, e.g.",
@@ -805,16 +799,11 @@ variable "schedule" {
   }
 
   validation {
-    condition = can(regex(
-      join(" ", [
-        "^cron\\(\\S+", "\\S+", "[0-9LW?*/,-]+", "[0-9A-Z*/,-]+", "[0-9A-Z?*/,#-]+",
-        "(\\*|20[0-9]{2}\\S*)\\)$",
-      ]),
-      var.schedule
-    ))
-    error_message = (
-      "schedule: numbers, names in capitals and the signs of cron, e.g. \"cron(1 0 1 * ? *)\"."
-    )
+    condition = can(regex("^cron\\(\\S+ \\S+ ${local.cron_dates}\\)$", var.schedule))
+    error_message = join(" ", [
+      "schedule: day is 1 to 31, month 1 to 12 or JAN to DEC, weekday 1 to 7 or SUN to SAT, year 2000",
+      "to 2099, or the signs of cron, e.g. \"cron(1 0 1 * ? *)\".",
+    ])
   }
 }
 

@@ -357,6 +357,15 @@ run "starts_with_day_and_weekday_or_a_small_name_are_refused" {
   expect_failures = [var.catch_up_schedule, var.schedule]
 }
 
+run "day_32_and_month_13_are_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 6 2-32 * ? *)"
+    schedule          = "cron(1 0 1 13 ? *)"
+  }
+  expect_failures = [var.catch_up_schedule, var.schedule]
+}
+
 run "driver_that_is_not_there_and_unknown_class_are_refused" {
   command = plan
   variables {
@@ -649,6 +658,15 @@ run "catching_up_while_the_first_run_may_last_is_refused" {
   variables {
     catch_up_schedule = "cron(0 1 1-10 * ? *)"
     job               = { max_retries = 1 }
+  }
+  expect_failures = [aws_scheduler_schedule.catch_up]
+}
+
+run "catching_up_an_hour_after_a_start_at_the_end_of_a_month_is_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 0 1 * ? *)"
+    schedule          = "cron(30 23 31 * ? *)"
   }
   expect_failures = [aws_scheduler_schedule.catch_up]
 }

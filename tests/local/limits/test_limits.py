@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -121,3 +122,27 @@ def test_limit_names_its_source(limit: Limit) -> None:
 
 def test_other_operations_pass() -> None:
     assert limits.check(Request("iam", "GetRole", {"RoleName": "x" * 65}, "", "eu-west-1")) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "statement"),
+    [
+        ({"Version": "2012-10-18"}, {}),
+        ({"Versoin": "2012-10-17"}, {}),
+        ({}, {"Effect": "Alow"}),
+        ({}, {"Condtion": {"Bool": {"aws:SecureTransport": "true"}}}),
+    ],
+    ids=["version", "element", "effect", "element of a statement"],
+)
+def test_policy_with_a_misspelled_word_is_refused(policy: dict[str, Any], statement: dict[str, Any]) -> None:
+    right = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+
+    def put(policy: dict[str, Any], statement: dict[str, Any]) -> Request:
+        document = {"Version": "2012-10-17", "Statement": [right | statement]} | policy
+        given = {"RoleName": "reader", "PolicyName": "rights", "PolicyDocument": json.dumps(document)}
+        return Request("iam", "PutRolePolicy", given, "123456789012", "eu-west-1")
+
+    assert limits.check(put({}, {})) is None
+    refusal = limits.check(put(policy, statement))
+    assert refusal is not None
+    assert refusal.code == "MalformedPolicyDocument"

@@ -31,9 +31,27 @@ def statements(document: str) -> Iterator[Statement]:
         yield from (s for s in listed(policy.get("Statement", [])) if isinstance(s, dict))
 
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+_POLICY = {"Version", "Id", "Statement"}
+_STATEMENT = {"Sid", "Effect", "Condition"} | {
+    name for element in ("Principal", "Action", "Resource") for name in (element, f"Not{element}")
+}
+_VERSIONS = ("2008-10-17", "2012-10-17")
+
+
 def syntax(path: str, sentence: str) -> Complaint:
-    """Complain of a text that is no JSON object with statements."""
-    return each_is(path, lambda document: any(True for _ in statements(document)), sentence)
+    """Complain of a text that is no JSON object with statements, or has a word of no policy."""
+
+    def accepts(document: str) -> bool:
+        policy, found = parsed(document), list(statements(document))
+        return (
+            bool(found)
+            and policy.keys() <= _POLICY
+            and policy.get("Version", _VERSIONS[0]) in _VERSIONS
+            and all(s.keys() <= _STATEMENT and s.get("Effect") in ("Allow", "Deny") for s in found)
+        )
+
+    return each_is(path, accepts, sentence)
 
 
 def distinct_sids(path: str, sentence: str) -> Complaint:

@@ -18,6 +18,7 @@ from tests.generator.conftest import Extracts
 from tests.support.terraform import Root
 
 from extracts.demo import account, store
+from extracts.doctor.zone import monthly
 from extracts.local import aws, processes, terraform
 
 READER = "patient_reader"
@@ -230,8 +231,7 @@ def scheduled(project: Path) -> Callable[[str, str], None]:
         (folder / "main.tf").write_text(ROOT + replaced)
         script = project / "Glue/etl.py"
         script.write_text(re.sub('time_zone=".*"', f'time_zone="{zone}"', script.read_text()))
-        command = [*programs.terraform().command, f"-chdir={folder}", "init", "-no-color"]
-        subprocess.run(command, check=True, capture_output=True, env=terraform.environment(project))
+        Root(folder, terraform.environment(project)).setup()
 
     return scheduled
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.generator.releases import ADDRESS, GIT, call, commit, edit, git, release
 from tests.support.terraform import Root
 
 from extracts import fleet, plans

@@ -206,7 +206,8 @@ def test_the_mail_tells_a_person_what_failed_and_what_to_do(demo: Demo) -> None:
 
 def test_the_daily_check_is_started_by_its_schedule(demo: Demo) -> None:
     scheduler, states = demo.cloud.client("scheduler"), demo.cloud.client("stepfunctions")
-    schedule = scheduler.get_schedule(Name="bank-loans-missing", GroupName="bank-loans-missing")
+    [found] = [s for s in scheduler.list_schedules()["Schedules"] if s["Name"].endswith("missing")]
+    schedule = scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
     assert schedule["ScheduleExpression"] == "cron(0 6 * * ? *)"
     check = schedule["Target"]["Arn"]
     assert not states.list_executions(stateMachineArn=check)["executions"]
@@ -405,6 +406,11 @@ def test_everything_listens_on_the_loopback_only(demo: Demo) -> None:
             if state == "0A" and inode in inodes:
                 listening.add(local.split(":")[0])
     assert listening == {"0100007F"}  # 127.0.0.1
+
+
+def test_what_holds_a_password_is_readable_by_its_owner_alone(demo: Demo) -> None:
+    for name in ("running.json", "environment"):
+        assert (demo.folder / name).stat().st_mode & 0o077 == 0, name
 
 
 def test_stop_ends_everything(demo: Demo) -> None:

@@ -598,6 +598,45 @@ def state_machine_that_is_started_twice_under_one_name_is_told_so(cloud: aws.Clo
     return second.get("error") == "StepFunctions.ExecutionAlreadyExistsException"
 
 
+def schedules_call_any_operation_in_their_role(cloud: aws.Cloud) -> bool:
+    secrets_manager, scheduler, name = (
+        cloud.client("secretsmanager"),
+        cloud.client("scheduler"),
+        fresh("call"),
+    )
+    create = {"Effect": "Allow", "Action": "secretsmanager:CreateSecret", "Resource": "*"}
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": "arn:aws:scheduler:::aws-sdk:secretsmanager:createSecret",
+            "RoleArn": role(cloud, create, services=("scheduler.amazonaws.com",)),
+            "Input": json.dumps({"Name": name}),
+        },
+    )
+    return until(lambda: not refuses(lambda: secrets_manager.describe_secret(SecretId=name)), 5)
+
+
+def schedules_start_in_their_own_time_zone(cloud: aws.Cloud) -> bool:
+    sqs, scheduler, name = cloud.client("sqs"), cloud.client("scheduler"), fresh("zone")
+    url, queue = queue_for(cloud)
+    send = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
+    past = datetime.now(ZoneInfo("Asia/Tokyo")) - timedelta(minutes=1)  # in UTC, hours ahead
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression=f"at({past:%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpressionTimezone="Asia/Tokyo",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": queue,
+            "RoleArn": role(cloud, send, services=("scheduler.amazonaws.com",)),
+            "Input": "due",
+        },
+    )
+    return until(lambda: bool(sqs.receive_message(QueueUrl=url).get("Messages")), 4)
+
+
 def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.40.0.0/16")["Vpc"]["VpcId"]
@@ -693,6 +732,8 @@ PROBES = (
     schedules_start_nothing_in_a_role_for_rules,
     schedules_tell_the_time_they_were_set_to,
     state_machine_that_is_started_twice_under_one_name_is_told_so,
+    schedules_call_any_operation_in_their_role,
+    schedules_start_in_their_own_time_zone,
     endpoint_of_a_vpc_keeps_who_may_call,
     rule_of_a_group_may_name_a_prefix_list,
 )

@@ -27,6 +27,7 @@ from botocore.exceptions import ClientError
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.local.github import HOME, ROOT, Event, GitHub, Job, Run, assume
+from tests.support.terraform import Root
 
 import extracts
 from extracts.demo import account, store

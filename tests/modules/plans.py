@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.modules import readme
 from tests.modules.hcl import MODULES, NAMES, REPOSITORY
+from tests.support.terraform import Root
 from tools import documents
 
-from extracts.local import aws, terraform
+from extracts.local import aws, programs, terraform
 
 Skip = tuple[str, str, str]  # module, address in it, check
 
@@ -100,10 +101,10 @@ def write(target: Path, known: Path) -> None:
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         for name, root in roots(Path(scratch)):
             named = 'variable "subnet_id"' in "".join(path.read_text() for path in root.glob("*.tf"))
-            given = [f"-var=subnet_id={subnet}"] if named else []
-            found = plan(root, environment, *given)
-            command = programs.terraform().command
-            policies = documents.collect(root, found, command, environment, *given)
+            given = {"subnet_id": subnet} if named else {}
+            found = plan(root, environment, **given)
+            variables = [f"-var={variable}={value}" for variable, value in given.items()]
+            policies = documents.collect(root, found, programs.terraform().command, environment, *variables)
             documents.save(policies, known / f"{name}.json")
             (target / f"{name}.json").write_text(json.dumps(with_unknowns(found)))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.modules import readme
-from tests.modules.hcl import MODULES, NAMES, REPOSITORY, Terraform, files, inputs, inputs_of
+from tests.modules.hcl import MODULES, NAMES, REPOSITORY, files, inputs, inputs_of
+from tests.support.terraform import OpenRoot
 
 from extracts.local import aws
 

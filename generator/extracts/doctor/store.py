@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from extracts import children, preview
+from extracts.doctor import zone
 from extracts.doctor.check import Check, failed, ok, skipped
 from extracts.doctor.project import Values
 from extracts.introspect.candidates import quoted

@@ -58,6 +58,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     events.close_event_subjects,
     scheduler.close_universal_targets,
     events.close_schedule_keywords,
+    scheduler.close_time_zones,
     states.close_nested_executions,
     ec2.close_vpc_endpoints,
     ec2.close_prefix_lists,

@@ -70,7 +70,7 @@ def run(
     variables = environment() if variables is None else dict(variables)
     if shutil.which(words[0], path=variables.get("PATH")) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])
-    ours, theirs = (_above_the_standard_streams(end) for end in os.pipe())
+    ours, theirs = map(_above_standard, os.pipe())
     process = None
     try:
         guard = [sys.executable, "-I", "-S", __file__, str(ours)]
@@ -94,14 +94,13 @@ def run(
     return subprocess.CompletedProcess(words, process.returncode, output, errors)
 
 
-def _above_the_standard_streams(descriptor: int) -> int:
-    """Return the descriptor under a number above 2.
-
-    With our own stdin closed, a pipe is given the number 0, which the program's stdin then takes over.
-    """
-    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+def _above_standard(descriptor: int) -> int:
+    """Return a descriptor that is none of the standard ones, without which we may have been started."""
+    if descriptor > 2:
+        return descriptor
+    higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(descriptor)
-    return moved
+    return higher
 
 
 ################################################################################

@@ -33,8 +33,10 @@ if os.fork() == 0:
 time.sleep(120)
 """
 PARENT = """
-import sys
+import signal, sys
 from extracts import children
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which `nohup` and `&` ignore
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 children.run([sys.executable, "-c", *sys.argv[1:]])
 """
 
@@ -122,6 +124,18 @@ def test_a_program_is_told_what_to_read_and_its_words_come_back() -> None:
     upper = "import sys; sys.stdout.write(sys.stdin.read().upper()); sys.stderr.write('e' * 200_000)"
     done = children.run([sys.executable, "-c", upper], input="é" * 100_000)
     assert (done.returncode, done.stdout, len(done.stderr)) == (0, "É" * 100_000, 200_000)
+
+
+def test_a_program_is_run_without_any_standard_stream(tmp_path: Path) -> None:
+    """As in a service: the pipe's ends must not become the program's input."""
+    closed = (
+        "import os, sys; os.closerange(0, 3)\n"
+        "from extracts import children\n"
+        "done = children.run([sys.executable, '-c', 'print(1 + 1)'])\n"
+        "open(sys.argv[1], 'w').write(f'{done.returncode} {done.stdout}')"
+    )
+    subprocess.run([sys.executable, "-c", closed, str(tmp_path / "told")], check=True)
+    assert (tmp_path / "told").read_text() == "0 2\n"
 
 
 def test_a_code_is_the_programs_and_so_is_a_signal() -> None:

@@ -100,7 +100,12 @@ def read(plan: Values) -> Iterator[Document]:
     """Yield the documents of a plan. One that is still not known fails."""
     for change in plan["resource_changes"]:
         for (kind, attribute), name in DOCUMENTS.items():
-            if change["type"] != kind or "delete" in change["change"]["actions"]:
+            # A data source of the same type is somebody else's: it is read and not created.
+            if (
+                change.get("mode") == "data"
+                or change["type"] != kind
+                or "delete" in change["change"]["actions"]
+            ):
                 continue
             if change["change"].get("after_unknown", {}).get(attribute) is True:
                 where = f"{change['address']}.{attribute}"

@@ -148,3 +148,14 @@ def test_document_that_is_still_unknown_fails() -> None:
     planned = {"resource_changes": [{"type": "aws_sqs_queue_policy", "address": "a.b", "change": change}]}
     with pytest.raises(SystemExit, match=re.escape("a.b.policy is not known")):
         list(documents.read(planned))
+
+
+def test_data_source_has_no_document_of_ours() -> None:
+    change = {"actions": ["read"], "after": {}, "after_unknown": {"policy": True}}
+    read = {
+        "type": "aws_vpc_endpoint",
+        "mode": "data",
+        "address": "data.aws_vpc_endpoint.a",
+        "change": change,
+    }
+    assert list(documents.read({"resource_changes": [read]})) == []

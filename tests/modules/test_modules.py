@@ -15,6 +15,7 @@ from extracts.local import aws
 SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
 
 
+@pytest.mark.timeout(1800)  # Terraform starts the provider anew for each of some hundred runs
 @pytest.mark.parametrize("module", NAMES)
 def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -> None:
     root = open_root(modules / module)

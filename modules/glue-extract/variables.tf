@@ -801,8 +801,8 @@ variable "schedule" {
   validation {
     condition = can(regex("^cron\\(\\S+ \\S+ ${local.cron_dates}\\)$", var.schedule))
     error_message = join(" ", [
-      "schedule: day is 1 to 31, month 1 to 12 or JAN to DEC, weekday 1 to 7 or SUN to SAT, year 2000",
-      "to 2099, or the signs of cron, e.g. \"cron(1 0 1 * ? *)\".",
+      "schedule: day is 1 to 31, month 1 to 12 or JAN to DEC, weekday 1 to 7 or SUN to SAT, year",
+      "2000 to 2099, or the signs of cron, e.g. \"cron(1 0 1 * ? *)\".",
     ])
   }
 }

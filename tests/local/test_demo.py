@@ -389,7 +389,7 @@ def test_the_steps_of_a_first_deployment_show_what_its_page_says(
     assert f"year={demo.rows.last_month:%Y}" in session.stdout, session.stderr
     assert "ermission denied" in session.stderr
     assert json.loads(first_deployment(10).stdout)["JobRunId"]
-    wait_for(demo.cloud.mailbox, "[FAILED] bank-loans 2099-12: the period 2099-12 is not over")
+    wait_for(demo.cloud.mailbox, "[FAILED] bank-loans 2099-12: the period 2099-12 has not begun")
 
 
 def test_everything_listens_on_the_loopback_only(demo: Demo) -> None:

@@ -570,6 +570,46 @@ def schedules_tell_the_time_they_were_set_to(cloud: aws.Cloud) -> bool:
     return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", json.loads(given)["time"]))
 
 
+def execution_started_by_a_schedule_sends_requests_over_tls(cloud: aws.Cloud) -> bool:
+    states, scheduler, sns = (cloud.client(name) for name in ("stepfunctions", "scheduler", "sns"))
+    name = fresh("topic")
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sns:Publish",
+        "Resource": topic,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    publish = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Arguments": {"TopicArn": topic, "Message": "published"},
+        "End": True,
+    }
+    definition = {"StartAt": "Publish", "QueryLanguage": "JSONata", "States": {"Publish": publish}}
+    machine = states.create_state_machine(
+        name=name,
+        definition=json.dumps(definition),
+        roleArn=role(cloud, {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}),
+    )["stateMachineArn"]
+    start = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine}
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": machine, "RoleArn": role(cloud, start, services=("scheduler.amazonaws.com",))},
+    )
+
+    def statuses() -> list[str]:
+        return [e["status"] for e in states.list_executions(stateMachineArn=machine)["executions"]]
+
+    until(lambda: bool(statuses()) and "RUNNING" not in statuses())
+    return statuses() == ["SUCCEEDED"]
+
+
 def state_machine_that_is_started_twice_under_one_name_is_told_so(cloud: aws.Cloud) -> bool:
     states, arn = cloud.client("stepfunctions"), role(cloud)
 
@@ -731,6 +771,7 @@ PROBES = (
     events_set_no_subject,
     schedules_start_nothing_in_a_role_for_rules,
     schedules_tell_the_time_they_were_set_to,
+    execution_started_by_a_schedule_sends_requests_over_tls,
     state_machine_that_is_started_twice_under_one_name_is_told_so,
     schedules_call_any_operation_in_their_role,
     schedules_start_in_their_own_time_zone,

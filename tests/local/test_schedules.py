@@ -115,14 +115,15 @@ def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 @pytest.fixture(scope="module")
-def deployed(cloud: aws.Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("schedules")
     (folder / "modules").symlink_to(REPOSITORY / "modules")
     (folder / "etl.py").write_text((REPOSITORY / "examples/bank-loans/Glue/etl.py").read_text())
     (folder / "driver.jar").write_text("stands in for a driver\n")
     (folder / "main.tf.json").write_text(json.dumps(ROOT))
-    root = Root(folder, terraform.environment(folder) | cloud.environment)
-    with database.serve(folder / "database") as served:
+    # An account of its own: another file's tests on the shared one make a secret of the same name.
+    with aws.serve(folder / "aws") as cloud, database.serve(folder / "database") as served:
+        root = Root(folder, terraform.environment(folder) | cloud.environment)
         last_month = store.last_complete_month(datetime.now(UTC).date())
         store.load(served.url, store.generate(last_month, loans=500), PASSWORD)
         with psycopg.connect(served.url) as connection:

@@ -60,6 +60,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     events.close_schedule_keywords,
     scheduler.close_time_zones,
     states.close_nested_executions,
+    states.close_execution_identity,
     ec2.close_vpc_endpoints,
     ec2.close_prefix_lists,
 )

@@ -1,10 +1,11 @@
-"""Step Functions: a state machine that is started by another one."""
+"""Step Functions: nested executions, and the identity of an execution."""
 
 from __future__ import annotations
 
 import functools
 import json
 
+from ministack.core import iam_evaluator
 from ministack.services import stepfunctions
 
 from extracts.local.services.common import Body
@@ -37,3 +38,23 @@ def close_nested_executions() -> None:
 
 def _equal(one: str, other: str) -> bool:
     return bool(json.loads(one) == json.loads(other))
+
+
+def close_execution_identity() -> None:
+    """The tasks of an execution act as the role of the state machine, over TLS.
+
+    ministack keeps the caller and the transport of the request that started the execution. A schedule has
+    neither, so that a resource policy with `aws:SecureTransport` denied the tasks.
+    """
+    original = stepfunctions._run_execution
+
+    @functools.wraps(original)
+    def run(execution_arn: str) -> None:
+        execution = stepfunctions._executions.get(execution_arn)
+        machine = execution and stepfunctions._state_machines.get(execution["stateMachineArn"])
+        if machine:
+            iam_evaluator._request_caller_arn.set(machine["roleArn"])
+            iam_evaluator.pin_request_origin("", True)
+        original(execution_arn)
+
+    stepfunctions._run_execution = run

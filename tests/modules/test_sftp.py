@@ -257,12 +257,13 @@ def test_scp_works_over_sftp_and_not_by_its_own_protocol(
         "UserKnownHostsFile": str(recipient.known_hosts),
         "BatchMode": "yes",
     }
+    downloaded = shared.place / f"by-scp{''.join(options)}.csv"
     done = subprocess.run(
         [
             *(str(programs.openssh("scp").path), "-F", "none", *options, "-P", str(recipient.port)),
             *(part for name, value in settings.items() for part in ("-o", f"{name}={value}")),
             f"first-bank@{recipient.host}:{file}",
-            "by-scp.csv",
+            str(downloaded),
         ],
         capture_output=True,
         text=True,
@@ -270,7 +271,8 @@ def test_scp_works_over_sftp_and_not_by_its_own_protocol(
         timeout=60,
         cwd=shared.place,
     )
-    assert (done.returncode == 0) is works, done.stderr
+    # asyncssh closes the channel without an exit status, which scp reports as 1 although the file has arrived.
+    assert downloaded.is_file() is works, done.stderr
 
 
 def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None:

@@ -5,17 +5,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
-TERRAFORM = "$$($(BIN)/python -c 'from extracts.local import programs; print(programs.terraform().path)')"
+TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
 .PHONY: demo demo-stop test test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint format docs
 .PHONY: interfaces checkov provider6 release dist publish clean
 
 demo: $(READY)
-	@$(BIN)/extracts demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
+	@$(BIN)/python -m local_cloud.demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
 	  $(if $(PICTURE),--picture "$(PICTURE)")
 
 demo-stop: $(READY)
-	@$(BIN)/extracts demo --stop "$(FOLDER)"
+	@$(BIN)/python -m local_cloud.demo --stop "$(FOLDER)"
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
@@ -122,6 +122,6 @@ $(READY): pyproject.toml Makefile
 	@echo "Setting up $(VENV); Spark is the large part of it. This happens once."
 	@why=$$($(PYTHON) -m venv --clear $(VENV) 2>&1) || \
 	 { echo "✗ $(PYTHON) cannot make a virtual environment in $(VENV): $$(echo $$why | tail -n 1) (Debian: apt install python3-venv)" >&2; exit 1; }
-	@{ $(PIP) 'pip>=25.1' && $(PIP) --editable '.[local]' --group dev $(if $(SPARK),&& $(PIP) pyspark==$(SPARK)); } >$(VENV)/setup.log 2>&1 || \
+	@{ $(PIP) 'pip>=25.1' && $(PIP) --editable '.[local]' --group dev --group local-cloud $(if $(SPARK),&& $(PIP) pyspark==$(SPARK)); } >$(VENV)/setup.log 2>&1 || \
 	 { echo "✗ The packages could not be installed: $$(grep '^ERROR' $(VENV)/setup.log | tail -n 1). Is the package index in reach? (log: $(VENV)/setup.log)" >&2; exit 1; }
 	@touch $@

@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from extracts.demo import store
+from local_cloud.demo import store
 
 
 def last_day(month: date) -> date:

@@ -11,12 +11,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.modules import interfaces
-from tests.release import ROOT, notes
-
 from extracts import git
 from extracts.errors import ExtractsError
 from extracts.home import parse
+from tests.modules import interfaces
+from tests.release import ROOT, notes
 
 
 def publish(root: Path, tag: str) -> None:

@@ -14,10 +14,9 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from tests.modules import interfaces
-
 from extracts.errors import ExtractsError
 from extracts.home import Home, parse, spelled
+from tests.modules import interfaces
 
 ROOT = Path(__file__).resolve().parents[1]
 

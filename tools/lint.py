@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local_cloud.aws.requests.limits import machines
 from tools import documents
 from tools.documents import Document
-
-from extracts.local.requests.limits import machines
 
 ROLE = "arn:aws:iam::123456789012:role/any"
 ACCEPTED = Path(__file__).with_name("accepted.toml")

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from extracts import __version__
 from extracts.errors import ExtractsError
-from extracts.terminal import Screen, escaped, say
+from extracts.terminal import console, escaped, say
 
 app = typer.Typer(
     help="Figures out of an operational PostgreSQL store, every month, right to the cent, on AWS.",
@@ -35,12 +35,6 @@ DatabaseUrl = Annotated[
         show_envvar=True,
     ),
 ]
-
-
-def _console(*, stderr: bool = False) -> Screen:
-    """As wide as the terminal; wide enough for a table where there is none, as in a CI log."""
-    console = Screen(highlight=False, stderr=stderr)
-    return console if console.is_terminal else Screen(highlight=False, width=120, stderr=stderr)
 
 
 def _print_json(value: object) -> None:
@@ -86,40 +80,6 @@ TRUSTED_HELP = (
 )
 
 
-@app.command(epilog="Example: extracts demo --keep --folder look-around")
-def demo(
-    folder: Annotated[
-        Path | None, typer.Option(help="A new folder to work in; default: a temporary one.")
-    ] = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything running and say how to look around.")
-    ] = False,
-    stop: Annotated[
-        Path | None, typer.Option(help="Stop what a demo with --keep left running in this folder.")
-    ] = None,
-    loans: Annotated[int, typer.Option(min=5_000, help="How many loans the store holds.")] = 200_000,
-    sftp_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port for SFTP; default: a free one.")
-    ] = None,
-    picture: Annotated[Path | None, typer.Option(help="Save what is shown as an SVG in this file.")] = None,
-) -> None:
-    """Run the first customer's extract on this machine: store, cloud, deployment, run, delivery, failure.
-
-    It needs neither an AWS account nor Docker, and leaves nothing running.
-    """
-    from extracts import extra
-
-    extra.needed()
-    from extracts.demo import run
-
-    if stop:
-        run.stop(stop)
-        say(f"Stopped what was running in {stop}.")
-        return
-    settings = run.Settings(folder=folder, keep=keep, loans=loans, sftp_port=sftp_port, picture=picture)
-    run.run(settings, _console())
-
-
 @app.command(
     epilog="Example: extracts new --database-url postgresql://me@store/bank --entity Loans --metric Amount"
 )
@@ -161,7 +121,7 @@ def new(
     # There may be no stdin at all, as in a service.
     interactive = not no_input and sys.stdin is not None and sys.stdin.isatty()
     if database_url:
-        shown = _console(stderr=as_json)
+        shown = console(stderr=as_json)
         found, suggested = asking.from_database(
             database_url, given, schema, interactive=interactive, console=shown
         )
@@ -205,7 +165,7 @@ def inspect(
     if as_json:
         _print_json(found)
         return
-    report.show(found, _console())
+    report.show(found, console())
 
 
 @app.command(epilog="Example: extracts preview bank-loans --period 2026-10 --output out")
@@ -266,7 +226,7 @@ def status(
     if as_json:
         _print_json(found.as_json())
     else:
-        fleet.show(found, _console())
+        fleet.show(found, console())
     if found.problems:
         raise ExtractsError("\n✗ ".join(found.problems))
 
@@ -333,22 +293,22 @@ def doctor(
 
     if test_mail and project is None:
         raise typer.BadParameter("--test-mail needs the folder of a deployed project.")
-    consoles = {"failed": _console(stderr=True)}
+    consoles = {"failed": console(stderr=True)}
     found = []
     for check in examine.examine(project, database_url, test_mail=test_mail):
         found.append(check)
         if not as_json:
-            examine.show(check, consoles.get(check.state) or _console())
+            examine.show(check, consoles.get(check.state) or console())
     if as_json:
         _print_json(examine.as_json(found))
     if any(check.state == "failed" for check in found):
         raise typer.Exit(1)
 
 
-def main() -> None:
+def main(command: Callable[[], None] = app) -> None:
     """Entry point: a failure is one sentence on stderr and exit code 1."""
     try:
-        app()
+        command()
     except ExtractsError as error:
         say(f"✗ {error}", sys.stderr)
         sys.exit(1)

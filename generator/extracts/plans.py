@@ -132,7 +132,7 @@ def _copied(project: Path, folder: Path) -> Path:
 
 def _planned(project: Path) -> Json:
     """Terraform's plan, with the credentials and settings of whoever asks."""
-    from extracts.local import terraform
+    from extracts import terraform
 
     stack = terraform.Stack(
         project / "Terraform", {**children.environment(), **terraform.quiet(project.parent)}

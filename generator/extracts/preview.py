@@ -32,7 +32,7 @@ def engine(project: Path) -> Path:
 
 def spark_environment(project: Path) -> dict[str, str]:
     """What a process needs to run the project's spec here."""
-    from extracts.local import spark
+    from extracts import spark
 
     return {**children.environment(), **spark.environment(engine(project))}
 

@@ -54,3 +54,9 @@ class Screen(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+def console(*, stderr: bool = False) -> Screen:
+    """As wide as the terminal; wide enough for a table where there is none, as in a CI log."""
+    found = Screen(highlight=False, stderr=stderr)
+    return found if found.is_terminal else Screen(highlight=False, width=120, stderr=stderr)

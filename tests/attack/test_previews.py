@@ -19,8 +19,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from extracts.demo import store
-from extracts.local import database
+from local_cloud import database
+from local_cloud.demo import store
 
 pytestmark = [
     pytest.mark.attack,

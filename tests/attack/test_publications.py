@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engine.test_publication import Publisher, afresh, attempt, beside, bucket
-from tests.local.conftest import cloud
 
 from rolling_store import BucketStore, FolderStore
+from tests.engine.test_publication import Publisher, afresh, attempt, beside, bucket
+from tests.local.conftest import cloud
 
 __all__ = ["bucket", "cloud"]  # fixtures
 

@@ -25,9 +25,9 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from extracts.demo import store
-from extracts.local import database
 from extracts.preview import spark_environment
+from local_cloud import database
+from local_cloud.demo import store
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "examples/bank-loans"

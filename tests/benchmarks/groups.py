@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psycopg
 
-from extracts.local import database
 from extracts.preview import spark_environment
+from local_cloud import database
 
 PROJECT = Path(__file__).parents[2] / "examples/bank-loans"
 SPEC = """

@@ -22,13 +22,13 @@ import pexpect
 import psycopg
 import pytest
 import typer
-from tests.docs.drawings import ROOT
 
-from extracts import __version__
+from extracts import __version__, programs, terraform
 from extracts.cli import app
-from extracts.demo import store
-from extracts.local import database, programs, terraform
 from extracts.stamp import stamp
+from local_cloud import database
+from local_cloud.demo import store
+from tests.docs.drawings import ROOT
 
 HERE = "tests/docs/test_commands.py"
 ADDRESS = "https://github.com/terraform-aws-extracts/terraform-aws-extracts"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import mermaidx
 import pytest
+
 from tests.docs import drawings
 from tests.docs.drawings import ROOT
 

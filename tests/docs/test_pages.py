@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from local_cloud.demo import store
 from tests.docs.drawings import ROOT
 from tests.oracle import oracle
-
-from extracts.demo import store
 
 README = (ROOT / "README.md").read_text()
 PAGES = [

@@ -15,10 +15,9 @@ from hypothesis import HealthCheck, Phase, settings
 # The helpers beside the tests are imported as `tests.engine.…`, however pytest is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.engine.bank import Engine, Store
-
 import rolling_extract
-from extracts.local import aws, database
+from local_cloud import aws, database
+from tests.engine.bank import Engine, Store
 
 # One example is one run of the engine over many random stores: see test_oracle.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
@@ -41,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 @pytest.fixture(scope="session")
 def spark() -> Iterator[None]:
     """Spark, as the engine will find it: the driver's jar comes from outside, by the submit arguments."""
-    from extracts.local import spark
+    from extracts import spark
 
     os.environ.update(spark.environment(Path(rolling_extract.__file__).parent, cores="2"))
     yield

@@ -19,14 +19,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from psycopg import sql
 from pyspark import SparkContext
-from tests.engine.bank import NOW, Engine, Store
 
 import rolling_database
 import rolling_extract
 import rolling_source
-from extracts.local import database
-from extracts.local.aws import ACCOUNT, REGION, Cloud
-from extracts.local.database import Database
+from local_cloud import database
+from local_cloud.aws import ACCOUNT, REGION, Cloud
+from local_cloud.database import Database
+from tests.engine.bank import NOW, Engine, Store
 
 BUCKET = "bank-loans-delivery"
 TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}

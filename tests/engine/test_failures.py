@@ -15,15 +15,15 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 from psycopg import sql
-from tests.engine.bank import LOANS, Engine, Store
 
 import rolling_database
 import rolling_delivery
 import rolling_refusals
-from extracts.local import programs
+from extracts import programs
 from rolling_copy import Connection
 from rolling_errors import ExtractError
 from rolling_extract import Join
+from tests.engine.bank import LOANS, Engine, Store
 
 RUNTIME = Path(__file__).resolve().parents[2] / "modules/glue-extract/runtime"
 

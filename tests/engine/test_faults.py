@@ -14,12 +14,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.engine.test_publication import CLAIM, Publisher
 
 import rolling_store
-from extracts.local.aws import REGION, Cloud
+from local_cloud.aws import REGION, Cloud
 from rolling_errors import ExtractError
 from rolling_store import BucketStore
+from tests.engine.test_publication import CLAIM, Publisher
 
 Fault = Callable[["Proxy", BaseHTTPRequestHandler, bytes], None]
 WRITES = ("PUT", "POST", "DELETE")

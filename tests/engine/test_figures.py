@@ -8,10 +8,10 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-from tests.engine.bank import Engine, Store
 
-from extracts.local.database import Database
+from local_cloud.database import Database
 from rolling_extract import Join
+from tests.engine.bank import Engine, Store
 
 
 def test_an_average_is_over_all_loans_of_the_window_never_of_monthly_averages(

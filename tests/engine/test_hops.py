@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, LiteralString
 
 import pytest
-from tests.engine.bank import LOANS, Engine, Store
 
 from rolling_extract import Join
+from tests.engine.bank import LOANS, Engine, Store
 
 
 def optional(*names: str) -> tuple[Join, ...]:

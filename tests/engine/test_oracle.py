@@ -30,9 +30,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
-from tests.engine.bank import Delivered, Engine
 
 from rolling_extract import Join
+from tests.engine.bank import Delivered, Engine
 
 STORES = 40
 Month = tuple[int, int]

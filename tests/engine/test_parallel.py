@@ -17,7 +17,6 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 from psycopg import sql
-from tests.engine.bank import LOANS, Engine, Store
 
 import rolling_contract
 import rolling_database
@@ -25,8 +24,9 @@ import rolling_period
 import rolling_snapshot
 import rolling_source
 import rolling_statement
-from extracts.local import database
+from local_cloud import database
 from rolling_extract import Extract, Join
+from tests.engine.bank import LOANS, Engine, Store
 
 
 @pytest.fixture

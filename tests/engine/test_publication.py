@@ -20,7 +20,7 @@ import pytest
 from botocore.config import Config
 
 import rolling_delivery
-from extracts.local.aws import REGION, Cloud
+from local_cloud.aws import REGION, Cloud
 from rolling_delivery import Plan
 from rolling_errors import ExtractError
 from rolling_figures import Totals

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.engine.bank import Engine, Store
 
 import rolling_database
 import rolling_refusals
 from rolling_errors import one_line, quoted
+from tests.engine.bank import Engine, Store
 
 CARD = "card 4111 1111 1111 1111"
 

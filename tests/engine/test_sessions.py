@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from tests.engine.bank import Engine, Store
 
 import rolling_database
 import rolling_source
 from rolling_source import Source
+from tests.engine.bank import Engine, Store
 
 
 def settings(store: Store) -> str:

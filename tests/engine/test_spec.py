@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.engine.bank import LOANS
 
 import rolling_spec
 from rolling_errors import ExtractError
 from rolling_extract import Join, __version__
+from tests.engine.bank import LOANS
 
 SPARK = {"aggregate_in": "spark"}
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from tests.generator.releases import home, project  # noqa: F401
 
-from extracts.local import database
+from local_cloud import database
+from tests.generator.releases import home, project  # noqa: F401
 
 Extracts = Callable[..., subprocess.CompletedProcess[str]]
 SCHEMAS = Path(__file__).parent / "schemas"

@@ -180,13 +180,10 @@ for _ in range(2):
 
 
 def test_one_place_starts_programs() -> None:
-    """The servers of the local cloud aside, which a demo may leave running on purpose."""
     package = Path(children.__file__).parent
     starting = {
         str(path.relative_to(package))
         for path in package.rglob("*.py")
         if re.search(r"subprocess\.(run|Popen|check_\w+)\(|os\.(system|popen|spawn)", path.read_text())
     }
-    servers = {"database.py", "glue.py", "processes.py", "sftp.py", "services/glue_runs.py",
-               "services/transfer_connectors.py"}  # fmt: skip
-    assert starting == {"children.py", *(f"local/{name}" for name in servers)}
+    assert starting == {"children.py"}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from tests.generator.conftest import Extracts
 
 from extracts.cli import app
+from tests.generator.conftest import Extracts
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(typer.main.get_group(app).commands)
@@ -24,7 +24,7 @@ COMMANDS = sorted(typer.main.get_group(app).commands)
 def test_the_commands_are_the_ones_of_the_help(extracts: Extracts) -> None:
     done = extracts("--help", COLUMNS="200")
     assert done.returncode == 0
-    assert {"demo", "doctor", "inspect", "new", "preview", "status", "update"} <= set(COMMANDS)
+    assert {"doctor", "inspect", "new", "preview", "status", "update"} <= set(COMMANDS)
     for command in COMMANDS:
         assert re.search(rf"^│ {command} +\S", done.stdout, re.MULTILINE), command
 
@@ -61,7 +61,6 @@ def test_an_unknown_command_is_a_wrong_call(extracts: Extracts) -> None:
 FAILING = pytest.mark.parametrize(
     "arguments",
     [
-        ("demo", "--stop", "nowhere"),
         ("doctor", "nowhere"),
         ("inspect", "--database-url", "nowhere"),
         ("new", "--no-input", "--answers", "nowhere"),
@@ -77,7 +76,7 @@ FAILING = pytest.mark.parametrize(
 def test_a_failure_is_a_sentence_on_stderr_and_ends_with_code_1(
     arguments: tuple[str, ...], extracts: Extracts
 ) -> None:
-    assert {"demo", "doctor", "inspect", "new", "preview", "status", "update"} >= {arguments[0]}
+    assert {"doctor", "inspect", "new", "preview", "status", "update"} >= {arguments[0]}
     done = extracts(*arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("✗ ")

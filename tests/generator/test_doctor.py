@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+
+from extracts import terraform
+from extracts.doctor.zone import monthly
+from local_cloud import aws, processes
+from local_cloud.demo import account, store
 from tests.generator.conftest import Extracts
 from tests.support.terraform import Root
-
-from extracts.demo import account, store
-from extracts.doctor.zone import monthly
-from extracts.local import aws, processes, terraform
 
 READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[2] / "examples/bank-loans"

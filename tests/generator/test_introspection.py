@@ -13,12 +13,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.generator.conftest import Extracts
 
-from extracts.demo import store
 from extracts.errors import ExtractsError
 from extracts.introspect import catalog
-from extracts.local import database
+from local_cloud import database
+from local_cloud.demo import store
+from tests.generator.conftest import Extracts
 
 ROOT = Path(__file__).parents[2]
 NEW = ("new", "--no-input")

@@ -43,8 +43,10 @@ def test_both_carry_template_and_modules_and_nothing_that_was_left_there(built: 
         }
         assert inside == committed(folder)
     assert "extracts/report.html.jinja" in names
+    assert not any(name.startswith("local_cloud") for name in names)
     with tarfile.open(next(built.glob("*.tar.gz"))) as source:
         unpacked = {name.partition("/")[2] for name in source.getnames() if source.getmember(name).isfile()}
+    assert not any(name.startswith("local_cloud") for name in unpacked)
     for folder in ("templates", "modules", "generator"):
         assert {name for name in unpacked if name.startswith(f"{folder}/")} == committed(folder)
 
@@ -69,7 +71,7 @@ def test_it_stamps_a_project_from_an_empty_environment(built: Path, tmp_path: Pa
     assert version.stdout == f"{extracts.__version__}\n"
     # What it goes without is told, with the command that gets it.
     url, project = "postgresql://reader@127.0.0.1:1/store", "made/bank-loans"
-    for command in (["demo"], ["inspect", "--database-url", url],
+    for command in (["inspect", "--database-url", url],
                     ["preview", project, "--output", "out", "--database-url", url]):  # fmt: skip
         done = subprocess.run(
             [str(binary / "extracts"), *command], cwd=tmp_path, capture_output=True, text=True, check=False

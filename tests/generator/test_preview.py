@@ -16,10 +16,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.oracle import oracle
 
-from extracts.demo import store
-from extracts.local import database, programs
+from extracts import programs
+from local_cloud import database
+from local_cloud.demo import store
+from tests.oracle import oracle
 
 PROJECT = Path(__file__).parents[2] / "examples/bank-loans"
 ROWS = store.generate(date(2026, 10, 1), loans=6_000)

@@ -13,10 +13,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests import publish, release
-from tests.modules import interfaces
 
 from extracts.errors import ExtractsError
+from tests import publish, release
+from tests.modules import interfaces
 
 ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 11, 24)
@@ -34,7 +34,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
-    for part in ("modules/kms-bucket", "templates", "examples", "tests/template", "generator/extracts/local"):
+    for part in ("modules/kms-bucket", "templates", "examples", "tests/template"):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
     others = ("generator/extracts/errors.py", "tests/release.py", "tests/modules/interfaces.py", "README.md")
     for place in (*(place for place, _ in release.PLACES), *others, ".gitignore"):

@@ -11,10 +11,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests import release
 
 import extracts
 import rolling_extract
+from tests import release
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -47,10 +47,15 @@ def test_whatever_pins_this_collection_pins_its_version() -> None:
 
 
 def modules_with_examples() -> list[str]:
-    folders = {"generator": "extracts/**/*.py", "modules/glue-extract/runtime": "*.py", ".": "tests/**/*.py"}
+    folders = (
+        ("generator", "extracts/**/*.py"),
+        ("modules/glue-extract/runtime", "*.py"),
+        (".", "local_cloud/**/*.py"),
+        (".", "tests/**/*.py"),
+    )
     return [
         ".".join(path.relative_to(ROOT / folder).with_suffix("").parts)
-        for folder, files in folders.items()
+        for folder, files in folders
         for path in sorted((ROOT / folder).glob(files))
         if re.search(r"^ +>>> ", path.read_text(), flags=re.MULTILINE)
     ]

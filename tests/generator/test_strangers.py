@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.generator.conftest import Extracts
-from tests.generator.releases import ADDRESS, call, commit, edit, git
 
 from extracts import files
 from extracts import home as homes
 from extracts.errors import ExtractsError
+from local_cloud.demo import run as demo
+from tests.generator.conftest import Extracts
+from tests.generator.releases import ADDRESS, call, commit, edit, git
 
 
 @pytest.fixture
@@ -271,7 +272,7 @@ def test_stopping_a_demo_deletes_nothing_that_no_demo_made(tmp_path: Path) -> No
     mine = tmp_path / "mine"
     mine.mkdir()
     (tmp_path / "running.json").write_text(json.dumps({"processes": [], "folders": [str(mine)]}))
-    assert call("demo", "--stop", tmp_path).returncode == 0
+    demo.stop(tmp_path)
     assert mine.is_dir()
 
 

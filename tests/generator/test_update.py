@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from extracts import fleet, plans, programs, terraform
+from extracts.stamp import stamp
+from local_cloud import aws
+from local_cloud.demo import account
 from tests.generator.releases import ADDRESS, GIT, call, commit, edit, git, release
 from tests.support.terraform import Root
-
-from extracts import fleet, plans
-from extracts.demo import account
-from extracts.local import aws, programs, terraform
-from extracts.stamp import stamp
 
 
 def test_what_the_team_wrote_stays_and_what_is_new_comes(project: Path) -> None:

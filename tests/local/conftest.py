@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from extracts.local import aws
+from local_cloud import aws
 
 
 @pytest.fixture(scope="session")

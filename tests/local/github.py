@@ -28,7 +28,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 import extracts
-from extracts.local import aws, programs
+from extracts import programs
+from local_cloud import aws
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = "terraform-aws-extracts/terraform-aws-extracts"

@@ -22,13 +22,14 @@ from typing import Any
 
 import psycopg
 import pytest
+
+from extracts import programs, terraform
+from local_cloud import aws, inbox, processes, sftp
+from local_cloud.demo import store
 from tests.docs.drawings import ROOT
 from tests.oracle import last_day, oracle
 
-from extracts.demo import store
-from extracts.local import aws, inbox, processes, programs, sftp, terraform
-
-DEMO = (sys.executable, "-m", "extracts", "demo")
+DEMO = (sys.executable, "-m", "local_cloud.demo")
 FILES = {
     "First Bank": "FirstBank",
     "Ubuntu Savings Bank": "UbuntuSavingsBank",

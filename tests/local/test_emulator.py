@@ -26,9 +26,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from tests.local.github import ISSUER, assume
 
-from extracts.local import aws, inbox
+from local_cloud import aws, inbox
+from tests.local.github import ISSUER, assume
 
 CONNECTED = {"JDBC_CONNECTION_URL": "jdbc:postgresql://localhost/store", "SECRET_ID": "x"}
 NOBODY = json.dumps({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]})

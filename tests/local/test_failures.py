@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from extracts.demo import run
+from extracts import programs, terraform
 from extracts.errors import ExtractsError
-from extracts.local import database, processes, programs, terraform
+from local_cloud import database, processes
+from local_cloud.demo import run
 
 NO_INDEX = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
 Usage = namedtuple("Usage", "total used free")
@@ -25,8 +26,17 @@ Usage = namedtuple("Usage", "total used free")
 
 def extracts(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Call the tool as a user does, with these variables over the environment."""
+    return call("extracts", *arguments, **variables)
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call the demo as `make demo` does."""
+    return call("local_cloud.demo", *arguments)
+
+
+def call(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "extracts", *arguments],
+        [sys.executable, "-m", *words],
         capture_output=True,
         text=True,
         check=False,
@@ -90,7 +100,7 @@ def test_a_broken_java_gives_way_to_the_wheel(tmp_path: Path) -> None:
 def test_a_broken_java_and_no_network(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = subprocess.run(
-        [sys.executable, "-c", "from extracts.local import programs; programs.java()"],
+        [sys.executable, "-c", "from extracts import programs; programs.java()"],
         capture_output=True,
         text=True,
         check=False,
@@ -144,9 +154,7 @@ def test_a_terraform_error_becomes_one_sentence(tmp_path: Path) -> None:
 def test_a_taken_sftp_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = sentence(
-            extracts("demo", "--loans", "5000", "--sftp-port", str(port), "--folder", str(tmp_path / "x"))
-        )
+        said = sentence(demo("--loans", "5000", "--sftp-port", str(port), "--folder", str(tmp_path / "x")))
     assert said == f"✗ Port {port} is taken by another program; name another for SFTP."
 
 
@@ -197,17 +205,17 @@ def test_a_disk_that_fills_up(full_disk: Path, tmp_path: Path, monkeypatch: pyte
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    said = sentence(extracts("demo", "--folder", str(tmp_path / "file/inside")))
+    said = sentence(demo("--folder", str(tmp_path / "file/inside")))
     assert said == f"✗ Cannot write to {tmp_path}/file/inside: Not a directory."
 
 
 def test_a_folder_with_something_in_it(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
-    assert "is not empty; name a new folder." in sentence(extracts("demo", "--folder", str(tmp_path)))
+    assert "is not empty; name a new folder." in sentence(demo("--folder", str(tmp_path)))
 
 
 def test_stopping_what_is_not_there(tmp_path: Path) -> None:
-    assert sentence(extracts("demo", "--stop", str(tmp_path))) == f"✗ No demo was left running in {tmp_path}."
+    assert sentence(demo("--stop", str(tmp_path))) == f"✗ No demo was left running in {tmp_path}."
 
 
 def test_a_server_that_dies_quotes_its_last_words(tmp_path: Path) -> None:
@@ -228,7 +236,7 @@ def test_wheels_stand_in_for_everything_the_machine_has() -> None:
 
 def test_spark_starts_on_the_wheels_java() -> None:
     code = (
-        "from extracts.local import programs; import os; os.environ['JAVA_HOME'] = str(programs.java_home());"
+        "from extracts import programs; import os; os.environ['JAVA_HOME'] = str(programs.java_home());"
         "from pyspark.sql import SparkSession; print(SparkSession.builder.master('local[1]')"
         ".config('spark.ui.enabled', 'false').getOrCreate().range(3).count())"
     )

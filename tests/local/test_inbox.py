@@ -6,7 +6,7 @@ import mailbox
 from email.message import EmailMessage
 from pathlib import Path
 
-from extracts.local import inbox
+from local_cloud import inbox
 
 
 def test_mails_of_one_moment_keep_their_order(tmp_path: Path) -> None:

@@ -15,11 +15,10 @@ import pytest
 # The helpers beside the tests are imported from the root, however pytest is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.local.github import HOME, ROOT, GitHub
-
 import extracts
 from extracts.home import parse, spelled
-from extracts.local import aws
+from local_cloud import aws
+from tests.local.github import HOME, ROOT, GitHub
 
 # What GitHub's machines have set up is what runs this; the checkout shall not set up another.
 MAKE = """\

@@ -26,13 +26,13 @@ from botocore.exceptions import ClientError
 # The helpers beside the tests are imported from the root, however pytest is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import extracts
+from extracts import terraform
+from extracts.stamp import stamp
+from local_cloud import aws, database
+from local_cloud.demo import account, store
 from tests.local.github import HOME, ROOT, Event, GitHub, Job, Run, assume
 from tests.support.terraform import Root
-
-import extracts
-from extracts.demo import account, store
-from extracts.local import aws, database, terraform
-from extracts.stamp import stamp
 
 REASON = 'late bookings, "again"; $(id)'
 BACKEND = """\

@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from extracts.errors import ExtractsError
-from extracts.local import aws
+from local_cloud import aws
 
 TRUST = json.dumps(
     {

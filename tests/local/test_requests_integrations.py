@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 import pytest
-from tests.local.test_emulator import fresh, role
 
-from extracts.local import aws
+from local_cloud import aws
+from tests.local.test_emulator import fresh, role
 
 SDK = "arn:aws:states:::aws-sdk:"
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:no-such-topic"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extracts.local.requests import patterns
+from local_cloud.aws.requests import patterns
 
 TAG = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
 LINE = r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*"

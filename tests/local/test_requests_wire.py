@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from botocore.serialize import create_serializer
 
-from extracts.local.requests import models, patterns, wire
+from local_cloud.aws.requests import models, patterns, wire
 
 SERVICES = (
     "cloudformation",

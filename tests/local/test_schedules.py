@@ -13,12 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+
+from extracts import terraform
+from local_cloud import aws, database
+from local_cloud.aws.scheduler import next_start
+from local_cloud.demo import account, store
 from tests.modules.hcl import REPOSITORY
 from tests.support.terraform import Root
-
-from extracts.demo import account, store
-from extracts.local import aws, database, terraform
-from extracts.local.services.scheduler import next_start
 
 PASSWORD = "a password of the tests"
 ROOT: dict[str, Any] = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import asyncssh
 
-from extracts.local import processes
-from extracts.local.sftp import KeyPair
+from local_cloud import processes
+from local_cloud.sftp import KeyPair
 
 
 class Server:

@@ -13,7 +13,7 @@ import boto3
 from botocore.exceptions import ClientError
 from ministack.core import iam_evaluator
 
-from extracts.local import aws
+from local_cloud import aws
 
 BUCKET, ARTIFACTS = "rights-data", "rights-artifacts"
 ACCOUNT = f"{aws.REGION}:{aws.ACCOUNT}"

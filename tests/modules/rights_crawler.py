@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from local_cloud import aws
 from tests.modules.rights import (
     ARTIFACTS,
     CATALOG_KEY,
@@ -20,8 +21,6 @@ from tests.modules.rights import (
     role_name,
     write_object,
 )
-
-from extracts.local import aws
 
 
 def catalog_key_steps() -> tuple[Step, ...]:

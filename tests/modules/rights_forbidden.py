@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from local_cloud import aws
 from tests.modules.rights import (
     ACCOUNT,
     ARTIFACTS,
@@ -26,8 +27,6 @@ from tests.modules.rights import (
     role_name,
     write_object,
 )
-
-from extracts.local import aws
 
 
 def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.modules import interfaces
-from tests.modules.hcl import MODULES, NAMES
 
 from extracts.home import spelled
+from tests.modules import interfaces
+from tests.modules.hcl import MODULES, NAMES
 
 MODULE = """\
 terraform {

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from extracts import programs
+from local_cloud import aws
 from tests.modules.plans import plan
 from tools import documents, lint
 from tools.documents import Document
 from tools.lint import Accepted, Finding
-
-from extracts.local import aws, programs
 
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "glue.amazonaws.com"}}

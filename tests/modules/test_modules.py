@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+
+from local_cloud import aws
 from tests.modules import readme
 from tests.modules.hcl import MODULES, NAMES, REPOSITORY, files, inputs, inputs_of
 from tests.support.terraform import OpenRoot
-
-from extracts.local import aws
 
 SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.modules.plans import failures, skips, with_unknowns
 
 CODE = """\

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from tests.modules.provider6 import Bindings, complaint, uses
 
 BINDINGS = '''\

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import tftest
 from ministack.core import iam_evaluator
+
+from local_cloud import aws
 from tests.modules.hcl import MODULES, REPOSITORY, inputs
 from tests.modules.rights import (
     ACCOUNT,
@@ -37,8 +39,6 @@ from tests.modules.rights import (
 from tests.modules.rights_forbidden import FORBIDDEN
 from tests.modules.rights_steps import STEPS, job_steps
 from tests.support.terraform import OpenRoot, Root
-
-from extracts.local import aws
 
 FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 

@@ -20,11 +20,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+
+from extracts import programs
+from extracts.errors import ExtractsError
+from local_cloud import aws, sftp
 from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot, Root, variables
-
-from extracts.errors import ExtractsError
-from extracts.local import aws, programs, sftp
 
 ROOT = """\
 variable "key" { type = string }

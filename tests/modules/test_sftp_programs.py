@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonata
 import pytest
+
 from tests.modules.hcl import MODULES
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from local_cloud import aws
 from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot
-
-from extracts.local import aws
 
 # Everything that a caller may create in the same state: keys, roles, policies, buckets, queues, prefixes.
 ROOT = """\

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local_cloud import aws
 from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot, Root, variables
-
-from extracts.local import aws
 
 ROOTS = Path(__file__).parent / "usage"
 

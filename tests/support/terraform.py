@@ -14,7 +14,7 @@ from typing import Any
 
 import tftest
 
-from extracts.local import programs
+from extracts import programs
 
 
 def variables(**values: str | bool | int | list[Any] | dict[str, Any]) -> dict[str, str]:

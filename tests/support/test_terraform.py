@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import tftest
-from tests.support.terraform import Root, variables
 
-from extracts.local import terraform
+from extracts import terraform
+from tests.support.terraform import Root, variables
 
 ROOT = """\
 variable "enabled" { type = bool }

@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+
 from tests.template import options
 
 # Folder under examples/ -> the answers that are not the defaults.

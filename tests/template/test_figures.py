@@ -18,10 +18,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.template import options
 
 from extracts import preview
-from extracts.local import database
+from local_cloud import database
+from tests.template import options
 
 L, M, D, A = "L" + "o" * 62, "M" + "e" * 62, "D" + "a" * 62, "A" + "c" * 62
 K, I, N, O = "k" + "e" * 62, "i" + "d" * 62, "n" + "a" * 62, "o" + "w" * 62  # noqa: E741

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.terraform import Root
 
-from extracts.demo import account
-from extracts.local import aws, sftp, terraform
+from extracts import terraform
+from local_cloud import aws, sftp
+from local_cloud.demo import account
+from tests.support.terraform import Root
 
 NAME = "moving-average-of-loan-amounts-per-banks"
 RECIPIENTS = ["Łódź & Żyrardów Bank", *(f"Bank {number}" for number in range(59))]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.template import options
 
 ROWS = options.covering(options.factors())

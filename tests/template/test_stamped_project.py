@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from extracts import programs, terraform
 from tests.support.terraform import Root
 from tests.template import options
-
-from extracts.local import programs, terraform
 
 # What changes the Terraform most; the rest is tried where it is stamped, unless three options are to meet.
 TERRAFORM = ("_sftp", "_object_lock", "_schedule", "_time_zone", "_region", "project_slug")

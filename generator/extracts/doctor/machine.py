@@ -6,10 +6,9 @@ import importlib.metadata
 import sys
 from collections.abc import Callable, Iterator
 
-from extracts import extra
+from extracts import extra, programs, terraform
 from extracts.doctor.check import Check, failed, ok
 from extracts.errors import ExtractsError
-from extracts.local import programs, terraform
 
 PROGRAMS: tuple[tuple[str, Callable[[], programs.Program], str], ...] = (
     ("Terraform", programs.terraform, "install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM"),

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from extracts import children
+from extracts import children, programs, terraform
 from extracts.doctor.check import Check, failed, ok, skipped
 from extracts.errors import ExtractsError
-from extracts.local import programs, terraform
 
 VALUES = ("region", "subnet_id", "database")
 _EXTRACT = re.compile(r'^module "extract" {\n(.*?)^}', re.MULTILINE | re.DOTALL)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from local_cloud import aws
 from tests.local.limits.iam import STATEMENT, TRUST
 from tests.local.limits.network import key
 from tests.local.limits.probe import document
-
-from extracts.local import aws
 
 ACCOUNT = "000000000000"
 TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:alerts"

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from local_cloud.aws.requests import limits
+from local_cloud.aws.requests.limits import state, tags
+from local_cloud.aws.requests.limits.limit import Limit
+from local_cloud.aws.requests.request import Refusal, Request
 from tests.local.limits import iam, jobs, keys, machines, messages, network, objects
 from tests.local.limits.probe import Parameters, Probe
-
-from extracts.local.requests import limits
-from extracts.local.requests.limits import state, tags
-from extracts.local.requests.limits.limit import Limit
-from extracts.local.requests.request import Refusal, Request
 
 PROBES: dict[str, dict[str, Probe]] = {
     "cloudwatch": machines.CLOUDWATCH,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from extracts.local.requests.limits import machines
+from local_cloud.aws.requests.limits import machines
 
 GOOD: dict[str, Any] = {
     "QueryLanguage": "JSONata",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extracts.local.requests.limits import schedules
+from local_cloud.aws.requests.limits import schedules
 
 
 @pytest.mark.parametrize(

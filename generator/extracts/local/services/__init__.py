@@ -1,1 +1,0 @@
-"""Gaps of the emulated AWS, closed: one file per service, one function per gap."""

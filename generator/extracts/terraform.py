@@ -1,0 +1,161 @@
+"""The real Terraform, run in a folder, against whatever cloud the environment names."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extracts import children, programs
+from extracts.errors import ExtractsError
+
+PROVIDER = "registry.terraform.io/hashicorp/aws"
+# Where packages and platform teams unpack provider mirrors; `EXTRACTS_PROVIDER_MIRROR` comes before them.
+MIRRORS = (
+    "~/.terraform.d/plugins",
+    "~/.local/share/terraform/plugins",
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+    "/opt/terraform/plugins",
+    "/opt/terraform/providers",
+    "/opt/tf-plugins",
+    "/opt/terraform-plugins",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource that a plan would touch."""
+
+    address: str
+    actions: tuple[str, ...]
+    attributes: frozenset[str]  # top-level attributes that differ; empty for a creation or a removal
+
+
+def mirror() -> Path | None:
+    """The unpacked or packed filesystem mirror that holds the AWS provider; None where there is none."""
+    if named := os.environ.get("EXTRACTS_PROVIDER_MIRROR"):
+        if not (Path(named) / PROVIDER).is_dir():
+            raise ExtractsError(
+                f"EXTRACTS_PROVIDER_MIRROR: no {PROVIDER} in {named}; `terraform providers mirror` fills it."
+            )
+        return Path(named)
+    for place in MIRRORS:
+        folder = Path(place).expanduser()
+        if (folder / PROVIDER).is_dir():
+            return folder
+    return None
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment for a Terraform of our own; the user's workspace and arguments are for the user's."""
+    ours = {k: v for k, v in os.environ.items() if k not in {"TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE"}}
+    return ours | quiet(folder)
+
+
+def quiet(folder: Path) -> dict[str, str]:
+    """Variables of a Terraform that asks nobody; settings, where they are ours, are written to `folder`."""
+    variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    # The user's own settings stay in force, a company's mirror in them too. A file that is named but is not
+    # there is passed over, because Terraform would only warn and go on without the mirror it names.
+    if "EXTRACTS_PROVIDER_MIRROR" not in os.environ:
+        for named in filter(None, (os.environ.get("TF_CLI_CONFIG_FILE"), "~/.terraformrc")):
+            if (file := Path(named).expanduser()).is_file():
+                return variables | {"TF_CLI_CONFIG_FILE": str(file)}
+    settings = folder / "terraform.rc"
+    found = mirror()
+    text = "disable_checkpoint = true\n"
+    if found:
+        text += f'provider_installation {{\n  filesystem_mirror {{ path = "{found}" }}\n}}\n'
+    settings.write_text(text)
+    return variables | {"TF_CLI_CONFIG_FILE": str(settings)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A root module in a folder of its own."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    log: Path | None = None  # what Terraform says goes there too
+
+    def init(self) -> None:
+        """Fetch modules and provider."""
+        self._run("init", "-input=false", "-no-color")
+
+    def plan(self) -> list[Change]:
+        """What an apply would do."""
+        return list(_changes(self.plan_in_full()))
+
+    def plan_in_full(self) -> dict[str, Any]:
+        """The same with every value, as Terraform itself puts it."""
+        with tempfile.TemporaryDirectory(prefix="extracts-plan-") as scratch:
+            file = Path(scratch) / "plan"
+            self._run("plan", "-input=false", "-no-color", f"-out={file}")
+            shown: dict[str, Any] = json.loads(self._run("show", "-json", "-no-color", str(file)))
+        return shown
+
+    def apply(self) -> None:
+        """Make it so."""
+        self._run("apply", "-input=false", "-no-color", "-auto-approve")
+
+    def outputs(self) -> dict[str, object]:
+        """The root's outputs, by name."""
+        found = json.loads(self._run("output", "-json", "-no-color"))
+        return {name: output["value"] for name, output in found.items()}
+
+    def _run(self, *arguments: str) -> str:
+        try:
+            done = children.run(
+                [*programs.terraform().command, *arguments], variables=self.environment, folder=self.folder
+            )
+        except OSError as error:
+            raise ExtractsError(f"terraform {arguments[0]} could not start: {error.strerror}.") from error
+        if self.log:
+            with self.log.open("a") as log:
+                # What is asked for as JSON holds every value, certificates and all: not for a log.
+                shown = "" if "-json" in arguments else done.stdout
+                log.write(f"$ terraform {' '.join(arguments)}\n{shown}{done.stderr}\n")
+        if done.returncode:
+            where = f" (log: {self.log})" if self.log else ""
+            raise ExtractsError(f"terraform {arguments[0]}: {reason(done.stderr or done.stdout)}{where}")
+        return done.stdout
+
+
+def _changes(shown: Mapping[str, object]) -> Iterator[Change]:
+    changes = shown.get("resource_changes", [])
+    assert isinstance(changes, list)
+    for resource in changes:
+        change = resource["change"]
+        actions = tuple(change["actions"])
+        if resource["mode"] != "managed" or actions in (("no-op",), ("read",)):
+            continue
+        before, after = change.get("before") or {}, change.get("after") or {}
+        unknown = change.get("after_unknown") or {}
+        differ = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k) or unknown.get(k)}
+        yield Change(resource["address"], actions, frozenset(differ if before and after else ()))
+
+
+def reason(text: str) -> str:
+    """The sentence of Terraform's first error: its headline and the first lines of its detail."""
+    plain = re.sub(r"^[│╷╵ ]+", "", text, flags=re.MULTILINE)
+    if (
+        "Failed to query available provider packages" in plain
+        or "could not connect to registry" in plain.lower()
+    ):
+        return (
+            "the provider hashicorp/aws is neither in a mirror here nor to be had from the registry; "
+            "name a mirror in EXTRACTS_PROVIDER_MIRROR or connect to the network"
+        )
+    if "no space left on device" in plain:
+        return "the disk is full; free some space and run it again"
+    match = re.search(r"^Error: (.+(?:\n.+)*)((?:\n\n(?!Error:).+(?:\n.+)*){0,2})", plain, flags=re.MULTILINE)
+    if not match:
+        lines = [line for line in plain.splitlines() if line.strip()]
+        return lines[-1] if lines else "no reason given"
+    return " ".join(" ".join(match.groups()).split())[:600]

@@ -1,0 +1,161 @@
+"""The emulated AWS as a context manager: an endpoint, its TLS, its region, its mailbox."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from extracts import programs
+from extracts.errors import ExtractsError
+from local_cloud import certificates, processes
+from local_cloud.aws.requests import record
+
+REGION = "eu-west-1"
+ACCOUNT = "000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A running emulator. Clients find it by `environment` alone, as they find AWS."""
+
+    endpoint: str
+    sftp_port: int
+    authority: Path
+    mailbox: Path
+    folder: Path
+    pid: int = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What an administrator's shell would hold."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_CA_BUNDLE": str(self.authority),
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
+    def refusals(self) -> list[str]:
+        """The requests that AWS would refuse so far, a sentence for each."""
+        return record.read(self.folder / "aws.log")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client with an administrator's rights."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            verify=str(self.authority),
+            config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}),
+        )
+
+
+def start_schedule(cloud: Cloud, group: str, name: str) -> None:
+    """Start what a schedule starts, now and in its role: by a copy in its group that is due once."""
+    scheduler = cloud.client("scheduler")
+    schedule = scheduler.get_schedule(GroupName=group, Name=name)
+    kept = {key: schedule[key] for key in ("FlexibleTimeWindow", "GroupName", "Target")}
+    scheduler.create_schedule(
+        Name=f"now-{secrets.token_hex(4)}",
+        ActionAfterCompletion="DELETE",
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        **kept,
+    )
+
+
+@contextmanager
+def serve(
+    folder: Path, *, gaps: str = "closed", refusals: str = "fail", sftp_port: int | None = None
+) -> Iterator[Cloud]:
+    """An emulated AWS with nothing in it, on the loopback only, with every policy enforced.
+
+    Fails at its end if there was a request that AWS would refuse, unless `refusals` are "expected".
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = certificates.issue(folder, "local AWS")
+    except OSError as error:
+        raise ExtractsError(f"Cannot write to {folder}: {error.strerror}.") from error
+    if sftp_port and processes.answers(sftp_port):
+        raise processes.PortTakenError(
+            f"Port {sftp_port} is taken by another program; name another for SFTP."
+        )
+    # The socket is bound here and handed over: nobody can take its port in between.
+    with socket.socket() as listener:
+        listener.bind((processes.LOOPBACK, 0))
+        listener.set_inheritable(True)
+        port = listener.getsockname()[1]
+        cloud = Cloud(
+            endpoint=f"https://{processes.LOOPBACK}:{port}",
+            sftp_port=sftp_port or processes.free_port(),
+            authority=files.authority,
+            mailbox=folder / "mailbox",
+            folder=folder,
+        )
+        environment = {
+            **_basics(),
+            **cloud.environment,
+            "AUTH": "true",  # identity policies, bucket policies and key policies are enforced
+            "BIND_HOST": processes.LOOPBACK,
+            "DOCKER_HOST": "unix:///nonexistent.sock",
+            "EXTRACTS_EMULATOR_GAPS": gaps,
+            "EXTRACTS_EMULATOR_SOCKET": str(listener.fileno()),
+            "EXTRACTS_EMULATOR_TLS": f"{files.certificate}{os.pathsep}{files.key}",
+            "EXTRACTS_MAILBOX": str(cloud.mailbox),
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",  # would listen on every interface
+            "LOG_LEVEL": "INFO",
+            "MINISTACK_REGION": REGION,
+            "SFN_WAIT_SCALE": "0.001",  # nobody waits minutes for a state machine to try again
+            "SFTP_HOST": processes.LOOPBACK,
+            "SFTP_PORT": str(cloud.sftp_port),
+            "USE_SSL": "1",
+        }
+        with processes.running(
+            "The emulated AWS",
+            [sys.executable, "-m", "local_cloud.aws.emulator"],
+            log=folder / "aws.log",
+            ready=lambda: _ready(cloud, port),
+            environment=environment,
+            pass_fds=[listener.fileno()],
+            seconds=60,
+        ) as process:
+            yield replace(cloud, pid=process.pid)
+    if refusals == "fail" and cloud.refusals:
+        raise ExtractsError("AWS would refuse these requests:\n" + "\n".join(cloud.refusals))
+
+
+def _ready(cloud: Cloud, port: int) -> bool:
+    if not processes.answers(port):
+        return False
+    try:
+        return bool(cloud.client("sts").get_caller_identity()["Account"] == ACCOUNT)
+    except OSError:
+        return False
+
+
+def _basics() -> dict[str, str]:
+    """What the job's process needs of ours, and no credentials of the user's."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "EXTRACTS_CACHE", "EXTRACTS_PROGRAMS")
+    found = {name: os.environ[name] for name in kept if name in os.environ}
+    return found | {
+        "JAVA_HOME": str(programs.java_home()),
+        "EXTRACTS_JDBC_DRIVER": str(programs.jdbc_driver()),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }

@@ -1,0 +1,89 @@
+"""The emulated AWS: ministack, with the gaps closed that stand between it and what the modules do.
+
+Run as a process (`python -m local_cloud.aws.emulator`) by `aws.serve`. Each gap is one small function that
+wraps one of ministack's, with the reason why; `tests/local/test_emulator.py` holds a probe for each, which
+fails once the gap is closed upstream. What AWS does is taken from its documents, not proven by this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+# ministack reads its settings when it is imported; `aws.serve` has put them into the environment.
+from ministack.services import scheduler as schedules
+
+from local_cloud.aws import (
+    cloudwatch,
+    ec2,
+    events,
+    glue,
+    glue_runs,
+    identity,
+    s3,
+    scheduler,
+    secrets,
+    sns,
+    states,
+    transfer,
+    transfer_connectors,
+    transfer_sftp,
+)
+from local_cloud.aws.requests import gate, integrations
+
+GAPS: tuple[Callable[[], None], ...] = (
+    transfer.close_transfer_servers,
+    transfer.close_transfer_users,
+    transfer.close_transfer_tags,
+    transfer_sftp.close_sftp_authorization,
+    transfer_sftp.close_sftp_events,
+    transfer_sftp.close_sftp_root_folders,
+    transfer_connectors.close_transfer_connectors,
+    glue.close_glue_jobs,
+    glue.close_glue_crawlers,
+    glue.close_glue_connections,
+    glue.close_glue_resources,
+    glue.close_glue_triggers,
+    glue_runs.close_glue_runs,
+    glue_runs.close_glue_run_pages,
+    glue_runs.close_glue_workflows,
+    identity.close_web_identity_claims,
+    s3.close_upload_keys,
+    secrets.close_secret_labels,
+    secrets.close_secret_rotations,
+    sns.close_sns_email,
+    cloudwatch.close_alarm_descriptions,
+    events.close_event_target_permissions,
+    events.close_event_subjects,
+    scheduler.close_universal_targets,
+    events.close_schedule_keywords,
+    scheduler.close_time_zones,
+    states.close_nested_executions,
+    states.close_execution_identity,
+    ec2.close_vpc_endpoints,
+    ec2.close_prefix_lists,
+)
+
+
+def main() -> None:
+    """Serve on the socket that the parent bound, until told to stop."""
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":  # open: as the probes of the gaps need it
+        for close in GAPS:
+            close()
+    integrations.guard_state_machines()
+    schedules._SCHEDULE_TICK_INTERVAL = 1  # seconds; ministack looks every ten whether a schedule is due
+    config = Config()
+    config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]
+    config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    asyncio.run(serve(gate.guard(app), config))
+
+
+if __name__ == "__main__":
+    main()

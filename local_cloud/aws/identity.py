@@ -1,0 +1,103 @@
+"""Roles: who may take one, and what it may do."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+
+from ministack.core import iam_evaluator as iam
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import sts
+
+from local_cloud.aws.common import Body
+
+
+def role_of(arn: str) -> Body | None:
+    from ministack.services import iam as iam_service
+
+    return iam_service._roles.get(arn.rsplit("/", 1)[-1])
+
+
+def trusts(role: Body, service: str, source_arn: str) -> bool:
+    """Whether the service may take the role on behalf of that resource: the trust's conditions count."""
+    document = role["AssumeRolePolicyDocument"]
+    trust = json.loads(document) if isinstance(document, str) else document
+    named = [s for s in trust["Statement"] if iam._service_principal_matches(s.get("Principal"), service)]
+    account = get_account_id()
+    context = iam.EvalContext(
+        principal_arn=service,
+        principal_type="Root",  # which ministack lets stand for every service
+        principal_account=account,
+        action="sts:AssumeRole",
+        resource_arn="*",
+        region=get_region(),
+        service_context={"aws:sourceaccount": account, "aws:sourcearn": source_arn},
+    )
+    return iam.evaluate_trust_policy({**trust, "Statement": named}, f"arn:aws:iam::{account}:root", context)
+
+
+def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
+    """What a service gets for a role that trusts it with that resource, as a process's environment."""
+    role = role_of(role_arn)
+    if role is None or not trusts(role, service, source_arn):
+        return {}
+    key, secret, token = (os.urandom(size).hex() for size in (8, 20, 40))
+    session = {
+        "AccountId": get_account_id(),
+        "Arn": f"{role_arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/service",
+        "Expiration": time.time() + 900,
+        "PrincipalType": "AssumedRole",
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+        "UserId": f"AROA{key.upper()}:service",
+    }
+    sts.register_session(f"ASIA{key.upper()}", session)
+    return {
+        "AWS_ACCESS_KEY_ID": f"ASIA{key.upper()}",
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_SESSION_TOKEN": token,
+    }
+
+
+def close_web_identity_claims() -> None:
+    """AWS takes more of GitHub's claims as condition keys than `aud` and `sub`; ministack knows those alone.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+    """
+    principal = sts._web_identity_principal
+    known = ("actor", "actor_id", "environment", "job_workflow_ref", "ref", "repository", "repository_id")
+
+    def with_claims(token: str, provider_id: str, role_arn: str) -> tuple[str, dict[str, str]]:
+        arn, keys = principal(token, provider_id, role_arn)
+        claims = _claims(token)
+        host = str(claims.get("iss", "")).removeprefix("https://")
+        if host == "token.actions.githubusercontent.com":
+            keys |= {f"{host}:{name}": str(claims[name]) for name in known if name in claims}
+        return arn, keys
+
+    sts._web_identity_principal = with_claims
+
+
+def _claims(token: str) -> Body:
+    body = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def role_may(role_arn: str, action: str, resource: str) -> bool:
+    context = iam.EvalContext(
+        principal_arn=role_arn,
+        principal_type="AssumedRole",
+        principal_account=get_account_id(),
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+        secure_transport=True,
+    )
+    policies = iam._gather_role_policies(role_arn.rsplit("/", 1)[-1], get_account_id())
+    return bool(iam.evaluate(context, policies).decision == "Allow")

@@ -1,0 +1,52 @@
+"""Documented limits of AWS that botocore's models do not state, one table for each service or two."""
+
+from __future__ import annotations
+
+from local_cloud.aws.requests.limits import (
+    events,
+    glue,
+    iam,
+    keys,
+    monitoring,
+    s3,
+    scheduler,
+    sns,
+    sqs,
+    state,
+    stepfunctions,
+    storage,
+    tags,
+    transfer,
+)
+from local_cloud.aws.requests.limits.limit import Limit
+from local_cloud.aws.requests.request import Refusal, Request
+
+TABLES = (
+    events,
+    glue,
+    iam,
+    keys,
+    monitoring,
+    s3,
+    scheduler,
+    sns,
+    sqs,
+    stepfunctions,
+    storage,
+    tags,
+    transfer,
+)
+LIMITS: tuple[Limit, ...] = tuple(limit for table in TABLES for limit in table.LIMITS)
+
+
+def check(request: Request) -> Refusal | None:
+    """Return AWS's refusal of a request that is over a documented limit.
+
+    Some limits count what the emulator holds already, so that it must know the request's account.
+    """
+    state.enter(request.region)
+    for limit in LIMITS:
+        applies = limit.service == request.service and request.operation in limit.operations.split()
+        if applies and (sentence := limit.complaint(request)) is not None:
+            return Refusal(limit.code, sentence, limit.status)
+    return None

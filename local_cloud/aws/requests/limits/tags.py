@@ -1,0 +1,193 @@
+"""Tags: how many a resource may have, and of which characters they are."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from local_cloud.aws.requests.limits.limit import Complaint, Limit, documentation, each
+from local_cloud.aws.requests.request import Request
+
+CONVENTIONS = documentation(
+    "Tag naming limits and requirements", "tag-editor/latest/userguide/best-practices-and-strats.html"
+)
+RESERVED = "aws: prefixed tag key names are not allowed for external use."
+
+# Returns what is wrong with a tag.
+Fault = Callable[[str, str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Where a service's requests have tags, and its errors about too many and about odd ones."""
+
+    service: str
+    operations: str
+    path: str
+    key: str
+    value: str
+    too_many: str
+    odd: str
+
+
+SERVICES = (
+    Tagged("s3", "PutBucketTagging", "Tagging.TagSet[]", "Key", "Value", "BadRequest", "InvalidTag"),
+    Tagged(
+        "sns", "CreateTopic TagResource", "Tags[]", "Key", "Value", "TagLimitExceeded", "InvalidParameter"
+    ),
+    Tagged(
+        "sqs", "CreateQueue TagQueue", "tags|Tags", "", "", "InvalidParameterValue", "InvalidParameterValue"
+    ),
+    Tagged(
+        "events",
+        "PutRule TagResource",
+        "Tags[]",
+        "Key",
+        "Value",
+        "LimitExceededException",
+        "ValidationException",
+    ),
+    Tagged(
+        "scheduler",
+        "CreateScheduleGroup TagResource",
+        "Tags[]",
+        "Key",
+        "Value",
+        "ValidationException",
+        "ValidationException",
+    ),
+    Tagged(
+        "stepfunctions",
+        "CreateStateMachine TagResource",
+        "tags[]",
+        "key",
+        "value",
+        "TooManyTags",
+        "ValidationException",
+    ),
+    Tagged(
+        "kms",
+        "CreateKey TagResource",
+        "Tags[]",
+        "TagKey",
+        "TagValue",
+        "LimitExceededException",
+        "TagException",
+    ),
+    Tagged(
+        "secretsmanager",
+        "CreateSecret TagResource",
+        "Tags[]",
+        "Key",
+        "Value",
+        "InvalidParameterException",
+        "InvalidParameterException",
+    ),
+    Tagged(
+        "cloudwatch",
+        "PutMetricAlarm TagResource",
+        "Tags[]",
+        "Key",
+        "Value",
+        "LimitExceeded",
+        "ValidationError",
+    ),
+    Tagged(
+        "logs",
+        "CreateLogGroup TagResource",
+        "tags",
+        "",
+        "",
+        "TooManyTagsException",
+        "InvalidParameterException",
+    ),
+    Tagged(
+        "dynamodb",
+        "CreateTable TagResource",
+        "Tags[]",
+        "Key",
+        "Value",
+        "ValidationException",
+        "ValidationException",
+    ),
+    Tagged(
+        "glue",
+        "CreateJob CreateTrigger CreateCrawler CreateWorkflow CreateConnection CreateDatabase TagResource",
+        "Tags|TagsToAdd",
+        "",
+        "",
+        "InvalidInputException",
+        "InvalidInputException",
+    ),
+    Tagged(
+        "transfer",
+        "CreateServer CreateUser CreateConnector TagResource",
+        "Tags[]",
+        "Key",
+        "Value",
+        "InvalidRequestException",
+        "InvalidRequestException",
+    ),
+    Tagged(
+        "ec2",
+        "CreateTags CreateSecurityGroup CreateVpcEndpoint AuthorizeSecurityGroupIngress "
+        "AuthorizeSecurityGroupEgress",
+        "Tags[]|TagSpecifications[].Tags[]",
+        "Key",
+        "Value",
+        "TagLimitExceeded",
+        "InvalidParameterValue",
+    ),
+    Tagged(
+        "iam", "CreateRole CreatePolicy TagRole", "Tags[]", "Key", "Value", "LimitExceeded", "InvalidInput"
+    ),
+)
+
+
+def _given(tagged: Tagged, request: Request) -> Iterator[tuple[str, str]]:
+    for found in each(request.parameters, tagged.path):
+        if tagged.key:
+            yield found.get(tagged.key, ""), found.get(tagged.value) or ""
+        else:
+            yield from found.items()
+
+
+def _is_text(text: str) -> bool:
+    return all(c in "_.:/=+-@" or unicodedata.category(c)[0] in "LZN" for c in text)
+
+
+def _too_many(tagged: Tagged) -> Complaint:
+    def complain(request: Request) -> str | None:
+        count = len(list(_given(tagged, request)))
+        return f"The number of tags is over the limit of 50: {count}" if count > 50 else None
+
+    return complain
+
+
+def _odd(tagged: Tagged) -> Complaint:
+    def complain(request: Request) -> str | None:
+        seen: set[str] = set()
+        for key, value in _given(tagged, request):
+            if key.lower().startswith("aws:"):
+                return RESERVED
+            if not 1 <= len(key) <= 128 or len(value) > 256:
+                return f"A tag's key has 1 to 128 characters and its value at most 256: {key}"
+            if not (_is_text(key) and _is_text(value)):
+                return f"A tag has letters, digits, spaces and _.:/=+-@ only: {key}={value}"
+            # The keys of a role's tags differ by more than case.
+            if (same := key.lower() if tagged.service == "iam" else key) in seen:
+                return "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+            seen.add(same)
+        return None
+
+    return complain
+
+
+LIMITS = (
+    *(
+        Limit(t.service, t.operations, "number of tags", _too_many(t), t.too_many, CONVENTIONS)
+        for t in SERVICES
+    ),
+    *(Limit(t.service, t.operations, "form of tags", _odd(t), t.odd, CONVENTIONS) for t in SERVICES),
+)

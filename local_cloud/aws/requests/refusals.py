@@ -1,0 +1,175 @@
+"""Say what AWS says when it refuses a request: by service, and in the request's protocol."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+from xml.sax.saxutils import escape
+
+from local_cloud.aws.requests import shapes
+from local_cloud.aws.requests.request import Refusal
+from local_cloud.aws.requests.shapes import Fault
+
+Protocol = Literal["json", "cbor", "query", "ec2", "rest-json", "rest-xml"]
+
+Headers = dict[str, str]
+
+# The error code of a request that its shape does not allow, where it is not ValidationException. Public
+# reports show ValidationException of Glue, KMS, Lambda, Secrets Manager and Step Functions, ValidationError
+# of IAM (github.com/SWO-GS/auto-tag/issues/90) and InvalidParameterException of CloudWatch Logs. The other
+# codes are those of the services' lists of common errors.
+_CODES = {
+    "cloudformation": "ValidationError",
+    "cloudwatch": "ValidationError",
+    "iam": "ValidationError",
+    "logs": "InvalidParameterException",
+    "rds": "InvalidParameterValue",
+    "route53": "InvalidInput",
+    "serverlessrepo": "BadRequestException",
+    "sts": "ValidationError",
+}
+
+
+def of_faults(service: str, protocol: Protocol, input_shape: Any, faults: Sequence[Fault]) -> Refusal:
+    """Return the refusal of a request whose parameters have faults."""
+    if service in _OWN_WORDS:
+        return _OWN_WORDS[service](input_shape, faults)
+    if protocol in ("json", "rest-json", "cbor") and any(fault.kind == "type" for fault in faults):
+        [wrong, *_] = [fault for fault in faults if fault.kind == "type"]
+        return Refusal("SerializationException", _sentence([wrong]))
+    return Refusal(_CODES.get(service, "ValidationException"), _sentence(faults))
+
+
+def of_malformed(service: str, protocol: Protocol, why: str) -> Refusal:
+    """Return the refusal of a body that cannot be read."""
+    if protocol == "rest-xml":
+        return Refusal("MalformedXML" if service.startswith("s3") else "InvalidInput", _not_well_formed(why))
+    return Refusal("SerializationException", f"The body of the request cannot be read: {why}")
+
+
+def of_unknown_operation(protocol: Protocol, operation: str) -> Refusal:
+    """Return the refusal of an operation that the service does not have."""
+    if protocol in ("query", "ec2"):
+        return Refusal("InvalidAction", f"The action {operation} is not valid for this web service.")
+    if protocol == "rest-xml":
+        return Refusal(
+            "MethodNotAllowed", f"The specified method is not allowed against this resource: {operation}", 405
+        )
+    return Refusal("UnknownOperationException", f"The service has no operation {operation}.")
+
+
+def _sentence(faults: Sequence[Fault]) -> str:
+    count = "1 validation error" if len(faults) == 1 else f"{len(faults)} validation errors"
+    return f"{count} detected: " + "; ".join(shapes.sentence(fault) for fault in faults)
+
+
+def _not_well_formed(why: str) -> str:
+    schema = "The XML you provided was not well-formed or did not validate against our published schema"
+    return f"{schema} ({why})"
+
+
+def _s3(input_shape: Any, faults: Sequence[Fault]) -> Refusal:
+    """S3 tells the place only of what is not in the body; the sentence in brackets is ours."""
+    outside = {
+        shapes.in_path(name)
+        for name, member in input_shape.members.items()
+        if member.serialization.get("location")
+    }
+    first = faults[0]
+    why = "; ".join(shapes.sentence(fault) for fault in faults)
+    payload = input_shape.serialization.get("payload")
+    in_body = first.path[0] not in outside and (
+        len(first.path) > 1 or shapes.in_path(payload or "") == first.path[0]
+    )
+    if in_body and first.kind == "missing" and len(first.path) == 1:
+        return Refusal("MissingRequestBodyError", f"Request Body is empty ({why})")
+    if in_body:
+        return Refusal("MalformedXML", _not_well_formed(why))
+    return Refusal("InvalidArgument", f"Invalid Argument ({why})")
+
+
+def _ec2(input_shape: Any, faults: Sequence[Fault]) -> Refusal:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"""
+    first = faults[0]
+    place = ".".join(first.path)
+    if first.kind == "missing":
+        return Refusal("MissingParameter", f"The request must contain the parameter {place}")
+    if first.kind == "unknown":
+        return Refusal("UnknownParameter", f"The parameter {place} is not recognized")
+    return Refusal(
+        "InvalidParameterValue", f"Value ({first.value}) for parameter {place} is invalid. {first.constraint}"
+    )
+
+
+def _sns(input_shape: Any, faults: Sequence[Fault]) -> Refusal:
+    """https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html"""
+    first = faults[0]
+    name = first.path[0][:1].upper() + first.path[0][1:] if first.path else "Request"
+    reason = "no value for required parameter" if first.kind == "missing" else shapes.sentence(first)
+    return Refusal("InvalidParameter", f"Invalid parameter: {name} Reason: {reason}")
+
+
+def _sqs(input_shape: Any, faults: Sequence[Fault]) -> Refusal:
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html"""
+    first = faults[0]
+    name = first.path[0][:1].upper() + first.path[0][1:] if first.path else "Request"
+    if first.kind == "missing":
+        return Refusal("MissingParameter", f"The request must contain the parameter {name}.")
+    return Refusal(
+        "InvalidParameterValue",
+        f"Value {first.value} for parameter {name} is invalid. Reason: {first.constraint}.",
+    )
+
+
+_OWN_WORDS: dict[str, Callable[[Any, Sequence[Fault]], Refusal]] = {
+    "ec2": _ec2,
+    "s3": _s3,
+    "s3control": _s3,
+    "sns": _sns,
+    "sqs": _sqs,
+}
+
+
+def response(refusal: Refusal, protocol: Protocol, service: str) -> tuple[int, Headers, bytes]:
+    """Return a refusal as the response that the client of this protocol understands."""
+    request_id = secrets.token_hex(16)
+    code, message = escape(refusal.code), escape(refusal.message)
+    error = f"<Code>{code}</Code><Message>{message}</Message>"
+    headers = {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
+    by_query = {"x-amzn-query-error": f"{refusal.code};Sender"}  # for clients that knew the service by query
+    match protocol:
+        case "json":
+            headers |= {"content-type": "application/x-amz-json-1.1"} | by_query
+            body = json.dumps({"__type": refusal.code, "message": refusal.message}).encode()
+        case "rest-json":
+            headers |= {"content-type": "application/json", "x-amzn-errortype": refusal.code}
+            body = json.dumps({"message": refusal.message}).encode()
+        case "cbor":
+            headers |= {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"} | by_query
+            body = b"\xa2" + b"".join(
+                _cbor(text) for text in ("__type", refusal.code, "message", refusal.message)
+            )
+        case "ec2":
+            headers["content-type"] = "text/xml;charset=UTF-8"
+            body = (
+                f"<Response><Errors><Error>{error}</Error></Errors>"
+                f"<RequestID>{request_id}</RequestID></Response>"
+            ).encode()
+        case "rest-xml" if service == "s3":
+            headers["content-type"] = "application/xml"
+            body = f"<Error>{error}<RequestId>{request_id}</RequestId></Error>".encode()
+        case "query" | "rest-xml":
+            headers["content-type"] = "text/xml"
+            body = (
+                f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error>"
+                f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+            ).encode()
+    return refusal.status, headers | {"content-length": str(len(body))}, body
+
+
+def _cbor(text: str) -> bytes:
+    """Return a text string in CBOR, RFC 8949 §3.1."""
+    data = text.encode()
+    return b"\x7a" + len(data).to_bytes(4, "big") + data

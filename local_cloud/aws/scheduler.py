@@ -1,0 +1,223 @@
+"""EventBridge Scheduler: universal targets are never called, and a schedule's time zone is ignored."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError, ParamValidationError
+from ministack.core.responses import (
+    get_account_id,
+    get_region,
+    new_uuid,
+    set_request_account_id,
+    set_request_region,
+)
+from ministack.services import eventbridge, scheduler, sqs
+
+from local_cloud.aws.common import Body, in_background, log
+from local_cloud.aws.identity import credentials
+
+UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[A-Za-z0-9]+)")
+
+# Where the SDK for Java, which names the services in a universal target, has another name than botocore.
+SERVICES = {"cloudwatchlogs": "logs", "eventbridge": "events", "sfn": "stepfunctions"}
+
+
+################################################################################
+# Universal targets
+################################################################################
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):
+    """A target that could not be called: the code and the sentence of a dead letter."""
+
+    code: str
+    message: str
+
+
+def close_universal_targets() -> None:
+    """A universal target is called as its role, once: AWS would also retry for as long as it is told to.
+
+    The call goes through the emulator's own endpoint like anybody's, so that it is checked and authorized.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
+    """
+    original = eventbridge._invoke_target
+
+    @functools.wraps(original)
+    def invoke(target: Body, event: Body, rule: Body, view: Any = None) -> Any:
+        if UNIVERSAL.fullmatch(target.get("Arn", "")):
+            in_background(_deliver, target, rule, event["Time"])
+            return None
+        return original(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke
+
+
+def _deliver(target: Body, schedule: Body, scheduled: float) -> None:
+    group = schedule["Arn"].rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
+    # Scheduler names the group as the source, never the schedule.
+    role = credentials(target.get("RoleArn", ""), "scheduler.amazonaws.com", group)
+    try:
+        if not role:
+            raise Refused(
+                "AccessDeniedException",
+                f"{target.get('RoleArn')} does not trust scheduler.amazonaws.com with {group}",
+            )
+        _call(target, role)
+    except Refused as refused:
+        log.warning("Scheduler: %s: %s: %s", schedule["Name"], refused.code, refused.message)
+        if role and "Arn" in target.get("DeadLetterConfig", {}):
+            _keep_dead_letter(target, schedule, scheduled, role, refused)
+
+
+def _client(service: str, role: Mapping[str, str]) -> Any:
+    return boto3.client(
+        service,
+        aws_access_key_id=role["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=role["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=role["AWS_SESSION_TOKEN"],
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def _call(target: Body, role: Mapping[str, str]) -> None:
+    found = UNIVERSAL.fullmatch(target["Arn"])
+    assert found
+    client = _client(SERVICES.get(found["service"], found["service"]), role)
+    operation = found["action"][:1].upper() + found["action"][1:]
+    if operation not in client.meta.service_model.operation_names:
+        raise Refused("ValidationException", f"{target['Arn']} is no operation")
+    try:
+        getattr(client, xform_name(operation))(**json.loads(target.get("Input") or "{}"))
+    except ParamValidationError as error:
+        raise Refused("ValidationException", str(error)) from error
+    except ClientError as error:
+        raise Refused(error.response["Error"]["Code"], error.response["Error"]["Message"]) from error
+
+
+def _keep_dead_letter(
+    target: Body, schedule: Body, scheduled: float, role: Mapping[str, str], refused: Refused
+) -> None:
+    """Send what could not be delivered to the queue, as the schedule's role.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+    """
+    queue = target["DeadLetterConfig"]["Arn"]
+    attributes = {
+        "ERROR_CODE": refused.code,
+        "ERROR_MESSAGE": refused.message,
+        "EXECUTION_ID": os.urandom(8).hex(),
+        "IS_PAYLOAD_TRUNCATED": "false",
+        "RETRY_ATTEMPTS": "0",
+        "SCHEDULED_TIME": f"{datetime.fromtimestamp(scheduled, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "SCHEDULE_ARN": schedule["Arn"],
+        "TARGET_ARN": target["Arn"],
+    }
+    try:
+        _client("sqs", role).send_message(
+            QueueUrl=sqs._queue_url(queue.rsplit(":", 1)[-1]),
+            MessageBody=target.get("Input") or "{}",
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
+            },
+        )
+    except ClientError as error:
+        log.warning("Scheduler: no dead letter of %s in %s: %s", schedule["Name"], queue, error)
+
+
+################################################################################
+# Time zones
+################################################################################
+
+# (account, region, "group/name", time of creation) -> when the schedule was last looked at
+_seen: dict[tuple[str, str, str, float], datetime] = {}
+
+
+def next_start(schedule: Body, after: datetime) -> datetime | None:
+    """Return when a schedule starts its target next, in its own time zone.
+
+    A start in the hour that daylight saving time skips is skipped; one in the hour that comes twice happens
+    once, the first time.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    """
+    zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
+    expression = schedule["ScheduleExpression"].strip()
+    if found := re.fullmatch(r"at\((.+)\)", expression):
+        once = datetime.fromisoformat(found[1]).replace(tzinfo=zone).astimezone(UTC)
+        return once if once > after else None
+    if seconds := eventbridge._parse_rate_seconds(expression):
+        created = schedule["CreationDate"]
+        passed = max(0, int((after.timestamp() - created) // seconds))
+        return datetime.fromtimestamp(created + (passed + 1) * seconds, UTC)
+    fields = eventbridge._parse_cron_fields(expression)
+    if fields is None:
+        return None
+    local = after.astimezone(zone).replace(tzinfo=UTC)  # the emulator reckons with the clock's face alone
+    while local := eventbridge._cron_next_fire(fields, local):
+        start: datetime = local.replace(tzinfo=zone).astimezone(UTC)
+        is_skipped = start.astimezone(zone).replace(tzinfo=UTC) != local
+        if start > after and not is_skipped:
+            return start
+    return None
+
+
+def close_time_zones() -> None:
+    """Schedules start when it is time in their own zone; ministack takes every time for UTC's."""
+    scheduler._tick_schedules = tick
+
+
+def tick() -> None:
+    """Start what is due, under the account and region of each schedule."""
+    now = datetime.fromtimestamp(time.time(), UTC)
+    previous = get_account_id(), get_region()
+    try:
+        for key, schedule in list(scheduler._schedules._data.items()):
+            set_request_account_id(key[0])
+            set_request_region(key[1])
+            if schedule["State"] == "ENABLED" and _is_running(schedule, now):
+                _start_if_due(key, schedule, now)
+    finally:
+        set_request_account_id(previous[0])
+        set_request_region(previous[1])
+
+
+def _is_running(schedule: Body, now: datetime) -> bool:
+    begin, end = (scheduler._to_epoch(schedule.get(name)) for name in ("StartDate", "EndDate"))
+    return (begin is None or begin <= now.timestamp()) and (end is None or now.timestamp() <= end)
+
+
+def _start_if_due(key: tuple[str, str, str], schedule: Body, now: datetime) -> None:
+    is_once = schedule["ScheduleExpression"].strip().startswith("at(")
+    # One that is to start once does so although its time had passed when it was created.
+    created = (*key, schedule["CreationDate"])
+    since = _seen.get(created, datetime.min.replace(tzinfo=UTC) if is_once else now)
+    due = next_start(schedule, since)
+    _seen[created] = now
+    if due is None or due > now:
+        return
+    event = {
+        "EventId": new_uuid(),
+        "Source": "aws.scheduler",
+        "DetailType": "Scheduled Event",
+        "Detail": "{}",
+        "Time": due.timestamp(),
+        "Resources": [schedule["Arn"]],
+        "Account": key[0],
+        "Region": key[1],
+    }
+    eventbridge._invoke_target(schedule["Target"], event, schedule)
+    if is_once and schedule.get("ActionAfterCompletion") == "DELETE":
+        scheduler._schedules._data.pop(key, None)

@@ -1,0 +1,40 @@
+"""Secrets Manager: labels of one's own are lost, and a rotation cannot be called off."""
+
+from __future__ import annotations
+
+from ministack.core.responses import error_response_json, json_response
+from ministack.services import secretsmanager
+
+from local_cloud.aws.common import Body, Response, answer_json, body_of
+
+
+def close_secret_labels() -> None:
+    """A version gets every label it comes with, and one with a label is kept; ministack knows AWS's alone."""
+
+    def put(data: Body, response: Response) -> Response:
+        out = body_of(response)
+        _, secret = secretsmanager._resolve(data["SecretId"])
+        for label in data.get("VersionStages", []):
+            for version_id, version in secret["Versions"].items():
+                if version_id == out["VersionId"] and label not in version["Stages"]:
+                    version["Stages"].append(label)
+                elif version_id != out["VersionId"] and label in version["Stages"]:
+                    version["Stages"].remove(label)
+        out["VersionStages"] = list(secret["Versions"][out["VersionId"]]["Stages"])
+        return json_response(out)
+
+    answer_json(secretsmanager, "handle_request", instead={}, after={"PutSecretValue": put})
+
+
+def close_secret_rotations() -> None:
+    """Rotation can be turned off, as Terraform does when it is no longer asked for."""
+
+    def cancel(data: Body) -> Response:
+        _, secret = secretsmanager._resolve(data["SecretId"])
+        if secret is None:
+            words = "Secrets Manager can't find the specified secret."
+            return error_response_json("ResourceNotFoundException", words, 400)
+        secret["RotationEnabled"] = False
+        return json_response({"ARN": secret["ARN"], "Name": secret["Name"]})
+
+    answer_json(secretsmanager, "handle_request", instead={"CancelRotateSecret": cancel}, after={})

@@ -1,0 +1,60 @@
+"""Step Functions: nested executions, and the identity of an execution."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+from ministack.core import iam_evaluator
+from ministack.services import stepfunctions
+
+from local_cloud.aws.common import Body
+
+
+def close_nested_executions() -> None:
+    """A start that is refused has an error of Step Functions' own, and one that is repeated is no error.
+
+    StepFunctions.ExecutionAlreadyExistsException, where ministack says ExecutionAlreadyExists; but not while
+    the execution runs: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    """
+    original = stepfunctions._invoke_nested_start_execution
+
+    @functools.wraps(original)
+    def start(resource: str, given: Body) -> Body:
+        request = stepfunctions._nested_start_execution_request(given)
+        for execution in stepfunctions._executions.values():
+            same = all(execution[key] == request.get(key) for key in ("stateMachineArn", "name"))
+            if same and execution["status"] == "RUNNING" and _equal(execution["input"], request["input"]):
+                return {"ExecutionArn": execution["executionArn"], "StartDate": execution["startDate"]}
+        try:
+            return dict(original(resource, given))
+        except stepfunctions._ExecutionError as error:
+            raise stepfunctions._ExecutionError(
+                f"StepFunctions.{error.error}Exception", error.cause
+            ) from error
+
+    stepfunctions._invoke_nested_start_execution = start
+
+
+def _equal(one: str, other: str) -> bool:
+    return bool(json.loads(one) == json.loads(other))
+
+
+def close_execution_identity() -> None:
+    """The tasks of an execution act as the role of the state machine, over TLS.
+
+    ministack keeps the caller and the transport of the request that started the execution. A schedule has
+    neither, so that a resource policy with `aws:SecureTransport` denied the tasks.
+    """
+    original = stepfunctions._run_execution
+
+    @functools.wraps(original)
+    def run(execution_arn: str) -> None:
+        execution = stepfunctions._executions.get(execution_arn)
+        machine = execution and stepfunctions._state_machines.get(execution["stateMachineArn"])
+        if machine:
+            iam_evaluator._request_caller_arn.set(machine["roleArn"])
+            iam_evaluator.pin_request_origin("", True)
+        original(execution_arn)
+
+    stepfunctions._run_execution = run

@@ -1,0 +1,189 @@
+"""A real PostgreSQL on the loopback, standing in for Aurora: TLS, passwords, a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+
+from extracts import programs
+from extracts.errors import ExtractsError
+from local_cloud import certificates, processes
+
+PREFIX = "extracts-postgresql-"  # of the folder that a server's data is in
+ATTEMPTS = 3  # a free port can be taken before the server binds it
+
+# A store that is thrown away need not survive a power cut. Everything else is as PostgreSQL ships it.
+SETTINGS: Mapping[str, str] = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "timezone": "Etc/UTC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A running server and the way in for its owner."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    password: str
+    authority: Path  # certificate of the authority that signed the server's, PEM
+    home: Path  # data and keys, removed when the server ends
+    pid: int = 0
+
+    @property
+    def url(self) -> str:
+        """The owner's connection URL."""
+        return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{self.name}"
+
+
+@contextmanager
+def serve(
+    folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Database]:
+    """A fresh server with an empty database; log and certificate in `folder`, data thrown away at the end.
+
+    The data does not lie in `folder`: PostgreSQL refuses to run as root, and the account it then runs as
+    may not be let through to there.
+    """
+    program = programs.postgresql()
+    user = processes.unprivileged_user()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        home = Path(tempfile.mkdtemp(prefix=PREFIX))
+    except OSError as error:
+        raise ExtractsError(
+            f"Cannot make a folder for PostgreSQL: {error.strerror} ({error.filename})."
+        ) from error
+    try:
+        authority = _initialise(program.path.parent, home, user)
+        shutil.copyfile(authority, folder / "database-authority.pem")
+        with ExitStack() as parts:
+            for attempt in range(1, ATTEMPTS + 1):
+                database = Database(
+                    host=processes.LOOPBACK,
+                    port=port or processes.free_port(),
+                    name="store",
+                    user="postgres",
+                    password=(home / "password").read_text(),
+                    authority=folder / "database-authority.pem",
+                    home=home,
+                )
+                server = _running(program.path, database, user, folder / "postgresql.log", settings or {})
+                try:
+                    process = parts.enter_context(server)
+                    break
+                except processes.PortTakenError:
+                    if port or attempt == ATTEMPTS:
+                        raise
+            yield replace(database, pid=process.pid)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _running(
+    binary: Path, database: Database, user: str | None, log: Path, settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    home = database.home
+    options = {
+        **SETTINGS,
+        "listen_addresses": database.host,
+        "port": str(database.port),
+        "unix_socket_directories": "",
+        "ssl": "on",
+        "ssl_cert_file": str(home / "server.pem"),
+        "ssl_key_file": str(home / "server.key"),
+        "password_encryption": "scram-sha-256",
+        **settings,
+    }
+    command = [
+        str(binary),
+        "-D",
+        str(home / "data"),
+        *(part for k, v in options.items() for part in ("-c", f"{k}={v}")),
+    ]
+    log.write_bytes(b"")
+
+    def ready() -> bool:
+        try:
+            with psycopg.connect(
+                database.url.replace("/store", "/postgres"), connect_timeout=2, autocommit=True
+            ) as c:
+                exists = c.execute("select 1 from pg_database where datname = 'store'").fetchone()
+                if not exists:
+                    c.execute("create database store")
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    with processes.running(
+        "PostgreSQL",
+        command,
+        log=log,
+        ready=ready,
+        user=user,
+        environment=_environment(),
+        stop_signal=signal.SIGINT,
+    ) as process:
+        yield process
+
+
+def _initialise(binaries: Path, home: Path, user: str | None) -> Path:
+    """Make the cluster, its owner's password and its certificate; hand all of it to `user`."""
+    files = certificates.issue(home, "local PostgreSQL")
+    (home / "password").write_text(secrets.token_urlsafe(18))
+    account = pwd.getpwnam(user) if user else None
+    if account:
+        for path in (home, *home.iterdir()):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    done = subprocess.run(
+        [
+            str(binaries / "initdb"),
+            *("--pgdata", str(home / "data"), "--username", "postgres", "--pwfile", str(home / "password")),
+            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+        env=_environment(),
+        cwd="/",
+    )
+    if done.returncode:
+        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        reason = next(
+            (line for line in lines if "error" in line.lower() or "fatal" in line.lower()),
+            lines[-1] if lines else "",
+        )
+        if "No space left" in reason:
+            raise ExtractsError(
+                f"PostgreSQL: the disk that holds {home.parent} is full; free some space and run it again."
+            )
+        raise ExtractsError(f"PostgreSQL's initdb failed: {reason.removeprefix('initdb: ')}")
+    # Passwords of either kind are accepted, as by RDS; which kind a role has is set with its password.
+    (home / "data/pg_hba.conf").write_text("host all all all md5\n")
+    return files.authority
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the caller's PG* settings."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

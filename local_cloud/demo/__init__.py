@@ -1,0 +1,1 @@
+"""`make demo`: the first customer's extract on the local cloud, from nothing to a fetched file."""

@@ -1,0 +1,34 @@
+"""What a real customer's account has before the extract comes: a network and the login's secret."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from local_cloud.aws import Cloud
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The identifiers that go into the extract's Terraform variables."""
+
+    subnet_id: str
+    database_security_group_id: str
+    secret_arn: str
+
+
+def prepare(cloud: Cloud, *, username: str, password: str) -> Account:
+    """A VPC with one private subnet, the database's security group, and the secret of the extract's login."""
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24", AvailabilityZone=zone)["Subnet"][
+        "SubnetId"
+    ]
+    group = ec2.create_security_group(GroupName="store", Description="Aurora PostgreSQL", VpcId=vpc)[
+        "GroupId"
+    ]
+    secret = cloud.client("secretsmanager").create_secret(
+        Name="store/extract-reader", SecretString=json.dumps({"username": username, "password": password})
+    )
+    return Account(subnet, group, secret["ARN"])

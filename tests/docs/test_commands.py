@@ -28,7 +28,7 @@ from extracts.cli import app
 from extracts.stamp import stamp
 from local_cloud import database
 from local_cloud.demo import store
-from tests.docs.drawings import ROOT
+from tools.drawings import ROOT
 
 HERE = "tests/docs/test_commands.py"
 ADDRESS = "https://github.com/terraform-aws-extracts/terraform-aws-extracts"

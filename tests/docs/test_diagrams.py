@@ -7,8 +7,8 @@ from pathlib import Path
 import mermaidx
 import pytest
 
-from tests.docs import drawings
-from tests.docs.drawings import ROOT
+from tools import drawings
+from tools.drawings import ROOT
 
 PAGES = [
     page

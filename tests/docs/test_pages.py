@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from local_cloud.demo import store
-from tests.docs.drawings import ROOT
 from tests.oracle import oracle
+from tools.drawings import ROOT
 
 README = (ROOT / "README.md").read_text()
 PAGES = [

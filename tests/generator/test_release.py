@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from extracts.errors import ExtractsError
-from tests import publish, release
-from tests.modules import interfaces
+from tools import interfaces, publish, release
 
 ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 11, 24)
@@ -36,7 +35,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
     for part in ("modules/kms-bucket", "templates", "examples", "tests/template"):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
-    others = ("generator/extracts/errors.py", "tests/release.py", "tests/modules/interfaces.py", "README.md")
+    others = ("generator/extracts/errors.py", "tools/release.py", "tools/interfaces.py", "README.md")
     for place in (*(place for place, _ in release.PLACES), *others, ".gitignore"):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / place, root / place)

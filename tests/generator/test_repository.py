@@ -14,7 +14,7 @@ import pytest
 
 import extracts
 import rolling_extract
-from tests import release
+from tools import release
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -51,6 +51,7 @@ def modules_with_examples() -> list[str]:
         ("generator", "extracts/**/*.py"),
         ("modules/glue-extract/runtime", "*.py"),
         (".", "local_cloud/**/*.py"),
+        (".", "tools/**/*.py"),
         (".", "tests/**/*.py"),
     )
     return [

@@ -26,8 +26,8 @@ import pytest
 from extracts import programs, terraform
 from local_cloud import aws, inbox, processes, sftp
 from local_cloud.demo import store
-from tests.docs.drawings import ROOT
 from tests.oracle import last_day, oracle
+from tools.drawings import ROOT
 
 DEMO = (sys.executable, "-m", "local_cloud.demo")
 FILES = {

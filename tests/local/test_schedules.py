@@ -18,8 +18,8 @@ from extracts import terraform
 from local_cloud import aws, database
 from local_cloud.aws.scheduler import next_start
 from local_cloud.demo import account, store
-from tests.modules.hcl import REPOSITORY
 from tests.support.terraform import Root
+from tools.hcl import REPOSITORY
 
 PASSWORD = "a password of the tests"
 ROOT: dict[str, Any] = {

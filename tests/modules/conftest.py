@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-# The helper beside the tests is imported as `tests.modules.hcl`, however pytest is started.
+# The helper beside the tests is imported as `tools.hcl`, however pytest is started.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from extracts import terraform
 from local_cloud import aws
-from tests.modules.hcl import REPOSITORY
 from tests.support.terraform import OpenRoot, Root
+from tools.hcl import REPOSITORY
 
 
 @pytest.fixture(scope="session")

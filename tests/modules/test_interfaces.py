@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from extracts.home import spelled
-from tests.modules import interfaces
-from tests.modules.hcl import MODULES, NAMES
+from tools import interfaces
+from tools.hcl import MODULES, NAMES
 
 MODULE = """\
 terraform {

@@ -11,10 +11,10 @@ import pytest
 
 from extracts import programs
 from local_cloud import aws
-from tests.modules.plans import plan
 from tools import documents, lint
 from tools.documents import Document
 from tools.lint import Accepted, Finding
+from tools.plans import plan
 
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "glue.amazonaws.com"}}

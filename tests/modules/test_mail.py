@@ -23,9 +23,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_cloud import aws, inbox, sftp
-from tests.modules.hcl import MODULES
 from tests.modules.recipients_server import Server
 from tests.support.terraform import OpenRoot, Root, variables
+from tools.hcl import MODULES
 
 MAILS = Path(__file__).parent / "mails"
 REFRESH = "REFRESH_MAILS=1 python -m pytest tests/modules/test_mail.py"

@@ -9,7 +9,7 @@ from typing import Any
 import jsonata
 import pytest
 
-from tests.modules.hcl import MODULES
+from tools.hcl import MODULES
 
 PUSH = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push"
 CONSOLE = "https://eu-west-1.console.aws.amazon.com"

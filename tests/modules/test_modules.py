@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from local_cloud import aws
-from tests.modules import readme
-from tests.modules.hcl import MODULES, NAMES, REPOSITORY, files, inputs, inputs_of
 from tests.support.terraform import OpenRoot
+from tools import readme
+from tools.hcl import MODULES, NAMES, REPOSITORY, files, inputs, inputs_of
 
 SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
 

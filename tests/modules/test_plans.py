@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.modules.plans import failures, skips, with_unknowns
+from tools.plans import failures, skips, with_unknowns
 
 CODE = """\
 resource "aws_security_group" "this" {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.modules.provider6 import Bindings, complaint, uses
+from tools.provider6 import Bindings, complaint, uses
 
 BINDINGS = '''\
 @jsii.implements(TerraformResource)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from local_cloud import aws, sftp
-from tests.modules.hcl import MODULES
 from tests.modules.recipients_server import Server
 from tests.support.terraform import OpenRoot, Root, variables
+from tools.hcl import MODULES
 
 BUCKET = "pushed-data"
 NAME = "forty-characters-are-the-most-of-a-name1"

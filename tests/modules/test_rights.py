@@ -20,7 +20,6 @@ import tftest
 from ministack.core import iam_evaluator
 
 from local_cloud import aws
-from tests.modules.hcl import MODULES, REPOSITORY, inputs
 from tests.modules.rights import (
     ACCOUNT,
     ARTIFACTS,
@@ -39,6 +38,7 @@ from tests.modules.rights import (
 from tests.modules.rights_forbidden import FORBIDDEN
 from tests.modules.rights_steps import STEPS, job_steps
 from tests.support.terraform import OpenRoot, Root
+from tools.hcl import MODULES, REPOSITORY, inputs
 
 FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 

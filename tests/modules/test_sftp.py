@@ -24,8 +24,8 @@ from botocore.exceptions import ClientError
 from extracts import programs
 from extracts.errors import ExtractsError
 from local_cloud import aws, sftp
-from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot, Root, variables
+from tools.hcl import MODULES
 
 ROOT = """\
 variable "key" { type = string }

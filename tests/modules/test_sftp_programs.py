@@ -8,7 +8,7 @@ from typing import Any
 import jsonata
 import pytest
 
-from tests.modules.hcl import MODULES
+from tools.hcl import MODULES
 
 
 def evaluate(program: str, **variables: Any) -> Any:

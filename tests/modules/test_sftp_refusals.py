@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local_cloud import aws
-from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot
+from tools.hcl import MODULES
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:aws/transfer/first-AbCdEf"
 ACCOUNT_KEY = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from local_cloud import aws
-from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot
+from tools.hcl import MODULES
 
 # Everything that a caller may create in the same state: keys, roles, policies, buckets, queues, prefixes.
 ROOT = """\

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from local_cloud import aws
-from tests.modules.hcl import MODULES
 from tests.support.terraform import OpenRoot, Root, variables
+from tools.hcl import MODULES
 
 ROOTS = Path(__file__).parent / "usage"
 

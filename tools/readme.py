@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.modules.hcl import MODULES, NAMES, Input, inputs, outputs
+from tools.hcl import MODULES, NAMES, Input, inputs, outputs
 
 BEGIN = '<!-- From here on "make docs" writes, out of variables.tf and outputs.tf. -->'
 END = "<!-- To here. -->"

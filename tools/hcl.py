@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 MODULES = REPOSITORY / "modules"
 NAMES = sorted(folder.name for folder in MODULES.iterdir() if (folder / "variables.tf").is_file())
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from extracts.errors import ExtractsError
 from extracts.home import Home, parse, spelled
-from tests.modules import interfaces
+from tools import interfaces
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -17,10 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-# The helper beside it is imported as `tests.modules.hcl`, from wherever this is started.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from tests.modules.hcl import REPOSITORY
+from tools.hcl import REPOSITORY
 
 FOLDERS = {"data": "data-sources", "ephemeral": "ephemeral-resources", "resource": "resources"}
 # Terraform's own, in every block that is one of its resources.

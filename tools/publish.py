@@ -14,8 +14,8 @@ from pathlib import Path
 from extracts import git
 from extracts.errors import ExtractsError
 from extracts.home import parse
-from tests.modules import interfaces
-from tests.release import ROOT, notes
+from tools import interfaces
+from tools.release import ROOT, notes
 
 
 def publish(root: Path, tag: str) -> None:

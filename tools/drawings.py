@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rolling_spec import Extract
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples/bank-loans"
 PLACE = re.compile(
     r'(<!-- "make docs" draws (\w+)\. -->\n\n```mermaid\n)(.*?)(^```$)', re.DOTALL | re.MULTILINE

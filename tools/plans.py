@@ -17,15 +17,11 @@ from typing import Any
 
 import tftest
 
-# The helper beside it is imported as `tests.modules.hcl`, from wherever this is started.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from extracts import programs, terraform
 from local_cloud import aws
-from tests.modules import readme
-from tests.modules.hcl import MODULES, NAMES, REPOSITORY
 from tests.support.terraform import Root
-from tools import documents
+from tools import documents, readme
+from tools.hcl import MODULES, NAMES, REPOSITORY
 
 Skip = tuple[str, str, str]  # module, address in it, check
 

@@ -21,7 +21,7 @@ import hcl2
 from extracts.errors import ExtractsError
 from extracts.home import Home, Version, parse, spelled
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ("major", "minor", "patch")
 
 

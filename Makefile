@@ -39,10 +39,10 @@ test-browser: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
-	@$(BIN)/python tests/benchmarks/bench.py $(if $(LOANS),--loans $(LOANS))
+	@$(BIN)/python -m benchmarks.bench $(if $(LOANS),--loans $(LOANS))
 
 bench-groups: $(READY)
-	@$(BIN)/python tests/benchmarks/groups.py $(if $(GROUPS),--groups $(GROUPS))
+	@$(BIN)/python -m benchmarks.groups $(if $(GROUPS),--groups $(GROUPS))
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

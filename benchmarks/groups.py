@@ -20,7 +20,7 @@ import psycopg
 from extracts.preview import spark_environment
 from local_cloud import database
 
-PROJECT = Path(__file__).parents[2] / "examples/bank-loans"
+PROJECT = Path(__file__).parents[1] / "examples/bank-loans"
 SPEC = """
 from rolling_extract import Extract, Join, run
 

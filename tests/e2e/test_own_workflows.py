@@ -1,0 +1,115 @@
+"""This repository's own workflows, step by step: what they call is a make target, and the gate holds.
+
+`make` only says here what it would do, except for a release: that is made and published to the stand-in.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import extracts
+from extracts.home import parse, spelled
+from local_cloud import aws
+from tests.support.github import HOME, ROOT, GitHub
+
+# What GitHub's machines have set up is what runs this; the checkout shall not set up another.
+MAKE = """\
+#!/bin/sh
+case "$1" in
+publish) exec {make} --old-file={venv}/.ready VENV={venv} "$@" ;;
+"$BROKEN") echo "$1 is broken" >&2; exit 2 ;;
+*) exec {make} --dry-run "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def github(tmp_path: Path, cloud: aws.Cloud) -> GitHub:
+    """This repository as it is here, pushed."""
+    copy = tmp_path / "copy"
+    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    made = GitHub(tmp_path / "github", cloud, {}, repository=HOME)
+    made.push(copy, "As it is here")
+    return made
+
+
+def with_make(github: GitHub, broken: str = "none") -> None:
+    """Let the machines have a make for which one target is broken."""
+    make = shutil.which("make")
+    assert make
+    text = MAKE.format(make=make, venv=sys.prefix).replace("$BROKEN", broken)
+    (github.folder / "bin/make").write_text(text)
+    (github.folder / "bin/make").chmod(0o755)
+
+
+def test_ci_is_green_when_every_target_is(github: GitHub) -> None:
+    with_make(github)
+    run = github.run("ci.yml", github.pull_request(1, "main"))
+    assert run.failures == {}
+    assert {"test (unit)", "test (integration/engine)", "all-green"} <= run.jobs.keys()
+    assert "pytest -n 3 --dist loadfile tests/unit" in run.jobs["test (unit)"].log
+
+
+@pytest.mark.parametrize("target", ["lint", "test", "checkov"])
+def test_ci_is_red_when_a_target_is(github: GitHub, target: str) -> None:
+    with_make(github, broken=target)
+    run = github.run("ci.yml", github.pull_request(1, "main"))
+    assert run.failures.keys() > {"all-green"}
+    assert {name.partition(" ")[0] for name in run.failures} == {"all-green", target}
+
+
+def test_a_pushed_tag_is_published_with_what_the_change_log_says(github: GitHub) -> None:
+    with_make(github)
+    run = github.run("release.yml", github.tag(f"v{extracts.__version__}"))
+    assert run.failures == {}
+    [release] = github.state["releases"]
+    assert release["tag"] == f"v{extracts.__version__}"
+    assert [Path(name).suffix for name in release["files"]] == [".whl", ".gz"]
+    assert release["notes"] in (ROOT / "CHANGELOG.md").read_text()
+    assert len(release["notes"].splitlines()) > 3
+
+
+def test_a_tag_that_is_not_the_version_is_not_published(github: GitHub) -> None:
+    with_make(github)
+    run = github.run("release.yml", github.tag("v99.0.0"))
+    assert run.failures.keys() == {"publish"}
+    assert "✗ v99.0.0 is not the tag of " in run.failures["publish"]
+    assert github.state["releases"] == []
+
+
+def test_a_tag_set_by_hand_that_is_too_small_for_the_change_is_not_published(
+    github: GitHub, tmp_path: Path
+) -> None:
+    with_make(github)
+    last = extracts.__version__
+    github.tag(f"v{last}")
+    major, minor, patch = parse(last)
+    version = spelled((major, minor, patch + 1))
+    for name, before, after in (
+        ("pyproject.toml", f'version = "{last}"', f'version = "{version}"'),
+        ("CHANGELOG.md", "\n## ", f"\n## {version} (2026-12-01)\n\n- Another name.\n\n## "),
+        ("modules/kms-bucket/outputs.tf", 'output "name"', 'output "bucket_name"'),
+    ):
+        file = tmp_path / "copy" / name
+        file.write_text(file.read_text().replace(before, after, 1))
+    github.push(tmp_path / "copy", "Another name")
+    run = github.run("release.yml", github.tag(f"v{version}"))
+    assert run.failures.keys() == {"publish"}
+    assert f"✗ {version} is too small a step: this is at least " in run.failures["publish"]
+    assert github.state["releases"] == []
+
+
+def test_nothing_is_published_when_a_check_is_red(github: GitHub) -> None:
+    with_make(github, broken="lint")
+    run = github.run("release.yml", github.tag(f"v{extracts.__version__}"))
+    assert run.jobs["publish"].result == "skipped"
+    assert github.state["releases"] == []

@@ -1,0 +1,434 @@
+"""bank-loans through its workflows, from the pull request to the back-fill, on the local cloud.
+
+The tests are one story, told in order: each begins where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+import pytest
+import tftest
+import yaml
+from botocore.exceptions import ClientError
+
+import extracts
+from extracts import terraform
+from extracts.stamp import stamp
+from local_cloud import aws, database
+from local_cloud.demo import account, store
+from tests.support.github import HOME, ROOT, Event, GitHub, Job, Run, assume
+from tests.support.terraform import Root
+
+REASON = 'late bookings, "again"; $(id)'
+BACKEND = """\
+terraform {
+  backend "s3" {
+    bucket         = "terraform-states"
+    key            = "bank-loans.tfstate"
+    region         = "eu-west-1"
+    use_lockfile   = true
+    use_path_style = true
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A team's project, its repository, its account and its store."""
+
+    github: GitHub
+    project: Path
+    cloud: aws.Cloud
+
+    def write(self, path: str, text: str) -> None:
+        (self.project / path).write_text(text)
+
+    def push(self, message: str, team: str = "data", branch: str = "main") -> Event:
+        """Push the project, which differs from what is deployed by its team at most."""
+        self.write("Terraform/tags.auto.tfvars", f'tags = {{ team = "{team}" }}\n')
+        return self.github.push(self.project, message, branch=branch)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterator[Story]:
+    """The stamped project with its values filled in, pushed to an empty repository; nothing deployed."""
+    folder = tmp_path_factory.mktemp("pipelines")
+    login = token_urlsafe(18)
+    with database.serve(folder / "database") as served:
+        last_month = store.last_complete_month(datetime.now(UTC).date())
+        store.load(served.url, store.generate(last_month, loans=2_000), login)
+        made = account.prepare(cloud, username=store.READER, password=login)
+        (folder / "stamped").mkdir()
+        project = stamp({}, folder / "stamped")
+        variables = {
+            "database": {
+                "host": "localhost",
+                "port": served.port,
+                "name": served.name,
+                "secret_arn": made.secret_arn,
+                "security_group_id": made.database_security_group_id,
+                "ca_certificate": served.authority.read_text(),
+            },
+            "subnet_id": made.subnet_id,
+            "recipients": {"first-bank": {"name": store.BANKS[0], "public_keys": {}}},
+            "sftp": {"allowed_cidrs": {"office": "10.0.0.0/8"}},
+        }
+        (project / "Terraform/team.auto.tfvars.json").write_text(json.dumps(variables, indent=2))
+        cloud.client("s3").create_bucket(
+            Bucket="terraform-states", CreateBucketConfiguration={"LocationConstraint": aws.REGION}
+        )
+        github = GitHub(folder / "github", cloud, terraform.environment(folder))
+        github.variables |= roles(github, folder, cloud)
+        yield Story(github, project, cloud)
+
+
+def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
+    """The roles of the example, and the variables that name them."""
+    shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
+    values = {
+        "repository": github.repository,
+        "job_name": "bank-loans",
+        "data_buckets": [f"bank-loans-{aws.ACCOUNT}-{aws.REGION}"],
+        "apply_policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",
+    }
+    (folder / "roles/terraform.tfvars.json").write_text(json.dumps(values))
+    root = Root(folder / "roles", {**terraform.environment(folder), **cloud.environment})
+    root.setup()
+    root.apply()
+    found = root.output()["role_arns"]
+    return {f"AWS_{name.upper()}_ROLE_ARN": str(arn) for name, arn in found.items()}
+
+
+def refusal(run: Run, job: str) -> str:
+    """The one sentence with which the job refused to go on."""
+    assert run.failures.keys() == {job}, run.failures
+    [error] = run.jobs[job].errors
+    return error
+
+
+@pytest.fixture(scope="module")
+def proposed(story: Story) -> Run:
+    """The first pull request: the project as stamped, and where its state is kept."""
+    story.github.push(story.project, "Begin")
+    story.write("Terraform/backend.tf", BACKEND)
+    story.github.push(story.project, "Keep the state", branch="backend")
+    return story.github.run("extract.yml", story.github.pull_request(2, "backend"))
+
+
+@pytest.fixture(scope="module")
+def deployed(story: Story, proposed: Run) -> Run:
+    """What the merge of that pull request starts."""
+    return story.github.run("extract.yml", story.github.merge(2))
+
+
+def test_a_plan_without_a_backend_is_refused(story: Story) -> None:
+    story.github.push(story.project, "Begin")
+    run = story.github.run("extract.yml", story.github.pull_request(1, "main"))
+    assert refusal(run, "plan / plan").startswith(
+        "Terraform/ names no backend, and a runner forgets its own state."
+    )
+    assert run.jobs["plan / scan"].result == "skipped"
+
+
+def test_a_pull_request_shows_its_plan_in_a_comment(story: Story, proposed: Run) -> None:
+    assert proposed.failures == {}
+    [comment] = story.github.comments(2)
+    assert comment.startswith("<!-- extract-plan . -->\n### Plan of `.`\nPlan: ")
+    assert f"`{proposed.jobs['plan / show'].outputs['digest']}`" in comment
+    assert len(comment) < 65_536, "GitHub takes no longer comment"
+
+
+def test_a_comment_that_is_cut_says_so_and_leads_to_the_whole_plan(story: Story, proposed: Run) -> None:
+    [comment] = story.github.comments(2)
+    [whole] = story.github.shown(proposed)
+    shown, of = map(int, re.findall(r"\*\*Cut here: (\d+) of (\d+) lines are shown\.\*\*", comment)[0])
+    assert (0 < shown < of, of) == (True, len(whole.read_text().splitlines()))
+    assert f"/actions/runs/{proposed.number}/artifacts/" in comment.splitlines()[-3]
+    # What is beyond the comment's end is in the artifact, and in the summary of the run.
+    for text in (whole.read_text(), proposed.jobs["plan / show"].summary):
+        assert "# module.sftp.aws_transfer_server.this[0] will be created" in text
+        assert len(re.findall(r"^  # \S+ will be", text, re.MULTILINE)) > 100
+
+
+def test_the_comment_is_kept_up_to_date_in_its_place(story: Story, proposed: Run) -> None:
+    story.push("Say whose it is", branch="backend")
+    again = story.github.run("extract.yml", story.github.pull_request(2, "backend"))
+    [comment] = story.github.comments(2)
+    assert again.jobs["plan / show"].outputs["digest"] in comment
+    [whole] = story.github.shown(again)
+    assert '"team"' in whole.read_text()
+
+
+def test_a_plan_with_another_host_behind_the_same_text_is_another_plan(story: Story, proposed: Run) -> None:
+    """The text says `(sensitive value)` for the connection's properties."""
+    values = story.project / "Terraform/team.auto.tfvars.json"
+    before = values.read_text()
+    story.write("Terraform/team.auto.tfvars.json", before.replace('"localhost"', '"evil.internal"'))
+    story.push("Read elsewhere", branch="elsewhere")
+    other = story.github.run("extract.yml", story.github.pull_request(5, "elsewhere"))
+    story.write("Terraform/team.auto.tfvars.json", before)
+    last = story.github.runs[-2]
+    assert last.jobs["plan / show"].outputs["digest"] != other.jobs["plan / show"].outputs["digest"]
+
+
+HERE = f"{HOME}/.github/workflows"
+OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
+
+
+@pytest.mark.parametrize(
+    ("role", "subject", "workflow", "may"),
+    [
+        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", True),
+        ("PLAN", "ref:refs/heads/main", f"{HERE}/extract-drift.yml@refs/tags/v1.0.0", True),
+        ("PLAN", "environment:plan", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", True),
+        ("PLAN", "ref:refs/heads/evil", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", False),
+        ("PLAN", "pull_request", OWN, False),
+        ("APPLY", "environment:production", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", True),
+        ("APPLY", "environment:production", OWN, False),
+        ("APPLY", "pull_request", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+        ("APPLY", "ref:refs/heads/main", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+        ("APPLY", "environment:other", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+        ("RUN", "environment:production", f"{HERE}/extract-backfill.yml@refs/tags/v1.0.0", True),
+        ("RUN", "environment:production", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+    ],
+)
+def test_a_role_is_for_the_jobs_that_need_it(
+    story: Story, role: str, subject: str, workflow: str, may: bool
+) -> None:
+    """Else whoever may push a branch could deploy, or read with the role of the plan by a workflow of his."""
+    arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
+    of = f"repo:{story.github.repository}:{subject}"
+    if may:
+        assert assume(story.cloud, arn, of, workflow)
+        return
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume(story.cloud, arn, of, workflow)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume(story.cloud, arn, of.replace("banking-group/", "somebody/"), workflow)
+
+
+def test_the_plan_that_was_reviewed_is_applied(story: Story, deployed: Run) -> None:
+    assert deployed.failures == {}
+    assert deployed.jobs["apply / reviewed"].result == "success"
+    assert "Apply complete!" in deployed.jobs["apply / apply"].log
+    assert story.cloud.client("glue").get_job(JobName="bank-loans")["Job"]["Name"] == "bank-loans"
+
+
+def test_the_first_pages_costs_are_for_what_is_planned(story: Story, deployed: Run) -> None:
+    artifact = deployed.jobs["apply / plan / plan"].outputs["artifact"]
+    plan = json.loads((story.github.artifact(deployed, artifact) / "plan.json").read_text())
+    planned = Counter(
+        change["type"] for change in plan["resource_changes"] if change["change"]["actions"] == ["create"]
+    )
+    costs = (ROOT / "README.md").read_text().partition("## What a month costs")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.*?) \| (\d+) \| [\d.]+ \|", costs, re.MULTILINE)
+    counted = {
+        "KMS keys": planned["aws_kms_key"],
+        "secret of the store's login": 1,  # made before, by hand
+        "CloudWatch alarms": planned["aws_cloudwatch_metric_alarm"],
+    }
+    assert {part: int(number) for part, number in rows} == counted
+    assert planned["aws_transfer_server"] == 1
+
+
+def test_an_older_plan_is_refused(story: Story, deployed: Run) -> None:
+    """Terraform's own doing, which the workflow relies on."""
+    machine = story.github.machines(deployed)[-1]
+    environment = {**story.github.settings, **story.cloud.environment}
+    with pytest.raises(tftest.TerraformTestError, match="Saved plan is stale"):
+        Root(machine / "workspace/Terraform", environment).execute_command(
+            "apply", "-input=false", str(machine / "temp/plan/plan.tfplan")
+        )
+
+
+def test_what_no_pull_request_showed_is_not_applied(story: Story, deployed: Run) -> None:
+    run = story.github.run("extract.yml", story.push("Just so", team="nobody asked"))
+    assert refusal(run, "apply / reviewed").startswith("No pull request showed this plan.")
+    assert run.jobs["apply / apply"].result == "skipped"
+
+
+def test_a_plan_that_is_not_what_was_shown_is_not_applied(story: Story, deployed: Run) -> None:
+    story.push("Rename the team", team="figures", branch="rename")
+    story.github.pull_request(3, "rename")  # merged before its plan was there
+    run = story.github.run("extract.yml", story.github.merge(3))
+    assert refusal(run, "apply / reviewed").startswith(
+        "This is not the plan that #3 showed: something changed since."
+    )
+    assert run.jobs["apply / apply"].result == "skipped"
+
+
+def test_a_run_of_a_branchs_own_and_a_comment_of_its_show_no_plan(story: Story, deployed: Run) -> None:
+    """Whoever may push a branch may comment by its workflow, and hand in artifacts of any name."""
+    story.push("Rename the team again", team="forged", branch="forge")
+    event = story.github.pull_request(4, "forge")
+    story.github.run("extract.yml", event)
+    merged = story.github.merge(4)
+    whole = story.github.state
+    honest = whole["runs"][-1]
+    forgeries: list[dict[str, Any]] = [
+        {"head_sha": "0" * 40},  # of another commit
+        {"path": ".github/workflows/own.yml"},
+        {"event": "push"},
+        {"referenced_workflows": []},
+        {"referenced_workflows": [{**honest["referenced_workflows"][0], "sha": "0" * 40}]},
+    ]
+    for forged in forgeries:
+        story.github.keep({**whole, "runs": [*whole["runs"][:-1], {**honest, **forged}]})
+        assert len(story.github.comments(4)) == 1
+        run = story.github.run("extract.yml", merged)
+        assert refusal(run, "apply / reviewed").startswith(
+            "This is not the plan that #4 showed: something changed since."
+        )
+
+
+@pytest.fixture(scope="module")
+def unchanged(story: Story, deployed: Run) -> Run:
+    """The look for drift, where there is none."""
+    return story.github.run("drift.yml", story.push("As deployed"))
+
+
+def test_no_drift_is_no_news(unchanged: Run) -> None:
+    assert unchanged.failures == {}
+
+
+def test_an_update_of_what_is_deployed_changes_what_is_new_and_nothing_else(
+    story: Story, deployed: Run, tmp_path: Path
+) -> None:
+    """What the team has edited and not applied yet is kept, and is not the update's doing."""
+    workflow = story.github.home / "modules/glue-extract/main.tf"
+    words = '"of the extract ${var.name}."'
+    assert workflow.read_text().count(words) == 1
+    workflow.write_text(workflow.read_text().replace(words, '"of the extract ${var.name}, as of 99."'))
+    story.github.release("99.0.0")
+    shutil.copytree(story.project, tmp_path / "project")
+    spec = tmp_path / "project/Glue/etl.py"
+    spec.write_text("# Agreed with finance.\n" + spec.read_text())
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "extracts", "update", str(tmp_path / "project"), "--json"),
+            *("--template", str(story.github.home), "--plan", "--dry-run"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**story.github.settings, **story.cloud.environment, **story.github.redirected},
+    )
+    assert done.returncode == 0, done.stderr
+    [update] = json.loads(done.stdout)["projects"]
+    assert (update["from"], update["to"]) == (extracts.__version__, "99.0.0")
+    assert update["files"]["Terraform/main.tf"] == "updated"
+    assert "Glue/etl.py" not in update["files"]
+    assert [(change["address"], change["verb"], change["detail"]) for change in update["terraform"]] == [
+        ("module.extract.aws_glue_workflow.this", "changed", "description")
+    ]
+
+
+def test_what_was_changed_by_hand_is_told(story: Story, deployed: Run) -> None:
+    story.cloud.client("glue").update_workflow(Name="bank-loans", Description="by hand")
+    run = story.github.run("drift.yml", story.push("As deployed"))
+    assert refusal(run, "drift / drift").startswith(
+        "What is deployed is not what the branch says: Plan: 0 to add, 1 to change"
+    )
+    assert "by hand" in run.jobs["drift / drift"].summary
+
+
+def backfill(story: Story, period: str, *, restate: bool = False, reason: str = "") -> Job:
+    event = story.push("As deployed")
+    inputs = {"period": period, "restate": restate, "reason": reason}
+    run = story.github.run("backfill.yml", replace(event, name="workflow_dispatch", inputs=inputs))
+    return run.jobs["backfill / backfill"]
+
+
+@pytest.mark.parametrize(
+    ("period", "restate", "reason", "sentence"),
+    [
+        ("October", False, "", "period: a month like 2026-10, or two with .. between them."),
+        ("2026-10; id", False, "", "period: a month like 2026-10, or two with .. between them."),
+        ("2026-10", True, "  ", "reason: say why the months are to be replaced."),
+    ],
+)
+def test_a_wrong_back_fill_starts_nothing(
+    story: Story, deployed: Run, period: str, restate: bool, reason: str, sentence: str
+) -> None:
+    assert backfill(story, period, restate=restate, reason=reason).errors == [sentence]
+    assert story.cloud.client("glue").get_job_runs(JobName="bank-loans")["JobRuns"] == []
+
+
+@pytest.fixture(scope="module")
+def months() -> tuple[str, str]:
+    """The last two that are over."""
+    last = store.last_complete_month(datetime.now(UTC).date())
+    return f"{store.months_before(last, 1):%Y-%m}", f"{last:%Y-%m}"
+
+
+@pytest.fixture(scope="module")
+def published(story: Story, deployed: Run, months: tuple[str, str]) -> Job:
+    """The back-fill of those months."""
+    return backfill(story, "..".join(months), restate=True, reason=REASON)
+
+
+def test_a_back_fill_publishes_its_months(story: Story, published: Job, months: tuple[str, str]) -> None:
+    assert published.result == "success", published.log
+    assert published.summary.endswith("Succeeded.\n")
+    for month in months:
+        body = story.cloud.client("s3").get_object(
+            Bucket=f"bank-loans-{aws.ACCOUNT}-{aws.REGION}", Key=f"loans/_manifests/{month}.json"
+        )["Body"]
+        assert json.loads(body.read())["period"] == month
+    [run] = story.cloud.client("glue").get_job_runs(JobName="bank-loans")["JobRuns"]
+    assert run["Arguments"]["--reason"] == REASON
+
+
+def test_a_back_fill_that_fails_says_why(story: Story, deployed: Run) -> None:
+    [error] = backfill(story, "2026-13").errors
+    assert error.startswith("FAILED: ")
+    assert "2026-13" in error
+
+
+@pytest.fixture(scope="module")
+def by_hand(story: Story, deployed: Run, published: Job) -> Run:
+    """What no pull request showed, started by hand: the last of the story that changes what is deployed."""
+    story.write("Terraform/hand.auto.tfvars", 'alert_emails = ["by-hand@example.com"]\n')
+    pushed = story.push("By hand")
+    refused = story.github.run("extract.yml", pushed)
+    assert refusal(refused, "apply / reviewed").startswith("No pull request showed this plan.")
+    return story.github.run("extract.yml", replace(pushed, name="workflow_dispatch"))
+
+
+def test_what_was_refused_is_applied_by_hand_behind_the_same_environment(by_hand: Run) -> None:
+    assert by_hand.failures == {}
+    assert "Apply complete!" in by_hand.jobs["apply / apply"].log
+    environments = {name: job.environment for name, job in by_hand.jobs.items() if job.environment}
+    assert environments == {"apply / apply": "production"}
+
+
+def test_a_branch_is_not_applied_by_hand(story: Story, by_hand: Run) -> None:
+    """Its plan would need the role that trusts the main branch; and were that given, the job ends here."""
+    event = replace(story.push("On a branch", branch="aside"), name="workflow_dispatch")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        story.github.run("extract.yml", event)
+
+
+def test_every_step_that_projects_call_was_executed(
+    story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Job, by_hand: Run
+) -> None:
+    executed = {command for run in story.github.runs for job in run.jobs.values() for command in job.commands}
+    called = sorted((ROOT / ".github/workflows").glob("extract-*.yml"))
+    for path in called:
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items():
+            for step in job.get("steps", []):
+                assert step.get("run") in {None, *executed}, f"{path.name}: {name}"
+    assert len(called) == 4

@@ -1,0 +1,361 @@
+"""A stamped project stands on its own: what its team runs on the first day works."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import sha1
+from pathlib import Path
+
+import pytest
+import yaml
+
+from extracts import programs, terraform
+from tests.support import options
+from tests.support.terraform import Root
+
+# What changes the Terraform most; the rest is tried where it is stamped, unless three options are to meet.
+TERRAFORM = ("_sftp", "_object_lock", "_schedule", "_time_zone", "_region", "project_slug")
+PLANNED = (
+    list(options.combinations())
+    if options.TOGETHER > 2
+    else [
+        options.merged(shape, row)
+        for shape, row in zip(
+            itertools.cycle(options.SHAPES.values()),
+            options.covering({name: options.factors()[name] for name in TERRAFORM}),
+            strict=False,
+        )
+    ]
+)
+ACCOUNT = "123456789012"
+
+
+def plan_test(answers: options.Answers) -> str:
+    """A test of Terraform's own: the plan, and what it must hold.
+
+    With the real provider, as a mock knows no ephemeral resources, and with what AWS would answer: nobody is
+    asked.
+    """
+    sftp = answers.get("_sftp", "server")
+    region = answers.get("_region", "eu-west-1")
+    slug = answers.get("project_slug", "bank-loans")
+    shortened = slug if len(slug) <= 24 else f"{slug[:15].rstrip('-')}-{sha1(slug.encode()).hexdigest()[:8]}"
+    modules = ["bucket", "artifacts", "extract", "alerts", *(["sftp"] if sftp != "none" else [])]
+    identities = ["", *(f"module.{module}." for module in modules)]
+    delivered = {
+        "server": 'endswith(output.sftp_users["first-recipient"].prefix, "=FirstRecipient")',
+        "connector": 'keys(output.sftp_connectors) == ["first-recipient"]',
+        "none": 'output.files == "s3://${output.bucket}/${local.prefix}/" && length(var.readers) == 1',
+    }[sftp]
+    overrides = "".join(
+        f"""
+override_data {{
+  target = {module}data.aws_caller_identity.current
+  values = {{ account_id = "{ACCOUNT}" }}
+}}
+"""
+        for module in identities
+    )
+    if sftp == "server":
+        # Its definition is known before anything is made, so the provider would ask AWS whether it is valid.
+        overrides += """
+override_resource {
+  target = module.sftp.aws_sfn_state_machine.receipts
+}
+"""
+    return f"""\
+provider "aws" {{
+  region                      = "{region}"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}}
+{overrides}
+override_data {{
+  target = data.aws_subnet.this
+  values = {{ vpc_id = "vpc-1", availability_zone = "{region}a" }}
+}}
+
+run "plan" {{
+  command = plan
+
+  assert {{
+    condition     = output.bucket == "{shortened}-{ACCOUNT}-{region}"
+    error_message = "the bucket is called otherwise"
+  }}
+  assert {{
+    condition     = {delivered}
+    error_message = "a recipient does not get at its files"
+  }}
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def everything(
+    stamp_into: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[Path, options.Answers]:
+    """A project for every two values of any two options, and for every combination of choices."""
+    folder = tmp_path_factory.mktemp("everything")
+    return {
+        stamp_into(folder / str(number), **answers): answers
+        for number, answers in enumerate(options.combinations())
+    }
+
+
+@pytest.fixture(scope="module", params=PLANNED, ids=lambda row: " ".join(row[name] for name in TERRAFORM))
+def planned(
+    request: pytest.FixtureRequest,
+    stamp_into: Callable[..., Path],
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, options.Answers]:
+    """A project that takes the modules of this working copy."""
+    folder = tmp_path_factory.mktemp("stamped")
+    # By the way there, as only that is a folder to checkov.
+    modules = os.path.relpath(repository / "modules", folder / "PROJECT/Terraform")
+    return stamp_into(folder, __module_source=f"{modules}/MODULE", **request.param), request.param
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return terraform.environment(tmp_path) | {
+        "TERRAFORM": programs.terraform().command[0],
+        "PYTHON": sys.executable,
+        "PYTHONDONTWRITEBYTECODE": "1",  # the engine is this working copy's
+    }
+
+
+def run(*command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_option_has_answers_to_try() -> None:
+    varied = options.factors()
+    tried = {question: set() for question in options.asked_for()}  # type: dict[str, set[str]]
+    for values in varied.values():
+        for answers in values:
+            for question, answer in answers.items():
+                tried[question].add(answer)
+    for question, answers_tried in tried.items():
+        answers_tried.add(str(options.choices(question) or options.QUESTIONS[question]))
+        assert len(answers_tried) > 1, (
+            f"nothing but the default of {question} is ever stamped: see options.py"
+        )
+
+
+def test_no_trace_of_the_template_is_left(everything: dict[Path, options.Answers]) -> None:
+    for project in everything:
+        for path in project.rglob("*"):
+            assert "{{" not in path.name
+            if path.is_file():
+                text = path.read_text(encoding="utf-8")
+                # `${{` belongs to GitHub.
+                assert not re.search(r"(?<!\$)\{\{|\{%|\{#", text), path
+                assert text.endswith("\n"), path
+                assert not text.endswith("\n\n"), path
+                assert "\n\n\n" not in text or path.suffix == ".py", path
+
+
+def test_every_file_is_as_its_own_formatter_would_write_it(
+    everything: dict[Path, options.Answers], environment: dict[str, str]
+) -> None:
+    folder = next(iter(everything)).parents[1]
+    Root(folder, environment).execute_command("fmt", "-check", "-diff", "-recursive")
+    ruff = (sys.executable, "-m", "ruff")
+    for command in (
+        (*ruff, "check", "--isolated", "--no-cache", "--quiet", "."),
+        (*ruff, "format", "--isolated", "--no-cache", "--check", "--diff", "."),
+    ):
+        done = run(*command, folder=folder, environment=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_actionlint_and_zizmor_find_nothing(everything: dict[Path, options.Answers], tmp_path: Path) -> None:
+    stamped = {path.read_text() for project in everything for path in project.glob(".github/workflows/*")}
+    names = [f"{number}.yml" for number in range(len(stamped))]
+    for name, text in zip(names, sorted(stamped), strict=True):
+        (tmp_path / name).write_text(text)
+    programs_here = Path(sys.executable).parent
+    for command in (
+        ("actionlint", *names),
+        ("zizmor", "--offline", "--quiet", "--no-config", *names),
+    ):
+        done = run(
+            str(programs_here / command[0]), *command[1:], folder=tmp_path, environment=dict(os.environ)
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_workflows_are_there_if_asked_for(everything: dict[Path, options.Answers]) -> None:
+    for project, answers in everything.items():
+        assert (project / ".github").exists() == (answers["_github_workflows"] == "yes")
+
+
+def test_files_that_the_template_did_not_make_survive_a_stamp_without_workflows(
+    output: Path, stamp: Callable[..., Path]
+) -> None:
+    owners = output / "bank-loans/.github/CODEOWNERS"
+    own = owners.parent / "workflows/release.yml"
+    own.parent.mkdir(parents=True)
+    owners.write_text("* @team\n")
+    own.write_text("on: push\n")
+    project = stamp(_github_workflows="no")
+    kept = [path for path in (project / ".github").rglob("*") if path.is_file()]
+    assert sorted(kept) == [owners, own]
+
+
+def test_a_workflow_of_the_teams_own_survives_under_the_name_of_a_stamped_one(
+    output: Path, template: Path, cookiecutter_settings: Path
+) -> None:
+    own = output / "bank-loans/.github/workflows/drift.yml"
+    own.parent.mkdir(parents=True)
+    own.write_text("on: push\n")
+    command = (
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "--config-file",
+        str(cookiecutter_settings),
+    )
+    over = ("--overwrite-if-exists", "--skip-if-file-exists", "--output-dir", str(output))
+    done = run(
+        *command, *over, str(template), "_github_workflows=no", folder=output, environment={**os.environ}
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(own.parent.iterdir()) == [own]
+
+
+def test_the_readme_is_whole(everything: dict[Path, options.Answers]) -> None:
+    for project in everything:
+        readme = (project / "README.md").read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.+)$", readme, re.MULTILINE)
+        anchors = {heading.lower().replace(" ", "-") for heading in headings}
+        assert {"a-run-failed", "back-fill", "restate"} <= anchors, "failure mails refer to these headings"
+        assert set(re.findall(r"\]\(#([^)]+)\)", readme)) <= anchors
+        assert all((project / path).exists() for path in re.findall(r"\]\((?!#|https:)([^)]+)\)", readme))
+        assert readme.count("```") % 2 == 0
+        assert "```mermaid\nflowchart LR\n" in readme
+        declared = (project / "Terraform/outputs.tf").read_text()
+        outputs = set(re.findall(r'^output "(\w+)"', declared, re.MULTILINE))
+        assert set(re.findall(r"-chdir=Terraform output (?:-raw )?(\w+)", readme)) <= outputs
+        assert set(re.findall(r"\(`(sftp_\w+)`\)", readme)) <= outputs
+
+
+def test_the_readme_tells_of_the_way_that_was_chosen(stamp: Callable[..., Path]) -> None:
+    told = {
+        way: (stamp(project_slug=f"by-{way}", _sftp=way) / "README.md").read_text()
+        for way in options.choices("_sftp") or ()
+    }
+    assert 'sftp["SFTP server' in told["server"]
+    assert "219.00" in told["server"]
+    assert 'connector["SFTP connector"]' in told["connector"]
+    assert "### A file did not arrive" in told["connector"]
+    assert "SFTP" not in told["none"].replace("`_sftp`", "")
+    assert all(way == "server" or "219" not in readme for way, readme in told.items())
+
+
+def test_the_readme_tells_day_time_and_lock_in_words(stamp: Callable[..., Path]) -> None:
+    readme = (stamp(_schedule="22 06:30", _object_lock="compliance 7 years") / "README.md").read_text()
+    assert readme.splitlines()[2].startswith("On the 22nd of every month at 06:30 GMT this project reports")
+    assert "from day 23 on" in readme
+    assert "for 7 years, not even the account's owner" in readme
+    abroad = (stamp(project_slug="abroad", _time_zone="Europe/Paris") / "README.md").read_text()
+    assert abroad.splitlines()[2].startswith("On the 1st of every month at 00:01 (Europe/Paris) this project")
+    assert "from day 2 on, 06:00 GMT" in abroad
+    ordinals = {
+        day: (stamp(_schedule=f"{day} 00:01") / "README.md").read_text().splitlines()[2].split()[2]
+        for day in (1, 2, 3, 4, 11, 12, 13, 21, 23, 27)
+    }
+    assert " ".join(ordinals.values()) == "1st 2nd 3rd 4th 11th 12th 13th 21st 23rd 27th"
+
+
+def test_the_answers_are_kept_and_stamp_the_same_project_again(
+    everything: dict[Path, options.Answers],
+    declared: dict[str, object],
+    template: Path,
+    tmp_path: Path,
+) -> None:
+    for project, given in list(everything.items())[:: len(everything) // 4]:
+        kept = yaml.safe_load((project / "extract.yaml").read_text(encoding="utf-8"))
+        assert (kept["version"], kept["template"]) == (declared["_version"], declared["_repository"])
+        assert kept["default_context"].keys() == set(options.asked_for())
+        assert given.items() <= kept["default_context"].items()
+        again = tmp_path / project.parent.name
+        command = (
+            sys.executable,
+            "-m",
+            "cookiecutter",
+            str(template),
+            "--no-input",
+            "--output-dir",
+            str(again),
+        )
+        environment = {**os.environ, "HOME": str(tmp_path)}
+        done = run(
+            *command, "--config-file", str(project / "extract.yaml"), folder=tmp_path, environment=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert files(again / project.name) == files(project)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_its_own_tests_pass_in_one_command_and_it_plans(
+    planned: tuple[Path, options.Answers], environment: dict[str, str]
+) -> None:
+    project, answers = planned
+    done = run("make", "test", folder=project, environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^Ran [4-9] tests", done.stderr, re.MULTILINE)
+    assert "skipped" not in done.stderr
+
+    folder = project / "Terraform"
+    shutil.copy(folder / "terraform.tfvars.example", folder / "terraform.tfvars")
+    (folder / "plan.tftest.hcl").write_text(plan_test(answers))
+    tested = Root(folder, environment).execute_command("test", "-no-color")
+    assert "1 passed, 0 failed" in tested.out
+
+
+@pytest.mark.skipif(
+    "CHECKOV" not in os.environ,
+    reason="checkov is some 300 MB, too much to install for each run; `make test-matrix` does",
+)
+def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environment: dict[str, str]) -> None:
+    """In the project and in the modules that it calls, with what it hands to them."""
+    command = (os.environ["CHECKOV"], "--skip-download", "--framework", "terraform", "--output", "json")
+    done = run(*command, "--directory", "Terraform", folder=planned[0], environment=environment)
+    found = json.loads(done.stdout)["results"]
+    assert not [(check["check_id"], check["resource"]) for check in found["failed_checks"]]
+    assert not found["parsing_errors"]
+    assert "module.bucket.aws_s3_bucket.this" in {check["resource"] for check in found["passed_checks"]}
+
+
+def test_its_own_tests_notice_a_table_and_a_time_zone_that_terraform_does_not_have(
+    stamp: Callable[..., Path], repository: Path, environment: dict[str, str]
+) -> None:
+    project = stamp(__module_source=f"{repository}/modules/MODULE")
+    main, spec = project / "Terraform/main.tf", project / "Glue/etl.py"
+    main.write_text(main.read_text().replace("  tables = [\n", '  tables = [\n    "Other",\n'))
+    spec.write_text(spec.read_text().replace('"Etc/GMT"', '"America/Sao_Paulo"'))
+    done = run("make", "test", folder=project, environment=environment)
+    assert done.returncode != 0
+    assert "FAIL: test_terraform_names_its_tables_and_its_recipient" in done.stderr
+    assert "FAIL: test_terraform_has_its_time_zone" in done.stderr
+    assert (
+        'the time zone is "Etc/GMT" in Terraform/main.tf and "America/Sao_Paulo" in Glue/etl.py'
+        in done.stderr
+    )
+    assert "failures=2)" in done.stderr

@@ -1,0 +1,271 @@
+"""S3 on a bad day: errors, silence, connections that break, in front of the emulated one by a small proxy."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+import rolling_store
+from local_cloud.aws import REGION, Cloud
+from rolling_errors import ExtractError
+from rolling_store import BucketStore
+from tests.integration.engine.test_publication import CLAIM, Publisher
+
+Fault = Callable[["Proxy", BaseHTTPRequestHandler, bytes], None]
+WRITES = ("PUT", "POST", "DELETE")
+
+
+class Proxy(ThreadingHTTPServer):
+    """Passes requests on, but for those that `faulty` wants to fail."""
+
+    daemon_threads = True
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.cloud = cloud
+        self.fault: Fault | None = None
+        self.faulty: Callable[[str, int], bool] = lambda method, attempt: False
+        self.attempts: dict[str, int] = {}  # how often the same was asked for in a row
+        self.faults = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hung up is what this is about."""
+
+    def pass_on(
+        self, request: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        place = urlsplit(self.cloud.endpoint)
+        trust = ssl.create_default_context(cafile=str(self.cloud.authority))
+        upstream = http.client.HTTPSConnection(place.hostname or "", place.port, context=trust, timeout=60)
+        # As it came, also the Host, which is part of what was signed.
+        upstream.putrequest(request.command, request.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in request.headers.items():
+            if name.lower() != "expect":
+                upstream.putheader(name, value)
+        upstream.endheaders(body or None)
+        answer = upstream.getresponse()
+        data = answer.read()
+        upstream.close()
+        return answer.status, answer.getheaders(), data
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Proxy
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = f"{self.command} {self.path}"
+        attempt = self.server.attempts[asked] = self.server.attempts.get(asked, 0) + 1
+        if self.server.fault and self.server.faulty(self.command, attempt):
+            self.server.faults += 1
+            self.server.fault(self.server, self, body)
+            return
+        self.server.attempts.pop(asked)
+        self.reply(*self.server.pass_on(self, body))
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer
+
+    def reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response_only(status)
+        kept = [(name, value) for name, value in headers if name.lower() not in HOP]
+        for name, value in (*kept, ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+HOP = ("content-length", "transfer-encoding", "connection")
+
+
+def error(status: int, code: str) -> Fault:
+    """Refused without having been done."""
+    text = f"<Error><Code>{code}</Code><Message>on purpose</Message></Error>".encode()
+    return lambda proxy, request, body: request.reply(status, [("Content-Type", "application/xml")], text)  # type: ignore[attr-defined]
+
+
+def lost(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
+    """Done, but the answer is an error."""
+    proxy.pass_on(request, body)
+    error(500, "InternalError")(proxy, request, body)
+
+
+def reset(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
+    """The connection breaks before anything was done."""
+    request.close_connection = True
+
+
+def reset_after(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
+    """Done, but the connection breaks in the middle of the answer."""
+    status, headers, data = proxy.pass_on(request, body)
+    request.send_response_only(status)
+    for name, value in headers:
+        if name.lower() not in HOP:
+            request.send_header(name, value)
+    request.send_header("Content-Length", str(len(data) + 10))
+    request.end_headers()
+    request.wfile.write(data[: len(data) // 2])
+    request.close_connection = True
+
+
+def silence(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
+    """Done, but the answer comes too late."""
+    proxy.pass_on(request, body)
+    time.sleep(1.5)
+    request.close_connection = True
+
+
+FAULTS: dict[str, Fault] = {
+    "500": error(500, "InternalError"),
+    "503": error(503, "SlowDown"),
+    "500 although done": lost,
+    "reset": reset,
+    "reset although done": reset_after,
+    "silence": silence,
+}
+
+
+@pytest.fixture(scope="module")
+def proxy(cloud: Cloud) -> Iterator[Proxy]:
+    cloud.client("s3").create_bucket(
+        Bucket="faulty", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    with Proxy(cloud) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield served
+        served.shutdown()
+
+
+_folders = itertools.count()
+
+
+@pytest.fixture
+def publisher(
+    cloud: Cloud,
+    proxy: Proxy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[Publisher]:
+    """Publishes by the engine's own client; between its attempts it does not wait."""
+    for name, value in {**cloud.environment, "AWS_ENDPOINT_URL": proxy.url}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    monkeypatch.setattr("rolling_store.time.sleep", lambda _: None)
+    if "silence" in request.node.name:  # nobody else: a loaded machine may well say nothing for a second
+        monkeypatch.setattr(rolling_store, "_READ_TIMEOUT", 1)
+    yield Publisher(BucketStore("faulty", f"loans/{next(_folders)}"), tmp_path)
+    proxy.fault = None
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_whatever_s3_does_once_is_tried_again(publisher: Publisher, proxy: Proxy, kind: str) -> None:
+    """Every request of a restatement fails the first time."""
+    publisher(Alpha="a", Beta="b", Gone="g")
+    proxy.fault, proxy.faulty = FAULTS[kind], lambda method, attempt: attempt == 1
+    before = proxy.faults
+    assert publisher(Alpha="a2", Beta="b", New="n", restate=True) == "restated: 3 files, 3 lines, revision 2"
+    assert proxy.faults - before > 15
+    proxy.fault = None
+    assert publisher.texts() == {"Alpha": "a2", "Beta": "b", "New": "n"}
+    assert not publisher.lies("Gone")
+
+
+@pytest.mark.parametrize("write", range(5))
+@pytest.mark.parametrize("kind", ["503", "reset"])
+def test_what_s3_does_again_and_again_ends_the_run_with_a_sentence_and_nothing_by_halves(
+    publisher: Publisher, proxy: Proxy, kind: str, write: int
+) -> None:
+    """From one write on, each of a restatement's in turn: claim, withdrawal, file, removal, commit."""
+    publisher(Alpha="a", Gone="g")
+    writes = itertools.count()
+
+    def from_then_on(method: str, attempt: int) -> bool:
+        return method in WRITES and (attempt > 1 or next(writes) >= write)
+
+    proxy.fault, proxy.faulty = FAULTS[kind], from_then_on
+    with pytest.raises(ExtractError) as failure:
+        publisher(Alpha="a2", restate=True)
+    if kind == "503":
+        assert "but with SlowDown, however often it was asked; start the run again later" in str(
+            failure.value
+        )
+    else:
+        assert str(failure.value).startswith("cannot reach s3://faulty/loans/")
+    proxy.fault = None
+    assert publisher.texts() in ({"Alpha": "a", "Gone": "g"}, None, {"Alpha": "a2"})
+    publisher(Alpha="a2", restate=True)
+    assert publisher.texts() == {"Alpha": "a2"}
+    assert not publisher.lies("Gone")
+
+
+def test_a_write_that_meets_another_is_asked_for_again(publisher: Publisher, proxy: Proxy) -> None:
+    proxy.fault = error(409, "ConditionalRequestConflict")
+    proxy.faulty = lambda method, attempt: method == "PUT" and attempt == 1
+    assert publisher(Alpha="a") == "published: 1 file, 1 line, revision 1"
+
+
+def test_a_write_that_meets_another_for_ever_is_refused(publisher: Publisher, proxy: Proxy) -> None:
+    proxy.fault = error(409, "ConditionalRequestConflict")
+    proxy.faulty = lambda method, attempt: method == "PUT"
+    with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
+        publisher(Alpha="a")
+    proxy.fault = None
+    assert publisher.texts() is None
+
+
+def test_a_condition_that_fails_is_no_reason_to_ask_again(publisher: Publisher, proxy: Proxy) -> None:
+    proxy.fault, before = error(412, "PreconditionFailed"), proxy.faults
+    proxy.faulty = lambda method, attempt: method == "PUT"
+    with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
+        publisher(Alpha="a")
+    assert proxy.faults - before == 1
+    assert publisher.store.version(CLAIM) is None
+
+
+def test_a_large_file_goes_up_in_parts_and_is_there_only_when_whole(
+    publisher: Publisher, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rolling_store, "_PART", 5 << 20)
+    text = "0123456789abcdef" * (1 << 19) + "end"  # 8 MiB: two parts
+    there = []
+
+    def look(method: str, attempt: int) -> bool:
+        if method in WRITES:
+            there.append(publisher.lies("Alpha"))
+        return method in WRITES and attempt == 1
+
+    proxy.fault, proxy.faulty = FAULTS["503"], look
+    assert publisher(Alpha=text).startswith("published: 1 file")
+    proxy.fault = None
+    # Twice each: claim, begin, two parts, complete; and then the commit.
+    assert there == [*[False] * 10, *[True] * 2]
+    assert publisher.texts() == {"Alpha": text}
+    [entry] = (publisher.published() or {})["files"]
+    assert "-2" in (publisher.store.version(entry["key"].removeprefix(publisher.store.key(""))) or "")
+
+
+def test_a_manifest_is_readable_json_wherever_it_was_copied_from(publisher: Publisher) -> None:
+    publisher(Alpha="a")
+    s3 = publisher.store._s3  # type: ignore[attr-defined]
+    head = s3.head_object(Bucket="faulty", Key=publisher.store.key("_manifests/2026-10.json"))
+    assert head["ContentType"] == "application/json"
+    assert json.loads(b"".join(publisher.store.read(CLAIM))) == publisher.published()

@@ -1,0 +1,393 @@
+"""What the figures mean: the mistakes that twenty-one other solutions of the first customer's task made."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import LiteralString
+
+import psycopg
+import pytest
+
+from local_cloud.database import Database
+from rolling_extract import Join
+from tests.support.bank import Engine, Store
+
+
+def test_an_average_is_over_all_loans_of_the_window_never_of_monthly_averages(
+    store: Store, engine: Engine
+) -> None:
+    branch = store.branch()
+    for date, amount in (("2026-08-01", 100), ("2026-09-15", 100), ("2026-09-16", 100), ("2026-10-31", 500)):
+        store.loan(branch, date, amount)
+    assert engine("2026-10").figures("Alpha") == {str(branch): "200.00"}  # of monthly averages: 233.33
+
+
+def test_a_window_is_calendar_months_to_the_day(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    for date, amount in (("2026-07-31", 1), ("2026-08-01", 10), ("2026-10-31", 30), ("2026-11-01", 5)):
+        store.loan(branch, date, amount)
+    [line] = engine("2026-10").lines("Alpha")
+    assert (line["loans_count"], line["amount_sum"], line["amount_avg"]) == ("2", "40.00", "20.00")
+    assert (line["period"], line["window_start"], line["window_end"]) == (
+        "2026-10",
+        "2026-08-01",
+        "2026-10-31",
+    )
+
+
+def test_a_gap_does_not_pull_in_older_months(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-05-05", 999)
+    store.loan(branch, "2026-10-05", 7)
+    assert engine("2026-10").figures("Alpha") == {str(branch): "7.00"}
+
+
+def test_a_branch_without_loans_in_the_window_is_listed_with_no_figure(store: Store, engine: Engine) -> None:
+    store.branch("Mall of the South", bank="Beta")
+    [line] = engine("2026-10").lines("Beta")
+    assert (line["loans_count"], line["amount_sum"], line["amount_avg"]) == ("0", "", "")
+
+
+def test_a_bank_without_branches_gets_a_file_with_nothing_but_the_header(
+    store: Store, engine: Engine
+) -> None:
+    store.bank("Gamma")
+    assert engine("2026-10").bytes("Gamma") == (
+        b"bank_name,branch_id,branch_address,period,window_start,window_end,"
+        b"loans_count,amount_sum,amount_avg\r\n"
+    )
+
+
+def test_a_line_is_a_branch_not_an_address_and_not_a_bank(store: Store, engine: Engine) -> None:
+    here, there = store.branch("Main St 1", bank="Alpha"), store.branch("Main St 1", bank="Alpha")
+    store.loan(here, "2026-10-01", 10)
+    store.loan(there, "2026-10-01", 20)
+    assert engine("2026-10").figures("Alpha") == {str(here): "10.00", str(there): "20.00"}
+
+
+def test_each_bank_gets_its_own_branches_only(store: Store, engine: Engine) -> None:
+    alpha, beta = store.branch(bank="Alpha"), store.branch(bank="Beta")
+    store.loan(alpha, "2026-10-01", 1)
+    store.loan(beta, "2026-10-01", 2)
+    delivered = engine("2026-10")
+    assert delivered.figures("Alpha") == {str(alpha): "1.00"}
+    assert delivered.figures("Beta") == {str(beta): "2.00"}
+
+
+def test_the_banks_name_is_published_never_a_clients(store: Store, engine: Engine) -> None:
+    store.loan(store.branch(), "2026-10-01", 1)
+    assert b"Ann" not in engine("2026-10").bytes("Alpha")
+
+
+def test_loans_dated_after_the_period_do_not_exist(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-31", 5)
+    store.loan(branch, "2026-11-02", 1000)
+    store.loan(branch, "2031-01-01", 1000)
+    delivered = engine("2026-10")
+    assert delivered.figures("Alpha") == {str(branch): "5.00"}
+    assert delivered.paths == ["bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv"]
+
+
+def test_the_same_month_of_another_year_is_another_month(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2025-10-10", 1000)
+    store.loan(branch, "2026-10-10", 5)
+    assert engine("2026-10").figures("Alpha") == {str(branch): "5.00"}
+
+
+def test_a_window_reaches_over_the_new_year(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2025-11-01", 1)
+    store.loan(branch, "2026-01-31", 3)
+    assert engine("2026-01").figures("Alpha", "2026-01") == {str(branch): "2.00"}
+
+
+def test_a_null_amount_counts_neither_in_the_sum_nor_in_the_count(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", None)
+    store.loan(branch, "2026-10-02", 8)
+    [line] = engine("2026-10").lines("Alpha")
+    assert (line["loans_count"], line["amount_avg"]) == ("1", "8.00")
+
+
+def test_a_branch_whose_amounts_are_all_null_has_no_figure(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", None)
+    [line] = engine("2026-10").lines("Alpha")
+    assert (line["loans_count"], line["amount_sum"], line["amount_avg"]) == ("0", "", "")
+
+
+def test_a_loan_without_a_date_belongs_to_no_month(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, None, 1000)
+    store.loan(branch, "2026-10-01", 2)
+    assert engine("2026-10").figures("Alpha") == {str(branch): "2.00"}
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "figure"),
+    [("avg", "3.33"), ("sum", "10.00"), ("count", "3"), ("min", "1.00"), ("max", "6.00")],
+)
+def test_every_aggregate_is_over_the_whole_window(
+    store: Store, engine: Engine, aggregate: str, figure: str
+) -> None:
+    branch = store.branch()
+    for date, amount in (("2026-08-03", 3), ("2026-09-03", 6), ("2026-10-03", 1)):
+        store.loan(branch, date, amount)
+    [line] = engine("2026-10", aggregate=aggregate).lines("Alpha")
+    assert line[f"amount_{aggregate}"] == figure
+
+
+def test_the_sum_has_one_column_not_the_same_one_twice(store: Store, engine: Engine) -> None:
+    store.branch()
+    assert (
+        engine("2026-10", aggregate="sum")
+        .bytes("Alpha")
+        .split(b"\r\n")[0]
+        .endswith(b"window_end,loans_count,amount_sum")
+    )
+
+
+def test_cents_are_exact_where_floats_are_not(bare_store: Store, engine: Engine) -> None:
+    bare_store.create(amount="numeric(12,2)")
+    branch = bare_store.branch()
+    for day in range(1, 11):
+        bare_store.loan(branch, f"2026-10-{day:02d}", "0.10")
+    bare_store.loan(branch, "2026-10-11", "9999999999.99")
+    [line] = engine("2026-10").lines("Alpha")
+    assert line["amount_sum"] == "10000000000.99"
+    assert line["amount_avg"] == "909090909.18"  # 10000000000.99 / 11 = 909090909.180909…
+
+
+def test_a_half_cent_is_rounded_up_once_from_the_exact_quotient(bare_store: Store, engine: Engine) -> None:
+    bare_store.create(amount="numeric(12,3)")
+    branch = bare_store.branch()
+    bare_store.loan(branch, "2026-10-01", "0.005")
+    other = bare_store.branch()
+    bare_store.loan(other, "2026-10-01", "-0.005")
+    assert engine("2026-10").figures("Alpha") == {str(branch): "0.01", str(other): "-0.01"}
+
+
+def test_numbers_without_a_declared_precision_keep_all_their_digits(
+    bare_store: Store, engine: Engine
+) -> None:
+    bare_store.create(amount="numeric")
+    branch = bare_store.branch()
+    bare_store.loan(branch, "2026-09-01", "0.000000000000000000000001")  # 24 digits; Spark would keep 18
+    bare_store.loan(branch, "2026-10-01", "12345678901234")
+    [line] = engine("2026-10", scale=18).lines("Alpha")
+    assert line["amount_sum"] == "12345678901234.000000000000000000"
+    manifest = engine("2026-10", scale=18).manifest()
+    assert manifest["source"]["sum"] == "12345678901234.000000000000000000000001"
+
+
+def test_lines_are_ordered_by_the_key_as_a_number(store: Store, engine: Engine) -> None:
+    for key in (110, 109, 120, 1000):
+        store.branch(key=key)
+    assert list(engine("2026-10").figures("Alpha")) == ["109", "110", "120", "1000"]
+
+
+def test_text_keys_are_ordered_by_code_point_whatever_the_locale(store: Store, engine: Engine) -> None:
+    collation = store.connection.execute(
+        "SELECT quote_ident(collname) FROM pg_collation WHERE collname ~* '^en[_-](x-icu|US.*utf)' LIMIT 1"
+    ).fetchone()
+    if collation is None:
+        pytest.skip(reason="this PostgreSQL knows no locale but C")
+    store.sql(f'ALTER TABLE "Branch" ALTER "Address" TYPE text COLLATE {collation[0]}')
+    for address in ("b", "B", "a", "É", "Z"):
+        store.branch(address)
+    lines = engine("2026-10", group={"address": "Branch.Address"}).lines("Alpha")
+    assert [line["address"] for line in lines] == ["B", "Z", "a", "b", "É"]
+
+
+def test_a_time_zone_decides_which_month_an_instant_lies_in(bare_store: Store, engine: Engine) -> None:
+    bare_store.create(date="timestamptz")
+    branch = bare_store.branch()
+    bare_store.loan(branch, "2026-09-30 22:30:00+00", 1)  # October in Paris, September in Greenwich
+    bare_store.loan(branch, "2026-10-31 23:30:00+00", 10)  # November in Paris, October in Greenwich
+    paris = engine("2026-10", output=engine.folder / "paris", window_months=1, time_zone="Europe/Paris")
+    greenwich = engine("2026-10", output=engine.folder / "greenwich", window_months=1)
+    assert [
+        (engine.folder / name / "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv")
+        .read_text()
+        .splitlines()[1]
+        .split(",")[-2]
+        for name in ("paris", "greenwich")
+    ] == ["1.00", "10.00"]
+    assert paris.message.startswith("2026-10: published")
+    assert greenwich.message.startswith("2026-10: published")
+
+
+def test_the_hour_that_a_change_of_clocks_repeats_is_counted_once(bare_store: Store, engine: Engine) -> None:
+    # In Havana the clocks went back from 01:00 to 00:00 on 1 November 2026: half past midnight came twice.
+    bare_store.create(date="timestamptz")
+    branch = bare_store.branch()
+    for instant in ("2026-11-01 04:30+00", "2026-11-01 05:30+00"):
+        bare_store.loan(branch, instant, 1)
+    months = ("--from", "2026-10", "--to", "2026-11", "--allow-incomplete", "true")
+    delivered = engine(*months, window_months=1, time_zone="America/Havana")
+    counts = [int(delivered.lines("Alpha", period)[0]["loans_count"]) for period in ("2026-10", "2026-11")]
+    assert counts == [0, 2]  # both half hours are of the first of November
+
+
+def test_a_timestamp_without_zone_is_the_extracts_own_time(bare_store: Store, engine: Engine) -> None:
+    bare_store.create(date="timestamp")
+    branch = bare_store.branch()
+    bare_store.loan(branch, "2026-10-31 23:59:59.999999", 3)
+    bare_store.loan(branch, "2026-11-01 00:00:00", 5)
+    assert engine("2026-10", time_zone="Asia/Tokyo").figures("Alpha") == {str(branch): "3.00"}
+
+
+def test_a_date_may_be_on_a_table_that_the_entity_leads_to(store: Store, engine: Engine) -> None:
+    old, new = store.branch(), store.branch()
+    store.sql('UPDATE "Account" SET open_date = \'2026-10-05\' WHERE "Client_idClient" = %s', new + 1)
+    store.sql('UPDATE "Account" SET open_date = \'2020-01-01\' WHERE "Client_idClient" = %s', old + 1)
+    store.loan(old, None, 1)
+    store.loan(new, None, 2)
+    assert engine("2026-10", date_column="Account.open_date").figures("Alpha") == {
+        str(old): "",
+        str(new): "2.00",
+    }
+
+
+def test_groups_may_be_read_off_the_entity_and_exist_from_their_first_row(
+    bare_store: Store, engine: Engine
+) -> None:
+    bare_store.sql("CREATE TABLE sales (shop text, product text, total numeric, month date)")
+    bare_store.sql(
+        "INSERT INTO sales VALUES ('A', 'tea', 3, '2026-01-05'), ('A', 'rum', 4, '2026-09-05'),"
+        " ('A', 'rum', 6, '2026-10-05'), ('B', 'tea', 1, '2026-11-05'), ('A', NULL, 1, '2026-10-01')"
+    )
+    delivered = engine(
+        "--from",
+        "2026-08",
+        "--to",
+        "2026-10",
+        entity="sales",
+        metric="total",
+        date_column="month",
+        joins=(),
+        group={"product": "product"},
+        recipient={"shop": "shop"},
+        window_months=2,
+    )
+    lines = [
+        [(line["product"], line["total_avg"]) for line in delivered.lines("A", f"2026-{month}")]
+        for month in ("08", "09", "10")
+    ]
+    assert lines == [
+        [("tea", "")],
+        [("rum", "4.00"), ("tea", "")],
+        [("", "1.00"), ("rum", "5.00"), ("tea", "")],
+    ]
+    assert not (delivered.folder / "shop=B").exists()  # its first sale is in November
+
+
+def test_groups_and_recipients_may_hang_on_different_branches_of_the_joins(
+    bare_store: Store, engine: Engine
+) -> None:
+    bare_store.sql("CREATE TABLE shop (id int PRIMARY KEY, name text)")
+    bare_store.sql("CREATE TABLE product (id int PRIMARY KEY, name text)")
+    bare_store.sql("CREATE TABLE sales (shop int, product int, total bigint, day date)")
+    bare_store.sql(
+        "INSERT INTO shop VALUES (1, 'A'), (2, 'B'); INSERT INTO product VALUES (1, 'tea'), (2, 'rum')"
+    )
+    bare_store.sql(
+        "INSERT INTO sales VALUES (1, 1, 5, '2026-10-01'), (1, 2, 7, '2026-10-01'), (2, 2, 9, '2025-01-01')"
+    )
+    delivered = engine(
+        "2026-10",
+        entity="sales",
+        metric="total",
+        date_column="day",
+        joins=(Join("shop", "sales.shop", "id"), Join("product", "sales.product", "id")),
+        group={"product": "product.name"},
+        recipient={"shop": "shop.name"},
+    )
+    assert [(line["product"], line["total_avg"]) for line in delivered.lines("A")] == [
+        ("rum", "7.00"),
+        ("tea", "5.00"),
+    ]
+    assert [(line["product"], line["total_avg"]) for line in delivered.lines("B")] == [("rum", "")]
+
+
+def test_a_back_fill_gives_the_same_bytes_as_single_runs(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    for month in range(1, 11):
+        store.loan(branch, f"2026-{month:02d}-15", month**3)
+    engine("--from", "2026-03", "--to", "2026-10")
+    for period in ("2026-03", "2026-07", "2026-10"):
+        assert engine(period).message.startswith("nothing to write")
+
+
+def test_a_store_that_folds_names_to_lower_case_gives_the_same_bytes(
+    bare_store: Store, engine: Engine
+) -> None:
+    bare_store.create()
+    branch = bare_store.branch()
+    bare_store.loan(branch, "2026-10-01", 7)
+    before = engine("2026-10").bytes("Alpha")
+    names: dict[LiteralString, tuple[LiteralString, ...]] = {
+        "Bank": ("idBank", "Name"),
+        "Branch": ("idBranch", "Bank_idBank", "Address"),
+        "Client": ("idClient", "Branch_idBranch"),
+        "Account": ("idAccount", "Client_idClient"),
+        "Loans": ("Amount", "Account_idAccount"),
+    }
+    for table, columns in names.items():
+        for column in columns:
+            bare_store.sql(f'ALTER TABLE "{table}" RENAME "{column}" TO {column}')
+        bare_store.sql(f'ALTER TABLE "{table}" RENAME TO {table}')
+    after = engine("2026-10")
+    assert after.message.startswith("nothing to write")
+    assert after.bytes("Alpha") == before
+
+
+def test_a_session_that_was_there_keeps_its_settings(store: Store, engine: Engine) -> None:
+    """Under Glue, or in a notebook, Spark is somebody else's."""
+    import rolling_source
+
+    store.branch()
+    engine("2026-10")  # there is one by now
+    from pyspark.sql import SparkSession
+
+    theirs = SparkSession.builder.getOrCreate()
+    theirs.conf.set("spark.sql.shuffle.partitions", "77")
+    ours = rolling_source.spark_session()
+    engine("2026-10")
+    assert theirs.conf.get("spark.sql.shuffle.partitions") == "77"
+    assert (ours.conf.get("spark.sql.ansi.enabled"), ours.sparkContext) == ("true", theirs.sparkContext)
+
+
+def test_figures_of_one_run_are_of_one_moment(store: Store, engine: Engine, server: Database) -> None:
+    """A writer moves money from branch to branch, all the time; the total never changes, nor may ours."""
+    branches = [store.branch() for _ in range(4)]
+    for branch in branches:
+        for day in range(1, 29):
+            store.loan(branch, f"2026-10-{day:02d}", 100)
+    stop = threading.Event()
+
+    def move() -> None:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(f"SET search_path = {store.schema}")
+            while not stop.is_set():
+                with connection.transaction():
+                    for sign in ("+", "-"):
+                        connection.execute(
+                            f'UPDATE "Loans" SET "Amount" = "Amount" {sign} 7 WHERE "idLoan" IN'
+                            f' (SELECT "idLoan" FROM "Loans" ORDER BY random() LIMIT 20)'
+                        )
+
+    writer = threading.Thread(target=move)
+    writer.start()
+    try:
+        for attempt in range(5):
+            delivered = engine("2026-10", output=engine.folder / str(attempt))
+            manifest = json.loads((engine.folder / str(attempt) / "_manifests/2026-10.json").read_text())
+            assert manifest["source"]["sum"] == manifest["totals"]["sum"] == str(4 * 28 * 100)
+            assert delivered.message.startswith("2026-10: published")
+    finally:
+        stop.set()
+        writer.join()

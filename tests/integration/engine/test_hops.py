@@ -1,0 +1,301 @@
+"""Hops that may lead nowhere, keys of several columns, tables visited twice, conditions, inexact metrics."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+import pytest
+
+from rolling_extract import Join
+from tests.support.bank import LOANS, Engine, Store
+
+
+def optional(*names: str) -> tuple[Join, ...]:
+    """The customer's hops, those to `names` optional."""
+    return tuple(Join(j.table, j.left, j.right, optional=j.table in names) for j in LOANS.joins)
+
+
+def unassigned(engine: Engine, *period: str, **changes: Any) -> list[tuple[str, str, str]]:
+    lines = engine(*(period or ("2026-10",)), **changes).lines(
+        "Unassigned", period[-1] if period else "2026-10"
+    )
+    return [(line["branch_id"], line["loans_count"], line["amount_sum"]) for line in lines]
+
+
+# -- optional hops -----------------------------------------------------------------------------------------
+
+
+def test_a_branch_without_a_bank_is_a_line_of_the_unassigned(store: Store, engine: Engine) -> None:
+    lost, kept = store.branch(), store.branch()
+    store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', lost)
+    store.loan(lost, "2026-10-01", 70)
+    store.loan(kept, "2026-10-01", 5)
+    assert unassigned(engine, joins=optional("Bank")) == [(str(lost), "1", "70.00")]
+    delivered = engine("2026-10", joins=optional("Bank"))
+    assert delivered.figures("Alpha") == {str(kept): "5.00"}
+    assert delivered.manifest()["orphans"]["rows"] == 0
+
+
+def test_loans_that_an_optional_hop_loses_before_the_branch_are_a_line_without_one(
+    store: Store, engine: Engine
+) -> None:
+    branch = store.branch()
+    store.loan(None, "2026-10-01", 70)
+    store.loan(None, "2026-10-02", 2)
+    store.loan(branch, "2026-10-01", 5)
+    assert unassigned(engine, joins=optional("Account")) == [("", "2", "72.00")]
+    assert engine("2026-10", joins=optional("Account")).figures("Alpha") == {str(branch): "5.00"}
+
+
+def test_a_mandatory_hop_is_excused_only_if_an_optional_one_led_nowhere_before(
+    store: Store, engine: Engine
+) -> None:
+    branch = store.branch()
+    store.loan(None, "2026-10-01", 70)  # reaches no account: excused by the optional hop
+    store.loan(branch, "2026-10-01", 5)
+    store.sql('UPDATE "Client" SET "Branch_idBranch" = 999')  # a client whose branch is not there
+    assert "1 of 2 rows of the window reaches no recipient" in engine.refusal(
+        "2026-10", joins=optional("Account")
+    )
+    assert unassigned(engine, joins=optional("Account", "Branch")) == [("", "2", "75.00")]
+
+
+def test_a_mandatory_hop_beyond_an_optional_one_still_counts_orphans(store: Store, engine: Engine) -> None:
+    store.loan(store.branch(), "2026-10-01", 5)
+    store.loan(None, "2026-10-01", 70)
+    sentence = engine.refusal("2026-10", joins=optional("Branch"))
+    assert "1 of 2 rows of the window reaches no recipient (amount_sum 70)" in sentence
+
+
+def test_the_unassigned_have_a_file_in_every_period_and_a_line_only_with_rows(
+    store: Store, engine: Engine
+) -> None:
+    store.branch()
+    store.loan(None, "2026-07-01", 70)
+    joins = optional("Account")
+    engine("--from", "2026-07", "--to", "2026-10", joins=joins)
+    found = [
+        len(engine(f"2026-{month}", joins=joins).lines("Unassigned", f"2026-{month}"))
+        for month in ("09", "10")
+    ]
+    assert found == [1, 0]
+    assert engine("2026-10", joins=joins).message.startswith("nothing to write")  # alone, the same bytes
+
+
+def test_the_unassigned_bear_the_name_that_the_spec_gives_them(store: Store, engine: Engine) -> None:
+    store.branch()
+    delivered = engine("2026-10", joins=optional("Bank"), unassigned="No bank")
+    assert delivered.lines("Nobank") == []
+
+
+def test_a_bank_that_is_called_like_the_unassigned_is_refused(store: Store, engine: Engine) -> None:
+    store.branch(bank="Unassigned")
+    assert 'there is a recipient "Unassigned" in the store' in engine.refusal(
+        "2026-10", joins=optional("Bank")
+    )
+
+
+def test_a_bank_that_is_there_without_a_name_is_nobody_still(store: Store, engine: Engine) -> None:
+    store.loan(store.branch(), "2026-10-01", 5)
+    store.bank("Beta")
+    store.sql("""UPDATE "Bank" SET "Name" = NULL WHERE "Name" = 'Alpha'""")
+    assert "1 of 1 rows of the window reaches no recipient" in engine.refusal(
+        "2026-10", joins=optional("Bank")
+    )
+
+
+def test_an_optional_hop_to_the_group_alone_leaves_the_row_with_its_recipient(
+    bare_store: Store, engine: Engine
+) -> None:
+    bare_store.sql("CREATE TABLE shop (id int PRIMARY KEY, name text)")
+    bare_store.sql("CREATE TABLE product (id int PRIMARY KEY, name text)")
+    bare_store.sql("CREATE TABLE sales (shop int, product int, total bigint, day date)")
+    bare_store.sql("INSERT INTO shop VALUES (1, 'A'); INSERT INTO product VALUES (1, 'tea')")
+    bare_store.sql(
+        "INSERT INTO sales VALUES (1, 1, 5, '2026-10-01'), (1, NULL, 7, '2026-10-01'),"
+        " (NULL, 1, 9, '2026-10-01')"
+    )
+    delivered = engine(
+        "2026-10",
+        entity="sales",
+        metric="total",
+        date_column="day",
+        joins=(
+            Join("shop", "sales.shop", "id", optional=True),
+            Join("product", "sales.product", "id", optional=True),
+        ),
+        group={"product": "product.name"},
+        recipient={"shop": "shop.name"},
+    )
+    found = {
+        name: [(line["product"], line["total_sum"]) for line in delivered.lines(name)]
+        for name in ("A", "Unassigned")
+    }
+    assert found == {"A": [("", "7.00"), ("tea", "5.00")], "Unassigned": [("tea", "9.00")]}
+
+
+# -- keys and aliases --------------------------------------------------------------------------------------
+
+
+BY_KEY: dict[str, Any] = {
+    "entity": "sales",
+    "metric": "total",
+    "date_column": "day",
+    "joins": (Join("shop", left=("sales.land", "sales.shop"), right=("land", "id")),),
+    "group": {"shop": "shop.id"},
+    "recipient": {"owner": "shop.owner"},
+}
+
+
+@pytest.fixture
+def shops(bare_store: Store) -> Store:
+    """Shops are numbered within their country."""
+    bare_store.sql("CREATE TABLE shop (id int, land text, owner text)")
+    bare_store.sql("CREATE TABLE sales (land text, shop int, total bigint, day date)")
+    bare_store.sql("INSERT INTO shop VALUES (1, 'FR', 'Ann'), (1, 'IE', 'Bob'), (2, 'IE', 'Bob')")
+    bare_store.sql(
+        "INSERT INTO sales VALUES ('FR', 1, 5, '2026-10-01'), ('IE', 1, 7, '2026-10-01'),"
+        " ('IE', 1, 1, '2026-10-02')"
+    )
+    return bare_store
+
+
+@pytest.mark.parametrize("index", ["", "ALTER TABLE shop ADD PRIMARY KEY (land, id)"])
+def test_a_key_may_be_of_several_columns(shops: Store, engine: Engine, index: LiteralString) -> None:
+    if index:
+        shops.sql(index)
+    delivered = engine("2026-10", **BY_KEY)
+    assert [line["total_sum"] for line in delivered.lines("Ann")] == ["5.00"]
+    assert [(line["shop"], line["total_sum"]) for line in delivered.lines("Bob")] == [
+        ("1", "8.00"),
+        ("2", ""),
+    ]
+
+
+def test_a_key_of_several_columns_that_is_not_unique_fails_with_its_name(
+    shops: Store, engine: Engine
+) -> None:
+    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # says nothing about (land, id)
+    shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
+    assert (
+        "the hop sales.land = shop.land and sales.shop = shop.id would multiply rows: 1 value of"
+        f' "land" and "id" of {shops.schema}."shop" is not unique' in engine.refusal("2026-10", **BY_KEY)
+    )
+
+
+def test_half_a_key_is_refused_as_not_unique(shops: Store, engine: Engine) -> None:
+    joins = (Join("shop", left="sales.shop", right="id"),)
+    assert 'would multiply rows: 1 value of "id"' in engine.refusal("2026-10", **{**BY_KEY, "joins": joins})
+
+
+def test_a_table_may_be_visited_twice_by_an_alias(bare_store: Store, engine: Engine) -> None:
+    bare_store.sql('CREATE TABLE "Employee" (id int PRIMARY KEY, name text, manager_id int)')
+    bare_store.sql("CREATE TABLE bonus (employee int, amount numeric(9,2), day date)")
+    bare_store.sql(
+        """INSERT INTO "Employee" VALUES (1, 'Root', NULL), (2, 'Mid', 1), (3, 'Leaf', 2), (4, 'Twig', 2)"""
+    )
+    bare_store.sql(
+        "INSERT INTO bonus VALUES (3, 1.10, '2026-10-01'), (4, 2.20, '2026-10-01'), (1, 9, '2026-10-01')"
+    )
+    delivered = engine(
+        "2026-10",
+        entity="bonus",
+        metric="amount",
+        date_column="day",
+        aggregate="sum",
+        joins=(
+            Join("Employee", left="bonus.employee", right="id"),
+            Join("Employee", alias="Manager", left="Employee.manager_id", right="Manager.id", optional=True),
+        ),
+        group={"employee": "Employee.name"},
+        recipient={"manager": "Manager.name"},
+        unassigned="Nobody",
+    )
+    found = {
+        name: [(line["employee"], line["amount_sum"]) for line in delivered.lines(name)]
+        for name in ("Mid", "Root", "Nobody")
+    }
+    assert found == {
+        "Mid": [("Leaf", "1.10"), ("Twig", "2.20")],
+        "Root": [("Mid", "")],
+        "Nobody": [("Root", "9.00")],
+    }
+
+
+# -- conditions --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "figure"),
+    [
+        ('"Amount" > 5', "70.00"),
+        ('"Loans"."Amount" < 6 OR "idLoan" IS NULL', "5.00"),
+        ("'it''s; -- no (comment' <> 'x' AND \"Amount\" IN (5, 70)", "37.50"),
+    ],
+)
+def test_a_condition_decides_which_rows_count(store: Store, engine: Engine, where: str, figure: str) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    store.loan(branch, "2026-10-02", 70)
+    delivered = engine("2026-10", where=where)
+    assert delivered.figures("Alpha") == {str(branch): figure}
+    assert delivered.manifest()["where"] == where
+
+
+def test_rows_that_do_not_count_are_no_orphans_and_no_part_of_the_control_totals(
+    store: Store, engine: Engine
+) -> None:
+    store.loan(None, "2026-10-01", 70)
+    store.loan(store.branch(), "2026-10-01", 5)
+    manifest = engine("2026-10", where='"Account_idAccount" IS NOT NULL').manifest()
+    assert (manifest["source"]["rows"], manifest["orphans"]["rows"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("amuont > 5", 'column "amuont" does not exist'),
+        ('"Amount" + 1', "must be type boolean"),
+        ('"Amount" > 5 GROUP BY 1', "syntax error"),
+        ('sum("Amount") > 5', "aggregate functions are not allowed"),
+    ],
+)
+def test_a_condition_that_postgresql_does_not_take_is_told_in_its_words(
+    store: Store, engine: Engine, where: str, said: str
+) -> None:
+    sentence = engine.refusal("2026-10", where=where)
+    assert sentence.startswith(f'2026-10: where="{where}" is no condition on the entity: ')
+    assert said in sentence
+    assert engine.log[-1]["kind"] == "spec"
+
+
+# -- metrics that are not exact ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("type", "total"), [("double precision", "123456789012345.87"), ("real", "123456790000000.20")]
+)
+def test_floats_are_added_up_as_they_are_written_and_warned_about(
+    bare_store: Store, engine: Engine, type: LiteralString, total: str
+) -> None:
+    bare_store.create(amount=type)
+    branch = bare_store.branch()
+    for day, amount in ((1, 0.1), (2, 0.1), (3, 123456789012345.67)):
+        bare_store.loan(branch, f"2026-10-{day:02d}", amount)
+    delivered = engine("2026-10", aggregate="sum")
+    [line] = delivered.lines("Alpha")
+    assert line["amount_sum"] == total
+    [warning] = [entry for entry in delivered.log if entry["event"] == "inexact_source"]
+    assert warning["level"] == "warning"
+    assert delivered.manifest()["notes"] == [warning["message"]]
+
+
+def test_a_float_that_is_no_number_is_refused(bare_store: Store, engine: Engine) -> None:
+    bare_store.create(amount="real")
+    bare_store.loan(bare_store.branch(), "2026-10-01", float("inf"))
+    assert 'metric "Amount" holds NaN or Infinity in the window' in engine.refusal("2026-10")
+
+
+def test_what_a_spec_does_not_use_is_in_no_manifest(store: Store, engine: Engine) -> None:
+    store.branch()
+    assert not {"where", "notes"} & set(engine("2026-10").manifest())

@@ -1,0 +1,115 @@
+"""What the store's errors are told as: never a value of a row, not in the sentence and not in the log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import rolling_database
+import rolling_refusals
+from rolling_errors import one_line, quoted
+from tests.support.bank import Engine, Store
+
+CARD = "card 4111 1111 1111 1111"
+
+
+@pytest.fixture(params=["database", "spark"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize(
+    ("condition", "why"),
+    [
+        ("note::int > 0", "a text is not written as the type that it is cast to (SQLSTATE 22P02)"),
+        ("note::date > '2020-01-01'", "a text is no date or time as it is cast to one (SQLSTATE 22007)"),
+        ("raised(note)", "a function of the database raised an exception (SQLSTATE P0001)"),
+    ],
+)
+def test_a_read_that_fails_on_a_row_does_not_quote_it(
+    store: Store, engine: Engine, way: str, condition: str, why: str
+) -> None:
+    store.loan(store.branch(), "2026-10-01", 5)
+    store.sql('ALTER TABLE "Loans" RENAME TO loans_proper')
+    store.sql(f"ALTER TABLE loans_proper ADD COLUMN note text DEFAULT '{CARD} permission denied'")
+    store.sql(
+        """CREATE FUNCTION raised(text) RETURNS boolean LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no luck with %', $1; END $$"""
+    )
+    store.sql(f'CREATE VIEW "Loans" AS SELECT * FROM loans_proper WHERE {condition}')
+    sentence = engine.refusal("2026-10", aggregate_in=way)
+    assert why in sentence
+    assert "4111" not in sentence + json.dumps(engine.log)
+    assert engine.log[-1]["kind"] == "database"
+
+
+def test_a_transform_that_fails_on_a_row_does_not_quote_it(store: Store, engine: Engine) -> None:
+    store.loan(store.branch(), "2026-10-01", 4111)
+
+    def at_once(rows: Any) -> Any:
+        raise ValueError(f"no luck with {rows.collect()[0]['Amount']}")
+
+    def later(rows: Any) -> Any:
+        from pyspark.sql import functions as F
+
+        def fails(amount: Any) -> Any:
+            raise ValueError(f"no luck with {amount}")
+
+        return rows.withColumn("Amount", F.udf(fails, "decimal(38,0)")("Amount"))
+
+    for transform, told in ((at_once, "failed with ValueError in line"), (later, "ValueError")):
+        sentence = engine.refusal("2026-10", aggregate_in="spark", transform=transform)
+        assert told in sentence
+        assert "4111" not in sentence + json.dumps(engine.log)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'PSQLException: ERROR: invalid input syntax for type integer: "{CARD} due to lock timeout"',
+        f"PSQLException: ERROR: duplicate key\\n  Detail: Key (note)=({CARD}) already exists.",
+        f'[CAST_INVALID_INPUT] The value \'{CARD}\' of the type "STRING" cannot be cast to "INT"',
+        f'Job aborted: java.lang.NumberFormatException: For input string: "{CARD}"',
+        f"Traceback (most recent call last):\nValueError: invalid literal for int(): '{CARD}'",
+    ],
+)
+def test_a_text_without_a_state_is_not_quoted_unless_all_of_it_is_known(said: str) -> None:
+    database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
+    found = rolling_refusals.explained(RuntimeError(said), database)
+    assert "4111" not in f"{found} {found.cause}"
+    assert found.kind == "database"
+
+
+def test_an_error_of_spark_is_told_by_its_kinds() -> None:
+    database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
+    text = "Job aborted: [CAST_INVALID_INPUT] x java.lang.OutOfMemoryError: Java heap space"
+    found = rolling_refusals.explained(RuntimeError(text), database)
+    assert found.sentence == (
+        "Spark could not finish the read: CAST_INVALID_INPUT, java.lang.OutOfMemoryError"
+    )
+
+
+@pytest.mark.parametrize("mark", ["\u2063", "\u061c", "\U000e0041", "\u200b", "\u202e", "\ufeff", "\x1b"])
+def test_a_sentence_has_no_invisible_marks(mark: str) -> None:
+    assert one_line(f"First{mark} Bank") == "First Bank"
+
+
+@pytest.mark.parametrize(
+    ("text", "defused"),
+    [
+        ("see https://evil.example/pay now", "see https[:]//evil.example/pay now"),
+        ("HTTP://evil.example", "HTTP[:]//evil.example"),
+        ("ftp://x mailto:a@b www.evil.example", "ftp[:]//x mailto[:]a@b www[.]evil.example"),
+        ("s3://bucket/loans, jdbc:postgresql://h/d", "s3://bucket/loans, jdbc:postgresql://h/d"),
+    ],
+)
+def test_a_sentence_has_no_address_to_click_on(text: str, defused: str) -> None:
+    assert one_line(text) == defused
+
+
+def test_a_name_out_of_the_store_is_no_address_either() -> None:
+    assert quoted("pay at evil.example/x, plc. a@b.example") == (
+        '"pay at evil[.]example/x, plc. a@b[.]example"'
+    )

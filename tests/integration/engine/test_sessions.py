@@ -1,0 +1,144 @@
+"""What holds for a session in the store, however the run that opened it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+import rolling_database
+import rolling_source
+from rolling_source import Source
+from tests.support.bank import Engine, Store
+
+
+def settings(store: Store) -> str:
+    return Source(None, rolling_database.from_url(store.url), "Etc/GMT", "jr_1", 60, 60).settings()  # type: ignore[arg-type]
+
+
+def running(store: Store, word: str) -> int:
+    """How many statements that hold the word the server works on."""
+    [(count,)] = store.connection.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active'"
+        " AND pid <> pg_backend_pid()",
+        [f"%{word}%"],
+    ).fetchall()
+    return int(count)
+
+
+def until_none(store: Store, word: str, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if running(store, word) == 0:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_a_statement_ends_soon_after_its_client_is_gone(bare_store: Store) -> None:
+    client = psycopg.connect(bare_store.url, autocommit=True)
+    client.execute(settings(bare_store).encode())
+    client.pgconn.send_query(b"SELECT pg_sleep(60) AS of_a_client_that_is_gone")
+    time.sleep(0.5)
+    assert running(bare_store, "of_a_client_that_is_gone") == 1
+    # As the system does it for a process that is killed.
+    with socket.socket(fileno=client.fileno()) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
+        connection.detach()
+    assert until_none(bare_store, "of_a_client_that_is_gone", 10)
+
+
+def test_a_server_that_cannot_look_after_its_clients_is_not_asked_to(bare_store: Store) -> None:
+    """PostgreSQL 13 has no such setting, and SET would fail."""
+    with psycopg.connect(bare_store.url) as connection:
+        asked = settings(bare_store).replace("client_connection_check_interval", "no_such_setting")
+        connection.execute(asked.encode())
+
+
+@pytest.mark.parametrize("way", ["database", "spark"])
+def test_every_session_of_a_run_looks_after_its_client(store: Store, engine: Engine, way: str) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    store.sql('ALTER TABLE "Loans" RENAME TO loans_proper')
+    store.sql(
+        """CREATE VIEW "Loans" AS SELECT * FROM loans_proper
+        WHERE current_setting('client_connection_check_interval') = '5s'"""
+    )
+    assert engine("2026-10", aggregate_in=way).figures("Alpha") == {str(branch): "5.00"}
+
+
+class Stalling(socketserver.ThreadingTCPServer):
+    """A way to the server that goes dead when a word passes."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, port: int, word: bytes) -> None:
+        self.port, self.word, self.dead = port, word, threading.Event()
+        super().__init__(("127.0.0.1", 0), _Stalling)
+
+
+class _Stalling(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, Stalling)
+        with socket.create_connection(("127.0.0.1", self.server.port)) as there:
+            back = threading.Thread(target=self._pump, args=(there, self.request), daemon=True)
+            back.start()
+            self._pump(self.request, there)
+            while self.server.dead.is_set():
+                time.sleep(0.1)
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        assert isinstance(self.server, Stalling)
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.server.word in data:
+                    self.server.dead.set()
+                if self.server.dead.is_set():
+                    return
+                target.sendall(data)
+
+
+@pytest.fixture
+def stalling(store: Store) -> Iterator[Stalling]:
+    port = int(store.url.rpartition(":")[2].partition("/")[0])
+    with Stalling(port, b"rolling_total") as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield served
+        served.dead.clear()
+        served.shutdown()
+
+
+def test_a_connection_that_went_dead_is_given_up_soon_after_the_statements_time(
+    store: Store, engine: Engine, stalling: Stalling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branch()
+    monkeypatch.setattr(rolling_source, "_GRACE", 3)
+    url = store.url.replace(f":{stalling.port}/", f":{stalling.server_address[1]}/") + "?sslmode=disable"
+    started = time.monotonic()
+    sentence = engine.refusal("--period", "2026-10", "--statement-timeout", "2", "--database-url", url)
+    assert stalling.dead.is_set()
+    assert "was lost in the middle of the read" in sentence
+    assert time.monotonic() - started < 30
+
+
+def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rolling_source, "_LOGIN", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x?sslmode=disable"
+        sentence = engine.refusal("--period", "2026-10", "--database-url", url)
+    assert sentence.startswith("2026-10: cannot reach the database at 127.0.0.1:")
+
+
+def test_a_role_sees_its_limits(store: Store) -> None:
+    with psycopg.connect(store.url, autocommit=True) as connection:
+        connection.execute(settings(store).encode())
+        found = connection.execute("SHOW statement_timeout").fetchone()
+    assert found == ("1min",)

@@ -1,0 +1,221 @@
+"""Connectors on the local cloud: what is sent to whom, in which order, and how often."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local_cloud import aws, sftp
+from tests.support.recipients_server import Server
+from tests.support.terraform import OpenRoot, Root, variables
+from tools.hcl import MODULES
+
+BUCKET = "pushed-data"
+NAME = "forty-characters-are-the-most-of-a-name1"
+# "Łódź & Żyrardów Bank", as the engine names its folder, and a recipient whose server is away.
+LODZ, AWAY = "loans/bank_name=ŁódźŻyrardówBank", "loans/bank_name=Away"
+ROOT = """\
+variable "key" { type = string }
+variable "secret_arn" { type = string }
+variable "urls" { type = map(string) }
+
+module "sftp" {
+  source = "MODULES/sftp-transfer"
+
+  name            = "NAME"
+  mode            = "connector"
+  bucket          = "BUCKET"
+  kms_key_arn     = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+  manifest_prefix = "loans/_manifests"
+  recipients = {
+    for user, prefix in { lodz = "LODZ", away = "AWAY" } : user => {
+      prefix = prefix
+      push = {
+        folder            = "/incoming"
+        secret_arn        = var.secret_arn
+        trusted_host_keys = ["${var.key} as ssh-keygen writes it, with a comment"]
+        url               = var.urls[user]
+      }
+    }
+  }
+}
+"""
+
+
+def until(question: Callable[[], Any], seconds: float = 120) -> Any:
+    """Return the first answer that is true."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+    return answer
+
+
+@dataclass(frozen=True)
+class Pushing:
+    """The deployed module, and the server of one of its two recipients."""
+
+    cloud: aws.Cloud
+    server: Server
+    root: Root
+    given: dict[str, str]
+
+    def put(self, key: str, body: bytes = b"{}") -> None:
+        self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def executions(self, machine: str) -> list[dict[str, Any]]:
+        """Return the executions of this state machine that have ended, the oldest first."""
+        arn = f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{machine}"
+        states = self.cloud.client("stepfunctions")
+        listed = states.list_executions(stateMachineArn=arn)["executions"]
+        ended = [execution for execution in listed if execution["status"] != "RUNNING"]
+        return [states.describe_execution(executionArn=e["executionArn"]) for e in reversed(ended)]
+
+    def ended(self, machine: str, count: int) -> dict[str, Any]:
+        """Wait for this many executions of the state machine, and return the last one."""
+        return dict(until(lambda: (found := self.executions(machine)) and len(found) >= count and found[-1]))
+
+    def publish(self, period: str) -> dict[str, Any]:
+        """Put the period's manifest, and return how the transfer to the recipient ended."""
+        before = len(self.executions(f"{NAME}_push_lodz"))
+        self.put(f"loans/_manifests/{period}.json")
+        return self.ended(f"{NAME}_push_lodz", before + 1)
+
+
+@pytest.fixture(scope="module")
+def pushing(
+    cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pushing]:
+    folder, place = tmp_path_factory.mktemp("pushing"), tmp_path_factory.mktemp("recipient")
+    login, host = sftp.key_pair(place, "login", "rsa"), sftp.key_pair(place, "host", "rsa")
+    server = Server(place / "incoming", login, host)
+    login_value = json.dumps({"Username": "extracts", "PrivateKey": login.private.read_text()})
+    secret = cloud.client("secretsmanager").create_secret(Name="aws/transfer/both", SecretString=login_value)
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    text = ROOT
+    for name, value in {
+        "MODULES": str(MODULES),
+        "NAME": NAME,
+        "BUCKET": BUCKET,
+        "LODZ": LODZ,
+        "AWAY": AWAY,
+    }.items():
+        text = text.replace(name, value)
+    (folder / "main.tf").write_text(text)
+    given = variables(
+        key=" ".join(host.public.split()[:2]),
+        secret_arn=secret["ARN"],
+        urls={"lodz": server.url, "away": "sftp://127.0.0.1:9"},
+    )
+    root = open_root(folder, **cloud.environment)
+    root.setup()
+    root.apply(tf_vars=given)
+    server.start()
+    yield Pushing(cloud, server, root, given)
+    server.stop()
+
+
+def test_second_plan_is_empty(pushing: Pushing) -> None:
+    assert pushing.root.changes(pushing.given) == ""
+
+
+def test_files_of_a_recipient_with_letters_beyond_latin_1_arrive(pushing: Pushing) -> None:
+    pushing.put(f"{LODZ}/year=2026/month=08/ŁódźŻyrardówBank_20260831.csv", b"bank_name\r\n")
+    ended = pushing.publish("2026-08")
+    assert ended["status"] == "SUCCEEDED", ended
+    assert pushing.server.files()["incoming/ŁódźŻyrardówBank_20260831.csv"] == b"bank_name\r\n"
+
+
+def test_unreachable_server_delays_no_other_recipient(pushing: Pushing) -> None:
+    pushing.put(f"{AWAY}/year=2026/month=09/Away_20260930.csv", b"away\r\n")
+    pushing.put(f"{LODZ}/year=2026/month=09/Lodz_20260930.csv", b"lodz\r\n")
+    before = len(pushing.executions(f"{NAME}_push_away"))
+    assert pushing.publish("2026-09")["status"] == "SUCCEEDED"
+    failed = pushing.ended(f"{NAME}_push_away", before + 1)
+    assert (failed["status"], failed["error"]) == ("FAILED", "DidNotArrive")
+    assert failed["cause"].startswith("away did not get Away_20260930.csv: ")
+
+
+def test_markers_follow_the_file_that_they_speak_of(pushing: Pushing) -> None:
+    file = f"{LODZ}/year=2026/month=10/ALodz_20261031.csv"
+    # In the order of their names the markers come first.
+    for name in (f"{LODZ}/year=2026/month=10/A.csv.done", f"{LODZ}/year=2026/month=10/A.csv.sha256", file):
+        pushing.put(name, b"x")
+    arrived = pushing.server.arrivals
+    before = len(arrived)
+    assert pushing.publish("2026-10")["status"] == "SUCCEEDED"
+    assert arrived[before:] == ["ALodz_20261031.csv", "A.csv.sha256", "A.csv.done"]
+
+
+def test_more_files_than_one_transfer_takes_arrive(pushing: Pushing) -> None:
+    names = [f"part-{number:02}.csv" for number in range(11)]
+    for name in names:
+        pushing.put(f"{LODZ}/year=2026/month=11/{name}", name.encode())
+    assert pushing.publish("2026-11")["status"] == "SUCCEEDED"
+    assert {f"incoming/{name}" for name in names} <= pushing.server.files().keys()
+
+
+def test_more_files_than_one_list_holds_are_refused(pushing: Pushing) -> None:
+    for number in range(101):
+        pushing.put(f"{LODZ}/year=2027/month=01/{number}.csv")
+    ended = pushing.publish("2027-01")
+    assert (ended["status"], ended["error"]) == ("FAILED", "TooManyFiles")
+    assert ended["cause"] == "2027-01: more than 100 files are published for lodz, and nothing was sent."
+
+
+def test_published_month_without_a_file_fails(pushing: Pushing) -> None:
+    ended = pushing.publish("2027-02")
+    assert (ended["status"], ended["error"]) == ("FAILED", "NothingToSend")
+
+
+def test_event_that_is_delivered_twice_sends_once(pushing: Pushing) -> None:
+    pushing.put(f"{LODZ}/year=2027/month=03/Lodz_20270331.csv")
+    assert pushing.publish("2027-03")["status"] == "SUCCEEDED"
+    transfers = len(pushing.executions(f"{NAME}_push_lodz"))
+    dispatches = pushing.executions(f"{NAME}_push")
+    again = dispatches[-1]
+    pushing.cloud.client("stepfunctions").start_execution(
+        stateMachineArn=again["stateMachineArn"], input=again["input"]
+    )
+    assert pushing.ended(f"{NAME}_push", len(dispatches) + 1)["status"] == "SUCCEEDED"
+    assert len(pushing.executions(f"{NAME}_push_lodz")) == transfers
+
+
+@pytest.mark.parametrize("key", ["loans/_manifests/2027-04.json.bak", "loans/_manifests/old/2027-04.json"])
+def test_object_beside_the_manifests_sends_nothing(pushing: Pushing, key: str) -> None:
+    transfers, dispatches = (len(pushing.executions(f"{NAME}_push{who}")) for who in ("_lodz", ""))
+    pushing.put(key)
+    assert pushing.ended(f"{NAME}_push", dispatches + 1)["status"] == "SUCCEEDED"
+    assert len(pushing.executions(f"{NAME}_push_lodz")) == transfers
+
+
+def test_transfer_that_cannot_be_started_is_a_failure_that_names_the_recipient(pushing: Pushing) -> None:
+    states = pushing.cloud.client("stepfunctions")
+    states.delete_state_machine(
+        stateMachineArn=f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{NAME}_push_away"
+    )
+    pushing.put(f"{LODZ}/year=2027/month=05/Lodz_20270531.csv")
+    dispatches = len(pushing.executions(f"{NAME}_push"))
+    assert pushing.publish("2027-05")["status"] == "SUCCEEDED"
+    ended = pushing.ended(f"{NAME}_push", dispatches + 1)
+    assert (ended["status"], ended["error"]) == ("FAILED", "NotStarted")
+    assert re.fullmatch(r"The transfer to away \(\S+\) could not be started\.", ended["cause"])
+
+
+def test_destroy_leaves_nothing(pushing: Pushing) -> None:
+    # Last of this file's tests: nothing of it can be asked afterwards.
+    pushing.root.destroy(tf_vars=pushing.given)
+    machines = pushing.cloud.client("stepfunctions").list_state_machines()["stateMachines"]
+    assert not [machine["name"] for machine in machines if machine["name"].startswith(NAME)]
+    roles = pushing.cloud.client("iam").list_roles()["Roles"]
+    assert not [role["RoleName"] for role in roles if role["RoleName"].startswith(NAME)]

@@ -1,0 +1,185 @@
+"""What holds for every command: help with an example, completion, exit codes, and what is printed where."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from extracts.cli import app
+from tests.integration.tool.conftest import Extracts
+
+ROOT = Path(__file__).parents[3]
+COMMANDS = sorted(typer.main.get_group(app).commands)
+
+
+def test_the_commands_are_the_ones_of_the_help(extracts: Extracts) -> None:
+    done = extracts("--help", COLUMNS="200")
+    assert done.returncode == 0
+    assert {"doctor", "inspect", "new", "preview", "status", "update"} <= set(COMMANDS)
+    for command in COMMANDS:
+        assert re.search(rf"^│ {command} +\S", done.stdout, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_that_is_a_right_call(command: str, extracts: Extracts) -> None:
+    done = extracts(command, "--help", COLUMNS="200")
+    assert done.returncode == 0
+    [example] = re.findall(r"Example: (extracts .+?)\s*$", done.stdout, re.MULTILINE)
+    name, *arguments = shlex.split(example)[1:]
+    assert name == command
+    # The same call, asked for help instead of being run: every option in it is known.
+    assert extracts(name, *arguments, "--help").returncode == 0
+    for option in [argument for argument in arguments if argument.startswith("--")]:
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_wrong_call_is_told_on_stderr_and_ends_with_code_2(command: str, extracts: Extracts) -> None:
+    done = extracts(command, "--no-such-option")
+    assert done.returncode == 2
+    assert "No such option: --no-such-option" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_command_is_a_wrong_call(extracts: Extracts) -> None:
+    done = extracts("inspekt")
+    assert done.returncode == 2
+    assert "inspekt" in done.stderr
+    assert done.stdout == ""
+
+
+FAILING = pytest.mark.parametrize(
+    "arguments",
+    [
+        ("doctor", "nowhere"),
+        ("inspect", "--database-url", "nowhere"),
+        ("new", "--no-input", "--answers", "nowhere"),
+        ("preview", "nowhere", "--database-url", "postgresql://me@127.0.0.1:1/x", "--output", "out"),
+        ("status", "nowhere"),
+        ("update", "nowhere"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+
+
+@FAILING
+def test_a_failure_is_a_sentence_on_stderr_and_ends_with_code_1(
+    arguments: tuple[str, ...], extracts: Extracts
+) -> None:
+    assert {"doctor", "inspect", "new", "preview", "status", "update"} >= {arguments[0]}
+    done = extracts(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("✗ ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+@FAILING
+def test_without_any_stdin_a_command_says_the_same(arguments: tuple[str, ...], extracts: Extracts) -> None:
+    closed = extracts(*arguments, closed=True)
+    assert (closed.returncode, closed.stderr) == (1, extracts(*arguments).stderr)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_question_without_a_terminal_is_a_wrong_call(closed: bool, extracts: Extracts) -> None:
+    done = extracts("new", closed=closed)
+    assert done.returncode == 2
+    assert "there is no terminal to ask for --project-slug" in " ".join(done.stderr.split())
+    assert done.stdout == ""
+
+
+def test_the_help_tells_what_a_script_may_rely_on(extracts: Extracts) -> None:
+    said = " ".join(extracts("--help", COLUMNS="200").stdout.split())
+    assert "Exit codes: 0 done; 1 failed, and stderr says why; 2 a wrong call; 130 interrupted." in said
+
+
+@pytest.mark.parametrize("command", ["inspect", "doctor", "preview"])
+def test_an_interrupted_command_ends_with_code_130_and_without_a_traceback(
+    command: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
+        url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/store"
+        project = [] if command == "inspect" else [str(ROOT / "examples/bank-loans")]
+        output = ["--output", str(tmp_path / "out")] if command == "preview" else []
+        running = subprocess.Popen(
+            [sys.executable, "-m", "extracts", command, *project, "--database-url", url, *output],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        silent.settimeout(180)
+        connection, _ = silent.accept()  # it waits for the database now
+        os.killpg(running.pid, signal.SIGINT)
+        _, errors = running.communicate(timeout=180)
+        connection.close()
+    assert running.returncode == 130
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("command", ["doctor", "inspect", "new", "preview", "status", "update"])
+def test_what_a_script_would_read_is_there_as_json(command: str, extracts: Extracts) -> None:
+    assert "--json" in extracts(command, "--help").stdout
+
+
+def test_nothing_is_coloured_where_there_is_no_terminal(extracts: Extracts) -> None:
+    for arguments in (
+        ("doctor",),
+        ("new", "--help"),
+        ("new", "--entity"),
+        ("inspect", "--database-url", "x"),
+    ):
+        done = extracts(*arguments)
+        assert "\x1b" not in done.stdout + done.stderr, arguments
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("extracts ins", "inspect"),
+        ("extracts doctor --te", "--test-mail"),
+        ("extracts new --win", "--window-months"),
+    ],
+)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes(shell: str, typed: str, completed: str, extracts: Extracts) -> None:
+    variables = {
+        "bash": {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)},
+        "zsh": {"_TYPER_COMPLETE_ARGS": typed},
+        "fish": {"_TYPER_COMPLETE_ARGS": typed, "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+                 "_TYPER_COMPLETE_WORD_TO_COMPLETE": typed.split()[-1]},
+    }[shell]  # fmt: skip
+    done = extracts(_EXTRACTS_COMPLETE=f"complete_{shell}", **variables)
+    assert completed in done.stdout
+
+
+def test_bash_itself_completes_with_what_is_shown_for_it(extracts: Extracts) -> None:
+    shown = extracts("--show-completion", "bash")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    typed = 'COMP_WORDS=(extracts ins); COMP_CWORD=1; _extracts_completion extracts; echo "${COMPREPLY[@]}"'
+    done = subprocess.run(
+        ["bash", "--norc", "-c", f"{shown.stdout}\n{typed}"],
+        env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "inspect\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_can_be_had_for_a_shell(shell: str, extracts: Extracts) -> None:
+    done = extracts(_EXTRACTS_COMPLETE=f"source_{shell}")
+    assert done.returncode == 0
+    assert "_EXTRACTS_COMPLETE" in done.stdout

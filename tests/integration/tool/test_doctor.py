@@ -1,0 +1,350 @@
+"""`extracts doctor`: what is wrong is told with the one thing to do, and doing it makes it right."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+
+from extracts import terraform
+from extracts.doctor.zone import monthly
+from local_cloud import aws, processes
+from local_cloud.demo import account, store
+from tests.integration.tool.conftest import Extracts
+from tests.support.terraform import Root
+
+READER = "patient_reader"
+EXAMPLE = Path(__file__).parents[3] / "examples/bank-loans"
+# What doctor asks a project's Terraform for; the deployed example is looked at in tests/e2e/test_demo.py.
+ROOT = """
+variable "region" { type = string }
+variable "subnet_id" { type = string }
+variable "database" { type = object({ host = string, secret_arn = string }) }
+variable "topic" { type = string }
+output "alert_topic_arn" { value = var.topic }
+"""
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
+    with aws.serve(tmp_path_factory.mktemp("cloud")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def bank(made: Callable[[str, str], str]) -> str:
+    """The bank's tables, and a login of their own without any right: logins belong to the whole server."""
+    return made("patient", f"{store.TABLES} create role {READER} login password 'reader'")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with the example's spec, and a Terraform that has no more than doctor asks for."""
+    shutil.copytree(EXAMPLE / "Glue", tmp_path / "project/Glue")
+    (tmp_path / "project/Terraform").mkdir()
+    (tmp_path / "project/Terraform/main.tf").write_text(ROOT)
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def looked(extracts: Extracts) -> Callable[..., dict[str, list[dict[str, str]]]]:
+    """What doctor says as JSON, by the name of what it looked at."""
+
+    def looked(*arguments: str, **environment: str) -> dict[str, list[dict[str, str]]]:
+        done = extracts("doctor", *arguments, "--json", **environment)
+        said = json.loads(done.stdout)
+        assert done.returncode == (0 if said["ok"] else 1), done.stderr
+        found: dict[str, list[dict[str, str]]] = {}
+        for check in said["checks"]:
+            assert bool(check["remedy"]) == (check["state"] == "failed"), check
+            found.setdefault(check["name"], []).append(check)
+        return found
+
+    return looked
+
+
+def states(checks: list[dict[str, str]]) -> list[str]:
+    return [check["state"] for check in checks]
+
+
+def test_a_machine_alone_is_looked_at_without_a_project(extracts: Extracts) -> None:
+    done = extracts("doctor")
+    assert done.returncode == 0, done.stdout
+    for name in (
+        "Python",
+        "packages",
+        "Terraform",
+        "Java",
+        "PostgreSQL",
+        "sftp",
+        "JDBC driver",
+        "AWS provider",
+    ):
+        assert re.search(rf"^✓ {name} ", done.stdout, re.MULTILINE), name
+
+
+def test_a_program_that_does_not_do_is_told_with_what_to_install(extracts: Extracts, tmp_path: Path) -> None:
+    old = tmp_path / "terraform"
+    old.write_text("""#!/bin/sh\necho '{"terraform_version": "1.5.7"}'\n""")
+    old.chmod(0o755)
+    done = extracts("doctor", EXTRACTS_TERRAFORM=str(old))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"✗ Terraform           EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer "
+        "(below 2.0) is needed → install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM\n"
+    )
+    assert "✓ Java " in done.stdout
+    assert "✓ Terraform" not in done.stdout
+
+
+def test_an_account_is_looked_at_and_what_it_lacks_is_told(
+    cloud: aws.Cloud, project: Path, looked: Callable[..., dict[str, Any]]
+) -> None:
+    made = account.prepare(cloud, username=store.READER, password="not to be told")
+    sns, ec2 = cloud.client("sns"), cloud.client("ec2")
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="team@example.com")
+    # The emulator confirms mail addresses by itself; this one never answers.
+    silent = f"https://{processes.LOOPBACK}:{processes.free_port()}/"
+    sns.subscribe(TopicArn=topic, Protocol="https", Endpoint=silent)
+    values = {
+        "region": aws.REGION,
+        "subnet_id": made.subnet_id,
+        "database": {"host": "store.internal", "secret_arn": made.secret_arn},
+        "topic": topic,
+    }
+    folder = project / "Terraform"
+    before = looked(str(project), **cloud.environment)
+    assert states(before["Terraform's values"]) == ["failed"]
+    assert (
+        before["Terraform's values"][0]["text"] == "nothing says what region and subnet_id and database are"
+    )
+
+    (folder / "terraform.tfvars.json").write_text(json.dumps(values))
+    Root(folder, terraform.environment(project)).apply()
+    found = looked(str(project), **cloud.environment)
+    assert states(found["Terraform's values"]) == states(found["deployment"]) == ["ok"]
+    assert f"{aws.ACCOUNT}" in found["AWS credentials"][0]["text"]
+    assert found["secret"][0]["text"] == f"readable; the job logs in as {store.READER}"
+    assert "not to be told" not in json.dumps(found)
+    [endpoints] = found["VPC endpoints"]
+    assert endpoints["text"].endswith(
+        "has neither NAT nor an endpoint for s3, secretsmanager, kms, logs, glue"
+    )
+    assert [check["text"] for check in found["alert mails"]] == [
+        "team@example.com is confirmed",
+        f"{silent} did not confirm, and hears of nothing",
+    ]
+
+    # What it says is done; then it is right.
+    [subnet] = ec2.describe_subnets(SubnetIds=[made.subnet_id])["Subnets"]
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])
+    for service in re.findall(r"com\.amazonaws\.[\w.-]+", endpoints["remedy"]):
+        gateway = service.endswith(".s3")
+        ec2.create_vpc_endpoint(
+            VpcId=subnet["VpcId"],
+            ServiceName=service,
+            VpcEndpointType="Gateway" if gateway else "Interface",
+            **(
+                {"RouteTableIds": [tables["RouteTables"][0]["RouteTableId"]]}
+                if gateway
+                else {"SubnetIds": [made.subnet_id], "PrivateDnsEnabled": True}
+            ),
+        )
+    assert states(looked(str(project), **cloud.environment)["VPC endpoints"]) == ["ok"]
+
+
+def test_without_credentials_the_way_to_log_in_is_told(
+    project: Path, looked: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path), "AWS_REGION": aws.REGION}
+    for other in ({}, {"AWS_PROFILE": "no-such-profile"}):
+        [check] = looked(str(project), **nowhere, **other)["AWS credentials"]
+        assert check["state"] == "failed"
+        assert check["remedy"].startswith("log in")
+
+
+def test_the_rights_of_the_reader_are_told_table_by_table_until_they_are_granted(
+    bank: str, project: Path, looked: Callable[..., dict[str, Any]]
+) -> None:
+    url = re.sub(r"//[^@]*@", f"//{READER}:reader@", bank)
+    found = looked(str(project), "--database-url", url)
+    assert states(found["database"]) == states(found["TLS"]) == ["ok"]
+    assert states(found["rights"]) == ["failed"] * 5
+    loans = next(check for check in found["rights"] if check["text"].startswith("Loans"))
+    assert loans["text"] == f"Loans may not be read by {READER}"
+    with psycopg.connect(bank, autocommit=True) as connection:
+        for check in found["rights"]:
+            connection.execute(check["remedy"].removeprefix("run as its owner: ").encode())
+    found = looked(str(project), "--database-url", url)
+    assert states(found["rights"]) == ["ok"] * 5
+    assert states(found["contract"]) == ["ok"]
+
+
+def test_a_schema_that_the_reader_may_not_use_is_told_before_its_tables(
+    bank: str, project: Path, looked: Callable[..., dict[str, Any]]
+) -> None:
+    with psycopg.connect(bank, autocommit=True) as connection:
+        connection.execute("create role passer_by login password 'none'")
+        connection.execute("grant select on all tables in schema public to passer_by")
+        connection.execute("revoke usage on schema public from public")
+        url = re.sub(r"//[^@]*@", "//passer_by:none@", bank)
+        [check] = [c for c in looked(str(project), "--database-url", url)["rights"] if c["state"] == "failed"]
+        assert check["text"] == "the schema public may not be used by passer_by"
+        connection.execute(check["remedy"].removeprefix("run as its owner: ").encode())
+        found = looked(str(project), "--database-url", url)
+        connection.execute("grant usage on schema public to public")
+    assert states(found["rights"]) == ["ok"] * 5
+
+
+EXTRACT = """
+module "extract" {
+  source    = "./extract"
+  schedule  = var.schedule
+  time_zone = "Etc/GMT" # as in Glue/etl.py
+}
+variable "schedule" { default = "cron(1 0 1 * ? *)" }
+"""
+MODULE = """
+variable "schedule" { type = string }
+variable "time_zone" { type = string }
+"""
+
+
+@pytest.fixture
+def scheduled(project: Path) -> Callable[[str, str], None]:
+    """Give the project's Terraform a module "extract", and spec and Terraform a time zone and a schedule."""
+    folder = project / "Terraform"
+    (folder / "extract").mkdir()
+    (folder / "extract/main.tf").write_text(MODULE)
+
+    def scheduled(zone: str, schedule: str = "cron(1 0 1 * ? *)") -> None:
+        replaced = EXTRACT.replace("Etc/GMT", zone).replace("cron(1 0 1 * ? *)", schedule)
+        (folder / "main.tf").write_text(ROOT + replaced)
+        script = project / "Glue/etl.py"
+        script.write_text(re.sub('time_zone=".*"', f'time_zone="{zone}"', script.read_text()))
+        Root(folder, terraform.environment(project)).setup()
+
+    return scheduled
+
+
+def test_time_zones_of_terraform_and_spec_that_differ_are_told_with_both_files(
+    project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
+) -> None:
+    scheduled("Etc/GMT")
+    found = looked(str(project))
+    main, script = project / "Terraform/main.tf", project / "Glue/etl.py"
+    assert [check["text"] for check in found["time zone"]] == [f"Etc/GMT in {main} and {script}"]
+    script.write_text(script.read_text().replace("Etc/GMT", "America/Sao_Paulo"))
+    [check] = looked(str(project))["time zone"]
+    assert check["text"] == f'{main} has "Etc/GMT" and {script} has "America/Sao_Paulo"'
+    assert check["remedy"] == "write the same time_zone in both files"
+
+
+def test_a_terraform_without_a_time_zone_has_the_modules_default(
+    project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
+) -> None:
+    scheduled("Etc/GMT")
+    main = project / "Terraform/main.tf"
+    main.write_text(re.sub(r"  time_zone = .*\n", "", main.read_text()))
+    assert states(looked(str(project))["time zone"]) == ["ok"]
+
+
+def test_a_time_zone_that_no_side_knows_is_told_with_the_one_that_is_meant(
+    bank: str, project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
+) -> None:
+    scheduled("Europe/Pariss")
+    _, check = looked(str(project))["time zone"]
+    assert check["text"] == 'this machine has no time zone "Europe/Pariss"; did you mean Europe/Paris?'
+    found = looked(str(project), "--database-url", bank)
+    assert found["time zone"][1]["text"].startswith("this machine and the database have no time zone")
+    assert states(found["contract"]) == ["ok"], "one finding hides no other"
+
+
+def test_the_side_that_lacks_a_time_zone_is_named(
+    bank: str,
+    project: Path,
+    tmp_path: Path,
+    scheduled: Callable[..., None],
+    looked: Callable[..., dict[str, Any]],
+) -> None:
+    """Let this machine have a time zone that is too new for the database, and the other way round."""
+    zones = tmp_path / "zones"
+    (zones / "America").mkdir(parents=True)
+    paris = resources.files("tzdata") / "zoneinfo/Europe/Paris"
+    (zones / "America/Newville").write_bytes(paris.read_bytes())
+    scheduled("America/Newville")
+    _, check = looked(str(project), "--database-url", bank, PYTHONTZPATH=str(zones))["time zone"]
+    assert check["text"] == (
+        'the database has no time zone "America/Newville" in pg_timezone_names, and this machine has it'
+    )
+
+    scheduled("Europe/Paris")
+    (zones / "tzdata.py").write_text("raise ImportError\n")
+    old = {"PYTHONTZPATH": str(zones), "PYTHONPATH": str(zones)}
+    _, check = looked(str(project), "--database-url", bank, **old)["time zone"]
+    assert check["text"] == 'this machine has no time zone "Europe/Paris", and the database has it'
+    assert check["remedy"].endswith("pip install --upgrade tzdata")
+
+
+def test_a_start_that_daylight_saving_time_skips_is_told(
+    project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
+) -> None:
+    """In Havana, midnight to one o'clock of the second Sunday in March does not exist."""
+    havana = ZoneInfo("America/Havana")
+    gap = next(
+        day
+        for day in (
+            datetime.now(havana).replace(hour=0, minute=1, fold=0) + timedelta(n) for n in range(1, 730)
+        )
+        if day.astimezone(UTC).astimezone(havana).hour == 1
+    )
+    scheduled("America/Havana", f"cron(1 0 {gap.day} * ? *)")
+    [check] = looked(str(project))["schedule"]
+    assert check["state"] == "failed"
+    assert f"{gap:%Y-%m-%d} 00:01" in check["text"]
+    assert "does not exist in America/Havana" in check["text"]
+
+    scheduled("America/Havana", f"cron(1 1 {gap.day} * ? *)")
+    assert states(looked(str(project))["schedule"]) == ["ok"]
+    scheduled("America/Havana", "cron(1 1 ? * MON *)")
+    assert states(looked(str(project))["schedule"]) == ["skipped"]
+
+
+def test_starts_of_two_years_are_looked_at_and_days_that_a_month_lacks_are_told() -> None:
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    starts = list(monthly(1, 0, 31, ZoneInfo("America/Sao_Paulo"), now))
+    assert [text for text, exists in starts if not exists][:2] == ["2026-11-31 00:01", "2027-02-31 00:01"]
+    assert [text for text, _ in starts][-1] == "2028-11-31 00:01"
+    havana = dict(monthly(1, 0, 14, ZoneInfo("America/Havana"), now))
+    assert [text for text, exists in havana.items() if not exists] == ["2027-03-14 00:01"]
+
+
+def test_a_spec_that_the_database_does_not_bear_out_is_the_engines_sentence(
+    bank: str, project: Path, looked: Callable[..., dict[str, Any]]
+) -> None:
+    script = project / "Glue/etl.py"
+    script.write_text(script.read_text().replace('metric="Amount"', 'metric="Ammount"'))
+    [check] = looked(str(project), "--database-url", bank)["contract"]
+    assert check["text"] == 'no column "Ammount" in public."Loans". Did you mean "Amount"?'
+
+
+def test_a_spec_that_does_not_run_is_told(project: Path, looked: Callable[..., dict[str, Any]]) -> None:
+    (project / "Glue/etl.py").write_text("import nothing_like_it\n")
+    [check] = looked(str(project))["spec"]
+    assert check["text"] == "it does not run: ModuleNotFoundError: No module named 'nothing_like_it'"
+
+
+def test_a_folder_that_is_no_project_is_one_sentence(extracts: Extracts, tmp_path: Path) -> None:
+    done = extracts("doctor", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == f"✗ {tmp_path} is no extract project: there is no {tmp_path}/Terraform/main.tf.\n"

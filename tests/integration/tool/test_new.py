@@ -1,0 +1,232 @@
+"""`extracts new`: plain cookiecutter's bytes, and nothing half-made when an answer is wrong."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from extracts import new
+from extracts.errors import ExtractsError
+
+ROOT = Path(__file__).parents[3]
+
+
+def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "extracts", "new", "--output-dir", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_bytes_as_plain_cookiecutter(tmp_path: Path) -> None:
+    answers = ("--project-slug", "shop-orders", "--entity", "Orders", "--aggregate", "sum", "--joins", "none")
+    more = ("--metric", "Total", "--date-column", "day", "--group", "shop = Orders.Shop")
+    done = call(tmp_path / "ours", *answers, *more, "--recipient", "owner = Orders.Owner", "--no-input")
+    assert done.returncode == 0, done.stderr
+    given = ["project_slug=shop-orders", "entity=Orders", "aggregate=sum", "joins=none", "metric=Total"]
+    given += ["date_column=day", "group=shop = Orders.Shop", "recipient=owner = Orders.Owner"]
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"cookiecutters_dir: {tmp_path}/c\nreplay_dir: {tmp_path}/r\n")
+    plain = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", str(settings)]
+    template = str(ROOT / "templates/extract")
+    subprocess.run([*plain, "-o", str(tmp_path / "plain"), template, *given], check=True, capture_output=True)
+    assert tree(tmp_path / "ours") == tree(tmp_path / "plain")
+    assert 'aggregate="sum"' in (tmp_path / "ours/shop-orders/Glue/etl.py").read_text()
+
+
+def test_every_wrong_answer_is_told_and_nothing_is_made(tmp_path: Path) -> None:
+    done = call(tmp_path, "--no-input", "--window-months", "0", "--alert-email", "nobody")
+    assert done.returncode == 1
+    first, *reasons = done.stderr.splitlines()
+    assert first == "✗ 2 answers cannot be used; nothing was written:"
+    assert [reason.split(":")[0] for reason in reasons] == ["  - window_months", "  - alert_email"]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("answer", ["{{ 1 + 1 }}", "{% set x = 1 %}", "{# x #}"])
+def test_an_answer_is_never_run(tmp_path: Path, answer: str) -> None:
+    done = call(tmp_path, "--no-input", "--entity", answer)
+    assert f"  - entity: {json.dumps(answer)} is no table name" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "bank-loans").mkdir()
+    (tmp_path / "bank-loans/mine").write_text("mine")
+    done = call(tmp_path, "--no-input")
+    assert done.returncode == 1
+    assert "is there already; nothing is overwritten" in done.stderr
+    assert tree(tmp_path) == {"bank-loans/mine": b"mine"}
+
+
+def test_a_dry_run_names_the_files_and_makes_none(tmp_path: Path) -> None:
+    done = call(tmp_path, "--no-input", "--dry-run")
+    assert "bank-loans/Glue/etl.py" in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1].endswith("files would be made.")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
+    done = call(tmp_path, "--entity", "Loans")
+    assert done.returncode == 2
+    assert "there is no terminal to ask for" in " ".join(done.stderr.split())
+    assert "--metric" in done.stderr
+
+
+def test_a_schema_counts_whether_or_not_the_table_is_named(tmp_path: Path) -> None:
+    for named in ((), ("--entity", "Loans"), ("--entity", "sales.Loans")):
+        done = call(tmp_path / "-".join(named), "--no-input", "--schema", "sales", *named, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["answers"]["entity"] == "sales.Loans"
+    done = call(tmp_path, "--no-input", "--schema", "sales", "--entity", "shop.Loans")
+    assert done.returncode == 2
+    assert "--schema says sales, and --entity says shop" in " ".join(done.stderr.split())
+
+
+def test_an_unknown_key_in_an_answers_file_is_named_with_its_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "answers.json"
+    file.write_text(json.dumps({"entiti": "Loans"}))
+    with pytest.raises(ExtractsError, match='there is no question "entiti"; did you mean "entity"'):
+        new.read_answers(file)
+
+
+def test_answers_come_from_a_file_and_options_win(tmp_path: Path) -> None:
+    (tmp_path / "answers.yaml").write_text("project_slug: from-file\nwindow_months: 6\n")
+    done = call(tmp_path, "--no-input", "--answers", str(tmp_path / "answers.yaml"), "--window-months", "12")
+    assert done.returncode == 0, done.stderr
+    assert "window_months=12" in (tmp_path / "from-file/Glue/etl.py").read_text()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Callable[..., pexpect.spawn]]:
+    """The installed command at a terminal that is wide enough for its questions."""
+    started: list[pexpect.spawn] = []
+
+    def terminal(*arguments: str, command: str = "") -> pexpect.spawn:
+        command = command or str(Path(sys.executable).with_name("extracts"))
+        at = pexpect.spawn(
+            command, list(arguments), cwd=str(tmp_path), encoding="utf-8", timeout=120, dimensions=(50, 400)
+        )
+        started.append(at)
+        return at
+
+    yield terminal
+    for at in started:
+        at.close(force=True)
+
+
+def test_a_wrong_answer_is_asked_again_and_costs_none_of_the_others(
+    terminal: Callable[..., pexpect.spawn], tmp_path: Path
+) -> None:
+    at = terminal("new", "--entity", "Orders", "--joins", "none", "--recipient", "owner = Orders.Owner")
+    at.expect("What shall the project be called")
+    at.sendline("Shop Orders")
+    at.expect('"Shop Orders" cannot name buckets and jobs.*What shall the project be called')
+    at.sendline("shop-orders")
+    at.expect("Which numeric column")
+    at.sendline("Total")
+    at.expect(r"Which figure of that column.*\(avg, sum, count, min, max\)")
+    at.sendline("median")
+    at.expect('"median" is none of avg, sum, count, min, max.*Which figure of that column')
+    at.sendline("sum")
+    at.expect("Which column says when")
+    at.sendline("day")
+    at.expect("How many calendar months")
+    at.sendline("")  # the default
+    at.expect("What does one line of a file stand for")
+    at.sendline("shop = Shops.Id")
+    at.expect('no table "Shops" among Orders.*What does one line of a file stand for')
+    at.sendline("shop = Orders.Shop")
+    at.expect("Who gets a mail")
+    at.sendline("team@example.com")
+    at.expect("shop-orders: .* made")
+    at.expect(pexpect.EOF)
+    at.close()
+    assert at.exitstatus == 0
+    stamped = (tmp_path / "shop-orders/Glue/etl.py").read_text()
+    assert 'entity="Orders"' in stamped
+    assert 'aggregate="sum"' in stamped
+    assert 'group={"shop": "Orders.Shop"}' in stamped
+
+
+def test_a_name_that_is_taken_is_asked_again(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    at = terminal("new", "--project-slug", "taken")
+    at.expect("taken is there already; nothing is overwritten.*What shall the project be called")
+    at.sendline("free-name")
+    at.expect(r"Which table.*\[Loans\]: ")
+    at.kill(signal.SIGINT)
+    at.expect("✗ Interrupted; nothing was made.")
+    at.expect(pexpect.EOF)
+    at.close()
+    assert at.exitstatus == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_what_a_script_reads_is_free_of_the_questions_to_a_person(
+    terminal: Callable[..., pexpect.spawn], shops: str, tmp_path: Path
+) -> None:
+    script = 'exec "$0" new --json --database-url "$1" --project-slug shops --window-months 3 > made.json'
+    at = terminal("-c", script, str(Path(sys.executable).with_name("extracts")), shops, command="bash")
+    at.expect("1  category_title = categories.title.*2  region_name = regions.name")
+    at.sendline("2")
+    for question in ("Which figure", "Who gets a mail"):
+        at.expect(question)
+        at.sendline("")
+    at.expect(pexpect.EOF)
+    at.close()
+    assert at.exitstatus == 0
+    assert json.loads((tmp_path / "made.json").read_text())["project"] == "shops"
+
+
+def test_a_number_picks_what_the_database_leaves_open(
+    terminal: Callable[..., pexpect.spawn], shops: str, tmp_path: Path
+) -> None:
+    at = terminal("new", "--database-url", shops, "--metric", "price")
+    at.expect('there is no column "price".*In the database, the only number in sales:.*1  paid')
+    at.sendline("1")
+    at.expect("the ways from sales end at 2 tables:.*2  region_name = regions.name")
+    at.sendline("3")
+    at.expect("✗ 3 is no number from 1 to 2.*2  region_name = regions.name")
+    at.sendline("2")
+    at.expect("Found in the database.*sales → stores → regions")
+    for question in ("project be called", "Which figure", "How many calendar months", "Who gets a mail"):
+        at.expect(question)
+        at.sendline("")
+    at.expect("regions-sales: .* made")
+    at.expect(pexpect.EOF)
+    stamped = (tmp_path / "regions-sales/Glue/etl.py").read_text()
+    assert 'recipient={"region_name": "regions.name"}' in stamped
+    assert 'metric="paid"' in stamped
+
+
+def test_a_project_can_be_made_again_from_the_answers_it_keeps(tmp_path: Path) -> None:
+    options = ("--window-months", "6", "--schedule", "2 04:30", "--github-workflows", "no", "--sftp", "none")
+    first = call(tmp_path / "first", "--no-input", *options)
+    assert first.returncode == 0, first.stderr
+    kept = tmp_path / "first/bank-loans/extract.yaml"
+    second = call(tmp_path / "second", "--no-input", "--answers", str(kept))
+    assert second.returncode == 0, second.stderr
+    assert tree(tmp_path / "second") == tree(tmp_path / "first")
+    assert not (tmp_path / "second/bank-loans/.github").exists()
+
+
+def test_a_choice_that_is_none_is_refused_also_where_it_is_not_asked(tmp_path: Path) -> None:
+    done = call(tmp_path, "--no-input", "--sftp", "pigeon")
+    assert done.returncode == 1
+    assert "  - _sftp: " in done.stderr
+    assert not list(tmp_path.iterdir())

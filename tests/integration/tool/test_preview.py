@@ -1,0 +1,213 @@
+"""`extracts preview`: the delivered files, from a database alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from extracts import programs
+from local_cloud import database
+from local_cloud.demo import store
+from tests.support.oracle import oracle
+
+PROJECT = Path(__file__).parents[3] / "examples/bank-loans"
+ROWS = store.generate(date(2026, 10, 1), loans=6_000)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
+    with database.serve(tmp_path_factory.mktemp("store")) as found:
+        store.load(found.url, ROWS, "unused")
+        yield found
+
+
+def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "extracts", "preview", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+
+
+def test_it_writes_the_very_files(served: database.Database, tmp_path: Path) -> None:
+    done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    assert "2026-10: published: 3 files, 30 lines, revision 1" in done.stdout
+    files = {path.name: path.read_bytes() for path in tmp_path.rglob("*.csv")}
+    assert files == {
+        "FirstBank_20261031.csv": oracle(ROWS, "First Bank"),
+        "UbuntuSavingsBank_20261031.csv": oracle(ROWS, "Ubuntu Savings Bank"),
+        "KarooCoastBank_20261031.csv": oracle(ROWS, "Karoo & Coast Bank"),
+    }
+    place = "bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv"
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("FirstBank*.csv")] == [place]
+    assert done.stdout.splitlines()[-1] == f"report: {tmp_path}/report.html"
+    shown = (tmp_path / "report.html").read_text()
+    assert "<h2>Karoo &amp; Coast Bank</h2>" in shown
+    assert "What changed against Sep 2026" in shown  # though only October's files were asked for
+    assert (
+        shown.count("<title>May 2026: ") == shown.count("<title>Oct 2026: ") == 29
+    )  # one branch has no loans
+    assert "FROM &#34;public&#34;.&#34;Loans&#34;" in shown
+
+
+def test_several_months_at_once_and_from_a_folder_with_blanks(
+    served: database.Database, tmp_path: Path
+) -> None:
+    driver = tmp_path.with_name("my drivers") / "the driver.jar"
+    driver.parent.mkdir()
+    driver.symlink_to(programs.jdbc_driver())
+    span = ("--from", "2026-08", "--to", "2026-10")
+    page = tmp_path.with_name("page.html")
+    more = ("--report", str(page), "--history", "0")
+    done = preview(str(PROJECT), *span, *more, "--output", str(tmp_path), "--database-url", served.url,
+                   EXTRACTS_JDBC_DRIVER=str(driver))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = page.read_text()
+    assert "<title>Aug 2026: " in shown
+    assert "<title>Jul 2026: " not in shown
+    assert len(list(tmp_path.rglob("*.csv"))) == 9
+    assert sorted(path.name for path in tmp_path.rglob("*.json")) == [
+        "2026-08.json",
+        "2026-09.json",
+        "2026-10.json",
+    ]
+
+
+def test_a_script_reads_of_each_month_what_was_written_and_whether_it_adds_up(
+    served: database.Database, tmp_path: Path
+) -> None:
+    given = (str(PROJECT), "--from", "2026-09", "--to", "2026-10", "--history", "0", "--json")
+    done = preview(*given, "--output", str(tmp_path), DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["output"], told["report"]) == (str(tmp_path), str(tmp_path / "report.html"))
+    assert told["sql"].startswith("SELECT ")
+    assert told["warnings"] == []
+    assert [(month["period"], month["outcome"]) for month in told["periods"]] == [
+        ("2026-09", "published"),
+        ("2026-10", "published"),
+    ]
+    for month in told["periods"]:
+        assert month["late_data"] == []
+        for file in month["files"]:
+            path = Path(file["path"])
+            assert path == tmp_path / file["key"]
+            content = path.read_bytes()
+            assert (file["bytes"], file["sha256"]) == (len(content), sha256(content).hexdigest())
+            lines = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+            assert file["rows"] == len(lines)
+            assert file["totals"]["count"] == sum(int(line["loans_count"]) for line in lines)
+            assert Decimal(file["totals"]["sum"]) == sum(
+                Decimal(line["amount_sum"]) for line in lines if line["amount_sum"]
+            )
+        assert month["totals"]["rows"] == sum(file["totals"]["rows"] for file in month["files"])
+        assert (month["source"]["rows"], month["orphans"]["rows"]) == (month["totals"]["rows"], 0)
+
+
+def test_a_script_reads_what_has_changed_since_a_month_was_published(
+    served: database.Database, tmp_path: Path
+) -> None:
+    given = (str(PROJECT), "--history", "0", "--json", "--output", str(tmp_path))
+    assert preview(*given, "--period", "2026-09", DATABASE_URL=served.url).returncode == 0
+    with psycopg.connect(served.url) as connection:
+        connection.execute("""insert into "Loans" select 9000002, 1, min("idAccount"), '2026-09-05'
+                              from "Account" """)
+    done = preview(*given, "--period", "2026-10", DATABASE_URL=served.url)
+    again = preview(*given, "--period", "2026-09", DATABASE_URL=served.url)
+    with psycopg.connect(served.url) as connection:
+        connection.execute('delete from "Loans" where "idLoan" = 9000002')
+    told = json.loads(done.stdout)
+    [warning] = told["warnings"]
+    assert (warning["event"], warning["period"]) == ("late_data", "2026-09")
+    [month] = told["periods"]
+    [late] = month["late_data"]
+    assert late["period"] == "2026-09"
+    assert late["difference"] in warning["message"]
+    # What is published already with other bytes is refused, and a script is told as a person is.
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("✗ 2026-09: already published with other bytes")
+    assert len(again.stderr.splitlines()) == 1
+
+
+def test_a_failure_is_the_engines_sentence(served: database.Database, tmp_path: Path) -> None:
+    done = preview(str(PROJECT), "--period", "2999-01", "--output", str(tmp_path), DATABASE_URL=served.url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("✗ 2999-01: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_password_is_not_repeated(served: database.Database, tmp_path: Path) -> None:
+    url = served.url.replace(served.password, "hunter2-secret")
+    done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "hunter2-secret" not in done.stdout + done.stderr
+
+
+def test_months_before_that_cannot_be_had_take_nothing_away(
+    served: database.Database, tmp_path: Path
+) -> None:
+    more = ("--history", "1")
+    with psycopg.connect(served.url) as connection:
+        connection.execute('alter table "Loans" alter column "Account_idAccount" drop not null')
+        connection.execute('insert into "Loans" values (9000001, 1, null, %s)', ["2026-07-05"])
+    done = preview(
+        str(PROJECT), "--period", "2026-10", *more, "--output", str(tmp_path), DATABASE_URL=served.url
+    )
+    with psycopg.connect(served.url) as connection:
+        connection.execute('delete from "Loans" where "idLoan" = 9000001')
+    assert done.returncode == 0, done.stderr
+    assert "without the months before: 2026-09: 1 of " in done.stdout
+    assert "The months before could not be had: 2026-09: 1 of " in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("oops(", "does not run: SyntaxError: '(' was never closed (etl.py, line 1)"),
+        ("import nothing_like_it", "does not run: ModuleNotFoundError: No module named 'nothing_like_it'"),
+        ("print('{}')", "defines no EXTRACT"),
+        ("EXTRACT = 1", "does not run EXTRACT; it ends with: run(EXTRACT)"),
+    ],
+)
+def test_a_spec_that_does_not_run_is_told_with_its_file(spec: str, said: str, tmp_path: Path) -> None:
+    script = tmp_path / "project/Glue/etl.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(spec)
+    url = "postgresql://me@127.0.0.1:1/store"
+    done = preview(str(tmp_path / "project"), "--output", str(tmp_path / "out"), DATABASE_URL=url)
+    assert done.returncode == 1
+    assert done.stderr == f"✗ {script} {said}.\n"
+
+
+def test_a_page_that_cannot_be_written_hides_no_file(served: database.Database, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    page = tmp_path / "file/report.html"
+    given = (str(PROJECT), "--output", str(tmp_path / "out"), "--history", "0", "--report", str(page))
+    done = preview(*given, DATABASE_URL=served.url)
+    assert done.returncode == 1
+    assert "published: 3 files" in done.stdout
+    assert done.stderr == f"✗ The files are written, and the page is not: {page}: File exists.\n"
+
+
+def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
+    done = preview(
+        str(tmp_path), "--output", str(tmp_path / "out"), DATABASE_URL="postgresql://x@localhost/x"
+    )
+    assert done.stderr == f"✗ {tmp_path} is no extract project: there is no {tmp_path}/Glue/etl.py.\n"
+    assert done.returncode == 1

@@ -1,0 +1,342 @@
+"""Projects and collections of strangers: `update` and `status` run none of their programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from extracts import files
+from extracts import home as homes
+from extracts.errors import ExtractsError
+from local_cloud.demo import run as demo
+from tests.integration.tool.conftest import Extracts
+from tests.support.releases import ADDRESS, call, commit, edit, git
+
+
+@pytest.fixture
+def strange(tmp_path: Path) -> tuple[Path, Path]:
+    """A collection whose hook leaves a file behind, and that file."""
+    folder, trace = tmp_path / "strange", tmp_path / "trace"
+    template = folder / "templates/extract"
+    stamped = template / "{{cookiecutter.project_slug}}"
+    (template / "hooks").mkdir(parents=True)
+    stamped.mkdir()
+    (stamped / "README.md").write_text("strange")
+    (template / "cookiecutter.json").write_text(json.dumps({"project_slug": "x", "_repository": ""}))
+    (template / "hooks/pre_gen_project.py").write_text(f"open({str(trace)!r}, 'w').close()\n")
+    (folder / "CHANGELOG.md").write_text("# Changelog\n\n## 1.0.0\n\n- The first.\n")
+    git(tmp_path, "init", "-q", "strange")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "Strange")
+    for version in ("v1.0.0", "v1.1.0"):
+        git(folder, "tag", version)
+    return folder, trace
+
+
+def test_update_runs_no_hook_of_a_collection_that_only_the_project_names(
+    project: Path, strange: tuple[Path, Path], tmp_path: Path
+) -> None:
+    collection, trace = strange
+    edit(project / "extract.yaml", f'template: "{ADDRESS}"', f'template: "file://{collection}"')
+    commit(project)
+    done = call("update", f"file://{project}", "--dry-run", folder=tmp_path)
+    assert not trace.exists()
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"✗ file://{project} is from file://{collection}, which is not {ADDRESS}. An update runs programs of"
+        f" its template; if you trust it, give --template file://{collection}.\n",
+    )
+    assert call("update", project, "--dry-run", "--template", collection).returncode == 0
+    assert trace.exists()
+
+
+@pytest.mark.parametrize("named", [ADDRESS, f"{ADDRESS}.git", f"{ADDRESS}/"])
+def test_the_collection_that_the_tool_is_from_needs_no_option(named: str) -> None:
+    assert homes.runnable(named, None, "bank") == named
+
+
+@pytest.mark.parametrize("named", [f"{ADDRESS}-evil", f"{ADDRESS}/../evil", ".", "\x1b[2Jhome"])
+def test_any_other_collection_needs_one(named: str) -> None:
+    with pytest.raises(ExtractsError, match="give --template") as refused:
+        homes.runnable(named, None, "bank")
+    assert "\x1b" not in str(refused.value)
+    assert homes.runnable(named, "/trusted", "bank") == "/trusted"
+
+
+def program(folder: Path, name: str) -> tuple[Path, Path]:
+    """A program that leaves a file behind, and that file."""
+    file, trace = folder / name, folder / f"{name}-ran"
+    file.write_text(f"#!/bin/sh\ntouch {trace}\ncat\n")
+    file.chmod(0o755)
+    return file, trace
+
+
+@pytest.mark.parametrize("setting", ["core.fsmonitor", "filter.own.clean", "filter.own.process"])
+def test_update_runs_no_program_that_a_projects_repository_names(
+    setting: str, project: Path, tmp_path: Path
+) -> None:
+    (project / ".gitattributes").write_text("*.md filter=own\n")
+    commit(project)
+    file, trace = program(tmp_path, "program")
+    git(project, "config", setting, str(file))
+    (project / "README.md").touch()
+    done = call("update", project, "--template", tmp_path / "old", "--to", "1.0.0")
+    assert (done.returncode, done.stdout) == (0, f"{project} is up to date with version 1.0.0.\n")
+    assert not trace.exists()
+
+
+def test_update_runs_no_hook_of_a_projects_repository(project: Path, tmp_path: Path) -> None:
+    file, trace = program(tmp_path, "program")
+    (project / ".git/hooks").mkdir(exist_ok=True)
+    file.rename(project / ".git/hooks/post-index-change")
+    (project / "README.md").touch()
+    assert call("update", project, "--template", tmp_path / "old", "--to", "1.0.0").returncode == 0
+    assert not trace.exists()
+
+
+def test_update_runs_no_program_of_a_submodule(project: Path, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "part")
+    git(tmp_path / "part", "commit", "-q", "--allow-empty", "-m", "Part")
+    git(project, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(tmp_path / "part"), "part")
+    commit(project)
+    file, trace = program(tmp_path, "program")
+    git(project / "part", "config", "core.fsmonitor", str(file))
+    assert call("update", project, "--template", tmp_path / "old", "--to", "1.0.0").returncode == 0
+    assert not trace.exists()
+
+
+################################################################################
+# What a project's files may say
+################################################################################
+
+
+def deep(open_bracket: str, close_bracket: str, levels: int = 3_000) -> str:
+    return open_bracket * levels + close_bracket * levels
+
+
+def bomb() -> str:
+    """Four hundred bytes that stand for ten to the power of ten."""
+    lines = ["a0: &a0 lol"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 11)]
+    return "\n".join([*lines, "template: x", 'version: "1.0.0"', "default_context:", "  metric: *a10", ""])
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (bomb(), "an alias, line 2; write the value itself."),
+        (deep("[", "]"), "it is nested too deeply."),
+        ("a: 2026-13-45", "month must be in 1..12."),
+        ("x" * (5 << 20), "it has more than 4 MiB."),
+    ],
+)
+def test_settings_of_a_stranger_that_cannot_be_read_get_a_sentence(
+    content: str, why: str, project: Path, tmp_path: Path
+) -> None:
+    (project / "extract.yaml").write_text(content)
+    answers = tmp_path / "answers.yaml"
+    answers.write_text(content)
+    status = call("status", project)
+    assert (status.returncode, status.stderr) == (1, f"✗ {project}/extract.yaml cannot be read: {why}\n")
+    new = call("new", "--no-input", "--answers", answers, folder=tmp_path)
+    assert (new.returncode, new.stderr) == (1, f"✗ {answers} cannot be read: {why}\n")
+
+
+@pytest.mark.parametrize("place", ["extract.yaml", "Terraform/main.tf"])
+def test_an_endless_file_is_not_read(place: str, project: Path) -> None:
+    (project / place).unlink()
+    (project / place).symlink_to("/dev/zero")
+    done = call("status", project)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"✗ {project / place} cannot be read: it is no regular file.\n",
+    )
+
+
+def test_a_pipe_is_not_waited_for(project: Path) -> None:
+    (project / "Terraform/main.tf").unlink()
+    os.mkfifo(project / "Terraform/main.tf")
+    assert "it is no regular file" in call("status", project).stderr
+
+
+def test_a_folder_called_like_markup_is_shown(project: Path, tmp_path: Path) -> None:
+    for name in ("[", "[red]team"):
+        (tmp_path / "team" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(project, tmp_path / "team" / name / "]")
+    done = call("status", "team", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "team/[/]" in done.stdout
+    assert "team/[red]team/]" in done.stdout
+
+
+def test_a_change_log_gives_the_terminal_no_orders(project: Path, home: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", str(home), "other")
+    log = tmp_path / "other/CHANGELOG.md"
+    log.write_text(
+        "# Changelog\n\n## 1.1.0\n\n- \x1b]0;owned\x07\x1b[2JNew\u202e\x9b31m.\n\n## 1.0.0\n\n- First.\n"
+    )
+    git(tmp_path / "other", "commit", "-qam", "Log")
+    git(tmp_path / "other", "tag", "-f", "v1.1.0")
+    done = call("status", project, "--template", tmp_path / "other")
+    assert done.returncode == 0, done.stderr
+    assert "- ]0;owned[2JNew31m." in done.stdout
+    told = call("status", project, "--template", tmp_path / "other", "--json")
+    assert json.loads(told.stdout)["notes"]["1.1.0"] == "- \x1b]0;owned\x07\x1b[2JNew\u202e\x9b31m."
+    for text in (done.stdout, told.stdout):
+        assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(text)
+
+
+################################################################################
+# Nothing is written outside of a project
+################################################################################
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        ("Makefile", "is a symbolic link; put a file of its own there."),
+        ("Glue", "is a symbolic link; put a folder of its own there."),
+        ("CODEOWNERS", "is a symbolic link; put a file of its own there."),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--plan", "--dry-run")])
+def test_update_writes_through_no_symbolic_link(
+    link: str, why: str, options: tuple[str, ...], project: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside" / link
+    outside.parent.mkdir()
+    if (project / link).exists():
+        (project / link).rename(outside)
+    (project / link).symlink_to(outside)
+    commit(project)
+    before = {path: path.read_bytes() for path in outside.parent.rglob("*") if path.is_file()}
+    done = call("update", project, *options)
+    assert (done.returncode, done.stderr) == (1, f"✗ {project / link} {why}\n")
+    assert {path: path.read_bytes() for path in outside.parent.rglob("*") if path.is_file()} == before
+
+
+def test_update_writes_into_no_repository_in_the_project(project: Path) -> None:
+    git(project / "Glue", "init", "-q")
+    commit(project / "Glue")
+    git(project, "rm", "-rq", "--cached", "Glue")
+    commit(project)
+    done = call("update", project)
+    assert done.stderr == (
+        f"✗ {project}/Glue is a git repository of its own; Glue/etl.py is not for us to write.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "place", ["/etc/passwd", "../x", "a/../../x", "", "link", "link/x", "dangling", "a\0b"]
+)
+def test_what_does_not_belong_to_a_folder_has_no_path_in_it(place: str, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/link").symlink_to(tmp_path)
+    (tmp_path / "root/dangling").symlink_to("nowhere")
+    with pytest.raises(ExtractsError):
+        files.inside(tmp_path / "root", place)
+
+
+def test_what_belongs_to_a_folder_that_is_a_link_has_a_path_in_it(tmp_path: Path) -> None:
+    (tmp_path / "root/a").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("root")
+    assert files.inside(tmp_path / "link", "a/..b") == tmp_path / "link/a/..b"
+
+
+def test_a_new_project_replaces_no_link(tmp_path: Path) -> None:
+    (tmp_path / "bank-loans").symlink_to("nowhere")
+    done = call("new", "--no-input", folder=tmp_path)
+    assert done.returncode == 1
+    assert "bank-loans is a symbolic link" in done.stderr
+
+
+def test_the_page_of_a_preview_replaces_no_link(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/report.html").symlink_to(tmp_path / "mine")
+    url = "postgresql://reader@127.0.0.1:1/bank"
+    done = call("preview", project, "--database-url", url, "--output", tmp_path / "figures")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"✗ {tmp_path}/figures/report.html is a symbolic link; put a file of its own there.\n",
+    )
+
+
+def test_stopping_a_demo_deletes_nothing_that_no_demo_made(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (tmp_path / "running.json").write_text(json.dumps({"processes": [], "folders": [str(mine)]}))
+    demo.stop(tmp_path)
+    assert mine.is_dir()
+
+
+def test_a_private_file_is_never_open_to_others(tmp_path: Path) -> None:
+    files.write_private(tmp_path / "note", "secret")
+    assert ((tmp_path / "note").stat().st_mode & 0o777, (tmp_path / "note").read_text()) == (0o600, "secret")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        files.write_private(tmp_path / "link", "secret")
+
+
+def test_names_in_a_database_give_the_terminal_no_orders(
+    made: Callable[[str, str], str], extracts: Extracts
+) -> None:
+    name = "paid\x1b[2J\x1b]0;owned\x07\u202e[/][bold]"
+    url = made("orders", f'create table "{name}" ("{name}d" date, "{name}n" int, owner text)')
+    plain = "paid[2J]0;owned[/][bold]"
+    shown = extracts("inspect", "--database-url", url)
+    assert shown.returncode == 0, shown.stderr
+    assert plain in shown.stdout
+    told = extracts("inspect", "--database-url", url, "--json")
+    assert [e["table"] for e in json.loads(told.stdout)["entities"]] == [name]
+    for text in (shown.stdout, told.stdout):
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+################################################################################
+# The way to a database
+################################################################################
+
+
+def declining(server: socket.socket, received: list[bytes]) -> None:
+    """A server that declines TLS, asks for a password in clear text, and keeps what it is told."""
+    connection, _ = server.accept()
+    with connection:
+        connection.settimeout(10)
+        for answer in (b"N", b"R\x00\x00\x00\x08\x00\x00\x00\x03", b""):
+            data = connection.recv(4096)
+            received.append(data)
+            if not data or not answer:
+                return
+            connection.sendall(answer)
+
+
+@pytest.mark.parametrize(
+    ("host", "parameters", "told"),
+    [
+        ("127.1", "", False),  # an address that is not written as one of the loopback is nobody's own machine
+        ("127.1", "?sslmode=prefer", True),
+        ("127.0.0.1", "", True),
+    ],
+)
+def test_a_password_goes_to_another_machine_over_tls_alone(
+    host: str, parameters: str, told: bool, extracts: Extracts
+) -> None:
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"postgresql://reader:swordfish@{host}:{server.getsockname()[1]}/bank{parameters}"
+        thread = threading.Thread(target=declining, args=(server, received))
+        thread.start()
+        done = extracts("inspect", "--database-url", url)
+        thread.join(20)
+    assert done.returncode == 1
+    assert (b"swordfish" in b"".join(received)) is told
+    if not told:
+        assert "speaks no TLS" in done.stderr
+        assert "sslmode=disable" in done.stderr

@@ -1,0 +1,232 @@
+"""`make release`: one version everywhere, or none at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from extracts.errors import ExtractsError
+from tools import interfaces, publish, release
+
+ROOT = Path(__file__).parents[3]
+TODAY = date(2026, 11, 24)
+NOTES = "- Files can be **teal**.\n"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "commit.gpgsign=false", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a release touches and runs, released as 1.0.0, with news since; tests that take no time."""
+    root = tmp_path_factory.mktemp("release") / "home"
+    root.mkdir()
+    unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
+    for part in ("modules/kms-bucket", "templates", "examples", "tests/integration/template"):
+        shutil.copytree(ROOT / part, root / part, ignore=unwanted)
+    others = ("generator/extracts/errors.py", "tools/release.py", "tools/interfaces.py", "README.md")
+    shared = ("tests/conftest.py", "tests/support/options.py", "tests/support/stamping.py")
+    for place in (*(place for place, _ in release.PLACES), *others, *shared, ".gitignore"):
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / place, root / place)
+    checks = "\nlint test:\n\t@! grep -q 'a red test' CHANGELOG.md || { touch left-over; exit 1; }\n"
+    (root / "Makefile").write_text((ROOT / "Makefile").read_text() + checks)
+    git(root.parent, "init", "-q", "-b", "main", "home")
+    commit(root, "# Changelog\n\n## 1.0.0 (2026-01-01)\n\n- The first.\n")
+    git(root, "tag", "v1.0.0")
+    commit(root, f"# Changelog\n\n## Unreleased\n\n{NOTES}\n## 1.0.0 (2026-01-01)\n\n- The first.\n")
+    return root
+
+
+def commit(root: Path, log: str | None = None) -> None:
+    if log is not None:
+        (root / "CHANGELOG.md").write_text(log)
+    git(root, "config", "user.name", "A")
+    git(root, "config", "user.email", "a@example.com")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "Work")
+
+
+@pytest.fixture
+def home(original: Path, tmp_path: Path) -> Path:
+    """A clone of it, set up with this environment."""
+    git(tmp_path, "clone", "-q", str(original), "home")
+    root = tmp_path / "home"
+    git(root, "config", "user.name", "A")
+    git(root, "config", "user.email", "a@example.com")
+    (root / ".venv").mkdir()
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        (root / ".venv" / part).symlink_to(Path(sys.prefix) / part)
+    (root / ".venv/.ready").touch()
+    return root
+
+
+def test_one_command_writes_the_version_everywhere_commits_and_tags(home: Path) -> None:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "release", "VERSION=1.0.1"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    log = (home / "CHANGELOG.md").read_text()
+    assert log.startswith(f"# Changelog\n\n## 1.0.1 ({date.today()})\n\n{NOTES}\n## 1.0.0")
+    assert 'version = "1.0.1"' in (home / "pyproject.toml").read_text()
+    assert '__version__ = "1.0.1"' in (home / "generator/extracts/__init__.py").read_text()
+    engine = home / "modules/glue-extract/runtime/rolling_extract.py"
+    assert '__version__ = "1.0.1"' in engine.read_text()
+    assert json.loads((home / "templates/extract/cookiecutter.json").read_text())["_version"] == "1.0.1"
+    assert 'version: "1.0.1"' in (home / "examples/bank-loans/extract.yaml").read_text()
+    difference = "tests/integration/template/differences/sftp-none.diff"
+    pages = ("README.md", "examples/bank-loans/README.md", difference)
+    pins = [pin[2] for page in pages for pin in release.PIN.finditer((home / page).read_text())]
+    assert set(pins) == {"1.0.1"}
+    assert git(home, "log", "-1", "--format=%s") == "Release 1.0.1"
+    assert git(home, "describe", "--exact-match") == "v1.0.1"
+    assert git(home, "tag", "--list", "v1.0.1", "--format=%(contents)") == NOTES.strip()
+    assert git(home, "status", "--porcelain") == ""
+    assert git(home, "ls-remote", "--tags", "origin", "v1.0.1") == ""  # pushed by a person, or not at all
+    assert done.stdout.splitlines()[-1] == "  git push --follow-tags"
+
+
+def refused(home: Path, version: str) -> str:
+    """The sentence of a refusal, which leaves everything as it was."""
+    head, pending = git(home, "rev-parse", "HEAD"), git(home, "status", "--porcelain")
+    with pytest.raises(ExtractsError) as error:
+        release.release(home, version, TODAY, lambda line: None)
+    assert (git(home, "rev-parse", "HEAD"), git(home, "status", "--porcelain")) == (head, pending)
+    assert git(home, "tag", "--list") == "v1.0.0"
+    return str(error.value)
+
+
+def test_a_red_test_releases_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "REFRESH", ["true"])  # what the first test has seen, and takes its time
+    change(home, lambda text: text.replace(NOTES, NOTES + "- There is a red test.\n"))
+    assert refused(home, "1.0.1") == "The checks fail; nothing was released."
+    assert (home / ".venv/bin").is_symlink()  # nor was the environment that it runs in set up anew
+
+
+def test_uncommitted_work_is_not_released(home: Path) -> None:
+    (home / "modules/new.txt").write_text("")
+    assert refused(home, "1.0.1") == (
+        "There are changes that are not committed (modules/new.txt); a release has none."
+    )
+
+
+def test_a_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
+    renamed(home)
+    commit(home)
+    assert refused(home, "1.1.0") == "1.1.0 is too small a step: this is at least 2.0.0."
+
+
+NOTE = """
+### To 2.0.0
+
+The output `name` is called what it is.
+
+```diff
+-bucket = module.bucket.name
++bucket = module.bucket.bucket_name
+```
+"""
+
+
+@pytest.mark.parametrize(
+    "note", ["", NOTE.replace("2.0.0", "1.9.0"), NOTE.replace("+", " ")], ids=["none", "an old one", "half"]
+)
+def test_a_major_change_without_before_and_after_is_refused(home: Path, note: str) -> None:
+    renamed(home)
+    page = home / "modules/kms-bucket/README.md"
+    page.write_text(page.read_text() + note)
+    commit(home)
+    assert refused(home, "2.0.0") == (
+        'kms-bucket: a major change, and no "### To 2.0.0" in the README with a diff of what a caller wrote'
+        " before and writes now."
+    )
+
+
+def test_a_major_change_with_before_and_after_is_let_through(home: Path) -> None:
+    renamed(home)
+    page = home / "modules/kms-bucket/README.md"
+    page.write_text(page.read_text() + NOTE)
+    assert list(interfaces.check(home, (2, 0, 0))) == [
+        "major: kms-bucket: the output name is gone",
+        "minor: kms-bucket: the output bucket_name is new",
+        "After 1.0.0 this is at least 2.0.0.",
+    ]
+
+
+def renamed(home: Path) -> None:
+    file = home / "modules/kms-bucket/outputs.tf"
+    file.write_text(file.read_text().replace('output "name"', 'output "bucket_name"'))
+
+
+def change(home: Path, edit: Callable[[str], str]) -> None:
+    commit(home, edit((home / "CHANGELOG.md").read_text()))
+
+
+def test_a_change_log_that_says_nothing_is_refused(home: Path) -> None:
+    change(home, lambda text: text.replace(NOTES, ""))
+    assert refused(home, "1.0.1") == "CHANGELOG.md says nothing of 1.0.1."
+    change(home, lambda text: text.replace("## Unreleased\n\n\n", ""))
+    assert refused(home, "1.0.1") == (
+        'CHANGELOG.md begins with "1.0.0 (2026-01-01)"; write what is new under "## 1.0.1 (unreleased)"'
+        " before it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("1.0.0", "1.0.0 does not follow 1.0.0, the last release."),
+        ("0.9.0", "0.9.0 does not follow 1.0.0, the last release."),
+        ("next", '"next" is no version; versions look like 1.2.0.'),
+    ],
+)
+def test_a_version_that_does_not_follow_is_refused(home: Path, version: str, reason: str) -> None:
+    assert refused(home, version) == reason
+
+
+def test_a_tag_is_held_against_the_release_before_it_and_not_against_itself(home: Path) -> None:
+    renamed(home)
+    commit(home)
+    git(home, "tag", "v1.1.0")
+    with pytest.raises(ExtractsError) as error:
+        list(interfaces.check(home, (1, 1, 0), tagged=True))
+    assert str(error.value) == "1.1.0 is too small a step: this is at least 2.0.0."
+
+
+def test_a_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{home}", "shallow")
+    root = tmp_path / "shallow"
+    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    (root / "CHANGELOG.md").write_text(f"## {version} (2026-11-24)\n\n- News.\n")
+    with pytest.raises(ExtractsError) as error:
+        publish.publish(root, f"v{version}")
+    assert str(error.value) == (
+        f"v{version} cannot be held against the release before it: this clone is shallow."
+    )
+
+
+def test_make_asks_for_the_version() -> None:
+    done = subprocess.run(
+        ["make", "-C", str(ROOT), "release"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "VERSION": ""},
+    )
+    assert done.returncode != 0
+    assert "✗ Which version? make release VERSION=1.2.0" in done.stderr

@@ -1,0 +1,147 @@
+"""What the pages say can be done can be done, and their figures are those of code and oracle."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from local_cloud.demo import store
+from tests.support.oracle import oracle
+from tools.drawings import ROOT
+
+README = (ROOT / "README.md").read_text()
+PAGES = [
+    page
+    for folder in (".", ".github", "docs/**", "modules/*", "examples/*")
+    for page in sorted(ROOT.glob(f"{folder}/*.md"))
+]
+FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
+
+
+@cache
+def options(command: str) -> set[str]:
+    """The long options that the tool says a command of its has; none where there is no such command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "extracts", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"COLUMNS": "200", "TERM": "dumb", "PYTHONPATH": str(ROOT / "generator")},
+    )
+    return set(re.findall(r"(--[a-z-]+)", done.stdout)) if done.returncode == 0 else set()
+
+
+def test_every_call_of_the_tool_on_a_page_is_one_that_it_takes() -> None:
+    calls = [
+        (page.relative_to(ROOT), call)
+        for page in PAGES
+        for call in re.findall(r"(?:\$ (?:\.venv/bin/)?|`)extracts ([a-z][^\n`]*)", page.read_text())
+    ]
+    assert len(calls) > 4
+    for page, call in calls:
+        command, *words = call.split()
+        assert options(command), f"{page}: there is no extracts {command}"
+        unknown = {word.partition("=")[0] for word in words if word.startswith("--")} - options(command)
+        assert not unknown, f"{page}: extracts {command} takes no {unknown}"
+
+
+def test_the_demos_picture_shows_the_oracles_figures() -> None:
+    picture = (ROOT / ".github/demo.svg").read_text()
+    shown = html.unescape("".join(re.findall(r">([^<>]*)<", picture))).replace("\xa0", " ")
+    last = re.search(r"KarooCoastBank_(\d{4})(\d\d)\d\d\.csv, in full", shown)
+    assert last
+    rows = store.generate(date(int(last[1]), int(last[2]), 1))
+    header, *lines = oracle(rows, "Karoo & Coast Bank").decode().rstrip().split("\r\n")
+    assert lines
+    for line in (header, *lines):
+        assert line in shown
+
+
+def test_the_lines_below_the_previews_picture_are_the_oracles() -> None:
+    given = re.search(r"demo's\s+store with ([\d,]+) loans", README)
+    assert given
+    rows = store.generate(date(2026, 10, 1), loans=int(given[1].replace(",", "")))
+    header, *lines = oracle(rows, "First Bank").decode().replace('"', "").split("\r\n")
+    assert header.endswith("loans_count,amount_sum,amount_avg")
+    shown = re.findall(r"^\| (\d+) \| (.*) \| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", README, re.MULTILINE)
+    assert shown
+    for branch, address, *figures in shown:
+        start, end = f"First Bank,{branch},{address},2026-10,", ",".join(figures)
+        assert any(line.startswith(start) and line.endswith(end) for line in lines), address
+
+
+def costs() -> list[list[str]]:
+    """Part, quantity, price and the month's dollars, line by line."""
+    section = README.partition("## What a month costs")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def test_the_costs_add_up() -> None:
+    parts, totals = [], {}
+    for part, quantity, price, month in costs():
+        if part.startswith("**"):
+            totals[part.strip("*")] = Decimal(month.strip("*"))
+        elif price:
+            cents = Decimal(month)
+            exact = Decimal(quantity.split()[0]) * Decimal(price)
+            assert exact.quantize(Decimal("0.01"), ROUND_HALF_UP) == cents, part
+            parts.append((part, cents))
+    small = Decimal("0.10")
+    with_sftp = sum(cents for _, cents in parts) + small
+    server = next(cents for part, cents in parts if part.startswith("SFTP server"))
+    assert totals == {"with SFTP": round(with_sftp), "without SFTP": round(with_sftp - server)}
+
+
+def test_the_projects_own_page_says_the_same_total() -> None:
+    project = (ROOT / "examples/bank-loans/README.md").read_text()
+    [(_, _, _, total)] = [row for row in costs() if row[0] == "**with SFTP**"]
+    assert f"| **together** | {total} |" in project
+
+
+def test_every_module_is_on_the_first_page() -> None:
+    for module in sorted((ROOT / "modules").iterdir()):
+        assert f"](modules/{module.name})" in README
+
+
+def test_the_licence_is_the_one_that_the_package_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["license"] == "Apache-2.0"
+    words = (ROOT / "LICENSE").read_text().split()
+    assert words[:4] == ["Apache", "License", "Version", "2.0,"]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_an_issue_form_is_one_that_github_takes(form: Path) -> None:
+    given = yaml.safe_load(form.read_text())
+    if form.name == "config.yml":
+        assert given["blank_issues_enabled"] is False
+        assert {tuple(sorted(link)) for link in given["contact_links"]} == {("about", "name", "url")}
+        return
+    assert (
+        {"name", "description", "body"} <= given.keys() <= {"name", "description", "title", "labels", "body"}
+    )
+    names = [field["id"] for field in given["body"] if field["type"] != "markdown"]
+    assert len(names) == len(set(names)) > 0
+    for field in given["body"]:
+        assert field["type"] in {"checkboxes", "dropdown", "input", "markdown", "textarea"}
+        assert field["attributes"].get("label" if field["type"] != "markdown" else "value")
+    assert any(field.get("validations", {}).get("required") for field in given["body"])
+
+
+def test_the_form_for_faults_asks_for_what_is_released() -> None:
+    given = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/fault.yml").read_text())
+    [part] = [field for field in given["body"] if field.get("id") == "part"]
+    modules = {module.name for module in (ROOT / "modules").iterdir()}
+    assert modules <= set(part["attributes"]["options"]), json.dumps(sorted(modules))

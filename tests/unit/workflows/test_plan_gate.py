@@ -1,0 +1,154 @@
+"""The gate of a plan: its digest covers all that is applied, and no text in it hides the rest of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+WORKFLOWS = Path(__file__).parents[3] / ".github/workflows"
+
+
+def program(workflow: str, name: str) -> str:
+    """A program that a workflow keeps in its environment."""
+    return str(yaml.safe_load((WORKFLOWS / workflow).read_text())["env"][name])
+
+
+def digest(plan: dict[str, Any]) -> str:
+    command = [sys.executable, "-c", program("extract-plan.yml", "DIGEST")]
+    return subprocess.run(
+        command, input=json.dumps(plan), capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def fenced(text: str, limit: int = 1_000) -> str:
+    command = [sys.executable, "-c", program("extract-plan.yml", "FENCED"), str(limit), "https://run"]
+    return subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout.decode()
+
+
+def change(address: str, *actions: str, **values: Any) -> dict[str, Any]:
+    return {"address": address, "change": {"actions": list(actions), "before": None, "after": values}}
+
+
+PLAN: dict[str, Any] = {
+    "format_version": "1.2",
+    "timestamp": "2026-11-01T00:00:00Z",
+    "prior_state": {"serial": 1},
+    "resource_changes": [
+        change("aws_glue_connection.this", "create", connection_properties={"HOST": "bank.internal"}),
+        change("aws_s3_bucket.this", "no-op", tags={}),
+    ],
+    "configuration": {"root_module": {"resources": []}},
+    "output_changes": {"url": {"actions": ["create"], "after": "x"}},
+    "variables": {"database": {"value": {"host": "bank.internal"}}},
+}
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    return {**PLAN, **parts}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        changed(
+            resource_changes=[
+                change("aws_glue_connection.this", "create", connection_properties={"HOST": "evil"})
+            ]
+        ),
+        changed(configuration={"root_module": {"resources": [{"provisioners": [{"type": "local-exec"}]}]}}),
+        changed(output_changes={"url": {"actions": ["create"], "after": "y"}}),
+        changed(variables={"database": {"value": {"host": "evil"}}}),
+    ],
+    ids=["a value that the text hides", "a provisioner", "an output", "a variable"],
+)
+def test_another_plan_has_another_digest(other: dict[str, Any]) -> None:
+    assert re.fullmatch("[0-9a-f]{64}", digest(PLAN))
+    assert digest(other) != digest(PLAN)
+
+
+def test_the_same_plan_at_another_time_has_the_same_digest() -> None:
+    later = changed(
+        timestamp="2026-11-02T00:00:00Z",
+        prior_state={"serial": 2},
+        resource_changes=[
+            PLAN["resource_changes"][0],
+            change("aws_s3_bucket.this", "no-op", tags={"a": "b"}),
+        ],
+    )
+    shuffled = dict(random.sample(list(later.items()), len(later)))
+    assert digest(shuffled) == digest(PLAN)
+
+
+def test_a_resource_that_only_moves_is_in_the_digest() -> None:
+    moved = {**change("aws_s3_bucket.new", "no-op"), "previous_address": "aws_s3_bucket.old"}
+    assert digest(changed(resource_changes=[*PLAN["resource_changes"], moved])) != digest(PLAN)
+
+
+def test_what_is_applied_is_digested_as_what_was_shown() -> None:
+    assert program("extract-apply.yml", "DIGEST") == program("extract-plan.yml", "DIGEST")
+    assert program("extract-drift.yml", "FENCED") == program("extract-plan.yml", "FENCED")
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "\r````\r</details>\r<!--",
+        "```` ",
+        "`" * 40,
+        "\x0b````\x0c\u2028````\u2029````\x85````",
+        "a\u202eb\x1b[2Jc\u200bd\U000e0041",
+    ],
+)
+def test_no_text_ends_its_block_or_hides_what_follows(attack: str) -> None:
+    shown = fenced(f"before\n{attack}\n  # last.resource will be destroyed\n")
+    lines = re.split(r"\r\n|\r|\n", shown)  # as CommonMark parts them
+    fence = lines[1]
+    assert re.fullmatch("`{4,}", fence)
+    inside = lines[2 : lines.index(fence, 2)]
+    assert inside[0] == "before"
+    assert inside[-1] == "  # last.resource will be destroyed"
+    assert not re.search(
+        r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u202e\u2028\u2029\U000e0000-\U000e007f]", shown
+    )
+
+
+def test_a_text_that_is_cut_says_so_and_leads_to_the_whole() -> None:
+    shown = fenced("\n".join(f"line {number:03}" for number in range(500)), limit=999)
+    assert shown.count("line ") == 111
+    assert shown.endswith("\n**Cut here: 111 of 500 lines are shown.** The whole plan: https://run\n")
+    assert "Cut here" not in fenced("all of it")
+
+
+@pytest.mark.parametrize(("branch", "code"), [("main", 0), ("aside", 1)])
+def test_only_the_main_branch_is_applied_by_hand(branch: str, code: int) -> None:
+    steps = yaml.safe_load((WORKFLOWS / "extract-apply.yml").read_text())["jobs"]["reviewed"]["steps"]
+    [step] = [step for step in steps if step["name"] == "Is it the main branch?"]
+    assert step["if"] == "github.event_name != 'push'"
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]],
+        env={"BRANCH": branch, "MAIN": "main"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert ("Only main is applied." in done.stdout) is bool(code)
+
+
+def test_no_job_that_runs_code_of_a_branch_may_write() -> None:
+    """Terraform runs providers and data sources of whoever pushed: it may have a role, and no other right."""
+    for path in WORKFLOWS.glob("extract-*.yml"):
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items():
+            runs = " ".join(step.get("run", "") for step in job.get("steps", []))
+            if re.search(r"\bterraform (?:plan|init|apply)|\bmake\b", runs):
+                allowed = {"contents": "read", "id-token": "write"}
+                assert job["permissions"].items() <= allowed.items(), f"{path.name}: {name}"
+                assert "github.token" not in json.dumps(job), f"{path.name}: {name}"

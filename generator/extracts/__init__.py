@@ -1,3 +1,3 @@
-"""Stamp, run and look after monthly extracts: the command-line tool of terraform-aws-extracts."""
+"""The command-line tool of terraform-aws-extracts: create, preview, check and update extract projects."""
 
 __version__ = "0.1.0"

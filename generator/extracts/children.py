@@ -1,11 +1,12 @@
-"""Start programs that end when we end, however that is: Ctrl-C, a signal, kill -9.
+"""Start programs that end when this process ends, also after Ctrl-C, a signal or kill -9.
 
-Between us and a program stands a guard, which is this file run by itself. It holds a pipe whose other end we
-alone hold: when we are gone, the system closes that, and the guard ends the program and all that the program
-has started. On Linux that includes what has left the program's group, because orphans become children of the
-guard, and the program also ends with the guard (PR_SET_PDEATHSIG). Elsewhere it is the group alone.
+A guard process, which runs this file, starts the program. This process holds one end of a pipe, and the guard
+holds the other. When this process ends, the system closes the pipe, and the guard ends the program and its
+children. On Linux these include processes that left the program's group, because orphans become children of
+the guard. The program also ends with the guard (PR_SET_PDEATHSIG). On other systems, the guard ends the group
+only.
 
-The guard runs without the package: only the standard library is imported here.
+The guard runs without the package, so this file imports the standard library only.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import overload
 
-# A password is told to a program where it is needed, never to all of them and what they start.
+# Programs inherit no passwords. A program that needs one gets it explicitly.
 _SECRET = ("PGPASSWORD", "DATABASE_URL")
-_PATIENCE = 5.0  # seconds to end in an orderly way
+_PATIENCE = 5.0  # seconds between SIGTERM and SIGKILL
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def environment() -> dict[str, str]:
-    """Return our variables without those that hold a password."""
+    """Return the environment without variables that contain a password."""
     return {name: value for name, value in os.environ.items() if name not in _SECRET}
 
 
@@ -62,9 +63,9 @@ def run(
     folder: Path | None = None,
     seconds: float | None = None,
 ) -> subprocess.CompletedProcess[str] | subprocess.CompletedProcess[bytes]:
-    """Run a program to its end, its output captured: as text, or as bytes if the input is bytes.
+    """Run a program, and capture its output as text, or as bytes if the input is bytes.
 
-    With `seconds` it is ended after that time, as `subprocess.TimeoutExpired` tells.
+    Raises `subprocess.TimeoutExpired` after that many `seconds`.
     """
     words = [os.fspath(word) for word in command]
     variables = environment() if variables is None else dict(variables)
@@ -82,7 +83,7 @@ def run(
             text=isinstance(input, str),
             env=variables,
             cwd=folder,
-            start_new_session=True,  # Ctrl-C reaches us alone
+            start_new_session=True,  # so that Ctrl-C signals only this process
             pass_fds=[ours],
         )
         output, errors = process.communicate(input, timeout=seconds)
@@ -95,7 +96,7 @@ def run(
 
 
 def _above_standard(descriptor: int) -> int:
-    """Return a descriptor that is none of the standard ones, without which we may have been started."""
+    """Return a descriptor above 2. The standard ones may be closed, and their numbers free."""
     if descriptor > 2:
         return descriptor
     higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
@@ -109,7 +110,7 @@ def _above_standard(descriptor: int) -> int:
 
 
 def _guard(lifeline: int, command: Sequence[str]) -> int:
-    """Run the command until it ends or our parent does; return its code, negative if a signal ended it."""
+    """Run the command until it or the parent ends. Return its code, which is negative after a signal."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     process = subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent)
     signal.signal(signal.SIGTERM, _ended)
@@ -126,10 +127,10 @@ def _ended(*_: object) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], lifeline: int) -> None:
-    """Return when the program has ended, or the pipe's other end is closed: nothing is ever written to it."""
+    """Return when the program has ended, or when the other end of the pipe is closed."""
     try:
         watched, seconds = [lifeline, os.pidfd_open(process.pid)], None
-    except (AttributeError, OSError):  # not Linux, or an old one
+    except (AttributeError, OSError):  # not Linux, or an old kernel
         watched, seconds = [lifeline], 0.05
     while process.poll() is None:
         if lifeline in select.select(watched, [], [], seconds)[0]:
@@ -146,7 +147,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the program, politely first, and what is left of its group."""
+    """End the program with SIGTERM, then kill what is left of its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
@@ -157,7 +158,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _end_orphans() -> None:
-    """Kill all our children until there are none; on Linux each orphan of the program's becomes one."""
+    """Kill all children. On Linux, orphans of the program are children of this process."""
     while children := _children():
         for child in children:
             with contextlib.suppress(ProcessLookupError):
@@ -171,7 +172,7 @@ def _children() -> list[int]:
     found = []
     for place in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # PID (COMMAND) STATE PARENT ..., and a command may hold blanks and brackets.
+            # PID (COMMAND) STATE PARENT ...; a command may contain blanks and brackets.
             if int(place.read_text(errors="replace").rpartition(")")[2].split()[1]) == own:
                 found.append(int(place.parent.name))
     return found

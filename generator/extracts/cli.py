@@ -1,4 +1,4 @@
-"""The command line. Each command is a few lines: what it does is in the modules it calls."""
+"""The command line. The modules that it calls do the work."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from extracts.errors import ExtractsError
 from extracts.terminal import console, escaped, say
 
 app = typer.Typer(
-    help="Figures out of an operational PostgreSQL store, every month, right to the cent, on AWS.",
+    help="Extracts from PostgreSQL: every month, one file per recipient with your metrics, on AWS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="For a script: one JSON object, nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 URL_HELP = (
-    "postgresql://user@host:port/database; the password is read from PGPASSWORD. TLS is required unless the"
-    " host is this machine; ?sslmode=verify-full&sslrootcert=FILE also checks who answers."
+    "URL of the source, postgresql://user@host:port/database. The password is read from PGPASSWORD. TLS is"
+    " required unless the host is this machine; ?sslmode=verify-full&sslrootcert=FILE verifies the server."
 )
 DatabaseUrl = Annotated[
     str,
@@ -41,8 +41,8 @@ def _print_json(value: object) -> None:
     print(escaped(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
-def _asked_by_the_template(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option for each question of the template: a new question needs no code here."""
+def _with_template_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option to a command for each question of the template."""
     from extracts.new import questions
 
     own = signature(command, eval_str=True)
@@ -63,62 +63,60 @@ def _asked_by_the_template(command: Callable[..., None]) -> Callable[..., None]:
 
 @app.callback(
     invoke_without_command=True,
-    epilog="Exit codes: 0 done; 1 failed, and stderr says why; 2 a wrong call; 130 interrupted.",
+    epilog="Exit codes: 0 success; 1 failure, with the reason on stderr; 2 usage error; 130 interrupted.",
 )
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         print(__version__)
         raise typer.Exit
 
 
-FLEET_HELP = "Projects, folders that hold them, or addresses of their git repositories"
-TEMPLATE_HELP = "The collection's git repository, a path or an address; default: where the project is from."
+FLEET_HELP = "Projects, folders with projects, or addresses of their git repositories"
+TEMPLATE_HELP = "Path or address of the collection's git repository; default: the one in extract.yaml."
 TRUSTED_HELP = (
-    f"{TEMPLATE_HELP} An update runs its hooks, so another home than this tool's must be given here."
+    f"{TEMPLATE_HELP} An update runs hooks of the template; set this option to trust another repository."
 )
 
 
 @app.command(
-    epilog="Example: extracts new --database-url postgresql://me@store/bank --entity Loans --metric Amount"
+    epilog="Example: extracts new --database-url postgresql://me@db/bank --entity Loans --metric Amount"
 )
-@_asked_by_the_template
+@_with_template_options
 def new(
     *,
     database_url: Annotated[
         str | None,
-        typer.Option(help=f"Where to look for answers: {URL_HELP}"),
+        typer.Option(help=f"Find answers in this database. {URL_HELP}"),
     ] = None,
-    schema: Annotated[
-        str | None, typer.Option(help="The schema of the tables, where it is not public.")
-    ] = None,
-    answers: Annotated[Path | None, typer.Option(help="A YAML or JSON file with answers.")] = None,
-    output_dir: Annotated[Path, typer.Option(help="Where the project's folder is made.")] = Path(),
-    no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing; take the defaults.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
-    ] = False,
+    schema: Annotated[str | None, typer.Option(help="Schema of the tables, if it is not public.")] = None,
+    answers: Annotated[Path | None, typer.Option(help="YAML or JSON file with answers.")] = None,
+    output_dir: Annotated[
+        Path, typer.Option(help="Folder in which the project's folder is created.")
+    ] = Path(),
+    no_input: Annotated[bool, typer.Option("--no-input", help="Do not prompt; use the defaults.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files without creating them.")] = False,
     as_json: AsJson = False,
     **options: str | None,
 ) -> None:
-    """Stamp a new extract project; what neither an option nor the database says is asked.
+    """Create an extract project. Prompts for answers that neither an option nor the database gives.
 
-    With --database-url, joins, dates, group and recipient are found in the database's catalog; only what is
-    ambiguous there is asked. Without a terminal nothing is asked: give --no-input to take the defaults.
+    With --database-url, joins, date, group by and recipient are found in the catalog of the database. Only
+    ambiguous ones are prompted for. Without a terminal, --no-input is needed to use the defaults.
     """
     from extracts import asking
-    from extracts import new as stamping
+    from extracts import new as creating
 
-    given = stamping.read_answers(answers) if answers else {}
+    given = creating.read_answers(answers) if answers else {}
     given |= {name: value for name, value in options.items() if value is not None}
     suggested: dict[str, str] = {}
     if schema and not database_url:
-        named, dot, table = given.get("entity", stamping.questions()["entity"].default).rpartition(".")
+        named, dot, table = given.get("entity", creating.questions()["entity"].default).rpartition(".")
         if dot and named != schema:
-            raise typer.BadParameter(f"--schema says {schema}, and --entity says {named}.")
+            raise typer.BadParameter(f"--schema is {schema}, but --entity has the schema {named}.")
         (given if "entity" in given else suggested)["entity"] = f"{schema}.{table}"
-    # There may be no stdin at all, as in a service.
+    # A service may have no stdin.
     interactive = not no_input and sys.stdin is not None and sys.stdin.isatty()
     if database_url:
         shown = console(stderr=as_json)
@@ -126,14 +124,14 @@ def new(
             database_url, given, schema, interactive=interactive, console=shown
         )
         given |= found
-    missing = [q.option for q in stamping.questions().values() if q.is_asked and q.name not in given]
+    missing = [q.option for q in creating.questions().values() if q.is_asked and q.name not in given]
     if missing and not no_input and not interactive:
         raise typer.BadParameter(
-            f"there is no terminal to ask for {', '.join(missing)}; give them, or --no-input."
+            f"no terminal to prompt for {', '.join(missing)}; set these options, or use --no-input."
         )
     ask = asking.ask if interactive else None
-    complete = stamping.complete(given, ask, output=output_dir, suggested=suggested)
-    files = stamping.create(complete, output_dir, dry_run=dry_run)
+    complete = creating.complete(given, ask, output=output_dir, suggested=suggested)
+    files = creating.create(complete, output_dir, dry_run=dry_run)
     name = files[0].parts[0]
     if as_json:
         _print_json(
@@ -144,20 +142,20 @@ def new(
         say(file)
     say(
         f"{name}: {len(files)} files "
-        + ("would be made." if dry_run else f"made; see {output_dir / name}/README.md.")
+        + ("would be created." if dry_run else f"created. Next: read {output_dir / name}/README.md.")
     )
 
 
-@app.command(epilog="Example: extracts inspect --database-url postgresql://reader@store/bank --entity Loans")
+@app.command(epilog="Example: extracts inspect --database-url postgresql://reader@db/bank --entity Loans")
 def inspect(
     database_url: DatabaseUrl,
-    schema: Annotated[str | None, typer.Option(help="Look at this schema alone.")] = None,
-    entity: Annotated[str | None, typer.Option(help="Look at this table alone, e.g. Loans.")] = None,
+    schema: Annotated[str | None, typer.Option(help="Report this schema only.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Report this table only, e.g. Loans.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a database offers: tables with dates and numbers, the ways from them, the indexes they want.
+    """Report the tables that can be an entity, the paths from them, and missing indexes and rights.
 
-    Reads the catalog alone, in a read-only transaction that ends itself; not one row of a table.
+    Reads only the catalog of the database, in a read-only transaction with a timeout, and no rows.
     """
     from extracts.introspect import catalog, report
 
@@ -170,29 +168,29 @@ def inspect(
 
 @app.command(epilog="Example: extracts preview bank-loans --period 2026-10 --output out")
 def preview(
-    project: Annotated[Path, typer.Argument(help="The stamped project's folder.")],
+    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
     database_url: DatabaseUrl,
-    output: Annotated[Path, typer.Option(help="The folder to write to.")],
+    output: Annotated[Path, typer.Option(help="Folder to write to.")],
     period: Annotated[
-        str | None, typer.Option(help="The month, YYYY-MM; default: the last complete one.")
+        str | None, typer.Option(help="Month, YYYY-MM; default: the last complete one.")
     ] = None,
     first: Annotated[str | None, typer.Option("--from", help="First month of several, YYYY-MM.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last month of several, YYYY-MM.")] = None,
-    allow_incomplete: Annotated[bool, typer.Option(help="Also a month that is not over.")] = False,
-    restate: Annotated[bool, typer.Option(help="Replace files in the folder that differ.")] = False,
+    allow_incomplete: Annotated[bool, typer.Option(help="Allow a month that is not over.")] = False,
+    restate: Annotated[
+        bool, typer.Option(help="Replace published months in the folder that differ.")
+    ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="The page to look at; default: report.html in the folder.")
+        Path | None, typer.Option(help="Path of the page; default: report.html in the folder.")
     ] = None,
-    history: Annotated[
-        int, typer.Option(min=0, max=120, help="Months before the first one that the page also shows.")
-    ] = 5,
+    history: Annotated[int, typer.Option(min=0, max=120, help="Number of earlier months on the page.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Write the files that a project would deliver, from a database, and a page that shows them. No AWS.
+    """Write the files that a project would publish, and a page that shows them, without AWS.
 
-    This runs the project's Glue/etl.py as a program, with your rights; preview only a project that you trust.
-    The page is OUTPUT/report.html; it opens without a network. With --json a script reads of each month its
-    files, rows, bytes, hashes, control totals, orphans and late data, and what the run warned of.
+    Runs Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
+    The page is OUTPUT/report.html and needs no network. --json prints the manifest of each month with files,
+    rows, hashes, control totals, orphan rows and late data, and the warnings of the run.
     """
     from extracts import preview as previewing
 
@@ -203,7 +201,7 @@ def preview(
     page = report or output / "report.html"
     done = previewing.preview(project, database_url, output, arguments, page=page, history=history)
     if not as_json:
-        for message in done.told():
+        for message in done.messages():
             say(message)
     if done.failure:
         raise ExtractsError(done.failure)
@@ -219,7 +217,7 @@ def status(
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which version each project has, and what newer ones bring."""
+    """Report the version of each project and the changes in newer versions."""
     from extracts import fleet
 
     found = fleet.status(projects or ["."], template)
@@ -234,19 +232,24 @@ def status(
 @app.command(epilog="Example: extracts update bank-loans --plan --dry-run")
 def update(
     projects: Annotated[list[str], typer.Argument(help=f"{FLEET_HELP}.", metavar="PROJECT...")],
-    to: Annotated[str | None, typer.Option(help="The version, e.g. 1.2.0; default: the newest.")] = None,
+    to: Annotated[str | None, typer.Option(help="Version, e.g. 1.2.0; default: the newest.")] = None,
     template: Annotated[str | None, typer.Option(help=TRUSTED_HELP)] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Also plan before and after, and say what Terraform would change.")
+        bool,
+        typer.Option(
+            "--plan", help="Also run terraform plan before and after the update, and report the difference."
+        ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it all, and change no file.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report the update without writing files.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Merge a newer version into projects: the team's edits stay, conflicts are marked, nothing is applied.
+    """Merge a newer version into projects. Your edits stay, conflicts are marked, and nothing is applied.
 
-    A project is a git checkout without uncommitted changes, so that git shows the update and can take it
-    back; of a repository's address it is made here. Ends with code 1 when there are conflicts.
-    --plan runs the project's Terraform with your credentials.
+    A project must be in a git repository without uncommitted changes, so that you can review and undo the
+    update. The address of a repository is cloned into this folder. The exit code is 1 if there are conflicts.
+    --plan runs Terraform of the project with your credentials.
     """
     from extracts import fleet, home, update_words
 
@@ -257,7 +260,7 @@ def update(
             continue
         made.append(update_words.as_json(*one))
         if not as_json:
-            for line in update_words.told(*one, dry_run=dry_run):
+            for line in update_words.lines(*one, dry_run=dry_run):
                 say(line)
     if as_json:
         _print_json({"projects": made, "problems": problems})
@@ -265,10 +268,10 @@ def update(
         raise ExtractsError("\n✗ ".join(problems))
 
 
-@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://reader@store/bank")
+@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://reader@db/bank")
 def doctor(
     project: Annotated[
-        Path | None, typer.Argument(help="A stamped project's folder; without it, this machine alone.")
+        Path | None, typer.Argument(help="Folder of a project; without it, only this machine is checked.")
     ] = None,
     database_url: Annotated[
         str | None,
@@ -279,20 +282,20 @@ def doctor(
         ),
     ] = None,
     test_mail: Annotated[
-        bool, typer.Option("--test-mail", help="Let the deployed alerts send a mail that says it is a test.")
+        bool, typer.Option("--test-mail", help="Let the deployed alerts send a test mail.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check everything that a run or a deployment needs, and say for each failure the one thing to do.
+    """Check what a run or a deployment needs, and say what to do about each failure.
 
-    Programs and where they were taken from; of a project also spec, Terraform's values, credentials, secret,
-    network, who hears of failures, and with --database-url the rights on each table. A failure is a line on
-    stderr; with any, the exit code is 1. This runs the project's Glue/etl.py as a program, with your rights.
+    Checks programs, and for a project also spec, Terraform values, credentials, secret, network and alert
+    subscriptions, and with --database-url the rights on each table. Failures are on stderr, with exit code 1.
+    Runs Glue/etl.py of the project as a program with your rights.
     """
     from extracts.doctor import examine
 
     if test_mail and project is None:
-        raise typer.BadParameter("--test-mail needs the folder of a deployed project.")
+        raise typer.BadParameter("--test-mail needs the folder of a deployed project as an argument.")
     consoles = {"failed": console(stderr=True)}
     found = []
     for check in examine.examine(project, database_url, test_mail=test_mail):
@@ -306,13 +309,13 @@ def doctor(
 
 
 def main(command: Callable[[], None] = app) -> None:
-    """Entry point: a failure is one sentence on stderr and exit code 1."""
+    """Run the command. A failure is a message on stderr and exit code 1."""
     try:
         command()
     except ExtractsError as error:
         say(f"✗ {error}", sys.stderr)
         sys.exit(1)
     except OSError as error:
-        # Whatever a disk or a folder may refuse, wherever it happens.
-        say(f"✗ {error.strerror or error}: {error.filename or 'no file named'}", sys.stderr)
+        # For example a full disk or a read-only folder.
+        say(f"✗ {error.strerror or error}: {error.filename or 'unknown file'}", sys.stderr)
         sys.exit(1)

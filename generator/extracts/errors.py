@@ -1,5 +1,5 @@
-"""The one error that people read."""
+"""The error that users see."""
 
 
 class ExtractsError(Exception):
-    """A failure whose text is the sentence to show: what is wrong, where, what would be right."""
+    """A failure. Its text is the message for the user: what is wrong, where, and what to do."""

@@ -1,4 +1,4 @@
-"""The packages that not every command needs and a plain installation goes without: the extra `local`."""
+"""The packages of the extra `local`, which some commands need."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ PACKAGES = ("boto3", "psycopg", "pyspark")
 
 
 def install() -> str:
-    """The command that gets them, in the version that this is."""
+    """Return the command that installs them, with this version of the tool."""
     context = json.loads((templates() / "extract/cookiecutter.json").read_text(encoding="utf-8"))
     return f'pip install "terraform-aws-extracts[local] @ git+{context["_repository"]}@v{__version__}"'
 
 
 def missing(*names: str) -> list[str]:
-    """Those of them that are not installed."""
+    """Return those that are not installed."""
     return [name for name in names or PACKAGES if importlib.util.find_spec(name) is None]
 
 
 def needed(*names: str) -> None:
-    """Refuse in a sentence what cannot be done without them."""
+    """Raise ExtractsError if a package is not installed."""
     if absent := missing(*names):
-        raise ExtractsError(f"This needs {', '.join(absent)}; install what is missing: {install()}")
+        raise ExtractsError(f"This command needs {', '.join(absent)}; run: {install()}")

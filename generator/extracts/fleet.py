@@ -1,4 +1,4 @@
-"""Many stamped projects at once: which version each has, what newer ones bring, and how they get there."""
+"""Report and update the versions of many projects."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ from extracts.project import Project
 
 @dataclass
 class Status:
-    """What there is to say of a list of projects."""
+    """Versions of a list of projects, and the notes of newer versions."""
 
-    # With the newer versions; None where the collection that a project is from is out of reach.
+    # With the newer versions, or None if the collection of the project cannot be reached.
     projects: list[tuple[Project, list[Version] | None]] = field(default_factory=list)
-    notes: dict[str, str] = field(
-        default_factory=dict
-    )  # of every version newer than the oldest, newest first
+    # Of every version that is newer than the oldest one in use, newest first.
+    notes: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -48,19 +47,19 @@ class Status:
 
 
 def status(sources: Sequence[str], template: str | None) -> Status:
-    """Look at every project in the folders and repositories; one that cannot be read hides no other."""
+    """Return the status of every project in the folders and repositories. An unreadable one is a problem."""
     result = Status()
     found = []
     with TemporaryDirectory(prefix="extracts-clones-") as clones:
         for source in sources:
             try:
-                meant = project.meant(source, Path(clones))
+                entries = project.found_in(source, Path(clones))
             except ExtractsError as error:
                 result.problems.append(f"{source}: {error}")
                 continue
-            if not meant:
-                result.problems.append(f"{source} is no extract project and holds none.")
-            for path, name in meant:
+            if not entries:
+                result.problems.append(f"{source} is not an extract project and contains none.")
+            for path, name in entries:
                 try:
                     found.append(project.read(path, name))
                 except ExtractsError as error:
@@ -78,7 +77,7 @@ def status(sources: Sequence[str], template: str | None) -> Status:
             if (reached := homes[source]) is None:
                 result.projects.append((one, None))
                 continue
-            # The template may lag behind the modules, where someone has moved the pin alone.
+            # The template is older than the modules if only the pins were changed.
             oldest = min(one.modules, one.stamped or one.modules)
             newer = [version for version in reached.versions() if version > oldest]
             result.projects.append((one, newer))
@@ -91,10 +90,10 @@ def status(sources: Sequence[str], template: str | None) -> Status:
 def update(
     sources: Sequence[str], template: str | None, to: Version | None, *, plan: bool, dry_run: bool
 ) -> Iterator[tuple[updating.Update, list[plans.Change] | None] | str]:
-    """Each project's update and what Terraform would make of it, or the sentence why there is none.
+    """Yield the update of each project with its changes in Terraform, or an error message.
 
-    What is in the way of one project does not stop the others. A repository is cloned into the folder where
-    one is, for a dry run aside.
+    An error in one project does not stop the others. Repositories are cloned into the working directory, or
+    into a temporary folder for a dry run.
     """
     with ExitStack() as open_homes:
         clones = Path()
@@ -103,11 +102,11 @@ def update(
         homes: dict[str, Home] = {}
         for source in sources:
             try:
-                meant = project.meant(source, clones, keep=not dry_run) or [(Path(source), source)]
+                entries = project.found_in(source, clones, keep=not dry_run) or [(Path(source), source)]
             except ExtractsError as error:
                 yield f"{source}: {error}"
                 continue
-            for path, name in meant:
+            for path, name in entries:
                 try:
                     one = project.read(path, name)
                     origin = home.runnable(one.home, template, name)
@@ -122,11 +121,12 @@ def update(
                     continue
                 yield made, changes
                 if made.conflicts:
-                    yield f"{name}: solve the conflicts in {', '.join(made.conflicts)}, then plan and commit."
+                    conflicts = ", ".join(made.conflicts)
+                    yield f"{name}: resolve the conflicts in {conflicts}, then plan and commit."
 
 
 def show(result: Status, console: Console) -> None:
-    """As a table, and below it what the newer versions bring."""
+    """Print a table of the projects, and the notes of newer versions."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("project", "modules", "stamped from", "newest"):
         table.add_column(column)

@@ -1,4 +1,4 @@
-"""git, started in one place: the settings of a stranger's repository name programs, and none of them runs."""
+"""Run git on repositories that are not trusted, without the programs that their settings name."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from pathlib import Path
 from extracts import children
 from extracts.errors import ExtractsError
 
-# The settings that make a git command start something, for a repository that we did not make.
+# Settings by which a repository can make git start a program.
 _SAFE = (
     *("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "core.askPass=true"),
     *("diff.external=", "log.showSignature=false", "protocol.ext.allow=never"),
 )
-# What only reads needs no network; a partial clone would fetch what it lacks, by a program that it names.
+# Reading needs no network. A partial clone would fetch missing objects with a program that it names.
 _LOCAL = ("protocol.allow=never",)
 
 
 def clone(source: str, folder: Path, *options: str) -> None:
-    """Clone a repository from a path or an address; who has no right to it is not asked for a password."""
+    """Clone a repository from a path or an address, without a prompt for a password."""
     if Path(source).exists():
-        # Over git's protocol: a repository at a path of somebody else's choice is data, too.
+        # Over git's protocol, because a local repository is not trusted, either.
         source, options = str(Path(source).resolve()), (*options, "--no-local")
     _run(folder.parent, _SAFE, ("clone", "--quiet", *options, "--", source, str(folder.resolve())))
 
 
 def read(repository: Path, *arguments: str) -> bytes:
-    """Return what a git command that only reads a repository answers."""
+    """Return the output of a git command that only reads."""
     return _run(repository, (*_SAFE, *_LOCAL), arguments)
 
 
 def changes(folder: Path) -> list[str]:
-    """Return what is not committed in a folder, one line of `git status` each.
+    """Return the uncommitted changes in a folder as lines of `git status`.
 
-    Submodules are left out: git would ask each by its own settings.
+    Without submodules, for which git would use their own settings.
     """
     settings = (*_SAFE, *_LOCAL, *_without_filters(folder))
     return (
@@ -45,21 +45,21 @@ def changes(folder: Path) -> list[str]:
 
 
 def merged(folder: Path, labels: tuple[str, str, str], names: tuple[str, str, str]) -> tuple[bytes, bool]:
-    """Return three files of a folder of ours merged, and whether that leaves no conflict."""
+    """Return the merge of three files in a folder, and whether it is without conflicts."""
     marks = [word for label in labels for word in ("-L", label)]
     done = _done(folder, (*_SAFE, *_LOCAL), ("merge-file", "-p", "--diff3", *marks, *names))
-    if not 0 <= done.returncode <= 127:  # more is an error, not a number of conflicts
+    if not 0 <= done.returncode <= 127:  # the number of conflicts; more is an error
         raise ExtractsError(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout, done.returncode == 0
 
 
-def is_kept(folder: Path) -> bool:
+def is_in_repository(folder: Path) -> bool:
     """Return whether a folder is in a git repository."""
     return any((place / ".git").exists() for place in (folder.resolve(), *folder.resolve().parents))
 
 
 def _without_filters(folder: Path) -> list[str]:
-    """Settings that turn off the filters that a repository itself defines; those of its user stay."""
+    """Return settings that disable filters from the repository's own configuration, not from the user's."""
     listed = _run(folder, (*_SAFE, *_LOCAL), ("config", "--list", "--show-scope", "--name-only", "-z"))
     words = listed.decode(errors="replace").split("\0")
     own = {
@@ -76,7 +76,7 @@ def _without_filters(folder: Path) -> list[str]:
 def _run(folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...]) -> bytes:
     done = _done(folder, settings, arguments)
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise ExtractsError(f"git {arguments[0]}: {said[-1].removeprefix('fatal: ')}")
     return done.stdout
 
@@ -92,4 +92,4 @@ def _done(
             variables={**children.environment(), "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"},
         )
     except FileNotFoundError as error:
-        raise ExtractsError("No git on the PATH; versions of the collection are its tags.") from error
+        raise ExtractsError("git is not on the PATH; install it.") from error

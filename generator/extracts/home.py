@@ -1,4 +1,4 @@
-"""The collection as its releases have it: tags, change notes and templates of each version, from git."""
+"""The git repository of the collection: versions, change notes and templates."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
 def parse(text: str) -> Version:
-    """A version as numbers that compare.
+    """Return a version as numbers, which can be compared.
 
     >>> parse("v1.10.0") > parse("1.9.3")
     True
     """
     match = _VERSION.fullmatch(text.strip())
     if not match:
-        raise ExtractsError(f'"{text}" is no version; versions look like 1.2.0.')
+        raise ExtractsError(f'"{text}" is not a version; write it like 1.2.0.')
     major, minor, patch = map(int, match.groups())
     return major, minor, patch
 
@@ -40,29 +40,29 @@ def spelled(version: Version) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A git repository of the collection, somewhere on this machine."""
+    """A clone of the collection on this machine."""
 
     repository: Path
-    source: str  # as it was named
+    source: str  # path or address that it was cloned from
 
     def versions(self) -> list[Version]:
-        """The released versions, oldest first."""
+        """Return the released versions, oldest first."""
         tags = self.git("tag", "--list", "v*").decode().split()
         return sorted(parse(tag) for tag in tags if _VERSION.fullmatch(tag))
 
     def notes(self, after: Version, to: Version) -> dict[str, str]:
-        """What the change log says of each version in between, newest first."""
+        """Return the entries of the changelog for the versions in between, newest first."""
         text = self.git("show", f"v{spelled(to)}:CHANGELOG.md").decode()
         parts = re.split(r"^## (\S+).*\n", text, flags=re.MULTILINE)[1:]
         found = zip(parts[::2], parts[1::2], strict=True)
         return {v: note.strip() for v, note in found if _VERSION.fullmatch(v) and after < parse(v) <= to}
 
     def template(self, version: Version, folder: Path) -> Path:
-        """The template of a version, unpacked into a folder."""
+        """Unpack the template of a version into a folder, and return its path."""
         return self.unpack(version, "templates/extract", folder)
 
     def unpack(self, version: Version, part: str, folder: Path) -> Path:
-        """A part of the collection as it was in a version."""
+        """Unpack a part of a version into a folder, and return its path."""
         if version not in self.versions():
             known = ", ".join(map(spelled, self.versions())) or "none"
             raise ExtractsError(f"{self.source} has no version {spelled(version)}; it has {known}.")
@@ -77,7 +77,7 @@ class Home:
 
 @contextmanager
 def opened(source: str) -> Iterator[Home]:
-    """The collection at a path or an address: a clone of it, for as long as it is needed."""
+    """Clone the collection from a path or an address, and delete the clone at the end."""
     with TemporaryDirectory(prefix="extracts-home-") as folder:
         git.clone(source, Path(folder) / "home.git", "--bare")
         yield Home(Path(folder) / "home.git", source)
@@ -90,9 +90,10 @@ def own() -> str:
 
 
 def runnable(named: str, template: str | None, project: str) -> str:
-    """Return the collection whose template an update of a project may run: its hooks are programs.
+    """Return the collection whose template may run for an update.
 
-    `named` is the project's word, and may be a stranger's; `template` is the option of whoever updates.
+    `named` is from the project and not trusted, and hooks of a template are programs. `template` is the
+    user's option. Raises ExtractsError unless one of them is trusted.
     """
     if template:
         return template
@@ -100,6 +101,6 @@ def runnable(named: str, template: str | None, project: str) -> str:
         return named
     shown = printable(named)
     raise ExtractsError(
-        f"{project} is from {shown}, which is not {own()}. An update runs programs of its template; if you"
-        f" trust it, give --template {shown}."
+        f"{project} was created from {shown}, not from {own()}. An update runs programs of that template. If"
+        f" you trust it, add --template {shown}."
     )

@@ -1,4 +1,4 @@
-"""The validated front end of the template: the same questions, the same bytes, nothing lost on the way."""
+"""Create a project from the template's questions, with validated answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from extracts.stamp import stamp
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One public question of the template."""
+    """A question of the template."""
 
     name: str
     prompt: str
@@ -30,20 +30,20 @@ class Question:
 
     @property
     def is_asked(self) -> bool:
-        """False for what nearly all take the default of: an option, as cookiecutter has it with `_names`."""
+        """Return whether the question is prompted for. cookiecutter does not prompt for `_names`."""
         return not self.name.startswith("_")
 
     @property
     def option(self) -> str:
-        """As the command line has it."""
+        """Return the option of the command line."""
         return "--" + self.name.lstrip("_").replace("_", "-")
 
 
-# What a project's `extract.yaml` holds besides the answers.
+# Keys of a project's `extract.yaml` that are not answers.
 _KEPT = ("default_context", "template", "version")
 
 Ask = Callable[[Question, str, Sequence[str]], str]
-"""Brings a person's answer: to a question, with a default, told what was wrong with the last answer."""
+"""Ask a person a question, with its default and what was wrong with the last answer."""
 
 
 @functools.cache
@@ -55,7 +55,7 @@ def _declared() -> dict[str, object]:
 
 @functools.cache
 def questions() -> dict[str, Question]:
-    """The template's own questions, in their order: whatever it has a prompt for."""
+    """Return the template's questions in their order: all names with a prompt."""
     prompts = _declared()["__prompts__"]
     assert isinstance(prompts, dict)
     return {name: _question(name, _declared()[name], prompt) for name, prompt in prompts.items()}
@@ -63,30 +63,30 @@ def questions() -> dict[str, Question]:
 
 def _question(name: str, default: object, prompt: str | Mapping[str, str]) -> Question:
     said = prompt if isinstance(prompt, str) else prompt["__prompt__"]
-    plain = re.sub(r"\[/?(?:bold)?\]", "", said)  # the template's prompts carry rich's markup
+    plain = re.sub(r"\[/?(?:bold)?\]", "", said)  # the prompts contain markup of rich
     if isinstance(default, bool):
         return Question(name, plain, _text(default), ("yes", "no"))
-    # One that is not asked cannot be a list in cookiecutter.json; its prompt still names the choices.
+    # cookiecutter allows no list for a `_name`, so the choices come from its prompt.
     choices = () if isinstance(prompt, str) else tuple(name for name in prompt if name != "__prompt__")
     return Question(name, plain, str(default[0] if isinstance(default, list) else default), choices)
 
 
 def _text(answer: object) -> str:
-    """An answer as text; YAML and JSON have truth values where people write yes and no."""
+    """Return an answer as text. YAML reads yes and no as booleans."""
     if isinstance(answer, bool):
         return "yes" if answer else "no"
     return str(answer)
 
 
 def read_answers(file: Path) -> dict[str, str]:
-    """Answers from a YAML or JSON file; a key that is no question is an error, not a silent default.
+    """Return the answers in a YAML or JSON file, for example in `extract.yaml` of a project.
 
-    A project's own `extract.yaml`, which has them under the key that cookiecutter looks for, is such a file.
+    Raises ExtractsError for a key that is not a question.
     """
     content = settings(file)
     if not isinstance(content, dict):
         raise ExtractsError(
-            f"{file} holds no answers; write one `question: answer` a line, e.g. `entity: Loans`."
+            f"{file} has no answers; write `question: answer` on each line, e.g. `entity: Loans`."
         )
     if isinstance(kept := content.get("default_context"), dict):
         content = {key: value for key, value in content.items() if key not in _KEPT} | kept
@@ -97,9 +97,9 @@ def read_answers(file: Path) -> dict[str, str]:
         if question is None:
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f'did you mean "{near[0]}"?' if near else f"the questions are {', '.join(known)}."
-            raise ExtractsError(f'{file}: there is no question "{key}"; {hint}')
+            raise ExtractsError(f'{file}: unknown question "{key}"; {hint}')
         if answer is None or isinstance(answer, (list, dict)):
-            raise ExtractsError(f"{file}: {key} has no answer of one line; e.g. `{key}: {question.default}`.")
+            raise ExtractsError(f"{file}: {key} needs a single value, e.g. `{key}: {question.default}`.")
         answers[question.name] = _text(answer)
     return answers
 
@@ -111,10 +111,9 @@ def complete(
     output: Path = Path(),
     suggested: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """A right answer to every question: the one given, else what `ask` brings, else suggestion or default.
+    """Return a valid answer to every question: given, from `ask`, suggested, or the default.
 
-    A wrong answer is asked again, and costs none of the others; without `ask`, all that is wrong is told at
-    once.
+    Asks again after an invalid answer. Without `ask`, raises one error with all invalid answers.
     """
     suggested = suggested or {}
     answers: dict[str, str] = {}
@@ -128,7 +127,7 @@ def complete(
     while found := wrong(answers, output):
         if ask is None:
             raise rules.refusal(found)
-        # Each was right in the light of those before it, yet not all of them together.
+        # Each answer was valid with those before it, but together they contradict each other.
         for name, reasons in found.items():
             answers[name] = _asked(ask, questions()[name], answers[name], reasons, answers, output)
     return answers
@@ -150,7 +149,7 @@ def _asked(
 
 
 def wrong(answers: Mapping[str, str], output: Path | None = None) -> dict[str, list[str]]:
-    """What is wrong with each wrong answer, in the template's words; nothing where all is well."""
+    """Return the reasons why answers are invalid, keyed by question; empty if all are valid."""
     private = {name: str(value) for name, value in _declared().items() if name not in questions()}
     found = rules.wrong(answers, private)
     for name in answers:
@@ -160,37 +159,35 @@ def wrong(answers: Mapping[str, str], output: Path | None = None) -> dict[str, l
 
 
 def wrong_alone(name: str, so_far: Mapping[str, str], output: Path | None = None) -> list[str]:
-    """What is wrong with one answer in the light of those that are there already."""
+    """Return the reasons why one answer is invalid, given the answers so far."""
     return wrong({question: so_far.get(question, rules.TO_COME) for question in questions()}, output).get(
         name, []
     )
 
 
 def _outside(name: str, answers: Mapping[str, str], output: Path | None) -> list[str]:
-    """What the template cannot know: cookiecutter checks no choice given to it, and renders braces."""
+    """Return reasons that the template's hook cannot find: braces, unknown choices and an existing folder."""
     answer, choices = answers[name], questions()[name].choices
     if answer == rules.TO_COME:
         return []
     if braces := re.search(r"\{\{|\{%|\{#", answer):
-        # cookiecutter renders what it is given: an answer with braces would be run, not stamped.
-        return [f"an answer holds no {braces[0]}"]
+        # cookiecutter renders answers, so braces in them would be executed.
+        return [f"an answer must not contain {braces[0]}"]
     if choices and answer not in choices:
-        return [f'"{answer}" is none of {", ".join(choices)}']
+        return [f'"{answer}" is not one of {", ".join(choices)}']
     if name == "project_slug" and output is not None and (output / answer).exists():
-        return [f"{output / answer} is there already; nothing is overwritten. Take another name or folder"]
+        return [f"{output / answer} already exists and is not overwritten; use another name or folder"]
     return []
 
 
 def create(answers: Mapping[str, str], output: Path, *, dry_run: bool = False) -> list[Path]:
-    """Stamp the project under `output`; its files, relative to there. A dry run leaves nothing.
+    """Create the project in `output`, and return its files relative to that folder. A dry run writes nothing.
 
-    It is rendered aside and moved at the end: there is never half a project.
+    The project is rendered in a temporary folder and then moved, so it is always complete.
     """
     target = inside(output, answers["project_slug"])
     if target.exists():
-        raise ExtractsError(
-            f"{target} is there already; nothing is overwritten. Take another name or folder."
-        )
+        raise ExtractsError(f"{target} already exists and is not overwritten; use another name or folder.")
     try:
         if not dry_run:
             output.mkdir(parents=True, exist_ok=True)

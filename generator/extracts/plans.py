@@ -1,7 +1,7 @@
-"""What an update would do to what is deployed, in words: the difference between two Terraform plans.
+"""Describe what an update would change in a deployment: the difference between two Terraform plans.
 
-Two, because a project may have changes of its own that wait for an apply. They are in the plan before the
-update too, and not the update's doing.
+Two plans, because a project may have changes of its own that are not yet applied. The plan before the update
+has them, too.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from extracts.errors import ExtractsError
 
 Json = Mapping[str, Any]
 
-# What is lost with them does not come back with a new one.
+# Resources whose content is lost when they are replaced.
 PRECIOUS = {
     "aws_s3_bucket": "the files in it",
-    "aws_kms_key": "whatever was encrypted with it",
+    "aws_kms_key": "everything that was encrypted with it",
     "aws_secretsmanager_secret": "the login in it",
     "aws_transfer_server": "the host name that recipients know",
 }
 
 
-# In the order in which a reader is to worry.
+# The most dangerous first.
 VERBS = (
     *("destroyed", "replaced", "changed", "created", "moved", "forgotten"),
-    *("created otherwise than before", "no longer created"),
+    *("created differently", "no longer created"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that the update does to one resource."""
+    """What the update does to one resource."""
 
     address: str
     verb: str  # one of VERBS
@@ -47,20 +47,18 @@ class Change:
 
 
 def difference(made: update.Update) -> list[Change]:
-    """Plan the project as it is and as the update would leave it, each in a copy of its own; compare."""
+    """Plan copies of the project before and after the update, and return the difference."""
     with TemporaryDirectory(prefix="extracts-plans-") as scratch:
         before = _copied(made.project.folder, Path(scratch) / "before")
         after = _copied(made.project.folder, Path(scratch) / "after")
         if made.conflicts:
-            raise ExtractsError(
-                f"There is no plan before the conflicts are solved: {', '.join(made.conflicts)}."
-            )
-        update.lay(made, after)
+            raise ExtractsError(f"Resolve the conflicts in {', '.join(made.conflicts)} before planning.")
+        update.write_files(made, after)
         return list(compare(_planned(before), _planned(after)))
 
 
 def compare(before: Json, after: Json) -> Iterator[Change]:
-    """What the second plan does that the first does not."""
+    """Yield the changes that are in the second plan only."""
     pending, planned = _changes(before), _changes(after)
     for address, resource in sorted(planned.items()):
         was = pending.get(address)
@@ -69,13 +67,13 @@ def compare(before: Json, after: Json) -> Iterator[Change]:
         change = resource["change"]
         actions = tuple(change["actions"])
         if (old := resource.get("previous_address")) and not (was and was.get("previous_address")):
-            yield Change(address, "moved", f"until now it was called {old}")
+            yield Change(address, "moved", f"from {old}")
         if actions == ("create",):
             if was is None:
                 yield Change(address, "created", "")
             else:
                 names = _differing(was["change"]["after"], change["after"])
-                yield Change(address, "created otherwise than before", names)
+                yield Change(address, "created differently", names)
         elif actions == ("update",):
             yield Change(
                 address, "changed", _differing(change["before"], change["after"], change["after_unknown"])
@@ -83,10 +81,10 @@ def compare(before: Json, after: Json) -> Iterator[Change]:
         elif actions == ("delete",):
             yield Change(address, "destroyed", _lost(resource))
         elif actions == ("forget",):
-            yield Change(address, "forgotten", "it stays, and Terraform no longer looks after it")
+            yield Change(address, "forgotten", "it stays, but Terraform no longer manages it")
         elif "delete" in actions:
             forced = ", ".join(dict.fromkeys(str(path[0]) for path in change.get("replace_paths", [])))
-            because = f"because {forced} cannot be changed" if forced else ""
+            because = f"because {forced} cannot change in place" if forced else ""
             yield Change(address, "replaced", "; ".join(filter(None, (because, _lost(resource)))))
     for address, resource in sorted(pending.items()):
         if address not in planned and resource["change"]["actions"] == ["create"]:
@@ -94,13 +92,13 @@ def compare(before: Json, after: Json) -> Iterator[Change]:
 
 
 def summary(changes: Sequence[Change]) -> str:
-    """How many of each."""
+    """Return the number of changes of each kind."""
     counted = [(verb, sum(change.verb == verb for change in changes)) for verb in VERBS]
-    return ", ".join(f"{count} {verb}" for verb, count in counted if count) or "nothing changes"
+    return ", ".join(f"{count} {verb}" for verb, count in counted if count) or "no changes"
 
 
 def _changes(plan: Json) -> dict[str, Json]:
-    """What a plan does, by address; a move is a change even if nothing else is."""
+    """Return the changes of a plan, keyed by address. A move is a change."""
     return {
         resource["address"]: resource
         for resource in plan.get("resource_changes", [])
@@ -117,11 +115,11 @@ def _differing(before: Json | None, after: Json | None, unknown: Json | None = N
 
 def _lost(resource: Json) -> str:
     what = PRECIOUS.get(resource["type"])
-    return f"lost with it: {what}" if what else ""
+    return f"this deletes {what}" if what else ""
 
 
 def _copied(project: Path, folder: Path) -> Path:
-    """The project without what Terraform fetched, in the workspace that is selected."""
+    """Copy the project without modules and providers, but with its selected workspace."""
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".terraform", ".git"), symlinks=True)
     selected = project / "Terraform/.terraform/environment"
     if selected.is_file():
@@ -131,7 +129,7 @@ def _copied(project: Path, folder: Path) -> Path:
 
 
 def _planned(project: Path) -> Json:
-    """Terraform's plan, with the credentials and settings of whoever asks."""
+    """Return Terraform's plan, with the user's credentials and settings."""
     from extracts import terraform
 
     stack = terraform.Stack(

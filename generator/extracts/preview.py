@@ -1,4 +1,4 @@
-"""Run a project's own spec against a database: the files that would be delivered, without any AWS."""
+"""Run the spec of a project against a database, and write the files that it would publish, without AWS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from extracts.resources import modules
 
 
 def engine(project: Path) -> Path:
-    """The engine of the version that the project is pinned to, where `terraform init` put it; else ours."""
+    """Return the engine that `terraform init` installed in the project, else the engine of this version."""
     listed = project / "Terraform/.terraform/modules/modules.json"
     if listed.is_file():
         folders = {module["Key"]: module["Dir"] for module in json.loads(listed.read_text())["Modules"]}
@@ -31,19 +31,19 @@ def engine(project: Path) -> Path:
 
 
 def spark_environment(project: Path) -> dict[str, str]:
-    """What a process needs to run the project's spec here."""
+    """Return the environment of a process that runs the project's spec."""
     from extracts import spark
 
     return {**children.environment(), **spark.environment(engine(project))}
 
 
-_ENDS = ("published", "unchanged")  # what the engine says last of a month
+_ENDS = ("published", "unchanged")  # last log event of a month
 
 
 def with_password(database_url: str) -> str:
-    """The URL with the password that PGPASSWORD holds, as PostgreSQL's own programs hear it.
+    """Return the URL with the password from PGPASSWORD.
 
-    The engine does not: on AWS the login is in a secret, or a token.
+    PostgreSQL's programs read this variable. The engine does not: on AWS the login is a secret or a token.
     """
     password = os.environ.get("PGPASSWORD")
     place = re.fullmatch(r"(\w+://[^/?#@:]+)(@.*)", database_url)
@@ -52,24 +52,24 @@ def with_password(database_url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One run of the engine: what it said line by line, and what came of it."""
+    """The result of a preview: the log of the engine, the target and the page."""
 
     output: Path
-    page: Path | None  # where the report was written to
+    page: Path | None  # None if it was not written
     log: Sequence[Mapping[str, Any]]
-    failure: str | None  # the sentence that the run ended with
+    failure: str | None  # the error message of the run
 
-    def told(self) -> Iterator[str]:
-        """For a person: what the engine said while it worked."""
+    def messages(self) -> Iterator[str]:
+        """Yield the messages for the user."""
         for entry in self.log:
             if "message" in entry and entry["level"] != "error":
-                before = "without the months before: " if entry["event"] == "history_failed" else ""
+                before = "no earlier months: " if entry["event"] == "history_failed" else ""
                 yield before + entry["message"]
         if self.page:
             yield f"report: {self.page}"
 
     def as_json(self) -> dict[str, Any]:
-        """For a script: the manifest of each month that was asked for, with the path of each file."""
+        """Return the manifest of each requested month, with the paths of its files."""
         said = {entry["event"]: entry for entry in self.log}
         ended = {entry["period"]: entry["event"] for entry in self.log if entry["event"] in _ENDS}
         return {
@@ -85,7 +85,7 @@ class Preview:
                 }
                 for month in report.published(self.output, said["started"]["periods"])
             ],
-            # Of this run; a month that was there already keeps in its manifest what its own run was told.
+            # Warnings of this run. The manifest of an unchanged month has those of the run that published it.
             "warnings": [
                 {name: entry.get(name) for name in ("event", "period", "message")}
                 for entry in self.log
@@ -106,17 +106,17 @@ def preview(
 ) -> Preview:
     """Run the project's spec against a database.
 
-    `arguments` are the job's own: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. `page` is where the
-    report is written to, if any, with that many months of `history` before the ones asked for.
+    `arguments` are those of the job: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. `page` is the path
+    of the report, if any. `history` is the number of earlier months on it.
     """
     script = project / "Glue/etl.py"
     if not script.is_file():
-        raise ExtractsError(f"{project} is no extract project: there is no {script}.")
+        raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
     if page:
         page = inside(page.parent, page.name)
     extra.needed("pyspark")
     with tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
-        order = {
+        request = {
             "script": str(script),
             "database_url": with_password(database_url),
             "output": str(output.resolve()),
@@ -126,7 +126,7 @@ def preview(
         }
         done = children.run(
             [sys.executable, "-m", "extracts.spec_run"],
-            input=json.dumps(order),
+            input=json.dumps(request),
             variables=spark_environment(project),
         )
         log = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -140,6 +140,6 @@ def preview(
                 name = project.resolve().name
                 page.write_text(report.page(name, log, output.resolve(), Path(scratch)), encoding="utf-8")
             except OSError as error:
-                why = f"The files are written, and the page is not: {page}: {error.strerror}."
+                why = f"The files are written, but not the page {page}: {error.strerror}."
                 return Preview(output.resolve(), None, log, why)
     return Preview(output.resolve(), page, log, None)

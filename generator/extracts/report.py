@@ -1,7 +1,7 @@
-"""A preview as one page: charts, tables, changes, checks and SQL, without a script or a network.
+"""Render a preview as one page with charts, tables, changes, checks and SQL, without scripts or a network.
 
-Everything on it is read from the files and manifests that the run wrote: no figure on it is another than the
-delivered one. Names come from a database: the template escapes whatever it is given.
+All values are read from the files and manifests that the run wrote. Names come from a database, so the
+template escapes all text.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from extracts.report_changes import Groups, Move, changes
 Json = Mapping[str, Any]
 Group = tuple[str, ...]
 
-CHARTS = 11  # groups of a recipient with a chart of their own, the largest first; all others share one
-RECIPIENTS = 40  # chapters; the files of all recipients are listed
-LISTED = 100  # lines of a recipient's table; the file has them all
+CHARTS = 11  # groups of a recipient with a chart each, the largest first; the others share one
+RECIPIENTS = 40  # recipients with a section; the files of all are listed
+LISTED = 100  # rows in a recipient's table
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-FIGURES = {"avg": "Average", "sum": "Sum", "count": "Number", "min": "Smallest", "max": "Largest"}
+AGGREGATES = {"avg": "Average", "sum": "Sum", "count": "Number", "min": "Smallest", "max": "Largest"}
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """One published month: its manifest and the folder that its keys start from."""
+    """A published month: its manifest, and the folder of its files."""
 
     period: str
     folder: Path
@@ -48,37 +48,37 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a file."""
+class Row:
+    """A row of a file."""
 
     group: Group
     count: int
     total: Decimal | None
-    figure: Decimal | None
+    value: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A group's figures over the months as a small picture."""
+    """The values of a group over the months."""
 
     title: str
     note: str
-    figure: Decimal | None
+    value: Decimal | None
     before: Decimal | None
-    line: str  # the path through the months that have a figure
+    line: str  # the path through the months with a value
     area: str
     points: list[tuple[float, float, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """What a recipient gets, and how that differs from the month before."""
+    """The page's section of a recipient: its rows, and the changes from the month before."""
 
     recipient: str
     file: Json | None
     charts: list[Chart]
     ticks: list[tuple[float, str]]
-    lines: list[tuple[Line, Decimal | None]]
+    rows: list[tuple[Row, Decimal | None]]
     unlisted: int
     new: Groups
     gone: Groups
@@ -87,7 +87,7 @@ class Chapter:
 
 
 def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
-    """The whole page, for the run that this log is of."""
+    """Return the page for the run with this log."""
     said = {entry["event"]: entry for entry in log}
     spec: Json = said["spec"]["spec"]
     asked = [str(period) for period in said["started"]["periods"]]
@@ -99,13 +99,13 @@ def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
     shown = {
         "project": project,
         "spec": spec,
-        "figure": FIGURES[spec["aggregate"]],
+        "aggregate": AGGREGATES[spec["aggregate"]],
         "months": [month for month in months if month.period in asked],
         "latest": latest,
         "first": months[0].period,
         "before": before,
         "chapters": [_chapter(name, spec, months, before) for name in names[:RECIPIENTS]],
-        "untold": max(0, len(names) - RECIPIENTS),
+        "unlisted": max(0, len(names) - RECIPIENTS),
         "history_failed": said.get("history_failed", {}).get("message"),
         "warnings": [entry["message"] for entry in log if entry.get("level") == "warning"],
         "sql": statement(said),
@@ -124,7 +124,7 @@ def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
 
 
 def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
-    """The months that are published in a folder, of those asked for; the earliest first."""
+    """Return the published months in a folder, or those of them in `asked`, the earliest first."""
     return [
         Month(path.stem, folder, json.loads(path.read_text(encoding="utf-8")))
         for path in sorted((folder / "_manifests").glob("*.json"))
@@ -133,31 +133,31 @@ def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
 
 
 def statement(said: Mapping[str, Json]) -> str | None:
-    """The SQL that a run read the store with, of its last word on each event."""
+    """Return the SQL with which a run read the source."""
     return _dedented(said["statement"]["sql"]) if "statement" in said else None
 
 
-def _lines(month: Month | None, recipient: str, spec: Json) -> Iterator[Line]:
-    """A recipient's lines of a month, in the file's order; none when it had no file."""
+def _rows(month: Month | None, recipient: str, spec: Json) -> Iterator[Row]:
+    """Yield the rows of a recipient's file in the file's order; nothing if there is no file."""
     for file in month.manifest["files"] if month else ():
         if file["recipient"] != recipient:
             continue
         path = inside(month.folder, file["key"])  # type: ignore[union-attr]
         with path.open(encoding="utf-8", newline="") as opened:
-            rows = csv.reader(opened)
-            next(rows)
-            for row in rows:
-                group, figures = row[1 : 1 + len(spec["group"])], row[4 + len(spec["group"]) :]
-                yield Line(tuple(group), int(figures[0]), _decimal(figures[1]), _decimal(figures[-1]))
+            reader = csv.reader(opened)
+            next(reader)
+            for row in reader:
+                group, values = row[1 : 1 + len(spec["group"])], row[4 + len(spec["group"]) :]
+                yield Row(tuple(group), int(values[0]), _decimal(values[1]), _decimal(values[-1]))
 
 
 def _chapter(recipient: str, spec: Json, months: Sequence[Month], before: Month | None) -> Chapter:
     latest = months[-1]
     largest = heapq.nlargest(
         CHARTS + 2,
-        ((line.count, -place, line.group) for place, line in enumerate(_lines(latest, recipient, spec))),
+        ((row.count, -place, row.group) for place, row in enumerate(_rows(latest, recipient, spec))),
     )
-    if len(largest) > CHARTS + 1:  # a lone other group may as well have the chart
+    if len(largest) > CHARTS + 1:  # a single other group gets a chart of its own
         del largest[CHARTS:]
     charted = [group for _, _, group in sorted(largest, key=lambda found: -found[1])]
     counts = {group: count for count, _, group in largest}
@@ -165,56 +165,56 @@ def _chapter(recipient: str, spec: Json, months: Sequence[Month], before: Month 
     rest: list[Decimal | None] = []
     for number, month in enumerate(months):
         others = Together()
-        for line in _lines(month, recipient, spec):
-            if line.group in series:
-                series[line.group][number] = line.figure
+        for row in _rows(month, recipient, spec):
+            if row.group in series:
+                series[row.group][number] = row.value
             else:
-                others.add(line)
-        rest.append(others.figure(spec["aggregate"], spec["scale"]))
-    with changes(_figures(before, recipient, spec), _figures(latest, recipient, spec)) as against:
-        first = [*islice(_lines(latest, recipient, spec), LISTED)]
-        listed = [(line, against.figure_before(line.group)) for line in first]
+                others.add(row)
+        rest.append(others.value(spec["aggregate"], spec["scale"]))
+    with changes(_values(before, recipient, spec), _values(latest, recipient, spec)) as against:
+        first = [*islice(_rows(latest, recipient, spec), LISTED)]
+        listed = [(row, against.value_before(row.group)) for row in first]
         nothing = Groups(0, [])
         new, gone = (against.new(), against.gone()) if before else (nothing, nothing)
         moves, same = (against.moves(), against.same()) if before else ([], 0)
 
-    scale = Scale.over([*(v for values in series.values() for v in values), *(rest if others.lines else [])])
+    scale = Scale.over([*(v for values in series.values() for v in values), *(rest if others.rows else [])])
     chart = [
         _chart(group, f"{counts[group]:,} {spec['entity']}", series[group], months, scale, before)
         for group in charted
     ]
-    if others.lines:
-        title = (f"the other {others.lines:,}",)
-        chart.append(_chart(title, "taken together", rest, months, scale, before))
+    if others.rows:
+        title = (f"the other {others.rows:,}",)
+        chart.append(_chart(title, "in total", rest, months, scale, before))
     file = next((file for file in latest.manifest["files"] if file["recipient"] == recipient), None)
-    unlisted = others.lines + len(charted) - len(listed)
+    unlisted = others.rows + len(charted) - len(listed)
     return Chapter(recipient, file, chart, scale.ticks(), listed, unlisted, new, gone, moves, same)
 
 
-def _figures(month: Month | None, recipient: str, spec: Json) -> Iterator[tuple[Group, Decimal | None]]:
-    return ((line.group, line.figure) for line in _lines(month, recipient, spec))
+def _values(month: Month | None, recipient: str, spec: Json) -> Iterator[tuple[Group, Decimal | None]]:
+    return ((row.group, row.value) for row in _rows(month, recipient, spec))
 
 
 @dataclass(slots=True)
 class Together:
-    """Several groups as if they were one: from their sums and counts, not their figures."""
+    """Several groups as one, aggregated from their counts and sums."""
 
-    lines: int = 0
+    rows: int = 0
     count: int = 0
     total: Decimal = Decimal(0)
     least: Decimal | None = None
     most: Decimal | None = None
 
-    def add(self, line: Line) -> None:
-        self.lines += 1
-        if line.figure is None:
+    def add(self, row: Row) -> None:
+        self.rows += 1
+        if row.value is None:
             return
-        self.count += line.count
-        self.total += line.total or 0
-        self.least = line.figure if self.least is None else min(self.least, line.figure)
-        self.most = line.figure if self.most is None else max(self.most, line.figure)
+        self.count += row.count
+        self.total += row.total or 0
+        self.least = row.value if self.least is None else min(self.least, row.value)
+        self.most = row.value if self.most is None else max(self.most, row.value)
 
-    def figure(self, aggregate: str, places: int) -> Decimal | None:
+    def value(self, aggregate: str, places: int) -> Decimal | None:
         if self.least is None:
             return None
         match aggregate:
@@ -238,7 +238,7 @@ WIDTH, HEIGHT, MARGIN = 240.0, 96.0, 8.0
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From a figure to a height: one for all charts of a recipient, so that they can be compared."""
+    """The vertical scale of all charts of a recipient, so that they can be compared."""
 
     low: float
     high: float
@@ -246,7 +246,7 @@ class Scale:
 
     @classmethod
     def over(cls, values: Iterable[Decimal | None]) -> Scale:
-        """Round bounds around the values; from zero, unless that would squeeze all of them to a line."""
+        """Return a scale with round bounds. It starts at zero, unless the values are close together."""
         floats = [float(value) for value in values if value is not None]
         low, high = min(floats, default=0.0), max(floats, default=1.0)
         if low > 0 and low < high * 0.6:
@@ -263,7 +263,7 @@ class Scale:
         return round(HEIGHT - MARGIN - inside * (HEIGHT - 2 * MARGIN), 1)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Height and label of each grid line."""
+        """Return position and text of each grid line."""
         count = round((self.high - self.low) / self.step)
         return [(self.y(v), compact(v)) for v in (self.low + i * self.step for i in range(count + 1))]
 
@@ -287,7 +287,7 @@ def _chart(
         x, y = round(MARGIN + share * (WIDTH - 2 * MARGIN - 28), 1), scale.y(float(value))
         points.append((x, y, f"{month_name(month.period)}: {amount(value)}"))
         if not paths or _number(month) != number + 1:
-            paths.append([])  # a month without a figure interrupts the line
+            paths.append([])  # a month without a value interrupts the line
         paths[-1].append(f"{x} {y}")
         number = _number(month)
     long = [path for path in paths if len(path) > 1]
@@ -295,7 +295,7 @@ def _chart(
     return Chart(
         title=" · ".join(group),
         note=note,
-        figure=values[-1],
+        value=values[-1],
         before=values[-2] if before else None,
         line=" ".join("M" + " L".join(path) for path in long),
         area=" ".join(
@@ -312,7 +312,7 @@ def _chart(
 
 
 def amount(value: Decimal | int | str | None) -> str:
-    """With thousands set off, to the last digit; a dash for no figure.
+    """Return a number with thousands separators and all its digits; a dash for None.
 
     >>> amount(Decimal("1234567.50"))
     '1,234,567.50'
@@ -321,7 +321,7 @@ def amount(value: Decimal | int | str | None) -> str:
 
 
 def signed(value: Decimal) -> str:
-    """A difference with its sign.
+    """Return a difference with its sign.
 
     >>> signed(Decimal("12.5")), signed(Decimal(0))
     ('+12.5', '±0')
@@ -331,7 +331,7 @@ def signed(value: Decimal) -> str:
 
 
 def compact(value: float) -> str:
-    """Short enough for an axis.
+    """Return a short form of a number for an axis.
 
     >>> compact(250000), compact(1500000), compact(0.5), compact(0)
     ('250k', '1.5M', '0.5', '0')
@@ -343,7 +343,7 @@ def compact(value: float) -> str:
 
 
 def month_name(period: str) -> str:
-    """`Oct 2026` for `2026-10`."""
+    """Return `Oct 2026` for `2026-10`."""
     return f"{MONTHS[int(period[5:]) - 1]} {period[:4]}"
 
 
@@ -356,13 +356,13 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _dedented(sql: str) -> str:
-    """The statement as it would be written at the left margin."""
+    """Return the statement without its indentation."""
     lines = [line.removeprefix("    ").rstrip() for line in sql.strip("\n").splitlines()]
     return "\n".join(line for line in lines if line)
 
 
 def _printable(text: str) -> str:
-    """Without characters that no page may hold; a name in a database may hold them."""
+    """Replace characters that XML does not allow. Names in a database may contain them."""
     return "".join(
         "\ufffd" if unicodedata.category(c) in ("Cc", "Cs", "Cn") and c not in "\n\t" else c for c in text
     )

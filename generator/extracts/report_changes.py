@@ -1,7 +1,7 @@
-"""What changed in a recipient's file against the month before, for files of any length.
+"""Compare a recipient's files of two months, for files of any size.
 
-The lines of both months are held against each other in a temporary database on the disk: memory does not grow
-with them. Figures are compared as the files write them, with a fixed number of digits.
+The rows of both months are compared in a temporary database on disk, so memory does not grow with them.
+Values are compared as in the files, with a fixed number of digits.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from decimal import Decimal
 
 Group = tuple[str, ...]
 
-MOVES = 6  # groups whose figure moved most
-NAMED = 5  # groups that are new, or gone
+MOVES = 6  # groups with the largest changes
+NAMED = 5  # listed new or removed groups
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """How many groups there are, and the first of them."""
+    """The number of groups, and the first of them."""
 
     count: int
     first: list[Group]
@@ -30,12 +30,12 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A group's figure beside the one of the month before."""
+    """A group's value and the one of the month before."""
 
     group: Group
     before: Decimal
     now: Decimal
-    share: float = 0.0  # of the largest move, for the bar
+    share: float = 0.0  # of the largest change, for the bar
 
     @property
     def by(self) -> Decimal:
@@ -44,33 +44,33 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Two months side by side."""
+    """The values of two months in a temporary database."""
 
     connection: sqlite3.Connection
 
-    def figure_before(self, group: Group) -> Decimal | None:
-        """Return a group's figure of the month before, if it had one."""
-        found = self.connection.execute("SELECT figure FROM before WHERE key = ?", [_key(group)]).fetchone()
+    def value_before(self, group: Group) -> Decimal | None:
+        """Return a group's value of the month before, or None."""
+        found = self.connection.execute("SELECT value FROM before WHERE key = ?", [_key(group)]).fetchone()
         return None if found is None else _decimal(found[0])
 
     def new(self) -> Groups:
-        """Return the groups that the month before did not have, in the file's order."""
+        """Return the groups that the month before does not have, in the file's order."""
         return self._groups("now", "before")
 
     def gone(self) -> Groups:
-        """Return the groups that the month before had and this one has not."""
+        """Return the groups that only the month before has."""
         return self._groups("before", "now")
 
     def same(self) -> int:
-        """Return how many groups have the figure that they had."""
-        query = "SELECT count(*) FROM now JOIN before USING (key) WHERE now.figure IS before.figure"
+        """Return the number of groups with an unchanged value."""
+        query = "SELECT count(*) FROM now JOIN before USING (key) WHERE now.value IS before.value"
         return int(self.connection.execute(query).fetchone()[0])
 
     def moves(self) -> list[Move]:
-        """Return the groups whose figure moved most, the largest move first."""
+        """Return the groups with the largest changes, the largest first."""
         rows = self.connection.execute(
-            "SELECT key, before.figure, now.figure FROM now JOIN before USING (key)"
-            " WHERE now.figure IS NOT before.figure ORDER BY now.place"
+            "SELECT key, before.value, now.value FROM now JOIN before USING (key)"
+            " WHERE now.value IS NOT before.value ORDER BY now.place"
         )
         moved = (
             Move(_group(key), _decimal(was) or Decimal(0), _decimal(now) or Decimal(0))
@@ -91,18 +91,18 @@ class Changes:
 def changes(
     before: Iterable[tuple[Group, Decimal | None]], now: Iterable[tuple[Group, Decimal | None]]
 ) -> Iterator[Changes]:
-    """Compare the groups and figures of two months."""
-    connection = sqlite3.connect("")  # a file of its own that nobody else sees, and that is gone afterwards
+    """Open a comparison of two months."""
+    connection = sqlite3.connect("")  # a private temporary file
     try:
-        for table, lines in (("before", before), ("now", now)):
+        for table, rows in (("before", before), ("now", now)):
             connection.execute(
-                f"CREATE TABLE {table} (key TEXT PRIMARY KEY, place INTEGER, figure TEXT) WITHOUT ROWID"
+                f"CREATE TABLE {table} (key TEXT PRIMARY KEY, place INTEGER, value TEXT) WITHOUT ROWID"
             )
             connection.executemany(
                 f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)",
                 (
-                    (_key(group), place, None if figure is None else str(figure))
-                    for place, (group, figure) in enumerate(lines)
+                    (_key(group), place, None if value is None else str(value))
+                    for place, (group, value) in enumerate(rows)
                 ),
             )
         yield Changes(connection)

@@ -1,4 +1,4 @@
-"""Where the collection's own files are: beside this package in a checkout, inside it in a wheel."""
+"""Find templates and modules: beside this package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def _folder(inside: str, beside: str) -> Path:
 
 
 def templates() -> Path:
-    """The folder with the cookiecutter templates."""
+    """Return the folder of the cookiecutter templates."""
     return _folder("_templates", "templates")
 
 
 def modules() -> Path:
-    """The folder with the Terraform modules."""
+    """Return the folder of the Terraform modules."""
     return _folder("_modules", "modules")

@@ -1,4 +1,4 @@
-"""The template's own rules for answers, taken from its hook: there is no second list of what is right."""
+"""The template's rules for answers, taken from its hook."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from extracts.errors import ExtractsError
 from extracts.resources import templates
 
-# Wrong as an answer to whatever question: the rules that depend on an answer still to come then hold back.
+# An answer that is not known yet. It is invalid for every question, so rules that depend on it do not run.
 TO_COME = "\0"
 
 
 @functools.cache
 def _hook() -> types.ModuleType:
-    """The hook as a module, with no answers where cookiecutter puts them in before it runs it."""
+    """Return the hook as a module, with empty answers in place of cookiecutter's variable."""
     file = templates() / "extract/hooks/pre_gen_project.py"
     source = file.read_text(encoding="utf-8").replace("{{cookiecutter}}", "OrderedDict()")
     hook = types.ModuleType("extracts_template_hook")
@@ -25,43 +25,43 @@ def _hook() -> types.ModuleType:
 
 
 def wrong(answers: Mapping[str, str], private: Mapping[str, str]) -> dict[str, list[str]]:
-    """What is wrong with each wrong answer, by question; nothing where the project can be stamped."""
+    """Return the reasons why answers are invalid, keyed by question; empty if the project can be created."""
     hook = _hook()
     hook.__dict__["ANSWERS"] = OrderedDict({**answers, **private})
-    found: dict[str, list[str]] = hook.wrong_answers()
+    found: dict[str, list[str]] = hook.invalid_answers()
     return found
 
 
-def unsayable(name: str, what: str) -> str:
-    """Why no answer can hold this name of a table, column or schema; nothing where one can."""
+def unusable_name(name: str, what: str) -> str:
+    """Return why an answer cannot contain this name of a table, column or schema; empty if it can."""
     hook = _hook()
     try:
-        held = hook.identifier(name, f"{what} name", "Amount" if what == "column" else "Loans")
-    except hook.Wrong as reason:
+        kept = hook.identifier(name, f"{what} name", "Amount" if what == "column" else "Loans")
+    except hook.Invalid as reason:
         return str(reason)
-    return "" if held == name else f"{hook.shown(name)} begins or ends with a blank, which no answer keeps"
+    return "" if kept == name else f"{hook.shown(name)} begins or ends with a blank, which an answer cannot"
 
 
 def equalities(condition: str) -> list[str]:
-    """Each `COLUMN = COLUMN` of a hop `TABLE: START.COLUMN = COLUMN and START.COLUMN = COLUMN`."""
+    """Return each `COLUMN = COLUMN` of a join `TABLE: START.COLUMN = COLUMN and START.COLUMN = COLUMN`."""
     found: list[str] = _hook().equalities(condition)
     return found
 
 
 def nearest_zone(name: str) -> str:
-    """`; did you mean X?` for the name of a time zone, or nothing."""
+    """Return `; did you mean X?` for the name of a time zone, or an empty text."""
     found: str = _hook().nearest_zone(name)
     return found
 
 
-def taken_labels() -> tuple[str, ...]:
-    """What heads a column, or a part of a key, in every file."""
-    taken: tuple[str, ...] = _hook().TAKEN_LABELS
-    return taken
+def reserved_names() -> tuple[str, ...]:
+    """Return the names of columns and key parts that every file has."""
+    reserved: tuple[str, ...] = _hook().RESERVED_NAMES
+    return reserved
 
 
 def refusal(found: Mapping[str, list[str]]) -> ExtractsError:
-    """All of it at once, worded as the hook words it."""
-    count = "1 answer cannot" if len(found) == 1 else f"{len(found)} answers cannot"
+    """Return one error with all reasons, worded like the hook's."""
+    count = "1 answer is" if len(found) == 1 else f"{len(found)} answers are"
     lines = [f"  - {question}: {reason}" for question, reasons in found.items() for reason in reasons]
-    return ExtractsError("\n".join((f"{count} be used; nothing was written:", *lines)))
+    return ExtractsError("\n".join((f"{count} invalid; nothing was written:", *lines)))

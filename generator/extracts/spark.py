@@ -1,4 +1,4 @@
-"""What a process finds Spark by: Java, the driver's jar, and settings that let nobody in from outside."""
+"""The environment of a process that uses Spark: Java, the JDBC driver, and loopback addresses only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extracts import programs
 
 
 def environment(libraries: Path, *, cores: str = "*", settings: Sequence[str] = ()) -> dict[str, str]:
-    """For a process that imports the engine from a folder; `settings` are Spark's, as `name=value`."""
+    """Return variables for a process that imports `libraries`; `settings` are Spark's, `name=value`."""
     local = ("spark.ui.enabled=false", "spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1")
     options = [part for setting in (*settings, *local) for part in ("--conf", setting)]
     options += ["--jars", str(programs.jdbc_driver()), "--master", f"local[{cores}]", "pyspark-shell"]

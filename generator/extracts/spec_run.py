@@ -1,7 +1,7 @@
-"""Run a project's spec once as ordered and once more for the months before; for `extracts.preview` alone.
+"""Run a project's spec for the requested months and for earlier ones. `extracts.preview` starts this program.
 
-A process of its own, because the engine is the project's and not ours, and because Spark's JVM ends with it.
-The order comes by standard input: a URL with a password is nobody's business who lists processes.
+It is a process of its own, because each project may have another engine, and because it ends Spark's JVM. The
+request is on standard input, because other users can see command lines, and the URL contains a password.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from typing import Any
 
 
 def main() -> None:
-    """Read the order, run, and print what the engine says and what the spec is, a JSON object a line."""
-    order = json.load(sys.stdin)
-    script, database_url = order["script"], order["database_url"]
+    """Read the request, run the spec, and print the log of the engine and the spec as lines of JSON."""
+    request = json.load(sys.stdin)
+    script, database_url = request["script"], request["database_url"]
     try:
-        names, said = _run(script, database_url, order["output"], order["arguments"])
-    except Exception as error:  # whatever a program of the project's may raise
-        sys.exit(f"{script} does not run: {type(error).__name__}: {error}.")
+        names, said = _run(script, database_url, request["output"], request["arguments"])
+    except Exception as error:  # a spec is a program and may raise anything
+        sys.exit(f"{script} fails: {type(error).__name__}: {error}.")
     if "EXTRACT" not in names:
-        sys.exit(f"{script} defines no EXTRACT.")
+        sys.exit(f"{script} does not define EXTRACT.")
     if not said:
-        sys.exit(f"{script} does not run EXTRACT; it ends with: run(EXTRACT).")
+        sys.exit(f"{script} does not run EXTRACT; its last line must be run(EXTRACT).")
     print(json.dumps({"event": "spec", "spec": dataclasses.asdict(names["EXTRACT"])}, default=str))
     first = next(entry["periods"][0] for entry in said if entry["event"] == "started")
-    if not order["history"]:
+    if not request["history"]:
         return
-    span = ["--from", _before(first, order["history"]), "--to", _before(first, 1)]
+    span = ["--from", _before(first, request["history"]), "--to", _before(first, 1)]
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            _run(script, database_url, order["history_output"], span)
+            _run(script, database_url, request["history_output"], span)
     except SystemExit as ended:
-        # The months that were asked for are there; what cannot be had of long ago takes nothing away.
+        # The requested months are complete, so a failure of earlier ones is only reported.
         print(json.dumps({"event": "history_failed", "level": "info", "message": str(ended.code)}))
 
 
 def _run(
     script: str, database_url: str, output: str, arguments: list[str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The script's names and the engine's log; what it says is also passed on, however it ends."""
+    """Run the script. Return its names and the log, which is also printed if the script fails."""
     sys.argv = [script, "--database-url", database_url, "--output", output, *arguments]
     said = io.StringIO()
     try:
@@ -55,7 +55,7 @@ def _run(
 
 
 def _before(period: str, months: int) -> str:
-    """The period that many months earlier."""
+    """Return the period that many months earlier."""
     year, month = divmod(int(period[:4]) * 12 + int(period[5:]) - 1 - months, 12)
     return f"{year:04}-{month + 1:02}"
 

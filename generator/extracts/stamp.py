@@ -1,4 +1,4 @@
-"""Stamp a project with plain cookiecutter, shielded from the user's own cookiecutter settings."""
+"""Run cookiecutter without the user's cookiecutter settings."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from extracts.resources import modules, templates
 def stamp(
     answers: Mapping[str, str], output: Path, *, local_modules: bool = False, template: Path | None = None
 ) -> Path:
-    """Stamp into the empty or new part of `output` without a question; the new project's folder.
+    """Create a project below `output` without prompts, and return its folder.
 
-    `local_modules` takes the Terraform modules from this checkout by path: a project that is to stay
-    takes them from git by tag. `template` is another than this version's own.
+    With `local_modules`, Terraform modules are used by path from this checkout, instead of by tag from git.
+    `template` is the template's folder; by default, the one of this version.
     """
     given = dict(answers)
     if local_modules:
@@ -37,7 +37,7 @@ def stamp(
 
 
 def _reason(errors: str) -> str:
-    """What the template's hook says of the answers, every one of them; else cookiecutter's first line."""
+    """Return all messages of the template's hook, else the first line of cookiecutter's error."""
     lines = [line for line in errors.splitlines() if line.strip()]
     said = [line.removeprefix("✗ ") for line in lines if line.startswith(("✗ ", "  - "))]
-    return "\n".join(said) or f"The project was not stamped: {lines[0] if lines else 'no reason given'}"
+    return "\n".join(said) or f"cookiecutter failed: {lines[0] if lines else 'no message'}"

@@ -1,4 +1,4 @@
-"""Text on a terminal: whatever comes from a database, a repository or a change log is shown, never obeyed."""
+"""Print text from databases, repositories and changelogs without control characters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TextIO
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-# Controls (escape sequences begin with one), surrogates, and what shows nothing or turns the text around.
+# Control characters (escape sequences begin with one), surrogates, and invisible or bidirectional characters.
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def printable(text: str) -> str:
-    r"""Return `text` without characters that a terminal would obey or not show; lines and tabs stay.
+    r"""Return `text` without control and invisible characters, except newlines and tabs.
 
     >>> printable("a\x1b[2Jb\u202e\n")
     'a[2Jb\n'
@@ -49,7 +49,7 @@ def say(text: object, file: TextIO | None = None) -> None:
 
 
 class Screen(Console):
-    """A console that only styles of ours can colour: text keeps no control characters."""
+    """A console that removes control characters from text."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
@@ -57,6 +57,6 @@ class Screen(Console):
 
 
 def console(*, stderr: bool = False) -> Screen:
-    """As wide as the terminal; wide enough for a table where there is none, as in a CI log."""
+    """Return a console with the terminal's width, or 120 columns without a terminal."""
     found = Screen(highlight=False, stderr=stderr)
     return found if found.is_terminal else Screen(highlight=False, width=120, stderr=stderr)

@@ -1,4 +1,4 @@
-"""The real Terraform, run in a folder, against whatever cloud the environment names."""
+"""Run Terraform in a folder, with the given environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from extracts import children, programs
 from extracts.errors import ExtractsError
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
-# Where packages and platform teams unpack provider mirrors; `EXTRACTS_PROVIDER_MIRROR` comes before them.
+# Usual folders of provider mirrors. `EXTRACTS_PROVIDER_MIRROR` has precedence.
 MIRRORS = (
     "~/.terraform.d/plugins",
     "~/.local/share/terraform/plugins",
@@ -30,19 +30,19 @@ MIRRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One resource that a plan would touch."""
+    """A resource that a plan changes."""
 
     address: str
     actions: tuple[str, ...]
-    attributes: frozenset[str]  # top-level attributes that differ; empty for a creation or a removal
+    attributes: frozenset[str]  # top-level attributes that differ; empty for a creation or deletion
 
 
 def mirror() -> Path | None:
-    """The unpacked or packed filesystem mirror that holds the AWS provider; None where there is none."""
+    """Return the filesystem mirror that contains the AWS provider, or None."""
     if named := os.environ.get("EXTRACTS_PROVIDER_MIRROR"):
         if not (Path(named) / PROVIDER).is_dir():
             raise ExtractsError(
-                f"EXTRACTS_PROVIDER_MIRROR: no {PROVIDER} in {named}; `terraform providers mirror` fills it."
+                f"EXTRACTS_PROVIDER_MIRROR: no {PROVIDER} in {named}; run `terraform providers mirror`."
             )
         return Path(named)
     for place in MIRRORS:
@@ -53,16 +53,16 @@ def mirror() -> Path | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment for a Terraform of our own; the user's workspace and arguments are for the user's."""
+    """Return the environment for Terraform, without the user's workspace and arguments."""
     ours = {k: v for k, v in os.environ.items() if k not in {"TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE"}}
     return ours | quiet(folder)
 
 
 def quiet(folder: Path) -> dict[str, str]:
-    """Variables of a Terraform that asks nobody; settings, where they are ours, are written to `folder`."""
+    """Return variables for Terraform without prompts. May write a settings file to `folder`."""
     variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
-    # The user's own settings stay in force, a company's mirror in them too. A file that is named but is not
-    # there is passed over, because Terraform would only warn and go on without the mirror it names.
+    # The user's settings are kept, because they may configure a mirror. A file that does not exist is
+    # ignored, because Terraform would only warn and continue without a mirror.
     if "EXTRACTS_PROVIDER_MIRROR" not in os.environ:
         for named in filter(None, (os.environ.get("TF_CLI_CONFIG_FILE"), "~/.terraformrc")):
             if (file := Path(named).expanduser()).is_file():
@@ -78,22 +78,22 @@ def quiet(folder: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A root module in a folder of its own."""
+    """A root module in a folder."""
 
     folder: Path
     environment: Mapping[str, str]
-    log: Path | None = None  # what Terraform says goes there too
+    log: Path | None = None  # file for Terraform's output
 
     def init(self) -> None:
-        """Fetch modules and provider."""
+        """Run `terraform init`."""
         self._run("init", "-input=false", "-no-color")
 
     def plan(self) -> list[Change]:
-        """What an apply would do."""
+        """Return the changes that an apply would make."""
         return list(_changes(self.plan_in_full()))
 
     def plan_in_full(self) -> dict[str, Any]:
-        """The same with every value, as Terraform itself puts it."""
+        """Return the plan in Terraform's JSON format."""
         with tempfile.TemporaryDirectory(prefix="extracts-plan-") as scratch:
             file = Path(scratch) / "plan"
             self._run("plan", "-input=false", "-no-color", f"-out={file}")
@@ -101,11 +101,11 @@ class Stack:
         return shown
 
     def apply(self) -> None:
-        """Make it so."""
+        """Run `terraform apply`."""
         self._run("apply", "-input=false", "-no-color", "-auto-approve")
 
     def outputs(self) -> dict[str, object]:
-        """The root's outputs, by name."""
+        """Return the values of the outputs, keyed by name."""
         found = json.loads(self._run("output", "-json", "-no-color"))
         return {name: output["value"] for name, output in found.items()}
 
@@ -118,7 +118,7 @@ class Stack:
             raise ExtractsError(f"terraform {arguments[0]} could not start: {error.strerror}.") from error
         if self.log:
             with self.log.open("a") as log:
-                # What is asked for as JSON holds every value, certificates and all: not for a log.
+                # JSON output contains all values, also sensitive ones.
                 shown = "" if "-json" in arguments else done.stdout
                 log.write(f"$ terraform {' '.join(arguments)}\n{shown}{done.stderr}\n")
         if done.returncode:
@@ -142,20 +142,20 @@ def _changes(shown: Mapping[str, object]) -> Iterator[Change]:
 
 
 def reason(text: str) -> str:
-    """The sentence of Terraform's first error: its headline and the first lines of its detail."""
+    """Return Terraform's first error: its summary and the first lines of its detail."""
     plain = re.sub(r"^[│╷╵ ]+", "", text, flags=re.MULTILINE)
     if (
         "Failed to query available provider packages" in plain
         or "could not connect to registry" in plain.lower()
     ):
         return (
-            "the provider hashicorp/aws is neither in a mirror here nor to be had from the registry; "
-            "name a mirror in EXTRACTS_PROVIDER_MIRROR or connect to the network"
+            "the provider hashicorp/aws is in no mirror on this machine, and the registry is not reachable; "
+            "set EXTRACTS_PROVIDER_MIRROR to a mirror, or connect to the network"
         )
     if "no space left on device" in plain:
-        return "the disk is full; free some space and run it again"
+        return "the disk is full; free some space and retry"
     match = re.search(r"^Error: (.+(?:\n.+)*)((?:\n\n(?!Error:).+(?:\n.+)*){0,2})", plain, flags=re.MULTILINE)
     if not match:
         lines = [line for line in plain.splitlines() if line.strip()]
-        return lines[-1] if lines else "no reason given"
+        return lines[-1] if lines else "no message"
     return " ".join(" ".join(match.groups()).split())[:600]

@@ -1,8 +1,7 @@
-"""Bring a stamped project to another version as a three-way merge: what its team wrote stays.
+"""Update a stamped project to a newer version by a three-way merge, which keeps the team's edits.
 
-The three are the old version with the project's answers, the new version with the same answers, and the
-project. What only the template changed is taken; what only the team changed is kept; where both changed
-the same lines, both stand in the file between git's own conflict marks, for the team to choose.
+The merge uses the old version with the project's answers, the new version with the same answers, and the
+project. If template and team changed the same lines, the file gets git's conflict markers with both versions.
 """
 
 from __future__ import annotations
@@ -23,39 +22,39 @@ from extracts.stamp import stamp
 
 _PIN = re.compile(rb"(//modules/[\w-]+\?ref=v|/workflows/extract-[\w-]+\.yml@v)(\d+\.\d+\.\d+)")
 
-# What cookiecutter.json says about the template itself.
+# Variables of cookiecutter.json that are not questions.
 FIXED = ("_repository", "_version", "_extensions", "_copy_without_render")
 
-# What became of a file, in the words that are shown.
+# Outcomes of a file, with their text for the user.
 WORDS = {
-    "added": "new",
+    "added": "added",
     "updated": "updated",
-    "merged": "updated, with the team's edits kept",
-    "removed": "gone",
-    "conflict": "CONFLICT: the same lines were changed here and in the new version",
-    "kept": "kept: deleted in the new version, but edited here",
-    "left out": "left out: changed in the new version, but deleted here",
+    "merged": "updated, your edits are kept",
+    "removed": "removed",
+    "conflict": "CONFLICT: both you and the new version changed the same lines",
+    "kept": "kept: deleted in the new version, but you edited it",
+    "left out": "left out: changed in the new version, but you deleted it",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file that the new version changes."""
+    """A file that the new version changes."""
 
     path: str
     outcome: str  # a key of WORDS
-    content: bytes | None  # what is to stand there; None for nothing
+    content: bytes | None  # None to delete the file
     executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What an update would make of a project; nothing is written yet."""
+    """A planned update of a project."""
 
     project: Project
     to: Version
     files: list[File]
-    answered: dict[str, str]  # questions that are new, with the answers they were given
+    answered: dict[str, str]  # new questions with their default answers
 
     @property
     def conflicts(self) -> list[str]:
@@ -63,20 +62,19 @@ class Update:
 
 
 def plan(project: Project, source: Home, to: Version | None = None) -> Update:
-    """Work out the merge."""
+    """Plan the update."""
     if project.stamped is None:
         raise ExtractsError(
-            f"{project.name} has no extract.yaml, so its answers are unknown. Stamp it again with"
-            f" version {spelled(project.modules)}, and commit the extract.yaml that this makes."
+            f"{project.name} has no extract.yaml, so its answers are unknown. Create it again with version"
+            f" {spelled(project.modules)} in another folder, and commit the extract.yaml of that."
         )
     released = source.versions()
     if not released:
-        raise ExtractsError(f"{source.source} has no released version.")
+        raise ExtractsError(f"{source.source} has no release.")
     target = to or released[-1]
     if target < (current := max(project.stamped, project.modules)):
         raise ExtractsError(
-            f"{project.name} has version {spelled(current)}; {spelled(target)} is older,"
-            " and an update goes forward only."
+            f"{project.name} has version {spelled(current)}; choose a newer one than {spelled(target)}."
         )
     with TemporaryDirectory(prefix="extracts-update-") as scratch:
         old, _ = _stamped(project, source, project.stamped, Path(scratch) / "old")
@@ -87,24 +85,24 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
 
 
 def write(update: Update) -> None:
-    """Write it into the project, where git can take it back."""
+    """Write the update into the project, if git can undo it."""
     folder = update.project.folder
-    if not git.is_kept(folder):
+    if not git.is_in_repository(folder):
         raise ExtractsError(
-            f"{folder} is in no git repository; `git init` and commit it, so that this update can be seen and"
-            " taken back."
+            f"{folder} is not in a git repository; run `git init` and commit it, so that you can review and"
+            " undo the update."
         )
     pending = git.changes(folder)
     if pending:
         raise ExtractsError(
-            f"{folder} has changes that are not committed ({pending[0][3:]}); commit them, so that this"
-            " update can be seen and taken back by itself."
+            f"{folder} has uncommitted changes ({pending[0][3:]}); commit them, so that you can review and"
+            " undo the update."
         )
-    lay(update, folder)
+    write_files(update, folder)
 
 
-def lay(update: Update, folder: Path) -> None:
-    """Put the update's files into a folder with the project's."""
+def write_files(update: Update, folder: Path) -> None:
+    """Write the files of the update into a copy of the project."""
     for file in update.files:
         if file.outcome in ("kept", "left out"):
             continue
@@ -119,13 +117,15 @@ def lay(update: Update, folder: Path) -> None:
 
 
 def _stamped(project: Project, source: Home, version: Version, folder: Path) -> tuple[Path, dict[str, str]]:
-    """The project as that version stamps it; and its questions that the project has no answer to."""
+    """Return the folder of the project at a version, and the questions that have no answer."""
     template = source.template(version, folder / "template")
     known = _questions(template)
     for question, answer in project.answers.items():
-        # cookiecutter renders what it is given: an answer with braces would be run, not stamped.
+        # cookiecutter renders answers, so braces in them would be executed.
         if found := re.search(r"\{\{|\{%|\{#", answer):
-            raise ExtractsError(f"{project.name}/extract.yaml: {question}: an answer holds no {found[0]}.")
+            raise ExtractsError(
+                f"{project.name}/extract.yaml: {question}: an answer must not contain {found[0]}."
+            )
     answers = {question: answer for question, answer in project.answers.items() if question in known}
     output = folder / "output"
     output.mkdir()
@@ -134,7 +134,7 @@ def _stamped(project: Project, source: Home, version: Version, folder: Path) -> 
 
 
 def _questions(template: Path) -> dict[str, str]:
-    """The template's questions, also those that are not asked, with their defaults."""
+    """Return all questions of the template with their defaults."""
     context = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
     return {
         name: default[0] if isinstance(default, list) else default
@@ -172,10 +172,9 @@ def _merged(
 
 
 def _with_pins_of(here: bytes | None, before: bytes | None) -> bytes | None:
-    """The old version's text with the pins that the project has.
+    """Return the old version's text with the module versions of the project.
 
-    Moving a pin by hand is how a fix of the modules gets into a project between two updates; that it says
-    another version than the template did is no edit to quarrel about.
+    A team may change these versions by hand, to get a fix between two updates. That is not a conflict.
     """
     versions = {version for _, version in _PIN.findall(here or b"")}
     if before is None or len(versions) != 1:
@@ -187,7 +186,7 @@ def _with_pins_of(here: bytes | None, before: bytes | None) -> bytes | None:
 def _three_way(
     here: bytes, before: bytes, after: bytes, labels: tuple[str, str, str], scratch: Path
 ) -> tuple[bytes, bool]:
-    """The merged text, and whether it has no conflict."""
+    """Return the merged text, and whether it is without conflicts."""
     names = ("here", "before", "after")
     for name, content in zip(names, (here, before, after), strict=True):
         (scratch / name).write_bytes(content)

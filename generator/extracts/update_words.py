@@ -1,4 +1,4 @@
-"""An update as it is told: to a person line by line, to a script as JSON."""
+"""Describe an update as text and as JSON."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from extracts.home import spelled
 from extracts.update import WORDS, Update
 
 
-def told(update: Update, changes: Sequence[plans.Change] | None, *, dry_run: bool) -> Iterator[str]:
-    """What the update is, line by line."""
+def lines(update: Update, changes: Sequence[plans.Change] | None, *, dry_run: bool) -> Iterator[str]:
+    """Yield the lines that describe the update."""
     name, was = update.project.name, update.project.stamped
     assert was is not None
     if not update.files:
@@ -22,24 +22,24 @@ def told(update: Update, changes: Sequence[plans.Change] | None, *, dry_run: boo
     for file in update.files:
         yield f"  {file.path}: {WORDS[file.outcome]}"
     for question, answer in update.answered.items():
-        yield f'  the question {question} is new and was answered "{answer}"; see extract.yaml'
+        yield f'  new question {question}: answered "{answer}" by default; change it in extract.yaml'
     if changes is not None:
         yield f"Terraform: {plans.summary(changes)}"
         yield from (f"  {change}" for change in changes)
     elif not update.conflicts:
-        how = "--plan says" if dry_run else "`make plan` in the project says"
-        yield f"{how} what that does to what is deployed."
+        how = "use --plan" if dry_run else "run `make plan` in the project"
+        yield f"To see the changes in AWS, {how}."
     if dry_run:
         yield "Nothing was written."
     else:
         yield (
-            "Written, not committed, not applied. See it with `git status` and `git diff`;"
-            " `git restore . && git clean -fd .` takes it back."
+            "Written, but not committed and not applied. Review it with `git status` and `git diff`; undo it"
+            " with `git restore . && git clean -fd .`."
         )
 
 
 def as_json(update: Update, changes: Sequence[plans.Change] | None) -> dict[str, Any]:
-    """The same for a script."""
+    """Return the update as a JSON object."""
     planned = None if changes is None else [asdict(change) for change in changes]
     return {
         "project": update.project.name,

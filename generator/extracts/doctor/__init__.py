@@ -1,1 +1,1 @@
-"""Everything that a run or a deployment needs, looked at one by one; for each failure the one thing to do."""
+"""Check what a run or a deployment needs, and say what to do about each failure."""

@@ -1,4 +1,4 @@
-"""The AWS account: who we are there, the secret, the network, and who hears of failures."""
+"""Check the AWS account: credentials, secret, network and subscribers of the alerts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from extracts.doctor.check import Check, failed, ok, skipped
 from extracts.doctor.project import Values
 
-# What job and crawler call from their subnet, each by its own endpoint where there is no NAT.
+# The services that job and crawler call. A subnet without NAT needs an endpoint for each.
 SERVICES = ("s3", "secretsmanager", "kms", "logs", "glue")
 
 Client = Callable[[str], Any]
 
 
 def client(region: str | None) -> Client:
-    """Clients that give up soon: whoever asks a doctor wants an answer."""
+    """Return a factory of boto3 clients with short timeouts."""
     import boto3
     from botocore.config import Config
 
@@ -25,25 +25,25 @@ def client(region: str | None) -> Client:
 
 
 def identity(aws: Client) -> Check:
-    """Whose credentials these are."""
-    return _asked(
+    """Check the credentials, and report the identity that they belong to."""
+    return _called(
         "AWS credentials",
         lambda: f"{aws('sts').get_caller_identity()['Arn']}",
         "log in, e.g. aws sso login, or set AWS_PROFILE",
     )
 
 
-def _asked(name: str, ask: Callable[[], str], remedy: str) -> Check:
+def _called(name: str, call: Callable[[], str], remedy: str) -> Check:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return ok(name, ask())
+        return ok(name, call())
     except (BotoCoreError, ClientError) as error:
         return failed(name, " ".join(str(error).split()), remedy)
 
 
 def secret(aws: Client, arn: str) -> tuple[Check, str | None]:
-    """The secret with the login, and whose login it is."""
+    """Check the secret with the login. Return the user name in it, too."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -51,20 +51,20 @@ def secret(aws: Client, arn: str) -> tuple[Check, str | None]:
     except (BotoCoreError, ClientError) as error:
         remedy = f"grant secretsmanager:GetSecretValue on {arn}, and kms:Decrypt on its key"
         if "ResourceNotFound" in str(error):
-            remedy = "name the secret's ARN in database.secret_arn of Terraform/terraform.tfvars"
+            remedy = "set database.secret_arn in Terraform/terraform.tfvars to the ARN of the secret"
         return failed("secret", " ".join(str(error).split()), remedy), None
     try:
         user = str(json.loads(text)["username"])
         json.loads(text)["password"]
     except (ValueError, KeyError, TypeError):
-        # Not quoted: the text is the secret.
-        said = "it is not a JSON object with username and password"
+        # The message does not quote the text, which is the secret.
+        said = "the value is not a JSON object with username and password"
         return failed("secret", said, f"aws secretsmanager put-secret-value --secret-id {arn} ..."), None
     return ok("secret", f"readable; the job logs in as {user}"), user
 
 
 def network(aws: Client, subnet_id: str) -> Iterator[Check]:
-    """The way from the job's subnet to what it calls: NAT, or an endpoint for each service."""
+    """Check that the job's subnet has a route to NAT, or an endpoint for each service."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     ec2 = aws("ec2")
@@ -74,25 +74,25 @@ def network(aws: Client, subnet_id: str) -> Iterator[Check]:
         endpoints = ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])
     except (BotoCoreError, ClientError, ValueError) as error:
         said = " ".join(str(error).split())
-        yield failed("subnet", said, "name a private subnet in subnet_id of Terraform/terraform.tfvars")
+        yield failed("subnet", said, "set subnet_id in Terraform/terraform.tfvars to a private subnet")
         return
     yield ok("subnet", f"{subnet_id} in {subnet['VpcId']}, {subnet['AvailabilityZone']}")
-    way = _default_way(table)
-    if way:
-        yield ok("VPC endpoints", f"not needed: the subnet reaches out over {way}")
+    gateway = _default_gateway(table)
+    if gateway:
+        yield ok("VPC endpoints", f"not needed: the default route of the subnet is {gateway}")
         return
     served = {service: _serves(endpoints["VpcEndpoints"], service, table) for service in SERVICES}
-    missing = [service for service, there in served.items() if not there]
+    missing = [service for service, served_ in served.items() if not served_]
     if missing:
         said = f"{subnet_id} has neither NAT nor an endpoint for {', '.join(missing)}"
         names = ", ".join(f"com.amazonaws.{ec2.meta.region_name}.{service}" for service in missing)
-        yield failed("VPC endpoints", said, f"add to {subnet['VpcId']}, with private DNS: {names}")
+        yield failed("VPC endpoints", said, f"create in {subnet['VpcId']}, with private DNS: {names}")
     else:
         yield ok("VPC endpoints", ", ".join(SERVICES))
 
 
 def _route_table(ec2: Any, subnet: dict[str, Any]) -> dict[str, Any]:
-    """The subnet's own route table, else the main one of its VPC."""
+    """Return the route table of the subnet, else the main route table of its VPC."""
     for name, value in (("association.subnet-id", subnet["SubnetId"]), ("vpc-id", subnet["VpcId"])):
         tables: list[dict[str, Any]] = ec2.describe_route_tables(Filters=[{"Name": name, "Values": [value]}])[
             "RouteTables"
@@ -105,12 +105,14 @@ def _route_table(ec2: Any, subnet: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _default_way(table: dict[str, Any]) -> str:
-    """Where everything else goes; an internet gateway is no way for a job, which has no public address."""
+def _default_gateway(table: dict[str, Any]) -> str:
+    """Return the target of the default route, but no internet gateway: the job has no public address."""
     for route in table.get("Routes", ()):
-        way = route.get("NatGatewayId") or route.get("TransitGatewayId") or route.get("NetworkInterfaceId")
-        if route.get("DestinationCidrBlock") == "0.0.0.0/0" and way:
-            return str(way)
+        gateway = (
+            route.get("NatGatewayId") or route.get("TransitGatewayId") or route.get("NetworkInterfaceId")
+        )
+        if route.get("DestinationCidrBlock") == "0.0.0.0/0" and gateway:
+            return str(gateway)
     return ""
 
 
@@ -121,20 +123,22 @@ def _serves(endpoints: list[dict[str, Any]], service: str, table: dict[str, Any]
         if endpoint["VpcEndpointType"] == "Gateway":
             if table.get("RouteTableId") in endpoint.get("RouteTableIds", ()):
                 return True
-        elif endpoint.get("PrivateDnsEnabled", True):  # without it the service's usual name leads elsewhere
+        elif endpoint.get(
+            "PrivateDnsEnabled", True
+        ):  # without private DNS, the service's host name resolves to a public address
             return True
     return False
 
 
 def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
-    """Who hears of a failure; whoever did not confirm hears nothing."""
+    """Check the subscriptions of the alert topic. SNS sends nothing to an unconfirmed address."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         sns = aws("sns")
         pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         found = {
-            subscription["Endpoint"]: _hears(sns, subscription["SubscriptionArn"])
+            subscription["Endpoint"]: _is_confirmed(sns, subscription["SubscriptionArn"])
             for page in pages
             for subscription in page["Subscriptions"]
         }
@@ -142,17 +146,19 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
         yield failed("alert mails", " ".join(str(error).split()), "apply the project again")
         return
     if not found:
-        yield failed("alert mails", "nobody is subscribed", "name somebody in alert_emails, and apply")
-    for whom, hears in found.items():
-        if hears:
-            yield ok("alert mails", f"{whom} is confirmed")
+        yield failed(
+            "alert mails", "the topic has no subscription", "add an address to alert_emails, and apply"
+        )
+    for address, is_confirmed in found.items():
+        if is_confirmed:
+            yield ok("alert mails", f"{address} is confirmed")
         else:
-            remedy = f"follow the link in AWS's mail to {whom}; it is valid for two days, then apply again"
-            yield failed("alert mails", f"{whom} did not confirm, and hears of nothing", remedy)
+            remedy = f"follow the link in AWS's mail to {address}; after two days, apply again for a new one"
+            yield failed("alert mails", f"{address} is not confirmed and gets no mails", remedy)
 
 
-def _hears(sns: Any, arn: str) -> bool:
-    """True once it is confirmed; AWS gives no ARN before that, or one that says so of itself."""
+def _is_confirmed(sns: Any, arn: str) -> bool:
+    """Return whether a subscription is confirmed. Before that it has no ARN, or the attribute says so."""
     if not arn.startswith("arn:"):
         return False
     attributes = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
@@ -160,7 +166,7 @@ def _hears(sns: Any, arn: str) -> bool:
 
 
 def deployed(aws: Client, values: Values, *, test_mail: bool) -> Iterator[Check]:
-    """What only a deployment has."""
+    """Check what exists only after a deployment."""
     topic = values.outputs.get("alert_topic_arn")
     if topic is None:
         yield skipped("alert mails", "nothing is deployed yet")
@@ -171,16 +177,16 @@ def deployed(aws: Client, values: Values, *, test_mail: bool) -> Iterator[Check]
 
 
 def _test_mail(aws: Client, values: Values) -> Check:
-    """Let the alerts send a mail that says that it is a test."""
+    """Start the state machine of the alerts, which sends a test mail."""
     message = values.outputs.get("alert_test")
     if not message:
-        remedy = "apply the project, of a version whose outputs have it"
+        remedy = "update the project to a version with this output, and apply"
         return failed("test mail", "the project has no output alert_test", remedy)
 
     def send() -> str:
         aws("stepfunctions").start_execution(
             stateMachineArn=message["state_machine_arn"], input=message["input"]
         )
-        return "sent; look into the mailbox"
+        return "started; check the mailbox"
 
-    return _asked("test mail", send, "let these credentials start it: states:StartExecution")
+    return _called("test mail", send, "grant states:StartExecution on the state machine")

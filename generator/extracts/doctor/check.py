@@ -1,4 +1,4 @@
-"""What one look found."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that a run or a deployment needs."""
+    """The result of one check."""
 
     name: str
     state: Literal["ok", "failed", "skipped"]
-    text: str  # what was found; of a failure, what is wrong
-    remedy: str = ""  # of a failure: the one thing to do
+    text: str  # what was found, or what is wrong
+    remedy: str = ""  # what to do about a failure
 
 
 def ok(name: str, text: str) -> Check:

@@ -1,4 +1,4 @@
-"""What this machine has: the programs that a preview, a demo or a deployment starts."""
+"""Check the programs that preview, demo and deployment need."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from extracts.doctor.check import Check, failed, ok
 from extracts.errors import ExtractsError
 
 PROGRAMS: tuple[tuple[str, Callable[[], programs.Program], str], ...] = (
-    ("Terraform", programs.terraform, "install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM"),
-    ("Java", programs.java, "install Java 17 or 21, or name its folder in EXTRACTS_JAVA_HOME"),
-    ("PostgreSQL", programs.postgresql, "install PostgreSQL 14 or newer; only demo and tests need it"),
-    ("sftp", lambda: programs.openssh("sftp"), "install the OpenSSH client; only demo and tests need it"),
+    ("Terraform", programs.terraform, "install Terraform 1.11 or newer, or set EXTRACTS_TERRAFORM"),
+    ("Java", programs.java, "install Java 17 or 21, or set EXTRACTS_JAVA_HOME"),
+    ("PostgreSQL", programs.postgresql, "install PostgreSQL 14 or newer (only for the demo and tests)"),
+    ("sftp", lambda: programs.openssh("sftp"), "install the OpenSSH client (only for the demo and tests)"),
 )
 
 
 def checks() -> Iterator[Check]:
-    """Python first, then in the order in which a project needs them."""
+    """Check Python, packages, programs, JDBC driver and AWS provider."""
     yield ok("Python", f"{sys.version.split()[0]}, {sys.executable}")
     if missing := extra.missing():
-        what = f"{', '.join(missing)} not installed: no preview, no look at a database or an account"
+        what = f"{', '.join(missing)} not installed; preview and the checks of source and account need them"
         yield failed("packages", what, extra.install())
     else:
         found = (f"{name} {importlib.metadata.version(name)}" for name in extra.PACKAGES)
@@ -37,7 +37,7 @@ def checks() -> Iterator[Check]:
     try:
         yield ok("JDBC driver", str(programs.jdbc_driver()))
     except ExtractsError as error:
-        yield failed("JDBC driver", str(error), "name the driver's jar in EXTRACTS_JDBC_DRIVER")
+        yield failed("JDBC driver", str(error), "set EXTRACTS_JDBC_DRIVER to the path of the driver")
     try:
         yield ok("AWS provider", str(terraform.mirror() or "registry.terraform.io, no mirror found"))
     except ExtractsError as error:

@@ -1,4 +1,4 @@
-"""What a stamped project says: its spec, and the values that Terraform has for it."""
+"""Read the Terraform values and outputs of a stamped project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXTRACT = re.compile(r'^module "extract" {\n(.*?)^}', re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What Terraform knows: variables that are filled in, and the outputs of what is applied."""
+    """Values of variables, and outputs if the project is deployed."""
 
     region: str | None = None
     subnet_id: str | None = None
@@ -32,10 +32,10 @@ class Values:
 
 
 def values(project: Path) -> tuple[Values, list[Check]]:
-    """Asked of Terraform itself, which alone knows every place that a variable may come from."""
+    """Return the values and their checks. `terraform console` knows all sources of variables."""
     folder = project / "Terraform"
     if not (folder / "main.tf").is_file():
-        raise ExtractsError(f"{project} is no extract project: there is no {folder}/main.tf.")
+        raise ExtractsError(f"{project} is not an extract project: {folder}/main.tf does not exist.")
     with tempfile.TemporaryDirectory(prefix="extracts-doctor-") as scratch:
         environment = {**children.environment(), **terraform.quiet(Path(scratch))}
 
@@ -59,13 +59,13 @@ def values(project: Path) -> tuple[Values, list[Check]]:
                     found[name] = json.loads(json.loads(shown.stdout))
             applied = ask("output -json")
         except OSError as error:
-            return Values(), [failed("Terraform's values", str(error.strerror), "see Terraform above")]
+            return Values(), [failed("Terraform's values", str(error.strerror), "see the check of Terraform")]
     missing = [name for name in VALUES if name not in found]
     if missing:
         first = failed(
             "Terraform's values",
-            f"nothing says what {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'}",
-            f"fill in {folder}/terraform.tfvars, beginning with terraform.tfvars.example",
+            f"no value for {' and '.join(missing)}",
+            f"copy {folder}/terraform.tfvars.example to terraform.tfvars, and fill it in",
         )
     else:
         first = ok("Terraform's values", f"database {found['database']['host']}, {found['subnet_id']}")
@@ -73,7 +73,7 @@ def values(project: Path) -> tuple[Values, list[Check]]:
     second = (
         ok("deployment", f"{len(outputs)} outputs")
         if outputs
-        else skipped("deployment", "nothing is applied yet, or its state is not in reach")
+        else skipped("deployment", "not deployed, or the state is not available here")
     )
     return Values(**found, outputs=outputs), [first, second]
 

@@ -1,4 +1,4 @@
-"""The time zone of an extract: equal in both files, known on both sides, and without a gap at a start."""
+"""Check the time zone: equal in both files, known here and at the source, and valid at each start."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from extracts.doctor.check import Check, failed, ok, skipped
 from extracts.doctor.project import Values
 
 if TYPE_CHECKING:
-    from extracts.doctor.contract import Found
+    from extracts.doctor.resolved import Result
 
 # One day and time of every month, as the template writes it.
 _MONTHLY = re.compile(r"cron\((\d+) (\d+) (\d+) \* \? \*\)")
 MONTHS = 24
 
 
-def checks(project: Path, known: Values, found: Found, now: datetime) -> Iterator[Check]:
-    """Compare the time zones of Terraform and spec, and look up the spec's here and in the database."""
+def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterator[Check]:
+    """Compare the time zones of Terraform and the spec, and look up the latter here and at the source."""
     name, main, script = found["time_zone"], project / "Terraform/main.tf", project / "Glue/etl.py"
     if known.time_zone is None:
-        yield skipped("time zone", f'the time zone of module "extract" in {main} is not known here')
+        yield skipped("time zone", f'the time zone of module "extract" in {main} is unknown')
     elif known.time_zone != name:
         said = f'{main} has "{known.time_zone}" and {script} has "{name}"'
         yield failed("time zone", said, "write the same time_zone in both files")
@@ -55,10 +55,10 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
     """
     found = _MONTHLY.fullmatch(schedule)
     if not found:
-        said = f"{schedule} is not one day and time of every month; its starts are not looked at"
+        said = f"{schedule} is not one day and time of every month; its starts are not checked"
         return skipped("schedule", said)
     minute, hour, day = map(int, found.groups())
-    # As in the engine: the default needs no database of time zones.
+    # Like the engine, the default needs no time zone database.
     zone = UTC if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC") else ZoneInfo(name)
     starts = list(monthly(minute, hour, day, zone, now))
     if missing := [text for text, exists in starts if not exists]:

@@ -1,1 +1,1 @@
-"""What a live database says of itself: its catalog, the ways from table to table, and the answers in them."""
+"""Read the catalog of a database and answer the template's questions from it."""

@@ -1,7 +1,7 @@
-"""Read a database's catalog: tables, columns, keys and row counts, and not one row of a table.
+"""Read the catalog of a database: tables, columns, keys and row counts, but no rows.
 
-Six statements whatever the number of tables, in one read-only transaction that the server ends by itself
-when it takes too long. `pg_catalog` rather than `information_schema`, which hides what the role may not read.
+Six statements in one read-only transaction with a timeout on the server, for any number of tables. They read
+`pg_catalog`, because `information_schema` hides what the role may not read.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "money", "real", "double precision")
 DATES = ("date", "timestamp without time zone", "timestamp with time zone")
 
-# Tables that people see: no partitions and no children, whose rows come along with their parent; nothing that
-# an extension brought.
+# Without partitions and inheritance children, whose rows are read with their parent, and without tables of
+# extensions.
 _SEEN = """
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
@@ -44,7 +44,7 @@ with recursive seen as (
     union all
     select t.root, i.inhrelid from tree t join pg_catalog.pg_inherits i on i.inhparent = t.oid
 ), counted as (
-    -- A partitioned table's own count may be as old as the last ANALYZE by hand; its parts' are not.
+    -- Autovacuum analyzes partitions, but not the partitioned table.
     select t.root, sum(c.reltuples) filter (where c.reltuples >= 0 and c.relkind <> 'p') as rows
     from tree t join pg_catalog.pg_class c on c.oid = t.oid group by t.root
 )
@@ -56,7 +56,7 @@ order by s.nspname, s.relname
 """
 _COLUMNS = f"""
 with recursive base(oid, made_of, modifier) as (
-    -- A domain is what it is made of, however many layers down.
+    -- The base type of a domain, also of a domain over a domain.
     select oid, typbasetype, typtypmod from pg_catalog.pg_type where typtype = 'd'
     union all
     select b.oid, t.typbasetype, case when b.modifier >= 0 then b.modifier else t.typtypmod end
@@ -83,7 +83,7 @@ join pg_catalog.pg_am m on m.oid = x.relam
 where i.indisvalid and i.indrelid in (select c.oid {_SEEN})
 order by i.indrelid, not i.indisprimary, i.indnkeyatts, x.relname
 """
-# An index of a partitioned table is one of its partitions' too; of a table with children it is not.
+# An index of a partitioned table covers its partitions. Inheritance children need their own indexes.
 _CHILDREN = """
 with recursive tree(root, oid) as (
     select i.inhparent, i.inhrelid
@@ -103,7 +103,7 @@ join pg_catalog.pg_class c on c.oid = t.oid and c.relkind = 'r'
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 order by n.nspname, c.relname
 """
-# A foreign key of a partitioned table has a copy for each partition, each with this one as its parent.
+# PostgreSQL copies a foreign key of a partitioned table to each partition; `conparentid` names the original.
 _FOREIGN_KEYS = """
 select conrelid::bigint, confrelid::bigint, conkey::int[], confkey::int[]
 from pg_catalog.pg_constraint
@@ -114,10 +114,10 @@ order by conname
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column, spelled as in the database."""
+    """A column, with its name as in the database."""
 
     name: str
-    type: str  # without precision; of a domain, what it is made of
+    type: str  # without precision; for a domain, its base type
     category: str  # of pg_type: N number, D date, S text, ...
     nullable: bool
     readable: bool
@@ -137,11 +137,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Heap:
-    """What keeps rows of a table and has indexes of its own: the table itself, and each of its children."""
+    """A part of a table with its own rows and indexes: the table itself, or an inheritance child."""
 
     schema: str
     name: str
-    indexed: frozenset[str]  # columns by which an index finds a range of rows
+    indexed: frozenset[str]  # first columns of indexes that can find a range
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +151,16 @@ class Table:
     schema: str
     name: str
     kind: str
-    rows: int | None  # by the statistics; None when there are none
+    rows: int | None  # from the statistics; None if there are none
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
-    keys: tuple[
-        tuple[str, ...], ...
-    ]  # the primary key and every other set of columns that an index keeps unique
+    keys: tuple[tuple[str, ...], ...]  # the primary key and the columns of other unique indexes
     partitioned_by: str | None  # the first column of a partitioned table's key
     heaps: tuple[Heap, ...]
-    is_open: bool = True  # may the role use its schema?
+    is_open: bool = True  # whether the role may use its schema
 
     def unindexed(self, column: str) -> tuple[Heap, ...]:
-        """Where a range of this column is found by reading everything."""
+        """Return the parts of the table in which a range of this column needs a full scan."""
         if column == self.partitioned_by:
             return ()
         return tuple(heap for heap in self.heaps if column not in heap.indexed)
@@ -191,7 +189,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All that was read."""
+    """The tables and foreign keys of a database that the role can see."""
 
     database: str
     role: str
@@ -204,7 +202,7 @@ class Catalog:
 
 
 def read(url: str) -> Catalog:
-    """The catalog of the database at `url`."""
+    """Return the catalog of the database at `url`."""
     with connected(url) as connection:
         [(database, role)] = connection.execute("select current_database()::text, current_user::text")
         relations = connection.execute(_TABLES).fetchall()
@@ -216,7 +214,7 @@ def read(url: str) -> Catalog:
         indexes: dict[int, list[tuple[tuple[str, ...], bool, bool, bool]]] = {}
         for oid, key, width, primary, unique, ranged in connection.execute(_INDEXES):
             numbers = [int(number) for number in key.split()][:width]
-            if oid in names and all(numbers):  # 0 stands for an expression
+            if oid in names and all(numbers):  # 0 is an expression
                 indexed = tuple(names[oid][number] for number in numbers)
                 indexes.setdefault(oid, []).append((indexed, primary, unique, ranged))
         children: dict[int, list[Heap]] = {}
@@ -225,7 +223,7 @@ def read(url: str) -> Catalog:
         tables: dict[int, Table] = {}
         for oid, schema, name, kind, has_children, is_open, rows, partitioned_by in relations:
             found = indexes.get(oid, [])
-            # An index of an inheritance parent says nothing about its children.
+            # An index of an inheritance parent does not cover its children.
             whole = kind == "p" or not has_children
             ranges = frozenset(columns_[0] for columns_, _, _, ranged in found if ranged)
             parts = [int(number) for number in partitioned_by.split()]
@@ -234,7 +232,7 @@ def read(url: str) -> Catalog:
                 name=name,
                 kind=KINDS[kind],
                 rows=rows,
-                columns=tuple(column if is_open else _closed(column) for column in columns.get(oid, [])),
+                columns=tuple(column if is_open else _unreadable(column) for column in columns.get(oid, [])),
                 primary_key=next((key for key, primary, _, _ in found if primary and whole), ()),
                 keys=tuple(dict.fromkeys(key for key, _, unique, _ in found if unique and whole)),
                 partitioned_by=next((names[oid][number] for number in parts[:1] if number), None),
@@ -254,23 +252,21 @@ def read(url: str) -> Catalog:
     return Catalog(database, role, tuple(tables.values()), foreign_keys)
 
 
-def _closed(column: Column) -> Column:
+def _unreadable(column: Column) -> Column:
     return Column(column.name, column.type, column.category, column.nullable, readable=False)
 
 
 @contextmanager
 def connected(url: str) -> Iterator[psycopg.Connection]:
-    """One read-only transaction on the database; whatever goes wrong in it is a sentence without a secret."""
+    """Open one read-only transaction. Errors of the driver become ExtractsError, without passwords."""
     extra.needed("psycopg")
     import psycopg
 
     if not url.startswith(("postgresql://", "postgres://")):
-        # Not repeated: whatever it is, it may hold a password.
-        raise ExtractsError("--database-url is written postgresql://user:password@host:port/database")
+        # The message does not quote the value: it may contain a password.
+        raise ExtractsError("--database-url must have the form postgresql://user:password@host:port/database")
     if not re.match(r"\w+://([^/?#]*@)?[^/?#@:]", url) and "host=" not in url:
-        raise ExtractsError(
-            "--database-url names no host; write postgresql://user:password@host:port/database"
-        )
+        raise ExtractsError("--database-url has no host; write postgresql://user:password@host:port/database")
     try:
         options: dict[str, Any] = {"connect_timeout": SECONDS, "application_name": "extracts", **_tls(url)}
         with psycopg.connect(url, **options) as connection:
@@ -285,9 +281,10 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
 
 
 def _tls(url: str) -> dict[str, str]:
-    """TLS for every server on another machine: else one that declines it is sent the password in clear text.
+    """Return the options that require TLS for a server on another machine.
 
-    It says nothing of who answers; `?sslmode=verify-full&sslrootcert=FILE` in the URL does.
+    Without them, libpq sends the password in clear text to a server that declines TLS. They do not verify the
+    server; `?sslmode=verify-full&sslrootcert=FILE` in the URL does.
     """
     from psycopg.conninfo import conninfo_to_dict
 
@@ -299,9 +296,9 @@ def _tls(url: str) -> dict[str, str]:
 
 
 def is_here(host: str) -> bool:
-    """Return whether a host is this machine: a socket, or an address of the loopback.
+    """Return whether a host is this machine: a socket, or a loopback address.
 
-    >>> [is_here(host) for host in ("/run/postgresql", "localhost", "127.0.0.2", "::1", "store.internal")]
+    >>> [is_here(host) for host in ("/run/postgresql", "localhost", "127.0.0.2", "::1", "db.internal")]
     [True, True, True, True, False]
     """
     if host.startswith("/") or host == "localhost":
@@ -313,11 +310,11 @@ def is_here(host: str) -> bool:
 
 
 def _sentence(error: Exception, url: str) -> str:
-    """The driver's last line, with what to do where that is known."""
+    """Return the reason of a driver's error, with what to do if that is known."""
     from urllib.parse import unquote, urlsplit
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # Below "connection to server at ... failed: Connection refused" the driver asks whether it runs at all.
+    # The line after "connection to server at ... failed: Connection refused" is only a hint of the driver.
     telling = [
         line.rpartition(word)[2]
         for word in ("FATAL:", "ERROR:", "failed: ")
@@ -329,14 +326,14 @@ def _sentence(error: Exception, url: str) -> str:
         parts = urlsplit(url)
         place, password = f"{parts.hostname}:{parts.port or 5432}", parts.password
     except ValueError:
-        return "--database-url is written postgresql://user:password@host:port/database"
+        return "--database-url must have the form postgresql://user:password@host:port/database"
     for secret in {password, unquote(password)} if password else set():
         said = said.replace(secret, "***")
     if "server does not support SSL" in said:
         return (
-            f"The database at {place} speaks no TLS; switch ssl on there. Only where nobody can listen on the"
-            " way, add ?sslmode=disable to the URL."
+            f"The database at {place} does not support TLS; set ssl = on in its configuration. If the network"
+            " is private, add ?sslmode=disable to the URL instead."
         )
     if getattr(error, "sqlstate", None) == "57014":
-        return f"The database at {place} did not answer within {SECONDS} s; try again when it is less busy."
+        return f"The database at {place} did not answer within {SECONDS} s; retry when it has less load."
     return f"The database at {place} cannot be read: {said}."

@@ -1,4 +1,4 @@
-"""What `extracts inspect` says of a database, for people and for scripts."""
+"""The report of `extracts inspect`, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ from rich.markup import escape
 from rich.table import Table
 
 from extracts.errors import ExtractsError
-from extracts.introspect import candidates as offers
-from extracts.introspect import links as ways
+from extracts.introspect import candidates, graph
 from extracts.introspect.catalog import Catalog
-from extracts.introspect.words import fitting, label, missing
+from extracts.introspect.words import column_name, fitting, missing
 
-FULL = 5  # entities whose ways are told, unless one is named: there can be very many
+FULL = 5  # entities that are reported with their paths, unless --entity chooses one
 
 
-class Hop(TypedDict):
-    """One step of a way."""
+class Join(TypedDict):
+    """One join of a path."""
 
     table: str
     left: list[str]
     right: list[str]
-    guess: str | None  # why it is believed, where no foreign key is declared
+    guess: str | None  # the reason for it, if no foreign key is declared
     unique: bool
-    may_be_empty: bool
+    may_be_null: bool
 
 
-class Way(TypedDict):
-    """One way from the entity to the end of what it belongs to."""
+class Path(TypedDict):
+    """One path from the entity to a table where paths end."""
 
-    path: list[str]
-    joins: str | None  # an answer for `extracts new`; None where no answer can hold it
-    hops: list[Hop]
+    tables: list[str]
+    answer: str | None  # for `extracts new --joins`; None if an answer cannot contain a name
+    joins: list[Join]
     recipients: list[str]
     groups: list[list[str]]
 
 
 class Date(TypedDict):
-    """A column that could say when a fact happened."""
+    """A column that can be the date of a fact."""
 
     column: str
     type: str
@@ -49,7 +48,7 @@ class Date(TypedDict):
 
 
 class Described(TypedDict):
-    """A table that an extract could be about."""
+    """A table that can be the entity of an extract."""
 
     schema: str
     table: str
@@ -57,23 +56,23 @@ class Described(TypedDict):
     rows: int | None
     dates: list[Date]
     metrics: list[str]
-    ends: list[str]  # the tables that its rows belong to in the end
-    ways: NotRequired[list[Way]]
+    ends: list[str]  # the tables where its paths end
+    paths: NotRequired[list[Path]]
 
 
 class Report(TypedDict):
-    """All of it."""
+    """The whole report."""
 
     database: str
     role: str
     tables: int
     entities: list[Described]
-    unreadable: list[str]  # tables of which the role may read nothing
-    grants: list[str]  # what would let it
+    unreadable: list[str]  # tables that the role may not read
+    grants: list[str]  # statements that grant the missing rights
 
 
 def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report:
-    """The tables that an extract could be about, the likeliest first, and the ways from them."""
+    """Return the tables that can be an entity, the likeliest first, and the paths from them."""
     if schema is not None and schema not in catalog.schemas:
         raise ExtractsError(missing("schema", schema, catalog.schemas))
     named, _, table = (entity or "").rpartition(".")
@@ -84,28 +83,28 @@ def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report
         raise ExtractsError(missing("table", table, tables))
     described = []
     for name in schemas:
-        links = ways.of_schema(catalog, name)
-        for each in offers.entities(catalog, name, links):
+        links = graph.of_schema(catalog, name)
+        for each in candidates.entities(catalog, name, links):
             if not only or each.table.name in only:
                 described.append(_described(each))
                 if only or len(described) <= FULL:
-                    described[-1]["ways"] = [
-                        _way(links, each, path)
+                    described[-1]["paths"] = [
+                        _path(links, each, path)
                         for end in each.ends
-                        for path in ways.paths(links, each.table.name, end.name)
+                        for path in graph.paths(links, each.table.name, end.name)
                     ]
-    closed = [found for found in catalog.tables if found.schema in schemas and not found.readable]
+    unread = [found for found in catalog.tables if found.schema in schemas and not found.readable]
     return Report(
         database=catalog.database,
         role=catalog.role,
         tables=len(catalog.tables),
         entities=described,
-        unreadable=[f"{found.schema}.{found.name}" for found in closed],
-        grants=offers.grants(closed, catalog.role, whole=True),
+        unreadable=[f"{found.schema}.{found.name}" for found in unread],
+        grants=candidates.grants(unread, catalog.role, whole=True),
     )
 
 
-def _described(entity: offers.Entity) -> Described:
+def _described(entity: candidates.Entity) -> Described:
     table = entity.table
     return Described(
         schema=table.schema,
@@ -117,7 +116,7 @@ def _described(entity: offers.Entity) -> Described:
                 column=date.name,
                 type=date.type,
                 indexed=not table.unindexed(date.name),
-                advice=offers.index_advice(table, date) or None,
+                advice=candidates.index_advice(table, date) or None,
             )
             for date in entity.dates
         ],
@@ -126,48 +125,51 @@ def _described(entity: offers.Entity) -> Described:
     )
 
 
-def _way(links: ways.Links, entity: offers.Entity, path: ways.Path) -> Way:
+def _path(links: graph.Links, entity: candidates.Entity, path: graph.Path) -> Path:
     end = path[-1].target
-    return Way(
-        path=[entity.table.name, *(link.target.name for link in path)],
-        joins=None if ways.unsayable(path) else ways.text(path),
-        hops=[
-            Hop(
+    return Path(
+        tables=[entity.table.name, *(link.target.name for link in path)],
+        answer=None if graph.unusable_name(path) else graph.text(path),
+        joins=[
+            Join(
                 table=link.target.name,
                 left=[f"{link.start.name}.{column}" for column in link.columns],
                 right=list(link.target_columns),
                 guess=link.guess or None,
                 unique=link.is_certain,
-                may_be_empty=link.may_be_empty,
+                may_be_null=link.may_be_null,
             )
             for link in path
         ],
-        recipients=[f"{label(end.name, c.name)} = {end.name}.{c.name}" for c in offers.names(end, links)],
+        recipients=[
+            f"{column_name(end.name, c.name)} = {end.name}.{c.name}" for c in candidates.names(end, links)
+        ],
         groups=[
-            [f"{label(t.name, name)} = {t.name}.{name}" for name in offers.line_columns(t, links)]
+            [f"{column_name(t.name, name)} = {t.name}.{name}" for name in candidates.row_columns(t, links)]
             for t in (link.target for link in reversed(path[:-1]))
         ],
     )
 
 
 def show(report: Report, console: Console) -> None:
-    """The report on a terminal: all entities in a table, then the ways of the likeliest ones."""
-    closed, seen = len(report["unreadable"]), report["tables"]
-    opening = f"{closed} of {seen} tables may not be read; run as their owner: {' '.join(report['grants'])}"
+    """Print the report: all entities in a table, then the paths from the likeliest ones."""
+    unread, seen = len(report["unreadable"]), report["tables"]
+    grants = " ".join(report["grants"])
+    missing_rights = f"no right to read {unread} of {seen} tables; run as their owner: {grants}"
     if not report["entities"]:
-        none = f"{report['database']}: no table with a date and a number"
-        if closed:
-            console.print(escape(f"{none} that {report['role']} may read."), soft_wrap=True)
-            console.print(escape(opening), soft_wrap=True)
+        where, what = f"{report['database']}: ", "table with a date and a number"
+        if unread:
+            console.print(escape(f"{where}{report['role']} can read no {what}."), soft_wrap=True)
+            console.print(escape(missing_rights), soft_wrap=True)
         else:
-            console.print(escape(f"{none}; {seen} tables seen."), soft_wrap=True)
+            console.print(escape(f"{where}no {what} among {seen} tables."), soft_wrap=True)
         return
-    table = Table(title=f"{report['database']}: what an extract could be about", title_justify="left")
+    table = Table(title=f"{report['database']}: possible entities of an extract", title_justify="left")
     table.add_column("table")
     table.add_column("rows", justify="right")
-    table.add_column("when: date columns", overflow="fold")
-    table.add_column("what: numbers", overflow="fold")
-    table.add_column("ends at", overflow="fold")
+    table.add_column("date columns", overflow="fold")
+    table.add_column("numeric columns", overflow="fold")
+    table.add_column("paths end at", overflow="fold")
     for each in report["entities"]:
         kind = "" if each["kind"] == "table" else f"\n[dim]{each['kind']}[/]"
         table.add_row(
@@ -179,45 +181,47 @@ def show(report: Report, console: Console) -> None:
         )
     console.print(table)
     console.print(
-        f"[dim]{report['tables']} tables seen; rows by the statistics, ? where ANALYZE never ran.[/]"
+        f"[dim]{report['tables']} tables; row counts are from the statistics, ? if ANALYZE never ran.[/]"
     )
-    if closed:
-        console.print(escape(opening), soft_wrap=True)
-    shown = [each for each in report["entities"] if "ways" in each]
+    if unread:
+        console.print(escape(missing_rights), soft_wrap=True)
+    shown = [each for each in report["entities"] if "paths" in each]
     for each in shown:
         console.print(f"\n[bold]{escape(_name(each))}[/]")
-        for way in each["ways"]:
-            for text in _way_lines(way):
+        for path in each["paths"]:
+            for text in _path_lines(path):
                 console.print(f"  {text}", soft_wrap=True)
         for date in each["dates"]:
             if date["advice"]:
-                told = f"no index on {escape(date['column'])}; before the first run: "
-                console.print(f"  {told}{escape(date['advice'])}", soft_wrap=True)
+                said = f"no index on {escape(date['column'])}; before the first run, run: "
+                console.print(f"  {said}{escape(date['advice'])}", soft_wrap=True)
     if len(shown) < len(report["entities"]):
-        console.print(f"\n[dim]--entity TABLE shows the ways of another of the {len(report['entities'])}.[/]")
+        console.print(
+            f"\n[dim]--entity TABLE shows the paths from another of the {len(report['entities'])} tables.[/]"
+        )
 
 
 def _name(each: Described) -> str:
     return each["table"] if each["schema"] == "public" else f"{each['schema']}.{each['table']}"
 
 
-def _way_lines(way: Way) -> Iterator[str]:
-    guessed = any(hop["guess"] for hop in way["hops"])
-    yield f"{escape(' → '.join(way['path']))}{'  [yellow](a guess)[/]' if guessed else ''}"
-    for hop in way["hops"]:
-        said = _hop_notes(hop)
+def _path_lines(path: Path) -> Iterator[str]:
+    guessed = any(join["guess"] for join in path["joins"])
+    yield f"{escape(' → '.join(path['tables']))}{'  [yellow](a guess)[/]' if guessed else ''}"
+    for join in path["joins"]:
+        said = _join_notes(join)
         if said:
-            yield f"  [dim]{escape(hop['table'])}: {escape('; '.join(said))}[/]"
-    for number, recipient in enumerate(way["recipients"]):
+            yield f"  [dim]{escape(join['table'])}: {escape('; '.join(said))}[/]"
+    for number, recipient in enumerate(path["recipients"]):
         yield f"  {'' if number else 'recipient':<11}{escape(recipient)}"
-    for number, group in enumerate(way["groups"]):
-        yield f"  {'' if number else 'group':<11}{escape(', '.join(group))}"
+    for number, group in enumerate(path["groups"]):
+        yield f"  {'' if number else 'group by':<11}{escape(', '.join(group))}"
 
 
-def _hop_notes(hop: Hop) -> Sequence[str]:
-    notes = [hop["guess"]] if hop["guess"] else []
-    if not hop["unique"]:
-        notes.append(f"no unique index on {', '.join(hop['right'])}")
-    if hop["may_be_empty"]:
-        notes.append(f"{', '.join(hop['left'])} may be empty")
+def _join_notes(join: Join) -> Sequence[str]:
+    notes = [join["guess"]] if join["guess"] else []
+    if not join["unique"]:
+        notes.append(f"no unique index on {', '.join(join['right'])}")
+    if join["may_be_null"]:
+        notes.append(f"{', '.join(join['left'])} may be null")
     return notes

@@ -1,4 +1,4 @@
-"""Names as people mean them: `idBranch`, `branch_id` and `Branches` speak of the same thing."""
+"""Split and compare names, so that `idBranch`, `branch_id` and `Branches` have the same meaning."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from collections.abc import Iterable
 
 from slugify import slugify
 
-# What a column of a reference says besides the table that it leads to, and what tables are called by besides.
+# Words of a foreign-key column besides the name of its target, and prefixes of table names.
 REFERENCE = frozenset(("id", "ids", "fk", "ref", "key", "code", "no", "nr", "num", "number", "uuid", "pk"))
 PREFIXES = frozenset(("tbl", "table", "t", "dim", "fact", "fct", "ref", "lkp", "lookup", "mst", "stg", "tab"))
 
 
-@functools.cache  # every schema has thousands of columns and hundreds of names
+@functools.cache  # a schema has thousands of columns, but only hundreds of different names
 def words(name: str) -> tuple[str, ...]:
-    """
+    """Return the words of a name, in lower case.
+
     >>> words("Account_idAccount"), words("HTTPStatus2"), words("Größe der Filiale")
     (('account', 'id', 'account'), ('http', 'status', '2'), ('größe', 'der', 'filiale'))
     """
@@ -25,7 +26,7 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def singular(word: str) -> str:
-    """The same for one and for many; no dictionary, only so that two spellings meet.
+    """Return the singular of an English word by its ending, good enough to compare two names.
 
     >>> [singular(w) for w in ("loans", "branches", "companies", "address", "addresses", "status", "boxes")]
     ['loan', 'branch', 'company', 'address', 'address', 'status', 'box']
@@ -40,7 +41,7 @@ def singular(word: str) -> str:
 
 
 def stem(found: tuple[str, ...]) -> tuple[str, ...]:
-    """What is left when the endings of several languages are off; only to be compared with its like.
+    """Return words without the plural endings of several languages, to be compared with other stems.
 
     >>> stem(meant("Kunden")) == stem(("kunde",)), stem(meant("klanten")) == stem(("klant",))
     (True, True)
@@ -49,7 +50,7 @@ def stem(found: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def meant(name: str) -> tuple[str, ...]:
-    """What a table's name speaks of: singular words without a prefix that only says that it is a table.
+    """Return the singular words of a table's name, without a prefix such as `tbl`.
 
     >>> meant("tbl_Order_Lines"), meant("Loans")
     (('order', 'line'), ('loan',))
@@ -62,7 +63,7 @@ def meant(name: str) -> tuple[str, ...]:
 
 @functools.cache
 def referred(name: str) -> tuple[tuple[str, ...], bool]:
-    """What a column's name refers to, and whether it says that it is a reference.
+    """Return the words of a column's name without those such as `id`, and whether it has any of these.
 
     >>> referred("Account_idAccount"), referred("billing_address_id"), referred("branch")
     ((('account',), True), (('billing', 'address'), True), (('branch',), False))
@@ -74,27 +75,27 @@ def referred(name: str) -> tuple[tuple[str, ...], bool]:
 
 
 @functools.cache
-def label(table: str, column: str) -> str:
-    """A header for a column: what it is called, after what it is a part of.
+def column_name(table: str, column: str) -> str:
+    """Return a name for a column of a file, made from the names of table and column.
 
-    >>> label("Branch", "idBranch"), label("Bank", "Name"), label("customers", "customer_name")
-    ('branch_id', 'bank_name', 'customer_name')
+    >>> column_name("Branch", "idBranch"), column_name("customers", "customer_name")
+    ('branch_id', 'customer_name')
     """
-    owner = meant(table)
-    rest = [word for word in words(column) if singular(word) not in owner]
-    text = slugify("_".join((*owner, *rest)), separator="_", lowercase=True)
+    own = meant(table)
+    rest = [word for word in words(column) if singular(word) not in own]
+    text = slugify("_".join((*own, *rest)), separator="_", lowercase=True)
     text = re.sub(r"[^a-z0-9_]", "", text) or "column"
     return (text if text[0].isalpha() else f"_{text}")[:63].rstrip("_")
 
 
 def fitting(name: str, known: Iterable[str]) -> list[str]:
-    """The one spelled exactly so, else all that differ in case only; as the engine resolves names."""
+    """Return the exact match, else all names that differ only in case. The engine resolves names this way."""
     names = list(dict.fromkeys(known))
     return [name] if name in names else [found for found in names if found.lower() == name.lower()]
 
 
 def missing(what: str, name: str, known: Iterable[str], where: str = "") -> str:
-    """The sentence for a name that is not there, with the nearest that is."""
+    """Return the message for a name that does not exist, with the nearest one that does."""
     lower = {found.lower(): found for found in known}
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     hint = f'; did you mean "{lower[near[0]]}"?' if near else ""

@@ -1,13 +1,13 @@
-"""Remove the workflows that were not asked for and say what to do next.
+"""Remove workflows that were not requested, and print the next steps.
 
-Updating a project runs it again, in a temporary folder: it does the same there, and asks nobody.
+An update of a project runs this hook again, in a temporary folder.
 """
 
 import os
 import sys
 
 if __name__ == "__main__":
-    # cookiecutter runs this from the temporary folder, where somebody's json.py would be imported.
+    # cookiecutter runs this from a shared temporary folder, where Python would import another user's json.py.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
 
 from collections import OrderedDict
@@ -22,18 +22,18 @@ NEXT = f"""
   make test
   terraform -chdir=Terraform init && terraform -chdir=Terraform apply
 
-README.md says what to fill in, how to make the secret and how to confirm the alert mails. Not asked, and taken
-as usual unless you gave it: SFTP {ANSWERS["_sftp"]}, day and time {ANSWERS["_schedule"]},
+README.md describes the values to fill in, the secret and the confirmation of alert mails. Options that are not
+prompted for: SFTP {ANSWERS["_sftp"]}, day and time {ANSWERS["_schedule"]},
 time zone {ANSWERS["_time_zone"]}, region {ANSWERS["_region"]}, GitHub workflows {ANSWERS["_github_workflows"]},
-object lock {ANSWERS["_object_lock"]}. "Change it" in there says how to choose.
+object lock {ANSWERS["_object_lock"]}. README.md describes how to change them.
 """
 
 
 def remove_workflows() -> None:
-    """Delete the workflows of this template, and their folders if nothing else is in them.
+    """Delete the workflows of this template, and their folders if they are empty.
 
-    In a folder that was there before, `.github` may hold files of the team's own. With --skip-if-file-exists
-    even a workflow of the same name may be theirs; ours call the reusable workflows of the collection.
+    An existing folder may contain other files in `.github`, and with --skip-if-file-exists even other workflows
+    with these names. Workflows of the template call the reusable workflows of the collection.
     """
     folder = Path(".github/workflows")
     home = ANSWERS["_repository"].removeprefix("https://github.com/")

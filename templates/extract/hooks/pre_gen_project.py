@@ -1,15 +1,14 @@
-"""Refuse answers that would not become a working project, all at once, before anything is written.
+"""Check all answers before cookiecutter writes a project, and report all errors at once.
 
-Runs with the standard library alone. Cookiecutter renders this file first: the answers arrive as a Python
-literal, never pasted into quotes, so whatever they hold stays data. Updating a project runs it again. The
-command-line tool, which asks the same questions, takes the rules from here too.
+Uses the standard library only. cookiecutter renders this file first and inserts the answers as a Python literal,
+so that they stay data. The command-line tool imports the rules from here.
 """
 
 import os
 import sys
 
 if __name__ == "__main__":
-    # cookiecutter runs this from the temporary folder, where somebody's json.py would be imported.
+    # cookiecutter runs this from a shared temporary folder, where Python would import another user's json.py.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
 
 import difflib
@@ -21,128 +20,115 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
-Fact = TypeVar("Fact")
+Result = TypeVar("Result")
 
 ANSWERS: OrderedDict = {{cookiecutter}}  # type: ignore  # noqa: F821
 
-AGGREGATES = ("avg", "sum", "count", "min", "max")
-SFTP_MODES = ("server", "connector", "none")
-YES_OR_NO = ("yes", "no")
-# From the day after the run on, a mail tells every day that the month is missing: a day that February has too.
+# The daily check for a missing month starts on the next day, which must exist in February.
 LAST_DAY = 27
 LONGEST_LOCK_YEARS = 100
-# The modules take no longer name. A bucket's name has room for 24 characters: Terraform/main.tf shortens it.
+# Limit of the modules. For buckets, Terraform/main.tf shortens names of more than 24 characters.
 SLUG_LENGTH = 40
-# PostgreSQL cuts longer identifiers, so no table or column can bear one.
+# PostgreSQL truncates longer identifiers.
 IDENTIFIER_BYTES = 63
 LONGEST_WINDOW = 1200
-# An area and a place, as the modules take it: abbreviations such as EST and CET have no rules of their own.
+# Area and place, as in the modules. Abbreviations such as EST have no daylight saving time.
 TIME_ZONE = r"UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+"
-# Columns that every file has, and the parts of a key that every file's place has.
-TAKEN_LABELS = ("period", "window_start", "window_end", "year", "month")
-# One plain address: no comments, no quotes, no lists.
+# Columns and key parts that every file has.
+RESERVED_NAMES = ("period", "window_start", "window_end", "year", "month")
+VERSION = r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?"
+# One plain address, without comments or quotes.
 EMAIL = r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
-# What S3 reserves at the start of a bucket's name, and what some file systems reserve as a folder's.
-TAKEN_STARTS = ("amzn-s3-demo-", "sthree-")
-TAKEN_SLUGS = re.compile(r"aux|con|nul|prn|(com|lpt)[0-9]")
+# Prefixes that S3 reserves, and folder names that Windows reserves.
+RESERVED_PREFIXES = ("amzn-s3-demo-", "sthree-")
+RESERVED_SLUGS = re.compile(r"aux|con|nul|prn|(com|lpt)[0-9]")
 
 
-class Wrong(Exception):
-    """One answer that cannot be used: what is wrong with it and what would be right."""
+class Invalid(Exception):
+    """The reason why an answer is invalid, and what would be valid."""
 
 
 def answer(question: str) -> str:
-    """The answer as text without blanks around it; numbers and nulls, as files may hold them, too."""
+    """Return an answer as text without blanks around it. In files it may be a number or null."""
     value = ANSWERS.get(question, "")
-    if isinstance(value, bool):  # YAML's own reading of a bare yes or no
+    if isinstance(value, bool):  # YAML reads yes and no as booleans
         return "yes" if value else "no"
     return str("" if value is None else value).strip()
 
 
 def shown(text: str) -> str:
-    """The text as one short quoted piece of a sentence, control characters spelled out."""
+    """Return the text in quotes, shortened, and with control characters escaped."""
     quoted = json.dumps(text if len(text) <= 60 else text[:57] + "...", ensure_ascii=False)
     hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in hidden else c for c in quoted)
 
 
 def nearest(text: str, names: list[str]) -> str:
-    """`; did you mean X?` where one of the names is close, else nothing."""
+    """Return `; did you mean X?` for a similar name, or an empty text."""
     lower = {name.lower(): name for name in reversed(names)}
     found = difflib.get_close_matches(text.lower(), list(lower), n=1)
     return f"; did you mean {lower[found[0]]}?" if found else ""
 
 
 def identifier(text: str, what: str, example: str) -> str:
-    """A name as the database spells it, in letters of any script."""
+    """Return the name of a table or column."""
     name = text.strip()
     if not name:
-        raise Wrong(f"the {what} is missing; write it as the database spells it, e.g. {example}")
+        raise Invalid(f"the {what} is empty; write it as in the database, e.g. {example}")
     if not re.fullmatch(r"[^\W\d]\w*([ $-]\w+)*", name):
-        raise Wrong(
-            f"{shown(name)} is no {what} that can be used; a name has letters, digits and _, single blanks, "
-            f"hyphens or $ between them, and starts with a letter or _, e.g. {example}"
+        raise Invalid(
+            f"{shown(name)} is not a valid {what}; use letters, digits and _, with single blanks, hyphens or $ "
+            f"between them, and start with a letter or _, e.g. {example}"
         )
     if len(name.encode("utf-8", "surrogatepass")) > IDENTIFIER_BYTES:
-        raise Wrong(
-            f"{shown(name)} is longer than the {IDENTIFIER_BYTES} bytes that PostgreSQL allows for a {what}"
-        )
+        raise Invalid(f"{shown(name)} is longer than PostgreSQL's {IDENTIFIER_BYTES} bytes for a {what}")
     return name
 
 
 def reference(text: str, tables: list[str], example: str) -> tuple[str, str]:
-    """`TABLE.COLUMN` on one of the tables."""
+    """Return table and column of `TABLE.COLUMN`."""
     table, dot, column = text.partition(".")
     if not dot:
-        raise Wrong(f"{shown(text.strip())} names no table; write TABLE.COLUMN, e.g. {example}")
+        raise Invalid(f"{shown(text.strip())} has no table; write TABLE.COLUMN, e.g. {example}")
     return known(table, tables, example), identifier(column, "column name", example)
 
 
 def known(text: str, tables: list[str], example: str) -> str:
-    """One of the tables that the extract reads."""
+    """Return the name of a table that the extract reads."""
     table = identifier(text, "table name", example)
-    # Without any table the entity is wrong, and is reported itself.
+    # Without tables, the entity or a join is invalid and already reported.
     if tables and table not in tables:
-        raise Wrong(
-            f"no table {shown(table)} among {', '.join(tables)}; each needs a hop in joins"
-            + nearest(table, tables)
-        )
+        raise Invalid(f"{shown(table)} is not a table of entity and joins{nearest(table, tables)}")
     return table
 
 
-def labelled(text: str, tables: list[str], example: str) -> tuple[str, str]:
-    """Label and source of one `label = TABLE.COLUMN`."""
-    label, equals, source = text.partition("=")
-    label = label.strip()
-    if not equals or not label:
-        raise Wrong(f"{shown(text.strip())} has no label; write label = TABLE.COLUMN, e.g. {example}")
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", label):
-        raise Wrong(
-            f"{shown(label)} cannot head a column; a label has letters a to z in lower case, digits and _, "
-            f"e.g. {example}"
-        )
-    return label, ".".join(reference(source, tables, example.partition("=")[2].strip()))
+def renamed(text: str, tables: list[str], example: str) -> tuple[str, str]:
+    """Return name and source of `NAME = TABLE.COLUMN`."""
+    name, equals, source = text.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        raise Invalid(f"{shown(text.strip())} has no name; write NAME = TABLE.COLUMN, e.g. {example}")
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
+        raise Invalid(f"{shown(name)} is not a valid name; use a to z, digits and _, e.g. {example}")
+    return name, ".".join(reference(source, tables, example.partition("=")[2].strip()))
 
 
 def project_slug() -> None:
-    """The name of folder, buckets, job. Nothing is forgiven: the folder is already made from it."""
+    """Check the project's name, without removing blanks: cookiecutter has already created the folder."""
     slug = str(ANSWERS.get("project_slug", ""))
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) < 3:
-        raise Wrong(
-            f"{shown(slug)} cannot name buckets and jobs; use three or more lower-case letters a to z and "
-            "digits, starting with a letter, words joined by single hyphens, e.g. bank-loans"
+        raise Invalid(
+            f"{shown(slug)} is not a valid name; use at least three characters a to z and digits, start with a "
+            "letter, and join words with single hyphens, e.g. bank-loans"
         )
     if len(slug) > SLUG_LENGTH:
-        raise Wrong(
-            f"{shown(slug)} has {len(slug)} characters; use at most {SLUG_LENGTH}, or the names of roles and "
-            "rules get too long for AWS, e.g. bank-loans"
-        )
-    if slug.startswith(TAKEN_STARTS) or TAKEN_SLUGS.fullmatch(slug):
-        raise Wrong(f"{shown(slug)} is reserved by S3 or by file systems; take another, e.g. bank-loans")
+        raise Invalid(f"{shown(slug)} has {len(slug)} characters; use at most {SLUG_LENGTH}, e.g. bank-loans")
+    if slug.startswith(RESERVED_PREFIXES) or RESERVED_SLUGS.fullmatch(slug):
+        raise Invalid(f"{shown(slug)} is reserved by S3 or Windows; use another name, e.g. bank-loans")
 
 
 def entity() -> str:
-    """The entity's table, after an optional schema."""
+    """Return the entity's table, without its schema."""
     schema, dot, table = answer("entity").rpartition(".")
     if dot:
         identifier(schema, "schema name", "sales.Loans")
@@ -150,125 +136,111 @@ def entity() -> str:
 
 
 def metric(tables: list[str]) -> str:
-    """A column of the entity, with the table in front of it or without."""
+    """Return the metric's column. Its table may be a part of the answer."""
     table, dot, column = answer("metric").rpartition(".")
     if dot and tables and table.strip() != tables[0]:
-        raise Wrong(
-            f"{shown(answer('metric'))} is not on {tables[0]}; the metric is a column of that table, "
-            "e.g. Amount"
-        )
+        raise Invalid(f"{shown(answer('metric'))} is not a column of {tables[0]}; write one, e.g. Amount")
     return identifier(column, "column name", "Amount")
 
 
-def choice(question: str, choices: tuple[str, ...]) -> str:
-    """One of the choices: neither a replayed answer nor one that is not asked has been compared with them."""
+def choice(question: str, *choices: str) -> str:
+    """Check an answer against its choices. cookiecutter does so only after a prompt."""
     chosen = answer(question)
     if chosen not in choices:
-        raise Wrong(f"{shown(chosen)} is none of {', '.join(choices)}{nearest(chosen, list(choices))}")
+        raise Invalid(f"{shown(chosen)} is not one of {', '.join(choices)}{nearest(chosen, list(choices))}")
     return chosen
 
 
 def date_column(tables: list[str]) -> str:
-    """A column of the entity, or `TABLE.COLUMN` on a joined table; with its table where that is known."""
+    """Return the date column with its table, if the tables are valid."""
     if "." in answer("date_column"):
         return ".".join(reference(answer("date_column"), tables, "Account.open_date"))
     return ".".join((*tables[:1], identifier(answer("date_column"), "column name", "loan_date")))
 
 
 def window_months() -> None:
-    """A whole number in plain digits."""
+    """Check the number of months."""
     text = answer("window_months")
     if not re.fullmatch(r"[1-9][0-9]{0,3}", text) or int(text) > LONGEST_WINDOW:
-        raise Wrong(
-            f"{shown(text)} is no number of months; write a whole number from 1 to {LONGEST_WINDOW}, e.g. 3"
-        )
+        raise Invalid(f"{shown(text)} is not a number from 1 to {LONGEST_WINDOW}; write e.g. 3")
 
 
-def hop(text: str, tables: list[str]) -> tuple[str, str]:
-    """The table that one hop `TABLE: LEFT.COLUMN = COLUMN and ...` adds, and the one that it starts at."""
+def join(text: str, tables: list[str]) -> tuple[str, str]:
+    """Return the table of a join `TABLE: LEFT.COLUMN = COLUMN and ...`, and the one that it starts from."""
     example = "Account: Loans.Account_idAccount = idAccount"
     table, colon, condition = text.partition(":")
     left, equals, right = condition.partition("=")
     if not colon or not equals:
-        raise Wrong(f"{shown(text.strip())} is no hop; write TABLE: LEFT.COLUMN = COLUMN, e.g. {example}")
+        raise Invalid(f"{shown(text.strip())} is not a join; write TABLE: LEFT.COLUMN = COLUMN, e.g. {example}")
     name = identifier(table, "table name", example)
     if name in tables:
-        raise Wrong(f"the table {shown(name)} is there twice; each table is joined once")
+        raise Invalid(f"the table {shown(name)} is joined twice; join each table once")
     start, _ = reference(left, tables, "Loans.Account_idAccount")
     compared: list[str] = []
     for left, equals, right in (piece.partition("=") for piece in equalities(condition)):
         if not equals or "=" in right:
-            raise Wrong(
-                f"{shown(condition.strip())} is no key; write {start}.COLUMN = COLUMN and {start}.COLUMN = "
-                "COLUMN, each from that one table, e.g. Account: Loans.bank = bank and Loans.number = number"
+            raise Invalid(
+                f"{shown(condition.strip())} is not a key; write {start}.COLUMN = COLUMN and {start}.COLUMN = "
+                "COLUMN, e.g. Account: Loans.bank = bank and Loans.number = number"
             )
-        owner, dot, column = right.rpartition(".")
-        if dot and owner.strip() != name:
-            raise Wrong(
-                f"{shown(right.strip())} is not on {name}; the right side of a hop is a column of its own "
-                f"table, e.g. {example}"
-            )
+        table, dot, column = right.rpartition(".")
+        if dot and table.strip() != name:
+            raise Invalid(f"{shown(right.strip())} is not a column of {name}; write one, e.g. {example}")
         sides = [f"{start}.{identifier(left, 'column name', example)}"]
         sides.append(f"{name}.{identifier(column, 'column name', example)}")
         for side in sides:
             if side in compared:
-                raise Wrong(f"{shown(side)} is there twice in one key; compare each column once")
+                raise Invalid(f"{shown(side)} is twice in one key; use each column once")
         compared += sides
     return name, start
 
 
 def equalities(condition: str) -> list[str]:
-    """Each `COLUMN = COLUMN` of a hop's key, which lies in the table that is named first.
-
-    That table says where the next one begins: `and` alone might be a column, or a part of a name.
-    """
+    """Return each `COLUMN = COLUMN` of a join. The next one starts at `and TABLE.`, because names may contain `and`."""
     start = re.escape(condition.partition(".")[0].strip())
     return re.split(rf"\s+and\s+{start}\s*\.", f" and {condition.strip()}")[1:]
 
 
 def parts(question: str, separator: str) -> list[str]:
-    """The pieces of a list in one answer; empty ones, as after a last separator, do not count."""
+    """Return the parts of a list, without empty ones."""
     return [part for part in answer(question).split(separator) if part.strip()]
 
 
 def group(tables: list[str]) -> list[tuple[str, str]]:
-    """Labels and sources of the columns that make a line."""
+    """Return names and sources of the group-by columns."""
     pieces = parts("group", ",")
     if not pieces:
-        raise Wrong("no column; name at least the key of a line, e.g. branch_id = Branch.idBranch")
-    return [labelled(piece, tables, "branch_id = Branch.idBranch") for piece in pieces]
+        raise Invalid("no column; write at least one, e.g. branch_id = Branch.idBranch")
+    return [renamed(piece, tables, "branch_id = Branch.idBranch") for piece in pieces]
 
 
 def schedule() -> None:
-    """Day and time of the monthly run, as `1 00:01`."""
+    """Check day and time of the monthly run."""
     match = re.fullmatch(r"([1-9]|[12][0-9]) ([01][0-9]|2[0-3]):[0-5][0-9]", answer("_schedule"))
     if not match:
-        raise Wrong(
-            f"{shown(answer('_schedule'))} is no schedule; write the day of the month and the time in the "
-            "extract's time zone, e.g. 1 00:01"
-        )
+        raise Invalid(f"{shown(answer('_schedule'))} is not a day of the month and a time, e.g. 1 00:01")
     if int(match[1]) > LAST_DAY:
-        raise Wrong(
-            f"day {match[1]} is too late; the next day, on which a missing month is told, has to be in every "
-            f"month, so the last one is {LAST_DAY}, e.g. 1 00:01"
+        raise Invalid(
+            f"day {match[1]} is after the {LAST_DAY}th; the day after the run must exist in every month, because a "
+            "mail then reports a missing month, e.g. 1 00:01"
         )
 
 
 def time_zone() -> None:
-    """A name in the IANA database. Without a copy of it, as in a slim container, only the form is checked."""
+    """Check the IANA name. Without a time zone database, as in a slim container, check only its form."""
     name = answer("_time_zone")
     known = zoneinfo.available_timezones()
     if not re.fullmatch(TIME_ZONE, name) or (known and name not in known):
-        raise Wrong(
+        raise Invalid(
             f"{shown(name)} is not a time zone of the IANA database; write area and place, e.g. Europe/Paris"
             + nearest_zone(name)
         )
 
 
 def nearest_zone(text: str) -> str:
-    """`; did you mean X?` for a city alone, another case or a slip of the pen, else nothing.
+    """Return `; did you mean X?` for a city or a similar name, or an empty text.
 
-    Names with a number are left out: Etc/GMT+2 is two hours west of GMT, the opposite of what GMT+2 means.
+    Names with a number are not suggested: Etc/GMT+2 is two hours west of GMT, the opposite of GMT+2.
     """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     known = zoneinfo.available_timezones()
@@ -278,82 +250,75 @@ def nearest_zone(text: str) -> str:
 
 
 def region() -> None:
-    """A region as AWS calls it, not one of its zones."""
+    """Check that the answer is an AWS region, and not an availability zone."""
     if not re.fullmatch(r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?", answer("_region")):
-        raise Wrong(f"{shown(answer('_region'))} is no region of AWS; write e.g. eu-west-1")
+        raise Invalid(f"{shown(answer('_region'))} is not an AWS region; write e.g. eu-west-1")
 
 
 def object_lock() -> None:
-    """`none`, or mode and duration as `governance 5 years`."""
+    """Check that the answer is `none`, or mode and duration."""
     if answer("_object_lock") == "none":
         return
     match = re.fullmatch(r"(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?", answer("_object_lock"))
     if not match:
-        raise Wrong(
-            f"{shown(answer('_object_lock'))} is no lock; write none, or governance or compliance and for how "
-            "long, e.g. governance 5 years"
-        )
+        raise Invalid(f"{shown(answer('_object_lock'))} is not none, or a mode and time, e.g. governance 5 years")
     if int(match[2]) > LONGEST_LOCK_YEARS * (1 if match[3] == "year" else 365):
-        raise Wrong(f"S3 locks for {LONGEST_LOCK_YEARS} years at most; write e.g. governance 5 years")
+        raise Invalid(f"S3 allows at most {LONGEST_LOCK_YEARS} years; write e.g. governance 5 years")
 
 
 def contradictions(
-    tables: list[str], starts: list[str], dated: str, owner: str, lines: list[str]
+    tables: list[str], starts: list[str], dated: str, recipient: str, groups: list[str]
 ) -> list[tuple[str, str]]:
-    """Answers that are right each by itself and make no sense together, as question and sentence."""
+    """Return question and reason for answers that contradict each other."""
     measured = f"{tables[0]}.{answer('metric').rpartition('.')[2].strip()}"
     found = []
     if measured == dated:
-        found.append(("metric", f"{shown(measured)} is the date column too; take another column"))
+        found.append(("metric", f"{shown(measured)} is also the date column; use another column"))
     if answer("aggregate") != "count":
-        sentence = f"{shown(measured)} is the metric, of which the figure is made; take another column"
-        found += [("recipient", sentence)] * (measured == owner) + [("group", sentence)] * (measured in lines)
-    used = {*starts, *(source.rpartition(".")[0] for source in (dated, owner, *lines))}
-    # A column that has to change anyway may be what leaves a hop without use.
+        reason = f"{shown(measured)} is also the metric; use another column"
+        found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (measured in groups)
+    used = {*starts, *(source.rpartition(".")[0] for source in (dated, recipient, *groups))}
+    # An unused join is reported only if no column has to change.
     return found or [
-        (
-            "joins",
-            f"the hop to {shown(table)} leads nowhere: no later hop, no date_column, group or recipient uses "
-            "that table; leave it out",
-        )
+        ("joins", f"{shown(table)} is joined, but no other answer uses it; remove this join")
         for table in tables[1:]
         if table not in used
     ]
 
 
 def module_source() -> None:
-    """Where the modules come from, put between quotes in Terraform/main.tf."""
+    """Check the address of the modules, which is inserted into a string of Terraform/main.tf."""
     source = str(ANSWERS.get("__module_source", ""))
     unsafe = any(c in source for c in '"\\') or "${" in source or "%{" in source
     if unsafe or source.count("MODULE") != 1:
-        raise Wrong(
-            f"{shown(source)} is no module source; it holds the word MODULE once, forward slashes, no quotes "
-            "and no interpolation, e.g. ../../../modules/MODULE"
+        raise Invalid(
+            f"{shown(source)} is not a module source; it must contain MODULE once, and no quotes, backslashes or "
+            "interpolation, e.g. ../../../modules/MODULE"
         )
 
 
 def pattern(question: str, regex: str, right: str) -> None:
-    """An answer of one fixed form."""
+    """Check an answer against a regular expression."""
     if not re.fullmatch(regex, answer(question)):
-        raise Wrong(f"{shown(answer(question))} is no {right}")
+        raise Invalid(f"{shown(answer(question))} is not {right}")
 
 
-def wrong_answers() -> dict[str, list[str]]:
-    """What is wrong with each wrong answer and what would be right, in the order of the questions."""
-    wrong: dict[str, list[str]] = {question: [] for question in ANSWERS}
+def invalid_answers() -> dict[str, list[str]]:
+    """Return the reasons why answers are invalid, keyed by question, in the order of the questions."""
+    found: dict[str, list[str]] = {question: [] for question in ANSWERS}
 
-    def check(question: str, rule: Callable[..., Fact], *arguments: object) -> Fact | None:
-        """What the rule makes of the answer; None, and the reason noted, where it is wrong."""
+    def check(question: str, rule: Callable[..., Result], *arguments: object) -> Result | None:
+        """Return the result of the rule, or None after adding the reason to the invalid answers."""
         text = str(ANSWERS.get(question, ""))
         try:
             if len(text) > 5000:
-                raise Wrong(f"{shown(text)} has {len(text)} characters, which no answer needs")
+                raise Invalid(f"{shown(text)} has {len(text)} characters; use at most 5000")
             if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
-                raise Wrong(f"{shown(text)} holds a line break or a control character; write it on one line")
+                raise Invalid(f"{shown(text)} contains a line break or a control character; write it on one line")
             return rule(*arguments)
-        except Wrong as reason:
-            if str(reason) not in wrong.setdefault(question, []):
-                wrong[question].append(str(reason))
+        except Invalid as reason:
+            if str(reason) not in found.setdefault(question, []):
+                found[question].append(str(reason))
             return None
 
     check("project_slug", project_slug)
@@ -361,65 +326,57 @@ def wrong_answers() -> dict[str, list[str]]:
     tables = [entity_table] if entity_table else []
     starts = []
     for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
-        # A wrong hop's table counts as there, or every later hop would be reported with it.
-        table, start = check("joins", hop, piece, tables) or (piece.partition(":")[0].strip(), "")
+        # The table of an invalid join is known, so that later joins from it are not reported.
+        table, start = check("joins", join, piece, tables) or (piece.partition(":")[0].strip(), "")
         tables.append(table)
         starts.append(start)
-    # Where a table is wrong, a reference to it would only be the same mistake told twice.
-    if not entity_table or wrong.get("joins"):
+    # After an error in a table, references to it are not reported, too.
+    if not entity_table or found.get("joins"):
         tables = []
     metric_column = check("metric", metric, [entity_table] if entity_table else [])
-    figure = check("aggregate", choice, "aggregate", AGGREGATES)
+    aggregate = check("aggregate", choice, "aggregate", "avg", "sum", "count", "min", "max")
     dated = check("date_column", date_column, tables)
     check("window_months", window_months)
-    lines = check("group", group, tables) or []
-    owner = check("recipient", labelled, answer("recipient"), tables, "bank_name = Bank.Name")
-    check("alert_email", pattern, "alert_email", EMAIL, "mail address; write e.g. data-team@example.com")
-    check("_sftp", choice, "_sftp", SFTP_MODES)
+    groups = check("group", group, tables) or []
+    recipient = check("recipient", renamed, answer("recipient"), tables, "bank_name = Bank.Name")
+    check("alert_email", pattern, "alert_email", EMAIL, "a mail address; write e.g. data-team@example.com")
+    check("_sftp", choice, "_sftp", "server", "connector", "none")
     check("_schedule", schedule)
     check("_time_zone", time_zone)
     check("_region", region)
-    check("_github_workflows", choice, "_github_workflows", YES_OR_NO)
+    check("_github_workflows", choice, "_github_workflows", "yes", "no")
     check("_object_lock", object_lock)
-    check(
-        "_version",
-        pattern,
-        "_version",
-        r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?",
-        "version; write e.g. 1.2.0",
-    )
-    check("_repository", pattern, "_repository", r"https://[A-Za-z0-9._/-]+", "https address of a repository")
+    check("_version", pattern, "_version", VERSION, "a version; write e.g. 1.2.0")
+    check("_repository", pattern, "_repository", r"https://[A-Za-z0-9._/-]+", "the https address of a repository")
     check("__module_source", module_source)
 
-    taken = [*TAKEN_LABELS]
-    if entity_table and metric_column and figure:
+    taken = [*RESERVED_NAMES]
+    if entity_table and metric_column and aggregate:
         counted, summed = (re.sub(r"\W+", "_", name).lower() for name in (entity_table, metric_column))
-        taken += [f"{counted}_count", f"{summed}_sum", f"{summed}_{figure}"]
-    for question, columns in (("recipient", [owner] if owner else []), ("group", lines)):
-        for label, _ in columns:
-            if label in taken:
-                wrong[question].append(
-                    f"{shown(label)} is the label of another column or part of a key; take another"
-                )
-            taken.append(label)
-    if dated and owner and not any(wrong.values()):
-        sources = [source for _, source in lines]
-        for question, sentence in contradictions(tables, starts, dated, owner[1], sources):
-            wrong[question].append(sentence)
-    return {question: reasons for question, reasons in wrong.items() if reasons}
+        taken += [f"{counted}_count", f"{summed}_sum", f"{summed}_{aggregate}"]
+    for question, columns in (("recipient", [recipient] if recipient else []), ("group", groups)):
+        for name, _ in columns:
+            if name in taken:
+                found[question].append(f"{shown(name)} is already the name of a column or key part; use another")
+            taken.append(name)
+    if dated and recipient and not any(found.values()):
+        sources = [source for _, source in groups]
+        for question, reason in contradictions(tables, starts, dated, recipient[1], sources):
+            found[question].append(reason)
+    return {question: reasons for question, reasons in found.items() if reasons}
 
 
 def main() -> None:
-    """Say what is wrong, if anything is, and stop the generation."""
-    wrong = wrong_answers()
-    if wrong:
-        count = "1 answer cannot" if len(wrong) == 1 else f"{len(wrong)} answers cannot"
+    """Print the invalid answers and stop cookiecutter, if there are any."""
+    found = invalid_answers()
+    if found:
+        count = "1 answer is" if len(found) == 1 else f"{len(found)} answers are"
         lines = "".join(
-            f"  - {question}: {reason}\n" for question, reasons in wrong.items() for reason in reasons
+            f"  - {question}: {reason}\n" for question, reasons in found.items() for reason in reasons
         )
-        # Bytes, because a terminal's encoding may lack what the answers hold.
+        # Bytes, because the terminal's encoding may not have all characters.
         sys.stderr.buffer.write(
-            f"\u2717 {count} be used; nothing was written:\n{lines}".encode("utf-8", "backslashreplace")
+            f"\u2717 {count} invalid; nothing was written:\n{lines}".encode("utf-8", "backslashreplace")
         )
         sys.exit(1)
 

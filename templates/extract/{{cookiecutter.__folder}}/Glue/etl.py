@@ -1,5 +1,5 @@
 {%- import 'answers.jinja' as answers with context -%}
-{#- A formatter breaks lines of more than 88 columns, in which letters of some scripts take two. -#}
+{#- A formatter breaks lines of more than 88 columns. Letters of some scripts are two columns wide. -#}
 {%- macro fits(line) -%}
 {%- set wide = [] -%}
 {%- for letter in line if letter >= '\u1100' %}{% set _ = wide.append(letter) %}{% endfor -%}
@@ -9,7 +9,7 @@
 {%- macro key(columns) -%}
 {%- if columns | length > 1 %}("{{ columns | join('", "') }}"){% else %}"{{ columns[0] }}"{% endif -%}
 {%- endmacro -%}
-from rolling_extract import Extract, {% if answers.hops %}Join, {% endif %}run
+from rolling_extract import Extract, {% if answers.joins %}Join, {% endif %}run
 
 EXTRACT = Extract(
     entity="{{ answers.entity }}",
@@ -22,20 +22,20 @@ EXTRACT = Extract(
     window_months={{ answers.window_months }},
     time_zone="{{ answers.time_zone }}",
 {%- set joins = [] %}
-{%- for hop in answers.hops %}
-{%- set _ = joins.append('Join("' ~ hop.table ~ '", left=' ~ key(hop.lefts) ~ ', right=' ~ key(hop.rights) ~ '),') %}
+{%- for join in answers.joins %}
+{%- set _ = joins.append('Join("' ~ join.table ~ '", left=' ~ key(join.lefts) ~ ', right=' ~ key(join.rights) ~ '),') %}
 {%- endfor %}
 {%- if joins | length == 1 and fits('    joins=(' ~ joins[0] ~ '),') %}
     joins=({{ joins[0] }}),
 {%- elif joins %}
     joins=(
-{%- for hop in answers.hops %}
+{%- for join in answers.joins %}
 {%- if fits('        ' ~ joins[loop.index0]) %}
         {{ joins[loop.index0] }}
 {%- else %}
         Join(
-            "{{ hop.table }}",
-{%- for side, columns in (('left', hop.lefts), ('right', hop.rights)) %}
+            "{{ join.table }}",
+{%- for side, columns in (('left', join.lefts), ('right', join.rights)) %}
 {%- set line = '            ' ~ side ~ '=' ~ key(columns) ~ ',' %}
 {%- if fits(line) or columns | length == 1 %}
 {{ line }}

@@ -1,7 +1,7 @@
 {%- import 'answers.jinja' as answers with context -%}
 {%- macro source(module) %}{{ cookiecutter.__module_source | replace('MODULE', module) }}{% endmacro -%}
-# {{ cookiecutter.project_slug }}: every month the figure that Glue/etl.py defines, one file per {{ answers.recipient.label }}.
-# Everything that is deployed is listed here. The modules hold the details; all are of one version.
+# {{ cookiecutter.project_slug }}: publishes the metrics of Glue/etl.py every month, in one file per {{ answers.recipient.label }}.
+# All modules must have the same version.
 
 provider "aws" {
   region = var.region
@@ -15,9 +15,9 @@ data "aws_subnet" "this" {
 
 locals {
   name   = "{{ cookiecutter.project_slug }}"
-  prefix = "{{ answers.prefix }}" # the folder of the files in the bucket
+  prefix = "{{ answers.prefix }}" # prefix of the files in the bucket
 {%- if cookiecutter.project_slug | length > 24 %}
-  # A bucket name has at most 63 characters, with the account, the region and "-artifacts".
+  # A bucket name has at most 63 characters, including the account, the region and "-artifacts".
   short  = "${trimsuffix(substr(local.name, 0, 15), "-")}-${substr(sha1(local.name), 0, 8)}"
   bucket = "${local.short}-${data.aws_caller_identity.current.account_id}-${var.region}"
 {%- else %}
@@ -30,7 +30,7 @@ locals {
 # Storage
 ################################################################################
 
-# The delivered files, and the one key of all that this project keeps.
+# The published files, and the KMS key of the project.
 module "bucket" {
   source = "{{ source('kms-bucket') }}"
 
@@ -46,7 +46,7 @@ module "bucket" {
 {%- endif %}
 {%- if answers.lock %}
 
-  # A restated month is a new version and goes through; the one that it replaces stays for its time.
+  # A restatement writes new object versions. The replaced versions stay locked.
   object_lock = { mode = "{{ answers.lock[0] | upper }}", {{ answers.lock[2] if answers.lock[2].endswith('s') else answers.lock[2] ~ 's' }} = {{ answers.lock[1] }} }
 {%- endif %}
 
@@ -56,7 +56,7 @@ module "bucket" {
 {% endif -%}
 }
 
-# What the job runs: out of the way of everybody who may read the files.
+# The job's code is in a bucket of its own, so that readers of the files have no access to it.
 module "artifacts" {
   source = "{{ source('kms-bucket') }}"
 
@@ -79,9 +79,9 @@ module "extract" {
   name        = local.name
   script_path = "${path.root}/../Glue/etl.py"
   schedule    = var.schedule
-  time_zone   = "{{ answers.time_zone }}" # as in Glue/etl.py
+  time_zone   = "{{ answers.time_zone }}" # the same as in Glue/etl.py
 
-  # The tables of Glue/etl.py, for the crawler.
+  # The same tables as in Glue/etl.py.
   tables = [
 {%- for table in answers.tables %}
     "{{ table }}",

@@ -80,7 +80,7 @@ variable "subnet_id" {
 ################################################################################
 
 variable "alert_emails" {
-  description = "Who gets a mail when a run fails or is missing; each address has to confirm it."
+  description = "Addresses that get a mail when a run fails or is missing. Each address has to confirm the subscription."
   type        = set(string)
   default     = ["{{ answers.alert_email }}"]
   nullable    = false
@@ -88,8 +88,8 @@ variable "alert_emails" {
 
 variable "deadline" {
   description = <<-EOT
-    Deadline of the month before, in GMT. From then on it is checked every day, and a mail is sent
-    while the month is missing.
+    Deadline of the previous month, in GMT. After it, a daily check sends a mail while the month is
+    missing.
     - `day`  - (Optional) Day of the month, after `schedule`.
     - `hour` - (Optional) Hour of the daily check.
   EOT
@@ -103,7 +103,7 @@ variable "deadline" {
 
 {% if not answers.locked_for_good -%}
 variable "force_destroy" {
-  description = "Let `terraform destroy` delete buckets that still hold files."
+  description = "Whether `terraform destroy` deletes buckets that contain files."
   type        = bool
   default     = false
   nullable    = false
@@ -120,14 +120,14 @@ variable "readers" {
 
 {% endif -%}
 variable "region" {
-  description = "AWS region of everything here."
+  description = "AWS region of all resources."
   type        = string
   default     = "{{ answers.region }}"
   nullable    = false
 }
 
 variable "schedule" {
-  description = "Cron expression of the start, in the extract's time zone."
+  description = "Cron expression of the schedule, in the extract's time zone."
   type        = string
   default     = "{{ answers.cron }}"
   nullable    = false
@@ -151,7 +151,7 @@ variable "sftp" {
 
 {% endif -%}
 variable "tags" {
-  description = "Tags on everything that can bear them."
+  description = "Tags of all resources."
   type        = map(string)
   default     = {}
   nullable    = false

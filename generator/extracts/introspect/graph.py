@@ -1,4 +1,4 @@
-"""The ways from a table to what it belongs to: foreign keys, and guesses where none are declared."""
+"""The graph of tables and foreign keys of a schema, with guesses where no foreign key is declared."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from extracts import rules
 from extracts.introspect.catalog import Catalog, Column, Table
 from extracts.introspect.words import REFERENCE, meant, referred, stem, words
 
-LONGEST = 8  # hops of a path
-MOST = 24  # paths from one table to another; whoever has more must say which is meant
-STEPS = 20_000  # of the search, so that a dense schema costs no more than a sparse one
+LONGEST = 8  # links of a path
+MOST = 24  # paths from one table to another; with more, the user has to set the joins
+STEPS = 20_000  # limit of the search, for schemas with very many foreign keys
 
-# How one speaks of rows, when a path does not say whose.
+# Names that many tables use, and that therefore are no hint at a foreign key.
 _NAMELESS = frozenset((*REFERENCE, "name", "type", "kind", "status", "date", "value", "text", "description"))
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """From many rows of `start` to one of `target`, both of one schema."""
+    """A foreign key, or a guess at one: from many rows of `start` to one of `target`, in one schema."""
 
     start: Table
     columns: tuple[str, ...]
     target: Table
     target_columns: tuple[str, ...]
-    guess: str = ""  # why it is believed, where no foreign key says so
+    guess: str = ""  # the reason for it, if no foreign key is declared
 
     @property
     def is_certain(self) -> bool:
-        """True when an index keeps the target's side unique: rows cannot multiply on the way."""
+        """Return whether the target's columns are unique, so that a join cannot multiply rows."""
         return any(set(key) <= set(self.target_columns) for key in self.target.keys)
 
     @property
-    def may_be_empty(self) -> bool:
-        """True when a row may lead nowhere."""
+    def may_be_null(self) -> bool:
+        """Return whether a row may have no target, because a column is nullable."""
         return any(self.start.column(column).nullable for column in self.columns)
 
     @property
     def text(self) -> str:
-        """As an answer to the template's question for joins says it."""
+        """Return the link as a join in an answer: `TABLE: START.COLUMN = COLUMN`."""
         pairs = zip(self.columns, self.target_columns, strict=True)
         said = " and ".join(f"{self.start.name}.{left} = {right}" for left, right in pairs)
         return f"{self.target.name}: {said}"
@@ -51,12 +51,12 @@ Links = Mapping[str, Sequence[Link]]
 
 
 def text(links: Sequence[Link]) -> str:
-    """The hops as an answer to the template's question for joins."""
+    """Return the links as an answer to the template's question for joins."""
     return "; ".join(link.text for link in links) or "none"
 
 
-def unsayable(links: Sequence[Link]) -> str:
-    """The first name on the way that no answer can hold; nothing where there is none."""
+def unusable_name(links: Sequence[Link]) -> str:
+    """Return the first name of the links that an answer cannot contain, or an empty text."""
     names = (
         (what, name)
         for link in links
@@ -67,11 +67,11 @@ def unsayable(links: Sequence[Link]) -> str:
         )
         for name in some
     )
-    return next((name for what, name in names if rules.unsayable(name, what)), "")
+    return next((name for what, name in names if rules.unusable_name(name, what)), "")
 
 
 def of_schema(catalog: Catalog, schema: str) -> dict[str, list[Link]]:
-    """Every link inside one schema, by the table that it starts from; an extract reads one schema."""
+    """Return the links inside one schema, keyed by the table that they start from."""
     tables = [table for table in catalog.tables if table.schema == schema]
     found: dict[str, list[Link]] = {table.name: [] for table in tables}
     declared = set()
@@ -86,29 +86,28 @@ def of_schema(catalog: Catalog, schema: str) -> dict[str, list[Link]]:
 
 
 def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
-    """Links that names and types speak for. Each table is looked up by what it is called, never compared with
-    every other."""
+    """Yield links that names and types suggest, with a lookup by name that is fast for many tables."""
     by_meaning: dict[tuple[str, ...], list[tuple[Table, str]]] = {}
     by_key: dict[str, list[tuple[Table, str]]] = {}
-    by_wide_key: dict[str, list[tuple[Table, tuple[str, ...]]]] = {}
+    by_composite_key: dict[str, list[tuple[Table, tuple[str, ...]]]] = {}
     for table in tables:
         if key := _own_key(table):
             by_meaning.setdefault(stem(meant(table.name)), []).append((table, key))
             by_key.setdefault(key.lower(), []).append((table, key))
         elif len(table.primary_key) > 1:
-            by_wide_key.setdefault(table.primary_key[-1].lower(), []).append((table, table.primary_key))
+            by_composite_key.setdefault(table.primary_key[-1].lower(), []).append((table, table.primary_key))
     for table in tables:
         for column in table.columns:
             yield from _guess(table, column, by_meaning, by_key)
-        yield from _wide_guesses(table, by_wide_key)
+        yield from _composite_guesses(table, by_composite_key)
 
 
 def _own_key(table: Table) -> str:
-    """The one column that stands for a row: its key, else what is called like one; views have none."""
+    """Return the one column that identifies a row: its key, else a column named like a key; not for views."""
     single = [key[0] for key in table.keys if len(key) == 1]
     if table.primary_key:
         return table.primary_key[0] if len(table.primary_key) == 1 else ""
-    called = [column.name for column in table.columns if _stands_for(table, column.name)]
+    called = [column.name for column in table.columns if _identifies(table, column.name)]
     for name in called:
         if name in single:
             return name
@@ -117,8 +116,8 @@ def _own_key(table: Table) -> str:
     return called[0]
 
 
-def _stands_for(table: Table, column: str) -> bool:
-    """`id`, or `branch_id` in a table of branches."""
+def _identifies(table: Table, column: str) -> bool:
+    """Return whether a name is a key's: `id`, or `branch_id` in a table of branches."""
     about, is_reference = referred(column)
     return is_reference and (not about or stem(about) == stem(meant(table.name)))
 
@@ -144,24 +143,26 @@ def _guess(
             yield Link(table, (column.name,), target, (key,), f"{why}; no foreign key is declared")
 
     found = False
-    # `billing_address_id` leads to Address; without a word for a reference, the whole name must be a table's.
+    # `billing_address_id` leads to Address. A name without a word such as `id` must be a table's whole name.
     for first in range(len(about) if is_reference else min(1, len(about))):
-        for link in leads(by_meaning.get(stem(about[first:]), ()), f"{column.name} is called like the table"):
+        for link in leads(
+            by_meaning.get(stem(about[first:]), ()), f"{column.name} has the name of the table"
+        ):
             found = True
             yield link
         if found:
             return
     if not set(words(column.name)) <= _NAMELESS:
-        yield from leads(by_key.get(column.name.lower(), ()), f"{column.name} is called like the key")
+        yield from leads(by_key.get(column.name.lower(), ()), f"{column.name} has the name of the key")
 
 
-def _wide_guesses(
-    table: Table, by_wide_key: Mapping[str, Sequence[tuple[Table, tuple[str, ...]]]]
+def _composite_guesses(
+    table: Table, by_composite_key: Mapping[str, Sequence[tuple[Table, tuple[str, ...]]]]
 ) -> Iterator[Link]:
-    """A table that has every column of another's key of several columns."""
+    """Yield links from a table that has every column of another table's composite key."""
     own = {column.name.lower(): column for column in table.columns}
     for name in own:
-        for target, key in by_wide_key.get(name, ()):
+        for target, key in by_composite_key.get(name, ()):
             same = [own.get(part.lower()) for part in key]
             left = tuple(column.name for column in same if column is not None)
             fits = all(
@@ -169,7 +170,7 @@ def _wide_guesses(
                 for column, part in zip(same, key, strict=True)
             )
             if target is not table and fits and left != table.primary_key:
-                why = f"{', '.join(left)} are called like the key; no foreign key is declared"
+                why = f"{', '.join(left)} have the names of the key; no foreign key is declared"
                 yield Link(table, left, target, key, why)
 
 
@@ -183,7 +184,7 @@ def _comparable(one: Column, other: Column) -> bool:
 
 
 def reachable(links: Links, start: str) -> dict[str, Table]:
-    """Every table that some path leads to, the nearest first."""
+    """Return every table that a path leads to, the nearest first."""
     found: dict[str, Table] = {}
     queue = deque([start])
     while queue:
@@ -195,7 +196,7 @@ def reachable(links: Links, start: str) -> dict[str, Table]:
 
 
 def ends(links: Links, start: str) -> list[Table]:
-    """The tables where paths end, which belong to nothing else; all of them, where paths go in circles."""
+    """Return the tables where paths end. If all paths are circular, return all reachable tables."""
     tables = reachable(links, start)
     found = [
         table
@@ -206,9 +207,9 @@ def ends(links: Links, start: str) -> list[Table]:
 
 
 def paths(links: Links, start: str, goal: str) -> list[Path]:
-    """The paths from one table to another that visit no table twice, the shortest first.
+    """Return the paths from one table to another that visit no table twice, the shortest first.
 
-    Guesses count only where foreign keys alone lead nowhere: a fact is not made doubtful by a guess.
+    Guesses are used only if declared foreign keys give no path.
     """
     declared = {name: [link for link in of if not link.guess] for name, of in links.items()}
     return _paths(declared, start, goal) or _paths(links, start, goal)
@@ -234,7 +235,7 @@ def _paths(links: Links, start: str, goal: str) -> list[Path]:
 
 
 def _distances(links: Links, goal: str) -> dict[str, int]:
-    """How many hops it takes at least from each table to the goal."""
+    """Return the length of the shortest path from each table to the goal."""
     into: dict[str, list[str]] = {}
     for name, of in links.items():
         for link in of:

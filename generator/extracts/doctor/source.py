@@ -1,4 +1,4 @@
-"""The project's spec, and the database that it reads."""
+"""Check the spec of a project, and the source that it reads."""
 
 from __future__ import annotations
 
@@ -18,59 +18,60 @@ from extracts.doctor.project import Values
 from extracts.introspect.candidates import quoted
 
 if TYPE_CHECKING:
-    from extracts.doctor.contract import Found
+    from extracts.doctor.resolved import Result
 
-_TLS = "add ?sslmode=verify-full&sslrootcert=FILE to the URL, and switch ssl on at the server"
+_TLS = "set ssl = on in the server's configuration, and add ?sslmode=verify-full&sslrootcert=FILE to the URL"
 
 
 def checks(project: Path, database_url: str | None, role: str | None, known: Values) -> Iterator[Check]:
-    """The spec, by the engine that the project is pinned to; then the database, and what `role` may there."""
+    """Check the spec with the engine of the project, then the source and the rights of `role`."""
     script = project / "Glue/etl.py"
     if not script.is_file():
-        yield failed("spec", f"there is no {script}", f"name the folder of a stamped project, not {project}")
+        yield failed(
+            "spec", f"{script} does not exist", f"give the folder of a stamped project; {project} is not one"
+        )
         return
-    spec = _looked(script, None, None)
+    spec = _checked(script, None, None)
     if isinstance(spec, str) or spec["wrong"]:
         wrong = spec if isinstance(spec, str) else spec["wrong"]
-        yield failed("spec", wrong, f"put it right in {script}")
+        yield failed("spec", wrong, f"fix it in {script}")
         return
     yield ok("spec", spec["spec"])
-    found = _looked(script, database_url, role) if database_url else spec
+    found = _checked(script, database_url, role) if database_url else spec
     asked = spec if isinstance(found, str) else found
     yield from zone.checks(project, known, asked, datetime.now(UTC))
     if not database_url:
-        yield skipped("database", "not looked at; give --database-url with the login of the job")
+        yield skipped("database", "not checked; give --database-url with the login of the job")
         return
     if isinstance(found, str):
-        yield failed("database", found, "check host, port, login and the network between here and there")
+        yield failed("database", found, "check host, port, login and network")
         return
     parts = urlsplit(database_url)
     yield ok("database", f"PostgreSQL {found['version']} at {parts.hostname}:{parts.port or 5432}")
     yield ok("TLS", found["tls"]) if found["tls"] else failed("TLS", "the connection is not encrypted", _TLS)
     if not found["usable"]:
         grant = f"grant usage on schema {quoted(found['schema'])} to {quoted(found['role'])};"
-        text = f"the schema {found['schema']} may not be used by {found['role']}"
-        yield failed("rights", text, f"run as its owner: {grant}")
+        text = f"{found['role']} may not use the schema {found['schema']}"
+        yield failed("rights", text, f"run as the owner of the schema: {grant}")
     for table, readable in sorted(found["readable"].items()):
         if readable:
-            yield ok("rights", f"{table} may be read by {found['role']}")
+            yield ok("rights", f"{found['role']} may read {table}")
         else:
             grant = f"grant select on {quoted(found['schema'], table)} to {quoted(found['role'])};"
-            yield failed(
-                "rights", f"{table} may not be read by {found['role']}", f"run as its owner: {grant}"
-            )
+            text = f"{found['role']} may not read {table}"
+            yield failed("rights", text, f"run as the owner of the table: {grant}")
     if not found["wrong"]:
-        yield ok("contract", "every table and column of the spec is there, of a usable type")
+        yield ok("resolved spec", "all tables and columns of the spec exist and have usable types")
     elif all(found["readable"].values()):
-        yield failed("contract", found["wrong"], f"put it right in {script}, or in the database")
+        yield failed("resolved spec", found["wrong"], f"fix it in {script} or in the database")
 
 
-def _looked(script: Path, database_url: str | None, role: str | None) -> Found | str:
-    """What the look found, or the sentence for why there was none."""
+def _checked(script: Path, database_url: str | None, role: str | None) -> Result | str:
+    """Return the result of the process, or its error message."""
     engine = preview.engine(script.parents[1])
     url = preview.with_password(database_url) if database_url else None
     done = children.run(
-        [sys.executable, "-m", "extracts.doctor.contract"],
+        [sys.executable, "-m", "extracts.doctor.resolved"],
         input=json.dumps({"script": str(script), "database_url": url, "role": role}),
         variables={
             **children.environment(),
@@ -79,7 +80,7 @@ def _looked(script: Path, database_url: str | None, role: str | None) -> Found |
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        return lines[-1] if lines else f"the look ended with code {done.returncode}"
-    # A spec that prints something does not make the answer unreadable.
-    answer: Found = json.loads(done.stdout.splitlines()[-1])
+        return lines[-1] if lines else f"the check ended with code {done.returncode}"
+    # The result is the last line, because a spec may print something.
+    answer: Result = json.loads(done.stdout.splitlines()[-1])
     return answer

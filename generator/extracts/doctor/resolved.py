@@ -1,7 +1,7 @@
-"""A spec against a database, by the engine's own contract check; run by itself, with the project's engine.
+"""Resolve a spec against the catalog of a source, with the engine of the project.
 
-Standard input says what to look at, standard output what was found: both JSON. By itself, because a spec is a
-program of the project's, and because two projects may have two engines.
+Runs as a process of its own, because a spec is a program of the project, and each project may have another
+version of the engine. Standard input is a `Request` as JSON, and standard output is a `Result` as JSON.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from rolling_errors import ExtractError
 from rolling_period import zone
 
 
-class Asked(TypedDict):
-    """The order."""
+class Request(TypedDict):
+    """What to check."""
 
     script: str
     database_url: str | None
-    role: str | None  # the job's, where it is not the one of the URL
+    role: str | None  # the role of the job, if it is not the user of the URL
 
 
-class Found(TypedDict):
-    """The answer; `wrong` is a sentence, or nothing."""
+class Result(TypedDict):
+    """What was found. `wrong` is an error message, or empty."""
 
     spec: str
     schema: str
@@ -37,45 +37,45 @@ class Found(TypedDict):
     role: str
     tls: str
     version: str
-    usable: bool  # may the schema be used?
-    readable: dict[str, bool]  # of each table of the spec that is there: may any of it be read?
+    usable: bool  # whether the role may use the schema
+    readable: dict[str, bool]  # for each existing table of the spec, whether the role may read a column
     time_zone: str
-    zone_here: bool  # does this machine know the time zone?
-    zone_there: bool | None  # and the database? None if it was not asked
+    zone_here: bool  # whether this machine has the time zone
+    zone_there: bool | None  # whether the source has it; None without a source
 
 
-def look(asked: Asked) -> Found:
-    """The spec alone, or the spec and the database."""
-    found = Found(
+def check(request: Request) -> Result:
+    """Check the spec. With a URL, resolve it against the source."""
+    found = Result(
         spec="", schema="", wrong="", role="", tls="", version="", usable=True, readable={},
         time_zone="", zone_here=True, zone_there=None,
     )  # fmt: skip
     try:
-        spec = runpy.run_path(asked["script"])["EXTRACT"]
+        spec = runpy.run_path(request["script"])["EXTRACT"]
         found["time_zone"], found["zone_here"] = spec.time_zone, _is_here(spec.time_zone)
-        # A time zone that is missing here is one finding, and hides no other.
+        # A missing time zone is a check of its own. It must not hide other errors.
         rolling_spec.check(spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT"))
     except ExtractError as error:
-        return Found({**found, "wrong": str(error)})
+        return Result({**found, "wrong": str(error)})
     except KeyError:
-        return Found({**found, "wrong": "it defines no EXTRACT"})
-    except Exception as error:  # whatever a program of the project's may raise
-        return Found({**found, "wrong": f"it does not run: {type(error).__name__}: {error}"})
+        return Result({**found, "wrong": "it does not define EXTRACT"})
+    except Exception as error:  # a spec is a program and may raise anything
+        return Result({**found, "wrong": f"it fails: {type(error).__name__}: {error}"})
     found["schema"] = spec.schema
     found["spec"] = f"{spec.aggregate} of {spec.entity}.{spec.metric} over {spec.window_months} months"
-    if not asked["database_url"]:
+    if not request["database_url"]:
         return found
-    with catalog.connected(asked["database_url"]) as connection:
+    with catalog.connected(request["database_url"]) as connection:
         [(version, tls, user)] = connection.execute(
             "select current_setting('server_version'), coalesce(s.version, ''), current_user::text"
             " from pg_catalog.pg_stat_ssl s where s.pid = pg_backend_pid()"
         )
         found["version"], found["tls"], found["role"] = version, tls, user
-        if asked["role"] and asked["role"] != user:
+        if request["role"] and request["role"] != user:
             from psycopg import sql
 
-            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(asked["role"])))
-            found["role"] = asked["role"]
+            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(request["role"])))
+            found["role"] = request["role"]
         [(found["zone_there"],)] = connection.execute(
             "select exists (select from pg_catalog.pg_timezone_names where lower(name) = lower(%s))",
             [spec.time_zone],
@@ -111,6 +111,6 @@ def _is_here(name: str) -> bool:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(look(json.load(sys.stdin))))
+        print(json.dumps(check(json.load(sys.stdin))))
     except ExtractsError as error:
         sys.exit(str(error))

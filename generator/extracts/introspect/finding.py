@@ -1,0 +1,202 @@
+"""What the database answers to one question of the template, and the tables that the answers may name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from extracts import rules
+from extracts.errors import ExtractsError
+from extracts.introspect import candidates, graph
+from extracts.introspect.catalog import Catalog, Column, Table
+from extracts.introspect.words import column_name, fitting, missing
+
+SHOWN = 12  # candidates in an error message
+RENAME = "create a view with another name"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question, or the candidates to choose from."""
+
+    question: str
+    answer: str | None
+    because: str
+    candidates: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # warnings about this answer
+
+
+Choose = Callable[[Finding, str], str]
+"""Ask a person an open question. The text says what was wrong with the last answer, if any."""
+
+
+class Ambiguous(ExtractsError):
+    """Questions for which the database has several candidates."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(_described(finding) for finding in findings))
+        self.findings = tuple(findings)
+
+
+def _described(finding: Finding) -> str:
+    option = "--" + finding.question.replace("_", "-")
+    shown = [f'\n    {option} "{candidate}"' for candidate in finding.candidates[:SHOWN]]
+    more = len(finding.candidates) - len(shown)
+    rest = f"\n    and {more} more" if more > 0 else ""
+    return f"{finding.question}: {finding.because}; choose one:{''.join(shown)}{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible answer, and the table or the columns that it names."""
+
+    text: str
+    table: Table
+    columns: tuple[str, ...] = ()
+
+    @property
+    def refusal(self) -> str:
+        """Why the template cannot accept it. PostgreSQL allows names that an answer cannot contain."""
+        own = [("table", self.table.name), *(("column", column) for column in self.columns)]
+        if self.table.schema != "public":
+            own.insert(0, ("schema", self.table.schema))
+        reason = next(filter(None, (rules.unusable_name(name, what) for what, name in own)), "")
+        return reason and f"{reason}; {RENAME}"
+
+
+def usable(question: str, offered: Sequence[Candidate]) -> tuple[tuple[str, ...], str]:
+    """Return the usable answers, and a clause that names the others.
+
+    Raises ExtractsError if no candidate is usable.
+    """
+    refused = [candidate for candidate in offered if candidate.refusal]
+    if offered and len(refused) == len(offered):
+        raise ExtractsError(f"{question}: {refused[0].refusal}")
+    names = ", ".join(f'"{candidate.text.rpartition(" = ")[2]}"' for candidate in refused)
+    left_out = f"; without {names}, which an answer cannot contain" if names else ""
+    return tuple(candidate.text for candidate in offered if candidate not in refused), left_out
+
+
+def single(question: str, offered: Sequence[Candidate], what: str, *, given: bool = False) -> Finding:
+    """Return the only candidate as the answer, or all of them to choose from."""
+    answers, left_out = usable(question, offered)
+    if len(offered) == 1:
+        return Finding(question, answers[0], "given" if given else f"the only {what}")
+    return Finding(question, None, f"{len(offered)} candidates, each a {what}{left_out}", answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The entity, and the tables and foreign keys of its schema."""
+
+    entity: Table
+    tables: Mapping[str, Table]
+    links: graph.Links
+    role: str
+
+    @property
+    def reachable(self) -> dict[str, Table]:
+        return {self.entity.name: self.entity, **graph.reachable(self.links, self.entity.name)}
+
+
+def scope(catalog: Catalog, entity: str) -> Scope:
+    """Return the scope of an answer to the question for the entity."""
+    schema, dot, name = entity.rpartition(".")
+    schema = schema if dot else "public"
+    tables = {table.name: table for table in catalog.tables if table.schema == schema}
+    return Scope(tables[name], tables, graph.of_schema(catalog, schema), catalog.role)
+
+
+################################################################################
+# Names in answers
+################################################################################
+
+
+def reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
+    """Return the column that `TABLE.COLUMN` or a column of the entity names, in any case."""
+    own = any(column.name == text.strip() for column in scope.entity.columns)
+    table_name, dot, name = ("", "", text.strip()) if own else text.strip().rpartition(".")
+    table = scope.entity
+    if dot:
+        known = scope.reachable
+        tables = fitting(table_name.strip(), known)
+        if len(tables) != 1:
+            where = f"among the tables that foreign keys of {scope.entity.name} lead to"
+            raise ExtractsError(f"{question}: {missing('table', table_name.strip(), known, where)}")
+        table = known[tables[0]]
+    names = [column.name for column in table.columns]
+    columns = fitting(name.strip(), names)
+    if len(columns) != 1:
+        where = f"in {quoted(table)}"
+        raise ExtractsError(f"{question}: {missing('column', name.strip(), names, where)}")
+    usable(question, [Candidate(columns[0], table, (columns[0],))])
+    return table, table.column(columns[0])
+
+
+def sources(question: str, scope: Scope, text: str, *, with_key: bool) -> list[tuple[Table, str]]:
+    """Return the columns that `TABLE.COLUMN`, a column of the entity or a whole table stands for."""
+    known = scope.reachable
+    tables = fitting(text, known)
+    if "." not in text and len(tables) == 1:
+        table = known[tables[0]]
+        if with_key:
+            return [(table, column) for column in candidates.row_columns(table, scope.links)]
+        named = [column.name for column in candidates.names(table, scope.links)]
+        named = named or list(candidates.key(table))
+        if not named:
+            raise ExtractsError(f"{question}: {quoted(table)} has no column that can name it")
+        return [(table, column) for column in named]
+    table, column = reference(question, scope, text)
+    return [(table, column.name)]
+
+
+def renamed(given: str, table: Table, column: str, taken: list[str]) -> str:
+    """Return `NAME = TABLE.COLUMN`, by default with a new name, and add the name to `taken`."""
+    name = made = given or column_name(table.name, column)
+    number = 2
+    while not given and name in taken:
+        name, number = f"{made}_{number}", number + 1
+    taken.append(name)
+    return f"{name} = {table.name}.{column}"
+
+
+def in_scope(scope: Scope, table: Table, column: str) -> str:
+    """Return the column as an answer writes it: with its table, unless that is the entity."""
+    return column if table is scope.entity else f"{table.name}.{column}"
+
+
+def tables_of(*answers: str) -> set[str]:
+    """Return the tables in answers of the forms `NAME = TABLE.COLUMN` and `TABLE.COLUMN`."""
+    found = set()
+    for answer in answers:
+        for piece in answer.split(","):
+            table, dot, _ = piece.rpartition("=")[2].strip().partition(".")
+            if dot:
+                found.add(table.strip())
+    return found
+
+
+def quoted(table: Table) -> str:
+    """Return schema and name of a table as SQL."""
+    return candidates.quoted(table.schema, table.name)
+
+
+################################################################################
+# Notes about missing rights
+################################################################################
+
+
+def unreadable(scope: Scope, table: Table, column: Column) -> Iterator[str]:
+    """Yield a note if the role may not read the column."""
+    if not table.readable:
+        yield from unreadable_table(table, scope.role)
+    elif not column.readable:
+        grant = f"grant select ({candidates.quoted(column.name)}) on {quoted(table)}"
+        role = candidates.quoted(scope.role)
+        yield f"no right to read {column.name} of {table.name}; run: {grant} to {role};"
+
+
+def unreadable_table(table: Table, role: str) -> Iterator[str]:
+    """Yield a note if the role may read no column of the table."""
+    if not table.readable:
+        yield f"no right to read {table.name}; run: {' '.join(candidates.grants([table], role))}"

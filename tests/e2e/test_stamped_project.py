@@ -18,6 +18,7 @@ import yaml
 
 from extracts import programs, terraform
 from tests.support import options
+from tests.support.files import tree
 from tests.support.terraform import Root
 
 # What changes the Terraform most; the rest is tried where it is stamped, unless three options are to meet.
@@ -306,11 +307,7 @@ def test_the_answers_are_kept_and_stamp_the_same_project_again(
             *command, "--config-file", str(project / "extract.yaml"), folder=tmp_path, environment=environment
         )
         assert done.returncode == 0, done.stderr
-        assert files(again / project.name) == files(project)
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        assert tree(again / project.name) == tree(project)
 
 
 def test_its_own_tests_pass_in_one_command_and_it_plans(

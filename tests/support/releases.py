@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,20 +30,6 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, **GIT}
     ).stdout
-
-
-def call(
-    *arguments: str | Path, folder: Path | None = None, variables: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "extracts", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **(variables or {})},
-    )
 
 
 def edit(file: Path, before: str, after: str) -> None:

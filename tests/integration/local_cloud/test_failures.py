@@ -19,30 +19,18 @@ from extracts import programs, terraform
 from extracts.errors import ExtractsError
 from local_cloud import database, processes
 from local_cloud.demo import run
+from tests.support.tool import call
 
 NO_INDEX = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
 Usage = namedtuple("Usage", "total used free")
 
 
 def extracts(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Call the tool as a user does, with these variables over the environment."""
-    return call("extracts", *arguments, **variables)
+    return call(*arguments, variables=variables)
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Call the demo as `make demo` does."""
-    return call("local_cloud.demo", *arguments)
-
-
-def call(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **variables},
-        timeout=300,
-    )
+    return call(*arguments, module="local_cloud.demo")
 
 
 def sentence(done: subprocess.CompletedProcess[str]) -> str:

@@ -272,7 +272,7 @@ def test_scp_works_over_sftp_and_not_by_its_own_protocol(
         timeout=60,
         cwd=shared.place,
     )
-    # asyncssh closes the channel without an exit status, which scp reports as 1 although the file has arrived.
+    # asyncssh closes the channel without an exit status, which scp reports as 1 although the file is there.
     assert downloaded.is_file() is works, done.stderr
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import options
+from tests.support.files import tree
 
 ROWS = options.covering(options.factors())
 
@@ -44,13 +45,9 @@ def run(*arguments: str, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def stamped(folder: Path) -> dict[str, bytes]:
     """Every file by its path, but the note of its own that cruft leaves."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != ".cruft.json"
-    }
+    return {name: data for name, data in tree(folder).items() if not name.endswith(".cruft.json")}
 
 
 @pytest.mark.parametrize("answers", [{}, ROWS[1], ROWS[2]], ids=["by default", "some", "others"])
@@ -71,7 +68,7 @@ def test_the_same_bytes_from_cookiecutter_extracts_and_cruft(
     ours = ("--answers", str(file), "--output-dir", str(tmp_path / "ours"))
     run("extracts", "new", "--no-input", *ours, folder=tmp_path)
 
-    plain = tree(tmp_path / "plain")
+    plain = stamped(tmp_path / "plain")
     assert plain
-    assert tree(tmp_path / "ours") == plain
-    assert tree(tmp_path / "cruft") == plain
+    assert stamped(tmp_path / "ours") == plain
+    assert stamped(tmp_path / "cruft") == plain

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,9 +10,10 @@ import pytest
 from psycopg import sql
 
 from local_cloud import database
+from tests.support.clouds import cloud  # noqa: F401
 from tests.support.releases import home, project  # noqa: F401
+from tests.support.tool import extracts  # noqa: F401
 
-Extracts = Callable[..., subprocess.CompletedProcess[str]]
 SCHEMAS = Path(__file__).parent / "schemas"
 
 
@@ -51,25 +49,3 @@ def _schema(name: str) -> Callable[..., str]:
 
 
 ledger, tenants, shops = map(_schema, ("ledger", "tenants", "shops"))
-
-
-@pytest.fixture
-def extracts(tmp_path: Path) -> Extracts:
-    """The installed command, in a folder of its own, with nobody at the keyboard; `closed`, without one."""
-    command = Path(sys.executable).with_name("extracts")
-
-    def extracts(
-        *arguments: str, closed: bool = False, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        variables = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-        return subprocess.run(
-            [*(("bash", "-c", 'exec "$0" "$@" <&-') if closed else ()), str(command), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            env=variables | environment,
-        )
-
-    return extracts

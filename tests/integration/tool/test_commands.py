@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from extracts.cli import app
-from tests.integration.tool.conftest import Extracts
+from tests.support.tool import Extracts
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = sorted(typer.main.get_group(app).commands)

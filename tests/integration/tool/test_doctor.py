@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -19,8 +19,8 @@ from extracts import terraform
 from extracts.doctor.zone import monthly
 from local_cloud import aws, processes
 from local_cloud.demo import account, store
-from tests.integration.tool.conftest import Extracts
 from tests.support.terraform import Root
+from tests.support.tool import Extracts
 
 READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[3] / "examples/bank-loans"
@@ -32,12 +32,6 @@ variable "database" { type = object({ host = string, secret_arn = string }) }
 variable "topic" { type = string }
 output "alert_topic_arn" { value = var.topic }
 """
-
-
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    with aws.serve(tmp_path_factory.mktemp("cloud")) as served:
-        yield served
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ from extracts.errors import ExtractsError
 from extracts.introspect import catalog
 from local_cloud import database
 from local_cloud.demo import store
-from tests.integration.tool.conftest import Extracts
+from tests.support.files import tree
+from tests.support.tool import Extracts
 
 ROOT = Path(__file__).parents[3]
 NEW = ("new", "--no-input")
@@ -88,9 +89,6 @@ def test_two_answers_are_enough_for_the_project_of_the_bank(
     assert "Loans → Account → Client → Branch → Bank" in done.stdout
     plain = extracts(*NEW, "--output-dir", "plain")
     assert plain.returncode == 0, plain.stderr
-
-    def tree(folder: Path) -> dict[str, bytes]:
-        return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
     # The bank's answers are the template's defaults: nothing may differ.
     assert tree(tmp_path / "bank-loans") == tree(tmp_path / "plain/bank-loans")

@@ -14,28 +14,20 @@ import pytest
 
 from extracts import new
 from extracts.errors import ExtractsError
+from tests.support.files import tree
+from tests.support.tool import call
 
 ROOT = Path(__file__).parents[3]
 
 
-def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "extracts", "new", "--output-dir", str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def run_new(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return call("new", "--output-dir", folder, *arguments)
 
 
 def test_the_same_bytes_as_plain_cookiecutter(tmp_path: Path) -> None:
     answers = ("--project-slug", "shop-orders", "--entity", "Orders", "--aggregate", "sum", "--joins", "none")
     more = ("--metric", "Total", "--date-column", "day", "--group", "shop = Orders.Shop")
-    done = call(tmp_path / "ours", *answers, *more, "--recipient", "owner = Orders.Owner", "--no-input")
+    done = run_new(tmp_path / "ours", *answers, *more, "--recipient", "owner = Orders.Owner", "--no-input")
     assert done.returncode == 0, done.stderr
     given = ["project_slug=shop-orders", "entity=Orders", "aggregate=sum", "joins=none", "metric=Total"]
     given += ["date_column=day", "group=shop = Orders.Shop", "recipient=owner = Orders.Owner"]
@@ -49,7 +41,7 @@ def test_the_same_bytes_as_plain_cookiecutter(tmp_path: Path) -> None:
 
 
 def test_every_wrong_answer_is_told_and_nothing_is_made(tmp_path: Path) -> None:
-    done = call(tmp_path, "--no-input", "--window-months", "0", "--alert-email", "nobody")
+    done = run_new(tmp_path, "--no-input", "--window-months", "0", "--alert-email", "nobody")
     assert done.returncode == 1
     first, *reasons = done.stderr.splitlines()
     assert first == "✗ 2 answers cannot be used; nothing was written:"
@@ -59,7 +51,7 @@ def test_every_wrong_answer_is_told_and_nothing_is_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", ["{{ 1 + 1 }}", "{% set x = 1 %}", "{# x #}"])
 def test_an_answer_is_never_run(tmp_path: Path, answer: str) -> None:
-    done = call(tmp_path, "--no-input", "--entity", answer)
+    done = run_new(tmp_path, "--no-input", "--entity", answer)
     assert f"  - entity: {json.dumps(answer)} is no table name" in done.stderr
     assert not list(tmp_path.iterdir())
 
@@ -67,21 +59,21 @@ def test_an_answer_is_never_run(tmp_path: Path, answer: str) -> None:
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "bank-loans").mkdir()
     (tmp_path / "bank-loans/mine").write_text("mine")
-    done = call(tmp_path, "--no-input")
+    done = run_new(tmp_path, "--no-input")
     assert done.returncode == 1
     assert "is there already; nothing is overwritten" in done.stderr
     assert tree(tmp_path) == {"bank-loans/mine": b"mine"}
 
 
 def test_a_dry_run_names_the_files_and_makes_none(tmp_path: Path) -> None:
-    done = call(tmp_path, "--no-input", "--dry-run")
+    done = run_new(tmp_path, "--no-input", "--dry-run")
     assert "bank-loans/Glue/etl.py" in done.stdout.splitlines()
     assert done.stdout.splitlines()[-1].endswith("files would be made.")
     assert not list(tmp_path.iterdir())
 
 
 def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
-    done = call(tmp_path, "--entity", "Loans")
+    done = run_new(tmp_path, "--entity", "Loans")
     assert done.returncode == 2
     assert "there is no terminal to ask for" in " ".join(done.stderr.split())
     assert "--metric" in done.stderr
@@ -89,10 +81,10 @@ def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
 
 def test_a_schema_counts_whether_or_not_the_table_is_named(tmp_path: Path) -> None:
     for named in ((), ("--entity", "Loans"), ("--entity", "sales.Loans")):
-        done = call(tmp_path / "-".join(named), "--no-input", "--schema", "sales", *named, "--json")
+        done = run_new(tmp_path / "-".join(named), "--no-input", "--schema", "sales", *named, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["answers"]["entity"] == "sales.Loans"
-    done = call(tmp_path, "--no-input", "--schema", "sales", "--entity", "shop.Loans")
+    done = run_new(tmp_path, "--no-input", "--schema", "sales", "--entity", "shop.Loans")
     assert done.returncode == 2
     assert "--schema says sales, and --entity says shop" in " ".join(done.stderr.split())
 
@@ -106,7 +98,9 @@ def test_an_unknown_key_in_an_answers_file_is_named_with_its_nearest(tmp_path: P
 
 def test_answers_come_from_a_file_and_options_win(tmp_path: Path) -> None:
     (tmp_path / "answers.yaml").write_text("project_slug: from-file\nwindow_months: 6\n")
-    done = call(tmp_path, "--no-input", "--answers", str(tmp_path / "answers.yaml"), "--window-months", "12")
+    done = run_new(
+        tmp_path, "--no-input", "--answers", str(tmp_path / "answers.yaml"), "--window-months", "12"
+    )
     assert done.returncode == 0, done.stderr
     assert "window_months=12" in (tmp_path / "from-file/Glue/etl.py").read_text()
 
@@ -216,17 +210,17 @@ def test_a_number_picks_what_the_database_leaves_open(
 
 def test_a_project_can_be_made_again_from_the_answers_it_keeps(tmp_path: Path) -> None:
     options = ("--window-months", "6", "--schedule", "2 04:30", "--github-workflows", "no", "--sftp", "none")
-    first = call(tmp_path / "first", "--no-input", *options)
+    first = run_new(tmp_path / "first", "--no-input", *options)
     assert first.returncode == 0, first.stderr
     kept = tmp_path / "first/bank-loans/extract.yaml"
-    second = call(tmp_path / "second", "--no-input", "--answers", str(kept))
+    second = run_new(tmp_path / "second", "--no-input", "--answers", str(kept))
     assert second.returncode == 0, second.stderr
     assert tree(tmp_path / "second") == tree(tmp_path / "first")
     assert not (tmp_path / "second/bank-loans/.github").exists()
 
 
 def test_a_choice_that_is_none_is_refused_also_where_it_is_not_asked(tmp_path: Path) -> None:
-    done = call(tmp_path, "--no-input", "--sftp", "pigeon")
+    done = run_new(tmp_path, "--no-input", "--sftp", "pigeon")
     assert done.returncode == 1
     assert "  - _sftp: " in done.stderr
     assert not list(tmp_path.iterdir())

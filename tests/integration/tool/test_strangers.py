@@ -16,8 +16,8 @@ from extracts import files
 from extracts import home as homes
 from extracts.errors import ExtractsError
 from local_cloud.demo import run as demo
-from tests.integration.tool.conftest import Extracts
-from tests.support.releases import ADDRESS, call, commit, edit, git
+from tests.support.releases import ADDRESS, commit, edit, git
+from tests.support.tool import Extracts, call
 
 
 @pytest.fixture

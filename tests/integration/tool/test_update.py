@@ -17,8 +17,9 @@ from extracts import fleet, plans, programs, terraform
 from extracts.stamp import stamp
 from local_cloud import aws
 from local_cloud.demo import account
-from tests.support.releases import ADDRESS, GIT, call, commit, edit, git, release
+from tests.support.releases import ADDRESS, GIT, commit, edit, git, release
 from tests.support.terraform import Root
+from tests.support.tool import call
 
 
 def test_what_the_team_wrote_stays_and_what_is_new_comes(project: Path) -> None:

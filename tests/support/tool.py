@@ -1,0 +1,53 @@
+"""The command-line tool as its users call it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Extracts = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def call(
+    *arguments: str | Path,
+    module: str = "extracts",
+    folder: Path | None = None,
+    variables: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run the tool, or another module's command line, with nobody at the keyboard."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **(variables or {})},
+    )
+
+
+@pytest.fixture
+def extracts(tmp_path: Path) -> Extracts:
+    """The installed command, in a folder of its own, with nobody at the keyboard; `closed`, without one."""
+    command = Path(sys.executable).with_name("extracts")
+
+    def extracts(
+        *arguments: str, closed: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        variables = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        return subprocess.run(
+            [*(("bash", "-c", 'exec "$0" "$@" <&-') if closed else ()), str(command), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            env=variables | environment,
+        )
+
+    return extracts

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint format docs
+.PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint validate format docs
 .PHONY: interfaces checkov provider6 release dist publish clean
 
 demo: $(READY)
@@ -58,8 +58,15 @@ lint: $(READY)
 # No package index has tflint; on the pull request it runs all the same.
 tflint:
 	@command -v tflint >/dev/null || { echo "✗ tflint is not on the PATH: https://github.com/terraform-linters/tflint" >&2; exit 1; }
+	@tflint --init --config="$(CURDIR)/.tflint.hcl"
 	@for file in modules/*/main.tf examples/*/main.tf examples/*/Terraform/main.tf; do \
-	  tflint --chdir="$${file%/main.tf}" || exit 1; done
+	  tflint --chdir="$${file%/main.tf}" --config="$(CURDIR)/.tflint.hcl" || exit 1; done
+
+# Terraform's own check of the modules; it fetches the provider where no mirror has it.
+validate: $(READY)
+	@for module in modules/*/; do \
+	  $(TERRAFORM) -chdir="$$module" init -backend=false -input=false >/dev/null && \
+	  $(TERRAFORM) -chdir="$$module" validate || exit 1; done
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

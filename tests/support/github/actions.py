@@ -1,0 +1,116 @@
+"""Local equivalents of the actions that our workflows use."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from local_cloud import aws
+from tests.support.github.model import ISSUER, git
+
+if TYPE_CHECKING:
+    from tests.support.github.runner import Runner
+
+
+def _checkout(runner: Runner, given: dict[str, str]) -> None:
+    """One commit and no tag, as GitHub's own does it; with `fetch-depth: 0` everything."""
+    whole = given.get("fetch-depth") == "0"
+    assert given == {"persist-credentials": "False", **({"fetch-depth": "0"} if whole else {})}
+    runner.may("contents", "read")
+    git(runner.place, "init", "--quiet", str(runner.workspace))
+    git(runner.workspace, "remote", "add", "origin", f"file://{runner.github.origin}")
+    wanted = ["--tags", "origin"] if whole else ["--depth", "1", "--no-tags", "origin", runner.event.sha]
+    git(runner.workspace, "fetch", "--quiet", *wanted)
+    git(runner.workspace, "checkout", "--quiet", runner.event.sha)
+
+
+def _nothing(runner: Runner, given: dict[str, str]) -> None:
+    """Set up already: the machine that runs this has Terraform and Python."""
+
+
+def _credentials(runner: Runner, given: dict[str, str]) -> None:
+    """The role, assumed with the token that GitHub would sign for this job."""
+    runner.may("id-token", "write")
+    repository, event = runner.github.repository, runner.event
+    subject = f"repo:{repository}:ref:{event.ref}"
+    if runner.deploys_to:
+        subject = f"repo:{repository}:environment:{runner.deploys_to}"
+    elif event.name == "pull_request":
+        subject = f"repo:{repository}:pull_request"
+    assumed = assume(runner.github.cloud, given["role-to-assume"], subject, runner.source)
+    runner.environment |= {
+        "AWS_ACCESS_KEY_ID": assumed["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": assumed["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": assumed["SessionToken"],
+        "AWS_REGION": given["aws-region"],
+        "AWS_DEFAULT_REGION": given["aws-region"],
+    }
+
+
+def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict[str, str]:
+    """Credentials for the token that GitHub signs for this subject and the workflow that a job is of."""
+    claims = {
+        "iss": f"https://{ISSUER}",
+        "aud": "sts.amazonaws.com",
+        "sub": subject,
+        "job_workflow_ref": workflow,
+    }
+    parts = ({"alg": "none"}, claims)
+    token = ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts)
+    sts = boto3.client(
+        "sts",
+        endpoint_url=cloud.endpoint,
+        region_name=aws.REGION,
+        verify=str(cloud.authority),
+        config=Config(signature_version=UNSIGNED),
+    )
+    found: dict[str, str] = sts.assume_role_with_web_identity(
+        RoleArn=role_arn, RoleSessionName="GitHubActions", WebIdentityToken=f"{token}."
+    )["Credentials"]
+    return found
+
+
+def _sarif(runner: Runner, given: dict[str, str]) -> None:
+    runner.may("security-events", "write")
+    assert given["sarif_file"].endswith(".sarif")
+
+
+def _cache(runner: Runner, given: dict[str, str]) -> None:
+    assert re.fullmatch(r"[\w-]+-Linux-[0-9a-f]{64}", given["key"]), "what the key is made of is not there"
+
+
+def _upload(runner: Runner, given: dict[str, str]) -> dict[str, str]:
+    assert given["overwrite"] == "True"
+    assert re.fullmatch(r"[^\":<>|*?\r\n\\/]+", given["name"]), "GitHub takes no such name"
+    target = runner.github.folder / "artifacts" / str(runner.number) / given["name"]
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(runner.workspace / given["path"], target, ignore=shutil.ignore_patterns(".*"))
+    assert any(target.iterdir())
+    runs = f"https://github.com/{runner.github.repository}/actions/runs"
+    return {"artifact-url": f"{runs}/{runner.number}/artifacts/1"}
+
+
+def _download(runner: Runner, given: dict[str, str]) -> None:
+    source = runner.github.folder / "artifacts" / str(runner.number) / given["name"]
+    shutil.copytree(source, runner.workspace / given["path"])
+
+
+ACTIONS: dict[str, Callable[[Runner, dict[str, str]], dict[str, str] | None]] = {
+    "actions/cache": _cache,
+    "actions/checkout": _checkout,
+    "actions/download-artifact": _download,
+    "actions/setup-python": _nothing,
+    "actions/upload-artifact": _upload,
+    "aws-actions/configure-aws-credentials": _credentials,
+    "github/codeql-action/upload-sarif": _sarif,
+    "hashicorp/setup-terraform": _nothing,
+    "terraform-linters/setup-tflint": _nothing,
+}

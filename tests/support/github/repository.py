@@ -1,0 +1,184 @@
+"""A repository on the local GitHub: its pull requests and comments, and the artifacts of its runs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import extracts
+from extracts import programs
+from local_cloud import aws
+from tests.support.github.model import HOME, ROOT, Event, Run, git
+from tests.support.github.workflows import referenced, run_jobs
+
+
+@dataclass(slots=True)
+class GitHub:
+    """A repository, its pull requests and comments, and the artifacts of its runs."""
+
+    folder: Path
+    cloud: aws.Cloud
+    settings: Mapping[str, str]  # where Terraform finds its provider
+    repository: str = "banking-group/bank-loans"
+    variables: dict[str, str] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        self._publish()
+        (self.folder / "state.json").write_text(
+            json.dumps({"comments": [], "heads": {}, "pulls": [], "releases": [], "runs": []})
+        )
+        git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.origin))
+        bin_folder = self.folder / "bin"
+        bin_folder.mkdir()
+        python = shlex.quote(sys.executable)
+        here = Path(__file__).parent
+        for name, command in {
+            "aws": shlex.quote(str(Path(sys.executable).with_name("aws"))),
+            "gh": f"{python} {here / 'gh.py'}",
+            "pipx": f"{python} {here / 'pipx.py'}",
+            "python": python,
+            "terraform": shlex.join(programs.terraform().command),
+        }.items():
+            (bin_folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+            (bin_folder / name).chmod(0o755)
+
+    @property
+    def origin(self) -> Path:
+        return self.folder / "origin.git"
+
+    @property
+    def home(self) -> Path:
+        """Where this repository is cloned from: the working copy, under the tag that projects name."""
+        return self.folder / "home"
+
+    def _publish(self) -> None:
+        unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
+        for part in ("modules", "templates"):
+            shutil.copytree(ROOT / part, self.home / part, ignore=unwanted)
+        git(self.home, "init", "--quiet")
+        self.release(extracts.__version__)
+
+    def release(self, version: str) -> None:
+        """Release what is in this repository under a version."""
+        settings = self.home / "templates/extract/cookiecutter.json"
+        context = json.loads(settings.read_text()) | {"_version": version}
+        settings.write_text(json.dumps(context, indent=2, ensure_ascii=False))
+        git(self.home, "add", "--all")
+        git(self.home, "commit", "--quiet", "--message", f"Release {version}")
+        git(self.home, "tag", f"v{version}")
+
+    @property
+    def redirected(self) -> dict[str, str]:
+        """What leads git to that repository where a project names the public one."""
+        return {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.file://{self.home}.insteadOf",
+            "GIT_CONFIG_VALUE_0": f"https://github.com/{HOME}.git",
+        }
+
+    @property
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        return found
+
+    def keep(self, state: dict[str, Any]) -> None:
+        """Make that the state."""
+        (self.folder / "state.json").write_text(json.dumps(state))
+
+    def comments(self, number: int) -> list[str]:
+        """The comments on a pull request, oldest first."""
+        return [comment["body"] for comment in self.state["comments"] if comment["number"] == number]
+
+    def push(self, files: Path, message: str, branch: str = "main") -> Event:
+        """Make the branch's tree that of `files`, on top of main, and tell of the push."""
+        work = self.folder / "work"
+        if work.exists():
+            shutil.rmtree(work)
+        git(self.folder, "clone", "--quiet", str(self.origin), str(work))
+        if branch != "main":
+            git(work, "checkout", "--quiet", "-B", branch)
+        for path in work.iterdir():
+            if path.name != ".git":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(files, work, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".terraform", ".git"))
+        git(work, "add", "--all")
+        git(work, "commit", "--quiet", "--allow-empty", "--message", message)
+        git(work, "push", "--quiet", "--force", "origin", f"HEAD:{branch}")
+        return Event("push", f"refs/heads/{branch}", git(work, "rev-parse", "HEAD"))
+
+    def pull_request(self, number: int, branch: str) -> Event:
+        """Open a pull request, or tell that its branch has moved; what is checked out is the merge."""
+        work = self.folder / "work"
+        git(work, "fetch", "--quiet", "origin")
+        git(work, "checkout", "--quiet", "--detach", "origin/main")
+        git(work, "merge", "--quiet", "--no-ff", "--message", f"Merge #{number}", f"origin/{branch}")
+        git(work, "push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{number}/merge")
+        sha = git(work, "rev-parse", f"origin/{branch}")
+        state = self.state
+        state["heads"][str(number)] = sha
+        self.keep(state)
+        head = {"ref": branch, "sha": sha, "repo": {"full_name": self.repository}}
+        payload = {"number": number, "pull_request": {"number": number, "head": head}}
+        return Event("pull_request", f"refs/pull/{number}/merge", git(work, "rev-parse", "HEAD"), payload)
+
+    def merge(self, number: int) -> Event:
+        """Merge a pull request into main."""
+        sha = git(self.origin, "rev-parse", f"refs/pull/{number}/merge")
+        git(self.origin, "update-ref", "refs/heads/main", sha)
+        state = self.state
+        pull = {"number": number, "sha": sha, "merged_at": "now", "base": {"ref": "main"}}
+        state["pulls"].append({**pull, "head": {"sha": state["heads"][str(number)]}})
+        self.keep(state)
+        return Event("push", "refs/heads/main", sha)
+
+    def tag(self, name: str) -> Event:
+        """Tag what main is at, and tell of the push."""
+        sha = git(self.origin, "rev-parse", "main")
+        git(self.origin, "tag", "--annotate", "--message", name, name, sha)
+        return Event("push", f"refs/tags/{name}", sha)
+
+    def run(self, workflow: str, event: Event) -> Run:
+        """Run a workflow of the repository, as it is at the event's commit."""
+        text = git(self.origin, "show", f"{event.sha}:.github/workflows/{workflow}")
+        number = len(self.runs) + 1
+        parsed = yaml.safe_load(text)
+        state = self.state
+        head = event.payload["pull_request"]["head"]["sha"] if event.name == "pull_request" else event.sha
+        state["runs"].append(
+            {
+                "id": number,
+                "event": event.name,
+                "head_sha": head,
+                "path": f".github/workflows/{workflow}",
+                "referenced_workflows": list(referenced(parsed)),
+            }
+        )
+        self.keep(state)
+        source = f"{self.repository}/.github/workflows/{workflow}@{event.ref}"
+        jobs = run_jobs(self, parsed, event, event.inputs, permitted=None, number=number, source=source)
+        self.runs.append(Run(number, jobs))
+        return self.runs[-1]
+
+    def machines(self, run: Run) -> list[Path]:
+        """The machines of a run, in the order of its jobs."""
+        return sorted(
+            (self.folder / "machines").glob(f"{run.number}-*"), key=lambda path: int(path.name.split("-")[1])
+        )
+
+    def shown(self, run: Run) -> list[Path]:
+        """The plans that a run showed."""
+        return list((self.folder / "artifacts" / str(run.number)).glob("shown-*/plan.txt"))
+
+    def artifact(self, run: Run, name: str) -> Path:
+        """Where the files of an artifact are."""
+        return self.folder / "artifacts" / str(run.number) / name

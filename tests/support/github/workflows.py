@@ -1,0 +1,177 @@
+"""Workflows: jobs in the order of their needs, and called workflows with the rights of their caller."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+import extracts
+from tests.support.github.expressions import holds, interpolate
+from tests.support.github.model import HOME, ROOT, Contexts, Event, Job, know
+from tests.support.github.runner import Runner
+
+if TYPE_CHECKING:
+    from tests.support.github.repository import GitHub
+
+JOB_KEYS = {
+    "concurrency", "defaults", "environment", "if", "name", "needs", "outputs", "permissions", "runs-on",
+    "steps", "strategy", "timeout-minutes", "uses", "with",
+}  # fmt: skip
+
+
+def run_jobs(
+    github: GitHub,
+    workflow: dict[Any, Any],
+    event: Event,
+    inputs: dict[str, Any],
+    *,
+    permitted: Mapping[str, str] | None,
+    number: int,
+    source: str,
+) -> dict[str, Job]:
+    """Run a workflow's jobs; `permitted` is what the calling job may do at most."""
+    found: dict[str, Job] = {}
+    ended: dict[str, Job] = {}  # of this workflow alone, what `needs` sees
+    for name, job in _in_order(workflow["jobs"]):
+        know(job.keys(), JOB_KEYS, f"job {name}")
+        needs = {other: ended[other] for other in _listed(job.get("needs", []))}
+        contexts: Contexts = {
+            "github": _github_context(github, event, number),
+            "inputs": inputs,
+            "needs": {k: {"result": v.result, "outputs": v.outputs} for k, v in needs.items()},
+            "vars": github.variables,
+        }
+        permissions = job.get("permissions", workflow.get("permissions"))
+        assert permissions is not None, f"{name} asks for nothing and gets GitHub's default"
+        _within(permissions, permitted, name)
+        contexts["status"] = all(job.result == "success" for job in needs.values())
+        if not holds(job.get("if", ""), contexts):
+            ended[name] = found[name] = Job("skipped")
+        elif "uses" in job:
+            given = {key: interpolate(value, contexts) for key, value in job.get("with", {}).items()}
+            called = _called(job["uses"])
+            call = called[True]["workflow_call"] or {}  # YAML 1.1 reads the key `on` as true
+            jobs = run_jobs(
+                github,
+                called,
+                event,
+                _inputs(call, given),
+                permitted=permissions,
+                number=number,
+                source=_path(job["uses"]),
+            )
+            found |= {f"{name} / {inner}": result for inner, result in jobs.items()}
+            ended[name] = _as_one(jobs, call)
+        else:
+            jobs = {
+                label: Runner(github, event, workflow, job, permissions, number, source).run(
+                    contexts | {"matrix": values}
+                )
+                for label, values in _matrix(name, job)
+            }
+            found |= jobs
+            ended[name] = _as_one(jobs, {}) if "strategy" in job else jobs[name]
+    return found
+
+
+def _matrix(name: str, job: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The runs of a job: one, or one for each value of its matrix."""
+    if "strategy" not in job:
+        yield name, {}
+        return
+    [(key, values)] = job["strategy"]["matrix"].items()
+    for value in values:
+        yield f"{name} ({value})", {key: value}
+
+
+def _called(uses: str) -> dict[Any, Any]:
+    """A called workflow: ours, by its tag or from within ours."""
+    path = uses.removeprefix("$/").removeprefix(f"{HOME}/").partition("@")[0]
+    assert path.startswith(".github/workflows/"), uses
+    found: dict[Any, Any] = yaml.safe_load((ROOT / path).read_text())
+    return found
+
+
+def _path(uses: str) -> str:
+    """A called workflow's file with its version; one that is called from within ours is of the same."""
+    if uses.startswith("$/"):
+        return f"{HOME}/{uses.removeprefix('$/')}@refs/tags/v{extracts.__version__}"
+    return uses
+
+
+def referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:
+    """The workflows that are called, as the API tells of a run; those within ours are of the same version."""
+    for job in workflow["jobs"].values():
+        if "uses" in job:
+            path = _path(job["uses"])
+            name = path.partition("@")[0].rpartition("/")[2]
+            text = (ROOT / ".github/workflows" / name).read_text()
+            yield {"path": path, "sha": hashlib.sha1(text.encode()).hexdigest()}
+            yield from referenced(yaml.safe_load(text))
+
+
+def _inputs(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The inputs as GitHub hands them over: none that is unknown, none missing, each of its type."""
+    declared = call.get("inputs", {})
+    know(given.keys(), set(declared), "inputs")
+    found = {}
+    for name, entry in declared.items():
+        if name in given:
+            # A variable that nobody has set is an empty text.
+            value = "" if given[name] is None and entry["type"] == "string" else given[name]
+            wanted = {"string": str, "boolean": bool, "number": int}[entry["type"]]
+            assert isinstance(value, wanted), f"{name} is a {entry['type']}, not {value!r}"
+            found[name] = value
+        else:
+            assert not entry.get("required"), f"the input {name} is missing"
+            found[name] = entry["default"]
+    return found
+
+
+def _as_one(jobs: dict[str, Job], call: dict[str, Any]) -> Job:
+    """A called workflow as the calling one sees it."""
+    results = {job.result for job in jobs.values()}
+    worst = next(r for r in ("failure", "success", "skipped") if r in results)
+    contexts = {"jobs": {name: {"outputs": job.outputs} for name, job in jobs.items()}}
+    outputs = {k: str(interpolate(v["value"], contexts) or "") for k, v in call.get("outputs", {}).items()}
+    return Job(worst, outputs)
+
+
+def _within(permissions: Mapping[str, str], permitted: Mapping[str, str] | None, name: str) -> None:
+    """A called workflow cannot have more rights than its caller: GitHub refuses to start it."""
+    if permitted is None:
+        return
+    for right, level in permissions.items():
+        assert permitted.get(right) in (level, "write"), (
+            f"{name} asks for {right}: {level}; its caller has less"
+        )
+
+
+def _in_order(jobs: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    left = dict(jobs)
+    while left:
+        ready = [
+            name for name in left if not any(need in left for need in _listed(left[name].get("needs", [])))
+        ]
+        assert ready, f"jobs that wait for each other: {sorted(left)}"
+        for name in ready:
+            yield name, left.pop(name)
+
+
+def _github_context(github: GitHub, event: Event, number: int) -> dict[str, Any]:
+    return {
+        "event": {"repository": {"default_branch": "main"}, **event.payload},
+        "event_name": event.name,
+        "ref": event.ref,
+        "ref_name": event.ref_name,
+        "repository": github.repository,
+        "run_id": str(number),
+        "sha": event.sha,
+    }
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

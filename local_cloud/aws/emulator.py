@@ -1,9 +1,8 @@
 """The emulated AWS: ministack, with the gaps closed that stand between it and what the modules do.
 
 Run as a process (`python -m local_cloud.aws.emulator`) by `aws.serve`. Each gap is one small function that
-wraps one of ministack's, with the reason why; `tests/integration/local_cloud/test_emulator.py` holds a
-probe for each, which fails once the gap is closed upstream. What AWS does is taken from its documents, not
-proven by this.
+wraps one of ministack's, with the reason why; `tests/support/emulator/` has a probe for each, which fails
+once the gap is closed upstream. What AWS does is taken from its documents, not proven by this.
 """
 
 from __future__ import annotations

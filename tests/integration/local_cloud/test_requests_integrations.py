@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local_cloud import aws
-from tests.integration.local_cloud.test_emulator import fresh, role
+from tests.support.emulator.common import fresh, role
 
 SDK = "arn:aws:states:::aws-sdk:"
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:no-such-topic"

@@ -1,0 +1,167 @@
+"""Probes of roles, keys, secrets, mails, alarms and networks."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.request
+from urllib.parse import urlencode
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local_cloud import aws, inbox
+from tests.support.emulator.common import as_role, fresh, refuses, role
+from tests.support.github import ISSUER, assume
+
+NOBODY = json.dumps({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]})
+
+
+def upload_shows_a_policy_its_key(cloud: aws.Cloud) -> bool:
+    s3, name = cloud.client("s3"), fresh("bucket")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    header, key = "s3:x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:eu-west-1:000000000000:key/k"
+    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"}
+    writer = role(cloud, allowed | {"Condition": {"StringEquals": {header: key}}})
+    upload = {"Bucket": name, "Key": "file", "Body": b"x", "ServerSideEncryption": "aws:kms"}
+    return not refuses(lambda: as_role(cloud, writer, "s3").put_object(**upload, SSEKMSKeyId=key))
+
+
+def secret_keeps_the_version_with_a_label_of_its_own(cloud: aws.Cloud) -> bool:
+    secrets_manager, name = cloud.client("secretsmanager"), fresh("secret")
+    secrets_manager.create_secret(Name=name)
+    labels = ["AWSCURRENT", "OURS"]
+    first = secrets_manager.put_secret_value(SecretId=name, SecretString="1", VersionStages=labels)
+    for text in ("2", "3"):
+        secrets_manager.put_secret_value(SecretId=name, SecretString=text)
+    versions = secrets_manager.describe_secret(SecretId=name)["VersionIdsToStages"]
+    return bool(versions.get(first["VersionId"]) == ["OURS"])
+
+
+def rotation_of_a_secret_can_be_called_off(cloud: aws.Cloud) -> bool:
+    secrets_manager, name = cloud.client("secretsmanager"), fresh("secret")
+    secrets_manager.create_secret(Name=name, SecretString="1")
+    function = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:function:rotate"
+    secrets_manager.rotate_secret(SecretId=name, RotationLambdaARN=function)
+    assert secrets_manager.describe_secret(SecretId=name)["RotationEnabled"]
+    secrets_manager.cancel_rotate_secret(SecretId=name)
+    return not secrets_manager.describe_secret(SecretId=name)["RotationEnabled"]
+
+
+def sns_delivers_email(cloud: aws.Cloud) -> bool:
+    sns, address = cloud.client("sns"), f"{fresh('team')}@example.com"
+    topic = sns.create_topic(Name=fresh("topic"))["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+    sns.publish(TopicArn=topic, Subject="[FAILED] x", Message="line one\nline two")
+    mails = [mail for mail in inbox.read(cloud.mailbox) if mail.to == address]
+    return [mail.subject for mail in mails] == ["[FAILED] x"] and mails[0].text.startswith(
+        "line one\nline two\n"
+    )
+
+
+def alarms_are_told_whole_in_the_query_protocol(cloud: aws.Cloud) -> bool:
+    name, form = fresh("alarm"), "application/x-www-form-urlencoded"
+    cloud.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription="letters & more",
+        AlarmActions=["arn:aws:sns:eu-west-1:000000000000:team"],
+        Namespace="AWS/SQS",
+        MetricName="ApproximateNumberOfMessagesVisible",
+        Dimensions=[{"Name": "QueueName", "Value": "letters"}],
+        Statistic="Maximum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    asked = urlencode({"Action": "DescribeAlarms", "Version": "2010-08-01", "AlarmNames.member.1": name})
+    request = AWSRequest("POST", cloud.endpoint, data=asked, headers={"Content-Type": form})
+    SigV4Auth(Credentials("test", "test"), "monitoring", aws.REGION).add_auth(request)
+    sent = urllib.request.Request(cloud.endpoint, asked.encode(), dict(request.headers))
+    context = ssl.create_default_context(cafile=str(cloud.authority))
+    with urllib.request.urlopen(sent, context=context) as answer:
+        text = answer.read().decode()
+    return all(
+        part in text
+        for part in (
+            "<AlarmDescription>letters &amp; more</AlarmDescription>",
+            "<AlarmActions><member>arn:aws:sns:eu-west-1:000000000000:team</member></AlarmActions>",
+            "<Dimensions><member><Name>QueueName</Name><Value>letters</Value></member></Dimensions>",
+            "<Period>300</Period>",
+            "<Statistic>Maximum</Statistic>",
+            "<TreatMissingData>notBreaching</TreatMissingData>",
+        )
+    )
+
+
+def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.40.0.0/16")["Vpc"]["VpcId"]
+    groups = [
+        ec2.create_security_group(GroupName=fresh("group"), Description="x", VpcId=vpc)["GroupId"]
+        for _ in range(2)
+    ]
+    made = ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        ServiceName=f"com.amazonaws.{aws.REGION}.kms",
+        VpcEndpointType="Interface",
+        PolicyDocument=NOBODY,
+        PrivateDnsEnabled=True,
+        SecurityGroupIds=groups[:1],
+    )["VpcEndpoint"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(
+        VpcEndpointId=made, AddSecurityGroupIds=groups[1:], RemoveSecurityGroupIds=groups[:1]
+    )
+    [found] = ec2.describe_vpc_endpoints(VpcEndpointIds=[made])["VpcEndpoints"]
+    return bool(
+        [group["GroupId"] for group in found["Groups"]] == groups[1:]
+        and found["PrivateDnsEnabled"]
+        and found["PolicyDocument"] == NOBODY
+    )
+
+
+def rule_of_a_group_may_name_a_prefix_list(cloud: aws.Cloud) -> bool:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.41.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName=fresh("group"), Description="x", VpcId=vpc)["GroupId"]
+    named = {"PrefixListId": "pl-12345678", "Description": "S3"}
+    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListIds": [named]}
+    ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[permission])
+    found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    return [
+        (rule["PrefixListId"], rule["Description"])
+        for rule in found["SecurityGroupRules"]
+        if "PrefixListId" in rule
+    ] == [("pl-12345678", "S3")]
+
+
+def a_role_may_ask_for_the_workflow_of_a_token(cloud: aws.Cloud) -> bool:
+    key = f"{ISSUER}:job_workflow_ref"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{aws.ACCOUNT}:oidc-provider/{ISSUER}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringLike": {key: "home/repository/.github/workflows/plan.yml@*"}},
+    }
+    arn = cloud.client("iam").create_role(
+        RoleName=fresh("role"), AssumeRolePolicyDocument=json.dumps({"Statement": [statement]})
+    )["Role"]["Arn"]
+    ours = "home/repository/.github/workflows/plan.yml@refs/tags/v1.0.0"
+    theirs = "team/project/.github/workflows/own.yml@refs/heads/evil"
+    return not refuses(lambda: assume(cloud, arn, "subject", ours)) and refuses(
+        lambda: assume(cloud, arn, "subject", theirs)
+    )
+
+
+PROBES = (
+    a_role_may_ask_for_the_workflow_of_a_token,
+    alarms_are_told_whole_in_the_query_protocol,
+    upload_shows_a_policy_its_key,
+    secret_keeps_the_version_with_a_label_of_its_own,
+    rotation_of_a_secret_can_be_called_off,
+    sns_delivers_email,
+    endpoint_of_a_vpc_keeps_who_may_call,
+    rule_of_a_group_may_name_a_prefix_list,
+)

@@ -1,0 +1,90 @@
+"""What the probes share. A probe is true where the emulator behaves as AWS does."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local_cloud import aws
+
+SERVICES = ("glue.amazonaws.com", "transfer.amazonaws.com", "events.amazonaws.com", "states.amazonaws.com")
+
+
+def fresh(stem: str) -> str:
+    """A name nobody used in this run."""
+    return f"{stem}-{secrets.token_hex(4)}"
+
+
+def role(cloud: aws.Cloud, *statements: dict[str, Any], services: tuple[str, ...] = SERVICES) -> str:
+    """A role with these rights; its ARN."""
+    iam = cloud.client("iam")
+    name = fresh("role")
+    trust = {"Effect": "Allow", "Principal": {"Service": list(services)}, "Action": "sts:AssumeRole"}
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"][
+        "Arn"
+    ]
+    if statements:
+        document = {"Version": "2012-10-17", "Statement": list(statements)}
+        iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=json.dumps(document))
+    return str(arn)
+
+
+def as_role(cloud: aws.Cloud, arn: str, service: str) -> Any:
+    """A client with the role's rights and no others."""
+    credentials = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="probe")["Credentials"]
+    return boto3.client(
+        service,
+        endpoint_url=cloud.endpoint,
+        region_name=aws.REGION,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        verify=str(cloud.authority),
+    )
+
+
+def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
+    """Whether it comes true in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def refuses(call: Callable[[], object]) -> bool:
+    """Whether the service does not know or not allow the call."""
+    try:
+        call()
+    except ClientError:
+        return True
+    return False
+
+
+def queue_for(cloud: aws.Cloud) -> tuple[str, str]:
+    """A queue that takes everybody's messages: its URL and its ARN."""
+    name = fresh("queue")
+    arn = f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{name}"
+    send = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [send]})
+    return cloud.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"], arn
+
+
+def received(cloud: aws.Cloud, url: str, seconds: float = 4) -> list[dict[str, Any]]:
+    """What comes into the queue, each as its body and attributes."""
+    sqs, found = cloud.client("sqs"), []
+
+    def ask() -> bool:
+        answer = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])
+        found.extend(answer.get("Messages", ()))
+        return bool(found)
+
+    until(ask, seconds)
+    return found

@@ -1,4 +1,4 @@
-"""The demo, run once as a newcomer runs it and left running, then looked at from outside."""
+"""The demo, looked at from outside while it is left running."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,72 +22,12 @@ import psycopg
 import pytest
 
 from extracts import programs, terraform
-from local_cloud import aws, inbox, processes, sftp
+from local_cloud import inbox, processes, sftp
 from local_cloud.demo import store
+from tests.support.demo import DEMO, FILES, Demo
 from tests.support.oracle import last_day, oracle
+from tests.support.processes import alive, descendants
 from tools.drawings import ROOT
-
-DEMO = (sys.executable, "-m", "local_cloud.demo")
-FILES = {
-    "First Bank": "FirstBank",
-    "Ubuntu Savings Bank": "UbuntuSavingsBank",
-    "Karoo & Coast Bank": "KarooCoastBank",
-}
-
-
-@dataclass(frozen=True)
-class Demo:
-    """What the demo printed, and what it left running."""
-
-    folder: Path
-    printed: str
-    code: int
-    note: dict[str, Any]
-    rows: store.Store
-
-    @property
-    def cloud(self) -> aws.Cloud:
-        place = self.folder / "aws"
-        return aws.Cloud(
-            self.note["endpoint"], self.note["sftp_port"], place / "authority.pem", place / "mailbox", place
-        )
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        return dict(self.note["outputs"])
-
-    def recipient(self, user: str, key: sftp.KeyPair | None = None) -> sftp.Recipient:
-        place = self.folder / f"recipient-{secrets.token_hex(4)}"
-        place.mkdir()
-        own = self.folder / "recipient_ed25519"
-        key = key or sftp.KeyPair(own, own.with_suffix(".pub").read_text())
-        return sftp.Recipient(self.note["sftp_port"], user, key, self.folder / "known_hosts", place)
-
-    def place(self, bank: str) -> str:
-        month = self.rows.last_month
-        name = f"{FILES[bank]}_{last_day(month):%Y%m%d}.csv"
-        return f"loans/bank_name={FILES[bank]}/year={month:%Y}/month={month:%m}/{name}"
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    folder = tmp_path_factory.mktemp("demo") / "work"
-    rows = store.generate(store.last_complete_month(datetime.now(UTC).date()))
-    done = subprocess.run(
-        [*DEMO, "--keep", "--folder", str(folder)], capture_output=True, text=True, check=False
-    )
-    note = folder / "running.json"
-    try:
-        yield Demo(
-            folder=folder,
-            printed=done.stdout + done.stderr,
-            code=done.returncode,
-            note=json.loads(note.read_text()) if note.is_file() else {},
-            rows=rows,
-        )
-    finally:
-        if note.is_file():
-            subprocess.run([*DEMO, "--stop", str(folder)], check=True, capture_output=True)
 
 
 def test_it_ends_well_and_shows_nine_steps(demo: Demo) -> None:
@@ -447,25 +385,3 @@ def test_interrupted_it_leaves_nothing_running(tmp_path: Path, sign: signal.Sign
     while any(alive(number) for number in started) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [number for number in started if alive(number)]
-
-
-def descendants(root: int) -> set[int]:
-    table = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    children = defaultdict(set)
-    for line in table.splitlines():
-        number, parent = map(int, line.split())
-        children[parent].add(number)
-    found: set[int] = set()
-    todo = [root]
-    while todo:
-        fresh = children[todo.pop()] - found
-        found |= fresh
-        todo += fresh
-    return found
-
-
-def alive(number: int) -> bool:
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True, check=False
-    )
-    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")

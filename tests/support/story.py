@@ -1,0 +1,87 @@
+"""A team with a stamped project, whose workflows run on the local GitHub and the local cloud."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_urlsafe
+
+import pytest
+
+from extracts import terraform
+from extracts.stamp import stamp
+from local_cloud import aws, database
+from local_cloud.demo import account, store
+from tests.support.github import ROOT, Event, GitHub
+from tests.support.terraform import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A team's project, its repository, its account and its store."""
+
+    github: GitHub
+    project: Path
+    cloud: aws.Cloud
+
+    def write(self, path: str, text: str) -> None:
+        (self.project / path).write_text(text)
+
+    def push(self, message: str, team: str = "data", branch: str = "main") -> Event:
+        """Push the project, which differs from what is deployed by its team at most."""
+        self.write("Terraform/tags.auto.tfvars", f'tags = {{ team = "{team}" }}\n')
+        return self.github.push(self.project, message, branch=branch)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterator[Story]:
+    """The stamped project with its values filled in, pushed to an empty repository; nothing deployed."""
+    folder = tmp_path_factory.mktemp("pipelines")
+    login = token_urlsafe(18)
+    with database.serve(folder / "database") as served:
+        last_month = store.last_complete_month(datetime.now(UTC).date())
+        store.load(served.url, store.generate(last_month, loans=2_000), login)
+        made = account.prepare(cloud, username=store.READER, password=login)
+        (folder / "stamped").mkdir()
+        project = stamp({}, folder / "stamped")
+        variables = {
+            "database": {
+                "host": "localhost",
+                "port": served.port,
+                "name": served.name,
+                "secret_arn": made.secret_arn,
+                "security_group_id": made.database_security_group_id,
+                "ca_certificate": served.authority.read_text(),
+            },
+            "subnet_id": made.subnet_id,
+            "recipients": {"first-bank": {"name": store.BANKS[0], "public_keys": {}}},
+            "sftp": {"allowed_cidrs": {"office": "10.0.0.0/8"}},
+        }
+        (project / "Terraform/team.auto.tfvars.json").write_text(json.dumps(variables, indent=2))
+        cloud.client("s3").create_bucket(
+            Bucket="terraform-states", CreateBucketConfiguration={"LocationConstraint": aws.REGION}
+        )
+        github = GitHub(folder / "github", cloud, terraform.environment(folder))
+        github.variables |= roles(github, folder, cloud)
+        yield Story(github, project, cloud)
+
+
+def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
+    """The roles of the example, and the variables that name them."""
+    shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
+    values = {
+        "repository": github.repository,
+        "job_name": "bank-loans",
+        "data_buckets": [f"bank-loans-{aws.ACCOUNT}-{aws.REGION}"],
+        "apply_policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",
+    }
+    (folder / "roles/terraform.tfvars.json").write_text(json.dumps(values))
+    root = Root(folder / "roles", {**terraform.environment(folder), **cloud.environment})
+    root.setup()
+    root.apply()
+    found = root.output()["role_arns"]
+    return {f"AWS_{name.upper()}_ROLE_ARN": str(arn) for name, arn in found.items()}

@@ -33,9 +33,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
-    for part in ("modules/kms-bucket", "templates", "examples", "tests/integration/template"):
+    for part in ("modules/kms-bucket", "templates", "examples", "tests/integration/template", "tools"):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
-    others = ("generator/extracts/errors.py", "tools/release.py", "tools/interfaces.py", "README.md")
+    others = ("generator/extracts/errors.py", "README.md")
     shared = ("tests/conftest.py", "tests/support/options.py", "tests/support/stamping.py")
     for place in (*(place for place, _ in release.PLACES), *others, *shared, ".gitignore"):
         (root / place).parent.mkdir(parents=True, exist_ok=True)

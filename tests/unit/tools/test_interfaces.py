@@ -10,6 +10,7 @@ import pytest
 from extracts.home import spelled
 from tools import interfaces
 from tools.hcl import MODULES, NAMES
+from tools.module_interface import interface
 
 MODULE = """\
 terraform {
@@ -243,7 +244,7 @@ def changes(folder: Path, before: str, after: str) -> list[interfaces.Change]:
     for name, text in (("old", MODULE), ("new", MODULE.replace(before, after))):
         (folder / name).mkdir()
         (folder / name / "main.tf").write_text(text)
-        read.append(interfaces.interface(folder / name))
+        read.append(interface(folder / name))
     return list(interfaces.compare(*read))
 
 
@@ -290,7 +291,7 @@ def test_the_smallest_version_that_may_follow(
 def test_it_reads_the_modules_as_they_are(module: str) -> None:
     """By another way than the parser's: the names that stand at the start of a line."""
     text = "\n".join(path.read_text() for path in (MODULES / module).glob("*.tf"))
-    found = interfaces.interface(MODULES / module)
+    found = interface(MODULES / module)
     assert set(found.inputs) == set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
     assert found.outputs == set(re.findall(r'^output "(\w+)"', text, re.MULTILINE))
     assert set(found.resources) == {

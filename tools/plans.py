@@ -15,11 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import tftest
-
 from extracts import programs, terraform
+from extracts.errors import ExtractsError
 from local_cloud import aws
-from tests.support.terraform import Root
 from tools import documents, readme
 from tools.hcl import MODULES, NAMES, REPOSITORY
 
@@ -48,12 +46,13 @@ def plan(folder: Path, environment: Mapping[str, str], **given: str) -> dict[str
     """Return the plan of a root module as Terraform writes it in JSON."""
     if (sample := folder / "terraform.tfvars.example").is_file():
         shutil.copy(sample, folder / "terraform.tfvars")
-    root = Root(folder, environment)
+    variables = {f"TF_VAR_{name}": value for name, value in given.items()}
+    stack = terraform.Stack(folder, {**environment, **variables})
     try:
-        root.setup()
-        return dict(root.plan(output=True, tf_vars=given))
-    except tftest.TerraformTestError as error:
-        sys.exit(f"✗ {folder}: {error.cmd_error}")
+        stack.init()
+        return stack.plan_in_full()
+    except ExtractsError as error:
+        sys.exit(f"✗ {folder}: {error}")
 
 
 def with_unknowns(plan: dict[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,13 @@ RUN: dict[str, str] = {
     "test_a_step_that_is_too_small_for_the_change_is_refused",
     **{
         f"make test ARGS=tests/{part}": ""
-        for part in ("e2e", "integration/modules", "integration/template", "integration/tool")
+        for part in (
+            "e2e",
+            "integration/engine",
+            "integration/modules",
+            "integration/template",
+            "integration/tool",
+        )
     },
     **{f"make {target}": "" for target in ("lint", "tflint", "test-spark35", "checkov")},
     "make docs": "tests/integration/tools/test_diagrams.py::test_what_the_code_draws_is_up_to_date",
@@ -103,6 +109,7 @@ ACCOUNT = "it needs an account; its words are held against AWS's own description
 DEPLOYED = "it asks for an output of what is deployed; the outputs' names are held against the project"
 NOT_RUN: dict[str, str] = {
     "make bench": "it measures one machine for many minutes, and is no test",
+    "make test-unit": "it is one folder of the tests, all of which the pull request runs",
     "make test-attack": "it kills and races at random times, for many minutes",
     "make test-matrix": "it is the template's tests with more combinations, and takes half an hour",
     "make test-deep": "it is the engine's tests with more examples, for as long as one likes",

@@ -367,7 +367,12 @@ def test_a_project_is_stamped_and_previewed_as_the_first_page_says(newcomer: New
         told[0], told[1:], cwd=str(newcomer.folder), env=dict(newcomer.variables),
         encoding="utf-8", timeout=120, dimensions=(50, 300),
     )  # fmt: skip
-    for question in ("be called", "Which figure", "How many calendar months", "Who gets a mail"):
+    for question in (
+        "be called",
+        "Which figure",
+        "Window, the number of calendar months",
+        "Mail address for alerts",
+    ):
         at.expect(question)
         at.sendline("")
     at.expect("files made; see bank-loans/README.md")
@@ -415,7 +420,7 @@ def test_a_project_is_looked_after_as_the_pages_say(newcomer: Newcomer, project:
         url,
     )
     found = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
-    assert (found["spec"], found["database"], found["contract"]) == ("ok", "ok", "ok")
+    assert (found["spec"], found["database"], found["resolved spec"]) == ("ok", "ok", "ok")
 
 
 def test_a_project_is_initialised_as_its_page_says(newcomer: Newcomer, project: str) -> None:

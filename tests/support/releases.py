@@ -62,7 +62,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     release(folder, "1.0.0", "- The first.")
     stamped = folder / FOLDER
     edit(
-        stamped / "Makefile", "# Shows what a deployment would change.", "# Shows what an apply would change."
+        stamped / "Makefile",
+        "# Shows the changes that a deployment would make.",
+        "# Shows the changes that an apply would make.",
     )
     edit(stamped / "Glue/etl.py", "if __name__", "# Runs in Glue.\nif __name__")
     edit(stamped / ".gitignore", "*.tfplan\n", "*.tfplan\n*.csv\n")

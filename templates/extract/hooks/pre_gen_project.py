@@ -98,7 +98,7 @@ def known(text: str, tables: list[str], example: str) -> str:
     table = identifier(text, "table name", example)
     # Without tables, the entity or a join is invalid and already reported.
     if tables and table not in tables:
-        raise Invalid(f"{shown(table)} is not a table of entity and joins{nearest(table, tables)}")
+        raise Invalid(f"{shown(table)} is neither the entity nor a table in joins{nearest(table, tables)}")
     return table
 
 

@@ -1,4 +1,4 @@
-"""What holds for every command: help with an example, completion, exit codes, and what is printed where."""
+"""All commands: help with an example, completion, exit codes, and output on stdout and stderr."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = sorted(typer.main.get_group(app).commands)
 
 
-def test_the_commands_are_the_ones_of_the_help(extracts: Extracts) -> None:
+def test_help_lists_all_commands(extracts: Extracts) -> None:
     done = extracts("--help", COLUMNS="200")
     assert done.returncode == 0
     assert {"doctor", "inspect", "new", "preview", "status", "update"} <= set(COMMANDS)
@@ -30,20 +30,20 @@ def test_the_commands_are_the_ones_of_the_help(extracts: Extracts) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example_that_is_a_right_call(command: str, extracts: Extracts) -> None:
+def test_help_has_a_valid_example(command: str, extracts: Extracts) -> None:
     done = extracts(command, "--help", COLUMNS="200")
     assert done.returncode == 0
     [example] = re.findall(r"Example: (extracts .+?)\s*$", done.stdout, re.MULTILINE)
     name, *arguments = shlex.split(example)[1:]
     assert name == command
-    # The same call, asked for help instead of being run: every option in it is known.
+    # With --help, the example is parsed but not run.
     assert extracts(name, *arguments, "--help").returncode == 0
     for option in [argument for argument in arguments if argument.startswith("--")]:
         assert option in done.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_wrong_call_is_told_on_stderr_and_ends_with_code_2(command: str, extracts: Extracts) -> None:
+def test_usage_error_is_on_stderr_with_code_2(command: str, extracts: Extracts) -> None:
     done = extracts(command, "--no-such-option")
     assert done.returncode == 2
     assert "No such option: --no-such-option" in done.stderr
@@ -51,7 +51,7 @@ def test_a_wrong_call_is_told_on_stderr_and_ends_with_code_2(command: str, extra
     assert done.stdout == ""
 
 
-def test_an_unknown_command_is_a_wrong_call(extracts: Extracts) -> None:
+def test_unknown_command_is_a_usage_error(extracts: Extracts) -> None:
     done = extracts("inspekt")
     assert done.returncode == 2
     assert "inspekt" in done.stderr
@@ -73,9 +73,7 @@ FAILING = pytest.mark.parametrize(
 
 
 @FAILING
-def test_a_failure_is_a_sentence_on_stderr_and_ends_with_code_1(
-    arguments: tuple[str, ...], extracts: Extracts
-) -> None:
+def test_failure_is_one_line_on_stderr_with_code_1(arguments: tuple[str, ...], extracts: Extracts) -> None:
     assert {"doctor", "inspect", "new", "preview", "status", "update"} >= {arguments[0]}
     done = extracts(*arguments)
     assert done.returncode == 1
@@ -85,29 +83,29 @@ def test_a_failure_is_a_sentence_on_stderr_and_ends_with_code_1(
 
 
 @FAILING
-def test_without_any_stdin_a_command_says_the_same(arguments: tuple[str, ...], extracts: Extracts) -> None:
+def test_failure_without_stdin_is_the_same(arguments: tuple[str, ...], extracts: Extracts) -> None:
     closed = extracts(*arguments, closed=True)
     assert (closed.returncode, closed.stderr) == (1, extracts(*arguments).stderr)
 
 
 @pytest.mark.parametrize("closed", [True, False])
-def test_a_question_without_a_terminal_is_a_wrong_call(closed: bool, extracts: Extracts) -> None:
+def test_missing_answer_without_a_terminal_is_a_usage_error(closed: bool, extracts: Extracts) -> None:
     done = extracts("new", closed=closed)
     assert done.returncode == 2
-    assert "there is no terminal to ask for --project-slug" in " ".join(done.stderr.split())
+    assert "no terminal to prompt for --project-slug" in " ".join(done.stderr.split())
     assert done.stdout == ""
 
 
-def test_the_help_tells_what_a_script_may_rely_on(extracts: Extracts) -> None:
+def test_help_lists_the_exit_codes(extracts: Extracts) -> None:
     said = " ".join(extracts("--help", COLUMNS="200").stdout.split())
-    assert "Exit codes: 0 done; 1 failed, and stderr says why; 2 a wrong call; 130 interrupted." in said
+    assert (
+        "Exit codes: 0 success; 1 failure, with the reason on stderr; 2 usage error; 130 interrupted." in said
+    )
 
 
 @pytest.mark.parametrize("command", ["inspect", "doctor", "preview"])
-def test_an_interrupted_command_ends_with_code_130_and_without_a_traceback(
-    command: str, tmp_path: Path
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
+def test_interrupted_command_ends_with_code_130_and_no_traceback(command: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, and never answers
         url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/store"
         project = [] if command == "inspect" else [str(ROOT / "examples/bank-loans")]
         output = ["--output", str(tmp_path / "out")] if command == "preview" else []
@@ -120,7 +118,7 @@ def test_an_interrupted_command_ends_with_code_130_and_without_a_traceback(
             start_new_session=True,
         )
         silent.settimeout(180)
-        connection, _ = silent.accept()  # it waits for the database now
+        connection, _ = silent.accept()  # the command now waits for the database
         os.killpg(running.pid, signal.SIGINT)
         _, errors = running.communicate(timeout=180)
         connection.close()
@@ -129,11 +127,11 @@ def test_an_interrupted_command_ends_with_code_130_and_without_a_traceback(
 
 
 @pytest.mark.parametrize("command", ["doctor", "inspect", "new", "preview", "status", "update"])
-def test_what_a_script_would_read_is_there_as_json(command: str, extracts: Extracts) -> None:
+def test_command_has_a_json_option(command: str, extracts: Extracts) -> None:
     assert "--json" in extracts(command, "--help").stdout
 
 
-def test_nothing_is_coloured_where_there_is_no_terminal(extracts: Extracts) -> None:
+def test_output_without_a_terminal_has_no_color(extracts: Extracts) -> None:
     for arguments in (
         ("doctor",),
         ("new", "--help"),
@@ -153,7 +151,7 @@ def test_nothing_is_coloured_where_there_is_no_terminal(extracts: Extracts) -> N
     ],
 )
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shell_completes(shell: str, typed: str, completed: str, extracts: Extracts) -> None:
+def test_shell_completion(shell: str, typed: str, completed: str, extracts: Extracts) -> None:
     variables = {
         "bash": {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)},
         "zsh": {"_TYPER_COMPLETE_ARGS": typed},
@@ -164,7 +162,7 @@ def test_the_shell_completes(shell: str, typed: str, completed: str, extracts: E
     assert completed in done.stdout
 
 
-def test_bash_itself_completes_with_what_is_shown_for_it(extracts: Extracts) -> None:
+def test_bash_completes_with_the_printed_script(extracts: Extracts) -> None:
     shown = extracts("--show-completion", "bash")
     assert (shown.returncode, shown.stderr) == (0, "")
     typed = 'COMP_WORDS=(extracts ins); COMP_CWORD=1; _extracts_completion extracts; echo "${COMPREPLY[@]}"'
@@ -179,7 +177,7 @@ def test_bash_itself_completes_with_what_is_shown_for_it(extracts: Extracts) -> 
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_completion_can_be_had_for_a_shell(shell: str, extracts: Extracts) -> None:
+def test_completion_script_is_printed(shell: str, extracts: Extracts) -> None:
     done = extracts(_EXTRACTS_COMPLETE=f"source_{shell}")
     assert done.returncode == 0
     assert "_EXTRACTS_COMPLETE" in done.stdout

@@ -1,4 +1,4 @@
-"""`extracts doctor`: what is wrong is told with the one thing to do, and doing it makes it right."""
+"""`extracts doctor` reports what to do about each failure, and doing it fixes the failure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.tool import Extracts
 
 READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[3] / "examples/bank-loans"
-# What doctor asks a project's Terraform for; the deployed example is looked at in tests/e2e/test_demo.py.
+# What doctor needs from Terraform. tests/e2e/test_demo.py checks a deployed example.
 ROOT = """
 variable "region" { type = string }
 variable "subnet_id" { type = string }
@@ -36,13 +36,13 @@ output "alert_topic_arn" { value = var.topic }
 
 @pytest.fixture(scope="session")
 def bank(made: Callable[[str, str], str]) -> str:
-    """The bank's tables, and a login of their own without any right: logins belong to the whole server."""
+    """The URL of the bank's tables, with a new role that has no rights."""
     return made("patient", f"{store.TABLES} create role {READER} login password 'reader'")
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with the example's spec, and a Terraform that has no more than doctor asks for."""
+    """A project with the example's spec and a minimal Terraform configuration."""
     shutil.copytree(EXAMPLE / "Glue", tmp_path / "project/Glue")
     (tmp_path / "project/Terraform").mkdir()
     (tmp_path / "project/Terraform/main.tf").write_text(ROOT)
@@ -51,7 +51,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def looked(extracts: Extracts) -> Callable[..., dict[str, list[dict[str, str]]]]:
-    """What doctor says as JSON, by the name of what it looked at."""
+    """Return the checks of doctor, keyed by name."""
 
     def looked(*arguments: str, **environment: str) -> dict[str, list[dict[str, str]]]:
         done = extracts("doctor", *arguments, "--json", **environment)
@@ -70,7 +70,7 @@ def states(checks: list[dict[str, str]]) -> list[str]:
     return [check["state"] for check in checks]
 
 
-def test_a_machine_alone_is_looked_at_without_a_project(extracts: Extracts) -> None:
+def test_doctor_without_a_project_checks_the_machine(extracts: Extracts) -> None:
     done = extracts("doctor")
     assert done.returncode == 0, done.stdout
     for name in (
@@ -86,28 +86,28 @@ def test_a_machine_alone_is_looked_at_without_a_project(extracts: Extracts) -> N
         assert re.search(rf"^✓ {name} ", done.stdout, re.MULTILINE), name
 
 
-def test_a_program_that_does_not_do_is_told_with_what_to_install(extracts: Extracts, tmp_path: Path) -> None:
+def test_old_program_is_reported_with_what_to_install(extracts: Extracts, tmp_path: Path) -> None:
     old = tmp_path / "terraform"
     old.write_text("""#!/bin/sh\necho '{"terraform_version": "1.5.7"}'\n""")
     old.chmod(0o755)
     done = extracts("doctor", EXTRACTS_TERRAFORM=str(old))
     assert done.returncode == 1
     assert done.stderr == (
-        f"✗ Terraform           EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer "
-        "(below 2.0) is needed → install Terraform 1.11 or newer, or name it in EXTRACTS_TERRAFORM\n"
+        f"✗ Terraform           EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, but 1.11 or newer "
+        "(below 2.0) is needed → install Terraform 1.11 or newer, or set EXTRACTS_TERRAFORM\n"
     )
     assert "✓ Java " in done.stdout
     assert "✓ Terraform" not in done.stdout
 
 
-def test_an_account_is_looked_at_and_what_it_lacks_is_told(
+def test_account_checks_report_what_is_missing(
     cloud: aws.Cloud, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     made = account.prepare(cloud, username=store.READER, password="not to be told")
     sns, ec2 = cloud.client("sns"), cloud.client("ec2")
     topic = sns.create_topic(Name="alerts")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="team@example.com")
-    # The emulator confirms mail addresses by itself; this one never answers.
+    # The emulator confirms mail addresses; this endpoint never answers.
     silent = f"https://{processes.LOOPBACK}:{processes.free_port()}/"
     sns.subscribe(TopicArn=topic, Protocol="https", Endpoint=silent)
     values = {
@@ -119,9 +119,7 @@ def test_an_account_is_looked_at_and_what_it_lacks_is_told(
     folder = project / "Terraform"
     before = looked(str(project), **cloud.environment)
     assert states(before["Terraform's values"]) == ["failed"]
-    assert (
-        before["Terraform's values"][0]["text"] == "nothing says what region and subnet_id and database are"
-    )
+    assert before["Terraform's values"][0]["text"] == "no value for region and subnet_id and database"
 
     (folder / "terraform.tfvars.json").write_text(json.dumps(values))
     Root(folder, terraform.environment(project)).apply()
@@ -136,10 +134,10 @@ def test_an_account_is_looked_at_and_what_it_lacks_is_told(
     )
     assert [check["text"] for check in found["alert mails"]] == [
         "team@example.com is confirmed",
-        f"{silent} did not confirm, and hears of nothing",
+        f"{silent} is not confirmed and gets no mails",
     ]
 
-    # What it says is done; then it is right.
+    # After following the advice, the check succeeds.
     [subnet] = ec2.describe_subnets(SubnetIds=[made.subnet_id])["Subnets"]
     tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])
     for service in re.findall(r"com\.amazonaws\.[\w.-]+", endpoints["remedy"]):
@@ -157,7 +155,7 @@ def test_an_account_is_looked_at_and_what_it_lacks_is_told(
     assert states(looked(str(project), **cloud.environment)["VPC endpoints"]) == ["ok"]
 
 
-def test_without_credentials_the_way_to_log_in_is_told(
+def test_missing_credentials_are_reported_with_how_to_log_in(
     project: Path, looked: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path), "AWS_REGION": aws.REGION}
@@ -167,24 +165,24 @@ def test_without_credentials_the_way_to_log_in_is_told(
         assert check["remedy"].startswith("log in")
 
 
-def test_the_rights_of_the_reader_are_told_table_by_table_until_they_are_granted(
+def test_missing_rights_are_reported_per_table_until_granted(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     url = re.sub(r"//[^@]*@", f"//{READER}:reader@", bank)
     found = looked(str(project), "--database-url", url)
     assert states(found["database"]) == states(found["TLS"]) == ["ok"]
     assert states(found["rights"]) == ["failed"] * 5
-    loans = next(check for check in found["rights"] if check["text"].startswith("Loans"))
-    assert loans["text"] == f"Loans may not be read by {READER}"
+    loans = next(check for check in found["rights"] if " Loans" in check["text"])
+    assert loans["text"] == f"{READER} may not read Loans"
     with psycopg.connect(bank, autocommit=True) as connection:
         for check in found["rights"]:
-            connection.execute(check["remedy"].removeprefix("run as its owner: ").encode())
+            connection.execute(check["remedy"].partition(": ")[2].encode())
     found = looked(str(project), "--database-url", url)
     assert states(found["rights"]) == ["ok"] * 5
-    assert states(found["contract"]) == ["ok"]
+    assert states(found["resolved spec"]) == ["ok"]
 
 
-def test_a_schema_that_the_reader_may_not_use_is_told_before_its_tables(
+def test_missing_right_on_the_schema_is_reported(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     with psycopg.connect(bank, autocommit=True) as connection:
@@ -193,8 +191,8 @@ def test_a_schema_that_the_reader_may_not_use_is_told_before_its_tables(
         connection.execute("revoke usage on schema public from public")
         url = re.sub(r"//[^@]*@", "//passer_by:none@", bank)
         [check] = [c for c in looked(str(project), "--database-url", url)["rights"] if c["state"] == "failed"]
-        assert check["text"] == "the schema public may not be used by passer_by"
-        connection.execute(check["remedy"].removeprefix("run as its owner: ").encode())
+        assert check["text"] == "passer_by may not use the schema public"
+        connection.execute(check["remedy"].partition(": ")[2].encode())
         found = looked(str(project), "--database-url", url)
         connection.execute("grant usage on schema public to public")
     assert states(found["rights"]) == ["ok"] * 5
@@ -231,7 +229,7 @@ def scheduled(project: Path) -> Callable[[str, str], None]:
     return scheduled
 
 
-def test_time_zones_of_terraform_and_spec_that_differ_are_told_with_both_files(
+def test_different_time_zones_are_reported_with_both_files(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     scheduled("Etc/GMT")
@@ -244,7 +242,7 @@ def test_time_zones_of_terraform_and_spec_that_differ_are_told_with_both_files(
     assert check["remedy"] == "write the same time_zone in both files"
 
 
-def test_a_terraform_without_a_time_zone_has_the_modules_default(
+def test_missing_time_zone_in_terraform_is_the_modules_default(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     scheduled("Etc/GMT")
@@ -253,7 +251,7 @@ def test_a_terraform_without_a_time_zone_has_the_modules_default(
     assert states(looked(str(project))["time zone"]) == ["ok"]
 
 
-def test_a_time_zone_that_no_side_knows_is_told_with_the_one_that_is_meant(
+def test_unknown_time_zone_is_reported_with_the_nearest(
     bank: str, project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     scheduled("Europe/Pariss")
@@ -261,10 +259,10 @@ def test_a_time_zone_that_no_side_knows_is_told_with_the_one_that_is_meant(
     assert check["text"] == 'this machine has no time zone "Europe/Pariss"; did you mean Europe/Paris?'
     found = looked(str(project), "--database-url", bank)
     assert found["time zone"][1]["text"].startswith("this machine and the database have no time zone")
-    assert states(found["contract"]) == ["ok"], "one finding hides no other"
+    assert states(found["resolved spec"]) == ["ok"], "an unknown time zone must not hide other checks"
 
 
-def test_the_side_that_lacks_a_time_zone_is_named(
+def test_side_without_the_time_zone_is_reported(
     bank: str,
     project: Path,
     tmp_path: Path,
@@ -290,7 +288,7 @@ def test_the_side_that_lacks_a_time_zone_is_named(
     assert check["remedy"].endswith("pip install --upgrade tzdata")
 
 
-def test_a_start_that_daylight_saving_time_skips_is_told(
+def test_start_skipped_by_daylight_saving_time_is_reported(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     """In Havana, midnight to one o'clock of the second Sunday in March does not exist."""
@@ -314,7 +312,7 @@ def test_a_start_that_daylight_saving_time_skips_is_told(
     assert states(looked(str(project))["schedule"]) == ["skipped"]
 
 
-def test_starts_of_two_years_are_looked_at_and_days_that_a_month_lacks_are_told() -> None:
+def test_two_years_of_starts_are_checked() -> None:
     now = datetime(2026, 11, 29, tzinfo=UTC)
     starts = list(monthly(1, 0, 31, ZoneInfo("America/Sao_Paulo"), now))
     assert [text for text, exists in starts if not exists][:2] == ["2026-11-31 00:01", "2027-02-31 00:01"]
@@ -323,22 +321,25 @@ def test_starts_of_two_years_are_looked_at_and_days_that_a_month_lacks_are_told(
     assert [text for text, exists in havana.items() if not exists] == ["2027-03-14 00:01"]
 
 
-def test_a_spec_that_the_database_does_not_bear_out_is_the_engines_sentence(
+def test_spec_that_contradicts_the_database_is_the_engines_error(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     script = project / "Glue/etl.py"
     script.write_text(script.read_text().replace('metric="Amount"', 'metric="Ammount"'))
-    [check] = looked(str(project), "--database-url", bank)["contract"]
+    [check] = looked(str(project), "--database-url", bank)["resolved spec"]
     assert check["text"] == 'no column "Ammount" in public."Loans". Did you mean "Amount"?'
 
 
-def test_a_spec_that_does_not_run_is_told(project: Path, looked: Callable[..., dict[str, Any]]) -> None:
+def test_failing_spec_is_reported(project: Path, looked: Callable[..., dict[str, Any]]) -> None:
     (project / "Glue/etl.py").write_text("import nothing_like_it\n")
     [check] = looked(str(project))["spec"]
-    assert check["text"] == "it does not run: ModuleNotFoundError: No module named 'nothing_like_it'"
+    assert check["text"] == "it fails: ModuleNotFoundError: No module named 'nothing_like_it'"
 
 
-def test_a_folder_that_is_no_project_is_one_sentence(extracts: Extracts, tmp_path: Path) -> None:
+def test_folder_without_a_project_is_one_line(extracts: Extracts, tmp_path: Path) -> None:
     done = extracts("doctor", str(tmp_path))
     assert done.returncode == 1
-    assert done.stderr == f"✗ {tmp_path} is no extract project: there is no {tmp_path}/Terraform/main.tf.\n"
+    assert (
+        done.stderr
+        == f"✗ {tmp_path} is not an extract project: {tmp_path}/Terraform/main.tf does not exist.\n"
+    )

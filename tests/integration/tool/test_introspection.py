@@ -1,4 +1,4 @@
-"""`extracts inspect` and `extracts new --database-url` on databases that are not ours in shape."""
+"""`extracts inspect` and `extracts new --database-url` on databases of different shapes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEW = ("new", "--no-input")
 
 @pytest.fixture(scope="session")
 def bank(made: Callable[[str, str], str]) -> str:
-    """The first customer's own store."""
+    """The URL of a database with the tables of the bank."""
     url = made("bank", "select 1")
     store.load(url, store.generate(date(2026, 10, 1), loans=6_000), "unused")
     return url
@@ -35,7 +35,7 @@ def bank(made: Callable[[str, str], str]) -> str:
 
 @pytest.fixture
 def entities(extracts: Extracts) -> Callable[..., dict[str, Any]]:
-    """What `extracts inspect --json` says of each table, in its order."""
+    """Return the tables of `extracts inspect --json`, keyed by name, in their order."""
 
     def entities(url: str, *arguments: str) -> dict[str, Any]:
         done = extracts("inspect", "--database-url", url, "--json", *arguments)
@@ -46,11 +46,11 @@ def entities(extracts: Extracts) -> Callable[..., dict[str, Any]]:
 
 
 def paths(entity: dict[str, Any]) -> list[str]:
-    return [" → ".join(way["path"]) for way in entity["ways"]]
+    return [" → ".join(path["tables"]) for path in entity["paths"]]
 
 
 def spec(project: Path) -> dict[str, Any]:
-    """The keywords of the stamped `Extract(...)`; the joins as they stand there."""
+    """Return the keywords of `Extract(...)`, with the joins as source code."""
     tree = ast.parse((project / "Glue/etl.py").read_text())
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
@@ -68,7 +68,7 @@ def spec(project: Path) -> dict[str, Any]:
 def previewed(
     extracts: Extracts, url: str, project: Path, columns: tuple[str, ...]
 ) -> dict[str, list[tuple[str, ...]]]:
-    """These columns of the files that October would bring."""
+    """Return these columns of the files of October."""
     output = project.with_name("files")
     done = extracts(
         "preview", str(project), "--period", "2026-10", "--output", str(output), "--database-url", url
@@ -81,22 +81,20 @@ def previewed(
     return lines
 
 
-def test_two_answers_are_enough_for_the_project_of_the_bank(
-    bank: str, extracts: Extracts, tmp_path: Path
-) -> None:
+def test_two_answers_give_the_project_of_the_bank(bank: str, extracts: Extracts, tmp_path: Path) -> None:
     done = extracts(*NEW, "--database-url", bank, "--entity", "loans", "--metric", "amount")
     assert done.returncode == 0, done.stderr
     assert "Loans → Account → Client → Branch → Bank" in done.stdout
     plain = extracts(*NEW, "--output-dir", "plain")
     assert plain.returncode == 0, plain.stderr
 
-    # The bank's answers are the template's defaults: nothing may differ.
+    # The bank's answers are the template's defaults, so the projects are equal.
     assert tree(tmp_path / "bank-loans") == tree(tmp_path / "plain/bank-loans")
     example = ROOT / "examples/bank-loans/Glue/etl.py"
     assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example.read_bytes()
 
 
-def test_the_facts_come_first_and_a_missing_index_is_told_with_its_statement(
+def test_inspect_reports_facts_first_and_missing_indexes(
     bank: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(bank)
@@ -113,17 +111,19 @@ def test_the_facts_come_first_and_a_missing_index_is_told_with_its_statement(
     assert (opened["indexed"], opened["advice"]) == (True, None)
 
 
-def test_what_is_open_without_an_entity_is_named_with_its_candidates(bank: str, extracts: Extracts) -> None:
+def test_ambiguous_entity_is_reported_with_its_candidates(bank: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", bank)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "✗ entity: there are 2, each a table with a date and a number; give one:",
+        "✗ entity: 2 candidates, each a table with a date and a number; choose one:",
         '    --entity "Loans"',
         '    --entity "Account"',
     ]
 
 
-def test_a_misspelled_answer_is_told_with_the_nearest(bank: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_misspelled_answer_is_reported_with_the_nearest_name(
+    bank: str, extracts: Extracts, tmp_path: Path
+) -> None:
     given = ("--entity", "Loans", "--metric", "Ammount")
     done = extracts(*NEW, "--database-url", bank, *given)
     assert done.returncode == 1
@@ -133,7 +133,7 @@ def test_a_misspelled_answer_is_told_with_the_nearest(bank: str, extracts: Extra
     assert not list(tmp_path.iterdir())
 
 
-def test_a_date_on_a_joined_table_and_another_group_bring_their_hops(
+def test_date_and_group_by_on_joined_tables_add_their_joins(
     bank: str, extracts: Extracts, tmp_path: Path
 ) -> None:
     given = ("--entity", "Loans", "--metric", "Amount", "--date-column", "account.open_date")
@@ -151,20 +151,20 @@ def test_a_date_on_a_joined_table_and_another_group_bring_their_hops(
 # -- no keys, names of another language --------------------------------------------------------------------
 
 
-def test_without_foreign_keys_names_and_types_are_taken_as_a_guess_and_called_so(
+def test_joins_without_foreign_keys_are_marked_as_guesses(
     ledger: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     order = entities(ledger, "--schema", "vertrieb")["vertrieb.order"]
     assert paths(order) == ["order → Kunden → Filiale → Mandant"]
-    [way] = order["ways"]
-    assert all("no foreign key is declared" in hop["guess"] for hop in way["hops"])
-    # Kunden has no key at all: nothing keeps the hop from multiplying rows, and that is said.
-    assert [hop["unique"] for hop in way["hops"]] == [False, True, True]
-    assert way["recipients"] == ["mandant_bezeichnung = Mandant.Bezeichnung"]
+    [path] = order["paths"]
+    assert all("no foreign key is declared" in join["guess"] for join in path["joins"])
+    # Kunden has no key, so the join may multiply rows.
+    assert [join["unique"] for join in path["joins"]] == [False, True, True]
+    assert path["recipients"] == ["mandant_bezeichnung = Mandant.Bezeichnung"]
     assert order["metrics"] == ["Betrag €", "Betrag"]
 
 
-def test_a_view_comes_last_and_a_table_without_a_number_not_at_all(
+def test_views_come_last_and_tables_without_a_number_are_left_out(
     ledger: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(ledger)
@@ -173,24 +173,22 @@ def test_a_view_comes_last_and_a_table_without_a_number_not_at_all(
     assert found["vertrieb.Umsätze"]["dates"][0]["advice"] is None
 
 
-def test_every_open_question_is_told_at_once(ledger: str, extracts: Extracts) -> None:
+def test_all_ambiguous_questions_are_reported_at_once(ledger: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", ledger, "--entity", "vertrieb.order")
     assert done.returncode == 1
-    assert (
-        'metric: there are 2, each a number in order, and no answer can hold "Betrag €"; give' in done.stderr
-    )
+    assert 'metric: 2 candidates, each a number in order; without "Betrag €", which' in done.stderr
     assert '    --metric "Betrag"\n' in done.stderr
-    assert "date_column: 2 columns are dates; give one:" in done.stderr
+    assert "date_column: 2 date columns; choose one:" in done.stderr
     assert '    --date-column "erfasst am"' in done.stderr
 
 
-def test_a_project_from_guesses_gives_the_right_figures(
+def test_project_from_guesses_publishes_correct_values(
     ledger: str, extracts: Extracts, tmp_path: Path
 ) -> None:
     given = ("--schema", "vertrieb", "--entity", "order", "--metric", "Betrag", "--date-column", "date")
     done = extracts(*NEW, "--database-url", ledger, *given, "--project-slug", "umsatz")
     assert done.returncode == 0, done.stderr
-    assert "order → Kunden is a guess: KundeNr is called like the table" in " ".join(done.stdout.split())
+    assert "order → Kunden is a guess: KundeNr has the name of the table" in " ".join(done.stdout.split())
     assert spec(tmp_path / "umsatz")["schema"] == "vertrieb"
     columns = ("filiale_nr", "order_count", "betrag_avg")
     assert previewed(extracts, ledger, tmp_path / "umsatz", columns) == {
@@ -202,7 +200,7 @@ def test_a_project_from_guesses_gives_the_right_figures(
 # -- keys of two columns, partitions, several ways ---------------------------------------------------------
 
 
-def test_partitions_and_children_are_part_of_their_table(
+def test_partitions_and_children_belong_to_their_table(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(tenants)
@@ -210,7 +208,7 @@ def test_partitions_and_children_are_part_of_their_table(
     assert found["app.invoices"]["kind"] == "partitioned table"
     assert found["app.invoices"]["rows"] == 400
     assert found["app.events"]["rows"] == 30
-    # A month of a table that is partitioned by it is found without an index; the due date is not.
+    # The partition key needs no index for a range; the due date does.
     assert [(d["column"], d["indexed"]) for d in found["app.invoices"]["dates"]] == [
         ("issued_on", True),
         ("due_on", False),
@@ -218,9 +216,7 @@ def test_partitions_and_children_are_part_of_their_table(
     ]
 
 
-def test_a_table_with_children_wants_an_index_on_each_of_them(
-    tenants: str, entities: Callable[..., dict[str, Any]]
-) -> None:
+def test_each_inheritance_child_needs_an_index(tenants: str, entities: Callable[..., dict[str, Any]]) -> None:
     with psycopg.connect(tenants, autocommit=True) as connection:
         connection.execute("create table app.calls (id int primary key, day date, seconds int)")
         connection.execute('create table archive."old calls" () inherits (app.calls)')
@@ -240,21 +236,21 @@ def test_a_table_with_children_wants_an_index_on_each_of_them(
         connection.execute("drop table app.calls cascade")
 
 
-def test_a_guess_leads_to_no_table_that_a_foreign_key_speaks_of(
+def test_no_guess_where_a_foreign_key_is_declared(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     visits = entities(tenants)["app.visits"]
-    # events is an inheritance parent, whose key says nothing of its children; a view has no key at all.
-    assert {" → ".join(way["path"][:2]) for way in visits["ways"]} == {"visits → customers"}
-    assert not any(hop["guess"] for way in visits["ways"] for hop in way["hops"])
+    # events is an inheritance parent, whose key does not cover its children; a view has no key.
+    assert {" → ".join(path["tables"][:2]) for path in visits["paths"]} == {"visits → customers"}
+    assert not any(join["guess"] for path in visits["paths"] for join in path["joins"])
 
 
-def test_several_ways_to_one_table_are_all_shown_and_none_is_taken(tenants: str, extracts: Extracts) -> None:
+def test_several_paths_to_a_table_are_ambiguous(tenants: str, extracts: Extracts) -> None:
     given = ("--entity", "app.invoices", "--date-column", "issued_on")
     done = extracts(*NEW, "--database-url", tenants, *given)
     assert done.returncode == 1
     first, *candidates = done.stderr.splitlines()
-    assert re.fullmatch(r"✗ joins: \d+ ways lead from invoices to tenants; give one:", first)
+    assert re.fullmatch(r"✗ joins: \d+ paths lead from invoices to tenants; choose one:", first)
     assert candidates[0] == (
         '    --joins "customers: invoices.customer_id = id; tenants: customers.tenant_id = id"'
     )
@@ -262,7 +258,7 @@ def test_several_ways_to_one_table_are_all_shown_and_none_is_taken(tenants: str,
     assert any("invoices.shipping_address_id" in line for line in candidates)
 
 
-def test_a_candidate_can_be_given_as_it_is_printed(tenants: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_printed_candidate_is_a_valid_answer(tenants: str, extracts: Extracts, tmp_path: Path) -> None:
     given = ("--entity", "app.invoices", "--date-column", "issued_on")
     joins = "customers: invoices.customer_id = id; tenants: customers.tenant_id = id"
     done = extracts(*NEW, "--database-url", tenants, *given, "--joins", joins)
@@ -273,31 +269,31 @@ def test_a_candidate_can_be_given_as_it_is_printed(tenants: str, extracts: Extra
     assert found["recipient"] == {"tenant_name": "tenants.name"}
 
 
-def test_a_table_name_that_two_schemas_have_is_asked_for(tenants: str, extracts: Extracts) -> None:
+def test_table_name_in_two_schemas_is_ambiguous(tenants: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", tenants, "--entity", "invoices")
     assert done.returncode == 1
     assert done.stderr.splitlines()[1:] == ['    --entity "app.invoices"', '    --entity "archive.invoices"']
 
 
-def test_a_table_that_leads_nowhere_is_its_own_recipient(tenants: str, extracts: Extracts) -> None:
+def test_table_without_foreign_keys_has_its_own_recipient(tenants: str, extracts: Extracts) -> None:
     given = ("--schema", "archive", "--entity", "invoices", "--date-column", "due_on")
     done = extracts(*NEW, "--database-url", tenants, *given, "--recipient", "customer_id")
     assert done.returncode == 1
     assert done.stderr.startswith("✗ group: ")
 
 
-def test_a_project_over_a_key_of_two_columns_gives_the_right_figures(
+def test_project_with_a_composite_key_publishes_correct_values(
     tenants: str, extracts: Extracts, entities: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    [way] = [w for w in entities(tenants)["app.visits"]["ways"] if "regions" in w["path"]]
-    [hop] = [hop for hop in way["hops"] if hop["table"] == "regions"]
-    assert hop["left"] == ["customers.tenant_id", "customers.region_code"]
-    assert hop["right"] == ["tenant_id", "code"]
+    [path] = [p for p in entities(tenants)["app.visits"]["paths"] if "regions" in p["tables"]]
+    [join] = [join for join in path["joins"] if join["table"] == "regions"]
+    assert join["left"] == ["customers.tenant_id", "customers.region_code"]
+    assert join["right"] == ["tenant_id", "code"]
     joins = (
         "customers: visits.customer_id = id;"
         " regions: customers.tenant_id = tenant_id and customers.region_code = code"
     )
-    assert way["joins"] == f"{joins}; tenants: regions.tenant_id = id"
+    assert path["answer"] == f"{joins}; tenants: regions.tenant_id = id"
     given = ("--entity", "app.visits", "--recipient", "regions.title")
     done = extracts(*NEW, "--database-url", tenants, *given)
     assert done.returncode == 0, done.stderr
@@ -314,9 +310,7 @@ def test_a_project_over_a_key_of_two_columns_gives_the_right_figures(
     }
 
 
-def test_a_key_of_several_columns_can_be_given_and_every_name_in_it_is_looked_up(
-    tenants: str, extracts: Extracts
-) -> None:
+def test_names_in_a_given_composite_key_are_checked(tenants: str, extracts: Extracts) -> None:
     given = ("--entity", "app.visits", "--recipient", "regions.title")
     joins = "customers: visits.customer_id = id; regions: customers.tenant_id = tenant_id and customers."
     done = extracts(*NEW, "--database-url", tenants, *given, "--joins", f"{joins}region_code = cod")
@@ -329,7 +323,7 @@ def test_a_key_of_several_columns_can_be_given_and_every_name_in_it_is_looked_up
     assert done.stderr.startswith('✗ joins: there is no column "region" in "app"."customers"')
 
 
-def test_an_index_is_advised_for_a_materialized_view_too_and_doing_it_ends_the_advice(
+def test_materialized_view_needs_an_index_until_it_has_one(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     with psycopg.connect(tenants, autocommit=True) as connection:
@@ -346,12 +340,10 @@ def test_an_index_is_advised_for_a_materialized_view_too_and_doing_it_ends_the_a
         connection.execute("drop materialized view app.wide")
 
 
-def test_a_line_does_not_repeat_what_the_file_is_named_for(
-    shops: str, extracts: Extracts, tmp_path: Path
-) -> None:
+def test_group_by_does_not_repeat_the_recipient(shops: str, extracts: Extracts, tmp_path: Path) -> None:
     given = ("--recipient", "stores.store_name", "--group", "stores.id")
     done = extracts(*NEW, "--database-url", shops, "--recipient", "stores.store_name", "--dry-run", "--json")
-    assert done.returncode == 1  # a product is a thing that a line could stand for as well
+    assert done.returncode == 1  # a row can also stand for a product
     assert '    --group "store_id = stores.id"' in done.stderr.splitlines()
     assert "_2" not in done.stderr
     done = extracts(*NEW, "--database-url", shops, *given, "--project-slug", "by-store")
@@ -362,30 +354,31 @@ def test_a_line_does_not_repeat_what_the_file_is_named_for(
 # -- declared keys, two ends, circles ----------------------------------------------------------------------
 
 
-def test_two_ends_leave_the_recipient_open(shops: str, extracts: Extracts) -> None:
+def test_paths_with_two_ends_make_the_recipient_ambiguous(shops: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", shops)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "✗ recipient: the ways from sales end at 2 tables; give one:",
+        "✗ recipient: the paths from sales end at 2 tables; choose one:",
         '    --recipient "category_title = categories.title"',
         '    --recipient "region_name = regions.name"',
     ]
 
 
-def test_a_table_is_enough_to_name_the_recipient(shops: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_recipient_may_be_given_as_a_table(shops: str, extracts: Extracts, tmp_path: Path) -> None:
     done = extracts(*NEW, "--database-url", shops, "--recipient", "regions")
     assert done.returncode == 0, done.stderr
     found = spec(tmp_path / "regions-sales")
     assert found["metric"] == "paid"  # a domain over a domain over numeric
     assert found["date_column"] == "sold_at"
     assert found["group"] == {"store_id": "stores.id", "store_name": "stores.store_name"}
-    assert "→ employees" not in done.stdout  # the circle of stores and managers leads nowhere
+    assert "→ employees" not in done.stdout  # the circular path between stores and managers has no end
 
 
-def test_a_hop_that_may_be_empty_is_told(shops: str, entities: Callable[..., dict[str, Any]]) -> None:
-    hops = {hop["table"]: hop for way in entities(shops)["public.sales"]["ways"] for hop in way["hops"]}
-    assert hops["products"]["may_be_empty"]
-    assert not hops["stores"]["may_be_empty"]
+def test_nullable_join_is_reported(shops: str, entities: Callable[..., dict[str, Any]]) -> None:
+    found = entities(shops)["public.sales"]["paths"]
+    joins = {join["table"]: join for path in found for join in path["joins"]}
+    assert joins["products"]["may_be_null"]
+    assert not joins["stores"]["may_be_null"]
 
 
 # -- names that no answer can hold -------------------------------------------------------------------------
@@ -393,7 +386,7 @@ def test_a_hop_that_may_be_empty_is_told(shops: str, entities: Callable[..., dic
 
 @pytest.fixture(scope="session")
 def awkward(made: Callable[[str, str], str]) -> str:
-    """Names that PostgreSQL takes and the template's answers have no words for."""
+    """Names that PostgreSQL allows and an answer cannot contain."""
     return made("awkward", """
         create table "shops/all" (id int primary key, name text);
         create table towns (id int primary key, name text, "name, long" text);
@@ -410,17 +403,17 @@ AWKWARD_SALE = ("--entity", "sales", "--metric", "amount", "--date-column", "day
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("--entity", "order.lines"), 'entity: "order.lines" is no table name that can be used; '),
-        (("--metric", "Betrag €"), 'metric: "Betrag €" is no column name that can be used; '),
-        (("--metric", "net; tax"), 'metric: "net; tax" is no column name that can be used; '),
-        (("--date-column", "day:booked"), 'date_column: "day:booked" is no column name that can be used; '),
-        (("--recipient", "towns.name, long"), 'recipient: "name, long" is no column name that can be used; '),
-        (("--recipient", "shops/all"), 'recipient: "shops/all" is no table name that can be used; '),
+        (("--entity", "order.lines"), 'entity: "order.lines" is not a valid table name; '),
+        (("--metric", "Betrag €"), 'metric: "Betrag €" is not a valid column name; '),
+        (("--metric", "net; tax"), 'metric: "net; tax" is not a valid column name; '),
+        (("--date-column", "day:booked"), 'date_column: "day:booked" is not a valid column name; '),
+        (("--recipient", "towns.name, long"), 'recipient: "name, long" is not a valid column name; '),
+        (("--recipient", "shops/all"), 'recipient: "shops/all" is not a valid table name; '),
         (("--recipient", "shops"), 'recipient: " name " begins or ends with a blank, '),
-        (("--group", "sales.Betrag €"), 'group: "Betrag €" is no column name that can be used; '),
+        (("--group", "sales.Betrag €"), 'group: "Betrag €" is not a valid column name; '),
     ],
 )
-def test_a_name_that_no_answer_can_hold_is_refused_at_once_in_a_sentence(
+def test_name_that_an_answer_cannot_contain_is_refused(
     awkward: str, given: tuple[str, ...], said: str, extracts: Extracts, tmp_path: Path
 ) -> None:
     known = dict(zip(AWKWARD_SALE[::2], AWKWARD_SALE[1::2], strict=True))
@@ -430,37 +423,38 @@ def test_a_name_that_no_answer_can_hold_is_refused_at_once_in_a_sentence(
     done = extracts(*NEW, "--database-url", awkward, *(word for pair in known.items() for word in pair))
     assert done.returncode == 1
     assert done.stderr.startswith(f"✗ {said}")
-    assert done.stderr.endswith("a view can give it another name\n")
+    assert done.stderr.endswith("create a view with another name\n")
     assert (len(done.stderr.splitlines()), done.stdout) == (1, "")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_no_answer_can_hold_is_passed_over_by_name_and_never_makes_the_rest_certain(
+def test_unusable_candidates_are_named_and_keep_a_question_ambiguous(
     awkward: str, extracts: Extracts
 ) -> None:
     done = extracts(*NEW, "--database-url", awkward)
     assert done.stderr.splitlines() == [
-        "✗ entity: there are 2, each a table with a date and a number, and no answer can hold"
-        ' "order.lines"; give one:',
+        '✗ entity: 2 candidates, each a table with a date and a number; without "order.lines", which an answer'
+        " cannot contain; choose one:",
         '    --entity "sales"',
     ]
     done = extracts(*NEW, "--database-url", awkward, "--entity", "sales")
     assert done.stderr.splitlines() == [
-        '✗ metric: there are 3, each a number in sales, and no answer can hold "Betrag €", "net; tax";'
-        " give one:",
+        '✗ metric: 3 candidates, each a number in sales; without "Betrag €", "net; tax", which an answer cannot'
+        " contain; choose one:",
         '    --metric "amount"',
-        'date_column: 2 columns are dates, and no answer can hold "day:booked"; give one:',
+        'date_column: 2 date columns; without "day:booked", which an answer cannot contain; choose one:',
         '    --date-column "day"',
-        'recipient: the ways from sales end at 2 tables, and no answer can hold "shops/all.name"; give one:',
+        'recipient: the paths from sales end at 2 tables; without "shops/all.name", which an answer cannot'
+        " contain; choose one:",
         '    --recipient "town_name = towns.name"',
     ]
 
 
-def test_a_way_over_a_name_that_no_answer_can_hold_is_none(
+def test_path_with_an_unusable_name_has_no_answer(
     awkward: str, extracts: Extracts, entities: Callable[..., dict[str, Any]]
 ) -> None:
-    ways = entities(awkward, "--entity", "sales")["public.sales"]["ways"]
-    assert {" → ".join(way["path"]): way["joins"] for way in ways} == {
+    found = entities(awkward, "--entity", "sales")["public.sales"]["paths"]
+    assert {" → ".join(path["tables"]): path["answer"] for path in found} == {
         "sales → shops → towns": None,
         "sales → shops/all": None,
     }
@@ -468,12 +462,12 @@ def test_a_way_over_a_name_that_no_answer_can_hold_is_none(
     done = extracts(*NEW, "--database-url", awkward, *given, "--recipient", "towns.name")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        '✗ joins: the way to towns is over "town.id", which no answer can hold; a view can give it another'
+        '✗ joins: the path to towns uses "town.id", which an answer cannot contain; create a view with another'
         " name\n"
     )
 
 
-def test_a_line_that_would_need_such_a_name_is_left_open(
+def test_group_by_with_an_unusable_key_is_refused(
     made: Callable[[str, str], str], extracts: Extracts
 ) -> None:
     url = made("keyed", """
@@ -482,14 +476,14 @@ def test_a_line_that_would_need_such_a_name_is_left_open(
         create table sales (amount numeric, day date, shop_id int references shops);
         """)  # fmt: skip
     done = extracts(*NEW, "--database-url", url)
-    # The hop to the shops needs that name too: no view of the sales gets around it.
+    # The join to the shops needs this name, too.
     assert done.stderr == (
-        '✗ joins: the way to owners is over "No.", which no answer can hold; a view can give it another'
+        '✗ joins: the path to owners uses "No.", which an answer cannot contain; create a view with another'
         " name\n"
     )
 
 
-def test_a_label_that_the_file_has_already_is_not_made_up(
+def test_generated_name_avoids_reserved_names(
     made: Callable[[str, str], str], extracts: Extracts, tmp_path: Path
 ) -> None:
     url = made("taken", """
@@ -505,7 +499,7 @@ def test_a_label_that_the_file_has_already_is_not_made_up(
 # -- how the database is read ------------------------------------------------------------------------------
 
 
-def test_five_hundred_tables_cost_no_more_statements_and_no_row_is_read(
+def test_many_tables_need_no_more_statements_and_no_row_is_read(
     made: Callable[[str, str], str],
     server: database.Database,
     entities: Callable[..., dict[str, Any]],
@@ -531,7 +525,7 @@ def test_five_hundred_tables_cost_no_more_statements_and_no_row_is_read(
     found = entities(url)
     asked = re.findall(r"statement: (.*)", log.read_text()[before:])
     assert len(found) == 500
-    # How deep the chain of references is: 499 → 166 → 55 → 18 → 6 → 2 → 0.
+    # The chain of references: 499 → 166 → 55 → 18 → 6 → 2 → 0.
     [last] = entities(url, "--entity", "t499").values()
     assert paths(last) == ["t499 → t166 → t55 → t18 → t6 → t2 → t0"]
     assert asked[0] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -540,7 +534,7 @@ def test_five_hundred_tables_cost_no_more_statements_and_no_row_is_read(
     assert scans() == scanned
 
 
-def test_it_gives_up_when_the_catalog_is_locked(shops: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_catalog_is_an_error_after_the_timeout(shops: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "SECONDS", 1)
     with psycopg.connect(shops) as other:
         other.execute("lock table pg_catalog.pg_constraint in access exclusive mode")
@@ -548,22 +542,20 @@ def test_it_gives_up_when_the_catalog_is_locked(shops: str, monkeypatch: pytest.
             catalog.read(shops)
 
 
-def test_a_role_that_may_read_nothing_still_sees_the_tables_and_is_told_what_to_grant(
-    shops: str, extracts: Extracts
-) -> None:
+def test_role_without_rights_gets_the_statements_to_grant_them(shops: str, extracts: Extracts) -> None:
     with psycopg.connect(shops, autocommit=True) as connection:
         connection.execute("create role nobody_yet login password 'none'")
     url = re.sub(r"//[^@]*@", "//nobody_yet:none@", shops)
     done = extracts(*NEW, "--database-url", url, "--entity", "sales", "--metric", "paid", "--recipient",
                     "regions.name", "--date-column", "sold_at")  # fmt: skip
     for table in ("sales", "stores", "regions"):
-        said = f'  ! {table} may not be read; run: grant select on "public"."{table}" to "nobody_yet";'
+        said = f'  ! no right to read {table}; run: grant select on "public"."{table}" to "nobody_yet";'
         assert done.stdout.splitlines().count(said) == 1, done.stdout
 
 
 @pytest.fixture(scope="session")
 def locked(made: Callable[[str, str], str]) -> str:
-    """A store as somebody sees it who may log in and no more."""
+    """The URL of a database for a role that may only log in."""
     url = made("locked", """
         create schema "Clinic";
         create table "Clinic"."Visit" (id int primary key, ward text, fee numeric, day date);
@@ -578,23 +570,23 @@ OPEN = (
 )
 
 
-def test_who_may_read_nothing_is_told_what_to_run(
+def test_role_without_rights_gets_all_grants(
     locked: str, extracts: Extracts, server: database.Database, tmp_path: Path
 ) -> None:
     shown = extracts("inspect", "--database-url", locked)
     assert shown.stdout.splitlines() == [
-        "locked: no table with a date and a number that stranger may read.",
-        f"1 of 1 tables may not be read; run as their owner: {' '.join(OPEN)}",
+        "locked: stranger can read no table with a date and a number.",
+        f"no right to read 1 of 1 tables; run as their owner: {' '.join(OPEN)}",
     ]
     stamped = extracts(*NEW, "--database-url", locked)
     assert stamped.stderr == (
-        "✗ entity: no table in Clinic has a date and a numeric column that stranger may read;"
-        f" run as its owner: {' '.join(OPEN)}\n"
+        "✗ entity: stranger can read no table in Clinic with a date and a numeric column;"
+        f" run as the owner: {' '.join(OPEN)}\n"
     )
     given = ("--entity", "Clinic.Visit", "--metric", "fee", "--date-column", "day", "--group", "ward")
     stamped = extracts(*NEW, "--database-url", locked, *given, "--recipient", "ward", "--dry-run")
     alone = f'{OPEN[0]} grant select on "Clinic"."Visit" to "stranger";'
-    assert f"  ! Visit may not be read; run: {alone}" in stamped.stdout.splitlines()
+    assert f"  ! no right to read Visit; run: {alone}" in stamped.stdout.splitlines()
     found = json.loads(extracts("inspect", "--database-url", locked, "--json").stdout)
     assert (found["entities"], found["unreadable"], found["grants"]) == ([], ["Clinic.Visit"], list(OPEN))
     owner = re.sub(r"//[^@]*@", f"//{server.user}:{server.password}@", locked)
@@ -605,17 +597,13 @@ def test_who_may_read_nothing_is_told_what_to_run(
     assert ([e["table"] for e in opened["entities"]], opened["unreadable"]) == (["Visit"], [])
 
 
-def test_a_database_without_tables_is_said_to_have_none(
-    made: Callable[[str, str], str], extracts: Extracts
-) -> None:
+def test_database_without_tables_is_reported(made: Callable[[str, str], str], extracts: Extracts) -> None:
     shown = extracts("inspect", "--database-url", made("bare", "select 1"))
     assert shown.returncode == 0
-    assert shown.stdout == "bare: no table with a date and a number; 0 tables seen.\n"
+    assert shown.stdout == "bare: no table with a date and a number among 0 tables.\n"
 
 
-def test_a_statement_to_copy_stands_on_one_line_however_long_it_is(
-    made: Callable[[str, str], str], extracts: Extracts
-) -> None:
+def test_long_statement_is_printed_on_one_line(made: Callable[[str, str], str], extracts: Extracts) -> None:
     name = "sums_" + "of_all_kinds_" * 4
     url = made("long", f"create table {name} (owner text, total int, booked_on_the_day_{'x' * 40} date)")
     statement = f'create index concurrently on "public"."{name}" ("booked_on_the_day_{"x" * 40}");'
@@ -628,18 +616,16 @@ def test_a_statement_to_copy_stands_on_one_line_however_long_it_is(
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mysql://me:hunter2@host/db", "--database-url is written postgresql://"),
+        ("mysql://me:hunter2@host/db", "--database-url must have the form postgresql://"),
         (
             "postgresql://me:hunter2@127.0.0.1:1/db",
             "The database at 127.0.0.1:1 cannot be read: Connection refused.",
         ),
-        ("postgresql:///db", "--database-url names no host; write postgresql://"),
-        ("postgresql://me:hunter2@host:port/db", "--database-url is written postgresql://"),
+        ("postgresql:///db", "--database-url has no host; write postgresql://"),
+        ("postgresql://me:hunter2@host:port/db", "--database-url must have the form postgresql://"),
     ],
 )
-def test_a_wrong_address_is_one_sentence_without_the_password(
-    url: str, said: str, extracts: Extracts
-) -> None:
+def test_invalid_url_is_one_line_without_the_password(url: str, said: str, extracts: Extracts) -> None:
     done = extracts("inspect", "--database-url", url)
     assert done.returncode == 1
     assert done.stderr.startswith(f"✗ {said}")
@@ -647,9 +633,10 @@ def test_a_wrong_address_is_one_sentence_without_the_password(
     assert "hunter2" not in done.stderr
 
 
-def test_without_a_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_driver_is_reported_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
     with pytest.raises(
-        ExtractsError, match=r'This needs psycopg; .* pip install "terraform-aws-extracts\[local\] @ git\+'
+        ExtractsError,
+        match=r'This command needs psycopg; .* pip install "terraform-aws-extracts\[local\] @ git\+',
     ):
         catalog.read("postgresql://me@host/db")

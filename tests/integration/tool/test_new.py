@@ -1,4 +1,4 @@
-"""`extracts new`: plain cookiecutter's bytes, and nothing half-made when an answer is wrong."""
+"""`extracts new` creates the same files as cookiecutter, or nothing if an answer is invalid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_new(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return call("new", "--output-dir", folder, *arguments)
 
 
-def test_the_same_bytes_as_plain_cookiecutter(tmp_path: Path) -> None:
+def test_new_creates_the_same_files_as_cookiecutter(tmp_path: Path) -> None:
     answers = ("--project-slug", "shop-orders", "--entity", "Orders", "--aggregate", "sum", "--joins", "none")
     more = ("--metric", "Total", "--date-column", "day", "--group", "shop = Orders.Shop")
     done = run_new(tmp_path / "ours", *answers, *more, "--recipient", "owner = Orders.Owner", "--no-input")
@@ -40,63 +40,63 @@ def test_the_same_bytes_as_plain_cookiecutter(tmp_path: Path) -> None:
     assert 'aggregate="sum"' in (tmp_path / "ours/shop-orders/Glue/etl.py").read_text()
 
 
-def test_every_wrong_answer_is_told_and_nothing_is_made(tmp_path: Path) -> None:
+def test_all_invalid_answers_are_reported_and_nothing_is_created(tmp_path: Path) -> None:
     done = run_new(tmp_path, "--no-input", "--window-months", "0", "--alert-email", "nobody")
     assert done.returncode == 1
     first, *reasons = done.stderr.splitlines()
-    assert first == "✗ 2 answers cannot be used; nothing was written:"
+    assert first == "✗ 2 answers are invalid; nothing was written:"
     assert [reason.split(":")[0] for reason in reasons] == ["  - window_months", "  - alert_email"]
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("answer", ["{{ 1 + 1 }}", "{% set x = 1 %}", "{# x #}"])
-def test_an_answer_is_never_run(tmp_path: Path, answer: str) -> None:
+def test_answer_is_not_executed(tmp_path: Path, answer: str) -> None:
     done = run_new(tmp_path, "--no-input", "--entity", answer)
-    assert f"  - entity: {json.dumps(answer)} is no table name" in done.stderr
+    assert f"  - entity: {json.dumps(answer)} is not a valid table name" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
+def test_existing_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "bank-loans").mkdir()
     (tmp_path / "bank-loans/mine").write_text("mine")
     done = run_new(tmp_path, "--no-input")
     assert done.returncode == 1
-    assert "is there already; nothing is overwritten" in done.stderr
+    assert "already exists and is not overwritten" in done.stderr
     assert tree(tmp_path) == {"bank-loans/mine": b"mine"}
 
 
-def test_a_dry_run_names_the_files_and_makes_none(tmp_path: Path) -> None:
+def test_dry_run_lists_the_files_and_creates_none(tmp_path: Path) -> None:
     done = run_new(tmp_path, "--no-input", "--dry-run")
     assert "bank-loans/Glue/etl.py" in done.stdout.splitlines()
-    assert done.stdout.splitlines()[-1].endswith("files would be made.")
+    assert done.stdout.splitlines()[-1].endswith("files would be created.")
     assert not list(tmp_path.iterdir())
 
 
-def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
+def test_missing_answers_without_a_terminal_are_refused(tmp_path: Path) -> None:
     done = run_new(tmp_path, "--entity", "Loans")
     assert done.returncode == 2
-    assert "there is no terminal to ask for" in " ".join(done.stderr.split())
+    assert "no terminal to prompt for" in " ".join(done.stderr.split())
     assert "--metric" in done.stderr
 
 
-def test_a_schema_counts_whether_or_not_the_table_is_named(tmp_path: Path) -> None:
+def test_schema_option_applies_with_and_without_an_entity(tmp_path: Path) -> None:
     for named in ((), ("--entity", "Loans"), ("--entity", "sales.Loans")):
         done = run_new(tmp_path / "-".join(named), "--no-input", "--schema", "sales", *named, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["answers"]["entity"] == "sales.Loans"
     done = run_new(tmp_path, "--no-input", "--schema", "sales", "--entity", "shop.Loans")
     assert done.returncode == 2
-    assert "--schema says sales, and --entity says shop" in " ".join(done.stderr.split())
+    assert "--schema is sales, but --entity has the schema shop" in " ".join(done.stderr.split())
 
 
-def test_an_unknown_key_in_an_answers_file_is_named_with_its_nearest(tmp_path: Path) -> None:
+def test_unknown_key_in_an_answers_file_is_reported_with_the_nearest(tmp_path: Path) -> None:
     file = tmp_path / "answers.json"
     file.write_text(json.dumps({"entiti": "Loans"}))
-    with pytest.raises(ExtractsError, match='there is no question "entiti"; did you mean "entity"'):
+    with pytest.raises(ExtractsError, match='unknown question "entiti"; did you mean "entity"'):
         new.read_answers(file)
 
 
-def test_answers_come_from_a_file_and_options_win(tmp_path: Path) -> None:
+def test_options_override_answers_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "answers.yaml").write_text("project_slug: from-file\nwindow_months: 6\n")
     done = run_new(
         tmp_path, "--no-input", "--answers", str(tmp_path / "answers.yaml"), "--window-months", "12"
@@ -123,31 +123,31 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., pexpect.spawn]]:
         at.close(force=True)
 
 
-def test_a_wrong_answer_is_asked_again_and_costs_none_of_the_others(
+def test_invalid_answer_is_asked_again_and_the_others_are_kept(
     terminal: Callable[..., pexpect.spawn], tmp_path: Path
 ) -> None:
     at = terminal("new", "--entity", "Orders", "--joins", "none", "--recipient", "owner = Orders.Owner")
-    at.expect("What shall the project be called")
+    at.expect("Name of the project")
     at.sendline("Shop Orders")
-    at.expect('"Shop Orders" cannot name buckets and jobs.*What shall the project be called')
+    at.expect('"Shop Orders" is not a valid name.*Name of the project')
     at.sendline("shop-orders")
-    at.expect("Which numeric column")
+    at.expect("Metric, the numeric column")
     at.sendline("Total")
-    at.expect(r"Which figure of that column.*\(avg, sum, count, min, max\)")
+    at.expect(r"Aggregate of the metric.*\(avg, sum, count, min, max\)")
     at.sendline("median")
-    at.expect('"median" is none of avg, sum, count, min, max.*Which figure of that column')
+    at.expect('"median" is not one of avg, sum, count, min, max.*Aggregate of the metric')
     at.sendline("sum")
-    at.expect("Which column says when")
+    at.expect("Date or timestamp of a fact")
     at.sendline("day")
-    at.expect("How many calendar months")
+    at.expect("Window, the number of calendar months")
     at.sendline("")  # the default
-    at.expect("What does one line of a file stand for")
+    at.expect("Group by, the columns")
     at.sendline("shop = Shops.Id")
-    at.expect('no table "Shops" among Orders.*What does one line of a file stand for')
+    at.expect('"Shops" is neither the entity.*Group by, the columns')
     at.sendline("shop = Orders.Shop")
-    at.expect("Who gets a mail")
+    at.expect("Mail address for alerts")
     at.sendline("team@example.com")
-    at.expect("shop-orders: .* made")
+    at.expect("shop-orders: .* created")
     at.expect(pexpect.EOF)
     at.close()
     assert at.exitstatus == 0
@@ -157,28 +157,28 @@ def test_a_wrong_answer_is_asked_again_and_costs_none_of_the_others(
     assert 'group={"shop": "Orders.Shop"}' in stamped
 
 
-def test_a_name_that_is_taken_is_asked_again(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
+def test_existing_name_is_asked_again(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     at = terminal("new", "--project-slug", "taken")
-    at.expect("taken is there already; nothing is overwritten.*What shall the project be called")
+    at.expect("taken already exists and is not overwritten.*Name of the project")
     at.sendline("free-name")
-    at.expect(r"Which table.*\[Loans\]: ")
+    at.expect(r"Entity, the table.*\[Loans\]: ")
     at.kill(signal.SIGINT)
-    at.expect("✗ Interrupted; nothing was made.")
+    at.expect("✗ Interrupted; nothing was created.")
     at.expect(pexpect.EOF)
     at.close()
     assert at.exitstatus == 130
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
-def test_what_a_script_reads_is_free_of_the_questions_to_a_person(
+def test_prompts_are_not_on_stdout(
     terminal: Callable[..., pexpect.spawn], shops: str, tmp_path: Path
 ) -> None:
     script = 'exec "$0" new --json --database-url "$1" --project-slug shops --window-months 3 > made.json'
     at = terminal("-c", script, str(Path(sys.executable).with_name("extracts")), shops, command="bash")
     at.expect("1  category_title = categories.title.*2  region_name = regions.name")
     at.sendline("2")
-    for question in ("Which figure", "Who gets a mail"):
+    for question in ("Aggregate of the metric", "Mail address for alerts"):
         at.expect(question)
         at.sendline("")
     at.expect(pexpect.EOF)
@@ -187,28 +187,33 @@ def test_what_a_script_reads_is_free_of_the_questions_to_a_person(
     assert json.loads((tmp_path / "made.json").read_text())["project"] == "shops"
 
 
-def test_a_number_picks_what_the_database_leaves_open(
+def test_number_selects_a_candidate(
     terminal: Callable[..., pexpect.spawn], shops: str, tmp_path: Path
 ) -> None:
     at = terminal("new", "--database-url", shops, "--metric", "price")
-    at.expect('there is no column "price".*In the database, the only number in sales:.*1  paid')
+    at.expect('there is no column "price".*In the database: the only number in sales:.*1  paid')
     at.sendline("1")
-    at.expect("the ways from sales end at 2 tables:.*2  region_name = regions.name")
+    at.expect("the paths from sales end at 2 tables:.*2  region_name = regions.name")
     at.sendline("3")
-    at.expect("✗ 3 is no number from 1 to 2.*2  region_name = regions.name")
+    at.expect("✗ 3 is not a number from 1 to 2.*2  region_name = regions.name")
     at.sendline("2")
     at.expect("Found in the database.*sales → stores → regions")
-    for question in ("project be called", "Which figure", "How many calendar months", "Who gets a mail"):
+    for question in (
+        "Name of the project",
+        "Aggregate of the metric",
+        "Window, the number",
+        "Mail address for alerts",
+    ):
         at.expect(question)
         at.sendline("")
-    at.expect("regions-sales: .* made")
+    at.expect("regions-sales: .* created")
     at.expect(pexpect.EOF)
     stamped = (tmp_path / "regions-sales/Glue/etl.py").read_text()
     assert 'recipient={"region_name": "regions.name"}' in stamped
     assert 'metric="paid"' in stamped
 
 
-def test_a_project_can_be_made_again_from_the_answers_it_keeps(tmp_path: Path) -> None:
+def test_project_can_be_created_again_from_its_extract_yaml(tmp_path: Path) -> None:
     options = ("--window-months", "6", "--schedule", "2 04:30", "--github-workflows", "no", "--sftp", "none")
     first = run_new(tmp_path / "first", "--no-input", *options)
     assert first.returncode == 0, first.stderr
@@ -219,7 +224,7 @@ def test_a_project_can_be_made_again_from_the_answers_it_keeps(tmp_path: Path) -
     assert not (tmp_path / "second/bank-loans/.github").exists()
 
 
-def test_a_choice_that_is_none_is_refused_also_where_it_is_not_asked(tmp_path: Path) -> None:
+def test_unknown_choice_is_refused_without_a_prompt(tmp_path: Path) -> None:
     done = run_new(tmp_path, "--no-input", "--sftp", "pigeon")
     assert done.returncode == 1
     assert "  - _sftp: " in done.stderr

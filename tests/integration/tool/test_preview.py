@@ -1,4 +1,4 @@
-"""`extracts preview`: the delivered files, from a database alone."""
+"""`extracts preview` writes the files that a run would publish."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
     )
 
 
-def test_it_writes_the_very_files(served: database.Database, tmp_path: Path) -> None:
+def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_path: Path) -> None:
     done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
     assert "2026-10: published: 3 files, 30 lines, revision 1" in done.stdout
@@ -58,16 +58,14 @@ def test_it_writes_the_very_files(served: database.Database, tmp_path: Path) -> 
     assert done.stdout.splitlines()[-1] == f"report: {tmp_path}/report.html"
     shown = (tmp_path / "report.html").read_text()
     assert "<h2>Karoo &amp; Coast Bank</h2>" in shown
-    assert "What changed against Sep 2026" in shown  # though only October's files were asked for
+    assert "Changes since Sep 2026" in shown  # although only October was requested
     assert (
         shown.count("<title>May 2026: ") == shown.count("<title>Oct 2026: ") == 29
     )  # one branch has no loans
     assert "FROM &#34;public&#34;.&#34;Loans&#34;" in shown
 
 
-def test_several_months_at_once_and_from_a_folder_with_blanks(
-    served: database.Database, tmp_path: Path
-) -> None:
+def test_preview_of_several_months_with_blanks_in_paths(served: database.Database, tmp_path: Path) -> None:
     driver = tmp_path.with_name("my drivers") / "the driver.jar"
     driver.parent.mkdir()
     driver.symlink_to(programs.jdbc_driver())
@@ -88,9 +86,7 @@ def test_several_months_at_once_and_from_a_folder_with_blanks(
     ]
 
 
-def test_a_script_reads_of_each_month_what_was_written_and_whether_it_adds_up(
-    served: database.Database, tmp_path: Path
-) -> None:
+def test_json_has_files_and_control_totals_of_each_month(served: database.Database, tmp_path: Path) -> None:
     given = (str(PROJECT), "--from", "2026-09", "--to", "2026-10", "--history", "0", "--json")
     done = preview(*given, "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
@@ -119,9 +115,7 @@ def test_a_script_reads_of_each_month_what_was_written_and_whether_it_adds_up(
         assert (month["source"]["rows"], month["orphans"]["rows"]) == (month["totals"]["rows"], 0)
 
 
-def test_a_script_reads_what_has_changed_since_a_month_was_published(
-    served: database.Database, tmp_path: Path
-) -> None:
+def test_json_has_late_data(served: database.Database, tmp_path: Path) -> None:
     given = (str(PROJECT), "--history", "0", "--json", "--output", str(tmp_path))
     assert preview(*given, "--period", "2026-09", DATABASE_URL=served.url).returncode == 0
     with psycopg.connect(served.url) as connection:
@@ -138,13 +132,13 @@ def test_a_script_reads_what_has_changed_since_a_month_was_published(
     [late] = month["late_data"]
     assert late["period"] == "2026-09"
     assert late["difference"] in warning["message"]
-    # What is published already with other bytes is refused, and a script is told as a person is.
+    # A published month with other content is refused, also with --json.
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr.startswith("✗ 2026-09: already published with other bytes")
     assert len(again.stderr.splitlines()) == 1
 
 
-def test_a_failure_is_the_engines_sentence(served: database.Database, tmp_path: Path) -> None:
+def test_failure_is_the_engines_error(served: database.Database, tmp_path: Path) -> None:
     done = preview(str(PROJECT), "--period", "2999-01", "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 1
     assert done.stderr.startswith("✗ 2999-01: ")
@@ -152,16 +146,14 @@ def test_a_failure_is_the_engines_sentence(served: database.Database, tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_wrong_password_is_not_repeated(served: database.Database, tmp_path: Path) -> None:
+def test_wrong_password_is_not_printed(served: database.Database, tmp_path: Path) -> None:
     url = served.url.replace(served.password, "hunter2-secret")
     done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=url)
     assert done.returncode == 1
     assert "hunter2-secret" not in done.stdout + done.stderr
 
 
-def test_months_before_that_cannot_be_had_take_nothing_away(
-    served: database.Database, tmp_path: Path
-) -> None:
+def test_failure_of_earlier_months_is_only_reported(served: database.Database, tmp_path: Path) -> None:
     more = ("--history", "1")
     with psycopg.connect(served.url) as connection:
         connection.execute('alter table "Loans" alter column "Account_idAccount" drop not null')
@@ -172,20 +164,20 @@ def test_months_before_that_cannot_be_had_take_nothing_away(
     with psycopg.connect(served.url) as connection:
         connection.execute('delete from "Loans" where "idLoan" = 9000001')
     assert done.returncode == 0, done.stderr
-    assert "without the months before: 2026-09: 1 of " in done.stdout
-    assert "The months before could not be had: 2026-09: 1 of " in (tmp_path / "report.html").read_text()
+    assert "no earlier months: 2026-09: 1 of " in done.stdout
+    assert "Earlier months are missing: 2026-09: 1 of " in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("oops(", "does not run: SyntaxError: '(' was never closed (etl.py, line 1)"),
-        ("import nothing_like_it", "does not run: ModuleNotFoundError: No module named 'nothing_like_it'"),
-        ("print('{}')", "defines no EXTRACT"),
-        ("EXTRACT = 1", "does not run EXTRACT; it ends with: run(EXTRACT)"),
+        ("oops(", "fails: SyntaxError: '(' was never closed (etl.py, line 1)"),
+        ("import nothing_like_it", "fails: ModuleNotFoundError: No module named 'nothing_like_it'"),
+        ("print('{}')", "does not define EXTRACT"),
+        ("EXTRACT = 1", "does not run EXTRACT; its last line must be run(EXTRACT)"),
     ],
 )
-def test_a_spec_that_does_not_run_is_told_with_its_file(spec: str, said: str, tmp_path: Path) -> None:
+def test_failing_spec_is_reported_with_its_file(spec: str, said: str, tmp_path: Path) -> None:
     script = tmp_path / "project/Glue/etl.py"
     script.parent.mkdir(parents=True)
     script.write_text(spec)
@@ -195,14 +187,14 @@ def test_a_spec_that_does_not_run_is_told_with_its_file(spec: str, said: str, tm
     assert done.stderr == f"✗ {script} {said}.\n"
 
 
-def test_a_page_that_cannot_be_written_hides_no_file(served: database.Database, tmp_path: Path) -> None:
+def test_files_are_published_if_the_page_cannot_be_written(served: database.Database, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     page = tmp_path / "file/report.html"
     given = (str(PROJECT), "--output", str(tmp_path / "out"), "--history", "0", "--report", str(page))
     done = preview(*given, DATABASE_URL=served.url)
     assert done.returncode == 1
     assert "published: 3 files" in done.stdout
-    assert done.stderr == f"✗ The files are written, and the page is not: {page}: File exists.\n"
+    assert done.stderr == f"✗ The files are written, but not the page {page}: File exists.\n"
 
 
 def test_a_folder_that_is_no_project(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`extracts status` and `update`: what newer versions bring, and how they get into an edited project."""
+"""`extracts status` reports newer versions, and `extracts update` merges them into edited projects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.terraform import Root
 from tests.support.tool import call
 
 
-def test_what_the_team_wrote_stays_and_what_is_new_comes(project: Path) -> None:
+def test_update_keeps_edits_and_adds_changes(project: Path) -> None:
     edit(project / "Glue/etl.py", "EXTRACT = ", "# Agreed with finance.\nEXTRACT = ")
     (project / "notes.txt").write_text("ours")
     (project / "Terraform/more.tf").write_text('output "ours" {\n  value = 1\n}\n')
@@ -43,13 +43,13 @@ def test_what_the_team_wrote_stays_and_what_is_new_comes(project: Path) -> None:
     assert (project / "Terraform/more.tf").exists()
     said = done.stdout.splitlines()
     assert said[0] == f"{project}: 1.0.0 -> 1.1.0"
-    assert "  CODEOWNERS: new" in said
-    assert "  Glue/etl.py: updated, with the team's edits kept" in said
-    assert "  Terraform/terraform.tfvars.example: gone" in said
-    assert '  the question _colour is new and was answered "teal"; see extract.yaml' in said
+    assert "  CODEOWNERS: added" in said
+    assert "  Glue/etl.py: updated, your edits are kept" in said
+    assert "  Terraform/terraform.tfvars.example: removed" in said
+    assert '  new question _colour: answered "teal" by default; change it in extract.yaml' in said
 
 
-def test_an_updated_project_passes_its_own_tests(project: Path, tmp_path: Path) -> None:
+def test_updated_project_passes_its_own_tests(project: Path, tmp_path: Path) -> None:
     assert call("update", project).returncode == 0
     settings = terraform.environment(tmp_path) | GIT
     tools = {"TERRAFORM": programs.terraform().command[0], "PYTHON": sys.executable}
@@ -63,7 +63,7 @@ def test_an_updated_project_passes_its_own_tests(project: Path, tmp_path: Path) 
     assert [source for source in sources if "ref=v1.1.0" not in source] == []
 
 
-def test_a_second_update_has_nothing_to_do(project: Path) -> None:
+def test_second_update_changes_nothing(project: Path) -> None:
     assert call("update", project).returncode == 0
     commit(project)
     done = call("update", project)
@@ -71,22 +71,23 @@ def test_a_second_update_has_nothing_to_do(project: Path) -> None:
     assert git(project, "status", "--porcelain") == ""
 
 
-def test_a_line_that_both_changed_is_a_conflict_and_is_shown_as_one(project: Path) -> None:
-    edit(project / "Makefile", "# Shows what a deployment would change.", "# Plans.")
+def test_line_changed_on_both_sides_is_a_conflict(project: Path) -> None:
+    edit(project / "Makefile", "# Shows the changes that a deployment would make.", "# Plans.")
     commit(project)
     done = call("update", project)
     assert done.returncode == 1
-    assert done.stderr == f"✗ {project}: solve the conflicts in Makefile, then plan and commit.\n"
+    assert done.stderr == f"✗ {project}: resolve the conflicts in Makefile, then plan and commit.\n"
     assert (
         "<<<<<<< this project\n# Plans.\n"
-        "||||||| version 1.0.0\n# Shows what a deployment would change.\n=======\n"
-        "# Shows what an apply would change.\n>>>>>>> version 1.1.0\n" in (project / "Makefile").read_text()
+        "||||||| version 1.0.0\n# Shows the changes that a deployment would make.\n=======\n"
+        "# Shows the changes that an apply would make.\n>>>>>>> version 1.1.0\n"
+        in (project / "Makefile").read_text()
     )
-    assert (project / "CODEOWNERS").exists()  # the rest is merged all the same
-    assert "`make plan`" not in done.stdout  # which would stumble over the marks
+    assert (project / "CODEOWNERS").exists()  # the other files are merged
+    assert "`make plan`" not in done.stdout  # terraform fails on conflict markers
 
 
-def test_what_the_team_changed_likewise_is_no_news(project: Path) -> None:
+def test_change_that_the_team_already_made_is_not_reported(project: Path) -> None:
     ignored = project / ".gitignore"
     ignored.write_text("# Ours.\n" + ignored.read_text().replace("*.tfplan\n", "*.tfplan\n*.csv\n"))
     commit(project)
@@ -95,7 +96,7 @@ def test_what_the_team_changed_likewise_is_no_news(project: Path) -> None:
     assert ".gitignore" not in done.stdout
 
 
-def test_a_pin_that_the_team_has_moved_is_no_conflict(project: Path) -> None:
+def test_changed_module_version_is_no_conflict(project: Path) -> None:
     main = project / "Terraform/main.tf"
     main.write_text(main.read_text().replace("?ref=v1.0.0", "?ref=v1.0.5"))
     commit(project)
@@ -105,7 +106,7 @@ def test_a_pin_that_the_team_has_moved_is_no_conflict(project: Path) -> None:
     assert "Terraform/main.tf: updated\n" in done.stdout
 
 
-def test_pins_that_differ_from_each_other_are_for_the_team_to_settle(project: Path) -> None:
+def test_different_workflow_versions_are_a_conflict(project: Path) -> None:
     workflow = project / ".github/workflows/extract.yml"
     assert workflow.read_text().count(".yml@v1.0.0") == 2
     workflow.write_text(workflow.read_text().replace(".yml@v1.0.0", ".yml@v1.0.5", 1))
@@ -113,20 +114,20 @@ def test_pins_that_differ_from_each_other_are_for_the_team_to_settle(project: Pa
     done = call("update", project)
     assert done.returncode == 1
     assert done.stderr == (
-        f"✗ {project}: solve the conflicts in .github/workflows/extract.yml, then plan and commit.\n"
+        f"✗ {project}: resolve the conflicts in .github/workflows/extract.yml, then plan and commit.\n"
     )
 
 
-def test_a_pin_that_is_newer_than_the_version_is_not_taken_back(project: Path) -> None:
+def test_newer_module_version_is_not_downgraded(project: Path) -> None:
     main = project / "Terraform/main.tf"
     main.write_text(main.read_text().replace("?ref=v1.0.0", "?ref=v1.2.0"))
     commit(project)
     done = call("update", project)
     assert done.returncode == 1
-    assert "has version 1.2.0; 1.1.0 is older, and an update goes forward only." in done.stderr
+    assert "has version 1.2.0; choose a newer one than 1.1.0." in done.stderr
 
 
-def test_a_project_of_another_home_stays_with_it(project: Path, home: Path) -> None:
+def test_project_of_another_collection_keeps_it(project: Path, home: Path) -> None:
     ours, theirs = ADDRESS.removeprefix("https://github.com/"), "banking-group/their-extracts"
     for path in git(project, "ls-files").splitlines():
         (project / path).write_text((project / path).read_text().replace(ours, theirs))
@@ -138,39 +139,41 @@ def test_a_project_of_another_home_stays_with_it(project: Path, home: Path) -> N
     assert ours not in main + (project / "extract.yaml").read_text()
 
 
-def test_what_one_side_deleted_and_the_other_edited_is_told_and_left(project: Path) -> None:
+def test_file_deleted_on_one_side_and_edited_on_the_other_is_kept(project: Path) -> None:
     (project / ".gitignore").unlink()
-    edit(project / "Terraform/terraform.tfvars.example", "nothing in it is secret", "no secret is in it")
+    edit(project / "Terraform/terraform.tfvars.example", "The file contains no secrets", "No secret is in it")
     commit(project)
     done = call("update", project)
     assert done.returncode == 0, done.stderr
     assert not (project / ".gitignore").exists()
     assert (project / "Terraform/terraform.tfvars.example").exists()
-    assert "  .gitignore: left out: changed in the new version, but deleted here" in done.stdout.splitlines()
-    kept = "  Terraform/terraform.tfvars.example: kept: deleted in the new version, but edited here"
+    assert (
+        "  .gitignore: left out: changed in the new version, but you deleted it" in done.stdout.splitlines()
+    )
+    kept = "  Terraform/terraform.tfvars.example: kept: deleted in the new version, but you edited it"
     assert kept in done.stdout.splitlines()
 
 
-def test_a_dry_run_says_it_all_and_changes_nothing(project: Path) -> None:
+def test_dry_run_reports_the_update_and_changes_nothing(project: Path) -> None:
     done = call("update", project, "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
     [told] = json.loads(done.stdout)["projects"]
     assert (told["from"], told["to"], told["answered"]) == ("1.0.0", "1.1.0", {"_colour": "teal"})
     assert told["files"]["CODEOWNERS"] == "added"
     said = call("update", project, "--dry-run").stdout.splitlines()
-    assert said[-2:] == ["--plan says what that does to what is deployed.", "Nothing was written."]
+    assert said[-2:] == ["To see the changes in AWS, use --plan.", "Nothing was written."]
     assert git(project, "status", "--porcelain") == ""
 
 
-def test_uncommitted_work_is_not_mixed_with_an_update(project: Path) -> None:
+def test_project_with_uncommitted_changes_is_refused(project: Path) -> None:
     (project / "README.md").write_text("ours")
     done = call("update", project)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"✗ {project} has changes that are not committed (README.md); commit them")
+    assert done.stderr.startswith(f"✗ {project} has uncommitted changes (README.md); commit them")
     assert not (project / "CODEOWNERS").exists()
 
 
-def test_work_elsewhere_in_the_repository_does_not_keep_a_project_back(project: Path, tmp_path: Path) -> None:
+def test_uncommitted_changes_outside_the_project_are_allowed(project: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shutil.copytree(project, shared / "extracts/till-sums", ignore=shutil.ignore_patterns(".git"))
     commit(shared)
@@ -179,21 +182,21 @@ def test_work_elsewhere_in_the_repository_does_not_keep_a_project_back(project: 
     assert done.returncode == 0, done.stderr
 
 
-def test_a_project_that_git_does_not_keep_is_not_written_to(project: Path, tmp_path: Path) -> None:
+def test_project_outside_a_repository_is_refused(project: Path, tmp_path: Path) -> None:
     loose = tmp_path / "loose"
     shutil.copytree(project, loose, ignore=shutil.ignore_patterns(".git"))
     done = call("update", loose)
     assert done.returncode == 1
     assert done.stderr == (
-        f"✗ {loose} is in no git repository; `git init` and commit it, so that this update can be seen and"
-        " taken back.\n"
+        f"✗ {loose} is not in a git repository; run `git init` and commit it, so that you can review and"
+        " undo the update.\n"
     )
     assert "?ref=v1.0.0" in (loose / "Terraform/main.tf").read_text()
 
 
-def test_the_way_back_that_is_told_leads_back(project: Path) -> None:
+def test_printed_command_undoes_the_update(project: Path) -> None:
     done = call("update", project)
-    assert "`git restore . && git clean -fd .` takes it back." in done.stdout
+    assert "undo it with `git restore . && git clean -fd .`." in done.stdout
     assert (project / "CODEOWNERS").exists()
     git(project, "restore", ".")
     git(project, "clean", "-fd", ".")
@@ -201,9 +204,7 @@ def test_the_way_back_that_is_told_leads_back(project: Path) -> None:
     assert "?ref=v1.0.0" in (project / "Terraform/main.tf").read_text()
 
 
-def test_a_folder_of_projects_is_updated_one_by_one_whatever_is_the_matter_with_some(
-    project: Path, tmp_path: Path
-) -> None:
+def test_error_in_one_project_does_not_stop_the_others(project: Path, tmp_path: Path) -> None:
     team = tmp_path / "team"
     for name in ("edited", "good", "strange"):
         shutil.copytree(project, team / name)
@@ -230,37 +231,35 @@ def test_a_folder_of_projects_is_updated_one_by_one_whatever_is_the_matter_with_
     ("arguments", "reason"),
     [
         (["--to", "1.0.5"], "has no version 1.0.5; it has 1.0.0, 1.1.0."),
-        (["--to", "0.9.0"], "has version 1.0.0; 0.9.0 is older, and an update goes forward only."),
-        (["--to", "newest"], '"newest" is no version; versions look like 1.2.0.'),
+        (["--to", "0.9.0"], "has version 1.0.0; choose a newer one than 0.9.0."),
+        (["--to", "newest"], '"newest" is not a version; write it like 1.2.0.'),
         (["--template", "/nowhere/home"], "git clone: repository '/nowhere/home' does not exist"),
     ],
 )
-def test_what_cannot_be_updated_to_is_said_in_a_sentence(
-    project: Path, arguments: list[str], reason: str
-) -> None:
+def test_invalid_target_version_is_one_line(project: Path, arguments: list[str], reason: str) -> None:
     done = call("update", project, *arguments)
     assert done.returncode == 1
     assert reason in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_project_without_its_answers_is_told_how_to_get_them(project: Path) -> None:
+def test_project_without_extract_yaml_is_refused_with_a_remedy(project: Path) -> None:
     (project / "extract.yaml").unlink()
     commit(project)
     done = call("update", project)
-    assert "has no extract.yaml, so its answers are unknown. Stamp it again with version 1.0.0" in done.stderr
+    assert (
+        "has no extract.yaml, so its answers are unknown. Create it again with version 1.0.0" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("answer", ["{{ 7 * 7 }}", "{% set a = 7 %}", "{# seven #}"])
-def test_an_answer_is_never_run(project: Path, answer: str) -> None:
+def test_answer_is_not_executed(project: Path, answer: str) -> None:
     edit(project / "extract.yaml", "till-sums", answer)
     commit(project)
-    assert f"project_slug: an answer holds no {answer[:2]}." in call("update", project).stderr
+    assert f"project_slug: an answer must not contain {answer[:2]}." in call("update", project).stderr
 
 
-def test_status_says_what_each_project_has_and_what_newer_versions_bring(
-    project: Path, tmp_path: Path
-) -> None:
+def test_status_reports_versions_and_notes(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path / "second")
     assert call("update", tmp_path / "second").returncode == 0
     (tmp_path / "second/extract.yaml").unlink()
@@ -283,16 +282,14 @@ def test_status_says_what_each_project_has_and_what_newer_versions_bring(
 
 @pytest.fixture
 def repositories(project: Path, tmp_path: Path) -> list[str]:
-    """One that is a project, and one that holds one among other things."""
+    """URLs of two repositories: a project, and one that contains a project."""
     shared = tmp_path / "shared"
     shutil.copytree(project, shared / "extracts/till-sums", ignore=shutil.ignore_patterns(".git"))
     commit(shared)
     return [f"file://{project}", f"file://{shared}"]
 
 
-def test_status_looks_into_repositories_and_leaves_nothing_here(
-    repositories: list[str], tmp_path: Path
-) -> None:
+def test_status_of_repositories_leaves_no_files(repositories: list[str], tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     done = call("status", *repositories, "file:///nowhere/at-all", "--json", folder=here)
@@ -304,9 +301,7 @@ def test_status_looks_into_repositories_and_leaves_nothing_here(
     assert (done.returncode, list(here.iterdir())) == (1, [])
 
 
-def test_a_repository_is_cloned_to_be_updated_and_for_a_dry_run_it_is_not(
-    repositories: list[str], tmp_path: Path
-) -> None:
+def test_repository_is_cloned_unless_it_is_a_dry_run(repositories: list[str], tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     done = call("update", *repositories, "--dry-run", folder=here)
@@ -319,12 +314,10 @@ def test_a_repository_is_cloned_to_be_updated_and_for_a_dry_run_it_is_not(
         assert "?ref=v1.1.0" in (here / path / "Terraform/main.tf").read_text()
     assert git(here / "till-sums", "log", "--format=%s").strip() == "Work of the team"
     again = call("update", repositories[0], folder=here)
-    assert again.stderr == f"✗ {repositories[0]}: till-sums is there already; update that one.\n"
+    assert again.stderr == f"✗ {repositories[0]}: till-sums already exists; update that folder instead.\n"
 
 
-def test_status_says_what_it_knows_of_a_project_whose_collection_is_out_of_reach(
-    project: Path, tmp_path: Path
-) -> None:
+def test_status_without_the_collection_reports_the_version(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path / "second")
     edit(project / "extract.yaml", f'template: "{ADDRESS}"', 'template: "/nowhere/home"')
     done = call("status", project, tmp_path / "second", "--json")
@@ -430,9 +423,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def test_an_update_says_what_terraform_would_do_before_anything_is_written(
-    small: Path, tmp_path: Path
-) -> None:
+def test_update_with_plan_reports_changes_in_terraform(small: Path, tmp_path: Path) -> None:
     home = small.parent / "home"
     variables = terraform.environment(tmp_path)
     done = call("update", small, "--template", home, "--plan", "--dry-run", variables=variables)
@@ -444,15 +435,13 @@ def test_an_update_says_what_terraform_would_do_before_anything_is_written(
         "  terraform_data.added is created",
         "  terraform_data.gone is destroyed",
         "  terraform_data.input is changed: input, output",
-        "  terraform_data.new is moved: until now it was called terraform_data.old",
-        "  terraform_data.replaced is replaced: because triggers_replace cannot be changed",
+        "  terraform_data.new is moved: from terraform_data.old",
+        "  terraform_data.replaced is replaced: because triggers_replace cannot change in place",
     ]
     assert git(small, "status", "--porcelain", "--untracked-files=no") == ""
 
 
-def test_of_a_whole_project_it_names_the_one_resource_that_becomes_another(
-    project: Path, tmp_path: Path
-) -> None:
+def test_plan_of_a_project_reports_the_changed_script(project: Path, tmp_path: Path) -> None:
     """With all modules, the real provider and the values of an account; nothing of it is applied yet."""
     with aws.serve(tmp_path / "aws") as cloud:
         made = account.prepare(cloud, username="reader", password="unused")
@@ -473,8 +462,8 @@ def test_of_a_whole_project_it_names_the_one_resource_that_becomes_another(
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert said[said.index("  extract.yaml: updated") + 2 :] == [
-        "Terraform: 1 created otherwise than before",
-        "  module.extract.aws_s3_object.script is created otherwise than before: source_hash",
+        "Terraform: 1 created differently",
+        "  module.extract.aws_s3_object.script is created differently: source_hash",
         "Nothing was written.",
     ]
 
@@ -484,28 +473,28 @@ def resource(address: str, *actions: str, **change: Any) -> dict[str, Any]:
     return {"address": address, "type": address.split(".")[-2], "mode": "managed", "change": values}
 
 
-def test_what_waits_for_an_apply_already_is_not_the_updates_doing() -> None:
+def test_pending_changes_are_not_reported() -> None:
     waiting = resource("aws_sns_topic.a", "update", before={"name": "x"}, after={"name": "y"})
     new = resource("aws_sns_topic.b", "create", after={"name": "b"})
     [change] = plans.compare({"resource_changes": [waiting]}, {"resource_changes": [waiting, new]})
     assert str(change) == "aws_sns_topic.b is created"
 
 
-def test_what_is_lost_for_good_is_named() -> None:
+def test_lost_content_is_reported() -> None:
     bucket = resource("module.bucket.aws_s3_bucket.this", "delete", "create", replace_paths=[["bucket"]])
     [change] = plans.compare({}, {"resource_changes": [bucket]})
     assert str(change) == (
-        "module.bucket.aws_s3_bucket.this is replaced: because bucket cannot be changed; lost with it:"
-        " the files in it"
+        "module.bucket.aws_s3_bucket.this is replaced: because bucket cannot change in place; this"
+        " deletes the files in it"
     )
 
 
-def test_before_the_first_apply_what_would_be_created_otherwise_is_told() -> None:
+def test_changes_before_the_first_apply_are_reported() -> None:
     was = resource("aws_sns_topic.a", "create", after={"name": "x", "kms": None})
     now = resource("aws_sns_topic.a", "create", after={"name": "x", "kms": "k"})
     gone = resource("aws_sns_topic.b", "create", after={})
     changes = plans.compare({"resource_changes": [was, gone]}, {"resource_changes": [now]})
     assert [str(change) for change in changes] == [
-        "aws_sns_topic.a is created otherwise than before: kms",
+        "aws_sns_topic.a is created differently: kms",
         "aws_sns_topic.b is no longer created",
     ]

@@ -1,4 +1,4 @@
-"""Answers either work exactly or are refused, every wrong one at once, and none is ever run."""
+"""Answers are used exactly or refused, all invalid ones at once, and never executed."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ HOSTILE = {
 def refused(
     typed: Callable[..., Path], output: Path, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., dict[str, list[str]]]:
-    """Stamp, see it refused with nothing left, and give what was said: question -> sentences."""
+    """Create a project, expect a refusal without files, and return the reasons of each question."""
 
     def refused(**answers: object) -> dict[str, list[str]]:
         around = sorted(output.parent.rglob("*"))
         with pytest.raises(FailedHookException):
             typed(**answers)
-        assert sorted(output.parent.rglob("*")) == around, "something was left behind"
+        assert sorted(output.parent.rglob("*")) == around, "files were left behind"
         said: dict[str, list[str]] = {}
         for line in capfd.readouterr().err.splitlines():
             if line.startswith("  - "):
@@ -72,7 +72,7 @@ def refused(
 
 
 def spec(project: Path) -> dict[str, object]:
-    """The keywords of the stamped `Extract(...)`, each hop as a tuple; read, not run."""
+    """Return the keywords of `Extract(...)` without running it, each join as a tuple."""
     tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
@@ -82,29 +82,28 @@ def spec(project: Path) -> dict[str, object]:
     }
     [joins] = [k.value for k in call.keywords if k.arg == "joins"]
     assert isinstance(joins, ast.Tuple)
-    hops = [hop for hop in joins.elts if isinstance(hop, ast.Call)]
+    calls = [join for join in joins.elts if isinstance(join, ast.Call)]
     found["joins"] = [
-        tuple(ast.literal_eval(part) for part in (*h.args, *(k.value for k in h.keywords))) for h in hops
+        tuple(ast.literal_eval(part) for part in (*call.args, *(k.value for k in call.keywords)))
+        for call in calls
     ]
     return found
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_answer_is_refused_at_every_question_at_once(
+def test_hostile_answer_is_refused_by_every_question(
     text: str, refused: Callable[..., dict[str, list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said = refused(**dict.fromkeys(QUESTIONS, text))
-    # Without hops is a way to answer; every other question needs something.
+    # joins may be empty; every other question needs an answer.
     expected = [q for q in QUESTIONS if text.strip() or q != "joins"]
     assert list(said) == expected
     assert not list(tmp_path.rglob("CANARY"))
 
 
-def test_an_answer_from_the_command_line_is_data_once_it_is_there(
-    stamp: Callable[..., Path], output: Path
-) -> None:
-    # Cookiecutter renders what it is given there; what comes out must still be a name.
+def test_rendered_answer_from_the_command_line_is_refused(stamp: Callable[..., Path], output: Path) -> None:
+    # cookiecutter renders answers from the command line; the result must still be a name.
     with pytest.raises(FailedHookException):
         stamp(entity="{{ 7 * 7 }}")
     with pytest.raises(FailedHookException):
@@ -115,7 +114,7 @@ def test_an_answer_from_the_command_line_is_data_once_it_is_there(
 @pytest.mark.parametrize(
     "question", ["_sftp", "_schedule", "_time_zone", "_region", "_github_workflows", "_object_lock"]
 )
-def test_an_option_from_the_command_line_is_not_even_rendered(
+def test_option_from_the_command_line_is_not_rendered(
     question: str,
     stamp: Callable[..., Path],
     output: Path,
@@ -132,7 +131,7 @@ def test_an_option_from_the_command_line_is_not_even_rendered(
 @pytest.mark.parametrize(
     "slug", ["../escaped", "a/b/c", "/tmp/escaped", ".", "..", "", "x" * 300, "É", "a\nb"]
 )
-def test_a_name_that_is_a_path_leaves_no_folder_anywhere(
+def test_name_that_is_a_path_creates_no_folder(
     slug: str, stamp: Callable[..., Path], output: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(FailedHookException):
@@ -143,7 +142,7 @@ def test_a_name_that_is_a_path_leaves_no_folder_anywhere(
     assert not Path("/tmp/escaped").exists()
 
 
-def test_answers_typed_at_the_prompts_are_never_run(
+def test_answers_at_the_prompts_are_not_executed(
     template: Path, cookiecutter_settings: Path, tmp_path: Path, output: Path
 ) -> None:
     run = "{{ cycler.__init__.__globals__.os.popen('touch CANARY').read() }}"
@@ -161,30 +160,30 @@ def test_answers_typed_at_the_prompts_are_never_run(
         "  - entity",
         "  - alert_email",
     ]
-    assert "Which table has one row per fact?" in done.stdout
+    assert "Entity, the table with one row per fact?" in done.stdout
     assert "[10/10]" in done.stdout
-    assert "How do the files get to their recipients?" not in done.stdout
+    assert "Delivery of the files to the recipients?" not in done.stdout
     assert [path for path in tmp_path.rglob("*") if path != output] == []
 
 
 @pytest.mark.parametrize(
     ("question", "text", "sentence"),
     [
-        ("project_slug", "Bank Loans", "joined by single hyphens, e.g. bank-loans"),
-        ("project_slug", "ab", "three or more"),
+        ("project_slug", "Bank Loans", "join words with single hyphens, e.g. bank-loans"),
+        ("project_slug", "ab", "at least three characters"),
         ("project_slug", "moving-average-of-loans-per-branch-and-bank", "has 43 characters; use at most 40"),
         ("project_slug", "com1", "reserved"),
-        ("entity", "1Loans", "starts with a letter"),
+        ("entity", "1Loans", "start with a letter"),
         ("entity", "L" * 64, "63 bytes"),
         ("entity", "é" * 32, "63 bytes"),
-        ("metric", "Account.Amount", "a column of that table"),
-        ("aggregate", "median", "none of avg, sum, count, min, max"),
-        ("_sftp", "Server", "none of server, connector, none; did you mean server?"),
-        ("_schedule", "cron(1 0 1 * ? *)", "write the day of the month and the time in the extract's"),
-        ("_schedule", "0 00:01", "is no schedule"),
-        ("_schedule", "1 24:00", "is no schedule"),
-        ("_schedule", "\u0661 00:01", "is no schedule"),
-        ("_schedule", "28 00:01", "the last one is 27"),
+        ("metric", "Account.Amount", "is not a column of Loans"),
+        ("aggregate", "median", "is not one of avg, sum, count, min, max"),
+        ("_sftp", "Server", "is not one of server, connector, none; did you mean server?"),
+        ("_schedule", "cron(1 0 1 * ? *)", "is not a day of the month and a time"),
+        ("_schedule", "0 00:01", "is not a day of the month and a time"),
+        ("_schedule", "1 24:00", "is not a day of the month and a time"),
+        ("_schedule", "\u0661 00:01", "is not a day of the month and a time"),
+        ("_schedule", "28 00:01", "is after the 27th"),
         ("_time_zone", "Europe/Pariss", "is not a time zone of the IANA database; write area and place"),
         ("_time_zone", "europe/vienna", "did you mean Europe/Vienna?"),
         ("_time_zone", "São Paulo", "did you mean America/Sao_Paulo?"),
@@ -194,73 +193,73 @@ def test_answers_typed_at_the_prompts_are_never_run(
         ("_time_zone", "localtime", "is not a time zone"),
         ("_time_zone", "posix/Europe/Paris", "is not a time zone"),
         ("_time_zone", "../Europe/Paris", "is not a time zone"),
-        ("_region", "eu-west-1a", "is no region of AWS"),
+        ("_region", "eu-west-1a", "is not an AWS region"),
         ("_region", "Ireland", "write e.g. eu-west-1"),
-        ("_github_workflows", "maybe", "none of yes, no"),
-        ("_object_lock", "5 years", "write none, or governance or compliance"),
-        ("_object_lock", "governance 0 days", "is no lock"),
-        ("_object_lock", "compliance 101 years", "for 100 years at most"),
-        ("_object_lock", "compliance 36501 days", "for 100 years at most"),
-        ("metric", "loan_date", "is the date column too"),
-        ("date_column", "Worker.hired", "each needs a hop in joins"),
-        ("group", "amount = Loans.Amount", "is the metric"),
-        ("recipient", "amount = Loans.Amount", "is the metric"),
+        ("_github_workflows", "maybe", "is not one of yes, no"),
+        ("_object_lock", "5 years", "is not none, or a mode and time"),
+        ("_object_lock", "governance 0 days", "is not none, or a mode and time"),
+        ("_object_lock", "compliance 101 years", "at most 100 years"),
+        ("_object_lock", "compliance 36501 days", "at most 100 years"),
+        ("metric", "loan_date", "is also the date column"),
+        ("date_column", "Worker.hired", "is neither the entity nor a table in joins"),
+        ("group", "amount = Loans.Amount", "is also the metric"),
+        ("recipient", "amount = Loans.Amount", "is also the metric"),
         ("date_column", "Acount.open_date", "did you mean Account?"),
-        ("window_months", "0", "whole number from 1"),
-        ("window_months", "3.5", "whole number from 1"),
-        ("window_months", "٣", "whole number from 1"),
-        ("window_months", "99999", "whole number from 1"),
+        ("window_months", "0", "is not a number from 1 to 1200"),
+        ("window_months", "3.5", "is not a number from 1 to 1200"),
+        ("window_months", "٣", "is not a number from 1 to 1200"),
+        ("window_months", "99999", "is not a number from 1 to 1200"),
         ("joins", "Account", "write TABLE: LEFT.COLUMN = COLUMN"),
-        ("joins", "Account: Account_idAccount = idAccount", "names no table"),
-        ("joins", "Loans: Loans.a = b", "there twice"),
-        ("joins", "Account: Loans.a = Client.b", "a column of its own table"),
-        ("joins", "Account: Loans.a = b and Loans.c", "is no key; write Loans.COLUMN = COLUMN and"),
+        ("joins", "Account: Account_idAccount = idAccount", "has no table"),
+        ("joins", "Loans: Loans.a = b", "is joined twice"),
+        ("joins", "Account: Loans.a = Client.b", "is not a column of Account"),
+        ("joins", "Account: Loans.a = b and Loans.c", "is not a key; write Loans.COLUMN = COLUMN and"),
         ("joins", "Account: Loans.a = b AND Loans.c = d", "write Loans.COLUMN = COLUMN and"),
-        ("joins", "Account: Loans.a = b, Loans.c = d", "each from that one table"),
-        ("joins", "Account: Loans.a = b and c = d", "each from that one table"),
-        ("joins", "Account: Loans.a = b; Client: Loans.a = b and Account.c = d", "each from that one table"),
-        ("joins", "Account: Loans.a = b and Loans.a = d", '"Loans.a" is there twice in one key'),
-        ("joins", "Account: Loans.a = b and Loans.c = b", '"Account.b" is there twice in one key'),
-        ("joins", "Account: Loans.a = b and Loans.c = Client.d", "a column of its own table"),
-        ("joins", "Account: Loans.a = b and Loans. = d", "the column name is missing"),
+        ("joins", "Account: Loans.a = b, Loans.c = d", "is not a key"),
+        ("joins", "Account: Loans.a = b and c = d", "is not a key"),
+        ("joins", "Account: Loans.a = b; Client: Loans.a = b and Account.c = d", "is not a key"),
+        ("joins", "Account: Loans.a = b and Loans.a = d", '"Loans.a" is twice in one key'),
+        ("joins", "Account: Loans.a = b and Loans.c = b", '"Account.b" is twice in one key'),
+        ("joins", "Account: Loans.a = b and Loans.c = Client.d", "is not a column of Account"),
+        ("joins", "Account: Loans.a = b and Loans. = d", "the column name is empty"),
         ("joins", "Account: Loans.a = b and Loans.c  d = e", "single blanks"),
         ("joins", "Account: Loans.a = b and\u00a0Loans.c\u00a0d = e", "single blanks"),
-        ("group", "Branch.idBranch", "write label = TABLE.COLUMN"),
-        ("group", "branch id = Branch.idBranch", "cannot head a column"),
-        ("group", "branch_id = idBranch", "names no table"),
+        ("group", "Branch.idBranch", "write NAME = TABLE.COLUMN"),
+        ("group", "branch id = Branch.idBranch", "is not a valid name"),
+        ("group", "branch_id = idBranch", "has no table"),
         ("group", "branch_id = Branches.idBranch", "did you mean Branch?"),
-        ("group", "bank_name = Branch.idBranch", "label of another column"),
-        ("group", "loans_count = Branch.idBranch", "label of another column"),
-        ("group", "amount_avg = Branch.idBranch", "label of another column"),
-        ("group", "Branch = Branch.idBranch", "cannot head a column"),
-        ("recipient", "period = Bank.Name", "label of another column"),
-        ("recipient", "bank_name = Bank.Name, x = Bank.idBank", "no column name"),
+        ("group", "bank_name = Branch.idBranch", "is already the name of a column or key part"),
+        ("group", "loans_count = Branch.idBranch", "is already the name of a column or key part"),
+        ("group", "amount_avg = Branch.idBranch", "is already the name of a column or key part"),
+        ("group", "Branch = Branch.idBranch", "is not a valid name"),
+        ("recipient", "period = Bank.Name", "is already the name of a column or key part"),
+        ("recipient", "bank_name = Bank.Name, x = Bank.idBank", "is not a valid column name"),
         ("alert_email", "data-team", "write e.g. data-team@example.com"),
         ("alert_email", "a@example.com, b@example.com", "write e.g."),
-        ("_version", "latest", "no version"),
-        ("_repository", "git@github.com:a/b", "no https address"),
-        ("__module_source", "../../modules", "the word MODULE once"),
-        ("__module_source", '../MODULE"${', "no quotes"),
+        ("_version", "latest", "is not a version"),
+        ("_repository", "git@github.com:a/b", "is not the https address"),
+        ("__module_source", "../../modules", "must contain MODULE once"),
+        ("__module_source", '../MODULE"${', "and no quotes"),
     ],
 )  # fmt: skip
-def test_a_wrong_answer_alone_is_told_with_what_would_be_right(
+def test_invalid_answer_is_reported_with_a_valid_example(
     question: str, text: str, sentence: str, refused: Callable[..., dict[str, list[str]]]
 ) -> None:
     said = refused(**{question: text})
-    # A wrong table is not told again by the answers that refer to it.
+    # An invalid table is not reported again by the answers that refer to it.
     assert list(said) == [question]
-    assert any(sentence in told for told in said[question]), said
+    assert any(sentence in reason for reason in said[question]), said
 
 
 @pytest.mark.parametrize(
     ("sentence", "answers"),
     [
         (
-            'the hop to "Bank" leads nowhere',
+            '"Bank" is joined, but no other answer uses it',
             {"group": "client = Client.Surname", "recipient": "branch = Branch.Address"},
         ),
         (
-            'the hop to "Account" leads nowhere',
+            '"Account" is joined, but no other answer uses it',
             {
                 "joins": "Account: Loans.Account_idAccount = idAccount; Bank: Loans.bank = idBank",
                 "group": "till = Loans.till",
@@ -268,7 +267,7 @@ def test_a_wrong_answer_alone_is_told_with_what_would_be_right(
         ),
     ],
 )
-def test_a_hop_that_nothing_needs_is_refused(
+def test_unused_join_is_refused(
     sentence: str, answers: dict[str, str], refused: Callable[..., dict[str, list[str]]]
 ) -> None:
     said = refused(**answers)
@@ -276,21 +275,21 @@ def test_a_hop_that_nothing_needs_is_refused(
     assert sentence in said["joins"][0]
 
 
-def test_what_is_counted_may_be_what_a_line_stands_for(typed: Callable[..., Path]) -> None:
+def test_counted_column_may_be_in_group_by(typed: Callable[..., Path]) -> None:
     project = typed(aggregate="count", group="amount = Loans.Amount")
     assert spec(project)["group"] == {"amount": "Loans.Amount"}
 
 
-def test_one_wrong_hop_does_not_make_the_later_ones_wrong(
+def test_invalid_join_does_not_invalidate_later_ones(
     refused: Callable[..., dict[str, list[str]]],
 ) -> None:
     said = refused(
         joins="Account: Loan.x = y; Client: Account.a = b; Branch: Client.a = b; Bank: Branch.a = b"
     )
-    assert said == {"joins": ['no table "Loan" among Loans; each needs a hop in joins; did you mean Loans?']}
+    assert said == {"joins": ['"Loan" is neither the entity nor a table in joins; did you mean Loans?']}
 
 
-def test_names_of_any_script_and_with_blanks_arrive_exactly(typed: Callable[..., Path]) -> None:
+def test_names_of_any_script_and_with_blanks_are_kept(typed: Callable[..., Path]) -> None:
     project = typed(
         project_slug="darlehen-2",
         entity="vertrieb.Darlehen Größe",
@@ -321,7 +320,7 @@ def test_names_of_any_script_and_with_blanks_arrive_exactly(typed: Callable[...,
     assert '    "銀行",\n' in (project / "Terraform/main.tf").read_text(encoding="utf-8")
 
 
-def test_keys_of_several_columns_arrive_exactly_whatever_is_called_and(typed: Callable[..., Path]) -> None:
+def test_composite_keys_with_names_containing_and_are_kept(typed: Callable[..., Path]) -> None:
     project = typed(
         entity="and and",
         joins="or:and and.and=and and and and.and and = and and ; 銀行 : or.a and b =銀行 . 番号 and or . c "
@@ -335,7 +334,7 @@ def test_keys_of_several_columns_arrive_exactly_whatever_is_called_and(typed: Ca
     ]
 
 
-def test_blanks_last_separators_and_repeated_table_names_are_forgiven(typed: Callable[..., Path]) -> None:
+def test_blanks_trailing_separators_and_repeated_table_names_are_allowed(typed: Callable[..., Path]) -> None:
     project = typed(
         entity=" Loans ",
         metric=" Loans . Amount ",
@@ -352,7 +351,7 @@ def test_blanks_last_separators_and_repeated_table_names_are_forgiven(typed: Cal
 
 
 @pytest.mark.parametrize("none", ["", "none", " None "])
-def test_an_entity_that_holds_everything_needs_no_hops(none: str, typed: Callable[..., Path]) -> None:
+def test_entity_with_all_columns_needs_no_joins(none: str, typed: Callable[..., Path]) -> None:
     project = typed(joins=none, group="branch = Loans.branch", recipient="bank = Loans.bank")
     assert spec(project)["joins"] == []
     assert (project / "Glue/etl.py").read_text().startswith("from rolling_extract import Extract, run\n")
@@ -361,7 +360,7 @@ def test_an_entity_that_holds_everything_needs_no_hops(none: str, typed: Callabl
 @pytest.mark.parametrize(
     ("answer", "stamped"), [(" yes ", True), (True, True), ("no", False), (False, False)]
 )
-def test_yes_and_no_are_understood_however_a_file_writes_them(
+def test_yes_and_no_may_be_text_or_booleans(
     answer: object, stamped: bool, typed: Callable[..., Path]
 ) -> None:
     project = typed(_github_workflows=answer)
@@ -369,5 +368,5 @@ def test_yes_and_no_are_understood_however_a_file_writes_them(
     assert f'_github_workflows: "{"yes" if stamped else "no"}"' in (project / "extract.yaml").read_text()
 
 
-def test_numbers_in_an_answers_file_are_as_good_as_text(typed: Callable[..., Path]) -> None:
+def test_number_in_an_answers_file_is_accepted(typed: Callable[..., Path]) -> None:
     assert spec(typed(window_months=6))["window_months"] == 6

@@ -1,4 +1,4 @@
-"""A stamped project starts in the time zone that its months end in, so a run reports the month before."""
+"""The schedule of a project uses the time zone of its months, so a run reports the previous month."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stamped(project: Path) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("name", ["Etc/GMT", WEST, EAST])
-def test_each_scheduled_start_reports_the_month_before(name: str, stamp: Callable[..., Path]) -> None:
+def test_scheduled_run_reports_the_previous_month(name: str, stamp: Callable[..., Path]) -> None:
     cron, where, spec = stamped(stamp(_time_zone=name))
     assert (cron, where, spec) == ("1 0 1 * ? *", name, name)
     for month in (Period(2026, 1).shift(number) for number in range(24)):
@@ -38,15 +38,13 @@ def test_each_scheduled_start_reports_the_month_before(name: str, stamp: Callabl
         assert last_complete(start, zone(spec)) == month.shift(-1)
 
 
-def test_a_start_in_gmt_would_report_the_wrong_month_west_of_it() -> None:
-    """Show what the time zone of the schedule is for: in October's stead, September."""
+def test_start_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
+    """The reason for a time zone of the schedule: this start reports September instead of October."""
     start = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert str(last_complete(start, zone(WEST))) == "2026-09"
 
 
-def test_a_python_without_a_time_zone_database_takes_a_name_by_its_form(
-    template: Path, tmp_path: Path
-) -> None:
+def test_hook_without_a_time_zone_database_checks_the_form(template: Path, tmp_path: Path) -> None:
     """Run the hook as a slim container does: neither /usr/share/zoneinfo nor the package tzdata."""
     hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
     answers = 'OrderedDict(_time_zone="{}")'
@@ -70,9 +68,7 @@ def test_a_python_without_a_time_zone_database_takes_a_name_by_its_form(
     "name", ["Pacific/Pago_Pago", "America/Los_Angeles", "Atlantic/Azores", "Africa/Cairo", EAST]
 )
 @pytest.mark.parametrize("schedule", ["1 00:01", "27 23:59"])
-def test_the_daily_check_comes_hours_after_the_start(
-    name: str, schedule: str, stamp: Callable[..., Path]
-) -> None:
+def test_daily_check_is_hours_after_the_start(name: str, schedule: str, stamp: Callable[..., Path]) -> None:
     project = stamp(_time_zone=name, _schedule=schedule)
     minute, hour, day, *_ = stamped(project)[0].split()
     variables = (project / "Terraform/variables.tf").read_text()

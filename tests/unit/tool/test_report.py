@@ -1,4 +1,4 @@
-"""The preview's page: what the files say, drawn and typeset, with nothing from outside."""
+"""The page of a preview: charts and tables from the files, without external resources."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SPEC = {
     "entity": "Loans", "metric": "Amount", "aggregate": "avg", "date_column": "loan_date", "scale": 2,
     "group": {"branch": "Branch.Name"}, "recipient": {"bank": "Bank.Name"}, "where": None,
 }  # fmt: skip
-Lines = Mapping[str, tuple[int, str, str]]  # of a group: count, sum and figure
+Lines = Mapping[str, tuple[int, str, str]]  # count, sum and value of each group
 Page = Callable[..., ElementTree.Element]
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    """The page of these months, by period and recipient; the last month is the one that was asked for."""
+    """Return the page of these months, keyed by period and recipient. The last month is the requested one."""
 
     def page(months: Mapping[str, Mapping[str, Lines]], **more: Any) -> ElementTree.Element:
         spec, asked = {**SPEC, **more}, max(months)
@@ -89,7 +89,7 @@ def all_of(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
     return element.findall(f".//{{http://www.w3.org/1999/xhtml}}{tag}")
 
 
-def test_each_group_has_a_chart_with_a_point_for_each_month_that_has_a_figure(page: Page) -> None:
+def test_chart_has_a_point_for_each_month_with_a_value(page: Page) -> None:
     months = {
         "2026-08": {"First": {"North": (1, "5.00", "5.00")}},
         "2026-09": {"First": {"North": (0, "", "")}},
@@ -100,47 +100,49 @@ def test_each_group_has_a_chart_with_a_point_for_each_month_that_has_a_figure(pa
     assert "7.00 none before" in words(north)
     assert [words(title) for title in all_of(south, "title")] == ["Oct 2026: 9.50"]
     [_, line] = all_of(north, "path")
-    assert line.get("d") == ""  # a month without a figure interrupts the line
+    assert line.get("d") == ""  # a month without a value interrupts the line
 
 
-def test_it_says_what_changed_against_the_month_before(page: Page) -> None:
+def test_page_shows_changes_since_the_month_before(page: Page) -> None:
     months = {
         "2026-09": {"First": {"A": (1, "5", "5"), "B": (1, "1000.10", "1000.10"), "C": (1, "3", "3")}},
         "2026-10": {"First": {"B": (1, "400.05", "400.05"), "C": (1, "3", "3"), "D": (1, "1", "1")}},
     }
     said = words(page(months))
-    assert "New: D . Gone: A ." in said
+    assert "New: D . Removed: A ." in said
     assert "B 1,000.10 400.05 \u2212600.05" in said
-    assert "1 group has the same figure." in said
+    assert "1 group has the same value." in said
 
 
-def test_without_the_month_before_nothing_is_said_to_be_new(page: Page) -> None:
+def test_page_without_the_month_before_shows_no_changes(page: Page) -> None:
     said = words(
         page({"2026-08": {"First": {"A": (1, "5", "5")}}, "2026-10": {"First": {"B": (1, "4", "4")}}})
     )
     assert "New:" not in said
-    assert "What changed" not in said
+    assert "Changes since" not in said
 
 
-def test_of_many_groups_the_largest_are_drawn_and_the_rest_are_taken_together(page: Page) -> None:
+def test_largest_groups_have_charts_and_the_others_share_one(page: Page) -> None:
     lines = {f"g{n:03}": (n, f"{n * n}.00", f"{n}.00") for n in range(1, 201)}
     found = page({"2026-10": {"First": lines}})
     charts = all_of(found, "figure")
     assert [words(all_of(chart, "b")[0]) for chart in charts[:-1]] == [f"g{n}" for n in range(190, 201)]
     counts, total = sum(range(1, 190)), sum(n * n for n in range(1, 190))
-    mean = (Decimal(total) / counts).quantize(Decimal("0.01"))  # of the rows, not of the groups' averages
-    assert words(charts[-1]).startswith(f"the other 189 taken together {mean}")
-    assert "100 more are in the file." in words(found)
+    mean = (Decimal(total) / counts).quantize(
+        Decimal("0.01")
+    )  # average of the rows, not of the groups' averages
+    assert words(charts[-1]).startswith(f"the other 189 in total {mean}")
+    assert "100 more rows are in the file." in words(found)
 
 
-def test_groups_that_are_written_alike_do_not_stop_the_page(tmp_path: Path) -> None:
-    """Two names can be the same once formulas in them are defused."""
+def test_groups_with_equal_names_are_compared_once(tmp_path: Path) -> None:
+    """Escaping formulas can make two names equal."""
     month = [(("'=x",), Decimal(1)), (("'=x",), Decimal(2))]
     with report_changes.changes(month, month) as against:
         assert (against.new().count, against.same()) == (0, 1)
 
 
-def test_a_manifest_that_names_a_file_elsewhere_shows_none(page: Page, tmp_path: Path) -> None:
+def test_manifest_with_a_file_outside_is_refused(page: Page, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
     page({"2026-10": {"Alpha": {"Main": (1, "1.00", "1.00")}}})
     manifest = tmp_path / "output/_manifests/2026-10.json"
@@ -148,16 +150,16 @@ def test_a_manifest_that_names_a_file_elsewhere_shows_none(page: Page, tmp_path:
     said["files"][0]["key"] = "../secret.csv"
     manifest.write_text(json.dumps(said))
     [month] = report.published(tmp_path / "output")
-    with pytest.raises(ExtractsError, match=r"\.\./secret\.csv is no place in"):
-        list(report._lines(month, "Alpha", SPEC))
+    with pytest.raises(ExtractsError, match=r"\.\./secret\.csv is not a path inside"):
+        list(report._rows(month, "Alpha", SPEC))
 
 
-def test_a_recipient_that_is_gone_is_told(page: Page) -> None:
+def test_removed_recipient_is_reported(page: Page) -> None:
     found = page({"2026-09": {"First": {}, "Old": {"A": (1, "1", "1")}}, "2026-10": {"First": {}}})
-    assert "Old Has no file any more: it had one the month before." in words(found)
+    assert "Old No file this month. There was one in the month before." in words(found)
 
 
-def test_what_the_database_says_is_text_and_never_code(page: Page) -> None:
+def test_names_from_the_database_are_escaped(page: Page) -> None:
     months = {"2026-10": {HOSTILE: {HOSTILE: (1, "1.00", "1.00")}}}
     found = page(months, group={HOSTILE: "x.y"}, recipient={HOSTILE: "x.y"}, entity=HOSTILE, where=HOSTILE)
     assert not all_of(found, "script")
@@ -167,7 +169,7 @@ def test_what_the_database_says_is_text_and_never_code(page: Page) -> None:
     assert words(all_of(found, "pre")[0]) == "SELECT '<b>' FROM \"Loans\""
 
 
-def test_it_needs_nothing_from_outside(page: Page, tmp_path: Path) -> None:
+def test_page_has_no_external_resources(page: Page, tmp_path: Path) -> None:
     page({"2026-10": {"First": {"A": (1, "5", "5")}}})
     text = (tmp_path / "report.html").read_text()
     assert re.findall(r"https?://(?!www\.w3\.org/1999/xhtml)", text) == []
@@ -175,7 +177,7 @@ def test_it_needs_nothing_from_outside(page: Page, tmp_path: Path) -> None:
     assert "default-src 'none'" in text
 
 
-def test_source_files_and_orphans_stand_side_by_side(page: Page) -> None:
+def test_control_totals_show_source_files_and_orphan_rows(page: Page) -> None:
     found = page({"2026-10": {"First": {"A": (3, "5", "5")}}})
     assert "Oct 2026 5 3 2 12,345.50 12,345.50 \u2013 ✓" in words(found)
 
@@ -186,7 +188,7 @@ def test_source_files_and_orphans_stand_side_by_side(page: Page) -> None:
      (["7"], ["4", "6", "8", "10"]), ([], ["0", "0.5", "1"]),
      (["-5", "5"], ["-5", "0", "5"]), (["0", "0"], ["-1", "0", "1"])],
 )  # fmt: skip
-def test_the_axis_has_round_numbers_around_the_figures(values: list[str], labels: list[str]) -> None:
+def test_axis_has_round_numbers_around_the_values(values: list[str], labels: list[str]) -> None:
     scale = report.Scale.over(map(Decimal, values))
     assert [label for _, label in scale.ticks()] == labels
     assert all(scale.low <= float(value) <= scale.high for value in values)

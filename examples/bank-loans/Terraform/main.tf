@@ -1,5 +1,5 @@
-# bank-loans: every month the figure that Glue/etl.py defines, one file per bank_name.
-# Everything that is deployed is listed here. The modules hold the details; all are of one version.
+# bank-loans: publishes the metrics of Glue/etl.py every month, in one file per bank_name.
+# All modules must have the same version.
 
 provider "aws" {
   region = var.region
@@ -13,7 +13,7 @@ data "aws_subnet" "this" {
 
 locals {
   name   = "bank-loans"
-  prefix = "loans" # the folder of the files in the bucket
+  prefix = "loans" # prefix of the files in the bucket
   bucket = "${local.name}-${data.aws_caller_identity.current.account_id}-${var.region}"
   tags   = merge({ extract = local.name }, var.tags)
 }
@@ -22,7 +22,7 @@ locals {
 # Storage
 ################################################################################
 
-# The delivered files, and the one key of all that this project keeps.
+# The published files, and the KMS key of the project.
 module "bucket" {
   source = "../../../modules/kms-bucket"
 
@@ -33,7 +33,7 @@ module "bucket" {
   tags          = local.tags
 }
 
-# What the job runs: out of the way of everybody who may read the files.
+# The job's code is in a bucket of its own, so that readers of the files have no access to it.
 module "artifacts" {
   source = "../../../modules/kms-bucket"
 
@@ -54,9 +54,9 @@ module "extract" {
   name        = local.name
   script_path = "${path.root}/../Glue/etl.py"
   schedule    = var.schedule
-  time_zone   = "Etc/GMT" # as in Glue/etl.py
+  time_zone   = "Etc/GMT" # the same as in Glue/etl.py
 
-  # The tables of Glue/etl.py, for the crawler.
+  # The same tables as in Glue/etl.py.
   tables = [
     "Loans",
     "Account",

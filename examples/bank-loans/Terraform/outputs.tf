@@ -1,35 +1,35 @@
 output "alert_emails_pending" {
-  description = "Addresses that hear of nothing yet: each has to follow the link in AWS's mail."
+  description = "Addresses that get no mails until they confirm the subscription with the link in the mail from AWS."
   value       = module.alerts.pending_subscriptions
 }
 
 output "alert_test" {
-  description = "How to send a test mail: `extracts doctor --test-mail` uses it."
+  description = "State machine and input that send a test mail. `extracts doctor --test-mail` uses them."
   value       = module.alerts.test_message
 }
 
 output "alert_topic_arn" {
-  description = "Topic of the failure mails; subscribe more than people to it."
+  description = "ARN of the alert topic, for further subscriptions."
   value       = module.alerts.topic_arn
 }
 
 output "bucket" {
-  description = "Bucket with the delivered files."
+  description = "Name of the bucket with the published files."
   value       = module.bucket.name
 }
 
 output "crawler_name" {
-  description = "Crawler that the workflow starts before the job."
+  description = "Name of the crawler that the workflow starts before the job."
   value       = module.extract.crawler_name
 }
 
 output "job_name" {
-  description = "Job to start by hand for a back-fill or a restatement."
+  description = "Name of the job, for a backfill or a restatement."
   value       = module.extract.job_name
 }
 
 output "log_groups" {
-  description = "Log groups of the job's runs."
+  description = "Log groups of the job."
   value       = module.extract.log_groups
 }
 
@@ -39,16 +39,16 @@ output "sftp_endpoint" {
 }
 
 output "sftp_server_id" {
-  description = "Transfer server, for the console and the CLI."
+  description = "ID of the Transfer Family server."
   value       = module.sftp.server_id
 }
 
 output "sftp_users" {
-  description = "User name and folder of each recipient, to be told to them."
+  description = "User name and folder of each recipient, to send to them."
   value       = module.sftp.users
 }
 
 output "workflow_name" {
-  description = "Workflow to start for a run of the last complete month."
+  description = "Name of the workflow, for a run of the last complete month."
   value       = module.extract.workflow_name
 }

@@ -52,7 +52,7 @@ variable "subnet_id" {
 ################################################################################
 
 variable "alert_emails" {
-  description = "Who gets a mail when a run fails or is missing; each address has to confirm it."
+  description = "Addresses that get a mail when a run fails or is missing. Each address has to confirm the subscription."
   type        = set(string)
   default     = ["data-support@mybigbank.co.za"]
   nullable    = false
@@ -60,8 +60,8 @@ variable "alert_emails" {
 
 variable "deadline" {
   description = <<-EOT
-    Deadline of the month before, in GMT. From then on it is checked every day, and a mail is sent
-    while the month is missing.
+    Deadline of the previous month, in GMT. After it, a daily check sends a mail while the month is
+    missing.
     - `day`  - (Optional) Day of the month, after `schedule`.
     - `hour` - (Optional) Hour of the daily check.
   EOT
@@ -74,21 +74,21 @@ variable "deadline" {
 }
 
 variable "force_destroy" {
-  description = "Let `terraform destroy` delete buckets that still hold files."
+  description = "Whether `terraform destroy` deletes buckets that contain files."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "region" {
-  description = "AWS region of everything here."
+  description = "AWS region of all resources."
   type        = string
   default     = "eu-west-1"
   nullable    = false
 }
 
 variable "schedule" {
-  description = "Cron expression of the start, in the extract's time zone."
+  description = "Cron expression of the schedule, in the extract's time zone."
   type        = string
   default     = "cron(1 0 1 * ? *)"
   nullable    = false
@@ -110,7 +110,7 @@ variable "sftp" {
 }
 
 variable "tags" {
-  description = "Tags on everything that can bear them."
+  description = "Tags of all resources."
   type        = map(string)
   default     = {}
   nullable    = false

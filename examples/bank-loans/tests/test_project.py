@@ -1,4 +1,4 @@
-"""What can be proved here without an account or a database: `make test`."""
+"""Checks that need neither an account nor a database: `make test`."""
 
 import ast
 import importlib
@@ -22,50 +22,50 @@ def terraform(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def engine() -> Path:
-    """Where `terraform init` put the engine: the very version that the job will run."""
+    """Return the folder of the engine that `terraform init` installed. The job runs the same version."""
     manifest = TERRAFORM / ".terraform/modules/modules.json"
     if not manifest.exists():
-        raise AssertionError("the modules are not here yet; `make test` fetches them")
+        raise AssertionError("the modules are not installed; run `make test`")
     found = json.loads(manifest.read_text())["Modules"]
     folders: dict[str, str] = {module["Key"]: module["Dir"] for module in found}
     return TERRAFORM / folders["extract"] / "runtime"
 
 
-class TheSpec(unittest.TestCase):
+class SpecTest(unittest.TestCase):
     def setUp(self) -> None:
         """Read Glue/etl.py with the engine on the path, as Glue does."""
         sys.path.insert(0, str(engine()))
         self.addCleanup(sys.path.pop, 0)
         self.extract = runpy.run_path(str(PROJECT / "Glue/etl.py"))["EXTRACT"]
 
-    def test_the_engine_accepts_it(self) -> None:
+    def test_spec_is_valid(self) -> None:
         importlib.import_module("rolling_spec").check(self.extract)
 
-    def test_terraform_has_its_time_zone(self) -> None:
+    def test_time_zone_equals_terraform(self) -> None:
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
         zone = re.search(r'^  time_zone += "(.*?)"', main, re.MULTILINE)
         assert zone, 'Terraform/main.tf sets no time_zone in module "extract"'
         assert zone[1] == self.extract.time_zone, (
             f'the time zone is "{zone[1]}" in Terraform/main.tf and "{self.extract.time_zone}" in'
-            " Glue/etl.py; the schedule would start in another zone than the month ends in"
+            " Glue/etl.py; the schedule and the months must have the same time zone"
         )
 
-    def test_terraform_names_its_tables_and_its_recipient(self) -> None:
+    def test_tables_and_recipient_equal_terraform(self) -> None:
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
         tables = re.search(r"^  tables = (\[.*?\])$", main, re.MULTILINE | re.DOTALL)
-        label = re.search(r'^  recipient_label += "(.*)"$', main, re.MULTILINE)
+        recipient = re.search(r'^  recipient_label += "(.*)"$', main, re.MULTILINE)
         assert tables
-        assert label
+        assert recipient
         assert set(ast.literal_eval(tables[1])) == set(self.extract.tables)
-        assert label[1] == self.extract.recipient_label
+        assert recipient[1] == self.extract.recipient_label
 
 
-class TheTerraform(unittest.TestCase):
-    def test_it_is_formatted(self) -> None:
+class TerraformTest(unittest.TestCase):
+    def test_terraform_is_formatted(self) -> None:
         done = terraform("fmt", "-check", "-diff", "-recursive")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def test_it_is_valid(self) -> None:
+    def test_terraform_is_valid(self) -> None:
         done = terraform("validate", "-no-color")
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint validate format docs
+.PHONY: demo demo-stop test test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint prose format docs
 .PHONY: interfaces checkov provider6 release dist publish clean
 
 demo: $(READY)
@@ -54,6 +54,11 @@ lint: $(READY)
 	@$(BIN)/shellcheck .ci/run
 	@PATH="$(BIN):$$PATH" $(BIN)/actionlint .github/workflows/*.yml examples/*/.github/workflows/*.yml
 	@$(BIN)/zizmor --offline --quiet .github examples
+	@$(BIN)/python -m tools.prose
+
+# Words that docs/glossary.md replaces, phrases that are hard to read, British spelling, long sentences and subjects.
+prose: $(READY)
+	@$(BIN)/python -m tools.prose $(ARGS)
 
 # No package index has tflint; on the pull request it runs all the same.
 tflint:

@@ -1,6 +1,6 @@
-"""Diagrams that are drawn from the code: `make docs` writes them into the pages that show them.
+"""Diagrams that are generated from the code: `make docs` writes them into their pages.
 
-A page has the place: a comment that names the drawing, and the fence below it.
+A page marks the place with a comment that names the diagram, and a fence below it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Edge = tuple[str, str, str]  # from, to, words between them
 
 
 def modules() -> str:
-    """What each module of the example takes from the others."""
+    """Return the example's modules, and which outputs each uses of the others."""
     text = (EXAMPLE / "Terraform/main.tf").read_text()
     found = _blocks(text, r'module "(\w+)"')
     lines = ["flowchart LR"]
@@ -40,7 +40,7 @@ def modules() -> str:
 
 
 def data() -> str:
-    """The way from a row to its line in a file, as the example's spec has it."""
+    """Return the path from the entity to a row of a file, as the example's spec defines it."""
     extract = _spec(EXAMPLE / "Glue/etl.py")
     first, last = extract.entity, extract.names[-1]
     lines = [
@@ -51,27 +51,27 @@ def data() -> str:
         before, _, column = join.lefts[0].partition(".")
         lines.append(f'  {before} -- "{column}" --> {join.name}["{join.name}"]')
     columns = ", ".join([*extract.group, f"{extract.metric}_{extract.aggregate}".lower()])
-    lines.append(f'  line["a line<br/><small>{columns}</small>"]')
+    lines.append(f'  row["a row<br/><small>{columns}</small>"]')
     for table in dict.fromkeys(column.partition(".")[0] for column in extract.group.values()):
         labels = [label for label, column in extract.group.items() if column.startswith(f"{table}.")]
-        lines.append(f'  {table} -. "{", ".join(labels)}" .-> line')
+        lines.append(f'  {table} -. "{", ".join(labels)}" .-> row')
     label = extract.recipient_label
     window = f"{extract.aggregate} over {extract.window_months} months"
-    lines.append(f'  {first} == "{window}" ==> line')
+    lines.append(f'  {first} == "{window}" ==> row')
     lines.append(f'  {last} -. "{label}" .-> file["a file<br/><small>{label}=…/</small>"]')
-    lines.append("  line --> file")
+    lines.append("  row --> file")
     return "\n".join(lines) + "\n"
 
 
 def _spec(path: Path) -> Extract:
-    """The spec, read as Spark would: its file is a program."""
+    """Return the spec of a project's `etl.py`."""
     found = runpy.run_path(str(path))["EXTRACT"]
     assert isinstance(found, Extract)
     return found
 
 
 def failure() -> str:
-    """From an event to the mail, as the resources of `failure-alerts` refer to each other."""
+    """Return the path from an event to a mail, as the resources of `failure-alerts` refer to each other."""
     found = list(_resources(ROOT / "modules/failure-alerts"))
     lines = ["flowchart LR"]
     for kind, name, _ in found:
@@ -86,7 +86,7 @@ def failure() -> str:
 
 
 def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-    """Type and name of each resource that a drawing shows or needs, and which of those it refers to."""
+    """Yield type and name of each resource that a diagram needs, and the others that it refers to."""
     texts = {path: path.read_text() for path in sorted(module.glob("*.tf"))}
     blocks = "".join(re.findall(r"^locals {\n(.*?)^}", "".join(texts.values()), re.DOTALL | re.MULTILINE))
     named = dict(re.findall(r"^  (\w+) += (.*?)(?=^  \w|\Z)", blocks, re.DOTALL | re.MULTILINE))
@@ -94,12 +94,12 @@ def _resources(module: Path) -> Iterator[tuple[str, str, list[tuple[str, str]]]]
         for match in re.finditer(r'^resource "aws_(\w+)" "(\w+)" {\n(.*?)^}', text, re.DOTALL | re.MULTILINE):
             kind, name, body = match.groups()
             if kind in SHAPES or kind == "cloudwatch_event_target":
-                # What it takes from locals: keys of `for_each`, and values for a state machine's program.
+                # References through locals: keys of `for_each`, and values for a state machine's program.
                 taken = re.findall(r"\bfor_each\s+= local\.(\w+)|\blocal\.(_config)\b", body)
                 yield kind, name, _references(body + "".join(named[one or other] for one, other in taken))
 
 
-# The resources that a failure passes through: what a person calls them, and how they are drawn.
+# Resources on the path of a failure: label and shape.
 SHAPES = {
     "cloudwatch_event_rule": ("EventBridge rule", '(["{}"])'),
     "scheduler_schedule": ("daily schedule", '(["{}"])'),
@@ -107,12 +107,12 @@ SHAPES = {
     "sqs_queue": ("queue", '[("{}")]'),
     "cloudwatch_metric_alarm": ("alarm", '{{{{"{}"}}}}'),
     "sns_topic": ("SNS topic", '["{}"]'),
-    "sns_topic_subscription": ("e-mail", '(["{}"])'),
+    "sns_topic_subscription": ("mail", '(["{}"])'),
 }
 
 
 def _wires(kind: str, name: str, used: list[tuple[str, str]]) -> list[Edge]:
-    """How the drawing connects one resource with those that it refers to."""
+    """Return the arrows between a resource and those that it refers to."""
     here = _node(kind, name)
     nodes = {other: [_node(*one) for one in used if one[0] == other] for other in SHAPES}
     lost = [(here, queue, '-. "not started" .->') for queue in nodes["sqs_queue"]]
@@ -143,23 +143,23 @@ def _node(kind: str, name: str) -> str:
 
 
 def write() -> None:
-    """Draw anew what the pages show."""
+    """Write the diagrams into their pages."""
     for page in PAGES:
         page.write_text(drawn(page.read_text()))
 
 
 def drawn(text: str) -> str:
-    """The page with its drawings as they should be; KeyError where it asks for one that nobody draws."""
+    """Return a page with its diagrams up to date. KeyError if it names an unknown diagram."""
     return PLACE.sub(lambda match: match[1] + DRAWINGS[match[2]]() + match[4], text)
 
 
 def fences(text: str) -> list[str]:
-    """The diagrams of a page."""
+    """Return the diagrams of a page."""
     return FENCE.findall(text)
 
 
 DRAWINGS: dict[str, Callable[[], str]] = {"modules": modules, "data": data, "failure": failure}
-PAGES = (ROOT / "README.md",)
+PAGES = (ROOT / "docs/explanation/architecture.md", ROOT / "docs/explanation/metrics.md")
 
 
 def _blocks(text: str, head: str) -> dict[str, str]:

@@ -27,7 +27,8 @@ MESSAGE_WORDS = 4
 # SQL and other code in a string.
 CODE = re.compile(
     r"\bselect\b.*\bfrom\b|\b(?:create|drop|alter) (?:table|role|schema|index|view)|insert into"
-    r"|\bgrant\b.* (?:on|to) |^ *(?:from|where|order by|group by|join|left join|with|and|or) .*[=(\"]|[{}<>=|\\]{2}",
+    r"|\bgrant\b.* (?:on|to) |[{}<>=|\\]{2}"
+    r"|^ *(?:from|where|order by|group by|join|left join|with|and|or) .*[=(\"]",
     re.IGNORECASE,
 )
 ATTRIBUTE = re.compile(

@@ -28,7 +28,7 @@ PLACES = (
     ("templates/extract/cookiecutter.json", r'(  "_version": ")[^"]*(")'),
 )
 # Pages that tell a reader which tag to take, as often as they like, and how they do.
-PAGES = ("README.md", ".github/*.md", "modules/*/README.md")
+PAGES = ("README.md", ".github/*.md", "docs/**/*.md", "modules/*/README.md")
 PIN = re.compile(r"(\?ref=v|--checkout v|/workflows/extract-[\w-]+\.yml@v|git\+https://\S+@v)(\d+\.\d+\.\d+)")
 
 REFRESH = [sys.executable, "-m", "pytest", "-q", "tests/integration/template/test_examples.py"]

@@ -256,7 +256,7 @@ def first_deployment(demo: Demo) -> Callable[..., subprocess.CompletedProcess[st
         (binaries / name).symlink_to(shutil.which(program) or "")
     environment = terraform.environment(demo.folder) | demo.cloud.environment
     environment["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
-    page = (ROOT / "docs/how-to/first-deployment.md").read_text()
+    page = (ROOT / "docs/tutorial/first-deployment.md").read_text()
     steps = re.findall(r"^ {3,}\$ (.*)$", page, re.MULTILINE)
     assert len(steps) == 10
 

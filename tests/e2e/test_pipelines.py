@@ -163,11 +163,11 @@ def test_the_first_pages_costs_are_for_what_is_planned(story: Story, deployed: R
     planned = Counter(
         change["type"] for change in plan["resource_changes"] if change["change"]["actions"] == ["create"]
     )
-    costs = (ROOT / "README.md").read_text().partition("## What a month costs")[2].partition("\n## ")[0]
+    costs = (ROOT / "docs/reference/costs.md").read_text().partition("\n## Prices")[0]
     rows = re.findall(r"^\| (.*?) \| (\d+) \| [\d.]+ \|", costs, re.MULTILINE)
     counted = {
         "KMS keys": planned["aws_kms_key"],
-        "secret of the store's login": 1,  # made before, by hand
+        "secret of the source's login": 1,  # made before, by hand
         "CloudWatch alarms": planned["aws_cloudwatch_metric_alarm"],
     }
     assert {part: int(number) for part, number in rows} == counted

@@ -12,7 +12,7 @@ from tools.drawings import ROOT
 
 PAGES = [
     page
-    for folder in (".", ".github", "modules/*", "examples/*")
+    for folder in (".", ".github", "docs/**", "modules/*", "examples/*")
     for page in sorted(ROOT.glob(f"{folder}/*.md"))
     if drawings.fences(page.read_text())
 ]
@@ -58,7 +58,7 @@ def test_a_drawing_has_all_modules_and_what_they_hand_on() -> None:
 def test_the_way_of_a_figure_is_that_of_the_spec() -> None:
     drawing = drawings.data()
     assert '  Loans -- "Account_idAccount" --> Account["Account"]\n' in drawing
-    assert '  Loans == "avg over 3 months" ==> line\n' in drawing
+    assert '  Loans == "avg over 3 months" ==> row\n' in drawing
 
 
 def test_a_failure_ends_in_a_mail_whatever_way_it_takes() -> None:

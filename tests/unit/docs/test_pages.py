@@ -21,6 +21,8 @@ from tests.support.oracle import oracle
 from tools.drawings import ROOT
 
 README = (ROOT / "README.md").read_text()
+TUTORIAL = (ROOT / "docs/tutorial/first-deployment.md").read_text()
+COSTS = (ROOT / "docs/reference/costs.md").read_text()
 PAGES = [
     page
     for folder in (".", ".github", "docs/**", "modules/*", "examples/*")
@@ -69,12 +71,12 @@ def test_the_demos_picture_shows_the_oracles_figures() -> None:
 
 
 def test_the_lines_below_the_previews_picture_are_the_oracles() -> None:
-    given = re.search(r"demo's\s+store with ([\d,]+) loans", README)
+    given = re.search(r"demo database with ([\d,]+) loans", TUTORIAL)
     assert given
     rows = store.generate(date(2026, 10, 1), loans=int(given[1].replace(",", "")))
     header, *lines = oracle(rows, "First Bank").decode().replace('"', "").split("\r\n")
     assert header.endswith("loans_count,amount_sum,amount_avg")
-    shown = re.findall(r"^\| (\d+) \| (.*) \| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", README, re.MULTILINE)
+    shown = re.findall(r"^\| (\d+) \| (.*) \| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", TUTORIAL, re.MULTILINE)
     assert shown
     for branch, address, *figures in shown:
         start, end = f"First Bank,{branch},{address},2026-10,", ",".join(figures)
@@ -83,7 +85,7 @@ def test_the_lines_below_the_previews_picture_are_the_oracles() -> None:
 
 def costs() -> list[list[str]]:
     """Part, quantity, price and the month's dollars, line by line."""
-    section = README.partition("## What a month costs")[2].partition("\n## ")[0]
+    section = COSTS.partition("## What a month costs")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]
 

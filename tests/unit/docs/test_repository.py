@@ -18,7 +18,9 @@ from tools import release
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(
-    path for path in [*ROOT.glob("*.md"), *ROOT.glob(".github/*.md"), *ROOT.glob("modules/*/README.md")]
+    path
+    for pages in ("*.md", ".github/*.md", "docs/**/*.md", "modules/*/README.md")
+    for path in ROOT.glob(pages)
 )
 
 

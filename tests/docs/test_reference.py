@@ -1,0 +1,192 @@
+"""Reference pages agree with the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import hcl2
+import pytest
+from tests.docs.drawings import ROOT
+from tools import reference
+
+import rolling_arguments
+import rolling_delivery
+from rolling_figures import Totals
+from rolling_file import File
+from rolling_period import Period
+from rolling_spec import Extract, Join
+from rolling_store import open_store
+
+FOLDER = ROOT / "docs/reference"
+RUNTIME = ROOT / "modules/glue-extract/runtime"
+
+
+def page(name: str) -> str:
+    return (FOLDER / name).read_text()
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of all table rows whose first cell is code."""
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
+
+
+def section(text: str, title: str) -> str:
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_generated_page_is_up_to_date(name: str) -> None:
+    assert page(name) == reference.PAGES[name](), "run make docs"
+
+
+@pytest.mark.parametrize("kind", [Extract, Join], ids=lambda kind: kind.__name__)
+def test_spec_page_has_every_field_and_its_default(kind: type) -> None:
+    listed = {name: default for name, default, _ in rows(section(page("spec.md"), kind.__name__))}
+    expected = {
+        f"`{field.name}`": "required"
+        if field.default is MISSING
+        else f"`{field.default!r}`".replace("'", '"')
+        for field in fields(kind)
+    }
+    assert listed == expected
+
+
+def test_spec_page_shows_the_example() -> None:
+    [shown] = re.findall(r"```python\n(.*?)```", page("spec.md"), re.DOTALL)
+    assert shown == (ROOT / "examples/bank-loans/Glue/etl.py").read_text()
+
+
+def test_every_argument_of_a_run_is_listed() -> None:
+    text = page("run-arguments.md")
+    listed = set(re.findall(r"`[^`]*`", text))
+    names = {name for code in listed for name in re.findall(r"--([a-z-]+)", code)}
+    known = {*rolling_arguments._VALUES, *rolling_arguments._FLAGS}
+    assert known <= names
+    assert names - known == {"job-name", "arguments", "restat"}
+
+
+def names(value: object, prefix: str = "") -> Iterator[str]:
+    """Yield the names of fields in a JSON document, down to control totals."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if set(value) >= {"rows", "count", "sum"} and key in ("rows", "count", "sum"):
+                continue
+            yield f"{prefix}{key}"
+            yield from names(inner, f"{prefix}{key}.")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from names(inner, f"{prefix[:-1]}[].")
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a restatement that has everything a manifest can have."""
+    store = open_store(str(folder))
+    path = folder / "bank_name=A/year=2026/month=10/A_20261031.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("1")
+    totals = Totals(1, 1, Decimal(1))
+    file = File("A", path, str(path.relative_to(folder)), 1, 1, "0" * 64, totals)
+    before = {"revision": 1, "published_at": "2026-11-01T00:00:00Z", "run_id": "jr_1", "files": []}
+    plan = rolling_delivery.Plan(
+        Period(2026, 10), (file,), {}, frozenset(), frozenset(), before, "1", None, None, (), same=False
+    )
+    undated = SimpleNamespace(rows=0)
+    figures = SimpleNamespace(
+        facts=SimpleNamespace(undated=undated, strays=0, snapshot_time="2026-11-01T00:00:00+00:00"),
+        orphan_totals=lambda _: totals,
+        source_totals=lambda _: totals,
+    )
+    spec = Extract("Loans", "Amount", "loan_date", {}, {"bank_name": "Bank.Name"}, where="true")
+    run = rolling_delivery.Run("jr_2", "1", "now", "why", True, ("a",), ("b",), {"2026-09": "c"})
+    return cast(dict[str, Any], rolling_delivery.manifest(spec, store, plan, cast(Any, figures), run))
+
+
+def test_manifest_page_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
+    listed = {name for cells in rows(page("manifest.md")) for name in re.findall(r"`([^`]+)`", cells[0])}
+    inside = {"window", "files", "late_data"}  # listed by their own fields
+    kept = {f"replaces.{name}" for name in ("revision", "published_at", "run_id", "files")}
+    written = set(names(manifest(tmp_path)))
+    assert kept <= written
+    assert listed - {"rows", "count", "sum"} == written - inside - kept
+
+
+def calls(name: str) -> Iterator[ast.Call]:
+    for file in sorted(RUNTIME.glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                yield node
+
+
+def strings(node: ast.AST) -> set[str]:
+    """Return the results of an expression that chooses between strings."""
+    if isinstance(node, ast.IfExp):
+        return strings(node.body) | strings(node.orelse)
+    return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
+
+
+def test_log_page_has_every_event_with_its_level_and_fields() -> None:
+    logged: dict[str, tuple[set[str], set[str]]] = {}
+    for call in calls("log"):
+        given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+        level = strings(given.pop("level")) if "level" in given else {"info"}
+        for event in strings(call.args[0]):
+            levels, more = logged.setdefault(event, (set(), set()))
+            levels |= level
+            more |= set(given)
+    listed = {
+        cells[0].strip("`"): ({cells[1]}, set(re.findall(r"`(\w+)`", cells[3])))
+        for cells in rows(page("log-events.md"))
+    }
+    assert listed == logged
+
+
+def test_exit_code_page_has_every_kind_of_failure() -> None:
+    kinds = {
+        kind
+        for file in RUNTIME.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.keyword) and node.arg == "kind"
+        for kind in strings(node.value)
+    }
+    assert [f"`{kind}`" for kind in sorted(kinds)] == [cells[0] for cells in rows(page("exit-codes.md"))]
+
+
+def test_file_page_shows_the_engines_names() -> None:
+    import rolling_file
+
+    place = rolling_file.place("bank_name", "First Bank", Period(2026, 10))
+    assert f"loans/{place}\nloans/{rolling_delivery.manifest_place(Period(2026, 10))}\n" in page("files.md")
+    assert Period(2026, 10).file_date == date(2026, 10, 31)
+
+
+def variables(folder: str) -> set[str]:
+    text = "".join(file.read_text() for file in (ROOT / folder).glob("variables*.tf"))
+    return set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("guide", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda guide: guide.stem)
+def test_terraform_on_a_guide_sets_variables_that_exist(guide: Path) -> None:
+    """Attributes outside a block are values of `terraform.tfvars`, or arguments of `module "extract"`."""
+    known = variables("examples/bank-loans/Terraform") | variables("modules/glue-extract")
+    for block in re.findall(r"^ *```hcl\n(.*?)^ *```$", guide.read_text(), re.DOTALL | re.MULTILINE):
+        given = hcl2.loads(block)
+        assert given
+        for module in given.pop("module", []):
+            for arguments in module.values():
+                source = re.search(r"//(modules/[\w-]+)\?ref=", arguments["source"])
+                assert source
+                assert {name for name in arguments if not name.startswith("__")} <= {
+                    "source",
+                    *variables(source[1]),
+                }
+        outside = {name for name in given if not name.startswith("__")} - {"data", "output"}
+        assert outside <= known

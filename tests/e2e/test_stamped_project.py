@@ -242,7 +242,7 @@ def test_the_readme_is_whole(everything: dict[Path, options.Answers]) -> None:
         readme = (project / "README.md").read_text(encoding="utf-8")
         headings = re.findall(r"^#+ (.+)$", readme, re.MULTILINE)
         anchors = {heading.lower().replace(" ", "-") for heading in headings}
-        assert {"a-run-failed", "back-fill", "restate"} <= anchors, "failure mails refer to these headings"
+        assert {"a-run-failed", "backfill", "restate"} <= anchors, "failure mails refer to these headings"
         assert set(re.findall(r"\]\(#([^)]+)\)", readme)) <= anchors
         assert all((project / path).exists() for path in re.findall(r"\]\((?!#|https:)([^)]+)\)", readme))
         assert readme.count("```") % 2 == 0

@@ -180,6 +180,13 @@ def hashes(text: str) -> Iterator[Passage]:
     yield from _blocks((n, c[1].strip()) for n, line in lines if (c := COMMENT.match(line)))
 
 
+def workflow(text: str) -> Iterator[Passage]:
+    """Yield comments and descriptions of a workflow or an issue form."""
+    yield from hashes(text)
+    for found in re.finditer(r"^ *-? *(?:description|label|about): *(.*)$", text, re.MULTILINE):
+        yield Passage(text.count("\n", 0, found.start(1)) + 1, "text", re.sub(r"`[^`]*`", "X", found[1]))
+
+
 def jsonata(text: str) -> Iterator[Passage]:
     """Yield comments and messages of a JSONata program."""
     for found in re.finditer(r'/\*(.*?)\*/|"((?:[^"\\]|\\.)*)"', text, re.DOTALL):
@@ -203,8 +210,8 @@ READERS: dict[str, Callable[[str], Iterator[Passage]]] = {
     ".tf": hcl,
     ".hcl": hcl,
     ".jsonata": jsonata,
-    ".yml": hashes,
-    ".yaml": hashes,
+    ".yml": workflow,
+    ".yaml": workflow,
     ".toml": hashes,
     ".sh": hashes,
     "Makefile": hashes,

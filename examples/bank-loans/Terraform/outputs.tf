@@ -1,5 +1,5 @@
 output "alert_emails_pending" {
-  description = "Addresses that get no mails until they confirm the subscription with the link in the mail from AWS."
+  description = "Addresses that get no alerts until somebody follows the link in AWS's mail."
   value       = module.alerts.pending_subscriptions
 }
 
@@ -9,12 +9,12 @@ output "alert_test" {
 }
 
 output "alert_topic_arn" {
-  description = "ARN of the alert topic, for further subscriptions."
+  description = "Topic of the alerts, for more subscriptions."
   value       = module.alerts.topic_arn
 }
 
 output "bucket" {
-  description = "Name of the bucket with the published files."
+  description = "Bucket with the published files."
   value       = module.bucket.name
 }
 
@@ -24,7 +24,7 @@ output "crawler_name" {
 }
 
 output "job_name" {
-  description = "Name of the job, for a backfill or a restatement."
+  description = "Job to start for a backfill or a restatement."
   value       = module.extract.job_name
 }
 
@@ -44,7 +44,7 @@ output "sftp_server_id" {
 }
 
 output "sftp_users" {
-  description = "User name and folder of each recipient, to send to them."
+  description = "User name and folder of each recipient."
   value       = module.sftp.users
 }
 

@@ -52,7 +52,7 @@ variable "subnet_id" {
 ################################################################################
 
 variable "alert_emails" {
-  description = "Addresses that get a mail when a run fails or is missing. Each address has to confirm the subscription."
+  description = "Addresses that get the alert mails. Each must confirm its subscription."
   type        = set(string)
   default     = ["data-support@mybigbank.co.za"]
   nullable    = false

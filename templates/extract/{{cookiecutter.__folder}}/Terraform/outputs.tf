@@ -1,6 +1,6 @@
 {%- import 'answers.jinja' as answers with context -%}
 output "alert_emails_pending" {
-  description = "Addresses that get no mails until they confirm the subscription with the link in the mail from AWS."
+  description = "Addresses that get no alerts until somebody follows the link in AWS's mail."
   value       = module.alerts.pending_subscriptions
 }
 
@@ -10,12 +10,12 @@ output "alert_test" {
 }
 
 output "alert_topic_arn" {
-  description = "ARN of the alert topic, for further subscriptions."
+  description = "Topic of the alerts, for more subscriptions."
   value       = module.alerts.topic_arn
 }
 
 output "bucket" {
-  description = "Name of the bucket with the published files."
+  description = "Bucket with the published files."
   value       = module.bucket.name
 }
 
@@ -26,13 +26,13 @@ output "crawler_name" {
 
 {% if answers.sftp == 'none' -%}
 output "files" {
-  description = "S3 URI of the files, for the `readers`."
+  description = "Address of the files, for the owners of the roles in `readers`."
   value       = "s3://${module.bucket.name}/${local.prefix}/"
 }
 
 {% endif -%}
 output "job_name" {
-  description = "Name of the job, for a backfill or a restatement."
+  description = "Job to start for a backfill or a restatement."
   value       = module.extract.job_name
 }
 
@@ -59,7 +59,7 @@ output "sftp_server_id" {
 }
 
 output "sftp_users" {
-  description = "User name and folder of each recipient, to send to them."
+  description = "User name and folder of each recipient."
   value       = module.sftp.users
 }
 

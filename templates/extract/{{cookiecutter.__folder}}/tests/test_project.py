@@ -1,4 +1,4 @@
-"""Checks that need neither an account nor a database: `make test`."""
+"""Tests that need no account and no database: `make test`."""
 
 import ast
 import importlib
@@ -22,7 +22,7 @@ def terraform(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def engine() -> Path:
-    """Return the folder of the engine that `terraform init` installed. The job runs the same version."""
+    """Return the folder of the engine that `terraform init` downloaded: the version that the job runs."""
     manifest = TERRAFORM / ".terraform/modules/modules.json"
     if not manifest.exists():
         raise AssertionError("the modules are not installed; run `make test`")

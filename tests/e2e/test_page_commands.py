@@ -1,8 +1,7 @@
-"""Every command that a page tells people to run is run by a test, or listed here with why it cannot be."""
+"""Every command on a page runs in a test, or is listed here with the reason why not."""
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -22,6 +21,9 @@ import pexpect
 import psycopg
 import pytest
 import typer
+from tests.docs import runners
+from tests.docs.drawings import ROOT
+from tools.reference import GENERATED
 
 from extracts import __version__, programs, terraform
 from extracts.cli import app
@@ -36,111 +38,111 @@ PROGRAMS = "make|extracts|cookiecutter|pip|terraform|aws|git|python"
 COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:{PROGRAMS}) [\w-]")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
-DEMO = "tests/e2e/test_demo.py::test_it_ends_well_and_shows_nine_steps"
-FIRST = "tests/e2e/test_demo.py::test_the_steps_of_a_first_deployment_show_what_its_page_says"
-PROJECT = "tests/e2e/test_stamped_project.py::test_its_own_tests_pass_in_one_command_and_it_plans"
-# What runs each command, as pages have it but for the version.
+DEMO = "tests/local/test_demo.py::test_it_ends_well_and_shows_nine_steps"
+TUTORIAL = "tests/local/test_demo.py::test_the_steps_of_a_first_deployment_show_what_its_page_says"
+PROJECT = "tests/template/test_stamped_project.py::test_its_own_tests_pass_in_one_command_and_it_plans"
+CI = "the workflow ci"
+LINT = "make lint"
+# The test, workflow or command that runs each command of the pages.
 RUN: dict[str, str] = {
-    # first steps
+    # the tool and the template
     "make demo": DEMO,
     "make demo KEEP=1": DEMO,
     f"cookiecutter gh:{ADDRESS.partition('.com/')[2]} --directory templates/extract --checkout vVERSION": (
         f"{HERE}::test_the_template_can_be_had_with_nothing_of_ours"
     ),
-    ".venv/bin/extracts new --database-url postgresql://reader@store.internal/bank --entity Loans"
-    " --metric Amount": f"{HERE}::test_a_project_is_stamped_and_previewed_as_the_first_page_says",
-    ".venv/bin/extracts preview PROJECT --database-url postgresql://reader@store.internal/bank"
-    " --period 2026-10 --output figures": (
-        f"{HERE}::test_a_project_is_stamped_and_previewed_as_the_first_page_says"
+    "extracts new --database-url postgresql://reader@source.example.com/bank --entity Loans"
+    " --metric Amount": f"{HERE}::test_a_project_is_stamped_and_previewed_as_the_tutorial_says",
+    "extracts preview bank-loans --database-url postgresql://reader@source.example.com/bank"
+    " --period 2026-10 --output preview": (
+        f"{HERE}::test_a_project_is_stamped_and_previewed_as_the_tutorial_says"
     ),
     f'pip install "terraform-aws-extracts[local] @ git+{ADDRESS}@vVERSION"': (
         f"{HERE}::test_the_tool_can_be_had_without_a_checkout"
     ),
-    # a project's page
+    # a project
     "make test": PROJECT,  # of this repository too: `.ci/run` runs nothing else
-    "extracts preview . --database-url postgresql://reader@store.example.com/store --period 2026-10"
-    " --output figures": f"{HERE}::test_a_project_is_previewed_as_its_own_page_says",
-    "extracts doctor PROJECT": f"{HERE}::test_a_project_is_looked_after_as_the_pages_say",
+    "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
+    " --output preview": f"{HERE}::test_a_project_is_previewed_as_its_own_page_says",
     "extracts status .": f"{HERE}::test_a_project_is_looked_after_as_the_pages_say",
     "extracts update .": f"{HERE}::test_a_project_is_looked_after_as_the_pages_say",
     "extracts update . --plan --dry-run": f"{HERE}::test_a_project_is_looked_after_as_the_pages_say",
-    "terraform -chdir=Terraform init": f"{HERE}::test_a_project_is_initialised_as_its_page_says",
-    "terraform -chdir=Terraform apply": DEMO,
-    # a first deployment
-    "extracts doctor .": FIRST,
-    "extracts doctor . --test-mail": FIRST,
-    "terraform -chdir=Terraform plan -detailed-exitcode": FIRST,
-    "aws scheduler get-schedule --group-name bank-loans --name bank-loans-start": FIRST,
-    'aws glue start-workflow-run --name "$(terraform -chdir=Terraform output -raw workflow_name)"': FIRST,
+    "terraform -chdir=Terraform init": f"{HERE}::test_a_project_is_initialized_as_its_page_says",
+    # the tutorial
+    "terraform -chdir=Terraform apply": TUTORIAL,
+    "extracts doctor .": TUTORIAL,
+    "extracts doctor . --test-mail": TUTORIAL,
+    "terraform -chdir=Terraform plan -detailed-exitcode": TUTORIAL,
+    "aws scheduler get-schedule --group-name bank-loans --name bank-loans-start": TUTORIAL,
+    'aws glue start-workflow-run --name "$(terraform -chdir=Terraform output -raw workflow_name)"': TUTORIAL,
     'aws glue get-job-runs --job-name "$(terraform -chdir=Terraform output -raw job_name)" --max-items 1': (
-        FIRST
+        TUTORIAL
     ),
-    'aws s3 ls --recursive "s3://$(terraform -chdir=Terraform output -raw bucket)/"': FIRST,
-    'sftp first-recipient@"$(terraform -chdir=Terraform output -raw sftp_endpoint)"': FIRST,
+    'aws s3 ls --recursive "s3://$(terraform -chdir=Terraform output -raw bucket)/"': TUTORIAL,
+    'sftp first-recipient@"$(terraform -chdir=Terraform output -raw sftp_endpoint)"': TUTORIAL,
     'aws glue start-job-run --job-name "$(terraform -chdir=Terraform output -raw job_name)"'
-    ' --arguments \'{"--period": "2099-12"}\'': FIRST,
+    ' --arguments \'{"--period": "2099-12"}\'': TUTORIAL,
     # this repository
-    'make test ARGS="tests/integration/engine -k orphans"': "",
-    "make lint test": "tests/integration/tools/test_release.py::"
-    "test_one_command_writes_the_version_everywhere_commits_and_tags",
-    "make release VERSION=1.2.0": "tests/integration/tools/test_release.py::"
-    "test_one_command_writes_the_version_everywhere_commits_and_tags",
-    "make interfaces VERSION=2.0.0": "tests/integration/tools/test_release.py::"
-    "test_a_step_that_is_too_small_for_the_change_is_refused",
+    'make test ARGS="tests/engine -k orphans"': CI,
+    "make lint test": CI,
     **{
-        f"make test ARGS=tests/{part}": ""
-        for part in (
-            "e2e",
-            "integration/engine",
-            "integration/modules",
-            "integration/template",
-            "integration/tool",
-        )
+        f"make test ARGS=tests/{part}": CI
+        for part in ("docs", "engine", "generator", "local", "modules", "template")
     },
-    **{f"make {target}": "" for target in ("lint", "tflint", "test-spark35", "checkov")},
-    "make docs": "tests/integration/tools/test_diagrams.py::test_what_the_code_draws_is_up_to_date",
-    "make interfaces": "tests/unit/tools/test_interfaces.py::test_it_reads_the_modules_as_they_are",
-    "make release": "tests/integration/tools/test_release.py::test_make_asks_for_the_version",
-    "make dist": "tests/integration/tools/test_packages.py::"
+    **{f"make {target}": CI for target in ("lint", "tflint", "test-spark35", "checkov")},
+    "make prose": LINT,
+    "make release VERSION=1.2.0": "tests/generator/test_release.py::"
+    "test_one_command_writes_the_version_everywhere_commits_and_tags",
+    "make interfaces VERSION=2.0.0": "tests/generator/test_release.py::"
+    "test_make_interfaces_prints_the_version_that_a_change_needs",
+    "make interfaces": "tests/generator/test_release.py::"
+    "test_make_interfaces_prints_the_version_that_a_change_needs",
+    "make release": "tests/generator/test_release.py::test_make_asks_for_the_version",
+    "make dist": "tests/generator/test_packages.py::"
     "test_both_carry_template_and_modules_and_nothing_that_was_left_there",
     "make test-browser": "tests/unit/tool/test_report.py::test_chromium_shows_it",
 }
-ACCOUNT = "it needs an account; its words are held against AWS's own description of the service"
-DEPLOYED = "it asks for an output of what is deployed; the outputs' names are held against the project"
+ACCOUNT = "needs an account; service, operation and options are compared with AWS's own model"
+DEPLOYED = "reads an output of a deployed project; the name is compared with the project's outputs"
 NOT_RUN: dict[str, str] = {
-    "make bench": "it measures one machine for many minutes, and is no test",
-    "make test-unit": "it is one folder of the tests, all of which the pull request runs",
-    "make test-attack": "it kills and races at random times, for many minutes",
-    "make test-matrix": "it is the template's tests with more combinations, and takes half an hour",
-    "make test-deep": "it is the engine's tests with more examples, for as long as one likes",
-    "make provider6": "it fetches 62 MB; the pull request runs what it calls on a smaller provider",
-    "REFRESH_EXAMPLES=1 .venv/bin/python -m pytest tests/integration/template/test_examples.py": (
-        "it writes into this checkout what the same tests compare without the variable"
+    "make bench": "measures one machine for many minutes, and is no test",
+    "make test-attack": "kills and races at random times, for many minutes",
+    "make test-matrix": "the template's tests with more combinations, for half an hour",
+    "make test-deep": "the engine's tests with more examples, for many minutes",
+    "make provider6": "downloads 62 MB; a pull request runs its code on a smaller provider",
+    "make docs": "writes into this checkout; tests compare the pages with what it would write",
+    "REFRESH_EXAMPLES=1 .venv/bin/python -m pytest tests/template/test_examples.py": (
+        "writes into this checkout; without the variable the same tests compare"
     ),
-    "git push --follow-tags": "it publishes",
+    "git push --follow-tags": "publishes",
     "aws glue start-job-run --job-name bank-loans --arguments=--period=2026-10": ACCOUNT,
+    'aws glue start-job-run --job-name bank-loans --arguments=\'{"--period": "2026-10"}\'': ACCOUNT,
     "aws secretsmanager create-secret --name bank-loans/database --secret-string file://secret.json": ACCOUNT,
+    "aws secretsmanager put-secret-value --secret-id bank-loans/database"
+    " --secret-string file://secret.json": ACCOUNT,
     'aws glue start-job-run --job-name "$JOB" --arguments \'{"--from": "2026-01", "--to": "2026-09"}\'': (
         ACCOUNT
     ),
     'aws glue start-job-run --job-name "$JOB" --arguments \'{"--period": "2026-10", "--restate": "true",'
     ' "--reason": "late bookings"}\'': ACCOUNT,
+    'aws glue start-job-run --job-name "$JOB" --arguments \'{"--period": "2026-10", "--restate": "true",'
+    ' "--reason": "late bookings", "--dry-run": "true"}\'': ACCOUNT,
     "aws transfer test-connection --connector-id c-0123456789abcdef0": ACCOUNT,
     "aws transfer test-connection": ACCOUNT,
     "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateJob": (
         ACCOUNT
     ),
     'aws s3 cp "$MANIFEST" "$MANIFEST" --metadata-directive REPLACE --content-type application/json': (
-        "it needs an account, and is no operation of the service but the client's own"
+        "needs an account, and is no operation of the service but of the client"
     ),
     "aws dynamodb query --table-name bank-loans-receipts --key-condition-expression 'recipient = :r'"
     ' --expression-attribute-values \'{":r": {"S": "first-bank"}}\'': ACCOUNT,
     'JOB="$(terraform -chdir=Terraform output -raw job_name)"': DEPLOYED,
     'BUCKET="$(terraform -chdir=Terraform output -raw bucket)"': DEPLOYED,
-    'MANIFEST="s3://$BUCKET/loans/_manifests/2026-10.json"': "it gives a name to a text",
+    'MANIFEST="s3://$BUCKET/loans/_manifests/2026-10.json"': "sets a variable",
     "terraform -chdir=Terraform output sftp_connectors": DEPLOYED,
     "terraform -chdir=Terraform output alert_emails_pending": DEPLOYED,
-    "terraform -chdir=Terraform refresh": "it asks the account that the project is deployed to",
+    "terraform -chdir=Terraform refresh": "reads the account that the project is deployed to",
 }
 
 
@@ -150,7 +152,7 @@ NOT_RUN: dict[str, str] = {
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a page: what stands behind `$` in a console, and what is set as code in a sentence."""
+    """Return the commands of a page: lines after `$` in a console, and commands as code in a sentence."""
     found = []
     for _, language, block in FENCE.findall(text):
         if language == "console":
@@ -164,11 +166,15 @@ def commands(text: str) -> list[str]:
 
 @cache
 def pages() -> dict[str, str]:
-    """Each page's text; a project's as it is with each way to its recipients."""
+    """Return each page by its path, and the stamped README for each kind of delivery.
+
+    Generated pages show the examples of `--help`, which tests/generator/test_commands.py tries.
+    """
     found = {
         str(page.relative_to(ROOT)): page.read_text()
         for folder in (".", ".github", "docs/**", "modules/*", "examples/*")
         for page in sorted(ROOT.glob(f"{folder}/*.md"))
+        if GENERATED not in page.read_text()
     }
     for way in ("connector", "none"):
         with TemporaryDirectory() as folder:
@@ -199,20 +205,24 @@ def test_a_command_in_a_block_of_its_own_is_shown_as_one() -> None:
             assert not hidden, f"{page}: ```console, and `$ ` in front"
 
 
-def test_what_is_said_to_run_a_command_is_there() -> None:
-    jobs = (ROOT / ".github/workflows/ci.yml").read_text()
-    for command, runner in RUN.items():
-        if runner:
-            file, _, name = runner.partition("::")
-            defined = {
-                n.name
-                for n in ast.walk(ast.parse((ROOT / file).read_text()))
-                if isinstance(n, ast.FunctionDef)
-            }
-            assert name in defined, f"{command}: {runner}"
-        else:  # the pull request's own jobs; a folder of tests is one of the list that the job is given
-            given = re.sub(r'ARGS="?tests/[\w/]+.*', 'ARGS="tests/$PART"', command)
-            assert f"- run: {given}\n" in jobs, command
+def test_runner_of_a_command_runs_it() -> None:
+    missing = {c: runner for c, runner in RUN.items() if not runners.runs(c, runner, commands)}
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("command", "runner"),
+    [
+        ("make lint", "tests/generator/test_release.py::test_make_asks_for_the_version"),
+        ("make dist", "tests/generator/test_packages.py::test_no_such_test"),
+        ("extracts status . --json", f"{HERE}::test_a_project_is_looked_after_as_the_pages_say"),
+        ("terraform -chdir=Terraform destroy", TUTORIAL),
+        ("make bench", CI),
+        ("make demo", LINT),
+    ],
+)
+def test_runner_of_another_command_is_refused(command: str, runner: str) -> None:
+    assert not runners.runs(command, runner, commands)
 
 
 @pytest.mark.parametrize("place", [".", "examples/bank-loans"])
@@ -258,17 +268,20 @@ def test_aws_knows_every_operation_and_option_that_the_pages_name() -> None:
         assert required <= given or len(words) == 0, command  # without words it is a mention of the operation
 
 
-def test_a_project_has_every_output_that_its_page_asks_for() -> None:
+def test_a_project_has_every_output_that_its_page_asks_for(tmp_path: Path) -> None:
+    declared: dict[str, set[str]] = {}
+    for way in ("server", "connector", "none"):
+        folder = tmp_path / way
+        folder.mkdir()
+        outputs = (stamp({"_sftp": way}, folder) / "Terraform/outputs.tf").read_text()
+        declared[way] = set(re.findall(r'^output "(\w+)"', outputs, re.MULTILINE))
+    declared[""] = set.union(*declared.values())  # a page of docs/ is for any project
     found = set()
     for page, text in pages().items():
-        asked = re.findall(r"terraform \S+ output (?:-raw )?(\w+)", " ".join(commands(text)))
-        if not asked:
-            continue
-        way = page.partition("sftp=")[2] or "server"
-        with TemporaryDirectory() as folder:
-            outputs = (stamp({"_sftp": way}, Path(folder)) / "Terraform/outputs.tf").read_text()
-        assert set(asked) <= set(re.findall(r'^output "(\w+)"', outputs, re.MULTILINE)), page
-        found |= set(asked)
+        asked = set(re.findall(r"terraform \S+ output (?:-raw )?(\w+)", " ".join(commands(text))))
+        way = "server" if page.startswith("examples/") else page.partition("sftp=")[2]
+        assert asked <= declared[way], page
+        found |= asked
     assert found
 
 
@@ -279,21 +292,20 @@ def test_a_project_has_every_output_that_its_page_asks_for() -> None:
 
 @dataclass(frozen=True)
 class Newcomer:
-    """A folder to work in, with the programs that the pages speak of, and the collection where they say."""
+    """A user's folder, with the programs that the pages use, and this repository at its address."""
 
     folder: Path
     served: database.Database
     variables: Mapping[str, str]
 
     def says(self, beginning: str) -> str:
-        """The one command on the pages that begins so, with what is here in place of what stands for it."""
+        """Return the command on the pages that begins like this, with the test's own database and version."""
         found = {c for text in pages().values() for c in commands(text) if c.startswith(beginning)}
         assert len(found) == 1, found
         [command] = found
         here = f"{self.served.host}:{self.served.port}"
         for name, value in {
-            "vVERSION": f"v{__version__}", "store.internal": here, "store.example.com/store": f"{here}/bank",
-            "PROJECT": "bank-loans",
+            "vVERSION": f"v{__version__}", "source.example.com": here, "/DATABASE": "/bank",
         }.items():  # fmt: skip
             command = command.replace(name, value)
         return command
@@ -361,8 +373,8 @@ def test_the_template_can_be_had_with_nothing_of_ours(newcomer: Newcomer, tmp_pa
     assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example
 
 
-def test_a_project_is_stamped_and_previewed_as_the_first_page_says(newcomer: Newcomer) -> None:
-    told = shlex.split(newcomer.says(".venv/bin/extracts new"))
+def test_a_project_is_stamped_and_previewed_as_the_tutorial_says(newcomer: Newcomer) -> None:
+    told = shlex.split(newcomer.says("extracts new"))
     at = pexpect.spawn(
         told[0], told[1:], cwd=str(newcomer.folder), env=dict(newcomer.variables),
         encoding="utf-8", timeout=120, dimensions=(50, 300),
@@ -379,10 +391,10 @@ def test_a_project_is_stamped_and_previewed_as_the_first_page_says(newcomer: New
     at.expect(pexpect.EOF)
     at.close()
     assert at.exitstatus == 0
-    done = newcomer.run(newcomer.says(".venv/bin/extracts preview"))
+    done = newcomer.run(newcomer.says("extracts preview bank-loans"))
     assert done.returncode == 0, done.stderr
-    assert len(list((newcomer.folder / "figures").rglob("*_20261031.csv"))) == 3
-    assert (newcomer.folder / "figures/report.html").is_file()
+    assert len(list((newcomer.folder / "preview").rglob("*_20261031.csv"))) == 3
+    assert (newcomer.folder / "preview/report.html").is_file()
 
 
 @pytest.fixture
@@ -398,8 +410,8 @@ def project(newcomer: Newcomer) -> str:
 def test_a_project_is_previewed_as_its_own_page_says(newcomer: Newcomer, project: str) -> None:
     done = newcomer.run(newcomer.says("extracts preview . "), "--history", "0", place=project)
     assert done.returncode == 0, done.stderr
-    assert len(list((newcomer.folder / project / "figures").rglob("*_20261031.csv"))) == 3
-    shutil.rmtree(newcomer.folder / project / "figures")
+    assert len(list((newcomer.folder / project / "preview").rglob("*_20261031.csv"))) == 3
+    shutil.rmtree(newcomer.folder / project / "preview")
 
 
 def test_a_project_is_looked_after_as_the_pages_say(newcomer: Newcomer, project: str) -> None:
@@ -414,7 +426,7 @@ def test_a_project_is_looked_after_as_the_pages_say(newcomer: Newcomer, project:
         assert done.returncode == 0, done.stderr
     url = f"postgresql://reader@{newcomer.served.host}:{newcomer.served.port}/bank"
     done = newcomer.run(
-        newcomer.says("extracts doctor PROJECT").replace("bank-loans", project),
+        f"extracts doctor {project}",
         "--json",
         "--database-url",
         url,
@@ -423,7 +435,7 @@ def test_a_project_is_looked_after_as_the_pages_say(newcomer: Newcomer, project:
     assert (found["spec"], found["database"], found["resolved spec"]) == ("ok", "ok", "ok")
 
 
-def test_a_project_is_initialised_as_its_page_says(newcomer: Newcomer, project: str) -> None:
+def test_a_project_is_initialized_as_its_page_says(newcomer: Newcomer, project: str) -> None:
     done = newcomer.run(newcomer.says("terraform -chdir=Terraform init"), place=project)
     assert done.returncode == 0, done.stderr
     modules = newcomer.folder / project / "Terraform/.terraform/modules/modules.json"

@@ -220,6 +220,27 @@ def test_a_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "code"), [((), 0), (("VERSION=2.0.0",), 0), (("VERSION=1.1.0",), 1)], ids=["", "2.0.0", "1.1.0"]
+)
+def test_make_interfaces_prints_the_version_that_a_change_needs(
+    home: Path, words: tuple[str, ...], code: int
+) -> None:
+    renamed(home)
+    page = home / "modules/kms-bucket/README.md"
+    page.write_text(page.read_text() + NOTE)
+    commit(home)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "interfaces", *words],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert bool(done.returncode) == bool(code), done.stderr
+    assert "2.0.0" in done.stdout + done.stderr
+
+
 def test_make_asks_for_the_version() -> None:
     done = subprocess.run(
         ["make", "-C", str(ROOT), "release"],

@@ -1,0 +1,164 @@
+"""Whether a test, the workflow of the pull request or another make target really runs a command of a page."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.docs.drawings import ROOT
+
+Commands = Callable[[str], list[str]]  # of a page
+
+
+def runs(command: str, runner: str, commands: Commands) -> bool:
+    """Return whether the runner runs the command.
+
+    `runner` is a test, `file::name`, another make target, `make lint`, or else the workflow ci. A test runs a
+    command if its source, with its fixtures and helpers, has
+
+    - the command or its beginning as a string, or its words as a list;
+    - a list of words that is in the recipe of the make target, or is the file that the recipe tests;
+    - or the number of a step on a page that it reads, and the command is this step.
+    """
+    file, separator, name = runner.partition("::")
+    if runner.startswith("make "):
+        own, other = recipe(command), recipe(runner)
+        return bool(own) and set(own) <= set(other)
+    if not separator:
+        return in_workflow(command)
+    nodes = list(reached(ROOT / file, name))
+    if not nodes:
+        return False
+    texts = {text for node in nodes for text in strings(node)}
+    lists = {words for node in nodes for words in sequences(node)}
+    if any(says(command, text) for text in texts) or any(same(command, words, texts) for words in lists):
+        return True
+    recipes = "\n".join(recipe(command))
+    if f"pytest {file} " in f"{recipes} " or any(
+        " ".join(words) in recipes or " ".join(w for w in words if w != "-m") in recipes
+        for words in lists
+        if len(words) > 2
+    ):
+        return True
+    pages = [text for text in texts if text.endswith(".md") and (ROOT / text).is_file()]
+    return any(step(nodes, (ROOT / page).read_text(), command, commands) for page in pages)
+
+
+def says(command: str, text: str) -> bool:
+    """Return whether a string is the command, or a beginning that leaves no doubt which command is meant."""
+    return command.startswith(text) and (command == text or text.endswith(" ") or len(text.split()) > 1)
+
+
+def same(command: str, words: tuple[str, ...], texts: set[str]) -> bool:
+    """Return whether words are those of a make command, apart from options of make and values of variables.
+
+    Words that the list lacks must be strings elsewhere in the test.
+    """
+    if words[:1] != ("make",) or not command.startswith("make "):
+        return False
+    given = shlex.split(command)
+    count = len(_plain(words))
+    return _plain(words) == _plain(tuple(given[:count])) and texts.issuperset(given[count:])
+
+
+def _plain(words: tuple[str, ...]) -> list[str]:
+    return [re.sub(r"=.*", "=", word) for word in words if not word.startswith("-")]
+
+
+@cache
+def recipe(command: str) -> tuple[str, ...]:
+    """Return the lines that make would run; none for another command."""
+    if not command.startswith("make "):
+        return ()
+    done = subprocess.run(
+        [*shlex.split(command), "--dry-run", f"--old-file={sys.prefix}/.ready", f"VENV={sys.prefix}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return tuple(line.strip() for line in done.stdout.splitlines())
+
+
+def in_workflow(command: str) -> bool:
+    """Return whether jobs of the pull request run all targets of a make command."""
+    jobs = (ROOT / ".github/workflows/ci.yml").read_text()
+    parts = re.findall(r"part: \[(.*)\]", jobs)
+    if folder := re.search(r'ARGS="?tests/(\w+)', command):  # one of the list that the job gets
+        listed = {part for text in parts for part in text.split(", ")}
+        return folder[1] in listed and '- run: make test ARGS="tests/$PART"\n' in jobs
+    targets = [word for word in shlex.split(command)[1:] if "=" not in word]
+    return all(re.search(rf"- run: make {target}(?: ARGS=.*)?\n", jobs) for target in targets)
+
+
+@cache
+def defined(file: Path) -> dict[str, ast.stmt]:
+    """Return functions and constants of a module by name."""
+    found: dict[str, ast.stmt] = {}
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign):
+            found |= {target.id: node for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def reached(file: Path, name: str) -> Iterator[ast.stmt]:
+    """Yield a test and every fixture, helper and constant of its module that it uses."""
+    known, waiting = defined(file), [name]
+    seen: set[str] = set()
+    # The lists of commands themselves prove nothing.
+    while waiting:
+        one = waiting.pop()
+        if one in seen or one not in known or one in ("RUN", "NOT_RUN"):
+            continue
+        seen.add(one)
+        yield known[one]
+        for node in ast.walk(known[one]):
+            if isinstance(node, ast.Name):
+                waiting.append(node.id)
+            elif isinstance(node, ast.arg):
+                waiting.append(node.arg)
+
+
+def strings(node: ast.AST) -> Iterator[str]:
+    """Yield all strings in a piece of code."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.Constant) and isinstance(one.value, str):
+            yield one.value
+
+
+def sequences(node: ast.AST) -> Iterator[tuple[str, ...]]:
+    """Yield the strings of each list and tuple, and of the arguments of each call."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.List | ast.Tuple | ast.Call):
+            yield tuple(
+                part.value
+                for part in (one.args if isinstance(one, ast.Call) else one.elts)
+                if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            )
+
+
+def step(nodes: list[ast.stmt], page: str, command: str, commands: Commands) -> bool:
+    """Return whether code uses the number of the step that is this command on a page.
+
+    Steps are the indented commands. A function of the code is called with the number, or with the variable of
+    a loop over numbers.
+    """
+    indented = "".join(f"```console\n$ {text}\n```\n" for text in re.findall(r"^ {3,}\$ (.*)$", page, re.M))
+    steps = commands(indented)
+    used = {
+        one.value
+        for node in nodes
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call | ast.For)
+        for one in ast.walk(call.args[0] if isinstance(call, ast.Call) and call.args else call)
+        if isinstance(one, ast.Constant) and isinstance(one.value, int)
+    }
+    return command in steps and steps.index(command) + 1 in used

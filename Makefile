@@ -24,7 +24,7 @@ test-unit: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
-# Ten thousand random stores take longer than a test may hang for.
+# Ten thousand random databases take longer than the usual timeout of a test.
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 10800 tests/unit/engine tests/integration/engine $(ARGS)
 

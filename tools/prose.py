@@ -36,7 +36,7 @@ ATTRIBUTE = re.compile(
     r"|<<-?(?P<end>\w+)\n(?P<many>.*?)^ *(?P=end)$)",
     re.DOTALL | re.MULTILINE,
 )
-COMMENT = re.compile(r"(?:.*\s)?#(?: |$)(.*)")
+COMMENT = re.compile(r"(?P<code>(?:.*\s)?)#(?: |$)(?P<words>.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def python(text: str, *, messages: bool = True) -> Iterator[Passage]:
     """Yield comments, docstrings, messages and names of tests of a Python file."""
     tree = ast.parse(text)
     comments = (
-        (token.start[0], token.string.lstrip("#: "))
+        (token.start[0], token.string.lstrip("#: "), not token.line[: token.start[1]].strip())
         for token in tokenize.generate_tokens(io.StringIO(text).readline)
         if token.type == tokenize.COMMENT and not re.match(r"#+ *(noqa|type:|fmt:|mypy:|#)", token.string)
     )
@@ -177,7 +177,8 @@ def hcl(text: str) -> Iterator[Passage]:
 def hashes(text: str) -> Iterator[Passage]:
     """Yield the comments of a file that marks them with `#`."""
     lines = enumerate(text.splitlines(), start=1)
-    yield from _blocks((n, c[1].strip()) for n, line in lines if (c := COMMENT.match(line)))
+    found = ((n, c) for n, line in lines if (c := COMMENT.match(line)))
+    yield from _blocks((n, c["words"].strip(), not c["code"].strip()) for n, c in found)
 
 
 def workflow(text: str) -> Iterator[Passage]:
@@ -195,11 +196,11 @@ def jsonata(text: str) -> Iterator[Passage]:
             yield Passage(text.count("\n", 0, found.start()) + 1, "text", " ".join(words.split()))
 
 
-def _blocks(comments: Iterable[tuple[int, str]]) -> Iterator[Passage]:
-    """Join comments on lines that follow each other."""
+def _blocks(comments: Iterable[tuple[int, str, bool]]) -> Iterator[Passage]:
+    """Join comments on lines that follow each other, except those after code."""
     numbered = list(comments)
-    for _, group in groupby(enumerate(numbered), key=lambda one: one[1][0] - one[0]):
-        block = [comment for _, comment in group]
+    for _, group in groupby(enumerate(numbered), key=lambda one: (one[1][0] - one[0]) if one[1][2] else one):
+        block = [(line, words) for _, (line, words, _) in group]
         for passage in markdown("\n".join(words for _, words in block)):
             yield Passage(block[0][0] + passage.line - 1, "text", passage.text)
 

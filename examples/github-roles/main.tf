@@ -1,5 +1,5 @@
-# The roles that a project's workflows assume, each for the jobs that need it and no other. Apply it
-# once for each repository, with credentials of whoever owns the account; no workflow may change it.
+# Roles that a project's workflows assume, each only for the jobs that need it. Apply this
+# once for each repository, with credentials of the account's owner. No workflow may change it.
 
 terraform {
   required_version = ">= 1.11, < 2.0"
@@ -28,7 +28,7 @@ variable "job_name" {
 }
 
 variable "data_buckets" {
-  description = "Names of the buckets whose files no plan may read, at least the project's own."
+  description = "Names of buckets whose files no plan may read: at least the project's own."
   type        = list(string)
 
   validation {
@@ -38,7 +38,7 @@ variable "data_buckets" {
 }
 
 variable "apply_policy_arn" {
-  description = "ARN of the policy that says what an apply may do."
+  description = "ARN of the policy with the rights of an apply."
   type        = string
 }
 
@@ -57,10 +57,10 @@ locals {
   arn    = "arn:${data.aws_partition.this.partition}"
   glue   = "${local.arn}:glue:*:${data.aws_caller_identity.this.account_id}"
 
-  # Three claims of GitHub's token decide who may assume a role: for whom it is made out (`aud`),
-  # the repository with its branch or environment (`sub`), and the reusable workflow that the job
-  # is of (`job_workflow_ref`). Without the last one, any workflow that somebody pushes to a branch
-  # could assume the role of the plan.
+  # Three claims of GitHub's token decide who may assume a role: the audience (`aud`), the repository
+  # with its branch or environment (`sub`), and the reusable workflow of the job
+  # (`job_workflow_ref`). Without the last one, any workflow that somebody pushes to a branch could
+  # assume the role of the plan.
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
   trusted = {
     # A plan runs the code of a branch: providers and data sources. With the repository's variable

@@ -1,18 +1,18 @@
-# The fewest lines that deploy: every month one file per region, with what each shop took in.
+# A minimal deployment: every month one file per region, with the sum of sales of each shop.
 # Credentials and region come from the environment; `terraform.tfvars.example` shows the values.
 
 variable "bucket" {
-  description = "Name of the bucket of the files; nobody in the world has the same."
+  description = "Name of the bucket of the files. It must be unique in the world."
   type        = string
 }
 
 variable "database" {
-  description = "Store to read, and the secret with its login."
+  description = "PostgreSQL source, and the secret with its login."
   type        = object({ host = string, name = string, secret_arn = string })
 }
 
 variable "network" {
-  description = "Private subnet that reaches the store, and by NAT the services of AWS."
+  description = "Private subnet that reaches the source and, through NAT, the services of AWS."
   type        = object({ vpc_id = string, subnet_id = string, availability_zone = string })
 }
 

@@ -117,3 +117,9 @@ def test_comments_of_workflows_and_makefiles_are_read() -> None:
 def test_subject_of_73_characters_is_too_long() -> None:
     log = f"abc {'x' * 72}\ndef {'x' * 73}\n"
     assert prose.subjects(log, RULES) == ["commit def: subject of 73 characters, more than 72"]
+
+
+def test_comments_after_code_are_not_joined() -> None:
+    words = "word " * 20
+    assert found("pyproject.toml", f"a = 1  # {words}\nb = 2  # {words}\n") == []
+    assert len(found("pyproject.toml", f"# {words}\n# {words}\n")) == 1

@@ -22,7 +22,8 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
     `runner` is a test, `file::name`, another make target, `make lint`, or else the workflow ci. A test runs a
     command if its source, with its fixtures and helpers, has
 
-    - the command or its beginning as a string, or its words as a list;
+    - the command as a string, its words as a list, or its beginning in a call of `says`, which finds the one
+      command of the pages that begins like this;
     - a list of words that is in the recipe of the make target, or is the file that the recipe tests;
     - or the number of a step on a page that it reads, and the command is this step.
     """
@@ -36,8 +37,13 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
     if not nodes:
         return False
     texts = {text for node in nodes for text in strings(node)}
+    beginnings = {text for node in nodes for text in beginnings_of(node)}
     lists = {words for node in nodes for words in sequences(node)}
-    if any(says(command, text) for text in texts) or any(same(command, words, texts) for words in lists):
+    if (
+        command in texts
+        or any(map(command.startswith, beginnings))
+        or any(same(command, words, texts) for words in lists)
+    ):
         return True
     recipes = "\n".join(recipe(command))
     if f"pytest {file} " in f"{recipes} " or any(
@@ -48,11 +54,6 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
         return True
     pages = [text for text in texts if text.endswith(".md") and (ROOT / text).is_file()]
     return any(step(nodes, (ROOT / page).read_text(), command, commands) for page in pages)
-
-
-def says(command: str, text: str) -> bool:
-    """Return whether a string is the command, or a beginning that leaves no doubt which command is meant."""
-    return command.startswith(text) and (command == text or text.endswith(" ") or len(text.split()) > 1)
 
 
 def same(command: str, words: tuple[str, ...], texts: set[str]) -> bool:
@@ -132,6 +133,13 @@ def strings(node: ast.AST) -> Iterator[str]:
     for one in ast.walk(node):
         if isinstance(one, ast.Constant) and isinstance(one.value, str):
             yield one.value
+
+
+def beginnings_of(node: ast.AST) -> Iterator[str]:
+    """Yield the arguments of `says(...)`."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.func.attr == "says":
+            yield from (text for argument in one.args for text in strings(argument))
 
 
 def sequences(node: ast.AST) -> Iterator[tuple[str, ...]]:

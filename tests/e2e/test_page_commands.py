@@ -215,7 +215,7 @@ def test_runner_of_a_command_runs_it() -> None:
     [
         ("make lint", "tests/generator/test_release.py::test_make_asks_for_the_version"),
         ("make dist", "tests/generator/test_packages.py::test_no_such_test"),
-        ("extracts status . --json", f"{HERE}::test_a_project_is_looked_after_as_the_pages_say"),
+        ("extracts status ~/projects", f"{HERE}::test_a_project_is_looked_after_as_the_pages_say"),
         ("terraform -chdir=Terraform destroy", TUTORIAL),
         ("make bench", CI),
         ("make demo", LINT),
@@ -374,7 +374,7 @@ def test_the_template_can_be_had_with_nothing_of_ours(newcomer: Newcomer, tmp_pa
 
 
 def test_a_project_is_stamped_and_previewed_as_the_tutorial_says(newcomer: Newcomer) -> None:
-    told = shlex.split(newcomer.says("extracts new"))
+    told = shlex.split(newcomer.says("extracts new --database-url"))
     at = pexpect.spawn(
         told[0], told[1:], cwd=str(newcomer.folder), env=dict(newcomer.variables),
         encoding="utf-8", timeout=120, dimensions=(50, 300),

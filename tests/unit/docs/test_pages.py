@@ -1,4 +1,4 @@
-"""What the pages say can be done can be done, and their figures are those of code and oracle."""
+"""Calls of the tool on pages are valid, and numbers on pages are those of code and oracle."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
 @cache
 def options(command: str) -> set[str]:
-    """The long options that the tool says a command of its has; none where there is no such command."""
+    """Return the long options of a command of the tool; none if there is no such command."""
     done = subprocess.run(
         [sys.executable, "-m", "extracts", command, "--help"],
         capture_output=True,
@@ -84,7 +84,7 @@ def test_the_lines_below_the_previews_picture_are_the_oracles() -> None:
 
 
 def costs() -> list[list[str]]:
-    """Part, quantity, price and the month's dollars, line by line."""
+    """Return part, quantity, price and dollars a month of each row."""
     section = COSTS.partition("## What a month costs")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]
@@ -110,6 +110,20 @@ def test_the_projects_own_page_says_the_same_total() -> None:
     project = (ROOT / "examples/bank-loans/README.md").read_text()
     [(_, _, _, total)] = [row for row in costs() if row[0] == "**with SFTP**"]
     assert f"| **together** | {total} |" in project
+
+
+def test_readme_has_less_than_600_words() -> None:
+    assert len(README.split()) < 600
+
+
+def test_every_page_of_docs_is_in_an_index() -> None:
+    folder = ROOT / "docs"
+    linked = {
+        (index.parent / link).resolve()
+        for index in (folder / "README.md", folder / "decisions/README.md")
+        for link in re.findall(r"\]\(([^)#]+\.md)", index.read_text())
+    }
+    assert set(folder.rglob("*.md")) - linked == {folder / "README.md"}
 
 
 def test_every_module_is_on_the_first_page() -> None:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import botocore.session
-import pexpect
-import psycopg
 import pytest
 import typer
 from tests.docs import runners
@@ -32,7 +24,7 @@ from local_cloud import database
 from local_cloud.demo import store
 from tools.drawings import ROOT
 
-HERE = "tests/e2e/test_page_commands.py"
+HERE = "tests/docs/test_newcomer.py"
 ADDRESS = "https://github.com/terraform-aws-extracts/terraform-aws-extracts"
 PROGRAMS = "make|extracts|cookiecutter|pip|terraform|aws|git|python"
 COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:{PROGRAMS}) [\w-]")
@@ -49,25 +41,23 @@ RUN: dict[str, str] = {
     "make demo": DEMO,
     "make demo KEEP=1": DEMO,
     f"cookiecutter gh:{ADDRESS.partition('.com/')[2]} --directory templates/extract --checkout vVERSION": (
-        f"{HERE}::test_the_template_can_be_had_with_nothing_of_ours"
+        f"{HERE}::test_cookiecutter_creates_the_example_without_the_tool"
     ),
     "extracts new --database-url postgresql://reader@source.example.com/bank --entity Loans"
-    " --metric Amount": f"{HERE}::test_a_project_is_stamped_and_previewed_as_the_tutorial_says",
+    " --metric Amount": f"{HERE}::test_tutorial_creates_and_previews_a_project",
     "extracts preview bank-loans --database-url postgresql://reader@source.example.com/bank"
-    " --period 2026-10 --output preview": (
-        f"{HERE}::test_a_project_is_stamped_and_previewed_as_the_tutorial_says"
-    ),
+    " --period 2026-10 --output preview": (f"{HERE}::test_tutorial_creates_and_previews_a_project"),
     f'pip install "terraform-aws-extracts[local] @ git+{ADDRESS}@vVERSION"': (
-        f"{HERE}::test_the_tool_can_be_had_without_a_checkout"
+        f"{HERE}::test_pip_installs_the_tool_from_the_repository"
     ),
     # a project
     "make test": PROJECT,  # of this repository too: `.ci/run` runs nothing else
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
-    " --output preview": f"{HERE}::test_a_project_is_previewed_as_its_own_page_says",
-    "extracts status .": f"{HERE}::test_a_project_is_looked_after_as_the_pages_say",
-    "extracts update .": f"{HERE}::test_a_project_is_looked_after_as_the_pages_say",
-    "extracts update . --plan --dry-run": f"{HERE}::test_a_project_is_looked_after_as_the_pages_say",
-    "terraform -chdir=Terraform init": f"{HERE}::test_a_project_is_initialized_as_its_page_says",
+    " --output preview": f"{HERE}::test_stamped_readme_previews_the_project",
+    "extracts status .": f"{HERE}::test_pages_show_status_and_update_a_project",
+    "extracts update .": f"{HERE}::test_pages_show_status_and_update_a_project",
+    "extracts update . --plan --dry-run": f"{HERE}::test_pages_show_status_and_update_a_project",
+    "terraform -chdir=Terraform init": f"{HERE}::test_project_is_initialized_from_the_released_modules",
     # the tutorial
     "terraform -chdir=Terraform apply": TUTORIAL,
     "extracts doctor .": TUTORIAL,
@@ -183,7 +173,7 @@ def pages() -> dict[str, str]:
     return found
 
 
-def test_every_command_on_a_page_is_run_or_it_is_said_why_not() -> None:
+def test_every_command_on_a_page_has_a_runner_or_a_reason() -> None:
     names = set(typer.main.get_group(app).commands)
     told: dict[str, list[str]] = {}
     for page, text in pages().items():
@@ -196,7 +186,7 @@ def test_every_command_on_a_page_is_run_or_it_is_said_why_not() -> None:
     assert not (RUN.keys() | NOT_RUN.keys()) - told.keys(), "no page says so any more"
 
 
-def test_a_command_in_a_block_of_its_own_is_shown_as_one() -> None:
+def test_command_in_a_block_is_marked_as_console() -> None:
     for page, text in pages().items():
         for _, language, block in FENCE.findall(text):
             hidden = [
@@ -215,7 +205,7 @@ def test_runner_of_a_command_runs_it() -> None:
     [
         ("make lint", "tests/generator/test_release.py::test_make_asks_for_the_version"),
         ("make dist", "tests/generator/test_packages.py::test_no_such_test"),
-        ("extracts status ~/projects", f"{HERE}::test_a_project_is_looked_after_as_the_pages_say"),
+        ("extracts status ~/projects", f"{HERE}::test_pages_show_status_and_update_a_project"),
         ("terraform -chdir=Terraform destroy", TUTORIAL),
         ("make bench", CI),
         ("make demo", LINT),
@@ -226,7 +216,7 @@ def test_runner_of_another_command_is_refused(command: str, runner: str) -> None
 
 
 @pytest.mark.parametrize("place", [".", "examples/bank-loans"])
-def test_make_knows_every_target_and_variable_that_the_pages_give_it(place: str) -> None:
+def test_make_has_every_target_and_variable_on_the_pages(place: str) -> None:
     told = {
         command
         for page, text in pages().items()
@@ -250,7 +240,7 @@ def test_make_knows_every_target_and_variable_that_the_pages_give_it(place: str)
             assert f"$({name})" in makefile or f"$(if $({name})" in makefile, command
 
 
-def test_aws_knows_every_operation_and_option_that_the_pages_name() -> None:
+def test_aws_has_every_operation_and_option_on_the_pages() -> None:
     told = {c for c in NOT_RUN if c.startswith("aws ") and NOT_RUN[c] == ACCOUNT}
     assert told
     session = botocore.session.get_session()
@@ -268,7 +258,7 @@ def test_aws_knows_every_operation_and_option_that_the_pages_name() -> None:
         assert required <= given or len(words) == 0, command  # without words it is a mention of the operation
 
 
-def test_a_project_has_every_output_that_its_page_asks_for(tmp_path: Path) -> None:
+def test_project_has_every_output_that_its_page_reads(tmp_path: Path) -> None:
     declared: dict[str, set[str]] = {}
     for way in ("server", "connector", "none"):
         folder = tmp_path / way
@@ -283,171 +273,3 @@ def test_a_project_has_every_output_that_its_page_asks_for(tmp_path: Path) -> No
         assert asked <= declared[way], page
         found |= asked
     assert found
-
-
-################################################################################
-# What a newcomer does
-################################################################################
-
-
-@dataclass(frozen=True)
-class Newcomer:
-    """A user's folder, with the programs that the pages use, and this repository at its address."""
-
-    folder: Path
-    served: database.Database
-    variables: Mapping[str, str]
-
-    def says(self, beginning: str) -> str:
-        """Return the command on the pages that begins like this, with the test's own database and version."""
-        found = {c for text in pages().values() for c in commands(text) if c.startswith(beginning)}
-        assert len(found) == 1, found
-        [command] = found
-        here = f"{self.served.host}:{self.served.port}"
-        for name, value in {
-            "vVERSION": f"v{__version__}", "source.example.com": here, "/DATABASE": "/bank",
-        }.items():  # fmt: skip
-            command = command.replace(name, value)
-        return command
-
-    def run(
-        self, command: str, *more: str, place: str = ".", answers: str = ""
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*shlex.split(command), *more],
-            cwd=self.folder / place,
-            env=dict(self.variables),
-            input=answers,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-
-ROWS = store.generate(date(2026, 10, 1), loans=6_000)
-
-
-@pytest.fixture(scope="module")
-def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
-    folder = tmp_path_factory.mktemp("newcomer")
-    binaries = folder / "bin"
-    binaries.mkdir()
-    for name in ("extracts", "cookiecutter", "pip"):
-        (binaries / name).symlink_to(Path(sys.executable).with_name(name))
-    (binaries / "terraform").symlink_to(shutil.which(programs.terraform().command[0]) or "")
-    (folder / ".venv").mkdir()
-    (folder / ".venv/bin").symlink_to(binaries)
-    variables = terraform.environment(folder) | {
-        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(folder),
-        "PGPASSWORD": "as the reader types it",
-        "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.com",
-        "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.com",
-        "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.file://{folder}/collection.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS,
-    }  # fmt: skip
-    variables.pop("COOKIECUTTER_CONFIG", None)
-    collection = folder / "collection.git"
-    for part in ("templates", "modules", "generator"):
-        unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", "*.egg-info")
-        shutil.copytree(ROOT / part, collection / part, ignore=unwanted)
-    for file in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
-        shutil.copy(ROOT / file, collection)
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All"], ["tag", f"v{__version__}"]):
-        subprocess.run(["git", *words], cwd=collection, env=variables, check=True, capture_output=True)
-    with database.serve(folder / "store") as served:
-        with psycopg.connect(served.url, autocommit=True) as connection:
-            connection.execute("create database bank")
-        bank = served.url.removesuffix(served.name) + "bank"
-        store.load(bank, ROWS, "unused")
-        with psycopg.connect(bank) as connection:
-            connection.execute("create role reader login password 'as the reader types it'")
-            connection.execute("grant select on all tables in schema public to reader")
-        yield Newcomer(folder, served, variables)
-
-
-def test_the_template_can_be_had_with_nothing_of_ours(newcomer: Newcomer, tmp_path: Path) -> None:
-    done = newcomer.run(newcomer.says("cookiecutter "), "--output-dir", str(tmp_path), answers="\n" * 10)
-    assert done.returncode == 0, done.stderr
-    example = (ROOT / "examples/bank-loans/Glue/etl.py").read_bytes()
-    assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example
-
-
-def test_a_project_is_stamped_and_previewed_as_the_tutorial_says(newcomer: Newcomer) -> None:
-    told = shlex.split(newcomer.says("extracts new --database-url"))
-    at = pexpect.spawn(
-        told[0], told[1:], cwd=str(newcomer.folder), env=dict(newcomer.variables),
-        encoding="utf-8", timeout=120, dimensions=(50, 300),
-    )  # fmt: skip
-    for question in (
-        "be called",
-        "Which figure",
-        "Window, the number of calendar months",
-        "Mail address for alerts",
-    ):
-        at.expect(question)
-        at.sendline("")
-    at.expect("files made; see bank-loans/README.md")
-    at.expect(pexpect.EOF)
-    at.close()
-    assert at.exitstatus == 0
-    done = newcomer.run(newcomer.says("extracts preview bank-loans"))
-    assert done.returncode == 0, done.stderr
-    assert len(list((newcomer.folder / "preview").rglob("*_20261031.csv"))) == 3
-    assert (newcomer.folder / "preview/report.html").is_file()
-
-
-@pytest.fixture
-def project(newcomer: Newcomer) -> str:
-    """A project of this version that git keeps."""
-    if not (newcomer.folder / "kept").exists():
-        made = stamp({"project_slug": "kept"}, newcomer.folder)
-        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All"]):
-            subprocess.run(["git", *words], cwd=made, env=newcomer.variables, check=True, capture_output=True)
-    return "kept"
-
-
-def test_a_project_is_previewed_as_its_own_page_says(newcomer: Newcomer, project: str) -> None:
-    done = newcomer.run(newcomer.says("extracts preview . "), "--history", "0", place=project)
-    assert done.returncode == 0, done.stderr
-    assert len(list((newcomer.folder / project / "preview").rglob("*_20261031.csv"))) == 3
-    shutil.rmtree(newcomer.folder / project / "preview")
-
-
-def test_a_project_is_looked_after_as_the_pages_say(newcomer: Newcomer, project: str) -> None:
-    done = newcomer.run(newcomer.says("extracts status ."), place=project)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(
-        rf"^\. +{re.escape(__version__)} +{re.escape(__version__)} +up to date", done.stdout, re.M
-    )
-    for command in ("extracts update . --plan --dry-run", "extracts update ."):
-        done = newcomer.run(command, place=project)
-        assert done.stdout == f". is up to date with version {__version__}.\n"
-        assert done.returncode == 0, done.stderr
-    url = f"postgresql://reader@{newcomer.served.host}:{newcomer.served.port}/bank"
-    done = newcomer.run(
-        f"extracts doctor {project}",
-        "--json",
-        "--database-url",
-        url,
-    )
-    found = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
-    assert (found["spec"], found["database"], found["resolved spec"]) == ("ok", "ok", "ok")
-
-
-def test_a_project_is_initialized_as_its_page_says(newcomer: Newcomer, project: str) -> None:
-    done = newcomer.run(newcomer.says("terraform -chdir=Terraform init"), place=project)
-    assert done.returncode == 0, done.stderr
-    modules = newcomer.folder / project / "Terraform/.terraform/modules/modules.json"
-    sources = {module["Source"] for module in json.loads(modules.read_text())["Modules"]} - {""}
-    assert len(sources) == 4
-    assert all(source.endswith(f"?ref=v{__version__}") for source in sources)
-
-
-def test_the_tool_can_be_had_without_a_checkout(newcomer: Newcomer) -> None:
-    # Not its dependencies, which are large and are here; all the rest is done, but for the last step.
-    done = newcomer.run(
-        newcomer.says("pip install "), "--dry-run", "--no-deps", "--no-build-isolation", "--force-reinstall"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"Would install terraform-aws-extracts-{__version__}" in done.stdout

@@ -1,4 +1,4 @@
-"""Every diagram of every page is drawn by Mermaid itself, and what the code can draw is as it draws it."""
+"""Mermaid renders every diagram, and generated diagrams are up to date."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ GOOD = 'flowchart LR\n  store[("Aurora")] -- "rows" --> job["spec<br/>and engine
 
 
 def picture(diagram: str) -> str:
-    """As Mermaid draws it; RuntimeError where it cannot."""
+    """Return the SVG that Mermaid renders. RuntimeError if it cannot."""
     return str(mermaidx.render(diagram).svg())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_diagram_can_be_drawn(page: Path) -> None:
+def test_mermaid_renders_every_diagram(page: Path) -> None:
     for diagram in drawings.fences(page.read_text()):
         assert picture(diagram).startswith("<svg")
 
@@ -33,35 +33,35 @@ def test_every_diagram_can_be_drawn(page: Path) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong"), [("flowchart", "flowchat"), ('"]', '"'), (" --> ", " --> -->"), ('"rows"', '"rows')]
 )
-def test_a_broken_diagram_is_not_drawn(right: str, wrong: str) -> None:
+def test_broken_diagram_fails(right: str, wrong: str) -> None:
     assert picture(GOOD).startswith("<svg")
     with pytest.raises(RuntimeError, match="Mermaid rendering failed"):
         picture(GOOD.replace(right, wrong))
 
 
-def test_what_the_code_draws_is_up_to_date() -> None:
+def test_generated_diagrams_are_up_to_date() -> None:
     for page in drawings.PAGES:
         assert drawings.drawn(page.read_text()) == page.read_text(), "make docs draws it anew"
 
 
-def test_every_drawing_of_the_code_is_on_a_page() -> None:
+def test_every_generated_diagram_is_on_a_page() -> None:
     shown = {name for page in drawings.PAGES for _, name, _, _ in drawings.PLACE.findall(page.read_text())}
     assert shown == drawings.DRAWINGS.keys()
 
 
-def test_a_drawing_has_all_modules_and_what_they_hand_on() -> None:
+def test_module_diagram_has_modules_and_outputs() -> None:
     drawing = drawings.modules()
     assert '  extract -- "failure_events<br/>expected_output" --> alerts\n' in drawing
     assert '  sftp["sftp<br/><small>sftp-transfer</small>"]\n' in drawing
 
 
-def test_the_way_of_a_figure_is_that_of_the_spec() -> None:
+def test_data_diagram_follows_the_spec() -> None:
     drawing = drawings.data()
     assert '  Loans -- "Account_idAccount" --> Account["Account"]\n' in drawing
     assert '  Loans == "avg over 3 months" ==> row\n' in drawing
 
 
-def test_a_failure_ends_in_a_mail_whatever_way_it_takes() -> None:
+def test_every_path_of_a_failure_ends_in_a_mail() -> None:
     wires = [line.split() for line in drawings.failure().splitlines() if "->" in line]
     after: dict[str, set[str]] = {}
     for first, *_, last in wires:

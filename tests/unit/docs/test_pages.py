@@ -44,7 +44,7 @@ def options(command: str) -> set[str]:
     return set(re.findall(r"(--[a-z-]+)", done.stdout)) if done.returncode == 0 else set()
 
 
-def test_every_call_of_the_tool_on_a_page_is_one_that_it_takes() -> None:
+def test_every_call_of_the_tool_on_a_page_is_valid() -> None:
     calls = [
         (page.relative_to(ROOT), call)
         for page in PAGES
@@ -58,7 +58,7 @@ def test_every_call_of_the_tool_on_a_page_is_one_that_it_takes() -> None:
         assert not unknown, f"{page}: extracts {command} takes no {unknown}"
 
 
-def test_the_demos_picture_shows_the_oracles_figures() -> None:
+def test_picture_of_the_demo_shows_the_rows_of_the_oracle() -> None:
     picture = (ROOT / ".github/demo.svg").read_text()
     shown = html.unescape("".join(re.findall(r">([^<>]*)<", picture))).replace("\xa0", " ")
     last = re.search(r"KarooCoastBank_(\d{4})(\d\d)\d\d\.csv, in full", shown)
@@ -70,7 +70,7 @@ def test_the_demos_picture_shows_the_oracles_figures() -> None:
         assert line in shown
 
 
-def test_the_lines_below_the_previews_picture_are_the_oracles() -> None:
+def test_rows_below_the_preview_are_those_of_the_oracle() -> None:
     given = re.search(r"demo database with ([\d,]+) loans", TUTORIAL)
     assert given
     rows = store.generate(date(2026, 10, 1), loans=int(given[1].replace(",", "")))
@@ -90,7 +90,7 @@ def costs() -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows[2:]]
 
 
-def test_the_costs_add_up() -> None:
+def test_costs_add_up() -> None:
     parts, totals = [], {}
     for part, quantity, price, month in costs():
         if part.startswith("**"):
@@ -106,7 +106,7 @@ def test_the_costs_add_up() -> None:
     assert totals == {"with SFTP": round(with_sftp), "without SFTP": round(with_sftp - server)}
 
 
-def test_the_projects_own_page_says_the_same_total() -> None:
+def test_stamped_readme_has_the_same_total() -> None:
     project = (ROOT / "examples/bank-loans/README.md").read_text()
     [(_, _, _, total)] = [row for row in costs() if row[0] == "**with SFTP**"]
     assert f"| **together** | {total} |" in project
@@ -126,12 +126,12 @@ def test_every_page_of_docs_is_in_an_index() -> None:
     assert set(folder.rglob("*.md")) - linked == {folder / "README.md"}
 
 
-def test_every_module_is_on_the_first_page() -> None:
+def test_every_module_is_in_the_readme() -> None:
     for module in sorted((ROOT / "modules").iterdir()):
         assert f"](modules/{module.name})" in README
 
 
-def test_the_licence_is_the_one_that_the_package_names() -> None:
+def test_license_is_that_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["license"] == "Apache-2.0"
     words = (ROOT / "LICENSE").read_text().split()
@@ -139,7 +139,7 @@ def test_the_licence_is_the_one_that_the_package_names() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_an_issue_form_is_one_that_github_takes(form: Path) -> None:
+def test_issue_form_is_valid_for_github(form: Path) -> None:
     given = yaml.safe_load(form.read_text())
     if form.name == "config.yml":
         assert given["blank_issues_enabled"] is False
@@ -156,7 +156,7 @@ def test_an_issue_form_is_one_that_github_takes(form: Path) -> None:
     assert any(field.get("validations", {}).get("required") for field in given["body"])
 
 
-def test_the_form_for_faults_asks_for_what_is_released() -> None:
+def test_bug_form_lists_every_module() -> None:
     given = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/fault.yml").read_text())
     [part] = [field for field in given["body"] if field.get("id") == "part"]
     modules = {module.name for module in (ROOT / "modules").iterdir()}

@@ -115,8 +115,9 @@ NOT_RUN: dict[str, str] = {
     ),
     'aws glue start-job-run --job-name "$JOB" --arguments \'{"--period": "2026-10", "--restate": "true",'
     ' "--reason": "late bookings"}\'': ACCOUNT,
-    'aws glue start-job-run --job-name "$JOB" --arguments \'{"--period": "2026-10", "--restate": "true",'
-    ' "--reason": "late bookings", "--dry-run": "true"}\'': ACCOUNT,
+    'aws glue start-job-run --job-name "$JOB" --arguments \'{"--period": "2026-10", "--dry-run": "true"}\'': (
+        ACCOUNT
+    ),
     "aws transfer test-connection --connector-id c-0123456789abcdef0": ACCOUNT,
     "aws transfer test-connection": ACCOUNT,
     "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateJob": (

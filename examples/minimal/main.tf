@@ -26,15 +26,15 @@ module "bucket" {
 module "extract" {
   source = "../../modules/glue-extract"
 
-  name            = "sales"
-  script_path     = "${path.module}/etl.py"
-  tables          = ["sales", "shops"]
-  recipient_label = "region"
-  database        = var.database
-  network         = var.network
-  kms_key_arn     = module.bucket.kms_key_arn
-  artifacts       = { bucket = module.bucket.name }
-  output = {
+  name             = "sales"
+  script_path      = "${path.module}/etl.py"
+  tables           = ["sales", "shops"]
+  recipient_column = "region"
+  database         = var.database
+  network          = var.network
+  kms_key_arn      = module.bucket.kms_key_arn
+  artifacts        = { bucket = module.bucket.name }
+  target = {
     bucket             = module.bucket.name
     prefix             = "sales"
     writer_policy_json = module.bucket.writer_policies["sales"]

@@ -6,12 +6,12 @@ locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
   artifacts_url   = "s3://${var.artifacts.bucket}"
   certificate_key = "${local._artifacts}/database-ca.pem"
-  # Two folders down, so that the folders that the crawler creates are in the extract's own folder,
+  # Two levels down, so that the prefixes that the crawler creates stay in the extract's own prefix,
   # see crawler.tf.
   driver_folder = "${local._artifacts}/crawler/driver"
   driver_key    = "${local.driver_folder}/database-driver.jar"
 
-  # Null where there is none.
+  # Null without a certificate or a driver.
   certificate_url = (
     var.database.ca_certificate == null ? null : "${local.artifacts_url}/${local.certificate_key}"
   )
@@ -20,11 +20,10 @@ locals {
   )
 }
 
-# S3 allows 10 tags on an object, so these have none, neither those of the module nor those of the
-# provider: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+# An S3 object can have only 10 tags, so these objects have neither the module's tags nor the
+# provider's default tags: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
-# The engine, versioned with this module. Single files, because Glue takes a list of them as readily
-# as a zip.
+# The engine has the version of this module. Glue accepts a list of files as well as a zip.
 resource "aws_s3_object" "runtime" {
   for_each = fileset("${path.module}/runtime", "*.py")
 

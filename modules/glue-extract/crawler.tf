@@ -6,7 +6,7 @@ resource "aws_glue_catalog_database" "this" {
   count = var.crawler.enabled ? 1 : 0
 
   name        = local.catalog_database_name
-  description = "Tables that the extract ${var.name} reads."
+  description = "Tables of the extract ${var.name}."
 
   tags = var.tags
 }
@@ -16,7 +16,7 @@ resource "aws_glue_crawler" "this" {
 
   name                   = local.crawler_name
   database_name          = aws_glue_catalog_database.this[0].name
-  description            = "Catalogues the tables that the extract ${var.name} reads."
+  description            = "Enters the tables of the extract ${var.name} in the Data Catalog."
   role                   = aws_iam_role.crawler[0].arn
   security_configuration = aws_glue_security_configuration.this.name
 
@@ -34,7 +34,7 @@ resource "aws_glue_crawler" "this" {
   }
 
   schema_change_policy {
-    # A table that is gone from the store is for a person to look at.
+    # A person decides about a table that has disappeared from the source.
     delete_behavior = "LOG"
     update_behavior = "UPDATE_IN_DATABASE"
   }
@@ -65,7 +65,7 @@ resource "aws_iam_role" "crawler" {
 }
 
 locals {
-  # What the crawler downloads before it connects.
+  # Files that the crawler downloads before it connects.
   _crawler_files = concat(
     var.database.ca_certificate == null ? [] : [local.certificate_key],
     var.crawler.driver_jar_path == null ? [] : [local.driver_key],
@@ -123,7 +123,7 @@ locals {
     ] if key != null
   ])
 
-  # Glue's guide demands it of every crawler. It does nothing unless the role may create jobs.
+  # Glue's guide requires this of every crawler. It has no effect unless the role may create jobs.
   # https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html
   _pass_role = {
     Sid       = "PassRole"
@@ -136,9 +136,9 @@ locals {
     "arn:${local.partition}:iam::${local.account_id}:role/${local.role_names["crawler"]}",
   ])
 
-  # With a driver of its own the crawler runs a Glue job under its own role and exchanges files with
-  # it. Glue documents neither the job's name nor, without contradiction, the place of the folders:
-  # beside the jar, or two folders above it.
+  # With a custom driver, the crawler runs a Glue job with its own role and exchanges files with it.
+  # Glue does not document the job's name, and its guides contradict each other about the prefix of
+  # the files: next to the jar, or two levels above it.
   # https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html
   # https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
   _run_driver = concat(

@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # Names of endpoint services begin with com.amazonaws in every partition, but for these in China.
+  # Names of endpoint services begin with com.amazonaws, except for these in China.
   # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-endpoint.ts
   _endpoint_prefixes = {
     aws-cn = {
@@ -16,14 +16,14 @@ locals {
     }
   }
 
-  # With a token there is no secret to read.
+  # With a token, no secret is read.
   _endpoint_services = var.endpoints == null ? [] : [
     for service in var.endpoints.services : service
     if var.auth == "secret" || service != "secretsmanager"
   ]
 
-  # Nobody carries data out by an account of their own. Not narrower, to the extract's buckets say:
-  # the whole VPC goes this way from now on, and roles and buckets say who may do what.
+  # Refuses credentials of other accounts, so that nobody can copy data to their own account. It is
+  # not limited to the extract's buckets, because the whole VPC uses the endpoints.
   _own_account = {
     Sid       = "OwnAccount"
     Effect    = "Allow"
@@ -34,7 +34,7 @@ locals {
   }
 }
 
-# Files and script go this way; it costs nothing.
+# A gateway endpoint is free.
 resource "aws_vpc_endpoint" "s3" {
   count = var.endpoints == null ? 0 : 1
 
@@ -48,8 +48,8 @@ resource "aws_vpc_endpoint" "s3" {
     Statement = [
       local._own_account,
       {
-        # AWS keeps packages, layers of images and what Glue itself loads in buckets of its own.
-        # They are read without credentials or with AWS's own; which they are it does not promise.
+        # Glue loads its libraries from buckets of AWS, without credentials or with AWS's own. AWS
+        # does not document the names of these buckets.
         Sid       = "ReadElsewhere"
         Effect    = "Allow"
         Principal = "*"
@@ -65,7 +65,7 @@ resource "aws_vpc_endpoint" "s3" {
 resource "aws_vpc_endpoint" "this" {
   for_each = toset(local._endpoint_services)
 
-  # The whole VPC finds the service here from now on.
+  # The whole VPC resolves the service to this endpoint.
   private_dns_enabled = true
   security_group_ids  = [aws_security_group.endpoints[0].id]
   service_name = join(".", [

@@ -3,11 +3,11 @@
 ################################################################################
 
 locals {
-  # IAM knows no regions: one name in two regions of an account needs two roles.
+  # Role names are unique in an account. With the region in them, one extract can be in two regions.
   _role_names = {
     for role in ["crawler", "job", "schedule"] : role => "${var.name}-${role}-${local.region}"
   }
-  # IAM allows 64 characters, and some names of regions are long.
+  # A role name has at most 64 characters, and some region names are long.
   role_names = {
     for role, name in local._role_names : role =>
     length(name) <= 64 ? name : "${substr(name, 0, 55)}-${substr(sha1(name), 0, 8)}"
@@ -15,7 +15,7 @@ locals {
 }
 
 ################################################################################
-# What job and crawler both need
+# Statements of both job and crawler
 ################################################################################
 
 locals {
@@ -29,7 +29,7 @@ locals {
   _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}"
   _subnet_arn    = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
 
-  # A key can be used only by way of the service that it is needed for.
+  # A key can be used only through the service that needs it.
   _via = {
     for service in ["s3", "secretsmanager", "sqs"] : service => {
       StringEquals = { "kms:ViaService" = "${service}.${local.region}.${local.dns_suffix}" }
@@ -83,7 +83,7 @@ locals {
     ],
   )
 
-  # Glue puts a network interface into the subnet with the role of the run, and takes it out again.
+  # Glue creates a network interface in the subnet with the role of the run, and deletes it again.
   _network = [
     {
       Sid    = "CreateInterface"
@@ -112,7 +112,7 @@ locals {
       }
     },
     {
-      # EC2 knows no narrower resource for these.
+      # These actions do not support a narrower resource.
       Sid    = "SeeNetwork"
       Effect = "Allow"
       Action = [
@@ -132,8 +132,7 @@ locals {
     },
   ]
 
-  # The groups are there already, but Glue calls Create and Associate all the same, and logs nothing
-  # when refused.
+  # The groups exist, but Glue calls Create and Associate anyway, and logs nothing if it may not.
   _log_actions = [
     "logs:AssociateKmsKey",
     "logs:CreateLogGroup",
@@ -141,8 +140,8 @@ locals {
     "logs:PutLogEvents",
   ]
 
-  # Glue's guide lets the roles use the key of encrypted logs, too: for these groups alone, which
-  # CloudWatch Logs names in the encryption context.
+  # Glue's guide requires that the roles may use the key of encrypted logs. CloudWatch Logs puts the
+  # group into the encryption context, so the rights are limited to these groups.
   # https://docs.aws.amazon.com/glue/latest/dg/encryption-security-configuration.html
   _log_key = {
     for kind, groups in {
@@ -170,8 +169,7 @@ locals {
     ]
   }
 
-  # Since Glue 6.0 files are read by S3A, which asks for folders and for the bucket's region where a
-  # single file does not answer.
+  # Since Glue 6.0, S3A reads the files. It lists prefixes, and asks for the bucket's region.
   _list_artifacts = [
     {
       Sid       = "ListArtifacts"
@@ -230,12 +228,12 @@ resource "aws_iam_role_policy" "job" {
         },
         local._read_artifacts_key,
         {
-          # To restate: the old manifest, and the file of a recipient that is gone. The bucket keeps
-          # the versions, which are not the job's to delete.
-          Sid      = "WithdrawOutput"
+          # Restating deletes the old manifest and the files of removed recipients. The job cannot
+          # delete versions, so the bucket keeps them.
+          Sid      = "DeleteReplacedFiles"
           Effect   = "Allow"
           Action   = "s3:DeleteObject"
-          Resource = "arn:${local.partition}:s3:::${var.output.bucket}/${var.output.prefix}/*"
+          Resource = "arn:${local.partition}:s3:::${var.target.bucket}/${var.target.prefix}/*"
         },
         {
           Sid    = "WriteLogs"
@@ -258,8 +256,8 @@ resource "aws_iam_role_policy" "job" {
   })
 }
 
-resource "aws_iam_role_policy" "output" {
-  name   = "output"
-  policy = var.output.writer_policy_json
+resource "aws_iam_role_policy" "target" {
+  name   = "target"
+  policy = var.target.writer_policy_json
   role   = aws_iam_role.job.name
 }

@@ -30,9 +30,9 @@ resource "aws_glue_security_configuration" "this" {
 locals {
   security_configuration_name = var.name
 
-  # With a security configuration Glue works the names of it and of the role into the name of a log
-  # group. The groups are made beforehand under just those names, else Glue makes them itself,
-  # without an end to their retention.
+  # With a security configuration, the names of Glue's log groups contain its name and the role's.
+  # The groups are created here with exactly these names, else Glue creates them without a
+  # retention period.
   _job_log_prefix = "/aws-glue/jobs/${var.name}"
   _job_logs = join("/", [
     local._job_log_prefix,
@@ -46,7 +46,7 @@ locals {
   ])
   job_log_groups = {
     error  = "${local._job_logs}/error"  # Spark and Glue
-    output = "${local._job_logs}/output" # what the engine prints
+    output = "${local._job_logs}/output" # engine
   }
 }
 

@@ -8,12 +8,11 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
-  # there in both.
+  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have
+  # `endpoint`.
   region = split(".", data.aws_region.current.endpoint)[1]
 
-  # Names are put together here and not read back, so that policies and patterns can be read in a
-  # plan.
+  # These are not read from the resources, so that a plan shows whole policies and event patterns.
   catalog_database_name = replace(var.name, "-", "_")
   connection_name       = var.name
   crawler_name          = "${var.name}-crawler"
@@ -21,10 +20,10 @@ locals {
     "jdbc:postgresql://%s:%s/%s", var.database.host, var.database.port, var.database.name
   )
   job_name      = var.name
-  output_url    = "s3://${var.output.bucket}/${var.output.prefix}"
+  target_url    = "s3://${var.target.bucket}/${var.target.prefix}"
   workflow_name = var.name
 
-  # Letters and digits of any script stay, as in the engine.
+  # The engine keeps the same characters: letters and digits of any script.
   recipient_names = {
     for key, recipient in var.recipients : key => replace(recipient, "/[^\\p{L}\\p{N}]/", "")
   }
@@ -36,13 +35,12 @@ locals {
 
 resource "aws_glue_connection" "this" {
   name = local.connection_name
-  # Glue logs in with a password or not at all, so with a token it brings the job into the network,
-  # and the rest is the engine's.
+  # A JDBC connection supports only passwords. With a token, the connection only gives the job its
+  # network, and the engine logs in.
   connection_type = var.auth == "iam" ? "NETWORK" : "JDBC"
-  description     = "Store that the extract ${var.name} reads."
+  description     = "Source of the extract ${var.name}."
 
-  # The provider calls all of it sensitive, so a change shows as one opaque line; nothing here is
-  # secret.
+  # A plan hides all of these as sensitive, but none is secret: the password is in the secret.
   connection_properties = {
     for key, value in {
       CUSTOM_JDBC_CERT       = local.certificate_url
@@ -72,7 +70,7 @@ resource "aws_glue_connection" "this" {
 ################################################################################
 
 locals {
-  # Where the engine finds the store and its login.
+  # Address and login of the source, for the engine.
   _login_arguments = var.auth == "secret" ? { "--connection" = local.connection_name } : merge(
     {
       "--iam-user" = local.user_name
@@ -85,10 +83,10 @@ locals {
 resource "aws_glue_job" "this" {
   name            = local.job_name
   connections     = [aws_glue_connection.this.name]
-  description     = "Publishes one file per recipient and month under ${local.output_url}."
+  description     = "Publishes one file per recipient and period under ${local.target_url}."
   execution_class = var.job.execution_class
   glue_version    = var.job.glue_version
-  # A run that finds no room waits for some, up to a quarter of an hour, instead of failing.
+  # Without capacity a run waits for up to 15 minutes instead of failing.
   job_run_queuing_enabled = var.job.queuing
   max_retries             = var.job.max_retries
   number_of_workers       = var.job.number_of_workers
@@ -103,14 +101,13 @@ resource "aws_glue_job" "this" {
     script_location = "${local.artifacts_url}/${aws_s3_object.script.key}"
   }
 
-  # Names that are given twice are refused, so the order of the two does not matter.
+  # A validation refuses names that occur in two of these, so their order does not matter.
   default_arguments = merge(var.extra_arguments, local._login_arguments, {
-    "--output" = local.output_url
+    "--output" = local.target_url
 
-    # Since Glue 5.0 S3A takes us-east-2 for granted, and a job in a VPC then waits until it times
-    # out.
+    # Since Glue 5.0, S3A calls us-east-2 by default. A job in a VPC then waits until it times out.
     "--conf" = "spark.hadoop.fs.s3a.endpoint.region=${local.region}"
-    # Since Glue 5.0 the --continuous-log-* arguments do nothing.
+    # The --continuous-log-* arguments have no effect since Glue 5.0.
     "--custom-logGroup-prefix"       = local._job_log_prefix
     "--enable-metrics"               = "true"
     "--enable-observability-metrics" = "true"
@@ -121,7 +118,7 @@ resource "aws_glue_job" "this" {
     "--job-language" = "python"
   })
 
-  # Two runs at once would race for the same month.
+  # Two runs at the same time could publish the same period.
   execution_property {
     max_concurrent_runs = 1
   }
@@ -139,7 +136,7 @@ resource "aws_glue_job" "this" {
   depends_on = [
     aws_cloudwatch_log_group.job,
     aws_iam_role_policy.job,
-    aws_iam_role_policy.output,
+    aws_iam_role_policy.target,
     aws_s3_object.certificate,
   ]
 }
@@ -182,7 +179,7 @@ resource "aws_glue_trigger" "crawled" {
   count = var.crawler.enabled ? 1 : 0
 
   name              = "${var.name}-crawled"
-  description       = "Starts the job of the extract ${var.name} when its crawl has ended."
+  description       = "Starts the job of the extract ${var.name} after the crawl."
   enabled           = true
   start_on_creation = true
   type              = "CONDITIONAL"
@@ -195,8 +192,8 @@ resource "aws_glue_trigger" "crawled" {
   predicate {
     logical = "ANY"
 
-    # The figures do not depend on the catalog. These are all the states that a trigger can wait
-    # for: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-trigger.html
+    # The job does not depend on the catalog. These are all states that a trigger can wait for:
+    # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-trigger.html
     dynamic "conditions" {
       for_each = ["CANCELLED", "FAILED", "SUCCEEDED"]
 

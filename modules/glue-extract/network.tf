@@ -3,7 +3,7 @@
 ################################################################################
 
 resource "aws_security_group" "this" {
-  #checkov:skip=CKV2_AWS_5: it is attached to the Glue connection, which this check does not know
+  #checkov:skip=CKV2_AWS_5: it is attached to the Glue connection, which the check does not support
   name        = "${var.name}-glue"
   description = "Job and crawler of the extract ${var.name}"
   vpc_id      = var.network.vpc_id
@@ -12,10 +12,10 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "workers" {
-  #checkov:skip=CKV_AWS_24: it lets in this group alone; the check sees no referenced groups
-  #checkov:skip=CKV_AWS_25: it lets in this group alone; the check sees no referenced groups
-  #checkov:skip=CKV_AWS_260: it lets in this group alone; the check sees no referenced groups
-  description                  = "Workers of one run talk to each other, as Glue demands"
+  #checkov:skip=CKV_AWS_24: it admits only this group; the check ignores referenced groups
+  #checkov:skip=CKV_AWS_25: it admits only this group; the check ignores referenced groups
+  #checkov:skip=CKV_AWS_260: it admits only this group; the check ignores referenced groups
+  description                  = "Glue requires that workers of a run can connect to each other"
   from_port                    = 0
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.this.id
@@ -26,7 +26,7 @@ resource "aws_vpc_security_group_ingress_rule" "workers" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "workers" {
-  description                  = "Workers of one run talk to each other"
+  description                  = "Workers of a run connect to each other"
   from_port                    = 0
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.this.id
@@ -36,10 +36,10 @@ resource "aws_vpc_security_group_egress_rule" "workers" {
   tags = var.tags
 }
 
-# With endpoints AWS is called within the VPC, by these two rules; else NAT leads everywhere.
+# With endpoints, these two rules allow AWS services only. Without them, HTTPS goes out through NAT.
 resource "aws_vpc_security_group_egress_rule" "aws" {
   cidr_ipv4                    = var.endpoints == null ? "0.0.0.0/0" : null
-  description                  = "Secrets Manager, KMS, CloudWatch and Glue, and S3 by way of NAT"
+  description                  = "Secrets Manager, KMS, CloudWatch and Glue, and S3 through NAT"
   from_port                    = 443
   ip_protocol                  = "tcp"
   referenced_security_group_id = one(aws_security_group.endpoints[*].id)
@@ -52,7 +52,7 @@ resource "aws_vpc_security_group_egress_rule" "aws" {
 resource "aws_vpc_security_group_egress_rule" "s3" {
   count = var.endpoints == null ? 0 : 1
 
-  description       = "S3, by way of its endpoint"
+  description       = "S3 through its endpoint"
   from_port         = 443
   ip_protocol       = "tcp"
   prefix_list_id    = aws_vpc_endpoint.s3[0].prefix_list_id
@@ -63,7 +63,7 @@ resource "aws_vpc_security_group_egress_rule" "s3" {
 }
 
 locals {
-  # Where the source's security groups are not given, its port is open to every address.
+  # Without the source's security groups, the source's port is allowed to every address.
   _database_groups = var.network.database_security_group_ids
   _anywhere        = length(local._database_groups) == 0
 }

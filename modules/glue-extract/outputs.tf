@@ -3,54 +3,55 @@
 ################################################################################
 
 output "catalog_database_name" {
-  description = "Where to look at the tables that the crawler found; null without a crawler."
+  description = "Name of the catalog database. Null without a crawler."
   value       = one(aws_glue_catalog_database.this[*].name)
 }
 
 output "connection_name" {
-  description = "Connection to use for other jobs on the same store."
+  description = "Name of the Glue connection, for other jobs with the same source."
   value       = aws_glue_connection.this.name
 }
 
 output "crawler_arn" {
-  description = "Crawler to name in policies of your own. Null without one."
+  description = "ARN of the crawler. Null without a crawler."
   value       = one(aws_glue_crawler.this[*].arn)
 }
 
 output "crawler_name" {
-  description = "Crawler to look at; started by hand it starts no job. Null without one."
+  description = "Name of the crawler. Null without a crawler. Starting it does not start the job."
   value       = one(aws_glue_crawler.this[*].name)
 }
 
 output "crawler_role_arn" {
-  description = "Role to name in the policies of what the crawler shall reach. Null without one."
+  description = "ARN of the crawler's role, for policies. Null without a crawler."
   value       = one(aws_iam_role.crawler[*].arn)
 }
 
 output "endpoint_security_group_id" {
-  description = "Group of the endpoints made here; null without them."
+  description = "ID of the security group of the VPC endpoints. Null without `endpoints`."
   value       = one(aws_security_group.endpoints[*].id)
 }
 
 output "job_arn" {
-  description = "Job to name in the policy of who may start it."
+  description = "ARN of the job, for policies."
   value       = aws_glue_job.this.arn
 }
 
 output "job_name" {
   description = <<-EOT
-    Job to start for one month: `start-job-run --job-name NAME --arguments=--period=2026-10`.
+    Name of the job. To run one period: `aws glue start-job-run --job-name NAME
+    --arguments=--period=2026-10`.
   EOT
   value       = aws_glue_job.this.name
 }
 
 output "job_role_arn" {
-  description = "Role to name in the policies of what the job shall reach."
+  description = "ARN of the job's role, for policies."
   value       = aws_iam_role.job.arn
 }
 
 output "log_groups" {
-  description = "Where to read a run: `output` has what the engine prints, `error` what Spark says."
+  description = "Names of the job's log groups: `output` of the engine, `error` of Spark and Glue."
   value       = { for kind, group in aws_cloudwatch_log_group.job : kind => group.name }
 }
 
@@ -65,7 +66,7 @@ locals {
 }
 
 output "log_links" {
-  description = "Where to open the same in a browser; `crawler` too, where there is one."
+  description = "Console URLs of the log groups: `output`, `error` and, with a crawler, `crawler`."
   value = {
     for kind, group in merge(
       local.job_log_groups,
@@ -78,29 +79,34 @@ output "log_links" {
 }
 
 output "security_group_id" {
-  description = "Group to let into the store, unless this module was given the store's group."
+  description = <<-EOT
+    ID of the security group of job and crawler. The source must admit it, unless
+    `network.database_security_group_ids` is set.
+  EOT
   value       = aws_security_group.this.id
 }
 
 output "secret_arn" {
   description = <<-EOT
-    Secret with the store's login, the given one or the one made here; null with `auth = "iam"`.
+    ARN of the secret with the login, existing or created. Null with `auth = "iam"`.
   EOT
   value       = local.secret_arn
 }
 
 output "user_name" {
-  description = "Name under which to make the login at the store; null where the secret was given."
+  description = "Name of the login to create at the source. Null with `database.secret_arn`."
   value       = local.user_name
 }
 
 output "workflow_arn" {
-  description = "Workflow to name in the policy of who may start it."
+  description = "ARN of the workflow, for policies."
   value       = aws_glue_workflow.this.arn
 }
 
 output "workflow_name" {
-  description = "Workflow to start for the month just over: `start-workflow-run --name NAME`."
+  description = <<-EOT
+    Name of the workflow. To run the previous period: `aws glue start-workflow-run --name NAME`.
+  EOT
   value       = aws_glue_workflow.this.name
 }
 
@@ -108,13 +114,13 @@ output "workflow_name" {
 # For the other modules
 ################################################################################
 
-output "expected_output" {
-  description = "What is there once a month is published: a manifest under `manifest_prefix`."
+output "target" {
+  description = "Target of the extract, for `failure-alerts` and `sftp-transfer`."
   value = {
     name            = var.name
-    bucket          = var.output.bucket
-    prefix          = var.output.prefix
-    manifest_prefix = "${var.output.prefix}/_manifests"
+    bucket          = var.target.bucket
+    prefix          = var.target.prefix
+    manifest_prefix = "${var.target.prefix}/_manifests"
   }
 }
 
@@ -128,7 +134,7 @@ locals {
 }
 
 output "failure_events" {
-  description = "What `failure-alerts` takes: every end that is no success, and where to look then."
+  description = "Failures of the extract and their context, for `failure-alerts`."
   value = {
     name = var.name
     events = {
@@ -146,12 +152,12 @@ output "failure_events" {
             state   = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"]
           }
         })
-        # Through CloudTrail, so a trail has to be on in the region.
+        # CloudTrail sends these events, so the region needs a trail.
         rotation = jsonencode({
           source      = ["aws.secretsmanager"]
           detail-type = ["AWS Service Event via CloudTrail"]
           detail = {
-            # All of "Log entries for rotation" in the user guide that are no success.
+            # All failures in "Log entries for rotation" of the Secrets Manager user guide.
             eventName           = ["RotationAbandoned", "RotationFailed", "TestRotationFailed"]
             additionalEventData = { SecretId = [local.secret_arn] }
           }
@@ -195,12 +201,12 @@ output "failure_events" {
 
 output "recipients" {
   description = <<-EOT
-    Per key of `recipients`: `name` as in file names, and `prefix`, the folder to open.
+    Recipients, by key of `recipients`: `name` in file names, and `prefix` in the bucket.
   EOT
   value = {
     for key, name in local.recipient_names : key => {
       name   = name
-      prefix = "${var.output.prefix}/${var.recipient_label}=${name}"
+      prefix = "${var.target.prefix}/${var.recipient_column}=${name}"
     }
   }
 }

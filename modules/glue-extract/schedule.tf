@@ -3,13 +3,13 @@
 ################################################################################
 
 locals {
-  # What each schedule starts: a universal target is the name of an API operation, and its input the
-  # operation's parameters.
+  # A universal target is the name of an API operation; its input are the operation's parameters.
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
   _targets     = "arn:${local.partition}:scheduler:::aws-sdk"
   _dead_letter = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
-  # When runs start, in minutes of a month. A day that is not said by number may be any.
+  # When runs start, in minutes from the start of the month. A day that is not a number ("L", "?")
+  # can be any day.
   _starts = {
     for kind, cron in { again = var.catch_up_schedule, first = var.schedule } : kind => [
       for day in flatten([
@@ -66,7 +66,7 @@ resource "aws_scheduler_schedule" "start" {
   depends_on = [aws_glue_trigger.crawled, aws_glue_trigger.start, aws_iam_role_policy.schedule]
 }
 
-# Starts the job beside the workflow, without the crawler: the catalog is up to date.
+# Starts the job alone, without the crawler, because the first run has updated the catalog.
 resource "aws_scheduler_schedule" "catch_up" {
   #checkov:skip=CKV_AWS_297: the input is a name; a role that reads the plan needs no right to a key
   count = var.catch_up_schedule == null ? 0 : 1
@@ -102,8 +102,8 @@ resource "aws_scheduler_schedule" "catch_up" {
   }
 
   lifecycle {
-    # Glue refuses a second run at the same time, and the alerts would report a failure. A first run
-    # at the end of a month may last into the next month, which begins after 28 to 31 days.
+    # Glue refuses a second run at the same time, and the alerts would report a failure. A run that
+    # starts at the end of a month can last into the next month, which begins after 28 to 31 days.
     precondition {
       condition = alltrue(flatten([
         for again in local._starts.again : [
@@ -119,15 +119,16 @@ resource "aws_scheduler_schedule" "catch_up" {
         ]
       ]))
       error_message = join(" ", [
-        "catch_up_schedule: a run that schedule starts may last ${local.longest_minutes} minutes",
-        "with its retries; start again later than that, or on other days.",
+        "catch_up_schedule: a run that schedule starts can last ${local.longest_minutes} minutes,",
+        "including retries; start the job after that, or on other days.",
       ])
     }
     precondition {
       condition = local.longest_minutes <= 1440
       error_message = join(" ", [
-        "catch_up_schedule: a run may last ${local.longest_minutes} minutes with its retries, into",
-        "the next day's start; 1440 at most.",
+        "catch_up_schedule: a run with its retries can last ${local.longest_minutes} minutes and",
+        "overlap the next day's run; reduce job.timeout_minutes or job.max_retries to at most 1440",
+        "minutes in total.",
       ])
     }
   }
@@ -189,7 +190,7 @@ resource "aws_iam_role_policy" "schedule" {
       flatten([
         for queue in values(local._dead_letter) : [
           {
-            # Unlike a rule, a schedule sends dead letters with its own role.
+            # A schedule sends dead letters with its role; a rule sends them without a role.
             Sid      = "KeepDeadLetters"
             Effect   = "Allow"
             Action   = "sqs:SendMessage"
@@ -206,37 +207,4 @@ resource "aws_iam_role_policy" "schedule" {
       ]),
     )
   })
-}
-
-################################################################################
-# Cron expressions
-################################################################################
-
-locals {
-  _cron_names = {
-    months   = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
-    weekdays = "SUN|MON|TUE|WED|THU|FRI|SAT"
-  }
-  _cron_values = {
-    day     = "(0?[1-9]|[12][0-9]|3[01])"
-    month   = "(0?[1-9]|1[0-2]|${local._cron_names.months})"
-    weekday = "([1-7]|${local._cron_names.weekdays})"
-    year    = "(20[0-9]{2})"
-  }
-  # One value, a range or a step of each field; "*" with or without a step.
-  _cron_parts = {
-    for field, value in local._cron_values :
-    field => "(\\*|${value}(-${value})?)(/[0-9]{1,2})?"
-  }
-  _cron_parts_and_signs = merge(local._cron_parts, {
-    day     = "(\\?|LW?|${local._cron_values.day}W|${local._cron_parts.day})"
-    weekday = "(\\?|L|${local._cron_values.weekday}(L|#[1-5])|${local._cron_parts.weekday})"
-  })
-  # Day, month, weekday and year as EventBridge Scheduler takes them:
-  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based
-  cron_dates = join(" ", [
-    for field in ["day", "month", "weekday", "year"] : join("", [
-      local._cron_parts_and_signs[field], "(,", local._cron_parts_and_signs[field], ")*",
-    ])
-  ])
 }

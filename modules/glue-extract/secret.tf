@@ -13,30 +13,30 @@ locals {
   secret_arn = (
     local._own_secret ? one(aws_secretsmanager_secret.this[*].arn) : var.database.secret_arn
   )
-  # Null where the secret that is given knows it.
+  # Null with a secret of the caller, which holds the user name.
   user_name = var.auth == "secret" && !local._own_secret ? null : coalesce(
     var.database.user_name, try(var.secret.user_name, null), "${replace(var.name, "-", "_")}_reader"
   )
 }
 
 resource "aws_secretsmanager_secret" "this" {
-  #checkov:skip=CKV2_AWS_57: rotation is an input, for it needs a function that reaches the store
+  #checkov:skip=CKV2_AWS_57: rotation is optional, it needs a function that reaches the source
   count = local._own_secret ? 1 : 0
 
-  # A deleted secret keeps its name for the recovery window, and AWS refuses another of that name.
+  # A suffix, because the name of a deleted secret cannot be used during its recovery window.
   name_prefix             = "${var.name}/reader-"
-  description             = "Login of the extract ${var.name} at its store."
+  description             = "Login of the extract ${var.name} at its source."
   kms_key_id              = var.kms_key_arn
   recovery_window_in_days = var.secret.recovery_window_days
 
   tags = var.tags
 }
 
-# Neither the plan nor the state ever holds it.
+# An ephemeral value is never in a plan or state.
 ephemeral "aws_secretsmanager_random_password" "this" {
   count = local._own_secret ? 1 : 0
 
-  # What a shell, a URL or a rotation function could stumble over.
+  # Punctuation can break a shell command, a URL or a rotation function.
   exclude_punctuation = true
   password_length     = 40
 }
@@ -45,7 +45,7 @@ resource "aws_secretsmanager_secret_version" "this" {
   count = local._own_secret ? 1 : 0
 
   secret_id = aws_secretsmanager_secret.this[0].id
-  # All that the rotation functions of AWS read. The engine reads the login alone.
+  # The format of AWS's rotation functions. The engine reads only user name and password.
   secret_string_wo = jsonencode(merge(
     {
       dbname   = var.database.name
@@ -58,12 +58,12 @@ resource "aws_secretsmanager_secret_version" "this" {
     local._superuser == null ? {} : { masterarn = local._superuser },
   ))
   secret_string_wo_version = var.secret.password_version
-  # A label of our own keeps this version alive. Without one, AWS drops it some time after the
-  # second rotation, and Terraform would make it again: over the password that is in force.
+  # AWS deletes versions without a staging label. Without MADE_BY_TERRAFORM, this version would be
+  # deleted after the second rotation, and Terraform would overwrite the current password.
   version_stages = ["AWSCURRENT", "MADE_BY_TERRAFORM"]
 
   lifecycle {
-    ignore_changes = [version_stages] # "AWSCURRENT" moves on with each rotation
+    ignore_changes = [version_stages] # each rotation moves AWSCURRENT to a new version
   }
 }
 
@@ -76,9 +76,9 @@ locals {
   _superuser           = try(var.rotation.superuser_secret_arn, null)
   _superuser_key       = try(var.rotation.superuser_secret_kms_key_arn, null)
 
-  # AWS publishes its rotation functions in one region and account of each of these partitions. The
-  # accounts and the names of the parameters are those of aws-cdk, in
-  # packages/aws-cdk-lib/aws-secretsmanager/lib/secret-rotation.ts.
+  # Region and account in which AWS publishes its rotation functions, by partition. These and the
+  # names of the parameters are from packages/aws-cdk-lib/aws-secretsmanager/lib/secret-rotation.ts
+  # of aws-cdk.
   _publishers = {
     aws        = "us-east-1:297356227824"
     aws-cn     = "cn-north-1:193023089310"
@@ -117,7 +117,7 @@ resource "aws_serverlessapplicationrepository_cloudformation_stack" "rotation" {
     precondition {
       condition = contains(keys(local._publishers), local.partition)
       error_message = join(" ", [
-        "rotation: AWS publishes no rotation function in the partition ${local.partition}; set",
+        "rotation: AWS has no rotation function in the partition ${local.partition}; set",
         "function_arn in place of application_version.",
       ])
     }
@@ -125,11 +125,11 @@ resource "aws_serverlessapplicationrepository_cloudformation_stack" "rotation" {
 }
 
 resource "aws_secretsmanager_secret_rotation" "this" {
-  #checkov:skip=CKV_AWS_304: how often is an input, every 30 days unless told otherwise
+  #checkov:skip=CKV_AWS_304: the interval is an input, by default 30 days
   count = var.rotation == null ? 0 : 1
 
   secret_id = local.secret_arn
-  # The login may not be there yet: who turns rotation on is not to wait for it to fail.
+  # The login may not exist yet, and a first rotation would then fail.
   rotate_immediately = false
   rotation_lambda_arn = (
     local._application_version == null

@@ -29,7 +29,7 @@ ROOT: dict[str, Any] = {
             "name": "loans",
             "script_path": "etl.py",
             "tables": ["Loans", "Account", "Client", "Branch", "Bank"],
-            "recipient_label": "bank_name",
+            "recipient_column": "bank_name",
             "kms_key_arn": "${aws_kms_key.this.arn}",
             "artifacts": {"bucket": "${aws_s3_bucket.this.bucket}"},
             "catch_up_schedule": "cron(0 6 2-10 * ? *)",
@@ -44,7 +44,7 @@ ROOT: dict[str, Any] = {
                 "subnet_id": "${data.aws_subnet.this.id}",
                 "availability_zone": "${data.aws_subnet.this.availability_zone}",
             },
-            "output": {
+            "target": {
                 "bucket": "${aws_s3_bucket.this.bucket}",
                 "prefix": "loans",
                 "writer_policy_json": json.dumps(

@@ -64,8 +64,8 @@ module "extract" {
     "Branch",
     "Bank",
   ]
-  recipient_label = "bank_name"
-  recipients      = { for key, recipient in var.recipients : key => recipient.name }
+  recipient_column = "bank_name"
+  recipients       = { for key, recipient in var.recipients : key => recipient.name }
 
   database = var.database
   network = {
@@ -78,7 +78,7 @@ module "extract" {
   }
 
   artifacts = { bucket = module.artifacts.name }
-  output = {
+  target = {
     bucket             = module.bucket.name
     prefix             = local.prefix
     writer_policy_json = module.bucket.writer_policies["extract"]
@@ -123,11 +123,11 @@ module "sftp" {
 module "alerts" {
   source = "../../../modules/failure-alerts"
 
-  name            = local.name
-  failure_events  = module.extract.failure_events
-  expected_output = module.extract.expected_output
-  delivery        = module.sftp.delivery
-  deadline        = var.deadline
-  subscriptions   = { for address in var.alert_emails : address => { endpoint = address } }
-  tags            = local.tags
+  name           = local.name
+  failure_events = module.extract.failure_events
+  target         = module.extract.target
+  delivery       = module.sftp.delivery
+  deadline       = var.deadline
+  subscriptions  = { for address in var.alert_emails : address => { endpoint = address } }
+  tags           = local.tags
 }

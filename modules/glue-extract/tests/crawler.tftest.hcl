@@ -1,4 +1,4 @@
-# Plans only, with the real provider and no network: policies can be read as they will be.
+# Plans with the real provider, without network, so that policies can be read as they will be.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -21,12 +21,12 @@ override_resource {
 }
 
 variables {
-  name            = "bank-loans"
-  kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/data"
-  script_path     = "tests/etl.py"
-  tables          = ["Loans", "Bank"]
-  recipient_label = "bank_name"
-  recipients      = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
+  name             = "bank-loans"
+  kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/data"
+  script_path      = "tests/etl.py"
+  tables           = ["Loans", "Bank"]
+  recipient_column = "bank_name"
+  recipients       = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
@@ -39,25 +39,25 @@ variables {
     subnet_id         = "subnet-1"
     availability_zone = "eu-west-1a"
   }
-  output = {
+  target = {
     bucket             = "bank-loans-data"
     prefix             = "loans"
     writer_policy_json = "{\"Statement\":[],\"Version\":\"2012-10-17\"}"
   }
 }
 
-run "crawler_reads_the_tables_of_the_spec" {
+run "crawler_reads_only_the_tables_of_the_spec" {
   command = plan
 
   assert {
     condition = toset([for t in aws_glue_crawler.this[0].jdbc_target : t.path]) == toset([
       "bank/public/Loans", "bank/public/Bank",
     ])
-    error_message = "Other tables of the store are not catalogued."
+    error_message = "The crawler has one target per table, and no others."
   }
 }
 
-run "crawler_touches_no_data" {
+run "crawler_cannot_read_a_bucket" {
   command = plan
 
   assert {
@@ -68,7 +68,7 @@ run "crawler_touches_no_data" {
       "ReadConnection", "ReadSecret", "SeeNetwork", "SeeVpc", "TagInterface", "WriteCatalog",
       "WriteLogs",
     ])
-    error_message = "The crawler reads no bucket."
+    error_message = "Without certificate and driver, the crawler has no right to a bucket."
   }
   assert {
     condition = [
@@ -79,7 +79,7 @@ run "crawler_touches_no_data" {
         "arn:aws:iam::123456789012:role/bank-loans-crawler-eu-west-1",
         { StringEquals = { "iam:PassedToService" = "glue.amazonaws.com" } },
     ]]
-    error_message = "Glue's guide lets a crawler pass its own role, to Glue."
+    error_message = "The crawler may pass its own role to Glue, as Glue's guide requires."
   }
   assert {
     condition = [
@@ -96,7 +96,7 @@ run "crawler_touches_no_data" {
           }
         },
     ]]
-    error_message = "The key is for the crawler's own log group."
+    error_message = "The crawler may use the key only for its own log group."
   }
   assert {
     condition = one([
@@ -107,11 +107,11 @@ run "crawler_touches_no_data" {
       "arn:aws:glue:eu-west-1:123456789012:database/bank_loans",
       "arn:aws:glue:eu-west-1:123456789012:table/bank_loans/*",
     ]
-    error_message = "The crawler writes to its own database of the catalog."
+    error_message = "The crawler writes only to its own catalog database."
   }
 }
 
-run "crawler_gets_a_driver_that_speaks_scram" {
+run "crawler_with_a_driver_may_run_it_in_a_glue_job" {
   command = plan
   variables {
     crawler = { driver_jar_path = "tests/driver.jar" }
@@ -125,7 +125,7 @@ run "crawler_gets_a_driver_that_speaks_scram" {
       == "s3://bank-loans-artifacts/${aws_s3_object.driver[0].key}"
       && aws_s3_object.driver[0].source_hash == filemd5("tests/driver.jar")
     )
-    error_message = "The connection finds the driver, and a new one is uploaded."
+    error_message = "The connection names the driver, and a changed driver is uploaded."
   }
   assert {
     condition = [
@@ -138,7 +138,7 @@ run "crawler_gets_a_driver_that_speaks_scram" {
       ])]],
       ["DecryptArtifacts", "kms:Decrypt", "arn:aws:kms:eu-west-1:123456789012:key/data"],
     ]
-    error_message = "The crawler can read the driver, and no other object."
+    error_message = "The crawler can read the driver and no other object."
   }
   assert {
     condition = {
@@ -177,11 +177,11 @@ run "crawler_gets_a_driver_that_speaks_scram" {
         ["s3:GetBucketLocation"], ["arn:aws:s3:::bank-loans-artifacts"], null,
       ]
     }
-    error_message = "The crawler runs the driver in a Glue job, which needs these rights too."
+    error_message = "The crawler runs the driver in a Glue job, which needs these rights."
   }
 }
 
-run "crawler_writes_to_an_encrypted_catalog" {
+run "crawler_may_use_the_key_of_the_catalog" {
   command = plan
   variables {
     crawler = { catalog_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/catalog" }
@@ -209,11 +209,11 @@ run "crawler_writes_to_an_encrypted_catalog" {
         },
       ]
     }
-    error_message = "The crawler may use the key for this account's catalog."
+    error_message = "The crawler may use the key only for this account's catalog."
   }
 }
 
-run "without_a_crawler_the_workflow_is_the_job" {
+run "workflow_without_a_crawler_is_the_job_alone" {
   command = plan
   variables {
     crawler = { enabled = false }
@@ -225,7 +225,7 @@ run "without_a_crawler_the_workflow_is_the_job" {
       && aws_glue_trigger.start.actions[0].crawler_name == null
       && aws_glue_trigger.start.workflow_name == "bank-loans"
     )
-    error_message = "The workflow is the job alone."
+    error_message = "The start trigger starts the job."
   }
   assert {
     condition = 0 == length(concat(
@@ -236,7 +236,7 @@ run "without_a_crawler_the_workflow_is_the_job" {
       aws_iam_role_policy.crawler,
       aws_cloudwatch_log_group.crawler,
     ))
-    error_message = "Nothing of a crawler is made."
+    error_message = "No resource of a crawler is created."
   }
   assert {
     condition = (
@@ -245,6 +245,6 @@ run "without_a_crawler_the_workflow_is_the_job" {
       && keys(output.failure_events.events) == ["job"]
       && keys(output.failure_events.recoveries) == ["job"]
     )
-    error_message = "Nobody is told of a crawler that is not there."
+    error_message = "There are no failure events and outputs of a crawler."
   }
 }

@@ -1,4 +1,4 @@
-# Plans only, with the real provider and no network: policies can be read as they will be.
+# Plans with the real provider, without network, so that policies can be read as they will be.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -7,65 +7,6 @@ provider "aws" {
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
-}
-
-provider "aws" {
-  alias                       = "far"
-  region                      = "ap-southeast-2"
-  access_key                  = "none"
-  secret_key                  = "none"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-}
-
-provider "aws" {
-  alias                       = "tagged"
-  region                      = "eu-west-1"
-  access_key                  = "none"
-  secret_key                  = "none"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-
-  default_tags {
-    tags = {
-      t00 = "x"
-      t01 = "x"
-      t02 = "x"
-      t03 = "x"
-      t04 = "x"
-      t05 = "x"
-      t06 = "x"
-      t07 = "x"
-      t08 = "x"
-      t09 = "x"
-      t10 = "x"
-      t11 = "x"
-      t12 = "x"
-      t13 = "x"
-      t14 = "x"
-      t15 = "x"
-      t16 = "x"
-      t17 = "x"
-      t18 = "x"
-      t19 = "x"
-      t20 = "x"
-      t21 = "x"
-      t22 = "x"
-      t23 = "x"
-      t24 = "x"
-      t25 = "x"
-      t26 = "x"
-      t27 = "x"
-      t28 = "x"
-      t29 = "x"
-      t30 = "x"
-      t31 = "x"
-      t32 = "x"
-      t33 = "x"
-    }
-  }
 }
 
 override_data {
@@ -80,12 +21,12 @@ override_resource {
 }
 
 variables {
-  name            = "bank-loans"
-  kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/data"
-  script_path     = "tests/etl.py"
-  tables          = ["Loans", "Bank"]
-  recipient_label = "bank_name"
-  recipients      = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
+  name             = "bank-loans"
+  kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/data"
+  script_path      = "tests/etl.py"
+  tables           = ["Loans", "Bank"]
+  recipient_column = "bank_name"
+  recipients       = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
@@ -98,14 +39,14 @@ variables {
     subnet_id         = "subnet-1"
     availability_zone = "eu-west-1a"
   }
-  output = {
+  target = {
     bucket             = "bank-loans-data"
     prefix             = "loans"
     writer_policy_json = "{\"Statement\":[],\"Version\":\"2012-10-17\"}"
   }
 }
 
-run "job_is_told_what_the_engine_reads_and_nothing_dead" {
+run "job_has_the_arguments_of_the_engine_only" {
   command = plan
 
   assert {
@@ -130,7 +71,7 @@ run "job_is_told_what_the_engine_reads_and_nothing_dead" {
         "s3://bank-loans-artifacts/artifacts/bank-loans/runtime/${file}"
       ])
     )
-    error_message = "Every module of the engine is on the job's path."
+    error_message = "Every file of the engine is on the job's path."
   }
   assert {
     condition = (
@@ -138,7 +79,7 @@ run "job_is_told_what_the_engine_reads_and_nothing_dead" {
       == "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
       && aws_s3_object.script.source_hash == filemd5("tests/etl.py")
     )
-    error_message = "The job runs the spec, and an edit of it is uploaded."
+    error_message = "The job runs the spec, and a changed spec is uploaded."
   }
   assert {
     condition = (
@@ -149,11 +90,11 @@ run "job_is_told_what_the_engine_reads_and_nothing_dead" {
       && aws_glue_job.this.max_retries == 0
       && aws_glue_job.this.execution_property[0].max_concurrent_runs == 1
     )
-    error_message = "The job is small, ends within the hour and never runs twice at once."
+    error_message = "By default the job is small, ends within an hour, and runs once at a time."
   }
 }
 
-run "connection_names_a_secret_and_a_zone" {
+run "connection_has_a_secret_and_an_availability_zone" {
   command = plan
 
   assert {
@@ -162,17 +103,17 @@ run "connection_names_a_secret_and_a_zone" {
       JDBC_ENFORCE_SSL    = "true"
       SECRET_ID           = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
     })
-    error_message = "The connection holds no credentials and insists on TLS."
+    error_message = "The connection holds no credentials and requires TLS."
   }
   assert {
     condition = (
       aws_glue_connection.this.physical_connection_requirements[0].availability_zone == "eu-west-1a"
     )
-    error_message = "Without a zone every crawl fails."
+    error_message = "Without an availability zone every crawl fails."
   }
 }
 
-run "logs_are_where_glue_writes_them" {
+run "log_groups_have_the_names_that_glue_uses" {
   command = plan
 
   assert {
@@ -186,7 +127,7 @@ run "logs_are_where_glue_writes_them" {
         "crawlers-role/bank-loans-crawler-eu-west-1-bank-loans",
       ] : "/aws-glue/${group} 365 ${var.kms_key_arn}"
     ])
-    error_message = "Log groups are there before Glue makes its own, without key and without end."
+    error_message = "The log groups exist before the first run, with key and retention."
   }
   assert {
     condition = (
@@ -203,7 +144,7 @@ run "logs_are_where_glue_writes_them" {
   }
 }
 
-run "job_has_these_rights" {
+run "job_has_exactly_these_rights" {
   command = plan
 
   assert {
@@ -251,8 +192,8 @@ run "job_has_these_rights" {
         ["kms:Decrypt*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
         ["arn:aws:kms:eu-west-1:123456789012:key/data"],
       ]
-      DescribeKey    = [["kms:DescribeKey"], ["arn:aws:kms:eu-west-1:123456789012:key/data"]]
-      WithdrawOutput = [["s3:DeleteObject"], ["arn:aws:s3:::bank-loans-data/loans/*"]]
+      DescribeKey         = [["kms:DescribeKey"], ["arn:aws:kms:eu-west-1:123456789012:key/data"]]
+      DeleteReplacedFiles = [["s3:DeleteObject"], ["arn:aws:s3:::bank-loans-data/loans/*"]]
       WriteLogs = [[
         "logs:AssociateKmsKey",
         "logs:CreateLogGroup",
@@ -268,7 +209,7 @@ run "job_has_these_rights" {
       ])]
       WriteMetrics = [["cloudwatch:PutMetricData"], ["*"]]
     }
-    error_message = "The job's role has exactly these rights beside those of its output."
+    error_message = "The job's role has exactly these rights, besides the policy of the target."
   }
   assert {
     condition = {
@@ -297,18 +238,18 @@ run "job_has_these_rights" {
         }
       }
     }
-    error_message = "Rights that name no single resource are bound by a condition."
+    error_message = "Rights on wildcard resources have a condition."
   }
   assert {
     condition = (
-      jsondecode(aws_iam_role_policy.output.policy)
-      == jsondecode(var.output.writer_policy_json)
+      jsondecode(aws_iam_role_policy.target.policy)
+      == jsondecode(var.target.writer_policy_json)
     )
-    error_message = "What may be done to the output is for the bucket to say."
+    error_message = "The rights on the target are those of writer_policy_json."
   }
 }
 
-run "other_modules_get_what_they_take" {
+run "outputs_for_other_modules" {
   command = plan
 
   assert {
@@ -316,16 +257,16 @@ run "other_modules_get_what_they_take" {
       first = { name = "FirstBankInc", prefix = "loans/bank_name=FirstBankInc" }
       zolw  = { name = "ŻółwSöhne2", prefix = "loans/bank_name=ŻółwSöhne2" }
     }
-    error_message = "A folder bears the letters and digits of a name, of any script."
+    error_message = "A prefix has the letters and digits of a name, of any script."
   }
   assert {
-    condition = output.expected_output == {
+    condition = output.target == {
       name            = "bank-loans"
       bucket          = "bank-loans-data"
       prefix          = "loans"
       manifest_prefix = "loans/_manifests"
     }
-    error_message = "The manifest is expected where the engine writes it."
+    error_message = "manifest_prefix is where the engine writes manifests."
   }
   assert {
     condition = { for key, event in output.failure_events.events : key => jsondecode(event) } == {
@@ -343,7 +284,7 @@ run "other_modules_get_what_they_take" {
         }
       }
     }
-    error_message = "Every end that is no success is a failure."
+    error_message = "Every end of a run or crawl other than success is a failure."
   }
   assert {
     condition = {
@@ -360,15 +301,15 @@ run "other_modules_get_what_they_take" {
         detail      = { jobName = ["bank-loans"], state = ["SUCCEEDED"] }
       }
     }
-    error_message = "A success ends an incident, of the crawler and of the job alike."
+    error_message = "A successful crawl or run is a recovery."
   }
   assert {
     condition     = output.failure_events.log_group == output.log_groups["output"]
-    error_message = "A mail points to the log that the engine writes to."
+    error_message = "Mails name the engine's log group."
   }
 }
 
-run "job_runs_as_it_is_told" {
+run "job_settings_are_passed_to_glue" {
   command = plan
   variables {
     extra_arguments = { "--enable-auto-scaling" = "true" }
@@ -386,7 +327,7 @@ run "job_runs_as_it_is_told" {
       aws_glue_job.this.default_arguments["--enable-auto-scaling"] == "true"
       && aws_glue_job.this.default_arguments["--output"] == "s3://bank-loans-data/loans"
     )
-    error_message = "Arguments are added to the module's own."
+    error_message = "extra_arguments are added to the module's own."
   }
   assert {
     condition = (
@@ -396,7 +337,7 @@ run "job_runs_as_it_is_told" {
       && aws_glue_job.this.max_retries == 1
       && aws_glue_job.this.notification_property[0].notify_delay_after == 10
     )
-    error_message = "The job waits for room, tries again, and tells when it takes long."
+    error_message = "The job has the given class, queuing, retries and notification."
   }
   assert {
     condition = jsondecode(output.failure_events.events["slow"]) == {
@@ -404,11 +345,11 @@ run "job_runs_as_it_is_told" {
       detail-type = ["Glue Job Run Status"]
       detail      = { jobName = ["bank-loans"] }
     }
-    error_message = "A run that takes long is told."
+    error_message = "A slow run is a failure event."
   }
 }
 
-run "nothing_is_started_twice_unless_asked_for" {
+run "catch_up_queuing_and_slow_event_are_off_by_default" {
   command = plan
 
   assert {
@@ -417,7 +358,7 @@ run "nothing_is_started_twice_unless_asked_for" {
       && !aws_glue_job.this.job_run_queuing_enabled
       && !contains(keys(output.failure_events.events), "slow")
     )
-    error_message = "One start a month, and no waiting."
+    error_message = "By default there is one start a month, without queuing."
   }
   assert {
     condition = output.log_links["output"] == join("", [
@@ -426,104 +367,10 @@ run "nothing_is_started_twice_unless_asked_for" {
       "$252Faws-glue$252Fjobs$252Fbank-loans$252Fbank-loans-role",
       "$252Fbank-loans-job-eu-west-1$252Foutput",
     ])
-    error_message = "A link opens the group that the engine writes to."
+    error_message = "The link opens the engine's log group."
   }
   assert {
     condition     = keys(output.log_links) == ["crawler", "error", "output"]
-    error_message = "There is a link for each log."
-  }
-}
-
-run "names_of_roles_end_in_the_region_and_fit" {
-  command = plan
-
-  assert {
-    condition = (
-      aws_iam_role.job.name == "bank-loans-job-eu-west-1"
-      && aws_iam_role.crawler[0].name == "bank-loans-crawler-eu-west-1"
-      && aws_iam_role.schedule.name == "bank-loans-schedule-eu-west-1"
-    )
-    error_message = "One name in two regions of an account makes different roles."
-  }
-}
-
-run "names_of_roles_over_64_characters_are_shortened" {
-  command = plan
-  providers = {
-    aws = aws.far
-  }
-  variables {
-    name = "a234567890123456789012345678901234567890"
-  }
-
-  assert {
-    condition = (
-      aws_iam_role.job.name == "${var.name}-job-ap-southeast-2"
-      && aws_iam_role.schedule.name == "${var.name}-schedule-ap-southeast-2"
-      && length(aws_iam_role.schedule.name) == 64
-    )
-    error_message = "64 characters are what IAM allows."
-  }
-  assert {
-    condition = (
-      output.failure_events.log_group
-      == "/aws-glue/jobs/${var.name}/${var.name}-role/${var.name}-job-ap-southeast-2/output"
-    )
-    error_message = "Log groups follow the name of the role."
-  }
-}
-
-run "names_of_roles_in_a_region_with_a_longer_name_are_cut" {
-  command = plan
-  override_data {
-    target = data.aws_region.current
-    values = { endpoint = "ec2.ap-northsouth-12.amazonaws.com" }
-  }
-  variables {
-    name = "a234567890123456789012345678901234567890"
-  }
-
-  assert {
-    condition = (
-      aws_iam_role.job.name == "${var.name}-job-ap-northsouth-12"
-      && aws_iam_role.schedule.name
-      == "${var.name}-schedule-ap-no-${substr(sha1("${var.name}-schedule-ap-northsouth-12"), 0, 8)}"
-      && length(aws_iam_role.schedule.name) == 64
-    )
-    error_message = "The first 55 characters, and 8 of the digest of the whole."
-  }
-}
-
-run "uploaded_objects_have_no_tags_whatever_the_provider_adds" {
-  command = plan
-  providers = {
-    aws = aws.tagged
-  }
-  variables {
-    crawler = { driver_jar_path = "tests/driver.jar" }
-    database = {
-      host           = "db.internal"
-      name           = "bank"
-      secret_arn     = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
-      ca_certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-    }
-    tags = { for number in range(11) : "own${number}" => "x" }
-  }
-
-  assert {
-    condition = alltrue([
-      for object in concat(
-        values(aws_s3_object.runtime),
-        [aws_s3_object.script],
-        aws_s3_object.certificate,
-        aws_s3_object.driver,
-      ) : object.tags == null
-      && object.override_provider[0].default_tags[0].tags == null
-    ])
-    error_message = "S3 allows 10 tags on an object."
-  }
-  assert {
-    condition     = length(aws_glue_job.this.tags_all) == 45
-    error_message = "Everything else has the tags of the provider and of the module."
+    error_message = "Each log group has a link."
   }
 }

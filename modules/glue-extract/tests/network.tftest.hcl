@@ -1,4 +1,4 @@
-# Plans only, with the real provider and no network: policies can be read as they will be.
+# Plans with the real provider, without network, so that policies can be read as they will be.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -31,12 +31,12 @@ override_resource {
 }
 
 variables {
-  name            = "bank-loans"
-  kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/data"
-  script_path     = "tests/etl.py"
-  tables          = ["Loans", "Bank"]
-  recipient_label = "bank_name"
-  recipients      = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
+  name             = "bank-loans"
+  kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/data"
+  script_path      = "tests/etl.py"
+  tables           = ["Loans", "Bank"]
+  recipient_column = "bank_name"
+  recipients       = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
@@ -49,46 +49,46 @@ variables {
     subnet_id         = "subnet-1"
     availability_zone = "eu-west-1a"
   }
-  output = {
+  target = {
     bucket             = "bank-loans-data"
     prefix             = "loans"
     writer_policy_json = "{\"Statement\":[],\"Version\":\"2012-10-17\"}"
   }
 }
 
-run "network_is_open_to_the_store_and_to_aws" {
+run "source_security_group_and_extract_admit_each_other" {
   command = plan
   variables {
     network = {
       vpc_id                      = "vpc-1"
       subnet_id                   = "subnet-1"
       availability_zone           = "eu-west-1a"
-      database_security_group_ids = { cluster = "sg-store" }
+      database_security_group_ids = { cluster = "sg-source" }
     }
   }
 
   assert {
     condition = (
       aws_vpc_security_group_egress_rule.database["cluster"].referenced_security_group_id
-      == "sg-store"
+      == "sg-source"
       && aws_vpc_security_group_egress_rule.database["cluster"].cidr_ipv4 == null
-      && aws_vpc_security_group_ingress_rule.database["cluster"].security_group_id == "sg-store"
+      && aws_vpc_security_group_ingress_rule.database["cluster"].security_group_id == "sg-source"
       && aws_vpc_security_group_ingress_rule.database["cluster"].referenced_security_group_id
       == "sg-extract"
       && aws_vpc_security_group_ingress_rule.database["cluster"].from_port == 5432
     )
-    error_message = "Given the store's group, both sides name each other and no address."
+    error_message = "The rules of both sides name security groups, not addresses."
   }
   assert {
     condition = (
       aws_vpc_security_group_ingress_rule.workers.referenced_security_group_id
       == "sg-extract"
     )
-    error_message = "Glue refuses a group that does not let its own members in."
+    error_message = "Glue requires a rule that admits the group itself."
   }
 }
 
-run "with_endpoints_nothing_leaves_the_vpc" {
+run "endpoints_replace_access_to_the_internet" {
   command = plan
   override_resource {
     target          = aws_security_group.endpoints
@@ -109,7 +109,7 @@ run "with_endpoints_nothing_leaves_the_vpc" {
       vpc_id                      = "vpc-1"
       subnet_id                   = "subnet-1"
       availability_zone           = "eu-west-1a"
-      database_security_group_ids = { cluster = "sg-store" }
+      database_security_group_ids = { cluster = "sg-source" }
     }
   }
 
@@ -128,7 +128,7 @@ run "with_endpoints_nothing_leaves_the_vpc" {
       && aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway"
       && aws_vpc_endpoint.s3[0].route_table_ids == toset(["rtb-1"])
     )
-    error_message = "What a run calls is found in its own subnet, S3 by the route table."
+    error_message = "Services have an endpoint in the subnet, and S3 one in the route table."
   }
   assert {
     condition = (
@@ -136,10 +136,10 @@ run "with_endpoints_nothing_leaves_the_vpc" {
       && aws_vpc_security_group_egress_rule.aws.referenced_security_group_id == "sg-endpoints"
       && aws_vpc_security_group_egress_rule.database["cluster"].cidr_ipv4 == null
       && aws_vpc_security_group_egress_rule.database["cluster"].referenced_security_group_id
-      == "sg-store"
+      == "sg-source"
       && aws_vpc_security_group_egress_rule.s3[0].prefix_list_id == "pl-s3"
     )
-    error_message = "The run reaches the endpoints, S3 and the store, and no other address."
+    error_message = "A run can connect to the endpoints, S3 and the source only."
   }
   assert {
     condition = {
@@ -148,7 +148,7 @@ run "with_endpoints_nothing_leaves_the_vpc" {
         rule.referenced_security_group_id, "${rule.from_port}-${rule.to_port}", rule.ip_protocol,
       ])
     } == { extract = "sg-extract 443-443 tcp", second = "sg-second 443-443 tcp" }
-    error_message = "The endpoints let in those who are named, by HTTPS."
+    error_message = "The endpoints admit HTTPS from the extract and the named clients."
   }
   assert {
     condition = alltrue([
@@ -156,7 +156,7 @@ run "with_endpoints_nothing_leaves_the_vpc" {
       jsondecode(endpoint.policy).Statement[0].Condition
       == { StringEquals = { "aws:PrincipalAccount" = "123456789012" } }
     ])
-    error_message = "Nobody's credentials of another account work here."
+    error_message = "The endpoints refuse credentials of other accounts."
   }
   assert {
     condition = [
@@ -166,11 +166,11 @@ run "with_endpoints_nothing_leaves_the_vpc" {
       ["OwnAccount", "*", { StringEquals = { "aws:PrincipalAccount" = "123456789012" } }],
       ["ReadElsewhere", ["s3:GetObject", "s3:ListBucket"], null],
     ]
-    error_message = "By S3's endpoint nothing is written with credentials of another account."
+    error_message = "S3's endpoint refuses writes with credentials of other accounts."
   }
 }
 
-run "with_a_token_there_is_no_endpoint_for_secrets" {
+run "iam_needs_no_endpoint_of_secrets_manager" {
   command = plan
   variables {
     auth      = "iam"
@@ -181,11 +181,11 @@ run "with_a_token_there_is_no_endpoint_for_secrets" {
 
   assert {
     condition     = keys(aws_vpc_endpoint.this) == ["kms"]
-    error_message = "An endpoint that nobody calls is not paid for."
+    error_message = "Without a password there is no endpoint of Secrets Manager."
   }
 }
 
-run "without_endpoints_none_is_made_and_nat_leads_everywhere" {
+run "no_endpoints_by_default" {
   command = plan
 
   assert {
@@ -197,11 +197,11 @@ run "without_endpoints_none_is_made_and_nat_leads_everywhere" {
       && aws_vpc_security_group_egress_rule.database["anywhere"].cidr_ipv4 == "0.0.0.0/0"
       && length(aws_vpc_security_group_ingress_rule.database) == 0
     )
-    error_message = "Endpoints cost money by the hour, so they are asked for by name."
+    error_message = "Without endpoints, HTTPS and the port of the source are open to every address."
   }
 }
 
-run "endpoints_in_china_have_the_names_of_its_partition" {
+run "endpoints_in_china_have_names_of_the_partition" {
   command = plan
   providers = {
     aws = aws.china
@@ -217,7 +217,7 @@ run "endpoints_in_china_have_the_names_of_its_partition" {
       == "cn.com.amazonaws.cn-north-1.monitoring"
       && aws_vpc_endpoint.s3[0].service_name == "com.amazonaws.cn-north-1.s3"
     )
-    error_message = "Some services of AWS China have names of their own."
+    error_message = "Some endpoint services in China have another prefix."
   }
   assert {
     condition = (
@@ -228,6 +228,6 @@ run "endpoints_in_china_have_the_names_of_its_partition" {
       && one(aws_scheduler_schedule.start.target).arn
       == "arn:aws-cn:scheduler:::aws-sdk:glue:startWorkflowRun"
     )
-    error_message = "The console and the ARNs are those of the partition."
+    error_message = "Console links and ARNs are those of the partition."
   }
 }

@@ -1,4 +1,4 @@
-# Plans only, with the real provider and no network: policies can be read as they will be.
+# Plans with the real provider, without network, so that policies can be read as they will be.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -21,12 +21,12 @@ override_resource {
 }
 
 variables {
-  name            = "bank-loans"
-  kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/data"
-  script_path     = "tests/etl.py"
-  tables          = ["Loans", "Bank"]
-  recipient_label = "bank_name"
-  recipients      = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
+  name             = "bank-loans"
+  kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/data"
+  script_path      = "tests/etl.py"
+  tables           = ["Loans", "Bank"]
+  recipient_column = "bank_name"
+  recipients       = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
@@ -39,7 +39,7 @@ variables {
     subnet_id         = "subnet-1"
     availability_zone = "eu-west-1a"
   }
-  output = {
+  target = {
     bucket             = "bank-loans-data"
     prefix             = "loans"
     writer_policy_json = "{\"Statement\":[],\"Version\":\"2012-10-17\"}"
@@ -60,7 +60,7 @@ run "scheduler_starts_the_workflow_in_the_time_zone" {
       && aws_scheduler_schedule.start.flexible_time_window[0].mode == "OFF"
       && aws_scheduler_schedule.start.state == "ENABLED"
     )
-    error_message = "The workflow starts one minute past midnight on the first, in its time zone."
+    error_message = "The workflow starts at 0:01 on the first, in time_zone."
   }
   assert {
     condition = (
@@ -74,15 +74,15 @@ run "scheduler_starts_the_workflow_in_the_time_zone" {
     condition = alltrue([
       for attribute in ["kms_key_arn"] : aws_scheduler_schedule.start[attribute] == null
     ])
-    error_message = "With a key of its own, every plan would need kms:Decrypt."
+    error_message = "A customer managed key would require kms:Decrypt for every plan."
   }
   assert {
     condition     = output.failure_events.time_zone == "America/Sao_Paulo"
-    error_message = "The alerts name times in the extract's time zone."
+    error_message = "failure_events has the extract's time zone."
   }
 }
 
-run "workflow_has_an_on_demand_start_that_is_not_fired_by_an_apply" {
+run "apply_does_not_fire_the_start_trigger" {
   command = plan
 
   assert {
@@ -93,11 +93,11 @@ run "workflow_has_an_on_demand_start_that_is_not_fired_by_an_apply" {
       && aws_glue_trigger.start.actions[0].crawler_name == "bank-loans-crawler"
       && aws_glue_trigger.start.workflow_name == "bank-loans"
     )
-    error_message = "The provider fires an ON_DEMAND trigger that is enabled when it is created."
+    error_message = "The provider fires an enabled ON_DEMAND trigger when it creates it."
   }
 }
 
-run "job_starts_whatever_the_end_of_the_crawl" {
+run "job_starts_after_every_end_of_a_crawl" {
   command = plan
 
   assert {
@@ -107,7 +107,7 @@ run "job_starts_whatever_the_end_of_the_crawl" {
       && aws_glue_trigger.crawled[0].actions[0].job_name == "bank-loans"
       && aws_glue_trigger.crawled[0].predicate[0].logical == "ANY"
     )
-    error_message = "The job waits for one of the crawl's ends, in the same workflow."
+    error_message = "The trigger starts the job after any of the states, in the same workflow."
   }
   assert {
     condition = toset([
@@ -120,7 +120,7 @@ run "job_starts_whatever_the_end_of_the_crawl" {
   }
 }
 
-run "schedule_has_a_role_that_starts_this_workflow_only" {
+run "schedule_role_starts_only_this_workflow" {
   command = plan
 
   assert {
@@ -140,7 +140,7 @@ run "schedule_has_a_role_that_starts_this_workflow_only" {
         }
       }]
     )
-    error_message = "Only schedules of this group get the role."
+    error_message = "Only schedules of this group can assume the role."
   }
   assert {
     condition = jsondecode(aws_iam_role_policy.schedule.policy).Statement == [{
@@ -149,11 +149,11 @@ run "schedule_has_a_role_that_starts_this_workflow_only" {
       Action   = "glue:StartWorkflowRun"
       Resource = "arn:aws:glue:eu-west-1:123456789012:workflow/bank-loans"
     }]
-    error_message = "The role starts this workflow and does nothing else."
+    error_message = "The role can start this workflow and nothing else."
   }
   assert {
     condition     = length(one(aws_scheduler_schedule.start.target).dead_letter_config) == 0
-    error_message = "Without a queue there is none."
+    error_message = "Without dead_letter_queue, the schedule has none."
   }
 }
 
@@ -178,7 +178,7 @@ run "undeliverable_starts_go_to_the_dead_letter_queue" {
         target.retry_policy[0].maximum_retry_attempts,
       ]
     ] == [for _ in range(2) : [var.dead_letter_queue.arn, 43200, 185]]
-    error_message = "A start is tried for half a day and then kept."
+    error_message = "A start is retried for 12 hours and then sent to the queue."
   }
   assert {
     condition = {
@@ -200,7 +200,7 @@ run "undeliverable_starts_go_to_the_dead_letter_queue" {
         { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } },
       ]
     }
-    error_message = "The schedule's own role sends dead letters, and starts the two."
+    error_message = "The role can start workflow and job, and send dead letters."
   }
 }
 
@@ -220,7 +220,7 @@ run "catch_up_starts_the_job_in_the_time_zone" {
       && jsondecode(one(aws_scheduler_schedule.catch_up[0].target).input)
       == { JobName = "bank-loans" }
     )
-    error_message = "The job is started again without the crawler."
+    error_message = "The catch-up starts the job without the crawler."
   }
 }
 
@@ -233,6 +233,33 @@ run "catch_up_after_the_longest_run_is_accepted" {
 
   assert {
     condition     = aws_scheduler_schedule.catch_up[0].state == "ENABLED"
-    error_message = "Two hours after the schedule, one run and one retry of an hour each are over."
+    error_message = "A run of an hour and its retry end within two hours."
   }
+}
+
+run "catch_up_during_the_longest_run_is_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 1 1-10 * ? *)"
+    job               = { max_retries = 1 }
+  }
+  expect_failures = [aws_scheduler_schedule.catch_up]
+}
+
+run "catch_up_during_a_run_from_the_end_of_the_month_is_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 0 1 * ? *)"
+    schedule          = "cron(30 23 31 * ? *)"
+  }
+  expect_failures = [aws_scheduler_schedule.catch_up]
+}
+
+run "daily_catch_up_with_runs_of_two_days_is_refused" {
+  command = plan
+  variables {
+    catch_up_schedule = "cron(0 6 4-10 * ? *)"
+    job               = { timeout_minutes = 2880 }
+  }
+  expect_failures = [aws_scheduler_schedule.catch_up]
 }

@@ -1,4 +1,4 @@
-# Plans only, with the real provider and no network: policies can be read as they will be.
+# Plans with the real provider, without network, so that policies can be read as they will be.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -41,12 +41,12 @@ override_resource {
 }
 
 variables {
-  name            = "bank-loans"
-  kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/data"
-  script_path     = "tests/etl.py"
-  tables          = ["Loans", "Bank"]
-  recipient_label = "bank_name"
-  recipients      = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
+  name             = "bank-loans"
+  kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/data"
+  script_path      = "tests/etl.py"
+  tables           = ["Loans", "Bank"]
+  recipient_column = "bank_name"
+  recipients       = { first = "First Bank, Inc.", zolw = "Żółw & Söhne 2" }
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
@@ -59,14 +59,14 @@ variables {
     subnet_id         = "subnet-1"
     availability_zone = "eu-west-1a"
   }
-  output = {
+  target = {
     bucket             = "bank-loans-data"
     prefix             = "loans"
     writer_policy_json = "{\"Statement\":[],\"Version\":\"2012-10-17\"}"
   }
 }
 
-run "certificate_and_key_of_the_store_open_just_these_two" {
+run "certificate_and_secret_key_give_access_to_these_only" {
   command = plan
   variables {
     database = {
@@ -83,14 +83,14 @@ run "certificate_and_key_of_the_store_open_just_these_two" {
       aws_glue_connection.this.connection_properties["CUSTOM_JDBC_CERT"]
       == "s3://bank-loans-artifacts/${aws_s3_object.certificate[0].key}"
     )
-    error_message = "The connection finds the certificate."
+    error_message = "The connection names the certificate."
   }
   assert {
     condition = (
       aws_glue_connection.this.connection_properties["SKIP_CUSTOM_JDBC_CERT_VALIDATION"] == "true"
       && aws_glue_connection.this.connection_properties["JDBC_ENFORCE_SSL"] == "true"
     )
-    error_message = "Glue fails on a bundle with ECC certificates; the driver validates by itself."
+    error_message = "Glue does not validate the certificate, because it would fail on a bundle."
   }
   assert {
     condition = alltrue([
@@ -107,18 +107,18 @@ run "certificate_and_key_of_the_store_open_just_these_two" {
         }
       )
     ])
-    error_message = "Both roles can decrypt the secret, by way of Secrets Manager only."
+    error_message = "Both roles can decrypt the secret through Secrets Manager only."
   }
   assert {
     condition = [
       for s in jsondecode(aws_iam_role_policy.crawler[0].policy).Statement : s.Resource
       if s.Sid == "ReadFiles"
     ] == [["arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/database-ca.pem"]]
-    error_message = "The crawler can read the certificate, and no other object."
+    error_message = "The crawler can read the certificate and no other object."
   }
 }
 
-run "secret_is_rotated_by_a_function_that_is_named" {
+run "own_function_rotates_the_secret" {
   command = plan
   variables {
     rotation = { days = 7, function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" }
@@ -132,7 +132,7 @@ run "secret_is_rotated_by_a_function_that_is_named" {
       && !aws_secretsmanager_secret_rotation.this[0].rotate_immediately
       && length(aws_serverlessapplicationrepository_cloudformation_stack.rotation) == 0
     )
-    error_message = "The function is called every week, and not before the first is over."
+    error_message = "The secret is rotated every week, and not at once."
   }
   assert {
     condition = [
@@ -147,13 +147,11 @@ run "secret_is_rotated_by_a_function_that_is_named" {
         additionalEventData = { SecretId = [var.database.secret_arn] }
       }
     ]
-    error_message = (
-      "A rotation of this login that fails is told, and one that succeeds puts it right."
-    )
+    error_message = "A failed rotation is a failure event, and a successful one a recovery."
   }
 }
 
-run "secret_is_rotated_by_the_function_of_aws_with_two_logins_in_turns" {
+run "function_of_aws_alternates_between_two_logins" {
   command = plan
   variables {
     database = {
@@ -179,9 +177,7 @@ run "secret_is_rotated_by_the_function_of_aws_with_two_logins_in_turns" {
       && aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].semantic_version
       == "1.1.618"
     )
-    error_message = (
-      "With a superuser's secret it is the application for two logins, of that version."
-    )
+    error_message = "With a superuser's secret, the application is the multi-user one."
   }
   assert {
     condition = one(
@@ -196,11 +192,11 @@ run "secret_is_rotated_by_the_function_of_aws_with_two_logins_in_turns" {
         vpcSecurityGroupIds   = "sg-extract"
         vpcSubnetIds          = "subnet-1"
     })
-    error_message = "It stands where the job stands, and makes passwords that no URL stumbles over."
+    error_message = "The function is in the job's network, and uses no punctuation."
   }
 }
 
-run "secret_is_left_alone_unless_asked_for" {
+run "existing_secret_is_not_rotated_by_default" {
   command = plan
 
   assert {
@@ -211,11 +207,11 @@ run "secret_is_left_alone_unless_asked_for" {
       && output.secret_arn == var.database.secret_arn
       && output.user_name == null
     )
-    error_message = "A secret that is given is read, and no more."
+    error_message = "An existing secret is only read."
   }
 }
 
-run "with_a_token_no_password_is_kept_anywhere" {
+run "iam_uses_no_secret" {
   command = plan
   variables {
     auth    = "iam"
@@ -238,7 +234,7 @@ run "with_a_token_no_password_is_kept_anywhere" {
       "--iam-user"       = "bank_loans_reader"
       "--jdbc-url"       = "jdbc:postgresql://db.internal:5433/bank"
     }
-    error_message = "The engine is told where to ask for what, and no connection to read."
+    error_message = "The engine gets the source's URL and the login in place of a connection."
   }
   assert {
     condition = {
@@ -250,9 +246,7 @@ run "with_a_token_no_password_is_kept_anywhere" {
         "arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-ABC123/bank_loans_reader",
       ]
     }
-    error_message = (
-      "The job's role logs in as this one user of this one store, and reads no secret."
-    )
+    error_message = "The job can log in as this user of this source only, and read no secret."
   }
   assert {
     condition = (
@@ -260,7 +254,7 @@ run "with_a_token_no_password_is_kept_anywhere" {
       && aws_glue_connection.this.connection_properties == null
       && contains(aws_glue_job.this.connections, "bank-loans")
     )
-    error_message = "The connection brings the job into the network and holds nothing."
+    error_message = "The connection has only the network settings."
   }
   assert {
     condition = (
@@ -268,11 +262,11 @@ run "with_a_token_no_password_is_kept_anywhere" {
       && output.user_name == "bank_loans_reader"
       && length(aws_secretsmanager_secret.this) == 0
     )
-    error_message = "There is no secret, and the caller learns which login to make."
+    error_message = "There is no secret, and user_name is the login to create."
   }
 }
 
-run "token_is_for_the_login_that_is_named" {
+run "iam_user_name_is_configurable" {
   command = plan
   variables {
     auth     = "iam"
@@ -286,11 +280,11 @@ run "token_is_for_the_login_that_is_named" {
       && !contains(keys(aws_glue_job.this.default_arguments), "--ca-certificate")
       && output.user_name == "reader"
     )
-    error_message = "A name of the caller's is taken."
+    error_message = "database.user_name is the login."
   }
 }
 
-run "rotation_in_govcloud_is_by_the_application_of_its_partition" {
+run "rotation_in_govcloud_uses_the_application_of_its_partition" {
   command = plan
   providers = {
     aws = aws.government
@@ -307,11 +301,11 @@ run "rotation_in_govcloud_is_by_the_application_of_its_partition" {
         "SecretsManagerRDSPostgreSQLRotationSingleUser",
       ])
     )
-    error_message = "Each partition has its own publisher."
+    error_message = "The application is that of the partition."
   }
 }
 
-run "rotation_by_aws_where_it_publishes_none_is_refused" {
+run "rotation_function_in_a_partition_without_one_is_refused" {
   command = plan
   providers = {
     aws = aws.isolated

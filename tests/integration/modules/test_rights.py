@@ -57,7 +57,7 @@ EXTRACT_INPUTS: Inputs = {
     "name": "rights",
     "script_path": "etl.py",
     "tables": ["Loans", "Bank"],
-    "recipient_label": "bank_name",
+    "recipient_column": "bank_name",
     "kms_key_arn": "${aws_kms_key.artifacts.arn}",
     "catch_up_schedule": "cron(0 7 2-10 * ? *)",
     "crawler": {"driver_jar_path": "driver.jar", "catalog_kms_key_arn": CATALOG_KEY},
@@ -71,7 +71,7 @@ EXTRACT_INPUTS: Inputs = {
         "availability_zone": "${aws_subnet.this.availability_zone}",
     },
     "artifacts": {"bucket": "${aws_s3_bucket.artifacts.bucket}"},
-    "output": {
+    "target": {
         "bucket": "${module.bucket.name}",
         "prefix": "loans",
         "writer_policy_json": '${module.bucket.writer_policies["loans"]}',
@@ -87,7 +87,7 @@ SECOND_INPUTS: Inputs = EXTRACT_INPUTS | {
     "secret": None,
     "database": {**EXTRACT_INPUTS["database"], "resource_id": "cluster-RIGHTS"},
     "endpoints": {"route_table_ids": ["${aws_route_table.this.id}"], "services": ["kms", "logs"]},
-    "output": {
+    "target": {
         "bucket": "${module.bucket.name}",
         "prefix": "fees",
         "writer_policy_json": '${module.bucket.writer_policies["fees"]}',
@@ -450,9 +450,9 @@ EXTRACT_CHANGES: Inputs = {
     "extra_arguments": {"--enable-auto-scaling": "true"},
     "job": {"execution_class": "FLEX", "max_retries": 1, "number_of_workers": 3, "queuing": True},
     "log_retention_days": 30,
-    "output": {**EXTRACT_INPUTS["output"], "prefix": "loans/monthly"},
+    "target": {**EXTRACT_INPUTS["target"], "prefix": "loans/monthly"},
     "permissions_boundary_arn": BOUNDARY,
-    "recipient_label": "bank",
+    "recipient_column": "bank",
     "recipients": {"first": "First Bank"},
     "rotation": {**EXTRACT_INPUTS["rotation"], "days": 7},
     "schedule": "cron(30 5 1 * ? *)",

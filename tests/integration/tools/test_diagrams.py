@@ -51,7 +51,7 @@ def test_every_generated_diagram_is_on_a_page() -> None:
 
 def test_module_diagram_has_modules_and_outputs() -> None:
     drawing = drawings.modules()
-    assert '  extract -- "failure_events<br/>expected_output" --> alerts\n' in drawing
+    assert '  extract -- "failure_events<br/>target" --> alerts\n' in drawing
     assert '  sftp["sftp<br/><small>sftp-transfer</small>"]\n' in drawing
 
 

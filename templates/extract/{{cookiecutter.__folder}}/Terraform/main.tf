@@ -87,9 +87,9 @@ module "extract" {
     "{{ table }}",
 {%- endfor %}
   ]
-  recipient_label = "{{ answers.recipient.label }}"
+  recipient_column = "{{ answers.recipient.label }}"
 {%- if answers.sftp != 'none' %}
-  recipients      = { for key, recipient in var.recipients : key => recipient.name }
+  recipients       = { for key, recipient in var.recipients : key => recipient.name }
 {%- endif %}
 
   database = var.database
@@ -103,7 +103,7 @@ module "extract" {
   }
 
   artifacts = { bucket = module.artifacts.name }
-  output = {
+  target = {
     bucket             = module.bucket.name
     prefix             = local.prefix
     writer_policy_json = module.bucket.writer_policies["extract"]
@@ -140,7 +140,7 @@ module "sftp" {
   name            = local.name
   mode            = "connector"
   bucket          = module.bucket.name
-  manifest_prefix = module.extract.expected_output.manifest_prefix
+  manifest_prefix = module.extract.target.manifest_prefix
   recipients = {
     for key, recipient in var.recipients : key => {
       prefix = module.extract.recipients[key].prefix
@@ -162,13 +162,13 @@ module "sftp" {
 module "alerts" {
   source = "{{ source('failure-alerts') }}"
 
-  name            = local.name
-  failure_events  = module.extract.failure_events
-  expected_output = module.extract.expected_output
+  name           = local.name
+  failure_events = module.extract.failure_events
+  target         = module.extract.target
 {%- if answers.sftp != 'none' %}
-  delivery        = module.sftp.delivery
+  delivery       = module.sftp.delivery
 {%- endif %}
-  deadline        = var.deadline
-  subscriptions   = { for address in var.alert_emails : address => { endpoint = address } }
-  tags            = local.tags
+  deadline       = var.deadline
+  subscriptions  = { for address in var.alert_emails : address => { endpoint = address } }
+  tags           = local.tags
 }

@@ -139,7 +139,7 @@ module "alerts" {
   providers = { aws = aws.eu }
 
   name                     = "usage-${each.key}"
-  expected_output          = each.value.expected_output
+  target                   = each.value.target
   failure_events           = each.value.failure_events
   kms_key                  = { arn = aws_kms_key.own.arn }
   permissions_boundary_arn = aws_iam_policy.boundary.arn
@@ -157,7 +157,7 @@ module "loans" {
   name                     = "usage-loans"
   script_path              = "etl.py"
   tables                   = ["Loans"]
-  recipient_label          = "bank_name"
+  recipient_column         = "bank_name"
   kms_key_arn              = aws_kms_key.own.arn
   permissions_boundary_arn = aws_iam_policy.boundary.arn
   artifacts                = { bucket = module.artifacts.name }
@@ -180,7 +180,7 @@ module "loans" {
     availability_zone           = aws_subnet.this.availability_zone
     database_security_group_ids = { database = aws_security_group.database.id }
   }
-  output = {
+  target = {
     bucket             = module.bucket["shared"].name
     prefix             = "loans"
     writer_policy_json = module.bucket["shared"].writer_policies["loans"]
@@ -220,14 +220,14 @@ module "fees" {
   source    = "./modules/glue-extract"
   providers = { aws = aws.eu }
 
-  name            = "usage-fees"
-  script_path     = "etl.py"
-  tables          = ["Fees"]
-  recipient_label = "bank_name"
-  auth            = "iam"
-  kms_key_arn     = aws_kms_key.own.arn
-  artifacts       = { bucket = module.artifacts.name }
-  crawler         = { enabled = false }
+  name             = "usage-fees"
+  script_path      = "etl.py"
+  tables           = ["Fees"]
+  recipient_column = "bank_name"
+  auth             = "iam"
+  kms_key_arn      = aws_kms_key.own.arn
+  artifacts        = { bucket = module.artifacts.name }
+  crawler          = { enabled = false }
   database = {
     host        = terraform_data.cluster.output.host
     name        = "bank"
@@ -238,7 +238,7 @@ module "fees" {
     subnet_id         = aws_subnet.this.id
     availability_zone = aws_subnet.this.availability_zone
   }
-  output = {
+  target = {
     bucket             = module.bucket["shared"].name
     prefix             = "fees"
     writer_policy_json = module.bucket["shared"].writer_policies["fees"]
@@ -269,7 +269,7 @@ module "fees_push" {
   mode            = "connector"
   bucket          = module.bucket["shared"].name
   kms_key_arn     = aws_kms_key.own.arn
-  manifest_prefix = module.fees.expected_output.manifest_prefix
+  manifest_prefix = module.fees.target.manifest_prefix
   recipients = {
     third-bank = {
       prefix = "fees/bank_name=ThirdBank"

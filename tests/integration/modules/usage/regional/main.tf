@@ -38,20 +38,20 @@ resource "aws_kms_key" "this" {}
 module "extract" {
   source = "../modules/glue-extract"
 
-  name            = var.name
-  script_path     = "${path.root}/etl.py"
-  tables          = ["Loans"]
-  recipient_label = "bank_name"
-  kms_key_arn     = aws_kms_key.this.arn
-  artifacts       = { bucket = aws_s3_bucket.this.bucket }
-  database        = { host = "db.internal", name = "bank" }
-  secret          = {}
+  name             = var.name
+  script_path      = "${path.root}/etl.py"
+  tables           = ["Loans"]
+  recipient_column = "bank_name"
+  kms_key_arn      = aws_kms_key.this.arn
+  artifacts        = { bucket = aws_s3_bucket.this.bucket }
+  database         = { host = "db.internal", name = "bank" }
+  secret           = {}
   network = {
     vpc_id            = aws_vpc.this.id
     subnet_id         = aws_subnet.this.id
     availability_zone = aws_subnet.this.availability_zone
   }
-  output = {
+  target = {
     bucket = aws_s3_bucket.this.bucket
     prefix = "loans"
     writer_policy_json = jsonencode({

@@ -49,7 +49,7 @@ module "extract" {
   name              = var.name
   script_path       = "${path.root}/etl.py"
   tables            = ["Loans"]
-  recipient_label   = "bank_name"
+  recipient_column  = "bank_name"
   catch_up_schedule = "cron(0 6 2-10 * ? *)"
   dead_letter_queue = module.alerts.dead_letter_queue
   kms_key_arn       = module.bucket.kms_key_arn
@@ -65,7 +65,7 @@ module "extract" {
     availability_zone           = "${local.region}a"
     database_security_group_ids = { database = "sg-0123456789abcdef0" }
   }
-  output = {
+  target = {
     bucket             = module.bucket.name
     prefix             = "loans"
     writer_policy_json = module.bucket.writer_policies["extract"]
@@ -98,7 +98,7 @@ module "connector" {
   bucket            = module.bucket.name
   dead_letter_queue = module.alerts.dead_letter_queue
   kms_key_arn       = module.bucket.kms_key_arn
-  manifest_prefix   = module.extract.expected_output.manifest_prefix
+  manifest_prefix   = module.extract.target.manifest_prefix
   recipients = {
     kept-bank = {
       prefix = "loans/bank_name=KeptBank"
@@ -115,9 +115,9 @@ module "connector" {
 module "alerts" {
   source = "../modules/failure-alerts"
 
-  name            = var.name
-  failure_events  = module.extract.failure_events
-  expected_output = module.extract.expected_output
+  name           = var.name
+  failure_events = module.extract.failure_events
+  target         = module.extract.target
   delivery = {
     events          = merge(module.server.delivery.events, module.connector.delivery.events)
     push_arn_prefix = module.connector.delivery.push_arn_prefix

@@ -6,7 +6,7 @@ locals {
   _logs_arn   = "arn:${local.partition}:logs:${local.region}:${local.account_id}"
   kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 
-  # Services that use the key in their own name.
+  # Services that use the key without a role.
   _key_services = [
     for service, statement in {
       glue = {
@@ -18,8 +18,8 @@ locals {
         Condition = local._own_account
       }
       sns-from-eventbridge = {
-        # Without these two rights EventBridge drops the event silently, and with a condition on
-        # the source, too.
+        # EventBridge drops the event silently without these two rights, and with a condition on the
+        # source.
         Sid       = "EventBridgeWritesToTopics"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -27,7 +27,7 @@ locals {
         Resource  = "*"
       }
       sns-from-cloudwatch = {
-        # CloudWatch drops an alarm's message silently, too.
+        # CloudWatch, too, drops an alarm's message silently.
         Sid       = "AlarmsWriteToTopics"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
@@ -46,7 +46,7 @@ locals {
   ]
   _own_account = { StringEquals = { "aws:SourceAccount" = local.account_id } }
 
-  # Principals in the key's policy. Other roles of the account get their rights from their own.
+  # Principals in the key's policy. Other roles of the account use the key by their IAM policies.
   _key_principals = [
     for statement in [
       {
@@ -108,7 +108,7 @@ locals {
     Version = "2012-10-17"
     Statement = concat([
       {
-        # Without it no IAM policy counts, and a key that nobody can manage is lost.
+        # Without this, IAM policies have no effect on the key, and nobody may be able to manage it.
         Sid       = "AccountManagesKey"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
@@ -153,8 +153,8 @@ resource "aws_kms_key" "this" {
       # KMS Developer Guide, "Resource quotas".
       condition = length(base64encode(local._key_policy)) <= 4 * ceil(32768 / 3)
       error_message = join(" ", [
-        "key_administrators, key_users, readers, writers, additional_key_policy_json: the key's",
-        "policy has more than the 32 KB that KMS takes. Name fewer principals.",
+        "key_administrators, key_users, readers, writers, additional_key_policy_json: the policy",
+        "of the key exceeds 32 KB, the limit of KMS; use fewer principals.",
       ])
     }
   }

@@ -8,8 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The attribute of the region is `name` in version 5 of the provider and `region` in version 6;
-  # both have the endpoint.
+  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have
+  # `endpoint`.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   # Built from the name, so that a plan shows the policies.

@@ -3,7 +3,7 @@
 ################################################################################
 
 output "arn" {
-  description = "ARN of the bucket, for policies of your own."
+  description = "ARN of the bucket, for policies."
   value       = local.bucket_arn
   depends_on  = [aws_s3_bucket.this]
 }
@@ -35,12 +35,12 @@ output "kms_key_arn" {
 ################################################################################
 
 output "reader_policies" {
-  description = "Policies for roles that list and read a folder, keyed as `prefixes`."
+  description = "IAM policies in JSON to list and read a prefix, by key of `prefixes`."
   value       = local.reader_policies
 }
 
 output "writer_policies" {
-  description = "Policies for roles that list, read and write a folder, keyed as `prefixes`."
+  description = "IAM policies in JSON to list, read and write a prefix, by key of `prefixes`."
   value       = local.writer_policies
 }
 

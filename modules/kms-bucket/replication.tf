@@ -5,10 +5,10 @@
 locals {
   _replication   = var.replication == null ? [] : [var.replication]
   _replica_owner = try(var.replication.account_id, null)
-  # With its slash; empty for the whole bucket.
+  # With a trailing slash; empty for the whole bucket.
   _replicated = try("${var.replication.prefix}/", "")
 
-  # A role's name is unique in the account, not in the region, and has at most 64 characters.
+  # A role name is unique in the account, and has at most 64 characters.
   _replication_role_full = "${var.name}-replication-${local.region}"
   _replication_role_name = (
     length(local._replication_role_full) <= 64 ? local._replication_role_full : join("-", [
@@ -55,7 +55,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     }
 
     source_selection_criteria {
-      # Without it S3 silently leaves out everything that is encrypted with a KMS key.
+      # Without this, S3 silently copies no object that is encrypted with a KMS key.
       sse_kms_encrypted_objects {
         status = "Enabled"
       }
@@ -123,7 +123,7 @@ resource "aws_iam_role_policy" "replication" {
         Condition = local._via_s3
       },
       {
-        # No right to delete there.
+        # Without the right to delete.
         Sid    = "WriteReplicas"
         Effect = "Allow"
         Action = concat(

@@ -8,8 +8,9 @@ variable "name" {
   nullable    = false
 
   validation {
+    # A bucket name may contain dots, but then TLS fails.
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
-    error_message = "name: 3 to 63 small letters, digits and hyphens; a dot would break TLS."
+    error_message = "name must have 3 to 63 lowercase letters, digits and hyphens."
   }
 }
 
@@ -23,8 +24,8 @@ variable "access_logs" {
     - `bucket` - Name of a bucket in this region that allows `logging.s3.amazonaws.com` to write. It
                  must be encrypted with SSE-S3, because S3 delivers no logs to a bucket with a KMS
                  key.
-    - `prefix` - (Optional) Folder in it, without leading or trailing slash. If null, the name of
-                 this bucket.
+    - `prefix` - (Optional) Bucket prefix of the logs, without leading or trailing slash. If null,
+                 the name of this bucket.
   EOT
   type = object({
     bucket = string
@@ -34,7 +35,7 @@ variable "access_logs" {
 
   validation {
     condition     = try(var.access_logs.bucket, null) != var.name
-    error_message = "access_logs: bucket must be another one, because logs of logs never end."
+    error_message = "access_logs: bucket must be another bucket, else each log causes a new log."
   }
 
   validation {
@@ -42,15 +43,16 @@ variable "access_logs" {
       try(var.access_logs.prefix, null) == null
       || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.access_logs.prefix))
     )
-    error_message = join(" ", [
-      "access_logs: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\".",
-    ])
+    error_message = (
+      "access_logs: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
+    )
   }
 }
 
 variable "additional_bucket_policy_json" {
   description = <<-EOT
-    Policy in JSON whose statements are added to the bucket's policy. It cannot undo what is denied.
+    Policy in JSON whose statements are added to the bucket's policy. The module's Deny statements
+    stay in force.
   EOT
   type        = string
   default     = null
@@ -60,26 +62,7 @@ variable "additional_bucket_policy_json" {
       var.additional_bucket_policy_json == null
       || can(jsondecode(var.additional_bucket_policy_json).Statement)
     )
-    error_message = "additional_bucket_policy_json: must be a policy in JSON with a Statement."
-  }
-}
-
-variable "additional_key_policy_json" {
-  description = "Policy in JSON whose statements are added to the policy of the created key."
-  type        = string
-  default     = null
-
-  validation {
-    condition = (
-      var.additional_key_policy_json == null
-      || can(jsondecode(var.additional_key_policy_json).Statement)
-    )
-    error_message = "additional_key_policy_json: must be a policy in JSON with a Statement."
-  }
-
-  validation {
-    condition     = var.additional_key_policy_json == null || var.kms_key == null
-    error_message = "additional_key_policy_json: must be null with kms_key, which keeps its policy."
+    error_message = "additional_bucket_policy_json must be a policy in JSON with a Statement."
   }
 }
 
@@ -106,150 +89,7 @@ variable "force_destroy" {
       && contains(["prod", "production"], lower(value))
     ])
     error_message = (
-      "force_destroy: must be false, because the tags say that this is production."
-    )
-  }
-}
-
-variable "key_administrators" {
-  description = <<-EOT
-    ARNs of roles and users that may manage the created key, but not use it.
-  EOT
-  type        = set(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition = alltrue([
-      for arn in var.key_administrators :
-      can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", arn))
-    ])
-    error_message = (
-      "key_administrators: must be ARNs of roles or users (arn:...:role/...) without \"*\"."
-    )
-  }
-
-  validation {
-    condition     = length(var.key_administrators) == 0 || var.kms_key == null
-    error_message = "key_administrators: must be empty with kms_key, which keeps its own policy."
-  }
-}
-
-variable "key_alias" {
-  description = "Alias of the created key, without `alias/`. If null, the name of the bucket."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.key_alias == null || can(regex("^[0-9A-Za-z_/-]{1,250}$", var.key_alias))
-    error_message = "key_alias: must have letters, digits, _, / and - only, e.g. \"bank-loans\"."
-  }
-
-  validation {
-    condition     = !can(regex("^(alias|aws)/", var.key_alias))
-    error_message = "key_alias: must not begin with alias/ (it is added) or aws/ (it is reserved)."
-  }
-
-  validation {
-    condition     = var.key_alias == null || var.kms_key == null
-    error_message = "key_alias: must be null with kms_key, which keeps its own aliases."
-  }
-}
-
-variable "key_deletion_window_days" {
-  description = "Days in which the deletion of the created key can be canceled."
-  type        = number
-  default     = 30
-  nullable    = false
-
-  validation {
-    condition     = var.key_deletion_window_days >= 7 && var.key_deletion_window_days <= 30
-    error_message = "key_deletion_window_days: must be 7 to 30."
-  }
-}
-
-variable "key_rotation_days" {
-  description = "Days after which the created key is rotated. Old files stay readable."
-  type        = number
-  default     = 365
-  nullable    = false
-
-  validation {
-    condition = (
-      var.key_rotation_days >= 90 && var.key_rotation_days <= 2560
-      && floor(var.key_rotation_days) == var.key_rotation_days
-    )
-    error_message = "key_rotation_days: must be a whole number from 90 to 2560."
-  }
-}
-
-variable "key_services" {
-  description = <<-EOT
-    Services that may use the created key in their own name, besides CloudWatch Logs: `glue` and
-    `transfer` for what they encrypt themselves, `sns-from-cloudwatch` for alarms and
-    `sns-from-eventbridge` for rules whose topics or queues use this key. The latter two have no
-    condition, because EventBridge then drops events; better give topics their own key. Services
-    that use a role are not listed here.
-  EOT
-  type        = set(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition = alltrue([
-      for service in var.key_services :
-      contains(["glue", "sns-from-cloudwatch", "sns-from-eventbridge", "transfer"], service)
-    ])
-    error_message = join(" ", [
-      "key_services: must be of \"glue\", \"sns-from-cloudwatch\", \"sns-from-eventbridge\" and",
-      "\"transfer\".",
-    ])
-  }
-
-  validation {
-    condition     = length(var.key_services) == 0 || var.kms_key == null
-    error_message = "key_services: must be empty with kms_key, which keeps its own policy."
-  }
-}
-
-variable "key_users" {
-  description = <<-EOT
-    ARNs of roles and users that may use the created key, but not manage it.
-  EOT
-  type        = set(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition = alltrue([
-      for arn in var.key_users : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", arn))
-    ])
-    error_message = "key_users: must be ARNs of roles or users (arn:...:role/...) without \"*\"."
-  }
-
-  validation {
-    condition     = length(var.key_users) == 0 || var.kms_key == null
-    error_message = "key_users: must be empty with kms_key, which keeps its own policy."
-  }
-}
-
-variable "kms_key" {
-  description = <<-EOT
-    KMS key that encrypts everything in this module. If null, a key is created.
-    - `arn` - ARN of the key; it may be unknown at plan time.
-  EOT
-  type = object({
-    arn = string
-  })
-  default = null
-
-  validation {
-    condition = (
-      var.kms_key == null
-      || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key.arn))
-    )
-    error_message = (
-      "kms_key: arn must be the ARN of a key (arn:...:key/...), not an alias and not a bare ID."
+      "force_destroy must be false, because the tags name a production environment."
     )
   }
 }
@@ -259,20 +99,13 @@ variable "noncurrent_version_days" {
   type        = number
   default     = 365
   nullable    = false
-
-  validation {
-    condition = (
-      var.noncurrent_version_days >= 1
-      && floor(var.noncurrent_version_days) == var.noncurrent_version_days
-    )
-    error_message = "noncurrent_version_days: must be a whole number of at least 1."
-  }
 }
 
 variable "object_lock" {
   description = <<-EOT
-    How long no version of a file can be deleted or changed. It is decided when the bucket is
-    created. Restating works, because it adds a version. If null, nothing is locked.
+    Retention in which no version of a file can be deleted or changed. It can only be set when the
+    bucket is created. Restating a period works, because it adds a version. If null, nothing is
+    locked.
     - `mode`  - `GOVERNANCE` (principals with the right to bypass it can delete) or `COMPLIANCE`
                 (nobody can).
     - `days`  - (Optional) Retention in days; either this or `years`.
@@ -286,16 +119,11 @@ variable "object_lock" {
   default = null
 
   validation {
-    condition     = contains(["GOVERNANCE", "COMPLIANCE"], try(var.object_lock.mode, "COMPLIANCE"))
-    error_message = "object_lock: mode must be GOVERNANCE or COMPLIANCE."
-  }
-
-  validation {
-    condition = var.object_lock == null || length([
-      for number in try([var.object_lock.days, var.object_lock.years], []) :
-      number if number != null
-    ]) == 1
-    error_message = "object_lock: exactly one of days and years must be set."
+    condition = (
+      var.object_lock == null
+      || try(var.object_lock.days, null) != null || try(var.object_lock.years, null) != null
+    )
+    error_message = "object_lock: days or years must be set."
   }
 
   validation {
@@ -317,13 +145,13 @@ variable "object_lock" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds every role made here."
+  description = "ARN of the permissions boundary of all IAM roles."
   type        = string
   default     = null
 }
 
 variable "prefixes" {
-  description = "Folders for which `writer_policies` and `reader_policies` are written, by key."
+  description = "Bucket prefixes that `writer_policies` and `reader_policies` are for, by key."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -333,16 +161,16 @@ variable "prefixes" {
       for prefix in var.prefixes : can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", prefix))
     ])
     error_message = (
-      "prefixes: must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
+      "prefixes: a prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
     )
   }
 }
 
 variable "readers" {
   description = <<-EOT
-    Principals that the policies of bucket and created key allow to list and read a folder, keyed by
-    a name. In another account the principal's own policy must allow the same.
-    - `prefix`        - Folder in the bucket, without leading or trailing slash.
+    Principals that the policies of bucket and created key allow to list and read a prefix, keyed by
+    a name of your choice. A principal of another account also needs an IAM policy that allows it.
+    - `prefix`        - Bucket prefix, without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT
   type = map(object({
@@ -385,11 +213,12 @@ variable "readers" {
 variable "replication" {
   description = <<-EOT
     Second bucket to which every new file is copied. If null, nothing is copied.
-    - `bucket_arn`    - ARN of a versioned bucket; with `object_lock` it needs a lock, too.
+    - `bucket_arn`    - ARN of a versioned bucket; with `object_lock` it needs Object Lock too.
     - `kms_key_arn`   - ARN of the KMS key in that bucket's region that encrypts the copies.
-    - `account_id`    - (Optional) Account of that bucket, if it is another one. It owns the copies.
-    - `prefix`        - (Optional) Folder that is copied, without leading or trailing slash. If
-                        null, everything is copied.
+    - `account_id`    - (Optional) ID of that bucket's account, if it is another one. It owns the
+                        copies.
+    - `prefix`        - (Optional) Bucket prefix that is copied, without leading or trailing slash.
+                        If null, everything is copied.
     - `storage_class` - (Optional) Storage class of the copies.
   EOT
   type = object({
@@ -420,14 +249,6 @@ variable "replication" {
 
   validation {
     condition = (
-      try(var.replication.account_id, null) == null
-      || can(regex("^[0-9]{12}$", var.replication.account_id))
-    )
-    error_message = "replication: account_id must have twelve digits."
-  }
-
-  validation {
-    condition = (
       try(var.replication.prefix, null) == null
       || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.replication.prefix))
     )
@@ -435,18 +256,10 @@ variable "replication" {
       "replication: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
     )
   }
-
-  validation {
-    condition = contains([
-      "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER",
-      "DEEP_ARCHIVE",
-    ], try(var.replication.storage_class, "STANDARD"))
-    error_message = "replication: storage_class must be one of S3, for example \"STANDARD_IA\"."
-  }
 }
 
 variable "tags" {
-  description = "Tags of every resource that can bear them."
+  description = "Tags of all resources that support tags."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -454,13 +267,13 @@ variable "tags" {
 
 variable "transitions" {
   description = <<-EOT
-    Transitions of old files to cheaper storage, keyed by a name.
+    Transitions of old files to cheaper storage, keyed by a name of your choice.
     - `storage_class`   - `STANDARD_IA`, `ONEZONE_IA`, `INTELLIGENT_TIERING`, `GLACIER_IR`,
                           `GLACIER` or `DEEP_ARCHIVE`; the last two for replaced versions only.
     - `days`            - (Optional) Days after which a file moves there.
     - `noncurrent_days` - (Optional) Days after which a replaced version moves there.
-    - `prefix`          - (Optional) Folder of the files, without leading or trailing slash. If
-                          null, all files.
+    - `prefix`          - (Optional) Bucket prefix of the files, without leading or trailing
+                          slash. If null, all files.
   EOT
   type = map(object({
     storage_class   = string
@@ -470,15 +283,6 @@ variable "transitions" {
   }))
   default  = {}
   nullable = false
-
-  validation {
-    condition = alltrue([
-      for t in var.transitions : contains([
-        "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
-      ], t.storage_class)
-    ])
-    error_message = "transitions: storage_class must be one of S3, for example \"STANDARD_IA\"."
-  }
 
   validation {
     condition = alltrue([
@@ -527,17 +331,18 @@ variable "transitions" {
       for t in var.transitions :
       t.prefix == null || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", t.prefix))
     ])
-    error_message = join(" ", [
-      "transitions: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\".",
-    ])
+    error_message = (
+      "transitions: prefix must not begin or end with a slash, nor contain \"*\", \"?\" or \"$\"."
+    )
   }
 }
 
 variable "writers" {
   description = <<-EOT
-    Principals that the policies of bucket and created key allow to list, read and write a folder,
-    keyed by a name. In another account the principal's own policy must allow the same.
-    - `prefix`        - Folder in the bucket, without leading or trailing slash.
+    Principals that the policies of bucket and created key allow to list, read and write a prefix,
+    keyed by a name of your choice. A principal of another account also needs an IAM policy that
+    allows it.
+    - `prefix`        - Bucket prefix, without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT
   type = map(object({

@@ -1,0 +1,223 @@
+# Plans with the real provider, without network, so that policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_kms_key.this
+  override_during = plan
+  values          = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
+}
+
+variables {
+  name     = "bank-loans"
+  prefixes = { loans = "loans" }
+}
+
+run "writer_policy_writes_its_prefix_and_cannot_delete" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.writer_policies["loans"]) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "ListFolder"
+          Effect    = "Allow"
+          Action    = "s3:ListBucket"
+          Resource  = "arn:aws:s3:::bank-loans"
+          Condition = { StringLike = { "s3:prefix" = "loans/*" } }
+        },
+        {
+          Sid      = "WriteFolder"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+          Resource = "arn:aws:s3:::bank-loans/loans/*"
+        },
+        {
+          Sid       = "UseKey"
+          Effect    = "Allow"
+          Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+          Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
+          Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+        },
+      ]
+    }
+    error_message = "A writer has exactly these rights."
+  }
+}
+
+run "reader_policy_reads_its_prefix" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.reader_policies["loans"]) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "ListFolder"
+          Effect    = "Allow"
+          Action    = "s3:ListBucket"
+          Resource  = "arn:aws:s3:::bank-loans"
+          Condition = { StringLike = { "s3:prefix" = "loans/*" } }
+        },
+        {
+          Sid      = "ReadFolder"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+          Resource = "arn:aws:s3:::bank-loans/loans/*"
+        },
+        {
+          Sid       = "UseKey"
+          Effect    = "Allow"
+          Action    = "kms:Decrypt"
+          Resource  = "arn:aws:kms:eu-west-1:123456789012:key/own"
+          Condition = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
+        },
+      ]
+    }
+    error_message = "A reader has exactly these rights."
+  }
+}
+
+run "readers_and_writers_are_in_the_policies_of_bucket_and_key" {
+  command = plan
+  variables {
+    readers = {
+      first-bank = {
+        prefix        = "loans/first"
+        principal_arn = "arn:aws:iam::210987654321:role/theirs"
+      }
+    }
+    writers = {
+      job = { prefix = "loans", principal_arn = "arn:aws:iam::123456789012:role/job" }
+    }
+    additional_bucket_policy_json = "{\"Statement\": [{\"Sid\": \"More\", \"Effect\": \"Deny\"}]}"
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement : s
+      if s.Effect == "Allow" || s.Sid == "More"
+      ] == [
+      {
+        Sid       = "ReaderFirstBankLists"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::210987654321:role/theirs" }
+        Action    = ["s3:ListBucket"]
+        Resource  = "arn:aws:s3:::bank-loans"
+        Condition = { StringLike = { "s3:prefix" = "loans/first/*" } }
+      },
+      {
+        Sid       = "ReaderFirstBank"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::210987654321:role/theirs" }
+        Action    = ["s3:GetObject", "s3:GetObjectVersion"]
+        Resource  = "arn:aws:s3:::bank-loans/loans/first/*"
+      },
+      {
+        Sid       = "WriterJobLists"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::123456789012:role/job" }
+        Action    = ["s3:ListBucket"]
+        Resource  = "arn:aws:s3:::bank-loans"
+        Condition = { StringLike = { "s3:prefix" = "loans/*" } }
+      },
+      {
+        Sid       = "WriterJob"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::123456789012:role/job" }
+        Action    = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+        Resource  = "arn:aws:s3:::bank-loans/loans/*"
+      },
+      { Sid = "More", Effect = "Deny" },
+    ]
+    error_message = "They have the rights of the ready-made policies; added statements come last."
+  }
+  assert {
+    condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 10
+    error_message = "The Deny statements apply to them too."
+  }
+}
+
+run "wide_characters_are_question_marks_in_every_policy" {
+  command = plan
+  variables {
+    prefixes = { lodz = "loans/bank_name=KredytŁódź & ö" }
+    readers = {
+      lodz = {
+        prefix        = "loans/bank_name=KredytŁódź"
+        principal_arn = "arn:aws:iam::210987654321:role/collector"
+      }
+      wroclaw = {
+        prefix        = "loans/bank_name=Wrocław"
+        principal_arn = "arn:aws:iam::210987654321:role/other"
+      }
+    }
+    replication = {
+      bucket_arn  = "arn:aws:s3:::bank-loans-copies"
+      kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/copies"
+      prefix      = "zażółć"
+    }
+  }
+
+  assert {
+    condition = [
+      for policy in [output.reader_policies["lodz"], output.writer_policies["lodz"]] : [
+        jsondecode(policy).Statement[0].Condition.StringLike["s3:prefix"],
+        jsondecode(policy).Statement[1].Resource,
+      ]
+      ] == [
+      for policy in ["reader", "writer"] : [
+        "loans/bank_name=Kredyt?ód? & ö/*",
+        "arn:aws:s3:::bank-loans/loans/bank_name=Kredyt?ód? & ö/*",
+      ]
+    ]
+    error_message = "Characters above U+00FF are \"?\" in IAM policies."
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement :
+      s.Sid => s.Resource if startswith(s.Sid, "Reader") && !endswith(s.Sid, "Lists")
+      } == {
+      ReaderLodz    = "arn:aws:s3:::bank-loans/loans/bank_name=Kredyt?ód?/*"
+      ReaderWroclaw = "arn:aws:s3:::bank-loans/loans/bank_name=Wroc?aw/*"
+    }
+    error_message = "They are the same in the bucket policy."
+  }
+  assert {
+    condition = one([
+      for s in jsondecode(aws_iam_role_policy.replication[0].policy).Statement : s.Resource
+      if s.Sid == "ReadVersions"
+    ]) == "arn:aws:s3:::bank-loans/za?ó??/*"
+    error_message = "They are the same in the policy of the replication role."
+  }
+  assert {
+    condition = !anytrue([
+      for policy in [
+        aws_iam_role_policy.replication[0].policy,
+        aws_s3_bucket_policy.this.policy,
+        output.reader_policies["lodz"],
+        output.writer_policies["lodz"],
+      ] : can(regex("[^\\x{0}-\\x{FF}]", policy))
+    ])
+    error_message = "No policy has a character above U+00FF."
+  }
+  assert {
+    condition = (
+      one(aws_s3_bucket_replication_configuration.this[0].rule).filter[0].prefix == "zażółć/"
+    )
+    error_message = "Filters that are not policies keep the characters."
+  }
+}

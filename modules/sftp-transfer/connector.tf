@@ -3,20 +3,20 @@
 ################################################################################
 
 locals {
-  # A map of objects that are all there, so that for_each knows its keys while planning.
+  # A map without null values, so that the keys of for_each are known at plan time.
   pushes = {
     for key, recipient in var.recipients :
     key => merge(recipient.push, { prefix = recipient.prefix })
     if var.mode == "connector" && recipient.push != null
   }
-  # What all connectors share; without recipients there is nothing to share.
+  # Resources that all connectors share exist only with recipients.
   _pushing = length(local.pushes) > 0 ? { this = var.manifest_prefix } : {}
 
   _events_arn = "arn:${local.partition}:events:${local.region}:${local.account_id}"
   _rule_arn   = "${local._events_arn}:rule"
   _states_arn = "arn:${local.partition}:states:${local.region}:${local.account_id}:stateMachine"
 
-  # `name` has no underscore, so nothing else begins like this.
+  # `name` has no underscore, so no other state machine begins with this prefix.
   dispatch_name    = "${var.name}_push"
   published_name   = "${var.name}-published"
   _published_names = [for key in keys(local._pushing) : local.published_name]
@@ -32,7 +32,7 @@ resource "aws_transfer_connector" "this" {
   url                  = each.value.url
 
   sftp_config {
-    # Without them the connector would refuse to send. AWS does not accept comments:
+    # Without comments, which AWS does not accept:
     # https://docs.aws.amazon.com/transfer/latest/userguide/connector-troubleshooting.html
     trusted_host_keys = [
       for key in each.value.trusted_host_keys :

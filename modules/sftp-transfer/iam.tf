@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # With the region, so that two regions of one account can have a deployment of the same name.
+  # Role names are unique in an account. With the region in them, one name can be in two regions.
   _role_names = merge(
     { for user in keys(local.users) : "recipient/${user}" => "${var.name}-sftp-${user}" },
     { for user in keys(local.pushes) : "connector/${user}" => "${var.name}-push-${user}" },
@@ -20,7 +20,7 @@ locals {
   _regional_role_names = {
     for key, name in local._role_names : key => "${name}-${local.region}"
   }
-  # IAM allows 64 characters.
+  # A role name has at most 64 characters.
   role_names = {
     for key, name in local._regional_role_names : key => (
       length(name) <= 64 ? name : "${substr(name, 0, 55)}-${substr(sha1(name), 0, 8)}"
@@ -110,7 +110,7 @@ resource "aws_iam_role_policy" "recipient" {
         Effect   = "Allow"
         Action   = "s3:ListBucket"
         Resource = local.bucket_arn
-        # Not without the slash, which would list every prefix that begins alike.
+        # Without the slash, this would also list prefixes that begin the same.
         Condition = { StringLike = { "s3:prefix" = "${local.patterns[each.key]}/*" } }
       },
       {

@@ -8,17 +8,17 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The region's own attribute is called `name` in provider 5 and `region` in 6; its endpoint is
-  # there in both.
+  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have
+  # `endpoint`.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
   in_vpc     = local.own && var.endpoint.type == "VPC"
   own        = var.mode == "server" && var.server == null
-  # By a map whose keys are known while planning.
+  # A map, so that the keys of for_each are known at plan time.
   _dead_letters = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
-  # What recipients get, and what other extracts take to share the server.
+  # For recipients, and for other extracts that share the server.
   server = var.mode == "connector" ? null : local.own ? {
     endpoint = (
       var.host_name == null ? local.aws_host_name : var.host_name.name
@@ -35,7 +35,7 @@ locals {
 resource "aws_transfer_server" "this" {
   count = local.own ? 1 : 0
 
-  #checkov:skip=CKV_AWS_164: PUBLIC only when the caller writes so; the default is a VPC endpoint
+  #checkov:skip=CKV_AWS_164: PUBLIC only if the caller sets it; the default is a VPC endpoint
   domain                          = "S3"
   endpoint_type                   = var.endpoint.type
   identity_provider_type          = "SERVICE_MANAGED"
@@ -48,7 +48,7 @@ resource "aws_transfer_server" "this" {
     for_each = local.in_vpc ? [var.endpoint] : []
 
     content {
-      # With addresses, the internet reaches it, restricted to allowed_cidrs.
+      # With Elastic IP addresses, the internet can reach it, limited to allowed_cidrs.
       address_allocation_ids = endpoint_details.value.elastic_ip_ids
       # Without a security group, the endpoint would get the VPC's default group.
       security_group_ids = [aws_security_group.this[0].id]
@@ -57,7 +57,7 @@ resource "aws_transfer_server" "this" {
     }
   }
 
-  # Without it, a recipient that logs in before the first publication gets "no such file":
+  # Without this, a recipient that logs in before the first publication gets "no such file":
   # https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
   s3_storage_options {
     directory_listing_optimization = "ENABLED"
@@ -100,7 +100,7 @@ data "aws_vpc_endpoint" "this" {
   id = aws_transfer_server.this[0].endpoint_details[0].vpc_endpoint_id
 }
 
-# A server that is replaced keeps this name, so recipients have nothing to change.
+# This name stays when the server is replaced, so recipients need not change anything.
 resource "aws_route53_record" "host_name" {
   for_each = local._host_names
 

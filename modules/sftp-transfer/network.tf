@@ -3,7 +3,7 @@
 ################################################################################
 
 resource "aws_security_group" "this" {
-  #checkov:skip=CKV2_AWS_5: it is attached to the server's endpoint, which this check does not know
+  #checkov:skip=CKV2_AWS_5: it is attached to the server's endpoint, which the check ignores
   count = local.in_vpc ? 1 : 0
 
   name        = "${var.name}-sftp"

@@ -61,7 +61,7 @@ output "delivery" {
     recoveries = {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }
-    # By name, and not by resource: the queue that accepts their dead letters exists before them.
+    # Built from names, because the queue for their dead letters is created before the rules.
     rule_arns = [
       for name in concat(local._published_names, local._receipt_names) :
       "${local._rule_arn}/${name}"
@@ -97,7 +97,7 @@ output "host_key_fingerprint" {
 }
 
 output "receipts_table_name" {
-  description = "Name of the table of receipts; null without users."
+  description = "Name of the table of receipts. Null without users."
   value       = one(values(aws_dynamodb_table.receipts)[*].name)
 }
 

@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # Long JSONata has files of its own; here it becomes the inside of a JSON string.
+  # Long JSONata programs are separate files. They are inserted in JSON strings of a definition.
   _programs = {
     for file in fileset(path.module, "*.jsonata") :
     trimsuffix(file, ".jsonata") => trimsuffix(trimprefix(
@@ -11,13 +11,13 @@ locals {
     ), "\"")
   }
 
-  # A program that is wrong stays wrong; everything else may work a minute later.
+  # These errors do not go away with a retry; all others may.
   _retry = jsonencode([
     { ErrorEquals = ["States.QueryEvaluationError"], MaxAttempts = 0 },
     { ErrorEquals = ["States.ALL"], BackoffRate = 2, IntervalSeconds = 60, MaxAttempts = 6 },
   ])
 
-  # Step Functions writes its logs through log delivery, whose actions know no resource.
+  # Step Functions writes logs through log delivery, whose actions do not support a resource.
   _write_logs = {
     Sid    = "WriteLogs"
     Effect = "Allow"

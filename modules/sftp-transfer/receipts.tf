@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # By a map whose keys are known while planning, unlike the server's id.
+  # A map, so that the keys of for_each are known at plan time, unlike the server's ID.
   _receipts = length(local.users) == 0 ? {} : { this = var.receipts }
   _dues     = { for key, receipts in local._receipts : key => receipts if receipts.due_day != null }
 
@@ -15,7 +15,7 @@ locals {
   # Source of the events that `failure-alerts` mails.
   event_source = "sftp-transfer"
 
-  # By name, so that policies are known while planning.
+  # Built from the name, so that policies are known at plan time.
   _table_arn = join(":", [
     "arn", local.partition, "dynamodb", local.region, local.account_id,
     "table/${local.receipts_name}",
@@ -23,7 +23,7 @@ locals {
 
   _prefixes = { for user, recipient in local.users : user => recipient.prefix }
 
-  # What the state machines need beyond their own rights on the table.
+  # Rights that all state machines with the table need.
   _receipt_statements = [
     {
       Sid      = "TellOutcome"
@@ -35,7 +35,7 @@ locals {
       }
     },
     {
-      # What AWS requires of a user of a table that a customer's key encrypts.
+      # AWS requires this for a table with a customer managed key.
       Sid    = "EncryptReceipts"
       Effect = "Allow"
       Action = [
@@ -133,7 +133,7 @@ resource "aws_cloudwatch_event_target" "receipt" {
 resource "aws_sfn_state_machine" "receipts" {
   for_each = local._receipts
 
-  #checkov:skip=CKV_AWS_284: it makes two calls in a row, so there is nothing to trace
+  #checkov:skip=CKV_AWS_284: it only makes two calls, so there is nothing to trace
   name     = local.receipts_name
   role_arn = aws_iam_role.receipts[each.key].arn
   type     = "STANDARD"

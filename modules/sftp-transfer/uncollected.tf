@@ -206,7 +206,7 @@ resource "aws_iam_role_policy" "due" {
       flatten([
         for queue in values(local._dead_letters) : [
           {
-            # Unlike a rule, a schedule sends dead letters under its own role.
+            # A schedule sends dead letters with its role; a rule sends them without a role.
             Sid      = "KeepDeadLetters"
             Effect   = "Allow"
             Action   = "sqs:SendMessage"

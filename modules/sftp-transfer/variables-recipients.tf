@@ -34,16 +34,6 @@ variable "recipients" {
   ##############################################################################
 
   validation {
-    condition = alltrue([
-      for user in keys(var.recipients) : can(regex("^[A-Za-z0-9_][A-Za-z0-9_@.-]{2,99}$", user))
-    ])
-    error_message = join(" ", [
-      "recipients: a user name must have 3 to 100 characters of A-Z a-z 0-9 _ @ . - and must not",
-      "begin with @ . -",
-    ])
-  }
-
-  validation {
     # https://docs.aws.amazon.com/transfer/latest/userguide/create-user.html
     condition     = !contains(keys(var.recipients), "root")
     error_message = "recipients: AWS blocks the user name \"root\"; choose another one."
@@ -58,7 +48,7 @@ variable "recipients" {
   }
 
   validation {
-    # What Step Functions advises for names of state machines that write logs.
+    # Step Functions recommends these characters for names of state machines with logs.
     condition = var.mode != "connector" || alltrue([
       for user in keys(var.recipients) : can(regex("^[A-Za-z0-9_-]+$", user))
     ])
@@ -69,7 +59,7 @@ variable "recipients" {
   }
 
   validation {
-    # A state machine is called NAME_push_USER, in up to 80 characters.
+    # A state machine is named NAME_push_USER, and has at most 80 characters.
     condition = var.mode != "connector" || alltrue([
       for user in keys(var.recipients) : length(var.name) + length(user) <= 74
     ])
@@ -95,7 +85,7 @@ variable "recipients" {
   }
 
   validation {
-    # IAM matches them neither as themselves nor, for certain, by one "?".
+    # IAM policies cannot contain them, and "?" may not match them.
     condition = alltrue([
       for r in var.recipients : !can(regex("[^\\x{0000}-\\x{FFFF}]", r.prefix))
     ])
@@ -201,7 +191,7 @@ variable "recipients" {
   }
 
   ##############################################################################
-  # Host keys, as SftpConnectorConfig and "Security policies for SFTP connectors" have them
+  # Host keys: SftpConnectorConfig, and "Security policies for SFTP connectors" in the user guide
   ##############################################################################
 
   validation {

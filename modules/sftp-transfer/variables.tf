@@ -16,7 +16,7 @@ variable "kms_key_arn" {
   validation {
     condition = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
     error_message = (
-      "kms_key_arn: the ARN of a key, arn:...:key/..., neither an alias nor a bare id."
+      "kms_key_arn must be the ARN of a key (arn:...:key/...), not an alias and not a bare ID."
     )
   }
 }
@@ -29,8 +29,8 @@ variable "name" {
   validation {
     condition = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
     error_message = join(" ", [
-      "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g.",
-      "\"bank-loans\".",
+      "name must have 2 to 40 lowercase letters, digits and hyphens and begin with a letter, for",
+      "example \"bank-loans\".",
     ])
   }
 }
@@ -49,7 +49,7 @@ variable "banner" {
       var.banner == null
       || try(length(var.banner) <= 4096, false) && can(regex("^[\\t\\r\\n -~]+$", var.banner))
     )
-    error_message = "banner must have up to 4,096 characters of ASCII."
+    error_message = "banner must have at most 4,096 ASCII characters."
   }
 
   validation {
@@ -85,14 +85,6 @@ variable "dead_letter_queue" {
     kms_key_arn = string
   })
   default = null
-
-  validation {
-    condition = (
-      var.dead_letter_queue == null
-      || can(regex("^arn:[a-z-]+:sqs:", var.dead_letter_queue.arn))
-    )
-    error_message = "dead_letter_queue: arn must be the ARN of a queue, \"arn:aws:sqs:...\"."
-  }
 }
 
 variable "endpoint" {
@@ -227,13 +219,8 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition = contains([
-      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
-      400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-    ], var.log_retention_days)
-    error_message = (
-      "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
-    )
+    condition     = var.log_retention_days != 0
+    error_message = "log_retention_days must not be 0, because logs would be kept forever."
   }
 }
 
@@ -266,7 +253,7 @@ variable "mode" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds every role made here."
+  description = "ARN of the permissions boundary of all IAM roles."
   type        = string
   default     = null
 }
@@ -345,7 +332,7 @@ variable "server" {
 }
 
 variable "tags" {
-  description = "Tags of every resource that can bear them."
+  description = "Tags of all resources that support tags."
   type        = map(string)
   default     = {}
   nullable    = false

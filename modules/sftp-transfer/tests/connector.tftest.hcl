@@ -1,4 +1,4 @@
-# Plans only, with the real provider and no network: policies can be read as they will be.
+# Plans with the real provider, without network, so that policies can be read as they will be.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -62,7 +62,7 @@ variables {
   }
 }
 
-run "recipients_server_is_known_by_its_key" {
+run "connector_trusts_only_the_given_host_keys" {
   command = plan
 
   assert {
@@ -75,7 +75,7 @@ run "recipients_server_is_known_by_its_key" {
       && one(aws_transfer_connector.this["first-bank"].sftp_config).user_secret_id
       == var.recipients.first-bank.push.secret_arn
     )
-    error_message = "The connector sends to this server alone, with the key that is in the secret."
+    error_message = "The connector sends to this server only, with the key in the secret."
   }
   assert {
     condition = (
@@ -85,11 +85,11 @@ run "recipients_server_is_known_by_its_key" {
       && output.server_id == null
       && output.connectors == { first-bank = "c-0123456789abcdef0" }
     )
-    error_message = "There is no server, which is what costs."
+    error_message = "There is no server, so there is no fixed cost."
   }
 }
 
-run "manifest_starts_the_transfers" {
+run "new_manifest_starts_the_transfers" {
   command = plan
 
   assert {
@@ -101,7 +101,7 @@ run "manifest_starts_the_transfers" {
         object = { key = [{ prefix = "loans/_manifests/" }] }
       }
     }
-    error_message = "A file of a month that is not complete is not sent."
+    error_message = "Only a manifest starts transfers, so incomplete periods are not sent."
   }
   assert {
     condition = jsondecode(
@@ -130,11 +130,11 @@ run "manifest_starts_the_transfers" {
         recipient = "first-bank"
       }
     )
-    error_message = "The recipient's own files go to its folder by its own connector."
+    error_message = "Each recipient's files are sent to its folder by its connector."
   }
 }
 
-run "letters_beyond_latin_1_stay_in_the_push_and_not_in_policies" {
+run "wide_characters_stay_in_transfers_and_are_question_marks_in_policies" {
   command = plan
   variables {
     recipients = {
@@ -154,7 +154,7 @@ run "letters_beyond_latin_1_stay_in_the_push_and_not_in_policies" {
     condition = jsondecode(
       aws_sfn_state_machine.push["lodz"].definition
     ).States.Begin.Assign.config.prefix == "loans/bank_name=KredytŁódź"
-    error_message = "The files are looked for under their own name."
+    error_message = "The state machine lists the real prefix."
   }
   assert {
     condition = (
@@ -199,7 +199,7 @@ run "connector_mode_without_recipients_creates_nothing" {
   }
 }
 
-run "connector_reads_one_folder_and_one_secret" {
+run "connector_reads_one_prefix_and_one_secret" {
   command = plan
 
   assert {
@@ -245,7 +245,7 @@ run "connector_reads_one_folder_and_one_secret" {
         ArnLike      = { "aws:SourceArn" = "arn:aws:transfer:eu-west-1:123456789012:connector/*" }
       }
     }]
-    error_message = "No server, and no other account, can borrow the role."
+    error_message = "No server and no other account can assume the role."
   }
   assert {
     condition = {
@@ -258,7 +258,7 @@ run "connector_reads_one_folder_and_one_secret" {
         "arn:aws:transfer:eu-west-1:123456789012:connector/c-0123456789abcdef0",
       ]
     }
-    error_message = "The state machine finds names and starts this connector, and reads no file."
+    error_message = "The state machine can list names and start this connector, and read no file."
   }
   assert {
     condition = (
@@ -275,7 +275,7 @@ run "connector_reads_one_folder_and_one_secret" {
         Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_*"
       }
     )
-    error_message = "EventBridge starts one state machine, and that one starts the transfers."
+    error_message = "EventBridge can start one state machine, which can start the others."
   }
   assert {
     condition = {
@@ -289,11 +289,11 @@ run "connector_reads_one_folder_and_one_secret" {
       "bank-loans-dispatch-eu-west-1"        = "states.amazonaws.com"
       "bank-loans-published-eu-west-1"       = "events.amazonaws.com"
     }
-    error_message = "Two regions of an account can have the same deployment."
+    error_message = "Role names contain the region."
   }
 }
 
-run "what_a_recipient_did_not_get_can_be_told" {
+run "failed_transfers_are_events_for_the_alerts" {
   command = plan
 
   assert {
@@ -317,14 +317,14 @@ run "what_a_recipient_did_not_get_can_be_told" {
         }
       }
     }
-    error_message = "What did not arrive after all attempts is an event, and so is what did."
+    error_message = "A failed and a successful state machine are a failure and a recovery."
   }
   assert {
     condition = (
       output.delivery.push_arn_prefix
       == "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push"
     )
-    error_message = "The alerts are told which state machines send files."
+    error_message = "push_arn_prefix identifies the state machines that send files."
   }
   assert {
     condition = (
@@ -332,7 +332,7 @@ run "what_a_recipient_did_not_get_can_be_told" {
       && length(aws_sfn_state_machine.receipts) == 0
       && output.receipts_table_name == null
     )
-    error_message = "What is sent needs no receipt of who collected it."
+    error_message = "In connector mode there are no receipts."
   }
   assert {
     condition = (
@@ -340,11 +340,11 @@ run "what_a_recipient_did_not_get_can_be_told" {
       && aws_cloudwatch_log_group.connector["first-bank"].retention_in_days == 365
       && aws_cloudwatch_log_group.connector["first-bank"].kms_key_id == var.kms_key_arn
     )
-    error_message = "What was sent is logged for a year, encrypted."
+    error_message = "Logs are encrypted and kept for a year."
   }
 }
 
-run "a_month_that_cannot_be_handed_over_is_kept_for_the_alerts_to_tell" {
+run "undeliverable_events_go_to_the_dead_letter_queue" {
   command = plan
   variables {
     dead_letter_queue = {
@@ -362,6 +362,6 @@ run "a_month_that_cannot_be_handed_over_is_kept_for_the_alerts_to_tell" {
       && output.delivery.rule_arns
       == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-published"]
     )
-    error_message = "A manifest whose event finds no state machine is not forgotten."
+    error_message = "The event of a manifest goes to the queue if it cannot be delivered."
   }
 }

@@ -1,5 +1,5 @@
 # What AWS limits, measured with 60 recipients and a name of 40 characters.
-# Plans only, with the real provider and no network: policies can be read as they will be.
+# Plans with the real provider, without network, so that policies can be read as they will be.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -117,7 +117,7 @@ run "sixty_users_exceed_no_limit" {
     condition = 60 == length(distinct([
       for role in aws_iam_role.recipient : lower(role.name)
     ]))
-    error_message = "Names that are cut stay different."
+    error_message = "Shortened names stay different."
   }
   assert {
     condition = alltrue([
@@ -194,7 +194,7 @@ run "sixty_connectors_exceed_no_limit" {
     condition = 120 == length(distinct([
       for role in concat(values(aws_iam_role.push), values(aws_iam_role.send)) : lower(role.name)
     ]))
-    error_message = "Names that are cut stay different."
+    error_message = "Shortened names stay different."
   }
   assert {
     condition = alltrue([

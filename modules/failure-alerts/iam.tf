@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # A role's name is unique in the account, not in the region, and has at most 64 characters.
+  # A role name is unique in the account, and has at most 64 characters.
   _full_role_names = {
     for purpose in ["failures-events", "failures-states", "missing-schedule", "missing-states"] :
     purpose => "${var.name}-${purpose}-${local.region}"
@@ -96,9 +96,9 @@ resource "aws_iam_role" "states" {
 }
 
 resource "aws_iam_role_policy" "states" {
-  #checkov:skip=CKV_AWS_289: the actions of log delivery take no resource
-  #checkov:skip=CKV_AWS_290: the actions of log delivery take no resource
-  #checkov:skip=CKV_AWS_355: the actions of log delivery take no resource
+  #checkov:skip=CKV_AWS_289: the actions of log delivery do not support a resource
+  #checkov:skip=CKV_AWS_290: the actions of log delivery do not support a resource
+  #checkov:skip=CKV_AWS_355: the actions of log delivery do not support a resource
   name = "publish"
   role = aws_iam_role.states.name
 
@@ -135,7 +135,7 @@ locals {
       }
     },
     {
-      # Step Functions writes its logs through log delivery, whose actions take no resource.
+      # Step Functions writes logs through log delivery, whose actions do not support a resource.
       Sid    = "WriteLogs"
       Effect = "Allow"
       Action = [
@@ -199,7 +199,7 @@ resource "aws_iam_role_policy" "scheduler" {
         Resource = local.missing_arn
       },
       {
-        # Unlike a rule, a schedule sends dead letters with its own role.
+        # A schedule sends dead letters with its role; a rule sends them without a role.
         Sid      = "KeepDeadLetters"
         Effect   = "Allow"
         Action   = "sqs:SendMessage"
@@ -244,9 +244,9 @@ resource "aws_iam_role" "missing" {
 resource "aws_iam_role_policy" "missing" {
   for_each = local._checks
 
-  #checkov:skip=CKV_AWS_289: the actions of log delivery take no resource
-  #checkov:skip=CKV_AWS_290: the actions of log delivery take no resource
-  #checkov:skip=CKV_AWS_355: the actions of log delivery take no resource
+  #checkov:skip=CKV_AWS_289: the actions of log delivery do not support a resource
+  #checkov:skip=CKV_AWS_290: the actions of log delivery do not support a resource
+  #checkov:skip=CKV_AWS_355: the actions of log delivery do not support a resource
   name = "look-and-publish"
   role = aws_iam_role.missing[each.key].name
 
@@ -258,7 +258,7 @@ resource "aws_iam_role_policy" "missing" {
         Effect   = "Allow"
         Action   = "s3:ListBucket"
         Resource = "arn:${local.partition}:s3:::${each.value.bucket}"
-        # IAM takes policies of characters up to U+00FF only; "?" matches any one character.
+        # IAM policies may only have characters up to U+00FF; "?" matches any one character.
         Condition = {
           StringLike = {
             "s3:prefix" = join("/", [

@@ -17,7 +17,7 @@ resource "aws_kms_key" "this" {
     Version = "2012-10-17"
     Statement = [
       {
-        # Without it no IAM policy counts, and a key that nobody can manage is lost.
+        # Without this, IAM policies have no effect on the key, and nobody may be able to manage it.
         Sid       = "AccountManagesKey"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
@@ -25,8 +25,8 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # Without these two rights EventBridge drops the event silently, and with a condition on
-        # the source, too.
+        # EventBridge drops the event silently without these two rights, and with a condition on the
+        # source.
         Sid       = "EventBridgeWritesDeadLetters"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -34,7 +34,7 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # CloudWatch drops an alarm's message silently, too.
+        # CloudWatch, too, drops an alarm's message silently.
         Sid       = "AlarmsEncryptMessages"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }

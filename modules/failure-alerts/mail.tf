@@ -9,8 +9,8 @@ locals {
   _catch_up_schedule = var.failure_events.catch_up_schedule
   _push_arn_prefix   = var.delivery.push_arn_prefix
 
-  # How many hours a clock may be ahead of GMT where the extract is. Neither Terraform nor JSONata
-  # knows time zones, so it is the most that any zone of that area has.
+  # Hours that the extract's time zone may be ahead of GMT. Neither Terraform nor JSONata supports
+  # time zones, so this is the maximum of all zones in the area.
   _area_hours = {
     "Africa"    = 3
     "America"   = 0
@@ -32,7 +32,7 @@ locals {
 }
 
 resource "aws_sfn_state_machine" "this" {
-  #checkov:skip=CKV_AWS_284: it makes a few calls in a row, so there is nothing to trace
+  #checkov:skip=CKV_AWS_284: it only makes a few calls, so there is nothing to trace
   name     = local.state_machine_name
   role_arn = aws_iam_role.states.arn
   type     = "STANDARD"
@@ -42,7 +42,7 @@ resource "aws_sfn_state_machine" "this" {
     merge(local._template, {
       config = jsonencode(merge(local._config, {
         catch_up_schedule = local._catch_up_schedule == null ? "" : local._catch_up_schedule
-        # Glue links to the console with and without the region in the host's name.
+        # Glue's links to the console have host names with and without the region.
         consoles    = ["${local._console}/", "https://${local._console_host}/"]
         hours_ahead = local._hours_ahead
         links = {

@@ -8,8 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The attribute of the region is `name` in version 5 of the provider and `region` in version 6;
-  # both have the endpoint.
+  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have
+  # `endpoint`.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   _arn = {
@@ -104,8 +104,8 @@ resource "aws_cloudwatch_event_target" "recovery" {
 # State machines of the alerts that failed
 ################################################################################
 
-# Directly to the topic, because the state machines failed. EventBridge cannot set a subject and
-# keeps the quotation marks of each line, so this is only the last resort.
+# Directly to the topic, because a state machine that failed cannot send a mail. EventBridge sets no
+# subject and keeps the quotation marks of each line.
 resource "aws_cloudwatch_event_rule" "unwritten" {
   name        = local.unwritten_name
   description = "Failed state machines of the alerts ${var.name}, which wrote no mail."

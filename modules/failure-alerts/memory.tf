@@ -2,8 +2,8 @@
 # Memory
 ################################################################################
 
-# One item per failure that was reported and is not over, so that a failure and its end are reported
-# once. Conditional writes decide between two events at the same time.
+# One item per open failure, so that a failure and its recovery are reported once. Conditional
+# writes decide between two events at the same time.
 resource "aws_dynamodb_table" "incidents" {
   name         = "${var.name}-incidents"
   billing_mode = "PAY_PER_REQUEST"
@@ -32,7 +32,7 @@ resource "aws_dynamodb_table" "incidents" {
 }
 
 locals {
-  # A failure that never ended is forgotten after a year.
+  # A failure without a recovery is deleted after a year.
   _incident_seconds = 365 * 86400
   _memory_statements = [
     {

@@ -1,12 +1,12 @@
 ################################################################################
-# Months that are not published
+# Periods that are not published
 ################################################################################
 
-# Checks the bucket, not Glue's schedule or events: so it also finds a month that is missing because
-# a schedule was turned off or an event was lost.
+# Checks the bucket, not Glue's schedule or events. So it also finds a period that is missing
+# because a schedule was disabled or an event was lost.
 
 locals {
-  _checks = var.expected_output == null ? {} : { this = var.expected_output }
+  _checks = var.target == null ? {} : { this = var.target }
 
   missing_name       = "${var.name}-missing"
   missing_arn        = "${local._arn.states}:stateMachine:${local.missing_name}"
@@ -16,7 +16,7 @@ locals {
 resource "aws_sfn_state_machine" "missing" {
   for_each = local._checks
 
-  #checkov:skip=CKV_AWS_284: it makes one call to one bucket, so there is nothing to trace
+  #checkov:skip=CKV_AWS_284: it only calls one bucket, so there is nothing to trace
   name     = local.missing_name
   role_arn = aws_iam_role.missing[each.key].arn
   type     = "STANDARD"
@@ -36,7 +36,7 @@ resource "aws_sfn_state_machine" "missing" {
         topic           = aws_sns_topic.this.arn
       }))
       topic = jsonencode(aws_sns_topic.this.arn)
-      # SNS takes fewer than 100 characters, and a name has at most 50.
+      # A subject has fewer than 100 characters, and a name at most 50.
       unknown_subject = jsonencode(
         "[UNKNOWN] ${var.failure_events.name}: cannot check whether it was published"
       )
@@ -88,7 +88,7 @@ resource "aws_scheduler_schedule" "missing" {
 
   #checkov:skip=CKV_AWS_297: the input is a time; a role that reads the plan needs no right to a key
   name                         = local.missing_name
-  description                  = "Checks whether ${var.failure_events.name} has published a month."
+  description                  = "Checks whether ${var.failure_events.name} has published a period."
   group_name                   = aws_scheduler_schedule_group.missing[each.key].name
   schedule_expression          = "cron(0 ${var.deadline.hour} * * ? *)"
   schedule_expression_timezone = "Etc/GMT"

@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # JSONata has files of its own; here it becomes the inside of a JSON string.
+  # JSONata programs are separate files. They are inserted in JSON strings of a definition.
   _programs = {
     for file in fileset(path.module, "*.jsonata") :
     trimsuffix(file, ".jsonata") => trimsuffix(trimprefix(
@@ -11,7 +11,7 @@ locals {
     ), "\"")
   }
 
-  # A program that is wrong stays wrong; everything else may work a little later.
+  # These errors do not go away with a retry; all others may.
   _never   = ["States.QueryEvaluationError"]
   _backoff = { BackoffRate = 2, IntervalSeconds = 5, MaxAttempts = 6 }
   _retries = {
@@ -20,7 +20,7 @@ locals {
     retry_conditional = concat(local._never, ["DynamoDB.ConditionalCheckFailedException"])
   }
 
-  # What the templates of both state machines take, beside `config`.
+  # Values of the templates of both state machines, besides `config`.
   _template = merge(
     local._programs,
     { partition = local.partition },
@@ -30,7 +30,7 @@ locals {
         merge({ ErrorEquals = ["States.ALL"] }, local._backoff),
       ])
     },
-    # For what the mail can do without.
+    # For calls whose result is optional in the mail.
     {
       retry_once = jsonencode([
         { ErrorEquals = ["States.ALL"], IntervalSeconds = 1, MaxAttempts = 1 },
@@ -38,7 +38,7 @@ locals {
     },
   )
 
-  # What the programs of both state machines read as $config. An empty string stands for null.
+  # $config of the programs of both state machines. An empty string stands for null.
   _config = {
     extract          = var.failure_events.name
     incident_seconds = local._incident_seconds

@@ -89,8 +89,8 @@ variable "name" {
   validation {
     condition = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
     error_message = join(" ", [
-      "name: 2 to 40 small letters, digits and hyphens, beginning with a letter, e.g.",
-      "\"bank-loans\".",
+      "name must have 2 to 40 lowercase letters, digits and hyphens and begin with a letter, for",
+      "example \"bank-loans\".",
     ])
   }
 }
@@ -101,7 +101,7 @@ variable "name" {
 
 variable "deadline" {
   description = <<-EOT
-    When the previous month must be published, in GMT. From then on it is checked every day.
+    When the previous month must be published, in GMT. From then on, it is checked every day.
     - `day`  - (Optional) Day of the month, after the extract's schedule and its retries.
     - `hour` - (Optional) Hour of the daily check.
   EOT
@@ -190,31 +190,6 @@ variable "delivery" {
   }
 }
 
-variable "expected_output" {
-  description = <<-EOT
-    Place of the manifests, as the output `expected_output` of `glue-extract` describes it. If null,
-    nobody checks whether a month was published.
-    - `bucket`          - Name of the bucket of the files.
-    - `manifest_prefix` - Folder of the manifests, for example of `2026-10.json`.
-  EOT
-  type = object({
-    bucket          = string
-    manifest_prefix = string
-  })
-  default = null
-
-  validation {
-    condition = (
-      var.expected_output == null
-      || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.expected_output.manifest_prefix))
-    )
-    error_message = join(" ", [
-      "expected_output: manifest_prefix must not begin or end with a slash, nor contain \"*\",",
-      "\"?\" or \"$\".",
-    ])
-  }
-}
-
 variable "kms_key" {
   description = <<-EOT
     KMS key that encrypts everything in this module. If null, a key is created.
@@ -243,18 +218,13 @@ variable "log_retention_days" {
   nullable    = false
 
   validation {
-    condition = contains([
-      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
-      400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-    ], var.log_retention_days)
-    error_message = (
-      "log_retention_days: a period that CloudWatch Logs knows, e.g. 30, 90, 365 or 731."
-    )
+    condition     = var.log_retention_days != 0
+    error_message = "log_retention_days must not be 0, because logs would be kept forever."
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the policy that bounds every role made here."
+  description = "ARN of the permissions boundary of all IAM roles."
   type        = string
   default     = null
 }
@@ -333,8 +303,33 @@ variable "subscriptions" {
 }
 
 variable "tags" {
-  description = "Tags of every resource that can bear them."
+  description = "Tags of all resources that support tags."
   type        = map(string)
   default     = {}
   nullable    = false
+}
+
+variable "target" {
+  description = <<-EOT
+    Target of the extract: the output `target` of `glue-extract`. If null, it is not checked whether
+    a period was published.
+    - `bucket`          - Name of the bucket of the files.
+    - `manifest_prefix` - Bucket prefix of the manifests, such as `2026-10.json`.
+  EOT
+  type = object({
+    bucket          = string
+    manifest_prefix = string
+  })
+  default = null
+
+  validation {
+    condition = (
+      var.target == null
+      || can(regex("^[^/*?$]([^*?$]*[^/*?$])?$", var.target.manifest_prefix))
+    )
+    error_message = join(" ", [
+      "target: manifest_prefix must not begin or end with a slash, nor contain \"*\", \"?\" or",
+      "\"$\".",
+    ])
+  }
 }

@@ -1,0 +1,246 @@
+# Plans with the real provider, without network, so that policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_kms_key.this
+  override_during = plan
+  values          = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
+}
+
+override_resource {
+  target          = aws_dynamodb_table.incidents
+  override_during = plan
+  values          = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-incidents" }
+}
+
+override_resource {
+  target          = aws_iam_role.states
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-failures-states-eu-west-1" }
+}
+
+override_resource {
+  target          = aws_sns_topic.this
+  override_during = plan
+  values          = { arn = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures" }
+}
+
+override_resource {
+  target          = aws_sqs_queue.dead_letters
+  override_during = plan
+  values          = { arn = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters" }
+}
+
+override_resource {
+  target          = aws_iam_role.missing
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-states-eu-west-1" }
+}
+
+override_resource {
+  target          = aws_iam_role.scheduler
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-schedule-eu-west-1" }
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.missing
+  override_during = plan
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing"
+  }
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"
+  }
+}
+
+variables {
+  name   = "bank-loans"
+  target = { bucket = "bank-loans-data", manifest_prefix = "loans/_manifests" }
+  failure_events = {
+    name = "bank-loans"
+    events = {
+      crawler = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Crawler State Change\"]}"
+      job     = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Job State Change\"]}"
+    }
+    recoveries = {
+      job = "{\"source\":[\"aws.glue\"],\"detail\":{\"state\":[\"SUCCEEDED\"]}}"
+    }
+    job_name      = "bank-loans"
+    log_group     = "/aws-glue/jobs/bank-loans/output"
+    workflow_name = "bank-loans"
+  }
+  subscriptions = { team = { endpoint = "data-team@example.com" } }
+}
+
+run "default_time_zone_is_gmt" {
+  command = plan
+
+  assert {
+    condition = (
+      jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.hours_ahead == 0
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.time_zone
+      == "Etc/GMT"
+    )
+    error_message = "Without time_zone, no hours are added."
+  }
+}
+
+run "longest_names_exceed_no_limit" {
+  command = plan
+  variables {
+    name = "loans-of-forty-characters-for-this-limit"
+    failure_events = {
+      name = "Loans of fifty characters for all of these limits."
+      events = {
+        for n in range(5) : "sixteen-letter-${n}" => "{\"source\":[\"aws.glue\"]}"
+      }
+      recoveries = {
+        for n in range(5) : "thirteen-ch-${n}" => "{\"source\":[\"aws.glue\"]}"
+      }
+      job_name      = "loans-of-forty-characters-for-this-limit"
+      log_group     = "/aws-glue/jobs/loans-of-forty-characters-for-this-limit/output"
+      workflow_name = "loans-of-forty-characters-for-this-limit"
+    }
+  }
+
+  assert {
+    condition = (
+      length(var.name) == 40 && length(var.failure_events.name) == 50
+      && length(aws_cloudwatch_metric_alarm.dead_letters.alarm_description) <= 1024
+      && length(jsondecode(
+        aws_sfn_state_machine.missing["this"].definition
+      ).States.Unknown.Arguments.Subject) < 100
+    )
+    error_message = "A subject has fewer than 100 characters, an alarm description 1,024."
+  }
+  assert {
+    condition = alltrue([
+      for role in [
+        aws_iam_role.events, aws_iam_role.missing["this"], aws_iam_role.scheduler["this"],
+        aws_iam_role.states,
+      ] : length(role.name) == 64 && can(regex("^loans-of-forty.*-[0-9a-f]{8}$", role.name))
+    ])
+    error_message = "A longer role name becomes its first 55 characters and 8 of its SHA-1."
+  }
+}
+
+run "role_names_end_in_the_region" {
+  command = plan
+
+  assert {
+    condition = [
+      aws_iam_role.events.name, aws_iam_role.missing["this"].name,
+      aws_iam_role.scheduler["this"].name, aws_iam_role.states.name,
+      ] == [
+      "bank-loans-failures-events-eu-west-1", "bank-loans-missing-states-eu-west-1",
+      "bank-loans-missing-schedule-eu-west-1", "bank-loans-failures-states-eu-west-1",
+    ]
+    error_message = "Role names contain the region."
+  }
+}
+
+run "wide_characters_are_question_marks_in_policies_only" {
+  command = plan
+  variables {
+    target = { bucket = "bank-loans-data", manifest_prefix = "Pożyczki & öre/_manifests" }
+  }
+
+  assert {
+    condition = one([
+      for s in jsondecode(aws_iam_role_policy.missing["this"].policy).Statement :
+      s.Condition.StringLike["s3:prefix"] if s.Sid == "SeeManifests"
+    ]) == "Po?yczki & öre/_manifests/*"
+    error_message = "Characters above U+00FF are \"?\" in IAM policies."
+  }
+  assert {
+    condition = jsondecode(
+      aws_sfn_state_machine.missing["this"].definition
+    ).States.Begin.Assign.config.manifest_prefix == "Pożyczki & öre/_manifests"
+    error_message = "Keys that are not in policies keep the characters."
+  }
+}
+
+run "links_have_the_console_of_the_partition" {
+  command = plan
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-eusc", dns_suffix = "amazonaws.eu" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { endpoint = "ec2.eusc-de-east-1.amazonaws.eu" }
+  }
+
+  assert {
+    condition = (
+      startswith(
+        jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.links.run,
+        "https://eusc-de-east-1.console.amazonaws-eusc.eu/gluestudio/",
+      )
+      && jsondecode(aws_sfn_state_machine.this.definition).States.Send.Resource
+      == "arn:aws-eusc:states:::sns:publish"
+    )
+    error_message = "Links have the console host of the partition."
+  }
+}
+
+run "unknown_partition_has_a_console_under_its_suffix" {
+  command = plan
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-iso-f", dns_suffix = "csp.hci.ic.gov" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { endpoint = "ec2.us-isof-south-1.csp.hci.ic.gov" }
+  }
+
+  assert {
+    condition = startswith(
+      local.links.workflow, "https://us-isof-south-1.console.csp.hci.ic.gov/glue/"
+    )
+    error_message = "The console host of an unknown partition is console.SUFFIX."
+  }
+}
+
+run "hours_ahead_is_the_maximum_of_the_area" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = { job = "{\"source\":[\"aws.glue\"]}" }
+      job_name      = "bank-loans"
+      log_group     = "/aws-glue/jobs/bank-loans/output"
+      time_zone     = "Africa/Johannesburg"
+      workflow_name = "bank-loans"
+    }
+  }
+
+  assert {
+    condition = jsondecode(
+      aws_sfn_state_machine.this.definition
+    ).States.Begin.Assign.config.hours_ahead == 3
+    error_message = "Time zones in Africa are at most three hours ahead of GMT."
+  }
+}

@@ -1,0 +1,303 @@
+# Plans with the real provider, without network, so that policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_kms_key.this
+  override_during = plan
+  values          = { arn = "arn:aws:kms:eu-west-1:123456789012:key/own" }
+}
+
+override_resource {
+  target          = aws_dynamodb_table.incidents
+  override_during = plan
+  values          = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-incidents" }
+}
+
+override_resource {
+  target          = aws_iam_role.states
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-failures-states-eu-west-1" }
+}
+
+override_resource {
+  target          = aws_sns_topic.this
+  override_during = plan
+  values          = { arn = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures" }
+}
+
+override_resource {
+  target          = aws_sqs_queue.dead_letters
+  override_during = plan
+  values          = { arn = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters" }
+}
+
+override_resource {
+  target          = aws_iam_role.missing
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-states-eu-west-1" }
+}
+
+override_resource {
+  target          = aws_iam_role.scheduler
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-schedule-eu-west-1" }
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.missing
+  override_during = plan
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing"
+  }
+}
+
+override_resource {
+  target          = aws_sfn_state_machine.this
+  override_during = plan
+  values = {
+    arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"
+  }
+}
+
+variables {
+  name   = "bank-loans"
+  target = { bucket = "bank-loans-data", manifest_prefix = "loans/_manifests" }
+  failure_events = {
+    name = "bank-loans"
+    events = {
+      crawler = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Crawler State Change\"]}"
+      job     = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Job State Change\"]}"
+    }
+    recoveries = {
+      job = "{\"source\":[\"aws.glue\"],\"detail\":{\"state\":[\"SUCCEEDED\"]}}"
+    }
+    job_name      = "bank-loans"
+    log_group     = "/aws-glue/jobs/bank-loans/output"
+    workflow_name = "bank-loans"
+  }
+  subscriptions = { team = { endpoint = "data-team@example.com" } }
+}
+
+run "only_state_machines_and_alarms_can_publish_to_the_topic" {
+  command = plan
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_sns_topic_policy.this.policy).Statement : s if s.Effect == "Allow"
+      ] == [
+      {
+        Sid    = "StateMachinesPublish"
+        Effect = "Allow"
+        Principal = {
+          AWS = [
+            "arn:aws:iam::123456789012:role/bank-loans-failures-states-eu-west-1",
+            "arn:aws:iam::123456789012:role/bank-loans-missing-states-eu-west-1",
+          ]
+        }
+        Action   = "sns:Publish"
+        Resource = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
+      },
+      {
+        Sid       = "LastResortPublishes"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
+        Condition = {
+          ArnEquals = {
+            "aws:SourceArn" = "arn:aws:events:eu-west-1:123456789012:rule/bank-loans-mail-unwritten"
+          }
+        }
+      },
+      {
+        Sid       = "AlarmsPublish"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = "123456789012" }
+          ArnEquals = {
+            "aws:SourceArn" = join("", [
+              "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:bank-loans-dead-letters",
+            ])
+          }
+        }
+      },
+    ]
+    error_message = "No other principal can publish to the topic."
+  }
+  assert {
+    condition = (
+      aws_sns_topic.this.kms_master_key_id
+      == "arn:aws:kms:eu-west-1:123456789012:key/own"
+    )
+    error_message = "The topic is encrypted."
+  }
+  assert {
+    condition = [
+      for s in aws_sns_topic_subscription.this : "${s.protocol} ${s.endpoint}"
+    ] == ["email data-team@example.com"]
+    error_message = "The default protocol is email."
+  }
+}
+
+run "failures_of_the_alerts_are_reported" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.dead_letters.namespace == "AWS/SQS"
+      && aws_cloudwatch_metric_alarm.dead_letters.metric_name
+      == "ApproximateNumberOfMessagesVisible"
+      && aws_cloudwatch_metric_alarm.dead_letters.dimensions
+      == tomap({ QueueName = "bank-loans-dead-letters" })
+      && strcontains(
+        aws_cloudwatch_metric_alarm.dead_letters.alarm_description, "a scheduled start"
+      )
+      && aws_cloudwatch_metric_alarm.dead_letters.threshold == 0
+      && aws_cloudwatch_metric_alarm.dead_letters.comparison_operator == "GreaterThanThreshold"
+      && aws_cloudwatch_metric_alarm.dead_letters.treat_missing_data == "notBreaching"
+      && one(aws_cloudwatch_metric_alarm.dead_letters.alarm_actions) == aws_sns_topic.this.arn
+      && length(aws_cloudwatch_metric_alarm.dead_letters.alarm_description) <= 1024
+    )
+    error_message = "One undeliverable event triggers the alarm, which publishes to the topic."
+  }
+  assert {
+    condition = (
+      jsondecode(aws_cloudwatch_event_rule.unwritten.event_pattern).detail == {
+        stateMachineArn = [
+          "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures",
+          "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-missing",
+        ]
+        status = ["ABORTED", "FAILED", "TIMED_OUT"]
+      }
+      && aws_cloudwatch_event_target.unwritten.arn == aws_sns_topic.this.arn
+      && aws_cloudwatch_event_target.unwritten.dead_letter_config[0].arn
+      == aws_sqs_queue.dead_letters.arn
+    )
+    error_message = "A rule reports a failed state machine to the topic directly."
+  }
+  assert {
+    condition = alltrue([
+      for line in split(
+        "\n", aws_cloudwatch_event_target.unwritten.input_transformer[0].input_template
+      ) :
+      can(regex("^\"[^\"]*\"$", line))
+    ])
+    error_message = "The template has one JSON string per line, as EventBridge requires."
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_kms_key.this[0].policy).Statement : s.Action
+      if s.Principal == { Service = "cloudwatch.amazonaws.com" }
+    ] == [["kms:Decrypt", "kms:GenerateDataKey*"]]
+    error_message = "CloudWatch may use the key, else it drops the alarm's message silently."
+  }
+}
+
+run "key_admits_eventbridge_without_a_condition" {
+  command = plan
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_kms_key.this[0].policy).Statement : s
+      if s.Principal == { Service = "events.amazonaws.com" }
+      ] == [{
+        Sid       = "EventBridgeWritesDeadLetters"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+    }]
+    error_message = "With a condition on the source, EventBridge drops events silently."
+  }
+}
+
+run "incidents_table_is_encrypted_and_expires_items" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_dynamodb_table.incidents.billing_mode == "PAY_PER_REQUEST"
+      && aws_dynamodb_table.incidents.server_side_encryption[0].kms_key_arn
+      == "arn:aws:kms:eu-west-1:123456789012:key/own"
+      && aws_dynamodb_table.incidents.ttl[0].enabled
+      && aws_dynamodb_table.incidents.point_in_time_recovery[0].enabled
+      && output.incidents_table_name == "bank-loans-incidents"
+    )
+    error_message = "The table is encrypted, on demand, and has a time to live."
+  }
+}
+
+run "subscriptions_can_be_urls_queues_and_functions" {
+  command = plan
+  variables {
+    subscriptions = {
+      desk  = { protocol = "https", endpoint = "https://desk.example.com/hook" }
+      queue = { protocol = "sqs", endpoint = "arn:aws:sqs:eu-west-1:123456789012:incidents" }
+      team  = { endpoint = "data-team@example.com" }
+    }
+  }
+
+  override_resource {
+    target          = aws_sns_topic_subscription.this["team"]
+    override_during = plan
+    values          = { pending_confirmation = true }
+  }
+  override_resource {
+    target          = aws_sns_topic_subscription.this["desk"]
+    override_during = plan
+    values          = { pending_confirmation = false }
+  }
+  override_resource {
+    target          = aws_sns_topic_subscription.this["queue"]
+    override_during = plan
+    values          = { pending_confirmation = false }
+  }
+
+  assert {
+    condition = [
+      for s in aws_sns_topic_subscription.this : "${s.protocol} ${s.endpoint}"
+      ] == [
+      "https https://desk.example.com/hook",
+      "sqs arn:aws:sqs:eu-west-1:123456789012:incidents",
+      "email data-team@example.com",
+    ]
+    error_message = "Each key has a subscription."
+  }
+  assert {
+    condition     = output.pending_subscriptions == tolist(["team"])
+    error_message = "The output lists unconfirmed subscriptions."
+  }
+}
+
+run "existing_key_is_used_and_no_key_created" {
+  command = plan
+  variables {
+    kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/given" }
+  }
+
+  assert {
+    condition = (
+      length(aws_kms_key.this) == 0
+      && aws_sns_topic.this.kms_master_key_id == var.kms_key.arn
+      && aws_sqs_queue.dead_letters.kms_master_key_id == var.kms_key.arn
+      && aws_cloudwatch_log_group.states.kms_key_id == var.kms_key.arn
+    )
+    error_message = "The existing key encrypts topic, queue and logs."
+  }
+}

@@ -119,7 +119,7 @@ module "alerts" {
     recoveries      = merge(module.server.delivery.recoveries, module.connector.delivery.recoveries)
     rule_arns       = concat(module.server.delivery.rule_arns, module.connector.delivery.rule_arns)
   }
-  expected_output = { bucket = local.bucket, manifest_prefix = local.manifests }
+  target = { bucket = local.bucket, manifest_prefix = local.manifests }
 }
 
 output "alerts" { value = module.alerts }

@@ -1,4 +1,4 @@
-"""The modules as they are written: checked by Terraform's own tests, and held to one hand."""
+"""Terraform's own tests of the modules, and conventions that all modules follow."""
 
 from __future__ import annotations
 
@@ -15,32 +15,49 @@ from tools.hcl import MODULES, NAMES, REPOSITORY, files, inputs, inputs_of
 SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
 
 
-@pytest.mark.timeout(1800)  # Terraform starts the provider anew for each of some hundred runs
+@pytest.mark.timeout(1800)  # Terraform starts the provider for each run, which takes two seconds
 @pytest.mark.parametrize("module", NAMES)
 def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -> None:
+    for path in (modules / module / "tests").glob("validation*.tftest.hcl"):
+        path.unlink()
     root = open_root(modules / module)
     root.setup()
     root.execute_command("test", "-no-color")
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_validations_refuse_what_the_terraform_tests_say(
+    module: str, modules: Path, open_root: OpenRoot
+) -> None:
+    """Test the variables alone: Terraform starts no provider for a module without resources."""
+    folder = modules / module
+    for path in (*folder.glob("*.tf"), *folder.glob("tests/*.tftest.hcl")):
+        if not path.name.startswith(("validation", "variables")):
+            path.unlink()
+    root = open_root(folder)
+    root.setup()
+    done = root.execute_command("test", "-no-color")
+    assert re.search(r"Success! [1-9]\d+ passed, 0 failed", done.out)
 
 
 EXAMPLES = [(module, number) for module in NAMES for number in range(len(readme.examples(module)))]
 
 
 @pytest.mark.parametrize(("module", "number"), EXAMPLES)
-def test_example_of_the_readme_makes_as_many_resources_as_it_says(
+def test_readme_example_creates_the_stated_number_of_resources(
     module: str, number: int, tmp_path: Path, modules: Path, open_root: OpenRoot, cloud: aws.Cloud
 ) -> None:
     example = readme.examples(module)[number]
     promise = re.fullmatch(r"# tested: resources=(\d+)", example.rstrip().splitlines()[-1])
-    assert promise, "the last line of an example says how many resources it makes"
+    assert promise, "the last line of an example must be: # tested: resources=NUMBER"
     folder = tmp_path / "examples/readme"
     readme.write_example(folder, example)
     root = open_root(folder, **cloud.environment)
     root.execute_command("fmt", "-check", "-diff")
     root.setup()
-    # Not as JSON: to show a saved plan, Terraform starts the provider once more, which takes a second.
+    # Not as JSON: to show a saved plan, Terraform starts the provider again, which takes a second.
     planned = root.plan()
-    # The engine's modules are counted apart: a new one must not change the README.
+    # The engine's files are not counted, so that a new one does not change the README.
     engine = len(re.findall(r"\.aws_s3_object\.runtime\[\S+ will be created", planned))
     counted = re.search(r"Plan: (\d+) to add, 0 to change, 0 to destroy", planned)
     assert counted
@@ -48,18 +65,21 @@ def test_example_of_the_readme_makes_as_many_resources_as_it_says(
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_tables_of_the_readme_are_what_the_module_says(module: str) -> None:
+def test_readme_tables_are_up_to_date(module: str) -> None:
     text = (MODULES / module / "README.md").read_text()
     assert text == readme.written(module, text), "run `make docs`"
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_every_rule_is_broken_by_a_run(module: str) -> None:
-    runs = (MODULES / module / "tests/validation.tftest.hcl").read_text()
-    expected = re.findall(r"expect_failures = \[(.*?)\]", runs, flags=re.DOTALL)
+def test_every_validation_has_a_run_that_fails_it(module: str) -> None:
+    expected = [
+        failures
+        for path in (MODULES / module / "tests").glob("validation*.tftest.hcl")
+        for failures in re.findall(r"expect_failures = \[(.*?)\]", path.read_text(), flags=re.DOTALL)
+    ]
     for given in inputs(module):
         broken = sum(bool(re.search(rf"\bvar\.{given.name}\b", failures)) for failures in expected)
-        assert broken >= given.validations, f"{given.name}: {given.validations} rules, {broken} runs"
+        assert broken >= given.validations, f"{given.name}: {given.validations} validations, {broken} runs"
 
 
 @pytest.mark.parametrize("module", NAMES)
@@ -74,7 +94,7 @@ def _required_first(attributes: list[str], kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_inputs_come_required_first_and_by_the_alphabet(module: str) -> None:
+def test_variables_are_required_first_then_alphabetical(module: str) -> None:
     for path in files(module, "variable"):
         given = inputs_of(path)
         required = [i.name for i in given if i.default is None]
@@ -82,8 +102,8 @@ def test_inputs_come_required_first_and_by_the_alphabet(module: str) -> None:
         assert [i.name for i in given] == sorted(required) + sorted(optional)
 
 
-# What is not there because there is nothing for it: an input that does nothing would be a lie.
-# A key is either required, or an object that may be null: `count` must know whether there is one.
+# Shared variables that a module does not have, because they would have no effect. A key is either required
+# (`kms_key_arn`), or an object that may be null (`kms_key`), because `count` must be known at plan time.
 WITHOUT = {
     "failure-alerts": {"kms_key_arn"},
     "glue-extract": {"kms_key"},
@@ -92,33 +112,32 @@ WITHOUT = {
 }
 
 
-def test_shared_inputs_are_there_with_the_same_words_and_type_everywhere() -> None:
+def test_shared_variables_have_the_same_description_and_type() -> None:
     for name in SHARED:
         given = {m: i for m in NAMES for i in inputs(m) if i.name == name}
         assert given.keys() == {m for m in NAMES if name not in WITHOUT.get(m, set())}, name
         assert len({(i.description, i.type) for i in given.values()}) == 1, name
 
 
-def test_no_input_takes_just_anything() -> None:
+def test_no_variable_has_type_any() -> None:
     assert not [f"{m}.{i.name}" for m in NAMES for i in inputs(m) if re.search(r"\bany\b", i.type)]
 
 
-def test_all_modules_ask_for_the_same_versions() -> None:
+def test_all_modules_require_the_same_versions() -> None:
     assert len({(MODULES / m / "versions.tf").read_text() for m in NAMES}) == 1
 
 
-# What only a data source knows: Transfer Family creates the VPC endpoint of a server, and the resource of
-# the server does not give out its DNS names.
+# AWS Transfer Family creates the VPC endpoint of a server; the server's resource does not have its DNS names.
 DATA = {"aws_caller_identity", "aws_partition", "aws_region", "aws_vpc_endpoint"}
 
 
-def test_data_is_asked_of_the_account_alone() -> None:
+def test_modules_use_only_these_data_sources() -> None:
     texts = [path.read_text() for m in NAMES for path in (MODULES / m).glob("*.tf")]
     asked = {kind for text in texts for kind in re.findall(r'^data "(\w+)"', text, flags=re.MULTILINE)}
     assert asked <= DATA
 
 
-def test_every_skipped_check_says_why() -> None:
+def test_every_skipped_check_has_a_reason() -> None:
     texts = [
         path.read_text() for folder in ("modules", "examples") for path in (REPOSITORY / folder).rglob("*.tf")
     ]

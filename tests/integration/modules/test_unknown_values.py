@@ -119,7 +119,7 @@ module "given_key" {
 
   name                     = each.key
   kms_key                  = { arn = aws_kms_key.own.arn }
-  expected_output          = { bucket = "b-${local.later}", manifest_prefix = local.later }
+  target          = { bucket = "b-${local.later}", manifest_prefix = local.later }
   failure_events           = local.failure_events
   permissions_boundary_arn = aws_iam_policy.boundary.arn
   runbook_url              = "https://${local.later}"

@@ -1,4 +1,4 @@
-"""Terraform on copies of the modules; the local cloud answers the few questions that a plan asks."""
+"""Terraform on copies of the modules; the local cloud answers the calls of a plan."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tools.hcl import REPOSITORY
 
 @pytest.fixture(scope="session")
 def terraform_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a Terraform that finds the provider and asks nobody."""
+    """Return the environment of Terraform: it finds the provider and prompts for nothing."""
     return terraform.environment(tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.fixture(scope="session")
 def open_root(terraform_settings: dict[str, str]) -> OpenRoot:
-    """Give Terraform in a folder; `environment` is added to what it always has."""
+    """Return a function that gives Terraform in a folder, with additional environment variables."""
 
     def open_root(folder: Path, **environment: str) -> Root:
         return Root(folder, terraform_settings | environment)
@@ -31,7 +31,7 @@ def open_root(terraform_settings: dict[str, str]) -> OpenRoot:
 
 @pytest.fixture
 def modules(tmp_path: Path) -> Path:
-    """A copy of all modules in this test's own folder: Terraform writes beside what it reads."""
+    """Copy all modules to the test's folder, because Terraform writes to the module's folder."""
     return Path(
         shutil.copytree(
             REPOSITORY / "modules",

@@ -1,10 +1,10 @@
-"""A deployed role, what it does and must not do, and who decides: the local cloud or AWS's own reference."""
+"""A deployed role, the calls that it makes and must not make, and policies with something removed."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +31,7 @@ OF_CATALOG = {"kms:EncryptionContext:glue_catalog_id": aws.ACCOUNT}
 
 
 def role_name(name: str, kind: str) -> str:
-    """The name of one of an extract's roles."""
+    """Return the name of a role of an extract."""
     return f"{name}-{kind}-{aws.REGION}"
 
 
@@ -45,7 +45,7 @@ Policies = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Step:
-    """Something that the job or the crawler does, and what AWS checks when it does."""
+    """A call of the job or the crawler, and what AWS checks for it."""
 
     name: str
     right: Right
@@ -55,7 +55,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Role:
-    """A deployed role; `client` acts under it, `policies` are what it was given."""
+    """A deployed role; `client` acts with it, `policies` are its deployed policies."""
 
     cloud: aws.Cloud
     name: str
@@ -64,7 +64,7 @@ class Role:
     clients: dict[str, Any] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """Credentials of the role, as a process's environment."""
+        """Return credentials of the role, as environment variables."""
         arn = f"arn:aws:iam::{aws.ACCOUNT}:role/{self.name}"
         session = self.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="probe")
         credentials = session["Credentials"]
@@ -89,7 +89,7 @@ class Role:
         return self.clients[service]
 
     def give(self, policies: Policies) -> None:
-        """Deploy other policies in place of the role's own."""
+        """Replace the role's policies."""
         for name, document in policies.items():
             self.cloud.client("iam").put_role_policy(
                 RoleName=self.name, PolicyName=name, PolicyDocument=json.dumps(document)
@@ -111,7 +111,7 @@ class Role:
         return bool(iam_evaluator.evaluate(asked, documents).decision == "Allow")
 
     def refused(self, call: Call) -> bool:
-        """Whether the local cloud does not let the role do it; any other error is one of this test."""
+        """Return whether the local cloud refuses the call; raise any other error."""
         try:
             call(self)
         except ClientError as error:
@@ -121,7 +121,7 @@ class Role:
         return False
 
     def failing(self, steps: tuple[Step, ...], policies: Policies) -> list[str]:
-        """Names of the steps that do not work under these policies, whoever decides."""
+        """Return the names of the steps that fail with these policies."""
         return [
             step.name
             for step in steps
@@ -132,7 +132,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Forbidden:
-    """Something that the role would have no reason to do."""
+    """A call that the role must not be able to make."""
 
     name: str
     ask: Ask
@@ -158,7 +158,7 @@ def delete_object(bucket: str, key: str) -> Call:
 
 def abort_upload(key: str) -> Call:
     def call(role: Role) -> None:
-        # Begun by an administrator, so that aborting is all that is asked of the role.
+        # An administrator starts the upload, so that the role only aborts it.
         upload = role.cloud.client("s3").create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
         role.client("s3").abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload)
 
@@ -200,3 +200,54 @@ def write_log(group: str) -> Call:
         role.client("logs").put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
 
     return call
+
+
+################################################################################
+# Policies with something removed
+################################################################################
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def rights(policies: Policies) -> list[Right]:
+    return [
+        (statement["Sid"], action)
+        for document in policies.values()
+        for statement in document["Statement"]
+        for action in listed(statement["Action"])
+    ]
+
+
+def changed(policies: Policies, sid: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Policies:
+    """Return the policies with one statement changed, or removed if it has no action or resource left."""
+
+    def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for statement in document["Statement"]:
+            new = change(statement) if statement["Sid"] == sid else statement
+            if new["Action"] and new["Resource"]:
+                yield new
+
+    return {name: {**d, "Statement": list(statements(d))} for name, d in policies.items()}
+
+
+def without(policies: Policies, sid: str, key: str, value: str) -> Policies:
+    """Return the policies without one action or one resource."""
+    return changed(policies, sid, lambda s: {**s, key: [v for v in listed(s[key]) if v != value]})
+
+
+def endpoint_allows(policy: dict[str, Any], account: str, action: str, resource: str) -> bool:
+    """Return whether an endpoint allows a call; an empty account means no credentials."""
+    asked = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:iam::{account}:role/any" if account else "*",
+        principal_type="AssumedRole" if account else "Anonymous",
+        principal_account=account,
+        action=action,
+        resource_arn=resource,
+        region=aws.REGION,
+        secure_transport=True,
+        service_context={},
+    )
+    decided = iam_evaluator.evaluate(asked, [iam_evaluator.parse_policy_document(policy)])
+    return bool(decided.decision == "Allow")

@@ -1,4 +1,4 @@
-"""What the role of a crawler does beside logging in, with a driver of its own and an encrypted catalog."""
+"""Calls of a crawler besides logging in: with a custom driver and an encrypted catalog."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.integration.modules.rights import (
 
 
 def catalog_key_steps() -> tuple[Step, ...]:
-    """What anybody needs who writes to a catalog that is encrypted with a key of the customer's."""
+    """Return the steps for a catalog with a customer managed key."""
     grant = {**OF_CATALOG, "kms:CallerAccount": aws.ACCOUNT, "kms:GrantIsForAWSResource": "true"}
     return (
         *(
@@ -49,7 +49,7 @@ def catalog_key_steps() -> tuple[Step, ...]:
 
 
 def driver_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """What a crawler with a driver of its own does beside: a Glue job, and files in folders of its own."""
+    """Return the additional steps with a custom driver: a Glue job, and files in its own prefixes."""
     own_role = f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name('rights', 'crawler')}"
     folders = [
         f"artifacts/rights/{folder}"

@@ -1,4 +1,4 @@
-"""What the roles of an extract must not do."""
+"""Calls that the roles of an extract must not be able to make."""
 
 from __future__ import annotations
 

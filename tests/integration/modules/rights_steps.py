@@ -1,4 +1,4 @@
-"""What the roles of an extract do, and what AWS checks when they do it."""
+"""Calls of the roles of an extract, and what AWS checks for them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.integration.modules.rights_crawler import crawler_steps
 
 
 def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """How one logs in with a password."""
+    """Return the steps of a login with a password."""
     return (
         Step(
             "read the secret",
@@ -50,7 +50,7 @@ def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def token_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """How one logs in with a token; it is made without asking anybody, so the store is who checks."""
+    """Return the step of a login with a token. Signing needs no call, so the source checks the right."""
     return (
         Step(
             "log in",
@@ -61,7 +61,7 @@ def token_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """What both do before they reach the store."""
+    """Return the steps of job and crawler before they connect to the source."""
     interface, subnet = f"{EC2}:network-interface/eni-1", f"{EC2}:subnet/{facts['subnet']}"
     tags = {"aws:TagKeys": ["aws-glue-service-resource"]}
     connection: tuple[Ask, ...] = tuple(
@@ -104,7 +104,7 @@ def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def log_steps(key: str, *groups: str) -> tuple[Step, ...]:
-    """A log group's ARN ends in `:*` for some of these calls, for others it does not."""
+    """Return the steps of logging. The ARN of the group ends in `:*` for some of these calls."""
     contexts = [{"kms:EncryptionContext:aws:logs:arn": f"{LOGS}:{group}"} for group in groups]
 
     def asks(action: str, suffix: str) -> tuple[Ask, ...]:
@@ -156,7 +156,7 @@ def log_steps(key: str, *groups: str) -> tuple[Step, ...]:
 
 
 def artifact_steps(artifacts: str) -> tuple[Step, ...]:
-    """How S3A finds a file that is not where it looks first."""
+    """Return the steps of S3A for a file that is not where it looks first."""
     return (
         Step(
             "list the artifacts",
@@ -177,7 +177,7 @@ def artifact_steps(artifacts: str) -> tuple[Step, ...]:
 
 
 def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """What every job does, however it logs in."""
+    """Return the steps of every job, for any login."""
     output, prefix, artifacts = facts["output_log"], facts["prefix"], f"artifacts/{facts['name']}"
     return (
         *connect_steps(facts),
@@ -243,7 +243,7 @@ def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def schedule_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """What the schedules do. Nobody else gets their role: tests/e2e/test_schedules.py makes the calls."""
+    """Return the steps of the schedules, whose role tests/e2e/test_schedules.py uses."""
     return (
         Step(
             "start the workflow",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from extracts import terraform
+from tests.integration.modules.alerts import alerts, deployed  # noqa: F401
 from tests.support.clouds import cloud  # noqa: F401
 from tests.support.terraform import OpenRoot, Root
 from tools.hcl import REPOSITORY

@@ -1,11 +1,10 @@
-"""Connectors on the local cloud: what is sent to whom, in which order, and how often."""
+"""Connectors on the local cloud: files, order and retries of transfers."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +13,12 @@ import pytest
 from local_cloud import aws, sftp
 from tests.support.recipients_server import Server
 from tests.support.terraform import OpenRoot, Root, variables
+from tests.support.waiting import until
 from tools.hcl import MODULES
 
 BUCKET = "pushed-data"
 NAME = "forty-characters-are-the-most-of-a-name1"
-# "Łódź & Żyrardów Bank", as the engine names its folder, and a recipient whose server is away.
+# "Łódź & Żyrardów Bank" with its prefix from the engine, and a recipient without a server.
 LODZ, AWAY = "loans/bank_name=ŁódźŻyrardówBank", "loans/bank_name=Away"
 ROOT = """\
 variable "key" { type = string }
@@ -48,18 +48,9 @@ module "sftp" {
 """
 
 
-def until(question: Callable[[], Any], seconds: float = 120) -> Any:
-    """Return the first answer that is true."""
-    deadline = time.monotonic() + seconds
-    while not (answer := question()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
-    return answer
-
-
 @dataclass(frozen=True)
 class Pushing:
-    """The deployed module, and the server of one of its two recipients."""
+    """The deployed module, and the server of one of two recipients."""
 
     cloud: aws.Cloud
     server: Server
@@ -129,7 +120,7 @@ def test_second_plan_is_empty(pushing: Pushing) -> None:
     assert pushing.root.changes(pushing.given) == ""
 
 
-def test_files_of_a_recipient_with_letters_beyond_latin_1_arrive(pushing: Pushing) -> None:
+def test_files_of_a_recipient_with_wide_characters_arrive(pushing: Pushing) -> None:
     pushing.put(f"{LODZ}/year=2026/month=08/ŁódźŻyrardówBank_20260831.csv", b"bank_name\r\n")
     ended = pushing.publish("2026-08")
     assert ended["status"] == "SUCCEEDED", ended
@@ -146,7 +137,7 @@ def test_unreachable_server_delays_no_other_recipient(pushing: Pushing) -> None:
     assert failed["cause"].startswith("away did not get Away_20260930.csv: ")
 
 
-def test_markers_follow_the_file_that_they_speak_of(pushing: Pushing) -> None:
+def test_markers_are_sent_after_their_file(pushing: Pushing) -> None:
     file = f"{LODZ}/year=2026/month=10/ALodz_20261031.csv"
     # In the order of their names the markers come first.
     for name in (f"{LODZ}/year=2026/month=10/A.csv.done", f"{LODZ}/year=2026/month=10/A.csv.sha256", file):
@@ -157,7 +148,7 @@ def test_markers_follow_the_file_that_they_speak_of(pushing: Pushing) -> None:
     assert arrived[before:] == ["ALodz_20261031.csv", "A.csv.sha256", "A.csv.done"]
 
 
-def test_more_files_than_one_transfer_takes_arrive(pushing: Pushing) -> None:
+def test_more_files_than_one_transfer_allows_arrive(pushing: Pushing) -> None:
     names = [f"part-{number:02}.csv" for number in range(11)]
     for name in names:
         pushing.put(f"{LODZ}/year=2026/month=11/{name}", name.encode())
@@ -165,7 +156,7 @@ def test_more_files_than_one_transfer_takes_arrive(pushing: Pushing) -> None:
     assert {f"incoming/{name}" for name in names} <= pushing.server.files().keys()
 
 
-def test_more_files_than_one_list_holds_are_refused(pushing: Pushing) -> None:
+def test_more_files_than_one_list_returns_are_refused(pushing: Pushing) -> None:
     for number in range(101):
         pushing.put(f"{LODZ}/year=2027/month=01/{number}.csv")
     ended = pushing.publish("2027-01")
@@ -178,7 +169,7 @@ def test_published_month_without_a_file_fails(pushing: Pushing) -> None:
     assert (ended["status"], ended["error"]) == ("FAILED", "NothingToSend")
 
 
-def test_event_that_is_delivered_twice_sends_once(pushing: Pushing) -> None:
+def test_event_delivered_twice_sends_once(pushing: Pushing) -> None:
     pushing.put(f"{LODZ}/year=2027/month=03/Lodz_20270331.csv")
     assert pushing.publish("2027-03")["status"] == "SUCCEEDED"
     transfers = len(pushing.executions(f"{NAME}_push_lodz"))
@@ -192,14 +183,14 @@ def test_event_that_is_delivered_twice_sends_once(pushing: Pushing) -> None:
 
 
 @pytest.mark.parametrize("key", ["loans/_manifests/2027-04.json.bak", "loans/_manifests/old/2027-04.json"])
-def test_object_beside_the_manifests_sends_nothing(pushing: Pushing, key: str) -> None:
+def test_object_that_is_not_a_manifest_sends_nothing(pushing: Pushing, key: str) -> None:
     transfers, dispatches = (len(pushing.executions(f"{NAME}_push{who}")) for who in ("_lodz", ""))
     pushing.put(key)
     assert pushing.ended(f"{NAME}_push", dispatches + 1)["status"] == "SUCCEEDED"
     assert len(pushing.executions(f"{NAME}_push_lodz")) == transfers
 
 
-def test_transfer_that_cannot_be_started_is_a_failure_that_names_the_recipient(pushing: Pushing) -> None:
+def test_transfer_that_cannot_be_started_fails_with_the_recipient(pushing: Pushing) -> None:
     states = pushing.cloud.client("stepfunctions")
     states.delete_state_machine(
         stateMachineArn=f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{NAME}_push_away"

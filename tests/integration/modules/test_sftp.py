@@ -10,8 +10,6 @@ import json
 import re
 import secrets
 import subprocess
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from extracts import programs
 from extracts.errors import ExtractsError
 from local_cloud import aws, sftp
 from tests.support.terraform import OpenRoot, Root, variables
+from tests.support.waiting import until
 from tools.hcl import MODULES
 
 ROOT = """\
@@ -92,18 +91,9 @@ FILES = {
 }
 
 
-def until(question: Callable[[], Any], seconds: float = 30) -> Any:
-    """Return the first answer that is true."""
-    deadline = time.monotonic() + seconds
-    while not (answer := question()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.2)
-    return answer
-
-
 @dataclass(frozen=True)
 class Shared:
-    """The deployed pair of extracts, and who may come."""
+    """Two deployed extracts with one server, and the keys of their users."""
 
     cloud: aws.Cloud
     outputs: dict[str, Any]
@@ -122,7 +112,7 @@ class Shared:
     def as_user(self, user: str) -> Any:
         """Return an S3 client with the rights of the user's role."""
         iam, sts = self.cloud.client("iam"), self.cloud.client("sts")
-        # The same rights in a role that a test can assume: the user's own is for its server alone.
+        # A second role with the same rights, because only the server can assume the first.
         own = self.outputs["loans"]["users"][user]["role_arn"].rsplit("/", 1)[-1]
         rights = iam.get_role_policy(RoleName=own, PolicyName="collect")["PolicyDocument"]
         trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -175,11 +165,11 @@ def shared(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempP
     return Shared(cloud, outputs, key, place / "known_hosts", place, root, given)
 
 
-def test_a_second_plan_is_empty(shared: Shared) -> None:
+def test_second_plan_is_empty(shared: Shared) -> None:
     assert shared.root.changes(shared.given) == ""
 
 
-def test_both_extracts_give_out_one_server(shared: Shared) -> None:
+def test_both_extracts_output_the_same_server(shared: Shared) -> None:
     loans, tills = shared.outputs["loans"], shared.outputs["tills"]
     assert loans["server"] == tills["server"]
     transfer = shared.cloud.client("transfer")
@@ -189,7 +179,7 @@ def test_both_extracts_give_out_one_server(shared: Shared) -> None:
     assert {user["UserName"] for user in users} == {"first-bank", "corner-shop", "lodz", "new-bank"}
 
 
-def test_server_in_a_vpc_answers_under_the_name_of_its_vpc_endpoint_only(shared: Shared) -> None:
+def test_server_in_a_vpc_answers_only_to_the_name_of_its_vpc_endpoint(shared: Shared) -> None:
     server = shared.outputs["loans"]["server_id"]
     assert re.fullmatch(
         r"vpce-[0-9a-f]{17}-\w+\.server\.transfer\.eu-west-1\.vpce\.amazonaws\.com",
@@ -199,7 +189,7 @@ def test_server_in_a_vpc_answers_under_the_name_of_its_vpc_endpoint_only(shared:
         sftp.resolve(shared.cloud, f"{server}.server.transfer.eu-west-1.amazonaws.com")
 
 
-def test_addresses_that_were_unknown_while_planning_may_connect(shared: Shared) -> None:
+def test_addresses_unknown_at_plan_time_may_connect(shared: Shared) -> None:
     ec2 = shared.cloud.client("ec2")
     addresses = [address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]]
     rules = ec2.describe_security_group_rules()["SecurityGroupRules"]
@@ -207,7 +197,7 @@ def test_addresses_that_were_unknown_while_planning_may_connect(shared: Shared) 
     assert allowed == [f"{address}/32" for address in addresses]
 
 
-def test_first_login_before_the_first_publication_finds_an_empty_folder(shared: Shared) -> None:
+def test_login_before_the_first_publication_shows_an_empty_folder(shared: Shared) -> None:
     done = shared.recipient("new-bank").run("cd /", "ls -1")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line for line in done.stdout.splitlines() if not line.startswith("sftp>")] == []
@@ -218,7 +208,7 @@ def test_first_login_before_the_first_publication_finds_an_empty_folder(shared: 
     list(zip(("first-bank", "corner-shop", "lodz"), FILES, strict=True)),
     ids=("loans", "tills", "letters beyond Latin-1"),
 )
-def test_each_collects_its_own_and_resumes(shared: Shared, user: str, file: str) -> None:
+def test_user_downloads_its_file_and_resumes(shared: Shared, user: str, file: str) -> None:
     name = file.rsplit("/", 1)[-1]
     (shared.place / name).write_bytes(FILES[file][:10])
     done = shared.recipient(user).run("ls -1 /", f"reget /year=2026/month=10/{name}")
@@ -238,9 +228,7 @@ def test_each_collects_its_own_and_resumes(shared: Shared, user: str, file: str)
         "rm /year=2026/month=10/Corner_20261031.csv",
     ],
 )
-def test_a_user_of_one_extract_cannot_reach_the_others_nor_change_its_own(
-    shared: Shared, command: str
-) -> None:
+def test_user_cannot_read_other_files_or_change_its_own(shared: Shared, command: str) -> None:
     done = shared.recipient("corner-shop").run(command)
     assert done.returncode == 1, done.stdout
     listed = shared.cloud.client("s3").list_objects_v2(Bucket="shared-data")["Contents"]
@@ -248,7 +236,7 @@ def test_a_user_of_one_extract_cannot_reach_the_others_nor_change_its_own(
 
 
 @pytest.mark.parametrize(("options", "works"), [((), True), (("-O",), False)], ids=["SFTP", "SCP"])
-def test_scp_works_over_sftp_and_not_by_its_own_protocol(
+def test_scp_works_over_sftp_but_not_with_the_scp_protocol(
     shared: Shared, options: tuple[str, ...], works: bool
 ) -> None:
     file, recipient = "/year=2026/month=10/FirstBank_20261031.csv", shared.recipient("first-bank")
@@ -277,7 +265,7 @@ def test_scp_works_over_sftp_and_not_by_its_own_protocol(
 
 
 def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None:
-    """Four clients at once, each with its own connection, download the same version of the file."""
+    """Four clients download the same version of the file at the same time, each with its own connection."""
     file = "/year=2026/month=10/FirstBank_20261031.csv"
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda n: shared.recipient("first-bank").run(f"get {file} {n}.csv"), range(4)))
@@ -290,7 +278,7 @@ def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None
     assert shared.receipts("first-bank") == [receipt]
 
 
-def test_download_by_a_user_of_the_other_extract_has_no_receipt_here(shared: Shared) -> None:
+def test_download_by_a_user_of_the_other_extract_has_no_receipt(shared: Shared) -> None:
     before = len(shared.executions("bank-loans-receipts"))
     assert shared.recipient("corner-shop").run("get /year=2026/month=10/Corner_20261031.csv").returncode == 0
     until(lambda: len(shared.executions("bank-loans-receipts")) > before)
@@ -299,7 +287,7 @@ def test_download_by_a_user_of_the_other_extract_has_no_receipt_here(shared: Sha
     assert {item["recipient"]["S"] for item in items} <= {"first-bank", "lodz"}
 
 
-def test_new_version_of_a_file_has_a_receipt_of_its_own(shared: Shared) -> None:
+def test_new_version_of_a_file_has_its_own_receipt(shared: Shared) -> None:
     key = next(iter(FILES))
     file = key.removeprefix("loans/bank_name=FirstBank")
     s3 = shared.cloud.client("s3")
@@ -312,21 +300,21 @@ def test_new_version_of_a_file_has_a_receipt_of_its_own(shared: Shared) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["loans/bank_name=FirstBank", "loans/", "", "tills/shop=Corner/"])
-def test_role_of_a_recipient_lists_its_own_folder_only(shared: Shared, prefix: str) -> None:
-    """`FirstBank` without the slash would list `FirstBankOfNamibia`."""
+def test_role_of_a_recipient_lists_only_its_prefix(shared: Shared, prefix: str) -> None:
+    """`FirstBank` without a slash would also list `FirstBankOfNamibia`."""
     s3 = shared.as_user("first-bank")
     assert s3.list_objects_v2(Bucket="shared-data", Prefix="loans/bank_name=FirstBank/")["KeyCount"] == 1
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.list_objects_v2(Bucket="shared-data", Prefix=prefix)
 
 
-def test_a_key_that_nobody_knows_opens_nothing(shared: Shared) -> None:
+def test_unknown_key_cannot_log_in(shared: Shared) -> None:
     refused = shared.recipient("corner-shop", sftp.key_pair(shared.place, "stranger")).run("ls /")
     assert refused.returncode == 255
     assert "Permission denied (publickey)" in refused.stderr
 
 
-def test_a_key_that_is_taken_away_opens_nothing(shared: Shared) -> None:
+def test_removed_key_cannot_log_in(shared: Shared) -> None:
     assert shared.recipient("corner-shop").run("ls /").returncode == 0
     shared.root.apply(tf_vars=shared.given | variables(tills_keys={}))
     refused = shared.recipient("corner-shop").run("ls /")

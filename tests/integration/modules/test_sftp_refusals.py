@@ -1,4 +1,4 @@
-"""What sftp-transfer refuses while planning, and the sentence in which it does."""
+"""Messages of the validations of sftp-transfer."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ REFUSED = {
 def complaints(
     cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
-    """Plan each of the calls once, and return what Terraform says of each."""
+    """Plan all calls once, and return the errors of each."""
     folder = tmp_path_factory.mktemp("refused")
     root = open_root(folder, **cloud.environment)
     found: dict[str, list[str]] = {}
@@ -118,7 +118,7 @@ def complaints(
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refusal_is_the_one_sentence(complaints: dict[str, list[str]], name: str) -> None:
+def test_input_has_exactly_this_error(complaints: dict[str, list[str]], name: str) -> None:
     assert REFUSED[name][1] in complaints[name]
     own = [said for said in complaints[name] if said.startswith("recipients: ")]
     assert len(own) == (2 if name == "prefix-below-another" else 1), "no other rule complains"

@@ -1,4 +1,4 @@
-"""Plans on an empty state: inputs that are known only after apply, `for_each`, and provider aliases."""
+"""Plans on an empty state: inputs known only after apply, `for_each`, and provider aliases."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def created(plan: dict[str, Any], kind: str) -> list[str]:
     return sorted(change["address"] for change in plan["resource_changes"] if change["type"] == kind)
 
 
-def test_buckets_are_planned_with_values_that_are_not_known_yet(
+def test_buckets_can_be_planned_with_unknown_values(
     tmp_path: Path, open_root: OpenRoot, cloud: aws.Cloud
 ) -> None:
     plan = planned(tmp_path, BUCKETS, open_root, cloud)
@@ -172,7 +172,7 @@ def test_buckets_are_planned_with_values_that_are_not_known_yet(
     assert len(created(plan, "aws_s3_bucket_replication_configuration")) == 3
 
 
-def test_alerts_are_planned_with_values_that_are_not_known_yet(
+def test_alerts_can_be_planned_with_unknown_values(
     tmp_path: Path, open_root: OpenRoot, cloud: aws.Cloud
 ) -> None:
     plan = planned(tmp_path, ALERTS, open_root, cloud)

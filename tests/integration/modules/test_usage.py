@@ -158,7 +158,7 @@ def test_names_of_instances_in_two_regions_are_unique(instances: Planned) -> Non
     [("module.counted", "eu-west-1", "eu-central-1"), ("module.keyed", "eu-central-1", "eu-west-1")],
 )
 @pytest.mark.parametrize("module", ["bucket", "extract", "server", "connector", "alerts"])
-def test_module_takes_the_region_of_its_provider(
+def test_module_uses_the_region_of_its_provider(
     instances: Planned, call: str, region: str, other: str, module: str
 ) -> None:
     found = [
@@ -180,12 +180,12 @@ def same_state(usage_root: Callable[[str], Root]) -> Planned:
     return planned(usage_root("same_state"))
 
 
-def test_key_of_the_caller_replaces_the_modules_keys(same_state: Planned) -> None:
+def test_existing_key_replaces_the_created_keys(same_state: Planned) -> None:
     keys = {address for address, resource in same_state.items() if resource["type"] == "aws_kms_key"}
     assert keys == {"aws_kms_key.own", "module.artifacts.aws_kms_key.this[0]"}
 
 
-def test_unknown_keys_and_addresses_are_known_by_their_names(same_state: Planned) -> None:
+def test_unknown_keys_and_addresses_have_known_map_keys(same_state: Planned) -> None:
     assert {
         'module.loans_server.aws_transfer_ssh_key.this["first-bank/laptop"]',
         'module.loans_server.aws_transfer_ssh_key.this["first-bank/server"]',

@@ -110,13 +110,13 @@ def test_null_counts_as_absent_in_an_execution() -> None:
     ],
     ids=["job", "crawler", "execution", "slow", "rotation", "secret", "collection", "no detail", "nothing"],
 )
-def test_no_null_reaches_facts_or_mail(event: dict[str, Any]) -> None:
+def test_facts_and_mail_contain_no_null(event: dict[str, Any]) -> None:
     answers = {"run": {"Arguments": None}, "job": {"MaxRetries": None}}
     assert "null" not in json.dumps(facts(event, **answers))
     assert "null" not in text(event, **answers)
 
 
-def test_argument_that_is_null_counts_as_absent() -> None:
+def test_null_argument_counts_as_absent() -> None:
     run = {"Arguments": {"--period": None, "--from": None, "--to": None, "--dry-run": None}}
     found = facts(job(state="SUCCEEDED"), run=run)
     assert (found["asked"], found["keys"]) == ("", ["2026-10", "missing 2026-10"])
@@ -131,11 +131,11 @@ def test_argument_that_is_null_counts_as_absent() -> None:
         ("till_bank-loans_push", "receipts"),
     ],
 )
-def test_state_machine_that_sends_is_known_by_the_prefix_of_its_arn(name: str, kind: str) -> None:
+def test_state_machine_with_the_push_prefix_is_a_delivery(name: str, kind: str) -> None:
     assert facts(execution(name))["kind"] == kind
 
 
-def test_without_connectors_every_state_machine_keeps_receipts() -> None:
+def test_without_connectors_every_state_machine_writes_receipts() -> None:
     assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
 
 
@@ -153,7 +153,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("type_", ["File Not Collected", "File Collected", "Glue Crawler State Change"])
-def test_whoever_may_put_events_forges_no_event_of_aws(type_: str) -> None:
+def test_event_of_another_source_is_not_taken_for_an_event_of_aws(type_: str) -> None:
     forged = {"source": "sftp-transfer", "detail-type": type_, "time": "2026-11-10T07:00:00Z"}
     detail = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10", "state": "SUCCEEDED"}
     found = facts(forged | {"detail": detail | FORGED})
@@ -164,7 +164,7 @@ def test_whoever_may_put_events_forges_no_event_of_aws(type_: str) -> None:
     assert "money" not in text(forged | {"detail": detail | FORGED})
 
 
-def test_collection_takes_a_period_and_a_folder_of_s3_only() -> None:
+def test_collection_accepts_only_a_period_and_an_s3_url() -> None:
     detail = {"recipient": "first-bank", "period": "missing 2026-10", "folder": "https://evil.example.com"}
     forged = {"source": "sftp-transfer", "detail-type": "File Collected", "time": "2026-12-10T07:00:00Z"}
     found = facts(forged | {"detail": detail})
@@ -180,7 +180,7 @@ def test_collection_takes_a_period_and_a_folder_of_s3_only() -> None:
         ("http://console.aws.amazon.com/", False),
     ],
 )
-def test_only_a_link_into_the_console_is_shown(link: str, shown: bool) -> None:
+def test_only_links_to_the_console_are_shown(link: str, shown: bool) -> None:
     assert (f"Log:     {link}" in text(crawler(cloudWatchLogLink=link))) == shown
 
 
@@ -210,7 +210,7 @@ def test_every_event_of_a_rotation_has_a_state(event_name: str, state: str, why:
         ("2026-11-01T03:09:12Z", 0, "2026-10"),
     ],
 )
-def test_run_that_names_no_period_is_for_the_month_that_is_over_where_the_extract_is(
+def test_run_without_a_period_is_for_the_previous_month_in_the_extracts_time_zone(
     at: str, hours_ahead: int, period: str
 ) -> None:
     event = job(state="TIMEOUT") | {"time": at}
@@ -232,7 +232,7 @@ LAKE_FORMATION = (
 )
 
 
-def test_failed_crawl_is_an_incident_of_its_own() -> None:
+def test_failed_crawl_is_a_separate_failure() -> None:
     failed = facts(crawler(errorMessage=SCRAM))
     ended = facts(crawler(state="Succeeded"))
     assert (failed["state"], failed["dateless"], failed["key"]) == ("FAILED", True, "crawler")
@@ -262,18 +262,18 @@ def test_mail_of_a_failed_crawl_names_its_remedy(reason: str, remedies: list[str
 ################################################################################
 
 
-def test_next_run_is_told_in_the_time_zone_of_the_extract() -> None:
+def test_next_run_is_in_the_time_zone_of_the_extract() -> None:
     told = text(job(), config=CONFIG | {"time_zone": "Africa/Johannesburg"})
     assert "cron(0 6 2-10 * ? *), time zone Africa/Johannesburg." in told
     assert "GMT" not in told.partition("What happens next")[2]
 
 
-def test_without_a_catch_up_run_the_mail_says_what_the_next_run_does() -> None:
+def test_mail_without_a_catch_up_explains_the_next_run() -> None:
     told = text(job(), config=CONFIG | {"catch_up_schedule": ""})
     assert "The next scheduled run reports the next month, not this one." in told
 
 
-def test_file_that_was_not_sent_is_sent_again_by_its_own_state_machine() -> None:
+def test_mail_of_a_failed_delivery_has_the_command_to_send_again() -> None:
     told = text(execution(input=FORGED["input"]))
     assert told.endswith(
         "--state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_karoo "
@@ -302,7 +302,7 @@ def due(at: str) -> dict[str, Any]:
     return dict(evaluate("due", states={"input": {"time": at}}))
 
 
-def test_on_every_day_of_the_year_the_month_that_is_due_is_checked() -> None:
+def test_due_month_on_every_day_of_a_year() -> None:
     since = date(2027, 12, 2)
     for number in range(400):  # a leap year and both its ends
         day = date(2027, 12, 3) + timedelta(days=number)

@@ -1,4 +1,4 @@
-"""The JSONata programs of sftp-transfer, by themselves: no Terraform and no cloud."""
+"""The JSONata programs of `sftp-transfer`, evaluated by themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.hcl import MODULES
 
 
 def evaluate(program: str, **variables: Any) -> Any:
-    """Return what the program computes from these variables."""
+    """Return the result of a program with these variables."""
     expression = jsonata.Jsonata.jsonata((MODULES / f"sftp-transfer/{program}.jsonata").read_text())
     for name, value in variables.items():
         expression.assign(name, value)
@@ -25,21 +25,21 @@ def batches(*names: str) -> list[list[str]]:
     return [batch["paths"] for batch in found]
 
 
-def test_no_file_makes_no_transfer() -> None:
+def test_no_files_need_no_transfer() -> None:
     assert batches() == []
 
 
-def test_single_file_is_one_transfer_of_a_list() -> None:
+def test_single_file_is_a_transfer_with_a_list() -> None:
     assert batches("x/a.csv") == [["/b/x/a.csv"]]
 
 
-def test_transfer_has_ten_files_at_most() -> None:
+def test_transfer_has_at_most_ten_files() -> None:
     names = [f"{number:02}.csv" for number in range(21)]
     assert [len(paths) for paths in batches(*names)] == [10, 10, 1]
     assert [path for paths in batches(*names) for path in paths] == [f"/b/{name}" for name in names]
 
 
-def test_markers_are_transfers_of_their_own_at_the_end() -> None:
+def test_markers_are_the_last_transfers() -> None:
     names = ("a.csv", "a.csv.done", "a.csv.sha256", "b.csv", "done.csv")
     assert batches(*names) == [
         ["/b/a.csv", "/b/b.csv", "/b/done.csv"],
@@ -64,7 +64,7 @@ SENT = ["/b/x/1.csv", "/b/x/2.csv"]
 @pytest.mark.parametrize(
     "folder", ["/b/x", "/incoming"], ids=["the path it came from", "the path it went to"]
 )
-def test_result_is_known_by_the_name_of_its_file(folder: str) -> None:
+def test_result_is_matched_by_file_name(folder: str) -> None:
     arrived = outcome(SENT, (f"{folder}/1.csv", "COMPLETED"), (f"{folder}/2.csv", "COMPLETED"))
     assert arrived == {"open": 0, "failed": [], "reason": ""}
 
@@ -75,11 +75,11 @@ def test_file_without_a_result_has_not_arrived() -> None:
 
 
 @pytest.mark.parametrize("status", ["QUEUED", "IN_PROGRESS"])
-def test_file_that_is_on_its_way_has_not_arrived(status: str) -> None:
+def test_file_in_progress_has_not_arrived(status: str) -> None:
     assert outcome(SENT, ("/in/1.csv", status), ("/in/2.csv", "COMPLETED"))["open"] == 1
 
 
-def test_only_what_failed_is_sent_again_and_the_first_reason_is_given() -> None:
+def test_only_failed_files_are_sent_again_with_the_first_reason() -> None:
     assert outcome(SENT, ("/in/1.csv", "COMPLETED"), ("/in/2.csv", "FAILED")) == {
         "open": 0,
         "failed": ["/b/x/2.csv"],
@@ -87,7 +87,7 @@ def test_only_what_failed_is_sent_again_and_the_first_reason_is_given() -> None:
     }
 
 
-def test_on_every_day_of_a_year_the_month_that_is_due_is_known() -> None:
+def test_due_month_on_every_day_of_a_year() -> None:
     def month_before(day: date) -> date:
         return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
 

@@ -1,0 +1,365 @@
+"""`failure-alerts` on the local cloud, with `sftp-transfer` once in each mode, for the tests of the mails.
+
+The job runs a script of the test; crawler, SFTP client and the recipient's server are real. Events that the
+emulator does not send (a timeout, a rotation) are given to the state machine as AWS sends them. The expected
+mails are in `mails/`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_cloud import aws, inbox, sftp
+from tests.support.recipients_server import Server
+from tests.support.terraform import OpenRoot, Root, variables
+from tests.support.waiting import until
+from tools.hcl import MODULES
+
+MAILS = Path(__file__).parent / "mails"
+REFRESH = "REFRESH_MAILS=1 python -m pytest tests/integration/modules -k mail"
+BUCKET = "bank-loans-data"
+FIRST = "loans/bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv"
+KAROO = "loans/bank_name=KarooCoastBank/year=2026/month=10/KarooCoastBank_20261031.csv"
+ROOT = """\
+variable "key" { type = string }
+variable "server" {
+  type = object({ url = string, host_key = string, secret_arn = string })
+}
+variable "changes" { type = any }
+
+locals {
+  bucket      = "bank-loans-data"
+  kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+  manifests   = "loans/_manifests"
+  glue = {
+    crawled  = ["Glue Crawler State Change", { crawlerName = ["bank-loans-crawler"], state = ["Succeeded"] }]
+    crawler  = ["Glue Crawler State Change", { crawlerName = ["bank-loans-crawler"], state = ["Failed"] }]
+    job      = ["Glue Job State Change", { jobName = ["bank-loans"], state = ["FAILED", "STOPPED"] }]
+    finished = ["Glue Job State Change", { jobName = ["bank-loans"], state = ["SUCCEEDED"] }]
+  }
+  patterns = {
+    for key, event in local.glue :
+    key => jsonencode({ source = ["aws.glue"], detail-type = [event[0]], detail = event[1] })
+  }
+}
+
+module "server" {
+  source = "MODULES/sftp-transfer"
+
+  name        = "bank-loans"
+  bucket      = local.bucket
+  kms_key_arn = local.kms_key_arn
+  endpoint    = { type = "PUBLIC" }
+  receipts    = { due_day = try(var.changes.due_day, 10) }
+
+  dead_letter_queue = module.alerts.dead_letter_queue
+  recipients = {
+    first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = { laptop = var.key } }
+  }
+}
+
+module "connector" {
+  source = "MODULES/sftp-transfer"
+
+  name            = "bank-loans"
+  mode            = "connector"
+  bucket          = local.bucket
+
+  dead_letter_queue = module.alerts.dead_letter_queue
+
+  kms_key_arn     = local.kms_key_arn
+  manifest_prefix = local.manifests
+  recipients = {
+    karoo = {
+      prefix = "loans/bank_name=KarooCoastBank"
+      push = {
+        url               = var.server.url
+        folder            = try(var.changes.folder, "/incoming")
+        secret_arn        = var.server.secret_arn
+        trusted_host_keys = [var.server.host_key]
+      }
+    }
+  }
+}
+
+module "alerts" {
+  source = "MODULES/failure-alerts"
+
+  name          = "bank-loans"
+  kms_key       = { arn = local.kms_key_arn }
+  deadline      = try(var.changes.deadline, {})
+  runbook_url   = "https://wiki.example.com/bank-loans"
+  subscriptions = merge({ team = { endpoint = "data-team@example.com" } }, try(var.changes.more, {}))
+  tags          = try(var.changes.tags, {})
+  failure_events = {
+    name              = "bank-loans"
+    job_name          = "bank-loans"
+    log_group         = "/aws-glue/jobs/bank-loans/output"
+    workflow_name     = "bank-loans"
+    catch_up_schedule = "cron(0 6 2-10 * ? *)"
+    events            = { for key in ["crawler", "job"] : key => local.patterns[key] }
+    recoveries        = { crawler = local.patterns["crawled"], job = local.patterns["finished"] }
+    time_zone         = "Africa/Johannesburg"
+  }
+  delivery = {
+    events          = merge(module.server.delivery.events, module.connector.delivery.events)
+    push_arn_prefix = module.connector.delivery.push_arn_prefix
+    recoveries      = merge(module.server.delivery.recoveries, module.connector.delivery.recoveries)
+    rule_arns       = concat(module.server.delivery.rule_arns, module.connector.delivery.rule_arns)
+  }
+  target = { bucket = local.bucket, manifest_prefix = local.manifests }
+}
+
+output "alerts" { value = module.alerts }
+output "server" { value = module.server }
+"""
+FAILS = """import sys
+sys.exit('2026-10: permission denied for table public."Loans"; grant SELECT on it to role "extract_reader".')
+"""
+SUCCEEDS = "print('published')\n"
+WAITS = "import time\ntime.sleep(600)\n"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The three deployed modules, and the servers around them."""
+
+    cloud: aws.Cloud
+    outputs: dict[str, Any]
+    server: Server
+    key: sftp.KeyPair
+    place: Path
+    root: Root
+    given: dict[str, str]
+
+    def mails(self) -> list[inbox.Mail]:
+        return inbox.read(self.cloud.mailbox)
+
+    def execute(self, machine: str, given: dict[str, Any], ends: str = "SUCCEEDED") -> list[inbox.Mail]:
+        """Start a state machine of the alerts, and return the mails that it sent."""
+        before, states = self.mails(), self.cloud.client("stepfunctions")
+        execution = states.start_execution(
+            stateMachineArn=self.outputs["alerts"][machine], input=json.dumps(given)
+        )["executionArn"]
+
+        def ended() -> Any:
+            told = states.describe_execution(executionArn=execution)
+            return told if told["status"] != "RUNNING" else None
+
+        told = until(ended)
+        assert told["status"] == ends, told
+        # A message is in the mailbox before its publication returns.
+        return list((Counter(self.mails()) - Counter(before)).elements())
+
+    def heard(self, events: int, provoke: Callable[[], object]) -> list[inbox.Mail]:
+        """Return the mails that were sent until this many events of the provocation were processed."""
+        before, done = self.mails(), self._processed()
+        provoke()
+        until(lambda: self._processed() >= done + events)
+        return list((Counter(self.mails()) - Counter(before)).elements())
+
+    def _processed(self) -> int:
+        states = self.cloud.client("stepfunctions")
+        pages = states.get_paginator("list_executions").paginate(
+            stateMachineArn=self.outputs["alerts"]["state_machine_arn"]
+        )
+        return sum(run["status"] != "RUNNING" for page in pages for run in page["executions"])
+
+    def run_job(self, script: str, **arguments: str) -> str:
+        """Start a run of the job with this script, and return its ID."""
+        glue = self.cloud.client("glue")
+        self.cloud.client("s3").put_object(Bucket="bank-loans-artifacts", Key="etl.py", Body=script.encode())
+        given = {f"--{name}": value for name, value in arguments.items()}
+        return str(glue.start_job_run(JobName="bank-loans", Arguments=given)["JobRunId"])
+
+    def put(self, key: str, body: bytes = b"{}") -> None:
+        self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def publish(self, period: str) -> None:
+        self.put(f"loans/_manifests/{period}.json")
+
+    def collect(self, *commands: str) -> Any:
+        known_hosts = self.place / "known_hosts"
+        return sftp.Recipient(self.cloud.sftp_port, "first-bank", self.key, known_hosts, self.place).run(
+            *commands
+        )
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    folder, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("recipient")
+    key = sftp.key_pair(place)
+    login, host = (sftp.key_pair(place, name, "ecdsa") for name in ("karoo", "host"))
+    server = Server(place / "incoming", login, host)
+    value = {"Username": "extracts", "PrivateKey": server.key.private.read_text()}
+    secret = cloud.client("secretsmanager").create_secret(
+        Name="aws/transfer/karoo", SecretString=json.dumps(value)
+    )
+    make_job(cloud)
+    (folder / "main.tf").write_text(ROOT.replace("MODULES", str(MODULES)))
+    recipient = {"url": server.url, "host_key": server.host_key.public, "secret_arn": secret["ARN"]}
+    given = variables(key=key.public, server=recipient, changes={})
+    root = open_root(folder, **cloud.environment)
+    root.setup()
+    root.apply(tf_vars=given)
+    outputs = dict(root.output())
+    sftp.pin(cloud.sftp_port, outputs["server"]["host_key_fingerprint"], place / "known_hosts")
+    yield Deployed(cloud, outputs, server, key, place, root, given)
+    server.stop()
+    root.destroy(tf_vars=given)
+    delete_job(cloud)
+    cloud.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+
+
+def make_job(cloud: aws.Cloud) -> None:
+    """Create a job with one retry, and a crawler with a missing connection."""
+    iam, s3, glue = cloud.client("iam"), cloud.client("s3"), cloud.client("glue")
+    trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    rights = {"Effect": "Allow", "Action": ["s3:*", "logs:*", "glue:*"], "Resource": "*"}
+    role = iam.create_role(
+        RoleName="stand-in-job", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+    )["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName="stand-in-job", PolicyName="all", PolicyDocument=json.dumps({"Statement": [rights]})
+    )
+    s3.create_bucket(
+        Bucket="bank-loans-artifacts", CreateBucketConfiguration={"LocationConstraint": aws.REGION}
+    )
+    glue.create_job(
+        Name="bank-loans",
+        Role=role,
+        MaxRetries=1,
+        Command={"Name": "glueetl", "ScriptLocation": "s3://bank-loans-artifacts/etl.py"},
+    )
+    target = {"ConnectionName": "bank-loans-gone", "Path": "store/public/%"}
+    glue.create_crawler(
+        Name="bank-loans-crawler", Role=role, DatabaseName="x", Targets={"JdbcTargets": [target]}
+    )
+
+
+def delete_job(cloud: aws.Cloud) -> None:
+    """Delete what `make_job` created, so that another file of tests can create it in the same account."""
+    iam, s3, glue = cloud.client("iam"), cloud.client("s3"), cloud.client("glue")
+    glue.delete_crawler(Name="bank-loans-crawler")
+    glue.delete_job(JobName="bank-loans")
+    iam.delete_role_policy(RoleName="stand-in-job", PolicyName="all")
+    iam.delete_role(RoleName="stand-in-job")
+    for found in s3.list_objects_v2(Bucket="bank-loans-artifacts").get("Contents", ()):
+        s3.delete_object(Bucket="bank-loans-artifacts", Key=found["Key"])
+    s3.delete_bucket(Bucket="bank-loans-artifacts")
+
+
+@pytest.fixture
+def alerts(deployed: Deployed) -> Iterator[Deployed]:
+    """The deployed modules with an empty bucket and without open failures."""
+    s3, table = deployed.cloud.client("s3"), deployed.outputs["alerts"]["incidents_table_name"]
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    yield deployed
+    for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        s3.delete_object(Bucket=BUCKET, Key=found["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
+    dynamodb = deployed.cloud.client("dynamodb")
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        dynamodb.delete_item(TableName=table, Key={"incident": item["incident"]})
+
+
+def says(mail: inbox.Mail, name: str, **names: str) -> None:
+    """Compare a mail with `mails/`, after replacing values that differ in each run by these names."""
+    text = f"Subject: {mail.subject}\n\n" + mail.text.split("\n\n--\n")[0].rstrip() + "\n"
+    for pattern, stands in {
+        r"jr_[0-9a-f]{64}": "jr_RUN",
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "EXECUTION",
+        **names,
+    }.items():
+        text = re.sub(pattern, stands, text)
+    path = MAILS / f"{name}.txt"
+    if os.environ.get("REFRESH_MAILS"):
+        path.write_text(text)
+    assert text == path.read_text(), f"if the mail is right, run: {REFRESH}"
+
+
+def told_now(mail: inbox.Mail) -> dict[str, str]:
+    """Return the replacement of a mail's time, after checking that it is about now."""
+    when = line(mail, "When")
+    age = datetime.now(UTC) - datetime.strptime(when, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=UTC)
+    assert timedelta(seconds=-5) < age < timedelta(minutes=10)
+    return {re.escape(when): "NOW"}
+
+
+def line(mail: inbox.Mail, label: str) -> str:
+    """Return the text after this label in the first line that begins with it."""
+    return next(
+        text.removeprefix(f"{label}:").strip()
+        for text in mail.text.splitlines()
+        if text.startswith(f"{label}:")
+    )
+
+
+################################################################################
+# Events as AWS sends them
+################################################################################
+
+ARN = "arn:aws:states:eu-west-1:000000000000"
+
+
+def event(source: str, kind: str, at: str = "2026-11-01T00:09:12Z", **detail: Any) -> dict[str, Any]:
+    return {"source": source, "detail-type": kind, "time": at, "detail": detail}
+
+
+def job_event(message: str | None, *, state: str = "FAILED", at: str = "2026-11-01T00:09:12Z") -> Any:
+    told = {} if message is None else {"message": message}
+    detail = {"jobName": "bank-loans", "jobRunId": "jr_0123", "state": state, "severity": "ERROR", **told}
+    return event("aws.glue", "Glue Job State Change", at, **detail)
+
+
+def delay_event(state: str = "RUNNING") -> Any:
+    return event(
+        "aws.glue",
+        "Glue Job Run Status",
+        "2026-11-01T00:31:00Z",
+        jobName="bank-loans",
+        jobRunId="jr_0123",
+        state=state,
+        severity="INFO",
+        message=f"Job is in {state} state",
+        notificationCondition={"NotifyDelayAfter": 30.0},
+        startedOn="2026-11-01T00:01:00Z",
+    )
+
+
+def crawler_event(state: str, message: str | None = None) -> Any:
+    """Return the event of a crawl, which has `errorMessage` if the crawl failed."""
+    link = "https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logEventViewer:group=/aws-glue/crawlers"
+    told = (
+        {"cloudWatchLogLink": link}
+        if message is None
+        else {"cloudWatchLogLink": link, "errorMessage": message}
+    )
+    return event(
+        "aws.glue", "Glue Crawler State Change", crawlerName="bank-loans-crawler", state=state, **told
+    )
+
+
+def rotation_event(name: str, message: str | None = None) -> Any:
+    told = {} if message is None else {"errorMessage": message}
+    secret = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:bank-loans-AbCdEf"
+    return event(
+        "aws.secretsmanager",
+        "AWS Service Event via CloudTrail",
+        eventSource="secretsmanager.amazonaws.com",
+        eventName=name,
+        additionalEventData={"SecretId": secret, "clientRequestToken": "0123"},
+        **told,
+    )

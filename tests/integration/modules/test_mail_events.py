@@ -1,0 +1,266 @@
+"""Mails about events that the emulator does not send, and about periods that are missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from local_cloud import aws, inbox
+from tests.integration.modules.alerts import (
+    ARN,
+    BUCKET,
+    SUCCEEDS,
+    Deployed,
+    crawler_event,
+    delay_event,
+    event,
+    job_event,
+    line,
+    rotation_event,
+    says,
+)
+
+# Messages of version 42.1 of the PostgreSQL driver and of Lake Formation.
+SCRAM = (
+    "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to "
+    "include the client's IP address or subnet, and that it is using an authentication scheme supported by "
+    "the driver."
+)
+LAKE_FORMATION = "Insufficient Lake Formation permission(s): Required Create Table on bank_loans"
+
+AS_AWS_SENDS_IT = {
+    "crawler-lake-formation": crawler_event("Failed", LAKE_FORMATION),
+    "crawler-scram": crawler_event("Failed", SCRAM),
+    "job-timeout": job_event(None, state="TIMEOUT"),
+    "job-error": job_event(None, state="ERROR"),
+    "job-backfill": job_event('SystemExit: 2026-01 to 2026-09: no table public."Loans".'),
+    "job-slow": delay_event(),
+    "rotation-failed": rotation_event("RotationFailed", "The function timed out."),
+}
+
+
+@pytest.mark.parametrize("name", AS_AWS_SENDS_IT)
+def test_event_of_aws_sends_this_mail_once(alerts: Deployed, name: str) -> None:
+    [mail] = alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name])
+    says(mail, name)
+    assert alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name]) == [], "no second mail"
+
+
+def test_state_machine_with_push_in_its_name_is_not_taken_for_a_delivery(alerts: Deployed) -> None:
+    kind, name = "Step Functions Execution Status Change", "till-push-daily-receipts"
+    told = {"stateMachineArn": f"{ARN}:stateMachine:{name}", "status": "FAILED", "cause": "No table."}
+    failed = event("aws.states", kind, executionArn=f"{ARN}:execution:{name}:0", **told)
+    [mail] = alerts.execute("state_machine_arn", failed)
+    assert "bank-loans cannot record who collects its files." in mail.text
+    assert line(mail, "Reason") == "receipts: No table."
+
+
+def test_successful_rotation_sends_one_mail_about_the_recovery(alerts: Deployed) -> None:
+    alerts.execute("state_machine_arn", rotation_event("RotationFailed", "The function timed out."))
+    [over] = alerts.execute("state_machine_arn", rotation_event("RotationSucceeded"))
+    says(over, "rotation-recovered")
+    assert alerts.execute("state_machine_arn", rotation_event("RotationSucceeded")) == []
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        job_event("Job run succeeded", state="SUCCEEDED"),
+        event("aws.glue", "Glue Job State Change", jobName="till-takings", state="FAILED"),
+        event("aws.glue", "Glue Crawler State Change", crawlerName="bank-loans-crawler", state="Succeeded"),
+        event("aws.glue", "Glue Crawler State Change", crawlerName="bank-loans-crawler", state="Started"),
+        event("aws.transfer", "SFTP Server File Download Completed", username="first-bank"),
+        event(
+            "aws.states",
+            "Step Functions Execution Status Change",
+            stateMachineArn=f"{ARN}:stateMachine:bank-loans_push_karoo",
+            status="RUNNING",
+        ),
+        event(
+            "aws.states",
+            "Step Functions Execution Status Change",
+            stateMachineArn=f"{ARN}:stateMachine:till-takings_push_karoo",
+            status="FAILED",
+        ),
+        event("sftp-transfer", "File Not Collected", extract="till-takings", recipient="first-bank"),
+    ],
+    ids=lambda nothing: nothing["detail-type"],
+)
+def test_other_events_match_no_rule_for_failures(deployed: Deployed, nothing: dict[str, Any]) -> None:
+    events = deployed.cloud.client("events")
+    sent = json.dumps(nothing | {"id": "0", "account": "0", "region": "eu-west-1", "resources": []})
+    rules = deployed.outputs["alerts"]["rule_arns"].values()
+    patterns = [events.describe_rule(Name=arn.rsplit("/", 1)[-1])["EventPattern"] for arn in rules]
+    assert len(patterns) == 5
+    assert not any(events.test_event_pattern(EventPattern=p, Event=sent)["Result"] for p in patterns)
+
+
+@pytest.mark.parametrize(
+    ("at", "period"),
+    [
+        ("2026-01-31T20:59:59Z", "2025-12"),
+        # It is the first of February in Johannesburg.
+        ("2026-01-31T22:00:00Z", "2026-01"),
+        ("2026-03-31T12:00:00Z", "2026-02"),
+        ("2028-03-01T00:00:00Z", "2028-02"),
+    ],
+)
+def test_failure_without_a_period_is_about_the_previous_month(alerts: Deployed, at: str, period: str) -> None:
+    [mail] = alerts.execute("state_machine_arn", job_event("Job run timed out", at=at))
+    assert line(mail, "Period") == period
+
+
+def test_invalid_period_is_part_of_the_reason(alerts: Deployed) -> None:
+    [mail] = alerts.execute("state_machine_arn", job_event("SystemExit: 2026-13: there is no such month"))
+    assert (line(mail, "Period"), line(mail, "Reason")) == ("2026-10", "2026-13: there is no such month")
+
+
+def test_failure_of_glue_keeps_its_message(alerts: Deployed) -> None:
+    message = "Error Category: IMPORT_ERROR; Failed Line Number: 3; ModuleNotFoundError: No 'x'"
+    [mail] = alerts.execute("state_machine_arn", job_event(message))
+    assert line(mail, "Reason") == "ModuleNotFoundError: No 'x'"
+
+
+FORGED = "x\r\n\r\nWhat to do\u2028Send\x85money\u202eto\tus"
+
+
+@pytest.mark.parametrize(
+    ("forged", "label", "shown"),
+    [
+        (job_event(f"SystemExit: 2026-10: {FORGED}"), "Reason", "x What to do Send money to us"),
+        (rotation_event("RotationFailed", FORGED), "Reason", "rotation: x What to do Send money to us"),
+        (
+            event("sftp-transfer", "File Not Collected", recipient=FORGED, period="2026-10", folder=FORGED),
+            "Reason",
+            "x What to do Send money to us has not collected its file",
+        ),
+        (
+            event("aws.glue", "Glue Crawler State Change", crawlerName=FORGED, state=FORGED),
+            "What",
+            "crawler x What to do Send money to us ended with status X WHAT TO DO SEND MONEY TO US",
+        ),
+    ],
+    ids=["job", "rotation", "collection", "crawler"],
+)
+def test_values_cannot_fake_lines(alerts: Deployed, forged: dict[str, Any], label: str, shown: str) -> None:
+    [mail] = alerts.execute("state_machine_arn", forged)
+    honest = json.loads(json.dumps(forged).replace(json.dumps(FORGED)[1:-1], "y"))
+    [plain] = alerts.execute("state_machine_arn", honest)
+    assert line(mail, label) == shown
+    assert len(mail.text.splitlines()) == len(plain.text.splitlines())
+    assert "\n" not in mail.subject
+
+
+def test_subject_is_ascii_and_shorter_than_100_characters(alerts: Deployed) -> None:
+    message = 'SystemExit: 2026-10: no table "Pożyczki" ' + "and more " * 20
+    [mail] = alerts.execute("state_machine_arn", job_event(message))
+    assert mail.subject.startswith('[FAILED] bank-loans 2026-10: no table "Po?yczki" and more')
+    assert len(mail.subject) < 100
+    assert 'no table "Pożyczki"' in line(mail, "Reason")
+
+
+################################################################################
+# Missing periods
+################################################################################
+
+
+def check(alerts: Deployed, at: str | None) -> list[inbox.Mail]:
+    return alerts.execute("missing_state_machine_arn", {"time": at} if at else {})
+
+
+def test_missing_month_sends_a_mail_every_day_until_it_is_published(alerts: Deployed) -> None:
+    alerts.publish("2026-09")
+    [mail] = check(alerts, "2026-11-05T06:00:00Z")
+    assert mail.to == "data-team@example.com"
+    says(mail, "missing")
+    [again] = check(alerts, "2026-11-06T06:00:00Z")
+    assert again.subject == mail.subject
+
+    alerts.put("loans/_manifests/2026-10.json")
+    [over] = check(alerts, "2026-11-07T06:00:00Z")
+    says(over, "missing-recovered")
+    assert check(alerts, "2026-11-08T06:00:00Z") == []
+
+
+def test_run_that_publishes_a_missing_month_reports_the_recovery_once(
+    alerts: Deployed,
+) -> None:
+    check(alerts, "2026-11-05T06:00:00Z")
+    alerts.put("loans/_manifests/2026-10.json")
+    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
+    assert over.subject == "[RECOVERED] bank-loans 2026-10: was MISSING: due on 2026-11-02 06:00 GMT"
+    assert check(alerts, "2026-11-06T06:00:00Z") == []
+
+
+def test_manifest_with_a_similar_name_does_not_count(alerts: Deployed) -> None:
+    for name in ("2026-09.json", "2026-11.json", "2026-10.json.bak"):
+        alerts.put(f"loans/_manifests/{name}")
+    [mail] = check(alerts, "2026-11-05T06:00:00Z")
+    assert line(mail, "Period") == "2026-10"
+
+
+@pytest.mark.parametrize("day", range(1, 32))
+def test_check_on_each_day_of_january_reports_the_month_that_is_due(alerts: Deployed, day: int) -> None:
+    at, period = f"2026-01-{day:02}T06:00:00Z", "2025-11" if day == 1 else "2025-12"
+    [mail] = check(alerts, at)
+    assert mail.subject.startswith(f"[MISSING] bank-loans {period}: not published, due on ")
+    alerts.cloud.client("dynamodb").delete_item(
+        TableName="bank-loans-incidents", Key={"incident": {"S": f"missing {period}"}}
+    )
+    alerts.put(f"loans/_manifests/{period}.json")
+    assert check(alerts, at) == []
+
+
+def test_check_without_a_time_is_about_today(alerts: Deployed) -> None:
+    # At most two months ago, on any day.
+    months = {f"{datetime.now(UTC).date().replace(day=1) - timedelta(days=days):%Y-%m}" for days in (1, 32)}
+    [mail] = check(alerts, None)
+    assert line(mail, "Period") in months
+
+
+def test_check_can_list_manifests_and_nothing_else(alerts: Deployed) -> None:
+    alerts.publish("2026-10")
+    iam = alerts.cloud.client("iam")
+    rights = iam.get_role_policy(
+        RoleName="bank-loans-missing-states-eu-west-1", PolicyName="look-and-publish"
+    )
+    # A second role with the same rights, because only the state machine can assume the first.
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName="looker", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    iam.put_role_policy(
+        RoleName="looker", PolicyName="rights", PolicyDocument=json.dumps(rights["PolicyDocument"])
+    )
+    given = alerts.cloud.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="look")
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=alerts.cloud.endpoint,
+        region_name=aws.REGION,
+        aws_access_key_id=given["Credentials"]["AccessKeyId"],
+        aws_secret_access_key=given["Credentials"]["SecretAccessKey"],
+        aws_session_token=given["Credentials"]["SessionToken"],
+        verify=str(alerts.cloud.authority),
+    )
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="loans/_manifests/2026-10.json")["KeyCount"] == 1
+    refused: list[Callable[[], object]] = [
+        lambda: s3.list_objects_v2(Bucket=BUCKET),
+        lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix="loans/bank_name=FirstBank/"),
+        lambda: s3.get_object(Bucket=BUCKET, Key="loans/_manifests/2026-10.json"),
+        lambda: s3.put_object(Bucket=BUCKET, Key="loans/_manifests/2026-11.json", Body=b"{}"),
+    ]
+    for call in refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call()
+
+
+def test_bucket_that_cannot_be_listed_sends_a_mail(alerts: Deployed) -> None:
+    s3 = alerts.cloud.client("s3")
+    s3.delete_bucket(Bucket=BUCKET)
+    [mail] = check(alerts, "2026-11-05T06:00:00Z")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    says(mail, "unknown")

@@ -1,0 +1,16 @@
+"""Waiting for something that happens in the background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def until(question: Callable[[], Any], seconds: float = 120) -> Any:
+    """Return the first true answer; fail after this many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, f"no answer within {seconds} seconds"
+        time.sleep(0.1)
+    return answer

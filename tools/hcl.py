@@ -1,4 +1,4 @@
-"""Just enough reading of the modules' own HCL: what they take, what they give, and what they say about it."""
+"""Reads variables and outputs from the HCL of the modules, as far as the tests and the READMEs need them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = sorted(folder.name for folder in MODULES.iterdir() if (folder / "variabl
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One variable. `default` is its text in HCL, None when the variable is required."""
+    """A variable. `default` is its text in HCL, or None if the variable is required."""
 
     name: str
     description: str
@@ -25,12 +25,12 @@ class Input:
 
     @property
     def attributes(self) -> list[str]:
-        """Names of an object's attributes, as its type lists them."""
+        """Return the names of an object's attributes, in the order of its type."""
         return re.findall(r"^\s+(\w+)\s+= ", self.type, flags=re.MULTILINE)
 
     @property
     def defaults(self) -> dict[str, str]:
-        """Text of the default of each optional attribute that has one."""
+        """Return the text of each attribute's default, by attribute."""
         found = re.findall(
             r"^\s+(\w+)\s+= optional\(\w+(?:\([^()]*\))?, (.*?)\)$",
             self.type,
@@ -40,20 +40,20 @@ class Input:
 
     @property
     def described(self) -> list[str]:
-        """Names of the attributes that the description explains."""
+        """Return the names of the described attributes, in the order of the description."""
         return re.findall(r"^- `(\w+)`\s+- ", self.description, flags=re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output."""
+    """An output."""
 
     name: str
     description: str
 
 
 def inputs(module: str) -> list[Input]:
-    """Return the module's variables: the required ones first, each group by the alphabet."""
+    """Return the module's variables: first required, then optional, each alphabetical."""
     return sorted(
         (given for path in files(module, "variable") for given in inputs_of(path)),
         key=lambda given: (given.default is not None, given.name),
@@ -69,7 +69,7 @@ def inputs_of(path: Path) -> list[Input]:
 
 
 def outputs(module: str) -> list[Output]:
-    """The module's outputs, as they stand in its file."""
+    """Return the module's outputs, in the order of its files."""
     return [
         Output(name, _description(body))
         for path in files(module, "output")

@@ -1,4 +1,4 @@
-"""The modules' READMEs: their examples, and their tables, which `make docs` makes from the code."""
+"""The modules' READMEs: their examples, and their tables, which `make docs` generates from the code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ END = "<!-- End of the generated part. -->"
 
 
 def examples(module: str) -> list[str]:
-    """The HCL that a README shows."""
+    """Return the examples in HCL of a README."""
     text = (MODULES / module / "README.md").read_text()
     return re.findall(r"```hcl\n(.*?)```", text, flags=re.DOTALL)
 
 
 def write_example(folder: Path, text: str) -> None:
-    """A root module out of one example, with the files that it names."""
+    """Write a root module with one example and the files that it names."""
     (folder / "Glue").mkdir(parents=True)
     (folder / "Glue/etl.py").write_text('"""Stands in for a spec."""\n')
     (folder / "rds-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
@@ -26,7 +26,7 @@ def write_example(folder: Path, text: str) -> None:
 
 
 def tables(module: str) -> str:
-    """Inputs and outputs of a module, with the markers round them."""
+    """Return the tables of inputs and outputs of a module, between the markers."""
     lines = [BEGIN, "", "## Inputs", "", "| name | type | default | description |", "|---|---|---|---|"]
     for given in inputs(module):
         said = _cell(given.description, given.defaults)
@@ -37,7 +37,7 @@ def tables(module: str) -> str:
 
 
 def written(module: str, text: str) -> str:
-    """The README's text with the tables as they should be; ValueError where it has no place for them."""
+    """Return the README's text with up-to-date tables; ValueError if it has no markers."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -46,7 +46,7 @@ def written(module: str, text: str) -> str:
 
 
 def _kind(given: Input) -> str:
-    """The type without an object's attributes, which its description lists."""
+    """Return the type without an object's attributes, which are in the description."""
     outer = given.type.partition("({")[0]
     return f"`{outer}{')' * outer.count('(')}`" if outer != given.type else f"`{outer}`"
 
@@ -56,7 +56,7 @@ def _default(given: Input) -> str:
 
 
 def _cell(description: str, defaults: dict[str, str]) -> str:
-    """A description in one cell: an object's attributes below each other, each with its default."""
+    """Return a description for one cell: one line per attribute of an object, with its default."""
     lines = re.sub(r"\n\s+(?!-)", " ", description)
     listed = re.sub(
         r"\n- `(\w+)`\s+- (\(Optional\))?",

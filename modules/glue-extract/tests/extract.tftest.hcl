@@ -111,6 +111,14 @@ run "connection_has_a_secret_and_an_availability_zone" {
     )
     error_message = "Without an availability zone every crawl fails."
   }
+  assert {
+    condition = (
+      aws_glue_connection.this.physical_connection_requirements[0].subnet_id == "subnet-1"
+      && aws_glue_connection.this.physical_connection_requirements[0].security_group_id_list
+      == toset(["sg-extract"])
+    )
+    error_message = "The connection has the subnet and the module's security group."
+  }
 }
 
 run "log_groups_have_the_names_that_glue_uses" {

@@ -80,6 +80,12 @@ IAM = {
     "principal in an identity policy": Probe(statement(), statement(Principal="*"), "specify a principal"),
     "characters of a Sid": Probe(statement(Sid="Read1"), statement(Sid="Read-1"), "alpha-numeric"),
     "principals": Probe(trusting(), trusting(Principal={"AWS": []}), "Missing required field Principal"),
+    "actions of a trust policy": Probe(trusting(), trusting(Action=[]), "Missing required field Action"),
+    "service of a trust policy's actions": Probe(
+        trusting(Action=["sts:AssumeRole", "sts:TagSession"]),
+        trusting(Action=["sts:AssumeRole", "s3:GetObject"]),
+        "AssumeRole policy may only specify STS AssumeRole actions.",
+    ),
     "resource in a trust policy": Probe(trusting(), trusting(Resource="*"), "prohibited field Resource"),
     "characters of a Sid in a trust policy": Probe(trusting(Sid="Glue"), trusting(Sid="The Glue"), "(SID)"),
 }

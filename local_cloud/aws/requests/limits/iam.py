@@ -105,6 +105,15 @@ LIMITS = (
     ),
     _identity("characters of a Sid", policies.values("Sid", policies.is_sid, SIDS)),
     _trust("principals", policies.needs("Principal", "Missing required field Principal")),
+    _trust("actions of a trust policy", policies.needs("Action", "Missing required field Action")),
+    _trust(
+        "service of a trust policy's actions",
+        policies.values(
+            "Action",
+            lambda value: str(value).lower().startswith("sts:"),
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+    ),
     _trust("resource in a trust policy", policies.forbids("Resource", "Has prohibited field Resource")),
     _trust("characters of a Sid in a trust policy", policies.values("Sid", policies.is_sid, SIDS)),
 )

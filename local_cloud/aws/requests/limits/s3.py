@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -28,6 +29,9 @@ METADATA = documentation("Working with object metadata", "AmazonS3/latest/usergu
 ADD_POLICY = documentation(
     "Adding a bucket policy by using the Amazon S3 console",
     "AmazonS3/latest/userguide/add-bucket-policy.html",
+)
+RESOURCES = documentation(
+    "Policies and permissions in Amazon S3", "AmazonS3/latest/userguide/access-policy-language-overview.html"
 )
 GRAMMAR = documentation(
     "Grammar of the IAM JSON policy language", "IAM/latest/UserGuide/reference_policies_grammar.html"
@@ -76,6 +80,17 @@ def _odd_tags(request: Request) -> str | None:
             return "The TagKey you have provided is invalid"
         if len(value) > 256:
             return "The TagValue you have provided is invalid"
+    return None
+
+
+def _names_another_bucket(request: Request) -> str | None:
+    bucket = request.parameters["Bucket"]
+    for statement in policies.statements(request.parameters["Policy"]):
+        for element in ("Resource", "NotResource"):
+            for arn in policies.listed(statement.get(element, [])):
+                named = re.fullmatch(r"arn:[^:]*:s3:::([^/]*)(/.*)?", str(arn), re.DOTALL)
+                if arn != "*" and not (named and fnmatchcase(bucket, named[1])):
+                    return "Policy has invalid resource"
     return None
 
 
@@ -172,6 +187,14 @@ LIMITS = (
         policies.each_statement("Policy", policies.needs("Resource", "Missing required field Resource")),
         "MalformedPolicy",
         GRAMMAR,
+    ),
+    Limit(
+        "s3",
+        "PutBucketPolicy",
+        "bucket of a bucket policy's resources",
+        _names_another_bucket,
+        "MalformedPolicy",
+        RESOURCES,
     ),
     Limit(
         "s3",

@@ -50,6 +50,7 @@ resource "aws_sfn_state_machine" "this" {
           place => local.links[place]
         }
         push_arn_prefix = local._push_arn_prefix == null ? "" : local._push_arn_prefix
+        recipients      = var.delivery.recipients
         state_machines  = "${local._arn.states}:stateMachine:"
         time_zone       = var.failure_events.time_zone
         topic           = aws_sns_topic.this.arn

@@ -40,6 +40,18 @@ variable "failure_events" {
     )
   }
 
+  # By the source the state machine knows what an event is about; it ignores all other events.
+  validation {
+    condition = alltrue([
+      for e in concat(
+        values(var.failure_events.events), values(var.failure_events.recoveries),
+      ) : try(length(setsubtract(jsondecode(e).source, local._extract_sources)) == 0, true)
+    ])
+    error_message = (
+      "failure_events: a source must be one of ${join(", ", local._extract_sources)}."
+    )
+  }
+
   validation {
     condition = alltrue([
       for key in concat(keys(var.failure_events.events), keys(var.failure_events.recoveries)) :
@@ -129,12 +141,15 @@ variable "delivery" {
     - `events`          - (Optional) EventBridge patterns in JSON of what failed, by key.
     - `push_arn_prefix` - (Optional) Common beginning of the ARNs of the state machines that send
                           files. All others record what was collected.
+    - `recipients`      - (Optional) URLs of the recipients' folders, keyed by recipient. Events of
+                          other recipients are ignored.
     - `recoveries`      - (Optional) EventBridge patterns in JSON of what succeeded, by key.
     - `rule_arns`       - (Optional) ARNs of the EventBridge rules that use `dead_letter_queue`.
   EOT
   type = object({
     events          = optional(map(string), {})
     push_arn_prefix = optional(string)
+    recipients      = optional(map(string), {})
     recoveries      = optional(map(string), {})
     rule_arns       = optional(list(string), [])
   })
@@ -174,6 +189,27 @@ variable "delivery" {
     error_message = (
       "delivery: a key of events or recoveries is used in failure_events too; rename one of them."
     )
+  }
+
+  validation {
+    condition = alltrue([
+      for e in concat(values(var.delivery.events), values(var.delivery.recoveries)) :
+      try(length(setsubtract(jsondecode(e).source, local._delivery_sources)) == 0, false)
+    ])
+    error_message = join(" ", [
+      "delivery: every event must be an EventBridge pattern in JSON whose sources are among",
+      "${join(", ", local._delivery_sources)}.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for folder in values(var.delivery.recipients) : can(regex("^s3://[^/]+/.*[^/]$", folder))
+    ])
+    error_message = join(" ", [
+      "delivery: a folder in recipients must be a URL without a closing slash, for example",
+      "\"s3://bucket/loans/bank_name=FirstBank\".",
+    ])
   }
 
   validation {

@@ -58,6 +58,10 @@ output "delivery" {
       for kind, event in local._delivery_events : kind => event if local._delivery_kinds[kind]
     }
     push_arn_prefix = one([for prefix in local._push_arns : prefix.prefix])
+    recipients = {
+      for user, prefix in local._prefixes : user => "s3://${var.bucket}/${prefix}"
+      if local._delivery_kinds["collection"]
+    }
     recoveries = {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }

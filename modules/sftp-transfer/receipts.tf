@@ -142,7 +142,6 @@ resource "aws_sfn_state_machine" "receipts" {
     partition = local.partition
     retry     = local._retry
     config = jsonencode({
-      bucket   = var.bucket
       days     = var.log_retention_days
       extract  = var.name
       prefixes = local._prefixes

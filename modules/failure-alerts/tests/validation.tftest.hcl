@@ -105,7 +105,21 @@ run "event_pattern_without_a_source_is_refused" {
   expect_failures = [var.failure_events]
 }
 
-run "event_key_with_spaces_is_refused" {
+run "event_of_another_source_is_refused" {
+  command = plan
+  variables {
+    failure_events = {
+      name          = "bank-loans"
+      events        = { job = "{\"source\":[\"aws.glue\",\"my.application\"]}" }
+      job_name      = "j"
+      log_group     = "l"
+      workflow_name = "w"
+    }
+  }
+  expect_failures = [var.failure_events]
+}
+
+run "event_called_by_a_sentence_is_refused" {
   command = plan
   variables {
     failure_events = {
@@ -263,7 +277,23 @@ run "delivery_rule_name_of_65_characters_is_refused" {
   expect_failures = [var.delivery]
 }
 
-run "push_arn_prefix_of_another_service_is_refused" {
+run "delivery_event_of_another_source_is_refused" {
+  command = plan
+  variables {
+    delivery = { events = { collection = "{\"source\":[\"my.application\"]}" } }
+  }
+  expect_failures = [var.delivery]
+}
+
+run "folder_of_a_recipient_that_is_no_url_is_refused" {
+  command = plan
+  variables {
+    delivery = { recipients = { first-bank = "loans/bank_name=FirstBank" } }
+  }
+  expect_failures = [var.delivery]
+}
+
+run "arn_of_another_service_for_what_sends_is_refused" {
   command = plan
   variables {
     delivery = { push_arn_prefix = "arn:aws:sqs:eu-west-1:123456789012:bank-loans_push" }

@@ -191,6 +191,7 @@ run "connector_mode_without_recipients_creates_nothing" {
       && output.delivery == {
         events          = {}
         push_arn_prefix = null
+        recipients      = {}
         recoveries      = {}
         rule_arns       = []
       }

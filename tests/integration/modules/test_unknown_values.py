@@ -130,6 +130,7 @@ module "given_key" {
   delivery = {
     events          = { push = jsonencode({ source = [local.later] }) }
     push_arn_prefix = local.later
+    recipients      = { first = "s3://${local.later}/x" }
     rule_arns       = [local.later]
   }
   tags = { later = local.later }

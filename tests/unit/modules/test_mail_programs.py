@@ -27,6 +27,7 @@ CONFIG = {
     },
     "manifest_prefix": "loans/_manifests",
     "push_arn_prefix": PUSH,
+    "recipients": {"first-bank": "s3://bank-loans-data/loans/bank_name=FirstBank"},
     "region": "eu-west-1",
     "runbook_url": "",
     "state_machines": "arn:aws:states:eu-west-1:123456789012:stateMachine:",
@@ -104,7 +105,7 @@ def test_null_counts_as_absent_in_an_execution() -> None:
         glue("Glue Job Run Status", jobName=None, jobRunId="jr_0", state=None, notificationCondition=None),
         {"source": "aws.secretsmanager", "detail": {"eventName": None, "errorMessage": None}},
         {"source": "aws.secretsmanager", "detail": {"additionalEventData": {"SecretId": None}}},
-        {"source": "sftp-transfer", "detail": {"recipient": None, "period": None, "folder": None}},
+        {"source": "sftp-transfer", "detail": {"recipient": None, "period": None}},
         {"source": "aws.glue", "detail": None, "detail-type": None, "time": None},
         {},
     ],
@@ -152,23 +153,92 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("type_", ["File Not Collected", "File Collected", "Glue Crawler State Change"])
-def test_event_of_another_source_is_not_taken_for_an_event_of_aws(type_: str) -> None:
+@pytest.mark.parametrize("type_", ["File Not Collected", "File Collected"])
+def test_whoever_may_put_events_forges_no_event_of_aws(type_: str) -> None:
     forged = {"source": "sftp-transfer", "detail-type": type_, "time": "2026-11-10T07:00:00Z"}
     detail = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10", "state": "SUCCEEDED"}
     found = facts(forged | {"detail": detail | FORGED})
     assert (found["kind"], found["keys"]) == ("collection", ["collection first-bank 2026-10"])
     assert found["why"] == "first-bank has not collected its file"
     kept = {name: value for name, value in found["detail"].items() if value}
-    assert kept == {"recipient": "first-bank"}
+    assert set(kept) == {"folder", "recipient"}
     assert "money" not in text(forged | {"detail": detail | FORGED})
 
 
-def test_collection_accepts_only_a_period_and_an_s3_url() -> None:
-    detail = {"recipient": "first-bank", "period": "missing 2026-10", "folder": "https://evil.example.com"}
-    forged = {"source": "sftp-transfer", "detail-type": "File Collected", "time": "2026-12-10T07:00:00Z"}
-    found = facts(forged | {"detail": detail})
-    assert (found["period"], found["detail"]["folder"]) == ("2026-11", "")
+def collection(**detail: Any) -> dict[str, Any]:
+    given = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10"} | detail
+    event = {"source": "sftp-transfer", "detail-type": "File Not Collected", "time": "2026-12-10T07:00:00Z"}
+    return event | {"detail": given}
+
+
+def test_own_event_gives_recipient_and_period_only() -> None:
+    found = facts(collection(folder="s3://evil/x"))
+    assert (found["known"], found["period"]) == (True, "2026-10")
+    assert found["detail"]["folder"] == "s3://bank-loans-data/loans/bank_name=FirstBank/year=2026/month=10"
+    assert "evil" not in text(collection(folder="s3://evil/x"))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"recipient": "send money to evil.example.com"},
+        {"recipient": "First-Bank"},
+        {"recipient": None},
+        {"recipient": ["first-bank"]},
+        {"recipient": {"first-bank": 1}},
+        {"period": "missing 2026-10"},
+        {"period": "2026-13"},
+        {"period": "2026-10\nWhat to do"},
+        {"period": "other"},
+        {"period": None},
+        {"period": 202610},
+        {"period": ["2026-10"]},
+    ],
+    ids=lambda forged: str(next(iter(forged.values()))).split("\n")[0],
+)
+def test_own_event_of_an_unknown_recipient_or_period_is_not_known(forged: dict[str, Any]) -> None:
+    found = facts(collection(**forged))
+    assert not found["known"]
+    assert (found["detail"]["folder"], found["detail"]["recipient"]) == ("", "")
+    assert "money" not in json.dumps(found)
+
+
+def test_own_event_of_another_type_is_not_known() -> None:
+    assert not facts(collection() | {"detail-type": "Glue Crawler State Change"})["known"]
+
+
+def test_without_recipients_no_own_event_is_known() -> None:
+    assert not facts(collection(), config=CONFIG | {"recipients": {}})["known"]
+
+
+@pytest.mark.parametrize("source", ["my.application", "sftp-transfer ", "aws.s3", "AWS.GLUE", None])
+def test_event_of_another_source_is_not_known(source: str | None) -> None:
+    assert not facts(job(message="send money") | {"source": source})["known"]
+
+
+SLOW = glue("Glue Job Run Status", jobRunId="jr_0")
+
+
+@pytest.mark.parametrize("event", [job(), crawler(), execution(), SLOW])
+def test_event_of_aws_is_known(event: dict[str, Any]) -> None:
+    assert facts(event)["known"]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("see https://evil.example.com", "see https[:]//evil.example.com"),
+        ("MAILTO:x@example.com or www.example.com", "MAILTO[:]x@example.com or www[.]example.com"),
+    ],
+)
+def test_reason_has_no_links(message: str, shown: str) -> None:
+    assert facts(job(message=message))["why"] == shown
+    assert facts(crawler(errorMessage=message))["why"] == f"crawler: {shown}"
+
+
+@pytest.mark.parametrize("mark", ["\u00ad", "\u061c", "\u180e", "\u2060", "\u2063", "\ufff9", "\ufeff"])
+def test_reason_has_no_invisible_marks(mark: str) -> None:
+    assert facts(job(message=f"se{mark}nd"))["why"] == "se nd"
 
 
 @pytest.mark.parametrize(

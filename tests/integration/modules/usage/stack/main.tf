@@ -121,6 +121,7 @@ module "alerts" {
   delivery = {
     events          = merge(module.server.delivery.events, module.connector.delivery.events)
     push_arn_prefix = module.connector.delivery.push_arn_prefix
+    recipients      = module.server.delivery.recipients
     recoveries = merge(
       module.server.delivery.recoveries, module.connector.delivery.recoveries
     )

@@ -42,6 +42,9 @@ locals {
       Effect    = "Allow"
       Principal = { Service = "glue.amazonaws.com" }
       Action    = "sts:AssumeRole"
+      # AWS does not document that Glue sends the account. With "IfExists" the condition holds if it
+      # does, and breaks no run if it does not; another account cannot pass the role anyway.
+      Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })
 

@@ -78,6 +78,9 @@ resource "aws_iam_role" "replication" {
       Effect    = "Allow"
       Principal = { Service = "s3.amazonaws.com" }
       Action    = "sts:AssumeRole"
+      # AWS does not document that S3 sends the account here. With "IfExists" the condition holds if
+      # it does, and breaks no copy if it does not; another account cannot pass the role anyway.
+      Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })
 

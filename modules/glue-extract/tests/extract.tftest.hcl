@@ -50,6 +50,18 @@ run "job_has_the_arguments_of_the_engine_only" {
   command = plan
 
   assert {
+    condition = alltrue([
+      for role in [aws_iam_role.crawler[0], aws_iam_role.job] :
+      jsondecode(role.assume_role_policy).Statement == [{
+        Effect    = "Allow"
+        Principal = { Service = "glue.amazonaws.com" }
+        Action    = "sts:AssumeRole"
+        Condition = { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }
+      }]
+    ])
+    error_message = "Glue alone takes the roles, for this account."
+  }
+  assert {
     condition = {
       for k, v in aws_glue_job.this.default_arguments : k => v if k != "--extra-py-files"
       } == {

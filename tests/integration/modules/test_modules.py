@@ -137,7 +137,18 @@ def test_modules_use_only_these_data_sources() -> None:
     assert asked <= DATA
 
 
-def test_every_skipped_check_has_a_reason() -> None:
+def test_every_trust_of_a_service_names_the_account() -> None:
+    trusts = [
+        (f"{path.parent.name}/{path.name}", trust)
+        for module in NAMES
+        for path in (MODULES / module).glob("*.tf")
+        for trust in re.findall(r'"sts:AssumeRole"(.*?)\n +}]', path.read_text(), flags=re.DOTALL)
+    ]
+    assert len(trusts) > 10
+    assert not [where for where, trust in trusts if '"aws:SourceAccount"' not in trust]
+
+
+def test_every_skipped_check_says_why() -> None:
     texts = [
         path.read_text() for folder in ("modules", "examples") for path in (REPOSITORY / folder).rglob("*.tf")
     ]

@@ -44,7 +44,8 @@ locals {
   _grant_statements = flatten([
     for sid, grant in local._grants : [
       {
-        Sid       = "${sid}Lists"
+        # In front: with the word at its end, "x" would get the Sid of a reader "x-lists".
+        Sid       = "List${sid}"
         Effect    = "Allow"
         Principal = { AWS = grant.Principal }
         Action    = ["s3:ListBucket"]

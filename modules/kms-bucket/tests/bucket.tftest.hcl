@@ -301,7 +301,7 @@ run "readers_and_writers_are_let_into_their_folder" {
       if s.Effect == "Allow" || s.Sid == "More"
       ] == [
       {
-        Sid       = "ReaderFirstBankLists"
+        Sid       = "ListReaderFirstBank"
         Effect    = "Allow"
         Principal = { AWS = "arn:aws:iam::210987654321:role/theirs" }
         Action    = ["s3:ListBucket"]
@@ -316,7 +316,7 @@ run "readers_and_writers_are_let_into_their_folder" {
         Resource  = "arn:aws:s3:::bank-loans/loans/first/*"
       },
       {
-        Sid       = "WriterJobLists"
+        Sid       = "ListWriterJob"
         Effect    = "Allow"
         Principal = { AWS = "arn:aws:iam::123456789012:role/job" }
         Action    = ["s3:ListBucket"]
@@ -337,6 +337,23 @@ run "readers_and_writers_are_let_into_their_folder" {
   assert {
     condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 10
     error_message = "What is denied to all is denied to them too."
+  }
+}
+
+run "grants_of_like_names_have_sids_of_their_own" {
+  command = plan
+  variables {
+    readers = {
+      for key in ["x", "x-list", "x-lists", "list-x", "list-reader-x"] :
+      key => { prefix = "loans/${key}", principal_arn = "arn:aws:iam::123456789012:role/r" }
+    }
+  }
+
+  assert {
+    condition = length(distinct([
+      for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement : s.Sid
+    ])) == 15
+    error_message = "A Sid is unique in a policy."
   }
 }
 
@@ -553,7 +570,7 @@ run "letters_that_iam_refuses_are_question_marks_in_every_policy" {
   assert {
     condition = {
       for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement :
-      s.Sid => s.Resource if startswith(s.Sid, "Reader") && !endswith(s.Sid, "Lists")
+      s.Sid => s.Resource if startswith(s.Sid, "Reader")
       } == {
       ReaderLodz    = "arn:aws:s3:::bank-loans/loans/bank_name=Kredyt?ód?/*"
       ReaderWroclaw = "arn:aws:s3:::bank-loans/loans/bank_name=Wroc?aw/*"

@@ -70,6 +70,12 @@ def test_any_other_collection_needs_one(named: str) -> None:
     assert homes.runnable(named, "/trusted", "bank") == "/trusted"
 
 
+@pytest.mark.parametrize("command", ["preview", "doctor"])
+def test_a_command_that_runs_a_projects_code_says_so(command: str) -> None:
+    said = " ".join(call(command, "--help", variables={"COLUMNS": "200"}).stdout.split())
+    assert "This runs the project's Glue/etl.py as a program, with your rights" in said
+
+
 def program(folder: Path, name: str) -> tuple[Path, Path]:
     """A program that leaves a file behind, and that file."""
     file, trace = folder / name, folder / f"{name}-ran"

@@ -725,6 +725,20 @@ def test_a_file_whose_name_is_too_long_is_refused_before_the_manifest_is_withdra
     assert publisher.texts() == {"Alpha": "a"}
 
 
+@pytest.mark.parametrize("letter", ["x", "Ł"])
+def test_the_length_of_a_place_is_counted_in_bytes_and_with_the_prefix(letter: str, tmp_path: Path) -> None:
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    stores: list[tuple[Store, int]] = [
+        (BucketStore("bucket", "loans/first", client=object()), 1024 - len("loans/first/")),
+        (FolderStore(tmp_path), longest - longest % 2),
+    ]
+    for store, room in stores:
+        place = letter * (room // len(letter.encode()))
+        store.check(place)
+        with pytest.raises(ExtractError, match="is too long"):
+            store.check(f"{place}xx")
+
+
 def test_parts_of_a_run_that_was_killed_are_swept_away(tmp_path: Path) -> None:
     """Killed in the middle of a write, and while another run writes."""
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)

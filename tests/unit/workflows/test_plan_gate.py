@@ -112,7 +112,9 @@ def test_no_text_ends_its_block_or_hides_what_follows(attack: str) -> None:
     lines = re.split(r"\r\n|\r|\n", shown)  # as CommonMark parts them
     fence = lines[1]
     assert re.fullmatch("`{4,}", fence)
-    inside = lines[2 : lines.index(fence, 2)]
+    # https://spec.commonmark.org/0.31.2/#fenced-code-blocks: any fence that is as long ends the block.
+    ends = re.compile(f" {{0,3}}`{{{len(fence)},}}[ \\t]*")
+    inside = lines[2 : next(n for n, line in enumerate(lines[2:], start=2) if ends.fullmatch(line))]
     assert inside[0] == "before"
     assert inside[-1] == "  # last.resource will be destroyed"
     assert not re.search(

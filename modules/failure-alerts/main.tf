@@ -23,10 +23,6 @@ locals {
 ################################################################################
 
 locals {
-  # What `facts.jsonata` accepts from each input.
-  _delivery_sources = ["aws.states", "sftp-transfer"]
-  _extract_sources  = ["aws.glue", "aws.secretsmanager"]
-
   # Failures and successes both start one state machine, which remembers what it has reported.
   _events     = merge(var.failure_events.events, var.delivery.events)
   _recoveries = merge(var.failure_events.recoveries, var.delivery.recoveries)

@@ -369,3 +369,13 @@ variable "target" {
     ])
   }
 }
+
+################################################################################
+# Sources of events
+################################################################################
+
+locals {
+  # The sources that facts.jsonata accepts in each input.
+  _delivery_sources = ["aws.states", "sftp-transfer"]
+  _extract_sources  = ["aws.glue", "aws.secretsmanager"]
+}

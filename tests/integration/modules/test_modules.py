@@ -29,7 +29,7 @@ def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -
 def test_validations_refuse_what_the_terraform_tests_say(
     module: str, modules: Path, open_root: OpenRoot
 ) -> None:
-    """Test the variables alone: Terraform starts no provider for a module without resources."""
+    """Test only variables*.tf, with the locals in them: without resources, no provider is started."""
     folder = modules / module
     for path in (*folder.glob("*.tf"), *folder.glob("tests/*.tftest.hcl")):
         if not path.name.startswith(("validation", "variables")):

@@ -140,7 +140,7 @@ variable "delivery" {
     Failures of the delivery, as the output `delivery` of `sftp-transfer` describes them.
     - `events`          - (Optional) EventBridge patterns in JSON of what failed, by key.
     - `push_arn_prefix` - (Optional) Common beginning of the ARNs of the state machines that send
-                          files. All others record what was collected.
+                          files. All others write receipts.
     - `recipients`      - (Optional) URLs of the recipients' folders, keyed by recipient. Events of
                           other recipients are ignored.
     - `recoveries`      - (Optional) EventBridge patterns in JSON of what succeeded, by key.

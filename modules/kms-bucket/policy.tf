@@ -71,7 +71,7 @@ locals {
   _folders = distinct(concat(
     values(var.prefixes), values(var.readers)[*].prefix, values(var.writers)[*].prefix,
   ))
-  # Each folder with such letters beside every other one, down to the level that both have.
+  # Pairs of a folder with such characters and another folder, cut to the same number of levels.
   _folder_pairs = [
     for pair in flatten([
       for folder in local._folders : [
@@ -89,7 +89,7 @@ locals {
   _confused_folders = [
     for pair in local._folder_pairs : "\"${pair.folder}\" from \"${pair.other}\""
     if pair.folder_head != pair.other_head && can(regex(join("", ["^", replace(
-      # A regular expression that matches what the policy's pattern matches.
+      # A regular expression that is equivalent to the pattern in the policy.
       replace(pair.folder_head, "/[.+()|^{}\\[\\]\\\\]/", "\\$0"), local._wide_letters, "."
     ), "$"]), pair.other_head))
   ]

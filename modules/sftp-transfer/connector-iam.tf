@@ -211,7 +211,7 @@ resource "aws_iam_role" "published" {
   for_each = local._pushing
 
   name                 = local.role_names["published"]
-  description          = "Lets EventBridge start the state machine that sends what is published."
+  description          = "Lets EventBridge start the state machine that sends published files."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

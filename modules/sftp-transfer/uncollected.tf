@@ -90,7 +90,7 @@ resource "aws_iam_role" "uncollected" {
   for_each = local._dues
 
   name                 = local.role_names["uncollected"]
-  description          = "Lets the daily check see what is published and what was downloaded."
+  description          = "Lets the daily check list published files and read receipts."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

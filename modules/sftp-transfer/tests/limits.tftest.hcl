@@ -1,4 +1,4 @@
-# What AWS limits, measured with 60 recipients and a name of 40 characters.
+# Limits of AWS, with 60 recipients and a name of 40 characters.
 # Plans with the real provider, without network, so that policies can be read as they will be.
 
 provider "aws" {
@@ -143,7 +143,7 @@ run "sixty_connectors_exceed_no_limit" {
   command = plan
   variables {
     mode = "connector"
-    # User names of 34 characters, which is what 80 for a state machine leave beside such a name.
+    # User names of 34 characters, because name and user name have at most 74 together.
     recipients = {
       for number in range(60) : format("user-%029d", number) => {
         prefix = format(

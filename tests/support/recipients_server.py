@@ -1,4 +1,4 @@
-"""A recipient's own SFTP server, which a connector sends to: real SSH, one login, one folder."""
+"""The SFTP server of a recipient, for connectors: real SSH with one login and one folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local_cloud.sftp import KeyPair
 
 
 class Server:
-    """A server that can be started and stopped, on the same port, with this or that host key."""
+    """A server that can be started and stopped on the same port, with different host keys."""
 
     def __init__(self, folder: Path, key: KeyPair, host_key: KeyPair) -> None:
         (folder / "incoming").mkdir(parents=True)
@@ -32,7 +32,7 @@ class Server:
         return f"sftp://{processes.LOOPBACK}:{self.port}"
 
     def start(self, host_key: KeyPair | None = None) -> None:
-        """Listen; with another host key than the pinned one where one is given."""
+        """Listen with the pinned host key, or with another one."""
         server = self
 
         class Door(asyncssh.SSHServer):
@@ -58,7 +58,7 @@ class Server:
         self._listener = asyncio.run_coroutine_threadsafe(listen(), self._loop).result(timeout=60)
 
     def stop(self) -> None:
-        """Let nobody in any more."""
+        """Refuse connections."""
 
         async def close() -> None:
             if self._listener:
@@ -69,7 +69,7 @@ class Server:
         self._listener = None
 
     def files(self) -> dict[str, bytes]:
-        """What has arrived."""
+        """Return the files that have arrived, by path."""
         return {
             str(path.relative_to(self.folder)): path.read_bytes()
             for path in self.folder.rglob("*")

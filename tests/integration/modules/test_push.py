@@ -139,7 +139,7 @@ def test_unreachable_server_delays_no_other_recipient(pushing: Pushing) -> None:
 
 def test_markers_are_sent_after_their_file(pushing: Pushing) -> None:
     file = f"{LODZ}/year=2026/month=10/ALodz_20261031.csv"
-    # In the order of their names the markers come first.
+    # Sorted by name, the markers would come first.
     for name in (f"{LODZ}/year=2026/month=10/A.csv.done", f"{LODZ}/year=2026/month=10/A.csv.sha256", file):
         pushing.put(name, b"x")
     arrived = pushing.server.arrivals
@@ -204,7 +204,7 @@ def test_transfer_that_cannot_be_started_fails_with_the_recipient(pushing: Pushi
 
 
 def test_destroy_leaves_nothing(pushing: Pushing) -> None:
-    # Last of this file's tests: nothing of it can be asked afterwards.
+    # The last test of this file, because it destroys the deployment.
     pushing.root.destroy(tf_vars=pushing.given)
     machines = pushing.cloud.client("stepfunctions").list_state_machines()["stateMachines"]
     assert not [machine["name"] for machine in machines if machine["name"].startswith(NAME)]

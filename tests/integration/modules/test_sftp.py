@@ -40,7 +40,7 @@ resource "aws_subnet" "this" {
   vpc_id            = aws_vpc.this.id
 }
 
-# The address and the key of a recipient, as another resource of this state would give them.
+# Address and key of a recipient, from a resource in the same state.
 resource "aws_eip" "partner" {}
 
 resource "terraform_data" "key" { input = var.key }

@@ -9,7 +9,7 @@ from local_cloud import aws
 from tests.support.terraform import OpenRoot
 from tools.hcl import MODULES
 
-# Everything that a caller may create in the same state: keys, roles, policies, buckets, queues, prefixes.
+# Values of resources that a caller may create in the same state: keys, roles, policies, buckets, queues.
 ROOT = """\
 terraform {
   required_providers {

@@ -20,8 +20,8 @@ from tools.hcl import MODULES
 
 ROOTS = Path(__file__).parent / "usage"
 
-# What AWS knows a resource by, per type: the same values twice in one region, or anywhere if the type is
-# global, are two resources that cannot exist together. A type that is missing here and in UNNAMED fails.
+# Identifying attributes, by type. Two resources with the same values cannot exist in one region, or in one
+# account if the type is global. A type that is missing here and in UNNAMED fails.
 NAMES = {
     "aws_cloudwatch_event_rule": ("name",),
     "aws_cloudwatch_log_group": ("name",),
@@ -49,7 +49,7 @@ NAMES = {
     "aws_sqs_queue": ("name",),
 }
 GLOBAL = {"aws_iam_role", "aws_s3_bucket"}
-# Parts of another resource, and what AWS itself names.
+# Parts of another resource, and resources that AWS names.
 UNNAMED = {
     "aws_cloudwatch_event_target",
     "aws_iam_role_policy",
@@ -171,7 +171,7 @@ def test_module_uses_the_region_of_its_provider(
 
 
 ################################################################################
-# Two extracts in one state with all that they refer to
+# Two extracts in one state with all resources that they refer to
 ################################################################################
 
 
@@ -198,7 +198,7 @@ def test_unknown_keys_and_addresses_have_known_map_keys(same_state: Planned) -> 
 def test_names_of_two_extracts_in_one_state_are_unique(same_state: Planned) -> None:
     ours = {address: found for address, found in same_state.items() if address.startswith("module.")}
     assert collisions(ours, lambda _: "eu-west-1") == []
-    # The other extract adds its users to the server and makes none.
+    # The other extract adds its users to the server and creates none.
     assert [a for a, found in ours.items() if found["type"] == "aws_transfer_server"] == [
         "module.loans_server.aws_transfer_server.this[0]"
     ]
@@ -217,7 +217,7 @@ def regions(usage_root: Callable[[str], Root]) -> Iterator[Root]:
     root = usage_root("regions")
     root.apply(tf_vars=USAGE)
     yield root
-    # Other tests count what is in the account.
+    # Other tests count the resources in the account.
     root.destroy(tf_vars=USAGE)
 
 
@@ -232,7 +232,7 @@ def test_default_tags_are_on_all_but_the_uploaded_objects(
     found = cloud.client("iam").list_role_tags(RoleName=f"usage-job-{region}")["Tags"]
     assert {tag["Key"] for tag in found} == {f"tag-{number}" for number in range(tags)}
 
-    # S3 takes no more than 10 tags on an object.
+    # S3 allows at most 10 tags on an object.
     s3, bucket = cloud.client("s3"), f"usage-artifacts-{region}"
     objects = s3.list_objects_v2(Bucket=bucket)["Contents"]
     tagged = [s3.get_object_tagging(Bucket=bucket, Key=found["Key"])["TagSet"] for found in objects]

@@ -7,7 +7,7 @@ provider "aws" {
 }
 
 ################################################################################
-# What the caller creates
+# Resources of the caller
 ################################################################################
 
 resource "aws_kms_key" "own" {
@@ -81,7 +81,7 @@ resource "aws_iam_role" "analyst" {
   })
 }
 
-# Stand for what comes from other providers: a database cluster, keys of tls_private_key.
+# Stand for resources of other providers: a database cluster, keys of tls_private_key.
 resource "terraform_data" "cluster" {
   input = {
     certificate = "-----BEGIN CERTIFICATE-----"
@@ -104,7 +104,7 @@ resource "terraform_data" "rotation" {
 }
 
 ################################################################################
-# What the two extracts share
+# Shared by the two extracts
 ################################################################################
 
 module "bucket" {

@@ -1,4 +1,4 @@
-# An extract and an SFTP server in one region, without what takes the emulator long to create.
+# An extract and an SFTP server in one region, without resources that the emulator creates slowly.
 
 terraform {
   required_providers {

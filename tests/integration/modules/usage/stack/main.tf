@@ -1,4 +1,4 @@
-# All modules in one, each with all its parts, as a team wraps them for several extracts.
+# All modules with all their resources, in a module as teams write it for several extracts.
 
 terraform {
   required_providers {
@@ -21,7 +21,7 @@ variable "name" {
 data "aws_region" "current" {}
 
 locals {
-  # The endpoint is known in provider 5 and 6; the region's own attribute has another name in each.
+  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have `endpoint`.
   region = split(".", data.aws_region.current.endpoint)[1]
 }
 

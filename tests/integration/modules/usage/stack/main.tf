@@ -21,7 +21,7 @@ variable "name" {
 data "aws_region" "current" {}
 
 locals {
-  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have `endpoint`.
+  # The region is `name` in provider 5 and `region` in 6. Both have `endpoint`.
   region = split(".", data.aws_region.current.endpoint)[1]
 }
 

@@ -1,1 +1,1 @@
-"""Stands in for a project's spec."""
+"""A placeholder for a project's spec."""

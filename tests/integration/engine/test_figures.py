@@ -368,8 +368,10 @@ def test_figures_of_one_run_are_of_one_moment(store: Store, engine: Engine, serv
         for day in range(1, 29):
             store.loan(branch, f"2026-10-{day:02d}", 100)
     stop = threading.Event()
+    moves = 0
 
     def move() -> None:
+        nonlocal moves
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute(f"SET search_path = {store.schema}")
             while not stop.is_set():
@@ -379,15 +381,18 @@ def test_figures_of_one_run_are_of_one_moment(store: Store, engine: Engine, serv
                             f'UPDATE "Loans" SET "Amount" = "Amount" {sign} 7 WHERE "idLoan" IN'
                             f' (SELECT "idLoan" FROM "Loans" ORDER BY random() LIMIT 20)'
                         )
+                moves += 1
 
     writer = threading.Thread(target=move)
     writer.start()
     try:
         for attempt in range(5):
+            before = moves
             delivered = engine("2026-10", output=engine.folder / str(attempt))
             manifest = json.loads((engine.folder / str(attempt) / "_manifests/2026-10.json").read_text())
             assert manifest["source"]["sum"] == manifest["totals"]["sum"] == str(4 * 28 * 100)
             assert delivered.message.startswith("2026-10: published")
+            assert moves > before, "the writer has stopped, so the run proves nothing"
     finally:
         stop.set()
         writer.join()

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import resource
 import signal
 import threading
 import traceback
@@ -291,6 +292,8 @@ def test_a_run_killed_before_any_call_is_repaired_by_the_next(
         assert publisher.texts() == whole
         assert {name for name in ("Alpha", "Beta", "Gone", "New") if publisher.lies(name)} == set(whole)
         assert publisher.revision() == (1 if before else 0) + (1 if found != killed or same else 2)
+    else:
+        pytest.fail("no run lived: it has more calls than the loop kills")
     assert calls > 10
 
 
@@ -392,6 +395,8 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_ends(
         if not second:
             break
         check_one_won(publisher, before, (first, ONE), (second[0], other))
+    else:
+        pytest.fail("the first run has more calls than the loop interrupts")
     assert calls > 10
 
 
@@ -560,12 +565,39 @@ def test_a_bucket_that_keeps_nothing_is_told_before_a_restatement(
     assert [(entry["event"], entry["level"], entry["message"]) for entry in said] == expected
 
 
-def test_a_folder_never_shows_a_half_written_file(tmp_path: Path) -> None:
-    body = tmp_path / "body"
+@pytest.fixture
+def large(tmp_path: Path) -> Iterator[Path]:
+    """A file that cannot be copied: every write beyond 64 KiB fails, as on a full disk."""
+    body = tmp_path / "large"
+    body.write_bytes(b"x" * (1 << 17))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
+    yield body
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_failed_write_creates_no_file(large: Path, tmp_path: Path) -> None:
+    with pytest.raises(ExtractError, match="File too large"):
+        FolderStore(tmp_path / "out").create("f.csv", large, "")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_failed_write_keeps_the_old_file(large: Path, tmp_path: Path) -> None:
+    body, store = tmp_path / "body", FolderStore(tmp_path / "out")
+    body.write_bytes(b"old")
+    assert store.create("f.csv", body, "")
+    version = store.version("f.csv")
+    assert version
+    with pytest.raises(ExtractError, match="File too large"):
+        store.replace("f.csv", large, "", version)
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "out").iterdir()] == [("f.csv", b"old")]
+
+
+def test_write_to_a_folder_leaves_no_temporary_file(tmp_path: Path) -> None:
+    body, out = tmp_path / "body", tmp_path / "out"
     body.write_bytes(b"whole")
-    out = tmp_path / "out"
     FolderStore(out).create("f.csv", body, "")
-    assert [path.name for path in out.iterdir()] == ["f.csv"]  # nothing temporary stays behind
+    assert [path.name for path in out.iterdir()] == ["f.csv"]
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:

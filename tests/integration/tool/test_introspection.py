@@ -433,14 +433,14 @@ def test_unusable_candidates_are_named_and_keep_a_question_ambiguous(
 ) -> None:
     done = extracts(*NEW, "--database-url", awkward)
     assert done.stderr.splitlines() == [
-        '✗ entity: 2 candidates, each a table with a date and a number; without "order.lines", which an answer'
-        " cannot contain; choose one:",
+        '✗ entity: 2 candidates, each a table with a date and a number; without "order.lines", which an'
+        " answer cannot contain; choose one:",
         '    --entity "sales"',
     ]
     done = extracts(*NEW, "--database-url", awkward, "--entity", "sales")
     assert done.stderr.splitlines() == [
-        '✗ metric: 3 candidates, each a number in sales; without "Betrag €", "net; tax", which an answer cannot'
-        " contain; choose one:",
+        '✗ metric: 3 candidates, each a number in sales; without "Betrag €", "net; tax", which an answer'
+        " cannot contain; choose one:",
         '    --metric "amount"',
         'date_column: 2 date columns; without "day:booked", which an answer cannot contain; choose one:',
         '    --date-column "day"',
@@ -462,8 +462,8 @@ def test_path_with_an_unusable_name_has_no_answer(
     done = extracts(*NEW, "--database-url", awkward, *given, "--recipient", "towns.name")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        '✗ joins: the path to towns uses "town.id", which an answer cannot contain; create a view with another'
-        " name\n"
+        '✗ joins: the path to towns uses "town.id", which an answer cannot contain; create a view with'
+        " another name\n"
     )
 
 
@@ -478,8 +478,8 @@ def test_group_by_with_an_unusable_key_is_refused(
     done = extracts(*NEW, "--database-url", url)
     # The join to the shops needs this name, too.
     assert done.stderr == (
-        '✗ joins: the path to owners uses "No.", which an answer cannot contain; create a view with another'
-        " name\n"
+        '✗ joins: the path to owners uses "No.", which an answer cannot contain; create a view with'
+        " another name\n"
     )
 
 

@@ -37,6 +37,7 @@ def test_new_creates_the_same_files_as_cookiecutter(tmp_path: Path) -> None:
     template = str(ROOT / "templates/extract")
     subprocess.run([*plain, "-o", str(tmp_path / "plain"), template, *given], check=True, capture_output=True)
     assert tree(tmp_path / "ours") == tree(tmp_path / "plain")
+    assert [path.name for path in (tmp_path / "ours").iterdir()] == ["shop-orders"]
     assert 'aggregate="sum"' in (tmp_path / "ours/shop-orders/Glue/etl.py").read_text()
 
 

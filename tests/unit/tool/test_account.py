@@ -1,0 +1,85 @@
+"""The checks of an AWS account, with answers of a fake account."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from extracts.doctor import account
+
+SUBNET = {"SubnetId": "subnet-1", "VpcId": "vpc-1", "AvailabilityZone": "eu-west-1a"}
+TABLE = {"RouteTableId": "rtb-1", "Associations": [{"SubnetId": "subnet-1"}]}
+
+
+class Ec2:
+    """A subnet with these routes and endpoints."""
+
+    meta = SimpleNamespace(region_name="eu-west-1")
+
+    def __init__(self, endpoints: list[dict[str, Any]], routes: list[dict[str, Any]]) -> None:
+        self.endpoints, self.routes = endpoints, routes
+
+    def describe_subnets(self, **_: object) -> dict[str, Any]:
+        return {"Subnets": [SUBNET]}
+
+    def describe_route_tables(self, **_: object) -> dict[str, Any]:
+        return {"RouteTables": [{**TABLE, "Routes": self.routes}]}
+
+    def describe_vpc_endpoints(self, **_: object) -> dict[str, Any]:
+        return {"VpcEndpoints": self.endpoints}
+
+
+def endpoints(**s3: object) -> list[dict[str, Any]]:
+    """An interface endpoint for each service; `s3` changes the one of S3."""
+    common = {"State": "available", "VpcEndpointType": "Interface", "PrivateDnsEnabled": True}
+    return [
+        {"ServiceName": f"com.amazonaws.eu-west-1.{name}", **common, **(s3 if name == "s3" else {})}
+        for name in account.SERVICES
+    ]
+
+
+def network(found: list[dict[str, Any]], *routes: dict[str, Any]) -> tuple[str, str]:
+    """Return state and text of the check of endpoints."""
+    [_, check] = account.network(lambda _: Ec2(found, list(routes)), "subnet-1")
+    return check.state, check.text
+
+
+def test_endpoint_for_each_service_is_enough() -> None:
+    assert network(endpoints()) == ("ok", "s3, secretsmanager, kms, logs, glue")
+
+
+def test_gateway_endpoint_in_the_route_table_is_enough() -> None:
+    gateway = {"VpcEndpointType": "Gateway", "RouteTableIds": ["rtb-1"]}
+    assert network(endpoints(**gateway))[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    "s3",
+    [
+        {"State": "pending"},
+        {"PrivateDnsEnabled": False},
+        {"VpcEndpointType": "Gateway", "RouteTableIds": ["rtb-2"]},
+    ],
+    ids=["not available", "without private DNS", "in another route table"],
+)
+def test_endpoint_that_the_job_cannot_use_is_missing(s3: dict[str, Any]) -> None:
+    assert network(endpoints(**s3)) == ("failed", "subnet-1 has neither NAT nor an endpoint for s3")
+
+
+def test_route_to_nat_needs_no_endpoints() -> None:
+    route = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1"}
+    assert network([], route) == ("ok", "not needed: the default route of the subnet is nat-1")
+
+
+def test_route_to_an_internet_gateway_is_not_enough() -> None:
+    assert network([], {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1"})[0] == "failed"
+
+
+@pytest.mark.parametrize("text", ["hunter2", '["hunter2"]', '{"password": "hunter2"}', '{"username": "me"}'])
+def test_invalid_secret_is_not_printed(text: str) -> None:
+    client = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": text})
+    check, user = account.secret(lambda _: client, "arn:aws:secretsmanager:eu-west-1:000000000000:secret:x")
+    assert (check.state, user) == ("failed", None)
+    assert "hunter2" not in check.text + check.remedy

@@ -1,0 +1,50 @@
+"""Names and places that the tool chooses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from extracts import programs
+from extracts.introspect import candidates
+from extracts.introspect.catalog import Column, Table
+from extracts.introspect.words import column_name
+
+
+def table(primary_key: tuple[str, ...], *keys: tuple[str, ...]) -> Table:
+    columns = tuple(Column(name, "integer", "N", nullable=False, readable=True) for name in "abc")
+    return Table("public", "t", "table", 1, columns, primary_key, keys, None, ())
+
+
+def test_row_is_identified_by_the_primary_key_else_by_the_shortest_unique_key() -> None:
+    assert candidates.key(table(("a", "b"), ("c",))) == ("a", "b")
+    assert candidates.key(table((), ("a", "b"), ("c",))) == ("c",)
+    assert candidates.key(table(())) == ()
+
+
+def test_generated_column_name_is_a_valid_name() -> None:
+    name = column_name("a_very_long_name_of_a_table_with_many_words", "and_a_column_with_many_words_too")
+    assert len(name) <= 63
+    assert column_name("2nd", "Größe") == "_2nd_grosse"
+
+
+@pytest.mark.parametrize(
+    ("user", "variables", "folder"),
+    [
+        (0, {}, "/var/cache/terraform-aws-extracts"),
+        (1000, {"XDG_CACHE_HOME": "/home/me/cache"}, "/home/me/cache/terraform-aws-extracts"),
+        (1000, {"HOME": "/home/me"}, "/home/me/.cache/terraform-aws-extracts"),
+        (0, {"EXTRACTS_CACHE": "/elsewhere"}, "/elsewhere"),
+    ],
+)
+def test_cache_is_in_the_users_folder_except_for_root(
+    user: int, variables: dict[str, str], folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    for name in ("EXTRACTS_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert programs.cache() == Path(folder)

@@ -1,0 +1,161 @@
+"""How the tool reads a database: its statements, timeouts, rights and URLs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from extracts.errors import ExtractsError
+from extracts.introspect import catalog
+from local_cloud import database
+from tests.support.introspection import NEW, paths
+from tests.support.tool import Extracts
+
+
+def test_many_tables_need_no_more_statements_and_no_row_is_read(
+    made: Callable[[str, str], str],
+    server: database.Database,
+    entities: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    tables = "".join(
+        f"create table t{n} (id int primary key, t{n // 3}_id int references t{n // 3}, name text,"
+        f" day date, amount numeric, note_{n} text);"
+        for n in range(500)
+    )
+    url = made("many", tables)
+
+    def scans() -> int:
+        with psycopg.connect(url) as connection:
+            [(number,)] = connection.execute(
+                "select sum(seq_scan + coalesce(idx_scan, 0)) from pg_stat_user_tables"
+            )
+        return int(number)
+
+    scanned = scans()
+    log = server.authority.parent / "postgresql.log"
+    before = len(log.read_text())
+    found = entities(url)
+    asked = re.findall(r"statement: (.*)", log.read_text()[before:])
+    assert len(found) == 500
+    # The chain of references: 499 → 166 → 55 → 18 → 6 → 2 → 0.
+    [last] = entities(url, "--entity", "t499").values()
+    assert paths(last) == ["t499 → t166 → t55 → t18 → t6 → t2 → t0"]
+    assert asked[0] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    assert len(asked) <= 12, asked
+    assert any("statement_timeout" in statement for statement in asked)
+    assert scans() == scanned
+
+
+def test_locked_catalog_is_an_error_after_the_timeout(shops: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "SECONDS", 1)
+    with psycopg.connect(shops) as other:
+        other.execute("lock table pg_catalog.pg_constraint in access exclusive mode")
+        with pytest.raises(ExtractsError, match="did not answer within 1 s"):
+            catalog.read(shops)
+
+
+def test_role_without_rights_gets_the_statements_to_grant_them(shops: str, extracts: Extracts) -> None:
+    with psycopg.connect(shops, autocommit=True) as connection:
+        connection.execute("create role nobody_yet login password 'none'")
+    url = re.sub(r"//[^@]*@", "//nobody_yet:none@", shops)
+    done = extracts(*NEW, "--database-url", url, "--entity", "sales", "--metric", "paid", "--recipient",
+                    "regions.name", "--date-column", "sold_at")  # fmt: skip
+    for table in ("sales", "stores", "regions"):
+        said = f'  ! no right to read {table}; run: grant select on "public"."{table}" to "nobody_yet";'
+        assert done.stdout.splitlines().count(said) == 1, done.stdout
+
+
+@pytest.fixture(scope="session")
+def locked(made: Callable[[str, str], str]) -> str:
+    """The URL of a database for a role that may only log in."""
+    url = made("locked", """
+        create schema "Clinic";
+        create table "Clinic"."Visit" (id int primary key, ward text, fee numeric, day date);
+        create role stranger login password 'none';
+        """)  # fmt: skip
+    return re.sub(r"//[^@]*@", "//stranger:none@", url)
+
+
+OPEN = (
+    'grant usage on schema "Clinic" to "stranger";',
+    'grant select on all tables in schema "Clinic" to "stranger";',
+)
+
+
+def test_role_without_rights_gets_all_grants(
+    locked: str, extracts: Extracts, server: database.Database, tmp_path: Path
+) -> None:
+    shown = extracts("inspect", "--database-url", locked)
+    assert shown.stdout.splitlines() == [
+        "locked: stranger can read no table with a date and a number.",
+        f"no right to read 1 of 1 tables; run as their owner: {' '.join(OPEN)}",
+    ]
+    stamped = extracts(*NEW, "--database-url", locked)
+    assert stamped.stderr == (
+        "✗ entity: stranger can read no table in Clinic with a date and a numeric column;"
+        f" run as the owner: {' '.join(OPEN)}\n"
+    )
+    given = ("--entity", "Clinic.Visit", "--metric", "fee", "--date-column", "day", "--group", "ward")
+    stamped = extracts(*NEW, "--database-url", locked, *given, "--recipient", "ward", "--dry-run")
+    alone = f'{OPEN[0]} grant select on "Clinic"."Visit" to "stranger";'
+    assert f"  ! no right to read Visit; run: {alone}" in stamped.stdout.splitlines()
+    found = json.loads(extracts("inspect", "--database-url", locked, "--json").stdout)
+    assert (found["entities"], found["unreadable"], found["grants"]) == ([], ["Clinic.Visit"], list(OPEN))
+    owner = re.sub(r"//[^@]*@", f"//{server.user}:{server.password}@", locked)
+    with psycopg.connect(owner) as connection:
+        for statement in found["grants"]:
+            connection.execute(statement.encode())
+    opened = json.loads(extracts("inspect", "--database-url", locked, "--json").stdout)
+    assert ([e["table"] for e in opened["entities"]], opened["unreadable"]) == (["Visit"], [])
+
+
+def test_database_without_tables_is_reported(made: Callable[[str, str], str], extracts: Extracts) -> None:
+    shown = extracts("inspect", "--database-url", made("bare", "select 1"))
+    assert shown.returncode == 0
+    assert shown.stdout == "bare: no table with a date and a number among 0 tables.\n"
+
+
+def test_long_statement_is_printed_on_one_line(made: Callable[[str, str], str], extracts: Extracts) -> None:
+    name = "sums_" + "of_all_kinds_" * 4
+    url = made("long", f"create table {name} (owner text, total int, booked_on_the_day_{'x' * 40} date)")
+    statement = f'create index concurrently on "public"."{name}" ("booked_on_the_day_{"x" * 40}");'
+    shown = extracts("inspect", "--database-url", url)
+    assert any(line.endswith(statement) for line in shown.stdout.splitlines()), shown.stdout
+    stamped = extracts(*NEW, "--database-url", url, "--group", "owner", "--dry-run")
+    assert any(line.endswith(statement) for line in stamped.stdout.splitlines()), stamped
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://me:hunter2@host/db", "--database-url must have the form postgresql://"),
+        (
+            "postgresql://me:hunter2@127.0.0.1:1/db",
+            "The database at 127.0.0.1:1 cannot be read: Connection refused.",
+        ),
+        ("postgresql:///db", "--database-url has no host; write postgresql://"),
+        ("postgresql://me:hunter2@host:port/db", "--database-url must have the form postgresql://"),
+    ],
+)
+def test_invalid_url_is_one_line_without_the_password(url: str, said: str, extracts: Extracts) -> None:
+    done = extracts("inspect", "--database-url", url)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"✗ {said}")
+    assert len(done.stderr.splitlines()) == 1
+    assert "hunter2" not in done.stderr
+
+
+def test_missing_driver_is_reported_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
+    with pytest.raises(
+        ExtractsError,
+        match=r'This command needs psycopg; .* pip install "terraform-aws-extracts\[local\] @ git\+',
+    ):
+        catalog.read("postgresql://me@host/db")

@@ -1,6 +1,6 @@
 """What stamped projects compute, from a database alone.
 
-Every project that `options.combinations()` makes is run, in one Spark for all. Some figures were worked out
+Every project that `options.combinations()` makes is run, in one Spark for all. Some results were computed
 by hand; those of the rest come from the same facts by arithmetic that knows neither SQL nor the engine.
 """
 
@@ -66,7 +66,7 @@ INSERT INTO "{A}" VALUES (1, 11, 'one', 'Owner');
 INSERT INTO "{L}" VALUES (2.005, 1, '1999-01-01'), (3, 1, '2026-10-31'), (1, 1, '2026-11-01');
 """
 
-# The shape of the answers, the figure and its months, and the files that must come out.
+# The shape of the answers, aggregate and window, and the expected files.
 MONTH = "2026-10,2026-10-01,2026-10-31"
 EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
     "max": (
@@ -231,7 +231,7 @@ def test_every_stamped_project_gives_the_right_figures(delivered: list[tuple[Ans
         [shape] = [name for name, parts in options.SHAPES.items() if parts.items() <= answers.items()][-1:]
         tried.add((shape, answers["aggregate"]))
         assert written == expected(shape, answers["aggregate"], int(answers["window_months"])), given
-    # Whatever else varies, each figure is seen of each shape.
+    # Each aggregate is combined with each shape.
     assert len(tried) == len(options.SHAPES) * len(options.choices("aggregate") or ())
 
 
@@ -243,7 +243,7 @@ def expected(shape: str, aggregate: str, months: int) -> Files:
     [columns] = [header.split(",") for named, _, header, _ in EXPECTED.values() if named == shape]
     count = columns.index("window_end") + 1
     metric = columns[count + 1].removesuffix("_sum")
-    # The sum stands in every file, and but once where it is the figure.
+    # Every file has the sum; if it is the metric, it has it once.
     header = [*columns[: count + 1], *dict.fromkeys([f"{metric}_sum", f"{metric}_{aggregate}"])]
     found = {}
     for recipient, groups in FACTS[shape].items():

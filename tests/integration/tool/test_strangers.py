@@ -326,7 +326,7 @@ def declining(server: socket.socket, received: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("host", "parameters", "told"),
     [
-        ("127.1", "", False),  # an address that is not written as one of the loopback is nobody's own machine
+        ("127.1", "", False),  # not a loopback address in its usual form
         ("127.1", "?sslmode=prefer", True),
         ("127.0.0.1", "", True),
     ],

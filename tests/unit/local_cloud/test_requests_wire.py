@@ -133,3 +133,12 @@ def test_requests_are_read_back(service: str, protocol: str) -> None:
         if not call.has_readable_body:
             given.pop(operation.input_shape.serialization["payload"])
         assert wire.parameters(call, body) == given, name
+
+
+@pytest.mark.parametrize("signed", ["header", "query"])
+def test_scope_is_read_from_header_and_presigned_query(signed: str) -> None:
+    credential = "AKIA/20261101/eu-west-1/s3/aws4_request"
+    query = urlencode({"X-Amz-Credential": credential}) if signed == "query" else ""
+    headers = {"authorization": f"AWS4-HMAC-SHA256 Credential={credential}"} if signed == "header" else {}
+    assert wire.Http("GET", "/bucket/key", query, headers).scope == ("eu-west-1", "s3")
+    assert wire.Http("GET", "/bucket/key", "", {}).scope == ("", "")

@@ -211,7 +211,7 @@ def test_chromium_shows_it(page: Page, tmp_path: Path, width: int) -> None:
                               check=True, timeout=300, stdin=subprocess.DEVNULL)  # fmt: skip
         return done.stdout
 
-    # A copy with a script of ours, which the page's own policy would refuse, measures what is laid out.
+    # A copy without the page's policy runs a script that measures the layout.
     text = (tmp_path / "report.html").read_text()
     root = "document.documentElement"
     probe = f"[innerWidth, {root}.scrollWidth, document.querySelector('svg').clientHeight]"

@@ -1,0 +1,14 @@
+"""Ports of the local cloud."""
+
+from __future__ import annotations
+
+import socket
+
+from local_cloud import processes
+
+
+def test_port_answers_only_while_something_listens() -> None:
+    with socket.create_server((processes.LOOPBACK, 0)) as server:
+        port = server.getsockname()[1]
+        assert processes.answers(port)
+    assert not processes.answers(port)

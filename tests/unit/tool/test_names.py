@@ -25,8 +25,8 @@ def test_row_is_identified_by_the_primary_key_else_by_the_shortest_unique_key() 
 
 
 def test_generated_column_name_is_a_valid_name() -> None:
-    name = column_name("a_very_long_name_of_a_table_with_many_words", "and_a_column_with_many_words_too")
-    assert len(name) <= 63
+    name = column_name("loan_agreement_of_a_customer_in_a_region", "identifier_in_the_previous_system")
+    assert len(name) == 63
     assert column_name("2nd", "Größe") == "_2nd_grosse"
 
 

@@ -53,7 +53,7 @@ class SpecTest(unittest.TestCase):
     def test_tables_and_recipient_equal_terraform(self) -> None:
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
         tables = re.search(r"^  tables = (\[.*?\])$", main, re.MULTILINE | re.DOTALL)
-        label = re.search(r'^  recipient_column += "(.*)"$', main, re.MULTILINE)
+        recipient = re.search(r'^  recipient_column += "(.*)"$', main, re.MULTILINE)
         assert tables
         assert recipient
         assert set(ast.literal_eval(tables[1])) == set(self.extract.tables)

@@ -219,7 +219,7 @@ def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
         ),
         Step(
             "withdraw what is restated",
-            ("WithdrawOutput", "s3:DeleteObject"),
+            ("DeleteReplacedFiles", "s3:DeleteObject"),
             (("s3:DeleteObject", f"{S3}/{prefix}/new.csv", {}),),
             delete_object(BUCKET, f"{prefix}/new.csv"),
         ),

@@ -83,7 +83,7 @@ class Plan:
     manifest_version: str | None
     claim: Json | None  # the one that is there and not settled
     claim_version: str | None  # also of one that is settled
-    withdrawn: tuple[str, ...]  # places that bear a file of ours and shall not
+    withdrawn: tuple[str, ...]  # keys under which a file of ours is, or may be by then, and shall not
     same: bool  # the manifest that is there describes these very files
 
     @property
@@ -146,7 +146,8 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     new = {store.key(file.place): file.sha256 for file in files}
     claimed = _claimed(claim)
     replaces = manifest or (cast("Json | None", claim.get("replaces")) if claim else None)
-    stray = {key for key in set(claimed) - set(new) if _version_of_key(store, key) is not None}
+    # Also what is not there: the claim's run may go on to write it until this run has the claim.
+    stray = set(claimed) - set(new)
     made = Plan(
         period=period,
         files=tuple(files),
@@ -538,10 +539,6 @@ def _claimed(claim: Json | None) -> dict[str, object]:
         return {}
     gone = cast(list[str], claim.get("withdrawn", []))
     return {**dict.fromkeys(gone), **_digests(claim)}
-
-
-def _version_of_key(store: Store, key: str) -> str | None:
-    return store.version(store.place(key))
 
 
 def _revision(made: Plan) -> str:

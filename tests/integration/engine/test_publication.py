@@ -498,6 +498,29 @@ def test_a_run_that_slept_through_all_of_another_changes_nothing(publisher: Publ
     assert (said[:6], publisher.texts()) == ("failed", {"Alpha": "a2", "Beta": "b"})
 
 
+@pytest.mark.parametrize("later", [0, 1, 2, 3])
+def test_a_file_made_after_the_next_run_has_looked_is_removed(publisher: Publisher, later: int) -> None:
+    """The next run looks before the file is there, and takes the claim over `later` calls afterwards."""
+    publisher(Alpha="a")
+    looked: list[Plan] = []
+    made: list[int] = []
+    took: list[str] = []
+
+    def step(call: int) -> None:
+        if first.writes == [CLAIM] and not looked:
+            files = publisher.files(Alpha="x")
+            looked.append(rolling_delivery.plan(publisher.store, OCTOBER, files, restate=True))
+        if not made and publisher.lies("Own"):
+            made.append(call)
+        if made and call == made[0] + later:
+            took.append(publisher.publish(looked[0]))
+
+    first = Watched(publisher.store, step)
+    said = attempt(publisher, {"Own": "o", "Alpha": "y"}, through=first, restate=True)
+    assert (said[:6], len(took), publisher.texts()) == ("failed", 1, {"Alpha": "x"})
+    assert not publisher.lies("Own")
+
+
 def test_a_run_that_came_too_late_leaves_no_order_to_restate(publisher: Publisher) -> None:
     """It claims what another has just published, sees that, and ends; what it claimed must mean nothing."""
     late: list[Plan] = []

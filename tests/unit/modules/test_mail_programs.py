@@ -189,6 +189,7 @@ def test_own_event_gives_recipient_and_period_only() -> None:
         {"period": "missing 2026-10"},
         {"period": "2026-13"},
         {"period": "2026-10\nWhat to do"},
+        {"period": "2026-10\n"},
         {"period": "other"},
         {"period": None},
         {"period": 202610},

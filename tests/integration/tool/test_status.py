@@ -92,10 +92,10 @@ def test_status_without_the_collection_reports_the_version(project: Path, tmp_pa
     [
         ("Terraform/main.tf", b"caf\xe9 = 1\n", "it is not UTF-8."),
         ("extract.yaml", b"caf\xe9 = 1\n", "it is not UTF-8."),
-        ("extract.yaml", b"a = 1\n", "it needs template, version and default_context, as it was stamped."),
+        ("extract.yaml", b"a = 1\n", "it needs template, version and default_context."),
     ],
 )
-def test_status_names_what_cannot_be_read_and_still_shows_the_others(
+def test_unreadable_project_does_not_hide_the_others(
     file: str, content: bytes, why: str, project: Path, home: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(project, tmp_path / "torn")
@@ -108,13 +108,13 @@ def test_status_names_what_cannot_be_read_and_still_shows_the_others(
     assert told["problems"] == [done.stderr.removeprefix("✗ ").strip()]
 
 
-def test_a_project_that_is_closed_to_us_hides_no_other(
+def test_project_without_permission_does_not_hide_the_others(
     project: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(project, tmp_path / "closed")
     looked = Path.is_file
 
-    def denied(path: Path) -> bool:  # root, who may run this, is denied nothing
+    def denied(path: Path) -> bool:  # as root, no permission is ever denied
         if tmp_path / "closed" in path.parents:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return looked(path)
@@ -125,12 +125,12 @@ def test_a_project_that_is_closed_to_us_hides_no_other(
     assert found.problems == [f"{tmp_path}/closed/extract.yaml cannot be read: Permission denied."]
 
 
-def test_status_names_what_is_no_project_and_still_shows_the_others(project: Path, tmp_path: Path) -> None:
+def test_folder_without_a_project_does_not_hide_the_others(project: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     edit(project / "extract.yaml", 'version: "1.0.0"', "version: soon")
     done = call("status", project, tmp_path / "empty")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        '✗ "soon" is no version; versions look like 1.2.0.',
-        f"✗ {tmp_path}/empty is no extract project and holds none.",
+        '✗ "soon" is not a version; write it like 1.2.0.',
+        f"✗ {tmp_path}/empty is not an extract project and contains none.",
     ]

@@ -50,8 +50,8 @@ def test_update_runs_no_hook_of_a_collection_that_only_the_project_names(
     assert not trace.exists()
     assert (done.returncode, done.stderr) == (
         1,
-        f"✗ file://{project} is from file://{collection}, which is not {ADDRESS}. An update runs programs of"
-        f" its template; if you trust it, give --template file://{collection}.\n",
+        f"✗ file://{project} was created from file://{collection}, not from {ADDRESS}. An update runs programs of"
+        f" that template. If you trust it, add --template file://{collection}.\n",
     )
     assert call("update", project, "--dry-run", "--template", collection).returncode == 0
     assert trace.exists()
@@ -63,8 +63,8 @@ def test_the_collection_that_the_tool_is_from_needs_no_option(named: str) -> Non
 
 
 @pytest.mark.parametrize("named", [f"{ADDRESS}-evil", f"{ADDRESS}/../evil", ".", "\x1b[2Jhome"])
-def test_any_other_collection_needs_one(named: str) -> None:
-    with pytest.raises(ExtractsError, match="give --template") as refused:
+def test_other_collection_needs_the_option(named: str) -> None:
+    with pytest.raises(ExtractsError, match="add --template") as refused:
         homes.runnable(named, None, "bank")
     assert "\x1b" not in str(refused.value)
     assert homes.runnable(named, "/trusted", "bank") == "/trusted"
@@ -73,7 +73,7 @@ def test_any_other_collection_needs_one(named: str) -> None:
 @pytest.mark.parametrize("command", ["preview", "doctor"])
 def test_a_command_that_runs_a_projects_code_says_so(command: str) -> None:
     said = " ".join(call(command, "--help", variables={"COLUMNS": "200"}).stdout.split())
-    assert "This runs the project's Glue/etl.py as a program, with your rights" in said
+    assert "Runs Glue/etl.py of the project as a program with your rights" in said
 
 
 def program(folder: Path, name: str) -> tuple[Path, Path]:
@@ -137,10 +137,10 @@ def bomb() -> str:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (bomb(), "an alias, line 2; write the value itself."),
+        (bomb(), "line 2 has an alias; write the value instead."),
         (deep("[", "]"), "it is nested too deeply."),
         ("a: 2026-13-45", "month must be in 1..12."),
-        ("x" * (5 << 20), "it has more than 4 MiB."),
+        ("x" * (5 << 20), "it is larger than 4 MiB."),
     ],
 )
 def test_settings_of_a_stranger_that_cannot_be_read_get_a_sentence(
@@ -162,14 +162,14 @@ def test_an_endless_file_is_not_read(place: str, project: Path) -> None:
     done = call("status", project)
     assert (done.returncode, done.stderr) == (
         1,
-        f"✗ {project / place} cannot be read: it is no regular file.\n",
+        f"✗ {project / place} cannot be read: it is not a regular file.\n",
     )
 
 
 def test_a_pipe_is_not_waited_for(project: Path) -> None:
     (project / "Terraform/main.tf").unlink()
     os.mkfifo(project / "Terraform/main.tf")
-    assert "it is no regular file" in call("status", project).stderr
+    assert "it is not a regular file" in call("status", project).stderr
 
 
 def test_a_folder_called_like_markup_is_shown(project: Path, tmp_path: Path) -> None:
@@ -207,9 +207,9 @@ def test_a_change_log_gives_the_terminal_no_orders(project: Path, home: Path, tm
 @pytest.mark.parametrize(
     ("link", "why"),
     [
-        ("Makefile", "is a symbolic link; put a file of its own there."),
-        ("Glue", "is a symbolic link; put a folder of its own there."),
-        ("CODEOWNERS", "is a symbolic link; put a file of its own there."),
+        ("Makefile", "is a symbolic link; replace it by a file."),
+        ("Glue", "is a symbolic link; replace it by a folder."),
+        ("CODEOWNERS", "is a symbolic link; replace it by a file."),
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--dry-run",), ("--plan", "--dry-run")])
@@ -235,7 +235,7 @@ def test_update_writes_into_no_repository_in_the_project(project: Path) -> None:
     commit(project)
     done = call("update", project)
     assert done.stderr == (
-        f"✗ {project}/Glue is a git repository of its own; Glue/etl.py is not for us to write.\n"
+        f"✗ {project}/Glue is a separate git repository; Glue/etl.py cannot be written there.\n"
     )
 
 
@@ -270,7 +270,7 @@ def test_the_page_of_a_preview_replaces_no_link(project: Path, tmp_path: Path) -
     done = call("preview", project, "--database-url", url, "--output", tmp_path / "figures")
     assert (done.returncode, done.stderr) == (
         1,
-        f"✗ {tmp_path}/figures/report.html is a symbolic link; put a file of its own there.\n",
+        f"✗ {tmp_path}/figures/report.html is a symbolic link; replace it by a file.\n",
     )
 
 
@@ -344,5 +344,5 @@ def test_a_password_goes_to_another_machine_over_tls_alone(
     assert done.returncode == 1
     assert (b"swordfish" in b"".join(received)) is told
     if not told:
-        assert "speaks no TLS" in done.stderr
+        assert "does not support TLS" in done.stderr
         assert "sslmode=disable" in done.stderr

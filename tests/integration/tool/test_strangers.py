@@ -50,8 +50,8 @@ def test_update_runs_no_hook_of_a_collection_that_only_the_project_names(
     assert not trace.exists()
     assert (done.returncode, done.stderr) == (
         1,
-        f"✗ file://{project} was created from file://{collection}, not from {ADDRESS}. An update runs programs of"
-        f" that template. If you trust it, add --template file://{collection}.\n",
+        f"✗ file://{project} was created from file://{collection}, not from {ADDRESS}. An update runs"
+        f" programs of that template. If you trust it, add --template file://{collection}.\n",
     )
     assert call("update", project, "--dry-run", "--template", collection).returncode == 0
     assert trace.exists()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from extracts import programs
+from extracts import programs, terraform
 from local_cloud import aws
 from tools import documents, lint
 from tools.documents import Document
@@ -127,11 +127,9 @@ def test_bad_document_ends_the_program_with_1(tmp_path: Path, capsys: pytest.Cap
     assert "✗ aws_thing.this: UNKNOWN_ACTION: " in capsys.readouterr().out
 
 
-def test_documents_have_the_arns_of_what_is_new(
-    cloud: aws.Cloud, terraform_settings: dict[str, str], tmp_path: Path
-) -> None:
+def test_documents_have_the_arns_of_what_is_new(cloud: aws.Cloud, tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text(ROOT)
-    environment = terraform_settings | cloud.environment
+    environment = terraform.environment(tmp_path) | cloud.environment
     planned = plan(tmp_path, environment)
     found = documents.collect(tmp_path, planned, programs.terraform().command, environment)
     assert [(one.address, one.kind) for one in found] == [

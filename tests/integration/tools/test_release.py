@@ -192,7 +192,7 @@ def test_a_change_log_that_says_nothing_is_refused(home: Path) -> None:
     [
         ("1.0.0", "1.0.0 does not follow 1.0.0, the last release."),
         ("0.9.0", "0.9.0 does not follow 1.0.0, the last release."),
-        ("next", '"next" is no version; versions look like 1.2.0.'),
+        ("next", '"next" is not a version; write it like 1.2.0.'),
     ],
 )
 def test_a_version_that_does_not_follow_is_refused(home: Path, version: str, reason: str) -> None:

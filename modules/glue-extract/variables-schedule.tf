@@ -33,6 +33,14 @@ variable "dead_letter_queue" {
     kms_key_arn = string
   })
   default = null
+
+  validation {
+    condition = (
+      var.dead_letter_queue == null
+      || can(regex("^arn:[a-z-]+:sqs:", var.dead_letter_queue.arn))
+    )
+    error_message = "dead_letter_queue: arn must be the ARN of a queue, \"arn:aws:sqs:...\"."
+  }
 }
 
 variable "schedule" {

@@ -356,3 +356,14 @@ run "abbreviation_as_time_zone_is_refused" {
   }
   expect_failures = [var.time_zone]
 }
+
+run "queue_url_as_arn_is_refused" {
+  command = plan
+  variables {
+    dead_letter_queue = {
+      arn         = "https://sqs.eu-west-1.amazonaws.com/123456789012/alerts"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/alerts"
+    }
+  }
+  expect_failures = [var.dead_letter_queue]
+}

@@ -5,7 +5,7 @@ output "alert_emails_pending" {
 }
 
 output "alert_test" {
-  description = "State machine and input that send a test mail. `extracts doctor --test-mail` uses them."
+  description = "State machine and input of a test mail, for `extracts doctor --test-mail`."
   value       = module.alerts.test_message
 }
 

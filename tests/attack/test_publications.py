@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from rolling_store import BucketStore, FolderStore
-from tests.integration.engine.test_publication import Publisher, afresh, attempt, beside, bucket
 from tests.support.clouds import cloud
+from tests.support.engine.publisher import Publisher, afresh, attempt, beside, bucket
 
 __all__ = ["bucket", "cloud"]  # fixtures
 

@@ -19,7 +19,7 @@ import rolling_store
 from local_cloud.aws import REGION, Cloud
 from rolling_errors import ExtractError
 from rolling_store import BucketStore
-from tests.integration.engine.test_publication import CLAIM, Publisher
+from tests.support.engine.publisher import CLAIM, Publisher
 
 Fault = Callable[["Proxy", BaseHTTPRequestHandler, bytes], None]
 WRITES = ("PUT", "POST", "DELETE")

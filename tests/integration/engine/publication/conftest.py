@@ -1,0 +1,5 @@
+"""The fixtures of all tests of publications."""
+
+from tests.support.engine.publisher import bucket, publisher
+
+__all__ = ["bucket", "publisher"]

@@ -1,0 +1,95 @@
+"""What a publication writes, what it refuses, and what a restatement replaces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rolling_errors import ExtractError
+from tests.support.engine.publisher import (
+    CLAIM,
+    MANIFEST,
+    Publisher,
+    Watched,
+    overwrite,
+    remove,
+)
+
+
+def test_a_first_publication_writes_every_file_and_the_manifest_last(publisher: Publisher) -> None:
+    watched = Watched(publisher.store)
+    publisher(Alpha="a", Beta="b", through=watched)
+    assert (watched.writes[0], watched.writes[-1], len(watched.writes)) == (CLAIM, MANIFEST, 4)
+    assert (publisher.texts(), publisher.revision()) == ({"Alpha": "a", "Beta": "b"}, 1)
+
+
+def test_the_same_bytes_again_write_nothing_and_say_why(publisher: Publisher) -> None:
+    publisher(Alpha="a")
+    watched = Watched(publisher.store)
+    assert publisher(Alpha="a", through=watched) == (
+        "nothing to write: 2026-10 is already published with the same bytes (revision 1, 2026-11-01)"
+    )
+    assert watched.writes == []
+
+
+def test_other_bytes_are_refused_with_what_differs(publisher: Publisher) -> None:
+    publisher(Alpha="a", Beta="b")
+    with pytest.raises(ExtractError) as refusal:
+        publisher(Alpha="aaa", Gamma="c")
+    assert str(refusal.value) == (
+        "already published with other bytes (revision 1, 2026-11-01): "
+        "Alpha_20261031.csv differs (sum 1 -> 3), Beta_20261031.csv would be gone, "
+        "Gamma_20261031.csv would be new; start with --restate to replace"
+    )
+    assert publisher.text("Alpha") == "a"
+
+
+def test_a_restatement_replaces_and_bumps_the_revision(publisher: Publisher) -> None:
+    publisher(Alpha="a", Beta="b")
+    assert publisher(Alpha="new", Beta="b", restate=True) == "restated: 2 files, 2 lines, revision 2"
+    assert (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision()) == ("new", "b", 2)
+
+
+def test_a_restatement_of_the_same_bytes_writes_nothing(publisher: Publisher) -> None:
+    publisher(Alpha="a")
+    watched = Watched(publisher.store)
+    assert publisher(Alpha="a", restate=True, through=watched).startswith("nothing to write")
+    assert watched.writes == []
+
+
+def test_the_old_manifest_is_gone_before_a_restatement_touches_a_file(publisher: Publisher) -> None:
+    publisher(Alpha="a", Beta="b")
+    watched = Watched(publisher.store)
+    publisher(Alpha="new", Beta="b", restate=True, through=watched)
+    assert [place.rpartition("/")[2] for place in watched.writes] == [
+        *("2026-10.claim", "2026-10.json", "Alpha_20261031.csv", "2026-10.json")
+    ]
+    assert publisher.published()["replaces"]["revision"] == 1  # type: ignore[index]
+
+
+def test_a_recipient_that_is_gone_has_its_file_removed_before_the_manifest_says_so(
+    publisher: Publisher,
+) -> None:
+    publisher(Alpha="a", Gone="g")
+    publisher(Alpha="a", restate=True)
+    found = publisher.published()
+    assert found is not None
+    assert found["withdrawn"] == [publisher.store.key("bank_name=Gone/year=2026/month=10/Gone_20261031.csv")]
+    assert (publisher.lies("Alpha"), publisher.lies("Gone")) == (True, False)
+
+
+def test_a_published_file_that_went_missing_is_put_back(publisher: Publisher, tmp_path: Path) -> None:
+    publisher(Alpha="a", Beta="b")
+    remove(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv")
+    assert publisher(Alpha="a", Beta="b") == ("put back 1 missing of 2 files; revision 1, 2026-11-01 stands")
+    assert publisher.text("Alpha") == "a"
+
+
+def test_a_published_file_that_was_changed_is_told_and_not_touched(publisher: Publisher) -> None:
+    publisher(Alpha="a")
+    overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"forged")
+    with pytest.raises(ExtractError, match=r"Alpha_20261031.csv is not what the manifest says \(revision 1"):
+        publisher(Alpha="a")
+    assert publisher(Alpha="a", restate=True) == "restated: 1 file, 1 line, revision 2"
+    assert publisher.text("Alpha") == "a"

@@ -1,0 +1,152 @@
+"""Write files to a folder and to a bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rolling_delivery
+from local_cloud.aws import REGION, Cloud
+from rolling_errors import ExtractError
+from rolling_file import File
+from rolling_store import BucketStore, FolderStore, Store, sha256_of
+from tests.support.engine.publisher import (
+    CLAIM,
+    OCTOBER,
+    Publisher,
+    Watched,
+)
+
+
+def test_a_name_that_begins_like_another_is_not_taken_for_it(publisher: Publisher) -> None:
+    publisher.store.create("a/b.csv.bak", publisher.files(x="x")[0].path, hashlib.sha256(b"x").hexdigest())
+    assert publisher.store.version("a/b.csv") is None
+
+
+def test_a_bucket_keeps_what_was_replaced(cloud: Cloud, bucket: str, tmp_path: Path) -> None:
+    publisher = Publisher(BucketStore(bucket, "kept", cloud.client("s3")), tmp_path)
+    publisher(Alpha="a")
+    publisher(Alpha="b", restate=True)
+    versions = cloud.client("s3").list_object_versions(Bucket=bucket, Prefix="kept/bank_name=Alpha")[
+        "Versions"
+    ]
+    assert len(versions) == 2
+
+
+@pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
+def test_a_bucket_that_keeps_nothing_is_told_before_a_restatement(
+    cloud: Cloud, tmp_path: Path, versioning: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3, name = cloud.client("s3"), f"versions-{str(versioning).lower()}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    if versioning:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": versioning})
+    publisher = Publisher(BucketStore(name, "loans", s3), tmp_path)
+    publisher(Alpha="a")
+    assert capsys.readouterr().out == ""
+    told: list[str] = []
+
+    def look(call: int) -> None:
+        if watched.writes == [CLAIM] and not told:
+            told.extend(capsys.readouterr().out.splitlines())
+
+    watched = Watched(publisher.store, look)
+    publisher(Alpha="b", restate=True, through=watched)
+    said = [json.loads(line) for line in told + capsys.readouterr().out.splitlines()]
+    expected = [] if versioning == "Enabled" else [
+        ("nothing_kept", "warning", "the bucket has no versioning: what this restatement replaces is lost")
+    ]  # fmt: skip
+    assert [(entry["event"], entry["level"], entry["message"]) for entry in said] == expected
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Iterator[Path]:
+    """A file that cannot be copied: every write beyond 64 KiB fails, as on a full disk."""
+    body = tmp_path / "large"
+    body.write_bytes(b"x" * (1 << 17))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
+    yield body
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_failed_write_creates_no_file(large: Path, tmp_path: Path) -> None:
+    with pytest.raises(ExtractError, match="File too large"):
+        FolderStore(tmp_path / "out").create("f.csv", large, "")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_failed_write_keeps_the_old_file(large: Path, tmp_path: Path) -> None:
+    body, store = tmp_path / "body", FolderStore(tmp_path / "out")
+    body.write_bytes(b"old")
+    assert store.create("f.csv", body, "")
+    version = store.version("f.csv")
+    assert version
+    with pytest.raises(ExtractError, match="File too large"):
+        store.replace("f.csv", large, "", version)
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "out").iterdir()] == [("f.csv", b"old")]
+
+
+def test_write_to_a_folder_leaves_no_temporary_file(tmp_path: Path) -> None:
+    body, out = tmp_path / "body", tmp_path / "out"
+    body.write_bytes(b"whole")
+    FolderStore(out).create("f.csv", body, "")
+    assert [path.name for path in out.iterdir()] == ["f.csv"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    body = tmp_path / "body"
+    body.write_text("")
+    with pytest.raises(ExtractError, match=r"cannot use .*: (Not a directory|File exists)"):
+        FolderStore(tmp_path / "file").create("x/f.csv", body, "")
+
+
+def test_a_file_in_a_bucket_has_its_type_and_checksum(cloud: Cloud, bucket: str, tmp_path: Path) -> None:
+    store = BucketStore(bucket, "typed", cloud.client("s3"))
+    Publisher(store, tmp_path)(Alpha="a")
+    key = "typed/bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv"
+    found: dict[str, Any] = cloud.client("s3").get_object(Bucket=bucket, Key=key)
+    assert found["ContentType"] == "text/csv; charset=utf-8"
+    assert sha256_of(iter([found["Body"].read()])) == hashlib.sha256(b"a").hexdigest()
+
+
+def test_a_target_may_be_a_link_itself(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to("real")
+    publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
+    assert publisher(Alpha="a") == "published: 1 file, 1 line, revision 1"
+
+
+@pytest.mark.parametrize("letter", ["x", "Ł"])
+def test_a_file_whose_name_is_too_long_is_refused_before_the_manifest_is_withdrawn(
+    publisher: Publisher, letter: str
+) -> None:
+    publisher(Alpha="a")
+    [made] = publisher.files(Long="l")
+    place = f"bank_name={letter * 300}/{'y' * 240}/{'z' * 240}/{letter * 300}.csv"
+    long = File(made.recipient, made.path, place, made.bytes, made.rows, made.sha256, made.totals)
+    with pytest.raises(ExtractError, match=r"is too long: .* bytes, and (1024|255) are the most"):
+        rolling_delivery.plan(publisher.store, OCTOBER, [long], restate=True)
+    assert publisher.texts() == {"Alpha": "a"}
+
+
+@pytest.mark.parametrize("letter", ["x", "Ł"])
+def test_the_length_of_a_place_is_counted_in_bytes_and_with_the_prefix(letter: str, tmp_path: Path) -> None:
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    stores: list[tuple[Store, int]] = [
+        (BucketStore("bucket", "loans/first", client=object()), 1024 - len("loans/first/")),
+        (FolderStore(tmp_path), longest - longest % 2),
+    ]
+    for store, room in stores:
+        place = letter * (room // len(letter.encode()))
+        store.check(place)
+        with pytest.raises(ExtractError, match="is too long"):
+            store.check(f"{place}xx")

@@ -1,0 +1,268 @@
+"""Publish texts to a folder or a bucket as the engine publishes files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.config import Config
+
+import rolling_delivery
+from local_cloud.aws import REGION, Cloud
+from rolling_delivery import Plan
+from rolling_errors import ExtractError
+from rolling_figures import Totals
+from rolling_file import File
+from rolling_period import Period
+from rolling_store import BucketStore, FolderStore, Store, sha256_of
+
+OCTOBER = Period(2026, 10)
+MANIFEST = "_manifests/2026-10.json"
+BETA = "bank_name=Beta/year=2026/month=10/Beta_20261031.csv"
+CLAIM = "_manifests/2026-10.claim"
+
+
+@dataclass
+class Watched(Store):
+    """A store that tells before every call; `writes` are the places that were to be written."""
+
+    store: Store
+    before: Callable[[int], None] = lambda call: None
+    calls: int = 0
+    writes: list[str] = field(default_factory=list)
+
+    def key(self, place: str) -> str:
+        return self.store.key(place)
+
+    @property
+    def keeps_replaced(self) -> bool | None:
+        return self.store.keeps_replaced
+
+    def place(self, key: str) -> str:
+        return self.store.place(key)
+
+    def check(self, place: str) -> None:
+        self.store.check(place)
+
+    def version(self, place: str) -> str | None:
+        self._call()
+        return self.store.version(place)
+
+    def read(self, place: str) -> Iterator[bytes]:
+        self._call()
+        return self.store.read(place)
+
+    def create(self, place: str, body: Path, sha256: str) -> bool:
+        self._call(place)
+        return self.store.create(place, body, sha256)
+
+    def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
+        self._call(place)
+        return self.store.replace(place, body, sha256, version)
+
+    def retag(self, place: str, body: Path, sha256: str, version: str) -> bool:
+        self._call(place)
+        return self.store.retag(place, body, sha256, version)
+
+    def remove(self, place: str, version: str) -> bool:
+        self._call(place)
+        return self.store.remove(place, version)
+
+    def commit(self, source: str, version: str, place: str) -> bool:
+        self._call(place)
+        return self.store.commit(source, version, place)
+
+    def _call(self, write: str | None = None) -> None:
+        self.before(self.calls)
+        self.calls += 1
+        self.writes += [write] if write else []
+
+
+@dataclass
+class Publisher:
+    """Publishes texts as the engine would publish files."""
+
+    store: Store
+    scratch: Path
+
+    def files(self, **texts: str) -> list[File]:
+        made = []
+        for name, text in texts.items():
+            path = self.scratch / f"{name}-{hashlib.md5(text.encode()).hexdigest()}"
+            path.write_bytes(text.encode())
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
+            made.append(File(name, path, place, len(text), 1, digest, Totals(1, 1, Decimal(len(text)))))
+        return made
+
+    def __call__(self, *, restate: bool = False, through: Store | None = None, **texts: str) -> str:
+        return self.run(texts, restate=restate, through=through)
+
+    def run(self, texts: dict[str, str], *, restate: bool = False, through: Store | None = None) -> str:
+        store = through or self.store
+        made = rolling_delivery.plan(store, OCTOBER, self.files(**texts), restate=restate)
+        return self.publish(made, through=store)
+
+    def publish(self, made: Plan, through: Store | None = None) -> str:
+        """In a scratch folder of its own: two runs are two machines."""
+        manifest = self.manifest(made)
+        scratch = self.scratch / str(manifest["run_id"])
+        scratch.mkdir()
+        return rolling_delivery.publish(through or self.store, made, manifest, scratch)
+
+    def manifest(self, made: Plan) -> dict[str, object]:
+        """As the engine's, as far as the protocol reads it."""
+        files = [
+            {
+                "key": self.store.key(file.place),
+                "sha256": file.sha256,
+                "rows": file.rows,
+                "totals": {"rows": 1, "count": 1, "sum": str(file.totals.total)},
+            }
+            for file in made.files
+        ]
+        return {
+            "revision": made.revision + 1,
+            "published_at": "2026-11-01T00:05:00Z",
+            "files": files,
+            "run_id": uuid.uuid4().hex,
+            "withdrawn": list(made.withdrawn),
+            **rolling_delivery._replaces(made),
+        }
+
+    def text(self, name: str) -> str:
+        place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
+        return b"".join(self.store.read(place)).decode()
+
+    def published(self) -> dict[str, Any] | None:
+        """The manifest, if there is one. Then every file that it names must be there, and the same."""
+        if self.store.version(MANIFEST) is None:
+            return None
+        found: dict[str, Any] = json.loads(b"".join(self.store.read(MANIFEST)))
+        for file in found["files"]:
+            place = file["key"].removeprefix(self.store.key(""))
+            assert self.store.version(place) is not None, f"{place} is not there"
+            assert sha256_of(self.store.read(place)) == file["sha256"], f"{place} differs"
+        return found
+
+    def revision(self) -> int | None:
+        found = self.published()
+        return None if found is None else int(found["revision"])
+
+    def texts(self) -> dict[str, str] | None:
+        """What a consumer who waits for the manifest gets, by recipient."""
+        found = self.published()
+        names = [file["key"].rpartition("/")[2].partition("_")[0] for file in found["files"]] if found else []
+        return {name: self.text(name) for name in names} if found else None
+
+    def lies(self, name: str) -> bool:
+        place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
+        return self.store.version(place) is not None
+
+
+@pytest.fixture(scope="session")
+def bucket(cloud: Cloud) -> str:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="published", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_bucket_versioning(Bucket="published", VersioningConfiguration={"Status": "Enabled"})
+    return "published"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    if request.param == "folder":
+        return Publisher(FolderStore(tmp_path / "out"), scratch)
+    cloud: Cloud = request.getfixturevalue("cloud")
+    bucket: str = request.getfixturevalue("bucket")
+    return Publisher(BucketStore(bucket, f"loans/{tmp_path.name}", cloud.client("s3")), scratch)
+
+
+def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: bool) -> bool:
+    """Publish in a child process that SIGKILL ends before call number `calls`; whether it came to its end."""
+
+    def kill(call: int) -> None:
+        if call == calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            publisher.run(texts, restate=restate, through=Watched(afresh(publisher.store), kill))
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+    return not os.WIFSIGNALED(status)
+
+
+def attempt(
+    publisher: Publisher, texts: dict[str, str], *, through: Store | None = None, restate: bool
+) -> str:
+    """What a run says at its end, also if that is why it failed."""
+    try:
+        return publisher.run(texts, through=through, restate=restate)
+    except ExtractError as error:
+        return f"failed: {error}"
+
+
+def beside(store: Store, name: str) -> Store:
+    """Another prefix of the same store."""
+    match store:
+        case FolderStore():
+            return FolderStore(store._root.parent / name)
+        case BucketStore():
+            return BucketStore(store._bucket, f"{store._prefix}-{name}", store._s3)
+    raise TypeError(store)
+
+
+def afresh(store: Store) -> Store:
+    """The same store for another process: connections are not to be shared."""
+    match store:
+        case BucketStore():
+            import boto3
+
+            config = store._s3.meta.config.merge(Config(retries={"max_attempts": 2}))
+            client = boto3.session.Session().client(
+                "s3",
+                endpoint_url=store._s3.meta.endpoint_url,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                verify=store._s3._endpoint.http_session._verify,
+                config=config,
+            )
+            return BucketStore(store._bucket, store._prefix, client)
+    return store
+
+
+def remove(publisher: Publisher, place: str) -> None:
+    match publisher.store:
+        case FolderStore():
+            (publisher.store._root / place).unlink()
+        case BucketStore() as store:
+            store._s3.delete_object(Bucket=store._bucket, Key=store.key(place))
+
+
+def overwrite(publisher: Publisher, place: str, data: bytes) -> None:
+    match publisher.store:
+        case FolderStore():
+            path = publisher.store._root / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        case BucketStore() as store:
+            store._s3.put_object(Bucket=store._bucket, Key=store.key(place), Body=data)

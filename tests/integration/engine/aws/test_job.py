@@ -1,0 +1,154 @@
+"""A job on AWS logs in with its connection and its secret, and publishes to its bucket."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pyspark import SparkContext
+
+import rolling_extract
+import rolling_source
+from local_cloud.aws import REGION
+from tests.support.bank import NOW, Engine, Store
+from tests.support.engine.account import BUCKET, LOG_IN, WRITE, Account
+
+
+def test_a_deployed_job_publishes_with_the_rights_that_the_module_grants(
+    account: Account, store: Store, engine: Engine
+) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    engine(*account.arguments)
+    published = account.objects()
+    assert sorted(published) == [
+        "_manifests/2026-10.claim",
+        "_manifests/2026-10.json",
+        "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv",
+    ]
+    manifest = json.loads(published["_manifests/2026-10.json"])
+    assert manifest["run_id"] == "jr_1"
+    [file] = manifest["files"]
+    assert file["key"] == f"loans/{account.name}/bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv"
+    assert engine(*account.arguments).message.startswith("nothing to write: 2026-10 is already published")
+
+
+def test_a_folder_and_a_bucket_get_the_same_bytes(account: Account, store: Store, engine: Engine) -> None:
+    store.loan(store.branch('Łódź, "Piotrkowska"'), "2026-10-01", 5)
+    delivered = engine("2026-10")
+    engine(*account.arguments)
+    assert [path.rpartition("/")[2] for path in delivered.paths] == ["Alpha_20261031.csv"]
+    for path in delivered.paths:
+        assert account.objects()[path] == (delivered.folder / path).read_bytes()
+
+
+def test_the_password_is_in_no_log_and_no_sentence(account: Account, store: Store, engine: Engine) -> None:
+    account.secret(json.dumps({"username": "nobody-here", "password": "swordfish"}))
+    sentence = engine.refusal(*account.arguments)
+    assert sentence.startswith("2026-10: database")
+    assert f"check the secret {account.name}" in sentence
+    assert "swordfish" not in sentence + json.dumps(engine.log)
+
+
+def test_a_secret_rotated_after_it_was_read_is_read_again(
+    account: Account, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branch()
+    account.secret(json.dumps({"username": account.server.user, "password": "the old one"}))
+    start = rolling_source.spark_context
+
+    def rotate_meanwhile() -> SparkContext:
+        account.secret(json.dumps({"username": account.server.user, "password": account.server.password}))
+        return start()
+
+    monkeypatch.setattr(rolling_source, "spark_context", rotate_meanwhile)
+    delivered = engine(*account.arguments)
+    assert "login_retried" in [line["event"] for line in delivered.log]
+    assert delivered.message.startswith("2026-10: published")
+
+
+def test_a_restatement_without_the_right_to_withdraw_is_told_what_to_grant(
+    account: Account, store: Store, engine: Engine
+) -> None:
+    branch = store.branch()
+    engine(*account.arguments)
+    before = account.objects()
+    store.loan(branch, "2026-10-01", 5)
+    kept = [{**s, "Action": [a for a in s["Action"] if a != "s3:DeleteObject"]} for s in WRITE]
+    account.act_as([*LOG_IN, *kept])
+    sentence = engine.refusal(*account.arguments, "--restate", "--reason", "late booking")
+    assert f"permission denied for s3://{BUCKET}/loans/{account.name}/_manifests/2026-10.json" in sentence
+    assert "grant s3:DeleteObject to the job's role" in sentence
+    claim = "_manifests/2026-10.claim"
+    assert {k: v for k, v in account.objects().items() if k != claim} == {
+        k: v for k, v in before.items() if k != claim
+    }
+
+
+def test_a_connection_that_is_not_there_is_named(account: Account, engine: Engine) -> None:
+    arguments = [*account.arguments, "--connection", "nowhere"]
+    assert engine.refusal(*arguments) == (
+        '2026-10: Glue connection "nowhere" does not exist. Nothing was published.'
+    )
+
+
+def test_a_connection_without_a_secret_says_what_to_set(account: Account, engine: Engine) -> None:
+    account.connection({"USERNAME": "reader", "PASSWORD": "swordfish"})
+    assert "names no secret; set its SECRET_ID" in engine.refusal(*account.arguments)
+
+
+def test_a_secret_that_is_not_there_is_named(account: Account, engine: Engine) -> None:
+    account.connection({"SECRET_ID": "no-such-secret"})
+    assert engine.refusal(*account.arguments).startswith("2026-10: secret no-such-secret does not exist")
+
+
+def test_a_secret_that_is_no_login_is_refused_without_quoting_it(account: Account, engine: Engine) -> None:
+    account.secret("swordfish")
+    sentence = engine.refusal(*account.arguments)
+    assert "is not a JSON object with username and password" in sentence
+    assert "swordfish" not in sentence + json.dumps(engine.log)
+
+
+def test_a_role_that_may_not_read_the_secret_is_told_what_to_grant(account: Account, engine: Engine) -> None:
+    account.act_as([{"Action": "glue:GetConnection", "Resource": "*"}, *WRITE])
+    assert "grant secretsmanager:GetSecretValue to the job's role" in engine.refusal(*account.arguments)
+
+
+@pytest.mark.parametrize(
+    ("without", "right"), [("s3:PutObject", "s3:PutObject"), ("s3:ListBucket", "s3:ListBucket")]
+)
+def test_a_role_that_may_not_write_is_told_what_to_grant(
+    account: Account, store: Store, engine: Engine, without: str, right: str
+) -> None:
+    store.branch()
+    kept = [{**s, "Action": [a for a in s["Action"] if a != without]} for s in WRITE]
+    account.act_as([*LOG_IN, *(s for s in kept if s["Action"])])
+    sentence = engine.refusal(*account.arguments)
+    assert f"permission denied for s3://{BUCKET}/loans/{account.name}/" in sentence
+    assert f"grant {right}" in sentence
+
+
+def test_a_bucket_that_is_not_there_is_told(account: Account, store: Store, engine: Engine) -> None:
+    store.branch()
+    account.act_as([{"Action": "*", "Resource": "*"}])
+    sentence = engine.refusal(*account.arguments, "--output", "s3://no-such-bucket/loans")
+    assert "there is no bucket for s3://no-such-bucket/loans/" in sentence
+
+
+def test_without_credentials_one_sentence_says_so(
+    spark: None, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import boto3
+
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    boto3.DEFAULT_SESSION = None
+    with pytest.raises(SystemExit) as end:
+        rolling_extract.run(engine.spec, ["--connection", "c", "--output", "s3://b/p"], now=NOW)
+    assert str(end.value.code).startswith('2026-10: cannot ask AWS for Glue connection "c": Unable to locate')

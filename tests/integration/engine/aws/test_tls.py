@@ -1,0 +1,102 @@
+"""The job verifies the certificate of the database."""
+
+from __future__ import annotations
+
+import pytest
+
+import rolling_database
+from local_cloud import database
+from tests.support.bank import Engine, Store
+from tests.support.engine.account import Account, authority
+
+
+def test_tls_with_the_authoritys_certificate_checks_the_server(
+    account: Account, store: Store, engine: Engine
+) -> None:
+    store.branch()
+    account.tls(account.server.authority.read_bytes())
+    assert engine(*account.arguments).message.startswith("2026-10: published")
+
+
+def test_a_bundle_may_hold_a_hundred_authorities_beside_the_right_one(
+    account: Account, store: Store, engine: Engine
+) -> None:
+    """As RDS's own does. The driver reads the first of them alone."""
+    store.branch()
+    others = [authority(f"authority {number}") for number in range(120)]
+    account.tls(
+        b"# global bundle\n".join([*others[:70], account.server.authority.read_bytes(), *others[70:]])
+    )
+    assert engine(*account.arguments).message.startswith("2026-10: published")
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_server_that_another_authority_vouches_for_is_refused(
+    account: Account, engine: Engine, number: int
+) -> None:
+    account.tls(b"".join(authority(f"authority {n}") for n in range(number)))
+    those = "the authority" if number == 1 else "any of the 3 authorities"
+    assert engine.refusal(*account.arguments) == (
+        f"2026-10: the certificate of the database at {account.place} was not signed by {those} in"
+        f" {account.certificate}. Nothing was published."
+    )
+    assert engine.log[-1]["kind"] == "tls"
+
+
+def test_a_server_whose_certificate_is_of_another_host_is_refused(account: Account, engine: Engine) -> None:
+    # The same address by a name that its certificate does not bear.
+    alias = account.place.replace("127.0.0.1", "127.1")
+    account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")
+    assert engine.refusal(*account.arguments) == (
+        f"2026-10: the certificate of the database at {alias} is not made out to 127.1."
+        " Nothing was published."
+    )
+
+
+def test_a_server_without_tls_is_refused(
+    account: Account, engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with database.serve(tmp_path_factory.mktemp("plain"), settings={"ssl": "off"}) as plain:
+        place = f"127.0.0.1:{plain.port}"
+        account.tls(plain.authority.read_bytes(), f"jdbc:postgresql://{place}/store")
+        assert engine.refusal(*account.arguments) == (
+            f"2026-10: the database at {place} speaks no TLS; switch ssl on there. Nothing was published."
+        )
+
+
+def test_the_driver_checks_the_host_by_itself_as_well(
+    account: Account, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Spark's processes trust is not what this one found out."""
+    monkeypatch.setattr(rolling_database, "_authority", lambda url, blocks, source: blocks[0])
+    alias = account.place.replace("127.0.0.1", "127.1")
+    account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")
+    assert "could not be verified" in engine.refusal(*account.arguments)
+    account.tls(authority("another authority"))
+    sentence = engine.refusal(*account.arguments)
+    assert sentence.startswith("2026-10: cannot reach the database at 127.0.0.1:")
+    assert "SSL error" in sentence
+
+
+def test_what_is_no_certificate_is_told(account: Account, engine: Engine) -> None:
+    account.tls(b"hello")
+    assert f"{account.certificate} holds no certificate in PEM" in engine.refusal(*account.arguments)
+    account.tls(b"-----BEGIN CERTIFICATE-----\nhello\n-----END CERTIFICATE-----\n")
+    assert f"a certificate in {account.certificate} cannot be read" in engine.refusal(*account.arguments)
+
+
+def test_a_server_that_does_not_answer_is_told_before_spark_starts(account: Account, engine: Engine) -> None:
+    account.tls(account.server.authority.read_bytes(), "jdbc:postgresql://127.0.0.1:1/store")
+    assert engine.refusal(*account.arguments).startswith(
+        "2026-10: cannot reach the database at 127.0.0.1:1/store: check host, port, security groups and TLS"
+    )
+
+
+def test_tls_without_a_certificate_is_used_and_warned_about(
+    account: Account, store: Store, engine: Engine
+) -> None:
+    store.branch()
+    account.connection({"SECRET_ID": account.name, "JDBC_ENFORCE_SSL": "true"})
+    delivered = engine(*account.arguments)
+    [warning] = [line for line in delivered.log if line["level"] == "warning"]
+    assert warning["event"] == "tls_unverified"

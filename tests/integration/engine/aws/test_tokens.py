@@ -1,0 +1,107 @@
+"""The job logs in with an IAM token instead of a password."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4QueryAuth
+
+import rolling_database
+import rolling_extract
+from tests.support.bank import NOW, Engine, Store
+from tests.support.engine.account import Account, TokenUser
+
+
+@pytest.fixture
+def token_user(account: Account, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenUser]:
+    """A user of the store's whose password is the token that is made at one moment.
+
+    PostgreSQL here cannot ask IAM, so the clock of what signs tokens stands still: a token is a signature,
+    and at another moment another.
+    """
+    user = TokenUser(f"token_{store.schema}", store, account)
+    sign = SigV4QueryAuth.add_auth
+
+    def sign_at_that_moment(auth: SigV4QueryAuth, request: object) -> None:
+        with monkeypatch.context() as standing:
+            standing.setattr("botocore.auth.get_current_datetime", lambda *_, **__: user.clock)
+            sign(auth, request)
+
+    monkeypatch.setattr(SigV4QueryAuth, "add_auth", sign_at_that_moment)
+    user.accept()
+    store.sql(f"GRANT USAGE ON SCHEMA {store.schema} TO {user.name}")
+    store.sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA {store.schema} TO {user.name}")
+    yield user
+    store.sql(f"DROP OWNED BY {user.name}")
+    store.sql(f"DROP ROLE {user.name}")
+
+
+def test_a_token_logs_in_and_the_server_is_checked(
+    account: Account, token_user: TokenUser, store: Store, engine: Engine
+) -> None:
+    store.branch()
+    account.tls(account.server.authority.read_bytes())
+    delivered = engine(*token_user.arguments, "--ca-certificate", account.certificate)
+    assert delivered.message.startswith("2026-10: published")
+    assert "tls_unverified" not in [line["event"] for line in delivered.log]
+
+
+def test_a_token_without_a_certificate_travels_in_tls_and_is_warned_about(
+    token_user: TokenUser, store: Store, engine: Engine
+) -> None:
+    store.branch()
+    delivered = engine(*token_user.arguments)
+    [warning] = [line for line in delivered.log if line["event"] == "tls_unverified"]
+    assert warning["message"] == (
+        "--jdbc-url uses TLS but has no --ca-certificate: the server is not authenticated"
+    )
+
+
+def test_a_refused_token_is_followed_by_another(
+    token_user: TokenUser, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branch()
+    token_user.clock = datetime(2026, 11, 1, 0, 2)  # which the server does not know
+    made = rolling_database.from_token
+    moments = iter([token_user.clock, datetime(2026, 11, 1, 0, 1)])
+
+    def later(*given: Any) -> rolling_database.Database:
+        token_user.clock = next(moments)
+        return made(*given)
+
+    monkeypatch.setattr(rolling_database, "from_token", later)
+    delivered = engine(*token_user.arguments)
+    [retried] = [line for line in delivered.log if line["event"] == "login_retried"]
+    assert retried["message"] == "the login was refused; logging in again: with another token"
+
+
+def test_every_read_has_a_token_of_its_own(token_user: TokenUser) -> None:
+    database = rolling_database.from_token(token_user.url, token_user.name, None)
+    token_user.clock = datetime(2026, 11, 1, 0, 15)
+    assert database.fresh().properties["password"] == token_user.token()
+    assert database.fresh().properties["password"] != database.properties["password"]
+
+
+def test_a_token_that_is_refused_twice_is_told_and_kept_to_itself(
+    token_user: TokenUser, engine: Engine
+) -> None:
+    token_user.clock = datetime(2026, 11, 1, 0, 2)
+    sentence = engine.refusal(*token_user.arguments)
+    assert sentence.endswith(
+        f"check the right rds-db:connect of the job's role and the role rds_iam of"
+        f' "{token_user.name}". Nothing was published.'
+    )
+    said = sentence + json.dumps(engine.log)
+    assert "X-Amz-Signature" not in said.replace("X-Amz-Signature=***", "")
+
+
+@pytest.mark.parametrize("url", ["postgresql://h/d", "jdbc:postgresql://h", "jdbc:postgresql:///d"])
+def test_a_url_that_is_none_is_told(account: Account, engine: Engine, url: str) -> None:
+    given = ["--jdbc-url", url, "--iam-user", "u", "--output", "o"]
+    with pytest.raises(SystemExit) as end:
+        rolling_extract.run(engine.spec, given, now=NOW)
+    assert "--jdbc-url is written jdbc:postgresql://host:5432/name" in str(end.value.code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -12,7 +13,7 @@ import pytest
 
 import rolling_extract
 from local_cloud import database
-from tests.support.bank import Engine, Store
+from tests.support.bank import LOANS, Engine, Store
 from tests.support.clouds import cloud  # noqa: F401
 
 
@@ -60,3 +61,9 @@ def store(bare_store: Store) -> Store:
 def engine(spark: None, bare_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Engine:
     """The engine on this test's store; delivers into a folder."""
     return Engine(bare_store, tmp_path / "out", capsys)
+
+
+@pytest.fixture
+def in_spark(engine: Engine) -> Engine:
+    """The engine, with all of its work done in Spark."""
+    return replace(engine, spec=replace(LOANS, aggregate_in="spark", partitions=3))

@@ -1,0 +1,187 @@
+"""All parts of a parallel read share one snapshot of the source."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import rolling_contract
+import rolling_database
+import rolling_period
+import rolling_snapshot
+import rolling_source
+import rolling_statement
+from local_cloud import database
+from rolling_extract import Extract
+from tests.support.bank import LOANS, Engine, Store
+
+
+@contextmanager
+def writer(store: Store) -> Iterator[None]:
+    """Moves money between two loans far apart in time, as fast as it can; the total never changes."""
+    stop = threading.Event()
+
+    def move() -> None:
+        with psycopg.connect(store.url, autocommit=True) as connection:
+            for amount in itertools.cycle((7, -7)):
+                if stop.is_set():
+                    break
+                connection.execute(
+                    sql.SQL(
+                        """UPDATE {}."Loans" SET "Amount" = "Amount" +
+                           CASE WHEN loan_date < '2026-09-15' THEN {} ELSE {} END"""
+                    ).format(sql.Identifier(store.schema), amount, -amount)
+                )
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot.Snapshot], int]]:
+    """Reads all loans of the window in four parts, and says what they add up to: 6000, if anything."""
+    branch = store.branch()
+    for day in range(1, 31):
+        for month in ("08", "10"):
+            store.loan(branch, f"2026-{month}-{day:02d}", 100)
+    spec = replace(LOANS, schema=store.schema)
+    source = _source(store, spec)
+    with source.connected() as connection:
+        catalog = source.catalog(connection, rolling_contract.catalog_query(spec))
+    contract = rolling_contract.resolve(spec, catalog)
+    span = rolling_period.Span((rolling_period.Period(2026, 10),), 3)
+    reads = rolling_statement.reads(contract, span, "Etc/GMT", None, 4, None)
+    assert len(reads.partitions) == 4
+
+    def read(snapshot: rolling_snapshot.Snapshot) -> int:
+        rows = snapshot.read(reads.rows, reads.partitions)
+        return int(rows.selectExpr("sum(metric)").collect()[0][0])
+
+    with writer(store):
+        yield read
+
+
+def _source(store: Store, spec: Extract) -> rolling_source.Source:
+    where = rolling_database.from_url(store.url)
+    return rolling_source.Source(rolling_source.spark_context(), where, spec.time_zone, "test", 60, 60)
+
+
+Reader = Callable[[rolling_snapshot.Snapshot], int]
+
+
+def test_fifty_parallel_reads_under_a_writer_that_moves_money_never_drift(
+    store: Store, reader: Reader
+) -> None:
+    source, totals, times = _source(store, LOANS), set(), set()
+    for _ in range(50):
+        with rolling_snapshot.exported(source) as snapshot:
+            totals.add(reader(snapshot))
+            times.add(snapshot.identifier)
+    assert totals == {6000}
+    assert len(times) == 50
+
+
+@pytest.mark.parametrize("taken_away", ["import", "fetch size"])
+def test_without_the_snapshot_the_parts_drift_apart(
+    store: Store, reader: Reader, taken_away: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the test above can fail. Drift is a matter of luck: one in a hundred reads is enough."""
+    if taken_away == "import":
+        monkeypatch.setattr(rolling_snapshot.Snapshot, "_session", lambda self: self.source.settings())
+    else:
+        monkeypatch.setattr(rolling_snapshot, "_FETCHED_AT_ONCE", 0)
+    source = _source(store, LOANS)
+    with rolling_snapshot.exported(source) as snapshot:
+        assert any(reader(snapshot) != 6000 for _ in range(100))
+
+
+class _Turns(socketserver.ThreadingTCPServer):
+    """An endpoint that leads to each of two servers in turn, as that of a cluster's readers does."""
+
+    daemon_threads = True
+
+    def __init__(self, ports: tuple[int, int]) -> None:
+        self.turns = itertools.cycle(ports)
+        super().__init__(("127.0.0.1", 0), _Pass)
+
+
+class _Pass(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, _Turns)
+        with socket.create_connection(("127.0.0.1", next(self.server.turns))) as there:
+            back = threading.Thread(target=self._pump, args=(there, self.request), daemon=True)
+            back.start()
+            self._pump(self.request, there)
+            back.join()
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the other side hung up
+
+
+def test_an_endpoint_that_leads_to_several_servers_is_told_and_nothing_is_published(
+    store: Store, in_spark: Engine, tmp_path: Path
+) -> None:
+    store.branch()
+    with database.serve(tmp_path / "second") as second:
+        with psycopg.connect(second.url, autocommit=True) as connection:
+            schema, password = sql.Identifier(store.schema), store.url.split(":")[2].split("@")[0]
+            connection.execute(sql.SQL("ALTER USER postgres PASSWORD {}").format(password))
+            connection.execute(sql.SQL("CREATE SCHEMA {0}; SET search_path = {0}").format(schema))
+            Store(connection, store.schema, second.url).create()
+        first = int(store.url.rpartition(":")[2].partition("/")[0])
+        with _Turns((first, second.port)) as endpoint:
+            threading.Thread(target=endpoint.serve_forever, daemon=True).start()
+            url = store.url.replace(str(first), str(endpoint.server_address[1]))
+            sentence = in_spark.refusal("--period", "2026-10", "--database-url", url)
+            endpoint.shutdown()
+    assert sentence.startswith("2026-10: the parts of the read could not all see one snapshot (")
+    assert "give the connection the endpoint of one instance" in sentence
+    assert in_spark.log[-1]["kind"] == "snapshot"
+
+
+def test_a_snapshot_of_the_same_name_on_another_server_is_not_taken_for_ours(
+    store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branch()
+    made = rolling_snapshot.Snapshot
+
+    def elsewhere(*parts: Any) -> rolling_snapshot.Snapshot:
+        return replace(made(*parts), server="2026-01-01 00:00:00+00")
+
+    monkeypatch.setattr(rolling_snapshot, "Snapshot", elsewhere)
+    assert "(the snapshot is of another server)" in in_spark.refusal("2026-10")
+
+
+def test_the_snapshot_is_given_back_when_the_run_ends(store: Store, in_spark: Engine) -> None:
+    store.branch()
+    for spec in ({}, {"where": "true", "metric": "Nothing"}):
+        if spec:
+            in_spark.refusal("2026-10", **spec)
+        else:
+            in_spark("2026-10")
+    idle = store.connection.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+    ).fetchone()
+    assert idle == (0,)

@@ -1,0 +1,125 @@
+"""A transform changes the rows of the entity before they are aggregated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from tests.support.bank import Engine, Store
+
+
+def fees_taken_off(rows: Any) -> Any:
+    """Two other columns of the entity, one of them text, change what a row is worth and whether it counts."""
+    from pyspark.sql import functions as F
+
+    return rows.where(F.col("state") != "void").withColumn(
+        "Amount", F.col("Amount") - F.col("fee") * F.col("Amount")
+    )
+
+
+def test_a_transform_makes_other_rows_of_the_entitys_and_the_totals_are_taken_after_it(
+    bare_store: Store, in_spark: Engine
+) -> None:
+    bare_store.create(amount="numeric(12,2)")
+    bare_store.sql('ALTER TABLE "Loans" ADD fee numeric(5,4), ADD state text')
+    branch, expected = bare_store.branch(), []
+    for i in range(1, 9):
+        bare_store.loan(branch, f"2026-{7 + i % 4:02d}-05", f"{i}.15")
+        fee, state = Decimal(i) / 1000, "void" if i % 3 == 0 else "paid"
+        bare_store.sql('UPDATE "Loans" SET fee = %s, state = %s WHERE fee IS NULL', fee, state)
+        if i % 4 and state == "paid":
+            expected.append(Fraction(Decimal(f"{i}.15") * (1 - fee)))
+    delivered = in_spark("2026-10", transform=fees_taken_off, transform_columns=("fee", "state"), scale=6)
+    [line] = delivered.lines("Alpha")
+    total = sum(expected, Fraction(0))
+    assert (line["loans_count"], Fraction(line["amount_sum"])) == (str(len(expected)), total)
+    assert abs(Fraction(line["amount_avg"]) - total / len(expected)) <= Fraction(1, 2_000_000)
+    source = delivered.manifest()["source"]
+    assert (source["rows"], Fraction(source["sum"])) == (len(expected), total)
+
+
+def test_a_transform_may_make_rows_and_move_them_to_another_group(store: Store, in_spark: Engine) -> None:
+    from pyspark.sql import functions as F
+
+    here, there = store.branch(), store.branch()
+    store.loan(here, "2026-10-05", 10)
+    account = store._accounts[there]
+
+    def halved(rows: Any) -> Any:
+        half = rows.withColumn("Amount", (F.col("Amount") / 2).cast("decimal(38,1)"))
+        return half.union(half.withColumn("Account_idAccount", F.lit(account)))
+
+    assert in_spark("2026-10", transform=halved).figures("Alpha") == {str(here): "5.00", str(there): "5.00"}
+
+
+def test_a_transform_sees_the_types_that_it_can_reckon_with(bare_store: Store, in_spark: Engine) -> None:
+    bare_store.create(amount="double precision", date="timestamptz")
+    bare_store.sql('ALTER TABLE "Loans" ADD ok boolean, ADD day date, ADD at timestamp, ADD note uuid')
+    bare_store.loan(bare_store.branch(), "2026-10-05", 0.1)
+    seen = {}
+
+    def look(rows: Any) -> Any:
+        seen.update(rows.dtypes)
+        seen["row"] = rows.collect()[0].asDict()
+        return rows
+
+    in_spark("2026-10", transform=look, transform_columns=("ok", "day", "at", "note", "idLoan"))
+    row = seen.pop("row")
+    assert seen == {
+        "Account_idAccount": "bigint",
+        "Amount": "decimal(38,1)",
+        "at": "timestamp_ntz",
+        "day": "date",
+        "idLoan": "bigint",
+        "loan_date": "timestamp",
+        "note": "string",
+        "ok": "boolean",
+        "rolling_month": "int",
+    }
+    assert (row["Amount"], row["rolling_month"]) == (Decimal("0.1"), 3)
+
+
+@pytest.mark.parametrize(
+    ("transform", "sentence"),
+    [
+        (lambda rows: rows.drop("Amount"), "lost the column Amount; it must keep Account_idAccount, Amount"),
+        (lambda rows: rows.selectExpr("*", "1 / 0"), None),
+        (lambda rows: rows.where("no_such > 1"), "failed with AnalysisException in line "),
+        (lambda rows: rows.collect()[9], "failed with IndexError in line "),
+        (lambda rows: rows.collect(), "gave back list, not a DataFrame"),
+        (
+            lambda rows: rows.withColumn("Amount", rows["Amount"].cast("double")),
+            'made "Amount" a double; it must stay a decimal or a whole number',
+        ),
+    ],
+)
+def test_a_transform_that_goes_wrong_is_told_in_one_sentence(
+    store: Store, in_spark: Engine, transform: Callable[[Any], Any], sentence: str | None
+) -> None:
+    store.loan(store.branch(), "2026-10-05", 10)
+    if sentence is None:  # nobody asked for what it cannot work out, so nothing is wrong
+        in_spark("2026-10", transform=transform)
+        return
+    assert in_spark.refusal("2026-10", transform=transform).startswith(
+        f"2026-10: the spec's transform {sentence}"
+    )
+    assert in_spark.log[-1]["kind"] == "transform"
+
+
+def test_a_transform_that_is_not_the_same_twice_does_not_reconcile(store: Store, in_spark: Engine) -> None:
+    store.loan(store.branch(), "2026-10-05", 10)
+
+    def diced(rows: Any) -> Any:
+        import secrets
+
+        from pyspark.sql import functions as F
+
+        dice = F.udf(lambda amount: amount + secrets.randbelow(10**9), "decimal(38,0)").asNondeterministic()
+        return rows.withColumn("Amount", dice("Amount"))
+
+    sentence = in_spark.refusal("2026-10", transform=diced)
+    assert "control totals of 2026-10 do not reconcile" in sentence

@@ -1,0 +1,166 @@
+"""Errors of the connection and of the database become one sentence that says what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import rolling_database
+import rolling_refusals
+from tests.support.bank import Engine, Store
+
+
+@pytest.fixture
+def role(store: Store) -> Iterator[str]:
+    """A role that may read the store's schema, and no table in it. Its password would break a URL."""
+    name = f"reader_{store.schema}"
+    store.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'p@ss/w:rd#%41'")
+    store.sql(f"GRANT USAGE ON SCHEMA {store.schema} TO {name}")
+    yield name
+    store.sql(f"DROP OWNED BY {name}")
+    store.sql(f"DROP ROLE {name}")
+
+
+def as_role(store: Store, role: str, password: str = "p%40ss%2Fw%3Ard%23%2541") -> tuple[str, str]:
+    """The argument that logs in as `role`."""
+    return "--database-url", f"postgresql://{role}:{password}@{store.url.partition('@')[2]}"
+
+
+def test_a_table_that_may_not_be_read_is_named_with_what_to_grant(
+    store: Store, engine: Engine, role: str
+) -> None:
+    for table in ("Account", "Client", "Branch", "Bank"):
+        store.sql(f'GRANT SELECT ON "{table}" TO {role}')
+    assert engine.refusal("--period", "2026-10", *as_role(store, role)) == (
+        f'2026-10: permission denied for table {store.schema}."Loans"; grant SELECT on it to role "{role}".'
+        " Nothing was published."
+    )
+
+
+def test_grants_on_the_columns_of_the_spec_are_enough(store: Store, engine: Engine, role: str) -> None:
+    for columns in (
+        '"Amount", "Account_idAccount", loan_date) ON "Loans"',
+        '"idAccount", "Client_idClient") ON "Account"',
+        '"idClient", "Branch_idBranch") ON "Client"',
+        '"idBranch", "Bank_idBank", "Address") ON "Branch"',
+        '"idBank", "Name") ON "Bank"',
+    ):
+        store.sql(f"GRANT SELECT ({columns} TO {role}")
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    delivered = engine("--period", "2026-10", *as_role(store, role))
+    assert delivered.figures("Alpha") == {str(branch): "5.00"}
+
+
+def test_a_column_that_may_not_be_read_is_named(store: Store, engine: Engine, role: str) -> None:
+    store.sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA {store.schema} TO {role}")
+    store.sql(f'REVOKE SELECT ON "Bank" FROM {role}')
+    store.sql(f'GRANT SELECT ("idBank") ON "Bank" TO {role}')
+    assert engine.refusal("--period", "2026-10", *as_role(store, role)).startswith(
+        f'2026-10: permission denied for column "Name" of table {store.schema}."Bank"; grant SELECT on it'
+    )
+
+
+def test_a_schema_that_may_not_be_used_is_named(store: Store, engine: Engine, role: str) -> None:
+    store.sql(f"REVOKE USAGE ON SCHEMA {store.schema} FROM {role}")
+    assert engine.refusal("--period", "2026-10", *as_role(store, role)).startswith(
+        f'2026-10: permission denied for schema {store.schema}; grant USAGE on it to role "{role}"'
+    )
+
+
+def test_a_wrong_password_is_told_without_the_password(store: Store, engine: Engine, role: str) -> None:
+    sentence = engine.refusal("--period", "2026-10", *as_role(store, role, "swordfish"))
+    assert f'refused user "{role}": password authentication failed' in sentence
+    assert engine.log[-1]["kind"] == "authentication"
+    assert "swordfish" not in sentence + json.dumps(engine.log)
+
+
+def test_a_password_in_a_drivers_words_goes_no_further() -> None:
+    database = rolling_database.from_url("postgresql://u:swordfish@h:1/d")
+    error = rolling_refusals.explained(RuntimeError("PSQLException: no luck with swordfish"), database)
+    assert "swordfish" not in f"{error} {error.cause} {database!r}"
+
+
+def test_a_host_that_does_not_answer_is_told(store: Store, engine: Engine) -> None:
+    sentence = engine.refusal("--period", "2026-10", "--database-url", "postgresql://u:p@127.0.0.1:1/x")
+    assert sentence.startswith("2026-10: cannot reach the database at 127.0.0.1:1/x: check host, port,")
+
+
+def test_a_database_that_is_not_there_is_told(store: Store, engine: Engine) -> None:
+    sentence = engine.refusal("--period", "2026-10", "--database-url", store.url.rpartition("/")[0] + "/nope")
+    assert 'database "nope" does not exist' in sentence
+
+
+def in_place_of_loans(store: Store, condition: LiteralString) -> None:
+    """A view called Loans, whose rows come with something that happens while they are read."""
+    store.loan(store.branch(), "2026-10-01", 5)
+    store.sql('ALTER TABLE "Loans" RENAME TO loans_proper')
+    store.sql(f'CREATE VIEW "Loans" AS SELECT * FROM loans_proper WHERE {condition}')
+
+
+def test_a_read_that_takes_too_long_is_ended_and_told(store: Store, engine: Engine) -> None:
+    in_place_of_loans(store, "pg_sleep(60) IS NOT NULL")
+    sentence = engine.refusal("--period", "2026-10", "--statement-timeout", "1")
+    assert sentence == (
+        "2026-10: the read took too long (canceling statement due to statement timeout); look for an index"
+        " on the date column, or start the run with a longer --statement-timeout. Nothing was published."
+    )
+    assert engine.log[-1]["kind"] == "timeout"
+
+
+def test_a_table_that_stays_locked_is_told(store: Store, engine: Engine) -> None:
+    store.branch()
+    with psycopg.connect(store.url) as other:
+        other.execute(sql.SQL('LOCK TABLE {}."Loans"').format(sql.Identifier(store.schema)))
+        sentence = engine.refusal("--period", "2026-10", "--lock-timeout", "1")
+    assert sentence.startswith(
+        "2026-10: a table of the extract stayed locked (canceling statement due to lock"
+    )
+    assert engine.log[-1]["kind"] == "locked"
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "kind", "sentence"),
+    [
+        ("40001", "canceling statement due to conflict with recovery", "conflict", "the replica cancelled"),
+        ("57014", "canceling statement due to user request", "database", "somebody cancelled the read"),
+        ("53100", "could not extend file: No space left on device", "disk_full", "ran out of disk space"),
+        ("53300", "too many clients already", "database", "takes no more connections"),
+        ("XX000", "cache lookup failed", "database", "the database refused the read: cache lookup failed"),
+    ],
+)  # fmt: skip
+def test_what_the_server_says_in_the_middle_of_a_read_is_told(
+    store: Store, engine: Engine, state: LiteralString, message: LiteralString, kind: str, sentence: str
+) -> None:
+    """Raised by the server itself, in its words: a replica or a full disk would be too much for a test."""
+    store.sql(
+        f"""CREATE FUNCTION fails() RETURNS boolean LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{state}'; END $$"""
+    )
+    in_place_of_loans(store, f"{store.schema}.fails()")
+    assert sentence in engine.refusal("2026-10")
+    assert engine.log[-1]["kind"] == kind
+
+
+def test_a_connection_lost_in_the_middle_of_a_read_is_told(store: Store, engine: Engine) -> None:
+    in_place_of_loans(store, "pg_terminate_backend(pg_backend_pid())")
+    sentence = engine.refusal("2026-10")
+    assert "was lost in the middle of the read" in sentence
+    assert engine.log[-1]["kind"] == "lost"
+
+
+def test_a_session_is_read_only_limited_and_bears_the_runs_name(store: Store, engine: Engine) -> None:
+    """What the server thinks of the connection, seen from the rows that it reads."""
+    in_place_of_loans(
+        store,
+        """current_setting('transaction_read_only') = 'on'
+        AND current_setting('statement_timeout') = '50min' AND current_setting('lock_timeout') = '7s'
+        AND current_setting('application_name') LIKE 'rolling-extract jr\\_9%'""",
+    )
+    delivered = engine("--period", "2026-10", "--JOB_RUN_ID", "jr_9", "--lock-timeout", "7")
+    assert [line["loans_count"] for line in delivered.lines("Alpha")] == ["1"]

@@ -1,0 +1,94 @@
+"""Late data and swings of published periods are reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.bank import Engine, Store
+
+
+def test_late_data_is_told_of_every_published_month_and_changes_none(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    for period in ("2026-06", "2026-07", "2026-08", "2026-09"):
+        engine(period)
+    before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
+    store.loan(branch, "2026-07-31", 9)  # in the windows of 07, 08 and 09, and not in that of 10
+    delivered = engine("2026-10")
+    told = [line for line in delivered.log if line["event"] == "late_data"]
+    assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
+    assert told[0]["message"] == (
+        "2026-07 is published and would differ now: Alpha_20260731.csv differs (count 0 -> 1, sum 0 -> 9);"
+        " --period 2026-07 --restate --reason TEXT publishes it again"
+    )
+    assert delivered.manifest()["late_data"][2] == {
+        "period": "2026-09",
+        "difference": "Alpha_20260930.csv differs (count 0 -> 1, sum 0 -> 9)",
+    }
+    assert delivered.figures("Alpha") == {str(branch): ""}
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_months_that_still_hold_are_not_told_of(store: Store, engine: Engine) -> None:
+    store.loan(store.branch(), "2026-08-01", 9)
+    engine("2026-09")
+    delivered = engine("2026-10")
+    assert delivered.manifest()["late_data"] == []
+    assert "late_data" not in [line["event"] for line in delivered.log]
+
+
+@pytest.mark.parametrize(
+    "way",
+    [{}, {"aggregate_in": "spark"}, {"aggregate_in": "spark", "transform": lambda rows: rows}],
+    ids=["database", "spark", "transform"],
+)
+def test_a_published_month_that_cannot_be_worked_out_any_more_keeps_no_new_one_back(
+    bare_store: Store, engine: Engine, way: dict[str, Any]
+) -> None:
+    bare_store.create(amount="numeric")
+    branch = bare_store.branch()
+    bare_store.loan(branch, "2026-10-01", 4)
+    engine("2026-07")
+    bare_store.loan(branch, "2026-07-01", "NaN")
+    delivered = engine("2026-10", **way)
+    assert delivered.figures("Alpha") == {str(branch): "4.00"}
+    [told] = [line for line in delivered.log if line["event"] == "late_data"]
+    assert told["message"].startswith("2026-07 could not be looked at again: ")
+
+
+def test_how_far_back_to_look_is_set(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    engine("2026-09")
+    store.loan(branch, "2026-07-31", 9)
+    assert engine("2026-10", late_data_months=0).manifest()["late_data"] == []
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "was", "now", "told"),
+    [
+        ("sum", [10], [21], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 21.00'),
+        ("sum", [10], [20], None),
+        ("sum", [10], [4], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 4.00'),
+        ("avg", [10], [10, 10, 10], None),
+        ("avg", [10], [10, 33], 'amount_avg of "Alpha" went from 10.00 in 2026-09 to 21.50'),
+        ("count", [10], [1, 1, 1], 'loans_count of "Alpha" went from 1 in 2026-09 to 3'),
+        ("sum", [10], [], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 0.00'),
+        ("sum", [10], [-10], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to -10.00'),
+    ],
+)
+def test_a_swing_beyond_the_factor_is_a_warning(
+    store: Store, engine: Engine, aggregate: str, was: list[int], now: list[int], told: str | None
+) -> None:
+    branch = store.branch()
+    for month, amounts in (("2026-09", was), ("2026-10", now)):
+        for amount in amounts:
+            store.loan(branch, f"{month}-01", amount)
+    months = ("--from", "2026-09", "--to", "2026-10")
+    delivered = engine(*months, aggregate=aggregate, window_months=1, swing_factor=2)
+    expected = [f"{told}, by more than the factor 2"] if told else []
+    assert delivered.manifest()["warnings"] == expected
+    assert [line["message"] for line in delivered.log if line["event"] == "swing"] == [
+        f"2026-10: {warning}" for warning in expected
+    ]
+    assert delivered.manifest("2026-09")["warnings"] == []  # nothing to compare with

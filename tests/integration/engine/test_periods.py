@@ -1,0 +1,126 @@
+"""Which periods a run publishes: default, incomplete, backfill, dry run, restatement."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import rolling_delivery
+from rolling_errors import ExtractError
+from tests.support.bank import Engine, Store
+
+
+def test_a_back_fill_that_fails_half_way_says_what_was_published(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.branch()
+    publish = rolling_delivery.publish
+
+    def fail_at_the_third(store: Any, made: Any, *rest: Any) -> str:
+        if str(made.period) == "2026-03":
+            raise ExtractError("the disk is full", kind="store")
+        return str(publish(store, made, *rest))
+
+    monkeypatch.setattr(rolling_delivery, "publish", fail_at_the_third)
+    assert engine.refusal("--from", "2026-01", "--to", "2026-03") == (
+        "2026-01 to 2026-03: the disk is full. Published before that: 2026-01, 2026-02."
+    )
+
+
+def test_a_zone_that_only_python_knows_is_told(store: Store, engine: Engine) -> None:
+    assert 'there is no time zone "Mars/Olympus"' in engine.refusal("2026-10", time_zone="Mars/Olympus")
+
+
+def test_the_last_complete_month_is_the_default(store: Store, engine: Engine) -> None:
+    store.branch()
+    engine.now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
+    assert engine().message.startswith("2026-10: published")
+
+
+def test_the_last_complete_month_is_so_in_the_extracts_zone(store: Store, engine: Engine) -> None:
+    store.branch()
+    engine.now = datetime(2026, 10, 31, 12, tzinfo=UTC)
+    assert engine(time_zone="Pacific/Kiritimati").message.startswith("2026-10: published")
+
+
+def test_a_period_that_is_not_over_is_refused(store: Store, engine: Engine) -> None:
+    assert engine.refusal("2026-11") == (
+        "2026-11: the period 2026-11 is not over in Etc/GMT; run it from 2026-12-01 on, or with"
+        " --allow-incomplete. Nothing was published."
+    )
+
+
+def test_an_incomplete_period_may_be_asked_for_by_name_and_says_so(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-11-23", 5)
+    store.loan(branch, "2026-11-24", 1000)  # tomorrow does not exist
+    delivered = engine("--period", "2026-11", "--allow-incomplete", "true")
+    assert delivered.figures("Alpha", "2026-11") == {str(branch): "5.00"}
+    assert delivered.manifest("2026-11")["complete"] is False
+
+
+def test_a_period_that_has_not_begun_is_refused_whatever_is_allowed(store: Store, engine: Engine) -> None:
+    assert "2026-12 has not begun" in engine.refusal("--period", "2026-12", "--allow-incomplete")
+
+
+def test_a_clock_ahead_of_the_databases_publishes_nothing(store: Store, engine: Engine) -> None:
+    store.branch()
+    engine.now = datetime(2999, 1, 1, 0, 1, tzinfo=UTC)
+    assert "2998-12 is over by the clock of this job" in engine.refusal()
+    assert engine.log[-1]["kind"] == "clock"
+    assert not engine.folder.exists()
+
+
+def test_a_back_fill_that_fails_names_all_its_periods(store: Store, engine: Engine) -> None:
+    store.branch()
+    store.loan(None, "2026-03-01", 1)
+    sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window_months=1)
+    assert sentence.startswith("2026-01 to 2026-09: 1 of 1 rows of the window reaches no recipient")
+    assert sentence.endswith("Nothing was published.")
+    assert not engine.folder.exists()
+
+
+def test_a_back_fill_over_a_published_month_with_other_bytes_writes_nothing(
+    store: Store, engine: Engine
+) -> None:
+    branch = store.branch()
+    engine("2026-09")
+    store.loan(branch, "2026-09-01", 1)
+    assert "already published with other bytes" in engine.refusal("--from", "2026-08", "--to", "2026-10")
+    assert [path.name for path in (engine.folder / "_manifests").glob("*.json")] == ["2026-09.json"]
+    assert {path.stem for path in (engine.folder / "_manifests").iterdir()} == {"2026-09"}
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(store: Store, engine: Engine) -> None:
+    store.branch()
+    delivered = engine("--period", "2026-10", "--dry-run")
+    assert delivered.message == (
+        "2026-10: would write 1 new, replace 0 and remove 0 of 1 file, 1 line, as revision 1"
+    )
+    assert not engine.folder.exists()
+
+
+def test_a_dry_run_says_how_it_differs_from_what_is_published(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    gone = store.bank("Gone")
+    engine("2026-10")
+    store.loan(branch, "2026-10-31", 9)
+    store.sql('DELETE FROM "Bank" WHERE "idBank" = %s', gone)
+    before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
+    assert engine("--period", "2026-10", "--dry-run").message == (
+        "2026-10: would write 0 new, replace 1 and remove 1 of 2 files, 1 line, as revision 2:"
+        " Alpha_20261031.csv differs (count 0 -> 1, sum 0 -> 9), Gone_20261031.csv would be gone;"
+        " only with --restate"
+    )
+    assert {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_restatement_is_recorded_with_its_reason(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    engine("2026-10")
+    store.loan(branch, "2026-10-31", 9)
+    assert "Alpha_20261031.csv differs (count 0 -> 1, sum 0 -> 9)" in engine.refusal("2026-10")
+    manifest = engine("--period", "2026-10", "--restate", "true", "--reason", "late booking").manifest()
+    assert (manifest["revision"], manifest["reason"]) == (2, "late booking")

@@ -1,0 +1,107 @@
+"""Joins that would multiply or lose rows fail the run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.bank import Engine, Store
+
+
+def test_a_hop_whose_right_side_is_not_unique_fails_with_its_name(store: Store, engine: Engine) -> None:
+    store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    store.sql('INSERT INTO "Client" SELECT * FROM "Client"')
+    assert engine.refusal("2026-10") == (
+        "2026-10: the hop Account.Client_idClient = Client.idClient would multiply rows: 1 value of"
+        f' "idClient" of {store.schema}."Client" is not unique. Nothing was published.'
+    )
+
+
+def test_a_hop_that_is_unique_without_an_index_is_let_pass(store: Store, engine: Engine) -> None:
+    store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    assert engine("2026-10").figures("Alpha") == {str(branch): "5.00"}
+
+
+def test_an_index_on_a_parent_does_not_vouch_for_its_children(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    store.sql('CREATE TABLE more_clients () INHERITS ("Client")')
+    store.sql('INSERT INTO more_clients SELECT * FROM "Client"')
+    assert "Client.idClient would multiply rows" in engine.refusal("2026-10")
+
+
+def test_orphans_fail_the_run_and_are_counted(store: Store, engine: Engine) -> None:
+    store.loan(None, "2026-10-01", 70)
+    store.loan(store.branch(), "2026-10-01", 5)
+    assert engine.refusal("2026-10") == (
+        "2026-10: 1 of 2 rows of the window reaches no recipient (amount_sum 70), more than"
+        " max_orphan_rows=0; mend the keys on the way Loans -> Account -> Client -> Branch -> Bank."
+        " Nothing was published."
+    )
+    assert engine.log[-1]["kind"] == "orphans"
+
+
+def test_a_loan_of_a_bank_without_a_name_is_an_orphan(store: Store, engine: Engine) -> None:
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    store.sql('UPDATE "Bank" SET "Name" = NULL')
+    assert "1 of 1 rows of the window reaches no recipient" in engine.refusal("2026-10")
+
+
+def test_orphans_up_to_the_limit_are_reported_in_the_manifest(store: Store, engine: Engine) -> None:
+    store.loan(None, "2026-10-01", 70)
+    store.loan(store.branch(), "2026-10-01", 5)
+    manifest = engine("2026-10", max_orphan_rows=1).manifest()
+    assert manifest["orphans"] == {"rows": 1, "count": 1, "sum": "70", "undated_rows": 0}
+    assert manifest["source"] == {"rows": 2, "count": 2, "sum": "75"}
+    assert manifest["totals"] == {"rows": 1, "count": 1, "sum": "5"}
+
+
+def test_orphans_outside_the_window_are_nobodys_business(store: Store, engine: Engine) -> None:
+    store.loan(None, "2026-07-31", 70)
+    store.branch()
+    assert engine("2026-10").manifest()["orphans"]["rows"] == 0
+
+
+def test_rows_that_lead_to_no_date_are_orphans_of_every_period(store: Store, engine: Engine) -> None:
+    store.loan(None, "2026-10-01", 70)
+    sentence = engine.refusal("2026-10", date_column="Account.open_date")
+    assert '1 row reaches no "Account.open_date"' in sentence
+
+
+def test_totals_that_do_not_reconcile_stop_the_run(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could cause it is unknown by nature, so a line is lost on purpose."""
+    import rolling_figures
+
+    lines = rolling_figures.Figures.lines
+    monkeypatch.setattr(rolling_figures.Figures, "lines", lambda *a: list(lines(*a))[1:])
+    for _ in range(2):
+        store.loan(store.branch(), "2026-10-01", 5)
+    assert engine.refusal("2026-10") == (
+        "2026-10: control totals of 2026-10 do not reconcile: the source has 2 rows with amount_sum 10 in the"
+        " window, files and orphans have 1 with 5. Nothing was published."
+    )
+    assert not engine.folder.exists()
+
+
+def test_a_join_that_multiplies_unseen_does_not_reconcile(
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of the hop is what should see it; without it, the totals that were read by no hop do."""
+    import rolling_figures
+
+    monkeypatch.setattr(rolling_figures, "check_hops", lambda *_: None)
+    store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
+    store.loan(store.branch(), "2026-10-01", 5)
+    store.sql('INSERT INTO "Client" SELECT * FROM "Client"')
+    assert engine.refusal("2026-10") == (
+        "2026-10: control totals of 2026-10 do not reconcile: the source has 1 rows with amount_sum 5 in the"
+        " window, files and orphans have 2 with 10. Nothing was published."
+    )
+    assert engine.log[-1]["kind"] == "reconciliation"
+    assert not engine.folder.exists()

@@ -1,0 +1,148 @@
+"""A spec that does not fit the source is refused, and the message names the table or column."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from rolling_extract import Join
+from tests.support.bank import LOANS, Engine, Store
+
+
+def test_a_missing_column_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
+    assert engine.refusal("2026-10", metric="Ammount") == (
+        f'2026-10: no column "Ammount" in {store.schema}."Loans". Did you mean "Amount"?'
+        " Nothing was published."
+    )
+
+
+def test_a_missing_table_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
+    joins = (*LOANS.joins[:3], Join("Bakn", left="Branch.Bank_idBank", right="idBank"))
+    sentence = engine.refusal("2026-10", joins=joins, recipient={"bank_name": "Bakn.Name"})
+    assert f'no table {store.schema}."Bakn". Did you mean "Bank"?' in sentence
+
+
+def test_a_missing_schema_is_named(store: Store, engine: Engine) -> None:
+    assert 'no schema "nowhere_at_all"' in engine.refusal("2026-10", schema="nowhere_at_all")
+
+
+def test_an_ambiguous_spelling_is_refused_and_names_the_candidates(store: Store, engine: Engine) -> None:
+    store.sql('ALTER TABLE "Loans" ADD COLUMN amount int')
+    assert engine.refusal("2026-10", metric="AMOUNT") == (
+        f'2026-10: column "AMOUNT" of {store.schema}."Loans" could be "Amount", "amount";'
+        " spell it as the store does. Nothing was published."
+    )
+
+
+def test_an_exact_spelling_wins_over_one_that_differs_in_case(store: Store, engine: Engine) -> None:
+    store.sql('ALTER TABLE "Loans" ADD COLUMN amount text')
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 3)
+    assert engine("2026-10").figures("Alpha") == {str(branch): "3.00"}
+
+
+@pytest.mark.parametrize(
+    ("type", "reason"),
+    [
+        ("text", "is text, not a number"),
+        ("real[]", "is real[], not a number"),
+    ],
+)
+def test_a_metric_that_is_no_number_is_refused(
+    bare_store: Store, engine: Engine, type: LiteralString, reason: str
+) -> None:
+    bare_store.create(amount=type)
+    assert f'metric "Amount" in {bare_store.schema}."Loans" {reason}' in engine.refusal("2026-10")
+
+
+def test_a_domain_is_what_it_is_made_of(bare_store: Store, engine: Engine) -> None:
+    bare_store.sql("CREATE DOMAIN euro AS numeric(12,2); CREATE DOMAIN fee AS euro CHECK (VALUE >= 0)")
+    bare_store.create(amount="fee")
+    branch = bare_store.branch()
+    bare_store.loan(branch, "2026-10-01", "1.25")
+    assert engine("2026-10").figures("Alpha") == {str(branch): "1.25"}
+
+
+@pytest.mark.parametrize(
+    "way",
+    [{}, {"aggregate_in": "spark"}, {"aggregate_in": "spark", "transform": lambda rows: rows}],
+    ids=["database", "spark", "transform"],
+)
+@pytest.mark.parametrize("kind", ["numeric", "double precision"])
+def test_a_metric_of_nan_is_refused(
+    bare_store: Store, engine: Engine, kind: LiteralString, way: dict[str, Any]
+) -> None:
+    bare_store.create(amount=kind)
+    bare_store.loan(bare_store.branch(), "2026-10-01", "NaN")
+    assert 'metric "Amount" holds NaN or Infinity in the window' in engine.refusal("2026-10", **way)
+
+
+def test_a_sum_of_more_digits_than_a_decimal_of_spark_has_is_added_by_the_database_alone(
+    bare_store: Store, engine: Engine
+) -> None:
+    bare_store.create(amount="numeric(38,2)")
+    branch = bare_store.branch()
+    for month in (9, 10):
+        bare_store.loan(branch, f"2026-{month}-01", "9" * 36)
+    assert "more than the 38 digits" in engine.refusal("2026-10", aggregate_in="spark")
+    [line] = engine("2026-10").lines("Alpha")
+    assert line["amount_sum"] == f"1{'9' * 35}8.00"
+
+
+def test_a_date_column_that_is_no_date_is_refused(bare_store: Store, engine: Engine) -> None:
+    bare_store.create(date="text")
+    assert f'date column "loan_date" in {bare_store.schema}."Loans" is text' in engine.refusal("2026-10")
+
+
+def test_a_group_that_cannot_stand_in_a_file_is_refused(store: Store, engine: Engine) -> None:
+    store.sql('ALTER TABLE "Branch" ADD COLUMN plan jsonb')
+    sentence = engine.refusal("2026-10", group={"plan": "Branch.plan"})
+    assert f'"plan", "plan" in {store.schema}."Branch", is jsonb' in sentence
+
+
+def test_a_hop_between_kinds_that_do_not_compare_is_refused(store: Store, engine: Engine) -> None:
+    store.sql('ALTER TABLE "Loans" ALTER "Account_idAccount" TYPE text')
+    assert "the hop Loans.Account_idAccount = Account.idAccount compares text with integer" in engine.refusal(
+        "2026-10"
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "spec"),
+    [
+        ("Bank", "Name", {}),
+        ("Branch", "Address", {}),
+        ("Loans", "owner", {"group": {"owner": "Loans.owner"}}),
+    ],
+)
+@pytest.mark.parametrize("way", ["database", "spark"])
+def test_texts_that_differ_and_are_equal_are_refused(
+    store: Store, engine: Engine, table: str, column: str, spec: dict[str, Any], way: str
+) -> None:
+    """Under such a collation Alpha and alpha are one group, named by whichever row is stored first."""
+    try:
+        store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this PostgreSQL is built without ICU, which alone has such collations")
+    store.sql('ALTER TABLE "Loans" ADD COLUMN owner text COLLATE ci')
+    store.loan(store.branch(), "2026-10-01", 5)
+    if not spec:
+        store.sql(f'ALTER TABLE "{table}" ALTER "{column}" TYPE text COLLATE ci')
+    assert engine.refusal("2026-10", aggregate_in=way, **spec) == (
+        f'2026-10: column "{column}" of {store.schema}."{table}" has the nondeterministic collation ci, under'
+        ' which texts that differ are equal; name a view instead that reads it with COLLATE "C". Nothing'
+        " was published."
+    )
+
+
+def test_a_column_that_no_row_is_told_apart_by_may_have_any_collation(store: Store, engine: Engine) -> None:
+    try:
+        store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this PostgreSQL is built without ICU, which alone has such collations")
+    store.sql("ALTER TABLE \"Loans\" ADD COLUMN note text COLLATE ci DEFAULT 'a'")
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    assert engine("2026-10", where="note = 'A'").figures("Alpha") == {str(branch): "5.00"}

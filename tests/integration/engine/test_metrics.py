@@ -1,4 +1,4 @@
-"""What the figures mean: the mistakes that twenty-one other solutions of the first customer's task made."""
+"""What the metrics mean. Each test covers a mistake of another solution of the same task."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from rolling_extract import Join
 from tests.support.bank import Engine, Store
 
 
-def test_an_average_is_over_all_loans_of_the_window_never_of_monthly_averages(
-    store: Store, engine: Engine
-) -> None:
+def test_average_is_over_all_loans_of_the_window(store: Store, engine: Engine) -> None:
     branch = store.branch()
     for date, amount in (("2026-08-01", 100), ("2026-09-15", 100), ("2026-09-16", 100), ("2026-10-31", 500)):
         store.loan(branch, date, amount)
-    assert engine("2026-10").figures("Alpha") == {str(branch): "200.00"}  # of monthly averages: 233.33
+    assert engine("2026-10").figures("Alpha") == {
+        str(branch): "200.00"
+    }  # the average of monthly averages is 233.33
 
 
-def test_a_window_is_calendar_months_to_the_day(store: Store, engine: Engine) -> None:
+def test_window_consists_of_calendar_months(store: Store, engine: Engine) -> None:
     branch = store.branch()
     for date, amount in (("2026-07-31", 1), ("2026-08-01", 10), ("2026-10-31", 30), ("2026-11-01", 5)):
         store.loan(branch, date, amount)
@@ -36,22 +36,20 @@ def test_a_window_is_calendar_months_to_the_day(store: Store, engine: Engine) ->
     )
 
 
-def test_a_gap_does_not_pull_in_older_months(store: Store, engine: Engine) -> None:
+def test_month_without_loans_does_not_extend_the_window(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-05-05", 999)
     store.loan(branch, "2026-10-05", 7)
     assert engine("2026-10").figures("Alpha") == {str(branch): "7.00"}
 
 
-def test_a_branch_without_loans_in_the_window_is_listed_with_no_figure(store: Store, engine: Engine) -> None:
+def test_branch_without_loans_in_the_window_has_empty_metrics(store: Store, engine: Engine) -> None:
     store.branch("Mall of the South", bank="Beta")
     [line] = engine("2026-10").lines("Beta")
     assert (line["loans_count"], line["amount_sum"], line["amount_avg"]) == ("0", "", "")
 
 
-def test_a_bank_without_branches_gets_a_file_with_nothing_but_the_header(
-    store: Store, engine: Engine
-) -> None:
+def test_bank_without_branches_gets_a_file_with_only_a_header(store: Store, engine: Engine) -> None:
     store.bank("Gamma")
     assert engine("2026-10").bytes("Gamma") == (
         b"bank_name,branch_id,branch_address,period,window_start,window_end,"
@@ -59,14 +57,14 @@ def test_a_bank_without_branches_gets_a_file_with_nothing_but_the_header(
     )
 
 
-def test_a_line_is_a_branch_not_an_address_and_not_a_bank(store: Store, engine: Engine) -> None:
+def test_branches_with_the_same_address_have_separate_rows(store: Store, engine: Engine) -> None:
     here, there = store.branch("Main St 1", bank="Alpha"), store.branch("Main St 1", bank="Alpha")
     store.loan(here, "2026-10-01", 10)
     store.loan(there, "2026-10-01", 20)
     assert engine("2026-10").figures("Alpha") == {str(here): "10.00", str(there): "20.00"}
 
 
-def test_each_bank_gets_its_own_branches_only(store: Store, engine: Engine) -> None:
+def test_each_bank_gets_only_its_own_branches(store: Store, engine: Engine) -> None:
     alpha, beta = store.branch(bank="Alpha"), store.branch(bank="Beta")
     store.loan(alpha, "2026-10-01", 1)
     store.loan(beta, "2026-10-01", 2)
@@ -75,12 +73,12 @@ def test_each_bank_gets_its_own_branches_only(store: Store, engine: Engine) -> N
     assert delivered.figures("Beta") == {str(beta): "2.00"}
 
 
-def test_the_banks_name_is_published_never_a_clients(store: Store, engine: Engine) -> None:
+def test_names_of_clients_are_not_published(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 1)
     assert b"Ann" not in engine("2026-10").bytes("Alpha")
 
 
-def test_loans_dated_after_the_period_do_not_exist(store: Store, engine: Engine) -> None:
+def test_loans_after_the_period_are_ignored(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-31", 5)
     store.loan(branch, "2026-11-02", 1000)
@@ -90,21 +88,21 @@ def test_loans_dated_after_the_period_do_not_exist(store: Store, engine: Engine)
     assert delivered.paths == ["bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv"]
 
 
-def test_the_same_month_of_another_year_is_another_month(store: Store, engine: Engine) -> None:
+def test_same_month_of_another_year_is_not_in_the_window(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2025-10-10", 1000)
     store.loan(branch, "2026-10-10", 5)
     assert engine("2026-10").figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_a_window_reaches_over_the_new_year(store: Store, engine: Engine) -> None:
+def test_window_spans_the_turn_of_the_year(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2025-11-01", 1)
     store.loan(branch, "2026-01-31", 3)
     assert engine("2026-01").figures("Alpha", "2026-01") == {str(branch): "2.00"}
 
 
-def test_a_null_amount_counts_neither_in_the_sum_nor_in_the_count(store: Store, engine: Engine) -> None:
+def test_null_amount_is_neither_summed_nor_counted(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", None)
     store.loan(branch, "2026-10-02", 8)
@@ -112,14 +110,14 @@ def test_a_null_amount_counts_neither_in_the_sum_nor_in_the_count(store: Store, 
     assert (line["loans_count"], line["amount_avg"]) == ("1", "8.00")
 
 
-def test_a_branch_whose_amounts_are_all_null_has_no_figure(store: Store, engine: Engine) -> None:
+def test_branch_with_only_null_amounts_has_empty_metrics(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", None)
     [line] = engine("2026-10").lines("Alpha")
     assert (line["loans_count"], line["amount_sum"], line["amount_avg"]) == ("0", "", "")
 
 
-def test_a_loan_without_a_date_belongs_to_no_month(store: Store, engine: Engine) -> None:
+def test_loan_without_a_date_is_in_no_period(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, None, 1000)
     store.loan(branch, "2026-10-01", 2)
@@ -130,7 +128,7 @@ def test_a_loan_without_a_date_belongs_to_no_month(store: Store, engine: Engine)
     ("aggregate", "figure"),
     [("avg", "3.33"), ("sum", "10.00"), ("count", "3"), ("min", "1.00"), ("max", "6.00")],
 )
-def test_every_aggregate_is_over_the_whole_window(
+def test_every_aggregate_covers_the_whole_window(
     store: Store, engine: Engine, aggregate: str, figure: str
 ) -> None:
     branch = store.branch()
@@ -140,7 +138,7 @@ def test_every_aggregate_is_over_the_whole_window(
     assert line[f"amount_{aggregate}"] == figure
 
 
-def test_the_sum_has_one_column_not_the_same_one_twice(store: Store, engine: Engine) -> None:
+def test_aggregate_sum_has_only_one_sum_column(store: Store, engine: Engine) -> None:
     store.branch()
     assert (
         engine("2026-10", aggregate="sum")
@@ -150,7 +148,7 @@ def test_the_sum_has_one_column_not_the_same_one_twice(store: Store, engine: Eng
     )
 
 
-def test_cents_are_exact_where_floats_are_not(bare_store: Store, engine: Engine) -> None:
+def test_sum_and_average_of_decimals_are_exact(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="numeric(12,2)")
     branch = bare_store.branch()
     for day in range(1, 11):
@@ -161,7 +159,7 @@ def test_cents_are_exact_where_floats_are_not(bare_store: Store, engine: Engine)
     assert line["amount_avg"] == "909090909.18"  # 10000000000.99 / 11 = 909090909.180909…
 
 
-def test_a_half_cent_is_rounded_up_once_from_the_exact_quotient(bare_store: Store, engine: Engine) -> None:
+def test_exact_quotient_is_rounded_once_half_up(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="numeric(12,3)")
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-10-01", "0.005")
@@ -170,9 +168,7 @@ def test_a_half_cent_is_rounded_up_once_from_the_exact_quotient(bare_store: Stor
     assert engine("2026-10").figures("Alpha") == {str(branch): "0.01", str(other): "-0.01"}
 
 
-def test_numbers_without_a_declared_precision_keep_all_their_digits(
-    bare_store: Store, engine: Engine
-) -> None:
+def test_numeric_without_precision_keeps_all_digits(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="numeric")
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-09-01", "0.000000000000000000000001")  # 24 digits; Spark would keep 18
@@ -183,13 +179,13 @@ def test_numbers_without_a_declared_precision_keep_all_their_digits(
     assert manifest["source"]["sum"] == "12345678901234.000000000000000000000001"
 
 
-def test_lines_are_ordered_by_the_key_as_a_number(store: Store, engine: Engine) -> None:
+def test_rows_are_ordered_by_numeric_key(store: Store, engine: Engine) -> None:
     for key in (110, 109, 120, 1000):
         store.branch(key=key)
     assert list(engine("2026-10").figures("Alpha")) == ["109", "110", "120", "1000"]
 
 
-def test_text_keys_are_ordered_by_code_point_whatever_the_locale(store: Store, engine: Engine) -> None:
+def test_text_keys_are_ordered_by_code_point_in_every_locale(store: Store, engine: Engine) -> None:
     collation = store.connection.execute(
         "SELECT quote_ident(collname) FROM pg_collation WHERE collname ~* '^en[_-](x-icu|US.*utf)' LIMIT 1"
     ).fetchone()
@@ -202,7 +198,7 @@ def test_text_keys_are_ordered_by_code_point_whatever_the_locale(store: Store, e
     assert [line["address"] for line in lines] == ["B", "Z", "a", "b", "É"]
 
 
-def test_a_time_zone_decides_which_month_an_instant_lies_in(bare_store: Store, engine: Engine) -> None:
+def test_time_zone_decides_the_month_of_a_timestamp(bare_store: Store, engine: Engine) -> None:
     bare_store.create(date="timestamptz")
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-09-30 22:30:00+00", 1)  # October in Paris, September in Greenwich
@@ -220,8 +216,8 @@ def test_a_time_zone_decides_which_month_an_instant_lies_in(bare_store: Store, e
     assert greenwich.message.startswith("2026-10: published")
 
 
-def test_the_hour_that_a_change_of_clocks_repeats_is_counted_once(bare_store: Store, engine: Engine) -> None:
-    # In Havana the clocks went back from 01:00 to 00:00 on 1 November 2026: half past midnight came twice.
+def test_repeated_hour_at_the_end_of_summer_time_is_counted_once(bare_store: Store, engine: Engine) -> None:
+    # In Havana, clocks go back from 01:00 to 00:00 on 1 November 2026. The time 00:30 occurs twice.
     bare_store.create(date="timestamptz")
     branch = bare_store.branch()
     for instant in ("2026-11-01 04:30+00", "2026-11-01 05:30+00"):
@@ -229,10 +225,10 @@ def test_the_hour_that_a_change_of_clocks_repeats_is_counted_once(bare_store: St
     months = ("--from", "2026-10", "--to", "2026-11", "--allow-incomplete", "true")
     delivered = engine(*months, window_months=1, time_zone="America/Havana")
     counts = [int(delivered.lines("Alpha", period)[0]["loans_count"]) for period in ("2026-10", "2026-11")]
-    assert counts == [0, 2]  # both half hours are of the first of November
+    assert counts == [0, 2]  # both are on 1 November
 
 
-def test_a_timestamp_without_zone_is_the_extracts_own_time(bare_store: Store, engine: Engine) -> None:
+def test_timestamp_without_time_zone_is_local_time_of_the_extract(bare_store: Store, engine: Engine) -> None:
     bare_store.create(date="timestamp")
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-10-31 23:59:59.999999", 3)
@@ -240,7 +236,7 @@ def test_a_timestamp_without_zone_is_the_extracts_own_time(bare_store: Store, en
     assert engine("2026-10", time_zone="Asia/Tokyo").figures("Alpha") == {str(branch): "3.00"}
 
 
-def test_a_date_may_be_on_a_table_that_the_entity_leads_to(store: Store, engine: Engine) -> None:
+def test_date_column_may_be_in_a_joined_table(store: Store, engine: Engine) -> None:
     old, new = store.branch(), store.branch()
     store.sql('UPDATE "Account" SET open_date = \'2026-10-05\' WHERE "Client_idClient" = %s', new + 1)
     store.sql('UPDATE "Account" SET open_date = \'2020-01-01\' WHERE "Client_idClient" = %s', old + 1)
@@ -252,7 +248,7 @@ def test_a_date_may_be_on_a_table_that_the_entity_leads_to(store: Store, engine:
     }
 
 
-def test_groups_may_be_read_off_the_entity_and_exist_from_their_first_row(
+def test_group_by_column_of_the_entity_has_rows_from_its_first_row_on(
     bare_store: Store, engine: Engine
 ) -> None:
     bare_store.sql("CREATE TABLE sales (shop text, product text, total numeric, month date)")
@@ -285,9 +281,7 @@ def test_groups_may_be_read_off_the_entity_and_exist_from_their_first_row(
     assert not (delivered.folder / "shop=B").exists()  # its first sale is in November
 
 
-def test_groups_and_recipients_may_hang_on_different_branches_of_the_joins(
-    bare_store: Store, engine: Engine
-) -> None:
+def test_group_by_and_recipient_may_use_different_joins(bare_store: Store, engine: Engine) -> None:
     bare_store.sql("CREATE TABLE shop (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE product (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE sales (shop int, product int, total bigint, day date)")
@@ -313,7 +307,7 @@ def test_groups_and_recipients_may_hang_on_different_branches_of_the_joins(
     assert [(line["product"], line["total_avg"]) for line in delivered.lines("B")] == [("rum", "")]
 
 
-def test_a_back_fill_gives_the_same_bytes_as_single_runs(store: Store, engine: Engine) -> None:
+def test_backfill_gives_the_same_bytes_as_single_runs(store: Store, engine: Engine) -> None:
     branch = store.branch()
     for month in range(1, 11):
         store.loan(branch, f"2026-{month:02d}-15", month**3)
@@ -322,9 +316,7 @@ def test_a_back_fill_gives_the_same_bytes_as_single_runs(store: Store, engine: E
         assert engine(period).message.startswith("nothing to write")
 
 
-def test_a_store_that_folds_names_to_lower_case_gives_the_same_bytes(
-    bare_store: Store, engine: Engine
-) -> None:
+def test_source_with_lower_case_names_gives_the_same_bytes(bare_store: Store, engine: Engine) -> None:
     bare_store.create()
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-10-01", 7)
@@ -345,12 +337,12 @@ def test_a_store_that_folds_names_to_lower_case_gives_the_same_bytes(
     assert after.bytes("Alpha") == before
 
 
-def test_a_session_that_was_there_keeps_its_settings(store: Store, engine: Engine) -> None:
-    """Under Glue, or in a notebook, Spark is somebody else's."""
+def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine) -> None:
+    """Under Glue or in a notebook, the session belongs to somebody else."""
     import rolling_source
 
     store.branch()
-    engine("2026-10")  # there is one by now
+    engine("2026-10")  # starts a session if there is none
     from pyspark.sql import SparkSession
 
     theirs = SparkSession.builder.getOrCreate()
@@ -361,8 +353,10 @@ def test_a_session_that_was_there_keeps_its_settings(store: Store, engine: Engin
     assert (ours.conf.get("spark.sql.ansi.enabled"), ours.sparkContext) == ("true", theirs.sparkContext)
 
 
-def test_figures_of_one_run_are_of_one_moment(store: Store, engine: Engine, server: Database) -> None:
-    """A writer moves money from branch to branch, all the time; the total never changes, nor may ours."""
+def test_run_under_concurrent_writes_sees_one_snapshot(
+    store: Store, engine: Engine, server: Database
+) -> None:
+    """A writer moves money between branches all the time. The total stays the same, also in every run."""
     branches = [store.branch() for _ in range(4)]
     for branch in branches:
         for day in range(1, 29):

@@ -1,4 +1,4 @@
-"""Hops that may lead nowhere, keys of several columns, tables visited twice, conditions, inexact metrics."""
+"""Optional joins, composite keys, aliases, conditions and metrics of floats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.bank import LOANS, Engine, Store
 
 
 def optional(*names: str) -> tuple[Join, ...]:
-    """The customer's hops, those to `names` optional."""
+    """Return the joins of the bank with the joins to `names` optional."""
     return tuple(Join(j.table, j.left, j.right, optional=j.table in names) for j in LOANS.joins)
 
 
@@ -22,10 +22,10 @@ def unassigned(engine: Engine, *period: str, **changes: Any) -> list[tuple[str, 
     return [(line["branch_id"], line["loans_count"], line["amount_sum"]) for line in lines]
 
 
-# -- optional hops -----------------------------------------------------------------------------------------
+# -- optional joins ----------------------------------------------------------------------------------------
 
 
-def test_a_branch_without_a_bank_is_a_line_of_the_unassigned(store: Store, engine: Engine) -> None:
+def test_branch_without_a_bank_is_a_row_of_unassigned(store: Store, engine: Engine) -> None:
     lost, kept = store.branch(), store.branch()
     store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', lost)
     store.loan(lost, "2026-10-01", 70)
@@ -36,9 +36,7 @@ def test_a_branch_without_a_bank_is_a_line_of_the_unassigned(store: Store, engin
     assert delivered.manifest()["orphans"]["rows"] == 0
 
 
-def test_loans_that_an_optional_hop_loses_before_the_branch_are_a_line_without_one(
-    store: Store, engine: Engine
-) -> None:
+def test_loans_without_a_branch_are_one_unassigned_row(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(None, "2026-10-01", 70)
     store.loan(None, "2026-10-02", 2)
@@ -47,29 +45,27 @@ def test_loans_that_an_optional_hop_loses_before_the_branch_are_a_line_without_o
     assert engine("2026-10", joins=optional("Account")).figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_a_mandatory_hop_is_excused_only_if_an_optional_one_led_nowhere_before(
+def test_failed_mandatory_join_is_ignored_only_after_a_failed_optional_join(
     store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
-    store.loan(None, "2026-10-01", 70)  # reaches no account: excused by the optional hop
+    store.loan(None, "2026-10-01", 70)  # reaches no account, which is optional
     store.loan(branch, "2026-10-01", 5)
-    store.sql('UPDATE "Client" SET "Branch_idBranch" = 999')  # a client whose branch is not there
+    store.sql('UPDATE "Client" SET "Branch_idBranch" = 999')  # a client without a branch
     assert "1 of 2 rows of the window reaches no recipient" in engine.refusal(
         "2026-10", joins=optional("Account")
     )
     assert unassigned(engine, joins=optional("Account", "Branch")) == [("", "2", "75.00")]
 
 
-def test_a_mandatory_hop_beyond_an_optional_one_still_counts_orphans(store: Store, engine: Engine) -> None:
+def test_failed_mandatory_join_before_an_optional_join_is_an_orphan(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
     store.loan(None, "2026-10-01", 70)
     sentence = engine.refusal("2026-10", joins=optional("Branch"))
     assert "1 of 2 rows of the window reaches no recipient (amount_sum 70)" in sentence
 
 
-def test_the_unassigned_have_a_file_in_every_period_and_a_line_only_with_rows(
-    store: Store, engine: Engine
-) -> None:
+def test_unassigned_has_a_file_in_every_period(store: Store, engine: Engine) -> None:
     store.branch()
     store.loan(None, "2026-07-01", 70)
     joins = optional("Account")
@@ -79,23 +75,25 @@ def test_the_unassigned_have_a_file_in_every_period_and_a_line_only_with_rows(
         for month in ("09", "10")
     ]
     assert found == [1, 0]
-    assert engine("2026-10", joins=joins).message.startswith("nothing to write")  # alone, the same bytes
+    assert engine("2026-10", joins=joins).message.startswith(
+        "nothing to write"
+    )  # a single run gives the same bytes
 
 
-def test_the_unassigned_bear_the_name_that_the_spec_gives_them(store: Store, engine: Engine) -> None:
+def test_spec_sets_the_name_of_unassigned(store: Store, engine: Engine) -> None:
     store.branch()
     delivered = engine("2026-10", joins=optional("Bank"), unassigned="No bank")
     assert delivered.lines("Nobank") == []
 
 
-def test_a_bank_that_is_called_like_the_unassigned_is_refused(store: Store, engine: Engine) -> None:
+def test_bank_with_the_name_of_unassigned_is_refused(store: Store, engine: Engine) -> None:
     store.branch(bank="Unassigned")
     assert 'there is a recipient "Unassigned" in the store' in engine.refusal(
         "2026-10", joins=optional("Bank")
     )
 
 
-def test_a_bank_that_is_there_without_a_name_is_nobody_still(store: Store, engine: Engine) -> None:
+def test_rows_of_a_bank_without_a_name_are_orphans_with_optional_joins(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
     store.bank("Beta")
     store.sql("""UPDATE "Bank" SET "Name" = NULL WHERE "Name" = 'Alpha'""")
@@ -104,9 +102,7 @@ def test_a_bank_that_is_there_without_a_name_is_nobody_still(store: Store, engin
     )
 
 
-def test_an_optional_hop_to_the_group_alone_leaves_the_row_with_its_recipient(
-    bare_store: Store, engine: Engine
-) -> None:
+def test_row_without_a_group_keeps_its_recipient(bare_store: Store, engine: Engine) -> None:
     bare_store.sql("CREATE TABLE shop (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE product (id int PRIMARY KEY, name text)")
     bare_store.sql("CREATE TABLE sales (shop int, product int, total bigint, day date)")
@@ -149,7 +145,7 @@ BY_KEY: dict[str, Any] = {
 
 @pytest.fixture
 def shops(bare_store: Store) -> Store:
-    """Shops are numbered within their country."""
+    """Shops with numbers that are unique within a country only."""
     bare_store.sql("CREATE TABLE shop (id int, land text, owner text)")
     bare_store.sql("CREATE TABLE sales (land text, shop int, total bigint, day date)")
     bare_store.sql("INSERT INTO shop VALUES (1, 'FR', 'Ann'), (1, 'IE', 'Bob'), (2, 'IE', 'Bob')")
@@ -161,7 +157,7 @@ def shops(bare_store: Store) -> Store:
 
 
 @pytest.mark.parametrize("index", ["", "ALTER TABLE shop ADD PRIMARY KEY (land, id)"])
-def test_a_key_may_be_of_several_columns(shops: Store, engine: Engine, index: LiteralString) -> None:
+def test_join_may_use_several_columns(shops: Store, engine: Engine, index: LiteralString) -> None:
     if index:
         shops.sql(index)
     delivered = engine("2026-10", **BY_KEY)
@@ -172,10 +168,8 @@ def test_a_key_may_be_of_several_columns(shops: Store, engine: Engine, index: Li
     ]
 
 
-def test_a_key_of_several_columns_that_is_not_unique_fails_with_its_name(
-    shops: Store, engine: Engine
-) -> None:
-    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # says nothing about (land, id)
+def test_composite_key_that_is_not_unique_is_refused_by_name(shops: Store, engine: Engine) -> None:
+    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # does not make (land, id) unique
     shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
     assert (
         "the hop sales.land = shop.land and sales.shop = shop.id would multiply rows: 1 value of"
@@ -183,12 +177,12 @@ def test_a_key_of_several_columns_that_is_not_unique_fails_with_its_name(
     )
 
 
-def test_half_a_key_is_refused_as_not_unique(shops: Store, engine: Engine) -> None:
+def test_part_of_a_composite_key_is_refused_as_not_unique(shops: Store, engine: Engine) -> None:
     joins = (Join("shop", left="sales.shop", right="id"),)
     assert 'would multiply rows: 1 value of "id"' in engine.refusal("2026-10", **{**BY_KEY, "joins": joins})
 
 
-def test_a_table_may_be_visited_twice_by_an_alias(bare_store: Store, engine: Engine) -> None:
+def test_table_may_be_joined_twice_with_an_alias(bare_store: Store, engine: Engine) -> None:
     bare_store.sql('CREATE TABLE "Employee" (id int PRIMARY KEY, name text, manager_id int)')
     bare_store.sql("CREATE TABLE bonus (employee int, amount numeric(9,2), day date)")
     bare_store.sql(
@@ -233,7 +227,7 @@ def test_a_table_may_be_visited_twice_by_an_alias(bare_store: Store, engine: Eng
         ("'it''s; -- no (comment' <> 'x' AND \"Amount\" IN (5, 70)", "37.50"),
     ],
 )
-def test_a_condition_decides_which_rows_count(store: Store, engine: Engine, where: str, figure: str) -> None:
+def test_where_selects_the_rows(store: Store, engine: Engine, where: str, figure: str) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.loan(branch, "2026-10-02", 70)
@@ -242,7 +236,7 @@ def test_a_condition_decides_which_rows_count(store: Store, engine: Engine, wher
     assert delivered.manifest()["where"] == where
 
 
-def test_rows_that_do_not_count_are_no_orphans_and_no_part_of_the_control_totals(
+def test_rows_excluded_by_where_are_neither_orphans_nor_in_the_control_totals(
     store: Store, engine: Engine
 ) -> None:
     store.loan(None, "2026-10-01", 70)
@@ -260,7 +254,7 @@ def test_rows_that_do_not_count_are_no_orphans_and_no_part_of_the_control_totals
         ('sum("Amount") > 5', "aggregate functions are not allowed"),
     ],
 )
-def test_a_condition_that_postgresql_does_not_take_is_told_in_its_words(
+def test_invalid_where_is_refused_with_the_message_of_postgresql(
     store: Store, engine: Engine, where: str, said: str
 ) -> None:
     sentence = engine.refusal("2026-10", where=where)
@@ -269,13 +263,13 @@ def test_a_condition_that_postgresql_does_not_take_is_told_in_its_words(
     assert engine.log[-1]["kind"] == "spec"
 
 
-# -- metrics that are not exact ----------------------------------------------------------------------------
+# -- metrics of floats -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("type", "total"), [("double precision", "123456789012345.87"), ("real", "123456790000000.20")]
 )
-def test_floats_are_added_up_as_they_are_written_and_warned_about(
+def test_sum_of_floats_adds_their_decimal_text_and_logs_a_warning(
     bare_store: Store, engine: Engine, type: LiteralString, total: str
 ) -> None:
     bare_store.create(amount=type)
@@ -290,12 +284,12 @@ def test_floats_are_added_up_as_they_are_written_and_warned_about(
     assert delivered.manifest()["notes"] == [warning["message"]]
 
 
-def test_a_float_that_is_no_number_is_refused(bare_store: Store, engine: Engine) -> None:
+def test_infinite_float_is_refused(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="real")
     bare_store.loan(bare_store.branch(), "2026-10-01", float("inf"))
     assert 'metric "Amount" holds NaN or Infinity in the window' in engine.refusal("2026-10")
 
 
-def test_what_a_spec_does_not_use_is_in_no_manifest(store: Store, engine: Engine) -> None:
+def test_unused_options_are_not_in_the_manifest(store: Store, engine: Engine) -> None:
     store.branch()
     assert not {"where", "notes"} & set(engine("2026-10").manifest())

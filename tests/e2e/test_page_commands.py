@@ -73,7 +73,7 @@ RUN: dict[str, str] = {
     'aws glue start-job-run --job-name "$(terraform -chdir=Terraform output -raw job_name)"'
     ' --arguments \'{"--period": "2099-12"}\'': TUTORIAL,
     # this repository
-    'make test ARGS="tests/engine -k orphans"': CI,
+    'make test ARGS="tests/integration/engine -k orphan"': CI,
     "make lint test": CI,
     **{
         f"make test ARGS=tests/{part}": CI

@@ -7,7 +7,7 @@ import pytest
 from tests.support.bank import Engine, Store
 
 
-def test_a_hop_whose_right_side_is_not_unique_fails_with_its_name(store: Store, engine: Engine) -> None:
+def test_join_to_a_key_that_is_not_unique_is_refused_by_name(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
@@ -18,14 +18,14 @@ def test_a_hop_whose_right_side_is_not_unique_fails_with_its_name(store: Store, 
     )
 
 
-def test_a_hop_that_is_unique_without_an_index_is_let_pass(store: Store, engine: Engine) -> None:
+def test_join_to_a_unique_key_without_an_index_is_accepted(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     assert engine("2026-10").figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_an_index_on_a_parent_does_not_vouch_for_its_children(store: Store, engine: Engine) -> None:
+def test_index_of_a_parent_table_does_not_cover_inherited_rows(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.sql('CREATE TABLE more_clients () INHERITS ("Client")')
@@ -33,7 +33,7 @@ def test_an_index_on_a_parent_does_not_vouch_for_its_children(store: Store, engi
     assert "Client.idClient would multiply rows" in engine.refusal("2026-10")
 
 
-def test_orphans_fail_the_run_and_are_counted(store: Store, engine: Engine) -> None:
+def test_orphan_rows_fail_the_run_and_are_counted(store: Store, engine: Engine) -> None:
     store.loan(None, "2026-10-01", 70)
     store.loan(store.branch(), "2026-10-01", 5)
     assert engine.refusal("2026-10") == (
@@ -44,14 +44,14 @@ def test_orphans_fail_the_run_and_are_counted(store: Store, engine: Engine) -> N
     assert engine.log[-1]["kind"] == "orphans"
 
 
-def test_a_loan_of_a_bank_without_a_name_is_an_orphan(store: Store, engine: Engine) -> None:
+def test_loan_of_a_bank_without_a_name_is_an_orphan_row(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.sql('UPDATE "Bank" SET "Name" = NULL')
     assert "1 of 1 rows of the window reaches no recipient" in engine.refusal("2026-10")
 
 
-def test_orphans_up_to_the_limit_are_reported_in_the_manifest(store: Store, engine: Engine) -> None:
+def test_orphan_rows_up_to_the_limit_are_in_the_manifest(store: Store, engine: Engine) -> None:
     store.loan(None, "2026-10-01", 70)
     store.loan(store.branch(), "2026-10-01", 5)
     manifest = engine("2026-10", max_orphan_rows=1).manifest()
@@ -60,22 +60,22 @@ def test_orphans_up_to_the_limit_are_reported_in_the_manifest(store: Store, engi
     assert manifest["totals"] == {"rows": 1, "count": 1, "sum": "5"}
 
 
-def test_orphans_outside_the_window_are_nobodys_business(store: Store, engine: Engine) -> None:
+def test_orphan_rows_outside_the_window_are_ignored(store: Store, engine: Engine) -> None:
     store.loan(None, "2026-07-31", 70)
     store.branch()
     assert engine("2026-10").manifest()["orphans"]["rows"] == 0
 
 
-def test_rows_that_lead_to_no_date_are_orphans_of_every_period(store: Store, engine: Engine) -> None:
+def test_rows_without_a_joined_date_fail_every_period(store: Store, engine: Engine) -> None:
     store.loan(None, "2026-10-01", 70)
     sentence = engine.refusal("2026-10", date_column="Account.open_date")
     assert '1 row reaches no "Account.open_date"' in sentence
 
 
-def test_totals_that_do_not_reconcile_stop_the_run(
+def test_totals_that_do_not_reconcile_fail_the_run(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What could cause it is unknown by nature, so a line is lost on purpose."""
+    """No real cause is known, so the test removes a row."""
     import rolling_figures
 
     lines = rolling_figures.Figures.lines
@@ -89,10 +89,10 @@ def test_totals_that_do_not_reconcile_stop_the_run(
     assert not engine.folder.exists()
 
 
-def test_a_join_that_multiplies_unseen_does_not_reconcile(
+def test_undetected_duplicate_key_does_not_reconcile(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The check of the hop is what should see it; without it, the totals that were read by no hop do."""
+    """Without the join check, the control totals find it, since they are read without joins."""
     import rolling_figures
 
     monkeypatch.setattr(rolling_figures, "check_hops", lambda *_: None)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 pytest_plugins = ("tests.support.stamping",)
 
-# One example is one run of the engine over many random stores: see test_oracle.
+# One example is one run of the engine over many random sources: see test_oracle.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 # No shrinking: it would cost minutes, and the failure shows the one file that differs anyway.
 _phases = (Phase.explicit, Phase.reuse, Phase.generate)

@@ -25,7 +25,7 @@ def bucket(cloud: Cloud) -> str:
 def account(
     cloud: Cloud, server: Database, bucket: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Account]:
-    """An account with a connection and a secret for this test's store."""
+    """An account with a connection and a secret for the source of this test."""
     made = Account(cloud, server, store.schema, monkeypatch)
     made.secret(json.dumps({"username": server.user, "password": server.password}))
     made.connection({"SECRET_ID": made.name})

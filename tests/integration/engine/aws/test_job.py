@@ -15,7 +15,7 @@ from tests.support.bank import NOW, Engine, Store
 from tests.support.engine.account import BUCKET, LOG_IN, WRITE, Account
 
 
-def test_a_deployed_job_publishes_with_the_rights_that_the_module_grants(
+def test_job_publishes_with_the_permissions_that_the_module_grants(
     account: Account, store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
@@ -34,7 +34,7 @@ def test_a_deployed_job_publishes_with_the_rights_that_the_module_grants(
     assert engine(*account.arguments).message.startswith("nothing to write: 2026-10 is already published")
 
 
-def test_a_folder_and_a_bucket_get_the_same_bytes(account: Account, store: Store, engine: Engine) -> None:
+def test_folder_and_bucket_get_the_same_bytes(account: Account, store: Store, engine: Engine) -> None:
     store.loan(store.branch('Łódź, "Piotrkowska"'), "2026-10-01", 5)
     delivered = engine("2026-10")
     engine(*account.arguments)
@@ -43,7 +43,9 @@ def test_a_folder_and_a_bucket_get_the_same_bytes(account: Account, store: Store
         assert account.objects()[path] == (delivered.folder / path).read_bytes()
 
 
-def test_the_password_is_in_no_log_and_no_sentence(account: Account, store: Store, engine: Engine) -> None:
+def test_password_is_neither_in_the_log_nor_in_the_message(
+    account: Account, store: Store, engine: Engine
+) -> None:
     account.secret(json.dumps({"username": "nobody-here", "password": "swordfish"}))
     sentence = engine.refusal(*account.arguments)
     assert sentence.startswith("2026-10: database")
@@ -51,7 +53,7 @@ def test_the_password_is_in_no_log_and_no_sentence(account: Account, store: Stor
     assert "swordfish" not in sentence + json.dumps(engine.log)
 
 
-def test_a_secret_rotated_after_it_was_read_is_read_again(
+def test_secret_rotated_after_it_was_read_is_read_again(
     account: Account, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
@@ -68,7 +70,7 @@ def test_a_secret_rotated_after_it_was_read_is_read_again(
     assert delivered.message.startswith("2026-10: published")
 
 
-def test_a_restatement_without_the_right_to_withdraw_is_told_what_to_grant(
+def test_restatement_without_permission_to_delete_says_what_to_grant(
     account: Account, store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
@@ -86,31 +88,31 @@ def test_a_restatement_without_the_right_to_withdraw_is_told_what_to_grant(
     }
 
 
-def test_a_connection_that_is_not_there_is_named(account: Account, engine: Engine) -> None:
+def test_missing_glue_connection_is_named(account: Account, engine: Engine) -> None:
     arguments = [*account.arguments, "--connection", "nowhere"]
     assert engine.refusal(*arguments) == (
         '2026-10: Glue connection "nowhere" does not exist. Nothing was published.'
     )
 
 
-def test_a_connection_without_a_secret_says_what_to_set(account: Account, engine: Engine) -> None:
+def test_connection_without_a_secret_says_what_to_set(account: Account, engine: Engine) -> None:
     account.connection({"USERNAME": "reader", "PASSWORD": "swordfish"})
     assert "names no secret; set its SECRET_ID" in engine.refusal(*account.arguments)
 
 
-def test_a_secret_that_is_not_there_is_named(account: Account, engine: Engine) -> None:
+def test_missing_secret_is_named(account: Account, engine: Engine) -> None:
     account.connection({"SECRET_ID": "no-such-secret"})
     assert engine.refusal(*account.arguments).startswith("2026-10: secret no-such-secret does not exist")
 
 
-def test_a_secret_that_is_no_login_is_refused_without_quoting_it(account: Account, engine: Engine) -> None:
+def test_secret_without_login_is_refused_without_quoting_it(account: Account, engine: Engine) -> None:
     account.secret("swordfish")
     sentence = engine.refusal(*account.arguments)
     assert "is not a JSON object with username and password" in sentence
     assert "swordfish" not in sentence + json.dumps(engine.log)
 
 
-def test_a_role_that_may_not_read_the_secret_is_told_what_to_grant(account: Account, engine: Engine) -> None:
+def test_role_that_cannot_read_the_secret_says_what_to_grant(account: Account, engine: Engine) -> None:
     account.act_as([{"Action": "glue:GetConnection", "Resource": "*"}, *WRITE])
     assert "grant secretsmanager:GetSecretValue to the job's role" in engine.refusal(*account.arguments)
 
@@ -118,7 +120,7 @@ def test_a_role_that_may_not_read_the_secret_is_told_what_to_grant(account: Acco
 @pytest.mark.parametrize(
     ("without", "right"), [("s3:PutObject", "s3:PutObject"), ("s3:ListBucket", "s3:ListBucket")]
 )
-def test_a_role_that_may_not_write_is_told_what_to_grant(
+def test_role_that_cannot_write_says_what_to_grant(
     account: Account, store: Store, engine: Engine, without: str, right: str
 ) -> None:
     store.branch()
@@ -129,14 +131,14 @@ def test_a_role_that_may_not_write_is_told_what_to_grant(
     assert f"grant {right}" in sentence
 
 
-def test_a_bucket_that_is_not_there_is_told(account: Account, store: Store, engine: Engine) -> None:
+def test_missing_bucket_is_reported(account: Account, store: Store, engine: Engine) -> None:
     store.branch()
     account.act_as([{"Action": "*", "Resource": "*"}])
     sentence = engine.refusal(*account.arguments, "--output", "s3://no-such-bucket/loans")
     assert "there is no bucket for s3://no-such-bucket/loans/" in sentence
 
 
-def test_without_credentials_one_sentence_says_so(
+def test_missing_credentials_are_reported_in_one_sentence(
     spark: None, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import boto3

@@ -10,7 +10,7 @@ from tests.support.bank import Engine, Store
 from tests.support.engine.account import Account, authority
 
 
-def test_tls_with_the_authoritys_certificate_checks_the_server(
+def test_tls_with_the_ca_certificate_verifies_the_server(
     account: Account, store: Store, engine: Engine
 ) -> None:
     store.branch()
@@ -18,10 +18,8 @@ def test_tls_with_the_authoritys_certificate_checks_the_server(
     assert engine(*account.arguments).message.startswith("2026-10: published")
 
 
-def test_a_bundle_may_hold_a_hundred_authorities_beside_the_right_one(
-    account: Account, store: Store, engine: Engine
-) -> None:
-    """As RDS's own does. The driver reads the first of them alone."""
+def test_ca_bundle_may_contain_120_other_authorities(account: Account, store: Store, engine: Engine) -> None:
+    """The bundle of RDS has that many. The driver itself reads only the first certificate of a file."""
     store.branch()
     others = [authority(f"authority {number}") for number in range(120)]
     account.tls(
@@ -31,7 +29,7 @@ def test_a_bundle_may_hold_a_hundred_authorities_beside_the_right_one(
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_a_server_that_another_authority_vouches_for_is_refused(
+def test_server_certificate_of_another_authority_is_refused(
     account: Account, engine: Engine, number: int
 ) -> None:
     account.tls(b"".join(authority(f"authority {n}") for n in range(number)))
@@ -43,8 +41,8 @@ def test_a_server_that_another_authority_vouches_for_is_refused(
     assert engine.log[-1]["kind"] == "tls"
 
 
-def test_a_server_whose_certificate_is_of_another_host_is_refused(account: Account, engine: Engine) -> None:
-    # The same address by a name that its certificate does not bear.
+def test_server_certificate_of_another_host_is_refused(account: Account, engine: Engine) -> None:
+    # The same address by another name, which is not in the certificate.
     alias = account.place.replace("127.0.0.1", "127.1")
     account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")
     assert engine.refusal(*account.arguments) == (
@@ -53,7 +51,7 @@ def test_a_server_whose_certificate_is_of_another_host_is_refused(account: Accou
     )
 
 
-def test_a_server_without_tls_is_refused(
+def test_server_without_tls_is_refused(
     account: Account, engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with database.serve(tmp_path_factory.mktemp("plain"), settings={"ssl": "off"}) as plain:
@@ -64,10 +62,10 @@ def test_a_server_without_tls_is_refused(
         )
 
 
-def test_the_driver_checks_the_host_by_itself_as_well(
+def test_driver_verifies_host_and_authority_too(
     account: Account, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Spark's processes trust is not what this one found out."""
+    """Spark opens its connections in other processes, which the check of this process does not protect."""
     monkeypatch.setattr(rolling_database, "_authority", lambda url, blocks, source: blocks[0])
     alias = account.place.replace("127.0.0.1", "127.1")
     account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")
@@ -78,23 +76,21 @@ def test_the_driver_checks_the_host_by_itself_as_well(
     assert "SSL error" in sentence
 
 
-def test_what_is_no_certificate_is_told(account: Account, engine: Engine) -> None:
+def test_file_without_a_valid_certificate_is_refused(account: Account, engine: Engine) -> None:
     account.tls(b"hello")
     assert f"{account.certificate} holds no certificate in PEM" in engine.refusal(*account.arguments)
     account.tls(b"-----BEGIN CERTIFICATE-----\nhello\n-----END CERTIFICATE-----\n")
     assert f"a certificate in {account.certificate} cannot be read" in engine.refusal(*account.arguments)
 
 
-def test_a_server_that_does_not_answer_is_told_before_spark_starts(account: Account, engine: Engine) -> None:
+def test_unreachable_server_is_reported_before_spark_starts(account: Account, engine: Engine) -> None:
     account.tls(account.server.authority.read_bytes(), "jdbc:postgresql://127.0.0.1:1/store")
     assert engine.refusal(*account.arguments).startswith(
         "2026-10: cannot reach the database at 127.0.0.1:1/store: check host, port, security groups and TLS"
     )
 
 
-def test_tls_without_a_certificate_is_used_and_warned_about(
-    account: Account, store: Store, engine: Engine
-) -> None:
+def test_tls_without_a_ca_certificate_logs_a_warning(account: Account, store: Store, engine: Engine) -> None:
     store.branch()
     account.connection({"SECRET_ID": account.name, "JDBC_ENFORCE_SSL": "true"})
     delivered = engine(*account.arguments)

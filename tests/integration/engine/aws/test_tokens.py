@@ -18,10 +18,10 @@ from tests.support.engine.account import Account, TokenUser
 
 @pytest.fixture
 def token_user(account: Account, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenUser]:
-    """A user of the store's whose password is the token that is made at one moment.
+    """A user of the source whose password is the token of one fixed time.
 
-    PostgreSQL here cannot ask IAM, so the clock of what signs tokens stands still: a token is a signature,
-    and at another moment another.
+    The local PostgreSQL cannot ask IAM. Therefore the test fixes the clock of the signature, which differs
+    at any other time.
     """
     user = TokenUser(f"token_{store.schema}", store, account)
     sign = SigV4QueryAuth.add_auth
@@ -40,7 +40,7 @@ def token_user(account: Account, store: Store, monkeypatch: pytest.MonkeyPatch) 
     store.sql(f"DROP ROLE {user.name}")
 
 
-def test_a_token_logs_in_and_the_server_is_checked(
+def test_token_logs_in_and_the_server_is_verified(
     account: Account, token_user: TokenUser, store: Store, engine: Engine
 ) -> None:
     store.branch()
@@ -50,7 +50,7 @@ def test_a_token_logs_in_and_the_server_is_checked(
     assert "tls_unverified" not in [line["event"] for line in delivered.log]
 
 
-def test_a_token_without_a_certificate_travels_in_tls_and_is_warned_about(
+def test_token_without_a_ca_certificate_uses_tls_and_logs_a_warning(
     token_user: TokenUser, store: Store, engine: Engine
 ) -> None:
     store.branch()
@@ -61,11 +61,11 @@ def test_a_token_without_a_certificate_travels_in_tls_and_is_warned_about(
     )
 
 
-def test_a_refused_token_is_followed_by_another(
+def test_refused_token_is_replaced_by_another(
     token_user: TokenUser, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    token_user.clock = datetime(2026, 11, 1, 0, 2)  # which the server does not know
+    token_user.clock = datetime(2026, 11, 1, 0, 2)  # the server does not know the token of this time
     made = rolling_database.from_token
     moments = iter([token_user.clock, datetime(2026, 11, 1, 0, 1)])
 
@@ -79,16 +79,14 @@ def test_a_refused_token_is_followed_by_another(
     assert retried["message"] == "the login was refused; logging in again: with another token"
 
 
-def test_every_read_has_a_token_of_its_own(token_user: TokenUser) -> None:
+def test_every_read_has_its_own_token(token_user: TokenUser) -> None:
     database = rolling_database.from_token(token_user.url, token_user.name, None)
     token_user.clock = datetime(2026, 11, 1, 0, 15)
     assert database.fresh().properties["password"] == token_user.token()
     assert database.fresh().properties["password"] != database.properties["password"]
 
 
-def test_a_token_that_is_refused_twice_is_told_and_kept_to_itself(
-    token_user: TokenUser, engine: Engine
-) -> None:
+def test_token_refused_twice_is_reported_without_its_signature(token_user: TokenUser, engine: Engine) -> None:
     token_user.clock = datetime(2026, 11, 1, 0, 2)
     sentence = engine.refusal(*token_user.arguments)
     assert sentence.endswith(
@@ -100,7 +98,7 @@ def test_a_token_that_is_refused_twice_is_told_and_kept_to_itself(
 
 
 @pytest.mark.parametrize("url", ["postgresql://h/d", "jdbc:postgresql://h", "jdbc:postgresql:///d"])
-def test_a_url_that_is_none_is_told(account: Account, engine: Engine, url: str) -> None:
+def test_invalid_jdbc_url_is_refused(account: Account, engine: Engine, url: str) -> None:
     given = ["--jdbc-url", url, "--iam-user", "u", "--output", "o"]
     with pytest.raises(SystemExit) as end:
         rolling_extract.run(engine.spec, given, now=NOW)

@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Spark for the whole run; a schema of its own for every test."""
+"""One PostgreSQL and one Spark for the whole run. Every test has its own schema."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.support.clouds import cloud  # noqa: F401
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
-    """The PostgreSQL that all stores are in."""
+    """The PostgreSQL of all sources."""
     with database.serve(tmp_path_factory.mktemp("database")) as served:
         yield served
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[None]:
-    """Spark, as the engine will find it: the driver's jar comes from outside, by the submit arguments."""
+    """Spark with the jar of the driver in its submit arguments, as the engine expects it."""
     from extracts import spark
 
     os.environ.update(spark.environment(Path(rolling_extract.__file__).parent, cores="2"))
@@ -42,7 +42,7 @@ _schemas = itertools.count(1)
 
 @pytest.fixture
 def bare_store(server: database.Database) -> Iterator[Store]:
-    """An empty schema, for tests that make tables of their own."""
+    """An empty schema, for tests that create their own tables."""
     name = f"store_{next(_schemas)}"
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}; SET search_path = {name}")
@@ -52,18 +52,18 @@ def bare_store(server: database.Database) -> Iterator[Store]:
 
 @pytest.fixture
 def store(bare_store: Store) -> Store:
-    """The banking group's tables, empty."""
+    """The empty tables of the banking group."""
     bare_store.create()
     return bare_store
 
 
 @pytest.fixture
 def engine(spark: None, bare_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Engine:
-    """The engine on this test's store; delivers into a folder."""
+    """The engine on the source of this test. It publishes to a folder."""
     return Engine(bare_store, tmp_path / "out", capsys)
 
 
 @pytest.fixture
 def in_spark(engine: Engine) -> Engine:
-    """The engine, with all of its work done in Spark."""
+    """The engine with `aggregate_in="spark"`."""
     return replace(engine, spec=replace(LOANS, aggregate_in="spark", partitions=3))

@@ -32,10 +32,10 @@ OTHER = {"Alpha": "a2", "Beta": "b", "Delta": "d"}
     [({}, ONE), ({}, OTHER), ({"Alpha": "a", "Beta": "b"}, OTHER)],
     ids=["first, the same", "first, others", "restated, others"],
 )
-def test_of_two_runs_at_once_one_publishes_and_the_other_ends(
+def test_of_two_concurrent_runs_one_publishes_and_the_other_ends(
     publisher: Publisher, before: dict[str, str], other: dict[str, str]
 ) -> None:
-    """The second run comes and goes between any two calls of the first."""
+    """The whole second run takes place between two calls of the first. Every such place is tried."""
     for calls in range(60):
         publisher.store = beside(publisher.store, str(calls))
         if before:
@@ -57,10 +57,10 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_ends(
 
 
 @pytest.mark.parametrize("before", [{}, {"Alpha": "a", "Beta": "b"}], ids=["first", "restated"])
-def test_of_two_runs_that_take_turns_one_publishes_and_the_other_ends(
+def test_of_two_interleaved_runs_one_publishes_and_the_other_ends(
     tmp_path: Path, before: dict[str, str]
 ) -> None:
-    """Each of two runs is held up once, wherever that may be: some hundred ways to take turns."""
+    """Each of two runs is paused once, before any of its calls, in about 300 combinations."""
     for stop_first, stop_second in itertools.product(range(36), range(0, 36, 5)):
         scratch = tmp_path / f"{stop_first}-{stop_second}"
         scratch.mkdir()
@@ -96,7 +96,7 @@ def test_of_two_runs_that_take_turns_one_publishes_and_the_other_ends(
 
 
 class Turns:
-    """One of two threads runs; it gives the turn away once, and at its end."""
+    """Lets one of two threads run at a time. A thread passes the turn on once, and when it ends."""
 
     def __init__(self) -> None:
         self._ready = {"first": threading.Semaphore(1), "second": threading.Semaphore(0)}
@@ -119,19 +119,19 @@ class Turns:
 
 
 def check_one_won(publisher: Publisher, before: dict[str, str], *runs: tuple[str, dict[str, str]]) -> None:
-    """What is published is one run's, whole; each run says what became of it."""
+    """Check that all published files are of one run, and that each run reports its result."""
     done = [texts for said, texts in runs if said.startswith(("published", "restated"))]
     failed = [said for said, _ in runs if said.startswith("failed")]
     assert len(done) + len(failed) + sum(said.startswith("nothing") for said, _ in runs) == 2, runs
-    assert len(done) == 1 or publisher.revision() == (3 if before else 2), runs  # one after the other
+    assert len(done) == 1 or publisher.revision() == (3 if before else 2), runs  # both, one after the other
     assert publisher.texts() in done, runs
     assert all("another run" in said or "--restate" in said or "is gone" in said for said in failed), runs
     lying = {name for name in ("Alpha", "Beta", "Gamma", "Delta") if publisher.lies(name)}
     assert lying == set(publisher.texts() or {}), runs
 
 
-def test_a_run_that_slept_through_all_of_another_changes_nothing(publisher: Publisher) -> None:
-    """It looked whether the claim is its own, and slept before it asked: the last moment of all."""
+def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publisher) -> None:
+    """It is paused after it removed the old manifest, before its next call."""
     publisher(Alpha="a", Beta="b")
 
     def sleep(call: int) -> None:
@@ -145,8 +145,8 @@ def test_a_run_that_slept_through_all_of_another_changes_nothing(publisher: Publ
 
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3])
-def test_a_file_made_after_the_next_run_has_looked_is_removed(publisher: Publisher, later: int) -> None:
-    """The next run looks before the file is there, and takes the claim over `later` calls afterwards."""
+def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher, later: int) -> None:
+    """The next run plans before the file exists, and takes over the claim `later` calls after that."""
     publisher(Alpha="a")
     looked: list[Plan] = []
     made: list[int] = []
@@ -167,8 +167,8 @@ def test_a_file_made_after_the_next_run_has_looked_is_removed(publisher: Publish
     assert not publisher.lies("Own")
 
 
-def test_a_run_that_came_too_late_leaves_no_order_to_restate(publisher: Publisher) -> None:
-    """It claims what another has just published, sees that, and ends; what it claimed must mean nothing."""
+def test_run_that_lost_the_claim_requests_no_restatement(publisher: Publisher) -> None:
+    """It claims a period that another run has just published, and ends. Its claim has no effect."""
     late: list[Plan] = []
 
     def look(call: int) -> None:

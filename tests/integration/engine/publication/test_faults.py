@@ -1,4 +1,4 @@
-"""S3 on a bad day: errors, silence, connections that break, in front of the emulated one by a small proxy."""
+"""Errors, timeouts and broken connections of S3, simulated by a proxy in front of the emulated S3."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRITES = ("PUT", "POST", "DELETE")
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on, but for those that `faulty` wants to fail."""
+    """Forwards all requests except those that `faulty` selects; these get `fault`."""
 
     daemon_threads = True
 
@@ -35,7 +35,7 @@ class Proxy(ThreadingHTTPServer):
         self.cloud = cloud
         self.fault: Fault | None = None
         self.faulty: Callable[[str, int], bool] = lambda method, attempt: False
-        self.attempts: dict[str, int] = {}  # how often the same was asked for in a row
+        self.attempts: dict[str, int] = {}  # how often the same request arrived in a row
         self.faults = 0
 
     @property
@@ -43,7 +43,7 @@ class Proxy(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, *_: object) -> None:
-        """A client that hung up is what this is about."""
+        """Ignore clients that closed their connection; the tests provoke it."""
 
     def pass_on(
         self, request: BaseHTTPRequestHandler, body: bytes
@@ -51,7 +51,7 @@ class Proxy(ThreadingHTTPServer):
         place = urlsplit(self.cloud.endpoint)
         trust = ssl.create_default_context(cafile=str(self.cloud.authority))
         upstream = http.client.HTTPSConnection(place.hostname or "", place.port, context=trust, timeout=60)
-        # As it came, also the Host, which is part of what was signed.
+        # Forward all headers unchanged, also Host, which is part of the signature.
         upstream.putrequest(request.command, request.path, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers.items():
             if name.lower() != "expect":
@@ -96,24 +96,24 @@ HOP = ("content-length", "transfer-encoding", "connection")
 
 
 def error(status: int, code: str) -> Fault:
-    """Refused without having been done."""
+    """Return a fault that refuses the request without executing it."""
     text = f"<Error><Code>{code}</Code><Message>on purpose</Message></Error>".encode()
     return lambda proxy, request, body: request.reply(status, [("Content-Type", "application/xml")], text)  # type: ignore[attr-defined]
 
 
 def lost(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Done, but the answer is an error."""
+    """Execute the request and return an error."""
     proxy.pass_on(request, body)
     error(500, "InternalError")(proxy, request, body)
 
 
 def reset(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
-    """The connection breaks before anything was done."""
+    """Close the connection without executing the request."""
     request.close_connection = True
 
 
 def reset_after(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Done, but the connection breaks in the middle of the answer."""
+    """Execute the request and close the connection in the middle of the response."""
     status, headers, data = proxy.pass_on(request, body)
     request.send_response_only(status)
     for name, value in headers:
@@ -126,7 +126,7 @@ def reset_after(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> N
 
 
 def silence(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Done, but the answer comes too late."""
+    """Execute the request and respond too late."""
     proxy.pass_on(request, body)
     time.sleep(1.5)
     request.close_connection = True
@@ -164,20 +164,20 @@ def publisher(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> Iterator[Publisher]:
-    """Publishes by the engine's own client; between its attempts it does not wait."""
+    """Publishes with the client of the engine, without a delay between its attempts."""
     for name, value in {**cloud.environment, "AWS_ENDPOINT_URL": proxy.url}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("rolling_store.time.sleep", lambda _: None)
-    if "silence" in request.node.name:  # nobody else: a loaded machine may well say nothing for a second
+    if "silence" in request.node.name:  # only here: on a busy machine every response may take a second
         monkeypatch.setattr(rolling_store, "_READ_TIMEOUT", 1)
     yield Publisher(BucketStore("faulty", f"loans/{next(_folders)}"), tmp_path)
     proxy.fault = None
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_whatever_s3_does_once_is_tried_again(publisher: Publisher, proxy: Proxy, kind: str) -> None:
+def test_every_request_that_fails_once_is_retried(publisher: Publisher, proxy: Proxy, kind: str) -> None:
     """Every request of a restatement fails the first time."""
     publisher(Alpha="a", Beta="b", Gone="g")
     proxy.fault, proxy.faulty = FAULTS[kind], lambda method, attempt: attempt == 1
@@ -191,10 +191,13 @@ def test_whatever_s3_does_once_is_tried_again(publisher: Publisher, proxy: Proxy
 
 @pytest.mark.parametrize("write", range(5))
 @pytest.mark.parametrize("kind", ["503", "reset"])
-def test_what_s3_does_again_and_again_ends_the_run_with_a_sentence_and_nothing_by_halves(
+def test_persistent_failure_ends_the_run_and_publishes_nothing_partial(
     publisher: Publisher, proxy: Proxy, kind: str, write: int
 ) -> None:
-    """From one write on, each of a restatement's in turn: claim, withdrawal, file, removal, commit."""
+    """All requests fail from one write of a restatement on.
+
+    The writes are: claim, removal of the manifest, file, removal of a file, manifest.
+    """
     publisher(Alpha="a", Gone="g")
     writes = itertools.count()
 
@@ -217,13 +220,13 @@ def test_what_s3_does_again_and_again_ends_the_run_with_a_sentence_and_nothing_b
     assert not publisher.lies("Gone")
 
 
-def test_a_write_that_meets_another_is_asked_for_again(publisher: Publisher, proxy: Proxy) -> None:
+def test_conflicting_write_is_retried(publisher: Publisher, proxy: Proxy) -> None:
     proxy.fault = error(409, "ConditionalRequestConflict")
     proxy.faulty = lambda method, attempt: method == "PUT" and attempt == 1
     assert publisher(Alpha="a") == "published: 1 file, 1 line, revision 1"
 
 
-def test_a_write_that_meets_another_for_ever_is_refused(publisher: Publisher, proxy: Proxy) -> None:
+def test_write_that_always_conflicts_is_refused(publisher: Publisher, proxy: Proxy) -> None:
     proxy.fault = error(409, "ConditionalRequestConflict")
     proxy.faulty = lambda method, attempt: method == "PUT"
     with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
@@ -232,7 +235,7 @@ def test_a_write_that_meets_another_for_ever_is_refused(publisher: Publisher, pr
     assert publisher.texts() is None
 
 
-def test_a_condition_that_fails_is_no_reason_to_ask_again(publisher: Publisher, proxy: Proxy) -> None:
+def test_failed_precondition_is_not_retried(publisher: Publisher, proxy: Proxy) -> None:
     proxy.fault, before = error(412, "PreconditionFailed"), proxy.faults
     proxy.faulty = lambda method, attempt: method == "PUT"
     with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
@@ -241,7 +244,7 @@ def test_a_condition_that_fails_is_no_reason_to_ask_again(publisher: Publisher, 
     assert publisher.store.version(CLAIM) is None
 
 
-def test_a_large_file_goes_up_in_parts_and_is_there_only_when_whole(
+def test_multipart_upload_is_visible_only_when_complete(
     publisher: Publisher, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rolling_store, "_PART", 5 << 20)
@@ -256,14 +259,14 @@ def test_a_large_file_goes_up_in_parts_and_is_there_only_when_whole(
     proxy.fault, proxy.faulty = FAULTS["503"], look
     assert publisher(Alpha=text).startswith("published: 1 file")
     proxy.fault = None
-    # Twice each: claim, begin, two parts, complete; and then the commit.
+    # Claim, start of the upload, two parts and its completion are tried twice; then comes the manifest.
     assert there == [*[False] * 10, *[True] * 2]
     assert publisher.texts() == {"Alpha": text}
     [entry] = (publisher.published() or {})["files"]
     assert "-2" in (publisher.store.version(entry["key"].removeprefix(publisher.store.key(""))) or "")
 
 
-def test_a_manifest_is_readable_json_wherever_it_was_copied_from(publisher: Publisher) -> None:
+def test_copied_manifest_has_the_json_content_type(publisher: Publisher) -> None:
     publisher(Alpha="a")
     s3 = publisher.store._s3  # type: ignore[attr-defined]
     head = s3.head_object(Bucket="faulty", Key=publisher.store.key("_manifests/2026-10.json"))

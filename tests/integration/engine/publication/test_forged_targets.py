@@ -1,4 +1,4 @@
-"""A forged manifest or a symbolic link makes no run touch a file outside its target."""
+"""No run touches a file outside its target, even with a forged manifest or a symbolic link."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.engine.publisher import (
 )
 
 
-def test_what_lies_in_the_manifests_place_must_be_a_manifest(publisher: Publisher) -> None:
+def test_other_file_in_the_place_of_the_manifest_is_refused(publisher: Publisher) -> None:
     path = publisher.scratch / "other"
     path.write_text("hello")
     publisher.store.create(MANIFEST, path, hashlib.sha256(b"hello").hexdigest())
@@ -30,7 +30,7 @@ def test_what_lies_in_the_manifests_place_must_be_a_manifest(publisher: Publishe
 
 
 def forge(publisher: Publisher, **changes: object) -> None:
-    """Rewrite the manifest that is there, as whoever may write to the target can."""
+    """Change the existing manifest, as anyone who may write to the target can do."""
     manifest = json.loads(b"".join(publisher.store.read(MANIFEST)))
     remove(publisher, MANIFEST)
     overwrite(publisher, MANIFEST, json.dumps({**manifest, **changes}).encode())
@@ -38,7 +38,9 @@ def forge(publisher: Publisher, **changes: object) -> None:
 
 @pytest.mark.parametrize("key", ["/abs/file", "../file", "bank_name=Alpha/../../file", "", "link/file"])
 @pytest.mark.parametrize("where", ["files", "withdrawn"])
-def test_a_manifest_that_names_a_file_outside_deletes_nothing(key: str, where: str, tmp_path: Path) -> None:
+def test_manifest_that_names_a_file_outside_the_target_deletes_nothing(
+    key: str, where: str, tmp_path: Path
+) -> None:
     outside = tmp_path / "file"
     outside.write_text("mine")
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
@@ -46,7 +48,7 @@ def test_a_manifest_that_names_a_file_outside_deletes_nothing(key: str, where: s
     (tmp_path / "out/link").symlink_to(tmp_path)
     named = key.replace("/abs", str(tmp_path))
     entry: object = {"key": named, "sha256": "0" * 64} if where == "files" else named
-    if where == "withdrawn":  # a claim's withdrawn files are removed by whoever takes it over
+    if where == "withdrawn":  # the run that takes over a claim removes its withdrawn files
         overwrite(publisher, CLAIM, b"".join(publisher.store.read(MANIFEST)))
         remove(publisher, MANIFEST)
         manifest = json.loads((tmp_path / "out" / CLAIM).read_text())
@@ -59,7 +61,7 @@ def test_a_manifest_that_names_a_file_outside_deletes_nothing(key: str, where: s
     assert publisher.text("Alpha") == "a"
 
 
-def test_a_manifest_that_names_a_key_of_another_prefix_deletes_nothing(
+def test_manifest_that_names_a_key_of_another_prefix_deletes_nothing(
     cloud: Cloud, bucket: str, tmp_path: Path
 ) -> None:
     publisher = Publisher(BucketStore(bucket, "ours", cloud.client("s3")), tmp_path)
@@ -70,7 +72,7 @@ def test_a_manifest_that_names_a_key_of_another_prefix_deletes_nothing(
 
 
 @pytest.mark.parametrize("revision", [float("nan"), float("inf"), 1.5, 0, -1, True, "1", None])
-def test_a_revision_is_a_whole_number(revision: object, tmp_path: Path) -> None:
+def test_manifest_whose_revision_is_no_positive_integer_is_refused(revision: object, tmp_path: Path) -> None:
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
     publisher(Alpha="a")
     forge(publisher, revision=revision)
@@ -78,7 +80,7 @@ def test_a_revision_is_a_whole_number(revision: object, tmp_path: Path) -> None:
         publisher(Alpha="b", restate=True)
 
 
-def test_a_manifest_nested_too_deeply_is_no_manifest(tmp_path: Path) -> None:
+def test_manifest_nested_too_deeply_is_refused(tmp_path: Path) -> None:
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
     overwrite(publisher, MANIFEST, b'{"a":' * 100_000)
     with pytest.raises(ExtractError, match="is there but is no manifest"):

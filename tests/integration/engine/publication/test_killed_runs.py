@@ -31,15 +31,15 @@ AGAIN = (
     [(*FIRST, True), (*FIRST, False), (*AGAIN, False)],
     ids=["first, then the same", "first, then others", "restated, then others"],
 )
-def test_a_run_killed_before_any_call_is_repaired_by_the_next(
+def test_next_run_repairs_a_run_killed_before_any_call(
     publisher: Publisher,
     before: dict[str, str],
     killed: dict[str, str],
     later: dict[str, str],
     same: bool,
 ) -> None:
-    """A process of its own, ended by SIGKILL before its first call, its second, ... until one lives."""
-    # What a run would do that found nothing half done: so it must look like after the repair.
+    """SIGKILL ends a separate process before its first call, its second call, and so on."""
+    # After the repair, the target must look as if nothing had been killed.
     whole = killed if same else later
     for calls in range(60):
         publisher.store = beside(publisher.store, str(calls))
@@ -47,10 +47,10 @@ def test_a_run_killed_before_any_call_is_repaired_by_the_next(
             publisher.run(before)
         if lives(publisher, calls, killed, restate=bool(before)):
             break
-        found = publisher.texts()  # half done or not, a manifest is never wrong
+        found = publisher.texts()  # a manifest is always correct, even in a partial publication
         assert found in ((before or None), None, killed)
         if found == before:
-            publisher.run(whole, restate=True)  # nothing begun, so nothing to repair
+            publisher.run(whole, restate=True)  # nothing was written, so nothing to repair
         elif found != whole:
             publisher.run(whole, restate=found == killed)
         assert publisher.texts() == whole
@@ -61,14 +61,14 @@ def test_a_run_killed_before_any_call_is_repaired_by_the_next(
     assert calls > 10
 
 
-def test_an_order_to_restate_outlives_its_run(publisher: Publisher) -> None:
+def test_next_run_completes_a_killed_restatement(publisher: Publisher) -> None:
     publisher(Alpha="a")
     assert not lives(publisher, 12, {"Alpha": "new"}, restate=True)
     assert publisher.texts() is None
     assert publisher(Alpha="new") == "restated: 1 file, 1 line, revision 2"
 
 
-def test_files_that_no_run_of_ours_left_are_not_replaced_unasked(publisher: Publisher) -> None:
+def test_foreign_file_is_replaced_only_with_restate(publisher: Publisher) -> None:
     overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"theirs")
     with pytest.raises(ExtractError, match=r"Alpha_20261031\.csv is there with other bytes and no manifest"):
         publisher(Alpha="a", Beta="b")
@@ -76,15 +76,15 @@ def test_files_that_no_run_of_ours_left_are_not_replaced_unasked(publisher: Publ
     assert publisher.text("Alpha") == "a"
 
 
-def test_what_another_hand_put_beside_a_claim_is_not_replaced_unasked(publisher: Publisher) -> None:
+def test_foreign_file_next_to_a_claim_is_not_replaced(publisher: Publisher) -> None:
     assert not lives(publisher, 8, {"Alpha": "a"}, restate=False)
     overwrite(publisher, "bank_name=Beta/year=2026/month=10/Beta_20261031.csv", b"theirs")
     with pytest.raises(ExtractError, match=r"^Beta_20261031\.csv is there with other bytes and no manifest"):
         publisher(Alpha="later", Beta="b")
 
 
-def test_an_answer_that_got_lost_is_no_defeat(publisher: Publisher) -> None:
-    """S3 did it, the answer was a 500, and the client asked again: that one is refused as already done."""
+def test_retry_after_lost_response_succeeds(publisher: Publisher) -> None:
+    """S3 executed the request but returned a 500. The client repeats the request, and S3 refuses it."""
     publisher(Alpha="a", Gone="g")
     twice = Watched(publisher.store)
     for name in ("create", "replace", "remove", "commit"):
@@ -94,8 +94,8 @@ def test_an_answer_that_got_lost_is_no_defeat(publisher: Publisher) -> None:
     assert publisher.texts() == {"Alpha": "b", "New": "n"}
 
 
-def test_parts_of_a_run_that_was_killed_are_swept_away(tmp_path: Path) -> None:
-    """Killed in the middle of a write, and while another run writes."""
+def test_temporary_files_of_killed_runs_are_removed(tmp_path: Path) -> None:
+    """Files of a killed run are removed, and files of a live run are kept."""
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
     publisher(Alpha="a")
     ready, go = os.pipe(), os.pipe()
@@ -107,7 +107,7 @@ def test_parts_of_a_run_that_was_killed_are_swept_away(tmp_path: Path) -> None:
             os.read(go[0], 1)
     os.read(ready[0], 1)
     publisher(Alpha="b", restate=True)
-    assert len(list((tmp_path / "out").glob(".*.part"))) == 1  # of a run that lives
+    assert len(list((tmp_path / "out").glob(".*.part"))) == 1  # of the run that still lives
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     publisher(Alpha="c", restate=True)

@@ -17,14 +17,14 @@ from tests.support.engine.publisher import (
 )
 
 
-def test_a_first_publication_writes_every_file_and_the_manifest_last(publisher: Publisher) -> None:
+def test_first_publication_writes_the_manifest_last(publisher: Publisher) -> None:
     watched = Watched(publisher.store)
     publisher(Alpha="a", Beta="b", through=watched)
     assert (watched.writes[0], watched.writes[-1], len(watched.writes)) == (CLAIM, MANIFEST, 4)
     assert (publisher.texts(), publisher.revision()) == ({"Alpha": "a", "Beta": "b"}, 1)
 
 
-def test_the_same_bytes_again_write_nothing_and_say_why(publisher: Publisher) -> None:
+def test_same_bytes_again_write_nothing(publisher: Publisher) -> None:
     publisher(Alpha="a")
     watched = Watched(publisher.store)
     assert publisher(Alpha="a", through=watched) == (
@@ -33,7 +33,7 @@ def test_the_same_bytes_again_write_nothing_and_say_why(publisher: Publisher) ->
     assert watched.writes == []
 
 
-def test_other_bytes_are_refused_with_what_differs(publisher: Publisher) -> None:
+def test_other_bytes_are_refused_with_the_differences(publisher: Publisher) -> None:
     publisher(Alpha="a", Beta="b")
     with pytest.raises(ExtractError) as refusal:
         publisher(Alpha="aaa", Gamma="c")
@@ -45,20 +45,20 @@ def test_other_bytes_are_refused_with_what_differs(publisher: Publisher) -> None
     assert publisher.text("Alpha") == "a"
 
 
-def test_a_restatement_replaces_and_bumps_the_revision(publisher: Publisher) -> None:
+def test_restatement_replaces_files_and_increments_the_revision(publisher: Publisher) -> None:
     publisher(Alpha="a", Beta="b")
     assert publisher(Alpha="new", Beta="b", restate=True) == "restated: 2 files, 2 lines, revision 2"
     assert (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision()) == ("new", "b", 2)
 
 
-def test_a_restatement_of_the_same_bytes_writes_nothing(publisher: Publisher) -> None:
+def test_restatement_with_the_same_bytes_writes_nothing(publisher: Publisher) -> None:
     publisher(Alpha="a")
     watched = Watched(publisher.store)
     assert publisher(Alpha="a", restate=True, through=watched).startswith("nothing to write")
     assert watched.writes == []
 
 
-def test_the_old_manifest_is_gone_before_a_restatement_touches_a_file(publisher: Publisher) -> None:
+def test_restatement_removes_the_old_manifest_before_it_replaces_files(publisher: Publisher) -> None:
     publisher(Alpha="a", Beta="b")
     watched = Watched(publisher.store)
     publisher(Alpha="new", Beta="b", restate=True, through=watched)
@@ -68,7 +68,7 @@ def test_the_old_manifest_is_gone_before_a_restatement_touches_a_file(publisher:
     assert publisher.published()["replaces"]["revision"] == 1  # type: ignore[index]
 
 
-def test_a_recipient_that_is_gone_has_its_file_removed_before_the_manifest_says_so(
+def test_file_of_a_removed_recipient_is_removed_and_listed_in_the_manifest(
     publisher: Publisher,
 ) -> None:
     publisher(Alpha="a", Gone="g")
@@ -79,14 +79,14 @@ def test_a_recipient_that_is_gone_has_its_file_removed_before_the_manifest_says_
     assert (publisher.lies("Alpha"), publisher.lies("Gone")) == (True, False)
 
 
-def test_a_published_file_that_went_missing_is_put_back(publisher: Publisher, tmp_path: Path) -> None:
+def test_missing_published_file_is_written_again(publisher: Publisher, tmp_path: Path) -> None:
     publisher(Alpha="a", Beta="b")
     remove(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv")
     assert publisher(Alpha="a", Beta="b") == ("put back 1 missing of 2 files; revision 1, 2026-11-01 stands")
     assert publisher.text("Alpha") == "a"
 
 
-def test_a_published_file_that_was_changed_is_told_and_not_touched(publisher: Publisher) -> None:
+def test_changed_published_file_is_reported_and_kept(publisher: Publisher) -> None:
     publisher(Alpha="a")
     overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"forged")
     with pytest.raises(ExtractError, match=r"Alpha_20261031.csv is not what the manifest says \(revision 1"):

@@ -25,12 +25,12 @@ from tests.support.engine.publisher import (
 )
 
 
-def test_a_name_that_begins_like_another_is_not_taken_for_it(publisher: Publisher) -> None:
+def test_version_ignores_files_with_a_longer_name(publisher: Publisher) -> None:
     publisher.store.create("a/b.csv.bak", publisher.files(x="x")[0].path, hashlib.sha256(b"x").hexdigest())
     assert publisher.store.version("a/b.csv") is None
 
 
-def test_a_bucket_keeps_what_was_replaced(cloud: Cloud, bucket: str, tmp_path: Path) -> None:
+def test_versioned_bucket_keeps_replaced_files(cloud: Cloud, bucket: str, tmp_path: Path) -> None:
     publisher = Publisher(BucketStore(bucket, "kept", cloud.client("s3")), tmp_path)
     publisher(Alpha="a")
     publisher(Alpha="b", restate=True)
@@ -41,7 +41,7 @@ def test_a_bucket_keeps_what_was_replaced(cloud: Cloud, bucket: str, tmp_path: P
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
-def test_a_bucket_that_keeps_nothing_is_told_before_a_restatement(
+def test_bucket_without_versioning_logs_a_warning_before_a_restatement(
     cloud: Cloud, tmp_path: Path, versioning: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     s3, name = cloud.client("s3"), f"versions-{str(versioning).lower()}"
@@ -68,7 +68,7 @@ def test_a_bucket_that_keeps_nothing_is_told_before_a_restatement(
 
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[Path]:
-    """A file that cannot be copied: every write beyond 64 KiB fails, as on a full disk."""
+    """A file that is too large to copy: every write after 64 KiB fails, as on a full disk."""
     body = tmp_path / "large"
     body.write_bytes(b"x" * (1 << 17))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -101,7 +101,7 @@ def test_write_to_a_folder_leaves_no_temporary_file(tmp_path: Path) -> None:
     assert [path.name for path in out.iterdir()] == ["f.csv"]
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     body = tmp_path / "body"
     body.write_text("")
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -
         FolderStore(tmp_path / "file").create("x/f.csv", body, "")
 
 
-def test_a_file_in_a_bucket_has_its_type_and_checksum(cloud: Cloud, bucket: str, tmp_path: Path) -> None:
+def test_file_in_a_bucket_has_a_content_type(cloud: Cloud, bucket: str, tmp_path: Path) -> None:
     store = BucketStore(bucket, "typed", cloud.client("s3"))
     Publisher(store, tmp_path)(Alpha="a")
     key = "typed/bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv"
@@ -118,7 +118,7 @@ def test_a_file_in_a_bucket_has_its_type_and_checksum(cloud: Cloud, bucket: str,
     assert sha256_of(iter([found["Body"].read()])) == hashlib.sha256(b"a").hexdigest()
 
 
-def test_a_target_may_be_a_link_itself(tmp_path: Path) -> None:
+def test_target_folder_may_be_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "out").symlink_to("real")
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
@@ -126,7 +126,7 @@ def test_a_target_may_be_a_link_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("letter", ["x", "Ł"])
-def test_a_file_whose_name_is_too_long_is_refused_before_the_manifest_is_withdrawn(
+def test_file_name_that_is_too_long_is_refused_before_the_manifest_is_removed(
     publisher: Publisher, letter: str
 ) -> None:
     publisher(Alpha="a")
@@ -139,7 +139,7 @@ def test_a_file_whose_name_is_too_long_is_refused_before_the_manifest_is_withdra
 
 
 @pytest.mark.parametrize("letter", ["x", "Ł"])
-def test_the_length_of_a_place_is_counted_in_bytes_and_with_the_prefix(letter: str, tmp_path: Path) -> None:
+def test_maximum_path_length_is_in_bytes_and_includes_the_prefix(letter: str, tmp_path: Path) -> None:
     longest = os.pathconf(tmp_path, "PC_NAME_MAX")
     stores: list[tuple[Store, int]] = [
         (BucketStore("bucket", "loans/first", client=object()), 1024 - len("loans/first/")),

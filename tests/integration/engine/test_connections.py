@@ -17,7 +17,7 @@ from tests.support.bank import Engine, Store
 
 @pytest.fixture
 def role(store: Store) -> Iterator[str]:
-    """A role that may read the store's schema, and no table in it. Its password would break a URL."""
+    """A role that may use the schema but read none of its tables. Its password needs escaping in a URL."""
     name = f"reader_{store.schema}"
     store.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'p@ss/w:rd#%41'")
     store.sql(f"GRANT USAGE ON SCHEMA {store.schema} TO {name}")
@@ -27,13 +27,11 @@ def role(store: Store) -> Iterator[str]:
 
 
 def as_role(store: Store, role: str, password: str = "p%40ss%2Fw%3Ard%23%2541") -> tuple[str, str]:
-    """The argument that logs in as `role`."""
+    """Return the arguments that log in as `role`."""
     return "--database-url", f"postgresql://{role}:{password}@{store.url.partition('@')[2]}"
 
 
-def test_a_table_that_may_not_be_read_is_named_with_what_to_grant(
-    store: Store, engine: Engine, role: str
-) -> None:
+def test_unreadable_table_is_named_with_the_missing_grant(store: Store, engine: Engine, role: str) -> None:
     for table in ("Account", "Client", "Branch", "Bank"):
         store.sql(f'GRANT SELECT ON "{table}" TO {role}')
     assert engine.refusal("--period", "2026-10", *as_role(store, role)) == (
@@ -42,7 +40,7 @@ def test_a_table_that_may_not_be_read_is_named_with_what_to_grant(
     )
 
 
-def test_grants_on_the_columns_of_the_spec_are_enough(store: Store, engine: Engine, role: str) -> None:
+def test_grants_on_the_columns_of_the_spec_are_sufficient(store: Store, engine: Engine, role: str) -> None:
     for columns in (
         '"Amount", "Account_idAccount", loan_date) ON "Loans"',
         '"idAccount", "Client_idClient") ON "Account"',
@@ -57,7 +55,7 @@ def test_grants_on_the_columns_of_the_spec_are_enough(store: Store, engine: Engi
     assert delivered.figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_a_column_that_may_not_be_read_is_named(store: Store, engine: Engine, role: str) -> None:
+def test_unreadable_column_is_named(store: Store, engine: Engine, role: str) -> None:
     store.sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA {store.schema} TO {role}")
     store.sql(f'REVOKE SELECT ON "Bank" FROM {role}')
     store.sql(f'GRANT SELECT ("idBank") ON "Bank" TO {role}')
@@ -66,44 +64,44 @@ def test_a_column_that_may_not_be_read_is_named(store: Store, engine: Engine, ro
     )
 
 
-def test_a_schema_that_may_not_be_used_is_named(store: Store, engine: Engine, role: str) -> None:
+def test_unusable_schema_is_named(store: Store, engine: Engine, role: str) -> None:
     store.sql(f"REVOKE USAGE ON SCHEMA {store.schema} FROM {role}")
     assert engine.refusal("--period", "2026-10", *as_role(store, role)).startswith(
         f'2026-10: permission denied for schema {store.schema}; grant USAGE on it to role "{role}"'
     )
 
 
-def test_a_wrong_password_is_told_without_the_password(store: Store, engine: Engine, role: str) -> None:
+def test_wrong_password_is_reported_without_the_password(store: Store, engine: Engine, role: str) -> None:
     sentence = engine.refusal("--period", "2026-10", *as_role(store, role, "swordfish"))
     assert f'refused user "{role}": password authentication failed' in sentence
     assert engine.log[-1]["kind"] == "authentication"
     assert "swordfish" not in sentence + json.dumps(engine.log)
 
 
-def test_a_password_in_a_drivers_words_goes_no_further() -> None:
+def test_password_in_a_driver_message_is_removed() -> None:
     database = rolling_database.from_url("postgresql://u:swordfish@h:1/d")
     error = rolling_refusals.explained(RuntimeError("PSQLException: no luck with swordfish"), database)
     assert "swordfish" not in f"{error} {error.cause} {database!r}"
 
 
-def test_a_host_that_does_not_answer_is_told(store: Store, engine: Engine) -> None:
+def test_unreachable_host_is_reported(store: Store, engine: Engine) -> None:
     sentence = engine.refusal("--period", "2026-10", "--database-url", "postgresql://u:p@127.0.0.1:1/x")
     assert sentence.startswith("2026-10: cannot reach the database at 127.0.0.1:1/x: check host, port,")
 
 
-def test_a_database_that_is_not_there_is_told(store: Store, engine: Engine) -> None:
+def test_missing_database_is_reported(store: Store, engine: Engine) -> None:
     sentence = engine.refusal("--period", "2026-10", "--database-url", store.url.rpartition("/")[0] + "/nope")
     assert 'database "nope" does not exist' in sentence
 
 
 def in_place_of_loans(store: Store, condition: LiteralString) -> None:
-    """A view called Loans, whose rows come with something that happens while they are read."""
+    """Replace the table Loans with a view that evaluates `condition` for every row."""
     store.loan(store.branch(), "2026-10-01", 5)
     store.sql('ALTER TABLE "Loans" RENAME TO loans_proper')
     store.sql(f'CREATE VIEW "Loans" AS SELECT * FROM loans_proper WHERE {condition}')
 
 
-def test_a_read_that_takes_too_long_is_ended_and_told(store: Store, engine: Engine) -> None:
+def test_statement_timeout_is_reported(store: Store, engine: Engine) -> None:
     in_place_of_loans(store, "pg_sleep(60) IS NOT NULL")
     sentence = engine.refusal("--period", "2026-10", "--statement-timeout", "1")
     assert sentence == (
@@ -113,7 +111,7 @@ def test_a_read_that_takes_too_long_is_ended_and_told(store: Store, engine: Engi
     assert engine.log[-1]["kind"] == "timeout"
 
 
-def test_a_table_that_stays_locked_is_told(store: Store, engine: Engine) -> None:
+def test_lock_timeout_is_reported(store: Store, engine: Engine) -> None:
     store.branch()
     with psycopg.connect(store.url) as other:
         other.execute(sql.SQL('LOCK TABLE {}."Loans"').format(sql.Identifier(store.schema)))
@@ -134,10 +132,10 @@ def test_a_table_that_stays_locked_is_told(store: Store, engine: Engine) -> None
         ("XX000", "cache lookup failed", "database", "the database refused the read: cache lookup failed"),
     ],
 )  # fmt: skip
-def test_what_the_server_says_in_the_middle_of_a_read_is_told(
+def test_server_error_during_a_read_is_reported(
     store: Store, engine: Engine, state: LiteralString, message: LiteralString, kind: str, sentence: str
 ) -> None:
-    """Raised by the server itself, in its words: a replica or a full disk would be too much for a test."""
+    """A function raises the error, since a test cannot provide a replica or a full disk."""
     store.sql(
         f"""CREATE FUNCTION fails() RETURNS boolean LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{state}'; END $$"""
@@ -147,15 +145,15 @@ def test_what_the_server_says_in_the_middle_of_a_read_is_told(
     assert engine.log[-1]["kind"] == kind
 
 
-def test_a_connection_lost_in_the_middle_of_a_read_is_told(store: Store, engine: Engine) -> None:
+def test_connection_lost_during_a_read_is_reported(store: Store, engine: Engine) -> None:
     in_place_of_loans(store, "pg_terminate_backend(pg_backend_pid())")
     sentence = engine.refusal("2026-10")
     assert "was lost in the middle of the read" in sentence
     assert engine.log[-1]["kind"] == "lost"
 
 
-def test_a_session_is_read_only_limited_and_bears_the_runs_name(store: Store, engine: Engine) -> None:
-    """What the server thinks of the connection, seen from the rows that it reads."""
+def test_session_is_read_only_with_timeouts_and_the_name_of_the_run(store: Store, engine: Engine) -> None:
+    """The view has rows only if the session has these settings."""
     in_place_of_loans(
         store,
         """current_setting('transaction_read_only') = 'on'

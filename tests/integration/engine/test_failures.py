@@ -21,14 +21,14 @@ from tests.support.bank import LOANS, Engine, Store
 RUNTIME = Path(__file__).resolve().parents[3] / "modules/glue-extract/runtime"
 
 
-def test_a_full_disk_under_sparks_own_files_is_told() -> None:
+def test_full_disk_of_spark_is_reported() -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d")
     error = RuntimeError("Job aborted: java.io.IOException: No space left on device")
     found = rolling_refusals.explained(error, database)
     assert (found.kind, found.sentence[:27]) == ("disk_full", "the job's own disk is full ")
 
 
-def test_a_full_disk_under_what_the_database_sends_is_told(
+def test_full_disk_while_reading_is_reported(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
@@ -43,10 +43,10 @@ def test_a_full_disk_under_what_the_database_sends_is_told(
     assert engine.log[-1]["kind"] == "disk_full"
 
 
-def test_a_full_disk_under_the_files_to_be_is_told(
+def test_full_disk_while_writing_files_is_reported(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """/dev/full is a disk with no room; the kernel says so to whoever writes."""
+    """Every write to /dev/full fails with ENOSPC."""
     store.branch()
     opened = Path.open
 
@@ -61,7 +61,7 @@ def test_a_full_disk_under_the_files_to_be_is_told(
     assert not engine.folder.exists()
 
 
-def test_a_defect_of_ours_is_still_one_sentence(
+def test_unexpected_error_is_one_sentence(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rolling_contract.resolve", lambda *_: dict[str, int]()["boom"])
@@ -70,11 +70,13 @@ def test_a_defect_of_ours_is_still_one_sentence(
         r"2026-10: unexpected KeyError in test_failures\.py, line \d+\. Nothing was published\.", sentence
     )
     assert "rolling_extract.py, line " in engine.log[-1]["cause"]
-    assert "boom" not in sentence + json.dumps(engine.log)  # it could be a value of a row
+    assert "boom" not in sentence + json.dumps(
+        engine.log
+    )  # the text of the error could contain a value of a row
 
 
-def test_without_the_drivers_jar_one_sentence_says_so(tmp_path: Path) -> None:
-    """In a process of its own: a plain `python etl.py`, with nothing that gives Spark the driver."""
+def test_missing_driver_jar_is_reported_in_one_sentence(tmp_path: Path) -> None:
+    """Run `python etl.py` in a separate process that does not give the driver to Spark."""
     script = tmp_path / "etl.py"
     script.write_text(f"from rolling_extract import Extract, Join, run\n\nrun({LOANS!r})\n")
     environment = {

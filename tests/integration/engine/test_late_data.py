@@ -9,12 +9,14 @@ import pytest
 from tests.support.bank import Engine, Store
 
 
-def test_late_data_is_told_of_every_published_month_and_changes_none(store: Store, engine: Engine) -> None:
+def test_late_data_of_every_published_period_is_reported_and_changes_nothing(
+    store: Store, engine: Engine
+) -> None:
     branch = store.branch()
     for period in ("2026-06", "2026-07", "2026-08", "2026-09"):
         engine(period)
     before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
-    store.loan(branch, "2026-07-31", 9)  # in the windows of 07, 08 and 09, and not in that of 10
+    store.loan(branch, "2026-07-31", 9)  # in the windows of 07, 08 and 09, but not of 10
     delivered = engine("2026-10")
     told = [line for line in delivered.log if line["event"] == "late_data"]
     assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
@@ -30,7 +32,7 @@ def test_late_data_is_told_of_every_published_month_and_changes_none(store: Stor
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_months_that_still_hold_are_not_told_of(store: Store, engine: Engine) -> None:
+def test_unchanged_published_periods_are_not_reported(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-08-01", 9)
     engine("2026-09")
     delivered = engine("2026-10")
@@ -43,7 +45,7 @@ def test_months_that_still_hold_are_not_told_of(store: Store, engine: Engine) ->
     [{}, {"aggregate_in": "spark"}, {"aggregate_in": "spark", "transform": lambda rows: rows}],
     ids=["database", "spark", "transform"],
 )
-def test_a_published_month_that_cannot_be_worked_out_any_more_keeps_no_new_one_back(
+def test_failed_late_data_check_does_not_stop_the_publication(
     bare_store: Store, engine: Engine, way: dict[str, Any]
 ) -> None:
     bare_store.create(amount="numeric")
@@ -57,7 +59,7 @@ def test_a_published_month_that_cannot_be_worked_out_any_more_keeps_no_new_one_b
     assert told["message"].startswith("2026-07 could not be looked at again: ")
 
 
-def test_how_far_back_to_look_is_set(store: Store, engine: Engine) -> None:
+def test_late_data_months_limits_the_check(store: Store, engine: Engine) -> None:
     branch = store.branch()
     engine("2026-09")
     store.loan(branch, "2026-07-31", 9)
@@ -77,7 +79,7 @@ def test_how_far_back_to_look_is_set(store: Store, engine: Engine) -> None:
         ("sum", [10], [-10], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to -10.00'),
     ],
 )
-def test_a_swing_beyond_the_factor_is_a_warning(
+def test_swing_above_the_factor_is_a_warning(
     store: Store, engine: Engine, aggregate: str, was: list[int], now: list[int], told: str | None
 ) -> None:
     branch = store.branch()

@@ -36,9 +36,7 @@ from tests.support.engine.random_sources import (
 
 
 @given(setting=settings)
-def test_every_file_of_every_month_is_what_the_oracle_says_either_way(
-    setting: Setting, engine: Engine
-) -> None:
+def test_files_of_both_aggregations_match_the_oracle(setting: Setting, engine: Engine) -> None:
     made = tables(setting)
     load(engine.store.connection, setting, made)
     there, here = (engine.folder.with_name(name) for name in ("there", "here"))
@@ -54,7 +52,7 @@ def test_every_file_of_every_month_is_what_the_oracle_says_either_way(
     for month in months(setting):
         ours, theirs = (done.manifest(month) for done in (by_spark, by_database))
         for part in ("source", "orphans", "totals"):
-            # Sums as numbers: one way writes 0.10 where the other writes 0.1.
+            # Compare sums as numbers: one aggregation writes 0.10 where the other writes 0.1.
             assert {**ours[part], "sum": 0} == {**theirs[part], "sum": 0}
             assert Fraction(ours[part]["sum"]) == Fraction(theirs[part]["sum"])
         assert ours["groups_without_recipient"] == theirs["groups_without_recipient"]
@@ -62,7 +60,7 @@ def test_every_file_of_every_month_is_what_the_oracle_says_either_way(
 
 @hypothesis.settings(max_examples=3)
 @given(setting=settings, aggregate=st.sampled_from(("median", "p1", "p90")))
-def test_every_percentile_is_what_the_oracle_says(setting: Setting, aggregate: str, engine: Engine) -> None:
+def test_percentiles_match_the_oracle(setting: Setting, aggregate: str, engine: Engine) -> None:
     setting = replace(setting, aggregate=aggregate)
     made = tables(setting)
     load(engine.store.connection, setting, made)
@@ -90,8 +88,8 @@ def check(setting: Setting, made: Tables, delivered: Delivered) -> None:
         assert (orphans["rows"], orphans["undated_rows"]) == (expected.orphans, expected.undated)
 
 
-def test_the_oracle_itself_says_what_a_person_would() -> None:
-    """One case worked out by hand, so that engine and oracle cannot be wrong together."""
+def test_oracle_matches_a_result_computed_by_hand() -> None:
+    """Compare the oracle with one hand-computed case, so that it cannot share an error with the engine."""
     setting = Setting(
         seed=0,
         metric="bigint",
@@ -124,7 +122,7 @@ def test_the_oracle_itself_says_what_a_person_would() -> None:
             1: Row(0, 1, parent=0, moment=noon, amount=Decimal(5)),
             2: Row(0, 2, parent=0, moment=noon),  # no amount
             3: Row(0, 3, parent=0, moment=noon.replace(month=7), amount=Decimal(1)),  # before the window
-            4: Row(0, 4, parent=1, moment=noon, amount=Decimal(3)),  # an orphan: its client has no branch
+            4: Row(0, 4, parent=1, moment=noon, amount=Decimal(3)),  # an orphan row: its client has no branch
             5: Row(0, 5, moment=noon, amount=Decimal(7)),  # no account, which is optional
         },
     )
@@ -151,5 +149,5 @@ def test_the_oracle_itself_says_what_a_person_would() -> None:
     ("value", "scale", "written"),
     [(Fraction(1, 200), 2, "0.01"), (Fraction(-1, 200), 2, "-0.01"), (Fraction(-1, 300), 2, "0.00")],
 )
-def test_the_oracle_rounds_half_up(value: Fraction, scale: int, written: str) -> None:
+def test_oracle_rounds_half_up(value: Fraction, scale: int, written: str) -> None:
     assert text(value, scale) == written

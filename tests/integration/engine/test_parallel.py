@@ -14,7 +14,7 @@ from tests.support.bank import Engine, Store
 
 
 def both_ways(engine: Engine, *arguments: str, **changes: Any) -> bytes:
-    """What the first recipient's file holds, if both ways write the very same files."""
+    """Check that both aggregations write the same files, and return the file of the first recipient."""
     found = []
     for way in ("database", "spark"):
         folder = engine.folder / way
@@ -25,7 +25,7 @@ def both_ways(engine: Engine, *arguments: str, **changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("by", [None, "idLoan"])
-def test_the_rows_may_be_parted_by_day_or_by_key_into_more_parts_than_there_are(
+def test_more_partitions_than_values_give_the_same_bytes(
     store: Store, engine: Engine, by: str | None
 ) -> None:
     branch = store.branch()
@@ -38,13 +38,13 @@ def test_the_rows_may_be_parted_by_day_or_by_key_into_more_parts_than_there_are(
     assert delivered.lines("Alpha")[0]["loans_count"] == "2"
 
 
-def test_a_key_to_part_by_is_of_whole_numbers(store: Store, in_spark: Engine) -> None:
+def test_partition_column_that_is_no_integer_is_refused(store: Store, in_spark: Engine) -> None:
     assert 'partition_by="loan_date" is date; the read is parted by a column of whole numbers' in (
         in_spark.refusal("2026-10", partition_by="loan_date")
     )
 
 
-def test_rows_without_the_key_that_they_are_parted_by_are_read_too(store: Store, in_spark: Engine) -> None:
+def test_rows_with_a_null_partition_column_are_read(store: Store, in_spark: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 4)
     store.loan(branch, "2026-10-01", 5)
@@ -53,7 +53,7 @@ def test_rows_without_the_key_that_they_are_parted_by_are_read_too(store: Store,
     assert in_spark("2026-10", partition_by="shard").figures("Alpha") == {str(branch): "4.50"}
 
 
-def test_a_part_that_was_lost_on_the_way_is_missed(
+def test_lost_partition_does_not_reconcile(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branch = store.branch()
@@ -87,10 +87,10 @@ KINDS: dict[LiteralString, tuple[LiteralString, ...]] = {
 }
 
 
-def test_lines_of_every_type_come_in_the_same_order_and_in_the_same_words(
+def test_group_by_of_every_type_gives_the_same_rows_in_the_same_order(
     bare_store: Store, engine: Engine
 ) -> None:
-    """Off a joined table, and off the entity, whose groups exist from their first row on."""
+    """Group by columns of a joined table, and by columns of the entity."""
     bare_store.sql("CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')")
     columns = [f"c{i}" for i, _ in enumerate(KINDS)]
     kinds = sql.SQL(", ").join(
@@ -123,7 +123,7 @@ def test_lines_of_every_type_come_in_the_same_order_and_in_the_same_words(
     bare_store.sql("ALTER TABLE thing ADD owner text; UPDATE thing SET owner = 'A'")
     joined = {f"g{name}": f"thing.{name}" for name in columns}
     common |= {"recipient": {"owner": "thing.owner"}}
-    lines = sum(map(len, KINDS.values())) + 1  # one for all that are NULL throughout
+    lines = sum(map(len, KINDS.values())) + 1  # one more for the rows with only NULLs
     assert both_ways(engine, "2026-10", **common, group=joined).count(b"\r\n") == 1 + lines
 
 
@@ -138,7 +138,7 @@ def test_lines_of_every_type_come_in_the_same_order_and_in_the_same_words(
         ("money", "money", (("1.50", "1.50"),)),
     ],
 )
-def test_keys_are_equal_in_spark_when_postgresql_says_so(
+def test_spark_compares_keys_like_postgresql(
     bare_store: Store,
     engine: Engine,
     left: LiteralString,
@@ -163,7 +163,7 @@ def test_keys_are_equal_in_spark_when_postgresql_says_so(
     )
 
 
-def test_keys_that_spark_would_compare_otherwise_are_refused(bare_store: Store, in_spark: Engine) -> None:
+def test_keys_that_spark_compares_differently_are_refused(bare_store: Store, in_spark: Engine) -> None:
     bare_store.create()
     bare_store.sql('ALTER TABLE "Loans" ALTER "Account_idAccount" TYPE real')
     assert "compares real with integer, which Spark would not do as PostgreSQL does" in in_spark.refusal(

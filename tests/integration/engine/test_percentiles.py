@@ -22,7 +22,7 @@ from tests.support.bank import Engine, Store
         ("p99", ("99999999999999.99", "0.00"), "98999999999999.99"),
     ],
 )
-def test_a_percentile_lies_on_the_line_between_its_neighbours(
+def test_percentile_is_interpolated_linearly(
     bare_store: Store, in_spark: Engine, aggregate: str, amounts: tuple[str, ...], figure: str
 ) -> None:
     bare_store.create(amount="numeric(16,2)")
@@ -40,7 +40,7 @@ def test_a_percentile_lies_on_the_line_between_its_neighbours(
     assert (empty["loans_count"], empty[f"amount_{aggregate}"]) == ("0", "")
 
 
-def test_a_median_is_what_postgresql_says_where_its_floats_can_tell(store: Store, in_spark: Engine) -> None:
+def test_percentiles_match_percentile_cont_of_postgresql(store: Store, in_spark: Engine) -> None:
     branch = store.branch()
     for amount in range(0, 1000, 7):
         store.loan(branch, "2026-10-05", amount * amount % 1013)

@@ -12,7 +12,7 @@ from rolling_errors import ExtractError
 from tests.support.bank import Engine, Store
 
 
-def test_a_back_fill_that_fails_half_way_says_what_was_published(
+def test_backfill_that_fails_midway_says_what_was_published(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
@@ -29,43 +29,45 @@ def test_a_back_fill_that_fails_half_way_says_what_was_published(
     )
 
 
-def test_a_zone_that_only_python_knows_is_told(store: Store, engine: Engine) -> None:
+def test_unknown_time_zone_is_reported(store: Store, engine: Engine) -> None:
     assert 'there is no time zone "Mars/Olympus"' in engine.refusal("2026-10", time_zone="Mars/Olympus")
 
 
-def test_the_last_complete_month_is_the_default(store: Store, engine: Engine) -> None:
+def test_default_period_is_the_last_complete_month(store: Store, engine: Engine) -> None:
     store.branch()
     engine.now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert engine().message.startswith("2026-10: published")
 
 
-def test_the_last_complete_month_is_so_in_the_extracts_zone(store: Store, engine: Engine) -> None:
+def test_default_period_depends_on_the_time_zone_of_the_extract(store: Store, engine: Engine) -> None:
     store.branch()
     engine.now = datetime(2026, 10, 31, 12, tzinfo=UTC)
     assert engine(time_zone="Pacific/Kiritimati").message.startswith("2026-10: published")
 
 
-def test_a_period_that_is_not_over_is_refused(store: Store, engine: Engine) -> None:
+def test_incomplete_period_is_refused(store: Store, engine: Engine) -> None:
     assert engine.refusal("2026-11") == (
         "2026-11: the period 2026-11 is not over in Etc/GMT; run it from 2026-12-01 on, or with"
         " --allow-incomplete. Nothing was published."
     )
 
 
-def test_an_incomplete_period_may_be_asked_for_by_name_and_says_so(store: Store, engine: Engine) -> None:
+def test_incomplete_period_is_published_when_allowed(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-11-23", 5)
-    store.loan(branch, "2026-11-24", 1000)  # tomorrow does not exist
+    store.loan(branch, "2026-11-24", 1000)  # rows of tomorrow are after the cutoff
     delivered = engine("--period", "2026-11", "--allow-incomplete", "true")
     assert delivered.figures("Alpha", "2026-11") == {str(branch): "5.00"}
     assert delivered.manifest("2026-11")["complete"] is False
 
 
-def test_a_period_that_has_not_begun_is_refused_whatever_is_allowed(store: Store, engine: Engine) -> None:
+def test_future_period_is_refused_even_when_incomplete_periods_are_allowed(
+    store: Store, engine: Engine
+) -> None:
     assert "2026-12 has not begun" in engine.refusal("--period", "2026-12", "--allow-incomplete")
 
 
-def test_a_clock_ahead_of_the_databases_publishes_nothing(store: Store, engine: Engine) -> None:
+def test_job_clock_ahead_of_the_database_clock_publishes_nothing(store: Store, engine: Engine) -> None:
     store.branch()
     engine.now = datetime(2999, 1, 1, 0, 1, tzinfo=UTC)
     assert "2998-12 is over by the clock of this job" in engine.refusal()
@@ -73,7 +75,7 @@ def test_a_clock_ahead_of_the_databases_publishes_nothing(store: Store, engine: 
     assert not engine.folder.exists()
 
 
-def test_a_back_fill_that_fails_names_all_its_periods(store: Store, engine: Engine) -> None:
+def test_failed_backfill_names_all_its_periods(store: Store, engine: Engine) -> None:
     store.branch()
     store.loan(None, "2026-03-01", 1)
     sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window_months=1)
@@ -82,7 +84,7 @@ def test_a_back_fill_that_fails_names_all_its_periods(store: Store, engine: Engi
     assert not engine.folder.exists()
 
 
-def test_a_back_fill_over_a_published_month_with_other_bytes_writes_nothing(
+def test_backfill_over_a_published_period_with_other_bytes_writes_nothing(
     store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
@@ -93,7 +95,7 @@ def test_a_back_fill_over_a_published_month_with_other_bytes_writes_nothing(
     assert {path.stem for path in (engine.folder / "_manifests").iterdir()} == {"2026-09"}
 
 
-def test_a_dry_run_says_what_it_would_do_and_writes_nothing(store: Store, engine: Engine) -> None:
+def test_dry_run_reports_its_plan_and_writes_nothing(store: Store, engine: Engine) -> None:
     store.branch()
     delivered = engine("--period", "2026-10", "--dry-run")
     assert delivered.message == (
@@ -102,7 +104,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(store: Store, engine
     assert not engine.folder.exists()
 
 
-def test_a_dry_run_says_how_it_differs_from_what_is_published(store: Store, engine: Engine) -> None:
+def test_dry_run_reports_differences_from_the_published_period(store: Store, engine: Engine) -> None:
     branch = store.branch()
     gone = store.bank("Gone")
     engine("2026-10")
@@ -117,7 +119,7 @@ def test_a_dry_run_says_how_it_differs_from_what_is_published(store: Store, engi
     assert {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_restatement_is_recorded_with_its_reason(store: Store, engine: Engine) -> None:
+def test_restatement_records_its_reason(store: Store, engine: Engine) -> None:
     branch = store.branch()
     engine("2026-10")
     store.loan(branch, "2026-10-31", 9)

@@ -1,4 +1,4 @@
-"""What the store's errors are told as: never a value of a row, not in the sentence and not in the log."""
+"""Errors of the source never put a value of a row into the message or the log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def way(request: pytest.FixtureRequest) -> str:
         ("raised(note)", "a function of the database raised an exception (SQLSTATE P0001)"),
     ],
 )
-def test_a_read_that_fails_on_a_row_does_not_quote_it(
+def test_failed_read_does_not_quote_the_row(
     store: Store, engine: Engine, way: str, condition: str, why: str
 ) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
@@ -45,7 +45,7 @@ def test_a_read_that_fails_on_a_row_does_not_quote_it(
     assert engine.log[-1]["kind"] == "database"
 
 
-def test_a_transform_that_fails_on_a_row_does_not_quote_it(store: Store, engine: Engine) -> None:
+def test_failed_transform_does_not_quote_the_row(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 4111)
 
     def at_once(rows: Any) -> Any:
@@ -75,14 +75,14 @@ def test_a_transform_that_fails_on_a_row_does_not_quote_it(store: Store, engine:
         f"Traceback (most recent call last):\nValueError: invalid literal for int(): '{CARD}'",
     ],
 )
-def test_a_text_without_a_state_is_not_quoted_unless_all_of_it_is_known(said: str) -> None:
+def test_message_without_sqlstate_is_not_quoted(said: str) -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
     found = rolling_refusals.explained(RuntimeError(said), database)
     assert "4111" not in f"{found} {found.cause}"
     assert found.kind == "database"
 
 
-def test_an_error_of_spark_is_told_by_its_kinds() -> None:
+def test_spark_error_is_reported_by_its_error_classes() -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
     text = "Job aborted: [CAST_INVALID_INPUT] x java.lang.OutOfMemoryError: Java heap space"
     found = rolling_refusals.explained(RuntimeError(text), database)
@@ -92,7 +92,7 @@ def test_an_error_of_spark_is_told_by_its_kinds() -> None:
 
 
 @pytest.mark.parametrize("mark", ["\u2063", "\u061c", "\U000e0041", "\u200b", "\u202e", "\ufeff", "\x1b"])
-def test_a_sentence_has_no_invisible_marks(mark: str) -> None:
+def test_message_has_no_invisible_characters(mark: str) -> None:
     assert one_line(f"First{mark} Bank") == "First Bank"
 
 
@@ -105,11 +105,11 @@ def test_a_sentence_has_no_invisible_marks(mark: str) -> None:
         ("s3://bucket/loans, jdbc:postgresql://h/d", "s3://bucket/loans, jdbc:postgresql://h/d"),
     ],
 )
-def test_a_sentence_has_no_address_to_click_on(text: str, defused: str) -> None:
+def test_message_has_no_clickable_address(text: str, defused: str) -> None:
     assert one_line(text) == defused
 
 
-def test_a_name_out_of_the_store_is_no_address_either() -> None:
+def test_quoted_name_has_no_clickable_address() -> None:
     assert quoted("pay at evil.example/x, plc. a@b.example") == (
         '"pay at evil[.]example/x, plc. a@b[.]example"'
     )

@@ -1,4 +1,4 @@
-"""What holds for a session in the store, however the run that opened it ends."""
+"""Settings of a session in the source, and how it ends when its run or its connection is lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def settings(store: Store) -> str:
 
 
 def running(store: Store, word: str) -> int:
-    """How many statements that hold the word the server works on."""
+    """Return the number of active statements that contain `word`."""
     [(count,)] = store.connection.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active'"
         " AND pid <> pg_backend_pid()",
@@ -41,20 +41,20 @@ def until_none(store: Store, word: str, seconds: float) -> bool:
     return False
 
 
-def test_a_statement_ends_soon_after_its_client_is_gone(bare_store: Store) -> None:
+def test_statement_ends_soon_after_its_client_disconnects(bare_store: Store) -> None:
     client = psycopg.connect(bare_store.url, autocommit=True)
     client.execute(settings(bare_store).encode())
     client.pgconn.send_query(b"SELECT pg_sleep(60) AS of_a_client_that_is_gone")
     time.sleep(0.5)
     assert running(bare_store, "of_a_client_that_is_gone") == 1
-    # As the system does it for a process that is killed.
+    # Close the connection as the kernel does for a killed process.
     with socket.socket(fileno=client.fileno()) as connection:
         connection.shutdown(socket.SHUT_RDWR)
         connection.detach()
     assert until_none(bare_store, "of_a_client_that_is_gone", 10)
 
 
-def test_a_server_that_cannot_look_after_its_clients_is_not_asked_to(bare_store: Store) -> None:
+def test_server_without_client_connection_check_is_supported(bare_store: Store) -> None:
     """PostgreSQL 13 has no such setting, and SET would fail."""
     with psycopg.connect(bare_store.url) as connection:
         asked = settings(bare_store).replace("client_connection_check_interval", "no_such_setting")
@@ -62,7 +62,7 @@ def test_a_server_that_cannot_look_after_its_clients_is_not_asked_to(bare_store:
 
 
 @pytest.mark.parametrize("way", ["database", "spark"])
-def test_every_session_of_a_run_looks_after_its_client(store: Store, engine: Engine, way: str) -> None:
+def test_every_session_checks_its_client_connection(store: Store, engine: Engine, way: str) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.sql('ALTER TABLE "Loans" RENAME TO loans_proper')
@@ -74,7 +74,7 @@ def test_every_session_of_a_run_looks_after_its_client(store: Store, engine: Eng
 
 
 class Stalling(socketserver.ThreadingTCPServer):
-    """A way to the server that goes dead when a word passes."""
+    """A proxy to the server that stops forwarding when `word` passes."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -114,7 +114,7 @@ def stalling(store: Store) -> Iterator[Stalling]:
         served.shutdown()
 
 
-def test_a_connection_that_went_dead_is_given_up_soon_after_the_statements_time(
+def test_dead_connection_ends_soon_after_the_statement_timeout(
     store: Store, engine: Engine, stalling: Stalling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
@@ -127,7 +127,7 @@ def test_a_connection_that_went_dead_is_given_up_soon_after_the_statements_time(
     assert time.monotonic() - started < 30
 
 
-def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up(
+def test_silent_server_ends_with_a_connection_error(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rolling_source, "_LOGIN", 2)
@@ -137,7 +137,7 @@ def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up(
     assert sentence.startswith("2026-10: cannot reach the database at 127.0.0.1:")
 
 
-def test_a_role_sees_its_limits(store: Store) -> None:
+def test_session_has_the_statement_timeout(store: Store) -> None:
     with psycopg.connect(store.url, autocommit=True) as connection:
         connection.execute(settings(store).encode())
         found = connection.execute("SHOW statement_timeout").fetchone()

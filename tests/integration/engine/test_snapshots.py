@@ -29,7 +29,7 @@ from tests.support.bank import LOANS, Engine, Store
 
 @contextmanager
 def writer(store: Store) -> Iterator[None]:
-    """Moves money between two loans far apart in time, as fast as it can; the total never changes."""
+    """Move money between loans of different months as fast as possible. The total never changes."""
     stop = threading.Event()
 
     def move() -> None:
@@ -55,7 +55,7 @@ def writer(store: Store) -> Iterator[None]:
 
 @pytest.fixture
 def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot.Snapshot], int]]:
-    """Reads all loans of the window in four parts, and says what they add up to: 6000, if anything."""
+    """A function that reads all loans of the window in four parts. Their sum must be 6000."""
     branch = store.branch()
     for day in range(1, 31):
         for month in ("08", "10"):
@@ -85,9 +85,7 @@ def _source(store: Store, spec: Extract) -> rolling_source.Source:
 Reader = Callable[[rolling_snapshot.Snapshot], int]
 
 
-def test_fifty_parallel_reads_under_a_writer_that_moves_money_never_drift(
-    store: Store, reader: Reader
-) -> None:
+def test_parallel_reads_under_concurrent_writes_are_consistent(store: Store, reader: Reader) -> None:
     source, totals, times = _source(store, LOANS), set(), set()
     for _ in range(50):
         with rolling_snapshot.exported(source) as snapshot:
@@ -98,10 +96,10 @@ def test_fifty_parallel_reads_under_a_writer_that_moves_money_never_drift(
 
 
 @pytest.mark.parametrize("taken_away", ["import", "fetch size"])
-def test_without_the_snapshot_the_parts_drift_apart(
+def test_parallel_reads_without_the_snapshot_are_inconsistent(
     store: Store, reader: Reader, taken_away: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that the test above can fail. Drift is a matter of luck: one in a hundred reads is enough."""
+    """Show that the test above can fail. One inconsistent read of 100 is enough, as it depends on timing."""
     if taken_away == "import":
         monkeypatch.setattr(rolling_snapshot.Snapshot, "_session", lambda self: self.source.settings())
     else:
@@ -112,7 +110,7 @@ def test_without_the_snapshot_the_parts_drift_apart(
 
 
 class _Turns(socketserver.ThreadingTCPServer):
-    """An endpoint that leads to each of two servers in turn, as that of a cluster's readers does."""
+    """An endpoint that alternates between two servers, like the reader endpoint of a cluster."""
 
     daemon_threads = True
 
@@ -137,12 +135,10 @@ class _Pass(socketserver.BaseRequestHandler):
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the other side hung up
+            pass  # the other side closed the connection
 
 
-def test_an_endpoint_that_leads_to_several_servers_is_told_and_nothing_is_published(
-    store: Store, in_spark: Engine, tmp_path: Path
-) -> None:
+def test_endpoint_of_several_servers_is_refused(store: Store, in_spark: Engine, tmp_path: Path) -> None:
     store.branch()
     with database.serve(tmp_path / "second") as second:
         with psycopg.connect(second.url, autocommit=True) as connection:
@@ -161,7 +157,7 @@ def test_an_endpoint_that_leads_to_several_servers_is_told_and_nothing_is_publis
     assert in_spark.log[-1]["kind"] == "snapshot"
 
 
-def test_a_snapshot_of_the_same_name_on_another_server_is_not_taken_for_ours(
+def test_snapshot_with_the_same_name_on_another_server_is_refused(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
@@ -174,7 +170,7 @@ def test_a_snapshot_of_the_same_name_on_another_server_is_not_taken_for_ours(
     assert "(the snapshot is of another server)" in in_spark.refusal("2026-10")
 
 
-def test_the_snapshot_is_given_back_when_the_run_ends(store: Store, in_spark: Engine) -> None:
+def test_snapshot_is_released_when_the_run_ends(store: Store, in_spark: Engine) -> None:
     store.branch()
     for spec in ({}, {"where": "true", "metric": "Nothing"}):
         if spec:

@@ -11,24 +11,24 @@ from rolling_extract import Join
 from tests.support.bank import LOANS, Engine, Store
 
 
-def test_a_missing_column_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
+def test_missing_column_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
     assert engine.refusal("2026-10", metric="Ammount") == (
         f'2026-10: no column "Ammount" in {store.schema}."Loans". Did you mean "Amount"?'
         " Nothing was published."
     )
 
 
-def test_a_missing_table_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
+def test_missing_table_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
     joins = (*LOANS.joins[:3], Join("Bakn", left="Branch.Bank_idBank", right="idBank"))
     sentence = engine.refusal("2026-10", joins=joins, recipient={"bank_name": "Bakn.Name"})
     assert f'no table {store.schema}."Bakn". Did you mean "Bank"?' in sentence
 
 
-def test_a_missing_schema_is_named(store: Store, engine: Engine) -> None:
+def test_missing_schema_is_named(store: Store, engine: Engine) -> None:
     assert 'no schema "nowhere_at_all"' in engine.refusal("2026-10", schema="nowhere_at_all")
 
 
-def test_an_ambiguous_spelling_is_refused_and_names_the_candidates(store: Store, engine: Engine) -> None:
+def test_ambiguous_spelling_is_refused_with_the_candidates(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ADD COLUMN amount int')
     assert engine.refusal("2026-10", metric="AMOUNT") == (
         f'2026-10: column "AMOUNT" of {store.schema}."Loans" could be "Amount", "amount";'
@@ -36,7 +36,7 @@ def test_an_ambiguous_spelling_is_refused_and_names_the_candidates(store: Store,
     )
 
 
-def test_an_exact_spelling_wins_over_one_that_differs_in_case(store: Store, engine: Engine) -> None:
+def test_exact_spelling_is_preferred_over_another_case(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ADD COLUMN amount text')
     branch = store.branch()
     store.loan(branch, "2026-10-01", 3)
@@ -50,14 +50,14 @@ def test_an_exact_spelling_wins_over_one_that_differs_in_case(store: Store, engi
         ("real[]", "is real[], not a number"),
     ],
 )
-def test_a_metric_that_is_no_number_is_refused(
+def test_metric_that_is_not_numeric_is_refused(
     bare_store: Store, engine: Engine, type: LiteralString, reason: str
 ) -> None:
     bare_store.create(amount=type)
     assert f'metric "Amount" in {bare_store.schema}."Loans" {reason}' in engine.refusal("2026-10")
 
 
-def test_a_domain_is_what_it_is_made_of(bare_store: Store, engine: Engine) -> None:
+def test_metric_may_be_a_domain_over_a_number(bare_store: Store, engine: Engine) -> None:
     bare_store.sql("CREATE DOMAIN euro AS numeric(12,2); CREATE DOMAIN fee AS euro CHECK (VALUE >= 0)")
     bare_store.create(amount="fee")
     branch = bare_store.branch()
@@ -71,7 +71,7 @@ def test_a_domain_is_what_it_is_made_of(bare_store: Store, engine: Engine) -> No
     ids=["database", "spark", "transform"],
 )
 @pytest.mark.parametrize("kind", ["numeric", "double precision"])
-def test_a_metric_of_nan_is_refused(
+def test_metric_with_nan_is_refused(
     bare_store: Store, engine: Engine, kind: LiteralString, way: dict[str, Any]
 ) -> None:
     bare_store.create(amount=kind)
@@ -79,7 +79,7 @@ def test_a_metric_of_nan_is_refused(
     assert 'metric "Amount" holds NaN or Infinity in the window' in engine.refusal("2026-10", **way)
 
 
-def test_a_sum_of_more_digits_than_a_decimal_of_spark_has_is_added_by_the_database_alone(
+def test_sum_with_more_than_38_digits_needs_aggregation_in_the_database(
     bare_store: Store, engine: Engine
 ) -> None:
     bare_store.create(amount="numeric(38,2)")
@@ -91,18 +91,18 @@ def test_a_sum_of_more_digits_than_a_decimal_of_spark_has_is_added_by_the_databa
     assert line["amount_sum"] == f"1{'9' * 35}8.00"
 
 
-def test_a_date_column_that_is_no_date_is_refused(bare_store: Store, engine: Engine) -> None:
+def test_date_column_that_is_no_date_is_refused(bare_store: Store, engine: Engine) -> None:
     bare_store.create(date="text")
     assert f'date column "loan_date" in {bare_store.schema}."Loans" is text' in engine.refusal("2026-10")
 
 
-def test_a_group_that_cannot_stand_in_a_file_is_refused(store: Store, engine: Engine) -> None:
+def test_group_by_column_of_unsupported_type_is_refused(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Branch" ADD COLUMN plan jsonb')
     sentence = engine.refusal("2026-10", group={"plan": "Branch.plan"})
     assert f'"plan", "plan" in {store.schema}."Branch", is jsonb' in sentence
 
 
-def test_a_hop_between_kinds_that_do_not_compare_is_refused(store: Store, engine: Engine) -> None:
+def test_join_of_incomparable_types_is_refused(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ALTER "Account_idAccount" TYPE text')
     assert "the hop Loans.Account_idAccount = Account.idAccount compares text with integer" in engine.refusal(
         "2026-10"
@@ -118,10 +118,10 @@ def test_a_hop_between_kinds_that_do_not_compare_is_refused(store: Store, engine
     ],
 )
 @pytest.mark.parametrize("way", ["database", "spark"])
-def test_texts_that_differ_and_are_equal_are_refused(
+def test_nondeterministic_collation_is_refused(
     store: Store, engine: Engine, table: str, column: str, spec: dict[str, Any], way: str
 ) -> None:
-    """Under such a collation Alpha and alpha are one group, named by whichever row is stored first."""
+    """Such a collation makes one group of Alpha and alpha, and its name depends on the order of the rows."""
     try:
         store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:
@@ -137,7 +137,7 @@ def test_texts_that_differ_and_are_equal_are_refused(
     )
 
 
-def test_a_column_that_no_row_is_told_apart_by_may_have_any_collation(store: Store, engine: Engine) -> None:
+def test_column_used_only_in_where_may_have_any_collation(store: Store, engine: Engine) -> None:
     try:
         store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:

@@ -13,7 +13,7 @@ from tests.support.bank import Engine, Store
 
 
 def fees_taken_off(rows: Any) -> Any:
-    """Two other columns of the entity, one of them text, change what a row is worth and whether it counts."""
+    """Change amounts and drop rows by two other columns of the entity, one of them a text."""
     from pyspark.sql import functions as F
 
     return rows.where(F.col("state") != "void").withColumn(
@@ -21,9 +21,7 @@ def fees_taken_off(rows: Any) -> Any:
     )
 
 
-def test_a_transform_makes_other_rows_of_the_entitys_and_the_totals_are_taken_after_it(
-    bare_store: Store, in_spark: Engine
-) -> None:
+def test_control_totals_are_computed_after_the_transform(bare_store: Store, in_spark: Engine) -> None:
     bare_store.create(amount="numeric(12,2)")
     bare_store.sql('ALTER TABLE "Loans" ADD fee numeric(5,4), ADD state text')
     branch, expected = bare_store.branch(), []
@@ -42,7 +40,7 @@ def test_a_transform_makes_other_rows_of_the_entitys_and_the_totals_are_taken_af
     assert (source["rows"], Fraction(source["sum"])) == (len(expected), total)
 
 
-def test_a_transform_may_make_rows_and_move_them_to_another_group(store: Store, in_spark: Engine) -> None:
+def test_transform_may_add_rows_and_change_their_group(store: Store, in_spark: Engine) -> None:
     from pyspark.sql import functions as F
 
     here, there = store.branch(), store.branch()
@@ -56,7 +54,7 @@ def test_a_transform_may_make_rows_and_move_them_to_another_group(store: Store, 
     assert in_spark("2026-10", transform=halved).figures("Alpha") == {str(here): "5.00", str(there): "5.00"}
 
 
-def test_a_transform_sees_the_types_that_it_can_reckon_with(bare_store: Store, in_spark: Engine) -> None:
+def test_transform_receives_spark_types(bare_store: Store, in_spark: Engine) -> None:
     bare_store.create(amount="double precision", date="timestamptz")
     bare_store.sql('ALTER TABLE "Loans" ADD ok boolean, ADD day date, ADD at timestamp, ADD note uuid')
     bare_store.loan(bare_store.branch(), "2026-10-05", 0.1)
@@ -97,11 +95,11 @@ def test_a_transform_sees_the_types_that_it_can_reckon_with(bare_store: Store, i
         ),
     ],
 )
-def test_a_transform_that_goes_wrong_is_told_in_one_sentence(
+def test_failed_transform_is_reported_in_one_sentence(
     store: Store, in_spark: Engine, transform: Callable[[Any], Any], sentence: str | None
 ) -> None:
     store.loan(store.branch(), "2026-10-05", 10)
-    if sentence is None:  # nobody asked for what it cannot work out, so nothing is wrong
+    if sentence is None:  # the engine does not use the new column, so Spark does not compute it
         in_spark("2026-10", transform=transform)
         return
     assert in_spark.refusal("2026-10", transform=transform).startswith(
@@ -110,7 +108,7 @@ def test_a_transform_that_goes_wrong_is_told_in_one_sentence(
     assert in_spark.log[-1]["kind"] == "transform"
 
 
-def test_a_transform_that_is_not_the_same_twice_does_not_reconcile(store: Store, in_spark: Engine) -> None:
+def test_nondeterministic_transform_does_not_reconcile(store: Store, in_spark: Engine) -> None:
     store.loan(store.branch(), "2026-10-05", 10)
 
     def diced(rows: Any) -> Any:

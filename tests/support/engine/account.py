@@ -23,7 +23,7 @@ from tests.support.bank import Store
 
 BUCKET = "bank-loans-delivery"
 TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
-# What the module grants the job on its bucket, and no more: the conditions are what trips a careless engine.
+# Exactly the permissions that the module grants the job on its bucket, with their conditions.
 WRITE: list[dict[str, Any]] = [
     {
         "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
@@ -41,7 +41,7 @@ LOG_IN: list[dict[str, Any]] = [
 
 
 class Account:
-    """What Terraform would have set up, one piece at a time."""
+    """Creates single resources that Terraform would create."""
 
     def __init__(self, cloud: Cloud, server: Database, name: str, environment: pytest.MonkeyPatch) -> None:
         self.cloud = cloud
@@ -75,7 +75,7 @@ class Account:
         return f"s3://{BUCKET}/loans/{self.name}-ca.pem"
 
     def tls(self, pem: bytes, url: str | None = None) -> None:
-        """A connection that enforces TLS and trusts the authorities in `pem`."""
+        """Create a connection that enforces TLS and trusts the authorities in `pem`."""
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=f"loans/{self.name}-ca.pem", Body=pem)
         tls = {
             "SECRET_ID": self.name,
@@ -86,7 +86,7 @@ class Account:
         self.connection(tls)
 
     def act_as(self, statements: list[dict[str, Any]]) -> None:
-        """Take on a role with these rights: the credentials that the engine's boto3 will find."""
+        """Assume a role with these permissions. The engine finds its credentials in the environment."""
         iam, name = self.cloud.client("iam"), f"job-{self.name}"
         with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -118,7 +118,7 @@ class Account:
 
     @property
     def arguments(self) -> list[str]:
-        """As Glue passes them: every one a pair, with its own among them."""
+        """All arguments as Glue passes them: as pairs, together with the arguments of Glue itself."""
         return [
             *("--connection", self.name, "--output", f"s3://{BUCKET}/loans/{self.name}"),
             *(
@@ -136,7 +136,7 @@ class Account:
 
 
 def authority(name: str) -> bytes:
-    """The certificate of an authority that vouches for nobody."""
+    """Return the certificate of a new authority, which signed no other certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
@@ -169,7 +169,7 @@ class TokenUser:
             return rolling_database.from_token(self.url, self.name, None).properties["password"]
 
     def accept(self) -> None:
-        """Let the user in with the token of this moment, and with no other."""
+        """Accept the token of the current `clock` and no other."""
         role, token = sql.Identifier(self.name), sql.Literal(self.token())
         self.store.connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
         self.store.connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, token))

@@ -21,7 +21,7 @@ from tests.support.engine.random_sources import (
 
 @dataclass(frozen=True)
 class Expected:
-    """What a period's publication must hold."""
+    """The expected publication of one period."""
 
     files: dict[str, list[dict[str, str]]]
     rows: int  # of the source, in the window
@@ -81,12 +81,12 @@ def oracle(setting: Setting, made: Tables, period: Month) -> Expected:
 
 
 def in_order(place: tuple[str, Group]) -> tuple[str, list[tuple[object, ...]]]:
-    """By the group's key, numbers as numbers; what is not there comes first."""
+    """Return the sort key of a row: numbers as numbers, and missing values first."""
     return place[0], [() if value is None else (value,) for value in place[1]]
 
 
 def walk(setting: Setting, made: Tables, loan: Row, goal: str) -> Row | None:
-    """The row that a loan reaches in the table called `goal`."""
+    """Return the row of the table `goal` that a loan reaches through the joins, or None."""
     row: Row | None = loan
     for hop in setting.hops[: setting.hops.index(goal) + 1]:
         row = follow(made, row, hop)
@@ -102,9 +102,9 @@ def follow(made: Tables, row: Row | None, hop: str) -> Row | None:
 
 
 def recipient(setting: Setting, made: Tables, start: str, row: Row) -> str | None:
-    """Whose file a row's money, or a branch's line, is in; None for an orphan.
+    """Return the recipient of a loan or a branch, or None for an orphan row.
 
-    The first hop that leads nowhere decides.
+    The first join that finds no row decides.
     """
     hops = setting.hops if start == "Loans" else setting.hops[setting.hops.index(start) + 1 :]
     for hop in hops:
@@ -135,7 +135,7 @@ def counts(setting: Setting, loan: Row) -> bool:
 
 
 def month_of(setting: Setting, row: Row) -> Month | None:
-    """The calendar month that a row lies in, in the extract's time zone; January is 0."""
+    """Return the calendar month of a row in the time zone of the extract; January is 0."""
     if row.moment is None:
         return None
     moment = row.moment
@@ -174,7 +174,7 @@ def line(setting: Setting, period: Month, owner: str, key: Group, amounts: list[
 
 
 def percentile(amounts: list[Decimal], hundredths: int) -> Fraction:
-    """Walks up from the least value to the greatest, and stops at so much of the way."""
+    """Return the percentile, interpolated linearly between the two nearest values."""
     values = [Fraction(amount) for amount in sorted(amounts)]
     way = Fraction(hundredths * (len(values) - 1), 100)
     whole = way.numerator // way.denominator
@@ -187,7 +187,10 @@ def label(value: object) -> str:
 
 
 def text(value: Fraction | Decimal | int, scale: int) -> str:
-    """Fixed-point, half up. A fraction becomes a decimal of 200 digits first: far beyond any tie here."""
+    """Return the value in fixed-point notation, rounded half up.
+
+    The division has 200 digits, more than enough to recognize a tie.
+    """
     exact = Fraction(value)
     wide = Context(prec=200)
     quotient = wide.divide(Decimal(exact.numerator), Decimal(exact.denominator))

@@ -34,7 +34,7 @@ CLAIM = "_manifests/2026-10.claim"
 
 @dataclass
 class Watched(Store):
-    """A store that tells before every call; `writes` are the places that were to be written."""
+    """A target that calls `before` first in every call. `writes` has the paths of all attempted writes."""
 
     store: Store
     before: Callable[[int], None] = lambda call: None
@@ -90,7 +90,7 @@ class Watched(Store):
 
 @dataclass
 class Publisher:
-    """Publishes texts as the engine would publish files."""
+    """Publishes texts as the engine publishes files."""
 
     store: Store
     scratch: Path
@@ -114,14 +114,14 @@ class Publisher:
         return self.publish(made, through=store)
 
     def publish(self, made: Plan, through: Store | None = None) -> str:
-        """In a scratch folder of its own: two runs are two machines."""
+        """Publish with a new scratch folder, since two runs are on two machines."""
         manifest = self.manifest(made)
         scratch = self.scratch / str(manifest["run_id"])
         scratch.mkdir()
         return rolling_delivery.publish(through or self.store, made, manifest, scratch)
 
     def manifest(self, made: Plan) -> dict[str, object]:
-        """As the engine's, as far as the protocol reads it."""
+        """Return the fields of the manifest that the publication reads."""
         files = [
             {
                 "key": self.store.key(file.place),
@@ -145,7 +145,7 @@ class Publisher:
         return b"".join(self.store.read(place)).decode()
 
     def published(self) -> dict[str, Any] | None:
-        """The manifest, if there is one. Then every file that it names must be there, and the same."""
+        """Return the manifest, or None. Check that all of its files exist with the right content."""
         if self.store.version(MANIFEST) is None:
             return None
         found: dict[str, Any] = json.loads(b"".join(self.store.read(MANIFEST)))
@@ -160,7 +160,7 @@ class Publisher:
         return None if found is None else int(found["revision"])
 
     def texts(self) -> dict[str, str] | None:
-        """What a consumer who waits for the manifest gets, by recipient."""
+        """Return the texts that a consumer of the manifest reads, by recipient."""
         found = self.published()
         names = [file["key"].rpartition("/")[2].partition("_")[0] for file in found["files"]] if found else []
         return {name: self.text(name) for name in names} if found else None
@@ -190,7 +190,7 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 
 
 def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: bool) -> bool:
-    """Publish in a child process that SIGKILL ends before call number `calls`; whether it came to its end."""
+    """Publish in a child process, and kill it before call number `calls`. Return whether it survived."""
 
     def kill(call: int) -> None:
         if call == calls:
@@ -213,7 +213,7 @@ def lives(publisher: Publisher, calls: int, texts: dict[str, str], *, restate: b
 def attempt(
     publisher: Publisher, texts: dict[str, str], *, through: Store | None = None, restate: bool
 ) -> str:
-    """What a run says at its end, also if that is why it failed."""
+    """Return the final message of a run, or its error after `failed: `."""
     try:
         return publisher.run(texts, through=through, restate=restate)
     except ExtractError as error:
@@ -221,7 +221,7 @@ def attempt(
 
 
 def beside(store: Store, name: str) -> Store:
-    """Another prefix of the same store."""
+    """Return a target next to the given one: another folder, or another prefix of the bucket."""
     match store:
         case FolderStore():
             return FolderStore(store._root.parent / name)
@@ -231,7 +231,7 @@ def beside(store: Store, name: str) -> Store:
 
 
 def afresh(store: Store) -> Store:
-    """The same store for another process: connections are not to be shared."""
+    """Return the same target for another process, since processes must not share connections."""
     match store:
         case BucketStore():
             import boto3

@@ -21,7 +21,7 @@ from rolling_extract import Join
 
 STORES = 40
 Month = tuple[int, int]
-# Types of a metric, and the digits after the point of the values to try.
+# Types of a metric, and the digits after the decimal point of its values.
 METRICS: dict[LiteralString, int] = {
     "smallint": 0,
     "integer": 0,
@@ -33,10 +33,10 @@ METRICS: dict[LiteralString, int] = {
     "real": 3,
     "double precision": 17,
 }
-MOST = {"smallint": 32_767, "integer": 2**31 - 1, "real": 999_999}  # a real has six digits to rely on
+MOST = {"smallint": 32_767, "integer": 2**31 - 1, "real": 999_999}  # a real has six exact digits
 HOPS = ("Account", "Client", "Branch", "Head", "Bank")
 ADDRESSES = ("Main St 1", "", "=SUM(A1)", 'say "hi", twice', "two\nlines", "Łódź", None)
-# Round midnight in every time zone below, to the microsecond.
+# Around midnight in each of the time zones below, to the microsecond.
 SECONDS = (0, 1, 43200, 86399, 86399.999999, 79200, 79199, 36000, 35999, 14400, 18000, 16200)
 # Conditions in SQL, and the same in Python.
 CONDITIONS = ("none", "plain", "null is not true", "of two")
@@ -50,14 +50,14 @@ SQL = {
 
 @dataclass
 class Row:
-    """A row of any table: its store, its number there, and what the oracle looks at."""
+    """A row of any table: its random source, its number there, and the values that the oracle reads."""
 
     world: int
     number: int
-    parent: int | None = None  # the row that the first hop from here leads to, if it is there
-    head: int | None = None  # of a branch: its head office, a branch itself
-    price: int | None = None  # of a loan: the row of another table that may have its amount
-    name: str | None = None  # of a bank; of a branch the address; of a loan its kind
+    parent: int | None = None  # the number of the row that the first join from here reaches
+    head: int | None = None  # of a branch: its head office, which is a branch too
+    price: int | None = None  # of a loan: the row of Price, which may have its amount
+    name: str | None = None  # the name of a bank, the address of a branch, or the kind of a loan
     moment: datetime | None = None  # UTC
     amount: Decimal | None = None
 
@@ -74,7 +74,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Setting:
-    """What one run has one of."""
+    """The options that all random sources of one run share."""
 
     seed: int
     metric: LiteralString
@@ -85,16 +85,16 @@ class Setting:
     aggregate: str
     window: int
     scale: int
-    periods: int  # how many, the last of them October 2026
+    periods: int  # number of periods; the last one is October 2026
     optional: frozenset[str]
-    by_head: bool  # whose branch a loan's money is: the branch's own bank, or that of its head office
-    composite: bool  # numbers are unique within a store only, and hops compare the store as well
-    indexed: bool  # whether unique indexes vouch for the hops
-    by_kind: bool  # lines are kinds of loans, read off the entity, rather than branches
+    by_head: bool  # whether the recipient is the bank of the head office instead of the bank of the branch
+    composite: bool  # whether keys are unique within one random source only, and joins compare its number too
+    indexed: bool  # whether the joined columns have unique indexes
+    by_kind: bool  # whether rows are grouped by a column of the entity instead of by branch
     condition: str
-    analysed: bool  # whether the planner knows how small this is, and so how the result is fetched
-    partitions: int  # of the read that Spark does
-    by_key: bool  # whether those are ranges of a key instead of days
+    analysed: bool  # whether the planner has statistics, which changes its plan
+    partitions: int  # of the parallel read in Spark
+    by_key: bool  # whether partitions are ranges of a key instead of days
 
     @property
     def hops(self) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ settings = st.builds(
 
 
 def tables(setting: Setting) -> Tables:
-    """`STORES` stores, none of which knows of another."""
+    """Return `STORES` independent random sources."""
     chance, made = random.Random(setting.seed), Tables()
     for world in range(STORES):
         fill(made, world, setting, chance)
@@ -141,7 +141,7 @@ def fill(made: Tables, world: int, setting: Setting, chance: random.Random) -> N
     first = world * 1000
 
     def one_of(count: int) -> int | None:
-        """One of the rows of a table; now and then none, or one that is not there."""
+        """Return the number of a random row; sometimes None, or the number of a missing row."""
         found = chance.random()
         return None if found < 0.06 else first + 999 if found < 0.1 else first + chance.randrange(count)
 
@@ -173,7 +173,7 @@ def fill(made: Tables, world: int, setting: Setting, chance: random.Random) -> N
 
 
 def moment(chance: random.Random) -> datetime | None:
-    """Mostly of the last two and a half years, on days and at times on which mistakes show."""
+    """Return a time, mostly of the last 30 months and close to a boundary of days or months."""
     if chance.random() < 0.1:
         return chance.choice((None, datetime(2001, 10, 15, tzinfo=UTC), datetime(2031, 10, 15, tzinfo=UTC)))
     month = (
@@ -252,7 +252,7 @@ def written(setting: Setting, row: Row) -> object:
 
 
 def spec(setting: Setting) -> dict[str, Any]:
-    """The same setting in the words of a spec."""
+    """Return the fields of the spec for a setting."""
 
     def join(table: str, name: str, start: str, column: str) -> Join:
         left, right = f"{start}.{column}", f"id{table}"

@@ -1,4 +1,4 @@
-"""The command line, as Glue and people write it."""
+"""Parse the command line of Glue and of people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rolling_errors import ExtractError
 from rolling_period import Period
 
 BASE = ("--connection", "store", "--output", "s3://bucket/loans")
-# What a Glue 6.0 workflow really puts on the line.
+# The arguments that a Glue 6.0 workflow adds.
 GLUE = (
     *("--JOB_NAME", "bank-loans", "--JOB_ID", "j_1", "--JOB_RUN_ID", "jr_77", "--TempDir", "s3://t/x/"),
     *("--WORKFLOW_NAME", "w", "--WORKFLOW_RUN_ID", "wr_1", "--job-language", "python"),
@@ -24,7 +24,7 @@ GLUE = (
 )
 
 
-def test_glues_own_arguments_pass_unseen() -> None:
+def test_arguments_of_glue_are_ignored() -> None:
     arguments = parse([*GLUE, *BASE, "--period", "2026-10"])
     assert (arguments.connection, arguments.output) == ("store", "s3://bucket/loans")
     assert (arguments.period, arguments.run_id) == (Period(2026, 10), "jr_77")
@@ -34,41 +34,41 @@ def test_glues_own_arguments_pass_unseen() -> None:
 @pytest.mark.parametrize(
     "written", [["--dry-run", "true"], ["--dry-run"], ["--dry-run=true"], ["--dry-run", "1"]]
 )
-def test_a_flag_may_be_bare_or_a_pair(written: list[str]) -> None:
+def test_flag_works_with_and_without_a_value(written: list[str]) -> None:
     assert parse([*written, *BASE]).dry_run
     assert parse([*BASE, *written]).dry_run
 
 
-def test_a_restatement_has_a_reason() -> None:
+def test_restate_needs_a_reason() -> None:
     assert parse([*BASE, "--restate", "--reason", "late booking"]).restate
     for reason in ([], ["--reason", ""]):
         with pytest.raises(ExtractError, match=r"--restate needs --reason TEXT, which the manifest keeps"):
             parse([*BASE, "--restate", *reason])
 
 
-def test_a_login_by_token_names_the_store_the_user_and_perhaps_a_certificate() -> None:
+def test_token_login_takes_url_user_and_ca_certificate() -> None:
     url, pem = "jdbc:postgresql://h:5432/d", "s3://b/ca.pem"
     given = ["--jdbc-url", url, "--iam-user", "reader", "--ca-certificate", pem, "--output", "o"]
     arguments = parse(given)
     assert (arguments.jdbc_url, arguments.iam_user, arguments.ca_certificate) == (url, "reader", pem)
 
 
-def test_how_long_to_wait_is_set_in_seconds() -> None:
+def test_timeouts_are_in_seconds() -> None:
     assert (parse(list(BASE)).statement_timeout, parse(list(BASE)).lock_timeout) == (3000, 60)
     given = parse([*BASE, "--statement-timeout", "7200", "--lock-timeout=5"])
     assert (given.statement_timeout, given.lock_timeout) == (7200, 5)
 
 
 @pytest.mark.parametrize("no", ["false", "0", "No"])
-def test_a_flag_may_be_set_to_no(no: str) -> None:
+def test_flag_may_be_false(no: str) -> None:
     assert not parse([*BASE, "--restate", no]).restate
 
 
-def test_an_argument_given_blank_is_not_given() -> None:
+def test_blank_argument_counts_as_missing() -> None:
     assert parse([*BASE, "--period", "", "--reason", " "]).period is None
 
 
-def test_a_reason_may_begin_with_dashes() -> None:
+def test_reason_may_begin_with_dashes() -> None:
     assert parse([*BASE, "--reason", "--see ticket 7"]).reason == "--see ticket 7"
 
 
@@ -86,7 +86,7 @@ def test_a_reason_may_begin_with_dashes() -> None:
         ("--out", "output"),
     ],
 )
-def test_what_resembles_an_argument_of_ours_is_refused_with_the_nearest(wrong: str, meant: str) -> None:
+def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant: str) -> None:
     with pytest.raises(ExtractError, match=f"there is no argument {wrong}; did you mean --{meant}"):
         parse([*BASE, wrong, "x"])
 
@@ -113,12 +113,12 @@ def test_what_resembles_an_argument_of_ours_is_refused_with_the_nearest(wrong: s
         ([*BASE, "--restate=maybe"], "--restate is true or false"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_sentence(given: list[str], sentence: str) -> None:
+def test_invalid_arguments_are_refused_in_one_sentence(given: list[str], sentence: str) -> None:
     with pytest.raises(ExtractError, match=sentence):
         parse(given)
 
 
-def test_a_back_fill_is_one_span_and_one_month_is_the_default() -> None:
+def test_backfill_is_one_span_and_the_default_is_one_month() -> None:
     now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert (
         str(parse([*BASE, "--from", "2026-01", "--to", "2026-09"]).span(3, now, UTC)) == "2026-01 to 2026-09"
@@ -126,7 +126,7 @@ def test_a_back_fill_is_one_span_and_one_month_is_the_default() -> None:
     assert str(parse(list(BASE)).span(3, now, UTC)) == "2026-10"
 
 
-def test_two_runs_outside_glue_have_different_ids() -> None:
+def test_runs_outside_glue_have_different_ids() -> None:
     assert parse(list(BASE)).run_id != parse(list(BASE)).run_id
 
 
@@ -144,10 +144,10 @@ def test_two_runs_outside_glue_have_different_ids() -> None:
         ("postgresql://u:p@store.internal/d?sslmode=verify-full&sslrootcert=ca.pem", "verify-full"),
     ],
 )
-def test_a_password_goes_to_another_machine_over_tls(url: str, mode: str | None) -> None:
+def test_connection_to_another_host_requires_tls(url: str, mode: str | None) -> None:
     assert rolling_database.from_url(url).properties.get("sslmode") == mode
 
 
-def test_a_parameter_of_a_url_is_obeyed_or_refused() -> None:
+def test_unsupported_parameter_of_a_url_is_refused() -> None:
     with pytest.raises(ExtractError, match="--database-url has the parameter channel_binding; sslmode and"):
         rolling_database.from_url("postgresql://u:p@h/d?sslmode=require&channel_binding=require")

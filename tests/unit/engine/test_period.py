@@ -1,4 +1,4 @@
-"""Months: parsing, windows, file dates, and which one is due. No clock, no database, no Spark."""
+"""Periods: parsing, windows, file dates and the default period."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ periods = st.builds(Period, st.integers(1900, 2200), st.integers(1, 12))
 @pytest.mark.parametrize(
     ("period", "day"), [("2026-10", "2026-10-31"), ("2024-02", "2024-02-29"), ("2025-12", "2025-12-31")]
 )
-def test_a_files_date_is_the_last_day_of_its_period(period: str, day: str) -> None:
+def test_file_date_is_the_last_day_of_the_period(period: str, day: str) -> None:
     assert Period.parse(period).file_date == date.fromisoformat(day)
 
 
 @pytest.mark.parametrize(
     "text", ["2026-13", "2026-00", "2026-1", "26-01", "2026/01", "", "0000-01", "\uff12\uff10\uff12\uff16-10"]
 )
-def test_what_is_no_period_is_refused_with_an_example(text: str) -> None:
+def test_invalid_period_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ExtractError, match=r"write it YYYY-MM, e\.g\. 2026-10"):
         Period.parse(text)
 
 
 @given(period=periods, months=st.integers(-600, 600))
-def test_shifting_back_and_forth_is_no_shift(period: Period, months: int) -> None:
+def test_shift_and_its_inverse_return_the_same_period(period: Period, months: int) -> None:
     assert period.shift(months).shift(-months) == period
 
 
 @given(period=periods, months=st.integers(1, 36))
-def test_a_window_ends_where_the_next_period_begins(period: Period, months: int) -> None:
+def test_window_ends_where_the_next_period_begins(period: Period, months: int) -> None:
     first, outside = window(period, months)
     assert outside == period.shift(1).first_day
     assert (outside.year - first.year) * 12 + outside.month - first.month == months
@@ -43,14 +43,14 @@ def test_a_window_ends_where_the_next_period_begins(period: Period, months: int)
 
 
 @given(first=periods, count=st.integers(1, 12), months=st.integers(1, 12))
-def test_the_months_of_a_span_are_those_of_its_windows(first: Period, count: int, months: int) -> None:
+def test_span_has_the_months_of_its_windows(first: Period, count: int, months: int) -> None:
     span = Span(tuple(first.shift(i) for i in range(count)), months)
     assert span.bounds[0] == window(span.periods[0], months)[0]
     assert span.bounds[-1] == window(span.periods[-1], months)[1]
     for period in span.periods:
         numbers = span.numbers(period)
         assert len(numbers) == months
-        # Number n is the month between bound n-1 and bound n, as `width_bucket` counts.
+        # Number n is the month between bound n-1 and bound n, as in `width_bucket`.
         assert span.bounds[numbers[0] - 1] == window(period, months)[0]
         assert span.bounds[numbers[-1]] == window(period, months)[1]
 
@@ -65,13 +65,13 @@ def test_the_months_of_a_span_are_those_of_its_windows(first: Period, count: int
         ("2026-01-15T00:00:00", "Etc/GMT", "2025-12"),
     ],
 )
-def test_the_month_that_is_due_is_the_last_one_over_in_the_zone(now: str, where: str, due: str) -> None:
+def test_default_period_is_the_last_complete_month_in_the_time_zone(now: str, where: str, due: str) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
     assert str(last_complete(moment, zone(where))) == due
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../../etc/passwd", "Europe", "a\0b"])
-def test_what_is_no_time_zone_is_refused(name: str) -> None:
+def test_unknown_time_zone_is_refused(name: str) -> None:
     with pytest.raises(ExtractError, match="there is no time zone"):
         zone(name)
 
@@ -81,10 +81,10 @@ def test_what_is_no_time_zone_is_refused(name: str) -> None:
     [
         ("2026-11-01T00:00:00.000000Z", "Etc/GMT"),
         ("2026-10-31T22:00:00.000000Z", "Africa/Johannesburg"),
-        ("2026-11-01T04:00:00.000000Z", "America/New_York"),  # still summer time
+        ("2026-11-01T04:00:00.000000Z", "America/New_York"),  # still daylight saving time
     ],
 )
-def test_a_period_is_over_by_the_databases_clock_too(snapshot: str, where: str) -> None:
+def test_period_must_be_over_by_the_database_clock(snapshot: str, where: str) -> None:
     check_over(Period(2026, 10), snapshot, zone(where))
     inside = datetime.fromisoformat(snapshot) - timedelta(microseconds=1)
     with pytest.raises(ExtractError, match="the period 2026-10 is over by the clock of this job"):

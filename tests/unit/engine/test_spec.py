@@ -1,4 +1,4 @@
-"""A spec that contradicts itself is refused before anything is asked of AWS or of the database."""
+"""An invalid spec is refused before the run connects to AWS or to the database."""
 
 from __future__ import annotations
 
@@ -82,26 +82,26 @@ SPARK = {"aggregate_in": "spark"}
         ({"where": "day < CURRENT_DATE"}, "depends on current_date"),
     ],
 )
-def test_a_contradiction_is_told_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+def test_invalid_spec_is_refused_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ExtractError) as refusal:
         rolling_spec.check(replace(LOANS, **changes))
     assert sentence in str(refusal.value)
 
 
-def test_the_columns_of_a_file_are_named_after_entity_metric_and_aggregate() -> None:
+def test_columns_are_named_after_entity_metric_and_aggregate() -> None:
     assert LOANS.columns == (
         *("bank_name", "branch_id", "branch_address", "period", "window_start", "window_end"),
         *("loans_count", "amount_sum", "amount_avg"),
     )
 
 
-def test_a_column_may_have_a_dot_in_its_name() -> None:
+def test_column_name_may_contain_a_dot() -> None:
     assert LOANS.split("Branch.odd.name") == ("Branch", "odd.name")
     assert LOANS.split("odd.name") == ("Loans", "odd.name")
 
 
-def test_the_units_of_the_engine_load_without_spark_and_without_boto3() -> None:
-    """So that a spec can be checked, and a command line answered, where neither is installed."""
+def test_engine_can_be_imported_without_spark_and_boto3() -> None:
+    """A spec can be checked where neither of them is installed."""
     import subprocess
     import sys
 

@@ -1,4 +1,5 @@
 """The local cloud: real PostgreSQL, real Terraform, real Spark, a real SFTP client and an emulated AWS.
 
-Each module holds one part as a context manager that is healthy when it yields and gone when it ends.
+Each module is a context manager for one part. The part is ready when the manager yields, and removed when it
+exits.
 """

@@ -1,4 +1,4 @@
-"""A certificate authority of our own, so that TLS is as real on the loopback as it is on AWS."""
+"""A local certificate authority, so that the loopback uses TLS as AWS does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local_cloud.processes import LOOPBACK
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Files in PEM: the authority's certificate, and the server's with its key."""
+    """PEM files: the authority's certificate, and the server's certificate with its key."""
 
     authority: Path
     certificate: Path
@@ -25,9 +25,9 @@ class Certificate:
 
 
 def issue(folder: Path, name: str = "local cloud") -> Certificate:
-    """A fresh authority and one server certificate for `localhost` and 127.0.0.1, valid for ten days.
+    """Create an authority and a server certificate for `localhost` and 127.0.0.1, valid for ten days.
 
-    RSA, not an elliptic curve: Glue refuses other signatures for a connection's own certificate.
+    The keys are RSA, because Glue refuses other signatures for a custom certificate of a connection.
     """
     now = datetime.now(UTC)
     authority_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

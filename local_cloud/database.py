@@ -1,4 +1,4 @@
-"""A real PostgreSQL on the loopback, standing in for Aurora: TLS, passwords, a folder of its own."""
+"""A real PostgreSQL on the loopback, in the place of Aurora: TLS, passwords, and its own data folder."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from extracts import programs
 from extracts.errors import ExtractsError
 from local_cloud import certificates, processes
 
-PREFIX = "extracts-postgresql-"  # of the folder that a server's data is in
-ATTEMPTS = 3  # a free port can be taken before the server binds it
+PREFIX = "extracts-postgresql-"  # name of the folder with a server's data
+ATTEMPTS = 3  # another process can take a free port before the server binds it
 
-# A store that is thrown away need not survive a power cut. Everything else is as PostgreSQL ships it.
+# The data is thrown away, so it need not survive a power failure. All other settings are PostgreSQL's
+# defaults.
 SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -36,20 +37,20 @@ SETTINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A running server and the way in for its owner."""
+    """A running server, and its owner's login."""
 
     host: str
     port: int
     name: str
     user: str
     password: str
-    authority: Path  # certificate of the authority that signed the server's, PEM
+    authority: Path  # certificate of the authority that signed the server's certificate, PEM
     home: Path  # data and keys, removed when the server ends
     pid: int = 0
 
     @property
     def url(self) -> str:
-        """The owner's connection URL."""
+        """Return the owner's connection URL."""
         return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{self.name}"
 
 
@@ -57,10 +58,10 @@ class Database:
 def serve(
     folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None
 ) -> Iterator[Database]:
-    """A fresh server with an empty database; log and certificate in `folder`, data thrown away at the end.
+    """Start a server with an empty database. Log and certificate are in `folder`. Remove the data on exit.
 
-    The data does not lie in `folder`: PostgreSQL refuses to run as root, and the account it then runs as
-    may not be let through to there.
+    The data is not in `folder`: PostgreSQL refuses to run as root, and the account that it then runs as may
+    lack access to `folder`.
     """
     program = programs.postgresql()
     user = processes.unprivileged_user()
@@ -69,7 +70,7 @@ def serve(
         home = Path(tempfile.mkdtemp(prefix=PREFIX))
     except OSError as error:
         raise ExtractsError(
-            f"Cannot make a folder for PostgreSQL: {error.strerror} ({error.filename})."
+            f"Cannot create a folder for PostgreSQL: {error.strerror} ({error.filename})."
         ) from error
     try:
         authority = _initialise(program.path.parent, home, user)
@@ -146,7 +147,7 @@ def _running(
 
 
 def _initialise(binaries: Path, home: Path, user: str | None) -> Path:
-    """Make the cluster, its owner's password and its certificate; hand all of it to `user`."""
+    """Create the cluster, its owner's password and its certificate, and give them to `user`."""
     files = certificates.issue(home, "local PostgreSQL")
     (home / "password").write_text(secrets.token_urlsafe(18))
     account = pwd.getpwnam(user) if user else None
@@ -176,14 +177,15 @@ def _initialise(binaries: Path, home: Path, user: str | None) -> Path:
         )
         if "No space left" in reason:
             raise ExtractsError(
-                f"PostgreSQL: the disk that holds {home.parent} is full; free some space and run it again."
+                f"PostgreSQL: the disk of {home.parent} is full; free some space and run it again."
             )
         raise ExtractsError(f"PostgreSQL's initdb failed: {reason.removeprefix('initdb: ')}")
-    # Passwords of either kind are accepted, as by RDS; which kind a role has is set with its password.
+    # The server accepts both kinds of passwords, like RDS. The stored password of a role decides which kind
+    # it uses.
     (home / "data/pg_hba.conf").write_text("host all all all md5\n")
     return files.authority
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of the caller's PG* settings."""
+    """Return the environment without the caller's PG* settings."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

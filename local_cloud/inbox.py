@@ -1,4 +1,4 @@
-"""The mailbox behind the e-mail subscriptions: a Maildir that any mail program reads."""
+"""The mailbox of the e-mail subscriptions: a Maildir that any mail program can read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from extracts.errors import ExtractsError
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A message as a person sees it."""
+    """A message as the recipient sees it."""
 
     to: str
     subject: str
@@ -23,7 +23,7 @@ class Mail:
 
 
 def read(folder: Path) -> list[Mail]:
-    """Every message so far, oldest first."""
+    """Return all messages, oldest first."""
     if not folder.is_dir():
         return []
     parser = BytesParser(policy=policy.default)
@@ -33,16 +33,16 @@ def read(folder: Path) -> list[Mail]:
 
 
 def _age(key: str) -> list[int]:
-    """A Maildir's keys hold second, microsecond and number of the message, none of them padded."""
+    """Return a sort key. A Maildir's keys contain second, microsecond and number, without padding."""
     return [int(number) for number in re.findall(r"\d+", key.split(".", 2)[0] + " " + key.split(".", 2)[1])]
 
 
 def wait(folder: Path, *, after: int, seconds: float = 60) -> Mail:
-    """The first message beyond the `after` that were there."""
+    """Wait for a message after the first `after` messages, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         mails = read(folder)
         if len(mails) > after:
             return mails[after]
         time.sleep(0.2)
-    raise ExtractsError(f"No e-mail came within {seconds:.0f} s; see {folder.parent / 'aws.log'}.")
+    raise ExtractsError(f"No e-mail arrived within {seconds:.0f} s; see {folder.parent / 'aws.log'}.")

@@ -1,4 +1,4 @@
-"""Start a server, wait until it answers, and make sure that it ends when we do."""
+"""Start a server, wait until it answers, and make sure that it ends with this process."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortTakenError(ExtractsError):
-    """Somebody took the port between our looking and the server's binding."""
+    """Another process took the port before the server could bind it."""
 
 
 def free_port() -> int:
-    """A port on the loopback that was free a moment ago; a server that finds it taken is started again."""
+    """Return a free port of the loopback. If another process takes it, the server is started again."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
 def unprivileged_user() -> str | None:
-    """The account for servers that refuse to run as root; None when we are not root."""
+    """Return the account for servers that refuse to run as root; None if this process is not root."""
     if os.geteuid() != 0:
         return None
     for name in ("nobody", "daemon"):
@@ -40,7 +40,7 @@ def unprivileged_user() -> str | None:
         except KeyError:
             continue
     raise ExtractsError(
-        "PostgreSQL refuses to run as root and there is no user nobody; run this as another user."
+        "PostgreSQL refuses to run as root and the user nobody does not exist; run this as another user."
     )
 
 
@@ -57,10 +57,10 @@ def running(
     stop_signal: int = signal.SIGTERM,
     pass_fds: Sequence[int] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` until the block ends; yields once `ready()` is true.
+    """Run `command` until the block ends. Yield once `ready()` is true.
 
-    The process has a session of its own, so that Ctrl-C reaches us alone and the parts end in order.
-    Its output goes to `log`, whose last line is quoted when it does not come up.
+    The process has its own session, so that Ctrl-C reaches only this process, and the parts end in order. Its
+    output goes to `log`. If it does not start, the error quotes the last line of the log.
     """
     process = None
     try:
@@ -94,10 +94,10 @@ def running(
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hold back Ctrl-C and a polite kill until the block ends.
+    """Delay Ctrl-C and SIGTERM until the block ends.
 
-    Without it an interrupt in the middle of a start leaves a process that nobody holds, and a second one
-    in the middle of the clean-up leaves the rest.
+    Otherwise an interrupt during a start leaves a process behind, and a second interrupt during the cleanup
+    leaves the rest.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -117,7 +117,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM) -> None:
-    """End the process and whatever it started, politely first."""
+    """Stop the process and its children, first with SIGTERM."""
     if process.poll() is None:
         process.send_signal(stop_signal)
         try:
@@ -125,7 +125,7 @@ def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM) ->
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    _end_group(process.pid)  # children that outlived it
+    _end_group(process.pid)  # children that still run
 
 
 def _end_group(leader: int) -> None:
@@ -136,33 +136,33 @@ def _end_group(leader: int) -> None:
 
 
 def failure(name: str, what: str, log: Path) -> ExtractsError:
-    """The sentence for a server that did not come up, with the last thing it said."""
+    """Return the error for a server that did not start, with the last line of its log."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     text = "\n".join(lines)
     if "Address already in use" in text or os.strerror(errno.EADDRINUSE) in text:
         return PortTakenError(
-            f"{name}: its port is taken by another program; stop that or name another port."
+            f"{name}: its port is in use by another program; stop that program or choose another port."
         )
     if os.strerror(errno.ENOSPC) in text:
         return ExtractsError(f"{name}: the disk is full; free some space and run it again. Log: {log}")
-    last = lines[-1] if lines else "it said nothing"
+    last = lines[-1] if lines else "no output"
     return ExtractsError(f"{name} {what}: {last} (log: {log})")
 
 
 def answers(port: int) -> bool:
-    """True when something listens on this loopback port."""
+    """Return whether a server listens on this loopback port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def identities(numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """Process numbers with their commands, so that `end` never stops a stranger who got the number later."""
+    """Return process ids with their commands, so that `end` never stops another process with the same id."""
     return [(number, _command(number)) for number in numbers]
 
 
 def end(noted: Sequence[tuple[int, str]]) -> None:
-    """Stop processes that an earlier run left and noted."""
+    """Stop the processes in the list that an earlier run saved."""
     for number, command in noted:
         if not command or _command(number) != command:
             continue

@@ -1,4 +1,4 @@
-"""The external system: a real OpenSSH client that collects files with its key."""
+"""The recipient: a real OpenSSH client that downloads files with its key."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from local_cloud import aws, processes
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """An OpenSSH key: the private half in a file, the public half as one line."""
+    """An OpenSSH key: the private key in a file, the public key as one line."""
 
     private: Path
     public: str
 
 
 def key_pair(folder: Path, name: str = "recipient", kind: str = "ed25519") -> KeyPair:
-    """Return a fresh key without a passphrase; `kind` is one of `ssh-keygen -t`."""
+    """Return a new key without a passphrase. `kind` is a type of `ssh-keygen -t`."""
     private = folder / f"{name}_{kind}"
     command = [
         *programs.openssh("ssh-keygen").command,
@@ -40,7 +40,7 @@ def key_pair(folder: Path, name: str = "recipient", kind: str = "ed25519") -> Ke
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody who may collect: a user name, a key, and the server's own key, pinned by fingerprint.
+    """A recipient's client: user name, key, and the fingerprint of the server's host key.
 
     `host` is an address that `resolve` returned.
     """
@@ -53,7 +53,7 @@ class Recipient:
     host: str = processes.LOOPBACK
 
     def run(self, *commands: str) -> subprocess.CompletedProcess[str]:
-        """Give the commands to `sftp` in one session; it stops at the first that is refused."""
+        """Run the commands in one session of `sftp`. It stops at the first error."""
         options = {
             "IdentitiesOnly": "yes",
             "IdentityFile": str(self.key.private),
@@ -80,10 +80,10 @@ class Recipient:
 
 
 def resolve(cloud: aws.Cloud, host_name: str) -> str:
-    """Return the address of a Transfer server's host name, as DNS does; ExtractsError if it has none.
+    """Return the address of a Transfer server's host name, as DNS does; ExtractsError if there is none.
 
-    A server in a VPC answers under the names of its VPC endpoint, one with Elastic IP addresses or a public
-    one under its own: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
+    A server in a VPC has the DNS names of its VPC endpoint. With Elastic IP addresses it also has its own
+    name, like a public server: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
     """
     transfer, ec2 = cloud.client("transfer"), cloud.client("ec2")
     names = set()
@@ -101,7 +101,7 @@ def resolve(cloud: aws.Cloud, host_name: str) -> str:
 
 
 def pin(port: int, fingerprint: str, known_hosts: Path) -> None:
-    """Ask the server for its key and accept it only if it is the one that Terraform gave out."""
+    """Read the server's host key, and accept it only if it has the fingerprint from Terraform."""
     scan = subprocess.run(
         [*programs.openssh("ssh-keyscan").command, "-T", "10", "-p", str(port), processes.LOOPBACK],
         capture_output=True,
@@ -117,6 +117,6 @@ def pin(port: int, fingerprint: str, known_hosts: Path) -> None:
     )
     if fingerprint not in shown.stdout.split():
         raise ExtractsError(
-            f"The SFTP server on port {port} shows another key than {fingerprint}:"
+            f"The SFTP server on port {port} has another host key than {fingerprint}:"
             f" {shown.stdout.strip() or 'none'}."
         )

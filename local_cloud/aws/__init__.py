@@ -1,4 +1,4 @@
-"""The emulated AWS: one file per service, one function per gap of the emulator that is closed."""
+"""The emulated AWS: one file per service, and one function for each gap of the emulator that we close."""
 
 from local_cloud.aws.cloud import ACCOUNT, REGION, Cloud, serve, start_schedule
 

@@ -1,4 +1,4 @@
-"""The emulated AWS as a context manager: an endpoint, its TLS, its region, its mailbox."""
+"""The emulated AWS as a context manager: endpoint, TLS certificate, region and mailbox."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACCOUNT = "000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A running emulator. Clients find it by `environment` alone, as they find AWS."""
+    """A running emulator. Clients need only `environment` to find it, as with AWS."""
 
     endpoint: str
     sftp_port: int
@@ -37,7 +37,7 @@ class Cloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an administrator's shell would hold."""
+        """Return the environment variables of an administrator's shell."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_CA_BUNDLE": str(self.authority),
@@ -50,11 +50,11 @@ class Cloud:
 
     @property
     def refusals(self) -> list[str]:
-        """The requests that AWS would refuse so far, a sentence for each."""
+        """Return the requests so far that AWS would refuse, one sentence each."""
         return record.read(self.folder / "aws.log")
 
     def client(self, service: str) -> Any:
-        """A boto3 client with an administrator's rights."""
+        """Return a boto3 client with an administrator's permissions."""
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -67,7 +67,10 @@ class Cloud:
 
 
 def start_schedule(cloud: Cloud, group: str, name: str) -> None:
-    """Start what a schedule starts, now and in its role: by a copy in its group that is due once."""
+    """Start the target of a schedule now, with the schedule's role.
+
+    It creates a copy of the schedule in the same group. The copy is due once.
+    """
     scheduler = cloud.client("scheduler")
     schedule = scheduler.get_schedule(GroupName=group, Name=name)
     kept = {key: schedule[key] for key in ("FlexibleTimeWindow", "GroupName", "Target")}
@@ -83,9 +86,9 @@ def start_schedule(cloud: Cloud, group: str, name: str) -> None:
 def serve(
     folder: Path, *, gaps: str = "closed", refusals: str = "fail", sftp_port: int | None = None
 ) -> Iterator[Cloud]:
-    """An emulated AWS with nothing in it, on the loopback only, with every policy enforced.
+    """Start an empty emulated AWS on the loopback interface. It enforces every policy.
 
-    Fails at its end if there was a request that AWS would refuse, unless `refusals` are "expected".
+    On exit it fails if AWS would have refused a request, unless `refusals` is "expected".
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,9 +97,9 @@ def serve(
         raise ExtractsError(f"Cannot write to {folder}: {error.strerror}.") from error
     if sftp_port and processes.answers(sftp_port):
         raise processes.PortTakenError(
-            f"Port {sftp_port} is taken by another program; name another for SFTP."
+            f"Port {sftp_port} is in use by another program; choose another port for SFTP."
         )
-    # The socket is bound here and handed over: nobody can take its port in between.
+    # The socket is bound here and passed to the emulator, so that no other process can take its port.
     with socket.socket() as listener:
         listener.bind((processes.LOOPBACK, 0))
         listener.set_inheritable(True)
@@ -111,7 +114,7 @@ def serve(
         environment = {
             **_basics(),
             **cloud.environment,
-            "AUTH": "true",  # identity policies, bucket policies and key policies are enforced
+            "AUTH": "true",  # enforces identity policies, bucket policies and key policies
             "BIND_HOST": processes.LOOPBACK,
             "DOCKER_HOST": "unix:///nonexistent.sock",
             "EXTRACTS_EMULATOR_GAPS": gaps,
@@ -122,7 +125,7 @@ def serve(
             "IOT_MTLS_ENABLED": "0",  # would listen on every interface
             "LOG_LEVEL": "INFO",
             "MINISTACK_REGION": REGION,
-            "SFN_WAIT_SCALE": "0.001",  # nobody waits minutes for a state machine to try again
+            "SFN_WAIT_SCALE": "0.001",  # avoids waits of minutes before a state machine retries
             "SFTP_HOST": processes.LOOPBACK,
             "SFTP_PORT": str(cloud.sftp_port),
             "USE_SSL": "1",
@@ -151,7 +154,7 @@ def _ready(cloud: Cloud, port: int) -> bool:
 
 
 def _basics() -> dict[str, str]:
-    """What the job's process needs of ours, and no credentials of the user's."""
+    """Return the environment that the emulator's process needs, without the user's AWS credentials."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "EXTRACTS_CACHE", "EXTRACTS_PROGRAMS")
     found = {name: os.environ[name] for name in kept if name in os.environ}
     return found | {

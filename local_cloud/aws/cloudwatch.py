@@ -1,4 +1,4 @@
-"""CloudWatch: alarms are told in part."""
+"""CloudWatch: DescribeAlarms omits attributes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local_cloud.aws.common import Body, Response
 
 
 def close_alarm_descriptions() -> None:
-    """DescribeAlarms tells all of an alarm; in the provider's protocol ministack leaves out half of it."""
+    """Return all attributes in DescribeAlarms; ministack omits many in the provider's protocol."""
     original = cloudwatch._describe_alarms
 
     def members(name: str, values: list[str]) -> str:

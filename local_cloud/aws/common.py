@@ -1,4 +1,4 @@
-"""What every service's gaps share."""
+"""Functions that the gaps of several services share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ministack.services import eventbridge
 
 log = logging.getLogger("extracts.emulator")
 
-# ministack's own types, as far as we touch them.
+# The parts of ministack's types that we use.
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 Answer = Callable[[Body], Response]
@@ -24,14 +24,14 @@ Afterwards = Callable[[Body, Response], Response | None]
 
 
 def body_of(response: Response) -> Body:
-    """The JSON in a response."""
+    """Return the JSON body of a response."""
     return dict(json.loads(response[2])) if response[2] else {}
 
 
 def answer_json(
     module: Any, handler: str, *, instead: Mapping[str, Answer], after: Mapping[str, Afterwards]
 ) -> None:
-    """Route actions of a JSON service: `instead` answers them, `after` sees and may replace the answer."""
+    """Wrap actions of a JSON service: `instead` replaces the handler, `after` may replace its answer."""
     original = getattr(module, handler)
 
     def read(headers: Mapping[str, str], body: bytes) -> tuple[str, Body]:
@@ -68,17 +68,17 @@ def answer_json(
 
 
 def in_background(function: Callable[..., Any], *arguments: Any) -> None:
-    """Run in a thread that knows the request's account and region."""
+    """Run a function in a thread with the account and region of the current request."""
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(function, *arguments), daemon=True).start()
 
 
 def seconds_now() -> int:
-    """The time as Glue tells it."""
+    """Return the time in the format of Glue."""
     return int(time.time())
 
 
 def emit(detail_type: str, detail: Body, source: str = "aws.glue") -> None:
-    """Put one of a service's own events on the bus."""
+    """Send an event of a service to the event bus."""
     entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

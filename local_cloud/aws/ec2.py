@@ -1,4 +1,4 @@
-"""VPC: interface endpoints forget who may call, and have no DNS names."""
+"""VPC: interface endpoints lose their policy and have no DNS names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local_cloud.aws.common import Body, Response
 
 
 def close_vpc_endpoints() -> None:
-    """Endpoints keep their security groups, private names and policy, and have DNS names."""
+    """Endpoints keep their security groups, private DNS setting and policy, and have DNS names."""
     create, modify, shown = ec2._create_vpc_endpoint, ec2._modify_vpc_endpoint, ec2._vpce_fields_xml
 
     def private_names(parameters: Body, otherwise: bool) -> bool:
@@ -49,7 +49,7 @@ def close_vpc_endpoints() -> None:
         )
         return str(shown(endpoint, tag)).replace("<ownerId>", f"{added}<ownerId>")
 
-    # The map was made of the functions themselves, so that it needs the new ones too.
+    # ministack's map holds the functions themselves, so the new functions must replace the old ones in it.
     ec2._ACTION_MAP |= {"CreateVpcEndpoint": created, "ModifyVpcEndpoint": modified}
     ec2._vpce_fields_xml = fields
 
@@ -75,7 +75,7 @@ def delete_endpoint(name: str) -> None:
 
 
 def dns_names(endpoint: Body) -> list[str]:
-    """Return the DNS names of an interface endpoint: that of the region first, then one per zone.
+    """Return the DNS names of an interface endpoint: first the regional name, then one per zone.
 
     Example: vpce-0123456789abcdef0-76543210.server.transfer.eu-west-1.vpce.amazonaws.com
     https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html
@@ -84,7 +84,7 @@ def dns_names(endpoint: Body) -> list[str]:
         return []
     stem = f"{endpoint['VpcEndpointId']}-{endpoint['VpcEndpointId'][-8:]}"
     service = endpoint["ServiceName"].split(".", 3)[3]
-    # The service of a Transfer server ends in the number of a cell, which its names lack.
+    # The service name of a Transfer server ends with a cell number, which is not part of the DNS names.
     host = "server.transfer" if service.startswith("transfer.server") else service
     zones = [
         ec2._subnets[subnet]["AvailabilityZone"] for subnet in endpoint["SubnetIds"] if subnet in ec2._subnets
@@ -96,7 +96,7 @@ def dns_names(endpoint: Body) -> list[str]:
 
 
 def close_prefix_lists() -> None:
-    """A rule of a security group may name a prefix list instead of addresses."""
+    """A security group rule may name a prefix list instead of addresses."""
     parse, shown = ec2._parse_ip_permissions, ec2._sg_rule_xml
 
     def parsed(parameters: Body, prefix: str) -> list[Body]:

@@ -1,8 +1,9 @@
-"""The emulated AWS: ministack, with the gaps closed that stand between it and what the modules do.
+"""The emulated AWS: ministack, plus our code for the features that the modules need and ministack lacks.
 
-Run as a process (`python -m local_cloud.aws.emulator`) by `aws.serve`. Each gap is one small function that
-wraps one of ministack's, with the reason why; `tests/support/emulator/` has a probe for each, which fails
-once the gap is closed upstream. What AWS does is taken from its documents, not proven by this.
+`aws.serve` runs it as a process (`python -m local_cloud.aws.emulator`). Each gap is closed by one small
+function that wraps a function of ministack and says why. `tests/support/emulator/` has a probe for each gap.
+The probe fails when a new release of ministack closes the gap. The behavior of AWS is taken from its
+documentation; no test here proves it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-# ministack reads its settings when it is imported; `aws.serve` has put them into the environment.
+# ministack reads its settings on import. `aws.serve` has put them into the environment.
 from ministack.services import scheduler as schedules
 
 from local_cloud.aws import (
@@ -67,16 +68,16 @@ GAPS: tuple[Callable[[], None], ...] = (
 
 
 def main() -> None:
-    """Serve on the socket that the parent bound, until told to stop."""
+    """Serve on the socket that the parent process bound, until the parent stops this process."""
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
 
-    if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":  # open: as the probes of the gaps need it
+    if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":  # set by the probes of the gaps
         for close in GAPS:
             close()
     integrations.guard_state_machines()
-    schedules._SCHEDULE_TICK_INTERVAL = 1  # seconds; ministack looks every ten whether a schedule is due
+    schedules._SCHEDULE_TICK_INTERVAL = 1  # seconds; ministack checks every 10 for due schedules
     config = Config()
     config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]
     config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)

@@ -1,4 +1,4 @@
-"""EventBridge: targets are reached without asking for permission."""
+"""EventBridge: ministack calls targets without checking permissions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from local_cloud.aws.identity import role_may, role_of, trusts
 
 
 def close_event_target_permissions() -> None:
-    """A state machine is started only if the target's role trusts the service and may start it.
+    """Start a state machine only if the target's role trusts the service and allows the start.
 
-    Rules come from EventBridge and schedules from EventBridge Scheduler, which ministack sends this way too.
+    Rules come from EventBridge and schedules from EventBridge Scheduler. ministack uses the same function for
+    both.
     """
     original = eventbridge._invoke_target
 
@@ -36,7 +37,7 @@ def close_event_target_permissions() -> None:
     @functools.wraps(original)
     def invoke(target: Body, event: Body, rule: Body, view: Any = None) -> Any:
         service, source_arn = "events.amazonaws.com", rule.get("Arn", "")
-        if _is_schedule(rule):  # which names its group, never itself
+        if _is_schedule(rule):  # the event names the group, never the schedule
             service = "scheduler.amazonaws.com"
             source_arn = source_arn.rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
         if ":states:" in target.get("Arn", "") and (why := refusal(target, service, source_arn)):
@@ -49,9 +50,9 @@ def close_event_target_permissions() -> None:
 
 
 def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
-    """What could not be handed over goes to the target's queue, and says why in its attributes.
+    """Send an event that was not delivered to the target's queue, with the reason in its attributes.
 
-    A rule needs the queue's leave for it, a schedule that of its role.
+    For a rule the queue's policy must allow this, for a schedule its role.
     """
     queue = target.get("DeadLetterConfig", {}).get("Arn", "")
     if not queue:
@@ -78,7 +79,7 @@ def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
 
 
 def close_event_subjects() -> None:
-    """EventBridge sets no subject; ministack calls its mails "EventBridge Notification"."""
+    """EventBridge sets no subject; ministack sets "EventBridge Notification"."""
     original = sns.publish_internal
 
     @functools.wraps(original)
@@ -89,7 +90,7 @@ def close_event_subjects() -> None:
 
 
 def close_schedule_keywords() -> None:
-    """Scheduler's own words in a schedule's input are replaced by what they stand for."""
+    """Replace Scheduler's context attributes in a schedule's input by their values."""
     original = eventbridge._invoke_target
 
     @functools.wraps(original)

@@ -1,4 +1,4 @@
-"""Glue: definitions lose attributes on the way in."""
+"""Glue: ministack does not store some attributes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JOB_ATTRIBUTES = (
 
 
 def remember_tags(kind: str) -> Afterwards:
-    """Keep the tags that came with a creation, where the tag calls look for them."""
+    """Store the tags of a create request where the tag operations look for them."""
 
     def created(data: Body, _: Response) -> None:
         name = data.get("Name") or data.get("ConnectionInput", {}).get("Name")
@@ -37,7 +37,7 @@ def remember_tags(kind: str) -> Afterwards:
 
 
 def close_glue_jobs() -> None:
-    """Jobs keep class, concurrency, delay notice, queuing and tags; an update unsets what it leaves out."""
+    """Store class, concurrency, delay notice, queuing and tags of jobs; unset what an update omits."""
 
     def created(data: Body, response: Response) -> None:
         remember_tags("job")(data, response)
@@ -58,7 +58,7 @@ def close_glue_jobs() -> None:
 
 
 def close_glue_crawlers() -> None:
-    """Crawlers have a lineage setting, a recrawl policy and tags."""
+    """Store the lineage setting, the recrawl policy and the tags of crawlers."""
 
     def created(data: Body, response: Response) -> None:
         remember_tags("crawler")(data, response)
@@ -72,7 +72,7 @@ def close_glue_crawlers() -> None:
 
 
 def close_glue_connections() -> None:
-    """Connections keep their tags and can be changed; ministack knows no UpdateConnection."""
+    """Store the tags of connections, and add UpdateConnection, which ministack lacks."""
 
     def update(data: Body) -> Response:
         old = glue._connections.get(data["Name"])
@@ -91,7 +91,7 @@ def close_glue_connections() -> None:
 
 
 def close_glue_resources() -> None:
-    """A right on one resource counts; ministack takes every name for a table's."""
+    """Evaluate permissions on one resource; ministack takes every resource name for a table's."""
     original = iam_actions.extract_resource_arn
 
     @functools.wraps(original)
@@ -113,7 +113,7 @@ def close_glue_resources() -> None:
 
 
 def close_glue_triggers() -> None:
-    """A trigger without a predicate has none, rather than an empty one."""
+    """A trigger without a predicate has no predicate, instead of an empty one."""
 
     def got(_: Body, response: Response) -> Response:
         out = body_of(response)

@@ -1,9 +1,9 @@
-"""What the Glue service does when a job or a crawler starts, with a process for its workers.
+"""The part of Glue that runs a job or a crawler, as a process for its workers.
 
-Run by the emulator as `python -m local_cloud.aws.glue_process job NAME RUN_ID` or `… crawler NAME -`.
-Everything is read back from the emulated AWS: definition, script, libraries, arguments, connection and
-secret; and what Glue does under the job's role is done under it here. The last line on stderr is the run's
-error message.
+The emulator runs `python -m local_cloud.aws.glue_process job NAME RUN_ID` or `... crawler NAME -`. The
+process reads everything from the emulated AWS: definition, script, libraries, arguments, connection and
+secret. It uses the job's role for the steps for which Glue uses the job's role. The last line on stderr is
+the run's error message.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ DECORATION = "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: {line}; Sy
 
 
 class ServiceError(Exception):
-    """What Glue itself would say when it cannot start."""
+    """An error that Glue itself reports when a run cannot start."""
 
 
 def main(what: str, name: str, run_id: str) -> None:
-    """Run it; leave with the error message on stderr when it failed."""
+    """Run the job or the crawler; if it fails, exit with the error message on stderr."""
     try:
         if what == "job":
             run_job(name, run_id)
@@ -44,7 +44,7 @@ def main(what: str, name: str, run_id: str) -> None:
 
 
 def run_job(name: str, run_id: str) -> None:
-    """The job's own process, as its role, with the arguments it was deployed and started with."""
+    """Run the job's script in a process with the job's role and arguments."""
     service = boto3.client("glue")
     job = service.get_job(JobName=name)["Job"]
     run = service.get_job_run(JobName=name, RunId=run_id)["JobRun"]
@@ -85,9 +85,9 @@ def run_job(name: str, run_id: str) -> None:
 def worker_environment(
     session: boto3.Session, libraries: Path, arguments: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of a worker: the role's credentials, the libraries, Spark with Glue's JDBC driver."""
+    """Return the environment of a worker: the role's credentials, libraries, Spark and the JDBC driver."""
     credentials = session.get_credentials().get_frozen_credentials()
-    # Glue takes several settings in one argument: "a=1 --conf b=2".
+    # Glue accepts several settings in one argument: "a=1 --conf b=2".
     settings = [part for part in map(str.strip, re.split(r"--conf\s", arguments.get("--conf", ""))) if part]
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION")
     return {
@@ -102,7 +102,7 @@ def worker_environment(
 
 
 def assume(role_arn: str, session_name: str) -> boto3.Session:
-    """The session Glue gets for a role that trusts it."""
+    """Return the session that Glue gets for a role that trusts it."""
     role = boto3.client("iam").get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
     trust = role["AssumeRolePolicyDocument"]
     principals = [s.get("Principal", {}).get("Service") for s in trust["Statement"] if s["Effect"] == "Allow"]
@@ -119,7 +119,7 @@ def assume(role_arn: str, session_name: str) -> boto3.Session:
 
 
 def fetch(session: boto3.Session, location: str, folder: Path) -> Path:
-    """Download one object with the role's rights."""
+    """Download one object with the role's permissions."""
     url = urlsplit(location)
     target = folder / Path(url.path).name
     body = session.client("s3").get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))["Body"]
@@ -136,17 +136,17 @@ def send_logs(
     output: str,
     errors: str,
 ) -> None:
-    """Write both streams to the groups where Glue 5 and 6 write them, with the role's rights."""
+    """Write both streams to the log groups of Glue 5 and 6, with the role's permissions."""
     logs = session.client("logs")
     prefix = arguments.get("--custom-logGroup-prefix", "/aws-glue/jobs")
-    if security_configuration:  # then Glue works its name and the role's into the group's
+    if security_configuration:  # then Glue adds its own name and the role's to the name of the group
         prefix = f"{prefix}/{security_configuration}-role/{role}"
     for kind, text in (("output", output), ("error", errors)):
         group = f"{prefix}/{kind}"
         try:
             logs.create_log_group(logGroupName=group)
         except logs.exceptions.ResourceAlreadyExistsException:
-            pass  # made by the module, with its retention and key
+            pass  # the module creates it, with its retention and key
         except ClientError as error:
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 raise
@@ -160,7 +160,7 @@ def send_logs(
 
 
 def error_message(errors: str, code: int) -> str:
-    """The run's error message as Glue words it: its own category and line, then the exception's text."""
+    """Return the run's error message as Glue formats it: category, line, and the text of the exception."""
     lines = [line for line in errors.splitlines() if line.strip()]
     if not lines:
         return f"Command failed with exit code {code}"
@@ -172,7 +172,7 @@ def error_message(errors: str, code: int) -> str:
 # Crawler
 ################################################################################
 
-# PostgreSQL's types as Glue's catalog names them.
+# Names of PostgreSQL's types in the Glue Data Catalog.
 CATALOG_TYPES = {
     "smallint": "smallint",
     "integer": "int",
@@ -188,7 +188,7 @@ CATALOG_TYPES = {
 
 
 def run_crawler(crawler_name: str) -> None:
-    """Enter the target's tables in the catalog, under the crawler's role."""
+    """Add the target's tables to the Data Catalog, with the crawler's role."""
     crawler = boto3.client("glue").get_crawler(Name=crawler_name)["Crawler"]
     session = assume(crawler["Role"], f"AWS-Crawler-{crawler_name[:40]}")
     glue = session.client("glue")
@@ -217,7 +217,7 @@ def run_crawler(crawler_name: str) -> None:
                     glue.create_table(DatabaseName=crawler["DatabaseName"], TableInput=entry)
 
 
-# What PostgreSQL's JDBC driver said before 42.2.0, when it met SCRAM.
+# The message of PostgreSQL's JDBC driver before 42.2.0 when the server asks for SCRAM.
 NO_SCRAM = (
     "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to"
     " include the client's IP address or subnet, and that it is using an authentication scheme supported by"
@@ -226,9 +226,9 @@ NO_SCRAM = (
 
 
 def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Open the connection as a crawler does: address, secret, certificate and driver from where it says.
+    """Open a connection as a crawler does, with the address, secret, certificate and driver it names.
 
-    The crawler's own driver may not speak SCRAM, so here it does not; a driver in the connection does.
+    The crawler's own driver may not support SCRAM, so here it does not. A driver in the connection does.
     https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
     """
     properties = session.client("glue").get_connection(Name=name)["Connection"]["ConnectionProperties"]
@@ -266,7 +266,7 @@ def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, 
 def tables(
     connection: psycopg.Connection[tuple[Any, ...]], path: str
 ) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Tables that the login sees under `database/schema/table`, where % stands for anything."""
+    """Return the tables that the login sees under `database/schema/table`, where % matches any text."""
     _, schema, pattern = path.split("/", 2)
     rows = connection.execute(
         "select table_name, column_name, data_type from information_schema.columns"

@@ -1,4 +1,4 @@
-"""Glue: runs do not run, and end without an event."""
+"""Glue: in ministack runs execute nothing and send no event."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from local_cloud.aws.common import (
     seconds_now,
 )
 
-# (workflow, run id) -> the nodes that ended and how, and the triggers that fired
+# (workflow, run id) -> the nodes that ended with their states, and the triggers that fired
 _workflow_progress: dict[tuple[str, str], tuple[dict[tuple[str, str], str], set[str]]] = {}
 WorkflowRun = tuple[str, str] | None
 
 
-# run id -> its process, for as long as it runs
+# run id -> its process, while it runs
 _processes: dict[str, subprocess.Popen[str]] = {}
 _stopped: set[str] = set()
 
 
 def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[str, str]:
-    """Run a job or a crawler in a process of its own; how it ended, and why. See `glue_process.py`."""
+    """Run a job or a crawler in a process; return its final state and the reason. See `glue_process.py`."""
     command = [sys.executable, "-m", "local_cloud.aws.glue_process", what, name, run_id]
     with tempfile.TemporaryDirectory(prefix="extracts-glue-") as scratch:
         process = subprocess.Popen(
@@ -41,7 +41,7 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
             stderr=subprocess.PIPE,
             text=True,
             cwd=scratch,
-            start_new_session=True,  # so that what it started can be ended with it
+            start_new_session=True,  # so that child processes can be stopped with it
         )
         _processes[run_id] = process
         try:
@@ -52,7 +52,7 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
         finally:
             _processes.pop(run_id, None)
     if run_id in _stopped:
-        _stopped.discard(run_id)  # a crawler's next crawl has the same
+        _stopped.discard(run_id)  # the next crawl of this crawler has the same name
         return "STOPPED", ""
     if process.returncode:
         lines = [line for line in errors.splitlines() if line.strip()]
@@ -72,7 +72,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def stop_job_runs(data: Body) -> Response:
-    """BatchStopJobRun, which at ministack stops nothing and sends no event."""
+    """BatchStopJobRun; ministack stops nothing and sends no event."""
     for run_id in data["JobRunIds"]:
         _stop(run_id)
     done = [{"JobName": data["JobName"], "JobRunId": run_id} for run_id in data["JobRunIds"]]
@@ -80,7 +80,7 @@ def stop_job_runs(data: Body) -> Response:
 
 
 def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
-    """StartJobRun, which at ministack succeeds without running anything."""
+    """StartJobRun; ministack reports success without running anything."""
     name = data["JobName"]
     job = glue._jobs.get(name)
     if job is None:
@@ -142,7 +142,7 @@ def _finish_job_run(run: Body, workflow: WorkflowRun) -> None:
 
 
 def start_crawler(data: Body, workflow: WorkflowRun = None) -> Response:
-    """StartCrawler, which at ministack finds no tables and sends no event."""
+    """StartCrawler; ministack finds no tables and sends no event."""
     crawler = glue._crawlers.get(data["Name"])
     if crawler is None:
         return error_response_json("EntityNotFoundException", f"Crawler {data['Name']} not found", 400)
@@ -154,7 +154,7 @@ def start_crawler(data: Body, workflow: WorkflowRun = None) -> Response:
 
 
 def stop_crawler(data: Body) -> Response:
-    """StopCrawler, which at ministack stops nothing."""
+    """StopCrawler; ministack stops nothing."""
     crawler = glue._crawlers.get(data["Name"])
     if crawler is None:
         return error_response_json("EntityNotFoundException", f"Crawler {data['Name']} not found", 400)
@@ -179,7 +179,7 @@ def _finish_crawl(crawler: Body, workflow: WorkflowRun) -> None:
     detail = {"crawlerName": name, "accountId": get_account_id()}
     if state == "SUCCEEDED":
         emit("Glue Crawler State Change", {**detail, "state": "Succeeded", "message": "Crawler Succeeded"})
-    elif state == "FAILED":  # Glue tells nobody of one that was cancelled
+    elif state == "FAILED":  # Glue sends no event for a stopped crawl
         emit(
             "Glue Crawler State Change",
             {**detail, "state": "Failed", "message": "Crawler Failed", "errorMessage": why},
@@ -188,7 +188,7 @@ def _finish_crawl(crawler: Body, workflow: WorkflowRun) -> None:
 
 
 def _advance(workflow: WorkflowRun, node: tuple[str, str], state: str) -> None:
-    """Fire the conditional triggers that waited for `node`; the run is over when none did."""
+    """Fire the conditional triggers that wait for `node`; if none fires, the workflow run is complete."""
     if workflow is None:
         return
     ended, fired = _workflow_progress.setdefault(workflow, ({}, set()))
@@ -222,7 +222,7 @@ def _fire(trigger: Body, workflow: WorkflowRun) -> None:
 
 
 def close_glue_runs() -> None:
-    """Jobs and crawlers really run, are tried again, stopped, and report their end as Glue does."""
+    """Run, retry and stop jobs and crawlers, and send the same events as Glue."""
     answer_json(
         glue,
         "_handle_request_sync",
@@ -237,7 +237,7 @@ def close_glue_runs() -> None:
 
 
 def close_glue_run_pages() -> None:
-    """A job's runs come newest first and in pages; ministack gives all of them, oldest first.
+    """Return a job's runs newest first and in pages; ministack returns all, oldest first.
 
     https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRuns.html
     """
@@ -253,7 +253,7 @@ def close_glue_run_pages() -> None:
 
 
 def close_glue_workflows() -> None:
-    """A workflow run fires its start trigger and then follows the chain; at ministack it stays RUNNING."""
+    """Fire the start trigger of a workflow run, then its chain; in ministack the run stays RUNNING."""
 
     def without_gaps(run: Body) -> Body:
         return {key: value for key, value in run.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Roles: who may take one, and what it may do."""
+"""Roles: who may assume one, and what it may do."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def role_of(arn: str) -> Body | None:
 
 
 def trusts(role: Body, service: str, source_arn: str) -> bool:
-    """Whether the service may take the role on behalf of that resource: the trust's conditions count."""
+    """Return whether the service may assume the role for that resource, under the trust's conditions."""
     document = role["AssumeRolePolicyDocument"]
     trust = json.loads(document) if isinstance(document, str) else document
     named = [s for s in trust["Statement"] if iam._service_principal_matches(s.get("Principal"), service)]
     account = get_account_id()
     context = iam.EvalContext(
         principal_arn=service,
-        principal_type="Root",  # which ministack lets stand for every service
+        principal_type="Root",  # ministack accepts it for every service
         principal_account=account,
         action="sts:AssumeRole",
         resource_arn="*",
@@ -39,7 +39,7 @@ def trusts(role: Body, service: str, source_arn: str) -> bool:
 
 
 def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
-    """What a service gets for a role that trusts it with that resource, as a process's environment."""
+    """Return the credentials, as environment variables, that a service gets for a role that trusts it."""
     role = role_of(role_arn)
     if role is None or not trusts(role, service, source_arn):
         return {}
@@ -62,7 +62,7 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
 
 
 def close_web_identity_claims() -> None:
-    """AWS takes more of GitHub's claims as condition keys than `aud` and `sub`; ministack knows those alone.
+    """Offer all of GitHub's claims as condition keys that AWS offers; ministack knows only `aud` and `sub`.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
     """

@@ -1,4 +1,4 @@
-"""S3: policies cannot see the key that an upload names."""
+"""S3: policies cannot see the encryption key of an upload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local_cloud.aws.common import Body
 
 
 def close_upload_keys() -> None:
-    """A policy may ask for one key; without this every upload with a key looks like one without."""
+    """Pass the upload's encryption key to policies; ministack evaluates every upload without a key."""
     original, header = iam_actions.s3_service_context, "x-amz-server-side-encryption-aws-kms-key-id"
 
     @functools.wraps(original)

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: universal targets are never called, and a schedule's time zone is ignored."""
+"""EventBridge Scheduler: ministack never calls universal targets and ignores time zones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from local_cloud.aws.identity import credentials
 
 UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[A-Za-z0-9]+)")
 
-# Where the SDK for Java, which names the services in a universal target, has another name than botocore.
+# Services whose name in the SDK for Java, which universal targets use, differs from botocore's.
 SERVICES = {"cloudwatchlogs": "logs", "eventbridge": "events", "sfn": "stepfunctions"}
 
 
@@ -42,16 +42,16 @@ SERVICES = {"cloudwatchlogs": "logs", "eventbridge": "events", "sfn": "stepfunct
 
 @dataclass(frozen=True, slots=True)
 class Refused(Exception):
-    """A target that could not be called: the code and the sentence of a dead letter."""
+    """A call to a target that failed, with the code and the message for the dead letter queue."""
 
     code: str
     message: str
 
 
 def close_universal_targets() -> None:
-    """A universal target is called as its role, once: AWS would also retry for as long as it is told to.
+    """Call a universal target with its role. AWS would also retry the call, as its retry policy says.
 
-    The call goes through the emulator's own endpoint like anybody's, so that it is checked and authorized.
+    The call goes through the emulator's endpoint like any other request, so it is checked and authorized.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
     """
     original = eventbridge._invoke_target
@@ -68,7 +68,7 @@ def close_universal_targets() -> None:
 
 def _deliver(target: Body, schedule: Body, scheduled: float) -> None:
     group = schedule["Arn"].rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
-    # Scheduler names the group as the source, never the schedule.
+    # Scheduler reports the group as the source, never the schedule.
     role = credentials(target.get("RoleArn", ""), "scheduler.amazonaws.com", group)
     try:
         if not role:
@@ -111,7 +111,7 @@ def _call(target: Body, role: Mapping[str, str]) -> None:
 def _keep_dead_letter(
     target: Body, schedule: Body, scheduled: float, role: Mapping[str, str], refused: Refused
 ) -> None:
-    """Send what could not be delivered to the queue, as the schedule's role.
+    """Send a failed call to the dead letter queue with the schedule's role.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
@@ -142,16 +142,15 @@ def _keep_dead_letter(
 # Time zones
 ################################################################################
 
-# (account, region, "group/name", time of creation) -> when the schedule was last looked at
+# (account, region, "group/name", time of creation) -> time of the last check of the schedule
 _seen: dict[tuple[str, str, str, float], datetime] = {}
 
 
 def next_start(schedule: Body, after: datetime) -> datetime | None:
-    """Return when a schedule starts its target next, in its own time zone.
+    """Return the next start of a schedule in its time zone.
 
-    A start in the hour that daylight saving time skips is skipped; one in the hour that comes twice happens
-    once, the first time.
-    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    A start in the hour that daylight saving time skips does not happen. A start in the hour that occurs twice
+    happens once, the first time. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
     zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
     expression = schedule["ScheduleExpression"].strip()
@@ -165,7 +164,7 @@ def next_start(schedule: Body, after: datetime) -> datetime | None:
     fields = eventbridge._parse_cron_fields(expression)
     if fields is None:
         return None
-    local = after.astimezone(zone).replace(tzinfo=UTC)  # the emulator reckons with the clock's face alone
+    local = after.astimezone(zone).replace(tzinfo=UTC)  # the emulator uses local times without a zone
     while local := eventbridge._cron_next_fire(fields, local):
         start: datetime = local.replace(tzinfo=zone).astimezone(UTC)
         is_skipped = start.astimezone(zone).replace(tzinfo=UTC) != local
@@ -175,12 +174,12 @@ def next_start(schedule: Body, after: datetime) -> datetime | None:
 
 
 def close_time_zones() -> None:
-    """Schedules start when it is time in their own zone; ministack takes every time for UTC's."""
+    """Start schedules in their own time zone; ministack takes every time for UTC."""
     scheduler._tick_schedules = tick
 
 
 def tick() -> None:
-    """Start what is due, under the account and region of each schedule."""
+    """Start the schedules that are due, each in its account and region."""
     now = datetime.fromtimestamp(time.time(), UTC)
     previous = get_account_id(), get_region()
     try:
@@ -201,7 +200,7 @@ def _is_running(schedule: Body, now: datetime) -> bool:
 
 def _start_if_due(key: tuple[str, str, str], schedule: Body, now: datetime) -> None:
     is_once = schedule["ScheduleExpression"].strip().startswith("at(")
-    # One that is to start once does so although its time had passed when it was created.
+    # A one-time schedule starts even if its time was already past when it was created.
     created = (*key, schedule["CreationDate"])
     since = _seen.get(created, datetime.min.replace(tzinfo=UTC) if is_once else now)
     due = next_start(schedule, since)

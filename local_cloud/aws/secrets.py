@@ -1,4 +1,4 @@
-"""Secrets Manager: labels of one's own are lost, and a rotation cannot be called off."""
+"""Secrets Manager: custom staging labels are lost, and rotation cannot be canceled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local_cloud.aws.common import Body, Response, answer_json, body_of
 
 
 def close_secret_labels() -> None:
-    """A version gets every label it comes with, and one with a label is kept; ministack knows AWS's alone."""
+    """Keep every staging label and every version with a label; ministack knows only AWS's own labels."""
 
     def put(data: Body, response: Response) -> Response:
         out = body_of(response)
@@ -27,7 +27,7 @@ def close_secret_labels() -> None:
 
 
 def close_secret_rotations() -> None:
-    """Rotation can be turned off, as Terraform does when it is no longer asked for."""
+    """Add CancelRotateSecret, which Terraform calls when a configuration removes the rotation."""
 
     def cancel(data: Body) -> Response:
         _, secret = secretsmanager._resolve(data["SecretId"])

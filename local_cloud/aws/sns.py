@@ -1,4 +1,4 @@
-"""SNS: e-mail goes nowhere."""
+"""SNS: ministack sends no e-mail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNSUBSCRIBE = (
 
 
 def close_sns_email() -> None:
-    """A message for an e-mail subscription is put into the mailbox, worded and encoded as SNS does it."""
+    """Put a message for an e-mail subscription into the mailbox, with the text and encoding of SNS."""
     original = sns._fanout
 
     @functools.wraps(original)

@@ -12,10 +12,11 @@ from local_cloud.aws.common import Body
 
 
 def close_nested_executions() -> None:
-    """A start that is refused has an error of Step Functions' own, and one that is repeated is no error.
+    """Report a refused start with the error of Step Functions, and accept a repeated start.
 
-    StepFunctions.ExecutionAlreadyExistsException, where ministack says ExecutionAlreadyExists; but not while
-    the execution runs: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    The error is StepFunctions.ExecutionAlreadyExistsException; ministack's is ExecutionAlreadyExists. There
+    is no error while the execution runs:
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
     original = stepfunctions._invoke_nested_start_execution
 
@@ -41,10 +42,10 @@ def _equal(one: str, other: str) -> bool:
 
 
 def close_execution_identity() -> None:
-    """The tasks of an execution act as the role of the state machine, over TLS.
+    """Run the tasks of an execution with the role of the state machine, over TLS.
 
-    ministack keeps the caller and the transport of the request that started the execution. A schedule has
-    neither, so that a resource policy with `aws:SecureTransport` denied the tasks.
+    ministack uses the caller and the transport of the request that started the execution. A schedule has
+    neither, so a resource policy with `aws:SecureTransport` denied the tasks.
     """
     original = stepfunctions._run_execution
 

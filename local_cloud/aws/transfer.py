@@ -1,4 +1,4 @@
-"""Transfer Family: the control plane forgets most of what it is told, and makes no VPC endpoints."""
+"""Transfer Family: ministack does not store most attributes, and creates no VPC endpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local_cloud.aws import ec2
 from local_cloud.aws.common import Body, Response, answer_json, body_of
 from local_cloud.aws.transfer_connectors import _connectors
 
-_endpoints: dict[str, str] = {}  # of each server in a VPC: its VPC endpoint
+_endpoints: dict[str, str] = {}  # VPC endpoint of each server in a VPC
 SERVER_ATTRIBUTES = (
     "EndpointDetails",
     "LoggingRole",
@@ -33,7 +33,7 @@ USER_ATTRIBUTES = (
 
 
 def close_transfer_servers() -> None:
-    """Servers keep their security policy, logging and endpoint, else every plan wants to set them again.
+    """Store security policy, logging and endpoint of servers; without them every plan has changes.
 
     A server in a VPC has a VPC endpoint, which Transfer Family creates and deletes with it.
     """
@@ -46,7 +46,7 @@ def close_transfer_servers() -> None:
             server.pop("EndpointDetails", None)
             drop(server["ServerId"])
             return
-        groups = details.pop("SecurityGroupIds", [])  # are told by the VPC endpoint alone
+        groups = details.pop("SecurityGroupIds", [])  # only the VPC endpoint reports them
         if server["ServerId"] not in _endpoints:
             _endpoints[server["ServerId"]] = ec2.create_endpoint(
                 "transfer.server.c-0001", details["VpcId"], details["SubnetIds"], groups
@@ -89,7 +89,7 @@ def close_transfer_servers() -> None:
 
 
 def close_transfer_users() -> None:
-    """Users keep their session policy, and a key's date is a number: as text the provider cannot read it."""
+    """Store the session policy of users, and return a key's date as a number, as the provider expects."""
 
     def key_of(data: Body) -> str:
         return str(transfer._user_key(data["ServerId"], data["UserName"]))
@@ -122,7 +122,7 @@ def close_transfer_users() -> None:
 
 
 def close_transfer_tags() -> None:
-    """Tags of servers and users can be read and changed; the three calls are missing."""
+    """Read and change the tags of servers and users; ministack lacks the three operations."""
 
     def tagged(arn: str) -> Body:
         for store in (transfer._servers, transfer._users, _connectors):

@@ -19,7 +19,7 @@ CONNECTOR_ATTRIBUTES = ("AccessRole", "LoggingRole", "SecurityPolicyName", "Sftp
 
 
 def close_transfer_connectors() -> None:
-    """Connectors, which ministack does not know: a real SFTP client sends to the recipient's server."""
+    """Add connectors, which ministack lacks: a real SFTP client sends to the recipient's server."""
 
     def unknown(data: Body) -> Response:
         return error_response_json(
@@ -76,9 +76,10 @@ def close_transfer_connectors() -> None:
 
 
 def _send(connector: Body, order: Body, number: str) -> None:
-    """Send the files one by one; each one's end is an event.
+    """Send the files one after the other, with an event at the end of each.
 
-    A result names the path that the file was sent to, and is not there before its file's turn.
+    A result contains the path on the recipient's server. It exists only after the transfer of its file
+    begins.
     """
     folder = order.get("RemoteDirectoryPath", "/")
     for path in order["SendFilePaths"]:
@@ -102,7 +103,7 @@ def _send(connector: Body, order: Body, number: str) -> None:
 
 
 def _refused(connector: Body, path: str, folder: str) -> str:
-    """Send one file in a process of its own, as the connector's role; why it failed."""
+    """Send one file in a process with the connector's role; return why it failed."""
     session = credentials(connector["AccessRole"], "transfer.amazonaws.com", connector["Arn"])
     if not session:
         return f"{connector['AccessRole']} does not trust {connector['Arn']}"

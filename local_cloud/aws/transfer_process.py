@@ -1,8 +1,8 @@
-"""What a Transfer connector does with one file: read it under its role, send it to the recipient's server.
+"""The part of a Transfer connector that reads one file and writes it to the recipient's server.
 
-Run by the emulator as `python -m local_cloud.aws.transfer_process`, with its role's credentials in the
-environment and the connector, the file's path and the folder there as JSON on stdin. The last line on
-stderr is the reason of a transfer that failed.
+The emulator runs `python -m local_cloud.aws.transfer_process`, with the role's credentials in the
+environment. The connector, the path of the file and the remote folder come as JSON on stdin. The last line on
+stderr is the reason of a failed transfer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HOST_KEY_ALGORITHMS = (
 
 
 def main(order: dict[str, Any]) -> None:
-    """Send it; leave with the reason on stderr when that failed."""
+    """Send the file; if that fails, exit with the reason on stderr."""
     try:
         secrets = boto3.client("secretsmanager")
         secret = secrets.get_secret_value(SecretId=order["SftpConfig"]["UserSecretId"])
@@ -41,9 +41,9 @@ def main(order: dict[str, Any]) -> None:
 
 
 async def send(order: dict[str, Any], login: dict[str, str], target: str, body: bytes) -> None:
-    """Write the file on the recipient's server, which has to show one of the pinned keys.
+    """Write the file to the recipient's server, which must present one of the trusted host keys.
 
-    With the keys that connectors know, and no others:
+    It offers only the algorithms that connectors support:
     https://docs.aws.amazon.com/transfer/latest/userguide/security-policies-connectors.html
     """
     url = urlsplit(order["Url"])

@@ -1,4 +1,4 @@
-"""Transfer Family's SFTP server: roles decide, and a file that was read is an event."""
+"""Transfer Family's SFTP server: it checks the user's permissions, and sends an event for each download."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _sftp_user: contextvars.ContextVar[Body | None] = contextvars.ContextVar("sftp_u
 
 
 def close_sftp_authorization() -> None:
-    """Every SFTP operation is decided by the user's role and session policy, as Transfer does it.
+    """Check each SFTP operation against the user's role and session policy, as Transfer does.
 
-    Writing is refused when the file is opened, not when it is closed: only then does the client say so.
+    A write is refused when the file is opened, because the client reports an error on closing as a success.
     """
     resolve = transfer._sftp_resolve_s3_target
 
@@ -90,7 +90,7 @@ def close_sftp_authorization() -> None:
 
 
 def close_sftp_events() -> None:
-    """A file that was read is an event, as Transfer sends it; completed where its end was reached."""
+    """Send Transfer's event for a download. It says "completed" if the client read to the end of the file."""
     ensure = transfer._ensure_sftp_runtime
 
     def ensure_telling() -> None:
@@ -142,7 +142,7 @@ def close_sftp_events() -> None:
 
 
 def close_sftp_root_folders() -> None:
-    """A user's root folder that holds nothing is there only if the server optimizes the listing of folders.
+    """Show a user's empty root folder only if the server optimizes the listing of folders.
 
     https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
     """

@@ -1,1 +1,1 @@
-"""`make demo`: the first customer's extract on the local cloud, from nothing to a fetched file."""
+"""`make demo`: an example extract on the local cloud, from an empty account to a downloaded file."""

@@ -17,27 +17,27 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(epilog="Example: python -m local_cloud.demo --keep --folder look-around")
 def demo(
     folder: Annotated[
-        Path | None, typer.Option(help="A new folder to work in; default: a temporary one.")
+        Path | None, typer.Option(help="New folder for all files. Default: a temporary folder.")
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything running and say how to look around.")
+        bool, typer.Option("--keep", help="Keep everything running, and print how to connect.")
     ] = False,
     stop: Annotated[
-        Path | None, typer.Option(help="Stop what a demo with --keep left running in this folder.")
+        Path | None, typer.Option(help="Stop a demo that was started with --keep in this folder.")
     ] = None,
-    loans: Annotated[int, typer.Option(min=5_000, help="How many loans the store holds.")] = store.LOANS,
+    loans: Annotated[int, typer.Option(min=5_000, help="Number of loans in the source.")] = store.LOANS,
     sftp_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port for SFTP; default: a free one.")
+        int | None, typer.Option(min=1, max=65535, help="SFTP port. Default: a free port.")
     ] = None,
-    picture: Annotated[Path | None, typer.Option(help="Save what is shown as an SVG in this file.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Save the output to this file, as an SVG.")] = None,
 ) -> None:
-    """Run the first customer's extract on this machine: store, cloud, deployment, run, delivery, failure.
+    """Run an example extract on this machine: source, cloud, deployment, run, delivery, failure.
 
     It needs neither an AWS account nor Docker, and leaves nothing running.
     """
     if stop:
         run.stop(stop)
-        say(f"Stopped what was running in {stop}.")
+        say(f"Stopped the demo in {stop}.")
         return
     settings = run.Settings(folder=folder, keep=keep, loans=loans, sftp_port=sftp_port, picture=picture)
     run.run(settings, console())

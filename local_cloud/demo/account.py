@@ -1,4 +1,4 @@
-"""What a real customer's account has before the extract comes: a network and the login's secret."""
+"""The parts that exist in an account before the extract: a network and the login's secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local_cloud.aws import Cloud
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The identifiers that go into the extract's Terraform variables."""
+    """The identifiers for the extract's Terraform variables."""
 
     subnet_id: str
     database_security_group_id: str
@@ -18,7 +18,7 @@ class Account:
 
 
 def prepare(cloud: Cloud, *, username: str, password: str) -> Account:
-    """A VPC with one private subnet, the database's security group, and the secret of the extract's login."""
+    """Create a VPC with a private subnet, the database's security group, and the login's secret."""
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]

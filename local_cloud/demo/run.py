@@ -30,19 +30,19 @@ from local_cloud.demo.screen import Screen
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = 9
-DISK = 1_500_000_000  # bytes: PostgreSQL, Terraform's folder, the Spark scratch space
+DISK = 1_500_000_000  # bytes: PostgreSQL, Terraform's folder, the scratch space of Spark
 RECIPIENTS = {"first-bank": store.BANKS[0], "ubuntu": store.BANKS[1], "karoo": store.BANKS[2]}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the caller may choose."""
+    """The options of the demo."""
 
-    folder: Path | None = None  # default: a new one in the temporary folder
+    folder: Path | None = None  # default: a new folder in the system's temporary folder
     keep: bool = False
     loans: int = store.LOANS
     sftp_port: int | None = None
-    picture: Path | None = None  # where to save what is shown, as an SVG
+    picture: Path | None = None  # where to save the output as an SVG
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Local:
 
 
 def run(settings: Settings, console: Console) -> None:
-    """Run the demo; whatever happens, nothing of it runs on afterwards unless `keep` was asked for."""
+    """Run the demo, and stop all its parts at the end, even after an error, unless `keep` is set."""
     signal.signal(signal.SIGTERM, _interrupt)
     folder = _folder(settings)
     screen = Screen(console, STEPS)
@@ -76,13 +76,13 @@ def run(settings: Settings, console: Console) -> None:
 def _steps(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -> None:
     local = start(parts, folder, settings, screen)
     period = f"{store.last_complete_month(datetime.now(UTC).date()):%Y-%m}"
-    with screen.step("Run the deployed workflow: crawler, then the Glue job under its own role"):
+    with screen.step("Run the deployed workflow: the crawler, then the Glue job with its own role"):
         run_workflow(local, screen)
     show_files(local, period, screen)
     collect(local, period, screen)
     repeat(local, screen)
     fail(local, screen)
-    with screen.step("Where everything lies"):
+    with screen.step("List the folders and logs"):
         _where(local, screen)
     if settings.keep:
         _keep(local, parts, screen)
@@ -90,15 +90,15 @@ def _steps(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -
 
 
 def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -> Local:
-    """Steps 1 to 3: the store, the cloud, and the stamped project applied to it."""
+    """Steps 1 to 3: start the source and the cloud, and apply the stamped project."""
     login = secrets.token_urlsafe(18)
-    with screen.step("Start PostgreSQL and load the banks' store"):
+    with screen.step("Start PostgreSQL and fill the banks' database"):
         screen.waiting("PostgreSQL to answer")
         served = parts.enter_context(database.serve(folder / "database"))
-        screen.waiting(f"{settings.loans:,} loans to be loaded")
+        screen.waiting(f"{settings.loans:,} loans to load")
         last_month = store.last_complete_month(datetime.now(UTC).date())
         store.load(served.url, store.generate(last_month, loans=settings.loans), login)
-    with screen.step("Start the emulated AWS and make what a real account already has"):
+    with screen.step("Start the emulated AWS, and create the network and the login's secret"):
         screen.waiting("Java, the JDBC driver and the emulator")
         cloud = parts.enter_context(aws.serve(folder / "aws", sftp_port=settings.sftp_port))
         made = account.prepare(cloud, username=store.READER, password=login)
@@ -129,18 +129,18 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
         stack.init()
         screen.waiting("terraform plan")
         planned = stack.plan()
-        screen.waiting(f"terraform apply of {len(planned)} resources (mostly the provider's own waits)")
+        screen.waiting(f"terraform apply of {len(planned)} resources (the provider waits most of the time)")
         stack.apply()
         screen.waiting("a second terraform plan, which must be empty")
         if again := stack.plan():
             listed = "; ".join(f"{c.address} {'/'.join(c.actions)} {sorted(c.attributes)}" for c in again)
             raise ExtractsError(f"The second plan is not empty: {listed}.")
-    screen.say(f"  {len(planned)} resources made; a second plan shows no change.")
+    screen.say(f"  {len(planned)} resources created; a second plan shows no change.")
     return Local(served, cloud, stack, stack.outputs(), folder, key)
 
 
 def run_workflow(local: Local, screen: Screen) -> dict[str, Any]:
-    """Let its schedule start the workflow, and follow it to the end of the job it leads to."""
+    """Let the schedule start the workflow, and wait until its job has ended."""
     glue = local.cloud.client("glue")
     workflow, job = local.outputs["workflow_name"], local.outputs["job_name"]
     screen.waiting("EventBridge Scheduler to start the workflow")
@@ -156,19 +156,19 @@ def run_workflow(local: Local, screen: Screen) -> dict[str, Any]:
     screen.waiting("Spark to start, read and publish")
     finished = wait_for_run(local, runs[0]["Id"])
     if finished["JobRunState"] != "SUCCEEDED":
-        raise ExtractsError(f"The job {finished['JobRunState']}: {finished.get('ErrorMessage')}")
+        raise ExtractsError(f"The job ended as {finished['JobRunState']}: {finished.get('ErrorMessage')}")
     return finished
 
 
 def start_job(local: Local, arguments: dict[str, str] | None = None) -> dict[str, Any]:
-    """One run of the deployed job, to its end."""
+    """Run the deployed job once, and wait until it has ended."""
     glue = local.cloud.client("glue")
     started = glue.start_job_run(JobName=local.outputs["job_name"], Arguments=arguments or {})
     return wait_for_run(local, started["JobRunId"])
 
 
 def wait_for_run(local: Local, run_id: str) -> dict[str, Any]:
-    """The run as Glue reports it once it is over."""
+    """Return the ended run as Glue reports it."""
     glue = local.cloud.client("glue")
     for _ in _repeatedly(600, "the Glue job"):
         run: dict[str, Any] = glue.get_job_run(JobName=local.outputs["job_name"], RunId=run_id)["JobRun"]
@@ -178,7 +178,7 @@ def wait_for_run(local: Local, run_id: str) -> dict[str, Any]:
 
 
 def log_lines(local: Local, run_id: str) -> list[dict[str, Any]]:
-    """What the engine wrote to the run's log stream: one object a line."""
+    """Return the entries of the engine in the run's log stream: one JSON object per line."""
     logs = local.cloud.client("logs")
     group = local.outputs["log_groups"]["output"]
     events = logs.get_log_events(logGroupName=group, logStreamName=run_id, startFromHead=True)["events"]
@@ -186,7 +186,7 @@ def log_lines(local: Local, run_id: str) -> list[dict[str, Any]]:
 
 
 def manifest(local: Local, period: str) -> dict[str, Any]:
-    """The commit mark of a period."""
+    """Return the manifest of a period."""
     body = local.cloud.client("s3").get_object(
         Bucket=local.outputs["bucket"], Key=f"loans/_manifests/{period}.json"
     )
@@ -194,13 +194,13 @@ def manifest(local: Local, period: str) -> dict[str, Any]:
 
 
 def show_files(local: Local, period: str, screen: Screen) -> None:
-    """Step 5: the delivered files, one of them in full, and the manifest."""
+    """Step 5: show the published files, one of them in full, and the manifest."""
     s3 = local.cloud.client("s3")
-    with screen.step(f"Look at what was delivered for {period}"):
+    with screen.step(f"Show the published files of {period}"):
         published = manifest(local, period)
         table = Table(title=f"s3://{local.outputs['bucket']}", title_justify="left")
-        for column in ("bank", "file", "lines", "sum of amounts", "SHA-256"):
-            table.add_column(column, justify="right" if column in ("lines", "sum of amounts") else "left")
+        for column in ("bank", "file", "rows", "sum of amounts", "SHA-256"):
+            table.add_column(column, justify="right" if column in ("rows", "sum of amounts") else "left")
         (local.folder / "delivered").mkdir()
         for file in published["files"]:
             body = s3.get_object(Bucket=local.outputs["bucket"], Key=file["key"])["Body"].read()
@@ -222,10 +222,10 @@ def show_files(local: Local, period: str, screen: Screen) -> None:
 
 
 def collect(local: Local, period: str, screen: Screen) -> None:
-    """Step 6: the external system fetches a file and may not do more."""
+    """Step 6: the recipient downloads a file; everything else is denied."""
     name, user = next(iter(local.outputs["sftp_users"].items()))
     year, month = period.split("-")
-    with screen.step("Collect a file over SFTP, as the user that Terraform declares"):
+    with screen.step("Download a file over SFTP as the recipient's user"):
         server = local.cloud.client("transfer").describe_server(ServerId=local.outputs["sftp_server_id"])[
             "Server"
         ]
@@ -246,47 +246,51 @@ def collect(local: Local, period: str, screen: Screen) -> None:
         files = list(collected.iterdir())
         if fetched.returncode or len(files) != 1:
             raise ExtractsError(
-                f"SFTP: {user['user_name']} could not fetch its file: {fetched.stderr.strip()}"
+                f"SFTP: {user['user_name']} could not download its file: {fetched.stderr.strip()}"
             )
         same = files[0].read_bytes() == (local.folder / "delivered" / files[0].name).read_bytes()
         if not same:
-            raise ExtractsError(f"SFTP: {files[0].name} is not the file that was delivered.")
+            raise ExtractsError(f"SFTP: {files[0].name} is not the published file.")
         refused = recipient.run(f"put {files[0].name} {place}/forged.csv")
         if not refused.returncode:
-            raise ExtractsError(f"SFTP: {user['user_name']} was let write; it must only read.")
+            raise ExtractsError(f"SFTP: {user['user_name']} could write a file; it must only read.")
     screen.say("  " + fetched.stdout.strip().replace("\n", "\n  "))
-    screen.say(f"  {files[0].name} is byte for byte the file in the bucket ({name}).")
+    screen.say(f"  {files[0].name} is identical to the file in the bucket ({name}).")
     screen.say(f"  Writing is refused: {refused.stderr.strip().splitlines()[-1]}")
 
 
 def repeat(local: Local, screen: Screen) -> None:
-    """Step 7: the same period again."""
+    """Step 7: run the same period again."""
     before = _versions(local)
     with screen.step("Run the job again"):
         screen.waiting("Spark to start, read and compare")
         finished = start_job(local)
         if finished["JobRunState"] != "SUCCEEDED":
-            raise ExtractsError(f"The second run {finished['JobRunState']}: {finished.get('ErrorMessage')}")
+            raise ExtractsError(
+                f"The second run ended as {finished['JobRunState']}: {finished.get('ErrorMessage')}"
+            )
         if _versions(local) != before:
             raise ExtractsError("The second run wrote to the bucket; it must write nothing.")
     screen.say(f"  {log_lines(local, finished['Id'])[-1]['message']}")
 
 
 def _versions(local: Local) -> list[tuple[str, str]]:
-    """Every version of every object: what a write cannot leave unchanged."""
+    """Return every version of every object. Any write would change this list."""
     listed = local.cloud.client("s3").list_object_versions(Bucket=local.outputs["bucket"])
     return [(v["Key"], v["VersionId"]) for v in listed.get("Versions", [])]
 
 
 def fail(local: Local, screen: Screen) -> None:
-    """Step 8: a failure, and what the team gets to read."""
-    with screen.step("Take away the right to read Loans, run again, and wait for the e-mail"):
+    """Step 8: cause a failure, and show the mail that the team receives."""
+    with screen.step("Revoke the permission to read Loans, run again, and wait for the e-mail"):
         store.revoke(local.database.url, "Loans")
         known = len(inbox.read(local.cloud.mailbox))
         screen.waiting("the job to fail")
         finished = start_job(local)
         if finished["JobRunState"] != "FAILED":
-            raise ExtractsError(f"The job {finished['JobRunState']} although it may not read Loans.")
+            raise ExtractsError(
+                f"The job ended as {finished['JobRunState']} although it has no permission to read Loans."
+            )
         screen.waiting("EventBridge, Step Functions and SNS to send the e-mail")
         mail = inbox.wait(local.cloud.mailbox, after=known)
     screen.say(f"  To:      {mail.to}\n  Subject: {mail.subject}\n", style="bold")
@@ -295,9 +299,9 @@ def fail(local: Local, screen: Screen) -> None:
 
 def _where(local: Local, screen: Screen) -> None:
     for what, place in {
-        "the stamped project": local.stack.folder.parent,
-        "delivered files": local.folder / "delivered",
-        "the file fetched over SFTP": local.folder / "collected",
+        "the project": local.stack.folder.parent,
+        "published files": local.folder / "delivered",
+        "the downloaded file": local.folder / "collected",
         "the mailbox": local.cloud.mailbox,
         "Terraform's log": local.stack.log,
         "the emulated AWS's log": local.cloud.folder / "aws.log",
@@ -307,7 +311,7 @@ def _where(local: Local, screen: Screen) -> None:
 
 
 def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
-    """Leave everything running: note what is to be stopped, and leave without cleaning up."""
+    """Keep everything running: save a list of the processes for `stop`, and exit without cleaning up."""
     shell = local.folder / "environment"
     exports = (f"export {name}={value}\n" for name, value in local.cloud.environment.items())
     files.write_private(shell, "".join(exports))
@@ -320,9 +324,9 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         "outputs": local.outputs,
     }
     files.write_private(local.folder / "running.json", json.dumps(note))
-    kept = parts.pop_all()  # held to the last line: collected as garbage, the parts would end
+    kept = parts.pop_all()  # a reference until the last line: garbage collection would stop the parts
     key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
-    screen.say("\nLeft running. Look around:", style="bold")
+    screen.say("\nEverything is still running. Look around:", style="bold")
     screen.say(f"  psql '{local.database.url}'")
     screen.say(f"  . {shell} && aws s3 ls --recursive s3://{local.outputs['bucket']}")
     screen.say(
@@ -332,19 +336,19 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
     screen.say("Stop it:")
     screen.say(f"  make -C {REPOSITORY} demo-stop FOLDER={local.folder}")
     sys.stdout.flush()
-    # Leaving in the ordinary way would end them too, with the interpreter.
+    # A normal exit of the interpreter would stop the parts, too.
     os._exit(0 if kept else 1)
 
 
 def stop(folder: Path) -> None:
-    """End what a demo with `keep` left running."""
+    """Stop the processes that a demo with `keep` left running."""
     note = folder / "running.json"
     if not note.is_file():
-        raise ExtractsError(f"No demo was left running in {folder}.")
+        raise ExtractsError(f"No demo is running in {folder}.")
     left = json.loads(note.read_text())
     processes.end(left["processes"])
     for place in map(Path, left["folders"]):
-        # Only what the demo makes: the note may have been put there by somebody else.
+        # Remove only what the demo creates: another program may have written this file.
         if place.name.startswith(database.PREFIX) and (place / "data/PG_VERSION").is_file():
             shutil.rmtree(place, ignore_errors=True)
     note.unlink()
@@ -358,7 +362,7 @@ def _folder(settings: Settings) -> Path:
             folder = settings.folder.resolve()
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
-                raise ExtractsError(f"{folder} is not empty; name a new folder.")
+                raise ExtractsError(f"{folder} is not empty; choose a new folder.")
             (folder / ".writable").write_text("")
             (folder / ".writable").unlink()
     except OSError as error:
@@ -368,8 +372,8 @@ def _folder(settings: Settings) -> Path:
     free = shutil.disk_usage(folder).free
     if free < DISK:
         raise ExtractsError(
-            f"{folder} has {free / 1e9:.1f} GB free and the demo needs {DISK / 1e9:.1f} GB;"
-            " name another folder."
+            f"{folder} has {free / 1e9:.1f} GB free, but the demo needs {DISK / 1e9:.1f} GB;"
+            " choose another folder."
         )
     return folder
 

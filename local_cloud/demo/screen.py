@@ -1,4 +1,4 @@
-"""What the demo shows while it works: steps, the time they take, and what is being waited for."""
+"""The progress display of the demo: steps, their times, and what the demo is waiting for."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rich.table import Table
 
 
 class Screen:
-    """Live on a terminal, plain lines elsewhere. Everything printed in between stays above the live line."""
+    """A live display on a terminal, plain lines elsewhere. Other output appears above the live line."""
 
     def __init__(self, console: Console, steps: int) -> None:
         self.console = console
         self.steps = steps
         self.number = 0
-        # The same as a terminal would show it, for the picture in the README.
+        # The same output as on a terminal, for the picture in the README.
         self._picture = Console(
             file=io.StringIO(),
             force_terminal=True,
@@ -37,7 +37,7 @@ class Screen:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """One numbered step; its line gets a tick and its time when the block ends well."""
+        """One numbered step. Its line gets a check mark and its time when the block succeeds."""
         self.number += 1
         self._title, self._waiting, self._step_began = title, "", time.monotonic()
         if self.console.is_terminal:
@@ -55,19 +55,19 @@ class Screen:
             self._line(f"    done in {seconds:.1f} s")
 
     def waiting(self, what: str) -> None:
-        """Say what the step is waiting for right now."""
+        """Show what the step is waiting for."""
         self._waiting = what
         if not self.console.is_terminal:
             self._line(f"    {what}")
 
     def say(self, text: object = "", *, style: str | None = None, picture: bool = True) -> None:
-        """Print something that stays; what is long stays out of the picture."""
+        """Print a line that stays. Long output is left out of the picture."""
         if picture:
             self._picture.print(text, style=style, markup=False, highlight=False)
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=isinstance(text, str))
 
     def save_picture(self, file: Path) -> None:
-        """What was shown, as an SVG."""
+        """Return the output as an SVG."""
         file.write_text(self._picture.export_svg(title="make demo"))
 
     def _line(self, text: str) -> None:

@@ -1,6 +1,6 @@
-"""The banking group's operational store: the data model of the brief, filled with seeded, lifelike rows.
+"""The source of a banking group: the example's data model, filled with seeded, realistic rows.
 
-What a naive extract gets wrong is in it on purpose: see `Store`.
+It deliberately contains cases that a simple extract gets wrong: see `Store`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MONTHS = 24
 LOANS = 200_000
 READER = "extract_reader"
 
-# Names with spaces and an ampersand: a file's name keeps neither.
+# Names with spaces and an ampersand, which file names do not keep.
 BANKS = ("First Bank", "Ubuntu Savings Bank", "Karoo & Coast Bank")
 BRANCHES_PER_BANK = (12, 10, 8)
 STREETS = (
@@ -83,7 +83,7 @@ analyze;
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """One row of `Loans`; an amount that nobody entered is None."""
+    """One row of `Loans`. The amount is None if it is missing."""
 
     id: int
     amount: int | None
@@ -93,11 +93,11 @@ class Loan:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Every row, so that an oracle need not ask the database.
+    """All rows, so that a test can compute the expected files without the database.
 
     - `never`: a branch that never had a loan.
-    - `pausing`: a branch without loans in the last month, but with loans in the two before.
-    - `twins`: two branches of different banks at one address.
+    - `pausing`: a branch without loans in the last month, but with loans in the two months before.
+    - `twins`: two branches of different banks at the same address.
     - Loans on the first and the last day of months, without an amount, and dated after the last month.
     """
 
@@ -114,18 +114,18 @@ class Store:
 
 
 def last_complete_month(today: date) -> date:
-    """First day of the month before the one that `today` is in."""
+    """Return the first day of the month before the month of `today`."""
     return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def months_before(month: date, number: int) -> date:
-    """First day of the month `number` months before `month`."""
+    """Return the first day of the month that is `number` months before `month`."""
     index = month.year * 12 + month.month - 1 - number
     return date(index // 12, index % 12 + 1, 1)
 
 
 def generate(last_month: date, *, loans: int = LOANS, seed: int = SEED) -> Store:
-    """The same rows for the same arguments, on any machine."""
+    """Return the same rows for the same arguments, on any machine."""
     dice = random.Random(seed)
     banks = tuple((n, name, dice.randrange(10**6, 10**9)) for n, name in enumerate(BANKS, start=1))
     branches = _branches(dice)
@@ -176,7 +176,7 @@ def _branches(dice: random.Random) -> tuple[tuple[int, int, str], ...]:
     for bank, count in enumerate(BRANCHES_PER_BANK, start=1):
         for place in range(count):
             address = f"{dice.randrange(1, 400)} {dice.choice(STREETS)}, {dice.choice(CITIES)}"
-            # The first branches of the first two banks share an address: it is no key.
+            # The first branches of the first two banks share an address, so an address is not a key.
             found.append((len(found) + 1, bank, shared if place == 0 and bank < 3 else address))
     return tuple(found)
 
@@ -195,13 +195,13 @@ def _loans(
         amount = None if dice.random() < 0.01 else round(dice.lognormvariate(10.5, 0.9))
         rows.append(Loan(len(rows) + 1, amount, account, day))
 
-    for month in months:  # both ends of every month, where a window is cut wrong
+    for month in months:  # the first and the last day of every month, where a wrong window shows
         days = monthrange(month.year, month.month)[1]
         for _ in range(40):
             lend(month)
             lend(month.replace(day=days))
     next_month = months_before(last_month, -1)
-    for _ in range(count // 200):  # agreed on already, paid out later
+    for _ in range(count // 200):  # agreed already, paid out later
         lend(next_month + timedelta(days=dice.randrange(0, 400)))
     while len(rows) < count:
         month = dice.choice(months)
@@ -210,7 +210,7 @@ def _loans(
 
 
 def load(url: str, store: Store, password: str) -> None:
-    """Make the tables in an empty database, fill them, and let the extract's login read what it needs."""
+    """Create and fill the tables in an empty database, and grant the extract's login read access."""
     with psycopg.connect(url) as connection:
         connection.execute(TABLES)
         _copy(connection, "Bank", store.banks)
@@ -220,9 +220,9 @@ def load(url: str, store: Store, password: str) -> None:
         _copy(connection, "Loans", ((loan.id, loan.amount, loan.account, loan.day) for loan in store.loans))
         _copy(connection, "Worker", store.workers)
         connection.execute(INDEXES)
-        # The crawler's own driver may not speak SCRAM. A login with an MD5 password needs no other driver.
+        # The crawler's own driver may not support SCRAM. A login with an MD5 password works with it.
         connection.execute("set local password_encryption = 'md5'")
-        # A utility statement takes no parameters; the password is our own and quoted by the driver.
+        # A utility statement takes no parameters. The password is generated here, and the driver quotes it.
         quoted = sql.Literal(password)
         connection.execute(sql.SQL("create role {} login password {}").format(sql.Identifier(READER), quoted))
         tables = sql.SQL(", ").join(map(sql.Identifier, ("Bank", "Branch", "Client", "Account", "Loans")))
@@ -237,7 +237,7 @@ def _copy(connection: psycopg.Connection, table: str, rows: Iterable[Sequence[ob
 
 
 def revoke(url: str, table: str) -> None:
-    """Take the extract's right to read one table away."""
+    """Revoke the extract's permission to read one table."""
     with psycopg.connect(url) as connection:
         connection.execute(
             sql.SQL("revoke select on {} from {}").format(sql.Identifier(table), sql.Identifier(READER))

@@ -1,1 +1,1 @@
-"""Check requests to the emulated AWS as AWS itself checks them."""
+"""Check requests to the emulated AWS in the way AWS checks them."""

@@ -1,4 +1,4 @@
-"""Check one API call: its shape, then the documented limits. Every refusal is recorded."""
+"""Check one API call: first its shape, then the documented limits. Every refusal is recorded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local_cloud.aws.requests.request import Refusal, Request
 
 
 def faults_of(request: Request) -> shapes.Faults:
-    """Return what the shape of the operation's input does not allow."""
+    """Return the parts of the input that the shape of the operation does not allow."""
     shape = models.service(request.service).operation_model(request.operation).input_shape
     return shapes.validator(shape)(request.parameters) if shape is not None else ()
 
@@ -32,8 +32,8 @@ def refusal_of(request: Request, protocol: Protocol) -> Refusal | None:
 def checked(service: str, operation: str, parameters: dict[str, Any], region: str) -> Refusal | None:
     """Return why AWS would refuse a call that one of its services makes for the caller, or None.
 
-    `service` and `operation` are botocore's names, the operation with or without its capital.
-    `parameters` are named as boto3 names them and may be JSON: times as text, bytes in base64.
+    `service` and `operation` are botocore's names; the first letter of the operation may be small.
+    `parameters` have the names of boto3 and may be JSON: times as text, bytes in base64.
     """
     operation = operation[:1].upper() + operation[1:]
     if operation not in models.service(service).operation_names:

@@ -1,6 +1,7 @@
-"""Turn what comes over the wire into what boto3 takes, by a shape of the service model.
+"""Convert a request's body into boto3's parameters, using a shape of the service model.
 
-What the shape does not know or cannot be is kept as it came, so that the check can say so.
+A value that the shape does not know, or that has a wrong type, is kept as it is, so that the check can report
+it.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ def _in_ec2(member: Any, name: str) -> str:
 
 @functools.cache
 def _names(shape: Any, naming: Naming) -> Mapping[str, str]:
-    """Return a structure's members by their names on the wire."""
+    """Return the members of a structure, keyed by their names in the protocol."""
     return {naming(member, name): name for name, member in shape.members.items()}
 
 
 def from_json(value: Any, shape: Any, *, wire: bool = True) -> Any:
-    """Return a JSON or CBOR value as boto3 takes it. Members have their names on the wire, or boto3's."""
+    """Return a JSON or CBOR value as boto3 takes it. Members have the protocol's names, or boto3's."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict) and not shape.is_document_type:
         names = _names(shape, _plainly if wire else _as_it_is)
@@ -74,7 +75,7 @@ def from_json(value: Any, shape: Any, *, wire: bool = True) -> Any:
 
 
 def from_text(text: str, shape: Any) -> Any:
-    """Return the text of a header, a query, or an XML element as boto3 takes it."""
+    """Return the text of a header, a query field or an XML element as boto3 takes it."""
     kind = shape.type_name
     try:
         if kind in ("integer", "long"):
@@ -142,7 +143,7 @@ Tree = dict[str, Any]
 
 
 def tree(pairs: Iterable[tuple[str, str]]) -> Tree:
-    """Return the fields of a query as a tree: `A.member.1=x` is found at A, member, 1 and an empty name."""
+    """Return the fields of a query as a tree: `A.member.1=x` is at A, member, 1, and an empty name."""
     root: Tree = {}
     for name, text in pairs:
         node = root
@@ -153,7 +154,7 @@ def tree(pairs: Iterable[tuple[str, str]]) -> Tree:
 
 
 def from_query(node: Tree, shape: Any, *, ec2: bool = False) -> Any:
-    """Return a node of the tree of a query as boto3 takes it."""
+    """Return a node of the query's tree as boto3 takes it."""
     kind = shape.type_name
     if kind == "structure":
         names = _names(shape, _in_ec2 if ec2 else _in_query)

@@ -15,11 +15,11 @@ from local_cloud.aws.requests import check, models, record
 from local_cloud.aws.requests.request import Refusal, Request
 from local_cloud.aws.requests.shapes import Fault
 
-# arn:aws:states:::aws-sdk:glue:getJob is the SDK's, arn:aws:states:::sns:publish one optimized for state
-# machines. A Lambda function and an activity take any input.
+# arn:aws:states:::aws-sdk:glue:getJob is an SDK integration, arn:aws:states:::sns:publish an optimized one. A
+# Lambda function and an activity accept any input.
 _RESOURCE = re.compile(r"arn:[^:]+:states:::(aws-sdk:)?(?!lambda:)([a-z0-9]+):([A-Za-z0-9]+)")
 
-# Where the SDK for Java, which names the services, has another name than botocore.
+# Services whose name in the SDK for Java, which Step Functions uses, differs from botocore's.
 _SERVICES = {
     "cloudwatchlogs": "logs",
     "eventbridge": "events",
@@ -28,11 +28,11 @@ _SERVICES = {
     "states": "stepfunctions",
 }
 
-# Members that take text, and in an optimized integration also JSON, which becomes its text.
+# Members that take text. In an optimized integration they also take JSON, which becomes text.
 # https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
 _JSON_AS_TEXT = {"events": "Detail", "sns": "Message", "sqs": "MessageBody", "stepfunctions": "input"}
 
-# Their names in the errors of optimized integrations, which come from an older SDK.
+# Names of services in the errors of optimized integrations, which come from an older SDK.
 _OPTIMIZED = {
     "dynamodb": "DynamoDB",
     "events": "EventBridge",
@@ -43,7 +43,7 @@ _OPTIMIZED = {
 
 
 def guard_state_machines() -> None:
-    """Let no task call what AWS would refuse; such a task fails with AWS's error."""
+    """Fail a task that makes a call that AWS would refuse, with AWS's error."""
     for name in ("_invoke_resource", "_invoke_with_callback"):
         setattr(stepfunctions, name, _guarded(getattr(stepfunctions, name)))
 
@@ -92,7 +92,7 @@ def _as_text(value: Any, member: str) -> Any:
 
 
 def _unfit(given: Any, faults: Sequence[Fault]) -> Refusal:
-    """Step Functions looks itself whether parameters have the right names and types, before it calls."""
+    """Check names and types of the parameters, which Step Functions itself does before the call."""
     return Refusal(
         "States.Runtime",
         f"The Parameters '{json.dumps(given)}' could not be used to start the Task: "

@@ -1,4 +1,4 @@
-"""The service models of botocore, loaded when they are needed."""
+"""The service models of botocore, loaded on first use."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import botocore.session
 
-# Services that sign their requests with a name that is not botocore's for them.
+# Services whose signing name differs from botocore's name.
 _SIGNED_AS = {"monitoring": "cloudwatch", "states": "stepfunctions"}
-# Services whose requests may come without a signature, or by a link.
+# Services that accept requests without a signature, or with a presigned URL.
 _UNSIGNED = ("sts", "sns", "iam", "cloudwatch")
 
 
@@ -20,7 +20,7 @@ def _session() -> Any:
 
 @functools.cache
 def service_names() -> frozenset[str]:
-    """Return all services that botocore has a model of."""
+    """Return the services for which botocore has a model."""
     return frozenset(_session().get_available_services())
 
 
@@ -31,13 +31,13 @@ def service(name: str) -> Any:
 
 
 def protocols(name: str) -> tuple[str, ...]:
-    """Return all protocols that a service understands."""
+    """Return the protocols that a service supports."""
     metadata = service(name).metadata
     return tuple(metadata.get("protocols") or [metadata["protocol"]])
 
 
 def signed_as(signing_name: str, path: str) -> str | None:
-    """Return botocore's name of the service that signs its requests so, or None."""
+    """Return botocore's name of the service with this signing name, or None."""
     if signing_name == "s3" and path.startswith("/v20180820/"):
         return "s3control"
     name = _SIGNED_AS.get(signing_name, signing_name)
@@ -45,7 +45,7 @@ def signed_as(signing_name: str, path: str) -> str | None:
 
 
 def by_action(action: str, version: str) -> str | None:
-    """Return the service of an unsigned query by its API version, or by its action."""
+    """Return the service of an unsigned query, found by its API version or its action."""
     for name in _UNSIGNED:
         model = service(name)
         if action in model.operation_names and version in ("", model.metadata["apiVersion"]):

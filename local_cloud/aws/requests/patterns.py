@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import regex
 
-# Shorthands know ASCII only in Java (java.util.regex.Pattern, "Predefined character classes") and JavaScript,
-# while `regex` must run in Unicode mode for \p{L}. Each is the inside of a character class.
+# In Java (java.util.regex.Pattern, "Predefined character classes") and JavaScript, shorthands match ASCII
+# only. `regex` must run in Unicode mode for \p{L}. Each value is the inside of a character class.
 _CLASSES = {
     "w": r"a-zA-Z0-9_",
     "W": r"\u0000-/:-@\[-\^`{-\U0010ffff",
@@ -17,20 +17,20 @@ _CLASSES = {
     "s": r" \t\n\u000b\f\r",
     "S": r"\u0000-\u0008\u000e-\u001f!-\U0010ffff",
 }
-_ANYTHING = r"[^\n\r\u0085\u2028\u2029]"  # a dot stops at all of Java's line terminators
+_ANYTHING = r"[^\n\r\u0085\u2028\u2029]"  # a dot does not match any of Java's line terminators
 
-# Java's strings are UTF-16, so that the models write the planes above the first as pairs of surrogates.
+# Java's strings are UTF-16, so the models write characters above U+FFFF as surrogate pairs.
 _PLANES_ABOVE = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010ffff")
 
 
 @functools.cache
 def compiled(pattern: str) -> regex.Pattern[str]:
-    """Return the pattern for `fullmatch`, for AWS matches the whole value whether or not it is anchored."""
+    """Return the pattern for `fullmatch`. AWS matches the whole value, even if the pattern has no anchors."""
     return regex.compile("".join(_translated(pattern.replace(*_PLANES_ABOVE))))
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Return whether the whole value satisfies the pattern of a service model."""
+    """Return whether the whole value matches the pattern of a service model."""
     return compiled(pattern).fullmatch(value) is not None
 
 
@@ -46,7 +46,7 @@ def _translated(pattern: str) -> Iterator[str]:
             yield _CLASSES[token[1]] if in_class else f"[{_CLASSES[token[1]]}]"
             after_shorthand = in_class
         elif in_class:
-            # A hyphen after a shorthand cannot begin a range. A bracket within brackets is a literal.
+            # A hyphen after a shorthand cannot begin a range. A bracket inside brackets is a literal.
             yield r"\-" if token == "-" and was_shorthand else r"\[" if token == "[" else token
             in_class = token != "]"
         elif token == ".":

@@ -1,4 +1,4 @@
-"""Say what AWS says when it refuses a request: by service, and in the request's protocol."""
+"""Create AWS's answer to a refused request, for each service and protocol."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Protocol = Literal["json", "cbor", "query", "ec2", "rest-json", "rest-xml"]
 
 Headers = dict[str, str]
 
-# The error code of a request that its shape does not allow, where it is not ValidationException. Public
-# reports show ValidationException of Glue, KMS, Lambda, Secrets Manager and Step Functions, ValidationError
-# of IAM (github.com/SWO-GS/auto-tag/issues/90) and InvalidParameterException of CloudWatch Logs. The other
-# codes are those of the services' lists of common errors.
+# Error codes for a request with an invalid shape, if the code is not ValidationException. Public reports show
+# ValidationException for Glue, KMS, Lambda, Secrets Manager and Step Functions, ValidationError for IAM
+# (github.com/SWO-GS/auto-tag/issues/90) and InvalidParameterException for CloudWatch Logs. The other codes
+# come from the services' lists of common errors.
 _CODES = {
     "cloudformation": "ValidationError",
     "cloudwatch": "ValidationError",
@@ -33,7 +33,7 @@ _CODES = {
 
 
 def of_faults(service: str, protocol: Protocol, input_shape: Any, faults: Sequence[Fault]) -> Refusal:
-    """Return the refusal of a request whose parameters have faults."""
+    """Return the refusal of a request with invalid parameters."""
     if service in _OWN_WORDS:
         return _OWN_WORDS[service](input_shape, faults)
     if protocol in ("json", "rest-json", "cbor") and any(fault.kind == "type" for fault in faults):
@@ -43,7 +43,7 @@ def of_faults(service: str, protocol: Protocol, input_shape: Any, faults: Sequen
 
 
 def of_malformed(service: str, protocol: Protocol, why: str) -> Refusal:
-    """Return the refusal of a body that cannot be read."""
+    """Return the refusal of a body that cannot be parsed."""
     if protocol == "rest-xml":
         return Refusal("MalformedXML" if service.startswith("s3") else "InvalidInput", _not_well_formed(why))
     return Refusal("SerializationException", f"The body of the request cannot be read: {why}")
@@ -71,7 +71,10 @@ def _not_well_formed(why: str) -> str:
 
 
 def _s3(input_shape: Any, faults: Sequence[Fault]) -> Refusal:
-    """S3 tells the place only of what is not in the body; the sentence in brackets is ours."""
+    """Return S3's error. The text in brackets is our addition.
+
+    S3 reports the place of a fault only if it is outside the body.
+    """
     outside = {
         shapes.in_path(name)
         for name, member in input_shape.members.items()
@@ -133,12 +136,12 @@ _OWN_WORDS: dict[str, Callable[[Any, Sequence[Fault]], Refusal]] = {
 
 
 def response(refusal: Refusal, protocol: Protocol, service: str) -> tuple[int, Headers, bytes]:
-    """Return a refusal as the response that the client of this protocol understands."""
+    """Return a refusal as a response in the client's protocol."""
     request_id = secrets.token_hex(16)
     code, message = escape(refusal.code), escape(refusal.message)
     error = f"<Code>{code}</Code><Message>{message}</Message>"
     headers = {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
-    by_query = {"x-amzn-query-error": f"{refusal.code};Sender"}  # for clients that knew the service by query
+    by_query = {"x-amzn-query-error": f"{refusal.code};Sender"}  # for clients that used query before
     match protocol:
         case "json":
             headers |= {"content-type": "application/x-amz-json-1.1"} | by_query

@@ -1,4 +1,4 @@
-"""A request to an AWS service, and the answer when AWS would refuse it."""
+"""A request to an AWS service, and the answer if AWS would refuse it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One API call, whatever its protocol.
+    """One API call in any protocol.
 
     `service` and `operation` are botocore's names, for example "stepfunctions" and "CreateStateMachine".
-    `parameters` are what boto3 takes for this operation.
+    `parameters` are boto3's parameters for this operation.
     """
 
     service: str
@@ -23,7 +23,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """AWS's error for a request that it does not accept: its error code, its sentence, the HTTP status."""
+    """AWS's error for a request that it refuses: error code, message and HTTP status."""
 
     code: str
     message: str

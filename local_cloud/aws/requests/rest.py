@@ -1,4 +1,4 @@
-"""Find the operation of a REST request by its method and path, and its parameters by where they are."""
+"""Find the operation of a REST request by method and path, and collect its parameters."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from local_cloud.aws.requests import decode
 
-# What signatures and SDKs add to a query, which are no parameters. S3 takes its headers in a query, too.
+# Query fields that signatures and SDKs add. They are not parameters. S3 accepts its headers as query fields,
+# too.
 ADDED = re.compile(r"(?i)x-amz-|x-id$|AWSAccessKeyId$|Signature$|Expires$")
 
 
 class MalformedError(Exception):
-    """The body cannot be read as what it should be. Its text says why."""
+    """The body has an invalid format. The text of the error says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation's method and the template of its path."""
+    """An operation's method and path template."""
 
     operation: str
     method: str
     path: re.Pattern[str]
     labels: tuple[str, ...]
-    query: Mapping[str, str]  # what the template itself fixes, for example `list-type=2`
-    required: tuple[tuple[str, str], ...]  # location and name of the members that must be there
-    rank: int  # of two that are alike: the longer template, and a replaced operation last
+    query: Mapping[str, str]  # fixed parts of the template, for example `list-type=2`
+    required: tuple[tuple[str, str], ...]  # location and name of the required members
+    rank: int  # longer templates first, replaced operations last
 
 
 @functools.cache
@@ -68,7 +69,7 @@ def _route(operation: Any) -> Route:
 def route_of(
     model: Any, method: str, raw_path: str, query: Mapping[str, list[str]], headers: Mapping[str, str]
 ) -> Route | None:
-    """Return the route of a request, or None. Of several, it is the one that has most in common with it."""
+    """Return the best match among the routes for a request, or None."""
 
     def fits(route: Route, path: str) -> bool:
         fixed = all(name in query and value in ("", *query[name]) for name, value in route.query.items())
@@ -85,7 +86,7 @@ def route_of(
 
 
 def streams(operation: Any) -> bool:
-    """Return whether the body is the caller's own bytes, which no shape describes."""
+    """Return whether the body is raw bytes that no shape describes."""
     shape = operation.input_shape
     payload = shape and shape.serialization.get("payload")
     return bool(payload) and shape.members[payload].type_name == "blob"
@@ -99,7 +100,7 @@ def parameters(
     headers: Mapping[str, str],
     body: bytes,
 ) -> dict[str, Any]:
-    """Return what boto3 takes for this request; of a streamed body nothing."""
+    """Return boto3's parameters for this request. The body of a stream is left out."""
     shape = operation.input_shape
     if shape is None:
         return {}

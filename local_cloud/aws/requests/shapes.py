@@ -1,4 +1,4 @@
-"""Check parameters against the shapes of a service model: all that botocore's own check leaves out, too."""
+"""Check parameters against the shapes of a service model, including what botocore's own check omits."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 class Fault:
     """A value that its shape does not allow.
 
-    `path` leads from the outermost member to the value, as AWS writes it: ("tags", "1", "member", "key").
-    `constraint` is AWS's wording.
+    `path` leads from the outermost member to the value, in AWS's notation: ("tags", "1", "member", "key").
+    `constraint` is AWS's text.
     """
 
     kind: Kind
@@ -43,7 +43,7 @@ class Fault:
     path: tuple[str, ...] = ()
 
     def below(self, *names: str) -> Fault:
-        """Return the fault as seen from further out."""
+        """Return the fault with a path that begins one level further out."""
         return replace(self, path=names + self.path)
 
 
@@ -53,7 +53,7 @@ Validator = Callable[[Any], Faults]
 
 @functools.cache
 def validator(shape: Any) -> Validator:
-    """Return the check of a shape. It takes a value and returns its faults."""
+    """Return the check of a shape: a function that takes a value and returns its faults."""
     if shape.type_name == "structure":
         return _structure(shape)
     checks = [_type(shape)]
@@ -88,7 +88,7 @@ def _structure(shape: Any) -> Validator:
         return lambda value: ()
     right_type = _type(shape)
     required = shape.required_members
-    checks: dict[str, Validator] = {}  # filled when first met, for shapes may contain themselves
+    checks: dict[str, Validator] = {}  # filled on first use, because shapes may contain themselves
 
     def check(value: Any) -> Faults:
         if faults := right_type(value):
@@ -169,7 +169,7 @@ def _limits(shape: Any) -> list[Callable[[Any], Fault | None]]:
 
 
 def in_path(name: str) -> str:
-    """Return a member's name as AWS writes it in sentences: "dBName" for "DBName"."""
+    """Return a member's name as AWS writes it in messages: "dBName" for "DBName"."""
     return name[:1].lower() + name[1:]
 
 

@@ -1,4 +1,4 @@
-"""Recognize the API call in an HTTP request, in every protocol of AWS."""
+"""Find the API call in an HTTP request, for every protocol of AWS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class UnrecognizedError(Exception):
-    """The request is no API call that AWS has."""
+    """The request is not an API call of AWS."""
 
     def __init__(self, service: str, operation: str, refusal: Refusal, protocol: Protocol) -> None:
         super().__init__(refusal.message)
@@ -32,7 +32,7 @@ class UnrecognizedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """The head of an HTTP request: names of headers in small letters, the path as it came."""
+    """The head of an HTTP request: header names in lower case, the path unchanged."""
 
     method: str
     path: str
@@ -41,12 +41,12 @@ class Http:
 
     @property
     def query(self) -> dict[str, list[str]]:
-        """The query's fields."""
+        """Return the fields of the query."""
         return parse_qs(self.query_string, keep_blank_values=True)
 
     @property
     def scope(self) -> tuple[str, str]:
-        """Region and service for which the request is signed, in its header or in its query; or empty."""
+        """Return region and service of the signature, from the header or the query. Both may be empty."""
         given = (
             self.headers.get("authorization") or f"Credential={self.query.get('X-Amz-Credential', [''])[0]}"
         )
@@ -56,7 +56,7 @@ class Http:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operation of a service that a request calls, before its body is read."""
+    """The operation that a request calls, found before the body is read."""
 
     http: Http
     service: str
@@ -66,24 +66,24 @@ class Call:
 
     @property
     def model(self) -> Any:
-        """The operation's model."""
+        """Return the model of the operation."""
         return models.service(self.service).operation_model(self.operation)
 
     @property
     def has_readable_body(self) -> bool:
-        """Whether the parameters are in the body."""
+        """Return whether the parameters are in the body."""
         return self.route is None or not rest.streams(self.model)
 
 
 def is_form(http: Http) -> bool:
-    """Return whether the operation's name is in a form: in the body, or in the query of a link."""
+    """Return whether the operation's name is in a form: in the body, or in the query of a presigned URL."""
     return http.path == "/" and (
         "Action" in http.query or http.headers.get("content-type", "").startswith(_FORM)
     )
 
 
 def call_of(http: Http, form: bytes = b"") -> Call:
-    """Return the call in a request; `form` is its body if `is_form`."""
+    """Return the call in a request. `form` is its body if `is_form`."""
     _, signing_name = http.scope
     target = http.headers.get("x-amz-target", "")
     if http.headers.get("smithy-protocol") == "rpc-v2-cbor":
@@ -95,7 +95,7 @@ def call_of(http: Http, form: bytes = b"") -> Call:
         return _targeted(http, signing_name, prefix, operation, "json")
     if is_form(http):
         return _asked(http, signing_name, dict(_pairs(http, form)))
-    return _routed(http, signing_name or "s3")  # S3 alone has anonymous requests
+    return _routed(http, signing_name or "s3")  # only S3 has anonymous requests
 
 
 def _targeted(http: Http, signing_name: str, prefix: str, operation: str, protocol: Protocol) -> Call:
@@ -145,7 +145,7 @@ def _known(http: Http, service: str, operation: str, protocol: Protocol) -> Call
 
 
 def parameters(call: Call, body: bytes) -> dict[str, Any]:
-    """Return what boto3 takes for the call. The body is empty if it is not readable."""
+    """Return boto3's parameters for the call. The body is empty if it is not readable."""
     http, shape = call.http, call.model.input_shape
     if body and http.headers.get("content-encoding") == "gzip" and call.has_readable_body:
         body = gzip.decompress(body)

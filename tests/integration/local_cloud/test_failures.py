@@ -143,11 +143,11 @@ def test_a_taken_sftp_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = sentence(demo("--loans", "5000", "--sftp-port", str(port), "--folder", str(tmp_path / "x")))
-    assert said == f"✗ Port {port} is taken by another program; name another for SFTP."
+    assert said == f"✗ Port {port} is in use by another program; choose another port for SFTP."
 
 
 def test_a_taken_database_port(tmp_path: Path) -> None:
-    refused = pytest.raises(processes.PortTakenError, match="its port is taken by another program")
+    refused = pytest.raises(processes.PortTakenError, match="its port is in use by another program")
     with socket.create_server(("127.0.0.1", 0)) as taken, refused:
         database.serve(tmp_path, port=taken.getsockname()[1]).__enter__()
 
@@ -165,7 +165,7 @@ def test_a_free_port_that_is_taken_meanwhile_is_replaced(
 def test_too_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12 - 10**8, 10**8))
     with pytest.raises(
-        ExtractsError, match=r"has 0\.1 GB free and the demo needs 1\.5 GB; name another folder\."
+        ExtractsError, match=r"has 0\.1 GB free, but the demo needs 1\.5 GB; choose another folder\."
     ):
         run._folder(run.Settings(folder=tmp_path / "new"))
 
@@ -199,11 +199,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_folder_with_something_in_it(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
-    assert "is not empty; name a new folder." in sentence(demo("--folder", str(tmp_path)))
+    assert "is not empty; choose a new folder." in sentence(demo("--folder", str(tmp_path)))
 
 
 def test_stopping_what_is_not_there(tmp_path: Path) -> None:
-    assert sentence(demo("--stop", str(tmp_path))) == f"✗ No demo was left running in {tmp_path}."
+    assert sentence(demo("--stop", str(tmp_path))) == f"✗ No demo is running in {tmp_path}."
 
 
 def test_a_server_that_dies_quotes_its_last_words(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Documented limits of AWS that botocore's models do not state, one table for each service or two."""
+"""Documented limits of AWS that botocore's models do not contain. One table holds one or two services."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ LIMITS: tuple[Limit, ...] = tuple(limit for table in TABLES for limit in table.L
 
 
 def check(request: Request) -> Refusal | None:
-    """Return AWS's refusal of a request that is over a documented limit.
+    """Return AWS's refusal of a request that exceeds a documented limit, or None.
 
-    Some limits count what the emulator holds already, so that it must know the request's account.
+    Some limits count objects that the emulator holds, so the request's account must be set.
     """
     state.enter(request.region)
     for limit in LIMITS:

@@ -98,7 +98,7 @@ def _has_role(request: Request) -> str | None:
 
 
 LIMITS = (
-    # The default quota. The model allows 4,096, which an account may be granted.
+    # The default quota. The model allows 4,096, the highest quota that an account can get.
     Limit(
         "events",
         "PutRule",

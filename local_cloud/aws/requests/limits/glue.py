@@ -38,12 +38,12 @@ FLEX_WORKERS = ("G.1X", "G.2X")
 
 
 def jobs(parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the job that a request makes or changes."""
+    """Return the job that a request creates or updates."""
     return [parameters.get("JobUpdate", parameters)]
 
 
 def triggers(parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the trigger that a request makes or changes."""
+    """Return the trigger that a request creates or updates."""
     return [parameters.get("TriggerUpdate", parameters)]
 
 

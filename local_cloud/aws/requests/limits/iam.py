@@ -1,4 +1,4 @@
-"""IAM: the size and the form of policies, and what one role may have."""
+"""IAM: size and form of policies, and the limits of one role."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ LIMITS = (
         "size of a managed policy",
         at_most("PolicyDocument", 6_144, "Cannot exceed quota for PolicySize: 6144", policies.size),
     ),
-    # The default; an account may have up to 4,096.
+    # The default. An account can get up to 4,096.
     _quota(
         TRUST,
         "size of a trust policy",
         at_most(TRUST_POLICY, 2_048, "Cannot exceed quota for ACLSizePerRole: 2048", policies.size),
     ),
-    # The default; an account may have up to 20.
+    # The default. An account can get up to 20.
     _quota("AttachRolePolicy", "managed policies of a role", _managed_policies),
     _quota("TagRole", "tags of a role", _tags, TAGS),
     _malformed(

@@ -77,7 +77,7 @@ LIMITS = (
         "MalformedPolicyDocumentException",
         KEY,
     ),
-    # AWS takes such a statement, and ignores it: worse than a refusal.
+    # AWS accepts such a statement and ignores it, which is worse than a refusal.
     Limit(
         "kms",
         KEY_POLICIES,

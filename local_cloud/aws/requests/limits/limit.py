@@ -1,4 +1,4 @@
-"""A documented limit of an AWS service, and the ways to state one."""
+"""A documented limit of an AWS service, and functions that define limits."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 from local_cloud.aws.requests.request import Request
 
-# Returns AWS's sentence about a request over the limit, None about any other.
+# Returns AWS's message for a request over the limit, and None for any other request.
 Complaint = Callable[[Request], str | None]
-# Returns whether one value is as AWS wants it.
+# Returns whether AWS accepts a value.
 Accepts = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the limit is documented."""
+    """The page that documents a limit."""
 
     title: str
     address: str
@@ -26,10 +26,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What AWS refuses although botocore's model allows it.
+    """Something that AWS refuses although botocore's model allows it.
 
-    `operations` are separated by spaces. `code` and the complaint's sentence are AWS's own where they are
-    public knowledge, and to the same effect where they are not.
+    `operations` are separated by spaces. `code` and the message are AWS's own if they are publicly known.
+    Otherwise they have the same meaning.
     """
 
     service: str
@@ -66,7 +66,7 @@ def _along(value: Any, way: str) -> Iterator[Any]:
 
 
 def each_is(path: str, accepts: Accepts, sentence: str) -> Complaint:
-    """Complain of the first value that is not accepted; the sentence may use {value}."""
+    """Refuse the first value that is not accepted. The message may contain {value}."""
 
     def complain(request: Request) -> str | None:
         for value in each(request.parameters, path):
@@ -78,33 +78,33 @@ def each_is(path: str, accepts: Accepts, sentence: str) -> Complaint:
 
 
 def at_most(path: str, maximum: int, sentence: str, measure: Callable[[Any], int] = len) -> Complaint:
-    """Complain of what measures more."""
+    """Refuse a value with a larger measure."""
     return each_is(path, lambda value: measure(value) <= maximum, sentence)
 
 
 def between(path: str, low: int, high: int, sentence: str) -> Complaint:
-    """Complain of a number outside the range."""
+    """Refuse a number outside the range."""
     return each_is(path, lambda value: low <= float(value) <= high, sentence)
 
 
 def matching(path: str, pattern: str, sentence: str) -> Complaint:
-    """Complain of a text that does not match as a whole."""
+    """Refuse a text that does not match the pattern as a whole."""
     compiled = re.compile(pattern, re.DOTALL)
     return each_is(path, lambda value: compiled.fullmatch(str(value)) is not None, sentence)
 
 
 def one_of(path: str, values: frozenset[Any], sentence: str) -> Complaint:
-    """Complain of any other value."""
+    """Refuse any other value."""
     return each_is(path, lambda value: value in values, sentence)
 
 
 def octets(value: Any) -> int:
-    """Return the size in UTF-8."""
+    """Return the size in bytes of UTF-8."""
     return len(value if isinstance(value, bytes | bytearray) else str(value).encode())
 
 
 def parsed(text: str) -> Any:
-    """Return the JSON in a text, or None where it holds none."""
+    """Return the JSON value in a text, or None if the text is not JSON."""
     try:
         return json.loads(text)
     except ValueError:

@@ -17,7 +17,7 @@ from local_cloud.aws.requests.limits.limit import parsed
 
 State = dict[str, Any]
 
-# Texts, comments, and the regular expressions that JSONata takes where a value may begin.
+# Strings, comments, and regular expressions, which JSONata accepts where a value may begin.
 LITERALS = re.compile(
     r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|/\*.*?\*/|(?<=[(,\[{:;=&?>])\s*/(?:\\.|[^/\\\n])+/', re.DOTALL
 )
@@ -47,11 +47,11 @@ ERRORS = frozenset(
 
 @functools.lru_cache
 def faults(definition: str) -> tuple[str, ...]:
-    """Return what is wrong with a state machine, a sentence each."""
+    """Return the faults of a state machine, one sentence each."""
     machine = parsed(definition)
     if not isinstance(machine, dict):
         return ("The definition is no JSON object",)
-    # A number need not be written with a point: BackoffRate 2 is 2.0.
+    # A number may be written without a decimal point: BackoffRate 2 is 2.0.
     found = Linter.validate(_without_seconds(machine), Config(ignored_problem_types={ProblemType.FLOAT}))
     for name, state in states(machine):
         found += [f"{name}: {said}" for said in (*_of_task(state), *_of_errors(state))]
@@ -63,7 +63,7 @@ def faults(definition: str) -> tuple[str, ...]:
 
 
 def states(machine: State) -> Iterator[tuple[str, State]]:
-    """Yield every state with its name, those within Map and Parallel too."""
+    """Yield every state with its name, including the states inside Map and Parallel."""
     for name, state in machine.get("States", {}).items():
         if not isinstance(state, dict):
             continue
@@ -74,7 +74,7 @@ def states(machine: State) -> Iterator[tuple[str, State]]:
 
 
 def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every text in a definition with its place."""
+    """Yield every text of a definition with its path."""
     if isinstance(value, str):
         yield path, value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -83,7 +83,7 @@ def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _without_seconds(machine: State) -> State:
-    """Statelint 3.1.0 takes no expression for the seconds of Wait, which Step Functions does."""
+    """Ignore expressions in the seconds of Wait: Step Functions accepts them, Statelint 3.1.0 does not."""
     machine = copy.deepcopy(machine)
     for _, state in states(machine):
         if state.get("Type") == "Wait" and str(state.get("Seconds")).startswith("{%"):
@@ -108,7 +108,7 @@ def _of_errors(state: State) -> Iterator[str]:
 
 
 def _of_expression(text: str) -> str:
-    """Step Functions takes JSONata 2.0.6 without $eval; version 2.1 has two more operators."""
+    """Find JSONata that Step Functions refuses: it has 2.0.6 without $eval; 2.1 has two more operators."""
     if not (text.startswith("{%") or text.endswith("%}")):
         return ""
     if not (text.startswith("{%") and text.endswith("%}")):

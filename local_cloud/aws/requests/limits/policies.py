@@ -1,4 +1,4 @@
-"""The form of policies, whatever the service that takes them."""
+"""The form of policies, for all services that take them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from local_cloud.aws.requests.limits.limit import Accepts, Complaint, each, each
 from local_cloud.aws.requests.request import Request
 
 Statement = dict[str, Any]
-# Returns what is wrong with a statement.
+# Returns the fault of a statement.
 Fault = Callable[[Statement], str | None]
 
 
 def size(document: str) -> int:
-    """Return a policy's size as IAM counts it: characters without white space."""
+    """Return the size of a policy as IAM counts it: characters without white space."""
     return len(re.sub(r"\s", "", document))
 
 
 def listed(value: Any) -> list[Any]:
-    """Return what a policy may write as one value or as a list."""
+    """Return a list from a value that a policy may write as one value or as a list."""
     return value if isinstance(value, list) else [value]
 
 
 def statements(document: str) -> Iterator[Statement]:
-    """Yield a policy's statements; nothing where it is no policy."""
+    """Yield the statements of a policy. Yield nothing if the value is not a policy."""
     policy = parsed(document)
     if isinstance(policy, dict):
         yield from (s for s in listed(policy.get("Statement", [])) if isinstance(s, dict))
@@ -40,7 +40,7 @@ _VERSIONS = ("2008-10-17", "2012-10-17")
 
 
 def syntax(path: str, sentence: str) -> Complaint:
-    """Complain of a text that is no JSON object with statements, or has a word of no policy."""
+    """Refuse a text that is not a JSON object with statements, or that has an unknown element."""
 
     def accepts(document: str) -> bool:
         policy, found = parsed(document), list(statements(document))
@@ -55,7 +55,7 @@ def syntax(path: str, sentence: str) -> Complaint:
 
 
 def distinct_sids(path: str, sentence: str) -> Complaint:
-    """Complain of two statements with one Sid."""
+    """Refuse two statements with the same Sid."""
 
     def accepts(document: str) -> bool:
         sids = [s["Sid"] for s in statements(document) if s.get("Sid")]
@@ -65,7 +65,7 @@ def distinct_sids(path: str, sentence: str) -> Complaint:
 
 
 def each_statement(path: str, fault: Fault) -> Complaint:
-    """Complain of the first statement with the fault."""
+    """Refuse the first statement with the fault."""
 
     def complain(request: Request) -> str | None:
         for document in each(request.parameters, path):
@@ -78,7 +78,7 @@ def each_statement(path: str, fault: Fault) -> Complaint:
 
 
 def needs(element: str, sentence: str) -> Fault:
-    """Find a statement without an element and its negation, or with an empty list there."""
+    """Find a statement that lacks an element and its negation, or has an empty list there."""
 
     def fault(statement: Statement) -> str | None:
         given = [v for name in (element, f"Not{element}") if (v := statement.get(name))]
@@ -89,12 +89,12 @@ def needs(element: str, sentence: str) -> Fault:
 
 
 def forbids(element: str, sentence: str) -> Fault:
-    """Find a statement with an element that this kind of policy may not have."""
+    """Find a statement with an element that this kind of policy must not have."""
     return lambda statement: sentence if {element, f"Not{element}"} & statement.keys() else None
 
 
 def values(element: str, accepts: Accepts, sentence: str) -> Fault:
-    """Find a statement with an unacceptable value in an element; the sentence may use {value}."""
+    """Find a statement with an invalid value in an element. The message may contain {value}."""
 
     def fault(statement: Statement) -> str | None:
         for name in (element, f"Not{element}"):
@@ -117,5 +117,5 @@ def is_action(value: Any) -> bool:
 
 
 def is_sid(value: Any) -> bool:
-    """Return whether a Sid has ASCII letters and digits only."""
+    """Return whether a Sid has only ASCII letters and digits."""
     return re.fullmatch(r"[0-9A-Za-z]*", str(value)) is not None

@@ -95,7 +95,7 @@ def _names_another_bucket(request: Request) -> str | None:
 
 
 def _unlocked_destinations(request: Request) -> str | None:
-    """AWS copies locked objects only into buckets that lock objects too."""
+    """AWS replicates locked objects only to buckets that have Object Lock."""
     if not state.locks_objects(request.parameters["Bucket"]):
         return None
     for arn in each(request.parameters, "ReplicationConfiguration.Rules[].Destination.Bucket"):

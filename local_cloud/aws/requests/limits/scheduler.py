@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: expressions, time zones and what is passed to the target."""
+"""EventBridge Scheduler: expressions, time zones and the input of targets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _window(request: Request) -> str | None:
 
 
 def _is_target(arn: str) -> bool:
-    """Return whether this is a resource, or `:aws-sdk:service:apiAction` for an action that is no read."""
+    """Return whether this is a resource, or `:aws-sdk:service:apiAction` for an action that writes."""
     universal = re.fullmatch(r"arn:[^:]+:scheduler:::aws-sdk:([a-z0-9-]+):([a-z]\w+)", arn)
     if ":::aws-sdk:" in arn:
         return universal is not None and READS.match(universal[2]) is None

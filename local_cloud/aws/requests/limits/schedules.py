@@ -9,7 +9,7 @@ from itertools import pairwise
 
 MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
 DAYS = {name.upper(): (number + 1) % 7 + 1 for number, name in enumerate(calendar.day_abbr)}
-# Lowest and highest value and names of each field.
+# Lowest value, highest value and names of each field.
 FIELDS: tuple[tuple[int, int, dict[str, int]], ...] = (
     (0, 59, {}),
     (0, 23, {}),
@@ -22,13 +22,13 @@ DAY_OF_MONTH, DAY_OF_WEEK = 2, 4
 
 
 def fields(expression: str) -> list[str]:
-    """Return the fields of a cron expression; none where it is none."""
+    """Return the fields of a cron expression, or nothing if it is not one."""
     found = re.fullmatch(r"cron\((.*)\)", expression)
     return found[1].split() if found else []
 
 
 def is_cron(expression: str) -> bool:
-    """Return whether this is a cron expression of six fields, one of whose days is a question mark."""
+    """Return whether this is a cron expression of six fields with one day field that is a question mark."""
     given = fields(expression)
     days = [given[place] for place in (DAY_OF_MONTH, DAY_OF_WEEK)] if len(given) == 6 else []
     return days.count("?") == 1 and all(_is_field(text, place) for place, text in enumerate(given))
@@ -71,7 +71,7 @@ def is_rate(expression: str) -> bool:
 
 
 def is_at(expression: str) -> bool:
-    """Return whether this is a moment of EventBridge Scheduler."""
+    """Return whether this is an `at` expression of EventBridge Scheduler."""
     found = re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", expression)
     try:
         return found is not None and bool(datetime.fromisoformat(found[1]))

@@ -47,7 +47,7 @@ def policy_documents(parameters: dict[str, Any]) -> list[str]:
 
 
 def _of_policy(complaint: Complaint) -> Complaint:
-    """Apply a complaint about `Policy` to the topic policy, wherever the request has it."""
+    """Apply a limit for `Policy` to the topic policy, wherever the request contains it."""
 
     def complain(request: Request) -> str | None:
         for document in policy_documents(request.parameters):

@@ -88,7 +88,7 @@ LIMITS = (
             ),
         ),
     ),
-    # An empty policy takes the policy away.
+    # An empty policy removes the policy.
     _policy(
         "form of a queue policy",
         each_is(

@@ -1,6 +1,6 @@
-"""What the emulator already holds, where a limit counts more than one request.
+"""Read the emulator's state, for limits that count more than one request.
 
-ministack keeps it per account and region, of which it has context variables.
+ministack keeps the state per account and region, which are context variables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ Record = dict[str, Any]
 
 
 def enter(region: str) -> None:
-    """Let the state be that of the region; the account is known from the request's access key."""
+    """Read the state of the region. The account is known from the request's access key."""
     from ministack.core import responses
 
     responses.set_request_region(region)
@@ -54,7 +54,7 @@ def targets(rule: str, bus: str) -> set[str]:
 
 
 def has_bucket(name: str) -> bool:
-    """Return whether a bucket exists here."""
+    """Return whether this account and region have the bucket."""
     from ministack.services import s3
 
     return name in s3._buckets
@@ -68,7 +68,7 @@ def locks_objects(bucket: str) -> bool:
 
 
 def topic_message_size(arn: str) -> int:
-    """Return how many bytes a message of a topic may have."""
+    """Return the maximum size in bytes of a topic's messages."""
     from ministack.services import sns
 
     attributes = (sns._topics.get(arn) or {}).get("attributes", {})
@@ -76,7 +76,7 @@ def topic_message_size(arn: str) -> int:
 
 
 def secret_is_deleted(name: str) -> bool:
-    """Return whether a secret of this name waits for its deletion."""
+    """Return whether a secret of this name is scheduled for deletion."""
     from ministack.services import secretsmanager
 
     return bool((secretsmanager._secrets.get(name) or {}).get("DeletedDate"))
@@ -91,21 +91,21 @@ def workflow_triggers(workflow: str) -> dict[str, Record]:
 
 
 def job_command(name: str) -> str:
-    """Return what kind of job a Glue job is, for example "glueetl"."""
+    """Return the type of a Glue job, for example "glueetl"."""
     from ministack.services import glue
 
     return str((glue._jobs.get(name) or {}).get("Command", {}).get("Name", ""))
 
 
 def ssh_keys(server: str, user: str) -> int:
-    """Return how many public keys a Transfer user has."""
+    """Return the number of public keys of a Transfer user."""
     from ministack.services import transfer
 
     return len((transfer._users.get(f"{server}/{user}") or {}).get("SshPublicKeys", []))
 
 
 def table_keys(table: str) -> list[tuple[str, str, int]]:
-    """Return the keys of a DynamoDB table: attribute, its name in errors, and how many bytes it may have."""
+    """Return the keys of a DynamoDB table: attribute, name in errors, and maximum size in bytes."""
     from ministack.services import dynamodb
 
     schema = (dynamodb._tables.get(table) or {}).get("KeySchema", [])

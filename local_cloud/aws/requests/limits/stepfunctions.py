@@ -1,4 +1,4 @@
-"""Step Functions: names, and sizes in bytes, where the model counts characters."""
+"""Step Functions: names, and sizes in bytes; the model counts characters."""
 
 from __future__ import annotations
 

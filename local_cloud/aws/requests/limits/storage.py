@@ -25,7 +25,7 @@ EXPRESSIONS = (
 
 
 def size(value: Any) -> int:
-    """Return the size of an attribute's value, as DynamoDB counts it."""
+    """Return the size of an attribute's value as DynamoDB counts it."""
     total = 0
     for kind, inner in value.items():
         if kind in ("S", "B"):

@@ -1,4 +1,4 @@
-"""Tags: how many a resource may have, and of which characters they are."""
+"""Tags: how many a resource may have, and which characters they may contain."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ CONVENTIONS = documentation(
 )
 RESERVED = "aws: prefixed tag key names are not allowed for external use."
 
-# Returns what is wrong with a tag.
+# Returns the fault of a tag.
 Fault = Callable[[str, str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """Where a service's requests have tags, and its errors about too many and about odd ones."""
+    """The place of tags in a service's requests, and the errors for too many tags and for invalid ones."""
 
     service: str
     operations: str
@@ -175,7 +175,7 @@ def _odd(tagged: Tagged) -> Complaint:
                 return f"A tag's key has 1 to 128 characters and its value at most 256: {key}"
             if not (_is_text(key) and _is_text(value)):
                 return f"A tag has letters, digits, spaces and _.:/=+-@ only: {key}={value}"
-            # The keys of a role's tags differ by more than case.
+            # The keys of a role's tags must differ by more than case.
             if (same := key.lower() if tagged.service == "iam" else key) in seen:
                 return "Duplicate tag keys found. Please note that Tag keys are case insensitive."
             seen.add(same)

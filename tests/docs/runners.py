@@ -1,4 +1,4 @@
-"""Whether a test, the workflow of the pull request or another make target really runs a command of a page."""
+"""Find out whether a test, a workflow of the pull request or a make target runs a command of a page."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ Commands = Callable[[str], list[str]]  # of a page
 def runs(command: str, runner: str, commands: Commands) -> bool:
     """Return whether the runner runs the command.
 
-    `runner` is a test, `file::name`, another make target, `make lint`, or else the workflow ci. A test runs a
-    command if its source, with its fixtures and helpers, has
+    `runner` is a test (`file::name`), another make target, `make lint`, or the workflow ci. A test runs a
+    command if its source, with its fixtures and helpers, has one of these:
 
-    - the command as a string, its words as a list, or its beginning in a call of `says`, which finds the one
-      command of the pages that begins like this;
-    - a list of words that is in the recipe of the make target, or is the file that the recipe tests;
-    - or the number of a step on a page that it reads, and the command is this step.
+    - the command as a string, its words as a list, or its beginning in a call of `says`, which returns the
+    only
+      command of the pages with this beginning;
+    - a list of words that is in the recipe of the make target, or the file that the recipe tests;
+    - the number of a step on a page that it reads, if the command is this step.
     """
     file, separator, name = runner.partition("::")
     if runner.startswith("make "):
@@ -57,9 +58,9 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
 
 
 def same(command: str, words: tuple[str, ...], texts: set[str]) -> bool:
-    """Return whether words are those of a make command, apart from options of make and values of variables.
+    """Return whether the words are those of a make command, without options of make and values of variables.
 
-    Words that the list lacks must be strings elsewhere in the test.
+    Words that are not in the list must be other strings of the test.
     """
     if words[:1] != ("make",) or not command.startswith("make "):
         return False
@@ -74,7 +75,7 @@ def _plain(words: tuple[str, ...]) -> list[str]:
 
 @cache
 def recipe(command: str) -> tuple[str, ...]:
-    """Return the lines that make would run; none for another command."""
+    """Return the lines that make would run, or nothing for another command."""
     if not command.startswith("make "):
         return ()
     done = subprocess.run(
@@ -90,9 +91,10 @@ def recipe(command: str) -> tuple[str, ...]:
 def in_workflow(command: str) -> bool:
     """Return whether jobs of the pull request run all targets of a make command."""
     jobs = (ROOT / ".github/workflows/ci.yml").read_text()
-    parts = re.findall(r"part: \[(.*)\]", jobs)
-    if folder := re.search(r'ARGS="?tests/(\w+)', command):  # one of the list that the job gets
-        listed = {part for text in parts for part in text.split(", ")}
+    parts = re.findall(r"part:\n((?: +- \S+\n)+)", jobs)
+    tested = re.search(r"-m pytest .*\btests/([\w/]+)", " ".join(recipe(command)))
+    if folder := re.search(r'ARGS="?tests/([\w/]+)', command) or tested:
+        listed = {part for text in parts for part in re.findall(r"- (\S+)", text)}
         return folder[1] in listed and '- run: make test ARGS="tests/$PART"\n' in jobs
     targets = [word for word in shlex.split(command)[1:] if "=" not in word]
     return all(re.search(rf"- run: make {target}(?: ARGS=.*)?\n", jobs) for target in targets)
@@ -100,7 +102,7 @@ def in_workflow(command: str) -> bool:
 
 @cache
 def defined(file: Path) -> dict[str, ast.stmt]:
-    """Return functions and constants of a module by name."""
+    """Return the functions and constants of a module, keyed by name."""
     found: dict[str, ast.stmt] = {}
     for node in ast.parse(file.read_text()).body:
         if isinstance(node, ast.FunctionDef):
@@ -111,8 +113,13 @@ def defined(file: Path) -> dict[str, ast.stmt]:
 
 
 def reached(file: Path, name: str) -> Iterator[ast.stmt]:
-    """Yield a test and every fixture, helper and constant of its module that it uses."""
-    known, waiting = defined(file), [name]
+    """Yield a test and every fixture, helper and constant that it uses, from its module or tests/support."""
+    own = defined(file)
+    if name not in own:
+        return
+    shared = (defined(path) for path in sorted((ROOT / "tests/support").glob("*.py")))
+    known = {key: node for module in shared for key, node in module.items()} | own
+    waiting = [name]
     seen: set[str] = set()
     # The lists of commands themselves prove nothing.
     while waiting:
@@ -156,8 +163,8 @@ def sequences(node: ast.AST) -> Iterator[tuple[str, ...]]:
 def step(nodes: list[ast.stmt], page: str, command: str, commands: Commands) -> bool:
     """Return whether code uses the number of the step that is this command on a page.
 
-    Steps are the indented commands. A function of the code is called with the number, or with the variable of
-    a loop over numbers.
+    Steps are the indented commands. The code calls a function with the number, or with the variable of a loop
+    over numbers.
     """
     indented = "".join(f"```console\n$ {text}\n```\n" for text in re.findall(r"^ {3,}\$ (.*)$", page, re.M))
     steps = commands(indented)

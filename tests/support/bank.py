@@ -1,4 +1,4 @@
-"""A small banking store in a real PostgreSQL, a schema for each test, and the engine run on it in process."""
+"""A small bank's source in PostgreSQL, with one schema per test, and the engine in the same process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from psycopg import sql
 import rolling_extract
 from rolling_extract import Extract, Join
 
-# The first customer's ERD, with the types left open that a test may want to change.
+# The example's tables. Some types are parameters, because some tests change them.
 TABLES = """
 CREATE TABLE "Bank" ("idBank" int PRIMARY KEY, "Name" varchar(100), "Capitalization" int);
 CREATE TABLE "Branch" ("idBranch" int PRIMARY KEY, "Bank_idBank" int, "Address" varchar(255));
@@ -51,7 +51,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Store:
-    """The store of one test. Every method adds a row and returns its key; a branch brings its own account."""
+    """The source of one test. Every method adds a row and returns its key. A branch gets an account."""
 
     connection: psycopg.Connection[Any]
     schema: str
@@ -74,7 +74,7 @@ class Store:
     def branch(
         self, address: str | None = "Main St 1", *, bank: str = "Alpha", key: int | None = None
     ) -> int:
-        """A branch with one client who has one account."""
+        """Add a branch with one client, who has one account."""
         if bank not in self._banks:
             self._banks[bank] = self.bank(bank)
         key = key or next(self._ids)
@@ -94,7 +94,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What lies in the output folder after a run, and what the run said last."""
+    """The files in the target after a run, and the last message of the run."""
 
     folder: Path
     log: Sequence[Mapping[str, Any]]
@@ -105,7 +105,7 @@ class Delivered:
 
     @property
     def paths(self) -> list[str]:
-        """Every file but the manifests."""
+        """Return all files except the manifests."""
         found = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
         return sorted(str(path) for path in found if path.parts[0] != "_manifests")
 
@@ -119,7 +119,7 @@ class Delivered:
         return list(csv.DictReader(io.StringIO(self.bytes(recipient, period).decode(), newline="")))
 
     def figures(self, recipient: str, period: str = "2026-10") -> dict[str, str]:
-        """Branch to figure."""
+        """Return the metric of each branch."""
         return {line["branch_id"]: line["amount_avg"] for line in self.lines(recipient, period)}
 
     def manifest(self, period: str = "2026-10") -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Delivered:
 
 @dataclass
 class Engine:
-    """The engine, run in this process on a test's store."""
+    """The engine, run in this process on the source of a test."""
 
     store: Store
     folder: Path
@@ -137,11 +137,11 @@ class Engine:
     now: datetime = NOW
 
     def __call__(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> Delivered:
-        """Run it. A bare `2026-10` means `--period 2026-10`; keywords change the spec."""
+        """Run the engine. `2026-10` means `--period 2026-10`; keywords change the spec."""
         return Delivered(self.folder, self._run(arguments, output, changes))
 
     def refusal(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> str:
-        """The sentence that it fails with."""
+        """Return the error message of a run that fails."""
         with pytest.raises(SystemExit) as end:
             self._run(arguments, output, changes)
         return str(end.value.code)

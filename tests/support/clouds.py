@@ -1,4 +1,4 @@
-"""Emulated AWS accounts for a whole run. A folder of tests that imports one of these has its own account."""
+"""Emulated AWS accounts for a whole test run. Each folder of tests that imports one has its own account."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    """The emulator as it is published."""
+    """The emulator as its authors publish it."""
     with aws.serve(tmp_path_factory.mktemp("bare"), gaps="open") as served:
         yield served
 
 
 @pytest.fixture(scope="session")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Cloud]:
-    """A local cloud for requests that AWS would refuse; the others fail at their end if there were any."""
+    """A local cloud for requests that AWS would refuse. With the other clouds such a request is a failure."""
     with aws.serve(tmp_path_factory.mktemp("refusing"), refusals="expected") as served:
         yield served

@@ -1,4 +1,4 @@
-"""The demo, run once as a newcomer runs it and left running."""
+"""The demo, run once as a new user runs it, and kept running."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo printed, and what it left running."""
+    """The output of the demo, and its running parts."""
 
     folder: Path
     printed: str

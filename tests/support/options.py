@@ -1,6 +1,6 @@
-"""The template's options and answers to try each with, out of cookiecutter.json itself.
+"""The template's options from cookiecutter.json, with answers for tests.
 
-A new option is tried, or the tests say that nobody thought of how.
+A new option without answers for the tests fails a test.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 Answers = dict[str, str]
-# How many options are tried in all combinations of their values; `make test-matrix` asks for three.
+# Number of options whose values are tried in all combinations. `make test-matrix` sets three.
 TOGETHER = int(os.environ.get("OPTIONS_TOGETHER", "2"))
 QUESTIONS = json.loads(
     (Path(__file__).resolve().parents[2] / "templates/extract/cookiecutter.json").read_text()
 )
 PROMPTS = QUESTIONS.pop("__prompts__")
 
-# Answers that belong together, so that loops, blanks, long names and other scripts reach every file.
+# Answers that are used together, so that loops, blanks, long names and other scripts appear in every file.
 SHAPES: dict[str, Answers] = {
     "as by default": {},
     "without hops, outside the schema public": {
@@ -56,7 +56,7 @@ SHAPES: dict[str, Answers] = {
         "recipient": f"o{'w' * 62} = A{'c' * 62}.o{'w' * 62}",
     },
 }
-# What no list in cookiecutter.json tells: answers that differ in what they stamp.
+# Answers that cookiecutter.json does not list, but that create different files.
 SAMPLES: dict[str, list[str]] = {
     "project_slug": [QUESTIONS["project_slug"], "moving-average-of-loan-amounts-per-banks"],
     "window_months": ["3", "1", "1200"],
@@ -95,7 +95,10 @@ def factors() -> dict[str, list[Answers]]:
 
 
 def covering(varied: dict[str, list[Answers]], together: int = 2) -> list[Answers]:
-    """Few answers in which all values of any two factors meet, or of more together; always the same ones."""
+    """Return few sets of answers with all pairs of values of any two factors; always the same sets.
+
+    A higher strength covers all combinations of more factors.
+    """
     names = list(varied)
     left = {
         tuple(zip(some, values, strict=True))
@@ -122,10 +125,9 @@ def _meetings(names: list[str], row: dict[str, int], together: int) -> set[tuple
 
 
 def combinations() -> Iterator[Answers]:
-    """Every two values of any two options, or three of three, and all combinations of what cookiecutter.json
-    lets choose.
+    """Return sets of answers that cover all pairs of values, or all triples, and all combinations of choices.
 
-    Not the whole product: its 43 200 projects would take an hour to be stamped, and days to be planned.
+    The full product has 43,200 projects: it would take an hour to create them and days to plan them.
     """
     few = covering(factors(), TOGETHER)
     yield from few
@@ -135,5 +137,5 @@ def combinations() -> Iterator[Answers]:
 
 
 def merged(*parts: Answers) -> Answers:
-    """One set of answers out of several, the later ones first in force."""
+    """Merge several sets of answers. A later answer replaces an earlier one."""
     return {question: answer for part in parts for question, answer in part.items()}

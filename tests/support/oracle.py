@@ -1,4 +1,4 @@
-"""The bank's figures worked out from the generated rows: no SQL, no Spark, none of the engine."""
+"""The expected files of the bank, computed from the generated rows without SQL, Spark or the engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def last_day(month: date) -> date:
 
 
 def oracle(rows: store.Store, bank: str) -> bytes:
-    """One bank's whole file for the store's last month."""
+    """Return the whole file of one bank for the last month of the source."""
     first, last = store.months_before(rows.last_month, 2), last_day(rows.last_month)
     bank_id = next(number for number, name, _ in rows.banks if name == bank)
     branch_of_client = {client[0]: client[3] for client in rows.clients}

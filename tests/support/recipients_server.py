@@ -1,4 +1,4 @@
-"""The SFTP server of a recipient, for connectors: real SSH with one login and one folder."""
+"""A recipient's SFTP server, for connectors: real SSH with one login and one folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from local_cloud.sftp import KeyPair
 
 
 class Server:
-    """A server that can be started and stopped on the same port, with different host keys."""
+    """A server that starts and stops on the same port, with different host keys."""
 
     def __init__(self, folder: Path, key: KeyPair, host_key: KeyPair) -> None:
         (folder / "incoming").mkdir(parents=True)
         self.folder, self.key, self.host_key = folder, key, host_key
         self.port = processes.free_port()
         self.visits = 0
-        self.arrivals: list[str] = []  # names of the files that were written, in this order
+        self.arrivals: list[str] = []  # names of the written files, in order
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -32,7 +32,7 @@ class Server:
         return f"sftp://{processes.LOOPBACK}:{self.port}"
 
     def start(self, host_key: KeyPair | None = None) -> None:
-        """Listen with the pinned host key, or with another one."""
+        """Listen with the trusted host key, or with another one."""
         server = self
 
         class Door(asyncssh.SSHServer):
@@ -69,7 +69,7 @@ class Server:
         self._listener = None
 
     def files(self) -> dict[str, bytes]:
-        """Return the files that have arrived, by path."""
+        """Return the files that arrived, keyed by path."""
         return {
             str(path.relative_to(self.folder)): path.read_bytes()
             for path in self.folder.rglob("*")

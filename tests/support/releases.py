@@ -1,6 +1,6 @@
-"""A collection with two releases, and a project stamped from the first: what updates are tried on.
+"""A collection with two releases, and a project of the first one, for tests of updates.
 
-The collection's releases are played by a git repository with two tags, to which git is led from the address.
+The collection is a git repository with two tags. Git's settings replace the public address by it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def release(home: Path, version: str, notes: str) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The collection with this working copy as 1.0.0, and a 1.1.0 that changes what it stamps."""
+    """Create the collection: this working copy is 1.0.0, and a changed template is 1.1.0."""
     folder = tmp_path_factory.mktemp("collection") / "home.git"
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
     for part in ("templates", "modules"):
@@ -81,7 +81,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project as 1.0.0 stamps it, with answers of its own, committed."""
+    """Create and commit a project of version 1.0.0 with its own answers."""
     git(tmp_path, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{home.with_suffix('')}.insteadOf")

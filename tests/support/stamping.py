@@ -28,7 +28,7 @@ def template() -> Path:
 
 @pytest.fixture(scope="session")
 def declared() -> dict[str, object]:
-    """cookiecutter.json as it stands, without the prompts."""
+    """Return the content of cookiecutter.json without the prompts."""
     found: dict[str, object] = json.loads((TEMPLATE / "cookiecutter.json").read_text())
     found.pop("__prompts__")
     return found
@@ -36,7 +36,7 @@ def declared() -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def cookiecutter_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A config file that keeps clones and replays out of the home folder, and its defaults out of here."""
+    """Create a cookiecutter configuration with folders for clones and replays."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     settings = folder / "settings.yaml"
     settings.write_text(f"cookiecutters_dir: {folder / 'clones'}\nreplay_dir: {folder / 'replays'}\n")
@@ -45,7 +45,7 @@ def cookiecutter_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """The folder that projects are stamped into."""
+    """Return the folder in which projects are created."""
     folder = tmp_path / "stamped"
     folder.mkdir()
     return folder
@@ -82,8 +82,8 @@ def stamp(output: Path, stamp_into: Callable[..., Path]) -> Callable[..., Path]:
 def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
     """Stamp a project from answers as if typed at the prompts.
 
-    Those reach the template as they are, while answers given to `stamp` are themselves rendered first. The
-    context is the barest there is, as from tools that update projects: without what the command line adds.
+    Typed answers reach the template unchanged, while cookiecutter renders the answers of `stamp` first. The
+    context has only the answers, as in tools that update projects.
     """
 
     def typed(**answers: object) -> Path:
@@ -91,7 +91,7 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
         context["aggregate"] = "avg"
         context["__module_source"] = "../../../modules/MODULE"
         context |= answers
-        # What cookiecutter.json computes from the slug, computed by other means.
+        # The values that cookiecutter.json derives from the slug, computed in another way.
         kept = [c if c.isascii() and c.isalnum() else "-" for c in str(context["project_slug"]).lower()[:40]]
         context["__folder"] = "".join(kept).strip("-") or "refused"
         return Path(generate_files(str(TEMPLATE), {"cookiecutter": context}, str(output)))

@@ -1,4 +1,4 @@
-"""A team with a stamped project, whose workflows run on the local GitHub and the local cloud."""
+"""A team with a project, whose workflows run on the local GitHub and the local cloud."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.terraform import Root
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A team's project, its repository, its account and its store."""
+    """A team's project, its repository, its account and its source."""
 
     github: GitHub
     project: Path
@@ -32,14 +32,14 @@ class Story:
         (self.project / path).write_text(text)
 
     def push(self, message: str, team: str = "data", branch: str = "main") -> Event:
-        """Push the project, which differs from what is deployed by its team at most."""
+        """Push the project with this value of the tag `team`."""
         self.write("Terraform/tags.auto.tfvars", f'tags = {{ team = "{team}" }}\n')
         return self.github.push(self.project, message, branch=branch)
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterator[Story]:
-    """The stamped project with its values filled in, pushed to an empty repository; nothing deployed."""
+    """Create the project with its values, pushed to an empty repository; nothing is deployed yet."""
     folder = tmp_path_factory.mktemp("pipelines")
     login = token_urlsafe(18)
     with database.serve(folder / "database") as served:
@@ -71,7 +71,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterato
 
 
 def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
-    """The roles of the example, and the variables that name them."""
+    """Create the roles of the example, and return the variables that name them."""
     shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
     values = {
         "repository": github.repository,

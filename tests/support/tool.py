@@ -1,4 +1,4 @@
-"""The command-line tool as its users call it."""
+"""Run the command-line tool as users do."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def call(
 
 @pytest.fixture
 def extracts(tmp_path: Path) -> Extracts:
-    """The installed command, in a folder of its own, with nobody at the keyboard; `closed`, without one."""
+    """Run the installed command in a new folder without a terminal. With `closed`, it has no stdin either."""
     command = Path(sys.executable).with_name("extracts")
 
     def extracts(

@@ -1,4 +1,4 @@
-"""Waiting for something that happens in the background."""
+"""Wait for an event in the background."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def until(question: Callable[[], Any], seconds: float = 120) -> Any:
-    """Return the first true answer; fail after this many seconds."""
+    """Return the first true result of the function. Fail after this many seconds."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
         assert time.monotonic() < deadline, f"no answer within {seconds} seconds"

@@ -1,4 +1,4 @@
-"""What the probes share. A probe is true where the emulator behaves as AWS does."""
+"""Functions that the probes share. A probe returns true if the emulator behaves like AWS."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SERVICES = ("glue.amazonaws.com", "transfer.amazonaws.com", "events.amazonaws.co
 
 
 def fresh(stem: str) -> str:
-    """A name nobody used in this run."""
+    """Return a name that is unique in this test run."""
     return f"{stem}-{secrets.token_hex(4)}"
 
 
 def role(cloud: aws.Cloud, *statements: dict[str, Any], services: tuple[str, ...] = SERVICES) -> str:
-    """A role with these rights; its ARN."""
+    """Create a role with these permissions, and return its ARN."""
     iam = cloud.client("iam")
     name = fresh("role")
     trust = {"Effect": "Allow", "Principal": {"Service": list(services)}, "Action": "sts:AssumeRole"}
@@ -36,7 +36,7 @@ def role(cloud: aws.Cloud, *statements: dict[str, Any], services: tuple[str, ...
 
 
 def as_role(cloud: aws.Cloud, arn: str, service: str) -> Any:
-    """A client with the role's rights and no others."""
+    """Return a client with the permissions of the role only."""
     credentials = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="probe")["Credentials"]
     return boto3.client(
         service,
@@ -50,7 +50,7 @@ def as_role(cloud: aws.Cloud, arn: str, service: str) -> Any:
 
 
 def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    """Whether it comes true in time."""
+    """Return whether the condition becomes true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -60,7 +60,7 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
 
 
 def refuses(call: Callable[[], object]) -> bool:
-    """Whether the service does not know or not allow the call."""
+    """Return whether the service does not know or does not allow the call."""
     try:
         call()
     except ClientError:
@@ -69,7 +69,7 @@ def refuses(call: Callable[[], object]) -> bool:
 
 
 def queue_for(cloud: aws.Cloud) -> tuple[str, str]:
-    """A queue that takes everybody's messages: its URL and its ARN."""
+    """Create a queue that accepts messages from everyone. Return its URL and ARN."""
     name = fresh("queue")
     arn = f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{name}"
     send = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
@@ -78,7 +78,7 @@ def queue_for(cloud: aws.Cloud) -> tuple[str, str]:
 
 
 def received(cloud: aws.Cloud, url: str, seconds: float = 4) -> list[dict[str, Any]]:
-    """What comes into the queue, each as its body and attributes."""
+    """Return the messages in the queue, each as its body and attributes."""
     sqs, found = cloud.client("sqs"), []
 
     def ask() -> bool:

@@ -49,7 +49,7 @@ def events_set_no_subject(cloud: aws.Cloud) -> bool:
 
 
 def started_by_a_schedule(cloud: aws.Cloud, service: str) -> list[str]:
-    """Inputs of the executions that a schedule due long ago starts, in a role that trusts the service."""
+    """Return the inputs of the executions that an overdue schedule starts. The role trusts the service."""
     states, scheduler, name = cloud.client("stepfunctions"), cloud.client("scheduler"), fresh("schedule")
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     machine = states.create_state_machine(name=name, definition=definition, roleArn=role(cloud))[
@@ -175,7 +175,7 @@ def schedules_start_in_their_own_time_zone(cloud: aws.Cloud) -> bool:
     sqs, scheduler, name = cloud.client("sqs"), cloud.client("scheduler"), fresh("zone")
     url, queue = queue_for(cloud)
     send = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
-    past = datetime.now(ZoneInfo("Asia/Tokyo")) - timedelta(minutes=1)  # in UTC, hours ahead
+    past = datetime.now(ZoneInfo("Asia/Tokyo")) - timedelta(minutes=1)  # in UTC, several hours later
     scheduler.create_schedule(
         Name=name,
         ScheduleExpression=f"at({past:%Y-%m-%dT%H:%M:%S})",

@@ -134,7 +134,7 @@ def glue_workflow_goes_on_after_a_crawl_that_was_stopped(cloud: aws.Cloud) -> bo
     glue, secrets_manager, name = cloud.client("glue"), cloud.client("secretsmanager"), fresh("workflow")
     everything = {"Effect": "Allow", "Action": ["glue:*", "secretsmanager:*"], "Resource": "*"}
     secrets_manager.create_secret(Name=name, SecretString='{"username": "x", "password": "x"}')
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
         address = f"jdbc:postgresql://127.0.0.1:{silent.getsockname()[1]}/store"
         properties = {"JDBC_CONNECTION_URL": address, "SECRET_ID": name}
         definition = {"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": properties}

@@ -60,7 +60,8 @@ def transfer_user_keeps_its_session_policy(cloud: aws.Cloud) -> bool:
 
 
 def transfer_key_has_a_date(cloud: aws.Cloud) -> bool:
-    # A number on the wire: as a text, the provider stops with "expected DateImported to be a JSON Number".
+    # A number in the response: for a text the provider fails with "expected DateImported to be a JSON
+    # Number".
     transfer = cloud.client("transfer")
     server = transfer.create_server()["ServerId"]
     transfer.create_user(ServerId=server, UserName="recipient", Role=role(cloud))

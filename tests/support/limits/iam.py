@@ -24,12 +24,12 @@ def trust(text: str) -> Parameters:
 
 
 def statement(**elements: Any) -> Parameters:
-    """An inline policy whose one statement has these elements."""
+    """Return an inline policy with one statement that has these elements."""
     return inline(document(changed(STATEMENT, **elements)))
 
 
 def trusting(**elements: Any) -> Parameters:
-    """A trust policy whose one statement has these elements."""
+    """Return a trust policy with one statement that has these elements."""
     return trust(document(changed(TRUST, **elements)))
 
 

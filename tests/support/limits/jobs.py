@@ -15,7 +15,7 @@ def job(**given: Any) -> Parameters:
 
 
 def trigger(*conditions: Parameters, **given: Any) -> Parameters:
-    """A conditional trigger that starts a job."""
+    """Return a conditional trigger that starts a job."""
     predicate = {"Logical": "AND", "Conditions": list(conditions or (CRAWLED,))}
     actions = [{"JobName": "extract"}]
     return {"Name": "then", "Type": "CONDITIONAL", "Predicate": predicate, "Actions": actions} | given

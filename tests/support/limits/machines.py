@@ -32,7 +32,7 @@ def target(**given: Any) -> Parameters:
 
 
 def either(outer: int, inner: int) -> str:
-    """A pattern with so many combinations of two alternatives."""
+    """Return a pattern with this many combinations of two alternatives."""
     ways = [{"a": ["1"]}] * inner
     return json.dumps({"$or": [{"b": ["1"]}] * outer, "detail": {"$or": ways}})
 
@@ -101,7 +101,7 @@ SCHEDULER = {
 
 
 def machine(**given: Any) -> Parameters:
-    """A state machine of one task, after which it ends."""
+    """Return a state machine with one task, after which it ends."""
     task = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": True} | given
     return {
         "definition": json.dumps({"QueryLanguage": "JSONata", "StartAt": "Mail", "States": {"Mail": task}})

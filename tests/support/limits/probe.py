@@ -1,4 +1,4 @@
-"""What shows that a limit of AWS is held."""
+"""A probe of a limit of AWS: requests that show that the local cloud enforces it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Parameters = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Two requests next to the limit: one that AWS accepts, one that it refuses.
+    """Two requests next to the limit: AWS accepts the first and refuses the second.
 
-    `operation` is the limit's first one unless it is named. `state` is what the emulator holds already, keyed
-    by the name of the function in `limits.state` that returns it.
+    `operation` is the first one of the limit unless it is given. `state` is what the emulator already holds,
+    keyed by the function in `limits.state` that returns it.
     """
 
     accepted: Parameters
@@ -25,12 +25,12 @@ class Probe:
 
 
 def document(*statements: Parameters, size: int = 0) -> str:
-    """A policy of these statements, filled up to so many characters without white space."""
+    """Return a policy with these statements, filled to this number of characters without white space."""
     policy = {"Version": "2012-10-17", "Id": "", "Statement": list(statements)}
     text = json.dumps(policy, separators=(",", ":"))
     return text.replace('"Id":""', f'"Id":"{"x" * (size - len(text))}"') if size else text
 
 
 def changed(statement: Parameters, **elements: Any) -> Parameters:
-    """The statement with these elements; None takes one away."""
+    """Return the statement with these elements. None removes an element."""
     return {name: value for name, value in (statement | elements).items() if value is not None}

@@ -28,14 +28,14 @@ from extracts.stamp import stamp
 
 @dataclass(frozen=True)
 class Newcomer:
-    """A user's folder, with the programs that the pages use, and this repository at its address."""
+    """A user's folder, with the programs of the pages, and this repository at its public address."""
 
     folder: Path
     served: database.Database
     variables: Mapping[str, str]
 
     def says(self, beginning: str) -> str:
-        """Return the command on the pages that begins like this, with the test's own database and version."""
+        """Return the command of the pages that begins like this, with the test's own database and version."""
         found = {c for text in pages().values() for c in commands(text) if c.startswith(beginning)}
         assert len(found) == 1, found
         [command] = found
@@ -130,7 +130,7 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
 
 @pytest.fixture
 def project(newcomer: Newcomer) -> str:
-    """A project of this version that git keeps."""
+    """A project of this version, committed to git."""
     if not (newcomer.folder / "kept").exists():
         made = stamp({"project_slug": "kept"}, newcomer.folder)
         for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All"]):
@@ -176,7 +176,7 @@ def test_project_is_initialized_from_the_released_modules(newcomer: Newcomer, pr
 
 
 def test_pip_installs_the_tool_from_the_repository(newcomer: Newcomer) -> None:
-    # Not its dependencies, which are large and are here; all the rest is done, but for the last step.
+    # The dependencies are large and already installed. --dry-run leaves out the installation itself.
     done = newcomer.run(
         newcomer.says("pip install "), "--dry-run", "--no-deps", "--no-build-isolation", "--force-reinstall"
     )

@@ -1,4 +1,4 @@
-"""One emulated AWS and one demo for the whole run; a team's project for each file of tests."""
+"""One emulated AWS and one demo for the whole run, and a team's project for each file of tests."""
 
 from tests.support.clouds import cloud  # noqa: F401
 from tests.support.demo import demo  # noqa: F401

@@ -1,4 +1,4 @@
-"""The demo, looked at from outside while it is left running."""
+"""The demo that was kept running, tested from outside."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from tests.support.processes import alive, descendants
 from tools.drawings import ROOT
 
 
-def test_it_ends_well_and_shows_nine_steps(demo: Demo) -> None:
+def test_demo_succeeds_with_nine_steps(demo: Demo) -> None:
     assert demo.code == 0, demo.printed
     assert re.findall(r"(\d)/9 ", demo.printed) == list("123456789")
     assert "a second plan shows no change" in demo.printed
 
 
 @pytest.mark.parametrize("bank", FILES)
-def test_a_delivered_file_is_the_oracles_byte_for_byte(demo: Demo, bank: str) -> None:
+def test_published_file_equals_the_expected_file(demo: Demo, bank: str) -> None:
     delivered = (
         demo.cloud.client("s3").get_object(Bucket=demo.outputs["bucket"], Key=demo.place(bank))["Body"].read()
     )
     assert delivered.decode() == oracle(demo.rows, bank).decode()
 
 
-def test_the_store_holds_what_naive_extracts_get_wrong(demo: Demo) -> None:
+def test_source_contains_cases_that_simple_extracts_get_wrong(demo: Demo) -> None:
     lines: dict[str, dict[str, str]] = {}
     for bank in FILES:
         lines |= {
@@ -67,7 +67,7 @@ def test_the_store_holds_what_naive_extracts_get_wrong(demo: Demo) -> None:
     assert any(loan.amount is None and window[0] <= loan.day <= window[1] for loan in demo.rows.loans)
 
 
-def test_the_bucket_holds_three_files_and_a_manifest_that_names_them(demo: Demo) -> None:
+def test_bucket_has_three_files_and_their_manifest(demo: Demo) -> None:
     s3, bucket = demo.cloud.client("s3"), demo.outputs["bucket"]
     manifest = json.loads(
         s3.get_object(Bucket=bucket, Key=f"loans/_manifests/{demo.rows.last_month:%Y-%m}.json")["Body"].read()
@@ -75,24 +75,24 @@ def test_the_bucket_holds_three_files_and_a_manifest_that_names_them(demo: Demo)
     versions = s3.list_object_versions(Bucket=bucket)["Versions"]
     named = {file["key"] for file in manifest["files"]}
     assert named == {demo.place(bank) for bank in FILES}
-    # One version each: the second run wrote nothing.
+    # One version of each object, because the second run wrote nothing.
     marks = {f"loans/_manifests/{demo.rows.last_month:%Y-%m}.{kind}" for kind in ("claim", "json")}
     assert sorted(version["Key"] for version in versions) == sorted(named | marks)
     assert "nothing to write" in demo.printed
 
 
-def test_objects_are_encrypted_with_the_buckets_key(demo: Demo) -> None:
+def test_objects_are_encrypted_with_the_key_of_the_bucket(demo: Demo) -> None:
     head = demo.cloud.client("s3").head_object(Bucket=demo.outputs["bucket"], Key=demo.place("First Bank"))
     assert head["ServerSideEncryption"] == "aws:kms"
 
 
-def test_the_collected_file_is_the_delivered_one(demo: Demo) -> None:
+def test_downloaded_file_equals_the_published_file(demo: Demo) -> None:
     [collected] = (demo.folder / "collected").iterdir()
     assert collected.name == Path(demo.place("First Bank")).name
     assert collected.read_bytes() == oracle(demo.rows, "First Bank")
 
 
-def test_a_recipient_sees_its_own_files_as_the_root_and_no_others(demo: Demo) -> None:
+def test_recipient_sees_only_its_own_files(demo: Demo) -> None:
     listed = demo.recipient("karoo").run("ls -1 /", "cd ..", "ls -1 /")
     assert set(re.findall(r"^/?(year=\d+)$", listed.stdout, flags=re.MULTILINE)) == {
         f"year={demo.rows.last_month:%Y}"
@@ -110,7 +110,7 @@ def test_a_recipient_sees_its_own_files_as_the_root_and_no_others(demo: Demo) ->
         "mkdir /mine",
     ],
 )
-def test_a_recipient_may_not_change_anything(demo: Demo, command: str) -> None:
+def test_recipient_cannot_change_anything(demo: Demo, command: str) -> None:
     recipient = demo.recipient("first-bank")
     (recipient.folder / "known.csv").write_text("forged\n")
     file = "/" + demo.place("First Bank").split("/", 2)[2]
@@ -120,14 +120,14 @@ def test_a_recipient_may_not_change_anything(demo: Demo, command: str) -> None:
     assert demo.recipient("first-bank").run(f"get {file}").returncode == 0
 
 
-def test_a_strange_key_is_refused(demo: Demo) -> None:
+def test_unknown_key_is_refused(demo: Demo) -> None:
     stranger = sftp.key_pair(demo.folder, f"stranger-{secrets.token_hex(4)}")
     done = demo.recipient("first-bank", stranger).run("ls /")
     assert done.returncode == 255
     assert "Permission denied (publickey)" in done.stderr
 
 
-def test_the_mail_tells_a_person_what_failed_and_what_to_do(demo: Demo) -> None:
+def test_mail_says_what_failed_and_what_to_do(demo: Demo) -> None:
     [mail] = inbox.read(demo.cloud.mailbox)
     assert mail.to == "data-support@mybigbank.co.za"
     assert mail.subject.startswith(
@@ -143,14 +143,14 @@ def test_the_mail_tells_a_person_what_failed_and_what_to_do(demo: Demo) -> None:
     assert shown.strip() == expected.strip()
 
 
-def test_the_daily_check_is_started_by_its_schedule(demo: Demo) -> None:
+def test_schedule_starts_the_daily_check(demo: Demo) -> None:
     scheduler, states = demo.cloud.client("scheduler"), demo.cloud.client("stepfunctions")
     [found] = [s for s in scheduler.list_schedules()["Schedules"] if s["Name"].endswith("missing")]
     schedule = scheduler.get_schedule(Name=found["Name"], GroupName=found["GroupName"])
     assert schedule["ScheduleExpression"] == "cron(0 6 * * ? *)"
     check = schedule["Target"]["Arn"]
     assert not states.list_executions(stateMachineArn=check)["executions"]
-    # Due at once instead of tomorrow morning, and all else as it was deployed.
+    # Only the time is changed: it is due now instead of tomorrow morning.
     kept = {key: schedule[key] for key in ("GroupName", "FlexibleTimeWindow", "Target")}
     scheduler.create_schedule(Name="now", **kept, ScheduleExpression="at(2026-01-01T00:00:00)")
     deadline = time.monotonic() + 30
@@ -161,7 +161,7 @@ def test_the_daily_check_is_started_by_its_schedule(demo: Demo) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["time"])
 
 
-def test_the_daily_check_tells_of_a_month_that_is_missing_and_of_no_other(demo: Demo) -> None:
+def test_daily_check_reports_only_missing_months(demo: Demo) -> None:
     states, before = demo.cloud.client("stepfunctions"), inbox.read(demo.cloud.mailbox)
     [check] = [
         machine["stateMachineArn"]
@@ -179,7 +179,7 @@ def test_the_daily_check_tells_of_a_month_that_is_missing_and_of_no_other(demo: 
             time.sleep(0.1)
         return str(status)
 
-    assert look(after=1) == "SUCCEEDED"  # the published one
+    assert look(after=1) == "SUCCEEDED"  # the published month
     assert inbox.read(demo.cloud.mailbox) == before
     assert look(after=2) == "SUCCEEDED"
     [mail] = inbox.read(demo.cloud.mailbox)[len(before) :]
@@ -188,7 +188,7 @@ def test_the_daily_check_tells_of_a_month_that_is_missing_and_of_no_other(demo: 
     )
 
 
-def test_the_doctor_finds_what_this_deployment_lacks_and_no_more(demo: Demo) -> None:
+def test_doctor_reports_only_what_this_deployment_lacks(demo: Demo) -> None:
     project = ("doctor", str(demo.folder / "bank-loans"), "--database-url", demo.note["database"], "--json")
     done = subprocess.run(
         [sys.executable, "-m", "extracts", *project],
@@ -199,7 +199,7 @@ def test_the_doctor_finds_what_this_deployment_lacks_and_no_more(demo: Demo) -> 
     )
     assert done.returncode == 1, done.stderr
     checks = json.loads(done.stdout)["checks"]
-    # The demo's network has no way out, and its last step took the right to read Loans away.
+    # The demo's network has no internet access, and its last step revoked the permission to read Loans.
     assert [(c["name"], c["remedy"]) for c in checks if c["state"] == "failed" and c["name"] == "rights"] == [
         ("rights", f'run as its owner: grant select on "public"."Loans" to "{store.READER}";')
     ]
@@ -209,7 +209,7 @@ def test_the_doctor_finds_what_this_deployment_lacks_and_no_more(demo: Demo) -> 
     assert {"deployment", "secret", "subnet", "alert mails", "spec", "TLS"} <= fine
 
 
-def test_no_secret_is_in_a_log(demo: Demo) -> None:
+def test_logs_contain_no_secret(demo: Demo) -> None:
     secret = demo.cloud.client("secretsmanager").get_secret_value(SecretId="store/extract-reader")
     password = json.loads(secret["SecretString"])["password"]
     logs = demo.cloud.client("logs")
@@ -223,7 +223,7 @@ def test_no_secret_is_in_a_log(demo: Demo) -> None:
     assert not [text[:200] for text in texts if password in text]
 
 
-def test_engine_logs_are_one_json_object_a_line(demo: Demo) -> None:
+def test_engine_logs_one_json_object_per_line(demo: Demo) -> None:
     logs, group = demo.cloud.client("logs"), demo.outputs["log_groups"]["output"]
     streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
     assert len(streams) == 3
@@ -234,7 +234,7 @@ def test_engine_logs_are_one_json_object_a_line(demo: Demo) -> None:
             assert {"time", "level", "event", "message"} <= json.loads(event["message"]).keys()
 
 
-def test_the_crawler_entered_the_specs_tables_only(demo: Demo) -> None:
+def test_crawler_adds_only_the_tables_of_the_spec(demo: Demo) -> None:
     glue = demo.cloud.client("glue")
     [database] = [d["Name"] for d in glue.get_databases()["DatabaseList"]]
     tables = {
@@ -245,7 +245,7 @@ def test_the_crawler_entered_the_specs_tables_only(demo: Demo) -> None:
 
 @pytest.fixture
 def first_deployment(demo: Demo) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run one step of the page on what the demo has deployed."""
+    """Run one step of the page on the deployment of the demo."""
     binaries = demo.folder / "bin"
     binaries.mkdir()
     for name, program in {
@@ -285,15 +285,15 @@ def wait_for(mailbox: Path, beginning: str) -> None:
         time.sleep(0.2)
 
 
-def test_the_steps_of_a_first_deployment_show_what_its_page_says(
+def test_steps_of_a_first_deployment_have_the_documented_output(
     demo: Demo, first_deployment: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    # The demo took this right away.
+    # The demo revoked this permission.
     with psycopg.connect(demo.note["database"]) as connection:
         connection.execute(f'grant select on "Loans" to {store.READER}'.encode())
     for number in (1, 4):
         doctor = first_deployment(number)
-        # The demo's network has no way out, which a run on this machine does not need.
+        # The demo's network has no internet access. A run on this machine needs none.
         assert re.findall(r"^✗ (.*?)  ", doctor.stderr, re.MULTILINE) == ["VPC endpoints"]
         assert "the next start is" in doctor.stdout
     wait_for(demo.cloud.mailbox, "[TEST] bank-loans: ")
@@ -331,7 +331,7 @@ def test_the_steps_of_a_first_deployment_show_what_its_page_says(
     wait_for(demo.cloud.mailbox, "[FAILED] bank-loans 2099-12: the period 2099-12 has not begun")
 
 
-def test_everything_listens_on_the_loopback_only(demo: Demo) -> None:
+def test_all_servers_listen_on_the_loopback_only(demo: Demo) -> None:
     inodes = set()
     for root, _ in demo.note["processes"]:
         for number in {root} | descendants(root):
@@ -347,13 +347,13 @@ def test_everything_listens_on_the_loopback_only(demo: Demo) -> None:
     assert listening == {"0100007F"}  # 127.0.0.1
 
 
-def test_what_holds_a_password_is_readable_by_its_owner_alone(demo: Demo) -> None:
+def test_files_with_passwords_are_private(demo: Demo) -> None:
     for name in ("running.json", "environment"):
         assert (demo.folder / name).stat().st_mode & 0o077 == 0, name
 
 
 def test_stop_ends_everything(demo: Demo) -> None:
-    # Last of this file's tests on the kept demo: nothing of it can be asked afterwards.
+    # The last test of this file that uses the running demo.
     subprocess.run([*DEMO, "--stop", str(demo.folder)], check=True, capture_output=True)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(demo.note["database"], connect_timeout=2)
@@ -362,7 +362,7 @@ def test_stop_ends_everything(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=lambda sign: sign.name)
-def test_interrupted_it_leaves_nothing_running(tmp_path: Path, sign: signal.Signals) -> None:
+def test_interrupted_demo_leaves_nothing_running(tmp_path: Path, sign: signal.Signals) -> None:
     command = [*DEMO, "--loans", "5000", "--folder", str(tmp_path / "work")]
     process = subprocess.Popen(
         command,

@@ -1,7 +1,7 @@
-"""What stamped projects compute, from a database alone.
+"""The metrics that projects publish from a database, without AWS.
 
-Every project that `options.combinations()` makes is run, in one Spark for all. Some results were computed
-by hand; those of the rest come from the same facts by arithmetic that knows neither SQL nor the engine.
+Every project of `options.combinations()` runs in one Spark session. Some results were computed by hand. The
+test computes the others from the same facts, without SQL and without the engine.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
 }
 
 
-# The same facts as a person would list them: recipient, line, and on which day which value.
+# The same facts as a list: recipient, row, and the values with their days.
 FACTS: dict[str, dict[str, dict[tuple[str, ...], list[tuple[str, str | None]]]]] = {
     "as by default": {
         "First Bank": {
@@ -187,7 +187,7 @@ def by_hand() -> dict[str, Answers]:
 def delivered(
     served: database.Database, stamp_into: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> list[tuple[Answers, Files]]:
-    """What the job of each project delivers: of every project whose spec is another's, once."""
+    """Run the job of each project, and return its files. Projects with the same spec run once."""
     folder = tmp_path_factory.mktemp("figures")
     specs: dict[bytes, tuple[Path, Answers]] = {}
     for number, answers in enumerate([*by_hand().values(), *options.combinations()]):
@@ -260,7 +260,7 @@ def expected(shape: str, aggregate: str, months: int) -> Files:
 
 
 def figures(aggregate: str, values: Sequence[Decimal]) -> tuple[str, str]:
-    """Sum and figure as they are written; nothing of nothing."""
+    """Return sum and metric in the format of a file; empty if there are no values."""
     if not values:
         return "", ""
     total = sum(values, Decimal())

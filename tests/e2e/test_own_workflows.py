@@ -1,6 +1,7 @@
-"""This repository's own workflows, step by step: what they call is a make target, and the gate holds.
+"""This repository's own workflows, step by step.
 
-`make` only says here what it would do, except for a release: that is made and published to the stand-in.
+`make` only prints its commands here, except for a release: the test builds it and publishes it to a local
+registry.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from extracts.home import parse, spelled
 from local_cloud import aws
 from tests.support.github import HOME, ROOT, GitHub
 
-# What GitHub's machines have set up is what runs this; the checkout shall not set up another.
+# The environment of this test takes the place of the one on GitHub's machines. The checkout must not create
+# another.
 MAKE = """\
 #!/bin/sh
 case "$1" in
@@ -30,7 +32,7 @@ esac
 
 @pytest.fixture
 def github(tmp_path: Path, cloud: aws.Cloud) -> GitHub:
-    """This repository as it is here, pushed."""
+    """Push this repository as it is."""
     copy = tmp_path / "copy"
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0"):
@@ -43,7 +45,7 @@ def github(tmp_path: Path, cloud: aws.Cloud) -> GitHub:
 
 
 def with_make(github: GitHub, broken: str = "none") -> None:
-    """Let the machines have a make for which one target is broken."""
+    """Give the machines a `make` in which one target fails."""
     make = shutil.which("make")
     assert make
     text = MAKE.format(make=make, venv=sys.prefix).replace("$BROKEN", broken)
@@ -51,7 +53,7 @@ def with_make(github: GitHub, broken: str = "none") -> None:
     (github.folder / "bin/make").chmod(0o755)
 
 
-def test_ci_is_green_when_every_target_is(github: GitHub) -> None:
+def test_ci_succeeds_if_all_targets_succeed(github: GitHub) -> None:
     with_make(github)
     run = github.run("ci.yml", github.pull_request(1, "main"))
     assert run.failures == {}
@@ -60,14 +62,14 @@ def test_ci_is_green_when_every_target_is(github: GitHub) -> None:
 
 
 @pytest.mark.parametrize("target", ["lint", "test", "checkov"])
-def test_ci_is_red_when_a_target_is(github: GitHub, target: str) -> None:
+def test_ci_fails_if_a_target_fails(github: GitHub, target: str) -> None:
     with_make(github, broken=target)
     run = github.run("ci.yml", github.pull_request(1, "main"))
     assert run.failures.keys() > {"all-green"}
     assert {name.partition(" ")[0] for name in run.failures} == {"all-green", target}
 
 
-def test_a_pushed_tag_is_published_with_what_the_change_log_says(github: GitHub) -> None:
+def test_pushed_tag_is_published_with_its_changelog(github: GitHub) -> None:
     with_make(github)
     run = github.run("release.yml", github.tag(f"v{extracts.__version__}"))
     assert run.failures == {}
@@ -78,7 +80,7 @@ def test_a_pushed_tag_is_published_with_what_the_change_log_says(github: GitHub)
     assert len(release["notes"].splitlines()) > 3
 
 
-def test_a_tag_that_is_not_the_version_is_not_published(github: GitHub) -> None:
+def test_tag_that_is_not_the_version_is_not_published(github: GitHub) -> None:
     with_make(github)
     run = github.run("release.yml", github.tag("v99.0.0"))
     assert run.failures.keys() == {"publish"}
@@ -86,9 +88,7 @@ def test_a_tag_that_is_not_the_version_is_not_published(github: GitHub) -> None:
     assert github.state["releases"] == []
 
 
-def test_a_tag_set_by_hand_that_is_too_small_for_the_change_is_not_published(
-    github: GitHub, tmp_path: Path
-) -> None:
+def test_tag_that_is_too_small_for_the_change_is_not_published(github: GitHub, tmp_path: Path) -> None:
     with_make(github)
     last = extracts.__version__
     github.tag(f"v{last}")
@@ -108,7 +108,7 @@ def test_a_tag_set_by_hand_that_is_too_small_for_the_change_is_not_published(
     assert github.state["releases"] == []
 
 
-def test_nothing_is_published_when_a_check_is_red(github: GitHub) -> None:
+def test_nothing_is_published_if_a_check_fails(github: GitHub) -> None:
     with_make(github, broken="lint")
     run = github.run("release.yml", github.tag(f"v{extracts.__version__}"))
     assert run.jobs["publish"].result == "skipped"

@@ -30,12 +30,12 @@ PROGRAMS = "make|extracts|cookiecutter|pip|terraform|aws|git|python"
 COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:{PROGRAMS}) [\w-]")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
-DEMO = "tests/local/test_demo.py::test_it_ends_well_and_shows_nine_steps"
-TUTORIAL = "tests/local/test_demo.py::test_the_steps_of_a_first_deployment_show_what_its_page_says"
-PROJECT = "tests/template/test_stamped_project.py::test_its_own_tests_pass_in_one_command_and_it_plans"
+DEMO = "tests/e2e/test_demo.py::test_demo_succeeds_with_nine_steps"
+TUTORIAL = "tests/e2e/test_demo.py::test_steps_of_a_first_deployment_have_the_documented_output"
+PROJECT = "tests/e2e/test_stamped_project.py::test_project_passes_its_own_tests_and_plans"
 CI = "the workflow ci"
 LINT = "make lint"
-# The test, workflow or command that runs each command of the pages.
+# The test, workflow or command that runs each command on the pages.
 RUN: dict[str, str] = {
     # the tool and the template
     "make demo": DEMO,
@@ -81,15 +81,15 @@ RUN: dict[str, str] = {
     },
     **{f"make {target}": CI for target in ("lint", "tflint", "test-spark35", "checkov")},
     "make prose": LINT,
-    "make release VERSION=1.2.0": "tests/generator/test_release.py::"
-    "test_one_command_writes_the_version_everywhere_commits_and_tags",
-    "make interfaces VERSION=2.0.0": "tests/generator/test_release.py::"
-    "test_make_interfaces_prints_the_version_that_a_change_needs",
-    "make interfaces": "tests/generator/test_release.py::"
-    "test_make_interfaces_prints_the_version_that_a_change_needs",
-    "make release": "tests/generator/test_release.py::test_make_asks_for_the_version",
-    "make dist": "tests/generator/test_packages.py::"
-    "test_both_carry_template_and_modules_and_nothing_that_was_left_there",
+    "make release VERSION=1.2.0": "tests/integration/tools/test_release.py::"
+    "test_release_sets_the_version_everywhere_commits_and_tags",
+    "make interfaces VERSION=2.0.0": "tests/integration/tools/test_release.py::"
+    "test_make_interfaces_prints_the_version_for_the_change",
+    "make interfaces": "tests/integration/tools/test_release.py::"
+    "test_make_interfaces_prints_the_version_for_the_change",
+    "make release": "tests/integration/tools/test_release.py::test_make_requires_the_version",
+    "make dist": "tests/integration/tools/test_packages.py::"
+    "test_both_contain_template_and_modules_and_no_generated_files",
     "make test-browser": "tests/unit/tool/test_report.py::test_chromium_shows_it",
 }
 ACCOUNT = "needs an account; service, operation and options are compared with AWS's own model"
@@ -157,9 +157,9 @@ def commands(text: str) -> list[str]:
 
 @cache
 def pages() -> dict[str, str]:
-    """Return each page by its path, and the stamped README for each kind of delivery.
+    """Return the text of each page, and the stamped README for each kind of delivery, keyed by path.
 
-    Generated pages show the examples of `--help`, which tests/generator/test_commands.py tries.
+    Generated pages show the examples of `--help`, which tests/integration/tool/test_commands.py runs.
     """
     found = {
         str(page.relative_to(ROOT)): page.read_text()
@@ -180,7 +180,7 @@ def test_every_command_on_a_page_has_a_runner_or_a_reason() -> None:
     for page, text in pages().items():
         for command in commands(text):
             told.setdefault(command, []).append(page)
-    # A mention of a command by its name alone is no call; its help is tried elsewhere.
+    # A command's name alone is not a call. Another test runs its help.
     mentions = {f"extracts {name}" for name in names}
     assert not {c: p for c, p in told.items() if c not in RUN.keys() | NOT_RUN.keys() | mentions}
     assert not RUN.keys() & NOT_RUN.keys()
@@ -204,8 +204,8 @@ def test_runner_of_a_command_runs_it() -> None:
 @pytest.mark.parametrize(
     ("command", "runner"),
     [
-        ("make lint", "tests/generator/test_release.py::test_make_asks_for_the_version"),
-        ("make dist", "tests/generator/test_packages.py::test_no_such_test"),
+        ("make lint", "tests/integration/tools/test_release.py::test_make_requires_the_version"),
+        ("make dist", "tests/integration/tools/test_packages.py::test_no_such_test"),
         ("extracts status ~/projects", f"{HERE}::test_pages_show_status_and_update_a_project"),
         ("terraform -chdir=Terraform destroy", TUTORIAL),
         ("make bench", CI),
@@ -256,7 +256,7 @@ def test_aws_has_every_operation_and_option_on_the_pages() -> None:
         given -= {"period"}  # a word of `--arguments=--period=2026-10`
         assert given <= members.keys(), command
         required = {botocore.xform_name(member, "-") for member in shape.required_members}
-        assert required <= given or len(words) == 0, command  # without words it is a mention of the operation
+        assert required <= given or len(words) == 0, command  # without words it names the operation only
 
 
 def test_project_has_every_output_that_its_page_reads(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_project_has_every_output_that_its_page_reads(tmp_path: Path) -> None:
         folder.mkdir()
         outputs = (stamp({"_sftp": way}, folder) / "Terraform/outputs.tf").read_text()
         declared[way] = set(re.findall(r'^output "(\w+)"', outputs, re.MULTILINE))
-    declared[""] = set.union(*declared.values())  # a page of docs/ is for any project
+    declared[""] = set.union(*declared.values())  # a page of docs/ applies to any project
     found = set()
     for page, text in pages().items():
         asked = set(re.findall(r"terraform \S+ output (?:-raw )?(\w+)", " ".join(commands(text))))

@@ -1,4 +1,4 @@
-"""An extract on the local cloud is started by its schedules, and published whatever becomes of the crawl."""
+"""Schedules start an extract on the local cloud, and it publishes even if the crawler fails."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Deployed:
         return dict(self.cloud.client("glue").get_crawler(Name="loans-crawler")["Crawler"])
 
     def next_job_run(self, start: Callable[[], None]) -> dict[str, Any]:
-        """The run that `start` leads to, at its end."""
+        """Return the ended run that `start` leads to."""
         known = self.job_runs().keys()
         start()
         eventually(lambda: self.job_runs().keys() > known)
@@ -98,7 +98,7 @@ class Deployed:
         return self.job_runs()[new]
 
     def messages(self) -> list[dict[str, Any]]:
-        """What is in the queue; it is empty afterwards."""
+        """Return the messages in the queue, and remove them."""
         sqs, url = self.cloud.client("sqs"), self.outputs["queue"]
         found = sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=2
@@ -122,7 +122,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     (folder / "etl.py").write_text((REPOSITORY / "examples/bank-loans/Glue/etl.py").read_text())
     (folder / "driver.jar").write_text("stands in for a driver\n")
     (folder / "main.tf.json").write_text(json.dumps(ROOT))
-    # An account of its own: another file's tests on the shared one make a secret of the same name.
+    # Its own account, because other tests create a secret with the same name in the shared account.
     with aws.serve(folder / "aws") as cloud, database.serve(folder / "database") as served:
         root = Root(folder, terraform.environment(folder) | cloud.environment)
         last_month = store.last_complete_month(datetime.now(UTC).date())
@@ -214,7 +214,7 @@ def test_start_without_the_right_goes_to_the_dead_letter_queue(deployed: Deploye
     assert deployed.last_workflow_run() == before
 
 
-def test_role_is_for_schedules_of_its_own_group(deployed: Deployed) -> None:
+def test_only_schedules_of_the_own_group_can_use_the_role(deployed: Deployed) -> None:
     scheduler = deployed.cloud.client("scheduler")
     target = scheduler.get_schedule(GroupName="loans", Name="loans-start")["Target"]
     with suppress(scheduler.exceptions.ConflictException):
@@ -263,13 +263,13 @@ def test_month_begins_in_the_time_zone() -> None:
     )
 
 
-def test_start_in_the_hour_that_is_skipped_is_skipped() -> None:
+def test_start_in_the_skipped_hour_does_not_happen() -> None:
     assert start_after("cron(30 2 * * ? *)", "America/Los_Angeles", "2026-03-07T18:00+00:00") == (
         "2026-03-09T09:30+00:00"
     )
 
 
-def test_start_in_the_hour_that_comes_twice_happens_once() -> None:
+def test_start_in_the_repeated_hour_happens_once() -> None:
     first = start_after("cron(30 1 * * ? *)", "America/Los_Angeles", "2026-11-01T00:00+00:00")
     assert first == "2026-11-01T08:30+00:00"
     assert start_after("cron(30 1 * * ? *)", "America/Los_Angeles", first) == "2026-11-02T09:30+00:00"

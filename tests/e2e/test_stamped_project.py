@@ -21,7 +21,7 @@ from tests.support import options
 from tests.support.files import tree
 from tests.support.terraform import Root
 
-# What changes the Terraform most; the rest is tried where it is stamped, unless three options are to meet.
+# The answers that change the Terraform most. `make test-matrix` runs the others, too.
 TERRAFORM = ("_sftp", "_object_lock", "_schedule", "_time_zone", "_region", "project_slug")
 PLANNED = (
     list(options.combinations())
@@ -39,10 +39,10 @@ ACCOUNT = "123456789012"
 
 
 def plan_test(answers: options.Answers) -> str:
-    """A test of Terraform's own: the plan, and what it must hold.
+    """The files of a Terraform test: the plan, and the conditions that it must meet.
 
-    With the real provider, as a mock knows no ephemeral resources, and with what AWS would answer: nobody is
-    asked.
+    It uses the real provider, because a mock does not support ephemeral resources. AWS is not called: the
+    answers of AWS are given.
     """
     sftp = answers.get("_sftp", "server")
     region = answers.get("_region", "eu-west-1")
@@ -65,7 +65,7 @@ override_data {{
         for module in identities
     )
     if sftp == "server":
-        # Its definition is known before anything is made, so the provider would ask AWS whether it is valid.
+        # The definition is known before apply, so the provider would ask AWS whether it is valid.
         overrides += """
 override_resource {
   target = module.sftp.aws_sfn_state_machine.receipts
@@ -120,9 +120,9 @@ def planned(
     repository: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, options.Answers]:
-    """A project that takes the modules of this working copy."""
+    """Create a project with the modules of this working copy."""
     folder = tmp_path_factory.mktemp("stamped")
-    # By the way there, as only that is a folder to checkov.
+    # A relative path, because checkov does not take any other for a folder.
     modules = os.path.relpath(repository / "modules", folder / "PROJECT/Terraform")
     return stamp_into(folder, __module_source=f"{modules}/MODULE", **request.param), request.param
 
@@ -132,7 +132,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return terraform.environment(tmp_path) | {
         "TERRAFORM": programs.terraform().command[0],
         "PYTHON": sys.executable,
-        "PYTHONDONTWRITEBYTECODE": "1",  # the engine is this working copy's
+        "PYTHONDONTWRITEBYTECODE": "1",  # the engine is in this working copy
     }
 
 
@@ -160,7 +160,7 @@ def test_no_trace_of_the_template_is_left(everything: dict[Path, options.Answers
             assert "{{" not in path.name
             if path.is_file():
                 text = path.read_text(encoding="utf-8")
-                # `${{` belongs to GitHub.
+                # `${{` belongs to GitHub's syntax.
                 assert not re.search(r"(?<!\$)\{\{|\{%|\{#", text), path
                 assert text.endswith("\n"), path
                 assert not text.endswith("\n\n"), path
@@ -215,7 +215,7 @@ def test_files_that_the_template_did_not_make_survive_a_stamp_without_workflows(
     assert sorted(kept) == [owners, own]
 
 
-def test_a_workflow_of_the_teams_own_survives_under_the_name_of_a_stamped_one(
+def test_creation_keeps_an_existing_workflow_with_the_same_name(
     output: Path, template: Path, cookiecutter_settings: Path
 ) -> None:
     own = output / "bank-loans/.github/workflows/drift.yml"
@@ -310,7 +310,7 @@ def test_the_answers_are_kept_and_stamp_the_same_project_again(
         assert tree(again / project.name) == tree(project)
 
 
-def test_its_own_tests_pass_in_one_command_and_it_plans(
+def test_project_passes_its_own_tests_and_plans(
     planned: tuple[Path, options.Answers], environment: dict[str, str]
 ) -> None:
     project, answers = planned
@@ -331,7 +331,7 @@ def test_its_own_tests_pass_in_one_command_and_it_plans(
     reason="checkov is some 300 MB, too much to install for each run; `make test-matrix` does",
 )
 def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environment: dict[str, str]) -> None:
-    """In the project and in the modules that it calls, with what it hands to them."""
+    """In the project and in the modules that it calls, with its values."""
     command = (os.environ["CHECKOV"], "--skip-download", "--framework", "terraform", "--output", "json")
     done = run(*command, "--directory", "Terraform", folder=planned[0], environment=environment)
     found = json.loads(done.stdout)["results"]

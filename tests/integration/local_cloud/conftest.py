@@ -1,3 +1,3 @@
-"""One emulated AWS with its gaps closed, one with them open, and one for bad requests, for the whole run."""
+"""Three emulated AWS for the whole run: with the gaps closed, with the gaps open, and for bad requests."""
 
 from tests.support.clouds import bare, cloud, refusing  # noqa: F401

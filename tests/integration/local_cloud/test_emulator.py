@@ -1,6 +1,6 @@
-"""Each gap of the emulator: still there in the published one, closed in ours.
+"""Each gap of the emulator is open in its published version and closed in the local cloud.
 
-When a probe finds a gap gone, its closing under `local_cloud/aws` is dead weight: delete both.
+When a probe finds a gap closed in the published version, delete the probe and our code for it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ PROBES = (*account.PROBES, *events.PROBES, *glue.PROBES, *transfer.PROBES)
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
-def test_ours_behaves_as_aws_does(cloud: aws.Cloud, probe: Callable[[aws.Cloud], bool]) -> None:
+def test_local_cloud_behaves_like_aws(cloud: aws.Cloud, probe: Callable[[aws.Cloud], bool]) -> None:
     assert probe(cloud)
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
-def test_the_published_one_still_has_the_gap(bare: aws.Cloud, probe: Callable[[aws.Cloud], bool]) -> None:
+def test_published_emulator_still_has_the_gap(bare: aws.Cloud, probe: Callable[[aws.Cloud], bool]) -> None:
     try:
         closed = probe(bare)
     except (ClientError, KeyError):

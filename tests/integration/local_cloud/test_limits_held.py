@@ -1,4 +1,4 @@
-"""Limits that count what the local cloud holds already, by way of boto3."""
+"""Limits that count objects in the local cloud, tested with boto3."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:alerts"
 
 
 def refused(call: Callable[[], object]) -> str:
-    """The error code and sentence of a call that is refused."""
+    """Return the error code and the message of a refused call."""
     with pytest.raises(ClientError) as error:
         call()
     found = error.value.response["Error"]
@@ -99,7 +99,7 @@ def test_rules_with_wildcards_are_counted_on_their_bus(refusing: aws.Cloud, name
     events.put_rule(Name="rule-30", EventBusName=f"{name}-other", EventPattern=pattern)
 
 
-def test_deleted_secret_keeps_its_name_through_its_recovery_window(refusing: aws.Cloud, name: str) -> None:
+def test_name_of_a_deleted_secret_is_reserved(refusing: aws.Cloud, name: str) -> None:
     manager = refusing.client("secretsmanager")
     manager.create_secret(Name=name, SecretString="first")
     manager.delete_secret(SecretId=name, RecoveryWindowInDays=7)
@@ -142,7 +142,7 @@ def test_public_keys_of_a_user_are_counted(refusing: aws.Cloud, role: str) -> No
     assert "50 SSH public keys" in refused(lambda: bring(50))
 
 
-def test_size_of_an_items_key_depends_on_the_table(refusing: aws.Cloud, name: str) -> None:
+def test_maximum_size_of_an_items_key_depends_on_the_table(refusing: aws.Cloud, name: str) -> None:
     table = refusing.client("dynamodb")
     table.create_table(
         TableName=name,
@@ -159,7 +159,7 @@ def test_size_of_an_items_key_depends_on_the_table(refusing: aws.Cloud, name: st
     assert "Size of rangekey has exceeded" in refused(lambda: put(2_048, 1_025))
 
 
-def test_size_of_a_message_is_256_kib_unless_the_topic_says_so(refusing: aws.Cloud, name: str) -> None:
+def test_maximum_size_of_a_message_is_256_kib_or_the_topics_setting(refusing: aws.Cloud, name: str) -> None:
     sns = refusing.client("sns")
     topic = sns.create_topic(Name=name)["TopicArn"]
     sns.publish(TopicArn=topic, Message="x" * 262_144)
@@ -168,7 +168,7 @@ def test_size_of_a_message_is_256_kib_unless_the_topic_says_so(refusing: aws.Clo
     assert "Message too long" in refused(lambda: sns.publish(TopicArn=topic, Message="x" * 1_025))
 
 
-def test_locked_objects_are_copied_into_buckets_that_lock_too(refusing: aws.Cloud, name: str) -> None:
+def test_locked_objects_are_replicated_only_to_locking_buckets(refusing: aws.Cloud, name: str) -> None:
     s3 = refusing.client("s3")
     place = {"LocationConstraint": "eu-west-1"}
     for suffix, locks in (("locked", True), ("locked-too", True), ("open", False)):
@@ -202,8 +202,6 @@ def test_locked_objects_are_copied_into_buckets_that_lock_too(refusing: aws.Clou
         "{",
     ],
 )
-def test_pattern_that_eventbridge_cannot_read_is_refused(
-    refusing: aws.Cloud, name: str, pattern: str
-) -> None:
+def test_invalid_event_pattern_is_refused(refusing: aws.Cloud, name: str, pattern: str) -> None:
     events = refusing.client("events")
     assert "InvalidEventPatternException" in refused(lambda: events.put_rule(Name=name, EventPattern=pattern))

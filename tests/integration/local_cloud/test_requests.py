@@ -1,4 +1,4 @@
-"""Requests that AWS would refuse are refused by the local cloud, with AWS's error code and sentence."""
+"""The local cloud refuses requests that AWS would refuse, with AWS's error code and message."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MACHINE = {"name": "push", "roleArn": "arn:aws:iam::000000000000:role/r", "defin
 
 
 def ask(cloud: aws.Cloud, service: str, operation: str, **parameters: Any) -> Any:
-    """Call without botocore's own check of the parameters."""
+    """Call without botocore's own validation of the parameters."""
     client = boto3.client(
         service,
         endpoint_url=cloud.endpoint,
@@ -71,7 +71,7 @@ def ask(cloud: aws.Cloud, service: str, operation: str, **parameters: Any) -> An
 
 
 def refusal(call: Callable[[], object]) -> tuple[str, str]:
-    """The error code and sentence of a call that is refused."""
+    """Return the error code and the message of a refused call."""
     with pytest.raises(ClientError) as refused:
         call()
     error = refused.value.response["Error"]
@@ -261,7 +261,7 @@ REFUSED = [
     REFUSED,
     ids=[f"{row[0]}-{row[1]}-{number}" for number, row in enumerate(REFUSED)],
 )
-def test_request_outside_its_shape_is_refused(
+def test_request_with_an_invalid_shape_is_refused(
     refusing: aws.Cloud, service: str, operation: str, parameters: dict[str, Any], code: str, sentence: str
 ) -> None:
     assert refusal(lambda: ask(refusing, service, operation, **parameters)) == (code, sentence)
@@ -284,7 +284,7 @@ ACCEPTED: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("service", "operation", "parameters"), ACCEPTED, ids=[row[0] for row in ACCEPTED])
-def test_request_within_its_shape_is_accepted(
+def test_request_with_a_valid_shape_is_accepted(
     refusing: aws.Cloud, service: str, operation: str, parameters: dict[str, Any]
 ) -> None:
     before = len(refusing.refusals)
@@ -293,7 +293,7 @@ def test_request_within_its_shape_is_accepted(
 
 
 def raw(cloud: aws.Cloud, service: str, path: str, body: str, **headers: str) -> tuple[int, str]:
-    """Status and text of the answer to a request that no SDK would send."""
+    """Return status and text of the answer to a request that no SDK would send."""
     given = {name.replace("_", "-"): text for name, text in headers.items()}
     request = AWSRequest("POST", cloud.endpoint + path, data=body, headers=given)
     SigV4Auth(Credentials("test", "test"), service, aws.REGION).add_auth(request)
@@ -323,7 +323,7 @@ FORM = "application/x-www-form-urlencoded"
         ("s3", "/", "", {}, 405, "<Code>MethodNotAllowed</Code>"),
     ],
 )
-def test_request_that_is_no_call_is_refused(
+def test_request_that_is_not_a_call_is_refused(
     refusing: aws.Cloud, service: str, path: str, body: str, headers: dict[str, str], status: int, said: str
 ) -> None:
     found, text = raw(refusing, service, path, body, **({"Content_Type": JSON} | headers))
@@ -338,13 +338,13 @@ def test_refusal_is_in_the_log(refusing: aws.Cloud) -> None:
     assert told.startswith("iam.GetRole: ValidationError: 1 validation error detected: Value ")
 
 
-def test_request_is_checked_where_the_gaps_are_open(tmp_path: Path) -> None:
+def test_request_is_also_checked_with_open_gaps(tmp_path: Path) -> None:
     with aws.serve(tmp_path / "aws", gaps="open", refusals="expected") as bare:
         code, _ = refusal(lambda: ask(bare, "iam", "get_role", RoleName="a role"))
     assert code == "ValidationError"
 
 
-def test_refusal_fails_the_local_cloud_at_its_end(tmp_path: Path) -> None:
+def test_refusal_makes_the_local_cloud_fail_on_exit(tmp_path: Path) -> None:
     with (
         pytest.raises(
             ExtractsError, match=r"AWS would refuse these requests:\niam\.GetRole: ValidationError: 1 "

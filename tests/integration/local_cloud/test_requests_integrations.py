@@ -1,4 +1,4 @@
-"""A task of a state machine fails where AWS would refuse its call, with the error that a Catch can name."""
+"""A task of a state machine fails if AWS would refuse its call, with an error that a Catch can match."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOPIC = "arn:aws:sns:eu-west-1:000000000000:no-such-topic"
 
 
 def outcome(cloud: aws.Cloud, resource: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The end of an execution with this one task."""
+    """Run a state machine with this one task, and return the ended execution."""
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     task = {"Type": "Task", "Resource": resource, "Arguments": arguments, "End": True}
     machine = {"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": task}}

@@ -38,7 +38,7 @@ SFTP: dict[str, Any] = {
 REPLICATION = {"bucket_arn": "arn:aws:s3:::bank-copies", "kms_key_arn": KEY}
 ROTATION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 
-# Module, inputs, and what the provider says about them.
+# Module, inputs, and the provider's message.
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("glue-extract", {"job": {"execution_class": "SPOT"}}, "expected execution_class to be one of"),
     ("glue-extract", {"job": {"max_retries": 11}}, "expected max_retries to be in the range (0 - 10)"),

@@ -1,10 +1,10 @@
 """kms-bucket and glue-extract, applied on the local cloud: rights of the roles, changes of inputs, destroy.
 
 Two extracts on one bucket are applied once. Then each right is removed, and exactly the step that needs it
-must fail; and forbidden calls are tried. Where the local cloud checks a call as AWS does, the role makes it.
-Where AWS checks more (several resources of one call, keys that other services use, network interfaces), the
-checks of its authorization reference are in `asks`, and the local cloud's IAM evaluator decides them for the
-deployed policies.
+must fail. Forbidden calls are tried, too. Where the local cloud checks a call as AWS does, the role makes it.
+AWS checks more for some calls: several resources of one call, keys that other services use, network
+interfaces. Then `asks` has the checks of AWS's authorization reference, and the local cloud's IAM evaluator
+decides them for the deployed policies.
 """
 
 from __future__ import annotations

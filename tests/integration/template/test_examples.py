@@ -25,7 +25,7 @@ CHOICES = {
     for [(_, answer)] in (value.items() for value in values if len(value) == 1)
     if question not in ("shape", "project_slug") and answer != options.default(question)
 }
-# What working in an example leaves there, and git ignores.
+# Files that working in an example creates and git ignores.
 LEFTOVERS = (".terraform*", "*.tfstate*", "*.tfplan", "terraform.tfvars", "__pycache__", ".pytest_cache")
 
 SPEC = """\

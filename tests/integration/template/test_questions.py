@@ -48,7 +48,7 @@ def test_every_question_is_a_sentence_with_an_example(template: Path, declared: 
         assert "e.g. [bold]" in sentence.lower(), name
         if not isinstance(prompt, str):
             choices = [choice for choice in prompt if choice != "__prompt__"]
-            # The first one is taken where nobody chooses.
+            # The first choice is the default.
             assert choices == declared[name] or choices[0] == declared[name]
             assert all(
                 label.startswith(f"{choice}: ") for choice, label in prompt.items() if choice in choices
@@ -81,7 +81,7 @@ def test_the_hooks_need_the_standard_library_alone(template: Path) -> None:
     for hook in (template / "hooks").iterdir():
         imported = set(re.findall(r"^(?:import|from) (\w+)", hook.read_text(), re.MULTILINE))
         assert imported <= sys.stdlib_module_names, hook.name
-    # It would run before the answers are there, and tools that update projects do not know it.
+    # A pre_prompt hook would run before the answers exist, and tools that update projects do not support it.
     assert not list((template / "hooks").glob("pre_prompt*"))
 
 

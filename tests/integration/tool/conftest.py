@@ -1,4 +1,4 @@
-"""Schemas that are not ours in shape, each in a database of its own on one real server."""
+"""Databases with schemas of different shapes, on one real server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
-    """A server that logs every statement: what was asked of it can be counted."""
+    """A server that logs every statement, so that tests can count them."""
     folder = tmp_path_factory.mktemp("server")
     with database.serve(folder, settings={"log_statement": "all", "lc_messages": "C"}) as served:
         yield served
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 @pytest.fixture(scope="session")
 def made(server: database.Database) -> Callable[[str, str], str]:
-    """Make a database with these statements in it; its URL."""
+    """Create a database with these statements, and return its URL."""
 
     def made(name: str, statements: str) -> str:
         with psycopg.connect(server.url, autocommit=True) as connection:

@@ -197,7 +197,7 @@ def test_files_are_published_if_the_page_cannot_be_written(served: database.Data
     assert done.stderr == f"✗ The files are written, but not the page {page}: File exists.\n"
 
 
-def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
+def test_folder_without_a_project_is_refused(tmp_path: Path) -> None:
     done = preview(
         str(tmp_path), "--output", str(tmp_path / "out"), DATABASE_URL="postgresql://x@localhost/x"
     )

@@ -74,7 +74,7 @@ def test_update_with_plan_reports_changes_in_terraform(small: Path, tmp_path: Pa
 
 
 def test_plan_of_a_project_reports_the_changed_script(project: Path, tmp_path: Path) -> None:
-    """With all modules, the real provider and the values of an account; nothing of it is applied yet."""
+    """A project with all modules, the real provider and the values of an account; nothing is applied yet."""
     with aws.serve(tmp_path / "aws") as cloud:
         made = account.prepare(cloud, username="reader", password="unused")
         values = {

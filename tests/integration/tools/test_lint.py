@@ -1,4 +1,4 @@
-"""What `make checkov` says of policies and state machines: a bad one is found, an accepted one is not."""
+"""`make checkov` finds bad policies and bad state machines, and no accepted findings."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_finding_is_accepted_in_its_kind_of_document_only() -> None:
     assert lint.judge(found[:1], [star]) == []
 
 
-def test_entry_that_accepts_nothing_any_more_is_a_complaint() -> None:
+def test_acceptance_without_a_finding_is_an_error() -> None:
     [said] = lint.judge([], [Accepted("RESOURCE_STAR", "key", "the key itself")])
     assert said == "accepted.toml: RESOURCE_STAR in key accepts nothing any more; delete it"
 
@@ -114,12 +114,12 @@ def test_every_accepted_finding_has_a_reason() -> None:
     assert all(len(entry.reason) > 20 for entry in lint.accepted())
 
 
-def test_a_folder_without_documents_fails(tmp_path: Path) -> None:
+def test_folder_without_documents_fails(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="has no documents"):
         lint.main(tmp_path)
 
 
-def test_bad_document_ends_the_program_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_document_gives_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     documents.save([policy(Action="s3:GetObjekt")], tmp_path / "one.json")
     with pytest.raises(SystemExit) as ended:
         lint.main(tmp_path)
@@ -127,7 +127,7 @@ def test_bad_document_ends_the_program_with_1(tmp_path: Path, capsys: pytest.Cap
     assert "✗ aws_thing.this: UNKNOWN_ACTION: " in capsys.readouterr().out
 
 
-def test_documents_have_the_arns_of_what_is_new(cloud: aws.Cloud, tmp_path: Path) -> None:
+def test_documents_contain_arns_of_planned_resources(cloud: aws.Cloud, tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text(ROOT)
     environment = terraform.environment(tmp_path) | cloud.environment
     planned = plan(tmp_path, environment)
@@ -142,14 +142,14 @@ def test_documents_have_the_arns_of_what_is_new(cloud: aws.Cloud, tmp_path: Path
     )
 
 
-def test_document_that_is_still_unknown_fails() -> None:
+def test_unknown_document_fails() -> None:
     change = {"actions": ["create"], "after": {}, "after_unknown": {"policy": True}}
     planned = {"resource_changes": [{"type": "aws_sqs_queue_policy", "address": "a.b", "change": change}]}
     with pytest.raises(SystemExit, match=re.escape("a.b.policy is not known")):
         list(documents.read(planned))
 
 
-def test_data_source_has_no_document_of_ours() -> None:
+def test_data_source_is_not_checked() -> None:
     change = {"actions": ["read"], "after": {}, "after_unknown": {"policy": True}}
     read = {
         "type": "aws_vpc_endpoint",

@@ -1,4 +1,4 @@
-"""`make` on a machine that lacks something: one sentence, and no environment that only seems whole."""
+"""`make` on a machine without a requirement: one sentence, and no incomplete environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def make(venv: Path, *words: str, **variables: str) -> list[str]:
-    """The lines on stderr of a failing `make demo` with an environment of its own."""
+    """Return the lines on stderr of a failing `make demo` with its own environment."""
     done = subprocess.run(
         ["make", "-C", str(ROOT), "demo", f"VENV={venv}", *words],
         capture_output=True,
@@ -26,35 +26,35 @@ def make(venv: Path, *words: str, **variables: str) -> list[str]:
     return [line for line in done.stderr.splitlines() if not line.startswith("make")]
 
 
-def test_no_python(tmp_path: Path) -> None:
+def test_missing_python(tmp_path: Path) -> None:
     [line] = make(tmp_path / "venv", "PYTHON=/bin/false")
     assert line == (
         "✗ Python 3.11 or newer is needed, and /bin/false is not; name another: make PYTHON=python3.12"
     )
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_folder_that_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     [line] = make(tmp_path / "file/venv")
     assert line.startswith(f"✗ python3 cannot make a virtual environment in {tmp_path}/file/venv: ")
     assert "Not a directory" in line
 
 
-def test_no_network(tmp_path: Path) -> None:
+def test_missing_network(tmp_path: Path) -> None:
     unreachable = {
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
         "PIP_EXTRA_INDEX_URL": "",
         "PIP_RETRIES": "0",
     }
     [line] = make(tmp_path / "venv", **unreachable)
-    # Which package is missed first depends on what a machine's pip settings keep at hand.
+    # The settings of pip decide which package is reported first.
     assert line.startswith(
         "✗ The packages could not be installed: ERROR: No matching distribution found for "
     )
     assert "Is the package index in reach?" in line
 
 
-def test_tflint_looks_at_every_folder_of_terraform(tmp_path: Path) -> None:
+def test_tflint_checks_every_terraform_folder(tmp_path: Path) -> None:
     stand_in = tmp_path / "tflint"
     stand_in.write_text('#!/bin/sh\necho "$1" >>"$0.log"\n')
     stand_in.chmod(0o755)
@@ -75,8 +75,8 @@ def test_tflint_looks_at_every_folder_of_terraform(tmp_path: Path) -> None:
     "tag", ["v1.0.0", 'v1";touch${IFS}ran;"', "v1$(touch${IFS}ran)", "v1`touch${IFS}ran`"]
 )
 @pytest.mark.parametrize("given", ["by its environment", "as a word"])
-def test_the_name_of_a_tag_is_no_command(tag: str, given: str, tmp_path: Path) -> None:
-    """Whoever may push a tag must not run anything in the release's job by it."""
+def test_name_of_a_tag_is_not_executed(tag: str, given: str, tmp_path: Path) -> None:
+    """A person who can push a tag must not be able to run a command in the release's job."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     stand_in = tmp_path / "venv/bin/python"
     stand_in.parent.mkdir(parents=True)
@@ -94,12 +94,12 @@ def test_the_name_of_a_tag_is_no_command(tag: str, given: str, tmp_path: Path) -
         env={**os.environ, **variables},
     )
     assert not (tmp_path / "ran").exists()
-    if variables:  # as the release's workflow does it; a word is expanded by make itself
+    if variables:  # as the release workflow does it; make expands a word on its command line
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "words").read_text().splitlines()[-1] == tag
 
 
-def test_the_release_passes_its_tag_by_the_environment() -> None:
+def test_release_passes_its_tag_as_an_environment_variable() -> None:
     workflow = (ROOT / ".github/workflows/release.yml").read_text()
     assert "- run: make publish\n" in workflow
     assert "TAG: ${{ github.ref_name }}\n" in workflow

@@ -1,4 +1,4 @@
-"""The wheel and the source distribution: what they carry, and that they work where nothing else is."""
+"""The wheel and the source distribution: their content, and their use in an empty environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def committed(folder: str) -> set[str]:
-    """The files of a folder that git knows, and so nothing that Terraform or Python left there."""
+    """Return the files of a folder that git tracks, without those that Terraform or Python created."""
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", folder], capture_output=True, text=True, check=True
     )
@@ -26,7 +26,7 @@ def committed(folder: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both, built the way a release does: the wheel from the source distribution."""
+    """Build both as a release does: the wheel from the source distribution."""
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_both_carry_template_and_modules_and_nothing_that_was_left_there(built: Path) -> None:
+def test_both_contain_template_and_modules_and_no_generated_files(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
     for folder in ("templates", "modules"):
@@ -51,13 +51,13 @@ def test_both_carry_template_and_modules_and_nothing_that_was_left_there(built: 
         assert {name for name in unpacked if name.startswith(f"{folder}/")} == committed(folder)
 
 
-def test_it_stamps_a_project_from_an_empty_environment(built: Path, tmp_path: Path) -> None:
+def test_wheel_creates_a_project_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, capture_output=True)
     binary = tmp_path / "venv/bin"
     install = [str(binary / "python"), "-m", "pip", "install", "--quiet", str(next(built.glob("*.whl")))]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    # From another folder, so that it is not the checkout that answers.
+    # The working directory is another folder, so that Python does not import from the checkout.
     new = [str(binary / "extracts"), "new", "--no-input", "--output-dir", "made"]
     done = subprocess.run(new, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -69,7 +69,7 @@ def test_it_stamps_a_project_from_an_empty_environment(built: Path, tmp_path: Pa
         [str(binary / "extracts"), "--version"], capture_output=True, text=True, check=True
     )
     assert version.stdout == f"{extracts.__version__}\n"
-    # What it goes without is told, with the command that gets it.
+    # The message about a missing part names the command that installs it.
     url, project = "postgresql://reader@127.0.0.1:1/store", "made/bank-loans"
     for command in (["inspect", "--database-url", url],
                     ["preview", project, "--output", "out", "--database-url", url]):  # fmt: skip

@@ -1,4 +1,4 @@
-"""`make release`: one version everywhere, or none at all."""
+"""`make release` sets one version everywhere, or changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a release touches and runs, released as 1.0.0, with news since; tests that take no time."""
+    """Create a repository with the files of a release, with version 1.0.0, later changes, and fast tests."""
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
@@ -60,7 +60,7 @@ def commit(root: Path, log: str | None = None) -> None:
 
 @pytest.fixture
 def home(original: Path, tmp_path: Path) -> Path:
-    """A clone of it, set up with this environment."""
+    """Clone it, and set it up with this environment."""
     git(tmp_path, "clone", "-q", str(original), "home")
     root = tmp_path / "home"
     git(root, "config", "user.name", "A")
@@ -72,7 +72,7 @@ def home(original: Path, tmp_path: Path) -> Path:
     return root
 
 
-def test_one_command_writes_the_version_everywhere_commits_and_tags(home: Path) -> None:
+def test_release_sets_the_version_everywhere_commits_and_tags(home: Path) -> None:
     done = subprocess.run(
         ["make", "--no-print-directory", "release", "VERSION=1.0.1"],
         cwd=home,
@@ -97,12 +97,12 @@ def test_one_command_writes_the_version_everywhere_commits_and_tags(home: Path) 
     assert git(home, "describe", "--exact-match") == "v1.0.1"
     assert git(home, "tag", "--list", "v1.0.1", "--format=%(contents)") == NOTES.strip()
     assert git(home, "status", "--porcelain") == ""
-    assert git(home, "ls-remote", "--tags", "origin", "v1.0.1") == ""  # pushed by a person, or not at all
+    assert git(home, "ls-remote", "--tags", "origin", "v1.0.1") == ""  # a person pushes it
     assert done.stdout.splitlines()[-1] == "  git push --follow-tags"
 
 
 def refused(home: Path, version: str) -> str:
-    """The sentence of a refusal, which leaves everything as it was."""
+    """Return the message of a refusal, and check that it changed nothing."""
     head, pending = git(home, "rev-parse", "HEAD"), git(home, "status", "--porcelain")
     with pytest.raises(ExtractsError) as error:
         release.release(home, version, TODAY, lambda line: None)
@@ -111,21 +111,21 @@ def refused(home: Path, version: str) -> str:
     return str(error.value)
 
 
-def test_a_red_test_releases_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "REFRESH", ["true"])  # what the first test has seen, and takes its time
+def test_failing_test_prevents_the_release(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "REFRESH", ["true"])  # slow, and the first test runs it
     change(home, lambda text: text.replace(NOTES, NOTES + "- There is a red test.\n"))
     assert refused(home, "1.0.1") == "The checks fail; nothing was released."
-    assert (home / ".venv/bin").is_symlink()  # nor was the environment that it runs in set up anew
+    assert (home / ".venv/bin").is_symlink()  # the environment was not created again
 
 
-def test_uncommitted_work_is_not_released(home: Path) -> None:
+def test_uncommitted_changes_are_refused(home: Path) -> None:
     (home / "modules/new.txt").write_text("")
     assert refused(home, "1.0.1") == (
         "There are changes that are not committed (modules/new.txt); a release has none."
     )
 
 
-def test_a_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
+def test_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
     renamed(home)
     commit(home)
     assert refused(home, "1.1.0") == "1.1.0 is too small a step: this is at least 2.0.0."
@@ -146,7 +146,7 @@ The output `name` is called what it is.
 @pytest.mark.parametrize(
     "note", ["", NOTE.replace("2.0.0", "1.9.0"), NOTE.replace("+", " ")], ids=["none", "an old one", "half"]
 )
-def test_a_major_change_without_before_and_after_is_refused(home: Path, note: str) -> None:
+def test_major_change_without_an_upgrade_example_is_refused(home: Path, note: str) -> None:
     renamed(home)
     page = home / "modules/kms-bucket/README.md"
     page.write_text(page.read_text() + note)
@@ -157,7 +157,7 @@ def test_a_major_change_without_before_and_after_is_refused(home: Path, note: st
     )
 
 
-def test_a_major_change_with_before_and_after_is_let_through(home: Path) -> None:
+def test_major_change_with_an_upgrade_example_is_accepted(home: Path) -> None:
     renamed(home)
     page = home / "modules/kms-bucket/README.md"
     page.write_text(page.read_text() + NOTE)
@@ -177,7 +177,7 @@ def change(home: Path, edit: Callable[[str], str]) -> None:
     commit(home, edit((home / "CHANGELOG.md").read_text()))
 
 
-def test_a_change_log_that_says_nothing_is_refused(home: Path) -> None:
+def test_empty_changelog_is_refused(home: Path) -> None:
     change(home, lambda text: text.replace(NOTES, ""))
     assert refused(home, "1.0.1") == "CHANGELOG.md says nothing of 1.0.1."
     change(home, lambda text: text.replace("## Unreleased\n\n\n", ""))
@@ -195,11 +195,11 @@ def test_a_change_log_that_says_nothing_is_refused(home: Path) -> None:
         ("next", '"next" is not a version; write it like 1.2.0.'),
     ],
 )
-def test_a_version_that_does_not_follow_is_refused(home: Path, version: str, reason: str) -> None:
+def test_version_that_is_not_the_next_is_refused(home: Path, version: str, reason: str) -> None:
     assert refused(home, version) == reason
 
 
-def test_a_tag_is_held_against_the_release_before_it_and_not_against_itself(home: Path) -> None:
+def test_tag_is_compared_with_the_previous_release(home: Path) -> None:
     renamed(home)
     commit(home)
     git(home, "tag", "v1.1.0")
@@ -208,7 +208,7 @@ def test_a_tag_is_held_against_the_release_before_it_and_not_against_itself(home
     assert str(error.value) == "1.1.0 is too small a step: this is at least 2.0.0."
 
 
-def test_a_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> None:
+def test_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{home}", "shallow")
     root = tmp_path / "shallow"
     version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
@@ -223,7 +223,7 @@ def test_a_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("words", "code"), [((), 0), (("VERSION=2.0.0",), 0), (("VERSION=1.1.0",), 1)], ids=["", "2.0.0", "1.1.0"]
 )
-def test_make_interfaces_prints_the_version_that_a_change_needs(
+def test_make_interfaces_prints_the_version_for_the_change(
     home: Path, words: tuple[str, ...], code: int
 ) -> None:
     renamed(home)
@@ -241,7 +241,7 @@ def test_make_interfaces_prints_the_version_that_a_change_needs(
     assert "2.0.0" in done.stdout + done.stderr
 
 
-def test_make_asks_for_the_version() -> None:
+def test_make_requires_the_version() -> None:
     done = subprocess.run(
         ["make", "-C", str(ROOT), "release"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What the helper adds to tftest, on roots that need no provider."""
+"""The functions that our helper adds to tftest, on roots without a provider."""
 
 from __future__ import annotations
 
@@ -85,6 +85,6 @@ def test_killed_terraform_raises(root: Root, tmp_path: Path) -> None:
         root.apply()
 
 
-def test_log_of_terraform_is_off(root: Root) -> None:
+def test_log_of_terraform_is_disabled(root: Root) -> None:
     traced = Root(Path(root.tfdir), root.env | {"TF_LOG": "TRACE", "TF_LOG_CORE": "TRACE"})
     assert traced.execute_command("version").err == ""

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, settings
 
 pytest_plugins = ("tests.support.stamping",)
 
-# One example is one run of the engine over many random sources: see test_oracle.
+# Each example is one run of the engine on many random sources: see test_oracle.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
-# No shrinking: it would cost minutes, and the failure shows the one file that differs anyway.
+# No shrinking: it would take minutes, and the failure already shows the file that differs.
 _phases = (Phase.explicit, Phase.reuse, Phase.generate)
 for _profile, _runs in (("default", 13), ("deep", 250)):
     settings.register_profile(

@@ -1,4 +1,4 @@
-"""The page of a preview with more lines than anybody reads: it stays small and opens, in little memory."""
+"""The page of a preview with millions of rows: it stays small, opens, and needs little memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def publish(folder: Path, period: str, first: int) -> None:
     (folder / f"_manifests/{period}.json").write_text(json.dumps(manifest))
 
 
-def test_three_million_lines_take_less_than_200_megabytes(tmp_path: Path) -> None:
+def test_three_million_rows_take_less_than_200_megabytes(tmp_path: Path) -> None:
     publish(tmp_path / "history", "2026-09", first=0)
     publish(tmp_path / "output", "2026-10", first=10)
     log = [

@@ -1,4 +1,4 @@
-"""Previews that are ended at random times: no process, no statement and no password stays behind."""
+"""Previews that are stopped at random times leave no process, no statement and no password."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 
 def marked(mark: str) -> dict[int, bytes]:
-    """The processes that were started under a mark, with their environment."""
+    """Return the processes that were started with a mark, with their environment."""
     found = {}
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -66,7 +66,7 @@ def none_of(mark: str) -> bool:
 
 
 def idle(connection: psycopg.Connection[Any]) -> bool:
-    """Whether no session of a run is left in the server."""
+    """Return whether the server has no session of a run."""
     sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'rolling-extract%'"
     return not connection.execute(sessions).fetchall()
 
@@ -83,7 +83,7 @@ def begun(served: database.Database, folder: Path, mark: str) -> subprocess.Pope
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sign: sign.name)
-def test_a_preview_that_is_ended_leaves_nothing(
+def test_stopped_preview_leaves_nothing(
     served: database.Database, tmp_path: Path, sign: signal.Signals
 ) -> None:
     print(f"SEED={SEED}")

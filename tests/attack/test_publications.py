@@ -1,4 +1,4 @@
-"""Publications that are killed or raced at random times: what is said to be there is there, and whole."""
+"""Publications that are killed or run in parallel at random times: a published period is always complete."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 
 @pytest.fixture
 def dice() -> random.Random:
-    print(f"SEED={SEED}")  # shown with a failure
+    print(f"SEED={SEED}")  # printed if the test fails
     return random.Random(SEED)
 
 
 def started(publisher: Publisher, texts: dict[str, str]) -> int:
-    """The number of a process that restates."""
+    """Return the id of a process that restates."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -59,13 +59,13 @@ def started(publisher: Publisher, texts: dict[str, str]) -> int:
 
 
 def rounds(dice: random.Random, count: int) -> Iterator[tuple[dict[str, str], float]]:
-    """Texts to publish, and how long to wait before the kill."""
+    """Random texts to publish, and seconds before the kill."""
     for number in range(count):
         chosen = {name: f"{text}{number}" for name, text in TEXTS.items() if dice.random() < 0.8}
         yield chosen or {"Alpha": str(number)}, dice.random()
 
 
-def test_restatements_that_are_killed_at_random_times_leave_nothing_half_done(
+def test_restatements_killed_at_random_times_leave_a_complete_period(
     publisher: Publisher, dice: random.Random
 ) -> None:
     known = [TEXTS]
@@ -83,7 +83,7 @@ def test_restatements_that_are_killed_at_random_times_leave_nothing_half_done(
             took = time.monotonic() - began
         known.append(texts)
         assert publisher.texts() in (None, *known[-2:])
-        if publisher.texts() is None:  # the order to restate outlives its run
+        if publisher.texts() is None:  # the restatement's claim outlives its run
             publisher.run(texts)
             assert publisher.texts() == texts
         known.append(publisher.texts() or {})
@@ -96,7 +96,7 @@ def test_restatements_that_are_killed_at_random_times_leave_nothing_half_done(
 
 
 @pytest.mark.parametrize("runs", [2, 3])
-def test_of_restatements_that_race_one_is_published_whole(
+def test_one_of_parallel_restatements_is_published_completely(
     publisher: Publisher, dice: random.Random, runs: int
 ) -> None:
     for number in range(RACES):

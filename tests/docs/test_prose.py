@@ -1,4 +1,4 @@
-"""The prose check finds what its lists name, where it is, and leaves code alone."""
+"""The prose check finds the words on its lists, reports their place, and ignores code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of the tool on pages are valid, and numbers on pages are those of code and oracle."""
+"""Calls of the tool on pages are valid, and numbers on pages are those of code and expected files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_call_of_the_tool_on_a_page_is_valid() -> None:
         assert not unknown, f"{page}: extracts {command} takes no {unknown}"
 
 
-def test_picture_of_the_demo_shows_the_rows_of_the_oracle() -> None:
+def test_picture_of_the_demo_shows_the_expected_rows() -> None:
     picture = (ROOT / ".github/demo.svg").read_text()
     shown = html.unescape("".join(re.findall(r">([^<>]*)<", picture))).replace("\xa0", " ")
     last = re.search(r"KarooCoastBank_(\d{4})(\d\d)\d\d\.csv, in full", shown)
@@ -70,7 +70,7 @@ def test_picture_of_the_demo_shows_the_rows_of_the_oracle() -> None:
         assert line in shown
 
 
-def test_rows_below_the_preview_are_those_of_the_oracle() -> None:
+def test_rows_below_the_preview_are_the_expected_rows() -> None:
     given = re.search(r"demo database with ([\d,]+) loans", TUTORIAL)
     assert given
     rows = store.generate(date(2026, 10, 1), loans=int(given[1].replace(",", "")))

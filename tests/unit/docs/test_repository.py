@@ -1,4 +1,4 @@
-"""What the repository says of itself is true: one version, links that lead somewhere, commands that exist."""
+"""The repository describes itself correctly: one version, valid links, existing commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGES = sorted(
 )
 
 
-def test_there_is_one_version() -> None:
+def test_all_versions_are_the_same() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert extracts.__version__ == version
     assert rolling_extract.__version__ == version
@@ -34,8 +34,8 @@ def test_there_is_one_version() -> None:
     assert newest[1] == version
 
 
-def test_whatever_pins_this_collection_pins_its_version() -> None:
-    """On a page, in an example, in what an option changes; the change log and tests speak of others too."""
+def test_references_to_this_collection_have_its_version() -> None:
+    """On pages, in examples and in differences/. The changelog and tests mention other versions."""
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--", ":!tests/*.py", ":!CHANGELOG.md"]
     names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")
     pinned = {
@@ -65,14 +65,14 @@ def modules_with_examples() -> list[str]:
 
 
 @pytest.mark.parametrize("module", modules_with_examples())
-def test_an_example_in_a_comment_is_true(module: str) -> None:
+def test_example_in_a_comment_is_correct(module: str) -> None:
     ran = doctest.testmod(importlib.import_module(module))
     assert ran.attempted > 0
     assert ran.failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     missing = [
         t
@@ -82,6 +82,6 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert not missing
 
 
-def test_ci_calls_the_readmes_test_command() -> None:
+def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "$ make test" in (ROOT / "README.md").read_text()
     assert "\nmake test\n" in (ROOT / ".ci/run").read_text()

@@ -1,4 +1,4 @@
-"""The mailbox is read in the order in which the mails came."""
+"""The mailbox returns mails in the order in which they arrived."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from local_cloud import inbox
 
 
-def test_mails_of_one_moment_keep_their_order(tmp_path: Path) -> None:
+def test_mails_of_the_same_moment_keep_their_order(tmp_path: Path) -> None:
     box = mailbox.Maildir(tmp_path / "mailbox", create=True)
-    for number in range(12):  # the tenth sorts before the second as text
+    for number in range(12):  # as text, the tenth sorts before the second
         mail = EmailMessage()
         mail["To"], mail["Subject"] = "team@example.com", f"{number}"
         mail.set_content("x")

@@ -1,4 +1,4 @@
-"""Each documented limit of AWS: what is within it passes, one more is refused with AWS's own code."""
+"""Each documented limit of AWS: a value at the limit is accepted, one more is refused with AWS's code."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def named(limit: Limit) -> str:
 
 
 def holding(held: Any) -> Callable[..., Any]:
-    """What the emulator answers: yes for the names in a tuple, or what a dict has for a name."""
+    """Return the emulator's answer: true for the names in a tuple, or the value of a name in a dict."""
 
     def answer(*asked: str) -> Any:
         if isinstance(held, tuple):
@@ -74,7 +74,7 @@ def test_limit_refuses_one_more(limit: Limit, monkeypatch: pytest.MonkeyPatch) -
 
 
 def tagged(service: tags.Tagged, given: dict[str, str]) -> Parameters:
-    """Parameters with these tags, as this service takes them."""
+    """Return parameters with these tags, as this service takes them."""
     values: Any = given
     if service.key:
         values = [{service.key: key, service.value: value} for key, value in given.items()]
@@ -95,13 +95,13 @@ def test_51_tags_are_refused(service: tags.Tagged) -> None:
     [{"aws:owner": "x"}, {"owner": "<x>"}, {"a" * 129: ""}, {"owner": "x" * 257}, {"": "x"}],
     ids=lambda odd: next(iter(odd))[:9],
 )
-def test_odd_tag_is_refused(service: tags.Tagged, odd: dict[str, str]) -> None:
+def test_invalid_tag_is_refused(service: tags.Tagged, odd: dict[str, str]) -> None:
     [limit] = [one for one in tags.LIMITS if one.service == service.service and one.name == "form of tags"]
     assert ask(limit, tagged(service, {"a" * 128: "x" * 256, "owner": "Łódź & co".replace("&", "+")})) is None
     assert_refused(limit, ask(limit, tagged(service, odd)))
 
 
-def test_keys_of_a_roles_tags_differ_by_more_than_case() -> None:
+def test_keys_of_a_roles_tags_must_differ_by_more_than_case() -> None:
     [role] = [one for one in tags.SERVICES if one.service == "iam"]
     [limit] = [one for one in tags.LIMITS if one.service == "iam" and one.name == "form of tags"]
     assert "case insensitive" in assert_refused(limit, ask(limit, tagged(role, {"Owner": "a", "owner": "b"})))
@@ -120,7 +120,7 @@ def test_limit_names_its_source(limit: Limit) -> None:
     assert limit.source.address.startswith(("https://docs.aws.amazon.com/", "https://github.com/"))
 
 
-def test_other_operations_pass() -> None:
+def test_other_operations_are_accepted() -> None:
     assert limits.check(Request("iam", "GetRole", {"RoleName": "x" * 65}, "", "eu-west-1")) is None
 
 

@@ -63,13 +63,13 @@ def test_machine_with_an_expression_of_several_lines_is_accepted() -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_bad_state_is_refused(changed: dict[str, Any], said: str) -> None:
+def test_invalid_state_is_refused(changed: dict[str, Any], said: str) -> None:
     machine = copy.deepcopy(GOOD)
     machine["States"]["Send"] |= changed
     assert said in " ".join(machines.faults(json.dumps(machine)))
 
 
-def test_names_within_a_map_count_too() -> None:
+def test_state_names_inside_a_map_are_checked() -> None:
     machine = copy.deepcopy(GOOD)
     inner = machine["States"]["Each"]["ItemProcessor"]
     inner["States"] = {"Send": {"Type": "Pass", "Next": "x" * 81}, "x" * 81: {"Type": "Pass", "End": True}}
@@ -79,5 +79,5 @@ def test_names_within_a_map_count_too() -> None:
     assert f"{'x' * 81}: a state's name has at most 80 characters" in found
 
 
-def test_what_is_no_object_is_refused() -> None:
+def test_value_that_is_not_an_object_is_refused() -> None:
     assert machines.faults("[]") == ("The definition is no JSON object",)

@@ -1,4 +1,4 @@
-"""What boto3 sends is read back as what it was given, for every operation of the services in use."""
+"""Requests of boto3 are decoded to the parameters that it got, for every operation of the services in use."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SCALARS = {
 }
 
 
-# Their method and path are another operation's, which replaced the first four; the last has its own endpoint.
+# Other operations with the same method and path replaced the first four. The last one has its own endpoint.
 INDISTINCT = {
     "GetBucketLifecycle",
     "GetBucketNotification",
@@ -64,7 +64,7 @@ INDISTINCT = {
 
 
 def sample(shape: Any, outside: tuple[str, ...] = ()) -> Any:
-    """A value of the shape with all its members: one of a union, and no shape within itself."""
+    """Return a value of the shape with all members: one of a union, and no shape inside itself."""
     inside = (*outside, shape.name)
     if shape.type_name == "structure" and shape.is_document_type:
         return {"any": "thing"}
@@ -82,7 +82,7 @@ def sample(shape: Any, outside: tuple[str, ...] = ()) -> Any:
 
 
 def recurs(shape: Any, outside: tuple[str, ...]) -> bool:
-    """Whether the shape is one of those around it, or holds nothing else."""
+    """Return whether the shape contains itself, or contains nothing else."""
     if shape.name in outside:
         return True
     inner = {"list": "member", "map": "value"}.get(shape.type_name)
@@ -90,7 +90,7 @@ def recurs(shape: Any, outside: tuple[str, ...]) -> bool:
 
 
 def sent(service: str, protocol: str, operation: Any, parameters: dict[str, Any]) -> tuple[wire.Http, bytes]:
-    """What botocore puts on the wire."""
+    """Return the request that botocore sends."""
     request = create_serializer(protocol, include_validation=False).serialize_to_request(
         parameters, operation
     )
@@ -122,7 +122,7 @@ def test_patterns_compile(service: str) -> None:
 
 
 @pytest.mark.parametrize(("service", "protocol"), PROTOCOLS)
-def test_requests_are_read_back(service: str, protocol: str) -> None:
+def test_requests_are_decoded_to_their_parameters(service: str, protocol: str) -> None:
     model = models.service(service)
     for name in set(model.operation_names) - INDISTINCT:
         operation = model.operation_model(name)

@@ -47,7 +47,7 @@ def test_documented_cron_expressions_are_accepted(expression: str) -> None:
         "rate(1 day)",
     ],
 )
-def test_other_cron_expressions_are_refused(expression: str) -> None:
+def test_invalid_cron_expressions_are_refused(expression: str) -> None:
     assert not schedules.is_cron(expression)
 
 
@@ -62,11 +62,11 @@ def test_other_cron_expressions_are_refused(expression: str) -> None:
         ("cron(10-30/4 0 1 * ? *)", 4),
     ],
 )
-def test_gap_is_the_shortest_between_two_runs(expression: str, minutes: int) -> None:
+def test_gap_is_the_shortest_time_between_two_runs(expression: str, minutes: int) -> None:
     assert schedules.gap(expression) == minutes
 
 
-def test_rates_and_moments() -> None:
+def test_rate_and_at_expressions() -> None:
     assert schedules.is_rate("rate(1 day)")
     assert schedules.is_rate("rate(15 minutes)")
     assert not schedules.is_rate("rate(0 days)")

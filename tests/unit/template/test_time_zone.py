@@ -49,7 +49,7 @@ def test_hook_without_a_time_zone_database_checks_the_form(template: Path, tmp_p
     hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
     answers = 'OrderedDict(_time_zone="{}")'
     script = tmp_path / "hook.py"
-    (tmp_path / "tzdata.py").write_text("raise ImportError\n")  # before the one that is installed
+    (tmp_path / "tzdata.py").write_text("raise ImportError\n")  # before the installed package
 
     def said(name: str) -> str:
         script.write_text(hook.replace("{{cookiecutter}}", answers.format(name)), encoding="utf-8")

@@ -222,7 +222,7 @@ def test_chromium_shows_it(page: Page, tmp_path: Path, width: int) -> None:
     measured = re.search(r"<title>(\d+),(\d+),(\d+)</title>", dom)
     assert measured, dom[:2000]
     inner, laid_out, chart = map(int, measured.groups())
-    assert laid_out <= inner  # nothing hangs out of the window
+    assert laid_out <= inner  # nothing is outside the window
     assert chart > 60
     picture = tmp_path / "report.png"
     chromium(f"--screenshot={picture}", "report.html")

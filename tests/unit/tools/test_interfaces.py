@@ -1,4 +1,4 @@
-"""The gate on versions: what a change of a module's interface demands, rule by rule."""
+"""The version check: each rule about changes of a module's interface."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ CONDITION = """
 
 resource "aws_s3_bucket" "this" {"""
 
-# (what is replaced, by what, what that demands, the sentence that says so)
+# (old text, new text, required weight, the message)
 CASES: dict[str, tuple[str, str, str, str]] = {
     "an input is renamed": ('"name" {', '"label" {', "major", "the input name is gone"),
     "a required input is new": (
@@ -249,7 +249,9 @@ def changes(folder: Path, before: str, after: str) -> list[interfaces.Change]:
 
 
 @pytest.mark.parametrize(("before", "after", "weight", "sentence"), CASES.values(), ids=CASES)
-def test_what_a_change_demands(before: str, after: str, weight: str, sentence: str, tmp_path: Path) -> None:
+def test_change_requires_this_weight(
+    before: str, after: str, weight: str, sentence: str, tmp_path: Path
+) -> None:
     found = changes(tmp_path, before, after)
     assert interfaces.Change(weight, sentence) in found
     gravest = min(interfaces.WEIGHTS.index(change.weight) for change in found)
@@ -257,11 +259,11 @@ def test_what_a_change_demands(before: str, after: str, weight: str, sentence: s
 
 
 @pytest.mark.parametrize(("before", "after"), UNNOTICED.values(), ids=UNNOTICED)
-def test_what_nobody_outside_notices_is_a_patch(before: str, after: str, tmp_path: Path) -> None:
+def test_change_without_an_effect_for_callers_is_a_patch(before: str, after: str, tmp_path: Path) -> None:
     assert changes(tmp_path, before, after) == []
 
 
-def test_a_rule_on_what_is_new_itself_takes_nothing_away(tmp_path: Path) -> None:
+def test_validation_of_a_new_input_is_not_major(tmp_path: Path) -> None:
     wanted = MODULE.replace("    folder = string\n", "    folder = string\n    mail   = optional(string)\n")
     wanted = wanted.replace(
         "  default = {}\n}\n\n" + BUCKET,
@@ -280,16 +282,14 @@ def test_a_rule_on_what_is_new_itself_takes_nothing_away(tmp_path: Path) -> None
         ((0, 2, 3), ["major"], "0.3.0"),
     ],
 )
-def test_the_smallest_version_that_may_follow(
-    last: tuple[int, int, int], weights: list[str], least: str
-) -> None:
+def test_smallest_allowed_version(last: tuple[int, int, int], weights: list[str], least: str) -> None:
     found = {"module": [interfaces.Change(weight, "x") for weight in weights]}
     assert spelled(interfaces.demanded(last, found)) == least
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_it_reads_the_modules_as_they_are(module: str) -> None:
-    """By another way than the parser's: the names that stand at the start of a line."""
+def test_modules_are_parsed_completely(module: str) -> None:
+    """The test finds the names in another way than the parser: at the start of lines."""
     text = "\n".join(path.read_text() for path in (MODULES / module).glob("*.tf"))
     found = interface(MODULES / module)
     assert set(found.inputs) == set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))

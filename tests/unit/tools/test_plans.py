@@ -1,4 +1,4 @@
-"""What of checkov's report on a plan counts: all but what the code excuses, with unknown values given."""
+"""Failures of checkov's report count unless the code skips them; unknown values are filled in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ resource "aws_security_group" "other" {
 def said(
     folder: Path, address: str, check: str = "CKV2_AWS_5", source: str = "../../modules/one"
 ) -> list[str]:
-    """What is left of a report with one failure, in a plan whose `module.it` comes from `source`."""
+    """Return what remains of a report with one failure, in a plan whose `module.it` is from `source`."""
     (folder / "modules/one").mkdir(parents=True)
     (folder / "modules/one/network.tf").write_text(CODE)
     calls = {"it": {"source": source}}
@@ -35,7 +35,7 @@ def said(
 
 
 @pytest.mark.parametrize("index", ["", "[0]", '["a.b"]'])
-def test_what_the_code_skips_is_excused_whatever_its_index(tmp_path: Path, index: str) -> None:
+def test_skip_in_the_code_applies_to_every_index(tmp_path: Path, index: str) -> None:
     assert said(tmp_path, f"module.it.aws_security_group.this{index}") == []
 
 
@@ -49,11 +49,11 @@ def test_what_the_code_skips_is_excused_whatever_its_index(tmp_path: Path, index
     ],
     ids=["another resource", "another check", "the same name in another module", "the root's own"],
 )
-def test_a_skip_excuses_nothing_else(tmp_path: Path, address: str, check: str, source: str) -> None:
+def test_skip_applies_to_nothing_else(tmp_path: Path, address: str, check: str, source: str) -> None:
     assert said(tmp_path, address, check, source) == [f"plan: {address}: {check}: Why"]
 
 
-def test_what_the_code_sets_is_given_and_what_it_leaves_out_is_not() -> None:
+def test_values_set_by_the_code_are_filled_in_and_others_are_not() -> None:
     resource = {"type": "aws_thing", "name": "this", "address": "module.it.aws_thing.this"}
     unknown = {"key": True, "logging": True, "rules": [{"key": True}]}
     written: dict[str, Any] = {"key": {}, "rules": [{}]}

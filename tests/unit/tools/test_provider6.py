@@ -1,4 +1,4 @@
-"""The look for what is gone in provider 6, on bindings small enough to read."""
+"""The check for names that provider 6 lacks, with small bindings."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def complaints(bindings: Bindings, folder: Path, code: str) -> list[str]:
     return [said.removeprefix(f"{folder}/") for said in found if said]
 
 
-def test_code_that_uses_only_what_is_there_is_let_through(bindings: Bindings, tmp_path: Path) -> None:
+def test_existing_names_are_accepted(bindings: Bindings, tmp_path: Path) -> None:
     assert complaints(bindings, tmp_path, CODE) == []
 
 
@@ -87,13 +87,13 @@ def test_code_that_uses_only_what_is_there_is_let_through(bindings: Bindings, tm
         ('"aws_glue_job"', '"aws_glue_task"', "main.tf:4: resource aws_glue_task is not in 6.62.0"),
     ],
 )
-def test_what_is_gone_is_told_with_its_line(
+def test_missing_name_is_reported_with_its_line(
     bindings: Bindings, tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     assert said in complaints(bindings, tmp_path, CODE.replace(old, new, 1))
 
 
-def test_what_is_deprecated_is_told_too(bindings: Bindings, tmp_path: Path) -> None:
+def test_deprecated_name_is_reported(bindings: Bindings, tmp_path: Path) -> None:
     code = 'data "aws_region" "here" {}\n\nlocals {\n  region = data.aws_region.here.name\n}\n'
     assert complaints(bindings, tmp_path, code) == [
         "main.tf:4: data aws_region: name is deprecated in 6.62.0"

@@ -1,9 +1,9 @@
-"""How fast the engine is: tables of ratios from one run, against the floor and against what else one can do.
+"""Measure the engine's speed, compared with PostgreSQL and with other solutions.
 
-Not a test and never part of one: `make bench`, or `make bench LOANS=1000000` for a store of another size.
-The store is the banking model: loans in the order in which they were made, five years of them, an account per
-client, an index on the date. The floor is what PostgreSQL needs for the best aggregate that we could write by
-hand. Run it on a machine that does nothing else.
+This is not a test: `make bench`, or `make bench LOANS=1000000` for a source of another size. The source is
+the banking model: loans of five years in the order of their creation, one account per client, and an index on
+the date. The floor is the time of PostgreSQL for the best aggregate that we could write by hand. Run the
+benchmark on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from local_cloud.demo import store
 ROOT = Path(__file__).parents[1]
 PROJECT = ROOT / "examples/bank-loans"
 LAST = "2026-10"
-WARMED = 3  # tries of what is timed inside one process, after one that warms it
+WARMED = 3  # measured tries inside one process, after one that warms it up
 
 LOAD = """
 insert into "Bank" select n, 'Bank ' || n, n from generate_series(1, 3) n;
@@ -55,12 +55,13 @@ from "Branch" b join "Bank" k on k."idBank" = b."Bank_idBank" left join (
   group by 1
 ) f on f.branch = b."idBranch" order by 1, 2
 """
-# Compiling it costs PostgreSQL half a second, and then it runs no faster: the floor is without.
+# Compilation takes PostgreSQL half a second and saves nothing, so the floor is measured without it.
 BEST = "set jit = off"
 
-# What the public solutions do: read the five tables over JDBC and join them in Spark. They take all loans,
-# roll monthly averages with a window function, and pick the month at the end. (An average of averages, and so
-# another figure.) Who knows Spark filters by the plain date first, which the database is then asked for.
+# The approach of the public solutions: read the five tables over JDBC and join them in Spark. They read all
+# loans, compute a rolling average of monthly averages with a window function, and select the month at the
+# end. An average of averages is another metric. With more experience of Spark, the date is filtered first,
+# and Spark passes this filter to the database.
 IN_SPARK = """
 import json, os, sys, time
 from pyspark.sql import SparkSession, Window, functions as F
@@ -89,7 +90,7 @@ else:
         .filter(F.col("month") == "2026-10-01").collect())
 print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 """
-# And what somebody with a notebook does.
+# The approach in a notebook.
 IN_PANDAS = """
 import json, sys, time
 import pandas, psycopg
@@ -115,12 +116,12 @@ print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 
 @dataclass(frozen=True)
 class Shape:
-    """A store of this size; `months` of loans, the last of them October 2026."""
+    """The size of a source with loans of `months` months. The last month is October 2026."""
 
     loans: int
     branches: int = 600
     months: int = 60
-    clients: int = 0  # 0: one for five loans, and 2 million at most
+    clients: int = 0  # 0: one client for five loans, at most 2 million
 
     @property
     def accounts(self) -> int:
@@ -129,7 +130,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds of a whole process, and of what it did once it was up."""
+    """Seconds of a whole process, and seconds after its start-up."""
 
     whole: float
     after_start: float
@@ -151,7 +152,7 @@ def loaded(shape: Shape) -> Iterator[database.Database]:
 
 
 def floor(served: database.Database, window: int = 3) -> float:
-    """The median of a few tries of the aggregate by hand, connecting included, the first one left out."""
+    """Return the median time of the aggregate by hand, with the connection, without the first try."""
 
     def by_hand() -> None:
         with psycopg.connect(served.url) as connection:
@@ -162,7 +163,7 @@ def floor(served: database.Database, window: int = 3) -> float:
 
 
 def copied(served: database.Database) -> float:
-    """PostgreSQL's own way into a file."""
+    """Return the time of PostgreSQL's COPY to a file."""
 
     def copy() -> None:
         with tempfile.TemporaryFile() as file, psycopg.connect(served.url) as connection:
@@ -186,9 +187,10 @@ def median(work: Callable[[], object]) -> float:
 
 
 def engine_run(served: database.Database, *arguments: str, changes: str = "") -> Taken:
-    """The example's own script as a process of its own; `changes` to its spec as keyword arguments.
+    """Run the example's own script in a process. `changes` to its spec are keyword arguments.
 
-    It is up when Spark is: all of ours, the login and the check of the contract included, comes after.
+    The start-up ends when Spark has started. Everything of the engine comes after it, including the login and
+    the check of the spec.
     """
     with tempfile.TemporaryDirectory() as output:
         spec = (PROJECT / "Glue/etl.py").read_text()
@@ -239,7 +241,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def ways(served: database.Database, shape: Shape) -> None:
-    """One month, by every way there is."""
+    """Compare all ways to compute one month."""
     lowest = floor(served)
     month = best_of(2, lambda: engine_run(served, "--period", LAST))
     rows = [("floor: the aggregate by hand, in PostgreSQL", f"{lowest:.2f} s", "1.0", "", "")]
@@ -270,24 +272,24 @@ def ways(served: database.Database, shape: Shape) -> None:
 
 
 def growth(served: database.Database, shape: Shape) -> None:
-    """What more of something costs: after the start, as a ratio."""
+    """Show how larger inputs change the time after the start-up, as a ratio."""
     month = best_of(2, lambda: engine_run(served, "--period", LAST))
     rows = []
 
     def row(what: str, base: float, grown: float) -> None:
         rows.append((what, f"{base:.2f} s", f"{grown:.2f} s", f"{grown / base:.2f}"))
 
-    # As many clients as in the long one: only the history is to differ.
+    # As many clients as in the long history, so that only the history differs.
     with loaded(Shape(shape.loans // 10, months=shape.months // 10, clients=shape.accounts)) as short:
         before = best_of(2, lambda: engine_run(short, "--period", LAST))
         row("history: 6 months -> 5 years, as many loans a month", before.after_start, month.after_start)
     wide = best_of(2, lambda: engine_run(served, "--period", LAST, changes="window_months=12"))
     row("window: 3 -> 12 months", month.after_start, wide.after_start)
     year = best_of(2, lambda: engine_run(served, "--from", "2025-11", "--to", LAST))
-    row("periods: 1 -> 12 in one back-fill", month.after_start, year.after_start)
+    row("periods: 1 -> 12 in one backfill", month.after_start, year.after_start)
     periods = [f"2025-{m:02d}" for m in (11, 12)] + [f"2026-{m:02d}" for m in range(1, 11)]
     single = [engine_run(served, "--period", period).whole for period in periods]
-    row("one back-fill of 12 against 12 runs, whole processes", year.whole, sum(single))
+    row("one backfill of 12 compared with 12 runs, whole processes", year.whole, sum(single))
     with loaded(Shape(shape.loans, branches=600_000)) as many:
         groups = engine_run(many, "--period", LAST)
         row("groups: 600 -> 600,000", month.after_start, groups.after_start)
@@ -297,7 +299,7 @@ def growth(served: database.Database, shape: Shape) -> None:
 
 
 def main() -> None:
-    """Load, measure, print."""
+    """Load, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loans", type=int, nargs="+", default=[1_000_000, 5_000_000, 20_000_000])
     sizes = [Shape(loans) for loans in parser.parse_args().loans]

@@ -1,7 +1,7 @@
-"""How much memory a run of ten million lines takes: `make bench-groups`, or with GROUPS=1000000.
+"""Measure the memory of a run with ten million rows: `make bench-groups`, or with GROUPS=1000000.
 
-Not a test and never part of one. In Spark's local mode driver and executor are one Java process, so what is
-printed as Java's is all of Spark; the engine's own part, which writes the files, is the Python process.
+This is not a test. In Spark's local mode, driver and executor are one Java process, so the memory of Java is
+that of Spark. The Python process is the engine, which writes the files.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ analyze;
 
 
 class Watch:
-    """The highest resident set of a process and its children, by program, in bytes."""
+    """Return the highest resident set of a process and its children, by program, in bytes."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -69,7 +69,7 @@ class Watch:
                 try:
                     status = (process / "status").read_text()
                 except (FileNotFoundError, ProcessLookupError):
-                    continue  # ended meanwhile
+                    continue  # ended in the meantime
                 fields = dict(line.split(":", 1) for line in status.splitlines())
                 size = int(fields.get("VmRSS", "0 kB").split()[0]) * 1024
                 name = fields["Name"].strip()
@@ -93,7 +93,7 @@ class Watch:
 
 
 def main() -> None:
-    """Load, run, print."""
+    """Load, run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", type=int, default=10_000_000)
     groups = parser.parse_args().groups

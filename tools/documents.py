@@ -1,7 +1,7 @@
-"""Policies and state machines of a root module, as AWS will get them.
+"""Policies and state machines of a root module, as AWS will receive them.
 
-A plan does not show them: each names the ARN of something that is not there yet, so that its whole text is
-known only after apply. Here Terraform plans a second time, in a test that gives those ARNs.
+A plan does not contain them: each names the ARN of a resource that does not exist yet, so the whole text is
+known only after apply. Terraform plans a second time, in a test that provides these ARNs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Values = dict[str, Any]
 TEST = "documents.tftest.hcl"
 HERE = "eu-west-1:123456789012"
 KEY = "01234567-89ab-cdef-0123-456789abcdef"
-# What a resource is called once it exists, by its type; in braces, what the code gives it.
+# ARNs and IDs of created resources, by type. The names in braces are attributes in the code.
 KNOWN: dict[str, Values] = {
     "aws_cloudwatch_event_rule": {"arn": f"arn:aws:events:{HERE}:rule/{{name}}"},
     "aws_cloudwatch_log_group": {"arn": f"arn:aws:logs:{HERE}:log-group:{{name}}"},
@@ -54,7 +54,7 @@ KNOWN: dict[str, Values] = {
         "id": "s-0123456789abcdef0",
     },
 }
-# Where a resource has a document, and of what kind it is.
+# The attributes that hold a document, and its kind.
 DOCUMENTS = {
     ("aws_iam_policy", "policy"): "identity",
     ("aws_iam_role", "assume_role_policy"): "trust",
@@ -72,7 +72,7 @@ DOCUMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A policy or a state machine. `kind` is one of those above; `address` is Terraform's."""
+    """A policy or a state machine. `kind` is one of those above; `address` is its address in Terraform."""
 
     address: str
     kind: str
@@ -80,7 +80,7 @@ class Document:
 
 
 def overrides(plan: Values) -> str:
-    """Return a Terraform test that plans the same with the ARNs of what is new."""
+    """Return a Terraform test that makes the same plan with the ARNs of new resources."""
     found: dict[str, str] = {}
     for change in plan["resource_changes"]:
         address = re.sub(r"\[[^\]]*\]", "", change["address"])
@@ -97,10 +97,10 @@ def overrides(plan: Values) -> str:
 
 
 def read(plan: Values) -> Iterator[Document]:
-    """Yield the documents of a plan. One that is still not known fails."""
+    """Yield the documents of a plan. It is an error if one is still unknown."""
     for change in plan["resource_changes"]:
         for (kind, attribute), name in DOCUMENTS.items():
-            # A data source of the same type is somebody else's: it is read and not created.
+            # A data source of the same type reads another owner's document and creates none.
             if (
                 change.get("mode") == "data"
                 or change["type"] != kind

@@ -19,7 +19,7 @@ PLACE = re.compile(
 )
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
-Edge = tuple[str, str, str]  # from, to, words between them
+Edge = tuple[str, str, str]  # from, to, text of the arrow
 
 
 def modules() -> str:

@@ -1,4 +1,4 @@
-"""Reads variables and outputs from the HCL of the modules, as far as the tests and the READMEs need them."""
+"""Read variables and outputs from the HCL of the modules, as far as the tests and the READMEs need them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = sorted(folder.name for folder in MODULES.iterdir() if (folder / "variabl
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A variable. `default` is its text in HCL, or None if the variable is required."""
+    """A variable. `default` is HCL text, or None if the variable is required."""
 
     name: str
     description: str
@@ -30,7 +30,7 @@ class Input:
 
     @property
     def defaults(self) -> dict[str, str]:
-        """Return the text of each attribute's default, by attribute."""
+        """Return the text of each attribute's default, keyed by attribute."""
         found = re.findall(
             r"^\s+(\w+)\s+= optional\(\w+(?:\([^()]*\))?, (.*?)\)$",
             self.type,

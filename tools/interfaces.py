@@ -1,7 +1,8 @@
-"""What changed in the modules' interfaces since the last release, and which version that demands.
+"""Compare the modules' interfaces with the last release, and find the version that the changes require.
 
-`make interfaces` tells it; `make interfaces VERSION=1.2.0` refuses a version that is too small. What is
-major, minor and patch is listed in .github/CONTRIBUTING.md; each rule is a few lines here and has a test.
+`make interfaces` prints both. `make interfaces VERSION=1.2.0` refuses a version that is too small.
+.github/CONTRIBUTING.md lists which changes are major, minor and patch. Each rule has a few lines here and a
+test.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ WEIGHTS = ("major", "minor", "patch")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference that whoever calls the module can notice."""
+    """One difference that callers of the module can notice."""
 
     weight: str  # one of WEIGHTS
     sentence: str
@@ -36,7 +37,7 @@ class Change:
 
 
 def compare(old: Interface, new: Interface) -> Iterator[Change]:
-    """Every difference with what it demands."""
+    """Yield every difference with its weight."""
     yield from _inputs(old.inputs, new.inputs)
     for name in sorted(old.outputs - new.outputs):
         yield Change("major", f"the output {name} is gone")
@@ -76,7 +77,7 @@ def _inputs(old: Mapping[str, Input], new: Mapping[str, Input]) -> Iterator[Chan
         yield from changes
         fresh_here = [*fresh, *(change.sentence.split()[2] for change in changes if change.weight == "minor")]
         for condition in sorted(after.conditions - before.conditions):
-            # A rule on what is new itself takes nothing from who does not use it.
+            # A validation of a new input does not affect callers who do not use the input.
             about = [word.rpartition(".")[2] for word in fresh_here]
             new_only = any(re.search(rf"\b{re.escape(word)}\b", condition) for word in about)
             weight = "minor" if new_only else "major"
@@ -122,7 +123,8 @@ def _resources(old: Interface, new: Interface) -> Iterator[Change]:
         before, after = old.resources[address], new.resources[here]
         if here != address:
             yield Change("minor", f"{address} is now {here}, and is moved there")
-        # Terraform itself moves a lone resource to its first of a count and back; into a map it cannot.
+        # Terraform itself moves between a single resource and its first instance of `count`, but not into a
+        # map.
         elif before != after and "for_each" in (before, after) and address not in new.moved:
             yield Change("major", f"{address} was {before} and is {after}, with no moved block")
     for address in sorted(new.resources.keys() - old.resources.keys() - set(new.moved.values())):
@@ -130,7 +132,7 @@ def _resources(old: Interface, new: Interface) -> Iterator[Change]:
 
 
 def _followed(address: str, moved: Mapping[str, str]) -> str:
-    """Where an address leads, through as many moves as there are."""
+    """Return the address at the end of a chain of moves."""
     seen = {address}
     while (address in moved) and (moved[address] not in seen):
         address = moved[address]
@@ -139,7 +141,7 @@ def _followed(address: str, moved: Mapping[str, str]) -> str:
 
 
 def _wider(before: str, after: str) -> bool:
-    """Whether a constraint of a floor and a ceiling lets through all that it did."""
+    """Return whether a constraint with a floor and a ceiling still allows all that it allowed."""
     if not after:
         return True
     bounds = [re.fullmatch(r">= ([\d.]+), < ([\d.]+)", text) for text in (before, after)]
@@ -155,7 +157,7 @@ def _wider(before: str, after: str) -> bool:
 
 
 def since(repository: Path, version: Version) -> dict[str, list[Change]]:
-    """The changes of each module from a released version to the working copy, gravest first."""
+    """Return the changes of each module from a released version to the working copy, major ones first."""
     home = Home(repository, str(repository))
     found: dict[str, list[Change]] = {}
     with tempfile.TemporaryDirectory(prefix="interfaces-") as folder:
@@ -178,7 +180,7 @@ def _texts(module: Path) -> dict[str, str]:
 
 
 def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
-    """The smallest version that may follow; before 1.0.0 the minor number tells what breaks."""
+    """Return the smallest version that may follow; before 1.0.0 a breaking change is a minor one."""
     weights = {change.weight for found in changes.values() for change in found}
     major, minor, patch = last
     if "major" in weights:
@@ -189,11 +191,11 @@ def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
 
 
 def without_notes(repository: Path, version: Version, changes: Mapping[str, list[Change]]) -> list[str]:
-    """The modules that break something and do not show, in a diff, what a caller writes instead."""
+    """Return the modules with a breaking change and no diff of what a caller changes."""
     missing = []
     for module, found in changes.items():
         page = repository / "modules" / module / "README.md"
-        # A module that is gone has no page either; the change log is where that is told.
+        # A removed module has no page. The changelog reports it.
         if page.is_file() and any(change.weight == "major" for change in found):
             heading = rf"^### To {re.escape(spelled(version))}\n((?:(?!#{{1,3}} ).*\n?)*)"
             notes = re.search(heading, page.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -206,9 +208,9 @@ def without_notes(repository: Path, version: Version, changes: Mapping[str, list
 
 
 def check(repository: Path, version: Version | None, *, tagged: bool = False) -> Iterator[str]:
-    """What changed, line by line; an error where `version` is too small, or upgrade notes are missing.
+    """Yield the changes as text, one by one. It is an error if `version` is too small, or if upgrade notes are missing.
 
-    A version that is `tagged` already is held against the release before it.
+    If `version` is `tagged` already, it is compared with the release before it.
     """
     released = Home(repository, str(repository)).versions()
     if version is not None and tagged:

@@ -1,6 +1,6 @@
-"""Policies by parliament, state machines by the rules of Step Functions: `make checkov`.
+"""Check policies with parliament, and state machines against the rules of Step Functions: `make checkov`.
 
-What is accepted is listed in `accepted.toml`, with the reason. An entry that accepts nothing any more fails.
+`accepted.toml` lists the accepted findings with their reasons. An entry without a finding is an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ACCEPTED = Path(__file__).with_name("accepted.toml")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with a document. `issue` is parliament's name of it, or "MACHINE"."""
+    """A finding about a document. `issue` is parliament's name of it, or "MACHINE"."""
 
     document: Document
     issue: str
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Findings of one issue in one kind of document, with a detail of this pattern, and the reason."""
+    """Accepted findings: an issue in a kind of document, a pattern for its details, and the reason."""
 
     issue: str
     kind: str
@@ -44,20 +44,20 @@ class Accepted:
     detail: str = ".*"
 
     def covers(self, finding: Finding) -> bool:
-        """Return whether the finding is accepted for this reason."""
+        """Return whether this entry accepts the finding."""
         return (finding.issue, finding.document.kind) == (self.issue, self.kind) and bool(
             re.fullmatch(self.detail, finding.detail, re.DOTALL)
         )
 
 
 def findings(document: Document) -> list[Finding]:
-    """Return what is wrong with a policy or a state machine."""
+    """Return the findings about a policy or a state machine."""
     if document.kind == "machine":
         return [Finding(document, "MACHINE", said) for said in machines.faults(document.text)]
     policy = json.loads(document.text)
-    if document.kind == "trust":  # parliament 1.6.4 asks every statement for a resource
+    if document.kind == "trust":  # parliament 1.6.4 requires a resource in every statement
         policy["Statement"] = [statement | {"Resource": ROLE} for statement in policy["Statement"]]
-    from parliament import analyze_policy_string  # takes a second, which a machine need not wait for
+    from parliament import analyze_policy_string  # slow to import, and not needed for state machines
 
     found = analyze_policy_string(json.dumps(policy)).findings
     return list(dict.fromkeys(Finding(document, one.issue, _text(one.detail)) for one in found))
@@ -68,12 +68,12 @@ def _text(detail: Any) -> str:
 
 
 def accepted() -> list[Accepted]:
-    """Return what the list accepts."""
+    """Return the entries of the list."""
     return [Accepted(**entry) for entry in tomllib.loads(ACCEPTED.read_text())["finding"]]
 
 
 def judge(found: list[Finding], allowed: list[Accepted]) -> list[str]:
-    """Return a sentence for each finding that is not accepted, and for each entry that accepts nothing."""
+    """Return a sentence for each finding that is not accepted, and for each entry without a finding."""
     used: set[Accepted] = set()
     complaints = []
     for finding in found:
@@ -90,7 +90,7 @@ def judge(found: list[Finding], allowed: list[Accepted]) -> list[str]:
 
 
 def main(folder: Path) -> None:
-    """Say what is wrong with the documents in a folder, and leave with 1 if anything is."""
+    """Print the findings about the documents in a folder, and exit with code 1 if there are any."""
     given = documents.load(folder)
     if not given:
         sys.exit(f"✗ {folder} has no documents")

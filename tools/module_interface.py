@@ -14,7 +14,7 @@ import hcl2
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type of Terraform's: `map` of something, or an object with its attributes."""
+    """A type of Terraform: `map` of another type, or an object with its attributes."""
 
     name: str
     of: Type | None = None
@@ -46,7 +46,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """What a module takes and gives, and where its resources stand in a state."""
+    """Inputs and outputs of a module, and the addresses of its resources."""
 
     inputs: Mapping[str, Input]
     outputs: frozenset[str]
@@ -109,7 +109,7 @@ def read_type(text: str) -> Type:
 
 
 def _parts(text: str, limit: int = -1) -> list[str]:
-    """Split at the commas that stand in no bracket and no string; at most at `limit` of them."""
+    """Split at commas outside of brackets and strings, at most `limit` times."""
     parts: list[str] = []
     depth, quoted, start = 0, False, 0
     for place, sign in enumerate(text):
@@ -136,7 +136,7 @@ def _input(body: Mapping[str, Any]) -> Input:
 
 
 def _condition(rule: Mapping[str, Any]) -> str:
-    """A rule's condition without brackets that only let it run over several lines."""
+    """Return a condition without the outer brackets that only allow several lines."""
     text = _bare(str(rule["condition"]))
     depth = 0
     for place, sign in enumerate(text, start=1):
@@ -154,7 +154,7 @@ def _labelled(blocks: list[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[st
 
 
 def _bare(text: str) -> str:
-    """Without the marks that the parser puts round expressions and strings."""
+    """Remove the markers that the parser puts around expressions and strings."""
     inner = re.fullmatch(r"\$\{(.*)\}", text, flags=re.DOTALL)
     return inner[1] if inner else text.removeprefix('"').removesuffix('"')
 

@@ -1,7 +1,7 @@
-"""Plans of the README examples and of `examples/`, and what checkov says of them: `make checkov`.
+"""Plans of the README examples and of `examples/`, and checkov's findings about them: `make checkov`.
 
-A plan shows what the code alone does not: what is switched off, what is left out. But in it checkov sees
-neither what is known only after apply nor the skips in a module's code. Both are put right here.
+A plan shows facts that the code alone does not show, for example which resources are disabled. In a plan
+checkov sees neither values known only after apply nor the skips in a module's code. This module adds both.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Skip = tuple[str, str, str]  # module, address in it, check
 
 
 def roots(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every README example and every example of the repository, each as a root module to plan."""
+    """Yield every README example and every example of the repository as a root module."""
     (folder / "modules").symlink_to(MODULES)
     for module in NAMES:
         for number, text in enumerate(readme.examples(module), 1):
@@ -56,9 +56,9 @@ def plan(folder: Path, environment: Mapping[str, str], **given: str) -> dict[str
 
 
 def with_unknowns(plan: dict[str, Any]) -> dict[str, Any]:
-    """The plan with a word for every value that the code sets and that is known only after apply.
+    """Return the plan with a placeholder for every set value that is known only after apply.
 
-    What the code does not set stays away: a check that asks for it shall fail.
+    A value that the code does not set stays absent, so that a check for it fails.
     """
     unknown = {r["address"]: r["change"].get("after_unknown", {}) for r in plan["resource_changes"]}
     root = plan["configuration"]["root_module"]
@@ -68,7 +68,7 @@ def with_unknowns(plan: dict[str, Any]) -> dict[str, Any]:
         for resource in module.get("resources", []):
             given = written[f"{resource['type']}.{resource['name']}"]
             later = unknown.get(resource["address"], {})
-            values = resource.get("values", {})  # what is ephemeral has none
+            values = resource.get("values", {})  # ephemeral resources have none
             values |= {name: _filled(values.get(name), later[name]) for name in given.keys() & later.keys()}
     return plan
 
@@ -85,7 +85,7 @@ def _filled(value: Any, unknown: Any) -> Any:
 
 
 def write(target: Path, known: Path) -> None:
-    """A file for each plan, and one for its policies and state machines, into folders that are made anew."""
+    """Write one file per plan, and one for its policies and state machines, to two new folders."""
     for folder in (target, known):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -110,7 +110,7 @@ def write(target: Path, known: Path) -> None:
 
 
 def skips(modules: Path) -> set[Skip]:
-    """What the modules' code tells checkov not to ask, and of what."""
+    """Return the checks that the modules' code skips, with module and address."""
     return {
         (path.parent.name, f"{block[1]}.{block[2]}", check)
         for path in modules.glob("*/*.tf")
@@ -122,7 +122,7 @@ def skips(modules: Path) -> set[Skip]:
 
 
 def failures(report: dict[str, Any], plans: Path, skipped: set[Skip]) -> list[str]:
-    """The report's failures that no skip in the code excuses, a sentence each."""
+    """Return one sentence for each failure in the report that the code does not skip."""
     found = []
     for failed in report["results"]["failed_checks"]:
         plan = plans / Path(failed["file_path"]).name
@@ -136,7 +136,7 @@ def failures(report: dict[str, Any], plans: Path, skipped: set[Skip]) -> list[st
 
 
 def judge(report: Path, plans: Path) -> None:
-    """Say what fails, and leave with 1 if anything does."""
+    """Print the failures, and exit with code 1 if there are any."""
     found = json.loads(report.read_text())
     complaints = failures(found, plans, skips(MODULES))
     for said in complaints:

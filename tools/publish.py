@@ -1,7 +1,7 @@
-"""Publish a version's tag: `make publish TAG=v1.2.0`, which the release's workflow calls.
+"""Publish a version's tag: `make publish TAG=v1.2.0`, which the release workflow calls.
 
-The page of the release gets what the change log says of it, the wheel and the source distribution.
-A tag may have been set by hand, so it is held against the change of the modules' interfaces once more.
+The release page gets the version's part of the changelog, the wheel and the source distribution. Somebody may
+have set the tag by hand, so the version is compared with the changes of the modules' interfaces again.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from tools.release import ROOT, notes
 
 
 def publish(root: Path, tag: str) -> None:
-    """Make the release's page on GitHub, as `gh` may by its token."""
+    """Create the release page on GitHub with `gh` and its token."""
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     if tag != f"v{version}":
-        raise ExtractsError(f"{tag} is not the tag of {version}, which pyproject.toml names.")
+        raise ExtractsError(f"{tag} is not the tag of {version}, the version in pyproject.toml.")
     said = notes((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     if not said:
-        raise ExtractsError(f"CHANGELOG.md says nothing of {version}.")
+        raise ExtractsError(f"CHANGELOG.md has no text about {version}.")
     if git.read(root, "rev-parse", "--is-shallow-repository").strip() != b"false":
-        raise ExtractsError(f"{tag} cannot be held against the release before it: this clone is shallow.")
+        raise ExtractsError(f"{tag} cannot be compared with the release before it: this clone is shallow.")
     for line in interfaces.check(root, parse(tag), tagged=True):
         print(line)
     files = [str(path) for path in sorted((root / "dist").iterdir())]

@@ -20,7 +20,7 @@ def examples(module: str) -> list[str]:
 def write_example(folder: Path, text: str) -> None:
     """Write a root module with one example and the files that it names."""
     (folder / "Glue").mkdir(parents=True)
-    (folder / "Glue/etl.py").write_text('"""Stands in for a spec."""\n')
+    (folder / "Glue/etl.py").write_text('"""Placeholder of a spec."""\n')
     (folder / "rds-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     (folder / "main.tf").write_text(text)
 
@@ -56,7 +56,7 @@ def _default(given: Input) -> str:
 
 
 def _cell(description: str, defaults: dict[str, str]) -> str:
-    """Return a description for one cell: one line per attribute of an object, with its default."""
+    """Return a description for one cell, with the attributes of an object and their defaults, one below the other."""
     lines = re.sub(r"\n\s+(?!-)", " ", description)
     listed = re.sub(
         r"\n- `(\w+)`\s+- (\(Optional\))?",

@@ -1,7 +1,7 @@
-"""Release a version: `make release VERSION=1.2.0` writes it everywhere, proves it, commits and tags.
+"""Release a version: `make release VERSION=1.2.0` sets it everywhere, runs the checks, commits and tags.
 
-Nothing is pushed. It refuses a dirty tree, a version that is smaller than the change of the modules'
-interfaces demands, a change log that says nothing, and a red test; what it wrote until then is taken back.
+It pushes nothing. It refuses uncommitted changes, a version that is too small for the changes of the modules'
+interfaces, an empty changelog, and a failing check. After a failure it undoes its changes.
 """
 
 from __future__ import annotations
@@ -20,30 +20,29 @@ from tools import interfaces
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Where the version stands: a file and what surrounds it there, once.
+# Places of the version: a file, and the text around the version, which occurs once.
 PLACES = (
     ("pyproject.toml", r'(?m)^(version = ")[^"]*(")$'),
     ("generator/extracts/__init__.py", r'(?m)^(__version__ = ")[^"]*(")$'),
     ("modules/glue-extract/runtime/rolling_extract.py", r'(?m)^(__version__ = ")[^"]*(")$'),
     ("templates/extract/cookiecutter.json", r'(  "_version": ")[^"]*(")'),
 )
-# Pages that tell a reader which tag to take, as often as they like, and how they do.
+# Pages that may name the tag several times, and the text before the version.
 PAGES = ("README.md", ".github/*.md", "docs/**/*.md", "modules/*/README.md")
 PIN = re.compile(r"(\?ref=v|--checkout v|/workflows/extract-[\w-]+\.yml@v|git\+https://\S+@v)(\d+\.\d+\.\d+)")
 
 REFRESH = [sys.executable, "-m", "pytest", "-q", "tests/integration/template/test_examples.py"]
-# In the environment as it is: one more version in pyproject.toml would have it set up anew, under our feet.
+# Use the environment as it is: the new version in pyproject.toml would make `make` create it again during the
+# run.
 CHECKS = ["make", "--assume-old=.venv/.ready", "lint", "test"]
 
 
 def release(root: Path, text: str, today: date, say: Callable[[str], None] = print) -> None:
-    """Make the release commit and its tag in the repository at `root`."""
+    """Create the release commit and its tag in the repository at `root`."""
     version = spelled(parse(text))
     home = Home(root, str(root))
     if pending := home.git("status", "--porcelain").decode().splitlines():
-        raise ExtractsError(
-            f"There are changes that are not committed ({pending[0][3:]}); a release has none."
-        )
+        raise ExtractsError(f"There are uncommitted changes ({pending[0][3:]}); commit them first.")
     if (released := home.versions()) and parse(version) <= released[-1]:
         raise ExtractsError(f"{version} does not follow {spelled(released[-1])}, the last release.")
     for line in interfaces.check(root, parse(version)):
@@ -57,7 +56,7 @@ def release(root: Path, text: str, today: date, say: Callable[[str], None] = pri
         for page in (page for pages in PAGES for page in root.glob(pages)):
             text = page.read_text(encoding="utf-8")
             page.write_text(PIN.sub(rf"\g<1>{version}", text), encoding="utf-8")
-        # The examples are what the template stamps, so they bear the version too.
+        # The template creates the examples, so they contain the version, too.
         _run(REFRESH, root, {"REFRESH_EXAMPLES": "1"}, "The examples could not be stamped again")
         _run(CHECKS, root, {}, "The checks fail")
         home.git("add", "--all")
@@ -72,7 +71,7 @@ def release(root: Path, text: str, today: date, say: Callable[[str], None] = pri
 
 
 def with_date(log: str, version: str, today: date) -> str:
-    """The change log with its newest, unreleased part under this version and day."""
+    """Return the changelog with its unreleased part under this version and day."""
     heading = re.search(r"^## (.+)\n", log, flags=re.MULTILINE)
     if not heading or not re.fullmatch(rf"(?i)unreleased|{re.escape(version)} \(unreleased\)", heading[1]):
         found = f'begins with "{heading[1]}"' if heading else "has no heading"
@@ -81,12 +80,12 @@ def with_date(log: str, version: str, today: date) -> str:
         )
     dated = log.replace(heading[0], f"## {version} ({today.isoformat()})\n", 1)
     if not notes(dated, version):
-        raise ExtractsError(f"CHANGELOG.md says nothing of {version}.")
+        raise ExtractsError(f"CHANGELOG.md has no text about {version}.")
     return dated
 
 
 def notes(log: str, version: str) -> str:
-    """What a change log says of a version."""
+    """Return the part of the changelog about a version."""
     part = re.search(rf"^## {re.escape(version)} .*\n((?:(?!## ).*\n?)*)", log, flags=re.MULTILINE)
     return part[1].strip() if part else ""
 
@@ -94,12 +93,12 @@ def notes(log: str, version: str) -> str:
 def _write(file: Path, pattern: str, version: str) -> None:
     text, count = re.subn(pattern, rf"\g<1>{version}\g<2>", file.read_text(encoding="utf-8"))
     if count != 1:
-        raise ExtractsError(f"{file}: the version stands there {count} times and not once.")
+        raise ExtractsError(f"{file}: expected the version once, found it {count} times.")
     file.write_text(text, encoding="utf-8")
 
 
 def _run(command: list[str], root: Path, environment: dict[str, str], wrong: str) -> None:
-    # Without the git that may have started this: the tests make repositories of their own.
+    # Without git's variables, because the tests create their own repositories.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(command, cwd=root, env=kept | environment, check=False)
     if done.returncode:

@@ -120,9 +120,7 @@ def test_failing_test_prevents_the_release(home: Path, monkeypatch: pytest.Monke
 
 def test_uncommitted_changes_are_refused(home: Path) -> None:
     (home / "modules/new.txt").write_text("")
-    assert refused(home, "1.0.1") == (
-        "There are changes that are not committed (modules/new.txt); a release has none."
-    )
+    assert refused(home, "1.0.1") == ("There are uncommitted changes (modules/new.txt); commit them first.")
 
 
 def test_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
@@ -179,7 +177,7 @@ def change(home: Path, edit: Callable[[str], str]) -> None:
 
 def test_empty_changelog_is_refused(home: Path) -> None:
     change(home, lambda text: text.replace(NOTES, ""))
-    assert refused(home, "1.0.1") == "CHANGELOG.md says nothing of 1.0.1."
+    assert refused(home, "1.0.1") == "CHANGELOG.md has no text about 1.0.1."
     change(home, lambda text: text.replace("## Unreleased\n\n\n", ""))
     assert refused(home, "1.0.1") == (
         'CHANGELOG.md begins with "1.0.0 (2026-01-01)"; write what is new under "## 1.0.1 (unreleased)"'
@@ -216,7 +214,7 @@ def test_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> 
     with pytest.raises(ExtractsError) as error:
         publish.publish(root, f"v{version}")
     assert str(error.value) == (
-        f"v{version} cannot be held against the release before it: this clone is shallow."
+        f"v{version} cannot be compared with the release before it: this clone is shallow."
     )
 
 

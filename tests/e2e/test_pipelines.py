@@ -99,7 +99,7 @@ def test_the_comment_is_kept_up_to_date_in_its_place(story: Story, proposed: Run
     [comment] = story.github.comments(2)
     assert again.jobs["plan / show"].outputs["digest"] in comment
     [whole] = story.github.shown(again)
-    assert '"team"' in whole.read_text()
+    assert 'tags.team = "data"' in whole.read_text()
 
 
 def test_a_plan_with_another_host_behind_the_same_text_is_another_plan(story: Story, proposed: Run) -> None:

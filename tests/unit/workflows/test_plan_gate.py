@@ -92,6 +92,12 @@ def test_a_resource_that_only_moves_is_in_the_digest() -> None:
     assert digest(changed(resource_changes=[*PLAN["resource_changes"], moved])) != digest(PLAN)
 
 
+def test_resource_that_is_only_imported_is_in_the_digest() -> None:
+    imported = change("aws_s3_bucket.other", "no-op")
+    imported["change"]["importing"] = {"id": "other"}
+    assert digest(changed(resource_changes=[*PLAN["resource_changes"], imported])) != digest(PLAN)
+
+
 def test_what_is_applied_is_digested_as_what_was_shown() -> None:
     assert program("extract-apply.yml", "DIGEST") == program("extract-plan.yml", "DIGEST")
     assert program("extract-drift.yml", "FENCED") == program("extract-plan.yml", "FENCED")

@@ -135,20 +135,22 @@ def test_a_text_that_is_cut_says_so_and_leads_to_the_whole() -> None:
     assert "Cut here" not in fenced("all of it")
 
 
-@pytest.mark.parametrize(("branch", "code"), [("main", 0), ("aside", 1)])
-def test_only_the_main_branch_is_applied_by_hand(branch: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("ref", "code"), [("refs/heads/main", 0), ("refs/heads/aside", 1), ("refs/tags/main", 1)]
+)
+def test_only_the_default_branch_is_applied_whatever_the_event(ref: str, code: int) -> None:
     steps = yaml.safe_load((WORKFLOWS / "extract-apply.yml").read_text())["jobs"]["reviewed"]["steps"]
-    [step] = [step for step in steps if step["name"] == "Is it the main branch?"]
-    assert step["if"] == "github.event_name != 'push'"
+    step = steps[0]
+    assert (step["name"], step.get("if")) == ("Is it the default branch?", None)
     done = subprocess.run(
         ["bash", "-eo", "pipefail", "-c", step["run"]],
-        env={"BRANCH": branch, "MAIN": "main"},
+        env={"REF": ref, "MAIN": "main"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == code
-    assert ("Only main is applied." in done.stdout) is bool(code)
+    assert ("Only the branch main is applied, not " in done.stdout) is bool(code)
 
 
 def test_no_job_that_runs_code_of_a_branch_may_write() -> None:

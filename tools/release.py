@@ -26,6 +26,7 @@ PLACES = (
     ("generator/extracts/__init__.py", r'(?m)^(__version__ = ")[^"]*(")$'),
     ("modules/glue-extract/runtime/rolling_extract.py", r'(?m)^(__version__ = ")[^"]*(")$'),
     ("templates/extract/cookiecutter.json", r'(  "_version": ")[^"]*(")'),
+    ("examples/github-roles/main.tf", r'(= \["refs/tags/v)[^"]*("\])'),
 )
 # Pages that may name the tag several times, and the text before the version.
 PAGES = ("README.md", ".github/*.md", "docs/**/*.md", "modules/*/README.md")

@@ -42,6 +42,37 @@ variable "apply_policy_arn" {
   type        = string
 }
 
+variable "plan_environment" {
+  description = <<-EOT
+    Environment where somebody approves a plan, as in the repository's variable AWS_PLAN_ENVIRONMENT. If null,
+    the plan of a pull request gets its role without approval.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.plan_environment == null || can(regex("^[\\w.-]+$", var.plan_environment))
+    error_message = "plan_environment: use letters, digits, and . _ - only."
+  }
+}
+
+variable "workflow_refs" {
+  description = <<-EOT
+    Versions of the reusable workflows that may assume the roles: tags as `refs/tags/v1.2.0`, or full SHAs of
+    commits. While a project is upgraded, name the old version and the new one.
+  EOT
+  type        = list(string)
+  default     = ["refs/tags/v0.1.0"]
+  nullable    = false
+
+  validation {
+    condition = length(var.workflow_refs) > 0 && alltrue([
+      for ref in var.workflow_refs : can(regex("^(refs/tags/[\\w.-]+|[0-9a-f]{40})$", ref))
+    ])
+    error_message = "workflow_refs: name exact versions, for example [\"refs/tags/v1.2.0\"]."
+  }
+}
+
 variable "workflows" {
   description = "Repository whose reusable workflows the project calls, as `owner/name`."
   type        = string
@@ -63,10 +94,14 @@ locals {
   # assume the role of the plan.
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
   trusted = {
-    # A plan runs the code of a branch: providers and data sources. With the repository's variable
-    # AWS_PLAN_ENVIRONMENT set to "plan", somebody approves before that code gets the role.
+    # A plan runs the code of a branch: providers and data sources. With plan_environment, somebody
+    # approves before that code gets the role. Then a pull request alone must not be enough, because
+    # a branch could delete the line `environment:` of its workflow.
     plan = {
-      subjects  = ["pull_request", "environment:plan", "ref:refs/heads/main"]
+      subjects = [
+        var.plan_environment == null ? "pull_request" : "environment:${var.plan_environment}",
+        "ref:refs/heads/main",
+      ]
       workflows = ["extract-plan", "extract-drift"]
     }
     apply = {
@@ -99,10 +134,11 @@ resource "aws_iam_role" "github" {
         StringEquals = {
           "${local.issuer}:aud" = "sts.amazonaws.com"
           "${local.issuer}:sub" = [for s in each.value.subjects : "repo:${var.repository}:${s}"]
-        }
-        StringLike = {
+          # A pattern for the version would also match a fork's commit: GitHub finds it in this
+          # repository by its SHA.
           "${local.issuer}:job_workflow_ref" = [
-            for w in each.value.workflows : "${var.workflows}/.github/workflows/${w}.yml@*"
+            for w in setproduct(each.value.workflows, var.workflow_refs) :
+            "${var.workflows}/.github/workflows/${w[0]}.yml@${w[1]}"
           ]
         }
       }
@@ -116,7 +152,7 @@ resource "aws_iam_role_policy_attachment" "plan" {
 }
 
 # What a plan needs besides, and what ReadOnlyAccess grants although no plan needs it: the delivered
-# files, the logs, the receipts.
+# files, the logs, the receipts, and the inputs and outputs of executions.
 resource "aws_iam_role_policy" "plan" {
   name = "plan"
   role = aws_iam_role.github["plan"].name
@@ -136,8 +172,11 @@ resource "aws_iam_role_policy" "plan" {
       {
         Effect = "Deny"
         Action = [
-          "dynamodb:Query", "dynamodb:Scan", "logs:FilterLogEvents", "logs:GetLogEvents",
-          "logs:StartQuery", "sqs:ReceiveMessage",
+          "athena:GetQueryResults", "athena:GetQueryResultsStream", "dynamodb:BatchGetItem",
+          "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:PartiQLSelect", "dynamodb:Query",
+          "dynamodb:Scan", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:GetLogObject",
+          "logs:GetLogRecord", "logs:GetQueryResults", "logs:StartLiveTail", "logs:StartQuery",
+          "sqs:ReceiveMessage", "states:DescribeExecution", "states:GetExecutionHistory",
         ]
         Resource = "*"
       },

@@ -115,24 +115,27 @@ def test_a_plan_with_another_host_behind_the_same_text_is_another_plan(story: St
 
 
 HERE = f"{HOME}/.github/workflows"
+TAG = f"refs/tags/v{extracts.__version__}"
 OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
 
 
 @pytest.mark.parametrize(
     ("role", "subject", "workflow", "may"),
     [
-        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", True),
-        ("PLAN", "ref:refs/heads/main", f"{HERE}/extract-drift.yml@refs/tags/v1.0.0", True),
-        ("PLAN", "environment:plan", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", True),
-        ("PLAN", "ref:refs/heads/evil", f"{HERE}/extract-plan.yml@refs/tags/v1.0.0", False),
+        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@{TAG}", True),
+        ("PLAN", "ref:refs/heads/main", f"{HERE}/extract-drift.yml@{TAG}", True),
+        ("PLAN", "environment:plan", f"{HERE}/extract-plan.yml@{TAG}", False),
+        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@refs/tags/v99.0.0", False),
+        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@{'0' * 40}", False),  # of a fork
+        ("PLAN", "ref:refs/heads/evil", f"{HERE}/extract-plan.yml@{TAG}", False),
         ("PLAN", "pull_request", OWN, False),
-        ("APPLY", "environment:production", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", True),
+        ("APPLY", "environment:production", f"{HERE}/extract-apply.yml@{TAG}", True),
         ("APPLY", "environment:production", OWN, False),
-        ("APPLY", "pull_request", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
-        ("APPLY", "ref:refs/heads/main", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
-        ("APPLY", "environment:other", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
-        ("RUN", "environment:production", f"{HERE}/extract-backfill.yml@refs/tags/v1.0.0", True),
-        ("RUN", "environment:production", f"{HERE}/extract-apply.yml@refs/tags/v1.0.0", False),
+        ("APPLY", "pull_request", f"{HERE}/extract-apply.yml@{TAG}", False),
+        ("APPLY", "ref:refs/heads/main", f"{HERE}/extract-apply.yml@{TAG}", False),
+        ("APPLY", "environment:other", f"{HERE}/extract-apply.yml@{TAG}", False),
+        ("RUN", "environment:production", f"{HERE}/extract-backfill.yml@{TAG}", True),
+        ("RUN", "environment:production", f"{HERE}/extract-apply.yml@{TAG}", False),
     ],
 )
 def test_a_role_is_for_the_jobs_that_need_it(

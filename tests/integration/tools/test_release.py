@@ -88,6 +88,7 @@ def test_release_sets_the_version_everywhere_commits_and_tags(home: Path) -> Non
     engine = home / "modules/glue-extract/runtime/rolling_extract.py"
     assert '__version__ = "1.0.1"' in engine.read_text()
     assert json.loads((home / "templates/extract/cookiecutter.json").read_text())["_version"] == "1.0.1"
+    assert '= ["refs/tags/v1.0.1"]' in (home / "examples/github-roles/main.tf").read_text()
     assert 'version: "1.0.1"' in (home / "examples/bank-loans/extract.yaml").read_text()
     difference = "tests/integration/template/differences/sftp-none.diff"
     pages = ("README.md", "examples/bank-loans/README.md", difference)

@@ -1,0 +1,142 @@
+# Plans with the real provider, without network, so that policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.this
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_iam_openid_connect_provider.github
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+}
+
+variables {
+  repository       = "banking-group/bank-loans"
+  job_name         = "bank-loans"
+  data_buckets     = ["bank-loans"]
+  apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
+}
+
+run "plans_of_pull_requests_get_the_role_unless_an_environment_approves" {
+  command = plan
+
+  assert {
+    condition = (
+      jsondecode(aws_iam_role.github["plan"].assume_role_policy)
+      .Statement.Condition.StringEquals["token.actions.githubusercontent.com:sub"] == [
+        "repo:banking-group/bank-loans:pull_request",
+        "repo:banking-group/bank-loans:ref:refs/heads/main",
+      ]
+    )
+    error_message = "without an environment, a plan is for pull requests and main"
+  }
+}
+
+run "with_an_environment_no_pull_request_gets_the_role_without_it" {
+  command = plan
+
+  variables {
+    plan_environment = "plan"
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_iam_role.github["plan"].assume_role_policy)
+      .Statement.Condition.StringEquals["token.actions.githubusercontent.com:sub"] == [
+        "repo:banking-group/bank-loans:environment:plan",
+        "repo:banking-group/bank-loans:ref:refs/heads/main",
+      ]
+    )
+    error_message = "a branch could delete the line `environment:` and get the role"
+  }
+}
+
+run "roles_trust_workflows_of_exact_versions" {
+  command = plan
+
+  variables {
+    workflow_refs = ["refs/tags/v1.0.0", "refs/tags/v1.1.0"]
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_iam_role.github["apply"].assume_role_policy)
+      .Statement.Condition.StringEquals["token.actions.githubusercontent.com:job_workflow_ref"] == [
+        for v in ["1.0.0", "1.1.0"] : join("", [
+          "terraform-aws-extracts/terraform-aws-extracts/.github/workflows/extract-apply.yml",
+          "@refs/tags/v${v}",
+        ])
+      ]
+    )
+    error_message = "only the versions in workflow_refs are trusted"
+  }
+}
+
+run "the_default_is_one_tag" {
+  command = plan
+
+  assert {
+    condition     = can(regex("^refs/tags/v\\d+\\.\\d+\\.\\d+$", one(var.workflow_refs)))
+    error_message = "the default is the tag of this version"
+  }
+}
+
+run "a_pattern_is_no_version" {
+  command = plan
+
+  variables {
+    workflow_refs = ["refs/tags/v*"]
+  }
+
+  expect_failures = [var.workflow_refs]
+}
+
+run "no_version_is_refused" {
+  command = plan
+
+  variables {
+    workflow_refs = []
+  }
+
+  expect_failures = [var.workflow_refs]
+}
+
+run "an_environment_with_a_colon_is_refused" {
+  command = plan
+
+  variables {
+    plan_environment = "plan:x"
+  }
+
+  expect_failures = [var.plan_environment]
+}
+
+run "the_plan_role_reads_no_data_that_no_plan_needs" {
+  command = plan
+
+  assert {
+    condition = length(setsubtract(
+      [
+        "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:PartiQLSelect",
+        "dynamodb:Query", "dynamodb:Scan", "logs:FilterLogEvents", "logs:GetLogEvents",
+        "logs:GetLogRecord", "logs:GetQueryResults", "logs:StartLiveTail", "logs:StartQuery",
+        "sqs:ReceiveMessage", "states:DescribeExecution", "states:GetExecutionHistory",
+      ],
+      flatten([
+        for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
+        if s.Effect == "Deny" && s.Resource == "*"
+      ]),
+    )) == 0
+    error_message = "receipts, logs or inputs of executions are readable"
+  }
+}

@@ -89,11 +89,10 @@ def answered(state: dict[str, Any], method: str, path: str, given: dict[str, str
         needs("actions", "read")
         found = [run for run in state["runs"] if (run["event"], run["head_sha"]) == match.groups()]
         return {"total_count": len(found), "workflow_runs": found}
-    if method == "GET" and (match := re.fullmatch(r"actions/runs/(\d+)/artifacts\?name=([\w.-]+)", path)):
+    if method == "GET" and (match := re.fullmatch(r"actions/runs/(\d+)/jobs\?filter=all", path)):
         needs("actions", "read")
-        place = Path(os.environ["LOCAL_GITHUB"]) / "artifacts" / match[1] / match[2]
-        found = [{"id": 1, "name": match[2], "expired": False}] if place.is_dir() else []
-        return {"total_count": len(found), "artifacts": found}
+        [run] = [run for run in state["runs"] if run["id"] == int(match[1])]
+        return {"total_count": len(run["jobs"]), "jobs": run["jobs"]}
     sys.exit(f"gh: Not Found (HTTP 404): {method} {path}")
 
 

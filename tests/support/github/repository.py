@@ -161,11 +161,18 @@ class GitHub:
                 "head_sha": head,
                 "path": f".github/workflows/{workflow}",
                 "referenced_workflows": list(referenced(parsed)),
+                "jobs": [],
             }
         )
         self.keep(state)
         source = f"{self.repository}/.github/workflows/{workflow}@{event.ref}"
         jobs = run_jobs(self, parsed, event, event.inputs, permitted=None, number=number, source=source)
+        state = self.state
+        state["runs"][number - 1]["jobs"] = [
+            {"id": place, "name": name, "conclusion": job.result}
+            for place, (name, job) in enumerate(jobs.items(), start=1)
+        ]
+        self.keep(state)
         self.runs.append(Run(number, jobs))
         return self.runs[-1]
 
@@ -177,7 +184,7 @@ class GitHub:
 
     def shown(self, run: Run) -> list[Path]:
         """The plans that a run showed."""
-        return list((self.folder / "artifacts" / str(run.number)).glob("shown-*/plan.txt"))
+        return list((self.folder / "artifacts" / str(run.number)).glob("shown-plan-*/plan.txt"))
 
     def artifact(self, run: Run, name: str) -> Path:
         """Where the files of an artifact are."""

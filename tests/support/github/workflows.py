@@ -72,8 +72,10 @@ def run_jobs(
                 )
                 for label, values in _matrix(name, job)
             }
-            found |= jobs
             ended[name] = _as_one(jobs, {}) if "strategy" in job else jobs[name]
+            if "name" in job:
+                jobs = {str(interpolate(job["name"], contexts)): jobs[name]}
+            found |= jobs
     return found
 
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 WORKFLOWS = Path(__file__).parents[3] / ".github/workflows"
+GH = Path(__file__).parents[2] / "support/github/gh.py"
 
 
 def program(workflow: str, name: str) -> str:
@@ -151,6 +152,59 @@ def test_only_the_default_branch_is_applied_whatever_the_event(ref: str, code: i
     )
     assert done.returncode == code
     assert ("Only the branch main is applied, not " in done.stdout) is bool(code)
+
+
+DIGEST = "ab" * 32
+CALLED = {"path": "home/.github/workflows/extract-plan.yml@refs/tags/v1.0.0", "sha": "c" * 40}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "code"),
+    [
+        ([{"id": 7, "name": f"plan / shown {DIGEST}", "conclusion": "success"}], 0),
+        ([{"id": 7, "name": f"plan / shown {DIGEST}", "conclusion": "failure"}], 1),
+        ([{"id": 7, "name": f"plan / shown {'0' * 64}", "conclusion": "success"}], 1),
+        ([{"id": 7, "name": "plan / plan", "conclusion": "success"}], 1),
+    ],
+    ids=["shown", "not shown", "another plan", "an artifact that the plan's job has uploaded"],
+)
+def test_only_a_job_of_the_workflow_proves_that_a_plan_was_shown(
+    jobs: list[dict[str, Any]], code: int, tmp_path: Path
+) -> None:
+    """The job of the plan runs the branch's code, and can upload an artifact of any name."""
+    run = {"path": ".github/workflows/extract.yml", "referenced_workflows": [CALLED]}
+    shown = {**run, "id": 1, "event": "pull_request", "head_sha": "d" * 40, "jobs": jobs}
+    pull = {"number": 4, "sha": "e" * 40, "merged_at": "now", "base": {"ref": "main"}}
+    state = {
+        "runs": [shown, {**run, "id": 2, "event": "push", "head_sha": "e" * 40, "jobs": []}],
+        "pulls": [{**pull, "head": {"sha": "d" * 40}}],
+    }
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    (tmp_path / f"artifacts/1/shown-plan---{DIGEST}").mkdir(parents=True)
+    gh = tmp_path / "gh"
+    gh.write_text(f'#!/bin/sh\nexec {sys.executable} {GH} "$@"\n')
+    gh.chmod(0o755)
+    steps = yaml.safe_load((WORKFLOWS / "extract-apply.yml").read_text())["jobs"]["reviewed"]["steps"]
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", steps[-1]["run"]],
+        env={
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "LOCAL_GITHUB": str(tmp_path),
+            "GH_TOKEN": json.dumps({"actions": "read", "pull-requests": "read"}),
+            "GITHUB_REPOSITORY": "banking-group/bank-loans",
+            "GITHUB_RUN_ID": "2",
+            "GITHUB_SHA": "e" * 40,
+            "BRANCH": "main",
+            "SHOWN": steps[-1]["env"]["SHOWN"]
+            .replace("${{ needs.plan.outputs.artifact }}", "plan--")
+            .replace("${{ needs.plan.outputs.digest }}", DIGEST),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("This is not the plan that #4 showed" in done.stdout) is bool(code)
 
 
 def test_no_job_that_runs_code_of_a_branch_may_write() -> None:

@@ -7,8 +7,8 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint prose format docs
-.PHONY: interfaces checkov provider6 release dist publish clean
+.PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint validate prose format docs
+.PHONY: interfaces checkov provider6 release dist release-files clean
 
 demo: $(READY)
 	@$(BIN)/python -m local_cloud.demo $(if $(KEEP),--keep) $(if $(FOLDER),--folder "$(FOLDER)") $(if $(SFTP_PORT),--sftp-port $(SFTP_PORT)) \
@@ -93,10 +93,10 @@ release: $(READY)
 dist: $(READY)
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist/*
 
-# What the release's workflow does with a pushed tag; it needs GitHub's `gh` and a token. The tag stays in the
-# environment: its name is not to be read by a shell.
-publish: dist
-	@$(BIN)/python -m tools.publish "$$TAG"
+# Builds and checks what the release workflow publishes for a pushed tag. The tag stays in the environment, so that no
+# shell reads its name.
+release-files: dist
+	@$(BIN)/python -m tools.release_files "$$TAG"
 
 # In a set-up of its own, for its many dependencies would bind ours.
 CHECKOV_VERSION := 3.3.30

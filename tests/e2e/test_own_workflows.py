@@ -23,7 +23,7 @@ from tests.support.github import HOME, ROOT, GitHub
 MAKE = """\
 #!/bin/sh
 case "$1" in
-publish) exec {make} --old-file={venv}/.ready VENV={venv} "$@" ;;
+release-files) exec {make} --old-file={venv}/.ready VENV={venv} "$@" ;;
 "$BROKEN") echo "$1 is broken" >&2; exit 2 ;;
 *) exec {make} --dry-run "$@" ;;
 esac
@@ -76,6 +76,7 @@ def test_pushed_tag_is_published_with_its_changelog(github: GitHub) -> None:
     [release] = github.state["releases"]
     assert release["tag"] == f"v{extracts.__version__}"
     assert [Path(name).suffix for name in release["files"]] == [".whl", ".gz"]
+    assert run.jobs["publish"].environment == "release"
     assert release["notes"] in (ROOT / "CHANGELOG.md").read_text()
     assert len(release["notes"].splitlines()) > 3
 
@@ -83,8 +84,18 @@ def test_pushed_tag_is_published_with_its_changelog(github: GitHub) -> None:
 def test_tag_that_is_not_the_version_is_not_published(github: GitHub) -> None:
     with_make(github)
     run = github.run("release.yml", github.tag("v99.0.0"))
-    assert run.failures.keys() == {"publish"}
-    assert "✗ v99.0.0 is not the tag of " in run.failures["publish"]
+    assert run.failures.keys() == {"build"}
+    assert "✗ v99.0.0 is not the tag of " in run.failures["build"]
+    assert run.jobs["publish"].result == "skipped"
+    assert github.state["releases"] == []
+
+
+def test_a_tag_on_another_branch_is_not_published(github: GitHub, tmp_path: Path) -> None:
+    with_make(github)
+    github.push(tmp_path / "copy", "Not reviewed", branch="aside")
+    run = github.run("release.yml", github.tag(f"v{extracts.__version__}", at="aside"))
+    assert run.failures.keys() == {"build"}
+    assert run.jobs["build"].errors == [f"v{extracts.__version__} is not on main."]
     assert github.state["releases"] == []
 
 
@@ -103,8 +114,8 @@ def test_tag_that_is_too_small_for_the_change_is_not_published(github: GitHub, t
         file.write_text(file.read_text().replace(before, after, 1))
     github.push(tmp_path / "copy", "Another name")
     run = github.run("release.yml", github.tag(f"v{version}"))
-    assert run.failures.keys() == {"publish"}
-    assert f"✗ {version} is too small a step: this is at least " in run.failures["publish"]
+    assert run.failures.keys() == {"build"}
+    assert f"✗ {version} is too small a step: this is at least " in run.failures["build"]
     assert github.state["releases"] == []
 
 

@@ -87,7 +87,7 @@ def test_name_of_a_tag_is_not_executed(tag: str, given: str, tmp_path: Path) -> 
     words = [] if given == "by its environment" else [f"TAG={tag}"]
     variables = {} if words else {"TAG": tag}
     done = subprocess.run(
-        ["make", "-C", str(tmp_path), "publish", "VENV=venv", *words],
+        ["make", "-C", str(tmp_path), "release-files", "VENV=venv", *words],
         capture_output=True,
         text=True,
         check=False,
@@ -101,5 +101,5 @@ def test_name_of_a_tag_is_not_executed(tag: str, given: str, tmp_path: Path) -> 
 
 def test_release_passes_its_tag_as_an_environment_variable() -> None:
     workflow = (ROOT / ".github/workflows/release.yml").read_text()
-    assert "- run: make publish\n" in workflow
+    assert "- run: make release-files\n" in workflow
     assert "TAG: ${{ github.ref_name }}\n" in workflow

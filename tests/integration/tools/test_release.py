@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from extracts.errors import ExtractsError
-from tools import interfaces, publish, release
+from tools import interfaces, release, release_files
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 24)
@@ -213,7 +213,7 @@ def test_clone_without_history_publishes_nothing(home: Path, tmp_path: Path) -> 
     version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
     (root / "CHANGELOG.md").write_text(f"## {version} (2026-11-24)\n\n- News.\n")
     with pytest.raises(ExtractsError) as error:
-        publish.publish(root, f"v{version}")
+        release_files.notes_of(root, f"v{version}")
     assert str(error.value) == (
         f"v{version} cannot be compared with the release before it: this clone is shallow."
     )

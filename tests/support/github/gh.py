@@ -30,12 +30,12 @@ def main() -> None:
     create.add_argument("files", nargs="*")
     create.add_argument("--verify-tag", action="store_true", required=True)
     create.add_argument("--title", required=True)
-    create.add_argument("--notes-file", choices=["-"], required=True)
+    create.add_argument("--notes-file", required=True)
     asked = parser.parse_args()
     place = Path(os.environ["LOCAL_GITHUB"]) / "state.json"
     state = json.loads(place.read_text())
     if asked.verb == "release":
-        release(state, asked.tag, asked.files)
+        release(state, asked.tag, asked.files, Path(asked.notes_file).read_text())
     else:
         call(state, asked)
     place.write_text(json.dumps(state))
@@ -51,15 +51,16 @@ def call(state: dict[str, Any], asked: argparse.Namespace) -> None:
         print(found if isinstance(found, str) else json.dumps(found))
 
 
-def release(state: dict[str, Any], tag: str, files: list[str]) -> None:
+def release(state: dict[str, Any], tag: str, files: list[str], notes: str) -> None:
     """Make a release's page, for a tag that was pushed."""
     needs("contents", "write")
+    assert os.environ["GH_REPO"] == os.environ["GITHUB_REPOSITORY"], "without a clone, gh needs GH_REPO"
     place = Path(os.environ["LOCAL_GITHUB"]) / "origin.git"
     known = subprocess.run(["git", "show-ref", "--quiet", f"refs/tags/{tag}"], cwd=place, check=False)
     if known.returncode:
         sys.exit(f"tag {tag} doesn't exist in the repo, aborting due to --verify-tag flag")
     names = [Path(file).name for file in files if Path(file).is_file()]
-    state["releases"].append({"tag": tag, "files": names, "notes": sys.stdin.read()})
+    state["releases"].append({"tag": tag, "files": names, "notes": notes})
 
 
 def answered(state: dict[str, Any], method: str, path: str, given: dict[str, str]) -> Any:

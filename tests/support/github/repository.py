@@ -141,9 +141,9 @@ class GitHub:
         self.keep(state)
         return Event("push", "refs/heads/main", sha)
 
-    def tag(self, name: str) -> Event:
-        """Tag what main is at, and tell of the push."""
-        sha = git(self.origin, "rev-parse", "main")
+    def tag(self, name: str, at: str = "main") -> Event:
+        """Tag the tip of a branch, and tell of the push."""
+        sha = git(self.origin, "rev-parse", at)
         git(self.origin, "tag", "--annotate", "--message", name, name, sha)
         return Event("push", f"refs/tags/{name}", sha)
 

@@ -79,6 +79,18 @@ def test_ci_runs_make_targets_and_nothing_else(repository: Path) -> None:
         assert target in targets
 
 
+def test_only_an_approved_job_without_code_may_publish(repository: Path) -> None:
+    """Packages of the build, and code of the tag, must not see the token that writes."""
+    jobs = workflows(repository)["release.yml"]["jobs"]
+    [publish] = [job for job in jobs.values() if job["permissions"].get("contents") == "write"]
+    assert publish["environment"] == "release"
+    commands = [step.get("run", step.get("uses", "")) for step in publish["steps"]]
+    assert [command.partition("@")[0].partition(' "')[0] for command in commands] == [
+        "actions/download-artifact",
+        "gh release create",
+    ]
+
+
 def test_no_folder_of_tests_is_left_out_of_ci(repository: Path) -> None:
     tests = repository / "tests"
     folders = {path.parent.relative_to(tests).as_posix() for path in tests.glob("**/test_*.py")}

@@ -1,12 +1,10 @@
-"""Publish a version's tag: `make publish TAG=v1.2.0`, which the release workflow calls.
+"""Check a pushed tag and write its release notes beside the built files: `make release-files TAG=v1.2.0`.
 
-The release page gets the version's part of the changelog, the wheel and the source distribution. Somebody may
-have set the tag by hand, so the version is compared with the changes of the modules' interfaces again.
+A tag can be set by hand, so it is compared again with the change of the modules' interfaces.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -18,8 +16,8 @@ from tools import interfaces
 from tools.release import ROOT, notes
 
 
-def publish(root: Path, tag: str) -> None:
-    """Create the release page on GitHub with `gh` and its token."""
+def notes_of(root: Path, tag: str) -> str:
+    """Return what the changelog says of the tag's version, if the tag may be released."""
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     if tag != f"v{version}":
         raise ExtractsError(f"{tag} is not the tag of {version}, the version in pyproject.toml.")
@@ -30,17 +28,15 @@ def publish(root: Path, tag: str) -> None:
         raise ExtractsError(f"{tag} cannot be compared with the release before it: this clone is shallow.")
     for line in interfaces.check(root, parse(tag), tagged=True):
         print(line)
-    files = [str(path) for path in sorted((root / "dist").iterdir())]
-    command = ["gh", "release", "create", tag, *files, "--verify-tag", "--title", tag, "--notes-file", "-"]
-    if subprocess.run(command, cwd=root, input=said, text=True, check=False).returncode:
-        raise ExtractsError(f"{tag} is not published.")
+    return said
 
 
 def main() -> None:
+    """Write the notes to dist/notes.md."""
     if len(sys.argv) != 2 or not sys.argv[1]:
-        sys.exit("✗ Which tag? make publish TAG=v1.2.0")
+        sys.exit("✗ Which tag? make release-files TAG=v1.2.0")
     try:
-        publish(ROOT, sys.argv[1])
+        (ROOT / "dist/notes.md").write_text(notes_of(ROOT, sys.argv[1]), encoding="utf-8")
     except ExtractsError as error:
         sys.exit(f"✗ {error}")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 from extracts import children
 from extracts.errors import ExtractsError
+from extracts.terminal import printable
 
 # Settings by which a repository can make git start a program.
 _SAFE = (
@@ -61,11 +63,18 @@ def is_in_repository(folder: Path) -> bool:
 def _without_filters(folder: Path) -> list[str]:
     """Return settings that disable filters from the repository's own configuration, not from the user's."""
     listed = _run(folder, (*_SAFE, *_LOCAL), ("config", "--list", "--show-scope", "--name-only", "-z"))
-    words = listed.decode(errors="replace").split("\0")
+    words = os.fsdecode(listed).split("\0")  # as arguments are encoded, so that every name stays the same
     own = {
         name for scope, name in zip(words[::2], words[1::2], strict=False) if scope in ("local", "worktree")
     }
-    filters = {match[1] for name in own if (match := re.fullmatch(r"(filter\..+)\.\w+", name, re.DOTALL))}
+    filters = {match[1] for name in own if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
+    for name in sorted(filters):
+        if "=" in name:  # git reads `-c name=value` up to the first "=", so this would set another name
+            shown = printable(name.removeprefix("filter."))
+            raise ExtractsError(
+                f'{folder} has a filter "{shown}" in its git settings, which cannot be turned off; remove it'
+                " from .git/config."
+            )
     return [
         f"{name}.{key}"
         for name in sorted(filters)

@@ -1,0 +1,50 @@
+"""git runs no programs of repositories that are not trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extracts import git
+from extracts.errors import ExtractsError
+from tests.support.releases import git as own_git
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a repository with one file."""
+    folder = tmp_path / "project"
+    own_git(tmp_path, "init", "-q", "project")
+    (folder / "main.tf").write_text("a = 1\n")
+    own_git(folder, "add", "-A")
+    own_git(folder, "commit", "-qm", "First")
+    return folder
+
+
+def with_filter(repository: Path, name: bytes, key: bytes, command: bytes) -> Path:
+    """Add a filter for the file, and return the path of the file that the filter creates."""
+    trace = repository.parent / "trace"
+    with (repository / ".git/config").open("ab") as config:
+        value = command.replace(b"TRACE", bytes(trace))
+        config.write(b'[filter "%s"]\n\t%s = "%s"\n' % (name, key, value))
+    # Not committed, because git would run the filter then.
+    (repository / ".git/info/attributes").write_bytes(b"*.tf filter=%s\n" % name)
+    (repository / "main.tf").write_text("a = 2\n")
+    return trace
+
+
+@pytest.mark.parametrize("name", [b"own", b"a.b", b"", b"\xff", "ż".encode()], ids=repr)
+@pytest.mark.parametrize("key", [b"clean", b"process"])
+def test_changes_runs_no_filter_of_the_repository(name: bytes, key: bytes, repository: Path) -> None:
+    trace = with_filter(repository, name, key, b"touch TRACE; cat")
+    assert git.changes(repository) == [" M main.tf"]
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("name", [b"a=b", b"=", b"a=clean=", b"\xff="], ids=repr)
+def test_filter_that_cannot_be_turned_off_is_refused(name: bytes, repository: Path) -> None:
+    trace = with_filter(repository, name, b"clean", b"touch TRACE; cat")
+    with pytest.raises(ExtractsError, match=r"has a filter .* in its git settings"):
+        git.changes(repository)
+    assert not trace.exists()

@@ -507,11 +507,20 @@ def _check_manifest(store: Store, found: Json) -> None:
 
 def _check_key(store: Store, key: object) -> None:
     try:
-        wrong = not isinstance(key, str) or store.place(key).startswith("_manifests/")
+        wrong = not isinstance(key, str) or not _is_file_place(store.place(key))
     except ExtractError as error:
         raise _Untrue(error.sentence) from None
     if wrong:
         raise _Untrue(f"it names {key} as a file")
+
+
+def _is_file_place(place: str) -> bool:
+    """Return whether a file may have this place: spelled without `.`, `..` and empty parts.
+
+    Otherwise `./_manifests/2026-08.json` would be another month's manifest. Some file systems ignore case.
+    """
+    parts = place.split("/")
+    return not {"", ".", ".."} & set(parts) and parts[0].casefold() != "_manifests"
 
 
 def _replaces(made: Plan) -> Json:

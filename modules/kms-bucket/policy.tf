@@ -152,6 +152,15 @@ resource "aws_s3_bucket_policy" "this" {
           StringEquals = { (local._sse) = "aws:kms" }
         }
       },
+      {
+        # SSE-C: with a key of the client, which nobody else has, the recipient cannot read the file.
+        Sid       = "DenyCustomerKey"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "${local.bucket_arn}/*"
+        Condition = { Null = { "${local._sse}-customer-algorithm" = "false" } }
+      },
     ], local._given_statements)
   })
 

@@ -95,6 +95,9 @@ run "bucket_policy_denies_insecure_requests_and_allows_nothing" {
         Null         = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "true" }
         StringEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
       }
+      DenyCustomerKey = {
+        Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" }
+      }
     }
     error_message = "Old TLS and other keys are denied; a missing encryption header is not."
   }

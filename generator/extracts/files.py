@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -70,6 +72,24 @@ def settings(path: Path, shown: str = "") -> Any:
         raise ExtractsError(f"{shown or path} cannot be read: it is nested too deeply.") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ExtractsError(f"{shown or path} cannot be read: {' '.join(str(error).split())}.") from error
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace a file, or create it. The mode of the old file stays.
+
+    Writes another file and renames it, because the old one may be a hard link to a file elsewhere.
+    """
+    aside = path.with_name(f".{uuid.uuid4().hex}.part")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as file:
+        try:
+            file.write(content)
+            file.flush()
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), stat.S_IMODE(path.lstat().st_mode))
+            aside.replace(path)
+        except BaseException:
+            aside.unlink()
+            raise
 
 
 def write_private(path: Path, content: str) -> None:

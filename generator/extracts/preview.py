@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from extracts import children, extra, report
 from extracts.errors import ExtractsError
-from extracts.files import inside
+from extracts.files import inside, replace
 from extracts.resources import modules
 
 
@@ -138,7 +138,7 @@ def preview(
             try:
                 page.parent.mkdir(parents=True, exist_ok=True)
                 name = project.resolve().name
-                page.write_text(report.page(name, log, output.resolve(), Path(scratch)), encoding="utf-8")
+                replace(page, report.page(name, log, output.resolve(), Path(scratch)).encode())
             except OSError as error:
                 why = f"The files are written, but not the page {page}: {error.strerror}."
                 return Preview(output.resolve(), None, log, why)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from extracts import git
 from extracts.errors import ExtractsError
-from extracts.files import inside
+from extracts.files import inside, replace
 from extracts.home import Home, Version, spelled
 from extracts.project import Project
 from extracts.stamp import stamp
@@ -111,7 +111,7 @@ def write_files(update: Update, folder: Path) -> None:
             path.unlink()
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.content)
+        replace(path, file.content)
         if file.executable:
             path.chmod(path.stat().st_mode | 0o111)
 

@@ -217,7 +217,11 @@ def status(
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report the version of each project and the changes in newer versions."""
+    """Report the version of each project and the changes in newer versions.
+
+    Connects to the address that each extract.yaml names, by https, ssh or file. To connect to another one
+    only, set --template.
+    """
     from extracts import fleet
 
     found = fleet.status(projects or ["."], template)

@@ -14,23 +14,30 @@ from extracts.terminal import printable
 # Settings by which a repository can make git start a program.
 _SAFE = (
     *("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "core.askPass=true"),
-    *("diff.external=", "log.showSignature=false", "protocol.ext.allow=never"),
+    *("diff.external=", "log.showSignature=false"),
 )
+# GIT_ALLOW_PROTOCOL overrides all settings of a repository. Every other protocol is a program
+# `git-remote-NAME` on the PATH, or not encrypted.
+_NETWORK = "file:https:ssh"
 # Reading needs no network. A partial clone would fetch missing objects with a program that it names.
-_LOCAL = ("protocol.allow=never",)
+_NO_NETWORK = ""
 
 
 def clone(source: str, folder: Path, *options: str) -> None:
-    """Clone a repository from a path or an address, without a prompt for a password."""
+    """Clone a repository from a path or an address, without a prompt for a password.
+
+    By file, https or ssh, unless the user's GIT_ALLOW_PROTOCOL names other protocols.
+    """
     if Path(source).exists():
         # Over git's protocol, because a local repository is not trusted, either.
         source, options = str(Path(source).resolve()), (*options, "--no-local")
-    _run(folder.parent, _SAFE, ("clone", "--quiet", *options, "--", source, str(folder.resolve())))
+    command = ("clone", "--quiet", *options, "--", source, str(folder.resolve()))
+    _run(folder.parent, _SAFE, command, os.environ.get("GIT_ALLOW_PROTOCOL", _NETWORK))
 
 
 def read(repository: Path, *arguments: str) -> bytes:
     """Return the output of a git command that only reads."""
-    return _run(repository, (*_SAFE, *_LOCAL), arguments)
+    return _run(repository, _SAFE, arguments)
 
 
 def changes(folder: Path) -> list[str]:
@@ -38,7 +45,7 @@ def changes(folder: Path) -> list[str]:
 
     Without submodules, for which git would use their own settings.
     """
-    settings = (*_SAFE, *_LOCAL, *_without_filters(folder))
+    settings = (*_SAFE, *_without_filters(folder))
     return (
         _run(folder, settings, ("status", "--porcelain", "--ignore-submodules=all", "--", "."))
         .decode(errors="replace")
@@ -49,7 +56,7 @@ def changes(folder: Path) -> list[str]:
 def merged(folder: Path, labels: tuple[str, str, str], names: tuple[str, str, str]) -> tuple[bytes, bool]:
     """Return the merge of three files in a folder, and whether it is without conflicts."""
     marks = [word for label in labels for word in ("-L", label)]
-    done = _done(folder, (*_SAFE, *_LOCAL), ("merge-file", "-p", "--diff3", *marks, *names))
+    done = _done(folder, _SAFE, ("merge-file", "-p", "--diff3", *marks, *names))
     if not 0 <= done.returncode <= 127:  # the number of conflicts; more is an error
         raise ExtractsError(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout, done.returncode == 0
@@ -62,7 +69,7 @@ def is_in_repository(folder: Path) -> bool:
 
 def _without_filters(folder: Path) -> list[str]:
     """Return settings that disable filters from the repository's own configuration, not from the user's."""
-    listed = _run(folder, (*_SAFE, *_LOCAL), ("config", "--list", "--show-scope", "--name-only", "-z"))
+    listed = _run(folder, _SAFE, ("config", "--list", "--show-scope", "--name-only", "-z"))
     words = os.fsdecode(listed).split("\0")  # as arguments are encoded, so that every name stays the same
     own = {
         name for scope, name in zip(words[::2], words[1::2], strict=False) if scope in ("local", "worktree")
@@ -82,8 +89,10 @@ def _without_filters(folder: Path) -> list[str]:
     ]
 
 
-def _run(folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...]) -> bytes:
-    done = _done(folder, settings, arguments)
+def _run(
+    folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...], protocols: str = _NO_NETWORK
+) -> bytes:
+    done = _done(folder, settings, arguments, protocols)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise ExtractsError(f"git {arguments[0]}: {said[-1].removeprefix('fatal: ')}")
@@ -91,14 +100,19 @@ def _run(folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...]) ->
 
 
 def _done(
-    folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...]
+    folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...], protocols: str = _NO_NETWORK
 ) -> subprocess.CompletedProcess[bytes]:
     flags = [word for setting in settings for word in ("-c", setting)]
     try:
         return children.run(
             ["git", "-C", str(folder), *flags, *arguments],
             input=b"",
-            variables={**children.environment(), "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"},
+            variables={
+                **children.environment(),
+                "GIT_ALLOW_PROTOCOL": protocols,
+                "GIT_NO_LAZY_FETCH": "1",
+                "GIT_OPTIONAL_LOCKS": "0",
+            },
         )
     except FileNotFoundError as error:
         raise ExtractsError("git is not on the PATH; install it.") from error

@@ -48,3 +48,58 @@ def test_filter_that_cannot_be_turned_off_is_refused(name: bytes, repository: Pa
     with pytest.raises(ExtractsError, match=r"has a filter .* in its git settings"):
         git.changes(repository)
     assert not trace.exists()
+
+
+################################################################################
+# Network
+################################################################################
+
+
+def test_read_reaches_no_network_whatever_the_repository_allows(repository: Path) -> None:
+    trace = repository.parent / "trace"
+    own_git(repository, "config", "protocol.file.allow", "always")
+    own_git(repository, "remote", "add", "origin", str(repository))
+    own_git(repository, "config", "remote.origin.uploadpack", f"touch {trace}; git-upload-pack")
+    with pytest.raises(ExtractsError, match="transport 'file' not allowed"):
+        git.read(repository, "fetch", "--quiet", "origin")
+    assert not trace.exists()
+
+
+def helper(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a helper of git for the protocol `other` on the PATH. Return the file that it creates."""
+    trace = folder / "trace"
+    (folder / "bin").mkdir()
+    (folder / "bin/git-remote-other").write_text(f"#!/bin/sh\ntouch {trace}\n")
+    (folder / "bin/git-remote-other").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}/bin", prepend=":")
+    return trace
+
+
+@pytest.mark.parametrize("address", ["other::repository", "other://repository", "ext::git-remote-other"])
+def test_clone_runs_no_helper_of_another_protocol(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = helper(tmp_path, monkeypatch)
+    with pytest.raises(ExtractsError, match="not allowed"):
+        git.clone(address, tmp_path / "clone")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("address", ["http://localhost:1/x", "git://localhost:1/x"])
+def test_clone_needs_an_encrypted_protocol(address: str, tmp_path: Path) -> None:
+    with pytest.raises(ExtractsError, match="not allowed"):
+        git.clone(address, tmp_path / "clone")
+
+
+def test_user_may_allow_other_protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = helper(tmp_path, monkeypatch)
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https:other")
+    with pytest.raises(ExtractsError):
+        git.clone("other::repository", tmp_path / "clone")
+    assert trace.exists()
+
+
+@pytest.mark.parametrize("prefix", ["", "file://"])
+def test_clone_of_a_local_repository(prefix: str, repository: Path, tmp_path: Path) -> None:
+    git.clone(f"{prefix}{repository}", tmp_path / "clone")
+    assert (tmp_path / "clone/main.tf").read_text() == "a = 1\n"

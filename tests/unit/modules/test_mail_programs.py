@@ -9,6 +9,7 @@ from typing import Any
 import jsonata
 import pytest
 
+import rolling_arguments
 from tools.hcl import MODULES
 
 PUSH = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push"
@@ -26,6 +27,7 @@ CONFIG = {
         for place in ("crawler", "execution", "log", "manifests", "run", "secret", "workflow")
     },
     "manifest_prefix": "loans/_manifests",
+    "output": "s3://bank-loans-data/loans",
     "push_arn_prefix": PUSH,
     "recipients": {"first-bank": "s3://bank-loans-data/loans/bank_name=FirstBank"},
     "region": "eu-west-1",
@@ -121,6 +123,43 @@ def test_null_argument_counts_as_absent() -> None:
     run = {"Arguments": {"--period": None, "--from": None, "--to": None, "--dry-run": None}}
     found = facts(job(state="SUCCEEDED"), run=run)
     assert (found["asked"], found["keys"]) == ("", ["2026-10", "missing 2026-10"])
+
+
+WORDS = ["true", "TRUE", "1", "yes", "on", "", "maybe", "false", "False", "0", "no", "NO", "off", "null"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_alerts_and_engine_agree_what_a_dry_run_is(word: str) -> None:
+    run = {"Arguments": {"--period": "2026-10", "--dry-run": word}}
+    ended = facts(job(state="SUCCEEDED"), run=run)["keys"]
+    dry = rolling_arguments.parse(["--connection", "c", "--output", "o", "--dry-run", word]).dry_run
+    assert ended == ([] if dry else ["2026-10", "missing 2026-10"])
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "ends"),
+    [
+        ("--output", "s3://bank-loans-data/loans", True),
+        ("--output", "s3://bank-loans-data/loans/", True),
+        ("--output", "", True),  # the same as without this argument
+        ("--output", "s3://bank-loans-data/loans-test", False),
+        ("--output", "s3://other/loans", False),
+        ("--output=s3://other/loans", "", False),
+        ("--dry-run=true", "", False),
+        ("--reason", "another mapping", True),
+    ],
+)
+def test_only_a_run_that_publishes_to_the_target_ends_a_failure(
+    argument: str, value: str, ends: bool
+) -> None:
+    run = {"Arguments": {"--period": "2026-10", argument: value}}
+    found = facts(job(state="SUCCEEDED"), run=run)
+    assert found["keys"] == (["2026-10", "missing 2026-10"] if ends else [])
+
+
+def test_without_a_known_target_a_run_to_another_output_ends_no_failure() -> None:
+    run = {"Arguments": {"--output": "s3://bank-loans-data/loans"}}
+    assert facts(job(state="SUCCEEDED"), run=run, config=CONFIG | {"output": ""})["keys"] == []
 
 
 @pytest.mark.parametrize(

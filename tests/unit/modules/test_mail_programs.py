@@ -267,8 +267,14 @@ def test_event_of_aws_is_known(event: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
-        ("see https://evil.example.com", "see https[:]//evil.example.com"),
-        ("MAILTO:x@example.com or www.example.com", "MAILTO[:]x@example.com or www[.]example.com"),
+        ("see https://evil.example.com", "see https[:]//evil[.]example[.]com"),
+        ("MAILTO:x@example.com or www.1.com", "MAILTO[:]x@example[.]com or www[.]1[.]com"),
+        ("evil.example/login", "evil[.]example/login"),
+        ("evil.1password.com", "evil.1password[.]com"),
+        ("a.b.co, пример.рф.", "a[.]b[.]co, пример[.]рф."),
+        ("evil.csv.com evil.csvx evil.CSV", "evil.csv[.]com evil[.]csvx evil[.]CSV"),
+        ('no column in public."Loans". 1.5 of 2.0', 'no column in public."Loans". 1.5 of 2.0'),
+        ("pg_hba.conf, First Bank.csv: and so on...", "pg_hba.conf, First Bank.csv: and so on..."),
     ],
 )
 def test_reason_has_no_links(message: str, shown: str) -> None:

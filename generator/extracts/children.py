@@ -6,6 +6,9 @@ children. On Linux these include processes that left the program's group, becaus
 the guard. The program also ends with the guard (PR_SET_PDEATHSIG). On other systems, the guard ends the group
 only.
 
+What is left: kill -9 of the guard alone ends the program, but not its children, because nobody looks for them
+then.
+
 The guard runs without the package, so this file imports the standard library only.
 """
 

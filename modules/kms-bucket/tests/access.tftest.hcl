@@ -146,7 +146,7 @@ run "readers_and_writers_are_in_the_policies_of_bucket_and_key" {
     error_message = "They have the rights of the ready-made policies; added statements come last."
   }
   assert {
-    condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 10
+    condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 11
     error_message = "The Deny statements apply to them too."
   }
 }
@@ -219,5 +219,22 @@ run "wide_characters_are_question_marks_in_every_policy" {
       one(aws_s3_bucket_replication_configuration.this[0].rule).filter[0].prefix == "zażółć/"
     )
     error_message = "Filters that are not policies keep the characters."
+  }
+}
+
+run "similar_keys_of_readers_have_different_sids" {
+  command = plan
+  variables {
+    readers = {
+      for key in ["x", "x-list", "x-lists", "list-x", "list-reader-x"] :
+      key => { prefix = "loans/${key}", principal_arn = "arn:aws:iam::123456789012:role/r" }
+    }
+  }
+
+  assert {
+    condition = length(distinct([
+      for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement : s.Sid
+    ])) == 16
+    error_message = "A Sid is unique in a policy."
   }
 }

@@ -98,10 +98,14 @@ def _called(uses: str) -> dict[Any, Any]:
 
 
 def _path(uses: str) -> str:
-    """A called workflow's file with its version; one that is called from within ours is of the same."""
+    """Return a called workflow as GitHub's token names it: with the whole name of its tag.
+
+    One that is called from within ours is of the same version.
+    """
     if uses.startswith("$/"):
-        return f"{HOME}/{uses.removeprefix('$/')}@refs/tags/v{extracts.__version__}"
-    return uses
+        uses = f"{HOME}/{uses.removeprefix('$/')}@v{extracts.__version__}"
+    file, _, tag = uses.partition("@")
+    return f"{file}@refs/tags/{tag}"
 
 
 def referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:

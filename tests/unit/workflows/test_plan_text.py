@@ -16,7 +16,9 @@ WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/extrac
 
 def resource(address: str, actions: list[str], **change: Any) -> dict[str, Any]:
     """Return an entry of `resource_changes`; `change` has the values and their marks."""
-    outer = {k: change.pop(k) for k in ("previous_address", "deposed", "action_reason") if k in change}
+    outer: dict[str, Any] = {
+        k: change.pop(k) for k in ("previous_address", "deposed", "action_reason") if k in change
+    }
     return {"address": address, **outer, "change": {"actions": actions, **change}}
 
 

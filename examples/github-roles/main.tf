@@ -44,8 +44,8 @@ variable "apply_policy_arn" {
 
 variable "plan_environment" {
   description = <<-EOT
-    Environment where somebody approves a plan, as in the repository's variable AWS_PLAN_ENVIRONMENT. If null,
-    the plan of a pull request gets its role without approval.
+    Environment where somebody approves a plan, as in the repository's variable
+    AWS_PLAN_ENVIRONMENT. If null, the plan of a pull request gets its role without approval.
   EOT
   type        = string
   default     = null
@@ -58,8 +58,8 @@ variable "plan_environment" {
 
 variable "workflow_refs" {
   description = <<-EOT
-    Versions of the reusable workflows that may assume the roles: tags as `refs/tags/v1.2.0`, or full SHAs of
-    commits. While a project is upgraded, name the old version and the new one.
+    Versions of the reusable workflows that may assume the roles: tags as `refs/tags/v1.2.0`, or
+    full SHAs of commits. While a project is upgraded, name the old version and the new one.
   EOT
   type        = list(string)
   default     = ["refs/tags/v0.1.0"]
@@ -88,8 +88,8 @@ locals {
   arn    = "arn:${data.aws_partition.this.partition}"
   glue   = "${local.arn}:glue:*:${data.aws_caller_identity.this.account_id}"
 
-  # Three claims of GitHub's token decide who may assume a role: the audience (`aud`), the repository
-  # with its branch or environment (`sub`), and the reusable workflow of the job
+  # Three claims of GitHub's token decide who may assume a role: the audience (`aud`), the
+  # repository with its branch or environment (`sub`), and the reusable workflow of the job
   # (`job_workflow_ref`). Without the last one, any workflow that somebody pushes to a branch could
   # assume the role of the plan.
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html

@@ -153,7 +153,7 @@ resource "aws_s3_bucket_policy" "this" {
         }
       },
       {
-        # SSE-C: with a key of the client, which nobody else has, the recipient cannot read the file.
+        # SSE-C: only the client has the key, so the recipient could not read the file.
         Sid       = "DenyCustomerKey"
         Effect    = "Deny"
         Principal = "*"

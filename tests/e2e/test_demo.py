@@ -201,7 +201,7 @@ def test_doctor_reports_only_what_this_deployment_lacks(demo: Demo) -> None:
     checks = json.loads(done.stdout)["checks"]
     # The demo's network has no internet access, and its last step revoked the permission to read Loans.
     assert [(c["name"], c["remedy"]) for c in checks if c["state"] == "failed" and c["name"] == "rights"] == [
-        ("rights", f'run as its owner: grant select on "public"."Loans" to "{store.READER}";')
+        ("rights", f'run as the owner of the table: grant select on "public"."Loans" to "{store.READER}";')
     ]
     assert {c["name"] for c in checks if c["state"] == "failed"} == {"VPC endpoints", "rights"}
     assert not [c["name"] for c in checks if c["state"] == "skipped"]

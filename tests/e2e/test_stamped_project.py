@@ -349,8 +349,8 @@ def test_its_own_tests_notice_a_table_and_a_time_zone_that_terraform_does_not_ha
     spec.write_text(spec.read_text().replace('"Etc/GMT"', '"America/Sao_Paulo"'))
     done = run("make", "test", folder=project, environment=environment)
     assert done.returncode != 0
-    assert "FAIL: test_terraform_names_its_tables_and_its_recipient" in done.stderr
-    assert "FAIL: test_terraform_has_its_time_zone" in done.stderr
+    assert "FAIL: test_tables_and_recipient_equal_terraform" in done.stderr
+    assert "FAIL: test_time_zone_equals_terraform" in done.stderr
     assert (
         'the time zone is "Etc/GMT" in Terraform/main.tf and "America/Sao_Paulo" in Glue/etl.py'
         in done.stderr

@@ -17,7 +17,9 @@ override_data {
 override_resource {
   target          = aws_iam_openid_connect_provider.github
   override_during = plan
-  values          = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  values = {
+    arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
 }
 
 variables {
@@ -127,8 +129,9 @@ run "the_plan_role_reads_no_data_that_no_plan_needs" {
   assert {
     condition = length(setsubtract(
       [
-        "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:PartiQLSelect",
-        "dynamodb:Query", "dynamodb:Scan", "logs:FilterLogEvents", "logs:GetLogEvents",
+        "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:GetRecords",
+        "dynamodb:PartiQLSelect", "dynamodb:Query", "dynamodb:Scan",
+        "logs:FilterLogEvents", "logs:GetLogEvents",
         "logs:GetLogRecord", "logs:GetQueryResults", "logs:StartLiveTail", "logs:StartQuery",
         "sqs:ReceiveMessage", "states:DescribeExecution", "states:GetExecutionHistory",
       ],

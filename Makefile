@@ -78,8 +78,8 @@ format: $(READY)
 	@$(TERRAFORM) fmt -recursive modules examples tests
 
 docs: $(READY)
-	@$(BIN)/python -m tests.modules.readme
-	@PYTHONPATH=modules/glue-extract/runtime $(BIN)/python -m tests.docs.drawings
+	@$(BIN)/python -m tools.readme
+	@PYTHONPATH=modules/glue-extract/runtime $(BIN)/python -m tools.drawings
 	@$(BIN)/python -m tools.reference
 
 # What the modules' interfaces demand of the next version; with VERSION, whether that one will do.

@@ -29,7 +29,7 @@ def modules() -> str:
     lines = ["flowchart LR"]
     for name, body in found.items():
         kind = re.search(r'source = "\S+/modules/([\w-]+)', body)
-        assert kind, f"{name} takes no module of ours"
+        assert kind, f"module {name} is from another repository"
         lines.append(f'  {name}["{name}<br/><small>{kind[1]}</small>"]')
     for name, body in found.items():
         taken = dict.fromkeys(re.findall(r"\bmodule\.(\w+)\.(\w+)", body))

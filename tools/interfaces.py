@@ -208,7 +208,9 @@ def without_notes(repository: Path, version: Version, changes: Mapping[str, list
 
 
 def check(repository: Path, version: Version | None, *, tagged: bool = False) -> Iterator[str]:
-    """Yield the changes as text. It is an error if `version` is too small or upgrade notes are missing.
+    """Yield the changes as text, one by one.
+
+    It is an error if `version` is too small, or if upgrade notes are missing.
 
     If `version` is `tagged` already, it is compared with the release before it.
     """

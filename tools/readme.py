@@ -56,7 +56,7 @@ def _default(given: Input) -> str:
 
 
 def _cell(description: str, defaults: dict[str, str]) -> str:
-    """Return a description for one cell, with the attributes of an object and their defaults."""
+    """Return a description for one cell: attributes of an object and their defaults, one per line."""
     lines = re.sub(r"\n\s+(?!-)", " ", description)
     listed = re.sub(
         r"\n- `(\w+)`\s+- (\(Optional\))?",

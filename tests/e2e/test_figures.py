@@ -176,7 +176,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 
 def by_hand() -> dict[str, Answers]:
-    """The answers whose figures were worked out by hand, by their aggregate."""
+    """Return the answers whose results were computed by hand, keyed by aggregate."""
     return {
         aggregate: options.merged(options.SHAPES[shape], {"aggregate": aggregate, "window_months": months})
         for aggregate, (shape, months, _, _) in EXPECTED.items()
@@ -214,7 +214,7 @@ def delivered(
 
 
 @pytest.mark.parametrize("aggregate", EXPECTED)
-def test_a_stamped_project_gives_the_figures_that_were_worked_out_by_hand(
+def test_project_publishes_values_computed_by_hand(
     aggregate: str, delivered: list[tuple[Answers, Files]]
 ) -> None:
     _, _, header, files = EXPECTED[aggregate]
@@ -224,7 +224,7 @@ def test_a_stamped_project_gives_the_figures_that_were_worked_out_by_hand(
     }
 
 
-def test_every_stamped_project_gives_the_right_figures(delivered: list[tuple[Answers, Files]]) -> None:
+def test_every_project_publishes_correct_values(delivered: list[tuple[Answers, Files]]) -> None:
     tried = set()
     for given, written in delivered:
         answers = {question: options.default(question) for question in options.asked_for()} | given
@@ -236,7 +236,7 @@ def test_every_stamped_project_gives_the_right_figures(delivered: list[tuple[Ans
 
 
 def expected(shape: str, aggregate: str, months: int) -> Files:
-    """The files of October 2026, from the facts."""
+    """Return the files of October 2026, computed from the facts."""
     end = date(2026, 11, 1)
     year, month = divmod(end.year * 12 + end.month - 1 - months, 12)
     start = date(year, month + 1, 1)

@@ -13,18 +13,15 @@ from tempfile import TemporaryDirectory
 import botocore.session
 import pytest
 import typer
-from tests.docs import runners
-from tests.docs.drawings import ROOT
-from tools.reference import GENERATED
 
-from extracts import __version__, programs, terraform
+from extracts import __version__
 from extracts.cli import app
 from extracts.stamp import stamp
-from local_cloud import database
-from local_cloud.demo import store
+from tests.support import runners
 from tools.drawings import ROOT
+from tools.reference import GENERATED
 
-HERE = "tests/docs/test_newcomer.py"
+HERE = "tests/e2e/test_newcomer.py"
 ADDRESS = "https://github.com/terraform-aws-extracts/terraform-aws-extracts"
 PROGRAMS = "make|extracts|cookiecutter|pip|terraform|aws|git|python"
 COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:{PROGRAMS}) [\w-]")
@@ -77,9 +74,16 @@ RUN: dict[str, str] = {
     "make lint test": CI,
     **{
         f"make test ARGS=tests/{part}": CI
-        for part in ("docs", "engine", "generator", "local", "modules", "template")
+        for part in (
+            "e2e",
+            "integration/engine",
+            "integration/modules",
+            "integration/template",
+            "integration/tool",
+        )
     },
     **{f"make {target}": CI for target in ("lint", "tflint", "test-spark35", "checkov")},
+    "make test-unit": CI,
     "make prose": LINT,
     "make release VERSION=1.2.0": "tests/integration/tools/test_release.py::"
     "test_release_sets_the_version_everywhere_commits_and_tags",
@@ -101,11 +105,13 @@ NOT_RUN: dict[str, str] = {
     "make test-deep": "the engine's tests with more examples, for many minutes",
     "make provider6": "downloads 62 MB; a pull request runs its code on a smaller provider",
     "make docs": "writes into this checkout; tests compare the pages with what it would write",
-    "REFRESH_EXAMPLES=1 .venv/bin/python -m pytest tests/template/test_examples.py": (
+    "REFRESH_EXAMPLES=1 .venv/bin/python -m pytest tests/integration/template/test_examples.py": (
         "writes into this checkout; without the variable the same tests compare"
     ),
     "git push --follow-tags": "publishes",
     "aws glue start-job-run --job-name bank-loans --arguments=--period=2026-10": ACCOUNT,
+    "aws glue start-job-run --job-name NAME --arguments=--period=2026-10": ACCOUNT,
+    "aws glue start-workflow-run --name NAME": ACCOUNT,
     'aws glue start-job-run --job-name bank-loans --arguments=\'{"--period": "2026-10"}\'': ACCOUNT,
     "aws secretsmanager create-secret --name bank-loans/database --secret-string file://secret.json": ACCOUNT,
     "aws secretsmanager put-secret-value --secret-id bank-loans/database"

@@ -1,4 +1,4 @@
-"""A stamped project stands on its own: what its team runs on the first day works."""
+"""A new project works: its tests, checks, plan and workflows."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ run "plan" {{
 def everything(
     stamp_into: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[Path, options.Answers]:
-    """A project for every two values of any two options, and for every combination of choices."""
+    """Projects for every pair of values of two options, and for every combination of choices."""
     folder = tmp_path_factory.mktemp("everything")
     return {
         stamp_into(folder / str(number), **answers): answers
@@ -140,7 +140,7 @@ def run(*command: str, folder: Path, environment: dict[str, str]) -> subprocess.
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_every_option_has_answers_to_try() -> None:
+def test_every_option_has_test_answers() -> None:
     varied = options.factors()
     tried = {question: set() for question in options.asked_for()}  # type: dict[str, set[str]]
     for values in varied.values():
@@ -154,7 +154,7 @@ def test_every_option_has_answers_to_try() -> None:
         )
 
 
-def test_no_trace_of_the_template_is_left(everything: dict[Path, options.Answers]) -> None:
+def test_project_has_no_template_syntax(everything: dict[Path, options.Answers]) -> None:
     for project in everything:
         for path in project.rglob("*"):
             assert "{{" not in path.name
@@ -167,9 +167,7 @@ def test_no_trace_of_the_template_is_left(everything: dict[Path, options.Answers
                 assert "\n\n\n" not in text or path.suffix == ".py", path
 
 
-def test_every_file_is_as_its_own_formatter_would_write_it(
-    everything: dict[Path, options.Answers], environment: dict[str, str]
-) -> None:
+def test_files_are_formatted(everything: dict[Path, options.Answers], environment: dict[str, str]) -> None:
     folder = next(iter(everything)).parents[1]
     Root(folder, environment).execute_command("fmt", "-check", "-diff", "-recursive")
     ruff = (sys.executable, "-m", "ruff")
@@ -197,14 +195,12 @@ def test_actionlint_and_zizmor_find_nothing(everything: dict[Path, options.Answe
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_workflows_are_there_if_asked_for(everything: dict[Path, options.Answers]) -> None:
+def test_workflows_exist_if_requested(everything: dict[Path, options.Answers]) -> None:
     for project, answers in everything.items():
         assert (project / ".github").exists() == (answers["_github_workflows"] == "yes")
 
 
-def test_files_that_the_template_did_not_make_survive_a_stamp_without_workflows(
-    output: Path, stamp: Callable[..., Path]
-) -> None:
+def test_creation_without_workflows_keeps_other_files(output: Path, stamp: Callable[..., Path]) -> None:
     owners = output / "bank-loans/.github/CODEOWNERS"
     own = owners.parent / "workflows/release.yml"
     own.parent.mkdir(parents=True)
@@ -237,7 +233,7 @@ def test_creation_keeps_an_existing_workflow_with_the_same_name(
     assert list(own.parent.iterdir()) == [own]
 
 
-def test_the_readme_is_whole(everything: dict[Path, options.Answers]) -> None:
+def test_readme_is_complete(everything: dict[Path, options.Answers]) -> None:
     for project in everything:
         readme = (project / "README.md").read_text(encoding="utf-8")
         headings = re.findall(r"^#+ (.+)$", readme, re.MULTILINE)
@@ -253,7 +249,7 @@ def test_the_readme_is_whole(everything: dict[Path, options.Answers]) -> None:
         assert set(re.findall(r"\(`(sftp_\w+)`\)", readme)) <= outputs
 
 
-def test_the_readme_tells_of_the_way_that_was_chosen(stamp: Callable[..., Path]) -> None:
+def test_readme_describes_the_chosen_delivery(stamp: Callable[..., Path]) -> None:
     told = {
         way: (stamp(project_slug=f"by-{way}", _sftp=way) / "README.md").read_text()
         for way in options.choices("_sftp") or ()
@@ -266,7 +262,7 @@ def test_the_readme_tells_of_the_way_that_was_chosen(stamp: Callable[..., Path])
     assert all(way == "server" or "219" not in readme for way, readme in told.items())
 
 
-def test_the_readme_tells_day_time_and_lock_in_words(stamp: Callable[..., Path]) -> None:
+def test_readme_describes_schedule_and_lock(stamp: Callable[..., Path]) -> None:
     readme = (stamp(_schedule="22 06:30", _object_lock="compliance 7 years") / "README.md").read_text()
     assert readme.splitlines()[2].startswith("On the 22nd of every month at 06:30 GMT this project reports")
     assert "from day 23 on" in readme
@@ -281,7 +277,7 @@ def test_the_readme_tells_day_time_and_lock_in_words(stamp: Callable[..., Path])
     assert " ".join(ordinals.values()) == "1st 2nd 3rd 4th 11th 12th 13th 21st 23rd 27th"
 
 
-def test_the_answers_are_kept_and_stamp_the_same_project_again(
+def test_extract_yaml_creates_the_same_project_again(
     everything: dict[Path, options.Answers],
     declared: dict[str, object],
     template: Path,
@@ -340,7 +336,7 @@ def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environmen
     assert "module.bucket.aws_s3_bucket.this" in {check["resource"] for check in found["passed_checks"]}
 
 
-def test_its_own_tests_notice_a_table_and_a_time_zone_that_terraform_does_not_have(
+def test_projects_tests_find_a_different_table_and_time_zone(
     stamp: Callable[..., Path], repository: Path, environment: dict[str, str]
 ) -> None:
     project = stamp(__module_source=f"{repository}/modules/MODULE")

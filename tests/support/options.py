@@ -69,23 +69,23 @@ SAMPLES: dict[str, list[str]] = {
 
 
 def asked_for() -> list[str]:
-    """Every question and setting that a person may answer."""
+    """Return all questions and options."""
     return list(PROMPTS)
 
 
 def choices(question: str) -> list[str] | None:
-    """What cookiecutter.json offers for it; None where anything may be written."""
+    """Return the choices of a question, or None for free text."""
     prompt = PROMPTS[question]
     return None if isinstance(prompt, str) else [choice for choice in prompt if choice != "__prompt__"]
 
 
 def default(question: str) -> str:
-    """What is taken where nobody answers."""
+    """Return the default answer."""
     return str((choices(question) or [QUESTIONS[question]])[0])
 
 
 def factors() -> dict[str, list[Answers]]:
-    """What varies on its own, and the answers that make it vary."""
+    """Return the factors that vary independently, with the answers of each value."""
     found: dict[str, list[Answers]] = {"shape": list(SHAPES.values())}
     for question in asked_for():
         offered = choices(question) or SAMPLES.get(question)

@@ -1,4 +1,4 @@
-"""Stamping projects from the template, whatever the person at the keyboard has set up for cookiecutter."""
+"""Create projects from the template, without the user's cookiecutter settings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def output(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def stamp_into(cookiecutter_settings: Path, declared: dict[str, object]) -> Callable[..., Path]:
-    """Stamp a project as `cookiecutter --no-input question=answer` does, and give its folder."""
+    """Create a project like `cookiecutter --no-input question=answer`, and return its folder."""
 
     def stamp_into(folder: Path, **answers: object) -> Path:
         unknown = answers.keys() - declared.keys()
@@ -74,13 +74,13 @@ def stamp_into(cookiecutter_settings: Path, declared: dict[str, object]) -> Call
 
 @pytest.fixture
 def stamp(output: Path, stamp_into: Callable[..., Path]) -> Callable[..., Path]:
-    """Stamp a project into this test's own folder."""
+    """Create a project in the folder of the test."""
     return functools.partial(stamp_into, output)
 
 
 @pytest.fixture
 def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
-    """Stamp a project from answers as if typed at the prompts.
+    """Create a project from answers as typed at the prompts.
 
     Typed answers reach the template unchanged, while cookiecutter renders the answers of `stamp` first. The
     context has only the answers, as in tools that update projects.

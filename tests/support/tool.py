@@ -19,7 +19,7 @@ def call(
     folder: Path | None = None,
     variables: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the tool, or another module's command line, with nobody at the keyboard."""
+    """Run the tool, or another module, without a terminal."""
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         capture_output=True,

@@ -1,5 +1,5 @@
-# bank-loans: every month the metric that Glue/etl.py defines, one file per bank_name.
-# Everything that is deployed is listed here. The modules hold the details; all are of one version.
+# bank-loans: publishes the metrics of Glue/etl.py every month, in one file per bank_name.
+# All modules must have the same version.
 
 provider "aws" {
   region = var.region

@@ -105,7 +105,7 @@ run "event_pattern_without_a_source_is_refused" {
   expect_failures = [var.failure_events]
 }
 
-run "event_of_another_source_is_refused" {
+run "event_pattern_with_another_source_is_refused" {
   command = plan
   variables {
     failure_events = {
@@ -119,7 +119,7 @@ run "event_of_another_source_is_refused" {
   expect_failures = [var.failure_events]
 }
 
-run "event_called_by_a_sentence_is_refused" {
+run "event_key_with_spaces_is_refused" {
   command = plan
   variables {
     failure_events = {
@@ -285,7 +285,7 @@ run "delivery_event_of_another_source_is_refused" {
   expect_failures = [var.delivery]
 }
 
-run "folder_of_a_recipient_that_is_no_url_is_refused" {
+run "recipient_folder_that_is_not_a_url_is_refused" {
   command = plan
   variables {
     delivery = { recipients = { first-bank = "loans/bank_name=FirstBank" } }
@@ -293,7 +293,7 @@ run "folder_of_a_recipient_that_is_no_url_is_refused" {
   expect_failures = [var.delivery]
 }
 
-run "arn_of_another_service_for_what_sends_is_refused" {
+run "push_arn_prefix_of_another_service_is_refused" {
   command = plan
   variables {
     delivery = { push_arn_prefix = "arn:aws:sqs:eu-west-1:123456789012:bank-loans_push" }

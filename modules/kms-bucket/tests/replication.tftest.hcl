@@ -94,10 +94,14 @@ run "replication_copies_encrypted_files_but_no_deletions" {
     condition = (
       aws_iam_role.replication[0].permissions_boundary
       == "arn:aws:iam::123456789012:policy/boundary"
-      && jsondecode(aws_iam_role.replication[0].assume_role_policy).Statement[0].Principal
-      == { Service = "s3.amazonaws.com" }
+      && jsondecode(aws_iam_role.replication[0].assume_role_policy).Statement == [{
+        Effect    = "Allow"
+        Principal = { Service = "s3.amazonaws.com" }
+        Action    = "sts:AssumeRole"
+        Condition = { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }
+      }]
     )
-    error_message = "Only S3 can assume the role, which has the permissions boundary."
+    error_message = "Only S3 can assume the role, for this account, with the permissions boundary."
   }
 }
 

@@ -118,6 +118,7 @@ run "receipts_record_downloads" {
       length(aws_scheduler_schedule.uncollected) == 0
       && length(aws_sfn_state_machine.uncollected) == 0
       && keys(output.delivery.events) == ["receipts"]
+      && length(output.delivery.recipients) == 0
     )
     error_message = "Without due_day there is no daily check."
   }
@@ -175,6 +176,10 @@ run "daily_check_reports_missing_downloads" {
         source      = ["sftp-transfer"]
         detail-type = ["File Collected"]
         detail      = { extract = ["bank-loans"] }
+      }
+      && output.delivery.recipients == {
+        beta       = "s3://bank-loans-data/loans/bank_name=Beta"
+        first-bank = "s3://bank-loans-data/loans/bank_name=FirstBank"
       }
     )
     error_message = "Missing downloads, downloads and a failed check are events for the alerts."

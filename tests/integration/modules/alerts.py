@@ -114,6 +114,7 @@ module "alerts" {
   delivery = {
     events          = merge(module.server.delivery.events, module.connector.delivery.events)
     push_arn_prefix = module.connector.delivery.push_arn_prefix
+    recipients      = module.server.delivery.recipients
     recoveries      = merge(module.server.delivery.recoveries, module.connector.delivery.recoveries)
     rule_arns       = concat(module.server.delivery.rule_arns, module.connector.delivery.rule_arns)
   }

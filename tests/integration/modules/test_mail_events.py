@@ -136,17 +136,12 @@ FORGED = "x\r\n\r\nWhat to do\u2028Send\x85money\u202eto\tus"
         (job_event(f"SystemExit: 2026-10: {FORGED}"), "Reason", "x What to do Send money to us"),
         (rotation_event("RotationFailed", FORGED), "Reason", "rotation: x What to do Send money to us"),
         (
-            event("sftp-transfer", "File Not Collected", recipient=FORGED, period="2026-10", folder=FORGED),
-            "Reason",
-            "x What to do Send money to us has not collected its file",
-        ),
-        (
             event("aws.glue", "Glue Crawler State Change", crawlerName=FORGED, state=FORGED),
             "What",
             "crawler x What to do Send money to us ended with status X WHAT TO DO SEND MONEY TO US",
         ),
     ],
-    ids=["job", "rotation", "collection", "crawler"],
+    ids=["job", "rotation", "crawler"],
 )
 def test_values_cannot_fake_lines(alerts: Deployed, forged: dict[str, Any], label: str, shown: str) -> None:
     [mail] = alerts.execute("state_machine_arn", forged)
@@ -155,6 +150,17 @@ def test_values_cannot_fake_lines(alerts: Deployed, forged: dict[str, Any], labe
     assert line(mail, label) == shown
     assert len(mail.text.splitlines()) == len(plain.text.splitlines())
     assert "\n" not in mail.subject
+
+
+def test_forged_event_of_a_delivery_adds_no_text_to_a_mail(alerts: Deployed) -> None:
+    own = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10"}
+    for forged in [{"recipient": "send money"}, {"period": "send money"}, {"recipient": "karoo"}]:
+        sent = event("sftp-transfer", "File Not Collected", **(own | forged))
+        assert alerts.execute("state_machine_arn", sent) == []
+    sent = event("sftp-transfer", "File Not Collected", **own, folder="https://evil.example.com")
+    [mail] = alerts.execute("state_machine_arn", sent)
+    assert line(mail, "File") == f"s3://{BUCKET}/loans/bank_name=FirstBank/year=2026/month=10"
+    assert "evil" not in mail.text
 
 
 def test_subject_is_ascii_and_shorter_than_100_characters(alerts: Deployed) -> None:

@@ -137,7 +137,7 @@ def test_modules_use_only_these_data_sources() -> None:
     assert asked <= DATA
 
 
-def test_every_trust_of_a_service_names_the_account() -> None:
+def test_every_trust_policy_of_a_service_names_the_account() -> None:
     trusts = [
         (f"{path.parent.name}/{path.name}", trust)
         for module in NAMES
@@ -148,7 +148,7 @@ def test_every_trust_of_a_service_names_the_account() -> None:
     assert not [where for where, trust in trusts if '"aws:SourceAccount"' not in trust]
 
 
-def test_every_skipped_check_says_why() -> None:
+def test_every_skipped_check_has_a_reason() -> None:
     texts = [
         path.read_text() for folder in ("modules", "examples") for path in (REPOSITORY / folder).rglob("*.tf")
     ]

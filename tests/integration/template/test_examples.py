@@ -1,4 +1,4 @@
-"""examples/ is what the template stamps, byte for byte."""
+"""examples/bank-loans is the output of the template."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ if __name__ == "__main__":
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Text of every file under the folder, by its path in it."""
+    """Return the text of every file in a folder, keyed by path."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().decode()
         for path in sorted(folder.rglob("*"))
@@ -64,7 +64,7 @@ def files(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_is_what_the_template_stamps(
+def test_example_is_the_output_of_the_template(
     name: str, stamp: Callable[..., Path], repository: Path
 ) -> None:
     project = stamp(__module_source="../../../modules/MODULE", **EXAMPLES[name])
@@ -80,7 +80,7 @@ def test_an_example_is_what_the_template_stamps(
 
 
 def difference(before: dict[str, str], after: dict[str, str], context: int = 3) -> str:
-    """What to change in the first to have the second, as a patch."""
+    """Return the difference of two projects as a patch."""
     return "".join(
         f"{line.rstrip()}\n"
         for path in sorted(before.keys() | after.keys())
@@ -97,12 +97,12 @@ def difference(before: dict[str, str], after: dict[str, str], context: int = 3) 
 
 @pytest.fixture(scope="module")
 def usual(stamp_into: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What is stamped where nobody chooses anything."""
+    """A project with the default answers."""
     return files(stamp_into(tmp_path_factory.mktemp("usual")))
 
 
 @pytest.mark.parametrize("choice", CHOICES.values(), ids=CHOICES)
-def test_an_option_changes_what_it_is_there_for_and_nothing_else(
+def test_option_changes_only_the_expected_lines(
     choice: options.Answers, usual: dict[str, str], stamp: Callable[..., Path]
 ) -> None:
     changed = difference(usual, files(stamp(**choice)), context=0)
@@ -115,11 +115,11 @@ def test_an_option_changes_what_it_is_there_for_and_nothing_else(
     assert changed == committed.read_text(), f"if it should be so: {REFRESH}"
 
 
-def test_the_defaults_give_the_spec_of_bank_loans_and_nothing_else(stamp: Callable[..., Path]) -> None:
+def test_defaults_give_the_spec_of_bank_loans(stamp: Callable[..., Path]) -> None:
     assert (stamp() / "Glue/etl.py").read_text() == SPEC
 
 
-def test_the_example_differs_from_a_teams_own_project_by_the_modules_source_alone(
+def test_example_differs_from_a_project_only_in_the_modules_source(
     stamp: Callable[..., Path],
 ) -> None:
     local = files(stamp(__module_source="../../../modules/MODULE"))

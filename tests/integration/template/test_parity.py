@@ -1,4 +1,4 @@
-"""The same answers give the same bytes, whoever stamps: plain cookiecutter, our tool, and cruft."""
+"""cookiecutter, the tool and cruft create the same files from the same answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS = options.covering(options.factors())
 
 @pytest.fixture(scope="module")
 def cloned(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template as it lies here, in a repository to be cloned from."""
+    """This template in a repository of its own, which can be cloned."""
     folder = tmp_path_factory.mktemp("repository")
     shutil.copytree(
         template, folder / "templates/extract", ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
@@ -46,12 +46,12 @@ def run(*arguments: str, folder: Path) -> None:
 
 
 def stamped(folder: Path) -> dict[str, bytes]:
-    """Every file by its path, but the note of its own that cruft leaves."""
+    """Return every file keyed by path, without .cruft.json."""
     return {name: data for name, data in tree(folder).items() if not name.endswith(".cruft.json")}
 
 
 @pytest.mark.parametrize("answers", [{}, ROWS[1], ROWS[2]], ids=["by default", "some", "others"])
-def test_the_same_bytes_from_cookiecutter_extracts_and_cruft(
+def test_cookiecutter_extracts_and_cruft_create_the_same_files(
     answers: options.Answers, cloned: Path, cookiecutter_settings: Path, tmp_path: Path
 ) -> None:
     settings = ("--no-input", "--config-file", str(cookiecutter_settings))

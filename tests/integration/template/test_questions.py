@@ -1,4 +1,4 @@
-"""What cookiecutter.json asks, and what becomes of the answers."""
+"""The questions in cookiecutter.json, and the use of their answers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def public(declared: dict[str, object]) -> list[str]:
 
 
 def settings(declared: dict[str, object]) -> list[str]:
-    """Options that are not asked; whoever wants another gives `_sftp=none`."""
+    """Options without a prompt, which are set as `_sftp=none`."""
     fixed = ("_repository", "_version")
     return [name for name in declared if re.match("_[a-z]", name) and name not in fixed]
 
 
-def test_no_more_than_ten_questions_are_asked(declared: dict[str, object]) -> None:
+def test_at_most_ten_questions_have_a_prompt(declared: dict[str, object]) -> None:
     assert len(public(declared)) <= 10
 
 
-def test_what_is_not_asked_is_told_with_what_was_taken(
+def test_options_without_a_prompt_are_printed_with_their_values(
     declared: dict[str, object], stamp: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     readme = (stamp() / "README.md").read_text()
@@ -39,7 +39,7 @@ def test_what_is_not_asked_is_told_with_what_was_taken(
             assert f"`{name}`" in readme
 
 
-def test_every_question_is_a_sentence_with_an_example(template: Path, declared: dict[str, object]) -> None:
+def test_every_prompt_has_an_example(template: Path, declared: dict[str, object]) -> None:
     prompts = json.loads((template / "cookiecutter.json").read_text())["__prompts__"]
     assert list(prompts) == public(declared) + settings(declared)
     for name, prompt in prompts.items():
@@ -55,9 +55,7 @@ def test_every_question_is_a_sentence_with_an_example(template: Path, declared: 
             )
 
 
-def test_every_declared_answer_is_used_and_every_used_one_is_declared(
-    template: Path, declared: dict[str, object]
-) -> None:
+def test_declared_and_used_answers_are_the_same(template: Path, declared: dict[str, object]) -> None:
     files = [path for path in template.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     text = "".join(path.read_text() + path.relative_to(template).as_posix() for path in files)
     used = set(re.findall(r"cookiecutter\.([A-Za-z_]\w*)", text)) - {"json", "items", "__folder"} | {
@@ -66,7 +64,7 @@ def test_every_declared_answer_is_used_and_every_used_one_is_declared(
     assert used == declared.keys()
 
 
-def test_the_template_the_package_and_the_changelog_are_of_one_version(
+def test_template_package_and_changelog_have_the_same_version(
     repository: Path, declared: dict[str, object]
 ) -> None:
     version = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["version"]
@@ -77,7 +75,7 @@ def test_the_template_the_package_and_the_changelog_are_of_one_version(
     assert headings[0] == version
 
 
-def test_the_hooks_need_the_standard_library_alone(template: Path) -> None:
+def test_hooks_use_only_the_standard_library(template: Path) -> None:
     for hook in (template / "hooks").iterdir():
         imported = set(re.findall(r"^(?:import|from) (\w+)", hook.read_text(), re.MULTILINE))
         assert imported <= sys.stdlib_module_names, hook.name
@@ -85,10 +83,10 @@ def test_the_hooks_need_the_standard_library_alone(template: Path) -> None:
     assert not list((template / "hooks").glob("pre_prompt*"))
 
 
-def test_modules_of_others_in_the_temporary_folder_are_not_imported(
+def test_hooks_import_no_modules_from_the_temporary_folder(
     template: Path, cookiecutter_settings: Path, tmp_path: Path
 ) -> None:
-    """cookiecutter runs hooks from there: it is the first place in which Python would look."""
+    """cookiecutter runs hooks from this folder, which is first on Python's path."""
     for name in ("collections", "difflib", "json", "pathlib", "re", "types", "typing"):
         (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of somebody else')\n")
     command = (
@@ -109,7 +107,7 @@ def test_modules_of_others_in_the_temporary_folder_are_not_imported(
     assert done.returncode == 0, done.stderr
 
 
-def test_plain_cookiecutter_stamps_the_same_bytes_and_says_what_to_do_next(
+def test_cookiecutter_creates_the_same_files_and_prints_the_next_steps(
     repository: Path, tmp_path: Path, cookiecutter_settings: Path, stamp: Callable[..., Path]
 ) -> None:
     settings = (
@@ -142,6 +140,6 @@ def test_plain_cookiecutter_stamps_the_same_bytes_and_says_what_to_do_next(
     assert commands[0].startswith("cd bank-loans")
 
 
-def test_stamping_again_changes_nothing(stamp: Callable[..., Path]) -> None:
+def test_creating_a_project_again_gives_the_same_files(stamp: Callable[..., Path]) -> None:
     first = {path: path.read_bytes() for path in stamp().rglob("*") if path.is_file()}
     assert {path: path.read_bytes() for path in stamp().rglob("*") if path.is_file()} == first

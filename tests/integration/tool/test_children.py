@@ -1,4 +1,4 @@
-"""Programs that the tool starts end with it, whichever way it ends."""
+"""Programs that the tool starts end with it, in every way it can end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ children.run([sys.executable, "-c", *sys.argv[1:]])
 
 
 def alive(mark: str) -> list[int]:
-    """The processes that have the mark among their words."""
+    """Return the processes with the mark in their command line."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -73,7 +73,7 @@ def mark() -> Iterator[str]:
 
 @pytest.fixture
 def family(mark: str, tmp_path: Path) -> subprocess.Popen[bytes]:
-    """A parent that runs the family above; all of it is up."""
+    """Start a parent with the family above, and wait until all processes run."""
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT, FAMILY, mark, str(tmp_path)], stderr=subprocess.DEVNULL
     )
@@ -86,7 +86,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 
 @needs_proc
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
-def test_a_program_and_all_that_it_started_end_with_us(
+def test_program_and_its_children_end_with_the_tool(
     family: subprocess.Popen[bytes], mark: str, sign: signal.Signals
 ) -> None:
     assert len(alive(mark)) >= 5  # parent, guard, program, and three that it started
@@ -96,7 +96,7 @@ def test_a_program_and_all_that_it_started_end_with_us(
 
 
 @needs_proc
-def test_a_program_ends_with_its_guard(mark: str) -> None:
+def test_program_ends_with_its_guard(mark: str) -> None:
     sleep = "import time; time.sleep(120)"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, sleep, mark])
     assert until(lambda: len(alive(mark)) == 3)
@@ -111,7 +111,7 @@ def test_a_program_ends_with_its_guard(mark: str) -> None:
 
 
 @needs_proc
-def test_what_a_program_leaves_behind_ends_with_it(mark: str) -> None:
+def test_children_of_a_program_end_with_it(mark: str) -> None:
     leaves = (
         "import subprocess, sys; subprocess.Popen("
         "[sys.executable, '-c', 'import time; time.sleep(120)', sys.argv[1]], start_new_session=True)"
@@ -120,14 +120,14 @@ def test_what_a_program_leaves_behind_ends_with_it(mark: str) -> None:
     assert (done.returncode, alive(mark)) == (0, [])
 
 
-def test_a_program_is_told_what_to_read_and_its_words_come_back() -> None:
+def test_program_reads_its_input_and_its_output_is_returned() -> None:
     upper = "import sys; sys.stdout.write(sys.stdin.read().upper()); sys.stderr.write('e' * 200_000)"
     done = children.run([sys.executable, "-c", upper], input="é" * 100_000)
     assert (done.returncode, done.stdout, len(done.stderr)) == (0, "É" * 100_000, 200_000)
 
 
-def test_a_program_is_run_without_any_standard_stream(tmp_path: Path) -> None:
-    """As in a service: the pipe's ends must not become the program's input."""
+def test_program_runs_without_standard_streams(tmp_path: Path) -> None:
+    """As in a service. The pipe must not become the program's input."""
     closed = (
         "import os, sys; os.closerange(0, 3)\n"
         "from extracts import children\n"
@@ -138,33 +138,33 @@ def test_a_program_is_run_without_any_standard_stream(tmp_path: Path) -> None:
     assert (tmp_path / "told").read_text() == "0 2\n"
 
 
-def test_a_code_is_the_programs_and_so_is_a_signal() -> None:
+def test_exit_code_and_signal_are_the_programs() -> None:
     assert children.run([sys.executable, "-c", "raise SystemExit(7)"]).returncode == 7
     for sign in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
         killed = f"import os; os.kill(os.getpid(), {int(sign)})"
         assert children.run([sys.executable, "-c", killed]).returncode == -sign
 
 
-def test_a_program_that_takes_too_long_is_ended(mark: str) -> None:
+def test_program_is_ended_after_the_timeout(mark: str) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         children.run([sys.executable, "-c", "import time; time.sleep(120)", mark], seconds=1)
     assert alive(mark) == []
 
 
-def test_a_program_that_is_not_there_is_told_as_such() -> None:
+def test_missing_program_is_an_error() -> None:
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         children.run(["no-such-program"])
 
 
-def test_a_program_is_not_told_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_gets_no_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", "swordfish")
     monkeypatch.setenv("DATABASE_URL", "postgresql://reader:swordfish@host/db")
     shown = children.run([sys.executable, "-c", "import os; print(dict(os.environ))"]).stdout
     assert "swordfish" not in shown
 
 
-def test_programs_that_run_side_by_side_keep_no_other_alive(mark: str) -> None:
-    """The end of a pipe that is ours must not be inherited by what is started later."""
+def test_parallel_programs_end_independently(mark: str) -> None:
+    """A program must not inherit the pipe of another."""
     both = """
 import sys, threading
 from extracts import children
@@ -179,7 +179,7 @@ for _ in range(2):
     assert until(lambda: not alive(mark))
 
 
-def test_one_place_starts_programs() -> None:
+def test_only_one_module_starts_programs() -> None:
     package = Path(children.__file__).parent
     starting = {
         str(path.relative_to(package))

@@ -1,4 +1,4 @@
-"""Projects and collections of strangers: `update` and `status` run none of their programs."""
+"""`update` and `status` run no programs of untrusted projects and collections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.tool import Extracts, call
 
 @pytest.fixture
 def strange(tmp_path: Path) -> tuple[Path, Path]:
-    """A collection whose hook leaves a file behind, and that file."""
+    """Return a collection whose hook creates a file, and the path of that file."""
     folder, trace = tmp_path / "strange", tmp_path / "trace"
     template = folder / "templates/extract"
     stamped = template / "{{cookiecutter.project_slug}}"
@@ -40,7 +40,7 @@ def strange(tmp_path: Path) -> tuple[Path, Path]:
     return folder, trace
 
 
-def test_update_runs_no_hook_of_a_collection_that_only_the_project_names(
+def test_update_runs_no_hook_of_a_collection_named_only_by_the_project(
     project: Path, strange: tuple[Path, Path], tmp_path: Path
 ) -> None:
     collection, trace = strange
@@ -58,7 +58,7 @@ def test_update_runs_no_hook_of_a_collection_that_only_the_project_names(
 
 
 @pytest.mark.parametrize("named", [ADDRESS, f"{ADDRESS}.git", f"{ADDRESS}/"])
-def test_the_collection_that_the_tool_is_from_needs_no_option(named: str) -> None:
+def test_own_collection_needs_no_option(named: str) -> None:
     assert homes.runnable(named, None, "bank") == named
 
 
@@ -71,13 +71,13 @@ def test_other_collection_needs_the_option(named: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["preview", "doctor"])
-def test_a_command_that_runs_a_projects_code_says_so(command: str) -> None:
+def test_help_warns_that_a_command_runs_code_of_the_project(command: str) -> None:
     said = " ".join(call(command, "--help", variables={"COLUMNS": "200"}).stdout.split())
     assert "Runs Glue/etl.py of the project as a program with your rights" in said
 
 
 def program(folder: Path, name: str) -> tuple[Path, Path]:
-    """A program that leaves a file behind, and that file."""
+    """Return a program that creates a file, and the path of that file."""
     file, trace = folder / name, folder / f"{name}-ran"
     file.write_text(f"#!/bin/sh\ntouch {trace}\ncat\n")
     file.chmod(0o755)
@@ -85,7 +85,7 @@ def program(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("setting", ["core.fsmonitor", "filter.own.clean", "filter.own.process"])
-def test_update_runs_no_program_that_a_projects_repository_names(
+def test_update_runs_no_program_from_the_repositorys_settings(
     setting: str, project: Path, tmp_path: Path
 ) -> None:
     (project / ".gitattributes").write_text("*.md filter=own\n")
@@ -128,7 +128,7 @@ def deep(open_bracket: str, close_bracket: str, levels: int = 3_000) -> str:
 
 
 def bomb() -> str:
-    """Four hundred bytes that stand for ten to the power of ten."""
+    """400 bytes that expand to 10 billion values."""
     lines = ["a0: &a0 lol"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 11)]
     return "\n".join([*lines, "template: x", 'version: "1.0.0"', "default_context:", "  metric: *a10", ""])
@@ -143,9 +143,7 @@ def bomb() -> str:
         ("x" * (5 << 20), "it is larger than 4 MiB."),
     ],
 )
-def test_settings_of_a_stranger_that_cannot_be_read_get_a_sentence(
-    content: str, why: str, project: Path, tmp_path: Path
-) -> None:
+def test_unreadable_settings_are_one_line(content: str, why: str, project: Path, tmp_path: Path) -> None:
     (project / "extract.yaml").write_text(content)
     answers = tmp_path / "answers.yaml"
     answers.write_text(content)
@@ -156,7 +154,7 @@ def test_settings_of_a_stranger_that_cannot_be_read_get_a_sentence(
 
 
 @pytest.mark.parametrize("place", ["extract.yaml", "Terraform/main.tf"])
-def test_an_endless_file_is_not_read(place: str, project: Path) -> None:
+def test_endless_file_is_refused(place: str, project: Path) -> None:
     (project / place).unlink()
     (project / place).symlink_to("/dev/zero")
     done = call("status", project)
@@ -166,13 +164,13 @@ def test_an_endless_file_is_not_read(place: str, project: Path) -> None:
     )
 
 
-def test_a_pipe_is_not_waited_for(project: Path) -> None:
+def test_pipe_is_refused_without_waiting(project: Path) -> None:
     (project / "Terraform/main.tf").unlink()
     os.mkfifo(project / "Terraform/main.tf")
     assert "it is not a regular file" in call("status", project).stderr
 
 
-def test_a_folder_called_like_markup_is_shown(project: Path, tmp_path: Path) -> None:
+def test_folder_name_with_markup_is_printed(project: Path, tmp_path: Path) -> None:
     for name in ("[", "[red]team"):
         (tmp_path / "team" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(project, tmp_path / "team" / name / "]")
@@ -182,7 +180,7 @@ def test_a_folder_called_like_markup_is_shown(project: Path, tmp_path: Path) -> 
     assert "team/[red]team/]" in done.stdout
 
 
-def test_a_change_log_gives_the_terminal_no_orders(project: Path, home: Path, tmp_path: Path) -> None:
+def test_control_characters_of_a_changelog_are_not_printed(project: Path, home: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", str(home), "other")
     log = tmp_path / "other/CHANGELOG.md"
     log.write_text(
@@ -242,7 +240,7 @@ def test_update_writes_into_no_repository_in_the_project(project: Path) -> None:
 @pytest.mark.parametrize(
     "place", ["/etc/passwd", "../x", "a/../../x", "", "link", "link/x", "dangling", "a\0b"]
 )
-def test_what_does_not_belong_to_a_folder_has_no_path_in_it(place: str, tmp_path: Path) -> None:
+def test_path_outside_the_folder_is_refused(place: str, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root/link").symlink_to(tmp_path)
     (tmp_path / "root/dangling").symlink_to("nowhere")
@@ -250,20 +248,20 @@ def test_what_does_not_belong_to_a_folder_has_no_path_in_it(place: str, tmp_path
         files.inside(tmp_path / "root", place)
 
 
-def test_what_belongs_to_a_folder_that_is_a_link_has_a_path_in_it(tmp_path: Path) -> None:
+def test_folder_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "root/a").mkdir(parents=True)
     (tmp_path / "link").symlink_to("root")
     assert files.inside(tmp_path / "link", "a/..b") == tmp_path / "link/a/..b"
 
 
-def test_a_new_project_replaces_no_link(tmp_path: Path) -> None:
+def test_new_project_replaces_no_link(tmp_path: Path) -> None:
     (tmp_path / "bank-loans").symlink_to("nowhere")
     done = call("new", "--no-input", folder=tmp_path)
     assert done.returncode == 1
     assert "bank-loans is a symbolic link" in done.stderr
 
 
-def test_the_page_of_a_preview_replaces_no_link(project: Path, tmp_path: Path) -> None:
+def test_page_of_a_preview_replaces_no_link(project: Path, tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/report.html").symlink_to(tmp_path / "mine")
     url = "postgresql://reader@127.0.0.1:1/bank"
@@ -274,7 +272,7 @@ def test_the_page_of_a_preview_replaces_no_link(project: Path, tmp_path: Path) -
     )
 
 
-def test_stopping_a_demo_deletes_nothing_that_no_demo_made(tmp_path: Path) -> None:
+def test_stopping_the_demo_deletes_only_its_own_files(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (tmp_path / "running.json").write_text(json.dumps({"processes": [], "folders": [str(mine)]}))
@@ -282,7 +280,7 @@ def test_stopping_a_demo_deletes_nothing_that_no_demo_made(tmp_path: Path) -> No
     assert mine.is_dir()
 
 
-def test_a_private_file_is_never_open_to_others(tmp_path: Path) -> None:
+def test_private_file_is_never_readable_by_others(tmp_path: Path) -> None:
     files.write_private(tmp_path / "note", "secret")
     assert ((tmp_path / "note").stat().st_mode & 0o777, (tmp_path / "note").read_text()) == (0o600, "secret")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
@@ -290,7 +288,7 @@ def test_a_private_file_is_never_open_to_others(tmp_path: Path) -> None:
         files.write_private(tmp_path / "link", "secret")
 
 
-def test_names_in_a_database_give_the_terminal_no_orders(
+def test_control_characters_in_names_are_not_printed(
     made: Callable[[str, str], str], extracts: Extracts
 ) -> None:
     name = "paid\x1b[2J\x1b]0;owned\x07\u202e[/][bold]"
@@ -311,7 +309,7 @@ def test_names_in_a_database_give_the_terminal_no_orders(
 
 
 def declining(server: socket.socket, received: list[bytes]) -> None:
-    """A server that declines TLS, asks for a password in clear text, and keeps what it is told."""
+    """A server that declines TLS, requests a password in clear text, and records it."""
     connection, _ = server.accept()
     with connection:
         connection.settimeout(10)
@@ -331,7 +329,7 @@ def declining(server: socket.socket, received: list[bytes]) -> None:
         ("127.0.0.1", "", True),
     ],
 )
-def test_a_password_goes_to_another_machine_over_tls_alone(
+def test_password_is_sent_to_another_machine_over_tls_only(
     host: str, parameters: str, told: bool, extracts: Extracts
 ) -> None:
     received: list[bytes] = []

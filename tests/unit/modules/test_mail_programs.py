@@ -193,7 +193,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("type_", ["File Not Collected", "File Collected"])
-def test_whoever_may_put_events_forges_no_event_of_aws(type_: str) -> None:
+def test_event_of_another_source_is_not_taken_for_an_event_of_aws(type_: str) -> None:
     forged = {"source": "sftp-transfer", "detail-type": type_, "time": "2026-11-10T07:00:00Z"}
     detail = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10", "state": "SUCCEEDED"}
     found = facts(forged | {"detail": detail | FORGED})

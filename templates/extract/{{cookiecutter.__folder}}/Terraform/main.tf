@@ -1,7 +1,7 @@
 {%- import 'answers.jinja' as answers with context -%}
 {%- macro source(module) %}{{ cookiecutter.__module_source | replace('MODULE', module) }}{% endmacro -%}
-# {{ cookiecutter.project_slug }}: every month the metric that Glue/etl.py defines, one file per {{ answers.recipient.label }}.
-# Everything that is deployed is listed here. The modules hold the details; all are of one version.
+# {{ cookiecutter.project_slug }}: publishes the metrics of Glue/etl.py every month, in one file per {{ answers.recipient.label }}.
+# All modules must have the same version.
 
 provider "aws" {
   region = var.region

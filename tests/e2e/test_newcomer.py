@@ -17,13 +17,13 @@ from pathlib import Path
 import pexpect
 import psycopg
 import pytest
-from tests.docs.drawings import ROOT
-from tests.docs.test_commands import ADDRESS, commands, pages
 
-from extracts import __version__
-from extracts.demo import store
-from extracts.local import database, programs, terraform
+from extracts import __version__, programs, terraform
 from extracts.stamp import stamp
+from local_cloud import database
+from local_cloud.demo import store
+from tests.e2e.test_page_commands import ADDRESS, commands, pages
+from tools.drawings import ROOT
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,12 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
         told[0], told[1:], cwd=str(newcomer.folder), env=dict(newcomer.variables),
         encoding="utf-8", timeout=120, dimensions=(50, 300),
     )  # fmt: skip
-    for question in ("be called", "Which figure", "How many calendar months", "Who gets a mail"):
+    for question in (
+        "Name of the project",
+        "Aggregate of the metric",
+        "Window, the number of calendar months",
+        "Mail address for alerts",
+    ):
         at.expect(question)
         at.sendline("")
     at.expect("files made; see bank-loans/README.md")
@@ -163,7 +168,7 @@ def test_pages_show_status_and_update_a_project(newcomer: Newcomer, project: str
         url,
     )
     found = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
-    assert (found["spec"], found["database"], found["contract"]) == ("ok", "ok", "ok")
+    assert (found["spec"], found["database"], found["resolved spec"]) == ("ok", "ok", "ok")
 
 
 def test_project_is_initialized_from_the_released_modules(newcomer: Newcomer, project: str) -> None:

@@ -14,8 +14,6 @@ from typing import Any, cast
 
 import hcl2
 import pytest
-from tests.docs.drawings import ROOT
-from tools import reference
 
 import rolling_arguments
 import rolling_delivery
@@ -24,6 +22,8 @@ from rolling_file import File
 from rolling_period import Period
 from rolling_spec import Extract, Join
 from rolling_store import open_store
+from tools import reference
+from tools.drawings import ROOT
 
 FOLDER = ROOT / "docs/reference"
 RUNTIME = ROOT / "modules/glue-extract/runtime"

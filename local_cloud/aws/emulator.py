@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 
 # ministack reads its settings on import. `aws.serve` has put them into the environment.
@@ -82,6 +83,9 @@ def main() -> None:
     config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]
     config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)
     config.keep_alive_timeout = 75
+    # Terraform sends all requests of an apply over one HTTP/2 connection. After 1,000 of them hypercorn would close
+    # it and lose the responses that are under way; Terraform would repeat these requests and create twice.
+    config.keep_alive_max_requests = sys.maxsize
     config.loglevel = "WARNING"
     asyncio.run(serve(gate.guard(app), config))
 

@@ -123,7 +123,7 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
     ):
         at.expect(question)
         at.sendline("")
-    at.expect("files made; see bank-loans/README.md")
+    at.expect("files created. Next: read bank-loans/README.md")
     at.expect(pexpect.EOF)
     at.close()
     assert at.exitstatus == 0

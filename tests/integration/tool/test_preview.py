@@ -201,5 +201,5 @@ def test_folder_without_a_project_is_refused(tmp_path: Path) -> None:
     done = preview(
         str(tmp_path), "--output", str(tmp_path / "out"), DATABASE_URL="postgresql://x@localhost/x"
     )
-    assert done.stderr == f"✗ {tmp_path} is no extract project: there is no {tmp_path}/Glue/etl.py.\n"
+    assert done.stderr == f"✗ {tmp_path} is not an extract project: {tmp_path}/Glue/etl.py does not exist.\n"
     assert done.returncode == 1

@@ -78,7 +78,7 @@ def test_wheel_creates_a_project_in_an_empty_environment(built: Path, tmp_path: 
         )
         assert done.returncode == 1
         assert re.fullmatch(
-            r"✗ This needs (\w+, )*\w+; install what is missing: pip install .+\n", done.stderr
+            r"✗ This command needs (\w+, )*\w+; run: pip install .+\n", done.stderr
         )
     doctor = subprocess.run([str(binary / "extracts"), "doctor"], capture_output=True, text=True, check=False)
     [line] = [line for line in doctor.stderr.splitlines() if "pip install" in line]

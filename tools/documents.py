@@ -64,7 +64,7 @@ DOCUMENTS = {
     ("aws_secretsmanager_secret_policy", "policy"): "resource",
     ("aws_sfn_state_machine", "definition"): "machine",
     ("aws_sns_topic_policy", "policy"): "resource",
-    ("aws_sqs_queue_policy", "policy"): "resource",
+    ("aws_sqs_queue", "policy"): "resource",
     ("aws_transfer_user", "policy"): "identity",
     ("aws_vpc_endpoint", "policy"): "endpoint",
 }

@@ -13,7 +13,7 @@ locals {
   region = split(".", data.aws_region.current.endpoint)[1]
 
   _arn = {
-    for service in ["cloudwatch", "events", "glue", "logs", "scheduler", "states"] :
+    for service in ["cloudwatch", "events", "glue", "logs", "scheduler", "sqs", "states"] :
     service => join(":", ["arn", local.partition, service, local.region, local.account_id])
   }
 }
@@ -66,7 +66,7 @@ resource "aws_cloudwatch_event_target" "mail" {
     maximum_retry_attempts       = 185
   }
 
-  depends_on = [aws_iam_role_policy.events, aws_sqs_queue_policy.dead_letters]
+  depends_on = [aws_iam_role_policy.events]
 }
 
 resource "aws_cloudwatch_event_rule" "recovery" {
@@ -97,7 +97,7 @@ resource "aws_cloudwatch_event_target" "recovery" {
     maximum_retry_attempts       = 185
   }
 
-  depends_on = [aws_iam_role_policy.events, aws_sqs_queue_policy.dead_letters]
+  depends_on = [aws_iam_role_policy.events]
 }
 
 ################################################################################
@@ -159,25 +159,24 @@ resource "aws_cloudwatch_event_target" "unwritten" {
     ])
   }
 
-  depends_on = [aws_sns_topic_policy.this, aws_sqs_queue_policy.dead_letters]
+  depends_on = [aws_sns_topic_policy.this]
 }
 
 ################################################################################
 # Dead letters
 ################################################################################
 
+locals {
+  _queue_name = "${var.name}-dead-letters"
+}
+
 # Events for which EventBridge or Scheduler could not start anything for a day, so no mail was sent.
 resource "aws_sqs_queue" "dead_letters" {
-  name                      = "${var.name}-dead-letters"
+  name                      = local._queue_name
   kms_master_key_id         = local.kms_key_arn
   message_retention_seconds = 1209600
 
-  tags = var.tags
-}
-
-resource "aws_sqs_queue_policy" "dead_letters" {
-  queue_url = aws_sqs_queue.dead_letters.id
-
+  # Not by aws_sqs_queue_policy: the provider would wait half a minute for each of the two.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -185,7 +184,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
-      Resource  = aws_sqs_queue.dead_letters.arn
+      Resource  = "${local._arn.sqs}:${local._queue_name}"
       Condition = {
         ArnEquals = {
           "aws:SourceArn" = concat(local._rule_arns, [local._unwritten_arn], var.delivery.rule_arns)
@@ -193,6 +192,8 @@ resource "aws_sqs_queue_policy" "dead_letters" {
       }
     }]
   })
+
+  tags = var.tags
 }
 
 ################################################################################

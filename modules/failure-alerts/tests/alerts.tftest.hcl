@@ -202,7 +202,7 @@ run "failures_and_recoveries_start_the_same_state_machine" {
   }
 
   assert {
-    condition = jsondecode(aws_sqs_queue_policy.dead_letters.policy).Statement == [{
+    condition = jsondecode(aws_sqs_queue.dead_letters.policy).Statement == [{
       Sid       = "RulesSendEvents"
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }

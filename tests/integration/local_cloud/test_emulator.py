@@ -5,8 +5,13 @@ When a probe finds a gap closed in the published version, delete the probe and o
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
+import h2.connection
+import h2.events
 import pytest
 from botocore.exceptions import ClientError
 
@@ -28,3 +33,41 @@ def test_published_emulator_still_has_the_gap(bare: aws.Cloud, probe: Callable[[
     except (ClientError, KeyError):
         closed = False
     assert not closed, "closed upstream: delete the probe and its function in emulator.py"
+
+
+def test_http2_connection_stays_open_for_more_than_1000_requests(cloud: aws.Cloud) -> None:
+    # Terraform sends the requests of a whole apply over one connection.
+    requests = 1_200
+    place = urlsplit(cloud.endpoint)
+    context = ssl.create_default_context(cafile=str(cloud.authority))
+    context.set_alpn_protocols(["h2"])
+    assert place.hostname
+    assert place.port
+    with (
+        socket.create_connection((place.hostname, place.port), timeout=60) as plain,
+        context.wrap_socket(plain, server_hostname=place.hostname) as secure,
+    ):
+        assert secure.selected_alpn_protocol() == "h2"
+        connection = h2.connection.H2Connection()
+        connection.initiate_connection()
+        headers = {
+            ":method": "GET",
+            ":path": "/_ministack/health",
+            ":scheme": "https",
+            ":authority": place.netloc,
+        }
+        answered = 0
+        for _ in range(requests):
+            stream = connection.get_next_available_stream_id()
+            connection.send_headers(stream, list(headers.items()), end_stream=True)
+            ended = False
+            while not ended:
+                secure.sendall(connection.data_to_send())
+                received = secure.recv(65_536)
+                assert received, f"closed after {answered} responses"
+                for event in connection.receive_data(received):
+                    if isinstance(event, h2.events.DataReceived):
+                        connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                    ended |= isinstance(event, h2.events.StreamEnded)
+            answered += 1
+    assert answered == requests

@@ -66,7 +66,6 @@ UNNAMED = {
     "aws_secretsmanager_secret_version",
     "aws_sns_topic_policy",
     "aws_sns_topic_subscription",
-    "aws_sqs_queue_policy",
     "aws_transfer_connector",
     "aws_transfer_server",
     "aws_transfer_ssh_key",

@@ -25,7 +25,7 @@ provider "aws" {
   region = "eu-west-1"
 }
 
-resource "aws_sqs_queue" "this" {
+resource "aws_sns_topic" "this" {
   name = "letters"
 }
 
@@ -48,7 +48,7 @@ resource "aws_iam_role_policy" "this" {
   role = aws_iam_role.this["one"].name
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = "sqs:SendMessage", Resource = aws_sqs_queue.this.arn }]
+    Statement = [{ Effect = "Allow", Action = "sns:Publish", Resource = aws_sns_topic.this.arn }]
   })
 }
 """
@@ -138,13 +138,13 @@ def test_documents_contain_arns_of_planned_resources(cloud: aws.Cloud, tmp_path:
         ("aws_iam_role_policy.this", "identity"),
     ]
     assert json.loads(found[2].text)["Statement"][0]["Resource"] == (
-        "arn:aws:sqs:eu-west-1:123456789012:letters"
+        "arn:aws:sns:eu-west-1:123456789012:letters"
     )
 
 
 def test_unknown_document_fails() -> None:
     change = {"actions": ["create"], "after": {}, "after_unknown": {"policy": True}}
-    planned = {"resource_changes": [{"type": "aws_sqs_queue_policy", "address": "a.b", "change": change}]}
+    planned = {"resource_changes": [{"type": "aws_sns_topic_policy", "address": "a.b", "change": change}]}
     with pytest.raises(SystemExit, match=re.escape("a.b.policy is not known")):
         list(documents.read(planned))
 

@@ -77,9 +77,7 @@ def test_wheel_creates_a_project_in_an_empty_environment(built: Path, tmp_path: 
             [str(binary / "extracts"), *command], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.returncode == 1
-        assert re.fullmatch(
-            r"✗ This command needs (\w+, )*\w+; run: pip install .+\n", done.stderr
-        )
+        assert re.fullmatch(r"✗ This command needs (\w+, )*\w+; run: pip install .+\n", done.stderr)
     doctor = subprocess.run([str(binary / "extracts"), "doctor"], capture_output=True, text=True, check=False)
     [line] = [line for line in doctor.stderr.splitlines() if "pip install" in line]
     assert line.endswith(

@@ -21,8 +21,9 @@ demo-stop: $(READY)
 test-unit: $(READY)
 	@$(BIN)/python -m pytest -n auto --dist loadfile tests/unit $(ARGS)
 
+# In the order of the folders, so that the long files of e2e/ start first and no worker is alone at the end.
 test: $(READY)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Ten thousand random databases take longer than the usual timeout of a test.
 test-deep: $(READY)

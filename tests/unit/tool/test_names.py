@@ -30,6 +30,18 @@ def test_generated_column_name_is_a_valid_name() -> None:
     assert column_name("2nd", "Größe") == "_2nd_grosse"
 
 
+def test_generated_column_name_does_not_repeat_the_table_in_its_plural() -> None:
+    assert column_name("branches", "branches_address") == "branch_address"
+
+
+def test_generated_column_name_does_not_end_with_an_underscore() -> None:
+    assert column_name("b" * 62, "name") == "b" * 62
+
+
+def test_generated_column_name_without_letters_is_column() -> None:
+    assert column_name("§", "§§") == "column"
+
+
 @pytest.mark.parametrize(
     ("user", "variables", "folder"),
     [

@@ -1,4 +1,4 @@
-"""git runs no programs of repositories that are not trusted."""
+"""git runs no programs of repositories that are not trusted, and merges files."""
 
 from __future__ import annotations
 
@@ -103,3 +103,29 @@ def test_user_may_allow_other_protocols(tmp_path: Path, monkeypatch: pytest.Monk
 def test_clone_of_a_local_repository(prefix: str, repository: Path, tmp_path: Path) -> None:
     git.clone(f"{prefix}{repository}", tmp_path / "clone")
     assert (tmp_path / "clone/main.tf").read_text() == "a = 1\n"
+
+
+################################################################################
+# Merge
+################################################################################
+
+
+def merged(folder: Path, *contents: bytes) -> tuple[bytes, bool]:
+    labels, names = ("ours", "base", "theirs"), ("here", "before", "after")
+    for name, content in zip(names, contents, strict=True):
+        (folder / name).write_bytes(content)
+    return git.merged(folder, labels, names)
+
+
+def test_merge_of_changes_in_different_lines_has_no_conflict(tmp_path: Path) -> None:
+    assert merged(tmp_path, b"A\nb\nc\nd\n", b"a\nb\nc\nd\n", b"a\nb\nc\nD\n") == (b"A\nb\nc\nD\n", True)
+
+
+def test_merge_of_changes_in_the_same_line_shows_all_three(tmp_path: Path) -> None:
+    text = b"<<<<<<< ours\nA\n||||||| base\na\n=======\nB\n>>>>>>> theirs\n"
+    assert merged(tmp_path, b"A\n", b"a\n", b"B\n") == (text, False)
+
+
+def test_merge_of_binary_files_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ExtractsError, match="git merge-file: .*binary"):
+        merged(tmp_path, b"\0A", b"\0a", b"\0B")

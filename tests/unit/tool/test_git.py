@@ -127,5 +127,5 @@ def test_merge_of_changes_in_the_same_line_shows_all_three(tmp_path: Path) -> No
 
 
 def test_merge_of_binary_files_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ExtractsError, match="git merge-file: .*binary"):
+    with pytest.raises(ExtractsError, match=r"git merge-file: .*binary"):
         merged(tmp_path, b"\0A", b"\0a", b"\0B")

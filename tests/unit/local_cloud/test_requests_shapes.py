@@ -1,0 +1,33 @@
+"""Parameters are checked against the shapes of AWS's models, at every depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local_cloud.aws.requests import models, shapes
+
+
+def faults(service: str, operation: str, **parameters: Any) -> list[tuple[str, str]]:
+    """Return the path and the kind of each fault."""
+    shape = models.service(service).operation_model(operation).input_shape
+    return [(".".join(fault.path), fault.kind) for fault in shapes.validator(shape)(parameters)]
+
+
+def test_every_item_of_a_list_is_checked_and_named_by_its_number() -> None:
+    tags = [{"Key": "a", "Value": "b"}, {"Key": "k" * 129, "Value": "b"}, {"Key": "a"}]
+    assert faults("iam", "TagRole", RoleName="loans", Tags=tags) == [
+        ("tags.2.member.key", "length"),
+        ("tags.3.member.value", "missing"),
+    ]
+
+
+def test_items_are_checked_in_a_list_of_texts_and_in_a_nested_list() -> None:
+    given = {"KeyId": "k", "Operations": ["Decrypt", "Dream"], "GranteePrincipal": "p"}
+    assert faults("kms", "CreateGrant", **given) == [("operations.2.member", "enum")]
+    conditions = {"Logical": "AND", "Conditions": [{"JobName": "loans"}, {"JobName": ""}]}
+    trigger = {"Name": "loans", "Type": "CONDITIONAL", "Actions": [], "Predicate": conditions}
+    assert faults("glue", "CreateTrigger", **trigger) == [("predicate.conditions.2.member.jobName", "length")]
+
+
+def test_valid_list_has_no_fault() -> None:
+    assert faults("iam", "TagRole", RoleName="loans", Tags=[{"Key": "a", "Value": ""}]) == []

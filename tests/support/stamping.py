@@ -8,7 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+import jinja2
 import pytest
+from cookiecutter.environment import StrictEnvironment
 from cookiecutter.generate import generate_files
 from cookiecutter.main import cookiecutter
 
@@ -41,6 +43,13 @@ def cookiecutter_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = folder / "settings.yaml"
     settings.write_text(f"cookiecutters_dir: {folder / 'clones'}\nreplay_dir: {folder / 'replays'}\n")
     return settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile each template once. cookiecutter would compile it again for each project."""
+    cache = jinja2.FileSystemBytecodeCache(str(tmp_path_factory.mktemp("jinja")))
+    StrictEnvironment.bytecode_cache = property(lambda _: cache, lambda *_: None)
 
 
 @pytest.fixture

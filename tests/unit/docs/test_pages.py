@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -15,7 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from extracts import cli
 from local_cloud.demo import store
 from tests.support.oracle import oracle
 from tools.drawings import ROOT
@@ -34,14 +34,8 @@ FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 @cache
 def options(command: str) -> set[str]:
     """Return the long options of a command of the tool; none if there is no such command."""
-    done = subprocess.run(
-        [sys.executable, "-m", "extracts", command, "--help"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"COLUMNS": "200", "TERM": "dumb", "PYTHONPATH": str(ROOT / "generator")},
-    )
-    return set(re.findall(r"(--[a-z-]+)", done.stdout)) if done.returncode == 0 else set()
+    done = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    return set(re.findall(r"(--[a-z-]+)", done.output)) if done.exit_code == 0 else set()
 
 
 def test_every_call_of_the_tool_on_a_page_is_valid() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 from tools.hcl import MODULES
 
 
+@functools.cache
+def parsed(program: str) -> Any:
+    return jsonata.Jsonata.jsonata((MODULES / f"sftp-transfer/{program}.jsonata").read_text())
+
+
 def evaluate(program: str, **variables: Any) -> Any:
     """Return the result of a program with these variables."""
-    expression = jsonata.Jsonata.jsonata((MODULES / f"sftp-transfer/{program}.jsonata").read_text())
-    for name, value in variables.items():
-        expression.assign(name, value)
-    return expression.evaluate(None)
+    return parsed(program).evaluate(None, variables)
 
 
 def batches(*names: str) -> list[list[str]]:

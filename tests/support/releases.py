@@ -79,17 +79,24 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def stamped_project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create and commit a project of version 1.0.0 with its own answers, beside a clone of that version."""
+    folder = tmp_path_factory.mktemp("project")
+    git(folder, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
+    answers = {"project_slug": "till-sums", "metric": "Balance"}
+    commit(stamp(answers, folder, template=folder / "old/templates/extract"))
+    return folder / "till-sums"
+
+
 @pytest.fixture
-def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Create and commit a project of version 1.0.0 with its own answers."""
-    git(tmp_path, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
+def project(stamped_project: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy the project to the folder of the test, because each test changes it."""
+    shutil.copytree(stamped_project.parent, tmp_path, symlinks=True, dirs_exist_ok=True)
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{home.with_suffix('')}.insteadOf")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", ADDRESS)
-    answers = {"project_slug": "till-sums", "metric": "Balance"}
-    made = stamp(answers, tmp_path, template=tmp_path / "old/templates/extract")
-    commit(made)
-    return made
+    return tmp_path / stamped_project.name
 
 
 def commit(project: Path) -> None:

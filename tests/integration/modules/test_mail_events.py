@@ -211,8 +211,9 @@ def test_manifest_with_a_similar_name_does_not_count(alerts: Deployed) -> None:
     assert line(mail, "Period") == "2026-10"
 
 
-@pytest.mark.parametrize("day", range(1, 32))
-def test_check_on_each_day_of_january_reports_the_month_that_is_due(alerts: Deployed, day: int) -> None:
+# The unit tests of the program `due` try every day of a year.
+@pytest.mark.parametrize("day", [1, 2, 3, 10, 31])
+def test_check_in_january_reports_the_month_that_is_due(alerts: Deployed, day: int) -> None:
     at, period = f"2026-01-{day:02}T06:00:00Z", "2025-11" if day == 1 else "2025-12"
     [mail] = check(alerts, at)
     assert mail.subject.startswith(f"[MISSING] bank-loans {period}: not published, due on ")

@@ -158,38 +158,33 @@ DIGEST = "ab" * 32
 CALLED = {"path": "home/.github/workflows/extract-plan.yml@refs/tags/v1.0.0", "sha": "c" * 40}
 
 
-@pytest.mark.parametrize(
-    ("jobs", "code"),
-    [
-        ([{"id": 7, "name": f"plan / shown {DIGEST}", "conclusion": "success"}], 0),
-        ([{"id": 7, "name": f"plan / shown {DIGEST}", "conclusion": "failure"}], 1),
-        ([{"id": 7, "name": f"plan / shown {'0' * 64}", "conclusion": "success"}], 1),
-        ([{"id": 7, "name": "plan / plan", "conclusion": "success"}], 1),
-    ],
-    ids=["shown", "not shown", "another plan", "an artifact that the plan's job has uploaded"],
-)
-def test_only_a_job_of_the_workflow_proves_that_a_plan_was_shown(
-    jobs: list[dict[str, Any]], code: int, tmp_path: Path
-) -> None:
-    """The job of the plan runs the branch's code, and can upload an artifact of any name."""
+def job(name: str, conclusion: str = "success") -> list[dict[str, Any]]:
+    return [{"id": 7, "name": name, "conclusion": conclusion}]
+
+
+def reviewed(folder: Path, **shown: Any) -> subprocess.CompletedProcess[str]:
+    """Run the step that looks for the plan of the pull request, whose run has the facts `shown`."""
     run = {"path": ".github/workflows/extract.yml", "referenced_workflows": [CALLED]}
-    shown = {**run, "id": 1, "event": "pull_request", "head_sha": "d" * 40, "jobs": jobs}
+    honest = {**run, "id": 1, "event": "pull_request", "head_sha": "d" * 40}
     pull = {"number": 4, "sha": "e" * 40, "merged_at": "now", "base": {"ref": "main"}}
     state = {
-        "runs": [shown, {**run, "id": 2, "event": "push", "head_sha": "e" * 40, "jobs": []}],
+        "runs": [
+            {**honest, "jobs": job(f"plan / shown {DIGEST}"), **shown},
+            {**run, "id": 2, "event": "push", "head_sha": "e" * 40, "jobs": []},
+        ],
         "pulls": [{**pull, "head": {"sha": "d" * 40}}],
     }
-    (tmp_path / "state.json").write_text(json.dumps(state))
-    (tmp_path / f"artifacts/1/shown-plan---{DIGEST}").mkdir(parents=True)
-    gh = tmp_path / "gh"
+    (folder / "state.json").write_text(json.dumps(state))
+    (folder / f"artifacts/1/shown-plan---{DIGEST}").mkdir(parents=True)
+    gh = folder / "gh"
     gh.write_text(f'#!/bin/sh\nexec {sys.executable} {GH} "$@"\n')
     gh.chmod(0o755)
     steps = yaml.safe_load((WORKFLOWS / "extract-apply.yml").read_text())["jobs"]["reviewed"]["steps"]
-    done = subprocess.run(
+    return subprocess.run(
         ["bash", "-eo", "pipefail", "-c", steps[-1]["run"]],
         env={
-            "PATH": f"{tmp_path}:/usr/bin:/bin",
-            "LOCAL_GITHUB": str(tmp_path),
+            "PATH": f"{folder}:/usr/bin:/bin",
+            "LOCAL_GITHUB": str(folder),
             "GH_TOKEN": json.dumps({"actions": "read", "pull-requests": "read"}),
             "GITHUB_REPOSITORY": "banking-group/bank-loans",
             "GITHUB_RUN_ID": "2",
@@ -203,8 +198,43 @@ def test_only_a_job_of_the_workflow_proves_that_a_plan_was_shown(
         text=True,
         check=False,
     )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert ("This is not the plan that #4 showed" in done.stdout) is bool(code)
+
+
+def test_plan_that_the_pull_request_showed_is_applied(tmp_path: Path) -> None:
+    done = reviewed(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "This is not the plan" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"jobs": job(f"plan / shown {DIGEST}", "failure")},
+        {"jobs": job(f"plan / shown {'0' * 64}")},
+        {"jobs": job("plan / plan")},  # it runs the branch's code, and can upload an artifact of any name
+        {"head_sha": "0" * 40},
+        {"path": ".github/workflows/own.yml"},
+        {"event": "push"},
+        {"referenced_workflows": []},
+        {"referenced_workflows": [{**CALLED, "sha": "0" * 40}]},
+    ],
+    ids=[
+        "not shown",
+        "another plan",
+        "artifact of the plan's job",
+        "another commit",
+        "workflow of the branch",
+        "another event",
+        "no workflow of ours",
+        "another version of our workflow",
+    ],
+)
+def test_only_a_job_of_our_workflow_proves_that_a_plan_was_shown(
+    forged: dict[str, Any], tmp_path: Path
+) -> None:
+    done = reviewed(tmp_path, **forged)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "This is not the plan that #4 showed" in done.stdout
 
 
 def test_no_job_that_runs_code_of_a_branch_may_write() -> None:

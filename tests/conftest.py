@@ -10,9 +10,6 @@ from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ("tests.support.stamping",)
 
-# Terraform and its provider live for seconds. Fewer garbage collections save a fifth of their CPU time.
-os.environ.setdefault("GOGC", "400")
-
 # Each example is one run of the engine on many random sources: see test_oracle.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 # No shrinking: it would take minutes, and the failure already shows the file that differs.

@@ -125,7 +125,7 @@ class Runner:
     def _machine(self) -> dict[str, str]:
         """What is set on GitHub's machines, and where this one's AWS and Terraform provider are."""
         cloud = self.github.cloud.environment
-        found = {key: os.environ[key] for key in ("CHECKOV", "GOGC") if key in os.environ}
+        found = {key: os.environ[key] for key in ("CHECKOV",) if key in os.environ}
         addresses = {key: value for key, value in cloud.items() if "KEY" not in key and "REGION" not in key}
         return {
             "CI": "true",
@@ -140,7 +140,7 @@ class Runner:
             "LOCAL_GITHUB": str(self.github.folder),
             "PATH": os.pathsep.join([str(self.github.folder / "bin"), "/usr/local/bin", "/usr/bin", "/bin"]),
             "RUNNER_TEMP": str(self.place / "temp"),
-            **{k: v for k, v in self.github.settings.items() if k.startswith(("TF_", "CHECKPOINT_"))},
+            **{k: v for k, v in self.github.settings.items() if k.startswith(("TF_", "CHECKPOINT_", "GOGC"))},
             **addresses,
             **found,
         }

@@ -1,6 +1,6 @@
-"""bank-loans through its workflows, from the pull request to the back-fill, on the local cloud.
+"""The workflows of bank-loans on the local cloud, from the pull request to the backfill.
 
-The tests are one story, told in order: each begins where the one before it ended.
+The tests run in order: each starts with the state that the one before it leaves.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ terraform {
 
 
 def refusal(run: Run, job: str) -> str:
-    """The one sentence with which the job refused to go on."""
+    """Return the only error of the only job that failed."""
     assert run.failures.keys() == {job}, run.failures
     [error] = run.jobs[job].errors
     return error
@@ -51,7 +51,7 @@ def refusal(run: Run, job: str) -> str:
 
 @pytest.fixture(scope="module")
 def proposed(story: Story) -> Run:
-    """The first pull request: the project as stamped, and where its state is kept."""
+    """Open the first pull request: the stamped project, with a backend for its state."""
     story.github.push(story.project, "Begin")
     story.write("Terraform/backend.tf", BACKEND)
     story.github.push(story.project, "Keep the state", branch="backend")
@@ -60,11 +60,11 @@ def proposed(story: Story) -> Run:
 
 @pytest.fixture(scope="module")
 def deployed(story: Story, proposed: Run) -> Run:
-    """What the merge of that pull request starts."""
+    """Merge that pull request, and run the workflow."""
     return story.github.run("extract.yml", story.github.merge(2))
 
 
-def test_a_plan_without_a_backend_is_refused(story: Story) -> None:
+def test_plan_without_a_backend_is_refused(story: Story) -> None:
     story.github.push(story.project, "Begin")
     run = story.github.run("extract.yml", story.github.pull_request(1, "main"))
     assert refusal(run, "plan / plan").startswith(
@@ -73,27 +73,27 @@ def test_a_plan_without_a_backend_is_refused(story: Story) -> None:
     assert run.jobs["plan / scan"].result == "skipped"
 
 
-def test_a_pull_request_shows_its_plan_in_a_comment(story: Story, proposed: Run) -> None:
+def test_pull_request_shows_its_plan_in_a_comment(story: Story, proposed: Run) -> None:
     assert proposed.failures == {}
     [comment] = story.github.comments(2)
     assert comment.startswith("<!-- extract-plan . -->\n### Plan of `.`\nPlan: ")
     assert f"`{proposed.jobs['plan / show'].outputs['digest']}`" in comment
-    assert len(comment) < 65_536, "GitHub takes no longer comment"
+    assert len(comment) < 65_536, "GitHub refuses a longer comment"
 
 
-def test_a_comment_that_is_cut_says_so_and_leads_to_the_whole_plan(story: Story, proposed: Run) -> None:
+def test_cut_comment_says_so_and_links_to_the_whole_plan(story: Story, proposed: Run) -> None:
     [comment] = story.github.comments(2)
     [whole] = story.github.shown(proposed)
     shown, of = map(int, re.findall(r"\*\*Cut here: (\d+) of (\d+) lines are shown\.\*\*", comment)[0])
     assert (0 < shown < of, of) == (True, len(whole.read_text().splitlines()))
     assert f"/actions/runs/{proposed.number}/artifacts/" in comment.splitlines()[-3]
-    # What is beyond the comment's end is in the artifact, and in the summary of the run.
+    # The artifact and the summary of the run have the lines that the comment lacks.
     for text in (whole.read_text(), proposed.jobs["plan / show"].summary):
         assert "# module.sftp.aws_transfer_server.this[0] will be created" in text
         assert len(re.findall(r"^  # \S+ will be", text, re.MULTILINE)) > 100
 
 
-def test_the_comment_is_kept_up_to_date_in_its_place(story: Story, proposed: Run) -> None:
+def test_next_push_updates_the_same_comment(story: Story, proposed: Run) -> None:
     story.push("Say whose it is", branch="backend")
     again = story.github.run("extract.yml", story.github.pull_request(2, "backend"))
     [comment] = story.github.comments(2)
@@ -102,8 +102,8 @@ def test_the_comment_is_kept_up_to_date_in_its_place(story: Story, proposed: Run
     assert 'tags.team = "data"' in whole.read_text()
 
 
-def test_a_plan_with_another_host_behind_the_same_text_is_another_plan(story: Story, proposed: Run) -> None:
-    """The text says `(sensitive value)` for the connection's properties."""
+def test_different_hidden_values_have_different_digests(story: Story, proposed: Run) -> None:
+    """The text shows `(sensitive value)` for the properties of the connection."""
     values = story.project / "Terraform/team.auto.tfvars.json"
     before = values.read_text()
     story.write("Terraform/team.auto.tfvars.json", before.replace('"localhost"', '"evil.internal"'))
@@ -120,7 +120,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
 
 
 @pytest.mark.parametrize(
-    ("role", "subject", "workflow", "may"),
+    ("role", "subject", "workflow", "allowed"),
     [
         ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@{TAG}", True),
         ("PLAN", "ref:refs/heads/main", f"{HERE}/extract-drift.yml@{TAG}", True),
@@ -138,13 +138,13 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
         ("RUN", "environment:production", f"{HERE}/extract-apply.yml@{TAG}", False),
     ],
 )
-def test_a_role_is_for_the_jobs_that_need_it(
-    story: Story, role: str, subject: str, workflow: str, may: bool
+def test_only_the_jobs_that_need_a_role_can_assume_it(
+    story: Story, role: str, subject: str, workflow: str, allowed: bool
 ) -> None:
-    """Else whoever may push a branch could deploy, or read with the role of the plan by a workflow of his."""
+    """Else anyone who can push a branch could deploy, or use the role of the plan in another workflow."""
     arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
     of = f"repo:{story.github.repository}:{subject}"
-    if may:
+    if allowed:
         assert assume(story.cloud, arn, of, workflow)
         return
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -153,14 +153,14 @@ def test_a_role_is_for_the_jobs_that_need_it(
         assume(story.cloud, arn, of.replace("banking-group/", "somebody/"), workflow)
 
 
-def test_the_plan_that_was_reviewed_is_applied(story: Story, deployed: Run) -> None:
+def test_reviewed_plan_is_applied(story: Story, deployed: Run) -> None:
     assert deployed.failures == {}
     assert deployed.jobs["apply / reviewed"].result == "success"
     assert "Apply complete!" in deployed.jobs["apply / apply"].log
     assert story.cloud.client("glue").get_job(JobName="bank-loans")["Job"]["Name"] == "bank-loans"
 
 
-def test_the_first_pages_costs_are_for_what_is_planned(story: Story, deployed: Run) -> None:
+def test_page_of_costs_counts_the_planned_resources(story: Story, deployed: Run) -> None:
     artifact = deployed.jobs["apply / plan / plan"].outputs["artifact"]
     plan = json.loads((story.github.artifact(deployed, artifact) / "plan.json").read_text())
     planned = Counter(
@@ -170,15 +170,15 @@ def test_the_first_pages_costs_are_for_what_is_planned(story: Story, deployed: R
     rows = re.findall(r"^\| (.*?) \| (\d+) \| [\d.]+ \|", costs, re.MULTILINE)
     counted = {
         "KMS keys": planned["aws_kms_key"],
-        "secret of the source's login": 1,  # made before, by hand
+        "secret of the source's login": 1,  # created by hand, before
         "CloudWatch alarms": planned["aws_cloudwatch_metric_alarm"],
     }
     assert {part: int(number) for part, number in rows} == counted
     assert planned["aws_transfer_server"] == 1
 
 
-def test_an_older_plan_is_refused(story: Story, deployed: Run) -> None:
-    """Terraform's own doing, which the workflow relies on."""
+def test_outdated_plan_is_refused(story: Story, deployed: Run) -> None:
+    """Terraform refuses it; the workflow relies on that."""
     machine = story.github.machines(deployed)[-1]
     environment = {**story.github.settings, **story.cloud.environment}
     with pytest.raises(tftest.TerraformTestError, match="Saved plan is stale"):
@@ -187,15 +187,15 @@ def test_an_older_plan_is_refused(story: Story, deployed: Run) -> None:
         )
 
 
-def test_what_no_pull_request_showed_is_not_applied(story: Story, deployed: Run) -> None:
+def test_plan_that_no_pull_request_showed_is_not_applied(story: Story, deployed: Run) -> None:
     run = story.github.run("extract.yml", story.push("Just so", team="nobody asked"))
     assert refusal(run, "apply / reviewed").startswith("No pull request showed this plan.")
     assert run.jobs["apply / apply"].result == "skipped"
 
 
-def test_a_plan_that_is_not_what_was_shown_is_not_applied(story: Story, deployed: Run) -> None:
+def test_plan_that_differs_from_the_shown_one_is_not_applied(story: Story, deployed: Run) -> None:
     story.push("Rename the team", team="figures", branch="rename")
-    story.github.pull_request(3, "rename")  # merged before its plan was there
+    story.github.pull_request(3, "rename")  # merged before its plan existed
     run = story.github.run("extract.yml", story.github.merge(3))
     assert refusal(run, "apply / reviewed").startswith(
         "This is not the plan that #3 showed: something changed since."
@@ -203,8 +203,8 @@ def test_a_plan_that_is_not_what_was_shown_is_not_applied(story: Story, deployed
     assert run.jobs["apply / apply"].result == "skipped"
 
 
-def test_a_run_of_a_branchs_own_and_a_comment_of_its_show_no_plan(story: Story, deployed: Run) -> None:
-    """Whoever may push a branch may comment by its workflow, and hand in artifacts of any name."""
+def test_forged_run_or_comment_does_not_prove_that_a_plan_was_shown(story: Story, deployed: Run) -> None:
+    """Anyone who can push a branch can comment from its workflow, and upload artifacts of any name."""
     story.push("Rename the team again", team="forged", branch="forge")
     event = story.github.pull_request(4, "forge")
     story.github.run("extract.yml", event)
@@ -217,7 +217,7 @@ def test_a_run_of_a_branchs_own_and_a_comment_of_its_show_no_plan(story: Story, 
         {"jobs": [job for job in honest["jobs"] if " / shown " not in job["name"]]},
     ]
     for forged in forgeries:
-        story.github.keep({**whole, "runs": [*whole["runs"][:-1], {**honest, **forged}]})
+        story.github.write_state({**whole, "runs": [*whole["runs"][:-1], {**honest, **forged}]})
         assert len(story.github.comments(4)) == 1
         run = story.github.run("extract.yml", merged)
         assert refusal(run, "apply / reviewed").startswith(
@@ -227,18 +227,18 @@ def test_a_run_of_a_branchs_own_and_a_comment_of_its_show_no_plan(story: Story, 
 
 @pytest.fixture(scope="module")
 def unchanged(story: Story, deployed: Run) -> Run:
-    """The look for drift, where there is none."""
+    """Run the check for drift, without drift."""
     return story.github.run("drift.yml", story.push("As deployed"))
 
 
-def test_no_drift_is_no_news(unchanged: Run) -> None:
+def test_check_without_drift_succeeds(unchanged: Run) -> None:
     assert unchanged.failures == {}
 
 
-def test_an_update_of_what_is_deployed_changes_what_is_new_and_nothing_else(
+def test_update_of_a_deployed_project_plans_only_the_changes_of_the_release(
     story: Story, deployed: Run, tmp_path: Path
 ) -> None:
-    """What the team has edited and not applied yet is kept, and is not the update's doing."""
+    """Edits of the team that are not applied yet stay, and are not part of the reported changes."""
     workflow = story.github.home / "modules/glue-extract/main.tf"
     words = '"of the extract ${var.name}."'
     assert workflow.read_text().count(words) == 1
@@ -267,7 +267,7 @@ def test_an_update_of_what_is_deployed_changes_what_is_new_and_nothing_else(
     ]
 
 
-def test_what_was_changed_by_hand_is_told(story: Story, deployed: Run) -> None:
+def test_change_by_hand_is_reported_as_drift(story: Story, deployed: Run) -> None:
     story.cloud.client("glue").update_workflow(Name="bank-loans", Description="by hand")
     run = story.github.run("drift.yml", story.push("As deployed"))
     assert refusal(run, "drift / drift").startswith(
@@ -291,7 +291,7 @@ def backfill(story: Story, period: str, *, restate: bool = False, reason: str = 
         ("2026-10", True, "  ", "reason: say why the months are to be replaced."),
     ],
 )
-def test_a_wrong_back_fill_starts_nothing(
+def test_backfill_with_a_wrong_input_starts_no_run(
     story: Story, deployed: Run, period: str, restate: bool, reason: str, sentence: str
 ) -> None:
     assert backfill(story, period, restate=restate, reason=reason).errors == [sentence]
@@ -300,18 +300,18 @@ def test_a_wrong_back_fill_starts_nothing(
 
 @pytest.fixture(scope="module")
 def months() -> tuple[str, str]:
-    """The last two that are over."""
+    """Return the last two complete months."""
     last = store.last_complete_month(datetime.now(UTC).date())
     return f"{store.months_before(last, 1):%Y-%m}", f"{last:%Y-%m}"
 
 
 @pytest.fixture(scope="module")
 def published(story: Story, deployed: Run, months: tuple[str, str]) -> Job:
-    """The back-fill of those months."""
+    """Run the backfill of those months."""
     return backfill(story, "..".join(months), restate=True, reason=REASON)
 
 
-def test_a_back_fill_publishes_its_months(story: Story, published: Job, months: tuple[str, str]) -> None:
+def test_backfill_publishes_its_months(story: Story, published: Job, months: tuple[str, str]) -> None:
     assert published.result == "success", published.log
     assert published.summary.endswith("Succeeded.\n")
     for month in months:
@@ -323,15 +323,18 @@ def test_a_back_fill_publishes_its_months(story: Story, published: Job, months: 
     assert run["Arguments"]["--reason"] == REASON
 
 
-def test_a_back_fill_that_fails_says_why(story: Story, deployed: Run) -> None:
+def test_failed_backfill_shows_the_error(story: Story, deployed: Run) -> None:
     [error] = backfill(story, "2026-13").errors
     assert error.startswith("FAILED: ")
     assert "2026-13" in error
 
 
 @pytest.fixture(scope="module")
-def by_hand(story: Story, deployed: Run, published: Job) -> Run:
-    """What no pull request showed, started by hand: the last of the story that changes what is deployed."""
+def started_by_hand(story: Story, deployed: Run, published: Job) -> Run:
+    """Start the workflow by hand for a plan that no pull request showed.
+
+    No later test changes what is deployed.
+    """
     story.write("Terraform/hand.auto.tfvars", 'alert_emails = ["by-hand@example.com"]\n')
     pushed = story.push("By hand")
     refused = story.github.run("extract.yml", pushed)
@@ -339,22 +342,22 @@ def by_hand(story: Story, deployed: Run, published: Job) -> Run:
     return story.github.run("extract.yml", replace(pushed, name="workflow_dispatch"))
 
 
-def test_what_was_refused_is_applied_by_hand_behind_the_same_environment(by_hand: Run) -> None:
-    assert by_hand.failures == {}
-    assert "Apply complete!" in by_hand.jobs["apply / apply"].log
-    environments = {name: job.environment for name, job in by_hand.jobs.items() if job.environment}
+def test_refused_plan_is_applied_by_hand_with_the_same_approval(started_by_hand: Run) -> None:
+    assert started_by_hand.failures == {}
+    assert "Apply complete!" in started_by_hand.jobs["apply / apply"].log
+    environments = {name: job.environment for name, job in started_by_hand.jobs.items() if job.environment}
     assert environments == {"apply / apply": "production"}
 
 
-def test_a_branch_is_not_applied_by_hand(story: Story, by_hand: Run) -> None:
-    """Its plan would need the role that trusts the main branch; and were that given, the job ends here."""
+def test_branch_is_not_applied_by_hand(story: Story, started_by_hand: Run) -> None:
+    """The role of the plan trusts only the main branch."""
     event = replace(story.push("On a branch", branch="aside"), name="workflow_dispatch")
     with pytest.raises(ClientError, match="AccessDenied"):
         story.github.run("extract.yml", event)
 
 
-def test_every_step_that_projects_call_was_executed(
-    story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Job, by_hand: Run
+def test_every_step_of_the_called_workflows_was_executed(
+    story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Job, started_by_hand: Run
 ) -> None:
     executed = {command for run in story.github.runs for job in run.jobs.values() for command in job.commands}
     called = sorted((ROOT / ".github/workflows").glob("extract-*.yml"))

@@ -1,9 +1,9 @@
-"""GitHub Actions as far as our workflows use it: `run` steps for real, actions by local equivalents.
+"""The part of GitHub Actions that our workflows use. `run` steps run; actions have local equivalents.
 
-A workflow is taken from the project that has it, called workflows from this repository. Jobs run in the
-order of their `needs`, each in a checkout of its own; steps get the environment that the workflow gives them,
-nothing of the user's, and the rights of their job: a call that GitHub would refuse is refused here too.
-What a workflow uses and this runner does not know is an error, never passed over.
+A workflow comes from the project, and the workflows that it calls come from this repository. Jobs run in the
+order of their `needs`, each in its own checkout. A step sees the environment of the workflow, not the
+environment of the user. It has the permissions of its job; a call that GitHub would refuse fails here, too.
+A feature that this runner does not support is an error.
 """
 
 from tests.support.github.actions import assume

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def _checkout(runner: Runner, given: dict[str, str]) -> None:
-    """One commit and no tag, as GitHub's own does it; with `fetch-depth: 0` everything."""
+    """Fetch one commit without tags, as `actions/checkout` does; with `fetch-depth: 0`, fetch everything."""
     whole = given.get("fetch-depth") == "0"
     assert given == {"persist-credentials": "False", **({"fetch-depth": "0"} if whole else {})}
-    runner.may("contents", "read")
+    runner.require("contents", "read")
     git(runner.place, "init", "--quiet", str(runner.workspace))
     git(runner.workspace, "remote", "add", "origin", f"file://{runner.github.origin}")
     wanted = ["--tags", "origin"] if whole else ["--depth", "1", "--no-tags", "origin", runner.event.sha]
@@ -32,13 +32,13 @@ def _checkout(runner: Runner, given: dict[str, str]) -> None:
     git(runner.workspace, "checkout", "--quiet", runner.event.sha)
 
 
-def _nothing(runner: Runner, given: dict[str, str]) -> None:
-    """Set up already: the machine that runs this has Terraform and Python."""
+def _set_up(runner: Runner, given: dict[str, str]) -> None:
+    """Do nothing: this machine already has Terraform and Python."""
 
 
 def _credentials(runner: Runner, given: dict[str, str]) -> None:
-    """The role, assumed with the token that GitHub would sign for this job."""
-    runner.may("id-token", "write")
+    """Assume the role with the token that GitHub would sign for this job."""
+    runner.require("id-token", "write")
     repository, event = runner.github.repository, runner.event
     subject = f"repo:{repository}:ref:{event.ref}"
     if runner.deploys_to:
@@ -56,7 +56,7 @@ def _credentials(runner: Runner, given: dict[str, str]) -> None:
 
 
 def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict[str, str]:
-    """Credentials for the token that GitHub signs for this subject and the workflow that a job is of."""
+    """Return credentials for the token that GitHub signs for a subject and the workflow of a job."""
     claims = {
         "iss": f"https://{ISSUER}",
         "aud": "sts.amazonaws.com",
@@ -79,17 +79,17 @@ def assume(cloud: aws.Cloud, role_arn: str, subject: str, workflow: str) -> dict
 
 
 def _sarif(runner: Runner, given: dict[str, str]) -> None:
-    runner.may("security-events", "write")
+    runner.require("security-events", "write")
     assert given["sarif_file"].endswith(".sarif")
 
 
 def _cache(runner: Runner, given: dict[str, str]) -> None:
-    assert re.fullmatch(r"[\w-]+-Linux-[0-9a-f]{64}", given["key"]), "what the key is made of is not there"
+    assert re.fullmatch(r"[\w-]+-Linux-[0-9a-f]{64}", given["key"]), "a file in the cache key does not exist"
 
 
 def _upload(runner: Runner, given: dict[str, str]) -> dict[str, str]:
     assert given["overwrite"] == "True"
-    assert re.fullmatch(r"[^\":<>|*?\r\n\\/]+", given["name"]), "GitHub takes no such name"
+    assert re.fullmatch(r"[^\":<>|*?\r\n\\/]+", given["name"]), "GitHub refuses this name of an artifact"
     target = runner.github.folder / "artifacts" / str(runner.number) / given["name"]
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(runner.workspace / given["path"], target, ignore=shutil.ignore_patterns(".*"))
@@ -107,10 +107,10 @@ ACTIONS: dict[str, Callable[[Runner, dict[str, str]], dict[str, str] | None]] = 
     "actions/cache": _cache,
     "actions/checkout": _checkout,
     "actions/download-artifact": _download,
-    "actions/setup-python": _nothing,
+    "actions/setup-python": _set_up,
     "actions/upload-artifact": _upload,
     "aws-actions/configure-aws-credentials": _credentials,
     "github/codeql-action/upload-sarif": _sarif,
-    "hashicorp/setup-terraform": _nothing,
-    "terraform-linters/setup-tflint": _nothing,
+    "hashicorp/setup-terraform": _set_up,
+    "terraform-linters/setup-tflint": _set_up,
 }

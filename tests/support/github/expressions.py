@@ -14,7 +14,7 @@ TOKENS = re.compile(r"\s*(?:('(?:[^']|'')*')|(\d+)|([A-Za-z_][\w-]*)|(==|!=|&&|\
 
 
 def interpolate(value: Any, contexts: Contexts) -> Any:
-    """The value with its `${{ }}` filled in; one that is nothing but an expression keeps its type."""
+    """Return the value with its `${{ }}` evaluated. A value that is one whole expression keeps its type."""
     if not isinstance(value, str):
         return value
     whole = re.fullmatch(r"\$\{\{(.*?)\}\}", value.strip(), re.DOTALL)
@@ -24,7 +24,7 @@ def interpolate(value: Any, contexts: Contexts) -> Any:
 
 
 def holds(condition: str, contexts: Contexts) -> bool:
-    """Whether a job or step runs: without a word about status, only after success."""
+    """Return whether a job or step runs. A condition without a status function includes `success()`."""
     text = str(condition).strip()
     text = re.sub(r"^\$\{\{(.*)\}\}$", r"\1", text, flags=re.DOTALL)
     if not re.search(r"\b(always|failure|cancelled|success)\(\)", text):
@@ -40,7 +40,7 @@ def text(value: Any) -> str:
 
 @dataclass(slots=True)
 class _Expression:
-    """A recursive descent over GitHub's expressions."""
+    """A recursive descent parser of GitHub's expressions."""
 
     text: str
     contexts: Contexts
@@ -51,11 +51,11 @@ class _Expression:
         while self.text[place:].strip():
             match = TOKENS.match(self.text, place)
             if not match:
-                raise LookupError(f"expression: {self.text[place:]!r} in {self.text!r}")
+                raise LookupError(f"expression: cannot read {self.text[place:]!r} in {self.text!r}")
             self.tokens.append(match[0].strip())
             place = match.end()
         found = self._or()
-        assert not self.tokens, f"expression: {self.tokens} left of {self.text!r}"
+        assert not self.tokens, f"expression: {self.tokens} remain of {self.text!r}"
         return found
 
     def _take(self, *wanted: str) -> bool:
@@ -106,7 +106,7 @@ class _Expression:
         if self._take("("):
             return self._call(token)
         if token not in self.contexts:
-            raise LookupError(f"expression: the context {token} is not there in {self.text!r}")
+            raise LookupError(f"expression: unknown context {token} in {self.text!r}")
         found = self.contexts[token]
         while self._take("."):
             name = self.tokens.pop(0)
@@ -132,10 +132,10 @@ class _Expression:
             "success": lambda: status,
         }
         if name not in known:
-            raise LookupError(f"expression: the function {name} in {self.text!r}")
+            raise LookupError(f"expression: unknown function {name} in {self.text!r}")
         return known[name](*given)
 
     def _hash(self, path: str) -> str:
-        """Nothing where there is no such file, as on GitHub."""
+        """Return the hash of a file, or an empty text if the file does not exist, as on GitHub."""
         file = self.contexts["workspace"] / path
         return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

@@ -1,4 +1,4 @@
-"""`gh` on the state of the local GitHub, as far as our workflows call it, under the token's rights."""
+"""The calls of `gh` that our workflows make. They read and write the state of the local GitHub."""
 
 from __future__ import annotations
 
@@ -31,82 +31,82 @@ def main() -> None:
     create.add_argument("--verify-tag", action="store_true", required=True)
     create.add_argument("--title", required=True)
     create.add_argument("--notes-file", required=True)
-    asked = parser.parse_args()
-    place = Path(os.environ["LOCAL_GITHUB"]) / "state.json"
-    state = json.loads(place.read_text())
-    if asked.verb == "release":
-        release(state, asked.tag, asked.files, Path(asked.notes_file).read_text())
+    arguments = parser.parse_args()
+    state_file = Path(os.environ["LOCAL_GITHUB"]) / "state.json"
+    state = json.loads(state_file.read_text())
+    if arguments.verb == "release":
+        release(state, arguments.tag, arguments.files, Path(arguments.notes_file).read_text())
     else:
-        call(state, asked)
-    place.write_text(json.dumps(state))
+        call(state, arguments)
+    state_file.write_text(json.dumps(state))
 
 
-def call(state: dict[str, Any], asked: argparse.Namespace) -> None:
-    """One call of the API."""
-    path = asked.path.removeprefix(f"repos/{os.environ['GITHUB_REPOSITORY']}/")
-    answer = answered(state, asked.method, path, fields(asked.field))
-    if asked.silent:
+def call(state: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """Make one call of the API and print the response."""
+    path = arguments.path.removeprefix(f"repos/{os.environ['GITHUB_REPOSITORY']}/")
+    response = respond(state, arguments.method, path, fields(arguments.field))
+    if arguments.silent:
         return
-    for found in jq.compile(asked.jq).input_value(answer).all() if asked.jq else [answer]:
+    for found in jq.compile(arguments.jq).input_value(response).all() if arguments.jq else [response]:
         print(found if isinstance(found, str) else json.dumps(found))
 
 
 def release(state: dict[str, Any], tag: str, files: list[str], notes: str) -> None:
-    """Make a release's page, for a tag that was pushed."""
-    needs("contents", "write")
-    assert os.environ["GH_REPO"] == os.environ["GITHUB_REPOSITORY"], "without a clone, gh needs GH_REPO"
-    place = Path(os.environ["LOCAL_GITHUB"]) / "origin.git"
-    known = subprocess.run(["git", "show-ref", "--quiet", f"refs/tags/{tag}"], cwd=place, check=False)
+    """Create a release for a tag that was pushed."""
+    require("contents", "write")
+    assert os.environ["GH_REPO"] == os.environ["GITHUB_REPOSITORY"], "gh needs GH_REPO outside a clone"
+    origin = Path(os.environ["LOCAL_GITHUB"]) / "origin.git"
+    known = subprocess.run(["git", "show-ref", "--quiet", f"refs/tags/{tag}"], cwd=origin, check=False)
     if known.returncode:
         sys.exit(f"tag {tag} doesn't exist in the repo, aborting due to --verify-tag flag")
     names = [Path(file).name for file in files if Path(file).is_file()]
     state["releases"].append({"tag": tag, "files": names, "notes": notes})
 
 
-def answered(state: dict[str, Any], method: str, path: str, given: dict[str, str]) -> Any:
-    """What GitHub answers, after the change it makes."""
+def respond(state: dict[str, Any], method: str, path: str, given: dict[str, str]) -> Any:
+    """Change the state, and return the response of GitHub."""
     if method == "GET" and (match := re.fullmatch(r"issues/(\d+)/comments", path)):
-        needs("pull-requests", "read")
+        require("pull-requests", "read")
         return [comment for comment in state["comments"] if comment["number"] == int(match[1])]
     if method == "POST" and (match := re.fullmatch(r"issues/(\d+)/comments", path)):
-        needs("pull-requests", "write")
+        require("pull-requests", "write")
         comment = {"id": len(state["comments"]) + 1, "number": int(match[1]), "body": given["body"]}
         comment["user"] = {"login": "github-actions[bot]"}
         state["comments"].append(comment)
         return comment
     if method == "PATCH" and (match := re.fullmatch(r"issues/comments/(\d+)", path)):
-        needs("pull-requests", "write")
+        require("pull-requests", "write")
         [comment] = [comment for comment in state["comments"] if comment["id"] == int(match[1])]
         comment["body"] = given["body"]
         return comment
     if method == "GET" and (match := re.fullmatch(r"commits/([0-9a-f]{40})/pulls", path)):
-        needs("pull-requests", "read")
+        require("pull-requests", "read")
         return [pull for pull in state["pulls"] if pull["sha"] == match[1]]
     if method == "GET" and (match := re.fullmatch(r"actions/runs/(\d+)", path)):
-        needs("actions", "read")
+        require("actions", "read")
         [run] = [run for run in state["runs"] if run["id"] == int(match[1])]
         return run
     if method == "GET" and (match := re.fullmatch(r"actions/runs\?event=(\w+)&head_sha=(\w+)", path)):
-        needs("actions", "read")
+        require("actions", "read")
         found = [run for run in state["runs"] if (run["event"], run["head_sha"]) == match.groups()]
         return {"total_count": len(found), "workflow_runs": found}
     if method == "GET" and (match := re.fullmatch(r"actions/runs/(\d+)/jobs\?filter=all", path)):
-        needs("actions", "read")
+        require("actions", "read")
         [run] = [run for run in state["runs"] if run["id"] == int(match[1])]
         return {"total_count": len(run["jobs"]), "jobs": run["jobs"]}
     sys.exit(f"gh: Not Found (HTTP 404): {method} {path}")
 
 
 def fields(given: list[str]) -> dict[str, str]:
-    """`name=value`, and `name=@file` for the file's text."""
+    """Parse `name=value`, and `name=@file` for the text of a file."""
     pairs = dict(field.split("=", 1) for field in given)
     return {k: Path(v[1:]).read_text() if v.startswith("@") else v for k, v in pairs.items()}
 
 
-def needs(right: str, level: str) -> None:
-    """The token is the list of its rights."""
-    if json.loads(os.environ["GH_TOKEN"]).get(right) not in (level, "write"):
-        sys.exit(f"gh: Resource not accessible by integration (HTTP 403): {right}: {level}")
+def require(permission: str, level: str) -> None:
+    """Exit with the error of GitHub if the token lacks a permission. The token lists its permissions."""
+    if json.loads(os.environ["GH_TOKEN"]).get(permission) not in (level, "write"):
+        sys.exit(f"gh: Resource not accessible by integration (HTTP 403): {permission}: {level}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a run of a workflow is about: what started it, how its jobs ended, and where our repository is."""
+"""Events, jobs and runs of the local GitHub, and the place of our repository."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Contexts = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What started a run, and at which commit."""
+    """The event that started a run, and its commit."""
 
     name: str
     ref: str
@@ -27,43 +27,43 @@ class Event:
 
     @property
     def ref_name(self) -> str:
-        """The branch or tag, without the folder that it is in."""
+        """Return the name of the branch or tag."""
         return re.sub(r"^refs/(heads|tags)/", "", self.ref)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a job ended, and what a person could read of it."""
+    """The result of a job, and what its page shows."""
 
     result: str  # success, failure or skipped
     outputs: dict[str, str] = field(default_factory=dict)
     log: str = ""
     summary: str = ""
-    commands: tuple[str, ...] = ()  # the run steps that were executed, as the workflow has them
-    environment: str = ""  # where somebody had to approve
+    commands: tuple[str, ...] = ()  # the text of the `run` steps that were executed
+    environment: str = ""  # the GitHub environment, whose reviewers approve the job
 
     @property
     def errors(self) -> list[str]:
-        """What the run's page shows in red."""
+        """Return the errors that the page of the run shows."""
         return re.findall(r"^::error::(.+)$", self.log, re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a workflow: its jobs by name, those of called workflows as `caller / job`."""
+    """One run of a workflow: its jobs by name. A job of a called workflow is named `caller / job`."""
 
     number: int
     jobs: dict[str, Job]
 
     @property
     def failures(self) -> dict[str, str]:
-        """The jobs that failed, with the end of what they said."""
+        """Return the jobs that failed, with the end of their logs."""
         return {name: job.log[-2000:] for name, job in self.jobs.items() if job.result == "failure"}
 
 
-def know(used: Any, known: set[str], what: str) -> None:
+def check_supported(used: Any, known: set[str], what: str) -> None:
     if unknown := set(used) - known:
-        raise LookupError(f"{what}: the local runner does not know {sorted(unknown)}")
+        raise LookupError(f"{what}: the local runner does not support {sorted(unknown)}")
 
 
 def git(folder: Path, *arguments: str) -> str:

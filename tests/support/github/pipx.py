@@ -1,6 +1,6 @@
-"""`pipx run checkov==VERSION …` with the checkov that the variable `CHECKOV` names.
+"""`pipx run checkov==VERSION …`, which runs the checkov of the environment variable `CHECKOV`.
 
-Without one, only what it is asked is checked: checkov is some 300 MB, too much to install for each test run.
+Without the variable it only checks its arguments: checkov takes about 300 MB, too much for each test run.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run it on the files it is given."""
+    """Check the arguments, and run checkov."""
     verb, package, *arguments = sys.argv[1:]
     assert verb == "run"
     assert re.fullmatch(r"checkov==\d+\.\d+\.\d+", package), package
     place = Path(arguments[arguments.index("--file" if "--file" in arguments else "--directory") + 1])
-    assert place.exists(), f"there is no {place} to look at"
+    assert place.exists(), f"{place} does not exist"
     if "CHECKOV" in os.environ:
         sys.exit(subprocess.run([os.environ["CHECKOV"], *arguments], check=False).returncode)
 

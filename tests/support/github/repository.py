@@ -1,4 +1,4 @@
-"""A repository on the local GitHub: its pull requests and comments, and the artifacts of its runs."""
+"""A repository on the local GitHub, with its pull requests, comments, runs and artifacts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.support.github.workflows import referenced, run_jobs
 
 @dataclass(slots=True)
 class GitHub:
-    """A repository, its pull requests and comments, and the artifacts of its runs."""
+    """A repository with its pull requests, comments, runs and artifacts."""
 
     folder: Path
     cloud: aws.Cloud
-    settings: Mapping[str, str]  # where Terraform finds its provider
+    settings: Mapping[str, str]  # environment variables for Terraform to find its provider
     repository: str = "banking-group/bank-loans"
     variables: dict[str, str] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
@@ -58,7 +58,7 @@ class GitHub:
 
     @property
     def home(self) -> Path:
-        """Where this repository is cloned from: the working copy, under the tag that projects name."""
+        """Return the clone of this repository: the working copy, with the tag that projects name."""
         return self.folder / "home"
 
     def _publish(self) -> None:
@@ -69,7 +69,7 @@ class GitHub:
         self.release(extracts.__version__)
 
     def release(self, version: str) -> None:
-        """Release what is in this repository under a version."""
+        """Commit the files of this repository, and tag them with a version."""
         settings = self.home / "templates/extract/cookiecutter.json"
         context = json.loads(settings.read_text()) | {"_version": version}
         settings.write_text(json.dumps(context, indent=2, ensure_ascii=False))
@@ -79,7 +79,7 @@ class GitHub:
 
     @property
     def redirected(self) -> dict[str, str]:
-        """What leads git to that repository where a project names the public one."""
+        """Return the settings with which git clones the local repository instead of the public one."""
         return {
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.file://{self.home}.insteadOf",
@@ -91,16 +91,16 @@ class GitHub:
         found: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
         return found
 
-    def keep(self, state: dict[str, Any]) -> None:
-        """Make that the state."""
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Write the state."""
         (self.folder / "state.json").write_text(json.dumps(state))
 
     def comments(self, number: int) -> list[str]:
-        """The comments on a pull request, oldest first."""
+        """Return the comments on a pull request, oldest first."""
         return [comment["body"] for comment in self.state["comments"] if comment["number"] == number]
 
     def push(self, files: Path, message: str, branch: str = "main") -> Event:
-        """Make the branch's tree that of `files`, on top of main, and tell of the push."""
+        """Replace the files of a branch, in one commit after main. Return the event of the push."""
         work = self.folder / "work"
         if work.exists():
             shutil.rmtree(work)
@@ -117,7 +117,7 @@ class GitHub:
         return Event("push", f"refs/heads/{branch}", git(work, "rev-parse", "HEAD"))
 
     def pull_request(self, number: int, branch: str) -> Event:
-        """Open a pull request, or tell that its branch has moved; what is checked out is the merge."""
+        """Open or update a pull request. The commit of the event is the merge with main, as on GitHub."""
         work = self.folder / "work"
         git(work, "fetch", "--quiet", "origin")
         git(work, "checkout", "--quiet", "--detach", "origin/main")
@@ -126,29 +126,29 @@ class GitHub:
         sha = git(work, "rev-parse", f"origin/{branch}")
         state = self.state
         state["heads"][str(number)] = sha
-        self.keep(state)
+        self.write_state(state)
         head = {"ref": branch, "sha": sha, "repo": {"full_name": self.repository}}
         payload = {"number": number, "pull_request": {"number": number, "head": head}}
         return Event("pull_request", f"refs/pull/{number}/merge", git(work, "rev-parse", "HEAD"), payload)
 
     def merge(self, number: int) -> Event:
-        """Merge a pull request into main."""
+        """Merge a pull request into main. Return the event of the push."""
         sha = git(self.origin, "rev-parse", f"refs/pull/{number}/merge")
         git(self.origin, "update-ref", "refs/heads/main", sha)
         state = self.state
         pull = {"number": number, "sha": sha, "merged_at": "now", "base": {"ref": "main"}}
         state["pulls"].append({**pull, "head": {"sha": state["heads"][str(number)]}})
-        self.keep(state)
+        self.write_state(state)
         return Event("push", "refs/heads/main", sha)
 
     def tag(self, name: str, at: str = "main") -> Event:
-        """Tag the tip of a branch, and tell of the push."""
+        """Tag the last commit of a branch. Return the event of the push."""
         sha = git(self.origin, "rev-parse", at)
         git(self.origin, "tag", "--annotate", "--message", name, name, sha)
         return Event("push", f"refs/tags/{name}", sha)
 
     def run(self, workflow: str, event: Event) -> Run:
-        """Run a workflow of the repository, as it is at the event's commit."""
+        """Run a workflow from the commit of the event."""
         text = git(self.origin, "show", f"{event.sha}:.github/workflows/{workflow}")
         number = len(self.runs) + 1
         parsed = yaml.safe_load(text)
@@ -164,30 +164,30 @@ class GitHub:
                 "jobs": [],
             }
         )
-        self.keep(state)
+        self.write_state(state)
         source = f"{self.repository}/.github/workflows/{workflow}@{event.ref}"
         jobs = run_jobs(self, parsed, event, event.inputs, permitted=None, number=number, source=source)
         state = self.state
-        # By its id: a test may have removed runs from the state.
+        # Find the run by its id, because a test may have removed runs from the state.
         [own] = [run for run in state["runs"] if run["id"] == number]
         own["jobs"] = [
             {"id": place, "name": name, "conclusion": job.result}
             for place, (name, job) in enumerate(jobs.items(), start=1)
         ]
-        self.keep(state)
+        self.write_state(state)
         self.runs.append(Run(number, jobs))
         return self.runs[-1]
 
     def machines(self, run: Run) -> list[Path]:
-        """The machines of a run, in the order of its jobs."""
+        """Return the folders of the machines of a run, in the order of its jobs."""
         return sorted(
             (self.folder / "machines").glob(f"{run.number}-*"), key=lambda path: int(path.name.split("-")[1])
         )
 
     def shown(self, run: Run) -> list[Path]:
-        """The plans that a run showed."""
+        """Return the texts of the plans that a run showed."""
         return list((self.folder / "artifacts" / str(run.number)).glob("shown-plan-*/plan.txt"))
 
     def artifact(self, run: Run, name: str) -> Path:
-        """Where the files of an artifact are."""
+        """Return the folder of an artifact."""
         return self.folder / "artifacts" / str(run.number) / name

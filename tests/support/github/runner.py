@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.github.actions import ACTIONS
 from tests.support.github.expressions import holds, interpolate, text
-from tests.support.github.model import Contexts, Event, Job, know
+from tests.support.github.model import Contexts, Event, Job, check_supported
 
 if TYPE_CHECKING:
     from tests.support.github.repository import GitHub
@@ -30,7 +30,7 @@ class Runner:
     job: dict[str, Any]
     permissions: Mapping[str, str]
     number: int
-    source: str  # the file of the job's workflow, as GitHub's token tells it
+    source: str  # the workflow file of the job, as in the claim `job_workflow_ref`
     log: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     place: Path = Path()
@@ -49,7 +49,7 @@ class Runner:
         commands: list[str] = []
         summary = self.place / "summary.md"
         for step in self.job["steps"]:
-            know(step.keys(), STEP_KEYS, "step")
+            check_supported(step.keys(), STEP_KEYS, "step")
             if not holds(step.get("if", ""), contexts):
                 continue
             if "uses" in step:
@@ -85,9 +85,9 @@ class Runner:
     def workspace(self) -> Path:
         return self.place / "workspace"
 
-    def may(self, right: str, level: str) -> None:
-        """As GitHub refuses a job what it did not ask for."""
-        assert self.permissions.get(right) in (level, "write"), f"the job lacks {right}: {level}"
+    def require(self, permission: str, level: str) -> None:
+        """Fail if the job does not declare a permission, as on GitHub."""
+        assert self.permissions.get(permission) in (level, "write"), f"the job lacks {permission}: {level}"
 
     def _execute(self, step: dict[str, Any], contexts: Contexts, summary: Path) -> tuple[dict[str, str], int]:
         defaults = self.workflow.get("defaults", {}).get("run", {}) | self.job.get("defaults", {}).get(
@@ -97,7 +97,7 @@ class Runner:
         output.write_text("")
         script = self.place / "temp/step.sh"
         script.write_text(step["run"])
-        # As the runner starts the shell: with `pipefail` only where the workflow names it.
+        # GitHub's runner sets `pipefail` only if the workflow names the shell.
         assert defaults.get("shell", "bash") == "bash"
         options = ["--noprofile", "--norc", "-eo", "pipefail"] if "shell" in defaults else ["-e"]
         place = str(interpolate(defaults.get("working-directory", "."), contexts))
@@ -105,7 +105,7 @@ class Runner:
             ["bash", *options, str(script)],
             cwd=self.workspace / place,
             env={
-                **self._machine(),
+                **self._variables(),
                 **self.environment,
                 "GITHUB_OUTPUT": str(output),
                 "GITHUB_STEP_SUMMARY": str(summary),
@@ -122,8 +122,8 @@ class Runner:
         outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
         return outputs, done.returncode
 
-    def _machine(self) -> dict[str, str]:
-        """What is set on GitHub's machines, and where this one's AWS and Terraform provider are."""
+    def _variables(self) -> dict[str, str]:
+        """Return the variables of GitHub's machines, of the local AWS and of the Terraform provider."""
         cloud = self.github.cloud.environment
         found = {key: os.environ[key] for key in ("CHECKOV",) if key in os.environ}
         addresses = {key: value for key, value in cloud.items() if "KEY" not in key and "REGION" not in key}

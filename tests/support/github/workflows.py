@@ -1,4 +1,4 @@
-"""Workflows: jobs in the order of their needs, and called workflows with the rights of their caller."""
+"""Run the jobs of a workflow in the order of their `needs`, and the workflows that they call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 import extracts
 from tests.support.github.expressions import holds, interpolate
-from tests.support.github.model import HOME, ROOT, Contexts, Event, Job, know
+from tests.support.github.model import HOME, ROOT, Contexts, Event, Job, check_supported
 from tests.support.github.runner import Runner
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def run_jobs(
     number: int,
     source: str,
 ) -> dict[str, Job]:
-    """Run a workflow's jobs; `permitted` is what the calling job may do at most."""
+    """Run the jobs of a workflow. `permitted` has the permissions of the calling job, if there is one."""
     found: dict[str, Job] = {}
-    ended: dict[str, Job] = {}  # of this workflow alone, what `needs` sees
+    ended: dict[str, Job] = {}  # only the jobs of this workflow, for `needs`
     for name, job in _in_order(workflow["jobs"]):
-        know(job.keys(), JOB_KEYS, f"job {name}")
-        needs = {other: ended[other] for other in _listed(job.get("needs", []))}
+        check_supported(job.keys(), JOB_KEYS, f"job {name}")
+        needs = {other: ended[other] for other in _as_list(job.get("needs", []))}
         contexts: Contexts = {
             "github": _github_context(github, event, number),
             "inputs": inputs,
@@ -45,14 +45,14 @@ def run_jobs(
             "vars": github.variables,
         }
         permissions = job.get("permissions", workflow.get("permissions"))
-        assert permissions is not None, f"{name} asks for nothing and gets GitHub's default"
-        _within(permissions, permitted, name)
+        assert permissions is not None, f"{name} declares no permissions, so it gets the default ones"
+        _check_permissions(permissions, permitted, name)
         contexts["status"] = all(job.result == "success" for job in needs.values())
         if not holds(job.get("if", ""), contexts):
             ended[name] = found[name] = Job("skipped")
         elif "uses" in job:
             given = {key: interpolate(value, contexts) for key, value in job.get("with", {}).items()}
-            called = _called(job["uses"])
+            called = _read_called(job["uses"])
             call = called[True]["workflow_call"] or {}  # YAML 1.1 reads the key `on` as true
             jobs = run_jobs(
                 github,
@@ -80,7 +80,7 @@ def run_jobs(
 
 
 def _matrix(name: str, job: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
-    """The runs of a job: one, or one for each value of its matrix."""
+    """Yield the label and the values of each run of a job: one per value of its matrix, or only one."""
     if "strategy" not in job:
         yield name, {}
         return
@@ -89,8 +89,8 @@ def _matrix(name: str, job: dict[str, Any]) -> Iterator[tuple[str, dict[str, str
         yield f"{name} ({value})", {key: value}
 
 
-def _called(uses: str) -> dict[Any, Any]:
-    """A called workflow: ours, by its tag or from within ours."""
+def _read_called(uses: str) -> dict[Any, Any]:
+    """Read a called workflow. Only workflows of this repository are called."""
     path = uses.removeprefix("$/").removeprefix(f"{HOME}/").partition("@")[0]
     assert path.startswith(".github/workflows/"), uses
     found: dict[Any, Any] = yaml.safe_load((ROOT / path).read_text())
@@ -98,9 +98,9 @@ def _called(uses: str) -> dict[Any, Any]:
 
 
 def _path(uses: str) -> str:
-    """Return a called workflow as GitHub's token names it: with the whole name of its tag.
+    """Return the path and the ref of a called workflow, as in the claim `job_workflow_ref`.
 
-    One that is called from within ours is of the same version.
+    A workflow that ours call by `$/` has their version.
     """
     if uses.startswith("$/"):
         uses = f"{HOME}/{uses.removeprefix('$/')}@v{extracts.__version__}"
@@ -109,7 +109,7 @@ def _path(uses: str) -> str:
 
 
 def referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:
-    """The workflows that are called, as the API tells of a run; those within ours are of the same version."""
+    """Yield the called workflows, as in `referenced_workflows` of the API."""
     for job in workflow["jobs"].values():
         if "uses" in job:
             path = _path(job["uses"])
@@ -120,16 +120,16 @@ def referenced(workflow: dict[Any, Any]) -> Iterator[dict[str, str]]:
 
 
 def _inputs(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The inputs as GitHub hands them over: none that is unknown, none missing, each of its type."""
+    """Return the inputs with their defaults. An unknown, missing or wrongly typed input is an error."""
     declared = call.get("inputs", {})
-    know(given.keys(), set(declared), "inputs")
+    check_supported(given.keys(), set(declared), "inputs")
     found = {}
     for name, entry in declared.items():
         if name in given:
-            # A variable that nobody has set is an empty text.
+            # A variable that is not set is an empty text.
             value = "" if given[name] is None and entry["type"] == "string" else given[name]
             wanted = {"string": str, "boolean": bool, "number": int}[entry["type"]]
-            assert isinstance(value, wanted), f"{name} is a {entry['type']}, not {value!r}"
+            assert isinstance(value, wanted), f"the input {name} must be a {entry['type']}, not {value!r}"
             found[name] = value
         else:
             assert not entry.get("required"), f"the input {name} is missing"
@@ -138,7 +138,7 @@ def _inputs(call: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_one(jobs: dict[str, Job], call: dict[str, Any]) -> Job:
-    """A called workflow as the calling one sees it."""
+    """Return the jobs of a called workflow or of a matrix as one job, as the caller sees them."""
     results = {job.result for job in jobs.values()}
     worst = next(r for r in ("failure", "success", "skipped") if r in results)
     contexts = {"jobs": {name: {"outputs": job.outputs} for name, job in jobs.items()}}
@@ -146,13 +146,15 @@ def _as_one(jobs: dict[str, Job], call: dict[str, Any]) -> Job:
     return Job(worst, outputs)
 
 
-def _within(permissions: Mapping[str, str], permitted: Mapping[str, str] | None, name: str) -> None:
-    """A called workflow cannot have more rights than its caller: GitHub refuses to start it."""
+def _check_permissions(
+    permissions: Mapping[str, str], permitted: Mapping[str, str] | None, name: str
+) -> None:
+    """Fail if a job has more permissions than its caller: GitHub refuses to start such a workflow."""
     if permitted is None:
         return
-    for right, level in permissions.items():
-        assert permitted.get(right) in (level, "write"), (
-            f"{name} asks for {right}: {level}; its caller has less"
+    for permission, level in permissions.items():
+        assert permitted.get(permission) in (level, "write"), (
+            f"{name} declares {permission}: {level}, but its caller has less"
         )
 
 
@@ -160,9 +162,9 @@ def _in_order(jobs: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, 
     left = dict(jobs)
     while left:
         ready = [
-            name for name in left if not any(need in left for need in _listed(left[name].get("needs", [])))
+            name for name in left if not any(need in left for need in _as_list(left[name].get("needs", [])))
         ]
-        assert ready, f"jobs that wait for each other: {sorted(left)}"
+        assert ready, f"these jobs wait for each other: {sorted(left)}"
         for name in ready:
             yield name, left.pop(name)
 
@@ -179,5 +181,5 @@ def _github_context(github: GitHub, event: Event, number: int) -> dict[str, Any]
     }
 
 
-def _listed(value: str | list[str]) -> list[str]:
+def _as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The gate of a plan: its digest covers all that is applied, and no text in it hides the rest of it."""
+"""The review of a plan: its digest covers everything that is applied, and no text in it hides other text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GH = Path(__file__).parents[2] / "support/github/gh.py"
 
 
 def program(workflow: str, name: str) -> str:
-    """A program that a workflow keeps in its environment."""
+    """Return a program from the `env` of a workflow."""
     return str(yaml.safe_load((WORKFLOWS / workflow).read_text())["env"][name])
 
 
@@ -68,14 +68,14 @@ def changed(**parts: Any) -> dict[str, Any]:
         changed(output_changes={"url": {"actions": ["create"], "after": "y"}}),
         changed(variables={"database": {"value": {"host": "evil"}}}),
     ],
-    ids=["a value that the text hides", "a provisioner", "an output", "a variable"],
+    ids=["a hidden value", "a provisioner", "an output", "a variable"],
 )
-def test_another_plan_has_another_digest(other: dict[str, Any]) -> None:
+def test_different_plans_have_different_digests(other: dict[str, Any]) -> None:
     assert re.fullmatch("[0-9a-f]{64}", digest(PLAN))
     assert digest(other) != digest(PLAN)
 
 
-def test_the_same_plan_at_another_time_has_the_same_digest() -> None:
+def test_digest_ignores_time_and_order() -> None:
     later = changed(
         timestamp="2026-11-02T00:00:00Z",
         prior_state={"serial": 2},
@@ -88,18 +88,18 @@ def test_the_same_plan_at_another_time_has_the_same_digest() -> None:
     assert digest(shuffled) == digest(PLAN)
 
 
-def test_a_resource_that_only_moves_is_in_the_digest() -> None:
+def test_moved_resource_changes_the_digest() -> None:
     moved = {**change("aws_s3_bucket.new", "no-op"), "previous_address": "aws_s3_bucket.old"}
     assert digest(changed(resource_changes=[*PLAN["resource_changes"], moved])) != digest(PLAN)
 
 
-def test_resource_that_is_only_imported_is_in_the_digest() -> None:
+def test_imported_resource_changes_the_digest() -> None:
     imported = change("aws_s3_bucket.other", "no-op")
     imported["change"]["importing"] = {"id": "other"}
     assert digest(changed(resource_changes=[*PLAN["resource_changes"], imported])) != digest(PLAN)
 
 
-def test_what_is_applied_is_digested_as_what_was_shown() -> None:
+def test_workflows_share_the_programs_for_digest_and_fence() -> None:
     assert program("extract-apply.yml", "DIGEST") == program("extract-plan.yml", "DIGEST")
     assert program("extract-drift.yml", "FENCED") == program("extract-plan.yml", "FENCED")
 
@@ -114,12 +114,12 @@ def test_what_is_applied_is_digested_as_what_was_shown() -> None:
         "a\u202eb\x1b[2Jc\u200bd\U000e0041",
     ],
 )
-def test_no_text_ends_its_block_or_hides_what_follows(attack: str) -> None:
+def test_no_text_ends_the_code_block_or_hides_lines(attack: str) -> None:
     shown = fenced(f"before\n{attack}\n  # last.resource will be destroyed\n")
-    lines = re.split(r"\r\n|\r|\n", shown)  # as CommonMark parts them
+    lines = re.split(r"\r\n|\r|\n", shown)  # the line endings of CommonMark
     fence = lines[1]
     assert re.fullmatch("`{4,}", fence)
-    # https://spec.commonmark.org/0.31.2/#fenced-code-blocks: any fence that is as long ends the block.
+    # A fence of at least the same length ends the block: https://spec.commonmark.org/0.31.2/#fenced-code-blocks
     ends = re.compile(f" {{0,3}}`{{{len(fence)},}}[ \\t]*")
     inside = lines[2 : next(n for n, line in enumerate(lines[2:], start=2) if ends.fullmatch(line))]
     assert inside[0] == "before"
@@ -129,7 +129,7 @@ def test_no_text_ends_its_block_or_hides_what_follows(attack: str) -> None:
     )
 
 
-def test_a_text_that_is_cut_says_so_and_leads_to_the_whole() -> None:
+def test_cut_text_says_so_and_links_to_the_whole_plan() -> None:
     shown = fenced("\n".join(f"line {number:03}" for number in range(500)), limit=999)
     assert shown.count("line ") == 111
     assert shown.endswith("\n**Cut here: 111 of 500 lines are shown.** The whole plan: https://run\n")
@@ -139,7 +139,7 @@ def test_a_text_that_is_cut_says_so_and_leads_to_the_whole() -> None:
 @pytest.mark.parametrize(
     ("ref", "code"), [("refs/heads/main", 0), ("refs/heads/aside", 1), ("refs/tags/main", 1)]
 )
-def test_only_the_default_branch_is_applied_whatever_the_event(ref: str, code: int) -> None:
+def test_only_the_default_branch_is_applied(ref: str, code: int) -> None:
     steps = yaml.safe_load((WORKFLOWS / "extract-apply.yml").read_text())["jobs"]["reviewed"]["steps"]
     step = steps[0]
     assert (step["name"], step.get("if")) == ("Is it the default branch?", None)
@@ -158,12 +158,20 @@ DIGEST = "ab" * 32
 CALLED = {"path": "home/.github/workflows/extract-plan.yml@refs/tags/v1.0.0", "sha": "c" * 40}
 
 
-def job(name: str, conclusion: str = "success") -> list[dict[str, Any]]:
-    return [{"id": 7, "name": name, "conclusion": conclusion}]
-
-
-def reviewed(folder: Path, **shown: Any) -> subprocess.CompletedProcess[str]:
-    """Run the step that looks for the plan of the pull request, whose run has the facts `shown`."""
+@pytest.mark.parametrize(
+    ("jobs", "code"),
+    [
+        ([{"id": 7, "name": f"plan / shown {DIGEST}", "conclusion": "success"}], 0),
+        ([{"id": 7, "name": f"plan / shown {DIGEST}", "conclusion": "failure"}], 1),
+        ([{"id": 7, "name": f"plan / shown {'0' * 64}", "conclusion": "success"}], 1),
+        ([{"id": 7, "name": "plan / plan", "conclusion": "success"}], 1),
+    ],
+    ids=["shown", "job failed", "another plan", "only an artifact"],
+)
+def test_only_a_job_of_the_called_workflow_proves_that_a_plan_was_shown(
+    jobs: list[dict[str, Any]], code: int, tmp_path: Path
+) -> None:
+    """An artifact proves nothing: the job `plan` runs code of the branch, and can upload one of any name."""
     run = {"path": ".github/workflows/extract.yml", "referenced_workflows": [CALLED]}
     honest = {**run, "id": 1, "event": "pull_request", "head_sha": "d" * 40}
     pull = {"number": 4, "sha": "e" * 40, "merged_at": "now", "base": {"ref": "main"}}
@@ -237,8 +245,8 @@ def test_only_a_job_of_our_workflow_proves_that_a_plan_was_shown(
     assert "This is not the plan that #4 showed" in done.stdout
 
 
-def test_no_job_that_runs_code_of_a_branch_may_write() -> None:
-    """Terraform runs providers and data sources of whoever pushed: it may have a role, and no other right."""
+def test_job_that_runs_code_of_a_branch_has_no_write_permission() -> None:
+    """Terraform runs providers and data sources of the branch, so its job may only assume a role."""
     for path in WORKFLOWS.glob("extract-*.yml"):
         for name, job in yaml.safe_load(path.read_text())["jobs"].items():
             runs = " ".join(step.get("run", "") for step in job.get("steps", []))

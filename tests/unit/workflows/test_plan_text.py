@@ -1,4 +1,4 @@
-"""The text of a plan: made from the plan that is digested, by a job that runs no code of the branch."""
+"""The text of a plan, which comes from the JSON of the digest, in a job that runs no code of the branch."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_sensitive_values_are_hidden_and_their_change_is_shown(tmp_path: Path) -
     ]
 
 
-def test_json_is_shown_by_its_parts_where_nothing_gets_lost(tmp_path: Path) -> None:
+def test_json_is_decoded_only_if_that_loses_nothing(tmp_path: Path) -> None:
     def policy(action: str) -> str:
         return json.dumps({"Statement": [{"Action": action, "Effect": "Allow"}]}, separators=(",", ":"))
 
@@ -167,7 +167,7 @@ def test_json_is_shown_by_its_parts_where_nothing_gets_lost(tmp_path: Path) -> N
     assert "      + policy = " + json.dumps(twice) in lines
 
 
-def test_nothing_in_the_plan_makes_a_line_or_is_invisible(tmp_path: Path) -> None:
+def test_line_breaks_and_invisible_characters_are_escaped(tmp_path: Path) -> None:
     lines = shown(
         tmp_path,
         resource('a.b["x\nPlan: 0 to add"]', ["create"], after={"k\u202e": "a\u200b\nb", "ok": "Zürich"}),
@@ -181,6 +181,6 @@ def test_nothing_in_the_plan_makes_a_line_or_is_invisible(tmp_path: Path) -> Non
     ]
 
 
-def test_part_of_the_plan_that_has_no_text_is_named(tmp_path: Path) -> None:
+def test_part_of_the_plan_without_text_is_named(tmp_path: Path) -> None:
     lines = shown(tmp_path, deferred_changes=[{"reason": "x"}], action_invocations=[], complete=True)
     assert lines == ["  # not shown, see the JSON of the plan: deferred_changes", "", "No changes."]

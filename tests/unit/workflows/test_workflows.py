@@ -1,4 +1,4 @@
-"""The workflows say what they may do, run what a person can run, and take actions by commit."""
+"""The workflows declare their permissions, run `make` targets, and pin actions by commit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-# All that any job may ask for; each asks for less.
+# The permissions that jobs may declare.
 PERMISSIONS = {
     ("actions", "read"),
     ("contents", "read"),
@@ -17,7 +17,7 @@ PERMISSIONS = {
     ("pull-requests", "read"),
     ("pull-requests", "write"),
 }
-# What this repository's own jobs may besides: publish a release, and hand in findings.
+# More permissions, for jobs of this repository: publish a release, and upload findings.
 OWN = {("contents", "write"), ("security-events", "write")}
 
 
@@ -27,7 +27,7 @@ def workflows(folder: Path) -> dict[str, dict[Any, Any]]:
     }
 
 
-def test_nothing_is_permitted_but_by_name(repository: Path, stamp: Callable[..., Path]) -> None:
+def test_jobs_have_only_permissions_of_the_list(repository: Path, stamp: Callable[..., Path]) -> None:
     ours = workflows(repository)
     own = {"ci.yml", "release.yml"}
     assert own < ours.keys()
@@ -37,7 +37,7 @@ def test_nothing_is_permitted_but_by_name(repository: Path, stamp: Callable[...,
             assert job["permissions"].items() <= PERMISSIONS | (OWN if name in own else set()), name
 
 
-def test_actions_are_pinned_by_commit_with_their_version_beside_it(repository: Path) -> None:
+def test_actions_are_pinned_by_commit_and_name_their_version(repository: Path) -> None:
     for path in (repository / ".github/workflows").glob("*.yml"):
         for line in path.read_text().splitlines():
             if "uses:" in line:
@@ -46,13 +46,13 @@ def test_actions_are_pinned_by_commit_with_their_version_beside_it(repository: P
                 assert pinned or own, f"{path.name}: {line}"
 
 
-def test_what_is_typed_by_others_never_reaches_a_shell_as_text(repository: Path) -> None:
+def test_no_shell_script_contains_an_expression(repository: Path) -> None:
     for workflow in workflows(repository).values():
         for job in workflow["jobs"].values():
             assert not any("${{" in step.get("run", "") for step in job.get("steps", []))
 
 
-def test_a_plans_scan_skips_nothing_that_the_modules_do_not(repository: Path) -> None:
+def test_scan_of_a_plan_skips_only_checks_that_the_modules_skip(repository: Path) -> None:
     scan = workflows(repository)["extract-plan.yml"]["jobs"]["scan"]["steps"][-1]["run"]
     skipped = re.search(r"--skip-check (\S+)", scan)
     assert skipped
@@ -60,7 +60,7 @@ def test_a_plans_scan_skips_nothing_that_the_modules_do_not(repository: Path) ->
     assert set(skipped[1].split(",")) <= set(re.findall(r"checkov:skip=(\w+): \w", code))
 
 
-def test_ci_runs_make_targets_and_nothing_else(repository: Path) -> None:
+def test_ci_runs_only_make_targets(repository: Path) -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):", (repository / "Makefile").read_text(), re.MULTILINE))
     jobs = workflows(repository)["ci.yml"]["jobs"]
     commands = [
@@ -79,8 +79,8 @@ def test_ci_runs_make_targets_and_nothing_else(repository: Path) -> None:
         assert target in targets
 
 
-def test_only_an_approved_job_without_code_may_publish(repository: Path) -> None:
-    """Packages of the build, and code of the tag, must not see the token that writes."""
+def test_only_an_approved_job_without_other_code_publishes(repository: Path) -> None:
+    """The token that may write must be out of reach for packages of the build and code of the tag."""
     jobs = workflows(repository)["release.yml"]["jobs"]
     [publish] = [job for job in jobs.values() if job["permissions"].get("contents") == "write"]
     assert publish["environment"] == "release"
@@ -91,23 +91,23 @@ def test_only_an_approved_job_without_code_may_publish(repository: Path) -> None
     ]
 
 
-def test_no_folder_of_tests_is_left_out_of_ci(repository: Path) -> None:
+def test_ci_runs_every_folder_of_tests(repository: Path) -> None:
     tests = repository / "tests"
     folders = {path.parent.relative_to(tests).as_posix() for path in tests.glob("**/test_*.py")}
-    # unit in one part; the others by the area, with its subfolders.
+    # All unit tests are one part. Each other area is a part, with its subfolders.
     folders = {"unit" if f.startswith("unit/") else "/".join(f.split("/")[:2]) for f in folders}
-    folders -= {"attack"}  # too slow for every change: `make test-attack`
+    folders -= {"attack"}  # too slow for each change: `make test-attack`
     assert set(workflows(repository)["ci.yml"]["jobs"]["test"]["strategy"]["matrix"]["part"]) == folders
 
 
-def test_the_job_that_has_to_be_green_waits_for_all_others(repository: Path) -> None:
+def test_required_job_waits_for_all_other_jobs(repository: Path) -> None:
     jobs = workflows(repository)["ci.yml"]["jobs"]
     gate = jobs.pop("all-green")
-    assert gate["if"] == "always()", "a job that is skipped counts as green"
+    assert gate["if"] == "always()", "GitHub counts a skipped job as green"
     assert set(gate["needs"]) == set(jobs)
 
 
-def test_a_stamped_workflow_only_calls_ours_of_its_own_version(
+def test_stamped_workflow_calls_our_workflows_of_its_version(
     repository: Path, stamp: Callable[..., Path], declared: dict[str, object]
 ) -> None:
     home = str(declared["_repository"]).removeprefix("https://github.com/")
@@ -123,7 +123,10 @@ def test_a_stamped_workflow_only_calls_ours_of_its_own_version(
         required = {name for name, details in inputs.items() if details.get("required")}
         assert required <= job["with"].keys() <= inputs.keys()
         needed = {right for inner in ours["jobs"].values() for right in inner["permissions"].items()}
-        held = {*job["permissions"].items(), *((name, "read") for name in job["permissions"])}  # write reads
-        assert needed <= held, "a called workflow has no more rights than its caller"
+        held = {
+            *job["permissions"].items(),
+            *((name, "read") for name in job["permissions"]),
+        }  # write includes read
+        assert needed <= held, "a called workflow has at most the permissions of its caller"
         reached.add(Path(called).name)
     assert reached == {path.name for path in (repository / ".github/workflows").glob("extract-*.yml")}

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import psycopg
 
-from extracts import programs
 from extracts.errors import ExtractsError
-from local_cloud import certificates, processes
+from local_cloud import certificates, processes, programs
 
 PREFIX = "extracts-postgresql-"  # name of the folder with a server's data
 ATTEMPTS = 3  # another process can take a free port before the server binds it

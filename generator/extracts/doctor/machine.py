@@ -1,4 +1,4 @@
-"""Check the programs that preview, demo and deployment need."""
+"""Check the programs that preview and deployment need."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from extracts.errors import ExtractsError
 PROGRAMS: tuple[tuple[str, Callable[[], programs.Program], str], ...] = (
     ("Terraform", programs.terraform, "install Terraform 1.11 or newer, or set EXTRACTS_TERRAFORM"),
     ("Java", programs.java, "install Java 17 or 21, or set EXTRACTS_JAVA_HOME"),
-    ("PostgreSQL", programs.postgresql, "install PostgreSQL 14 or newer (only for the demo and tests)"),
-    ("sftp", lambda: programs.openssh("sftp"), "install the OpenSSH client (only for the demo and tests)"),
 )
 
 

@@ -18,6 +18,7 @@ import pytest
 from extracts import programs, terraform
 from extracts.errors import ExtractsError
 from local_cloud import database, processes
+from local_cloud import programs as local_programs
 from local_cloud.demo import run
 from tests.support.tool import call
 
@@ -220,8 +221,14 @@ def test_wheels_replace_all_programs_of_the_machine() -> None:
     done = extracts("doctor", EXTRACTS_PROGRAMS="wheels", JAVA_HOME="")
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if "(wheel" in line] != []
-    for name in ("terraform", "java", "postgresql"):
+    for name in ("terraform", "java"):
         assert programs.WHEELS[name] in done.stdout
+
+
+def test_wheel_replaces_postgresql_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXTRACTS_PROGRAMS", "wheels")
+    monkeypatch.delenv("EXTRACTS_POSTGRESQL_BIN", raising=False)
+    assert local_programs.postgresql.__wrapped__().origin == f"wheel {local_programs.WHEEL}"
 
 
 def test_spark_starts_with_the_java_of_the_wheel() -> None:

@@ -19,9 +19,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from extracts import programs
 from extracts.errors import ExtractsError
-from local_cloud import aws, sftp
+from local_cloud import aws, programs, sftp
 from tests.support.terraform import OpenRoot, Root, variables
 from tests.support.waiting import until
 from tools.hcl import MODULES

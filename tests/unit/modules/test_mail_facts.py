@@ -1,0 +1,140 @@
+"""`facts.jsonata`: kind, period, reason and state of an event, and the failures that a success ends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import rolling_arguments
+from tests.support.mail_programs import CONFIG, crawler, execution, facts, glue, job, text
+
+
+def test_null_counts_as_absent_in_an_execution() -> None:
+    # As Step Functions sends it: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    found = facts(execution(cause=None, error=None, input=None, status="TIMED_OUT"))
+    assert found["why"] == "delivery: the run exceeded its timeout"
+    assert "null" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        job(message=None, jobRunId=None),
+        crawler(errorMessage=None, cloudWatchLogLink=None, crawlerName=None),
+        execution(cause=None, input=None, executionArn=None, stateMachineArn=None),
+        glue("Glue Job Run Status", jobName=None, jobRunId="jr_0", state=None, notificationCondition=None),
+        {"source": "aws.secretsmanager", "detail": {"eventName": None, "errorMessage": None}},
+        {"source": "aws.secretsmanager", "detail": {"additionalEventData": {"SecretId": None}}},
+        {"source": "sftp-transfer", "detail": {"recipient": None, "period": None}},
+        {"source": "aws.glue", "detail": None, "detail-type": None, "time": None},
+        {},
+    ],
+    ids=["job", "crawler", "execution", "slow", "rotation", "secret", "collection", "no detail", "nothing"],
+)
+def test_facts_and_mail_contain_no_null(event: dict[str, Any]) -> None:
+    answers = {"run": {"Arguments": None}, "job": {"MaxRetries": None}}
+    assert "null" not in json.dumps(facts(event, **answers))
+    assert "null" not in text(event, **answers)
+
+
+def test_null_argument_counts_as_absent() -> None:
+    run = {"Arguments": {"--period": None, "--from": None, "--to": None, "--dry-run": None}}
+    found = facts(job(state="SUCCEEDED"), run=run)
+    assert (found["asked"], found["keys"]) == ("", ["2026-10", "missing 2026-10"])
+
+
+WORDS = ["true", "TRUE", "1", "yes", "on", "", "maybe", "false", "False", "0", "no", "NO", "off", "null"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_alerts_and_engine_agree_what_a_dry_run_is(word: str) -> None:
+    run = {"Arguments": {"--period": "2026-10", "--dry-run": word}}
+    ended = facts(job(state="SUCCEEDED"), run=run)["keys"]
+    dry = rolling_arguments.parse(["--connection", "c", "--output", "o", "--dry-run", word]).dry_run
+    assert ended == ([] if dry else ["2026-10", "missing 2026-10"])
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "ends"),
+    [
+        ("--output", "s3://bank-loans-data/loans", True),
+        ("--output", "s3://bank-loans-data/loans/", True),
+        ("--output", "", True),  # the same as without this argument
+        ("--output", "s3://bank-loans-data/loans-test", False),
+        ("--output", "s3://other/loans", False),
+        ("--output=s3://other/loans", "", False),
+        ("--dry-run=true", "", False),
+        ("--reason", "another mapping", True),
+    ],
+)
+def test_only_a_run_that_publishes_to_the_target_ends_a_failure(
+    argument: str, value: str, ends: bool
+) -> None:
+    run = {"Arguments": {"--period": "2026-10", argument: value}}
+    found = facts(job(state="SUCCEEDED"), run=run)
+    assert found["keys"] == (["2026-10", "missing 2026-10"] if ends else [])
+
+
+def test_without_a_known_target_a_run_to_another_output_ends_no_failure() -> None:
+    run = {"Arguments": {"--output": "s3://bank-loans-data/loans"}}
+    assert facts(job(state="SUCCEEDED"), run=run, config=CONFIG | {"output": ""})["keys"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("bank-loans_push", "delivery"),
+        ("bank-loans_push_karoo", "delivery"),
+        ("bank-loans-receipts", "receipts"),
+        ("till_bank-loans_push", "receipts"),
+    ],
+)
+def test_state_machine_with_the_push_prefix_is_a_delivery(name: str, kind: str) -> None:
+    assert facts(execution(name))["kind"] == kind
+
+
+def test_without_connectors_every_state_machine_writes_receipts() -> None:
+    assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
+
+
+def test_failed_crawl_is_a_separate_failure() -> None:
+    failed = facts(crawler(errorMessage="Connection timed out"))
+    ended = facts(crawler(state="Succeeded"))
+    assert (failed["state"], failed["dateless"], failed["key"]) == ("FAILED", True, "crawler")
+    assert (ended["state"], ended["keys"]) == ("SUCCEEDED", ["crawler"])
+    assert "crawler" not in facts(job(state="SUCCEEDED"))["keys"]
+
+
+@pytest.mark.parametrize(
+    ("event_name", "state", "why"),
+    [
+        ("RotationFailed", "FAILED", "rotation: AWS gave no reason"),
+        ("TestRotationFailed", "FAILED", "rotation: AWS gave no reason"),
+        ("RotationAbandoned", "ABANDONED", "rotation: AWS gave no reason"),
+        ("RotationSucceeded", "SUCCEEDED", "rotation: AWS gave no reason"),
+    ],
+)
+def test_every_event_of_a_rotation_has_a_state(event_name: str, state: str, why: str) -> None:
+    found = facts({"source": "aws.secretsmanager", "detail": {"eventName": event_name}})
+    assert (found["state"], found["why"], found["keys"]) == (state, why, ["rotation"])
+
+
+@pytest.mark.parametrize(
+    ("at", "hours_ahead", "period"),
+    [
+        ("2026-11-01T00:09:12Z", 0, "2026-10"),
+        ("2026-10-31T22:09:12Z", 0, "2026-09"),
+        # In Johannesburg, two hours ahead of GMT, it is the first of November.
+        ("2026-10-31T22:09:12Z", 3, "2026-10"),
+        ("2026-10-31T20:09:12Z", 3, "2026-09"),
+        # In Sao Paulo, three hours behind GMT, the first of November begins at 03:00 GMT.
+        ("2026-11-01T03:09:12Z", 0, "2026-10"),
+    ],
+)
+def test_run_without_a_period_is_for_the_previous_month_in_the_extracts_time_zone(
+    at: str, hours_ahead: int, period: str
+) -> None:
+    event = job(state="TIMEOUT") | {"time": at}
+    assert facts(event, config=CONFIG | {"hours_ahead": hours_ahead})["period"] == period

@@ -1,0 +1,139 @@
+"""`facts.jsonata` with events of other senders: which events count, and which of their text a mail shows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.mail_programs import (
+    CONFIG,
+    CONSOLE,
+    PUSH,
+    collection,
+    crawler,
+    execution,
+    facts,
+    glue,
+    job,
+    text,
+)
+
+FORGED = {
+    "crawlerName": "bank-loans-crawler",
+    "cloudWatchLogLink": "https://evil.example.com/",
+    "errorMessage": "send money",
+    "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:bank-loans_push_karoo:0",
+    "input": '{"detail":{"object":{"key":"loans/_manifests/2026-10.json"}}}',
+    "jobRunId": "jr_0123",
+    "message": "2026-10: send money",
+    "stateMachineArn": PUSH,
+    "status": "FAILED",
+}
+
+
+@pytest.mark.parametrize("type_", ["File Not Collected", "File Collected"])
+def test_event_of_another_source_is_not_taken_for_an_event_of_aws(type_: str) -> None:
+    forged = {"source": "sftp-transfer", "detail-type": type_, "time": "2026-11-10T07:00:00Z"}
+    detail = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10", "state": "SUCCEEDED"}
+    found = facts(forged | {"detail": detail | FORGED})
+    assert (found["kind"], found["keys"]) == ("collection", ["collection first-bank 2026-10"])
+    assert found["why"] == "first-bank has not collected its file"
+    kept = {name: value for name, value in found["detail"].items() if value}
+    assert set(kept) == {"folder", "recipient"}
+    assert "money" not in text(forged | {"detail": detail | FORGED})
+
+
+def test_own_event_gives_recipient_and_period_only() -> None:
+    found = facts(collection(folder="s3://evil/x"))
+    assert (found["known"], found["period"]) == (True, "2026-10")
+    assert found["detail"]["folder"] == "s3://bank-loans-data/loans/bank_name=FirstBank/year=2026/month=10"
+    assert "evil" not in text(collection(folder="s3://evil/x"))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"recipient": "send money to evil.example.com"},
+        {"recipient": "First-Bank"},
+        {"recipient": None},
+        {"recipient": ["first-bank"]},
+        {"recipient": {"first-bank": 1}},
+        {"period": "missing 2026-10"},
+        {"period": "2026-13"},
+        {"period": "0000-01"},
+        {"period": "1999-12"},
+        {"period": "2100-01"},
+        {"period": "9999-12"},
+        {"period": "2026-10\nWhat to do"},
+        {"period": "2026-10\n"},
+        {"period": "other"},
+        {"period": None},
+        {"period": 202610},
+        {"period": ["2026-10"]},
+    ],
+    ids=lambda forged: str(next(iter(forged.values()))).split("\n")[0],
+)
+def test_own_event_of_an_unknown_recipient_or_period_is_not_known(forged: dict[str, Any]) -> None:
+    found = facts(collection(**forged))
+    assert not found["known"]
+    assert (found["detail"]["folder"], found["detail"]["recipient"]) == ("", "")
+    assert "money" not in json.dumps(found)
+
+
+def test_own_event_of_another_type_is_not_known() -> None:
+    assert not facts(collection() | {"detail-type": "Glue Crawler State Change"})["known"]
+
+
+def test_without_recipients_no_own_event_is_known() -> None:
+    assert not facts(collection(), config=CONFIG | {"recipients": {}})["known"]
+
+
+@pytest.mark.parametrize("source", ["my.application", "sftp-transfer ", "aws.s3", "AWS.GLUE", None])
+def test_event_of_another_source_is_not_known(source: str | None) -> None:
+    assert not facts(job(message="send money") | {"source": source})["known"]
+
+
+SLOW = glue("Glue Job Run Status", jobRunId="jr_0")
+
+
+@pytest.mark.parametrize("event", [job(), crawler(), execution(), SLOW])
+def test_event_of_aws_is_known(event: dict[str, Any]) -> None:
+    assert facts(event)["known"]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("see https://evil.example.com", "see https[:]//evil[.]example[.]com"),
+        ("MAILTO:x@example.com or www.1.com", "MAILTO[:]x@example[.]com or www[.]1[.]com"),
+        ("evil.example/login", "evil[.]example/login"),
+        ("evil.1password.com", "evil.1password[.]com"),
+        ("a.b.co, пример.рф.", "a[.]b[.]co, пример[.]рф."),
+        ("evil.csv.com evil.csvx evil.CSV", "evil.csv[.]com evil[.]csvx evil[.]CSV"),
+        ('no column in public."Loans". 1.5 of 2.0', 'no column in public."Loans". 1.5 of 2.0'),
+        ("pg_hba.conf, First Bank.csv: and so on...", "pg_hba.conf, First Bank.csv: and so on..."),
+    ],
+)
+def test_reason_has_no_links(message: str, shown: str) -> None:
+    assert facts(job(message=message))["why"] == shown
+    assert facts(crawler(errorMessage=message))["why"] == f"crawler: {shown}"
+
+
+@pytest.mark.parametrize("mark", ["\u00ad", "\u061c", "\u180e", "\u2060", "\u2063", "\ufff9", "\ufeff"])
+def test_reason_has_no_invisible_marks(mark: str) -> None:
+    assert facts(job(message=f"se{mark}nd"))["why"] == "se nd"
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        (f"{CONSOLE}/cloudwatch/home#x", True),
+        ("https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#x", True),
+        ("https://console.aws.amazon.com.evil.example.com/", False),
+        ("http://console.aws.amazon.com/", False),
+    ],
+)
+def test_only_links_to_the_console_are_shown(link: str, shown: bool) -> None:
+    assert (f"Log:     {link}" in text(crawler(cloudWatchLogLink=link))) == shown

@@ -28,6 +28,13 @@ variables {
   bucket      = "bank-loans-data"
   kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
   endpoint    = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"] }
+  # Not an input of the module: the runs below change one value each.
+  push = {
+    folder            = "/in"
+    secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
+    trusted_host_keys = ["ssh-rsa AAAA"]
+    url               = "sftp://sftp.example.com"
+  }
 }
 
 run "user_name_root_is_refused" {
@@ -54,12 +61,7 @@ run "user_name_too_long_for_its_state_machine_is_refused" {
     recipients = {
       "first-bank-of-a-very-long-name-that-goes-on-and-on-and-on-and-on1" = {
         prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["ssh-rsa AAAA"]
-          url               = "sftp://sftp.example.com"
-        }
+        push   = var.push
       }
     }
   }
@@ -180,15 +182,7 @@ run "connector_user_name_with_an_at_sign_is_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first@example" = {
-        prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["ssh-rsa AAAA"]
-          url               = "sftp://sftp.example.com"
-        }
-      }
+      "first@example" = { prefix = "loans", push = var.push }
     }
   }
   expect_failures = [var.recipients]
@@ -200,15 +194,7 @@ run "push_url_with_https_is_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first" = {
-        prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["ssh-rsa AAAA"]
-          url               = "https://example.com"
-        }
-      }
+      first = { prefix = "loans", push = merge(var.push, { url = "https://example.com" }) }
     }
   }
   expect_failures = [var.recipients]
@@ -220,15 +206,7 @@ run "push_without_host_keys_is_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first" = {
-        prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = []
-          url               = "sftp://sftp.example.com"
-        }
-      }
+      first = { prefix = "loans", push = merge(var.push, { trusted_host_keys = [] }) }
     }
   }
   expect_failures = [var.recipients]
@@ -239,17 +217,7 @@ run "relative_push_folder_is_refused" {
   variables {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
-    recipients = {
-      "first" = {
-        prefix = "loans"
-        push = {
-          folder            = "in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["ssh-rsa AAAA"]
-          url               = "sftp://sftp.example.com"
-        }
-      }
-    }
+    recipients      = { first = { prefix = "loans", push = merge(var.push, { folder = "in" }) } }
   }
   expect_failures = [var.recipients]
 }
@@ -260,14 +228,9 @@ run "eleven_host_keys_are_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first" = {
+      first = {
         prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = [for n in range(11) : "ssh-rsa AAAA${n}"]
-          url               = "sftp://sftp.example.com"
-        }
+        push   = merge(var.push, { trusted_host_keys = [for n in range(11) : "ssh-rsa AAAA${n}"] })
       }
     }
   }
@@ -280,14 +243,9 @@ run "ed25519_host_key_is_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first" = {
+      first = {
         prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["ssh-ed25519 AAAA"]
-          url               = "sftp://sftp.example.com"
-        }
+        push   = merge(var.push, { trusted_host_keys = ["ssh-ed25519 AAAA"] })
       }
     }
   }
@@ -300,14 +258,9 @@ run "host_key_named_after_a_signature_algorithm_is_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first" = {
+      first = {
         prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["rsa-sha2-512 AAAA"]
-          url               = "sftp://sftp.example.com"
-        }
+        push   = merge(var.push, { trusted_host_keys = ["rsa-sha2-512 AAAA"] })
       }
     }
   }
@@ -320,14 +273,9 @@ run "host_key_after_a_host_name_is_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first" = {
+      first = {
         prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["sftp.example.com ssh-rsa AAAA"]
-          url               = "sftp://sftp.example.com"
-        }
+        push   = merge(var.push, { trusted_host_keys = ["sftp.example.com ssh-rsa AAAA"] })
       }
     }
   }
@@ -340,15 +288,7 @@ run "dsa_host_key_is_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first" = {
-        prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"
-          trusted_host_keys = ["ssh-dss AAAA"]
-          url               = "sftp://sftp.example.com"
-        }
-      }
+      first = { prefix = "loans", push = merge(var.push, { trusted_host_keys = ["ssh-dss AAAA"] }) }
     }
   }
   expect_failures = [var.recipients]
@@ -360,14 +300,9 @@ run "secret_name_as_arn_is_refused" {
     mode            = "connector"
     manifest_prefix = "loans/_manifests"
     recipients = {
-      "first" = {
+      first = {
         prefix = "loans"
-        push = {
-          folder            = "/in"
-          secret_arn        = "aws/transfer/first-bank"
-          trusted_host_keys = ["ssh-rsa AAAA"]
-          url               = "sftp://sftp.example.com"
-        }
+        push   = merge(var.push, { secret_arn = "aws/transfer/first-bank" })
       }
     }
   }

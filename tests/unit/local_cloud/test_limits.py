@@ -78,7 +78,7 @@ def tagged(service: tags.Tagged, given: dict[str, str]) -> Parameters:
     values: Any = given
     if service.key:
         values = [{service.key: key, service.value: value} for key, value in given.items()]
-    outer, _, inner = service.path.split("|")[0].removesuffix("[]").partition(".")
+    outer, _, inner = service.path.split("|")[0].partition(".")
     return {"Name": "own", "RoleName": "reader", outer: {inner: values} if inner else values}
 
 
@@ -92,13 +92,45 @@ def test_51_tags_are_refused(service: tags.Tagged) -> None:
 @pytest.mark.parametrize("service", tags.SERVICES, ids=lambda service: str(service.service))
 @pytest.mark.parametrize(
     "odd",
-    [{"aws:owner": "x"}, {"owner": "<x>"}, {"a" * 129: ""}, {"owner": "x" * 257}, {"": "x"}],
+    [{"aws:owner": "x"}, {"a" * 129: ""}, {"owner": "x" * 257}, {"": "x"}],
     ids=lambda odd: next(iter(odd))[:9],
 )
 def test_invalid_tag_is_refused(service: tags.Tagged, odd: dict[str, str]) -> None:
     [limit] = [one for one in tags.LIMITS if one.service == service.service and one.name == "form of tags"]
     assert ask(limit, tagged(service, {"a" * 128: "x" * 256, "owner": "Łódź & co".replace("&", "+")})) is None
     assert_refused(limit, ask(limit, tagged(service, odd)))
+
+
+@pytest.mark.parametrize("service", tags.SERVICES, ids=lambda service: str(service.service))
+def test_only_ec2_accepts_any_character_in_a_tag(service: tags.Tagged) -> None:
+    [limit] = [one for one in tags.LIMITS if one.service == service.service and one.name == "form of tags"]
+    refusal = ask(limit, tagged(service, {"owner": "<x> & co"}))
+    if service.service == "ec2":
+        assert refusal is None
+    else:
+        assert "letters, digits, spaces" in assert_refused(limit, refusal)
+
+
+def test_tags_of_several_resources_in_a_request_are_separate() -> None:
+    given = [{"Key": f"key-{number}", "Value": ""} for number in range(50)]
+    parameters = {"TagSpecifications": [{"Tags": given}, {"Tags": given}]}
+    assert limits.check(Request("ec2", "CreateVpcEndpoint", parameters, "", "eu-west-1")) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "accepted"), [("2.0", False), ("3.0", True), ("10.0", True), ("x.0", False)]
+)
+def test_flexible_execution_needs_glue_3_or_newer(version: str, accepted: bool) -> None:
+    job = {"Command": {"Name": "glueetl"}, "ExecutionClass": "FLEX", "GlueVersion": version}
+    refusal = limits.check(Request("glue", "CreateJob", {"Name": "x", **job}, "", "eu-west-1"))
+    assert (refusal is None) == accepted
+
+
+def test_text_instead_of_a_number_is_refused() -> None:
+    parameters = {"QueueName": "x", "Attributes": {"MessageRetentionPeriod": "two weeks"}}
+    refusal = limits.check(Request("sqs", "CreateQueue", parameters, "", "eu-west-1"))
+    assert refusal is not None
+    assert refusal.code == "InvalidAttributeValue"
 
 
 def test_keys_of_a_roles_tags_must_differ_by_more_than_case() -> None:

@@ -65,7 +65,8 @@ def _capacity(request: Request) -> str | None:
 def _flex(request: Request) -> str | None:
     for job in jobs(request.parameters):
         spark = job.get("Command", {}).get("Name") == "glueetl"
-        recent = float(job.get("GlueVersion", "5.1")) >= 3
+        major = job.get("GlueVersion", "5.1").partition(".")[0]
+        recent = major.isdecimal() and int(major) >= 3
         small = job.get("WorkerType", "G.1X") in FLEX_WORKERS
         if job.get("ExecutionClass") == "FLEX" and not (spark and recent and small):
             return (

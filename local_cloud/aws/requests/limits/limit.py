@@ -83,8 +83,15 @@ def at_most(path: str, maximum: int, sentence: str, measure: Callable[[Any], int
 
 
 def between(path: str, low: int, high: int, sentence: str) -> Complaint:
-    """Refuse a number outside the range."""
-    return each_is(path, lambda value: low <= float(value) <= high, sentence)
+    """Refuse a number outside the range, and a text that is not a number."""
+
+    def accepts(value: Any) -> bool:
+        try:
+            return low <= float(value) <= high
+        except ValueError:
+            return False
+
+    return each_is(path, accepts, sentence)
 
 
 def matching(path: str, pattern: str, sentence: str) -> Complaint:

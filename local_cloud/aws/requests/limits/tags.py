@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from local_cloud.aws.requests.limits.limit import Complaint, Limit, documentation, each
@@ -14,13 +14,13 @@ CONVENTIONS = documentation(
 )
 RESERVED = "aws: prefixed tag key names are not allowed for external use."
 
-# Returns the fault of a tag.
-Fault = Callable[[str, str], str | None]
-
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """The place of tags in a service's requests, and the errors for too many tags and for invalid ones."""
+    """The tags of a service's requests: their place, and the errors for too many and for invalid ones.
+
+    `path` leads to the tags of one resource: a list of objects with `key` and `value`, or an object.
+    """
 
     service: str
     operations: str
@@ -29,20 +29,19 @@ class Tagged:
     value: str
     too_many: str
     odd: str
+    any_character: bool = False
 
 
 SERVICES = (
-    Tagged("s3", "PutBucketTagging", "Tagging.TagSet[]", "Key", "Value", "BadRequest", "InvalidTag"),
-    Tagged(
-        "sns", "CreateTopic TagResource", "Tags[]", "Key", "Value", "TagLimitExceeded", "InvalidParameter"
-    ),
+    Tagged("s3", "PutBucketTagging", "Tagging.TagSet", "Key", "Value", "BadRequest", "InvalidTag"),
+    Tagged("sns", "CreateTopic TagResource", "Tags", "Key", "Value", "TagLimitExceeded", "InvalidParameter"),
     Tagged(
         "sqs", "CreateQueue TagQueue", "tags|Tags", "", "", "InvalidParameterValue", "InvalidParameterValue"
     ),
     Tagged(
         "events",
         "PutRule TagResource",
-        "Tags[]",
+        "Tags",
         "Key",
         "Value",
         "LimitExceededException",
@@ -51,7 +50,7 @@ SERVICES = (
     Tagged(
         "scheduler",
         "CreateScheduleGroup TagResource",
-        "Tags[]",
+        "Tags",
         "Key",
         "Value",
         "ValidationException",
@@ -60,7 +59,7 @@ SERVICES = (
     Tagged(
         "stepfunctions",
         "CreateStateMachine TagResource",
-        "tags[]",
+        "tags",
         "key",
         "value",
         "TooManyTags",
@@ -69,7 +68,7 @@ SERVICES = (
     Tagged(
         "kms",
         "CreateKey TagResource",
-        "Tags[]",
+        "Tags",
         "TagKey",
         "TagValue",
         "LimitExceededException",
@@ -78,7 +77,7 @@ SERVICES = (
     Tagged(
         "secretsmanager",
         "CreateSecret TagResource",
-        "Tags[]",
+        "Tags",
         "Key",
         "Value",
         "InvalidParameterException",
@@ -87,7 +86,7 @@ SERVICES = (
     Tagged(
         "cloudwatch",
         "PutMetricAlarm TagResource",
-        "Tags[]",
+        "Tags",
         "Key",
         "Value",
         "LimitExceeded",
@@ -105,7 +104,7 @@ SERVICES = (
     Tagged(
         "dynamodb",
         "CreateTable TagResource",
-        "Tags[]",
+        "Tags",
         "Key",
         "Value",
         "ValidationException",
@@ -123,7 +122,7 @@ SERVICES = (
     Tagged(
         "transfer",
         "CreateServer CreateUser CreateConnector TagResource",
-        "Tags[]",
+        "Tags",
         "Key",
         "Value",
         "InvalidRequestException",
@@ -133,24 +132,24 @@ SERVICES = (
         "ec2",
         "CreateTags CreateSecurityGroup CreateVpcEndpoint AuthorizeSecurityGroupIngress "
         "AuthorizeSecurityGroupEgress",
-        "Tags[]|TagSpecifications[].Tags[]",
+        "Tags|TagSpecifications[].Tags",
         "Key",
         "Value",
         "TagLimitExceeded",
         "InvalidParameterValue",
+        any_character=True,  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html
     ),
-    Tagged(
-        "iam", "CreateRole CreatePolicy TagRole", "Tags[]", "Key", "Value", "LimitExceeded", "InvalidInput"
-    ),
+    Tagged("iam", "CreateRole CreatePolicy TagRole", "Tags", "Key", "Value", "LimitExceeded", "InvalidInput"),
 )
 
 
-def _given(tagged: Tagged, request: Request) -> Iterator[tuple[str, str]]:
+def _given(tagged: Tagged, request: Request) -> Iterator[list[tuple[str, str]]]:
+    """Yield the tags of each resource in a request."""
     for found in each(request.parameters, tagged.path):
         if tagged.key:
-            yield found.get(tagged.key, ""), found.get(tagged.value) or ""
+            yield [(tag.get(tagged.key, ""), tag.get(tagged.value) or "") for tag in found]
         else:
-            yield from found.items()
+            yield list(found.items())
 
 
 def _is_text(text: str) -> bool:
@@ -159,7 +158,7 @@ def _is_text(text: str) -> bool:
 
 def _too_many(tagged: Tagged) -> Complaint:
     def complain(request: Request) -> str | None:
-        count = len(list(_given(tagged, request)))
+        count = max(map(len, _given(tagged, request)), default=0)
         return f"The number of tags is over the limit of 50: {count}" if count > 50 else None
 
     return complain
@@ -167,21 +166,25 @@ def _too_many(tagged: Tagged) -> Complaint:
 
 def _odd(tagged: Tagged) -> Complaint:
     def complain(request: Request) -> str | None:
-        seen: set[str] = set()
-        for key, value in _given(tagged, request):
-            if key.lower().startswith("aws:"):
-                return RESERVED
-            if not 1 <= len(key) <= 128 or len(value) > 256:
-                return f"A tag's key has 1 to 128 characters and its value at most 256: {key}"
-            if not (_is_text(key) and _is_text(value)):
-                return f"A tag has letters, digits, spaces and _.:/=+-@ only: {key}={value}"
-            # The keys of a role's tags must differ by more than case.
-            if (same := key.lower() if tagged.service == "iam" else key) in seen:
-                return "Duplicate tag keys found. Please note that Tag keys are case insensitive."
-            seen.add(same)
-        return None
+        return next(filter(None, (_fault(tagged, given) for given in _given(tagged, request))), None)
 
     return complain
+
+
+def _fault(tagged: Tagged, given: list[tuple[str, str]]) -> str | None:
+    seen: set[str] = set()
+    for key, value in given:
+        if key.lower().startswith("aws:"):
+            return RESERVED
+        if not 1 <= len(key) <= 128 or len(value) > 256:
+            return f"A tag's key has 1 to 128 characters and its value at most 256: {key}"
+        if not (tagged.any_character or (_is_text(key) and _is_text(value))):
+            return f"A tag has letters, digits, spaces and _.:/=+-@ only: {key}={value}"
+        # The keys of a role's tags must differ by more than case.
+        if (same := key.lower() if tagged.service == "iam" else key) in seen:
+            return "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        seen.add(same)
+    return None
 
 
 LIMITS = (

@@ -10,6 +10,7 @@ import pytest
 from extracts import files
 from extracts.project import Project
 from extracts.update import File, Update, write_files
+from tests.support.files import file_size_limit, tree
 
 
 def test_update_writes_through_no_hard_link(tmp_path: Path) -> None:
@@ -39,8 +40,15 @@ def test_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
-def test_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+def test_failed_rename_leaves_no_other_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
         files.replace(tmp_path / "folder", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with file_size_limit(1 << 16), pytest.raises(OSError, match="File too large"):
+        files.replace(tmp_path / "file", bytes(1 << 17))
+    assert tree(tmp_path) == {"file": b"old"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tests.support.engine.publisher import (
     Publisher,
     Watched,
 )
+from tests.support.files import file_size_limit
 
 
 def test_version_ignores_files_with_a_longer_name(publisher: Publisher) -> None:
@@ -68,13 +68,11 @@ def test_bucket_without_versioning_logs_a_warning_before_a_restatement(
 
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[Path]:
-    """A file that is too large to copy: every write after 64 KiB fails, as on a full disk."""
+    """A file that is too large to copy."""
     body = tmp_path / "large"
     body.write_bytes(b"x" * (1 << 17))
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
-    yield body
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with file_size_limit(1 << 16):
+        yield body
 
 
 def test_failed_write_creates_no_file(large: Path, tmp_path: Path) -> None:

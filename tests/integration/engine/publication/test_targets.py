@@ -92,6 +92,17 @@ def test_failed_write_keeps_the_old_file(large: Path, tmp_path: Path) -> None:
     assert [(path.name, path.read_bytes()) for path in (tmp_path / "out").iterdir()] == [("f.csv", b"old")]
 
 
+def test_failed_commit_creates_no_manifest(tmp_path: Path) -> None:
+    body, store = tmp_path / "body", FolderStore(tmp_path / "out")
+    body.write_bytes(b"x" * (1 << 17))
+    assert store.create("claim", body, "")
+    version = store.version("claim")
+    assert version
+    with file_size_limit(1 << 16), pytest.raises(ExtractError, match="File too large"):
+        store.commit("claim", version, "manifest")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["claim"]
+
+
 def test_write_to_a_folder_leaves_no_temporary_file(tmp_path: Path) -> None:
     body, out = tmp_path / "body", tmp_path / "out"
     body.write_bytes(b"whole")

@@ -27,12 +27,6 @@ override_resource {
 }
 
 override_resource {
-  target          = aws_iam_role.states
-  override_during = plan
-  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-failures-states-eu-west-1" }
-}
-
-override_resource {
   target          = aws_sns_topic.this
   override_during = plan
   values          = { arn = "arn:aws:sns:eu-west-1:123456789012:bank-loans-failures" }
@@ -42,18 +36,6 @@ override_resource {
   target          = aws_sqs_queue.dead_letters
   override_during = plan
   values          = { arn = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters" }
-}
-
-override_resource {
-  target          = aws_iam_role.missing
-  override_during = plan
-  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-states-eu-west-1" }
-}
-
-override_resource {
-  target          = aws_iam_role.scheduler
-  override_during = plan
-  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-schedule-eu-west-1" }
 }
 
 override_resource {
@@ -70,25 +52,6 @@ override_resource {
   values = {
     arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"
   }
-}
-
-variables {
-  name   = "bank-loans"
-  target = { bucket = "bank-loans-data", manifest_prefix = "loans/_manifests" }
-  failure_events = {
-    name = "bank-loans"
-    events = {
-      crawler = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Crawler State Change\"]}"
-      job     = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Job State Change\"]}"
-    }
-    recoveries = {
-      job = "{\"source\":[\"aws.glue\"],\"detail\":{\"state\":[\"SUCCEEDED\"]}}"
-    }
-    job_name      = "bank-loans"
-    log_group     = "/aws-glue/jobs/bank-loans/output"
-    workflow_name = "bank-loans"
-  }
-  subscriptions = { team = { endpoint = "data-team@example.com" } }
 }
 
 run "each_event_has_a_rule_that_starts_the_state_machine" {

@@ -14,17 +14,6 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-variables {
-  name = "bank-loans"
-  failure_events = {
-    name          = "bank-loans"
-    events        = { job = "{\"source\":[\"aws.glue\"]}" }
-    job_name      = "bank-loans"
-    log_group     = "/aws-glue/jobs/bank-loans/output"
-    workflow_name = "bank-loans"
-  }
-}
-
 run "rule_name_of_64_characters_is_accepted" {
   command = plan
   variables {

@@ -21,12 +21,6 @@ override_resource {
 }
 
 override_resource {
-  target          = aws_dynamodb_table.incidents
-  override_during = plan
-  values          = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-incidents" }
-}
-
-override_resource {
   target          = aws_iam_role.states
   override_during = plan
   values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-failures-states-eu-west-1" }
@@ -51,12 +45,6 @@ override_resource {
 }
 
 override_resource {
-  target          = aws_iam_role.scheduler
-  override_during = plan
-  values          = { arn = "arn:aws:iam::123456789012:role/bank-loans-missing-schedule-eu-west-1" }
-}
-
-override_resource {
   target          = aws_sfn_state_machine.missing
   override_during = plan
   values = {
@@ -70,25 +58,6 @@ override_resource {
   values = {
     arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-failures"
   }
-}
-
-variables {
-  name   = "bank-loans"
-  target = { bucket = "bank-loans-data", manifest_prefix = "loans/_manifests" }
-  failure_events = {
-    name = "bank-loans"
-    events = {
-      crawler = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Crawler State Change\"]}"
-      job     = "{\"source\":[\"aws.glue\"],\"detail-type\":[\"Glue Job State Change\"]}"
-    }
-    recoveries = {
-      job = "{\"source\":[\"aws.glue\"],\"detail\":{\"state\":[\"SUCCEEDED\"]}}"
-    }
-    job_name      = "bank-loans"
-    log_group     = "/aws-glue/jobs/bank-loans/output"
-    workflow_name = "bank-loans"
-  }
-  subscriptions = { team = { endpoint = "data-team@example.com" } }
 }
 
 run "only_state_machines_and_alarms_can_publish_to_the_topic" {

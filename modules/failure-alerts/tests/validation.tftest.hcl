@@ -14,17 +14,6 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-variables {
-  name = "bank-loans"
-  failure_events = {
-    name          = "bank-loans"
-    events        = { job = "{\"source\":[\"aws.glue\"]}" }
-    job_name      = "bank-loans"
-    log_group     = "/aws-glue/jobs/bank-loans/output"
-    workflow_name = "bank-loans"
-  }
-}
-
 run "name_with_uppercase_letters_is_refused" {
   command = plan
   variables {

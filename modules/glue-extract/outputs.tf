@@ -56,13 +56,17 @@ output "log_groups" {
 }
 
 locals {
-  # Host names of the console, by partition.
-  _consoles = {
+  # AWS publishes no host of the other partitions; their consoles follow the suffix of their names.
+  _console_hosts = {
+    aws        = "console.aws.amazon.com"
     aws-cn     = "console.amazonaws.cn"
     aws-eusc   = "console.amazonaws-eusc.eu"
+    aws-iso    = "console.c2shome.ic.gov"
+    aws-iso-b  = "console.sc2shome.sgov.gov"
     aws-us-gov = "console.amazonaws-us-gov.com"
   }
-  _console = lookup(local._consoles, local.partition, "console.aws.amazon.com")
+  _console_host = lookup(local._console_hosts, local.partition, "console.${local.dns_suffix}")
+  _console      = "https://${local.region}.${local._console_host}"
 }
 
 output "log_links" {
@@ -72,7 +76,7 @@ output "log_links" {
       local.job_log_groups,
       var.crawler.enabled ? { crawler = local.crawler_log_group } : {},
       ) : kind => join("", [
-        "https://${local.region}.${local._console}/cloudwatch/home?region=${local.region}",
+        "${local._console}/cloudwatch/home?region=${local.region}",
         "#logsV2:log-groups/log-group/${replace(group, "/", "$252F")}",
     ])
   }

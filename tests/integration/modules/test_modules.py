@@ -148,6 +148,16 @@ def test_every_trust_policy_of_a_service_names_the_account() -> None:
     assert not [where for where, trust in trusts if '"aws:SourceAccount"' not in trust]
 
 
+def test_modules_agree_on_the_hosts_of_the_console() -> None:
+    texts = [path.read_text() for module in NAMES for path in (MODULES / module).glob("*.tf")]
+    rules = [
+        re.search(r"  # AWS publishes no host.*?\n  _console  +=.*?\n", text, re.DOTALL) for text in texts
+    ]
+    found = [rule[0] for rule in rules if rule]
+    assert len(found) == 2
+    assert found[0] == found[1]
+
+
 def test_every_skipped_check_has_a_reason() -> None:
     texts = [
         path.read_text() for folder in ("modules", "examples") for path in (REPOSITORY / folder).rglob("*.tf")

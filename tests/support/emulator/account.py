@@ -12,23 +12,25 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local_cloud import aws, inbox
-from tests.support.emulator.common import as_role, fresh, refuses, role
+from tests.support.emulator.common import as_role, fresh, outcome, probe, role
 from tests.support.github import ISSUER, assume
 
 NOBODY = json.dumps({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]})
 
 
-def upload_shows_a_policy_its_key(cloud: aws.Cloud) -> bool:
+@probe(on_aws="accepted", published="AccessDenied")
+def upload_shows_its_key_to_a_policy(cloud: aws.Cloud) -> object:
     s3, name = cloud.client("s3"), fresh("bucket")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
     header, key = "s3:x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:eu-west-1:000000000000:key/k"
     allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"}
     writer = role(cloud, allowed | {"Condition": {"StringEquals": {header: key}}})
     upload = {"Bucket": name, "Key": "file", "Body": b"x", "ServerSideEncryption": "aws:kms"}
-    return not refuses(lambda: as_role(cloud, writer, "s3").put_object(**upload, SSEKMSKeyId=key))
+    return outcome(lambda: as_role(cloud, writer, "s3").put_object(**upload, SSEKMSKeyId=key))
 
 
-def secret_keeps_the_version_with_a_label_of_its_own(cloud: aws.Cloud) -> bool:
+@probe(on_aws=["OURS"], published=None)
+def secret_keeps_a_version_with_another_label(cloud: aws.Cloud) -> object:
     secrets_manager, name = cloud.client("secretsmanager"), fresh("secret")
     secrets_manager.create_secret(Name=name)
     labels = ["AWSCURRENT", "OURS"]
@@ -36,31 +38,42 @@ def secret_keeps_the_version_with_a_label_of_its_own(cloud: aws.Cloud) -> bool:
     for text in ("2", "3"):
         secrets_manager.put_secret_value(SecretId=name, SecretString=text)
     versions = secrets_manager.describe_secret(SecretId=name)["VersionIdsToStages"]
-    return bool(versions.get(first["VersionId"]) == ["OURS"])
+    return versions.get(first["VersionId"])
 
 
-def rotation_of_a_secret_can_be_called_off(cloud: aws.Cloud) -> bool:
+@probe(on_aws=False, published="InvalidRequestException")
+def rotation_of_a_secret_can_be_canceled(cloud: aws.Cloud) -> object:
     secrets_manager, name = cloud.client("secretsmanager"), fresh("secret")
     secrets_manager.create_secret(Name=name, SecretString="1")
     function = f"arn:aws:lambda:{aws.REGION}:{aws.ACCOUNT}:function:rotate"
     secrets_manager.rotate_secret(SecretId=name, RotationLambdaARN=function)
     assert secrets_manager.describe_secret(SecretId=name)["RotationEnabled"]
     secrets_manager.cancel_rotate_secret(SecretId=name)
-    return not secrets_manager.describe_secret(SecretId=name)["RotationEnabled"]
+    return secrets_manager.describe_secret(SecretId=name)["RotationEnabled"]
 
 
-def sns_delivers_email(cloud: aws.Cloud) -> bool:
+@probe(on_aws=[("[FAILED] x", ["line one", "line two"])], published=[])
+def sns_delivers_email(cloud: aws.Cloud) -> object:
     sns, address = cloud.client("sns"), f"{fresh('team')}@example.com"
     topic = sns.create_topic(Name=fresh("topic"))["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
     sns.publish(TopicArn=topic, Subject="[FAILED] x", Message="line one\nline two")
     mails = [mail for mail in inbox.read(cloud.mailbox) if mail.to == address]
-    return [mail.subject for mail in mails] == ["[FAILED] x"] and mails[0].text.startswith(
-        "line one\nline two\n"
-    )
+    return [(mail.subject, mail.text.splitlines()[:2]) for mail in mails]
 
 
-def alarms_are_told_whole_in_the_query_protocol(cloud: aws.Cloud) -> bool:
+ALARM = (
+    "<AlarmDescription>letters &amp; more</AlarmDescription>",
+    "<AlarmActions><member>arn:aws:sns:eu-west-1:000000000000:team</member></AlarmActions>",
+    "<Dimensions><member><Name>QueueName</Name><Value>letters</Value></member></Dimensions>",
+    "<Period>300</Period>",
+    "<Statistic>Maximum</Statistic>",
+    "<TreatMissingData>notBreaching</TreatMissingData>",
+)
+
+
+@probe(on_aws=[], published=list(ALARM))
+def alarm_is_complete_in_the_query_protocol(cloud: aws.Cloud) -> object:
     name, form = fresh("alarm"), "application/x-www-form-urlencoded"
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
@@ -83,20 +96,11 @@ def alarms_are_told_whole_in_the_query_protocol(cloud: aws.Cloud) -> bool:
     context = ssl.create_default_context(cafile=str(cloud.authority))
     with urllib.request.urlopen(sent, context=context) as answer:
         text = answer.read().decode()
-    return all(
-        part in text
-        for part in (
-            "<AlarmDescription>letters &amp; more</AlarmDescription>",
-            "<AlarmActions><member>arn:aws:sns:eu-west-1:000000000000:team</member></AlarmActions>",
-            "<Dimensions><member><Name>QueueName</Name><Value>letters</Value></member></Dimensions>",
-            "<Period>300</Period>",
-            "<Statistic>Maximum</Statistic>",
-            "<TreatMissingData>notBreaching</TreatMissingData>",
-        )
-    )
+    return [element for element in ALARM if element not in text]
 
 
-def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
+@probe(on_aws=([1], True, NOBODY), published=([], None, None))
+def vpc_endpoint_keeps_groups_dns_and_policy(cloud: aws.Cloud) -> object:
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.40.0.0/16")["Vpc"]["VpcId"]
     groups = [
@@ -115,14 +119,12 @@ def endpoint_of_a_vpc_keeps_who_may_call(cloud: aws.Cloud) -> bool:
         VpcEndpointId=made, AddSecurityGroupIds=groups[1:], RemoveSecurityGroupIds=groups[:1]
     )
     [found] = ec2.describe_vpc_endpoints(VpcEndpointIds=[made])["VpcEndpoints"]
-    return bool(
-        [group["GroupId"] for group in found["Groups"]] == groups[1:]
-        and found["PrivateDnsEnabled"]
-        and found["PolicyDocument"] == NOBODY
-    )
+    kept = [groups.index(group["GroupId"]) for group in found.get("Groups", ())]
+    return kept, found.get("PrivateDnsEnabled"), found.get("PolicyDocument")
 
 
-def rule_of_a_group_may_name_a_prefix_list(cloud: aws.Cloud) -> bool:
+@probe(on_aws=[("pl-12345678", "S3")], published=[])
+def rule_of_a_security_group_names_a_prefix_list(cloud: aws.Cloud) -> object:
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.41.0.0/16")["Vpc"]["VpcId"]
     group = ec2.create_security_group(GroupName=fresh("group"), Description="x", VpcId=vpc)["GroupId"]
@@ -134,10 +136,11 @@ def rule_of_a_group_may_name_a_prefix_list(cloud: aws.Cloud) -> bool:
         (rule["PrefixListId"], rule["Description"])
         for rule in found["SecurityGroupRules"]
         if "PrefixListId" in rule
-    ] == [("pl-12345678", "S3")]
+    ]
 
 
-def a_role_may_ask_for_the_workflow_of_a_token(cloud: aws.Cloud) -> bool:
+@probe(on_aws=("accepted", "AccessDenied"), published=("AccessDenied", "AccessDenied"))
+def trust_policy_sees_the_workflow_of_a_token(cloud: aws.Cloud) -> object:
     key = f"{ISSUER}:job_workflow_ref"
     statement = {
         "Effect": "Allow",
@@ -150,18 +153,19 @@ def a_role_may_ask_for_the_workflow_of_a_token(cloud: aws.Cloud) -> bool:
     )["Role"]["Arn"]
     ours = "home/repository/.github/workflows/plan.yml@refs/tags/v1.0.0"
     theirs = "team/project/.github/workflows/own.yml@refs/heads/evil"
-    return not refuses(lambda: assume(cloud, arn, "subject", ours)) and refuses(
-        lambda: assume(cloud, arn, "subject", theirs)
+    return (
+        outcome(lambda: assume(cloud, arn, "subject", ours)),
+        outcome(lambda: assume(cloud, arn, "subject", theirs)),
     )
 
 
 PROBES = (
-    a_role_may_ask_for_the_workflow_of_a_token,
-    alarms_are_told_whole_in_the_query_protocol,
-    upload_shows_a_policy_its_key,
-    secret_keeps_the_version_with_a_label_of_its_own,
-    rotation_of_a_secret_can_be_called_off,
+    trust_policy_sees_the_workflow_of_a_token,
+    alarm_is_complete_in_the_query_protocol,
+    upload_shows_its_key_to_a_policy,
+    secret_keeps_a_version_with_another_label,
+    rotation_of_a_secret_can_be_canceled,
     sns_delivers_email,
-    endpoint_of_a_vpc_keeps_who_may_call,
-    rule_of_a_group_may_name_a_prefix_list,
+    vpc_endpoint_keeps_groups_dns_and_policy,
+    rule_of_a_security_group_names_a_prefix_list,
 )

@@ -1,4 +1,4 @@
-"""Functions that the probes share. A probe returns true if the emulator behaves like AWS."""
+"""Probes of the emulator, and the functions that they share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,39 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from local_cloud import aws
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """An observation, its result on AWS, and its wrong result in the published emulator.
+
+    A result is a value, or the code of the error that ends the observation.
+    """
+
+    name: str
+    observe: Callable[[aws.Cloud], object]
+    on_aws: object
+    published: object
+
+    def result(self, cloud: aws.Cloud) -> object:
+        """Return the result in this cloud."""
+        try:
+            return self.observe(cloud)
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+
+
+def probe(*, on_aws: object, published: object) -> Callable[[Callable[[aws.Cloud], object]], Probe]:
+    """Return a decorator that makes a probe of a function."""
+    return lambda observe: Probe(observe.__name__, observe, on_aws, published)
+
 
 SERVICES = ("glue.amazonaws.com", "transfer.amazonaws.com", "events.amazonaws.com", "states.amazonaws.com")
 
@@ -59,13 +86,13 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
     return False
 
 
-def refuses(call: Callable[[], object]) -> bool:
-    """Return whether the service does not know or does not allow the call."""
+def outcome(call: Callable[[], object]) -> str:
+    """Return "accepted", or the code of the error with which the service refuses the call."""
     try:
         call()
-    except ClientError:
-        return True
-    return False
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "accepted"
 
 
 def queue_for(cloud: aws.Cloud) -> tuple[str, str]:

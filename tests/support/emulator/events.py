@@ -9,10 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from local_cloud import aws
-from tests.support.emulator.common import fresh, queue_for, received, refuses, role, until
+from tests.support.emulator.common import fresh, outcome, probe, queue_for, received, role, until
 
 
-def events_start_nothing_without_the_right_to(cloud: aws.Cloud) -> bool:
+@probe(on_aws=False, published=True)
+def event_starts_nothing_without_permission(cloud: aws.Cloud) -> object:
     states, events = cloud.client("stepfunctions"), cloud.client("events")
     name = fresh("machine")
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
@@ -22,10 +23,11 @@ def events_start_nothing_without_the_right_to(cloud: aws.Cloud) -> bool:
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{"Id": "x", "Arn": machine, "RoleArn": role(cloud)}])
     events.put_events(Entries=[{"Source": name, "DetailType": "x", "Detail": "{}"}])
-    return not until(lambda: bool(states.list_executions(stateMachineArn=machine)["executions"]), seconds=3)
+    return until(lambda: bool(states.list_executions(stateMachineArn=machine)["executions"]), seconds=3)
 
 
-def events_that_nobody_may_start_wait_in_the_dead_letter_queue(cloud: aws.Cloud) -> bool:
+@probe(on_aws=[True], published=[])
+def event_without_permission_goes_to_the_dead_letter_queue(cloud: aws.Cloud) -> object:
     states, events, name = cloud.client("stepfunctions"), cloud.client("events"), fresh("machine")
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     machine = states.create_state_machine(name=name, definition=definition, roleArn=role(cloud))
@@ -34,10 +36,11 @@ def events_that_nobody_may_start_wait_in_the_dead_letter_queue(cloud: aws.Cloud)
     target = {"Arn": machine["stateMachineArn"], "RoleArn": role(cloud), "DeadLetterConfig": {"Arn": queue}}
     events.put_targets(Rule=name, Targets=[{"Id": "x", **target}])
     events.put_events(Entries=[{"Source": name, "DetailType": "x", "Detail": "{}"}])
-    return [json.loads(letter["Body"])["source"] for letter in received(cloud, url)] == [name]
+    return [json.loads(letter["Body"])["source"] == name for letter in received(cloud, url)]
 
 
-def events_set_no_subject(cloud: aws.Cloud) -> bool:
+@probe(on_aws=[False], published=[True])
+def event_has_no_subject(cloud: aws.Cloud) -> object:
     sns, events, name = cloud.client("sns"), cloud.client("events"), fresh("topic")
     topic = sns.create_topic(Name=name)["TopicArn"]
     url, queue = queue_for(cloud)
@@ -45,7 +48,7 @@ def events_set_no_subject(cloud: aws.Cloud) -> bool:
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{"Id": "x", "Arn": topic}])
     events.put_events(Entries=[{"Source": name, "DetailType": "x", "Detail": "{}"}])
-    return [bool(json.loads(m["Body"]).get("Subject")) for m in received(cloud, url)] == [False]
+    return [bool(json.loads(m["Body"]).get("Subject")) for m in received(cloud, url)]
 
 
 def started_by_a_schedule(cloud: aws.Cloud, service: str) -> list[str]:
@@ -74,16 +77,19 @@ def started_by_a_schedule(cloud: aws.Cloud, service: str) -> list[str]:
     return [states.describe_execution(executionArn=e["executionArn"])["input"] for e in executions()]
 
 
-def schedules_start_nothing_in_a_role_for_rules(cloud: aws.Cloud) -> bool:
-    return started_by_a_schedule(cloud, "events.amazonaws.com") == []
+@probe(on_aws=0, published=1)
+def schedule_starts_nothing_with_a_role_for_rules(cloud: aws.Cloud) -> object:
+    return len(started_by_a_schedule(cloud, "events.amazonaws.com"))
 
 
-def schedules_tell_the_time_they_were_set_to(cloud: aws.Cloud) -> bool:
+@probe(on_aws="0000-00-00T00:00:00Z", published="<aws.scheduler.scheduled-time>")
+def schedule_passes_on_its_scheduled_time(cloud: aws.Cloud) -> object:
     [given] = started_by_a_schedule(cloud, "scheduler.amazonaws.com")
-    return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", json.loads(given)["time"]))
+    return re.sub(r"\d", "0", json.loads(given)["time"])
 
 
-def execution_started_by_a_schedule_sends_requests_over_tls(cloud: aws.Cloud) -> bool:
+@probe(on_aws=["SUCCEEDED"], published=["FAILED"])
+def execution_started_by_a_schedule_sends_requests_over_tls(cloud: aws.Cloud) -> object:
     states, scheduler, sns = (cloud.client(name) for name in ("stepfunctions", "scheduler", "sns"))
     name = fresh("topic")
     topic = sns.create_topic(Name=name)["TopicArn"]
@@ -120,10 +126,11 @@ def execution_started_by_a_schedule_sends_requests_over_tls(cloud: aws.Cloud) ->
         return [e["status"] for e in states.list_executions(stateMachineArn=machine)["executions"]]
 
     until(lambda: bool(statuses()) and "RUNNING" not in statuses())
-    return statuses() == ["SUCCEEDED"]
+    return statuses()
 
 
-def state_machine_that_is_started_twice_under_one_name_is_told_so(cloud: aws.Cloud) -> bool:
+@probe(on_aws="StepFunctions.ExecutionAlreadyExistsException", published="ExecutionAlreadyExists")
+def second_start_with_the_same_name_has_the_error_of_aws(cloud: aws.Cloud) -> object:
     states, arn = cloud.client("stepfunctions"), role(cloud)
 
     def machine(state: dict[str, Any]) -> str:
@@ -148,10 +155,11 @@ def state_machine_that_is_started_twice_under_one_name_is_told_so(cloud: aws.Clo
     first = ended(states.start_execution(stateMachineArn=starting)["executionArn"])
     ended(json.loads(first["output"])["ExecutionArn"])
     second = ended(states.start_execution(stateMachineArn=starting)["executionArn"])
-    return second.get("error") == "StepFunctions.ExecutionAlreadyExistsException"
+    return second.get("error")
 
 
-def schedules_call_any_operation_in_their_role(cloud: aws.Cloud) -> bool:
+@probe(on_aws="accepted", published="ResourceNotFoundException")
+def schedule_calls_any_operation(cloud: aws.Cloud) -> object:
     secrets_manager, scheduler, name = (
         cloud.client("secretsmanager"),
         cloud.client("scheduler"),
@@ -168,10 +176,12 @@ def schedules_call_any_operation_in_their_role(cloud: aws.Cloud) -> bool:
             "Input": json.dumps({"Name": name}),
         },
     )
-    return until(lambda: not refuses(lambda: secrets_manager.describe_secret(SecretId=name)), 5)
+    until(lambda: outcome(lambda: secrets_manager.describe_secret(SecretId=name)) == "accepted", 5)
+    return outcome(lambda: secrets_manager.describe_secret(SecretId=name))
 
 
-def schedules_start_in_their_own_time_zone(cloud: aws.Cloud) -> bool:
+@probe(on_aws=True, published=False)
+def schedule_starts_in_its_time_zone(cloud: aws.Cloud) -> object:
     sqs, scheduler, name = cloud.client("sqs"), cloud.client("scheduler"), fresh("zone")
     url, queue = queue_for(cloud)
     send = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
@@ -191,13 +201,13 @@ def schedules_start_in_their_own_time_zone(cloud: aws.Cloud) -> bool:
 
 
 PROBES = (
-    events_start_nothing_without_the_right_to,
-    events_that_nobody_may_start_wait_in_the_dead_letter_queue,
-    events_set_no_subject,
-    schedules_start_nothing_in_a_role_for_rules,
-    schedules_tell_the_time_they_were_set_to,
+    event_starts_nothing_without_permission,
+    event_without_permission_goes_to_the_dead_letter_queue,
+    event_has_no_subject,
+    schedule_starts_nothing_with_a_role_for_rules,
+    schedule_passes_on_its_scheduled_time,
     execution_started_by_a_schedule_sends_requests_over_tls,
-    state_machine_that_is_started_twice_under_one_name_is_told_so,
-    schedules_call_any_operation_in_their_role,
-    schedules_start_in_their_own_time_zone,
+    second_start_with_the_same_name_has_the_error_of_aws,
+    schedule_calls_any_operation,
+    schedule_starts_in_its_time_zone,
 )

@@ -81,7 +81,7 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
         },
     ),
     "sum": (
-        "without hops, outside the schema public",
+        "without joins, outside the schema public",
         "1",
         "shop,till,period,window_start,window_end,till_slip_count,total_sum",
         {
@@ -127,7 +127,7 @@ FACTS: dict[str, dict[str, dict[tuple[str, ...], list[tuple[str, str | None]]]]]
             ("2", '2, "Old" Road'): [],
         }
     },
-    "without hops, outside the schema public": {
+    "without joins, outside the schema public": {
         "North": {
             ("t1",): [("2026-10-01", "10.10"), ("2026-10-31", "5.05"), ("2026-09-30", "99")],
             ("t2",): [("2026-10-02", None)],

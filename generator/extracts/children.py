@@ -1,4 +1,4 @@
-"""Start programs that end when this process ends, also after Ctrl-C, a signal or kill -9.
+"""Start programs that end when this process ends, even after Ctrl-C, a signal or kill -9.
 
 A guard process, which runs this file, starts the program. This process holds one end of a pipe, and the guard
 holds the other. When this process ends, the system closes the pipe, and the guard ends the program and its
@@ -6,8 +6,7 @@ children. On Linux these include processes that left the program's group, becaus
 the guard. The program also ends with the guard (PR_SET_PDEATHSIG). On other systems, the guard ends the group
 only.
 
-What is left: kill -9 of the guard alone ends the program, but not its children, because nobody looks for them
-then.
+Limitation: kill -9 of the guard alone ends the program, but not the program's children.
 
 The guard runs without the package, so this file imports the standard library only.
 """
@@ -99,7 +98,7 @@ def run(
 
 
 def _above_standard(descriptor: int) -> int:
-    """Return a descriptor above 2. The standard ones may be closed, and their numbers free."""
+    """Return a descriptor above 2. The system reuses the number of a closed standard stream."""
     if descriptor > 2:
         return descriptor
     higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)

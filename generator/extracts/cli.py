@@ -74,7 +74,7 @@ def options(
 
 
 FLEET_HELP = "Projects, folders with projects, or addresses of their git repositories"
-TEMPLATE_HELP = "Path or address of the collection's git repository; default: the one in extract.yaml."
+TEMPLATE_HELP = "Path or address of the template's git repository; default: the one in extract.yaml."
 TRUSTED_HELP = (
     f"{TEMPLATE_HELP} An update runs hooks of the template; set this option to trust another repository."
 )
@@ -88,7 +88,7 @@ def new(
     *,
     database_url: Annotated[
         str | None,
-        typer.Option(help=f"Find answers in this database. {URL_HELP}"),
+        typer.Option(help=f"Database in which the tool finds answers. {URL_HELP}"),
     ] = None,
     schema: Annotated[str | None, typer.Option(help="Schema of the tables, if it is not public.")] = None,
     answers: Annotated[Path | None, typer.Option(help="YAML or JSON file with answers.")] = None,
@@ -102,8 +102,8 @@ def new(
 ) -> None:
     """Create an extract project. Prompts for answers that neither an option nor the database gives.
 
-    With --database-url, joins, date, group by and recipient are found in the catalog of the database. Only
-    ambiguous ones are prompted for. Without a terminal, --no-input is needed to use the defaults.
+    With --database-url, the tool finds joins, date, group by and recipient in the catalog of the database,
+    and prompts only for the ambiguous ones. Without a terminal, set --no-input to use the defaults.
     """
     from extracts import asking
     from extracts import new as creating
@@ -219,8 +219,8 @@ def status(
 ) -> None:
     """Report the version of each project and the changes in newer versions.
 
-    Connects to the address that each extract.yaml names, by https, ssh or file. To connect to another one
-    only, set --template.
+    Connects to the address in each extract.yaml, by https, ssh or file. With --template, it connects only to
+    the address that you give there.
     """
     from extracts import fleet
 
@@ -252,8 +252,8 @@ def update(
     """Merge a newer version into projects. Your edits stay, conflicts are marked, and nothing is applied.
 
     A project must be in a git repository without uncommitted changes, so that you can review and undo the
-    update. The address of a repository is cloned into this folder. The exit code is 1 if there are conflicts.
-    --plan runs Terraform of the project with your credentials.
+    update. A repository that is given by its address is cloned into this folder. The exit code is 1 if there
+    are conflicts. --plan runs Terraform of the project with your credentials.
     """
     from extracts import fleet, home, update_words
 
@@ -286,15 +286,16 @@ def doctor(
         ),
     ] = None,
     test_mail: Annotated[
-        bool, typer.Option("--test-mail", help="Let the deployed alerts send a test mail.")
+        bool, typer.Option("--test-mail", help="Send a test mail through the deployed alerts.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check what a run or a deployment needs, and say what to do about each failure.
 
-    Checks programs, and for a project also spec, Terraform values, credentials, secret, network and alert
-    subscriptions, and with --database-url the rights on each table. Failures are on stderr, with exit code 1.
-    Runs Glue/etl.py of the project as a program with your rights.
+    Checks the programs on this machine. For a project, it also checks the spec, the Terraform values,
+    credentials, secret, network and alert subscriptions. With --database-url, it checks the rights on each
+    table. Failures are on stderr, with exit code 1. The command runs Glue/etl.py of the project as a program
+    with your rights.
     """
     from extracts.doctor import examine
 

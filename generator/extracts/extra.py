@@ -13,13 +13,13 @@ PACKAGES = ("boto3", "psycopg", "pyspark")
 
 
 def install() -> str:
-    """Return the command that installs them, with this version of the tool."""
+    """Return the command that installs these packages, with this version of the tool."""
     context = json.loads((templates() / "extract/cookiecutter.json").read_text(encoding="utf-8"))
     return f'pip install "terraform-aws-extracts[local] @ git+{context["_repository"]}@v{__version__}"'
 
 
 def missing(*names: str) -> list[str]:
-    """Return those that are not installed."""
+    """Return the packages of the extra that are not installed."""
     return [name for name in names or PACKAGES if importlib.util.find_spec(name) is None]
 
 

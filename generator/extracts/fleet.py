@@ -24,7 +24,7 @@ from extracts.project import Project
 class Status:
     """Versions of a list of projects, and the notes of newer versions."""
 
-    # With the newer versions, or None if the collection of the project cannot be reached.
+    # With the newer versions, or None if the template's repository cannot be reached.
     projects: list[tuple[Project, list[Version] | None]] = field(default_factory=list)
     # Of every version that is newer than the oldest one in use, newest first.
     notes: dict[str, str] = field(default_factory=dict)
@@ -128,7 +128,7 @@ def update(
 def show(result: Status, console: Console) -> None:
     """Print a table of the projects, and the notes of newer versions."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("project", "modules", "stamped from", "newest"):
+    for column in ("project", "modules", "created from", "newest"):
         table.add_column(column)
     for one, newer in result.projects:
         stamped = spelled(one.stamped) if one.stamped else "no extract.yaml"

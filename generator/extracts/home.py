@@ -1,4 +1,4 @@
-"""The git repository of the collection: versions, change notes and templates."""
+"""The git repository of the template and the modules: its versions, change notes and files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def spelled(version: Version) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A clone of the collection on this machine."""
+    """A clone of the template's repository on this machine."""
 
     repository: Path
     source: str  # path or address that it was cloned from
@@ -51,7 +51,7 @@ class Home:
         return sorted(parse(tag) for tag in tags if _VERSION.fullmatch(tag))
 
     def notes(self, after: Version, to: Version) -> dict[str, str]:
-        """Return the entries of the changelog for the versions in between, newest first."""
+        """Return the entries of the changelog between two versions, newest first."""
         text = self.git("show", f"v{spelled(to)}:CHANGELOG.md").decode()
         parts = re.split(r"^## (\S+).*\n", text, flags=re.MULTILINE)[1:]
         found = zip(parts[::2], parts[1::2], strict=True)
@@ -77,20 +77,20 @@ class Home:
 
 @contextmanager
 def opened(source: str) -> Iterator[Home]:
-    """Clone the collection from a path or an address, and delete the clone at the end."""
+    """Clone the template's repository from a path or an address, and delete the clone at the end."""
     with TemporaryDirectory(prefix="extracts-home-") as folder:
         git.clone(source, Path(folder) / "home.git", "--bare")
         yield Home(Path(folder) / "home.git", source)
 
 
 def own() -> str:
-    """Return the address of the collection that this tool is from."""
+    """Return the address of the repository that this tool was installed from."""
     settings = json.loads((templates() / "extract/cookiecutter.json").read_text(encoding="utf-8"))
     return str(settings["_repository"])
 
 
 def runnable(named: str, template: str | None, project: str) -> str:
-    """Return the collection whose template may run for an update.
+    """Return the repository whose template may run for an update.
 
     `named` is from the project and not trusted, and hooks of a template are programs. `template` is the
     user's option. Raises ExtractsError unless one of them is trusted.

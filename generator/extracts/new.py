@@ -43,7 +43,7 @@ class Question:
 _KEPT = ("default_context", "template", "version")
 
 Ask = Callable[[Question, str, Sequence[str]], str]
-"""Ask a person a question, with its default and what was wrong with the last answer."""
+"""Ask a person a question, with its default and the error in the last answer, if any."""
 
 
 @functools.cache

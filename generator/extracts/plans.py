@@ -1,7 +1,7 @@
 """Describe what an update would change in a deployment: the difference between two Terraform plans.
 
-Two plans, because a project may have changes of its own that are not yet applied. The plan before the update
-has them, too.
+Two plans are necessary because a project may have its own changes that are not yet applied. Both plans
+contain them, so the difference does not.
 """
 
 from __future__ import annotations

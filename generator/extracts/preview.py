@@ -140,6 +140,6 @@ def preview(
                 name = project.resolve().name
                 replace(page, report.page(name, log, output.resolve(), Path(scratch)).encode())
             except OSError as error:
-                why = f"The files are written, but not the page {page}: {error.strerror}."
+                why = f"The files are written, but the page {page} is not: {error.strerror}."
                 return Preview(output.resolve(), None, log, why)
     return Preview(output.resolve(), page, log, None)

@@ -24,7 +24,7 @@ class Project:
 
     folder: Path
     name: str  # for messages: its folder, or the address that it was cloned from
-    home: str  # the collection's repository
+    home: str  # the repository of its template
     modules: Version  # the tag of its modules
     stamped: Version | None  # the template's version; None without an extract.yaml
     answers: Mapping[str, str]

@@ -66,7 +66,7 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
     if project.stamped is None:
         raise ExtractsError(
             f"{project.name} has no extract.yaml, so its answers are unknown. Create it again with version"
-            f" {spelled(project.modules)} in another folder, and commit the extract.yaml of that."
+            f" {spelled(project.modules)} in another folder, copy its extract.yaml here, and commit it."
         )
     released = source.versions()
     if not released:
@@ -74,7 +74,7 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
     target = to or released[-1]
     if target < (current := max(project.stamped, project.modules)):
         raise ExtractsError(
-            f"{project.name} has version {spelled(current)}; choose a newer one than {spelled(target)}."
+            f"{project.name} has version {spelled(current)}; choose a version newer than {spelled(target)}."
         )
     with TemporaryDirectory(prefix="extracts-update-") as scratch:
         old, _ = _stamped(project, source, project.stamped, Path(scratch) / "old")

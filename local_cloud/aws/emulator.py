@@ -83,8 +83,9 @@ def main() -> None:
     config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]
     config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)
     config.keep_alive_timeout = 75
-    # Terraform sends all requests of an apply over one HTTP/2 connection. After 1,000 of them hypercorn
-    # would close it and lose responses; Terraform would repeat these requests and create things twice.
+    # Terraform sends all requests of an apply over one HTTP/2 connection. After 1,000 requests, hypercorn
+    # would close it and lose the pending responses. Terraform would repeat these requests and create
+    # resources twice.
     config.keep_alive_max_requests = sys.maxsize
     config.loglevel = "WARNING"
     asyncio.run(serve(gate.guard(app), config))

@@ -91,7 +91,7 @@ def close_glue_connections() -> None:
 
 
 def close_glue_resources() -> None:
-    """Evaluate permissions on one resource; ministack takes every resource name for a table's."""
+    """Evaluate permissions on one resource; ministack treats every resource as a table."""
     original = iam_actions.extract_resource_arn
 
     @functools.wraps(original)

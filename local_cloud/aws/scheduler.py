@@ -174,7 +174,7 @@ def next_start(schedule: Body, after: datetime) -> datetime | None:
 
 
 def close_time_zones() -> None:
-    """Start schedules in their own time zone; ministack takes every time for UTC."""
+    """Start schedules in their own time zone; ministack treats every time as UTC."""
     scheduler._tick_schedules = tick
 
 

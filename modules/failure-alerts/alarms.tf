@@ -6,7 +6,7 @@ locals {
   _alarm_arn = "${local._arn.cloudwatch}:alarm:${var.name}-dead-letters"
 }
 
-# Directly to the topic, because a state machine could not be started.
+# The alarm publishes directly to the topic, because no state machine could be started.
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name    = "${var.name}-dead-letters"
   alarm_actions = [aws_sns_topic.this.arn]

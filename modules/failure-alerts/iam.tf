@@ -34,7 +34,7 @@ resource "aws_iam_role" "events" {
       condition = length(local._events_trust) <= 2048
       error_message = join(" ", [
         "failure_events, delivery: the trust policy of EventBridge's role names every rule and has",
-        "more than the 2,048 characters that IAM takes. Give fewer events, or shorter keys.",
+        "more than the 2,048 characters that IAM accepts. Use fewer events or shorter keys.",
       ])
     }
   }

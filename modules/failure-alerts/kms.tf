@@ -6,7 +6,7 @@ locals {
   kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 }
 
-# Not the key of the data, because the grant to EventBridge below cannot have a condition.
+# Not the key of the data: the grant to EventBridge below cannot have a condition.
 resource "aws_kms_key" "this" {
   count = var.kms_key == null ? 1 : 0
 
@@ -34,7 +34,7 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # CloudWatch, too, drops an alarm's message silently.
+        # Without these rights, CloudWatch silently drops an alarm's message.
         Sid       = "AlarmsEncryptMessages"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }

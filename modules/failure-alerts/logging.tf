@@ -2,7 +2,7 @@
 # Logs
 ################################################################################
 
-# Under /aws/vendedlogs/, because every other group adds to a resource policy that is soon full.
+# For groups outside /aws/vendedlogs/, AWS extends a resource policy, whose size is limited.
 resource "aws_cloudwatch_log_group" "states" {
   name              = "/aws/vendedlogs/states/${var.name}-failures"
   kms_key_id        = local.kms_key_arn

@@ -104,8 +104,8 @@ resource "aws_cloudwatch_event_target" "recovery" {
 # State machines of the alerts that failed
 ################################################################################
 
-# Directly to the topic, because a state machine that failed cannot send a mail. EventBridge sets no
-# subject and keeps the quotation marks of each line.
+# The rule publishes directly to the topic, because a state machine that failed cannot send a mail.
+# EventBridge sets no subject and keeps the quotation marks of each line.
 resource "aws_cloudwatch_event_rule" "unwritten" {
   name        = local.unwritten_name
   description = "Failed state machines of the alerts ${var.name}, which wrote no mail."
@@ -139,8 +139,8 @@ resource "aws_cloudwatch_event_target" "unwritten" {
       execution = "$.detail.executionArn"
       status    = "$.detail.status"
     }
-    # EventBridge takes one string per line. Not by jsonencode, which writes the angle brackets as
-    # \u003c.
+    # EventBridge requires one string per line. The strings are not written with jsonencode, which
+    # would write the angle brackets as \u003c.
     input_template = join("\n", [
       for line in [
         "[FAILED] ${var.failure_events.name}: a mail about a failure could not be written.",

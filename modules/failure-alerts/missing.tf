@@ -74,7 +74,7 @@ resource "aws_sfn_state_machine" "missing" {
 # Daily schedule
 ################################################################################
 
-# A group of its own, because a role's trust can be restricted to a group, not to a schedule.
+# A separate group, because a role's trust can be restricted to a group, not to a schedule.
 resource "aws_scheduler_schedule_group" "missing" {
   for_each = local._checks
 
@@ -100,8 +100,8 @@ resource "aws_scheduler_schedule" "missing" {
 
   target {
     arn = aws_sfn_state_machine.missing[each.key].arn
-    # Not by jsonencode, which writes the angle brackets as \u003c, so that Scheduler would not
-    # recognize its keyword.
+    # Written without jsonencode, which would write the angle brackets as \u003c. Scheduler would
+    # not recognize its keyword.
     input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
     role_arn = aws_iam_role.scheduler[each.key].arn
 

@@ -40,7 +40,7 @@ variable "failure_events" {
     )
   }
 
-  # By the source the state machine knows what an event is about; it ignores all other events.
+  # The state machine identifies an event by its source. It ignores events of other sources.
   validation {
     condition = alltrue([
       for e in concat(

@@ -23,7 +23,7 @@ locals {
 # An S3 object can have only 10 tags, so these objects have neither the module's tags nor the
 # provider's default tags: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
-# The engine has the version of this module. Glue accepts a list of files as well as a zip.
+# The files of the engine, one object each: Glue accepts a list of files as well as a zip.
 resource "aws_s3_object" "runtime" {
   for_each = fileset("${path.module}/runtime", "*.py")
 

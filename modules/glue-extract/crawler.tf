@@ -34,7 +34,7 @@ resource "aws_glue_crawler" "this" {
   }
 
   schema_change_policy {
-    # A person decides about a table that has disappeared from the source.
+    # Keep a table that has disappeared from the source, until a person deletes it.
     delete_behavior = "LOG"
     update_behavior = "UPDATE_IN_DATABASE"
   }

@@ -135,7 +135,7 @@ locals {
     },
   ]
 
-  # The groups exist, but Glue calls Create and Associate anyway, and logs nothing if it may not.
+  # The groups exist, but Glue calls Create and Associate anyway. Without these rights it logs nothing.
   _log_actions = [
     "logs:AssociateKmsKey",
     "logs:CreateLogGroup",

@@ -24,7 +24,7 @@ locals {
   longest_minutes = (1 + var.job.max_retries) * var.job.timeout_minutes
 }
 
-# A group of its own, because a role's trust can be restricted to a group, not to a schedule.
+# A separate group, because a role's trust can be restricted to a group, not to a schedule.
 resource "aws_scheduler_schedule_group" "this" {
   name = var.name
 

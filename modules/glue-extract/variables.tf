@@ -256,7 +256,7 @@ variable "job" {
 
   validation {
     condition     = contains(["5.1", "6.0"], var.job.glue_version)
-    error_message = "job: glue_version must be \"6.0\" or \"5.1\", which the engine is tested on."
+    error_message = "job: glue_version must be \"6.0\" or \"5.1\"; the engine is tested on these."
   }
 
   validation {
@@ -287,7 +287,8 @@ variable "job" {
       var.job.delay_notification_minutes == null
     )
     error_message = join(" ", [
-      "job: delay_notification_minutes must be less than timeout_minutes, when Glue stops the run.",
+      "job: delay_notification_minutes must be less than timeout_minutes, after which Glue",
+      "stops the run.",
     ])
   }
 }

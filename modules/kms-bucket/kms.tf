@@ -27,7 +27,7 @@ locals {
         Resource  = "*"
       }
       sns-from-cloudwatch = {
-        # CloudWatch, too, drops an alarm's message silently.
+        # Without these rights, CloudWatch silently drops an alarm's message.
         Sid       = "AlarmsWriteToTopics"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }

@@ -12,7 +12,7 @@ locals {
   _write_actions     = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
   _write_key_actions = ["kms:GenerateDataKey", "kms:Decrypt"]
 
-  # IAM takes policies of characters up to U+00FF only (IAM User Guide, "IAM and AWS STS quotas"),
+  # IAM accepts only characters up to U+00FF in policies (IAM User Guide, "IAM and STS quotas"),
   # and S3 documents no other set for a bucket's policy. "?" matches any one character.
   _wide_letters = "/[^\\x{0}-\\x{FF}]/"
   _prefix_patterns = {
@@ -44,7 +44,7 @@ locals {
   _grant_statements = flatten([
     for sid, grant in local._grants : [
       {
-        # In front: with the word at its end, "x" would get the Sid of a reader "x-lists".
+        # "List" is in front. At the end, the Sid of "x" could equal that of a reader "x-list".
         Sid       = "List${sid}"
         Effect    = "Allow"
         Principal = { AWS = grant.Principal }
@@ -168,9 +168,9 @@ resource "aws_s3_bucket_policy" "this" {
     precondition {
       condition = length(local._confused_folders) == 0
       error_message = join(" ", [
-        "prefixes, readers, writers: a policy cannot tell",
-        "${join(", nor ", local._confused_folders)}. IAM takes letters up to U+00FF only; every",
-        "other letter is written as \"?\", which matches any character. Rename one of the folders.",
+        "prefixes, readers, writers: a policy cannot distinguish",
+        "${join(", or ", local._confused_folders)}. IAM accepts letters up to U+00FF only. The",
+        "policy has \"?\" for every other letter, which matches any character. Rename one folder.",
       ])
     }
 
@@ -185,13 +185,13 @@ resource "aws_s3_bucket_policy" "this" {
     }
 
     precondition {
-      # S3 User Guide, "Policies and permissions in Amazon S3": 20 KB, of which the statements above
-      # take less than 2. The key's ARN is in those, and unknown until the key is created. Base64
-      # has 4 letters for 3 bytes.
+      # S3 User Guide, "Policies and permissions in Amazon S3": at most 20 KB. The statements above
+      # have less than 2 KB. They are not measured, because the key's ARN is unknown until the key
+      # is created. Base64 has 4 letters for 3 bytes.
       condition = length(base64encode(jsonencode(local._given_statements))) <= 4 * ceil(18432 / 3)
       error_message = join(" ", [
         "readers, writers, additional_bucket_policy_json: the bucket's policy has more than the",
-        "20 KB that S3 takes. Let several principals share a role, or use reader_policies.",
+        "20 KB that S3 accepts. Let several principals share a role, or use reader_policies.",
       ])
     }
   }

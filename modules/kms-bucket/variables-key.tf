@@ -14,7 +14,7 @@ variable "additional_key_policy_json" {
   validation {
     condition = var.additional_key_policy_json == null || var.kms_key == null
     error_message = (
-      "additional_key_policy_json must be null with kms_key, whose policy does not change."
+      "additional_key_policy_json must be null when kms_key is set: that key keeps its own policy."
     )
   }
 }
@@ -38,8 +38,10 @@ variable "key_administrators" {
   }
 
   validation {
-    condition     = length(var.key_administrators) == 0 || var.kms_key == null
-    error_message = "key_administrators must be empty with kms_key, whose policy does not change."
+    condition = length(var.key_administrators) == 0 || var.kms_key == null
+    error_message = (
+      "key_administrators must be empty when kms_key is set: that key keeps its own policy."
+    )
   }
 }
 
@@ -50,12 +52,12 @@ variable "key_alias" {
 
   validation {
     condition     = !can(regex("^alias/", var.key_alias))
-    error_message = "key_alias must not begin with alias/, which is added."
+    error_message = "key_alias must not begin with alias/; the module adds this prefix."
   }
 
   validation {
     condition     = var.key_alias == null || var.kms_key == null
-    error_message = "key_alias must be null with kms_key, whose aliases do not change."
+    error_message = "key_alias must be null when kms_key is set: that key keeps its own aliases."
   }
 }
 
@@ -90,14 +92,14 @@ variable "key_services" {
       contains(["glue", "sns-from-cloudwatch", "sns-from-eventbridge", "transfer"], service)
     ])
     error_message = join(" ", [
-      "key_services must be of \"glue\", \"sns-from-cloudwatch\", \"sns-from-eventbridge\" and",
-      "\"transfer\".",
+      "key_services may contain only \"glue\", \"sns-from-cloudwatch\", \"sns-from-eventbridge\"",
+      "and \"transfer\".",
     ])
   }
 
   validation {
     condition     = length(var.key_services) == 0 || var.kms_key == null
-    error_message = "key_services must be empty with kms_key, whose policy does not change."
+    error_message = "key_services must be empty when kms_key is set: that key keeps its own policy."
   }
 }
 
@@ -118,7 +120,7 @@ variable "key_users" {
 
   validation {
     condition     = length(var.key_users) == 0 || var.kms_key == null
-    error_message = "key_users must be empty with kms_key, whose policy does not change."
+    error_message = "key_users must be empty when kms_key is set: that key keeps its own policy."
   }
 }
 

@@ -139,7 +139,7 @@ variable "object_lock" {
   validation {
     condition = !(try(var.object_lock.mode, null) == "COMPLIANCE" && var.force_destroy)
     error_message = (
-      "object_lock: mode COMPLIANCE does not work with force_destroy, because nobody can delete."
+      "object_lock: in mode COMPLIANCE nobody can delete files, so force_destroy must be false."
     )
   }
 }
@@ -151,7 +151,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "prefixes" {
-  description = "Bucket prefixes that `writer_policies` and `reader_policies` are for, by key."
+  description = "Bucket prefixes for which the module outputs reader and writer policies, by key."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -195,7 +195,7 @@ variable "readers" {
       can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", grant.principal_arn))
     ])
     error_message = (
-      "readers: principal_arn must be of a role or user (arn:...:iam::...:role/...) without \"*\"."
+      "readers: principal_arn must be the ARN of a role or user (arn:...:role/...) without \"*\"."
     )
   }
 
@@ -321,8 +321,8 @@ variable "transitions" {
       try(t.noncurrent_days < var.noncurrent_version_days, t.noncurrent_days == null)
     ])
     error_message = join(" ", [
-      "transitions: noncurrent_days must be less than noncurrent_version_days, when the version is",
-      "deleted.",
+      "transitions: noncurrent_days must be less than noncurrent_version_days, after which",
+      "noncurrent versions are deleted.",
     ])
   }
 
@@ -367,7 +367,7 @@ variable "writers" {
       can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", grant.principal_arn))
     ])
     error_message = (
-      "writers: principal_arn must be of a role or user (arn:...:iam::...:role/...) without \"*\"."
+      "writers: principal_arn must be the ARN of a role or user (arn:...:role/...) without \"*\"."
     )
   }
 

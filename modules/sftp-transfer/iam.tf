@@ -46,7 +46,7 @@ locals {
       ["/"],
     )
   }
-  # Whose files each recipient's role could read, besides its own.
+  # The other recipients whose files each recipient's role could read.
   overlaps = {
     for reader, expression in local._expressions : reader => [
       for owner, recipient in var.recipients : owner

@@ -13,7 +13,7 @@ resource "aws_cloudwatch_log_group" "this" {
   tags = var.tags
 }
 
-# Connectors write to groups of this name. One that a connector creates would never expire.
+# Connectors write to groups of this name. A group that AWS creates has no retention period.
 resource "aws_cloudwatch_log_group" "connector" {
   for_each = local.pushes
 
@@ -24,7 +24,7 @@ resource "aws_cloudwatch_log_group" "connector" {
   tags = var.tags
 }
 
-# Under /aws/vendedlogs/, because every other group adds to a resource policy that is soon full.
+# For groups outside /aws/vendedlogs/, AWS extends a resource policy, whose size is limited.
 resource "aws_cloudwatch_log_group" "push" {
   for_each = local._pushing
 

@@ -1,5 +1,5 @@
 ################################################################################
-# Files that are not downloaded by a day of the month
+# Files that were not downloaded by the due day
 ################################################################################
 
 locals {
@@ -43,7 +43,7 @@ resource "aws_sfn_state_machine" "uncollected" {
   depends_on = [aws_iam_role_policy.uncollected]
 }
 
-# A group of its own, because a role's trust can be restricted to a group, not to a schedule.
+# A separate group, because a role's trust can be restricted to a group, not to a schedule.
 resource "aws_scheduler_schedule_group" "uncollected" {
   for_each = local._dues
 
@@ -57,7 +57,7 @@ resource "aws_scheduler_schedule" "uncollected" {
 
   #checkov:skip=CKV_AWS_297: the input is a time; a role that reads the plan needs no right to a key
   name                         = local.uncollected_name
-  description                  = "Checks who of ${var.name} has not downloaded a file."
+  description                  = "Checks which recipients of ${var.name} did not download a file."
   group_name                   = aws_scheduler_schedule_group.uncollected[each.key].name
   schedule_expression          = "cron(0 ${each.value.due_hour} * * ? *)"
   schedule_expression_timezone = "Etc/GMT"
@@ -69,8 +69,8 @@ resource "aws_scheduler_schedule" "uncollected" {
 
   target {
     arn = aws_sfn_state_machine.uncollected[each.key].arn
-    # Not by jsonencode, which writes the angle brackets as \u003c, so that Scheduler would not
-    # recognize its keyword.
+    # Written without jsonencode, which would write the angle brackets as \u003c. Scheduler would
+    # not recognize its keyword.
     input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
     role_arn = aws_iam_role.due[each.key].arn
 
@@ -152,8 +152,8 @@ resource "aws_iam_role_policy" "uncollected" {
       # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
       condition = length(local._uncollected_policy) <= 10240
       error_message = join(" ", [
-        "receipts: due_day needs an IAM policy that lists all prefixes of recipients, and it has",
-        "${length(local._uncollected_policy)} characters where AWS accepts 10240; shorten the",
+        "receipts: due_day needs an IAM policy that lists the prefixes of all recipients. It would",
+        "have ${length(local._uncollected_policy)} characters, but AWS accepts 10240. Shorten the",
         "prefixes, or divide the recipients between two modules that share a server.",
       ])
     }

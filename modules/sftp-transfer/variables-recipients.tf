@@ -222,7 +222,7 @@ variable "recipients" {
       ] if r.push != null
     ]))
     error_message = join(" ", [
-      "recipients: push.trusted_host_keys must name the type of an RSA key ssh-rsa; rsa-sha2-256",
+      "recipients: push.trusted_host_keys must have the type ssh-rsa for an RSA key; rsa-sha2-256",
       "and rsa-sha2-512 are signature algorithms of the same key.",
     ])
   }

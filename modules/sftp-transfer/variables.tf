@@ -69,7 +69,7 @@ variable "connector_security_policy_name" {
       "^TransferSFTPConnectorSecurityPolicy-([A-Za-z0-9]+-)*20(2[4-9]|[3-9][0-9])-[0-9]{2}$",
       var.connector_security_policy_name,
     ))
-    error_message = "connector_security_policy_name must be a connectors' policy of 2024 or later."
+    error_message = "connector_security_policy_name must be a connector policy from 2024 or later."
   }
 }
 
@@ -130,7 +130,7 @@ variable "endpoint" {
   }
 
   validation {
-    # Two halves of the internet are the whole internet.
+    # Two ranges of /1 would admit the whole internet.
     condition = alltrue([
       for cidr in var.endpoint.allowed_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, true)
     ])
@@ -305,7 +305,7 @@ variable "security_policy_name" {
       var.security_policy_name,
     ))
     error_message = (
-      "security_policy_name must be of 2024 or later: \"TransferSecurityPolicy-2025-03\"."
+      "security_policy_name must be from 2024 or later, e.g. \"TransferSecurityPolicy-2025-03\"."
     )
   }
 }

@@ -91,7 +91,7 @@ def root(
 
 
 @pytest.mark.timeout(2400)  # the provider makes several requests for each of some hundred resources
-def test_project_at_the_limits_is_applied_unchanged_by_a_second_apply_and_destroyed(
+def test_project_at_the_limits_is_applied_twice_without_changes_and_destroyed(
     root: Root, cloud: aws.Cloud
 ) -> None:
     root.setup()

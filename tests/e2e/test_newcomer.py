@@ -150,7 +150,7 @@ def test_stamped_readme_previews_the_project(newcomer: Newcomer, project: str) -
     shutil.rmtree(newcomer.folder / project / "preview")
 
 
-def test_pages_show_status_and_update_a_project(newcomer: Newcomer, project: str) -> None:
+def test_documented_commands_update_a_project(newcomer: Newcomer, project: str) -> None:
     done = newcomer.run(newcomer.says("extracts status ."), place=project)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(

@@ -51,9 +51,9 @@ RUN: dict[str, str] = {
     "make test": PROJECT,  # of this repository too: `.ci/run` runs nothing else
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
     " --output preview": f"{HERE}::test_stamped_readme_previews_the_project",
-    "extracts status .": f"{HERE}::test_pages_show_status_and_update_a_project",
-    "extracts update .": f"{HERE}::test_pages_show_status_and_update_a_project",
-    "extracts update . --plan --dry-run": f"{HERE}::test_pages_show_status_and_update_a_project",
+    "extracts status .": f"{HERE}::test_documented_commands_update_a_project",
+    "extracts update .": f"{HERE}::test_documented_commands_update_a_project",
+    "extracts update . --plan --dry-run": f"{HERE}::test_documented_commands_update_a_project",
     "terraform -chdir=Terraform init": f"{HERE}::test_project_is_initialized_from_the_released_modules",
     # the tutorial
     "terraform -chdir=Terraform apply": TUTORIAL,
@@ -93,8 +93,8 @@ RUN: dict[str, str] = {
     "test_make_interfaces_prints_the_version_for_the_change",
     "make release": "tests/integration/tools/test_release.py::test_make_requires_the_version",
     "make dist": "tests/integration/tools/test_packages.py::"
-    "test_both_contain_template_and_modules_and_no_generated_files",
-    "make test-browser": "tests/unit/tool/test_report.py::test_chromium_shows_it",
+    "test_distributions_contain_template_and_modules_and_no_generated_files",
+    "make test-browser": "tests/unit/tool/test_report.py::test_chromium_shows_the_page",
 }
 ACCOUNT = "needs an account; service, operation and options are compared with AWS's own model"
 DEPLOYED = "reads an output of a deployed project; the name is compared with the project's outputs"
@@ -144,7 +144,7 @@ NOT_RUN: dict[str, str] = {
 
 
 ################################################################################
-# What the pages say
+# Commands on the pages
 ################################################################################
 
 
@@ -212,7 +212,10 @@ def test_runner_of_a_command_runs_it() -> None:
     [
         ("make lint", "tests/integration/tools/test_release.py::test_make_requires_the_version"),
         ("make dist", "tests/integration/tools/test_packages.py::test_no_such_test"),
-        ("extracts status ~/projects", f"{HERE}::test_pages_show_status_and_update_a_project"),
+        (
+            "extracts status ~/projects",
+            f"{HERE}::test_documented_commands_update_a_project",
+        ),
         ("terraform -chdir=Terraform destroy", TUTORIAL),
         ("make bench", CI),
         ("make demo", LINT),

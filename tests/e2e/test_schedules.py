@@ -214,7 +214,7 @@ def test_start_without_the_right_goes_to_the_dead_letter_queue(deployed: Deploye
     assert deployed.last_workflow_run() == before
 
 
-def test_only_schedules_of_the_own_group_can_use_the_role(deployed: Deployed) -> None:
+def test_only_schedules_of_the_extracts_group_can_use_the_role(deployed: Deployed) -> None:
     scheduler = deployed.cloud.client("scheduler")
     target = scheduler.get_schedule(GroupName="loans", Name="loans-start")["Target"]
     with suppress(scheduler.exceptions.ConflictException):
@@ -257,7 +257,7 @@ def start_after(expression: str, zone: str, after: str) -> str:
     return found.isoformat(timespec="minutes")
 
 
-def test_month_begins_in_the_time_zone() -> None:
+def test_month_begins_in_the_time_zone_of_the_extract() -> None:
     assert start_after("cron(1 0 1 * ? *)", "America/Sao_Paulo", "2026-10-31T12:00+00:00") == (
         "2026-11-01T03:01+00:00"
     )

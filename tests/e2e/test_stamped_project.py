@@ -122,7 +122,7 @@ def planned(
 ) -> tuple[Path, options.Answers]:
     """Create a project with the modules of this working copy."""
     folder = tmp_path_factory.mktemp("stamped")
-    # A relative path, because checkov does not take any other for a folder.
+    # A relative path, because checkov recognizes no other path as a folder.
     modules = os.path.relpath(repository / "modules", folder / "PROJECT/Terraform")
     return stamp_into(folder, __module_source=f"{modules}/MODULE", **request.param), request.param
 
@@ -336,7 +336,7 @@ def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environmen
     assert "module.bucket.aws_s3_bucket.this" in {check["resource"] for check in found["passed_checks"]}
 
 
-def test_projects_tests_find_a_different_table_and_time_zone(
+def test_project_tests_fail_for_a_different_table_or_time_zone(
     stamp: Callable[..., Path], repository: Path, environment: dict[str, str]
 ) -> None:
     project = stamp(__module_source=f"{repository}/modules/MODULE")

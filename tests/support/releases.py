@@ -1,6 +1,6 @@
-"""A collection with two releases, and a project of the first one, for tests of updates.
+"""A repository with two releases, and a project of the first one, for tests of updates.
 
-The collection is a git repository with two tags. Git's settings replace the public address by it.
+The repository has two tags. Git's settings replace the public address of the template by its path.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def release(home: Path, version: str, notes: str) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create the collection: this working copy is 1.0.0, and a changed template is 1.1.0."""
+    """Create the repository: this working copy is 1.0.0, and a changed template is 1.1.0."""
     folder = tmp_path_factory.mktemp("collection") / "home.git"
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__")
     for part in ("templates", "modules"):

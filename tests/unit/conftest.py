@@ -28,7 +28,7 @@ sys.addaudithook(_refuse)
 
 @pytest.fixture(autouse=True)
 def no_servers() -> Iterator[None]:
-    """Refuse to start them while a unit test runs."""
+    """Fail a unit test that starts a server."""
     global _refusing
     _refusing = True
     yield

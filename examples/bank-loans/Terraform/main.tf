@@ -33,7 +33,7 @@ module "bucket" {
   tags          = local.tags
 }
 
-# The job's code is in a bucket of its own, so that readers of the files have no access to it.
+# The job's code is in a separate bucket, so that readers of the files have no access to it.
 module "artifacts" {
   source = "../../../modules/kms-bucket"
 

@@ -29,7 +29,7 @@ variables {
   apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
 }
 
-run "plans_of_pull_requests_get_the_role_unless_an_environment_approves" {
+run "without_an_environment_plans_of_pull_requests_get_the_role" {
   command = plan
 
   assert {
@@ -44,7 +44,7 @@ run "plans_of_pull_requests_get_the_role_unless_an_environment_approves" {
   }
 }
 
-run "with_an_environment_no_pull_request_gets_the_role_without_it" {
+run "with_an_environment_only_its_jobs_and_main_get_the_role" {
   command = plan
 
   variables {
@@ -84,7 +84,7 @@ run "roles_trust_workflows_of_exact_versions" {
   }
 }
 
-run "the_default_is_one_tag" {
+run "default_version_is_one_tag" {
   command = plan
 
   assert {
@@ -93,7 +93,7 @@ run "the_default_is_one_tag" {
   }
 }
 
-run "a_pattern_is_no_version" {
+run "version_with_a_wildcard_is_refused" {
   command = plan
 
   variables {
@@ -103,7 +103,7 @@ run "a_pattern_is_no_version" {
   expect_failures = [var.workflow_refs]
 }
 
-run "no_version_is_refused" {
+run "empty_versions_are_refused" {
   command = plan
 
   variables {
@@ -113,7 +113,7 @@ run "no_version_is_refused" {
   expect_failures = [var.workflow_refs]
 }
 
-run "an_environment_with_a_colon_is_refused" {
+run "environment_with_a_colon_is_refused" {
   command = plan
 
   variables {
@@ -123,7 +123,7 @@ run "an_environment_with_a_colon_is_refused" {
   expect_failures = [var.plan_environment]
 }
 
-run "the_plan_role_reads_no_data_that_no_plan_needs" {
+run "plan_role_cannot_read_receipts_logs_and_executions" {
   command = plan
 
   assert {

@@ -153,7 +153,9 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
         if is_confirmed:
             yield ok("alert mails", f"{address} is confirmed")
         else:
-            remedy = f"follow the link in AWS's mail to {address}; after two days, apply again for a new one"
+            remedy = (
+                f"follow the link in AWS's mail to {address}; it expires after two days, then apply again"
+            )
             yield failed("alert mails", f"{address} is not confirmed and gets no mails", remedy)
 
 

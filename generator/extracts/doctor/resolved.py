@@ -21,7 +21,7 @@ from rolling_period import zone
 
 
 class Request(TypedDict):
-    """What to check."""
+    """The spec to check, and the source."""
 
     script: str
     database_url: str | None
@@ -29,7 +29,7 @@ class Request(TypedDict):
 
 
 class Result(TypedDict):
-    """What was found. `wrong` is an error message, or empty."""
+    """The result of the check. `wrong` is an error message, or empty."""
 
     spec: str
     schema: str

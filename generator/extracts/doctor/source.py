@@ -28,7 +28,7 @@ def checks(project: Path, database_url: str | None, role: str | None, known: Val
     script = project / "Glue/etl.py"
     if not script.is_file():
         yield failed(
-            "spec", f"{script} does not exist", f"give the folder of a stamped project; {project} is not one"
+            "spec", f"{script} does not exist", f"give the folder of a project; {project} is not one"
         )
         return
     spec = _checked(script, None, None)

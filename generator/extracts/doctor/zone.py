@@ -22,7 +22,7 @@ MONTHS = 24
 
 
 def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterator[Check]:
-    """Compare the time zones of Terraform and the spec, and look up the latter here and at the source."""
+    """Compare the time zones of Terraform and the spec, and look them up here and in the source."""
     name, main, script = found["time_zone"], project / "Terraform/main.tf", project / "Glue/etl.py"
     if known.time_zone is None:
         yield skipped("time zone", f'the time zone of module "extract" in {main} is unknown')
@@ -37,32 +37,32 @@ def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterat
         said = f'{sides} {"has" if there is None else "have"} no time zone "{name}"{rules.nearest_zone(name)}'
         yield failed("time zone", said, f"correct time_zone in {script} and {main}")
     elif not here:
-        said = f'this machine has no time zone "{name}", and the database has it'
+        said = f'this machine has no time zone "{name}", but the database has it'
         yield failed("time zone", said, "update the time zones of this machine: pip install --upgrade tzdata")
     elif there is False:
-        said = f'the database has no time zone "{name}" in pg_timezone_names, and this machine has it'
-        remedy = f"write a name that both know in {script} and {main}, or update PostgreSQL"
+        said = f'the database has no time zone "{name}" in pg_timezone_names, but this machine has it'
+        remedy = f"write a name that both support in {script} and {main}, or update PostgreSQL"
         yield failed("time zone", said, remedy)
     if here and known.schedule is not None:
         yield _starts(known.schedule, name, now)
 
 
 def _starts(schedule: str, name: str, now: datetime) -> Check:
-    """Say when the extract starts next, and which starts of the next months do not exist.
+    """Return the next start of the extract. Fails if a start in the next months does not exist.
 
     EventBridge Scheduler skips a start that the clock jumps over when daylight saving time begins:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
     """
     found = _MONTHLY.fullmatch(schedule)
     if not found:
-        said = f"{schedule} is not one day and time of every month; its starts are not checked"
+        said = f"{schedule} does not start once a month; its starts are not checked"
         return skipped("schedule", said)
     minute, hour, day = map(int, found.groups())
     # Like the engine, the default needs no time zone database.
     zone = UTC if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC") else ZoneInfo(name)
     starts = list(monthly(minute, hour, day, zone, now))
     if missing := [text for text, exists in starts if not exists]:
-        said = f"{', '.join(missing)} does not exist in {name}, and EventBridge Scheduler skips such a start"
+        said = f"{', '.join(missing)} does not exist in {name}, so EventBridge Scheduler skips it"
         return failed("schedule", said, "set schedule in Terraform/terraform.tfvars to another day or time")
     return ok("schedule", f"the next start is {starts[0][0]} in {name}")
 

@@ -211,14 +211,14 @@ def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
 
 
 def recipient(scope: Scope, given: str | None) -> Finding:
-    """Find the recipient: the column that names the table where the paths from the entity end."""
+    """Find the recipient: a column that names the rows of the table where paths from the entity end."""
     if given is not None:
         said, equals, source = given.rpartition("=")
         found = sources("recipient", scope, source.strip(), with_key=False)
         name = said.strip() if equals else ""
         answers, left_out = usable("recipient", [_recipient(name, *one) for one in found])
         if len(found) > 1:
-            return Finding("recipient", None, f"{len(found)} columns can name it{left_out}", answers)
+            return Finding("recipient", None, f"{len(found)} candidate columns{left_out}", answers)
         [(table, column)] = found
         notes = tuple(unreadable(scope, table, table.column(column)))
         return Finding("recipient", answers[0], "given", notes=notes)
@@ -230,14 +230,16 @@ def recipient(scope: Scope, given: str | None) -> Finding:
         or [table.column(name) for name in candidates.key(table)]
     ]
     if not offered:
-        raise ExtractsError(f"recipient: {', '.join(t.name for t in ends)} has no column that can name it")
+        raise ExtractsError(
+            f"recipient: {', '.join(t.name for t in ends)} has no column that can be the recipient"
+        )
     answers, left_out = usable("recipient", [_recipient("", *one) for one in offered])
     if len(offered) == 1:
         because = f"all paths from {scope.entity.name} end at {ends[0].name}"
         if not scope.links[scope.entity.name]:
             because = "the only text column"
         return Finding("recipient", answers[0], because)
-    because = f"{len(offered)} columns of {ends[0].name} can name it"
+    because = f"{len(offered)} candidate columns in {ends[0].name}"
     if len(ends) > 1:
         because = f"the paths from {scope.entity.name} end at {len(ends)} tables"
     return Finding("recipient", None, because + left_out, answers)
@@ -248,7 +250,7 @@ def _recipient(name: str, table: Table, column: str) -> Candidate:
 
 
 def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
-    """Find the group by: key and name of the last table before the one of the recipient."""
+    """Find the group by: key and name column of the last table before the recipient's on the path."""
     taken = [*rules.reserved_names(), answers["recipient"].partition("=")[0].strip()]
     if (given := answers.get("group")) is not None:
         columns: list[str] = []
@@ -262,7 +264,7 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     before = starts(answers["joins"]).get(last)
     if before is not None and before != scope.entity.name:
         [columns_], _ = usable("group", [_row(scope, scope.tables[before], answers["recipient"])])
-        return Finding("group", columns_, f"{before} is the last table before {last}")
+        return Finding("group", columns_, f"{before} is the last table before {last} on the path")
     offered = [
         _row(scope, table, answers["recipient"])
         for name, table in scope.reachable.items()

@@ -44,7 +44,7 @@ class Entity:
 
 
 def entities(catalog: Catalog, schema: str, links: graph.Links) -> list[Entity]:
-    """Return the tables of a schema with a date and a number, the likeliest entity first.
+    """Return the tables with a date column and a numeric column, the likeliest entity first.
 
     Tables that no foreign key leads to come first, the largest of them first. Views come last.
     """

@@ -1,4 +1,4 @@
-"""What the database answers to one question of the template, and the tables that the answers may name."""
+"""Findings: the answer to one question of the template, or its candidates. And the tables in their scope."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Finding:
 
 
 Choose = Callable[[Finding, str], str]
-"""Ask a person an open question. The text says what was wrong with the last answer, if any."""
+"""Ask a person an open question. The text is the error in the last answer, if any."""
 
 
 class Ambiguous(ExtractsError):
@@ -56,7 +56,7 @@ class Candidate:
 
     @property
     def refusal(self) -> str:
-        """Why the template cannot accept it. PostgreSQL allows names that an answer cannot contain."""
+        """Return why the template refuses this name, or an empty text. PostgreSQL allows more names."""
         own = [("table", self.table.name), *(("column", column) for column in self.columns)]
         if self.table.schema != "public":
             own.insert(0, ("schema", self.table.schema))
@@ -144,7 +144,7 @@ def sources(question: str, scope: Scope, text: str, *, with_key: bool) -> list[t
         named = [column.name for column in candidates.names(table, scope.links)]
         named = named or list(candidates.key(table))
         if not named:
-            raise ExtractsError(f"{question}: {quoted(table)} has no column that can name it")
+            raise ExtractsError(f"{question}: {quoted(table)} has no column that can be the recipient")
         return [(table, column) for column in named]
     table, column = reference(question, scope, text)
     return [(table, column.name)]

@@ -14,7 +14,7 @@ LONGEST = 8  # links of a path
 MOST = 24  # paths from one table to another; with more, the user has to set the joins
 STEPS = 20_000  # limit of the search, for schemas with very many foreign keys
 
-# Names that many tables use, and that therefore are no hint at a foreign key.
+# Names that many tables use. The same name in two tables does not suggest a foreign key.
 _NAMELESS = frozenset((*REFERENCE, "name", "type", "kind", "status", "date", "value", "text", "description"))
 
 
@@ -117,7 +117,7 @@ def _own_key(table: Table) -> str:
 
 
 def _identifies(table: Table, column: str) -> bool:
-    """Return whether a name is a key's: `id`, or `branch_id` in a table of branches."""
+    """Return whether a name is that of a key: `id`, or `branch_id` in a table of branches."""
     about, is_reference = referred(column)
     return is_reference and (not about or stem(about) == stem(meant(table.name)))
 

@@ -181,7 +181,7 @@ run "unknown_partition_has_a_console_under_its_suffix" {
   }
 }
 
-run "hours_ahead_is_the_maximum_of_the_area" {
+run "hours_ahead_is_the_maximum_of_all_zones_in_the_area" {
   command = plan
   variables {
     failure_events = {

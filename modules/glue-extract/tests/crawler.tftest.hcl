@@ -213,7 +213,7 @@ run "crawler_may_use_the_key_of_the_catalog" {
   }
 }
 
-run "workflow_without_a_crawler_is_the_job_alone" {
+run "workflow_without_a_crawler_has_only_the_job" {
   command = plan
   variables {
     crawler = { enabled = false }

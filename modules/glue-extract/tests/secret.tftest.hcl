@@ -66,7 +66,7 @@ variables {
   }
 }
 
-run "certificate_and_secret_key_give_access_to_these_only" {
+run "certificate_and_secret_key_add_only_their_own_rights" {
   command = plan
   variables {
     database = {
@@ -118,7 +118,7 @@ run "certificate_and_secret_key_give_access_to_these_only" {
   }
 }
 
-run "own_function_rotates_the_secret" {
+run "custom_function_rotates_the_secret" {
   command = plan
   variables {
     rotation = { days = 7, function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" }
@@ -151,7 +151,7 @@ run "own_function_rotates_the_secret" {
   }
 }
 
-run "function_of_aws_alternates_between_two_logins" {
+run "aws_function_alternates_between_two_logins" {
   command = plan
   variables {
     database = {

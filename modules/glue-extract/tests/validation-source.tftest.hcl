@@ -188,7 +188,7 @@ run "application_version_latest_is_refused" {
   expect_failures = [var.rotation]
 }
 
-run "superuser_secret_with_an_own_function_is_refused" {
+run "superuser_secret_with_a_custom_function_is_refused" {
   command = plan
   variables {
     rotation = {

@@ -126,7 +126,7 @@ run "optional_features_are_off_by_default" {
   }
 }
 
-run "access_logs_have_the_prefix_of_the_bucket_name" {
+run "default_prefix_of_access_logs_is_the_bucket_name" {
   command = plan
   variables {
     access_logs = { bucket = "logs-of-all" }

@@ -104,7 +104,7 @@ run "public_endpoint_has_no_security_group" {
   }
 }
 
-run "elastic_ips_keep_allowed_cidrs" {
+run "allowed_cidrs_apply_to_elastic_ips" {
   command = plan
   variables {
     endpoint = {

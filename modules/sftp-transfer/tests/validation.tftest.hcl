@@ -94,7 +94,7 @@ run "range_of_all_addresses_is_refused" {
   expect_failures = [var.endpoint]
 }
 
-run "range_wider_than_8_is_refused" {
+run "range_wider_than_slash_8_is_refused" {
   command = plan
   variables {
     endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = { half = "0.0.0.0/1" } }

@@ -33,7 +33,7 @@ def remove_workflows() -> None:
     """Delete the workflows of this template, and their folders if they are empty.
 
     An existing folder may contain other files in `.github`, and with --skip-if-file-exists even other workflows
-    with these names. Workflows of the template call the reusable workflows of the collection.
+    with these names. Workflows of the template call the reusable workflows of its repository.
     """
     folder = Path(".github/workflows")
     home = ANSWERS["_repository"].removeprefix("https://github.com/")

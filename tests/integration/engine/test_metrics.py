@@ -1,4 +1,4 @@
-"""What the metrics mean. Each test covers a mistake of another solution of the same task."""
+"""Definitions of the metrics. Each test covers a mistake that other solutions of this task make."""
 
 from __future__ import annotations
 
@@ -338,7 +338,7 @@ def test_source_with_lower_case_names_gives_the_same_bytes(bare_store: Store, en
 
 
 def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine) -> None:
-    """Under Glue or in a notebook, the session belongs to somebody else."""
+    """Under Glue or in a notebook, another program has created the session."""
     import rolling_source
 
     store.branch()

@@ -53,7 +53,7 @@ def test_rows_with_a_null_partition_column_are_read(store: Store, in_spark: Engi
     assert in_spark("2026-10", partition_by="shard").figures("Alpha") == {str(branch): "4.50"}
 
 
-def test_lost_partition_does_not_reconcile(
+def test_run_with_a_missing_partition_does_not_reconcile(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branch = store.branch()

@@ -55,7 +55,7 @@ def path_with(*folders: Path) -> str:
     return os.pathsep.join([*map(str, folders), "/nowhere"])
 
 
-def test_configured_terraform_is_too_old(tmp_path: Path) -> None:
+def test_configured_terraform_that_is_too_old_is_reported(tmp_path: Path) -> None:
     old = script(tmp_path / "terraform", """echo '{"terraform_version": "1.5.7"}'""")
     said = sentence(extracts("doctor", EXTRACTS_TERRAFORM=str(old)))
     needed = f"EXTRACTS_TERRAFORM: {old} is Terraform 1.5.7, but 1.11 or newer (below 2.0) is needed"
@@ -63,7 +63,7 @@ def test_configured_terraform_is_too_old(tmp_path: Path) -> None:
     assert said == f"✗ Terraform           {needed} → {remedy}"
 
 
-def test_terraform_on_the_path_is_too_old_without_network(tmp_path: Path) -> None:
+def test_old_terraform_without_network_is_reported(tmp_path: Path) -> None:
     script(tmp_path / "bin/terraform", """echo '{"terraform_version": "1.5.7"}'""")
     done = extracts(
         "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
@@ -86,7 +86,7 @@ def test_broken_java_is_replaced_by_the_wheel(tmp_path: Path) -> None:
     assert "does not work (Error: could not find libjvm.so)" in line
 
 
-def test_broken_java_without_network(tmp_path: Path) -> None:
+def test_broken_java_without_network_is_reported(tmp_path: Path) -> None:
     script(tmp_path / "bin/java", "echo 'Error: could not find libjvm.so' >&2; exit 1")
     done = subprocess.run(
         [sys.executable, "-c", "from extracts import programs; programs.java()"],
@@ -107,7 +107,7 @@ def test_broken_java_without_network(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("*")), "a failed download leaves nothing behind"
 
 
-def test_mirror_without_the_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirror_without_the_provider_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXTRACTS_PROVIDER_MIRROR", str(tmp_path))
     with pytest.raises(
         ExtractsError, match=r"EXTRACTS_PROVIDER_MIRROR: no registry.terraform.io/hashicorp/aws in"
@@ -115,7 +115,7 @@ def test_mirror_without_the_provider(tmp_path: Path, monkeypatch: pytest.MonkeyP
         terraform.mirror()
 
 
-def test_provider_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_provider_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EXTRACTS_PROVIDER_MIRROR", raising=False)
     monkeypatch.delenv("TF_CLI_CONFIG_FILE", raising=False)
     monkeypatch.setattr(terraform, "MIRRORS", ())
@@ -142,14 +142,14 @@ def test_terraform_error_becomes_one_sentence(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_sftp_port_in_use(tmp_path: Path) -> None:
+def test_sftp_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = sentence(demo("--loans", "5000", "--sftp-port", str(port), "--folder", str(tmp_path / "x")))
     assert said == f"✗ Port {port} is in use by another program; choose another port for SFTP."
 
 
-def test_database_port_in_use(tmp_path: Path) -> None:
+def test_database_port_in_use_is_reported(tmp_path: Path) -> None:
     refused = pytest.raises(processes.PortTakenError, match="its port is in use by another program")
     with socket.create_server(("127.0.0.1", 0)) as taken, refused:
         database.serve(tmp_path, port=taken.getsockname()[1]).__enter__()
@@ -165,7 +165,7 @@ def test_server_takes_another_port_if_its_port_is_in_use(
             assert processes.answers(served.port)
 
 
-def test_disk_with_too_little_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_with_too_little_space_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12 - 10**8, 10**8))
     with pytest.raises(
         ExtractsError, match=r"has 0\.1 GB free, but the demo needs 1\.5 GB; choose another folder\."
@@ -186,7 +186,9 @@ def full_disk() -> Iterator[Path]:
     place.rmdir()
 
 
-def test_disk_becomes_full(full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_that_becomes_full_is_reported(
+    full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(full_disk))
     full = pytest.raises(ExtractsError, match=r"the disk .*is full; free some space and run it again")
     with full, database.serve(tmp_path / "store"):
@@ -194,18 +196,18 @@ def test_disk_becomes_full(full_disk: Path, tmp_path: Path, monkeypatch: pytest.
     assert not list(full_disk.iterdir()), "what was begun is taken away"
 
 
-def test_folder_is_not_writable(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     said = sentence(demo("--folder", str(tmp_path / "file/inside")))
     assert said == f"✗ Cannot write to {tmp_path}/file/inside: Not a directory."
 
 
-def test_folder_is_not_empty(tmp_path: Path) -> None:
+def test_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     assert "is not empty; choose a new folder." in sentence(demo("--folder", str(tmp_path)))
 
 
-def test_stop_without_a_running_demo(tmp_path: Path) -> None:
+def test_stop_without_a_running_demo_is_reported(tmp_path: Path) -> None:
     assert sentence(demo("--stop", str(tmp_path))) == f"✗ No demo is running in {tmp_path}."
 
 

@@ -162,8 +162,8 @@ class Deployed:
         # A message is in the mailbox before its publication returns.
         return list((Counter(self.mails()) - Counter(before)).elements())
 
-    def heard(self, events: int, provoke: Callable[[], object]) -> list[inbox.Mail]:
-        """Return the mails that were sent until this many events of the provocation were processed."""
+    def mails_after(self, events: int, provoke: Callable[[], object]) -> list[inbox.Mail]:
+        """Call `provoke`, and return the mails that were sent until this many events were processed."""
         before, done = self.mails(), self._processed()
         provoke()
         until(lambda: self._processed() >= done + events)
@@ -291,7 +291,7 @@ def says(mail: inbox.Mail, name: str, **names: str) -> None:
     assert text == path.read_text(), f"if the mail is right, run: {REFRESH}"
 
 
-def told_now(mail: inbox.Mail) -> dict[str, str]:
+def checked_time(mail: inbox.Mail) -> dict[str, str]:
     """Return the replacement of a mail's time, after checking that it is about now."""
     when = line(mail, "When")
     age = datetime.now(UTC) - datetime.strptime(when, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=UTC)

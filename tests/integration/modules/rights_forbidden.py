@@ -33,8 +33,8 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     other = {"cloudwatch:namespace": "Billing"}
     name, prefix = facts["name"], facts["prefix"]
     artifacts = f"artifacts/{name}"
-    # Of the extract that shares the bucket, the key and the artifacts.
-    [(neighbour, its_prefix)] = {("rights", "loans"), ("rights-two", "fees")} - {(name, prefix)}
+    # The other extract, which shares the bucket, the key and the artifacts.
+    [(neighbor, its_prefix)] = {("rights", "loans"), ("rights-two", "fees")} - {(name, prefix)}
     return (
         Forbidden(
             "another secret",
@@ -67,13 +67,13 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             ),
         ),
         Forbidden(
-            "listing the neighbour's artifacts",
+            "listing the neighbor's artifacts",
             (
                 "s3:ListBucket",
                 f"arn:aws:s3:::{ARTIFACTS}",
-                {"s3:prefix": f"artifacts/{neighbour}/"},
+                {"s3:prefix": f"artifacts/{neighbor}/"},
             ),
-            list_folder(f"artifacts/{neighbour}/", ARTIFACTS),
+            list_folder(f"artifacts/{neighbor}/", ARTIFACTS),
         ),
         Forbidden("the files' key but for files", ("kms:Decrypt", facts["data_key"], VIA_SECRETS)),
         Forbidden(
@@ -92,19 +92,19 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             read_object(ARTIFACTS, "artifacts/other/etl.py"),
         ),
         Forbidden(
-            "the neighbour's script",
-            ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/{neighbour}/etl.py", {}),
-            read_object(ARTIFACTS, f"artifacts/{neighbour}/etl.py"),
+            "the neighbor's script",
+            ("s3:GetObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/{neighbor}/etl.py", {}),
+            read_object(ARTIFACTS, f"artifacts/{neighbor}/etl.py"),
         ),
         Forbidden(
-            "the neighbour's files",
+            "the neighbor's files",
             ("s3:GetObject", f"{S3}/{its_prefix}/old.csv", {}),
             read_object(BUCKET, f"{its_prefix}/old.csv"),
         ),
         Forbidden(
-            "the neighbour's connection",
-            ("glue:GetConnection", f"{GLUE}:connection/{neighbour}", {}),
-            read_connection(neighbour),
+            "the neighbor's connection",
+            ("glue:GetConnection", f"{GLUE}:connection/{neighbor}", {}),
+            read_connection(neighbor),
         ),
         Forbidden(
             "files beside the folder",
@@ -186,7 +186,7 @@ def forbidden_to_token(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     return (
         *forbidden_to_jobs(facts),
         Forbidden(
-            "the neighbour's secret",
+            "the neighbor's secret",
             ("secretsmanager:GetSecretValue", facts["secret"], {}),
             read_secret(facts["secret"]),
         ),
@@ -248,8 +248,8 @@ def forbidden_to_crawler(facts: dict[str, str]) -> tuple[Forbidden, ...]:
 
 def forbidden_to_schedules(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     return (
-        Forbidden("the neighbour's workflow", ("glue:StartWorkflowRun", f"{GLUE}:workflow/rights-two", {})),
-        Forbidden("the neighbour's job", ("glue:StartJobRun", f"{GLUE}:job/rights-two", {})),
+        Forbidden("the neighbor's workflow", ("glue:StartWorkflowRun", f"{GLUE}:workflow/rights-two", {})),
+        Forbidden("the neighbor's job", ("glue:StartJobRun", f"{GLUE}:job/rights-two", {})),
         Forbidden("stopping the workflow", ("glue:StopWorkflowRun", f"{GLUE}:workflow/rights", {})),
         Forbidden("reading what is kept", ("sqs:ReceiveMessage", facts["queue"], {})),
         Forbidden("the queue's key but for queues", ("kms:Decrypt", facts["artifacts_key"], VIA_S3)),

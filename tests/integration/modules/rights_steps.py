@@ -156,7 +156,7 @@ def log_steps(key: str, *groups: str) -> tuple[Step, ...]:
 
 
 def artifact_steps(artifacts: str) -> tuple[Step, ...]:
-    """Return the steps of S3A for a file that is not where it looks first."""
+    """Return the calls of S3A before it reads a file: it lists the prefix and looks up the region."""
     return (
         Step(
             "list the artifacts",

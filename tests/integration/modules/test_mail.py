@@ -19,10 +19,10 @@ from tests.integration.modules.alerts import (
     SUCCEEDS,
     WAITS,
     Deployed,
+    checked_time,
     crawler_event,
     job_event,
     says,
-    told_now,
 )
 from tests.support.terraform import variables
 from tests.support.waiting import until
@@ -34,49 +34,51 @@ from tests.support.waiting import until
 
 def test_failed_run_sends_one_mail_over_all_retries_and_one_about_its_recovery(alerts: Deployed) -> None:
     # Two attempts send two events, and one mail.
-    [failed] = alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
-    says(failed, "job-failed", **told_now(failed))
+    [failed] = alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    says(failed, "job-failed", **checked_time(failed))
 
-    assert alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10")) == []
+    assert alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10")) == []
 
-    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
-    says(over, "job-recovered", **told_now(over))
+    [over] = alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
+    says(over, "job-recovered", **checked_time(over))
 
-    assert alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10")) == []
+    assert alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10")) == []
 
 
 def test_another_reason_sends_another_mail(alerts: Deployed) -> None:
-    alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     other = "import sys\nsys.exit('2026-10: no table public.\"Loans\".')\n"
-    [told] = alerts.heard(2, lambda: alerts.run_job(other, period="2026-10"))
+    [told] = alerts.mails_after(2, lambda: alerts.run_job(other, period="2026-10"))
     assert told.subject == '[FAILED] bank-loans 2026-10: no table public."Loans".'
 
 
 def test_dry_run_recovers_no_failure(alerts: Deployed) -> None:
-    alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     trial = {"period": "2026-10", "dry-run": "true"}
-    assert alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, **trial)) == []
+    assert alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, **trial)) == []
 
 
 def test_backfill_recovers_the_failures_of_its_months(alerts: Deployed) -> None:
-    alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
-    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, **{"from": "2025-12", "to": "2026-10"}))
+    alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    [over] = alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, **{"from": "2025-12", "to": "2026-10"}))
     assert over.subject.startswith("[RECOVERED] bank-loans 2025-12 to 2026-10: was FAILED: permission denied")
 
 
 def test_stopped_run_sends_a_mail(alerts: Deployed) -> None:
-    [stopped] = alerts.heard(1, lambda: stop_a_run(alerts))
-    says(stopped, "job-stopped", **told_now(stopped))
+    [stopped] = alerts.mails_after(1, lambda: stop_a_run(alerts))
+    says(stopped, "job-stopped", **checked_time(stopped))
 
 
 def test_crawler_and_job_have_separate_failures_and_recoveries(alerts: Deployed) -> None:
-    [failed] = alerts.heard(1, lambda: alerts.cloud.client("glue").start_crawler(Name="bank-loans-crawler"))
-    says(failed, "crawler-failed", **told_now(failed))
+    [failed] = alerts.mails_after(
+        1, lambda: alerts.cloud.client("glue").start_crawler(Name="bank-loans-crawler")
+    )
+    says(failed, "crawler-failed", **checked_time(failed))
 
     # The job runs anyway. Neither its failure nor its success changes the failure of the crawler.
-    [job] = alerts.heard(2, lambda: alerts.run_job(FAILS, period="2026-10"))
+    [job] = alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     assert job.subject.startswith("[FAILED] bank-loans 2026-10: permission denied")
-    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
+    [over] = alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
     assert over.subject.startswith("[RECOVERED] bank-loans 2026-10: was FAILED: permission denied")
 
     [crawled] = alerts.execute("state_machine_arn", crawler_event("Succeeded"))
@@ -105,18 +107,18 @@ def test_server_with_an_unknown_host_key_gets_no_file_until_it_has_the_right_key
     pushing.server.start(host_key=sftp.key_pair(pushing.place, "strange", "ecdsa"))
     port = {rf"\b{pushing.server.port}\b": "PORT"}
     # Two events: one of the state machine that starts the transfers, one of the recipient's.
-    [failed] = pushing.heard(2, lambda: pushing.publish("2026-10"))
-    says(failed, "delivery-failed", **told_now(failed), **port)
+    [failed] = pushing.mails_after(2, lambda: pushing.publish("2026-10"))
+    says(failed, "delivery-failed", **checked_time(failed), **port)
     assert pushing.server.files() == {}
     pushing.server.stop()
 
     pushing.server.start()
-    [over] = pushing.heard(2, lambda: pushing.publish("2026-10"))
-    says(over, "delivery-recovered", **told_now(over), **port)
+    [over] = pushing.mails_after(2, lambda: pushing.publish("2026-10"))
+    says(over, "delivery-recovered", **checked_time(over), **port)
     assert pushing.server.files() == {
         "incoming/KarooCoastBank_20261031.csv": b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n"
     }
-    assert pushing.heard(2, lambda: pushing.publish("2026-10")) == []
+    assert pushing.mails_after(2, lambda: pushing.publish("2026-10")) == []
     pushing.server.stop()
 
 
@@ -131,14 +133,14 @@ def test_server_that_recovers_within_the_retries_gets_its_file_without_a_mail(pu
         pushing.server.stop()
         pushing.server.start()
 
-    assert pushing.heard(2, publish_and_repair) == []
+    assert pushing.mails_after(2, publish_and_repair) == []
     pushing.server.stop()
     assert pushing.server.files() == {"incoming/KarooCoastBank_20261031.csv": b"late\r\n"}
 
 
 def test_published_month_without_a_file_for_a_recipient_sends_a_mail(pushing: Deployed) -> None:
-    [failed] = pushing.heard(2, lambda: pushing.publish("2026-09"))
-    says(failed, "delivery-empty", **told_now(failed))
+    [failed] = pushing.mails_after(2, lambda: pushing.publish("2026-09"))
+    says(failed, "delivery-empty", **checked_time(failed))
 
 
 def collection(alerts: Deployed, at: str) -> None:
@@ -157,31 +159,31 @@ def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
 ) -> None:
     # The success of the check itself is an event, too.
     due = "2026-11-10T07:00:00Z"
-    assert alerts.heard(1, lambda: collection(alerts, due)) == [], "the month is not published"
+    assert alerts.mails_after(1, lambda: collection(alerts, due)) == [], "the month is not published"
     alerts.put(FIRST, b"bank_name,branch_id\r\nFirst Bank,1\r\n")
-    assert alerts.heard(1, lambda: collection(alerts, "2026-11-10T06:59:59Z")) == [], "not due yet"
-    [waiting] = alerts.heard(2, lambda: collection(alerts, due))
-    says(waiting, "uncollected", **told_now(waiting))
-    assert alerts.heard(2, lambda: collection(alerts, "2026-11-11T07:00:00Z")) == []
+    assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-10T06:59:59Z")) == [], "not due yet"
+    [waiting] = alerts.mails_after(2, lambda: collection(alerts, due))
+    says(waiting, "uncollected", **checked_time(waiting))
+    assert alerts.mails_after(2, lambda: collection(alerts, "2026-11-11T07:00:00Z")) == []
 
     file = "/" + FIRST.split("/", 2)[2]
-    [over] = alerts.heard(2, lambda: alerts.collect(f"get {file}"))
-    says(over, "collected", **told_now(over))
+    [over] = alerts.mails_after(2, lambda: alerts.collect(f"get {file}"))
+    says(over, "collected", **checked_time(over))
     receipts = alerts.cloud.client("dynamodb").scan(TableName="bank-loans-receipts")["Items"]
     assert [(r["recipient"]["S"], r["file"]["S"], r["client_ip"]["S"]) for r in receipts] == [
         ("first-bank", f"/{BUCKET}/{FIRST}", "127.0.0.1")
     ]
     assert receipts[0]["collected"]["S"].startswith(f"2026-10 {file} ")
-    assert alerts.heard(1, lambda: collection(alerts, "2026-11-12T07:00:00Z")) == []
+    assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-12T07:00:00Z")) == []
 
 
 def test_receipt_that_cannot_be_written_sends_a_mail(alerts: Deployed) -> None:
     states = alerts.cloud.client("stepfunctions")
     machine = "arn:aws:states:eu-west-1:000000000000:stateMachine:bank-loans-receipts"
     nonsense = json.dumps({"detail": {"username": "first-bank", "file-path": "/x", "bytes": "many"}})
-    [failed] = alerts.heard(1, lambda: states.start_execution(stateMachineArn=machine, input=nonsense))
+    [failed] = alerts.mails_after(1, lambda: states.start_execution(stateMachineArn=machine, input=nonsense))
     assert failed.subject.startswith("[FAILED] bank-loans: receipts: ")
-    says(failed, "receipts-failed", **told_now(failed), **{r"(receipts): .*": r"\1: WHY"})
+    says(failed, "receipts-failed", **checked_time(failed), **{r"(receipts): .*": r"\1: WHY"})
 
 
 ################################################################################

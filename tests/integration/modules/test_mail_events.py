@@ -46,13 +46,13 @@ AS_AWS_SENDS_IT = {
 
 
 @pytest.mark.parametrize("name", AS_AWS_SENDS_IT)
-def test_event_of_aws_sends_this_mail_once(alerts: Deployed, name: str) -> None:
+def test_event_of_aws_sends_the_expected_mail_once(alerts: Deployed, name: str) -> None:
     [mail] = alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name])
     says(mail, name)
     assert alerts.execute("state_machine_arn", AS_AWS_SENDS_IT[name]) == [], "no second mail"
 
 
-def test_state_machine_with_push_in_its_name_is_not_taken_for_a_delivery(alerts: Deployed) -> None:
+def test_state_machine_with_push_in_its_name_is_not_a_delivery(alerts: Deployed) -> None:
     kind, name = "Step Functions Execution Status Change", "till-push-daily-receipts"
     told = {"stateMachineArn": f"{ARN}:stateMachine:{name}", "status": "FAILED", "cause": "No table."}
     failed = event("aws.states", kind, executionArn=f"{ARN}:execution:{name}:0", **told)
@@ -199,7 +199,7 @@ def test_run_that_publishes_a_missing_month_reports_the_recovery_once(
 ) -> None:
     check(alerts, "2026-11-05T06:00:00Z")
     alerts.put("loans/_manifests/2026-10.json")
-    [over] = alerts.heard(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
+    [over] = alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
     assert over.subject == "[RECOVERED] bank-loans 2026-10: was MISSING: due on 2026-11-02 06:00 GMT"
     assert check(alerts, "2026-11-06T06:00:00Z") == []
 

@@ -334,7 +334,7 @@ def test_deleted_secret_can_be_created_again_at_once(
     assert json.loads(secrets.get_secret_value(SecretId=after)["SecretString"])["username"] == "rights_reader"
 
 
-def test_every_input_is_changed_or_replaces_something() -> None:
+def test_every_input_is_in_the_tests_of_changes() -> None:
     for module, bases, changes in (
         ("kms-bucket", [BUCKET_INPUTS], [BUCKET_CHANGES]),
         ("glue-extract", [EXTRACT_INPUTS, SECOND_INPUTS], [EXTRACT_CHANGES, SECOND_CHANGES]),

@@ -118,7 +118,7 @@ def complaints(
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_input_has_exactly_this_error(complaints: dict[str, list[str]], name: str) -> None:
+def test_refused_input_has_the_expected_message(complaints: dict[str, list[str]], name: str) -> None:
     assert REFUSED[name][1] in complaints[name]
     own = [said for said in complaints[name] if said.startswith("recipients: ")]
     assert len(own) == (2 if name == "prefix-below-another" else 1), "no other rule complains"

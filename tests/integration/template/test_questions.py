@@ -19,7 +19,7 @@ def public(declared: dict[str, object]) -> list[str]:
 
 
 def settings(declared: dict[str, object]) -> list[str]:
-    """Options without a prompt, which are set as `_sftp=none`."""
+    """Return the options without a prompt. cookiecutter sets them by arguments such as `_sftp=none`."""
     fixed = ("_repository", "_version")
     return [name for name in declared if re.match("_[a-z]", name) and name not in fixed]
 

@@ -1,4 +1,4 @@
-"""Programs that the tool starts end with it, in every way it can end."""
+"""Programs that the tool starts end when the tool ends, for any reason."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_program_runs_without_standard_streams(tmp_path: Path) -> None:
     assert (tmp_path / "told").read_text() == "0 2\n"
 
 
-def test_exit_code_and_signal_are_the_programs() -> None:
+def test_exit_code_and_signal_of_the_program_are_returned() -> None:
     assert children.run([sys.executable, "-c", "raise SystemExit(7)"]).returncode == 7
     for sign in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
         killed = f"import os; os.kill(os.getpid(), {int(sign)})"

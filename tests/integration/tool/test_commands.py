@@ -151,7 +151,9 @@ def test_output_without_a_terminal_has_no_color(extracts: Extracts) -> None:
     ],
 )
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shell_completion(shell: str, typed: str, completed: str, extracts: Extracts) -> None:
+def test_shell_completes_commands_and_options(
+    shell: str, typed: str, completed: str, extracts: Extracts
+) -> None:
     variables = {
         "bash": {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)},
         "zsh": {"_TYPER_COMPLETE_ARGS": typed},

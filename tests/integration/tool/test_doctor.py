@@ -233,7 +233,7 @@ def test_different_time_zones_are_reported_with_both_files(
     assert check["remedy"] == "write the same time_zone in both files"
 
 
-def test_missing_time_zone_in_terraform_is_the_modules_default(
+def test_missing_time_zone_in_terraform_means_the_modules_default(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     scheduled("Etc/GMT")
@@ -275,7 +275,7 @@ def test_side_without_the_time_zone_is_reported(
     (zones / "tzdata.py").write_text("raise ImportError\n")
     old = {"PYTHONTZPATH": str(zones), "PYTHONPATH": str(zones)}
     _, check = looked(str(project), "--database-url", bank, **old)["time zone"]
-    assert check["text"] == 'this machine has no time zone "Europe/Paris", and the database has it'
+    assert check["text"] == 'this machine has no time zone "Europe/Paris", but the database has it'
     assert check["remedy"].endswith("pip install --upgrade tzdata")
 
 
@@ -312,7 +312,7 @@ def test_two_years_of_starts_are_checked() -> None:
     assert [text for text, exists in havana.items() if not exists] == ["2027-03-14 00:01"]
 
 
-def test_spec_that_contradicts_the_database_is_the_engines_error(
+def test_spec_that_contradicts_the_database_gives_the_engines_error(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     script = project / "Glue/etl.py"
@@ -327,7 +327,7 @@ def test_failing_spec_is_reported(project: Path, looked: Callable[..., dict[str,
     assert check["text"] == "it fails: ModuleNotFoundError: No module named 'nothing_like_it'"
 
 
-def test_folder_without_a_project_is_one_line(extracts: Extracts, tmp_path: Path) -> None:
+def test_error_for_a_folder_without_a_project_is_one_line(extracts: Extracts, tmp_path: Path) -> None:
     done = extracts("doctor", str(tmp_path))
     assert done.returncode == 1
     assert (

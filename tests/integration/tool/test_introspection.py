@@ -47,7 +47,7 @@ def previewed(
     return lines
 
 
-def test_two_answers_give_the_project_of_the_bank(bank: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_two_answers_create_the_bank_loans_project(bank: str, extracts: Extracts, tmp_path: Path) -> None:
     done = extracts(*NEW, "--database-url", bank, "--entity", "loans", "--metric", "amount")
     assert done.returncode == 0, done.stderr
     assert "Loans → Account → Client → Branch → Bank" in done.stdout
@@ -60,7 +60,7 @@ def test_two_answers_give_the_project_of_the_bank(bank: str, extracts: Extracts,
     assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example.read_bytes()
 
 
-def test_inspect_reports_facts_first_and_missing_indexes(
+def test_inspect_lists_fact_tables_first_and_missing_indexes(
     bank: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(bank)

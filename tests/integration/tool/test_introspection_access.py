@@ -144,7 +144,9 @@ def test_long_statement_is_printed_on_one_line(made: Callable[[str, str], str], 
         ("postgresql://me:hunter2@host:port/db", "--database-url must have the form postgresql://"),
     ],
 )
-def test_invalid_url_is_one_line_without_the_password(url: str, said: str, extracts: Extracts) -> None:
+def test_error_for_an_invalid_url_is_one_line_without_the_password(
+    url: str, said: str, extracts: Extracts
+) -> None:
     done = extracts("inspect", "--database-url", url)
     assert done.returncode == 1
     assert done.stderr.startswith(f"✗ {said}")

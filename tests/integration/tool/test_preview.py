@@ -65,7 +65,7 @@ def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_p
     assert "FROM &#34;public&#34;.&#34;Loans&#34;" in shown
 
 
-def test_preview_of_several_months_with_blanks_in_paths(served: database.Database, tmp_path: Path) -> None:
+def test_preview_of_several_months_accepts_blanks_in_paths(served: database.Database, tmp_path: Path) -> None:
     driver = tmp_path.with_name("my drivers") / "the driver.jar"
     driver.parent.mkdir()
     driver.symlink_to(programs.jdbc_driver())
@@ -138,7 +138,7 @@ def test_json_has_late_data(served: database.Database, tmp_path: Path) -> None:
     assert len(again.stderr.splitlines()) == 1
 
 
-def test_failure_is_the_engines_error(served: database.Database, tmp_path: Path) -> None:
+def test_failure_has_the_engines_error_message(served: database.Database, tmp_path: Path) -> None:
     done = preview(str(PROJECT), "--period", "2999-01", "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 1
     assert done.stderr.startswith("✗ 2999-01: ")
@@ -153,7 +153,9 @@ def test_wrong_password_is_not_printed(served: database.Database, tmp_path: Path
     assert "hunter2-secret" not in done.stdout + done.stderr
 
 
-def test_failure_of_earlier_months_is_only_reported(served: database.Database, tmp_path: Path) -> None:
+def test_failure_for_earlier_months_is_reported_and_does_not_fail_the_preview(
+    served: database.Database, tmp_path: Path
+) -> None:
     more = ("--history", "1")
     with psycopg.connect(served.url) as connection:
         connection.execute('alter table "Loans" alter column "Account_idAccount" drop not null')
@@ -194,7 +196,7 @@ def test_files_are_published_if_the_page_cannot_be_written(served: database.Data
     done = preview(*given, DATABASE_URL=served.url)
     assert done.returncode == 1
     assert "published: 3 files" in done.stdout
-    assert done.stderr == f"✗ The files are written, but not the page {page}: File exists.\n"
+    assert done.stderr == f"✗ The files are written, but the page {page} is not: File exists.\n"
 
 
 def test_folder_without_a_project_is_refused(tmp_path: Path) -> None:

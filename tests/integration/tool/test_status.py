@@ -73,7 +73,7 @@ def test_repository_is_cloned_unless_it_is_a_dry_run(repositories: list[str], tm
     assert again.stderr == f"✗ {repositories[0]}: till-sums already exists; update that folder instead.\n"
 
 
-def test_status_without_the_collection_reports_the_version(project: Path, tmp_path: Path) -> None:
+def test_status_without_the_template_repository_reports_the_version(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path / "second")
     edit(project / "extract.yaml", f'template: "{ADDRESS}"', 'template: "/nowhere/home"')
     done = call("status", project, tmp_path / "second", "--json")

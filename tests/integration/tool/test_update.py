@@ -118,10 +118,10 @@ def test_newer_module_version_is_not_downgraded(project: Path) -> None:
     commit(project)
     done = call("update", project)
     assert done.returncode == 1
-    assert "has version 1.2.0; choose a newer one than 1.1.0." in done.stderr
+    assert "has version 1.2.0; choose a version newer than 1.1.0." in done.stderr
 
 
-def test_project_of_another_collection_keeps_it(project: Path, home: Path) -> None:
+def test_project_of_another_template_keeps_its_template(project: Path, home: Path) -> None:
     ours, theirs = ADDRESS.removeprefix("https://github.com/"), "banking-group/their-extracts"
     for path in git(project, "ls-files").splitlines():
         (project / path).write_text((project / path).read_text().replace(ours, theirs))
@@ -225,12 +225,14 @@ def test_error_in_one_project_does_not_stop_the_others(project: Path, tmp_path: 
     ("arguments", "reason"),
     [
         (["--to", "1.0.5"], "has no version 1.0.5; it has 1.0.0, 1.1.0."),
-        (["--to", "0.9.0"], "has version 1.0.0; choose a newer one than 0.9.0."),
+        (["--to", "0.9.0"], "has version 1.0.0; choose a version newer than 0.9.0."),
         (["--to", "newest"], '"newest" is not a version; write it like 1.2.0.'),
         (["--template", "/nowhere/home"], "git clone: repository '/nowhere/home' does not exist"),
     ],
 )
-def test_invalid_target_version_is_one_line(project: Path, arguments: list[str], reason: str) -> None:
+def test_error_for_an_invalid_target_version_is_one_line(
+    project: Path, arguments: list[str], reason: str
+) -> None:
     done = call("update", project, *arguments)
     assert done.returncode == 1
     assert reason in done.stderr

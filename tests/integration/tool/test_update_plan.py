@@ -19,7 +19,7 @@ from tests.support.tool import call
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A collection whose template needs no provider, and a project of its 1.0.0 that is deployed."""
+    """A template that needs no provider, and a deployed project of its version 1.0.0."""
     root = tmp_path_factory.mktemp("small")
     home = root / "home"
     stamped = home / "templates/extract/{{cookiecutter.__folder}}"

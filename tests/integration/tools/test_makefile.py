@@ -26,21 +26,21 @@ def make(venv: Path, *words: str, **variables: str) -> list[str]:
     return [line for line in done.stderr.splitlines() if not line.startswith("make")]
 
 
-def test_missing_python(tmp_path: Path) -> None:
+def test_missing_python_is_reported(tmp_path: Path) -> None:
     [line] = make(tmp_path / "venv", "PYTHON=/bin/false")
     assert line == (
         "✗ Python 3.11 or newer is needed, and /bin/false is not; name another: make PYTHON=python3.12"
     )
 
 
-def test_folder_that_is_not_writable(tmp_path: Path) -> None:
+def test_unwritable_environment_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     [line] = make(tmp_path / "file/venv")
     assert line.startswith(f"✗ python3 cannot make a virtual environment in {tmp_path}/file/venv: ")
     assert "Not a directory" in line
 
 
-def test_missing_network(tmp_path: Path) -> None:
+def test_missing_network_is_reported(tmp_path: Path) -> None:
     unreachable = {
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
         "PIP_EXTRA_INDEX_URL": "",

@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_both_contain_template_and_modules_and_no_generated_files(built: Path) -> None:
+def test_distributions_contain_template_and_modules_and_no_generated_files(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
     for folder in ("templates", "modules"):

@@ -194,7 +194,9 @@ def test_empty_changelog_is_refused(home: Path) -> None:
         ("next", '"next" is not a version; write it like 1.2.0.'),
     ],
 )
-def test_version_that_is_not_the_next_is_refused(home: Path, version: str, reason: str) -> None:
+def test_version_that_does_not_follow_the_last_release_is_refused(
+    home: Path, version: str, reason: str
+) -> None:
     assert refused(home, version) == reason
 
 

@@ -36,7 +36,7 @@ METRICS: dict[LiteralString, int] = {
 MOST = {"smallint": 32_767, "integer": 2**31 - 1, "real": 999_999}  # a real has six exact digits
 HOPS = ("Account", "Client", "Branch", "Head", "Bank")
 ADDRESSES = ("Main St 1", "", "=SUM(A1)", 'say "hi", twice', "two\nlines", "Łódź", None)
-# Around midnight in each of the time zones below, to the microsecond.
+# Times of the day in seconds: close to midnight in each of the time zones below.
 SECONDS = (0, 1, 43200, 86399, 86399.999999, 79200, 79199, 36000, 35999, 14400, 18000, 16200)
 # Conditions in SQL, and the same in Python.
 CONDITIONS = ("none", "plain", "null is not true", "of two")
@@ -50,7 +50,7 @@ SQL = {
 
 @dataclass
 class Row:
-    """A row of any table: its random source, its number there, and the values that the oracle reads."""
+    """A row of any table: its random source, its number in it, and the values that the oracle reads."""
 
     world: int
     number: int

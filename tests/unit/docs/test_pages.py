@@ -1,4 +1,4 @@
-"""Calls of the tool on pages are valid, and numbers on pages are those of code and expected files."""
+"""Commands of the tool on pages are valid, and numbers on pages match the code and the expected files."""
 
 from __future__ import annotations
 
@@ -100,10 +100,10 @@ def test_costs_add_up() -> None:
     assert totals == {"with SFTP": round(with_sftp), "without SFTP": round(with_sftp - server)}
 
 
-def test_stamped_readme_has_the_same_total() -> None:
+def test_costs_in_the_readme_of_a_project_have_the_same_total() -> None:
     project = (ROOT / "examples/bank-loans/README.md").read_text()
     [(_, _, _, total)] = [row for row in costs() if row[0] == "**with SFTP**"]
-    assert f"| **together** | {total} |" in project
+    assert f"| **total** | {total} |" in project
 
 
 def test_readme_has_less_than_600_words() -> None:

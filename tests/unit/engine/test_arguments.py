@@ -1,4 +1,4 @@
-"""Parse the command line of Glue and of people."""
+"""Arguments of a run that Glue adds, and that people pass."""
 
 from __future__ import annotations
 

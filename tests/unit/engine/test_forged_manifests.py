@@ -55,6 +55,6 @@ def test_manifest_that_names_its_files_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "place", ["", ".", "/", "//x", "./x", "x/", "x/./y", "x//y", "_manifests", "_manifests/x"]
 )
-def test_place_of_a_file_in_a_bucket_is_spelled_in_one_way(place: str) -> None:
+def test_location_of_a_file_in_a_bucket_has_one_spelling(place: str) -> None:
     assert not rolling_delivery._is_file_place(place)
     assert rolling_delivery._is_file_place("x/y")

@@ -65,7 +65,7 @@ def assert_refused(limit: Limit, refusal: Refusal | None) -> str:
 
 
 @pytest.mark.parametrize("limit", OTHERS, ids=named)
-def test_limit_refuses_one_more(limit: Limit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_value_above_the_limit_is_refused(limit: Limit, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = PROBES[limit.service][limit.name]
     for name, held in probe.state.items():
         monkeypatch.setattr(state, name, holding(held))

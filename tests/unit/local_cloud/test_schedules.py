@@ -66,7 +66,7 @@ def test_gap_is_the_shortest_time_between_two_runs(expression: str, minutes: int
     assert schedules.gap(expression) == minutes
 
 
-def test_rate_and_at_expressions() -> None:
+def test_only_valid_rate_and_at_expressions_are_accepted() -> None:
     assert schedules.is_rate("rate(1 day)")
     assert schedules.is_rate("rate(15 minutes)")
     assert not schedules.is_rate("rate(0 days)")

@@ -1,4 +1,4 @@
-"""The JSONata programs of `sftp-transfer`, evaluated by themselves."""
+"""The JSONata programs of `sftp-transfer`, evaluated without Step Functions."""
 
 from __future__ import annotations
 

@@ -102,7 +102,9 @@ def test_hostile_answer_is_refused_by_every_question(
     assert not list(tmp_path.rglob("CANARY"))
 
 
-def test_rendered_answer_from_the_command_line_is_refused(stamp: Callable[..., Path], output: Path) -> None:
+def test_answer_with_template_syntax_on_the_command_line_is_refused(
+    stamp: Callable[..., Path], output: Path
+) -> None:
     # cookiecutter renders answers from the command line; the result must still be a name.
     with pytest.raises(FailedHookException):
         stamp(entity="{{ 7 * 7 }}")

@@ -44,7 +44,7 @@ def test_start_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
     assert str(last_complete(start, zone(WEST))) == "2026-09"
 
 
-def test_hook_without_a_time_zone_database_checks_the_form(template: Path, tmp_path: Path) -> None:
+def test_hook_without_a_time_zone_database_checks_the_format(template: Path, tmp_path: Path) -> None:
     """Run the hook as a slim container does: neither /usr/share/zoneinfo nor the package tzdata."""
     hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
     answers = 'OrderedDict(_time_zone="{}")'

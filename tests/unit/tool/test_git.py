@@ -100,7 +100,7 @@ def test_user_may_allow_other_protocols(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("prefix", ["", "file://"])
-def test_clone_of_a_local_repository(prefix: str, repository: Path, tmp_path: Path) -> None:
+def test_local_repository_can_be_cloned(prefix: str, repository: Path, tmp_path: Path) -> None:
     git.clone(f"{prefix}{repository}", tmp_path / "clone")
     assert (tmp_path / "clone/main.tf").read_text() == "a = 1\n"
 

@@ -1,4 +1,4 @@
-"""Names and places that the tool chooses."""
+"""Names and folders that the tool chooses."""
 
 from __future__ import annotations
 

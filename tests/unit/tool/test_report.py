@@ -199,7 +199,7 @@ def test_axis_has_round_numbers_around_the_values(values: list[str], labels: lis
     reason="no Chromium on the PATH; `make test-browser` demands one",
 )
 @pytest.mark.parametrize("width", [1200, 390])
-def test_chromium_shows_it(page: Page, tmp_path: Path, width: int) -> None:
+def test_chromium_shows_the_page(page: Page, tmp_path: Path, width: int) -> None:
     assert CHROMIUM, "No Chromium on the PATH: apt install chromium-headless-shell, or any Chrome."
     lines = {f"branch {n} " + "of a long name " * n: (n, "5.00", f"{n}.00") for n in range(1, 9)}
     page({"2026-09": {"First & Last": lines}, "2026-10": {"First & Last": lines}})

@@ -108,7 +108,7 @@ def _of_errors(state: State) -> Iterator[str]:
 
 
 def _of_expression(text: str) -> str:
-    """Find JSONata that Step Functions refuses: it has 2.0.6 without $eval; 2.1 has two more operators."""
+    """Find JSONata that Step Functions refuses: $eval, and two operators that are new in JSONata 2.1."""
     if not (text.startswith("{%") or text.endswith("%}")):
         return ""
     if not (text.startswith("{%") and text.endswith("%}")):

@@ -80,7 +80,7 @@ def is_at(expression: str) -> bool:
 
 
 def gap(expression: str) -> int:
-    """Return the fewest minutes between two runs of a cron expression within its hours."""
+    """Return the smallest number of minutes between two runs of a cron expression within its hours."""
     minutes: set[int] = set()
     for item in fields(expression)[0].split(","):
         span, _, step = item.partition("/")

@@ -48,7 +48,7 @@ def is_key(text: str, types: tuple[str, ...]) -> bool:
 
 
 def _is_host_key(text: str) -> bool:
-    """The output of ssh-keyscan begins with the host. A comment is not allowed."""
+    """Return whether this is a key without a comment, and without the host name of ssh-keyscan."""
     parts = text.split()
     key = parts[1:] if len(parts) == 3 else parts
     return len(key) == 2 and is_key(" ".join(key), ("ssh-rsa", *ECDSA))

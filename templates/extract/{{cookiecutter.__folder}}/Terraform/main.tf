@@ -56,7 +56,7 @@ module "bucket" {
 {% endif -%}
 }
 
-# The job's code is in a bucket of its own, so that readers of the files have no access to it.
+# The job's code is in a separate bucket, so that readers of the files have no access to it.
 module "artifacts" {
   source = "{{ source('kms-bucket') }}"
 

@@ -243,7 +243,7 @@ def expected(shape: str, aggregate: str, months: int) -> Files:
     [columns] = [header.split(",") for named, _, header, _ in EXPECTED.values() if named == shape]
     count = columns.index("window_end") + 1
     metric = columns[count + 1].removesuffix("_sum")
-    # Every file has the sum; if it is the metric, it has it once.
+    # Every file has exactly one sum column, also if the sum is the metric.
     header = [*columns[: count + 1], *dict.fromkeys([f"{metric}_sum", f"{metric}_{aggregate}"])]
     found = {}
     for recipient, groups in FACTS[shape].items():

@@ -1,4 +1,4 @@
-"""`update` and `status` run no programs of untrusted projects and collections."""
+"""`update` and `status` run no programs of untrusted projects and templates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.tool import Extracts, call
 
 @pytest.fixture
 def strange(tmp_path: Path) -> tuple[Path, Path]:
-    """Return a collection whose hook creates a file, and the path of that file."""
+    """Return a template repository whose hook creates a file, and the path of that file."""
     folder, trace = tmp_path / "strange", tmp_path / "trace"
     template = folder / "templates/extract"
     stamped = template / "{{cookiecutter.project_slug}}"
@@ -40,7 +40,7 @@ def strange(tmp_path: Path) -> tuple[Path, Path]:
     return folder, trace
 
 
-def test_update_runs_no_hook_of_a_collection_named_only_by_the_project(
+def test_update_runs_no_hook_of_a_template_that_only_the_project_names(
     project: Path, strange: tuple[Path, Path], tmp_path: Path
 ) -> None:
     collection, trace = strange
@@ -58,12 +58,12 @@ def test_update_runs_no_hook_of_a_collection_named_only_by_the_project(
 
 
 @pytest.mark.parametrize("named", [ADDRESS, f"{ADDRESS}.git", f"{ADDRESS}/"])
-def test_own_collection_needs_no_option(named: str) -> None:
+def test_template_of_this_repository_needs_no_option(named: str) -> None:
     assert homes.runnable(named, None, "bank") == named
 
 
 @pytest.mark.parametrize("named", [f"{ADDRESS}-evil", f"{ADDRESS}/../evil", ".", "\x1b[2Jhome"])
-def test_other_collection_needs_the_option(named: str) -> None:
+def test_template_of_another_repository_needs_the_option(named: str) -> None:
     with pytest.raises(ExtractsError, match="add --template") as refused:
         homes.runnable(named, None, "bank")
     assert "\x1b" not in str(refused.value)
@@ -119,7 +119,7 @@ def test_update_runs_no_program_of_a_submodule(project: Path, tmp_path: Path) ->
 
 
 ################################################################################
-# What a project's files may say
+# Content of a project's files
 ################################################################################
 
 
@@ -143,7 +143,9 @@ def bomb() -> str:
         ("x" * (5 << 20), "it is larger than 4 MiB."),
     ],
 )
-def test_unreadable_settings_are_one_line(content: str, why: str, project: Path, tmp_path: Path) -> None:
+def test_error_for_unreadable_settings_is_one_line(
+    content: str, why: str, project: Path, tmp_path: Path
+) -> None:
     (project / "extract.yaml").write_text(content)
     answers = tmp_path / "answers.yaml"
     answers.write_text(content)
@@ -304,7 +306,7 @@ def test_control_characters_in_names_are_not_printed(
 
 
 ################################################################################
-# The way to a database
+# Connections to a database
 ################################################################################
 
 

@@ -1,5 +1,6 @@
 # Roles that a project's workflows assume, each only for the jobs that need it. Apply this
-# once for each repository, with credentials of the account's owner. No workflow may change it.
+# once for each repository, with credentials of the account's owner. No workflow may change
+# these roles.
 
 terraform {
   required_version = ">= 1.11, < 2.0"

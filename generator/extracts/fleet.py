@@ -26,7 +26,7 @@ class Status:
 
     # With the newer versions, or None if the template's repository cannot be reached.
     projects: list[tuple[Project, list[Version] | None]] = field(default_factory=list)
-    # Of every version that is newer than the oldest one in use, newest first.
+    # Notes of each version that is newer than the oldest version in use, newest first.
     notes: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 

@@ -29,7 +29,7 @@ def clone(source: str, folder: Path, *options: str) -> None:
     By file, https or ssh, unless the user's GIT_ALLOW_PROTOCOL names other protocols.
     """
     if Path(source).exists():
-        # Over git's protocol, because a local repository is not trusted, either.
+        # Use git's protocol, not a local copy: a local repository is not trusted, either.
         source, options = str(Path(source).resolve()), (*options, "--no-local")
     command = ("clone", "--quiet", *options, "--", source, str(folder.resolve()))
     _run(folder.parent, _SAFE, command, os.environ.get("GIT_ALLOW_PROTOCOL", _NETWORK))

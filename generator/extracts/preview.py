@@ -85,7 +85,7 @@ class Preview:
                 }
                 for month in report.published(self.output, said["started"]["periods"])
             ],
-            # Warnings of this run. The manifest of an unchanged month has those of the run that published it.
+            # Warnings of this run. An unchanged manifest has the warnings of the run that published it.
             "warnings": [
                 {name: entry.get(name) for name in ("event", "period", "message")}
                 for entry in self.log

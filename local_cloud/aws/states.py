@@ -14,8 +14,8 @@ from local_cloud.aws.common import Body
 def close_nested_executions() -> None:
     """Report a refused start with the error of Step Functions, and accept a repeated start.
 
-    The error is StepFunctions.ExecutionAlreadyExistsException; ministack's is ExecutionAlreadyExists. There
-    is no error while the execution runs:
+    The error is StepFunctions.ExecutionAlreadyExistsException; ministack's is ExecutionAlreadyExists. A start
+    with the name and the input of a running execution is no error:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
     original = stepfunctions._invoke_nested_start_execution

@@ -11,7 +11,7 @@ locals {
     ), "\"")
   }
 
-  # These errors do not go away with a retry; all others may.
+  # A retry cannot fix these errors. It may fix all others.
   _never   = ["States.QueryEvaluationError"]
   _backoff = { BackoffRate = 2, IntervalSeconds = 5, MaxAttempts = 6 }
   _retries = {

@@ -6,8 +6,8 @@ locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
   artifacts_url   = "s3://${var.artifacts.bucket}"
   certificate_key = "${local._artifacts}/database-ca.pem"
-  # Two levels down, so that the prefixes that the crawler creates stay in the extract's own prefix,
-  # see crawler.tf.
+  # The crawler creates prefixes up to two levels above this folder. They must stay in the extract's
+  # own prefix; see crawler.tf.
   driver_folder = "${local._artifacts}/crawler/driver"
   driver_key    = "${local.driver_folder}/database-driver.jar"
 

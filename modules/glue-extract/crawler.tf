@@ -123,7 +123,7 @@ locals {
     ] if key != null
   ])
 
-  # Glue's guide requires this of every crawler. It has no effect unless the role may create jobs.
+  # Glue's guide requires this right. It has no effect unless the role may create jobs.
   # https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html
   _pass_role = {
     Sid       = "PassRole"

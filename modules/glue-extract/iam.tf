@@ -15,7 +15,7 @@ locals {
 }
 
 ################################################################################
-# Statements of both job and crawler
+# Statements for the job and the crawler
 ################################################################################
 
 locals {
@@ -135,7 +135,7 @@ locals {
     },
   ]
 
-  # The groups exist, but Glue calls Create and Associate anyway. Without these rights it logs nothing.
+  # The groups exist, but Glue calls Create and Associate anyway. If a call fails, Glue logs nothing.
   _log_actions = [
     "logs:AssociateKmsKey",
     "logs:CreateLogGroup",

@@ -12,7 +12,7 @@ locals {
   # `endpoint`.
   region = split(".", data.aws_region.current.endpoint)[1]
 
-  # These are not read from the resources, so that a plan shows whole policies and event patterns.
+  # Built from names, not read from resources, so that a plan shows whole policies and patterns.
   catalog_database_name = replace(var.name, "-", "_")
   connection_name       = var.name
   crawler_name          = "${var.name}-crawler"
@@ -40,7 +40,7 @@ resource "aws_glue_connection" "this" {
   connection_type = var.auth == "iam" ? "NETWORK" : "JDBC"
   description     = "Source of the extract ${var.name}."
 
-  # A plan hides all of these as sensitive, but none is secret: the password is in the secret.
+  # A plan hides these properties as sensitive. None is secret: the password is in the secret.
   connection_properties = {
     for key, value in {
       CUSTOM_JDBC_CERT       = local.certificate_url
@@ -101,7 +101,7 @@ resource "aws_glue_job" "this" {
     script_location = "${local.artifacts_url}/${aws_s3_object.script.key}"
   }
 
-  # A validation refuses names that occur in two of these, so their order does not matter.
+  # The order of these maps does not matter: a validation refuses a name that occurs in two.
   default_arguments = merge(var.extra_arguments, local._login_arguments, {
     "--output" = local.target_url
 

@@ -136,7 +136,7 @@ variable "target" {
   }
 
   validation {
-    # Who may read one of the two prefixes must not be able to read the other.
+    # A role that may read one of the two prefixes must not be able to read the other.
     condition = var.artifacts.bucket != var.target.bucket || !anytrue([
       startswith("${var.artifacts.prefix}/", "${var.target.prefix}/"),
       startswith("${var.target.prefix}/", "${var.artifacts.prefix}/"),

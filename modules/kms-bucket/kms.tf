@@ -108,7 +108,7 @@ locals {
     Version = "2012-10-17"
     Statement = concat([
       {
-        # Without this, IAM policies have no effect on the key, and nobody may be able to manage it.
+        # Without this statement, IAM policies have no effect on the key, and nobody can manage it.
         Sid       = "AccountManagesKey"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }

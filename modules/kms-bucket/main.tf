@@ -92,7 +92,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     id     = "housekeeping"
     status = "Enabled"
 
-    # Without it the provider reports an inconsistent result.
+    # Without an empty filter, the provider reports an inconsistent result.
     filter {}
 
     abort_incomplete_multipart_upload {

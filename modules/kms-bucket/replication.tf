@@ -55,7 +55,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     }
 
     source_selection_criteria {
-      # Without this, S3 silently copies no object that is encrypted with a KMS key.
+      # Without this block, S3 silently copies no object that is encrypted with a KMS key.
       sse_kms_encrypted_objects {
         status = "Enabled"
       }
@@ -126,7 +126,7 @@ resource "aws_iam_role_policy" "replication" {
         Condition = local._via_s3
       },
       {
-        # Without the right to delete.
+        # The role has no right to delete.
         Sid    = "WriteReplicas"
         Effect = "Allow"
         Action = concat(

@@ -46,7 +46,7 @@ locals {
       ["/"],
     )
   }
-  # The other recipients whose files each recipient's role could read.
+  # For each recipient, the other recipients whose files its role could also read.
   overlaps = {
     for reader, expression in local._expressions : reader => [
       for owner, recipient in var.recipients : owner
@@ -110,7 +110,7 @@ resource "aws_iam_role_policy" "recipient" {
         Effect   = "Allow"
         Action   = "s3:ListBucket"
         Resource = local.bucket_arn
-        # Without the slash, this would also list prefixes that begin the same.
+        # Without the slash, the condition would also allow longer names, such as FirstBankTwo.
         Condition = { StringLike = { "s3:prefix" = "${local.patterns[each.key]}/*" } }
       },
       {

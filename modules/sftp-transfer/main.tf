@@ -57,7 +57,7 @@ resource "aws_transfer_server" "this" {
     }
   }
 
-  # Without this, a recipient that logs in before the first publication gets "no such file":
+  # Without this option, a recipient that logs in before the first publication gets "no such file":
   # https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
   s3_storage_options {
     directory_listing_optimization = "ENABLED"

@@ -11,7 +11,7 @@ locals {
     ), "\"")
   }
 
-  # These errors do not go away with a retry; all others may.
+  # A retry cannot fix these errors. It may fix all others.
   _retry = jsonencode([
     { ErrorEquals = ["States.QueryEvaluationError"], MaxAttempts = 0 },
     { ErrorEquals = ["States.ALL"], BackoffRate = 2, IntervalSeconds = 60, MaxAttempts = 6 },

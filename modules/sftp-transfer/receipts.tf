@@ -35,7 +35,7 @@ locals {
       }
     },
     {
-      # AWS requires this for a table with a customer managed key.
+      # AWS requires these rights for a table with a customer managed key.
       Sid    = "EncryptReceipts"
       Effect = "Allow"
       Action = [
@@ -55,7 +55,7 @@ locals {
   ]
 }
 
-# A table, because the daily check queries it; not the bucket, to which only the job writes.
+# A table and not the bucket: the daily check queries it, and only the job writes to the bucket.
 resource "aws_dynamodb_table" "receipts" {
   for_each = local._receipts
 

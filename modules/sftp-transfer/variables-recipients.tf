@@ -85,7 +85,7 @@ variable "recipients" {
   }
 
   validation {
-    # IAM policies cannot contain them, and "?" may not match them.
+    # IAM policies cannot contain characters above U+FFFF, and "?" may not match them.
     condition = alltrue([
       for r in var.recipients : !can(regex("[^\\x{0000}-\\x{FFFF}]", r.prefix))
     ])

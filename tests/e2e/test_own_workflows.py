@@ -18,8 +18,7 @@ from extracts.home import parse, spelled
 from local_cloud import aws
 from tests.support.github import HOME, ROOT, GitHub
 
-# The environment of this test takes the place of the one on GitHub's machines. The checkout must not create
-# another.
+# The workflows use the environment of this test, and the checkout must not create another one.
 MAKE = """\
 #!/bin/sh
 case "$1" in

@@ -25,7 +25,7 @@ variables {
   prefixes = { loans = "loans" }
 }
 
-run "writer_policy_writes_its_prefix_and_cannot_delete" {
+run "writer_policy_allows_writes_under_its_prefix_and_no_deletions" {
   command = plan
 
   assert {
@@ -58,7 +58,7 @@ run "writer_policy_writes_its_prefix_and_cannot_delete" {
   }
 }
 
-run "reader_policy_reads_its_prefix" {
+run "reader_policy_allows_reads_under_its_prefix" {
   command = plan
 
   assert {

@@ -72,7 +72,7 @@ def serve(
             f"Cannot create a folder for PostgreSQL: {error.strerror} ({error.filename})."
         ) from error
     try:
-        authority = _initialise(program.path.parent, home, user)
+        authority = _initialize(program.path.parent, home, user)
         shutil.copyfile(authority, folder / "database-authority.pem")
         with ExitStack() as parts:
             for attempt in range(1, ATTEMPTS + 1):
@@ -145,7 +145,7 @@ def _running(
         yield process
 
 
-def _initialise(binaries: Path, home: Path, user: str | None) -> Path:
+def _initialize(binaries: Path, home: Path, user: str | None) -> Path:
     """Create the cluster, its owner's password and its certificate, and give them to `user`."""
     files = certificates.issue(home, "local PostgreSQL")
     (home / "password").write_text(secrets.token_urlsafe(18))

@@ -69,7 +69,7 @@ def from_database(
 
 
 def show(answers: Mapping[str, str], found: Sequence[Finding], console: Console) -> None:
-    """Print what was found, how, and what to know about it."""
+    """Print each answer, how it was found, and notes about it."""
     table = Table(title="Found in the database", title_justify="left")
     for column in ("question", "answer", "because"):
         table.add_column(column, overflow="fold")

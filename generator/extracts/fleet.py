@@ -47,7 +47,7 @@ class Status:
 
 
 def status(sources: Sequence[str], template: str | None) -> Status:
-    """Return the status of every project in the folders and repositories. An unreadable one is a problem."""
+    """Return the status of every project in the folders and repositories. Unreadable ones are problems."""
     result = Status()
     found = []
     with TemporaryDirectory(prefix="extracts-clones-") as clones:

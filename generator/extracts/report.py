@@ -157,7 +157,7 @@ def _chapter(recipient: str, spec: Json, months: Sequence[Month], before: Month 
         CHARTS + 2,
         ((row.count, -place, row.group) for place, row in enumerate(_rows(latest, recipient, spec))),
     )
-    if len(largest) > CHARTS + 1:  # a single other group gets a chart of its own
+    if len(largest) > CHARTS + 1:  # a single other group gets its own chart
         del largest[CHARTS:]
     charted = [group for _, _, group in sorted(largest, key=lambda found: -found[1])]
     counts = {group: count for count, _, group in largest}
@@ -197,7 +197,7 @@ def _values(month: Month | None, recipient: str, spec: Json) -> Iterator[tuple[G
 
 @dataclass(slots=True)
 class Together:
-    """Several groups as one, aggregated from their counts and sums."""
+    """Several groups that are shown as one, aggregated from their counts and sums."""
 
     rows: int = 0
     count: int = 0

@@ -30,7 +30,7 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A group's value and the one of the month before."""
+    """A group's value, and its value in the month before."""
 
     group: Group
     before: Decimal

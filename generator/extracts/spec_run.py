@@ -1,6 +1,6 @@
 """Run a project's spec for the requested months and for earlier ones. `extracts.preview` starts this program.
 
-It is a process of its own, because each project may have another engine, and because it ends Spark's JVM. The
+It is a separate process, because each project may have another engine, and because it ends Spark's JVM. The
 request is on standard input, because other users can see command lines, and the URL contains a password.
 """
 

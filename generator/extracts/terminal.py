@@ -27,7 +27,7 @@ def printable(text: str) -> str:
 
 
 def escaped(json: str) -> str:
-    r"""Return a JSON text with those characters as `\u` escapes.
+    r"""Return a JSON text with control and invisible characters as `\u` escapes.
 
     >>> escaped('"a\u202eb\x9b"')
     '"a\\u202eb\\u009b"'

@@ -113,7 +113,7 @@ def close_glue_resources() -> None:
 
 
 def close_glue_triggers() -> None:
-    """A trigger without a predicate has no predicate, instead of an empty one."""
+    """Return no predicate for a trigger without one; ministack returns an empty predicate."""
 
     def got(_: Body, response: Response) -> Response:
         out = body_of(response)

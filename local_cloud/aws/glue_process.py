@@ -226,9 +226,9 @@ NO_SCRAM = (
 
 
 def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Open a connection as a crawler does, with the address, secret, certificate and driver it names.
+    """Connect as a crawler does, with the address, secret, certificate and driver of a Glue connection.
 
-    The crawler's own driver may not support SCRAM, so here it does not. A driver in the connection does.
+    The crawler's own driver may not support SCRAM. So SCRAM fails here unless the connection has a driver.
     https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
     """
     properties = session.client("glue").get_connection(Name=name)["Connection"]["ConnectionProperties"]

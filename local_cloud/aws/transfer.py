@@ -33,7 +33,7 @@ USER_ATTRIBUTES = (
 
 
 def close_transfer_servers() -> None:
-    """Store security policy, logging and endpoint of servers; without them every plan has changes.
+    """Store security policy, logging and endpoint of servers; otherwise every plan has changes.
 
     A server in a VPC has a VPC endpoint, which Transfer Family creates and deletes with it.
     """

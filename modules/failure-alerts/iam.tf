@@ -170,7 +170,7 @@ resource "aws_iam_role" "scheduler" {
       Effect    = "Allow"
       Principal = { Service = "scheduler.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Scheduler gives its group as the source, not the schedule.
+      # Scheduler names the group as the source, never the schedule.
       Condition = {
         StringEquals = {
           "aws:SourceAccount" = local.account_id

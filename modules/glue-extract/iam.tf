@@ -135,7 +135,7 @@ locals {
     },
   ]
 
-  # The groups exist, but Glue calls Create and Associate anyway. If a call fails, Glue logs nothing.
+  # The groups exist, but Glue calls Create and Associate anyway. If a call fails, it logs nothing.
   _log_actions = [
     "logs:AssociateKmsKey",
     "logs:CreateLogGroup",

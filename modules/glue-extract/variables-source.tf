@@ -231,7 +231,7 @@ variable "rotation" {
                                        extract's subnet and security group. Required without
                                        `function_arn`.
     - `days`                         - (Optional) Days between two rotations.
-    - `function_arn`                 - (Optional) ARN of a rotation function of your own, which
+    - `function_arn`                 - (Optional) ARN of a custom rotation function, which
                                        Secrets Manager may invoke.
     - `host`                         - (Optional) Host of the writer, where the function changes
                                        the password. Required if `secret` is set and

@@ -146,7 +146,7 @@ locals {
       "because \"${local.patterns[reader]}/*\" matches below",
       "\"${join("/\", \"", [for owner in owners : var.recipients[owner].prefix])}/\". (In IAM",
       "policies \"?\" stands for every character beyond U+00FF and matches any one.) Give each",
-      "recipient a prefix of its own; one recipient can have several public_keys.",
+      "recipient its own prefix; one recipient can have several public_keys.",
     ])
   }
 }

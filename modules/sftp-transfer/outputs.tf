@@ -65,7 +65,7 @@ output "delivery" {
     recoveries = {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }
-    # Built from names, because the queue for their dead letters is created before the rules.
+    # Built from names, because the queue for the dead letters of these rules is created first.
     rule_arns = [
       for name in concat(local._published_names, local._receipt_names) :
       "${local._rule_arn}/${name}"

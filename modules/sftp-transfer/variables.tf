@@ -175,7 +175,7 @@ variable "endpoint" {
 
 variable "host_name" {
   description = <<-EOT
-    Host name of your own, which stays when the server is replaced. If null, AWS's name is used.
+    Custom host name, which stays when the server is replaced. If null, AWS's name is used.
     - `hosted_zone_id` - ID of the hosted zone in Route 53 that gets the record.
     - `name`           - Host name, for example "sftp.example.com".
   EOT

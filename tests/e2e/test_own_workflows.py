@@ -1,7 +1,7 @@
 """This repository's own workflows, step by step.
 
-`make` only prints its commands here, except for a release: the test builds it and publishes it to a local
-registry.
+`make` only prints its commands here, except for a release: the test builds the release and publishes it to a
+local registry.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
         },
     ),
     "min": (
-        "with names as long as PostgreSQL takes them",
+        "with names as long as PostgreSQL allows them",
         "1200",
         f"{O},{K},{N},period,window_start,window_end,{L.lower()}_count,{M.lower()}_sum,{M.lower()}_min",
         {"Owner_20261031.csv": ["Owner,11,one,2026-10,1926-11-01,2026-10-31,2,5.01,2.01"]},
@@ -145,7 +145,7 @@ FACTS: dict[str, dict[str, dict[tuple[str, ...], list[tuple[str, str | None]]]]]
         "Bert": {("at", "2"): [("2026-10-02", "100")]},
         "Carl": {("de", "1"): [("2026-10-03", "1000"), ("2026-09-30", "7")]},
     },
-    "with names as long as PostgreSQL takes them": {
+    "with names as long as PostgreSQL allows them": {
         "Owner": {("11", "one"): [("1999-01-01", "2.005"), ("2026-10-31", "3"), ("2026-11-01", "1")]}
     },
 }

@@ -1,4 +1,4 @@
-"""Schedules start an extract on the local cloud, and it publishes even if the crawler fails."""
+"""Schedules start an extract on the local cloud. The extract publishes even if the crawler fails."""
 
 from __future__ import annotations
 

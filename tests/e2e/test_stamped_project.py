@@ -327,7 +327,7 @@ def test_project_passes_its_own_tests_and_plans(
     reason="checkov is some 300 MB, too much to install for each run; `make test-matrix` does",
 )
 def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environment: dict[str, str]) -> None:
-    """In the project and in the modules that it calls, with its values."""
+    """Check the project and the modules that it calls, with its values."""
     command = (os.environ["CHECKOV"], "--skip-download", "--framework", "terraform", "--output", "json")
     done = run(*command, "--directory", "Terraform", folder=planned[0], environment=environment)
     found = json.loads(done.stdout)["results"]

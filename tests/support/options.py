@@ -47,7 +47,7 @@ SHAPES: dict[str, Answers] = {
         "group": "country = Salt and Pepper.country, shop = Salt and Pepper.and",
         "recipient": "owner = Owner.name",
     },
-    "with names as long as PostgreSQL takes them": {
+    "with names as long as PostgreSQL allows them": {
         "entity": "L" + "o" * 62,
         "metric": "M" + "e" * 62,
         "date_column": "D" + "a" * 62,

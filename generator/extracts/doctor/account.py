@@ -43,7 +43,7 @@ def _called(name: str, call: Callable[[], str], remedy: str) -> Check:
 
 
 def secret(aws: Client, arn: str) -> tuple[Check, str | None]:
-    """Check the secret with the login. Return the user name in it, too."""
+    """Check the secret that contains the login. Return the check, and the user name in the secret."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -160,7 +160,7 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
 
 
 def _is_confirmed(sns: Any, arn: str) -> bool:
-    """Return whether a subscription is confirmed. Before that it has no ARN, or the attribute says so."""
+    """Return whether a subscription is confirmed. A pending one has no ARN, or an attribute that says so."""
     if not arn.startswith("arn:"):
         return False
     attributes = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]

@@ -43,7 +43,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
 
 
 def show(check: Check, console: Console) -> None:
-    """Print a check on one line. A failure ends with what to do."""
+    """Print a check on one line. A failure ends with the remedy."""
     remedy = f" → {check.remedy}" if check.remedy else ""
     console.print(f"{MARKS[check.state]} {check.name:<20}{escape(check.text + remedy)}", soft_wrap=True)
 

@@ -1,6 +1,6 @@
 """Resolve a spec against the catalog of a source, with the engine of the project.
 
-Runs as a process of its own, because a spec is a program of the project, and each project may have another
+Runs as a separate process, because a spec is a program of the project, and each project may have another
 version of the engine. Standard input is a `Request` as JSON, and standard output is a `Result` as JSON.
 """
 
@@ -53,7 +53,7 @@ def check(request: Request) -> Result:
     try:
         spec = runpy.run_path(request["script"])["EXTRACT"]
         found["time_zone"], found["zone_here"] = spec.time_zone, _is_here(spec.time_zone)
-        # A missing time zone is a check of its own. It must not hide other errors.
+        # A separate check reports a missing time zone. It must not hide other errors.
         rolling_spec.check(spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT"))
     except ExtractError as error:
         return Result({**found, "wrong": str(error)})

@@ -22,7 +22,7 @@ MONTHS = 24
 
 
 def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterator[Check]:
-    """Compare the time zones of Terraform and the spec, and look them up here and in the source."""
+    """Check that Terraform and the spec have the same time zone, known here and in the source."""
     name, main, script = found["time_zone"], project / "Terraform/main.tf", project / "Glue/etl.py"
     if known.time_zone is None:
         yield skipped("time zone", f'the time zone of module "extract" in {main} is unknown')

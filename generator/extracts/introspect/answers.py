@@ -107,7 +107,7 @@ def _settled(step: Step, question: str, given: Mapping[str, str], choose: Choose
 
 
 def entity(catalog: Catalog, given: str | None, schema: str | None) -> Finding:
-    """Find the table with one row per fact. Its schema is a part of the answer unless it is public."""
+    """Find the table with one row per fact. The answer includes the schema, except for public."""
     if schema is not None and schema not in catalog.schemas:
         raise ExtractsError(f"schema: {missing('schema', schema, catalog.schemas)}")
     if given is None:

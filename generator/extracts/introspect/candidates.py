@@ -91,7 +91,7 @@ def metrics(table: Table, links: graph.Links) -> list[Column]:
 
 
 def names(table: Table, links: graph.Links) -> list[Column]:
-    """Return the text columns that can name a row: the only one called like `name`, else all."""
+    """Return the text columns that can name a row: the only one with a name like `name`, else all."""
     leading = {column for link in links.get(table.name, ()) for column in link.columns}
     texts = [
         column

@@ -1,4 +1,4 @@
-"""Findings: the answer to one question of the template, or its candidates. And the tables in their scope."""
+"""The answer to one question of the template, or its candidates, and the tables that it may use."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _names(shape: Any, naming: Naming) -> Mapping[str, str]:
 
 
 def from_json(value: Any, shape: Any, *, wire: bool = True) -> Any:
-    """Return a JSON or CBOR value as boto3 takes it. Members have the protocol's names, or boto3's."""
+    """Return a JSON or CBOR value as boto3 accepts it. Members have the protocol's names, or boto3's."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict) and not shape.is_document_type:
         names = _names(shape, _plainly if wire else _as_it_is)
@@ -75,7 +75,7 @@ def from_json(value: Any, shape: Any, *, wire: bool = True) -> Any:
 
 
 def from_text(text: str, shape: Any) -> Any:
-    """Return the text of a header, a query field or an XML element as boto3 takes it."""
+    """Return the text of a header, a query field or an XML element as boto3 accepts it."""
     kind = shape.type_name
     try:
         if kind in ("integer", "long"):
@@ -96,7 +96,7 @@ def from_text(text: str, shape: Any) -> Any:
 
 
 def from_xml(element: Element, shape: Any) -> Any:
-    """Return an XML element as boto3 takes it."""
+    """Return an XML element as boto3 accepts it."""
     kind = shape.type_name
     if kind == "structure":
         return _structure_from_xml(element, shape)
@@ -154,7 +154,7 @@ def tree(pairs: Iterable[tuple[str, str]]) -> Tree:
 
 
 def from_query(node: Tree, shape: Any, *, ec2: bool = False) -> Any:
-    """Return a node of the query's tree as boto3 takes it."""
+    """Return a node of the query's tree as boto3 accepts it."""
     kind = shape.type_name
     if kind == "structure":
         names = _names(shape, _in_ec2 if ec2 else _in_query)

@@ -28,7 +28,7 @@ _SERVICES = {
     "states": "stepfunctions",
 }
 
-# Members that take text. In an optimized integration they also take JSON, which becomes text.
+# Members that accept text. In an optimized integration they also accept JSON, which becomes text.
 # https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
 _JSON_AS_TEXT = {"events": "Detail", "sns": "Message", "sqs": "MessageBody", "stepfunctions": "input"}
 

@@ -145,7 +145,7 @@ def _known(http: Http, service: str, operation: str, protocol: Protocol) -> Call
 
 
 def parameters(call: Call, body: bytes) -> dict[str, Any]:
-    """Return boto3's parameters for the call. The body is empty if it is not readable."""
+    """Return boto3's parameters for the call. `body` must be empty if the call has no readable body."""
     http, shape = call.http, call.model.input_shape
     if body and http.headers.get("content-encoding") == "gzip" and call.has_readable_body:
         body = gzip.decompress(body)

@@ -33,7 +33,7 @@ run "rule_name_of_64_characters_is_accepted" {
       length(aws_cloudwatch_event_rule.failure["sixteen-letters-"].name) == 64
       && length(aws_cloudwatch_event_rule.recovery["thirteen-char"].name) == 64
     )
-    error_message = "EventBridge takes 64 characters."
+    error_message = "EventBridge accepts 64 characters."
   }
 }
 

@@ -59,7 +59,7 @@ run "job_has_the_arguments_of_the_engine_only" {
         Condition = { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }
       }]
     ])
-    error_message = "Glue alone takes the roles, for this account."
+    error_message = "Only Glue can assume the roles, for this account."
   }
   assert {
     condition = {

@@ -92,7 +92,7 @@ def test_totals_that_do_not_reconcile_fail_the_run(
 def test_undetected_duplicate_key_does_not_reconcile(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the join check, the control totals find it, since they are read without joins."""
+    """Without the join check, the control totals find the duplicate, because they have no joins."""
     import rolling_figures
 
     monkeypatch.setattr(rolling_figures, "check_hops", lambda *_: None)

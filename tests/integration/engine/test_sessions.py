@@ -1,4 +1,4 @@
-"""Settings of a session in the source, and how it ends when its run or its connection is lost."""
+"""Settings of a session in the source, and the end of a session whose run or connection is lost."""
 
 from __future__ import annotations
 

@@ -84,13 +84,13 @@ REFUSED = {
         server(whole={"prefix": "loans"}, first={"prefix": "loans/a"}),
         'recipients: the role of "whole" could read files of "first", because "loans/*" matches below'
         ' "loans/a/". (In IAM policies "?" stands for every character beyond U+00FF and matches any one.)'
-        " Give each recipient a prefix of its own; one recipient can have several public_keys.",
+        " Give each recipient its own prefix; one recipient can have several public_keys.",
     ),
     "prefix-with-letters-that-match-another": (
         server(lodz={"prefix": "loans/Łódź"}, plain={"prefix": "loans/Lódz"}),
         'recipients: the role of "lodz" could read files of "plain", because "loans/?ód?/*" matches below'
         ' "loans/Lódz/". (In IAM policies "?" stands for every character beyond U+00FF and matches any one.)'
-        " Give each recipient a prefix of its own; one recipient can have several public_keys.",
+        " Give each recipient its own prefix; one recipient can have several public_keys.",
     ),
 }
 

@@ -80,7 +80,7 @@ UNNAMED = {
 def usage_root(
     cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Root]:
-    """Give a root of `usage/`, initialized, in a folder of its own."""
+    """Return a function that initializes a root of `usage/` in a separate folder."""
 
     def usage_root(name: str) -> Root:
         folder = tmp_path_factory.mktemp(name)

@@ -19,7 +19,7 @@ ROWS = options.covering(options.factors())
 
 @pytest.fixture(scope="module")
 def cloned(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This template in a repository of its own, which can be cloned."""
+    """A repository with only this template, which can be cloned."""
     folder = tmp_path_factory.mktemp("repository")
     shutil.copytree(
         template, folder / "templates/extract", ignore=shutil.ignore_patterns("__pycache__", ".*_cache")

@@ -16,7 +16,7 @@ import pytest
 
 from extracts import children
 
-# A program with a child, a grandchild in a session of its own, and an orphan, all of which sleep.
+# A program with a child, a grandchild in another session, and an orphan, all of which sleep.
 FAMILY = """
 import os, subprocess, sys, time
 mark = sys.argv[1]
@@ -127,7 +127,7 @@ def test_program_reads_its_input_and_its_output_is_returned() -> None:
 
 
 def test_program_runs_without_standard_streams(tmp_path: Path) -> None:
-    """As in a service. The pipe must not become the program's input."""
+    """A service may have no standard streams. The pipe must not become the program's input."""
     closed = (
         "import os, sys; os.closerange(0, 3)\n"
         "from extracts import children\n"

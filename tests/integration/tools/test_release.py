@@ -60,7 +60,7 @@ def commit(root: Path, log: str | None = None) -> None:
 
 @pytest.fixture
 def home(original: Path, tmp_path: Path) -> Path:
-    """Clone it, and set it up with this environment."""
+    """Return a clone of the original that uses this environment."""
     git(tmp_path, "clone", "-q", str(original), "home")
     root = tmp_path / "home"
     git(root, "config", "user.name", "A")

@@ -49,7 +49,7 @@ def test_every_call_of_the_tool_on_a_page_is_valid() -> None:
         command, *words = call.split()
         assert options(command), f"{page}: there is no extracts {command}"
         unknown = {word.partition("=")[0] for word in words if word.startswith("--")} - options(command)
-        assert not unknown, f"{page}: extracts {command} takes no {unknown}"
+        assert not unknown, f"{page}: extracts {command} has no option {unknown}"
 
 
 def test_picture_of_the_demo_shows_the_expected_rows() -> None:

@@ -35,7 +35,7 @@ def test_all_versions_are_the_same() -> None:
 
 
 def test_references_to_this_repository_have_its_version() -> None:
-    """On pages, in examples and in differences/. The changelog and tests mention other versions."""
+    """Check pages, examples and differences/. The changelog and tests mention other versions."""
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--", ":!tests/*.py", ":!CHANGELOG.md"]
     names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")
     pinned = {

@@ -74,7 +74,7 @@ def test_value_above_the_limit_is_refused(limit: Limit, monkeypatch: pytest.Monk
 
 
 def tagged(service: tags.Tagged, given: dict[str, str]) -> Parameters:
-    """Return parameters with these tags, as this service takes them."""
+    """Return parameters with these tags, as this service accepts them."""
     values: Any = given
     if service.key:
         values = [{service.key: key, service.value: value} for key, value in given.items()]

@@ -1,4 +1,4 @@
-"""The form of policies, for all services that take them."""
+"""The form of policies, for all services that accept them."""
 
 from __future__ import annotations
 

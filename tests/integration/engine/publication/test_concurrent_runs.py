@@ -131,7 +131,7 @@ def check_one_won(publisher: Publisher, before: dict[str, str], *runs: tuple[str
 
 
 def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publisher) -> None:
-    """It is paused after it removed the old manifest, before its next call."""
+    """The run is paused after it removed the old manifest, before its next call."""
     publisher(Alpha="a", Beta="b")
 
     def sleep(call: int) -> None:
@@ -168,7 +168,7 @@ def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher
 
 
 def test_run_that_lost_the_claim_requests_no_restatement(publisher: Publisher) -> None:
-    """It claims a period that another run has just published, and ends. Its claim has no effect."""
+    """The run claims a period that another run has just published, and ends. Its claim has no effect."""
     late: list[Plan] = []
 
     def look(call: int) -> None:

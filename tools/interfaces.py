@@ -118,7 +118,7 @@ def _resources(old: Interface, new: Interface) -> Iterator[Change]:
     for address in sorted(old.resources):
         here = _followed(address, new.moved)
         if here not in new.resources:
-            yield Change("major", f"{address} is gone, with no moved block that says where to")
+            yield Change("major", f"{address} was removed, and no moved block has its new address")
             continue
         before, after = old.resources[address], new.resources[here]
         if here != address:
@@ -191,7 +191,7 @@ def demanded(last: Version, changes: Mapping[str, list[Change]]) -> Version:
 
 
 def without_notes(repository: Path, version: Version, changes: Mapping[str, list[Change]]) -> list[str]:
-    """Return the modules with a breaking change and no diff of what a caller changes."""
+    """Return the modules with a breaking change and no diff for callers in the README."""
     missing = []
     for module, found in changes.items():
         page = repository / "modules" / module / "README.md"

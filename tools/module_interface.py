@@ -85,7 +85,7 @@ def interface(module: Path) -> Interface:
 
 
 def read_type(text: str) -> Type:
-    """A type as its text says.
+    """Return the type that a text describes.
 
     >>> read_type("map(object({a = string, b = optional(number, 1)}))").of.attributes["b"].default
     '1'

@@ -149,7 +149,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the program with SIGTERM, then kill what is left of its group."""
+    """End the program with SIGTERM, then kill the remaining processes of its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)

@@ -62,7 +62,7 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
 
 
 def close_web_identity_claims() -> None:
-    """Add the condition keys that AWS has for GitHub's claims; ministack knows only `aud` and `sub`.
+    """Add the condition keys that AWS has for GitHub's claims; ministack has only `aud` and `sub`.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
     """

@@ -1,4 +1,4 @@
-"""S3: policies cannot see the encryption key of an upload."""
+"""S3: in ministack, policies do not receive the encryption key of an upload."""
 
 from __future__ import annotations
 

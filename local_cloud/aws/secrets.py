@@ -9,7 +9,7 @@ from local_cloud.aws.common import Body, Response, answer_json, body_of
 
 
 def close_secret_labels() -> None:
-    """Keep every staging label and every version with a label; ministack knows only AWS's own labels."""
+    """Keep every staging label and every version with a label; ministack keeps only AWS's own labels."""
 
     def put(data: Body, response: Response) -> Response:
         out = body_of(response)

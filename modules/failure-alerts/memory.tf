@@ -2,8 +2,8 @@
 # Memory
 ################################################################################
 
-# One item per open failure, so that a failure and its recovery are reported once. Conditional
-# writes decide between two events at the same time.
+# One item per open failure, so that a failure and its recovery are reported once. With
+# conditional writes, two events at the same time send one mail.
 resource "aws_dynamodb_table" "incidents" {
   name         = "${var.name}-incidents"
   billing_mode = "PAY_PER_REQUEST"

@@ -5,13 +5,13 @@
 variable "failure_events" {
   description = <<-EOT
     Failures of the extract, as the output `failure_events` of `glue-extract` describes them.
-    - `events`            - EventBridge patterns in JSON of what failed, by key.
+    - `events`            - EventBridge patterns in JSON for failures, by key.
     - `job_name`          - Glue job that a mail tells to rerun.
     - `log_group`         - Log group of the job.
     - `name`              - Name of the extract in the mails.
     - `workflow_name`     - Glue workflow that starts crawler and job.
     - `catch_up_schedule` - (Optional) Cron expression, in `time_zone`, of a later second run.
-    - `recoveries`        - (Optional) EventBridge patterns in JSON of what succeeded, by key.
+    - `recoveries`        - (Optional) EventBridge patterns in JSON for successes, by key.
     - `time_zone`         - (Optional) IANA name of the time zone of the extract's schedules.
   EOT
   type = object({
@@ -138,12 +138,12 @@ variable "deadline" {
 variable "delivery" {
   description = <<-EOT
     Failures of the delivery, as the output `delivery` of `sftp-transfer` describes them.
-    - `events`          - (Optional) EventBridge patterns in JSON of what failed, by key.
+    - `events`          - (Optional) EventBridge patterns in JSON for failures, by key.
     - `push_arn_prefix` - (Optional) Common beginning of the ARNs of the state machines that send
                           files. All others write receipts.
     - `recipients`      - (Optional) URLs of the recipients' folders, keyed by recipient. Events of
                           other recipients are ignored.
-    - `recoveries`      - (Optional) EventBridge patterns in JSON of what succeeded, by key.
+    - `recoveries`      - (Optional) EventBridge patterns in JSON for successes, by key.
     - `rule_arns`       - (Optional) ARNs of the EventBridge rules that use `dead_letter_queue`.
   EOT
   type = object({

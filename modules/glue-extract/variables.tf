@@ -159,8 +159,8 @@ variable "endpoints" {
     - `route_table_ids`           - IDs of the subnet's route tables, for the endpoint of S3.
     - `client_security_group_ids` - (Optional) IDs of other security groups that may use the
                                     endpoints, keyed by a name of your choice.
-    - `services`                  - (Optional) Services that get an interface endpoint. The default
-                                    is what a run calls. The VPC must not have these endpoints yet.
+    - `services`                  - (Optional) Services that get an interface endpoint, by default
+                                    those that a run calls. The VPC must not have these endpoints yet.
   EOT
   type = object({
     route_table_ids           = set(string)

@@ -168,7 +168,7 @@ def _is_confirmed(sns: Any, arn: str) -> bool:
 
 
 def deployed(aws: Client, values: Values, *, test_mail: bool) -> Iterator[Check]:
-    """Check what exists only after a deployment."""
+    """Check the parts that exist only after a deployment."""
     topic = values.outputs.get("alert_topic_arn")
     if topic is None:
         yield skipped("alert mails", "nothing is deployed yet")

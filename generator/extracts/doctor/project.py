@@ -32,7 +32,7 @@ class Values:
 
 
 def values(project: Path) -> tuple[Values, list[Check]]:
-    """Return the values and their checks. `terraform console` knows all sources of variables."""
+    """Return the values and their checks. `terraform console` reads all sources of variables."""
     folder = project / "Terraform"
     if not (folder / "main.tf").is_file():
         raise ExtractsError(f"{project} is not an extract project: {folder}/main.tf does not exist.")

@@ -1,4 +1,4 @@
-"""Find metrics, dates, names and keys of tables, and what to do about missing indexes and rights."""
+"""Find metrics, dates, names and keys of tables, and the statements that add missing indexes and rights."""
 
 from __future__ import annotations
 

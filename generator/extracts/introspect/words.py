@@ -63,7 +63,7 @@ def meant(name: str) -> tuple[str, ...]:
 
 @functools.cache
 def referred(name: str) -> tuple[tuple[str, ...], bool]:
-    """Return the words of a column's name without those such as `id`, and whether it has any of these.
+    """Return the words of a column's name without words such as `id`, and whether there was such a word.
 
     >>> referred("Account_idAccount"), referred("billing_address_id"), referred("branch")
     ((('account',), True), (('billing', 'address'), True), (('branch',), False))

@@ -1,6 +1,6 @@
 """Convert a request's body into boto3's parameters, using a shape of the service model.
 
-A value that the shape does not know, or that has a wrong type, is kept as it is, so that the check can report
+A value that is not in the shape, or that has a wrong type, is kept as it is, so that the check can report
 it.
 """
 

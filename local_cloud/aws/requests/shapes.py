@@ -1,4 +1,4 @@
-"""Check parameters against the shapes of a service model, including what botocore's own check omits."""
+"""Check parameters against the shapes of a service model, including rules that botocore's own check omits."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ run "daily_check_reports_missing_downloads" {
         aws_sfn_state_machine.uncollected["this"].definition
       ).States.Begin.Assign.config.due == "-10T09:00:00Z"
     )
-    error_message = "The check runs daily at due_hour, and knows due_day."
+    error_message = "The check runs daily at due_hour, and its definition contains due_day."
   }
   assert {
     condition = {

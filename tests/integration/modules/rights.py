@@ -38,7 +38,7 @@ def role_name(name: str, kind: str) -> str:
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 Right = tuple[str, str]  # statement, action
-Ask = tuple[str, str, dict[str, Any]]  # action, resource, what the request says of itself
+Ask = tuple[str, str, dict[str, Any]]  # action, resource, condition keys of the request
 Call = Callable[["Role"], object]
 Policies = dict[str, dict[str, Any]]
 

@@ -17,7 +17,7 @@ from tests.support import options
 # Folder under examples/ -> the answers that are not the defaults.
 EXAMPLES: dict[str, dict[str, object]] = {"bank-loans": {}}
 REFRESH = "REFRESH_EXAMPLES=1 python -m pytest tests/integration/template/test_examples.py"
-# One option at a time -> the file under differences/ that holds what it changes.
+# Each file in this folder has the lines that one option changes.
 DIFFERENCES = Path(__file__).parent / "differences"
 CHOICES = {
     f"{question} {answer}": {question: answer}

@@ -187,7 +187,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         BUCKET,
         'resource "aws_s3_bucket" "files" {',
         "major",
-        "aws_s3_bucket.this is gone, with no moved block that says where to",
+        "aws_s3_bucket.this was removed, and no moved block has its new address",
     ),
     "a resource is moved": (
         BUCKET,
@@ -201,7 +201,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "moved {\n  from = aws_s3_bucket.this\n  to   = aws_s3_bucket.gone\n}\n\n"
         'resource "aws_s3_bucket" "files" {',
         "major",
-        "aws_s3_bucket.this is gone, with no moved block that says where to",
+        "aws_s3_bucket.this was removed, and no moved block has its new address",
     ),
     "a resource becomes a map": (
         BUCKET,

@@ -47,7 +47,7 @@ def documentation(title: str, path: str) -> Source:
 
 
 def each(value: Any, path: str) -> Iterator[Any]:
-    """Yield what a request has at a path; `[]` is every item, `|` parts alternatives.
+    """Yield the values at a path of a request; `[]` is every item, `|` separates alternatives.
 
     >>> list(each({"Targets": [{"Input": "a"}, {"Id": "b"}]}, "Targets[].Input"))
     ['a']

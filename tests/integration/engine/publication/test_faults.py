@@ -194,7 +194,7 @@ def test_every_request_that_fails_once_is_retried(publisher: Publisher, proxy: P
 def test_persistent_failure_ends_the_run_and_publishes_nothing_partial(
     publisher: Publisher, proxy: Proxy, kind: str, write: int
 ) -> None:
-    """All requests fail from one write of a restatement on.
+    """One write of a restatement fails, and so do all later writes.
 
     The writes are: claim, removal of the manifest, file, removal of a file, manifest.
     """

@@ -37,7 +37,7 @@ def remember_tags(kind: str) -> Afterwards:
 
 
 def close_glue_jobs() -> None:
-    """Store class, concurrency, delay notice, queuing and tags of jobs; unset attributes that an update omits."""
+    """Store class, concurrency, delay notice, queuing and tags of jobs. An update unsets the omitted ones."""
 
     def created(data: Body, response: Response) -> None:
         remember_tags("job")(data, response)

@@ -160,7 +160,7 @@ variable "endpoints" {
     - `client_security_group_ids` - (Optional) IDs of other security groups that may use the
                                     endpoints, keyed by a name of your choice.
     - `services`                  - (Optional) Services that get an interface endpoint, by default
-                                    those that a run calls. The VPC must not have these endpoints yet.
+                                    those that a run calls. The VPC must not have them yet.
   EOT
   type = object({
     route_table_ids           = set(string)

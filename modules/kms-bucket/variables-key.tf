@@ -79,7 +79,7 @@ variable "key_services" {
   description = <<-EOT
     AWS services, besides CloudWatch Logs, that may use the created key without a role: `glue`,
     `transfer`, `sns-from-cloudwatch` (alarms) and `sns-from-eventbridge` (rules) for topics or
-    queues with this key. The latter two have no condition, because EventBridge then drops events;
+    queues with this key. The latter two have no condition: with one, EventBridge drops events;
     give topics their own key if you can.
   EOT
   type        = set(string)

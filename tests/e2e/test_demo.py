@@ -150,7 +150,7 @@ def test_schedule_starts_the_daily_check(demo: Demo) -> None:
     assert schedule["ScheduleExpression"] == "cron(0 6 * * ? *)"
     check = schedule["Target"]["Arn"]
     assert not states.list_executions(stateMachineArn=check)["executions"]
-    # Only the time is changed: it is due now instead of tomorrow morning.
+    # Change only the time of the schedule, so that it is due now.
     kept = {key: schedule[key] for key in ("GroupName", "FlexibleTimeWindow", "Target")}
     scheduler.create_schedule(Name="now", **kept, ScheduleExpression="at(2026-01-01T00:00:00)")
     deadline = time.monotonic() + 30

@@ -29,7 +29,7 @@ variables {
   apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
 }
 
-run "without_an_environment_plans_of_pull_requests_get_the_role" {
+run "without_a_plan_environment_pull_requests_get_the_role" {
   command = plan
 
   assert {
@@ -44,7 +44,7 @@ run "without_an_environment_plans_of_pull_requests_get_the_role" {
   }
 }
 
-run "with_an_environment_only_its_jobs_and_main_get_the_role" {
+run "plan_environment_restricts_the_role_to_its_jobs_and_main" {
   command = plan
 
   variables {

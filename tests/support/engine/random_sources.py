@@ -1,6 +1,6 @@
 """Random sources: settings, rows, tables and the spec that reads them.
 
-One run of the engine costs seconds, whatever it reads. Therefore `STORES` small sources share one database,
+One run of the engine takes seconds, even without rows. Therefore `STORES` small sources share one database,
 and one run reads them all.
 """
 

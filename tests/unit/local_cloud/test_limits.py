@@ -41,7 +41,7 @@ def named(limit: Limit) -> str:
 
 
 def holding(held: Any) -> Callable[..., Any]:
-    """Return the emulator's answer: true for the names in a tuple, or the value of a name in a dict."""
+    """Return a fake function of `limits.state`: true for names in a tuple, or the value in a dict."""
 
     def answer(*asked: str) -> Any:
         if isinstance(held, tuple):

@@ -28,7 +28,7 @@ def with_filter(repository: Path, name: bytes, key: bytes, command: bytes) -> Pa
     with (repository / ".git/config").open("ab") as config:
         value = command.replace(b"TRACE", bytes(trace))
         config.write(b'[filter "%s"]\n\t%s = "%s"\n' % (name, key, value))
-    # Not committed, because git would run the filter then.
+    # Not committed, because a commit would run the filter.
     (repository / ".git/info/attributes").write_bytes(b"*.tf filter=%s\n" % name)
     (repository / "main.tf").write_text("a = 2\n")
     return trace

@@ -135,8 +135,8 @@ resource "aws_iam_role" "github" {
         StringEquals = {
           "${local.issuer}:aud" = "sts.amazonaws.com"
           "${local.issuer}:sub" = [for s in each.value.subjects : "repo:${var.repository}:${s}"]
-          # A pattern for the version would also match a fork's commit: GitHub finds it in this
-          # repository by its SHA.
+          # A pattern for the version would also match a fork's commit, because GitHub serves such a
+          # commit from this repository by its SHA.
           "${local.issuer}:job_workflow_ref" = [
             for w in setproduct(each.value.workflows, var.workflow_refs) :
             "${var.workflows}/.github/workflows/${w[0]}.yml@${w[1]}"

@@ -155,7 +155,7 @@ def inspect(
 ) -> None:
     """Report the tables that can be an entity, the paths from them, and missing indexes and rights.
 
-    Reads only the catalog of the database, in a read-only transaction with a timeout, and no rows.
+    Reads only the catalog of the database and no rows, in a read-only transaction with a timeout.
     """
     from extracts.introspect import catalog, report
 

@@ -42,8 +42,8 @@ locals {
       Effect    = "Allow"
       Principal = { Service = "glue.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # AWS does not document that Glue sends the account. With "IfExists" the condition holds if it
-      # does, and breaks no run if it does not; another account cannot pass the role anyway.
+      # AWS does not document that Glue sends the account. With "IfExists", the condition applies
+      # only if Glue sends it, and otherwise fails no run. No other account can pass the role.
       Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })

@@ -30,7 +30,7 @@ resource "aws_glue_security_configuration" "this" {
 locals {
   security_configuration_name = var.name
 
-  # With a security configuration, Glue's log groups are named after it and the role.
+  # With a security configuration, the names of Glue's log groups contain its name and the role's.
   # The groups are created here with exactly these names, else Glue creates them without a
   # retention period.
   _job_log_prefix = "/aws-glue/jobs/${var.name}"

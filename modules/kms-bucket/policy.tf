@@ -117,7 +117,7 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [local.bucket_arn, "${local.bucket_arn}/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
-      # A client that sends no header gets the bucket's key. "...IfExists" would deny it.
+      # A client that sends no header gets the bucket's key. "...IfExists" would deny its upload.
       {
         Sid       = "DenyOtherEncryption"
         Effect    = "Deny"

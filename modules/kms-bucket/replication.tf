@@ -78,8 +78,8 @@ resource "aws_iam_role" "replication" {
       Effect    = "Allow"
       Principal = { Service = "s3.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # AWS does not document that S3 sends the account here. With "IfExists" the condition holds if
-      # it does, and breaks no copy if it does not; another account cannot pass the role anyway.
+      # AWS does not document that S3 sends the account here. With "IfExists", the condition applies
+      # only if S3 sends it, and otherwise fails no copy. No other account can pass the role.
       Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })

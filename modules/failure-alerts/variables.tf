@@ -6,7 +6,7 @@ variable "failure_events" {
   description = <<-EOT
     Failures of the extract, as the output `failure_events` of `glue-extract` describes them.
     - `events`            - EventBridge patterns in JSON for failures, by key.
-    - `job_name`          - Glue job that a mail tells to rerun.
+    - `job_name`          - Glue job in the command that reruns a period.
     - `log_group`         - Log group of the job.
     - `name`              - Name of the extract in the mails.
     - `workflow_name`     - Glue workflow that starts crawler and job.
@@ -113,7 +113,7 @@ variable "name" {
 
 variable "deadline" {
   description = <<-EOT
-    When the previous month must be published, in GMT. From then on, it is checked every day.
+    When the previous month must be published, in GMT. From then on, a check runs every day.
     - `day`  - (Optional) Day of the month, after the extract's schedule and its retries.
     - `hour` - (Optional) Hour of the daily check.
   EOT
@@ -347,8 +347,8 @@ variable "tags" {
 
 variable "target" {
   description = <<-EOT
-    Target of the extract: the output `target` of `glue-extract`. If null, it is not checked whether
-    a period was published.
+    Target of the extract: the output `target` of `glue-extract`. If null, the module does not
+    check whether a period was published.
     - `bucket`          - Name of the bucket of the files.
     - `manifest_prefix` - Bucket prefix of the manifests, such as `2026-10.json`.
   EOT

@@ -46,9 +46,9 @@ variable "dead_letter_queue" {
 variable "schedule" {
   description = <<-EOT
     When EventBridge Scheduler starts the workflow, as a cron expression in `time_zone`. The default
-    is one minute past midnight on the first day of the month. A start in the hour that daylight
-    saving time skips is skipped too: between 22:00 and 4:00, also set `catch_up_schedule`. The
-    first two hours of the first day of a month are never skipped.
+    is one minute past midnight on the first day of the month. There is no start
+    in the hour that daylight saving time skips. If the time is between 22:00 and 4:00, also set
+    `catch_up_schedule`. The first two hours of the first day of a month are never skipped.
   EOT
   type        = string
   default     = "cron(1 0 1 * ? *)"

@@ -185,7 +185,7 @@ variable "crawler" {
                               if the crawler's own driver cannot log in to a source that requires
                               SCRAM, as Aurora PostgreSQL 14 and later do. The crawler then runs a
                               Glue job, so its role may create, start and delete Glue jobs.
-    - `enabled`             - (Optional) Create a crawler. If false, the workflow is the job alone.
+    - `enabled`             - (Optional) Create a crawler. If false, the workflow has only the job.
   EOT
   type = object({
     catalog_kms_key_arn = optional(string)
@@ -227,7 +227,7 @@ variable "rotation" {
     `database.secret_arn` must have the JSON format that AWS's rotation functions read; the secret
     of this module has it.
     - `application_version`          - (Optional) Version of AWS's rotation function in the
-                                       Serverless Application Repository. It is created in the
+                                       Serverless Application Repository. The function gets the
                                        extract's subnet and security group. Required without
                                        `function_arn`.
     - `days`                         - (Optional) Days between two rotations.
@@ -315,9 +315,10 @@ variable "rotation" {
 
 variable "secret" {
   description = <<-EOT
-    Creates a secret for the login at the source, `secret = {}`, with a generated password that is
-    in no plan and no state. If null, `database.secret_arn` names a secret. The login itself is
-    created by hand, see the README. The role that plans must be able to read this secret.
+    If set, for example to `{}`, the module creates a secret for the login at the source. The
+    generated password is in no plan and no state. If null, `database.secret_arn` names a secret.
+    Create the login itself by hand; see the README. The role that plans must be able to read this
+    secret.
     - `password_version`     - (Optional) Increment it for a new password. Host, port and superuser
                                in the secret are written with it.
     - `recovery_window_days` - (Optional) Days in which a deleted secret can be restored, 7 to 30,

@@ -215,8 +215,8 @@ variable "replication" {
     Second bucket to which every new file is copied. If null, nothing is copied.
     - `bucket_arn`    - ARN of a versioned bucket; with `object_lock` it needs Object Lock too.
     - `kms_key_arn`   - ARN of the KMS key in that bucket's region that encrypts the copies.
-    - `account_id`    - (Optional) ID of that bucket's account, if it is another one. It owns the
-                        copies.
+    - `account_id`    - (Optional) ID of that bucket's account, if it is another account, which
+                        then owns the copies.
     - `prefix`        - (Optional) Bucket prefix that is copied, without leading or trailing slash.
                         If null, everything is copied.
     - `storage_class` - (Optional) Storage class of the copies.

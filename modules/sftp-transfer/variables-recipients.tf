@@ -12,7 +12,7 @@ variable "recipients" {
                              `sftp://sftp.example.com:22`.
     - `public_keys`        - (Optional) OpenSSH public keys, keyed by device name. Without keys the
                              user cannot log in.
-    - `push`               - (Optional) Where files are sent to. Required in mode "connector".
+    - `push`               - (Optional) Server that files are sent to. Required in mode "connector".
     - `secret_kms_key_arn` - (Optional) ARN of the KMS key of the secret, if it has its own key.
   EOT
   type = map(object({

@@ -225,7 +225,7 @@ variable "log_retention_days" {
 }
 
 variable "manifest_prefix" {
-  description = "Prefix of the manifests. Each new one makes the connectors send its period."
+  description = "Prefix of the manifests. A new manifest starts the transfer of its period."
   type        = string
   default     = null
 

@@ -169,8 +169,8 @@ resource "aws_s3_bucket_policy" "this" {
       condition = length(local._confused_folders) == 0
       error_message = join(" ", [
         "prefixes, readers, writers: a policy cannot distinguish",
-        "${join(", or ", local._confused_folders)}. IAM accepts letters up to U+00FF only. The",
-        "policy has \"?\" for every other letter, which matches any character. Rename one folder.",
+        "${join(", or ", local._confused_folders)}. IAM accepts letters up to U+00FF only.",
+        "The policy has \"?\", which matches any character, for other letters. Rename one folder.",
       ])
     }
 

@@ -130,8 +130,8 @@ variable "target" {
       && !can(regex("(^|/)[.]{1,2}(/|$)", var.target.prefix))
     )
     error_message = join(" ", [
-      "target: prefix must not start or end with a slash and must not contain \"//\", \"*\", \"?\",",
-      "\"$\", or a folder \".\" or \"..\", for example \"group/loans\".",
+      "target: prefix must not start or end with a slash and must not contain \"//\", \"*\",",
+      "\"?\", \"$\", or a folder \".\" or \"..\", for example \"group/loans\".",
     ])
   }
 

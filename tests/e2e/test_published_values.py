@@ -66,7 +66,7 @@ INSERT INTO "{A}" VALUES (1, 11, 'one', 'Owner');
 INSERT INTO "{L}" VALUES (2.005, 1, '1999-01-01'), (3, 1, '2026-10-31'), (1, 1, '2026-11-01');
 """
 
-# The expected files, keyed by the shape of the answers, the aggregate and the window.
+# For each aggregate: the shape of the answers, the window, the header and the expected files.
 MONTH = "2026-10,2026-10-01,2026-10-31"
 EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
     "max": (

@@ -100,7 +100,7 @@ class Scope:
 
 
 def scope(catalog: Catalog, entity: str) -> Scope:
-    """Return the scope of an answer to the question for the entity."""
+    """Return the scope for the entity, spelled as in an answer: `Loans` or `sales.Loans`."""
     schema, dot, name = entity.rpartition(".")
     schema = schema if dot else "public"
     tables = {table.name: table for table in catalog.tables if table.schema == schema}

@@ -282,7 +282,7 @@ def _git(*words: str) -> str:
 
 
 def files() -> list[str]:
-    """Return the paths of all files that git keeps or would keep, without the skipped ones."""
+    """Return the paths of all files that git tracks or could add, without the skipped ones."""
     found = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     return sorted(path for path in set(found) if path and (ROOT / path).is_file())
 

@@ -116,7 +116,7 @@ locals {
         Resource  = "*"
       },
       {
-        # CloudWatch Logs encrypts a log group as its own principal, not as the writer's.
+        # CloudWatch Logs encrypts a log group as its own principal, not as that of the writer.
         Sid       = "LogsEncryptGroups"
         Effect    = "Allow"
         Principal = { Service = "logs.${local.region}.${local.dns_suffix}" }

@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "name" {
-  description = "Name prefix of all resources."
+  description = "Name of the bucket, and name prefix of all other resources."
   type        = string
   nullable    = false
 

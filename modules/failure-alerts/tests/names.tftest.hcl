@@ -115,7 +115,7 @@ run "role_names_end_in_the_region" {
   }
 }
 
-run "wide_characters_are_question_marks_in_policies_only" {
+run "characters_above_u_00ff_are_question_marks_in_policies_only" {
   command = plan
   variables {
     target = { bucket = "bank-loans-data", manifest_prefix = "Pożyczki & öre/_manifests" }

@@ -151,7 +151,7 @@ run "readers_and_writers_are_in_the_policies_of_bucket_and_key" {
   }
 }
 
-run "wide_characters_are_question_marks_in_every_policy" {
+run "characters_above_u_00ff_are_question_marks_in_every_policy" {
   command = plan
   variables {
     prefixes = { lodz = "loans/bank_name=KredytŁódź & ö" }

@@ -134,7 +134,7 @@ run "new_manifest_starts_the_transfers" {
   }
 }
 
-run "wide_characters_stay_in_transfers_and_are_question_marks_in_policies" {
+run "characters_above_u_00ff_are_kept_in_transfers_and_replaced_in_policies" {
   command = plan
   variables {
     recipients = {

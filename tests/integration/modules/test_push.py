@@ -120,7 +120,7 @@ def test_second_plan_is_empty(pushing: Pushing) -> None:
     assert pushing.root.changes(pushing.given) == ""
 
 
-def test_files_of_a_recipient_with_wide_characters_arrive(pushing: Pushing) -> None:
+def test_files_of_a_recipient_with_characters_above_u_00ff_arrive(pushing: Pushing) -> None:
     pushing.put(f"{LODZ}/year=2026/month=08/ŁódźŻyrardówBank_20260831.csv", b"bank_name\r\n")
     ended = pushing.publish("2026-08")
     assert ended["status"] == "SUCCEEDED", ended

@@ -119,8 +119,8 @@ resource "aws_scheduler_schedule" "catch_up" {
         ]
       ]))
       error_message = join(" ", [
-        "catch_up_schedule: a run that schedule starts can last ${local.longest_minutes} minutes,",
-        "including retries; start the job after that, or on other days.",
+        "catch_up_schedule: the run of schedule can last ${local.longest_minutes} minutes, including",
+        "retries; start the job after that time, or on other days.",
       ])
     }
     precondition {

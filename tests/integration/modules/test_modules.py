@@ -108,7 +108,7 @@ WITHOUT = {
     "kms-bucket": {"kms_key_arn", "log_retention_days"},
     "sftp-transfer": {"kms_key"},
 }
-# A bucket has exactly its `name`, so this description says more.
+# This input is also the exact name of a bucket, so its description differs.
 OWN_DESCRIPTION = {("kms-bucket", "name")}
 
 

@@ -78,7 +78,7 @@ def each_is(path: str, accepts: Accepts, sentence: str) -> Complaint:
 
 
 def at_most(path: str, maximum: int, sentence: str, measure: Callable[[Any], int] = len) -> Complaint:
-    """Refuse a value with a larger measure."""
+    """Refuse a value whose measure, for example its length, is above the limit."""
     return each_is(path, lambda value: measure(value) <= maximum, sentence)
 
 
@@ -101,7 +101,7 @@ def matching(path: str, pattern: str, sentence: str) -> Complaint:
 
 
 def one_of(path: str, values: frozenset[Any], sentence: str) -> Complaint:
-    """Refuse any other value."""
+    """Refuse a value that is not one of these."""
     return each_is(path, lambda value: value in values, sentence)
 
 

@@ -17,7 +17,7 @@ from extracts.errors import ExtractsError
 from extracts.terminal import console, escaped, say
 
 app = typer.Typer(
-    help="Extracts from PostgreSQL: every month, one file per recipient with your metrics, on AWS.",
+    help="Create and maintain extract projects: every month, one file per recipient from PostgreSQL, on AWS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

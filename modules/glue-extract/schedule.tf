@@ -119,7 +119,7 @@ resource "aws_scheduler_schedule" "catch_up" {
         ]
       ]))
       error_message = join(" ", [
-        "catch_up_schedule: the run of schedule can last ${local.longest_minutes} minutes, including",
+        "catch_up_schedule: the scheduled run can last ${local.longest_minutes} minutes, including",
         "retries; start the job after that time, or on other days.",
       ])
     }

@@ -39,4 +39,6 @@ def checks() -> Iterator[Check]:
     try:
         yield ok("AWS provider", str(terraform.mirror() or "registry.terraform.io, no mirror found"))
     except ExtractsError as error:
-        yield failed("AWS provider", str(error), "run `terraform providers mirror`, or unset the variable")
+        yield failed(
+            "AWS provider", str(error), "run `terraform providers mirror`, or unset EXTRACTS_PROVIDER_MIRROR"
+        )

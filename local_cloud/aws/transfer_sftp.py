@@ -72,7 +72,7 @@ def close_sftp_authorization() -> None:
         def open_file(self: Any, path: bytes, flags: int, attributes: Any) -> Any:
             bucket, key = self._resolve(path)
             if bucket and key:
-                # 0x02 and 0x04 write and append, 0x08 creates, 0x10 truncates.
+                # Flags of SFTP: 0x02 and 0x04 write and append, 0x08 creates, 0x10 truncates.
                 require(self._account_id, "s3:PutObject" if flags & 0x1E else "s3:GetObject", bucket, key)
             return original_open(self, path, flags, attributes)
 

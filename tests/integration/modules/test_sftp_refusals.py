@@ -46,7 +46,7 @@ REFUSED = {
     ),
     "host-key-named-after-a-signature": (
         connector(trusted_host_keys=["rsa-sha2-512 AAAA"]),
-        "recipients: push.trusted_host_keys must name the type of an RSA key ssh-rsa; rsa-sha2-256 and"
+        "recipients: push.trusted_host_keys must have the type ssh-rsa for an RSA key; rsa-sha2-256 and"
         " rsa-sha2-512 are signature algorithms of the same key.",
     ),
     "host-key-as-ssh-keyscan-prints-it": (

@@ -289,7 +289,7 @@ def test_smallest_allowed_version(last: tuple[int, int, int], weights: list[str]
 
 @pytest.mark.parametrize("module", NAMES)
 def test_modules_are_parsed_completely(module: str) -> None:
-    """The test finds the names in another way than the parser: at the start of lines."""
+    """Compare the names with those that the test finds at the start of lines."""
     text = "\n".join(path.read_text() for path in (MODULES / module).glob("*.tf"))
     found = interface(MODULES / module)
     assert set(found.inputs) == set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))

@@ -55,7 +55,11 @@ class Database:
 
 @contextmanager
 def serve(
-    folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    port: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    kept: bool = False,
 ) -> Iterator[Database]:
     """Start a server with an empty database. Log and certificate are in `folder`. Remove the data on exit.
 
@@ -85,7 +89,8 @@ def serve(
                     authority=folder / "database-authority.pem",
                     home=home,
                 )
-                server = _running(program.path, database, user, folder / "postgresql.log", settings or {})
+                log = folder / "postgresql.log"
+                server = _running(program.path, database, user, log, settings or {}, kept=kept)
                 try:
                     process = parts.enter_context(server)
                     break
@@ -99,7 +104,13 @@ def serve(
 
 @contextmanager
 def _running(
-    binary: Path, database: Database, user: str | None, log: Path, settings: Mapping[str, str]
+    binary: Path,
+    database: Database,
+    user: str | None,
+    log: Path,
+    settings: Mapping[str, str],
+    *,
+    kept: bool,
 ) -> Iterator[subprocess.Popen[bytes]]:
     home = database.home
     options = {
@@ -141,6 +152,7 @@ def _running(
         user=user,
         environment=_environment(),
         stop_signal=signal.SIGINT,
+        kept=kept,
     ) as process:
         yield process
 

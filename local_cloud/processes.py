@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from extracts import children
 from extracts.errors import ExtractsError
 
 LOOPBACK = "127.0.0.1"
@@ -56,11 +58,14 @@ def running(
     seconds: float = 30,
     stop_signal: int = signal.SIGTERM,
     pass_fds: Sequence[int] = (),
+    kept: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` until the block ends. Yield once `ready()` is true.
 
     The process has its own session, so that Ctrl-C reaches only this process, and the parts end in order. Its
     output goes to `log`. If it does not start, the error quotes the last line of the log.
+
+    On Linux it also ends when this process is killed, unless it is `kept`.
     """
     process = None
     try:
@@ -76,6 +81,7 @@ def running(
                 extra_groups=[] if user else None,
                 start_new_session=True,
                 pass_fds=pass_fds,
+                preexec_fn=None if kept else partial(children.end_with_parent, stop_signal),
                 cwd="/",
             )
         deadline = time.monotonic() + seconds

@@ -114,7 +114,7 @@ def _above_standard(descriptor: int) -> int:
 def _guard(lifeline: int, command: Sequence[str]) -> int:
     """Run the command until it or the parent ends. Return its code, which is negative after a signal."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    process = subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent)
+    process = subprocess.Popen(command, process_group=0, preexec_fn=end_with_parent)
     signal.signal(signal.SIGTERM, _ended)
     try:
         _wait(process, lifeline)
@@ -139,8 +139,9 @@ def _wait(process: subprocess.Popen[bytes], lifeline: int) -> None:
             return
 
 
-def _end_with_parent() -> None:
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_parent(sign: int = signal.SIGKILL) -> None:
+    """Let Linux send this signal to this process when its parent ends."""
+    _prctl(_PR_SET_PDEATHSIG, sign)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -84,7 +84,12 @@ def start_schedule(cloud: Cloud, group: str, name: str) -> None:
 
 @contextmanager
 def serve(
-    folder: Path, *, gaps: str = "closed", refusals: str = "fail", sftp_port: int | None = None
+    folder: Path,
+    *,
+    gaps: str = "closed",
+    refusals: str = "fail",
+    sftp_port: int | None = None,
+    kept: bool = False,
 ) -> Iterator[Cloud]:
     """Start an empty emulated AWS on the loopback interface. It enforces every policy.
 
@@ -138,6 +143,7 @@ def serve(
             environment=environment,
             pass_fds=[listener.fileno()],
             seconds=60,
+            kept=kept,
         ) as process:
             yield replace(cloud, pid=process.pid)
     if refusals == "fail" and cloud.refusals:

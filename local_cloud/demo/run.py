@@ -94,13 +94,15 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
     login = secrets.token_urlsafe(18)
     with screen.step("Start PostgreSQL and fill the banks' database"):
         screen.waiting("PostgreSQL to answer")
-        served = parts.enter_context(database.serve(folder / "database"))
+        served = parts.enter_context(database.serve(folder / "database", kept=settings.keep))
         screen.waiting(f"{settings.loans:,} loans to load")
         last_month = store.last_complete_month(datetime.now(UTC).date())
         store.load(served.url, store.generate(last_month, loans=settings.loans), login)
     with screen.step("Start the emulated AWS, and create the network and the login's secret"):
         screen.waiting("Java, the JDBC driver and the emulator")
-        cloud = parts.enter_context(aws.serve(folder / "aws", sftp_port=settings.sftp_port))
+        cloud = parts.enter_context(
+            aws.serve(folder / "aws", sftp_port=settings.sftp_port, kept=settings.keep)
+        )
         made = account.prepare(cloud, username=store.READER, password=login)
     with screen.step("Stamp bank-loans and deploy it with terraform apply"):
         project = stamp({}, folder, local_modules=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -11,6 +13,17 @@ from botocore.exceptions import ClientError
 
 from local_cloud import aws, database, processes
 from tests.support.emulator.common import as_role, role
+from tests.support.processes import alive, descendants
+from tests.support.waiting import until
+
+SERVES = """
+import sys, time
+from pathlib import Path
+from local_cloud import aws, database
+with aws.serve(Path(sys.argv[1], "aws")), database.serve(Path(sys.argv[1], "database")):
+    print("serving", flush=True)
+    time.sleep(600)
+"""
 
 
 def test_role_may_do_only_what_its_policy_allows(cloud: aws.Cloud) -> None:
@@ -32,3 +45,20 @@ def test_database_accepts_only_its_login_and_leaves_no_data(tmp_path: Path) -> N
     assert not processes.answers(served.port)
     with pytest.raises(ProcessLookupError):
         os.kill(served.pid, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent ended")
+def test_servers_end_when_the_process_that_started_them_is_killed(tmp_path: Path) -> None:
+    paths = os.pathsep.join(path for path in sys.path if path)
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVES, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "serving\n"
+        started = descendants(process.pid)
+        assert len(started) >= 2
+        process.kill()
+    until(lambda: not any(map(alive, started)))

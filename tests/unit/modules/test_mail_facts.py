@@ -49,7 +49,7 @@ WORDS = ["true", "TRUE", "1", "yes", "on", "", "maybe", "false", "False", "0", "
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_alerts_and_engine_agree_what_a_dry_run_is(word: str) -> None:
+def test_alerts_and_engine_read_the_dry_run_argument_alike(word: str) -> None:
     run = {"Arguments": {"--period": "2026-10", "--dry-run": word}}
     ended = facts(job(state="SUCCEEDED"), run=run)["keys"]
     dry = rolling_arguments.parse(["--connection", "c", "--output", "o", "--dry-run", word]).dry_run

@@ -34,7 +34,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("type_", ["File Not Collected", "File Collected"])
-def test_event_of_another_source_is_not_taken_for_an_event_of_aws(type_: str) -> None:
+def test_event_of_another_source_is_not_an_event_of_aws(type_: str) -> None:
     forged = {"source": "sftp-transfer", "detail-type": type_, "time": "2026-11-10T07:00:00Z"}
     detail = {"extract": "bank-loans", "recipient": "first-bank", "period": "2026-10", "state": "SUCCEEDED"}
     found = facts(forged | {"detail": detail | FORGED})
@@ -45,7 +45,7 @@ def test_event_of_another_source_is_not_taken_for_an_event_of_aws(type_: str) ->
     assert "money" not in text(forged | {"detail": detail | FORGED})
 
 
-def test_own_event_gives_recipient_and_period_only() -> None:
+def test_event_of_sftp_transfer_gives_only_recipient_and_period() -> None:
     found = facts(collection(folder="s3://evil/x"))
     assert (found["known"], found["period"]) == (True, "2026-10")
     assert found["detail"]["folder"] == "s3://bank-loans-data/loans/bank_name=FirstBank/year=2026/month=10"
@@ -75,23 +75,25 @@ def test_own_event_gives_recipient_and_period_only() -> None:
     ],
     ids=lambda forged: str(next(iter(forged.values()))).split("\n")[0],
 )
-def test_own_event_of_an_unknown_recipient_or_period_is_not_known(forged: dict[str, Any]) -> None:
+def test_event_of_sftp_transfer_with_an_unknown_recipient_or_period_is_ignored(
+    forged: dict[str, Any],
+) -> None:
     found = facts(collection(**forged))
     assert not found["known"]
     assert (found["detail"]["folder"], found["detail"]["recipient"]) == ("", "")
     assert "money" not in json.dumps(found)
 
 
-def test_own_event_of_another_type_is_not_known() -> None:
+def test_event_of_sftp_transfer_with_another_type_is_ignored() -> None:
     assert not facts(collection() | {"detail-type": "Glue Crawler State Change"})["known"]
 
 
-def test_without_recipients_no_own_event_is_known() -> None:
+def test_without_recipients_every_event_of_sftp_transfer_is_ignored() -> None:
     assert not facts(collection(), config=CONFIG | {"recipients": {}})["known"]
 
 
 @pytest.mark.parametrize("source", ["my.application", "sftp-transfer ", "aws.s3", "AWS.GLUE", None])
-def test_event_of_another_source_is_not_known(source: str | None) -> None:
+def test_event_of_another_source_is_ignored(source: str | None) -> None:
     assert not facts(job(message="send money") | {"source": source})["known"]
 
 
@@ -99,7 +101,7 @@ SLOW = glue("Glue Job Run Status", jobRunId="jr_0")
 
 
 @pytest.mark.parametrize("event", [job(), crawler(), execution(), SLOW])
-def test_event_of_aws_is_known(event: dict[str, Any]) -> None:
+def test_event_of_aws_is_accepted(event: dict[str, Any]) -> None:
     assert facts(event)["known"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
 import subprocess
@@ -23,8 +24,7 @@ def runs(command: str, runner: str, commands: Commands) -> bool:
     command if its source, with its fixtures and helpers, has one of these:
 
     - the command as a string, its words as a list, or its beginning in a call of `says`, which returns the
-    only
-      command of the pages with this beginning;
+      only command of the pages with this beginning;
     - a list of words that is in the recipe of the make target, or the file that the recipe tests;
     - the number of a step on a page that it reads, if the command is this step.
     """
@@ -84,6 +84,8 @@ def recipe(command: str) -> tuple[str, ...]:
         capture_output=True,
         text=True,
         check=False,
+        # `make test ARGS=-v` would set ARGS here, too.
+        env={name: value for name, value in os.environ.items() if name != "MAKEFLAGS"},
     )
     return tuple(line.strip() for line in done.stdout.splitlines())
 

@@ -196,6 +196,15 @@ resource "aws_sqs_queue" "dead_letters" {
   tags = var.tags
 }
 
+# In earlier versions the policy was a resource, whose destruction could remove the queue's policy.
+removed {
+  from = aws_sqs_queue_policy.dead_letters
+
+  lifecycle {
+    destroy = false
+  }
+}
+
 ################################################################################
 # Topic
 ################################################################################

@@ -56,7 +56,7 @@ output "log_groups" {
 }
 
 locals {
-  # AWS publishes no host of the other partitions; their consoles follow the suffix of their names.
+  # AWS documents no console host for other partitions. Theirs have the DNS suffix of the partition.
   _console_hosts = {
     aws        = "console.aws.amazon.com"
     aws-cn     = "console.amazonaws.cn"

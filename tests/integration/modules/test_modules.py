@@ -152,7 +152,7 @@ def test_every_trust_policy_of_a_service_names_the_account() -> None:
 def test_modules_agree_on_the_hosts_of_the_console() -> None:
     texts = [path.read_text() for module in NAMES for path in (MODULES / module).glob("*.tf")]
     rules = [
-        re.search(r"  # AWS publishes no host.*?\n  _console  +=.*?\n", text, re.DOTALL) for text in texts
+        re.search(r"  # AWS documents no console host.*?\n  _console  +=.*?\n", text, re.DOTALL) for text in texts
     ]
     found = [rule[0] for rule in rules if rule]
     assert len(found) == 2

@@ -161,7 +161,7 @@ def test_more_files_than_one_list_returns_are_refused(pushing: Pushing) -> None:
         pushing.put(f"{LODZ}/year=2027/month=01/{number}.csv")
     ended = pushing.publish("2027-01")
     assert (ended["status"], ended["error"]) == ("FAILED", "TooManyFiles")
-    assert ended["cause"] == "2027-01: more than 100 files are published for lodz, and nothing was sent."
+    assert ended["cause"] == "2027-01: more than 100 files are published for lodz, so nothing was sent."
 
 
 def test_published_month_without_a_file_fails(pushing: Pushing) -> None:

@@ -73,7 +73,7 @@ def test_template_of_another_repository_needs_the_option(named: str) -> None:
 @pytest.mark.parametrize("command", ["preview", "doctor"])
 def test_help_warns_that_a_command_runs_code_of_the_project(command: str) -> None:
     said = " ".join(call(command, "--help", variables={"COLUMNS": "200"}).stdout.split())
-    assert "Runs Glue/etl.py of the project as a program with your rights" in said
+    assert "runs Glue/etl.py of the project as a program with your rights" in said.replace("Runs", "runs")
 
 
 def program(folder: Path, name: str) -> tuple[Path, Path]:

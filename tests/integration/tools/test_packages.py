@@ -81,7 +81,7 @@ def test_wheel_creates_a_project_in_an_empty_environment(built: Path, tmp_path: 
     doctor = subprocess.run([str(binary / "extracts"), "doctor"], capture_output=True, text=True, check=False)
     [line] = [line for line in doctor.stderr.splitlines() if "pip install" in line]
     assert line.endswith(
-        'account → pip install "terraform-aws-extracts[local] @'
+        'account need them → pip install "terraform-aws-extracts[local] @'
         " git+https://github.com/terraform-aws-extracts/terraform-aws-extracts"
         f'@v{extracts.__version__}"'
     )

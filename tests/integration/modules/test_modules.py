@@ -151,10 +151,9 @@ def test_every_trust_policy_of_a_service_names_the_account() -> None:
 
 def test_modules_agree_on_the_hosts_of_the_console() -> None:
     texts = [path.read_text() for module in NAMES for path in (MODULES / module).glob("*.tf")]
-    rules = [
-        re.search(r"  # AWS documents no console host.*?\n  _console  +=.*?\n", text, re.DOTALL) for text in texts
-    ]
-    found = [rule[0] for rule in rules if rule]
+    rule = re.compile(r"  # AWS documents no console host.*?\n  _console  +=.*?\n", re.DOTALL)
+    rules = [rule.search(text) for text in texts]
+    found = [match[0] for match in rules if match]
     assert len(found) == 2
     assert found[0] == found[1]
 

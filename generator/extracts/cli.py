@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from extracts import __version__
 from extracts.errors import ExtractsError
+from extracts.operate import commands
 from extracts.terminal import console, escaped, say
 
 app = typer.Typer(
@@ -311,6 +312,9 @@ def doctor(
         _print_json(examine.as_json(found))
     if any(check.state == "failed" for check in found):
         raise typer.Exit(1)
+
+
+commands.add(app)
 
 
 def main(command: Callable[[], None] = app) -> None:

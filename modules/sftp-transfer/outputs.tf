@@ -86,6 +86,14 @@ output "connectors" {
   }
 }
 
+output "push_state_machine_arns" {
+  description = <<-EOT
+    ARNs of the state machines that send published files, keyed like `recipients`, for
+    `extracts resend`. Empty without connectors.
+  EOT
+  value       = { for key, machine in aws_sfn_state_machine.push : key => machine.arn }
+}
+
 ################################################################################
 # Server
 ################################################################################

@@ -41,16 +41,31 @@ output "log_groups" {
   value       = module.extract.log_groups
 }
 
+output "manifests" {
+  description = "Address of the manifests, for `extracts history`."
+  value       = "s3://${module.bucket.name}/${local.prefix}/_manifests/"
+}
+
 {% if answers.sftp == 'connector' -%}
 output "sftp_connectors" {
   description = "Connector of each recipient, for `aws transfer test-connection`."
   value       = module.sftp.connectors
 }
 
+output "sftp_pushes" {
+  description = "State machine that sends files to each recipient, for `extracts resend`."
+  value       = module.sftp.push_state_machine_arns
+}
+
 {% elif answers.sftp == 'server' -%}
 output "sftp_endpoint" {
   description = "Host name that recipients connect to."
   value       = module.sftp.endpoint
+}
+
+output "sftp_receipts_table" {
+  description = "Table of the downloads, for `extracts history`."
+  value       = module.sftp.receipts_table_name
 }
 
 output "sftp_server_id" {

@@ -1,0 +1,108 @@
+"""The commands `run`, `history` and `resend`. The modules beside this one do the work."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from extracts.errors import ExtractsError
+from extracts.files import replace
+from extracts.terminal import console, escaped, say
+
+Project = Annotated[Path, typer.Argument(help="Folder of a deployed project.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the tool."""
+    app.command(
+        epilog='Example: extracts run bank-loans --period 2026-10 --restate --reason "late bookings"'
+    )(run)
+    app.command(epilog="Example: extracts history bank-loans --page history.html")(history)
+    app.command(epilog="Example: extracts resend bank-loans --period 2026-10 --recipient first-bank")(resend)
+
+
+def run(
+    project: Project,
+    period: Annotated[
+        str | None, typer.Option(help="Month, YYYY-MM; default: the last complete one.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First month of several, YYYY-MM.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last month of several, YYYY-MM.")] = None,
+    restate: Annotated[bool, typer.Option(help="Replace published months that differ.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Reason of the restatement; the manifest keeps it.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report what the run would change; write nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the deployed job, follow its log, and end with its message.
+
+    Uses the outputs in the project's Terraform state and your own AWS credentials. The exit code is 1 if the
+    run fails. Ctrl-C stops following; the run goes on.
+    """
+    from extracts.operate import run as running
+    from extracts.operate.deployment import deployment
+    from extracts.operate.deployment import period as checked
+
+    for text in filter(None, (period, first, last)):
+        checked(text)
+    given = running.arguments(
+        period=period, first=first, last=last, restate=restate, reason=reason, dry_run=dry_run
+    )
+    done = running.run(deployment(project), given, lambda text: say(text, sys.stderr if as_json else None))
+    if as_json:
+        print(escaped(json.dumps(done.as_json(), indent=2, ensure_ascii=False)))
+    if done.state != "SUCCEEDED":
+        raise ExtractsError(done.message)
+
+
+def history(
+    project: Project,
+    page: Annotated[Path | None, typer.Option(help="Also write a page to this path.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the published periods: revision, rows, orphan rows, late data, and downloads over SFTP.
+
+    Reads the manifests in the bucket, and the receipts of the SFTP server, with your own AWS credentials.
+    """
+    from extracts.operate import history as listing
+    from extracts.operate.deployment import deployment
+
+    deployed = deployment(project)
+    periods = listing.history(deployed)
+    receipts = bool(deployed.outputs.get("sftp_receipts_table"))
+    if page:
+        text = listing.page(project.resolve().name, periods, receipts=receipts)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        replace(page, text.encode())
+    if as_json:
+        print(escaped(json.dumps({"periods": listing.as_json(periods)}, indent=2, ensure_ascii=False)))
+    elif periods:
+        listing.show(periods, console(), receipts=receipts)
+    else:
+        say(f"Nothing is published yet. Next: extracts run {project}")
+    if page and not as_json:
+        say(f"page: {page}")
+
+
+def resend(
+    project: Project,
+    period: Annotated[str, typer.Option(help="Published month, YYYY-MM.")],
+    recipient: Annotated[str, typer.Option(help="Recipient, by its key in `recipients`.")],
+) -> None:
+    """Send the files of a published month to one recipient again, through its connector.
+
+    The files do not change. Recipients that download need no resending: their files stay where they are.
+    """
+    from extracts.operate import resend as sending
+    from extracts.operate.deployment import deployment
+    from extracts.operate.deployment import period as checked
+
+    sending.resend(deployment(project), checked(period), recipient, say)

@@ -1,0 +1,129 @@
+"""Find a deployed project by its Terraform outputs, and explain refusals of AWS."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extracts import children, extra, programs, terraform
+from extracts.errors import ExtractsError
+
+PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+# IAM names some actions differently than the API.
+_ACTIONS = {
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "sfn:StartExecution": "states:StartExecution",
+    "sfn:DescribeExecution": "states:DescribeExecution",
+}
+_REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployed project: its outputs and clients of its account, with the user's own credentials."""
+
+    project: Path
+    outputs: Mapping[str, Any]
+    client: Callable[[str], Any]
+
+    def output(self, name: str, purpose: str) -> Any:
+        """Return an output. Raise ExtractsError if the project has none, or if it is null."""
+        found = self.outputs.get(name)
+        if found is None:
+            raise ExtractsError(
+                f"{self.project} has no output {name}, which {purpose}; update the project with"
+                f" `extracts update {self.project}`, and apply it."
+            )
+        return found
+
+    @property
+    def manifests(self) -> tuple[str, str]:
+        """Return the bucket and the prefix of the manifests."""
+        url = str(self.output("manifests", "names the place of the manifests"))
+        found = re.fullmatch(r"s3://([^/]+)/(.+/)", url)
+        if found is None:
+            raise ExtractsError(f'The output manifests is "{url}"; it must be s3://BUCKET/PREFIX/_manifests/.')
+        return found[1], found[2]
+
+
+def deployment(project: Path) -> Deployment:
+    """Return the deployment of a project. Reads the outputs from its Terraform state."""
+    extra.needed("boto3")
+    folder = project / "Terraform"
+    if not (folder / "main.tf").is_file():
+        raise ExtractsError(f"{project} is not an extract project: {folder}/main.tf does not exist.")
+    with tempfile.TemporaryDirectory(prefix="extracts-outputs-") as scratch:
+        done = children.run(
+            [*programs.terraform().command, f"-chdir={folder}", "output", "-json", "-no-color"],
+            variables={**children.environment(), **terraform.quiet(Path(scratch))},
+        )
+    if done.returncode:
+        raise ExtractsError(f"{project}: terraform output: {terraform.reason(done.stderr or done.stdout)}")
+    outputs = {name: output["value"] for name, output in json.loads(done.stdout or "{}").items()}
+    if not outputs:
+        raise ExtractsError(
+            f"{project} is not deployed, or its state is not available here; run `terraform init` and"
+            f" `terraform apply` in {folder}."
+        )
+    return Deployment(project, outputs, _clients(_region(outputs)))
+
+
+def _region(outputs: Mapping[str, Any]) -> str | None:
+    """Return the region of the deployment, from an ARN among the outputs; None: that of the credentials."""
+    arn = re.match(r"arn:[^:]+:[^:]+:([a-z0-9-]+):", str(outputs.get("alert_topic_arn", "")))
+    return arn[1] if arn else None
+
+
+def _clients(region: str | None) -> Callable[[str], Any]:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(connect_timeout=10, read_timeout=60, retries={"max_attempts": 5})
+    session = boto3.session.Session()
+    return lambda service: session.client(service, region_name=region, config=config)
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn an error of AWS into one message. A refusal names the missing right.
+
+    `what` is the object of the calls, for example "the job bank-loans".
+    """
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+    try:
+        yield
+    except (NoCredentialsError, NoRegionError):
+        raise ExtractsError("No AWS credentials or no region; log in, e.g. with `aws sso login`.") from None
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        said = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())
+        if code in _REFUSED:
+            raise ExtractsError(f"{what}: AWS refused {_right(error, said)}; grant it to your role.") from None
+        raise ExtractsError(f"{what}: {code}: {said}") from None
+    except BotoCoreError as error:
+        raise ExtractsError(f"{what}: {' '.join(str(error).split())}") from None
+
+
+def _right(error: Any, said: str) -> str:
+    """Return the IAM action that is missing: the one in AWS's message, else that of the call."""
+    if found := re.search(r"not authorized to perform: ([a-zA-Z0-9-]+:[a-zA-Z]+)", said):
+        return found[1]
+    name = str(error.operation_name)
+    service = "s3" if name in ("ListObjectsV2", "GetObject", "HeadObject") else ""
+    action = f"{service}:{name}" if service else name
+    return _ACTIONS.get(action, action)
+
+
+def period(text: str) -> str:
+    """Return the period if it is written as one."""
+    if PERIOD.fullmatch(text) is None:
+        raise ExtractsError(f'"{text}" is not a period; write it YYYY-MM, for example 2026-10.')
+    return text

@@ -1,0 +1,204 @@
+"""List the published periods of a deployed extract, from its manifests and receipts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Any
+
+import jinja2
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from extracts.errors import ExtractsError
+from extracts.operate.deployment import PERIOD, Deployment, explained
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A download of a file by its recipient."""
+
+    user: str
+    time: str
+    client_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A published file."""
+
+    key: str
+    recipient: str
+    rows: int
+    bytes: int
+    sha256: str
+    collected: tuple[Collection, ...]
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.key).name
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published period."""
+
+    period: str
+    revision: int
+    complete: bool
+    reason: str | None
+    published_at: str
+    rows: int  # of all files
+    entity_rows: int  # in the window
+    orphan_rows: int
+    files: tuple[File, ...]
+    warnings: tuple[str, ...]
+    late_data: Mapping[str, str]  # earlier period to its difference, as this run saw it
+
+    @property
+    def collected(self) -> int:
+        """Return the number of files that were downloaded at least once."""
+        return sum(bool(file.collected) for file in self.files)
+
+
+def history(deployed: Deployment) -> list[Published]:
+    """Return the published periods, oldest first."""
+    bucket, prefix = deployed.manifests
+    s3 = deployed.client("s3")
+    with explained(f"s3://{bucket}/{prefix}"):
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
+        receipts = _receipts(deployed)
+        keys = [key for key in keys if PERIOD.fullmatch(PurePosixPath(key).stem) and key.endswith(".json")]
+
+        def read(key: str) -> bytes:
+            return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+        with ThreadPoolExecutor(8) as pool:
+            texts = list(pool.map(read, keys))
+    return [_published(f"s3://{bucket}/{key}", text, receipts) for key, text in zip(keys, texts, strict=True)]
+
+
+def _published(place: str, text: bytes, receipts: Mapping[str, list[Collection]]) -> Published:
+    """Return what a manifest says. Raise ExtractsError if it is not a manifest."""
+    try:
+        found = json.loads(text)
+        return Published(
+            period=str(found["period"]),
+            revision=int(found["revision"]),
+            complete=bool(found["complete"]),
+            reason=found["reason"],
+            published_at=str(found["published_at"]),
+            rows=sum(int(file["rows"]) for file in found["files"]),
+            entity_rows=int(found["source"]["rows"]),
+            orphan_rows=int(found["orphans"]["rows"]),
+            files=tuple(_file(file, receipts) for file in found["files"]),
+            warnings=tuple(map(str, found.get("warnings", ()))),
+            late_data={str(late["period"]): str(late["difference"]) for late in found.get("late_data", ())},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ExtractsError(f"{place} is not a manifest of the engine; move it to another place.") from None
+
+
+def _file(entry: Mapping[str, Any], receipts: Mapping[str, list[Collection]]) -> File:
+    key = str(entry["key"])
+    return File(
+        key=key,
+        recipient=str(entry["recipient"]),
+        rows=int(entry["rows"]),
+        bytes=int(entry["bytes"]),
+        sha256=str(entry["sha256"]),
+        collected=tuple(receipts.get(key, ())),
+    )
+
+
+def _receipts(deployed: Deployment) -> dict[str, list[Collection]]:
+    """Return the downloads of each file, by key. Only projects with an SFTP server have receipts."""
+    table = deployed.outputs.get("sftp_receipts_table")
+    if not table:
+        return {}
+    found: dict[str, list[Collection]] = {}
+    for item in _items(deployed.client("dynamodb"), str(table)):
+        # The path begins with the bucket: /bucket/loans/...
+        key = item["file"]["S"].lstrip("/").partition("/")[2]
+        user, time, address = (item[name]["S"] for name in ("recipient", "time", "client_ip"))
+        found.setdefault(key, []).append(Collection(user, time, address))
+    return {key: sorted(downloads, key=lambda one: one.time) for key, downloads in found.items()}
+
+
+def _items(dynamodb: Any, table: str) -> Iterator[Mapping[str, Any]]:
+    with explained(f"The table {table}"):
+        for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+            yield from page["Items"]
+
+
+def as_json(periods: Iterable[Published]) -> list[dict[str, Any]]:
+    """Return the periods as JSON values."""
+    return [
+        {
+            "period": one.period,
+            "revision": one.revision,
+            "complete": one.complete,
+            "reason": one.reason,
+            "published_at": one.published_at,
+            "rows": one.rows,
+            "entity_rows": one.entity_rows,
+            "orphan_rows": one.orphan_rows,
+            "files": [
+                {
+                    "key": file.key,
+                    "recipient": file.recipient,
+                    "rows": file.rows,
+                    "bytes": file.bytes,
+                    "sha256": file.sha256,
+                    "collected": [
+                        {"user": got.user, "time": got.time, "client_ip": got.client_ip}
+                        for got in file.collected
+                    ],
+                }
+                for file in one.files
+            ],
+            "warnings": list(one.warnings),
+            "late_data": dict(one.late_data),
+        }
+        for one in periods
+    ]
+
+
+def show(periods: list[Published], console: Console, *, receipts: bool) -> None:
+    """Print a table, newest period first. `receipts`: with a column for the downloads."""
+    table = Table(box=None, pad_edge=False)
+    names = ["period", "revision", "published", "files", "rows", "entity rows", "orphan rows"]
+    for name in names + (["collected"] if receipts else []) + ["remarks"]:
+        numeric = name in ("revision", "files", "rows", "entity rows", "orphan rows", "collected")
+        table.add_column(name, justify="right" if numeric else "left")
+    for one in reversed(periods):
+        numbers = [f"{number:,}" for number in (len(one.files), one.rows, one.entity_rows, one.orphan_rows)]
+        collected = [f"{one.collected} of {len(one.files)}"] if receipts else []
+        cells = [one.period, str(one.revision), one.published_at, *numbers, *collected, remarks(one, periods)]
+        table.add_row(*map(Text, cells))
+    console.print(table)
+
+
+def remarks(one: Published, periods: Iterable[Published]) -> str:
+    """Return what a reader must know about a period, in one line."""
+    found = [] if one.complete else ["published before its end"]
+    found += [one.reason] if one.reason else []
+    found += one.warnings
+    # The newest run that saw late data tells the present difference.
+    late = [other.late_data[one.period] for other in periods if one.period in other.late_data]
+    found += [f"late data: {late[-1]}"] if late else []
+    return "; ".join(found)
+
+
+def page(name: str, periods: list[Published], *, receipts: bool) -> str:
+    """Return the periods as one HTML page without scripts."""
+    source = resources.files("extracts").joinpath("operate/history.html.jinja").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    rows = [(one, remarks(one, periods)) for one in reversed(periods)]
+    return environment.from_string(source).render(name=name, periods=rows, receipts=receipts)

@@ -29,6 +29,7 @@ FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
 DEMO = "tests/e2e/test_demo.py::test_demo_succeeds_with_nine_steps"
 TUTORIAL = "tests/e2e/test_demo.py::test_steps_of_a_first_deployment_have_the_documented_output"
+OPERATE = "tests/integration/tool/test_operate.py"
 PROJECT = "tests/e2e/test_stamped_project.py::test_project_passes_its_own_tests_and_plans"
 CI = "the workflow ci"
 LINT = "make lint"
@@ -54,6 +55,16 @@ RUN: dict[str, str] = {
     "extracts status .": f"{HERE}::test_documented_commands_update_a_project",
     "extracts update .": f"{HERE}::test_documented_commands_update_a_project",
     "extracts update . --plan --dry-run": f"{HERE}::test_documented_commands_update_a_project",
+    'extracts run . --period 2026-10 --restate --reason "late bookings"': (
+        f"{OPERATE}::test_run_passes_its_options_to_the_job"
+    ),
+    "extracts run . --from 2026-01 --to 2026-09": f"{OPERATE}::test_run_passes_its_options_to_the_job",
+    "extracts history . --page history.html": (
+        f"{OPERATE}::test_history_as_json_and_page_tells_who_collected_what"
+    ),
+    "extracts resend . --period 2026-10 --recipient first-bank": (
+        f"{OPERATE}::test_resend_starts_the_machine_of_the_recipient"
+    ),
     "terraform -chdir=Terraform init": f"{HERE}::test_project_is_initialized_from_the_released_modules",
     # the tutorial
     "terraform -chdir=Terraform apply": TUTORIAL,

@@ -33,9 +33,19 @@ output "log_groups" {
   value       = module.extract.log_groups
 }
 
+output "manifests" {
+  description = "Address of the manifests, for `extracts history`."
+  value       = "s3://${module.bucket.name}/${local.prefix}/_manifests/"
+}
+
 output "sftp_endpoint" {
   description = "Host name that recipients connect to."
   value       = module.sftp.endpoint
+}
+
+output "sftp_receipts_table" {
+  description = "Table of the downloads, for `extracts history`."
+  value       = module.sftp.receipts_table_name
 }
 
 output "sftp_server_id" {

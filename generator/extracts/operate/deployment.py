@@ -49,7 +49,9 @@ class Deployment:
         url = str(self.output("manifests", "names the place of the manifests"))
         found = re.fullmatch(r"s3://([^/]+)/(.+/)", url)
         if found is None:
-            raise ExtractsError(f'The output manifests is "{url}"; it must be s3://BUCKET/PREFIX/_manifests/.')
+            raise ExtractsError(
+                f'The output manifests is "{url}"; it must be s3://BUCKET/PREFIX/_manifests/.'
+            )
         return found[1], found[2]
 
 
@@ -106,7 +108,9 @@ def explained(what: str) -> Iterator[None]:
         code = str(error.response.get("Error", {}).get("Code", ""))
         said = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())
         if code in _REFUSED:
-            raise ExtractsError(f"{what}: AWS refused {_right(error, said)}; grant it to your role.") from None
+            raise ExtractsError(
+                f"{what}: AWS refused {_right(error, said)}; grant it to your role."
+            ) from None
         raise ExtractsError(f"{what}: {code}: {said}") from None
     except BotoCoreError as error:
         raise ExtractsError(f"{what}: {' '.join(str(error).split())}") from None

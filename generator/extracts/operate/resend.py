@@ -18,7 +18,8 @@ def resend(
 ) -> None:
     """Start the recipient's state machine, and wait until the files have arrived.
 
-    `recipient` is a key of `recipients`. Raise ExtractsError if nothing can be sent, or if it does not arrive.
+    `recipient` is a key of `recipients`. Raise ExtractsError if nothing can be sent, or if a file does not
+    arrive.
     """
     pushes = deployed.outputs.get("sftp_pushes")
     if pushes is None:

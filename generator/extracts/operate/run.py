@@ -104,7 +104,13 @@ def _event(line: str) -> Mapping[str, Any] | None:
 
 
 def arguments(
-    *, period: str | None, first: str | None, last: str | None, restate: bool, reason: str | None, dry_run: bool
+    *,
+    period: str | None,
+    first: str | None,
+    last: str | None,
+    restate: bool,
+    reason: str | None,
+    dry_run: bool,
 ) -> dict[str, str]:
     """Return the job's arguments. Raise ExtractsError for a combination that the engine would refuse."""
     if period and (first or last):

@@ -180,6 +180,24 @@ def test_project_is_initialized_from_the_released_modules(newcomer: Newcomer, pr
     assert all(source.endswith(f"?ref=v{__version__}") for source in sources)
 
 
+def test_editors_and_mypy_find_the_engine_of_the_project(newcomer: Newcomer, project: str) -> None:
+    # Spark is some 300 MB, so the test leaves it out.
+    done = newcomer.run("make dev DEV_PACKAGES=mypy", place=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    checks = ".venv/bin/python -m mypy Glue/etl.py"
+    done = newcomer.run(checks, place=project)
+    assert done.stdout.startswith("Success: no issues found"), done.stdout + done.stderr
+    spec = newcomer.folder / project / "Glue/etl.py"
+    before = spec.read_text()
+    spec.write_text(before.replace("date_column=", "date_colum="))
+    done = newcomer.run(checks, place=project)
+    spec.write_text(before)
+    assert 'Unexpected keyword argument "date_colum" for "Extract"' in done.stdout
+    done = newcomer.run(".venv/bin/python -c 'import rolling_extract'", place=project)
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(newcomer.folder / project / ".venv")
+
+
 def test_pip_installs_the_tool_from_the_repository(newcomer: Newcomer) -> None:
     # The dependencies are large and already installed. --dry-run leaves out the installation itself.
     done = newcomer.run(

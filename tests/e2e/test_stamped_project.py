@@ -336,6 +336,26 @@ def test_checkov_finds_nothing(planned: tuple[Path, options.Answers], environmen
     assert "module.bucket.aws_s3_bucket.this" in {check["resource"] for check in found["passed_checks"]}
 
 
+def test_project_tests_recover_after_a_failed_download(
+    stamp: Callable[..., Path], repository: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    project = stamp(__module_source=f"{repository}/modules/MODULE")
+    settings = tmp_path / "offline.rc"  # an empty mirror: the provider is not there, but the modules are
+    (tmp_path / "mirror").mkdir()
+    settings.write_text(
+        f'provider_installation {{\n  filesystem_mirror {{ path = "{tmp_path}/mirror" }}\n}}\n'
+    )
+    offline = {**environment, "TF_CLI_CONFIG_FILE": str(settings)}
+    for _ in range(2):
+        done = run("make", "test", folder=project, environment=offline)
+        assert done.returncode != 0
+        [message] = [line for line in done.stderr.splitlines() if line.startswith("✗")]
+        assert message.startswith("✗ terraform init: Failed to query available provider packages")
+    assert (project / "Terraform/.terraform/modules/modules.json").exists()
+    done = run("make", "test", folder=project, environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_project_tests_fail_for_a_different_table_or_time_zone(
     stamp: Callable[..., Path], repository: Path, environment: dict[str, str]
 ) -> None:

@@ -152,6 +152,9 @@ def inspect(
     database_url: DatabaseUrl,
     schema: Annotated[str | None, typer.Option(help="Report this schema only.")] = None,
     entity: Annotated[str | None, typer.Option(help="Report this table only, e.g. Loans.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List all tables and views, not only the likeliest tables.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Report the tables that can be an entity, the paths from them, and missing indexes and rights.
@@ -164,7 +167,7 @@ def inspect(
     if as_json:
         _print_json(found)
         return
-    report.show(found, console())
+    report.show(found, console(), everything=everything or entity is not None)
 
 
 @app.command(epilog="Example: extracts preview bank-loans --period 2026-10 --output out")

@@ -181,12 +181,7 @@ def date_column(scope: Scope, given: str | None) -> Finding:
     own = candidates.dates(scope.entity)
     pairs = [(scope.entity, column) for column in own]
     if all(candidates.is_bookkeeping(column) for column in own):
-        pairs += [
-            (table, column)
-            for table in graph.reachable(scope.links, scope.entity.name).values()
-            for column in candidates.dates(table)
-            if not candidates.is_bookkeeping(column)
-        ]
+        pairs += candidates.joined_dates(scope.entity, scope.links)
     if not pairs:
         raise ExtractsError(
             f"date_column: neither {quoted(scope.entity)} nor a table that its foreign keys lead to has a"

@@ -24,6 +24,20 @@ _BOOKKEEPING = frozenset(
         "audit",
     )
 )
+# Words of numbers that identify, describe or order a row. A sum of them says nothing.
+_NO_AMOUNT = frozenset(
+    """
+    age code fax lat latitude lng lon longitude month number num order phone position postal postcode
+    rank sequence sort version year zip
+    """.split()  # noqa: SIM905 (as a list it takes a line for each word)
+)
+# Words of texts that nobody wants as the name of a recipient or group. Such columns are listed last.
+_PERSONAL = frozenset(
+    """
+    address birth card comment description email fax hash iban mail mobile note passport password phone
+    photo picture postal postcode remark secret ssn street text token url website zip
+    """.split()  # noqa: SIM905 (as a list it takes a line for each word)
+)
 _NAMES = frozenset(("name", "title", "label", "naam", "nom", "nome", "nombre", "bezeichnung"))
 SMALL = 10_000  # rows that need no index
 
@@ -33,26 +47,33 @@ class Entity:
     """A table that can be the entity of an extract."""
 
     table: Table
-    dates: tuple[Column, ...]  # the likeliest first
+    dates: tuple[Column, ...]  # its own, the likeliest first
+    joined_dates: tuple[tuple[Table, Column], ...]  # of other tables, if it has none of its own
     metrics: tuple[Column, ...]
     ends: tuple[Table, ...]  # the tables where paths from it end
 
     @property
     def advice(self) -> tuple[str, ...]:
         """Return the statements that create missing indexes on date columns."""
-        return tuple(said for date in self.dates if (said := index_advice(self.table, date)))
+        pairs = [*((self.table, date) for date in self.dates), *self.joined_dates]
+        return tuple(said for table, date in pairs if (said := index_advice(table, date)))
 
 
 def entities(catalog: Catalog, schema: str, links: graph.Links) -> list[Entity]:
-    """Return the tables with a date column and a numeric column, the likeliest entity first.
+    """Return the tables with a numeric column and a date column, the likeliest entity first.
 
-    Tables that no foreign key leads to come first, the largest of them first. Views come last.
+    The date may be on a table that foreign keys lead to, as that of order lines. Tables that no foreign key
+    leads to come first, the largest of them first. Views come last.
     """
     found = []
     for table in catalog.tables:
-        when, what = dates(table), metrics(table, links)
-        if table.schema == schema and when and what:
-            found.append(Entity(table, tuple(when), tuple(what), tuple(graph.ends(links, table.name))))
+        if table.schema != schema or not (what := metrics(table, links)):
+            continue
+        when = tuple(dates(table))
+        elsewhere = () if when else tuple(joined_dates(table, links))
+        if when or elsewhere:
+            ends = tuple(graph.ends(links, table.name))
+            found.append(Entity(table, when, elsewhere, tuple(what), ends))
 
     referred_to = {link.target.name for of in links.values() for link in of}
 
@@ -69,19 +90,33 @@ def dates(table: Table) -> list[Column]:
     return sorted(found, key=is_bookkeeping)
 
 
+def joined_dates(table: Table, links: graph.Links) -> list[tuple[Table, Column]]:
+    """Return the date columns of tables that foreign keys lead to, without bookkeeping columns."""
+    return [
+        (target, column)
+        for target in graph.reachable(links, table.name).values()
+        for column in dates(target)
+        if not is_bookkeeping(column)
+    ]
+
+
 def is_bookkeeping(column: Column) -> bool:
     """Return whether a column has a name like `created_at` or `updated_on`."""
     return bool(_BOOKKEEPING.intersection(words(column.name)))
 
 
 def metrics(table: Table, links: graph.Links) -> list[Column]:
-    """Return the readable numeric columns that are no part of a key or foreign key."""
+    """Return the readable numeric columns that are no part of a key or foreign key, nor named like one."""
     leading = {column for link in links.get(table.name, ()) for column in link.columns}
-    taken = leading | set(table.primary_key)
+    taken = leading | {column for key in (table.primary_key, *table.keys) for column in key}
 
     def identifies(column: Column) -> bool:
         said = words(column.name)
-        return said[:1] == ("id",) or said[-1:] in (("id",), ("fk",), ("pk",), ("key",), ("no",), ("nr",))
+        return (
+            said[:1] == ("id",)
+            or said[-1:] in (("id",), ("fk",), ("pk",), ("key",), ("no",), ("nr",))
+            or bool(_NO_AMOUNT.intersection(said[-1:]))
+        )
 
     return [
         column
@@ -91,7 +126,10 @@ def metrics(table: Table, links: graph.Links) -> list[Column]:
 
 
 def names(table: Table, links: graph.Links) -> list[Column]:
-    """Return the text columns that can name a row: the only one with a name like `name`, else all."""
+    """Return the text columns that can name a row: the only one with a name like `name`, else all.
+
+    Contact details, free texts and secrets come last.
+    """
     leading = {column for link in links.get(table.name, ()) for column in link.columns}
     texts = [
         column
@@ -104,7 +142,9 @@ def names(table: Table, links: graph.Links) -> list[Column]:
         for column in texts
         if (said := {w for w in words(column.name) if singular(w) not in own}) and said <= _NAMES
     ]
-    return called if len(called) == 1 else texts
+    if len(called) == 1:
+        return called
+    return sorted(texts, key=lambda column: bool(_PERSONAL.intersection(words(column.name))))
 
 
 def key(table: Table) -> tuple[str, ...]:

@@ -104,11 +104,16 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 order by n.nspname, c.relname
 """
 # PostgreSQL copies a foreign key of a partitioned table to each partition; `conparentid` names the original.
+# A foreign key that is declared on each partition belongs to the partitioned table, too.
 _FOREIGN_KEYS = """
-select conrelid::bigint, confrelid::bigint, conkey::int[], confkey::int[]
-from pg_catalog.pg_constraint
-where contype = 'f' and conparentid = 0
-order by conname
+select coalesce(pg_catalog.pg_partition_root(c.conrelid), c.conrelid)::bigint, c.confrelid::bigint,
+       array(select a.attname::text from unnest(c.conkey) with ordinality k(number, place)
+             join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.number
+             order by place),
+       c.confkey::int[]
+from pg_catalog.pg_constraint c
+where c.contype = 'f' and c.conparentid = 0
+order by c.conname
 """
 
 
@@ -239,17 +244,17 @@ def read(url: str) -> Catalog:
                 heaps=(Heap(schema, name, ranges), *children.get(oid, [])),
                 is_open=is_open,
             )
-        foreign_keys = tuple(
+        foreign_keys = dict.fromkeys(
             ForeignKey(
                 tables[oid],
-                tuple(names[oid][number] for number in own),
+                tuple(own),
                 tables[target],
                 tuple(names[target][number] for number in theirs),
             )
             for oid, target, own, theirs in connection.execute(_FOREIGN_KEYS)
             if oid in tables and target in tables
         )
-    return Catalog(database, role, tuple(tables.values()), foreign_keys)
+    return Catalog(database, role, tuple(tables.values()), tuple(foreign_keys))
 
 
 def _unreadable(column: Column) -> Column:

@@ -14,6 +14,7 @@ from extracts.introspect import candidates, graph
 from extracts.introspect.catalog import Catalog
 from extracts.introspect.words import column_name, fitting, missing
 
+LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
 FULL = 5  # entities that are reported with their paths, unless --entity chooses one
 
 
@@ -113,12 +114,12 @@ def _described(entity: candidates.Entity) -> Described:
         rows=table.rows,
         dates=[
             Date(
-                column=date.name,
+                column=date.name if dated is table else f"{dated.name}.{date.name}",
                 type=date.type,
-                indexed=not table.unindexed(date.name),
-                advice=candidates.index_advice(table, date) or None,
+                indexed=not dated.unindexed(date.name),
+                advice=candidates.index_advice(dated, date) or None,
             )
-            for date in entity.dates
+            for dated, date in (*((table, date) for date in entity.dates), *entity.joined_dates)
         ],
         metrics=[column.name for column in entity.metrics],
         ends=[end.name for end in entity.ends],
@@ -151,8 +152,11 @@ def _path(links: graph.Links, entity: candidates.Entity, path: graph.Path) -> Pa
     )
 
 
-def show(report: Report, console: Console) -> None:
-    """Print the report: all entities in a table, then the paths from the likeliest ones."""
+def show(report: Report, console: Console, *, everything: bool = False) -> None:
+    """Print the report: the likeliest entities in a table, then the paths from the first ones.
+
+    With `everything`, the table has all of them, also views.
+    """
     unread, seen = len(report["unreadable"]), report["tables"]
     grants = " ".join(report["grants"])
     missing_rights = f"no right to read {unread} of {seen} tables; run as their owner: {grants}"
@@ -164,13 +168,15 @@ def show(report: Report, console: Console) -> None:
         else:
             console.print(escape(f"{where}no {what} among {seen} tables."), soft_wrap=True)
         return
+    tables = [each for each in report["entities"] if not each["kind"].endswith("view")]
+    listed = report["entities"] if everything or not tables else tables[:LISTED]
     table = Table(title=f"{report['database']}: possible entities of an extract", title_justify="left")
     table.add_column("table")
     table.add_column("rows", justify="right")
     table.add_column("date columns", overflow="fold")
     table.add_column("numeric columns", overflow="fold")
     table.add_column("paths end at", overflow="fold")
-    for each in report["entities"]:
+    for each in listed:
         kind = "" if each["kind"] == "table" else f"\n[dim]{each['kind']}[/]"
         table.add_row(
             escape(_name(each)) + kind,
@@ -183,9 +189,12 @@ def show(report: Report, console: Console) -> None:
     console.print(
         f"[dim]{report['tables']} tables; row counts are from the statistics, ? if ANALYZE never ran.[/]"
     )
+    if hidden := len(report["entities"]) - len(listed):
+        what = "table or view" if hidden == 1 else "tables and views"
+        console.print(f"[dim]--all lists {hidden} more {what}.[/]")
     if unread:
         console.print(escape(missing_rights), soft_wrap=True)
-    shown = [each for each in report["entities"] if "paths" in each]
+    shown = [each for each in listed if "paths" in each]
     for each in shown:
         console.print(f"\n[bold]{escape(_name(each))}[/]")
         for path in each["paths"]:

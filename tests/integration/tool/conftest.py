@@ -49,4 +49,4 @@ def _schema(name: str) -> Callable[..., str]:
     return schema
 
 
-ledger, tenants, shops = map(_schema, ("ledger", "tenants", "shops"))
+ledger, tenants, shops, cinema = map(_schema, ("ledger", "tenants", "shops", "cinema"))

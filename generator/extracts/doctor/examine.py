@@ -12,7 +12,7 @@ from rich.markup import escape
 from extracts import extra
 from extracts.doctor import account, machine, source
 from extracts.doctor.check import Check, failed, skipped
-from extracts.doctor.project import values
+from extracts.doctor.project import values, workflows
 
 MARKS = {"ok": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]·[/]"}
 
@@ -25,6 +25,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
         return
     known, looked = values(project)
     yield from looked
+    yield from workflows(project)
     role: str | None = None
     try:
         aws = account.client(known.region)

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,3 +85,14 @@ def _arguments(main: Path) -> dict[str, str]:
         return {}
     found = re.findall(r"^  (time_zone|schedule)\s*= (.*?)(?:\s+(?:#|//).*)?$", block[1], re.MULTILINE)
     return {"time_zone": '"Etc/GMT"'} | dict(found)
+
+
+def workflows(project: Path) -> Iterator[Check]:
+    """Check that GitHub can find the project's workflows: it runs only those in the root of a repository."""
+    folder = project.resolve()
+    if not (folder / ".github/workflows").is_dir() or (folder / ".git").exists():
+        return
+    root = next((parent for parent in folder.parents if (parent / ".git").exists()), None)
+    if root:
+        said = f"GitHub does not run them: {folder.name} is a folder of the repository {root}"
+        yield failed("GitHub workflows", said, "keep the project in a repository of its own")

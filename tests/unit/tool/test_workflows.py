@@ -1,0 +1,35 @@
+"""Doctor checks that GitHub finds the workflows of a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extracts.doctor.project import workflows
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    made = tmp_path / "all/bank-loans"
+    (made / ".github/workflows").mkdir(parents=True)
+    return made
+
+
+def test_workflows_in_a_folder_of_a_repository_are_reported(project: Path) -> None:
+    (project.parent / ".git").mkdir()
+    [check] = workflows(project)
+    where = f"bank-loans is a folder of the repository {project.parent}"
+    assert (check.state, check.text) == ("failed", f"GitHub does not run them: {where}")
+
+
+def test_workflows_in_the_root_of_a_repository_are_not_reported(project: Path) -> None:
+    (project / ".git").mkdir()
+    (project.parent / ".git").mkdir()
+    assert list(workflows(project)) == []
+
+
+def test_project_without_workflows_is_not_reported(project: Path) -> None:
+    (project.parent / ".git").mkdir()
+    (project / ".github/workflows").rmdir()
+    assert list(workflows(project)) == []

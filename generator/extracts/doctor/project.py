@@ -95,4 +95,5 @@ def workflows(project: Path) -> Iterator[Check]:
     root = next((parent for parent in folder.parents if (parent / ".git").exists()), None)
     if root:
         said = f"GitHub does not run them: {folder.name} is a folder of the repository {root}"
-        yield failed("GitHub workflows", said, "keep the project in a repository of its own")
+        remedy = f"move them to {root}/.github/workflows, and set working_directory in them to the folder"
+        yield failed("GitHub workflows", said, remedy)

@@ -10,7 +10,7 @@ import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rolling_spec import Extract
+from rolling_spec1 import Extract
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples/bank-loans"

@@ -12,8 +12,8 @@ import runpy
 import sys
 from typing import TypedDict
 
-import rolling_contract
-import rolling_spec
+import rolling_contract1
+import rolling_spec1
 from extracts.errors import ExtractsError
 from extracts.introspect import catalog
 from rolling_errors import ExtractError
@@ -54,7 +54,7 @@ def check(request: Request) -> Result:
         spec = runpy.run_path(request["script"])["EXTRACT"]
         found["time_zone"], found["zone_here"] = spec.time_zone, _is_here(spec.time_zone)
         # A separate check reports a missing time zone. It must not hide other errors.
-        rolling_spec.check(spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT"))
+        rolling_spec1.check(spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT"))
     except ExtractError as error:
         return Result({**found, "wrong": str(error)})
     except KeyError:
@@ -87,14 +87,14 @@ def check(request: Request) -> Result:
                 [spec.schema],
             )
         )
-        rows = [rolling_contract.CatalogRow(*row) for row in connection.execute(
-            rolling_contract.catalog_query(spec).encode()
+        rows = [rolling_contract1.CatalogRow(*row) for row in connection.execute(
+            rolling_contract1.catalog_query(spec).encode()
         )]  # fmt: skip
     for row in rows:
         if row.kind == "column":
             found["readable"][row.table] = found["readable"].get(row.table, False) or row.readable
     try:
-        rolling_contract.resolve(spec, rows)
+        rolling_contract1.resolve(spec, rows)
     except ExtractError as error:
         found["wrong"] = str(error)
     return found

@@ -18,21 +18,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import rolling_contract
+import rolling_contract1
 import rolling_database
-import rolling_delivery
-import rolling_figures
-import rolling_file
-import rolling_parallel
-import rolling_source
-import rolling_spec
-import rolling_statement
+import rolling_delivery1
+import rolling_figures1
+import rolling_file1
+import rolling_parallel1
+import rolling_source1
+import rolling_spec1
+import rolling_statement1
 from rolling_arguments import Arguments, parse
-from rolling_copy import Connection
+from rolling_copy1 import Connection
 from rolling_errors import ExtractError, listed, one_line
 from rolling_log import log
 from rolling_period import Period, Span, check_over, zone
-from rolling_spec import Extract, Join
+from rolling_spec1 import Extract, Join
 from rolling_store import Store, open_store
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
     arguments = parse(argv)
     # Before the spec is checked: a failure that can name its period does.
     span = progress.span = arguments.span(spec.window_months, now, zone(spec.time_zone))
-    rolling_spec.check(spec)
+    rolling_spec1.check(spec)
     cap = _cap(spec, arguments, span, now)
     log(
         "started",
@@ -106,20 +106,20 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         contract = _contract(spec, source, connection)
         watched = _watched(spec, span, store)
         wide = Span((*watched, *span.periods), spec.window_months)
-        with rolling_file.scratch() as folder:
+        with rolling_file1.scratch() as folder:
             if spec.aggregate_in == "spark":
                 login.close()  # for Spark's connections are its own
-                figures = rolling_parallel.read(source, spec, contract, wide, cap)
+                figures = rolling_parallel1.read(source, spec, contract, wide, cap)
             else:
-                statement = rolling_statement.statement(contract, wide, spec.time_zone, cap)
+                statement = rolling_statement1.statement(contract, wide, spec.time_zone, cap)
                 log("statement", "reading it with one statement", sql=statement.sql)
-                figures = rolling_figures.read(source, connection, statement, wide, folder)
+                figures = rolling_figures1.read(source, connection, statement, wide, folder)
                 login.close()
             facts = figures.facts
             log("read", f"read the source as of {facts.snapshot_time}", snapshot_time=facts.snapshot_time)
             for period in span.periods if cap is None else span.periods[:-1]:
                 check_over(period, facts.snapshot_time, zone(spec.time_zone))
-            rolling_figures.check_hops(contract, facts, spec)
+            rolling_figures1.check_hops(contract, facts, spec)
             if facts.strays:
                 log(
                     "groups_without_recipient",
@@ -140,13 +140,13 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
 
 
 def _contract(
-    spec: Extract, source: rolling_source.Source, connection: Connection
-) -> rolling_contract.Contract:
+    spec: Extract, source: rolling_source1.Source, connection: Connection
+) -> rolling_contract1.Contract:
     """What the spec means in this store."""
-    catalog = source.catalog(connection, rolling_contract.catalog_query(spec))
-    contract = rolling_contract.resolve(spec, catalog)
+    catalog = source.catalog(connection, rolling_contract1.catalog_query(spec))
+    contract = rolling_contract1.resolve(spec, catalog)
     if contract.where is not None:
-        source.check_condition(connection, rolling_statement.probe(contract), contract.where)
+        source.check_condition(connection, rolling_statement1.probe(contract), contract.where)
     if contract.metric.is_float:
         log("inexact_source", _inexact(contract), level="warning")
     log(
@@ -157,9 +157,9 @@ def _contract(
     return contract
 
 
-def _inexact(contract: rolling_contract.Contract) -> str:
+def _inexact(contract: rolling_contract1.Contract) -> str:
     metric = contract.metric
-    table = rolling_contract.spoken(contract.schema, metric.table)
+    table = rolling_contract1.spoken(contract.schema, metric.table)
     return (
         f'the metric "{metric.name}" of {table} is {metric.type}: its values are added up exactly, as they'
         " are written, but the store itself keeps only the nearest binary fraction"
@@ -168,7 +168,7 @@ def _inexact(contract: rolling_contract.Contract) -> str:
 
 def _first_contact(
     spec: Extract, arguments: Arguments, login: ExitStack
-) -> tuple[rolling_source.Source, Connection]:
+) -> tuple[rolling_source1.Source, Connection]:
     """Log in, until `login` is closed.
 
     The secret may be rotated between our reading it and Spark's first login, half a minute later on a cold
@@ -176,7 +176,7 @@ def _first_contact(
     another one.
     """
     database = _database(arguments)
-    spark = rolling_source.spark_context()
+    spark = rolling_source1.spark_context()
     log("spark_started", f"Spark {spark.version} is up")
     source = _source(spark, database, spec, arguments)
     try:
@@ -193,8 +193,8 @@ def _first_contact(
 
 def _source(
     context: SparkContext, database: rolling_database.Database, spec: Extract, arguments: Arguments
-) -> rolling_source.Source:
-    return rolling_source.Source(
+) -> rolling_source1.Source:
+    return rolling_source1.Source(
         context,
         database,
         spec.time_zone,
@@ -231,42 +231,42 @@ def _cap(spec: Extract, arguments: Arguments, span: Span, now: datetime) -> date
 
 def _prepare(
     spec: Extract,
-    contract: rolling_contract.Contract,
-    figures: rolling_figures.Figures,
+    contract: rolling_contract1.Contract,
+    figures: rolling_figures1.Figures,
     period: Period,
     store: Store,
     arguments: Arguments,
     folder: Path,
-) -> rolling_delivery.Plan:
+) -> rolling_delivery1.Plan:
     """A period's files, held against the source and compared with what is published."""
-    rolling_figures.check_finite(contract, [figures.source_totals(period)])
-    rolling_figures.check_orphans(spec, figures, period)
+    rolling_figures1.check_finite(contract, [figures.source_totals(period)])
+    rolling_figures1.check_orphans(spec, figures, period)
     files = _files(spec, contract, figures, period, folder)
-    delivered = sum((file.totals for file in files), rolling_figures.Totals())
+    delivered = sum((file.totals for file in files), rolling_figures1.Totals())
     orphans, source = figures.orphan_totals(period), figures.source_totals(period)
-    rolling_figures.check_totals(spec, period, delivered, orphans, source)
+    rolling_figures1.check_totals(spec, period, delivered, orphans, source)
     log(
         "reconciled",
         f"{period}: {source.rows} source rows are {delivered.rows} in files and {orphans.rows} orphans",
         period=str(period),
         source_rows=source.rows,
-        source_sum=rolling_figures.plain(source.total),
+        source_sum=rolling_figures1.plain(source.total),
         orphan_rows=orphans.rows,
     )
     # A dry run says what stands against a publication instead of failing by it.
-    return rolling_delivery.plan(store, period, files, restate=arguments.restate or arguments.dry_run)
+    return rolling_delivery1.plan(store, period, files, restate=arguments.restate or arguments.dry_run)
 
 
 def _watched(spec: Extract, span: Span, store: Store) -> tuple[Period, ...]:
     """Published months before the ones asked for: the read takes them in, to see if they still hold."""
     before = (span.periods[0].shift(-months) for months in range(spec.late_data_months, 0, -1))
-    return tuple(period for period in before if store.version(rolling_delivery.manifest_place(period)))
+    return tuple(period for period in before if store.version(rolling_delivery1.manifest_place(period)))
 
 
 def _late_data(
     spec: Extract,
-    contract: rolling_contract.Contract,
-    figures: rolling_figures.Figures,
+    contract: rolling_contract1.Contract,
+    figures: rolling_figures1.Figures,
     watched: tuple[Period, ...],
     store: Store,
     folder: Path,
@@ -278,9 +278,9 @@ def _late_data(
     late = {}
     for period in watched:
         try:
-            rolling_figures.check_finite(contract, [figures.source_totals(period)])
+            rolling_figures1.check_finite(contract, [figures.source_totals(period)])
             files = _files(spec, contract, figures, period, folder)
-            differs = rolling_delivery.difference(store, period, files)
+            differs = rolling_delivery1.difference(store, period, files)
         except ExtractError as error:
             log("late_data", f"{period} could not be looked at again: {error.sentence}", level="warning")
             continue
@@ -300,20 +300,20 @@ def _late_data(
 
 def _files(
     spec: Extract,
-    contract: rolling_contract.Contract,
-    figures: rolling_figures.Figures,
+    contract: rolling_contract1.Contract,
+    figures: rolling_figures1.Figures,
     period: Period,
     folder: Path,
-) -> list[rolling_file.File]:
+) -> list[rolling_file1.File]:
     """A period's files on the local disk, each under a name of its own."""
     known = dict(figures.facts.recipients)
     if not known and contract.recipient.alias != "t0":
         # Nobody would get a file and nobody would miss one: most likely not the store that was meant.
-        place = rolling_contract.spoken(contract.schema, contract.recipient.table)
+        place = rolling_contract1.spoken(contract.schema, contract.recipient.table)
         raise ExtractError(f"{place} names no recipient; is this the right database?", kind="contract")
     # Each row of the recipients' table is an owner, unless lines are read from that table too.
     owners = contract.recipient.alias not in {"t0", *(column.alias for column in contract.group)}
-    table = rolling_contract.spoken(contract.schema, contract.recipient.table) if owners else ""
+    table = rolling_contract1.spoken(contract.schema, contract.recipient.table) if owners else ""
     if contract.unassigned is not None:
         if contract.unassigned in known:
             raise ExtractError(
@@ -322,19 +322,19 @@ def _files(
                 kind="recipient_name",
             )
         known[contract.unassigned] = 1  # has a file in every period, so that nobody wonders where it is
-    rolling_file.check_names(known, known, one_row_each=table)
-    files = rolling_file.write_files(
+    rolling_file1.check_names(known, known, one_row_each=table)
+    files = rolling_file1.write_files(
         spec, contract, period, figures.lines(period), known, folder / f"files-{period}"
     )
-    rolling_file.check_names((file.recipient for file in files), {}, one_row_each="")
+    rolling_file1.check_names((file.recipient for file in files), {}, one_row_each="")
     return files
 
 
 def _publish(
     spec: Extract,
-    contract: rolling_contract.Contract,
-    figures: rolling_figures.Figures,
-    made: rolling_delivery.Plan,
+    contract: rolling_contract1.Contract,
+    figures: rolling_figures1.Figures,
+    made: rolling_delivery1.Plan,
     store: Store,
     arguments: Arguments,
     late: dict[str, str],
@@ -342,18 +342,18 @@ def _publish(
     complete: bool,
     scratch: Path,
 ) -> None:
-    swings = () if made.idle else rolling_delivery.swings(spec, store, made)
+    swings = () if made.idle else rolling_delivery1.swings(spec, store, made)
     for swing in swings:
         log("swing", f"{made.period}: {swing}", level="warning", period=str(made.period))
     if arguments.dry_run:
-        log("dry_run", f"{made.period}: {rolling_delivery.forecast(store, made)}", period=str(made.period))
+        log("dry_run", f"{made.period}: {rolling_delivery1.forecast(store, made)}", period=str(made.period))
         return
-    manifest = rolling_delivery.manifest(
+    manifest = rolling_delivery1.manifest(
         spec,
         store,
         made,
         figures,
-        rolling_delivery.Run(
+        rolling_delivery1.Run(
             run_id=arguments.run_id,
             engine_version=__version__,
             published_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -364,7 +364,7 @@ def _publish(
             late_data=late,
         ),
     )
-    done = rolling_delivery.publish(store, made, manifest, scratch)
+    done = rolling_delivery1.publish(store, made, manifest, scratch)
     if made.withdrawn and not made.idle:
         names = listed([key.rpartition("/")[2] for key in made.withdrawn])
         log("withdrawn", f"{made.period}: {names} of an earlier revision removed", level="warning")

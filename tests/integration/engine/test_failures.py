@@ -15,7 +15,7 @@ import pytest
 import rolling_database
 import rolling_refusals
 from extracts import programs
-from rolling_copy import Connection
+from rolling_copy1 import Connection
 from tests.support.bank import LOANS, Engine, Store
 
 RUNTIME = Path(__file__).resolve().parents[3] / "modules/glue-extract/runtime"
@@ -64,7 +64,7 @@ def test_full_disk_while_writing_files_is_reported(
 def test_unexpected_error_is_one_sentence(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rolling_contract.resolve", lambda *_: dict[str, int]()["boom"])
+    monkeypatch.setattr("rolling_contract1.resolve", lambda *_: dict[str, int]()["boom"])
     sentence = engine.refusal("2026-10")
     assert re.fullmatch(
         r"2026-10: unexpected KeyError in test_failures\.py, line \d+\. Nothing was published\.", sentence

@@ -339,7 +339,7 @@ def test_source_with_lower_case_names_gives_the_same_bytes(bare_store: Store, en
 
 def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine) -> None:
     """Under Glue or in a notebook, another program has created the session."""
-    import rolling_source
+    import rolling_source1
 
     store.branch()
     engine("2026-10")  # starts a session if there is none
@@ -347,7 +347,7 @@ def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine)
 
     theirs = SparkSession.builder.getOrCreate()
     theirs.conf.set("spark.sql.shuffle.partitions", "77")
-    ours = rolling_source.spark_session()
+    ours = rolling_source1.spark_session()
     engine("2026-10")
     assert theirs.conf.get("spark.sql.shuffle.partitions") == "77"
     assert (ours.conf.get("spark.sql.ansi.enabled"), ours.sparkContext) == ("true", theirs.sparkContext)

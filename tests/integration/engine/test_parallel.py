@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 import pytest
 from psycopg import sql
 
-import rolling_statement
+import rolling_statement1
 from rolling_extract import Join
 from tests.support.bank import Engine, Store
 
@@ -59,9 +59,9 @@ def test_run_with_a_missing_partition_does_not_reconcile(
     branch = store.branch()
     for date in ("2026-08-01", "2026-10-31"):
         store.loan(branch, date, 4)
-    whole = rolling_statement.reads
+    whole = rolling_statement1.reads
     monkeypatch.setattr(
-        rolling_statement,
+        rolling_statement1,
         "reads",
         lambda *given: replace(made := whole(*given), partitions=made.partitions[:-1]),
     )

@@ -76,10 +76,10 @@ def test_totals_that_do_not_reconcile_fail_the_run(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No real cause is known, so the test removes a row."""
-    import rolling_figures
+    import rolling_figures1
 
-    lines = rolling_figures.Figures.lines
-    monkeypatch.setattr(rolling_figures.Figures, "lines", lambda *a: list(lines(*a))[1:])
+    lines = rolling_figures1.Figures.lines
+    monkeypatch.setattr(rolling_figures1.Figures, "lines", lambda *a: list(lines(*a))[1:])
     for _ in range(2):
         store.loan(store.branch(), "2026-10-01", 5)
     assert engine.refusal("2026-10") == (
@@ -93,9 +93,9 @@ def test_undetected_duplicate_key_does_not_reconcile(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the join check, the control totals find the duplicate, because they have no joins."""
-    import rolling_figures
+    import rolling_figures1
 
-    monkeypatch.setattr(rolling_figures, "check_hops", lambda *_: None)
+    monkeypatch.setattr(rolling_figures1, "check_hops", lambda *_: None)
     store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
     store.loan(store.branch(), "2026-10-01", 5)
     store.sql('INSERT INTO "Client" SELECT * FROM "Client"')

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 import rolling_database
-import rolling_source
-from rolling_source import Source
+import rolling_source1
+from rolling_source1 import Source
 from tests.support.bank import Engine, Store
 
 
@@ -118,7 +118,7 @@ def test_dead_connection_ends_soon_after_the_statement_timeout(
     store: Store, engine: Engine, stalling: Stalling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    monkeypatch.setattr(rolling_source, "_GRACE", 3)
+    monkeypatch.setattr(rolling_source1, "_GRACE", 3)
     url = store.url.replace(f":{stalling.port}/", f":{stalling.server_address[1]}/") + "?sslmode=disable"
     started = time.monotonic()
     sentence = engine.refusal("--period", "2026-10", "--statement-timeout", "2", "--database-url", url)
@@ -130,7 +130,7 @@ def test_dead_connection_ends_soon_after_the_statement_timeout(
 def test_silent_server_ends_with_a_connection_error(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rolling_source, "_LOGIN", 2)
+    monkeypatch.setattr(rolling_source1, "_LOGIN", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x?sslmode=disable"
         sentence = engine.refusal("--period", "2026-10", "--database-url", url)

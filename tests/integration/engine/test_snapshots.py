@@ -16,12 +16,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-import rolling_contract
+import rolling_contract1
 import rolling_database
 import rolling_period
-import rolling_snapshot
-import rolling_source
-import rolling_statement
+import rolling_snapshot1
+import rolling_source1
+import rolling_statement1
 from local_cloud import database
 from rolling_extract import Extract
 from tests.support.bank import LOANS, Engine, Store
@@ -54,7 +54,7 @@ def writer(store: Store) -> Iterator[None]:
 
 
 @pytest.fixture
-def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot.Snapshot], int]]:
+def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot1.Snapshot], int]]:
     """A function that reads all loans of the window in four parts. Their sum must be 6000."""
     branch = store.branch()
     for day in range(1, 31):
@@ -63,13 +63,13 @@ def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot.
     spec = replace(LOANS, schema=store.schema)
     source = _source(store, spec)
     with source.connected() as connection:
-        catalog = source.catalog(connection, rolling_contract.catalog_query(spec))
-    contract = rolling_contract.resolve(spec, catalog)
+        catalog = source.catalog(connection, rolling_contract1.catalog_query(spec))
+    contract = rolling_contract1.resolve(spec, catalog)
     span = rolling_period.Span((rolling_period.Period(2026, 10),), 3)
-    reads = rolling_statement.reads(contract, span, "Etc/GMT", None, 4, None)
+    reads = rolling_statement1.reads(contract, span, "Etc/GMT", None, 4, None)
     assert len(reads.partitions) == 4
 
-    def read(snapshot: rolling_snapshot.Snapshot) -> int:
+    def read(snapshot: rolling_snapshot1.Snapshot) -> int:
         rows = snapshot.read(reads.rows, reads.partitions)
         return int(rows.selectExpr("sum(metric)").collect()[0][0])
 
@@ -77,18 +77,18 @@ def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot.
         yield read
 
 
-def _source(store: Store, spec: Extract) -> rolling_source.Source:
+def _source(store: Store, spec: Extract) -> rolling_source1.Source:
     where = rolling_database.from_url(store.url)
-    return rolling_source.Source(rolling_source.spark_context(), where, spec.time_zone, "test", 60, 60)
+    return rolling_source1.Source(rolling_source1.spark_context(), where, spec.time_zone, "test", 60, 60)
 
 
-Reader = Callable[[rolling_snapshot.Snapshot], int]
+Reader = Callable[[rolling_snapshot1.Snapshot], int]
 
 
 def test_parallel_reads_under_concurrent_writes_are_consistent(store: Store, reader: Reader) -> None:
     source, totals, times = _source(store, LOANS), set(), set()
     for _ in range(50):
-        with rolling_snapshot.exported(source) as snapshot:
+        with rolling_snapshot1.exported(source) as snapshot:
             totals.add(reader(snapshot))
             times.add(snapshot.identifier)
     assert totals == {6000}
@@ -101,11 +101,11 @@ def test_parallel_reads_without_the_snapshot_are_inconsistent(
 ) -> None:
     """Show that the test above can fail. One inconsistent read of 100 is enough, as it depends on timing."""
     if taken_away == "import":
-        monkeypatch.setattr(rolling_snapshot.Snapshot, "_session", lambda self: self.source.settings())
+        monkeypatch.setattr(rolling_snapshot1.Snapshot, "_session", lambda self: self.source.settings())
     else:
-        monkeypatch.setattr(rolling_snapshot, "_FETCHED_AT_ONCE", 0)
+        monkeypatch.setattr(rolling_snapshot1, "_FETCHED_AT_ONCE", 0)
     source = _source(store, LOANS)
-    with rolling_snapshot.exported(source) as snapshot:
+    with rolling_snapshot1.exported(source) as snapshot:
         assert any(reader(snapshot) != 6000 for _ in range(100))
 
 
@@ -161,12 +161,12 @@ def test_snapshot_with_the_same_name_on_another_server_is_refused(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    made = rolling_snapshot.Snapshot
+    made = rolling_snapshot1.Snapshot
 
-    def elsewhere(*parts: Any) -> rolling_snapshot.Snapshot:
+    def elsewhere(*parts: Any) -> rolling_snapshot1.Snapshot:
         return replace(made(*parts), server="2026-01-01 00:00:00+00")
 
-    monkeypatch.setattr(rolling_snapshot, "Snapshot", elsewhere)
+    monkeypatch.setattr(rolling_snapshot1, "Snapshot", elsewhere)
     assert "(the snapshot is of another server)" in in_spark.refusal("2026-10")
 
 

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
-import rolling_delivery
+import rolling_delivery1
 from local_cloud.aws import REGION, Cloud
-from rolling_delivery import Plan
+from rolling_delivery1 import Plan
 from rolling_errors import ExtractError
-from rolling_figures import Totals
-from rolling_file import File
+from rolling_figures1 import Totals
+from rolling_file1 import File
 from rolling_period import Period
 from rolling_store import BucketStore, FolderStore, Store, sha256_of
 
@@ -110,7 +110,7 @@ class Publisher:
 
     def run(self, texts: dict[str, str], *, restate: bool = False, through: Store | None = None) -> str:
         store = through or self.store
-        made = rolling_delivery.plan(store, OCTOBER, self.files(**texts), restate=restate)
+        made = rolling_delivery1.plan(store, OCTOBER, self.files(**texts), restate=restate)
         return self.publish(made, through=store)
 
     def publish(self, made: Plan, through: Store | None = None) -> str:
@@ -118,7 +118,7 @@ class Publisher:
         manifest = self.manifest(made)
         scratch = self.scratch / str(manifest["run_id"])
         scratch.mkdir()
-        return rolling_delivery.publish(through or self.store, made, manifest, scratch)
+        return rolling_delivery1.publish(through or self.store, made, manifest, scratch)
 
     def manifest(self, made: Plan) -> dict[str, object]:
         """Return the fields of the manifest that the publication reads."""
@@ -137,7 +137,7 @@ class Publisher:
             "files": files,
             "run_id": uuid.uuid4().hex,
             "withdrawn": list(made.withdrawn),
-            **rolling_delivery._replaces(made),
+            **rolling_delivery1._replaces(made),
         }
 
     def text(self, name: str) -> str:

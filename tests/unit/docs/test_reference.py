@@ -16,11 +16,11 @@ import hcl2
 import pytest
 
 import rolling_arguments
-import rolling_delivery
-from rolling_figures import Totals
-from rolling_file import File
+import rolling_delivery1
+from rolling_figures1 import Totals
+from rolling_file1 import File
 from rolling_period import Period
-from rolling_spec import Extract, Join
+from rolling_spec1 import Extract, Join
 from rolling_store import open_store
 from tools import reference
 from tools.drawings import ROOT
@@ -96,7 +96,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     totals = Totals(1, 1, Decimal(1))
     file = File("A", path, str(path.relative_to(folder)), 1, 1, "0" * 64, totals)
     before = {"revision": 1, "published_at": "2026-11-01T00:00:00Z", "run_id": "jr_1", "files": []}
-    plan = rolling_delivery.Plan(
+    plan = rolling_delivery1.Plan(
         Period(2026, 10), (file,), {}, frozenset(), frozenset(), before, "1", None, None, (), same=False
     )
     undated = SimpleNamespace(rows=0)
@@ -106,8 +106,8 @@ def manifest(folder: Path) -> dict[str, Any]:
         source_totals=lambda _: totals,
     )
     spec = Extract("Loans", "Amount", "loan_date", {}, {"bank_name": "Bank.Name"}, where="true")
-    run = rolling_delivery.Run("jr_2", "1", "now", "why", True, ("a",), ("b",), {"2026-09": "c"})
-    return cast(dict[str, Any], rolling_delivery.manifest(spec, store, plan, cast(Any, figures), run))
+    run = rolling_delivery1.Run("jr_2", "1", "now", "why", True, ("a",), ("b",), {"2026-09": "c"})
+    return cast(dict[str, Any], rolling_delivery1.manifest(spec, store, plan, cast(Any, figures), run))
 
 
 def test_manifest_page_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_exit_code_page_has_every_kind_of_failure() -> None:
 
 
 def test_file_page_shows_the_engines_names() -> None:
-    import rolling_file
+    import rolling_file1
 
-    place = rolling_file.place("bank_name", "First Bank", Period(2026, 10))
-    assert f"loans/{place}\nloans/{rolling_delivery.manifest_place(Period(2026, 10))}\n" in page("files.md")
+    place = rolling_file1.place("bank_name", "First Bank", Period(2026, 10))
+    assert f"loans/{place}\nloans/{rolling_delivery1.manifest_place(Period(2026, 10))}\n" in page("files.md")
     assert Period(2026, 10).file_date == date(2026, 10, 31)
 
 

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolling_contract import Column, Contract
+from rolling_contract1 import Column, Contract
 from rolling_errors import ExtractError
-from rolling_figures import Line, Totals, rounded
-from rolling_file import check_names, file_name, line_bytes, place, row, scratch, write_files
+from rolling_figures1 import Line, Totals, rounded
+from rolling_file1 import check_names, file_name, line_bytes, place, row, scratch, write_files
 from rolling_period import Period
-from rolling_spec import Extract
+from rolling_spec1 import Extract
 
 SPEC = Extract(
     entity="Loans",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import rolling_spec
+import rolling_spec1
 from rolling_errors import ExtractError
 from rolling_extract import Join, __version__
 from tests.support.bank import LOANS
@@ -84,7 +84,7 @@ SPARK = {"aggregate_in": "spark"}
 )
 def test_invalid_spec_is_refused_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ExtractError) as refusal:
-        rolling_spec.check(replace(LOANS, **changes))
+        rolling_spec1.check(replace(LOANS, **changes))
     assert sentence in str(refusal.value)
 
 
@@ -111,7 +111,7 @@ def test_engine_can_be_imported_without_spark_and_boto3() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={"PYTHONPATH": str(rolling_spec.__file__).rpartition("/")[0]},
+        env={"PYTHONPATH": str(rolling_spec1.__file__).rpartition("/")[0]},
         capture_output=True,
         text=True,
         check=True,

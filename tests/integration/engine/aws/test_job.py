@@ -9,7 +9,7 @@ import pytest
 from pyspark import SparkContext
 
 import rolling_extract
-import rolling_source
+import rolling_source1
 from local_cloud.aws import REGION
 from tests.support.bank import NOW, Engine, Store
 from tests.support.engine.account import BUCKET, LOG_IN, WRITE, Account
@@ -58,13 +58,13 @@ def test_secret_rotated_after_it_was_read_is_read_again(
 ) -> None:
     store.branch()
     account.secret(json.dumps({"username": account.server.user, "password": "the old one"}))
-    start = rolling_source.spark_context
+    start = rolling_source1.spark_context
 
     def rotate_meanwhile() -> SparkContext:
         account.secret(json.dumps({"username": account.server.user, "password": account.server.password}))
         return start()
 
-    monkeypatch.setattr(rolling_source, "spark_context", rotate_meanwhile)
+    monkeypatch.setattr(rolling_source1, "spark_context", rotate_meanwhile)
     delivered = engine(*account.arguments)
     assert "login_retried" in [line["event"] for line in delivered.log]
     assert delivered.message.startswith("2026-10: published")

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rolling_contract import literal
-from rolling_copy import Connection
-from rolling_source import DRIVER, Source, spark_session
+from rolling_contract1 import literal
+from rolling_copy1 import Connection
+from rolling_source1 import DRIVER, Source, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

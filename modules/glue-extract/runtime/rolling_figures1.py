@@ -1,6 +1,6 @@
 """The figures: months rolled up to windows, rounded once, and held against the source.
 
-They come from one statement in the database, or from `rolling_parallel`. Sums are exact, and the one division
+They come from one statement in the database, or from `rolling_parallel1`. Sums are exact, and the one division
 and the one rounding are done on whole numbers, line by line. A division of decimals would round to its result
 type first and to the scale second, and twice rounded is wrong.
 """
@@ -15,13 +15,13 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from rolling_contract import Contract
-from rolling_copy import Connection, Row, rows_of
+from rolling_contract1 import Contract
+from rolling_copy1 import Connection, Row, rows_of
 from rolling_errors import ExtractError, listed
 from rolling_period import Period, Span
-from rolling_source import Source
-from rolling_spec import Extract
-from rolling_statement import Shape, Statement
+from rolling_source1 import Source
+from rolling_spec1 import Extract
+from rolling_statement1 import Shape, Statement
 
 _LINES = ("line", "loose")
 _DIGITS = 2_000

@@ -2,7 +2,7 @@
 database.
 
 The names in a spec are the ones a person reads in the ERD. Whether they exist, and how the store really
-spells them, is the business of `rolling_contract`.
+spells them, is the business of `rolling_contract1`.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Extract:
     partitions: int = 8  # how many parts of the window are read side by side, each over a connection
     partition_by: str | None = None  # a whole-number column of the entity to part by, instead of the date
     # From the entity's rows to the entity's rows, before they are joined and aggregated: see
-    # `rolling_parallel`. `transform_columns` are columns of the entity that it needs beside the spec's own.
+    # `rolling_parallel1`. `transform_columns` are columns of the entity that it needs beside the spec's own.
     transform: Callable[[DataFrame], DataFrame] | None = None
     transform_columns: tuple[str, ...] = ()
 

@@ -24,12 +24,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from rolling_contract import Contract
+from rolling_contract1 import Contract
 from rolling_errors import ExtractError, listed, quoted
-from rolling_figures import Line, Totals, figure, rounded
+from rolling_figures1 import Line, Totals, figure, rounded
 from rolling_folder import is_left
 from rolling_period import Period, window
-from rolling_spec import Extract
+from rolling_spec1 import Extract
 
 # What a spreadsheet takes for the start of a formula, also in its full-width forms; it skips tabs and line
 # breaks before one.

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from rolling_contract import WHOLE, Column, Contract, identifier, in_order, literal
+from rolling_contract1 import WHOLE, Column, Contract, identifier, in_order, literal
 from rolling_period import Span, zone
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rolling_contract import CatalogRow, literal
-from rolling_copy import Connection
+from rolling_contract1 import CatalogRow, literal
+from rolling_copy1 import Connection
 from rolling_database import Database
 from rolling_errors import ExtractError
 from rolling_refusals import DRIVER, explained

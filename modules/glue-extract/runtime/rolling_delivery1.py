@@ -58,11 +58,11 @@ from pathlib import Path
 from typing import cast
 
 from rolling_errors import ExtractError, listed, quoted
-from rolling_figures import Figures, Totals, plain, rounded
-from rolling_file import File
+from rolling_figures1 import Figures, Totals, plain, rounded
+from rolling_file1 import File
 from rolling_log import log
 from rolling_period import Period, window
-from rolling_spec import Extract
+from rolling_spec1 import Extract
 from rolling_store import Store, sha256_of
 
 Json = dict[str, object]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rolling_errors import ExtractError, listed
-from rolling_spec import Extract
+from rolling_spec1 import Extract
 
 # Type categories of pg_type that can stand on a line of a file: numbers, text, dates, booleans, enums,
 # network addresses and intervals. uuid is of the catch-all category U and is let in by name.

@@ -34,19 +34,19 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import rolling_snapshot
-import rolling_statement
-from rolling_contract import WHOLE, Contract, Hop, in_order
-from rolling_contract import Column as StoreColumn
+import rolling_snapshot1
+import rolling_statement1
+from rolling_contract1 import WHOLE, Contract, Hop, in_order
+from rolling_contract1 import Column as StoreColumn
 from rolling_errors import ExtractError, listed, one_line
-from rolling_figures import Facts, Figures, Line, Totals, facts_of, plain
+from rolling_figures1 import Facts, Figures, Line, Totals, facts_of, plain
 from rolling_log import log
 from rolling_period import Span
 from rolling_refusals import too_long
-from rolling_snapshot import Snapshot
-from rolling_source import Source
-from rolling_spec import Extract
-from rolling_statement import Reads, Shape
+from rolling_snapshot1 import Snapshot
+from rolling_source1 import Source
+from rolling_spec1 import Extract
+from rolling_statement1 import Reads, Shape
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -68,7 +68,7 @@ def read(source: Source, spec: Extract, contract: Contract, span: Span, cap: dat
     is given back at the end of this function. A checkpoint that is lost fails the run instead.
     """
     shape = Shape(len(contract.group), contract.anchor == "t0", contract.has_loose_lines)
-    with rolling_snapshot.exported(source) as snapshot:
+    with rolling_snapshot1.exported(source) as snapshot:
         reads = _reads(spec, contract, span, cap, snapshot)
         log("statement", f"reading it in {len(reads.partitions)} parts of one snapshot", sql=reads.rows)
         facts = facts_of(shape, snapshot.connection.rows(reads.facts))
@@ -91,9 +91,9 @@ def read(source: Source, spec: Extract, contract: Contract, span: Span, cap: dat
 def _reads(spec: Extract, contract: Contract, span: Span, cap: datetime | None, snapshot: Snapshot) -> Reads:
     keys = None
     if contract.partition is not None:
-        [(least, most)] = snapshot.connection.rows(rolling_statement.key_range(contract))
+        [(least, most)] = snapshot.connection.rows(rolling_statement1.key_range(contract))
         keys = None if least is None or most is None else (int(least), int(most))
-    return rolling_statement.reads(contract, span, spec.time_zone, cap, spec.partitions, keys)
+    return rolling_statement1.reads(contract, span, spec.time_zone, cap, spec.partitions, keys)
 
 
 def _tune(spark: SparkSession, contract: Contract, facts: Facts) -> None:
@@ -244,7 +244,7 @@ def _refused(what: str, cause: str = "") -> ExtractError:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Joins rows and makes lines of them: what `rolling_statement` has PostgreSQL do, and as it does."""
+    """Joins rows and makes lines of them: what `rolling_statement1` has PostgreSQL do, and as it does."""
 
     c: Contract
     reads: Reads

@@ -1,0 +1,166 @@
+"""The resolved spec: every name of the spec as the catalog of the source spells it, with its type.
+
+`rolling_resolve` makes it once. Every later stage takes it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from rolling_expression import Node
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+YEAR_TO_DATE = "year_to_date"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the source. The entity has the alias `t0`, the table of the first join `t1`."""
+
+    alias: str
+    name: str  # in the spec: the table's name or the join's alias
+    schema: str
+    table: str
+    estimate: int  # rows, by the planner's statistics; -1 if unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. Equal if the same."""
+
+    alias: str  # of its table
+    name: str
+    type: str  # by format_type without precision: "numeric", "timestamp with time zone"; of a domain its base
+    category: str  # pg_type.typcategory
+    digits: int | None  # after the decimal point, as far as the type fixes them
+    not_null: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether the column's order in a file is that of its text by code point."""
+        return self.category in "SE"
+
+    @property
+    def is_float(self) -> bool:
+        return self.type in ("real", "double precision")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A join: from `lefts`, columns of one earlier table, to `rights`, columns of the table `alias`."""
+
+    alias: str
+    lefts: tuple[Column, ...]
+    rights: tuple[Column, ...]
+    optional: bool
+    unique: bool  # by a unique index over the right columns or some of them; else it is checked on the rows
+    name: str  # for a sentence: "Loans.Account_idAccount = Account.idAccount"
+
+    @property
+    def start(self) -> str:
+        """Return the alias of the table that the step starts from."""
+        return self.lefts[0].alias
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """An expression with a filter, which one or several metrics aggregate. Computed once a row.
+
+    `value` is None for the number of rows. A value is an exact number, unless `counted_only` (count_distinct
+    and count take any type).
+    """
+
+    value: Node | None
+    where: Node | None
+    columns: tuple[Column, ...]  # of value and where
+    aliases: tuple[str, ...]  # of the tables on the way to these columns, in the order of the joins, without t0
+    whole: bool  # whether every value is a whole number by its type
+    digits: int | None  # most digits after the point that a value can have; None if the types do not fix it
+    counted_only: bool = False
+    needs: frozenset[str] = frozenset()  # partial aggregates: "sum" "min" "max" "squares"; count always
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric, in file order. Windows are in periods of the grain."""
+
+    name: str
+    aggregate: str  # avg sum count count_distinct min max median p1 to p99 stddev
+    measure: int  # index into Resolved.measures
+    window: int | str  # or YEAR_TO_DATE
+    scale: int | None  # digits after the point; None: written whole (count, or sum, min, max of whole numbers)
+
+    @property
+    def fraction(self) -> Fraction | None:
+        """Return the percentile as a fraction: 1/2 for the median; None for other aggregates."""
+        if self.aggregate == "median":
+            return Fraction(1, 2)
+        if self.aggregate[0] == "p" and self.aggregate[1:].isdecimal():
+            return Fraction(int(self.aggregate[1:]), 100)
+        return None
+
+    @property
+    def merges(self) -> bool:
+        """Return whether partial aggregates of two segments of time give that of both."""
+        return self.fraction is None and self.aggregate != "count_distinct"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The columns of a listing: one row of the file for each entity row of the period, in the order of `key`."""
+
+    columns: tuple[Column, ...]
+    key: tuple[Column, ...]  # the entity's primary key
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The resolved spec. Aliases in tuples come in the order of the joins."""
+
+    role: str
+    tables: tuple[Table, ...]  # the entity and the joins that are used, in the order of the spec
+    steps: tuple[Step, ...]  # one for each of `tables` but the first
+    date: Column
+    time_zone: str
+    grain: str
+    recipient_label: str
+    recipient: Column
+    group_by: Mapping[str, Column]  # by label; of a listing empty
+    measures: tuple[Measure, ...]
+    metrics: tuple[Metric, ...]
+    listing: Listing | None
+    columns: tuple[str, ...]  # of the file, in order: labels, metrics, "period", "window_start", "window_end"
+    where: Node | None  # of the extract
+    recipients_where: Node | None  # on columns of the recipient's table alone
+    unassigned: str | None  # set if an optional join lies on the way to the recipient
+    max_orphan_rows: int
+    max_undated_rows: int
+    defuse_formulas: bool
+    swing_factor: float | None
+    late_data_periods: int
+    aggregate_in: str  # "database" or "spark"
+    texts: Mapping[str, str] = field(default_factory=dict)  # of the spec, for sentences and manifest: "where", ...
+    # For aggregate_in="spark":
+    partitions: int = 8
+    partition_by: Column | None = None
+    transform: Callable[[DataFrame], DataFrame] | None = None
+    transform_columns: tuple[Column, ...] = ()
+
+    def table(self, alias: str) -> Table:
+        return next(table for table in self.tables if table.alias == alias)
+
+    def step(self, alias: str) -> Step:
+        """Return the step that leads to `alias`, which is not t0."""
+        return next(step for step in self.steps if step.alias == alias)
+
+    def path(self, alias: str) -> tuple[str, ...]:
+        """Return the aliases from `t0` to `alias`, both included."""
+        found = [alias]
+        while found[0] != "t0":
+            found.insert(0, self.step(found[0]).start)
+        return tuple(found)

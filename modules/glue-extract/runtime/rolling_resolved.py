@@ -81,6 +81,7 @@ class Measure:
     aliases: tuple[str, ...]  # of the tables on the way to these columns, in the order of the joins, without t0
     whole: bool  # whether every value is a whole number by its type
     digits: int | None  # most digits after the point that a value can have; None if the types do not fix it
+    divisor: int = 1  # what every aggregated value is divided by, exactly: 100 for "amount / 100"
     counted_only: bool = False
     needs: frozenset[str] = frozenset()  # partial aggregates: "sum" "min" "max" "squares"; count always
 

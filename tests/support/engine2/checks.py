@@ -1,0 +1,48 @@
+"""Compare a publication with what the oracle expects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Protocol
+
+from tests.support.engine2.oracle import Case, Expected, Month, Tables, oracle, written
+
+Totals = Mapping[str, Any]
+
+
+class Delivered(Protocol):
+    def lines(self, recipient: str, period: str) -> list[dict[str, str]]: ...
+
+    def manifest(self, period: str) -> dict[str, Any]: ...
+
+
+def check(case: Case, tables: Tables, periods: tuple[Month, ...], delivered: Delivered) -> None:
+    """Fail if a file, a row, their order, a value or a total of the manifest differs."""
+    for month, period in zip(periods, written(periods), strict=True):
+        expected = oracle(case, tables, month)
+        manifest = delivered.manifest(period)
+        assert {entry["recipient"] for entry in manifest["files"]} == set(expected.files)
+        for recipient, rows in expected.files.items():
+            found = delivered.lines(recipient.replace(" ", ""), period)
+            assert found == rows, recipient
+            assert [list(row) for row in found] == [list(row) for row in rows]  # the order of the columns
+        check_totals(case, expected, manifest)
+
+
+def check_totals(case: Case, expected: Expected, manifest: Totals) -> None:
+    source = manifest["source"]
+    assert source["rows"] == expected.rows
+    for part, rows in (
+        ("orphans", expected.orphans),
+        ("undated", expected.undated),
+        ("excluded", expected.excluded),
+    ):
+        assert manifest[part]["rows"] == rows, part
+    for name, metric in case.metrics.items():
+        found = source["metrics"][name]
+        assert found["count"] == expected.counts[name], name
+        if "sum" in found or metric.aggregate not in ("count", "count_distinct"):
+            # Quotients of two columns have 60 exact digits after the decimal point.
+            difference = Fraction(found["sum"]) - (expected.sums[name] or 0)
+            assert abs(difference) < Fraction(1, 10**40), name

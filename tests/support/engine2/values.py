@@ -1,0 +1,95 @@
+"""The value of a metric and of other columns, as a file shows them, from exact numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
+
+from tests.support.engine2.expressions import Condition, Node, Value
+
+
+@dataclass(frozen=True)
+class Metric:
+    aggregate: str
+    expression: Node | None  # None: the rows are counted
+    window: int | str = 1
+    where: Condition | None = None
+    scale: int | None = None
+
+
+def figure(metric: Metric, values: Sequence[Value]) -> str:
+    """Return a metric as the file shows it."""
+    if metric.aggregate == "count":
+        return str(len(values))
+    if metric.aggregate == "count_distinct":
+        return str(len(set(values)))
+    numbers = [value for value in values if isinstance(value, Fraction)]
+    assert len(numbers) == len(values)
+    assert metric.expression is not None
+    if not numbers or (metric.aggregate == "stddev" and len(numbers) < 2):
+        return ""
+    whole = metric.expression.whole and metric.aggregate in ("sum", "min", "max")
+    scale = metric.scale if metric.scale is not None else 0 if whole else 2
+    match metric.aggregate:
+        case "stddev":
+            mean = sum(numbers, Fraction(0)) / len(numbers)
+            squares = sum(((number - mean) ** 2 for number in numbers), Fraction(0))
+            return root(squares / (len(numbers) - 1), scale)
+        case "avg":
+            return text(sum(numbers, Fraction(0)) / len(numbers), scale)
+        case "sum":
+            return text(sum(numbers, Fraction(0)), scale)
+        case "min" | "max":
+            return text(min(numbers) if metric.aggregate == "min" else max(numbers), scale)
+        case name:
+            return text(percentile(numbers, 50 if name == "median" else int(name[1:])), scale)
+
+
+def percentile(numbers: Sequence[Fraction], hundredths: int) -> Fraction:
+    """Return the percentile, interpolated linearly between the two nearest values."""
+    values = sorted(numbers)
+    way = Fraction(hundredths * (len(values) - 1), 100)
+    whole = way.numerator // way.denominator
+    return values[whole] + (way - whole) * (values[min(whole + 1, len(values) - 1)] - values[whole])
+
+
+def root(square: Fraction, scale: int) -> str:
+    """Return the square root, rounded half up."""
+    wide = square * 4 * 100**scale  # of twice the root, as a whole number of units
+    rounded = (math.isqrt(wide.numerator // wide.denominator) + 1) // 2
+    return text(Fraction(rounded, 10**scale), scale)
+
+
+def text(value: Fraction | Decimal | int, scale: int) -> str:
+    """Return the value in fixed-point notation, rounded half up.
+
+    The division has 400 digits, more than enough to recognize a tie.
+    """
+    exact = Fraction(value)
+    wide = Context(prec=400)
+    quotient = wide.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+    rounded = quotient.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP, context=wide)
+    return f"{abs(rounded) if rounded == 0 else rounded:f}"
+
+
+def moment_text(moment: datetime) -> str:
+    """Return a time as PostgreSQL prints it, with the offset of its zone if it has one."""
+    fraction = f"{moment:.%f}".rstrip("0") if moment.microsecond else ""
+    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction}" + ("" if moment.tzinfo is None else _offset(moment))
+
+
+def _offset(moment: datetime) -> str:
+    offset = moment.utcoffset()
+    assert offset is not None
+    sign, minutes = "-" if offset < timedelta(0) else "+", abs(offset) // timedelta(minutes=1)
+    return f"{sign}{minutes // 60:02d}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
+
+
+def label(value: object) -> str:
+    """Return a value as a file shows it: formulas are made harmless."""
+    written = "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return f"'{written}" if isinstance(value, str) and written.startswith("=") else written

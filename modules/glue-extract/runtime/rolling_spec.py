@@ -1,0 +1,196 @@
+"""The spec of an extract, as `Glue/etl.py` writes it.
+
+`rolling_spec_check` finds what contradicts itself without the database. Whether the names exist, and how the
+source spells them, is for `rolling_resolve`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_Spec = TypeVar("_Spec")
+
+
+def _named(cls: type[_Spec]) -> type[_Spec]:
+    """Let a call with wrong fields make an object that knows its `fault`, in place of a TypeError.
+
+    The spec is made while `Glue/etl.py` is imported, and only `run` can report a sentence.
+    """
+    plain: Callable[..., None] = cls.__init__
+    parameters = list(inspect.signature(plain).parameters.values())[1:]
+    names = [parameter.name for parameter in parameters]
+    required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+
+    @functools.wraps(plain)
+    def __init__(self: Any, *positional: Any, **named: Any) -> None:
+        given = dict(zip(names, positional, strict=False)) | named
+        plain(self, **{name: given.get(name) for name in names if name in given or name in required})
+        missing = [name for name in required if name not in given]
+        unknown = next((name for name in named if name not in names), None)
+        twice = next((name for name in names[: len(positional)] if name in named), None)
+        fault = None
+        if unknown is not None:
+            near = difflib.get_close_matches(unknown, names, n=1, cutoff=0.6)
+            hint = f'. Did you mean "{near[0]}"? Its' if near else "; its"
+            fault = f'{cls.__name__} has no field "{unknown}"{hint} fields are {", ".join(names)}'
+        elif len(positional) > len(names):
+            fault = f"{cls.__name__} has {len(names)} fields and not {len(positional)}: {', '.join(names)}"
+        elif twice is not None:
+            fault = f'{cls.__name__} has its field "{twice}" twice'
+        elif missing:
+            fault = f"{cls.__name__} lacks {', '.join(missing)}"
+        object.__setattr__(self, "fault", fault)
+
+    cls.__init__ = __init__  # type: ignore[method-assign]
+    return cls
+
+
+@_named
+@dataclass(frozen=True, slots=True)
+class Join:
+    """One foreign-key step: the row of `table` whose `right` column equals `left`.
+
+    `left` is a column of the entity or of an earlier join. The right side must be unique: a join leads from
+    many rows to one. A key of several columns is a tuple on both sides.
+
+    A table that the spec joins twice takes an `alias`, by which the rest of the spec calls it. If an
+    `optional` join on the way to the recipient finds no row, the entity row goes to the recipient
+    `Extract.unassigned`. Without `optional`, it is an orphan row.
+
+    >>> Join("Employee", alias="Manager", left="Employee.manager_id", right="id", optional=True).name
+    'Manager'
+    >>> Join("production.Product", left="Sale.product_id", right="id").name
+    'Product'
+    """
+
+    table: str  # "Account"; outside of the spec's schema "production.Product"
+    left: str | tuple[str, ...]  # "Loans.Account_idAccount"
+    right: str | tuple[str, ...]  # "idAccount", a column of `table`
+    alias: str | None = None
+    optional: bool = False
+    fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Return what the spec calls the table of this join."""
+        if self.alias is not None:
+            return self.alias
+        schema, dot, table = self.table.partition(".")
+        return table if dot and schema and table else self.table
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return every name that the spec may call the table by, `name` first."""
+        return tuple(dict.fromkeys((self.name, self.alias or self.table)))
+
+    @property
+    def lefts(self) -> tuple[str, ...]:
+        return (self.left,) if isinstance(self.left, str) else tuple(self.left)
+
+    @property
+    def rights(self) -> tuple[str, ...]:
+        """Return the columns of `table`, without the table's name if it was written before them."""
+        rights = (self.right,) if isinstance(self.right, str) else tuple(self.right)
+        return tuple(_without(right, self.names) for right in rights)
+
+
+def _without(reference: str, names: tuple[str, ...]) -> str:
+    return next((reference[len(n) + 1 :] for n in names if reference.startswith(f"{n}.")), reference)
+
+
+@_named
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """An aggregate of an expression over a window of periods that ends with the reported one.
+
+    >>> Metric("avg", "unit_price * quantity", window=3, where="status = 'paid'").aggregate
+    'avg'
+    """
+
+    aggregate: str  # avg sum count count_distinct min max median p1 to p99 stddev
+    expression: str | None = None  # a column or a SQL expression; None, for count alone, counts the rows
+    window: int | str = 1  # periods, or "year_to_date"
+    where: str | None = None  # a SQL condition for this metric alone
+    scale: int | None = None  # digits after the point; None: whole numbers stay whole, else 2
+    fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+
+@_named
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """The spec of one extract: either `group_by` and `metrics`, or `rows` for a listing of entity rows."""
+
+    entity: str
+    date_column: str
+    recipient: Mapping[str, str]
+    group_by: Mapping[str, str] | None = None
+    metrics: Mapping[str, Metric] | None = None
+    rows: Mapping[str, str] | None = None
+    joins: tuple[Join, ...] = ()
+    columns: tuple[str, ...] | None = None  # of the file, in order
+    where: str | None = None  # a SQL condition: only rows that meet it count
+    recipients_where: str | None = None  # a SQL condition on the recipient's table: the others get no file
+    grain: str = "month"
+    time_zone: str = "Etc/GMT"
+    schema: str = "public"
+    unassigned: str = "Unassigned"
+    max_orphan_rows: int = 0
+    max_undated_rows: int = 0
+    defuse_formulas: bool = True
+    swing_factor: float | None = None
+    late_data_periods: int = 3
+    aggregate_in: str = "database"
+    # For aggregate_in="spark":
+    partitions: int = 8
+    partition_by: str | None = None
+    transform: Callable[[DataFrame], DataFrame] | None = None
+    transform_columns: tuple[str, ...] = ()
+    fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def entity_name(self) -> str:
+        """Return what the spec calls the entity: its table without the schema."""
+        return Join(self.entity, "", "").name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what the spec calls the entity and the table of each join, in their order."""
+        return (self.entity_name, *(join.name for join in self.joins))
+
+    @property
+    def recipient_label(self) -> str:
+        return next(iter(self.recipient))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels of the columns that are no metrics and no dates: recipient, groups or rows."""
+        return (self.recipient_label, *(self.group_by or ()), *(self.rows or ()))
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """Return the columns of a file, in order."""
+        if self.columns is not None:
+            return tuple(self.columns)
+        if self.rows is not None:
+            return (*self.labels, "period")
+        return (*self.labels, "period", "window_start", "window_end", *(self.metrics or ()))
+
+    def split(self, reference: str) -> tuple[str, str]:
+        """Return table and column of `Branch.idBranch`. A column without a table belongs to the entity.
+
+        Only the tables of the spec count as a table, so that a column's name may have a dot.
+        """
+        called = {name: join.name for join in self.joins for name in join.names}
+        called |= {self.entity: self.entity_name, self.entity_name: self.entity_name}
+        for table in sorted(called, key=len, reverse=True):
+            if reference.startswith(f"{table}."):
+                return called[table], reference[len(table) + 1 :]
+        return self.entity_name, reference

@@ -1,0 +1,75 @@
+"""The segments of time that the windows of a run's periods are made of.
+
+The first and last days of all windows cut the time into half-open segments. A row of the entity is reduced to
+its segment once, and every window is a range of segments, however many periods and windows there are. A run
+for one period, all of whose windows are equally long, has one segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from rolling_period import Period
+from rolling_resolved import YEAR_TO_DATE, Resolved
+
+
+@dataclass(frozen=True)
+class Span:
+    """The periods of a run, in order, and the lengths of the windows that end with them.
+
+    >>> Span((Period(2026, 3),), (1, "year_to_date")).bounds
+    (datetime.date(2026, 1, 1), datetime.date(2026, 3, 1), datetime.date(2026, 4, 1))
+    """
+
+    periods: tuple[Period, ...]
+    windows: tuple[int | str, ...]
+
+    @classmethod
+    def of(cls, resolved: Resolved, periods: Iterable[Period]) -> Span:
+        """Return the span of these periods with the windows of the spec's metrics."""
+        windows = dict.fromkeys(metric.window for metric in resolved.metrics)
+        return cls(tuple(sorted(set(periods))), tuple(windows) or (1,))
+
+    @cached_property
+    def bounds(self) -> tuple[date, ...]:
+        """The first day of each segment, and the first day after the last segment.
+
+        Segment 1 begins with the first of them, as PostgreSQL's `width_bucket` numbers them. Segment 0 is all
+        time before.
+        """
+        days = {day for period in self.periods for window in self.windows for day in days_of(period, window)}
+        return tuple(sorted(days))
+
+    def numbers(self, period: Period, window: int | str) -> range:
+        """Return the numbers of the segments in the window that ends with `period`.
+
+        >>> list(Span((Period(2026, 1), Period(2026, 2)), (1, 3)).numbers(Period(2026, 2), 3))
+        [2, 3, 4]
+        """
+        first, end = days_of(period, window)
+        return range(self.bounds.index(first) + 1, self.bounds.index(end) + 1)
+
+    def longest(self, period: Period) -> range:
+        """Return the numbers of the segments in the longest window that ends with `period`."""
+        return max((self.numbers(period, window) for window in self.windows), key=len)
+
+    def days(self, period: Period) -> tuple[date, date]:
+        """Return the first day of the longest window that ends with `period`, and the first day after it."""
+        numbers = self.longest(period)
+        return self.bounds[numbers[0] - 1], self.bounds[numbers[-1]]
+
+
+def days_of(period: Period, window: int | str) -> tuple[date, date]:
+    """Return the first day of the window that ends with `period`, and the first day after it.
+
+    >>> days_of(Period(2026, 10), "year_to_date")
+    (datetime.date(2026, 1, 1), datetime.date(2026, 11, 1))
+    """
+    end = period.shift(1).first_day
+    if window == YEAR_TO_DATE:
+        return date(period.year, 1, 1), end
+    assert isinstance(window, int)
+    return period.shift(1 - window).first_day, end

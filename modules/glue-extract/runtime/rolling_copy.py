@@ -1,0 +1,45 @@
+"""The text format of PostgreSQL's COPY, in which both drivers receive every result.
+
+COPY is run by parallel workers where a cursor would not be, and a long result goes to the disk instead of through
+memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+Row = list[str | None]
+
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_MEANING = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+def rows_of(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file that a COPY wrote."""
+    with path.open("rb") as file:
+        for line in file:
+            yield row_of(line[:-1].decode())
+
+
+def rows_in(text: str) -> list[Row]:
+    """Return the rows in the text that a COPY sent."""
+    return [row_of(line) for line in text.split("\n")[:-1]]
+
+
+def row_of(line: str) -> Row:
+    """Return the values of one line of COPY's text, without its line feed."""
+    if "\\" not in line:
+        return [*line.split("\t")]
+    return [_value(text) for text in line.split("\t")]
+
+
+def _value(text: str) -> str | None:
+    """
+    >>> _value(r"a\\tb"), _value(""), _value(r"\\N")
+    ('a\\tb', '', None)
+    """
+    if text == r"\N":
+        return None
+    return _ESCAPED.sub(lambda found: _MEANING.get(found[1], found[1]), text)

@@ -1,0 +1,92 @@
+"""The driver psycopg: a login without Java, for `--database-url` where PostgreSQL does the work."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rolling_copy
+from rolling_database import Database, address_of
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def is_installed() -> bool:
+    return find_spec("psycopg") is not None
+
+
+def connect(database: Database, application: str, limit: int) -> PsycopgConnection:
+    """Log in. The parameters at the start are those that PgBouncer accepts: no `options`."""
+    import psycopg
+
+    host, port, name = address_of(database.url)
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "dbname": name,
+        "application_name": application,
+        "connect_timeout": 15,
+        "client_encoding": "UTF8",
+        # Of the environment only what an empty value here does not replace is read: no PGOPTIONS.
+        "options": "",
+        "keepalives_idle": 30,
+        **{key: value for key, value in database.properties.items() if value},
+    }
+    # Named prepared statements would outlive the transaction on a pooler's connection.
+    connection = psycopg.connect(**given, autocommit=True, prepare_threshold=None)
+    return PsycopgConnection(connection, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class PsycopgConnection:
+    connection: psycopg.Connection[Any]
+    limit: int  # seconds that a statement may take until the network is taken for dead
+
+    def execute(self, statement: str) -> None:
+        with self._watched():
+            # As bytes, PostgreSQL gets the text without a look at its "%".
+            self.connection.execute(statement.encode())
+
+    def copy(self, query: str, path: Path) -> None:
+        with path.open("xb") as file:
+            for chunk in self._chunks(query):
+                file.write(chunk)
+
+    def rows(self, query: str) -> list[rolling_copy.Row]:
+        return rolling_copy.rows_in(b"".join(self._chunks(query)).decode())
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _chunks(self, query: str) -> Iterator[bytes]:
+        with self._watched(), self.connection.cursor() as cursor:
+            with cursor.copy(f"COPY ({query}) TO STDOUT".encode()) as copy:
+                for chunk in copy:
+                    yield bytes(chunk)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Shut the connection down if the server stays silent for longer than its own timeout allows.
+
+        libpq waits without end for a server behind a network that has lost the connection.
+        """
+        timer = threading.Timer(self.limit, _shut, [self.connection.fileno()])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _shut(descriptor: int) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)

@@ -12,9 +12,12 @@ import pytest
 pytestmark = pytest.mark.attack
 
 LINES = 3_000_000
+OVER = {"expression": "Amount", "window": 3, "where": None, "scale": None}
+METRICS = {"loans_count": "count", "amount_sum": "sum", "amount_avg": "avg"}
 SPEC = {
-    "entity": "Loans", "metric": "Amount", "aggregate": "avg", "date_column": "loan_date", "scale": 2,
-    "group": {"branch": "Branch.Name"}, "recipient": {"bank": "Bank.Name"}, "where": None,
+    "entity": "Loans", "date_column": "loan_date", "group_by": {"branch": "Branch.Name"}, "rows": None,
+    "recipient": {"bank": "Bank.Name"}, "where": None, "recipients_where": None, "columns": None,
+    "metrics": {name: {"aggregate": aggregate, **OVER} for name, aggregate in METRICS.items()},
 }  # fmt: skip
 WRITE = """
 import json, resource, sys
@@ -34,11 +37,12 @@ def publish(folder: Path, period: str, first: int) -> None:
         for number in range(first, first + LINES):
             amount = f"{number % 977}.{number % 89:02}"
             file.write(f"Alpha,{number},{period},2026-08-01,2026-10-31,1,{amount},{amount}\r\n")
-    totals = {"rows": LINES, "count": LINES, "sum": "1"}
+    totals = {"rows": LINES, "metrics": {name: {"count": LINES, "sum": "1"} for name in METRICS}}
+    nothing = {"rows": 0, "metrics": {name: {"count": 0, "sum": "0"} for name in METRICS}}
     entry = {"key": key, "recipient": "Alpha", "bytes": 1, "rows": LINES, "sha256": "0", "totals": totals}
     rest = {
-        "revision": 1, "complete": True, "totals": totals, "orphans": {**totals, "undated_rows": 0},
-        "source": totals, "warnings": [], "engine_version": "1", "run_id": "1",
+        "revision": 1, "complete": True, "totals": totals, "orphans": nothing, "excluded": nothing,
+        "undated": nothing, "source": totals, "warnings": [], "engine_version": "1", "run_id": "1",
         "late_data": [], "snapshot_time": "2026-11-01T00:00:00Z",
         "published_at": "2026-11-01T00:00:00Z", "groups_without_recipient": 0, "reason": None,
         "window": {"start": "2026-08-01", "end": "2026-10-31", "months": 3, "time_zone": "Etc/GMT"},

@@ -16,18 +16,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from extracts import report, report_changes
+from extracts import report, report_changes, report_charts, report_months
 from extracts.errors import ExtractsError
 
 CHROMIUM = next(filter(None, map(shutil.which, (
     "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
 ))), None)  # fmt: skip
 HOSTILE = '<script>alert(1)</script> "O\'Neil" & {{ 7 * 7 }} ]]> \x01'
+OVER = {"expression": "Amount", "window": 3, "where": None, "scale": None}
 SPEC = {
-    "entity": "Loans", "metric": "Amount", "aggregate": "avg", "date_column": "loan_date", "scale": 2,
-    "group": {"branch": "Branch.Name"}, "recipient": {"bank": "Bank.Name"}, "where": None,
+    "entity": "Loans", "date_column": "loan_date", "group_by": {"branch": "Branch.Name"}, "rows": None,
+    "recipient": {"bank": "Bank.Name"}, "where": None, "recipients_where": None, "columns": None,
+    "metrics": {name: {"aggregate": name, **OVER} for name in ("count", "sum", "avg")},
 }  # fmt: skip
-Lines = Mapping[str, tuple[int, str, str]]  # count, sum and value of each group
+Lines = Mapping[str, tuple[Any, ...]]  # the metrics of each group
 Page = Callable[..., ElementTree.Element]
 
 
@@ -37,17 +39,13 @@ def page(tmp_path: Path) -> Page:
 
     def page(months: Mapping[str, Mapping[str, Lines]], **more: Any) -> ElementTree.Element:
         spec, asked = {**SPEC, **more}, max(months)
+        groups = spec["group_by"] or spec["rows"]
         for period, recipients in months.items():
             folder = tmp_path / ("output" if period == asked else "history")
-            _publish(folder, period, recipients)
+            _publish(folder, period, recipients, [*(spec["metrics"] or ())], [*spec["recipient"], *groups])
         log: list[Mapping[str, Any]] = [
             {"event": "started", "message": "", "level": "info", "periods": [asked]},
-            {
-                "event": "statement",
-                "message": "",
-                "level": "info",
-                "sql": "\n    SELECT '<b>' FROM \"Loans\"",
-            },
+            {"event": "query", "message": "", "level": "info", "sql": "\n    SELECT '<b>' FROM \"Loans\""},
             {"event": "spec", "spec": spec},
         ]
         text = report.page("bank-loans", log, tmp_path / "output", tmp_path / "history")
@@ -57,24 +55,36 @@ def page(tmp_path: Path) -> Page:
     return page
 
 
-def _publish(folder: Path, period: str, recipients: Mapping[str, Lines]) -> None:
+def _publish(
+    folder: Path, period: str, recipients: Mapping[str, Lines], metrics: list[str], labels: list[str]
+) -> None:
     files = []
     for number, (recipient, lines) in enumerate(recipients.items()):
         key = f"{period}-{number}.csv"
         folder.mkdir(exist_ok=True)
         with (folder / key).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["bank", "branch", "period", "window_start", "window_end", "count", "sum", "avg"])
+            writer.writerow([*labels, "period", "window_start", "window_end", *metrics])
             writer.writerows([recipient, group, period, "", "", *line] for group, line in lines.items())
-        totals = {"rows": sum(line[0] for line in lines.values()), "sum": "1.00"}
+        totals = {
+            "rows": sum(line[0] for line in lines.values() if line and isinstance(line[0], int)),
+            "metrics": {},
+        }
         files.append({"recipient": recipient, "key": key, "rows": len(lines), "bytes": 1, "sha256": "ab" * 32,
                       "totals": totals})  # fmt: skip
     rows = sum(file["totals"]["rows"] for file in files)  # type: ignore[index]
+
+    def part(rows: int, total: str) -> dict[str, Any]:
+        """Return totals as the manifest has them; a count of rows has no sum."""
+        values = {name: {"count": rows, **({} if name == "count" else {"sum": total})} for name in metrics}
+        return {"rows": rows, "metrics": values}
+
     manifest = {
         "period": period, "window": {"start": "2026-08-01", "end": "2026-10-31", "time_zone": "Etc/GMT"},
         "files": files,
-        "totals": {"rows": rows, "sum": "12345.50"}, "source": {"rows": rows + 2, "sum": "12345.50"},
-        "orphans": {"rows": 2, "sum": None, "undated_rows": 0}, "groups_without_recipient": 0, "revision": 1,
+        "totals": part(rows, "12345.50"), "source": part(rows + 5, "12355.50"),
+        "orphans": part(2, "10.00"), "excluded": part(3, "0"), "undated": part(0, "0"),
+        "groups_without_recipient": 0, "revision": 1,
         "complete": True, "snapshot_time": "2026-11-01", "engine_version": "1", "run_id": "local-1",
     }  # fmt: skip
     (folder / "_manifests").mkdir(exist_ok=True)
@@ -149,9 +159,9 @@ def test_manifest_with_a_file_outside_is_refused(page: Page, tmp_path: Path) -> 
     said = json.loads(manifest.read_text())
     said["files"][0]["key"] = "../secret.csv"
     manifest.write_text(json.dumps(said))
-    [month] = report.published(tmp_path / "output")
+    [month] = report_months.published(tmp_path / "output")
     with pytest.raises(ExtractsError, match=r"\.\./secret\.csv is not a path inside"):
-        list(report._rows(month, "Alpha", SPEC))
+        list(report_months.Shown.of(SPEC).rows(month, "Alpha"))
 
 
 def test_removed_recipient_is_reported(page: Page) -> None:
@@ -161,7 +171,7 @@ def test_removed_recipient_is_reported(page: Page) -> None:
 
 def test_names_from_the_database_are_escaped(page: Page) -> None:
     months = {"2026-10": {HOSTILE: {HOSTILE: (1, "1.00", "1.00")}}}
-    found = page(months, group={HOSTILE: "x.y"}, recipient={HOSTILE: "x.y"}, entity=HOSTILE, where=HOSTILE)
+    found = page(months, group_by={HOSTILE: "x.y"}, recipient={HOSTILE: "x.y"}, entity=HOSTILE, where=HOSTILE)
     assert not all_of(found, "script")
     shown = HOSTILE.replace("\x01", "\ufffd")
     assert words(all_of(found, "h2")[0]) == shown
@@ -179,7 +189,49 @@ def test_page_has_no_external_resources(page: Page, tmp_path: Path) -> None:
 
 def test_control_totals_show_source_files_and_orphan_rows(page: Page) -> None:
     found = page({"2026-10": {"First": {"A": (3, "5", "5")}}})
-    assert "Oct 2026 5 3 2 12,345.50 12,345.50 \u2013 ✓" in words(found)
+    assert "Oct 2026 8 3 2 3 ✓" in words(found)
+    assert "Oct 2026 sum 8 12,355.50 12,345.50 10.00" in words(found)
+    assert "Oct 2026 count 8 \u2013 \u2013 \u2013" in words(found)
+
+
+def test_every_metric_is_described_and_has_a_column(page: Page) -> None:
+    filtered = {**OVER, "expression": "Amount / 2", "window": "year_to_date", "where": "Amount > 0"}
+    metrics = {"half": {"aggregate": "median", **filtered}, "top": {"aggregate": "p90", **OVER, "window": 1}}
+    found = page({"2026-10": {"First": {"A": ("1.00", "2.00")}}}, metrics=metrics)
+    said = words(found)
+    assert "half is the median of Amount / 2 over the year to date, where Amount > 0" in said
+    assert "top is the p90 of Amount over the month" in said
+    assert "branch half top" in said
+    assert "A 1.00 2.00" in said
+
+
+def test_aggregate_that_the_page_does_not_know_is_shown_by_its_name(page: Page) -> None:
+    metrics = {"it": {"aggregate": "mode", **OVER}}
+    found = page({"2026-10": {"First": {"A": ("7.00",)}}}, metrics=metrics)
+    assert "it is the mode of Amount over 3 months" in words(found)
+    assert words(all_of(found, "figure")[0]).startswith("A 7.00")
+
+
+def test_groups_that_share_no_chart_are_counted(page: Page) -> None:
+    """A median of several groups cannot be computed from their medians."""
+    lines = {f"g{n:03}": (f"{n}.00",) for n in range(1, 31)}
+    found = page({"2026-10": {"First": lines}}, metrics={"it": {"aggregate": "median", **OVER}})
+    assert len(all_of(found, "figure")) == report.CHARTS
+    assert "19 more groups have no chart." in words(found)
+
+
+def test_listing_shows_its_rows_without_charts(page: Page) -> None:
+    months = {period: {"First": {"A": ()}} for period in ("2026-09", "2026-10")}
+    found = page(months, metrics=None, group_by=None, rows={"branch": "Branch.Name"})
+    assert not all_of(found, "figure")
+    assert "The rows branch A" in words(found)
+    assert "Changes since" not in words(found)
+
+
+def test_columns_that_the_files_lack_are_not_shown(page: Page) -> None:
+    columns = ("bank", "branch", "count", "sum")
+    found = page({"2026-10": {"First": {"A": (3, "5", "5")}}}, columns=columns)
+    assert "branch count sum A 3 5" in words(found)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +241,7 @@ def test_control_totals_show_source_files_and_orphan_rows(page: Page) -> None:
      (["-5", "5"], ["-5", "0", "5"]), (["0", "0"], ["-1", "0", "1"])],
 )  # fmt: skip
 def test_axis_has_round_numbers_around_the_values(values: list[str], labels: list[str]) -> None:
-    scale = report.Scale.over(map(Decimal, values))
+    scale = report_charts.Scale.over(map(Decimal, values))
     assert [label for _, label in scale.ticks()] == labels
     assert all(scale.low <= float(value) <= scale.high for value in values)
 

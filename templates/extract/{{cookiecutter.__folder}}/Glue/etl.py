@@ -9,17 +9,14 @@
 {%- macro key(columns) -%}
 {%- if columns | length > 1 %}("{{ columns | join('", "') }}"){% else %}"{{ columns[0] }}"{% endif -%}
 {%- endmacro -%}
-from rolling_extract import Extract, {% if answers.joins %}Join, {% endif %}run
+from rolling_extract import Extract, {% if answers.joins %}Join, {% endif %}Metric, run
 
 EXTRACT = Extract(
     entity="{{ answers.entity }}",
 {%- if answers.schema != 'public' %}
     schema="{{ answers.schema }}",
 {%- endif %}
-    metric="{{ answers.metric }}",
-    aggregate="{{ answers.aggregate }}",
     date_column="{{ answers.date_column }}",
-    window_months={{ answers.window_months }},
     time_zone="{{ answers.time_zone }}",
 {%- set joins = [] %}
 {%- for join in answers.joins %}
@@ -54,7 +51,7 @@ EXTRACT = Extract(
 {%- else %}
     joins=(),
 {%- endif %}
-{%- for field, columns in (('group', answers.group), ('recipient', [answers.recipient])) %}
+{%- for field, columns in (('recipient', [answers.recipient]), ('group_by', answers.group)) %}
 {%- set pairs = [] %}
 {%- for column in columns %}{% set _ = pairs.append('"' ~ column.label ~ '": "' ~ column.source ~ '"') %}{% endfor %}
 {%- set line = '    ' ~ field ~ '={' ~ pairs | join(', ') ~ '},' %}
@@ -68,6 +65,26 @@ EXTRACT = Extract(
     },
 {%- endif %}
 {%- endfor %}
+    metrics={
+{%- for metric in answers.metrics %}
+{%- set start, end = '        "' ~ metric.name ~ '": Metric(', '),' %}
+{%- set arguments = ['"' ~ metric.aggregate ~ '"', answers.expression, 'window=' ~ answers.window_months] %}
+{%- set line = arguments | join(', ') %}
+{%- if fits(start ~ line ~ end) %}
+{{ start ~ line ~ end }}
+{%- else %}
+{{ start }}
+{%- if fits('            ' ~ line) %}
+            {{ line }}
+{%- else %}
+{%- for argument in arguments %}
+            {{ argument }},
+{%- endfor %}
+{%- endif %}
+        {{ end }}
+{%- endif %}
+{%- endfor %}
+    },
 )
 
 if __name__ == "__main__":

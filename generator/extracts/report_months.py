@@ -1,0 +1,139 @@
+"""What a preview's page reads: the metrics of the spec, the published months and the rows of their files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from extracts.files import inside
+
+Json = Mapping[str, Any]
+Group = tuple[str, ...]
+
+AGGREGATES = {
+    "avg": "average of",
+    "sum": "sum of",
+    "count": "number of values of",
+    "count_distinct": "number of different values of",
+    "min": "smallest",
+    "max": "largest",
+    "median": "median of",
+    "stddev": "standard deviation of",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric as the spec describes it. The page knows nothing else about aggregates."""
+
+    name: str
+    aggregate: str
+    expression: str | None
+    window: int | str
+    where: str | None
+
+    @property
+    def of(self) -> tuple[object, ...]:
+        """Return what the metric aggregates: two metrics of the same are about the same rows and values."""
+        return self.expression, self.window, self.where
+
+    @property
+    def words(self) -> str:
+        """Return the metric in words.
+
+        >>> Metric("amount_avg", "avg", "Amount", 3, "Amount > 0").words
+        'average of Amount over 3 months, where Amount > 0'
+        """
+        kind = AGGREGATES.get(self.aggregate, f"{self.aggregate} of")
+        what = "number of rows" if self.expression is None else f"{kind} {self.expression}"
+        where = "" if self.where is None else f", where {self.where}"
+        return f"{what} over {self._window}{where}"
+
+    @property
+    def _window(self) -> str:
+        if not isinstance(self.window, int):
+            return "the year to date"
+        return "the month" if self.window == 1 else f"{self.window} months"
+
+
+def metrics(spec: Json) -> list[Metric]:
+    """Return the metrics of a spec, in its order. A listing has none."""
+    return [
+        Metric(name, it["aggregate"], it["expression"], it["window"], it["where"])
+        for name, it in (spec["metrics"] or {}).items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A published month: its manifest, and the folder of its files."""
+
+    period: str
+    folder: Path
+    manifest: Json
+
+    @property
+    def recipients(self) -> list[str]:
+        return [str(file["recipient"]) for file in self.manifest["files"]]
+
+    @property
+    def number(self) -> int:
+        """Return the number of months since year 0."""
+        return int(self.period[:4]) * 12 + int(self.period[5:])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a file: its group, or the columns of a listing; and its metrics in the order of the spec."""
+
+    group: Group
+    values: tuple[Decimal | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What files show of a spec: `columns=` may leave out labels and metrics."""
+
+    labels: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+
+    @classmethod
+    def of(cls, spec: Json) -> Shown:
+        columns = spec["columns"]
+        labels = [*(spec["group_by"] or ()), *(spec["rows"] or ())]
+        return cls(
+            tuple(label for label in labels if columns is None or label in columns),
+            tuple(metric for metric in metrics(spec) if columns is None or metric.name in columns),
+        )
+
+    def rows(self, month: Month | None, recipient: str) -> Iterator[Row]:
+        """Yield the rows of a recipient's file in the file's order; nothing if there is no file."""
+        for file in month.manifest["files"] if month else ():
+            if file["recipient"] != recipient:
+                continue
+            path = inside(month.folder, file["key"])  # type: ignore[union-attr]
+            with path.open(encoding="utf-8", newline="") as opened:
+                reader = csv.reader(opened)
+                header = next(reader)
+                groups = [header.index(label) for label in self.labels]
+                values = [header.index(metric.name) for metric in self.metrics]
+                for row in reader:
+                    yield Row(tuple(row[i] for i in groups), tuple(_decimal(row[i]) for i in values))
+
+
+def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
+    """Return the published months in a folder, or those of them in `asked`, the earliest first."""
+    return [
+        Month(path.stem, folder, json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted((folder / "_manifests").glob("*.json"))
+        if asked is None or path.stem in asked
+    ]
+
+
+def _decimal(text: str) -> Decimal | None:
+    return Decimal(text) if text else None

@@ -23,9 +23,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 # Programs inherit no passwords. A program that needs one gets it explicitly.
 _SECRET = ("PGPASSWORD", "DATABASE_URL")
@@ -47,6 +48,7 @@ def run(
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
     seconds: float | None = None,
+    each_line: Callable[[str], None] | None = None,
 ) -> subprocess.CompletedProcess[str]: ...
 @overload
 def run(
@@ -64,10 +66,12 @@ def run(
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
     seconds: float | None = None,
+    each_line: Callable[[str], None] | None = None,
 ) -> subprocess.CompletedProcess[str] | subprocess.CompletedProcess[bytes]:
     """Run a program, and capture its output as text, or as bytes if the input is bytes.
 
-    Raises `subprocess.TimeoutExpired` after that many `seconds`.
+    Raises `subprocess.TimeoutExpired` after that many `seconds`. `each_line` gets each line of the output as
+    soon as the program has written it; then there is no limit of time.
     """
     words = [os.fspath(word) for word in command]
     variables = environment() if variables is None else dict(variables)
@@ -88,13 +92,39 @@ def run(
             start_new_session=True,  # so that Ctrl-C signals only this process
             pass_fds=[ours],
         )
-        output, errors = process.communicate(input, timeout=seconds)
+        if each_line is None:
+            output, errors = process.communicate(input, timeout=seconds)
+        else:
+            output, errors = _follow(process, input, each_line)
     finally:
         os.close(ours)
         os.close(theirs)
         if process is not None:
             process.wait()
     return subprocess.CompletedProcess(words, process.returncode, output, errors)
+
+
+def _follow(
+    process: subprocess.Popen[Any], input: str | bytes, each_line: Callable[[str], None]
+) -> tuple[str, str]:
+    """Return output and errors of a program whose lines are passed on while it runs."""
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    assert stdin is not None
+    assert stdout is not None
+    assert stderr is not None
+    errors: list[str] = []
+    reader = threading.Thread(target=lambda: errors.append(stderr.read()))
+    reader.start()
+    lines = []
+    with contextlib.suppress(BrokenPipeError):  # the program has ended without reading
+        stdin.write(input)
+        stdin.close()
+    for line in stdout:
+        lines.append(line)
+        each_line(line)
+    reader.join()
+    process.wait()
+    return "".join(lines), "".join(errors)
 
 
 def _above_standard(descriptor: int) -> int:

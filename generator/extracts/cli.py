@@ -203,14 +203,14 @@ def preview(
     arguments += ["--allow-incomplete"] if allow_incomplete else []
     arguments += ["--restate", "--reason", "preview"] if restate else []
     page = report or output / "report.html"
-    done = previewing.preview(project, database_url, output, arguments, page=page, history=history)
-    if not as_json:
-        for message in done.messages():
-            say(message)
+    tell = (lambda _: None) if as_json else say
+    done = previewing.preview(project, database_url, output, arguments, page=page, history=history, tell=tell)
     if done.failure:
         raise ExtractsError(done.failure)
     if as_json:
         _print_json(done.as_json())
+    else:
+        say(f"report: {done.page}")
 
 
 @app.command(epilog="Example: extracts status ~/projects --json")

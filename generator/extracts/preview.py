@@ -7,15 +7,16 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from extracts import children, extra, report
+from extracts import children, report
 from extracts.errors import ExtractsError
 from extracts.files import inside, replace
+from extracts.report_months import published
 from extracts.resources import modules
 
 
@@ -30,11 +31,24 @@ def engine(project: Path) -> Path:
     return modules() / "glue-extract/runtime"
 
 
-def spark_environment(project: Path) -> dict[str, str]:
+def environment(project: Path) -> dict[str, str]:
     """Return the environment of a process that runs the project's spec."""
+    return {**children.environment(), "PYTHONPATH": str(engine(project))}
+
+
+def spark_environment(project: Path) -> dict[str, str]:
+    """Return the environment of a process that runs the project's spec in Spark."""
     from extracts import spark
 
     return {**children.environment(), **spark.environment(engine(project))}
+
+
+def tell_message(line: str, tell: Callable[[str], None]) -> None:
+    """Pass on the message for the user in a line of the log, if there is one."""
+    entry = json.loads(line) if line.startswith("{") else {}
+    if "message" in entry and entry["level"] != "error":
+        before = "no earlier months: " if entry["event"] == "history_failed" else ""
+        tell(before + entry["message"])
 
 
 _ENDS = ("published", "unchanged")  # last log event of a month
@@ -59,15 +73,6 @@ class Preview:
     log: Sequence[Mapping[str, Any]]
     failure: str | None  # the error message of the run
 
-    def messages(self) -> Iterator[str]:
-        """Yield the messages for the user."""
-        for entry in self.log:
-            if "message" in entry and entry["level"] != "error":
-                before = "no earlier months: " if entry["event"] == "history_failed" else ""
-                yield before + entry["message"]
-        if self.page:
-            yield f"report: {self.page}"
-
     def as_json(self) -> dict[str, Any]:
         """Return the manifest of each requested month, with the paths of its files."""
         said = {entry["event"]: entry for entry in self.log}
@@ -83,7 +88,7 @@ class Preview:
                         {"path": str(self.output / file["key"]), **file} for file in month.manifest["files"]
                     ],
                 }
-                for month in report.published(self.output, said["started"]["periods"])
+                for month in published(self.output, said["started"]["periods"])
             ],
             # Warnings of this run. An unchanged manifest has the warnings of the run that published it.
             "warnings": [
@@ -91,7 +96,7 @@ class Preview:
                 for entry in self.log
                 if entry.get("level") == "warning" or entry["event"] == "history_failed"
             ],
-            "sql": report.statement(said),
+            "sql": report.statements(self.log),
         }
 
 
@@ -103,18 +108,19 @@ def preview(
     *,
     page: Path | None = None,
     history: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Preview:
     """Run the project's spec against a database.
 
     `arguments` are those of the job: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. `page` is the path
-    of the report, if any. `history` is the number of earlier months on it.
+    of the report, if any. `history` is the number of earlier months on it. `tell` gets the messages of the
+    run while it works.
     """
     script = project / "Glue/etl.py"
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
     if page:
         page = inside(page.parent, page.name)
-    extra.needed("pyspark")
     with tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
         request = {
             "script": str(script),
@@ -127,7 +133,8 @@ def preview(
         done = children.run(
             [sys.executable, "-m", "extracts.spec_run"],
             input=json.dumps(request),
-            variables=spark_environment(project),
+            variables=environment(project),
+            each_line=lambda line: tell_message(line, tell),
         )
         log = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if done.returncode:

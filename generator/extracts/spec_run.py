@@ -2,6 +2,7 @@
 
 It is a separate process, because each project may have another engine, and because it ends Spark's JVM. The
 request is on standard input, because other users can see command lines, and the URL contains a password.
+Java and Spark start only for a spec that needs them.
 """
 
 from __future__ import annotations
@@ -10,15 +11,28 @@ import contextlib
 import dataclasses
 import io
 import json
+import os
 import runpy
 import sys
-from typing import Any
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TextIO
+
+import rolling_extract
+from extracts.errors import ExtractsError
 
 
 def main() -> None:
     """Read the request, run the spec, and print the log of the engine and the spec as lines of JSON."""
     request = json.load(sys.stdin)
     script, database_url = request["script"], request["database_url"]
+    if not hasattr(rolling_extract, "Metric"):
+        sys.exit(
+            f"{script} is of version {rolling_extract.__version__}, which this tool cannot preview;"
+            " update the project: extracts update"
+        )
+    rolling_extract.run = _with_spark(rolling_extract.run)
     try:
         names, said = _run(script, database_url, request["output"], request["arguments"])
     except Exception as error:  # a spec is a program and may raise anything
@@ -43,15 +57,42 @@ def main() -> None:
 def _run(
     script: str, database_url: str, output: str, arguments: list[str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Run the script. Return its names and the log, which is also printed if the script fails."""
+    """Run the script. Return its names and the log, which is printed while the script runs."""
     sys.argv = [script, "--database-url", database_url, "--output", output, *arguments]
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(said):
-            names = runpy.run_path(script, run_name="__main__")
-    finally:
-        print(said.getvalue(), end="")
+    said = _Copy(sys.stdout)
+    with contextlib.redirect_stdout(said):
+        names = runpy.run_path(script, run_name="__main__")
     return names, [json.loads(line) for line in said.getvalue().splitlines() if line.startswith("{")]
+
+
+class _Copy(io.StringIO):
+    """Keeps what is written, and passes it on at once."""
+
+    def __init__(self, to: TextIO) -> None:
+        super().__init__()
+        self._to = to
+
+    def write(self, text: str) -> int:
+        self._to.write(text)
+        self._to.flush()
+        return super().write(text)
+
+
+def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
+    """Return the engine's `run` with an environment for Spark, if the spec needs it."""
+
+    def prepared(extract: Any, *positional: Any, **named: Any) -> None:
+        if getattr(extract, "aggregate_in", None) == "spark" or find_spec("psycopg") is None:
+            from extracts import extra, spark
+
+            try:
+                extra.needed("pyspark")
+                os.environ.update(spark.environment(Path(rolling_extract.__file__).parent))
+            except ExtractsError as error:
+                sys.exit(str(error))
+        run(extract, *positional, **named)
+
+    return prepared
 
 
 def _before(period: str, months: int) -> str:

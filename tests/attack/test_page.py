@@ -68,6 +68,6 @@ def test_three_million_rows_take_less_than_200_megabytes(tmp_path: Path) -> None
     assert int(done.stdout) < 200
     text = (tmp_path / "report.html").read_text()
     assert len(text) < 1_000_000
-    assert "2,999,900 more are in the file." in text
+    assert "2,999,900 more rows are in the file." in text
     assert "New: " in text
-    assert "Gone: " in text
+    assert "Removed: " in text

@@ -126,6 +126,24 @@ def test_program_reads_its_input_and_its_output_is_returned() -> None:
     assert (done.returncode, done.stdout, len(done.stderr)) == (0, "É" * 100_000, 200_000)
 
 
+def test_lines_are_passed_on_while_the_program_runs(tmp_path: Path) -> None:
+    """The program ends only after the receiver of its first line has written a file."""
+    waits = (
+        "import pathlib, sys, time; print('first', flush=True)\n"
+        "while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.05)\n"
+        "sys.exit('end')"
+    )
+    allowed = tmp_path / "allowed"
+    told: list[str] = []
+
+    def receive(line: str) -> None:
+        told.append(line)
+        allowed.touch()
+
+    done = children.run([sys.executable, "-c", waits, allowed], each_line=receive)
+    assert (told, done.stdout, done.stderr, done.returncode) == (["first\n"], "first\n", "end\n", 1)
+
+
 def test_program_runs_without_standard_streams(tmp_path: Path) -> None:
     """A service may have no standard streams. The pipe must not become the program's input."""
     closed = (

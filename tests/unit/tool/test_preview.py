@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from extracts.preview import Preview
+from extracts.preview import Preview, tell_message
 
 LATE = {"event": "late_data", "level": "warning", "period": "2026-09", "message": "1 row is late"}
 NO_HISTORY = {"event": "history_failed", "level": "info", "message": "2026-09: 1 orphan"}
@@ -24,11 +25,14 @@ def test_json_has_the_warnings_and_the_failure_of_earlier_months(tmp_path: Path)
     ]
 
 
-def test_messages_name_the_failure_of_earlier_months(tmp_path: Path) -> None:
-    assert list(Preview(tmp_path, tmp_path / "report.html", LOG, None).messages()) == [
+def test_messages_name_the_failure_of_earlier_months() -> None:
+    told: list[str] = []
+    for entry in LOG:
+        tell_message(json.dumps(entry), told.append)
+    tell_message("a line that Spark wrote", told.append)
+    assert told == [
         "October",
         "1 row is late",
         "2026-10: published",
         "no earlier months: 2026-09: 1 orphan",
-        f"report: {tmp_path}/report.html",
     ]

@@ -20,7 +20,7 @@ from rolling_errors import ExtractError, one_line
 from rolling_log import log
 
 _JDBC = re.compile(
-    r"jdbc:postgresql://(?P<host>\[[^\]]+\]|[^:/?\[\]]+)(?::(?P<port>\d{1,5}))?/[^/?]+(?:\?.*)?"
+    r"jdbc:postgresql://(?P<host>\[[^\]]+\]|[^:/?\[\]]+)(?::(?P<port>\d{1,5}))?/(?P<name>[^/?]+)(?:\?.*)?"
 )
 
 
@@ -102,6 +102,17 @@ def _is_here(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def address_of(url: str) -> tuple[str, int, str]:
+    """Return host, port and database of a JDBC URL.
+
+    >>> address_of("jdbc:postgresql://[::1]:5433/store")
+    ('::1', 5433, 'store')
+    """
+    match = _JDBC.match(url)
+    assert match is not None
+    return match["host"].strip("[]"), int(match["port"] or 5432), match["name"]
 
 
 def from_token(url: str, user: str, certificate: str | None) -> Database:

@@ -29,6 +29,8 @@ _UNSPOKEN = {
 
 # What one SQLSTATE, or none, has several reasons for: told by the text.
 _BY_TEXT = (
+    ("row_security", r"query would be affected by row-level security policy"),
+    ("pooler", r"unsupported startup parameter"),
     ("locked", r"canceling statement due to lock timeout"),
     ("slow", r"canceling statement due to statement timeout"),
     ("conflict", r"(?:canceling statement|terminating connection) due to conflict with recovery"),
@@ -41,6 +43,7 @@ _BY_TEXT = (
         "lost",
         r"terminating connection|An I/O error occurred while sending to the backend"
         r"|Database connection failed when|This connection has been closed|server closed the connection"
+        r"|consuming input failed|the connection is (?:lost|closed)|could not receive data from server"
         r"|java\.io\.EOFException",
     ),
 )
@@ -119,6 +122,20 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
             )
         case "unreachable":
             return unreachable(database.place, said, cause)
+        case "row_security":
+            return ExtractError(
+                f'row-level security would hide rows from role "{database.user}" ({said}); give the role'
+                " BYPASSRLS, or let the run log in as another role",
+                kind="permission",
+                cause=cause,
+            )
+        case "pooler":
+            return ExtractError(
+                f"the pooler at {database.place} refused the login ({said}); add the parameter to its"
+                " ignore_startup_parameters, or give the connection the database's own endpoint",
+                kind="unreachable",
+                cause=cause,
+            )
         case "permission":
             return ExtractError(f'{said}; grant it to role "{database.user}"', kind="permission", cause=cause)
         case "too_many":
@@ -193,10 +210,12 @@ def too_long(cause: str = "") -> ExtractError:
 
 
 def _sql_state(error: Exception) -> tuple[str, str]:
-    """SQLSTATE and text of a Java exception and its causes.
+    """SQLSTATE and text of psycopg's exception, or of a Java exception and its causes.
 
     PySpark hides it in one of two attributes, by the kind of error.
     """
+    if type(error).__module__.partition(".")[0] == "psycopg":
+        return _of_libpq(error)
     java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     state, texts = "", [] if java is not None else [str(error)]
     for _ in range(10):
@@ -207,6 +226,23 @@ def _sql_state(error: Exception) -> tuple[str, str]:
             state = state or str(java.getSQLState() or "")
         java = java.getCause()
     return state, "\n".join(texts)
+
+
+def _of_libpq(error: Exception) -> tuple[str, str]:
+    """The same of psycopg, as the JDBC driver would have it.
+
+    libpq has no SQLSTATE for a login that fails. Its own words are about the network, and what the server
+    said follows after a severity.
+    """
+    text = str(getattr(getattr(error, "diag", None), "message_primary", None) or error)
+    state = str(getattr(error, "sqlstate", None) or "")
+    if state:
+        return state, f"PSQLException: {text.splitlines()[0]}"
+    said = re.search(r"(?:FATAL|ERROR|PANIC): +(.*)", text)
+    if said is not None:
+        return "", f"PSQLException: {said[1]}"
+    is_login = text.startswith(("connection failed", "connection timeout", "failed to resolve", "[Errno"))
+    return "08001" if is_login else "08006", f"PSQLException: {one_line(text)}"
 
 
 def _driver_message(text: str) -> str:

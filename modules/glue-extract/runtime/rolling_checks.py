@@ -2,21 +2,82 @@
 
 from __future__ import annotations
 
+from rolling_errors import ExtractError, listed
 from rolling_period import Period
 from rolling_resolved import Resolved
-from rolling_result import Result, Tally
+from rolling_result import Result
+from rolling_totals import Tally, Totals
 
 
 def check_source(resolved: Resolved, result: Result) -> None:
     """Refuse a result that no period can be published from: joins that repeat rows, too many undated rows."""
-    raise NotImplementedError
+    for alias, values in result.facts.repeated.items():
+        if values:
+            _refuse_repeated(resolved, alias, values)
+    if result.undated > resolved.max_undated_rows:
+        count = result.undated
+        raise ExtractError(
+            f"{count} {_rows(count)} of {_entity(resolved)} {'has' if count == 1 else 'have'} no date"
+            f' ("{resolved.date.name}"), more than max_undated_rows={resolved.max_undated_rows}; set the date,'
+            " exclude such rows with where, or allow them with max_undated_rows",
+            kind="undated",
+        )
+
+
+def _refuse_repeated(resolved: Resolved, alias: str, values: int) -> None:
+    step, table = resolved.step(alias), resolved.table(alias)
+    names = " and ".join(f'"{right.name}"' for right in step.rights)
+    raise ExtractError(
+        f"the join {step.name} would multiply rows: {values} {'value' if values == 1 else 'values'} of"
+        f' {names} of {table.schema}."{table.table}" {"is" if values == 1 else "are"} not unique',
+        kind="join_not_unique",
+    )
 
 
 def check_period(resolved: Resolved, result: Result, period: Period) -> None:
     """Refuse NaN and Infinity in the period's windows, and more orphan rows than allowed."""
-    raise NotImplementedError
+    if names := result.not_finite(period):
+        raise ExtractError(
+            f"the values of {listed(names)} in the window that ends with {period}"
+            " include NaN or Infinity, which have no sum; correct them, or exclude them with where",
+            kind="source",
+        )
+    orphans = result.orphans(period).totals
+    if orphans.rows > resolved.max_orphan_rows:
+        count = orphans.rows
+        steps = listed([step.name for step in resolved.steps], 9)
+        raise ExtractError(
+            f"{count} of {result.control(period).totals.rows} rows of the window that ends with {period}"
+            f" {'reaches' if count == 1 else 'reach'} no recipient{_sums(orphans)}, more than"
+            f" max_orphan_rows={resolved.max_orphan_rows}; fix the foreign keys along {steps}",
+            kind="orphans",
+        )
 
 
 def check_totals(result: Result, period: Period, files: Tally) -> None:
     """Refuse a period whose files, orphan rows and excluded rows together are not the control totals."""
-    raise NotImplementedError
+    held, control = result.tally(), result.control(period)
+    for part in (files, result.orphans(period), result.excluded(period)):
+        held.merge(part)
+    if held.measured != control.measured:
+        raise ExtractError(
+            f"the control totals of {period} do not reconcile: the source has {control.totals.rows} rows"
+            f"{_sums(control.totals)} in the window; files, orphan rows and excluded rows have"
+            f" {held.totals.rows} rows{_sums(held.totals)}",
+            kind="reconciliation",
+        )
+
+
+def _sums(totals: Totals) -> str:
+    """Return the sums of the metrics for a sentence, or nothing if there are none."""
+    told = [f"{name}: {metric.sum}" for name, metric in totals.metrics.items() if metric.sum is not None]
+    return f" (values of {listed(told, 3)})" if told else ""
+
+
+def _rows(count: int) -> str:
+    return "row" if count == 1 else "rows"
+
+
+def _entity(resolved: Resolved) -> str:
+    table = resolved.table("t0")
+    return f'{table.schema}."{table.table}"'

@@ -1,52 +1,137 @@
-"""The text of every query of a run, from the resolved spec and the span."""
+"""The text of every query of a run, from the resolved spec and the span. Each has one job."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rolling_resolved import Resolved
+import rolling_bodies
+import rolling_joins
+from rolling_dialect import POSTGRESQL, SPARK, identifier
+from rolling_relations import UNDATED, WINDOW, Relation, Relations
+from rolling_resolved import Resolved, Step
 from rolling_span import Span
 
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A table of the source as the bodies of the queries see it. Only for Spark, as a temporary view `name`.
-
-    PostgreSQL runs `sql`. Spark then casts each column to its type in `types`; a column that Spark reads by
-    its own type is not in `types`. `part` is the column that the parallel reads are split by, a whole number
-    or a date; it is dropped afterwards.
-    """
-
-    name: str
-    sql: str
-    types: Mapping[str, str]
-    part: str | None
+SNAPSHOT = """SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
 @dataclass(frozen=True, slots=True)
-class Queries:
-    """All queries of a run. `aggregates`, `windows` and `listing` are in the dialect asked for.
+class Checks:
+    """The queries that PostgreSQL always runs, so that they are independent of what Spark reads.
 
-    All others are PostgreSQL's, also if Spark computes the aggregates: then the control totals are independent
-    of what Spark read.
+    - `snapshot`: the time of the snapshot.
+    - `control`: segment (NULL of rows without a date), rows, and for each measure the number of values, unless
+      every row has one, its sum, if it has numbers, and their most digits after the point, if only the rows know
+      them (for Spark alone).
+    - `recipients`: name, number of rows that have it. None if the recipient is a column of the entity.
+    - `strays`: the number of groups without a recipient. None if the groups are those of entity rows.
+    - `join_checks`: by alias of a join's table, the number of its key values that are not unique.
     """
+
+    control: str
+    recipients: str | None
+    strays: str | None
+    join_checks: Mapping[str, str]
+    snapshot: str = SNAPSHOT
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """The large queries in one dialect. `windows` has one for each of `rolling_bodies.families`."""
 
     aggregates: str | None  # None for a listing
-    windows: tuple[str, ...]  # of metrics that do not merge; one for each pair of measure and window
+    windows: tuple[str, ...]
     listing: str | None
-    control: str
-    snapshot: str
-    recipients: str | None  # None if the recipient is a column of the entity
-    strays: str | None
-    join_checks: Mapping[str, str]  # by alias
-    relations: tuple[Relation, ...] = ()  # for Spark
+    relations: tuple[Relation, ...]  # for Spark; PostgreSQL has them in the texts
 
 
-def queries(resolved: Resolved, span: Span, cutoff: datetime | None, dialect: str) -> Queries:
-    """Return the queries for these periods in the dialect "postgresql" or "spark".
+def checks(resolved: Resolved, span: Span, cutoff: datetime | None) -> Checks:
+    """Return the small queries. Rows dated after `cutoff` do not count: it is set while a period is not over."""
+    name = resolved.recipient
+    at_entity = resolved.listing is not None or rolling_bodies.starts_at_entity(resolved)
+    strays = None
+    if not at_entity:
+        relations = Relations(resolved, span, cutoff, POSTGRESQL)
+        members = rolling_bodies.members(relations)
+        strays = relations.query(
+            members, f"SELECT count(*)\nFROM members\nWHERE kind = {rolling_bodies.ORPHAN}"
+        )
+    return Checks(
+        control=_control(resolved, span, cutoff),
+        recipients=None if name.alias == "t0" else _recipients(Relations(resolved, span, cutoff, POSTGRESQL)),
+        strays=strays,
+        join_checks={step.alias: _repeated(resolved, step) for step in resolved.steps if not step.unique},
+    )
 
-    Rows dated after `cutoff` do not count: it is set for a period that is not over.
+
+def bodies(
+    resolved: Resolved, span: Span, cutoff: datetime | None, dialect: str, digits: Sequence[int] = ()
+) -> Bodies:
+    """Return the large queries in the dialect "postgresql" or "spark".
+
+    `digits` are the most digits after the point of each measure; Spark needs them (`rolling_result.digits_of`).
     """
-    raise NotImplementedError
+    spark = dialect == "spark"
+    since = rolling_bodies.rows(resolved)
+
+    def relations(rows: str) -> Relations:
+        return Relations(resolved, span, cutoff, SPARK if spark else POSTGRESQL, rows, digits)
+
+    shared = relations(since)
+    families = rolling_bodies.families(resolved)
+    found = Bodies(
+        aggregates=None if resolved.listing else rolling_bodies.aggregates(shared),
+        windows=tuple(
+            rolling_bodies.windows(shared if spark else relations(WINDOW), family) for family in families
+        ),
+        listing=rolling_bodies.listing(shared) if resolved.listing else None,
+        relations=(),
+    )
+    if not spark:
+        return found
+    return Bodies(found.aggregates, found.windows, found.listing, shared.relations())
+
+
+def control_body(relations: Relations, *, scales: bool) -> str:
+    """Return the query for the control totals, with the joins alone that measures and `where` need."""
+    resolved, dialect = relations.resolved, relations.dialect
+    columns = [relations.segment, "count(*)"]
+    for index, measure in enumerate(resolved.measures):
+        value = relations.measure(index)
+        if not rolling_bodies.counts_rows(measure):
+            columns.append(f"count({value})")
+        if rolling_bodies.has_sum(measure):
+            columns.append(dialect.text(f"sum({value})"))
+            if scales and measure.digits is None:
+                columns.append(f"max(scale({value}))")
+    grouped = "" if relations.one_segment else "\nGROUP BY 1"
+    near = rolling_joins.measured(resolved)
+    return relations.query(
+        f"SELECT {', '.join(columns)}{relations.rows_of('t0', near)}{relations.counting()}{grouped}"
+    )
+
+
+def _control(resolved: Resolved, span: Span, cutoff: datetime | None) -> str:
+    relations = Relations(resolved, span, cutoff, POSTGRESQL, UNDATED)
+    return control_body(relations, scales=resolved.aggregate_in == "spark")
+
+
+def _recipients(relations: Relations) -> str:
+    resolved = relations.resolved
+    name = relations.label(resolved.recipient)
+    conditions = [f"{name} IS NOT NULL"]
+    if (included := relations.included(())) is not None:
+        conditions.append(included)
+    rows = relations.rows_of(resolved.recipient.alias, ())
+    return relations.query(f"SELECT {name}, count(*){rows}\n  WHERE {' AND '.join(conditions)}\n  GROUP BY 1")
+
+
+def _repeated(resolved: Resolved, step: Step) -> str:
+    table = resolved.table(step.alias)
+    key = ", ".join(identifier(right.name) for right in step.rights)
+    whole = " AND ".join(f"{identifier(right.name)} IS NOT NULL" for right in step.rights)
+    return f"""SELECT count(*) FROM (
+  SELECT {key} FROM {identifier(table.schema)}.{identifier(table.table)}
+  WHERE {whole} GROUP BY {key} HAVING count(*) > 1
+) repeated"""

@@ -2,113 +2,266 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+import rolling_bodies
+import rolling_values
+from rolling_bodies import EXCLUDED, GROUP, ORPHAN, Family
+from rolling_copy import rows_of
 from rolling_period import Period
-from rolling_queries import Queries
+from rolling_queries import Bodies, Checks
 from rolling_resolved import Resolved
+from rolling_rollup import Rollup
 from rolling_span import Span
-from rolling_totals import Totals
+from rolling_totals import Row, Tally, pairs_of
+
+NOT_FINITE = frozenset(("NaN", "Infinity", "-Infinity"))
+
+Line = list[str | None]
 
 
 class Session(Protocol):
-    """One login in one transaction; `rolling_source` has it."""
+    """One login in one transaction, as `rolling_source` has it."""
 
-    def rows(self, sql: str) -> list[list[str | None]]:
+    def rows(self, query: str) -> list[Line]:
         """Return all rows of a small result, each value as PostgreSQL writes it."""
         ...
 
-    def copy(self, sql: str, path: Path) -> None:
-        """Write the rows of a query to a new file, in the text format of COPY."""
-        ...
+
+Copy = Callable[[str, Path], None]
+"""Runs a body and writes its rows to a new file in the text format of COPY: `Session.copy`, or Spark."""
 
 
-class Row(NamedTuple):
-    """One row of a file, before its columns are chosen and ordered.
+@dataclass(slots=True)
+class Sums:
+    """Rows of one segment: how many, and of each measure the number of values and their sum.
 
-    `values` are the metrics in the order of the spec, as text; of a listing, its columns (then `group` is empty).
-    `measured` is for `Tally.add`.
+    A sum is in units of the measure's last digit. `not_finite` are the measures with a value that is none.
     """
 
-    recipient: str
-    group: tuple[str | None, ...]
-    values: tuple[str | None, ...]
-    measured: tuple[int, ...]
+    rows: int
+    counts: list[int]
+    sums: list[int]
+    not_finite: set[int] = field(default_factory=set)
+
+    def add(self, other: Sums) -> None:
+        self.rows += other.rows
+        self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        self.sums = [a + b for a, b in zip(self.sums, other.sums, strict=True)]
+        self.not_finite |= other.not_finite
 
 
-class Tally:
-    """Adds up rows of one period, to the totals of a file or of all files. Made by `Result.tally`."""
+BySegment = Mapping[int, Sums]
 
-    def add(self, row: Row) -> None:
-        """Add one row."""
-        raise NotImplementedError
 
-    def merge(self, other: Tally) -> None:
-        """Add all rows of another tally of the same period."""
-        raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The results of the small queries.
 
-    @property
-    def totals(self) -> Totals:
-        """Return the totals of the rows so far."""
-        raise NotImplementedError
+    `recipients` are the names that get a file, each with the number of rows of the recipient's table that have
+    it; None if the recipient is a column of the entity: then the rows say who there is.
+    """
+
+    snapshot_time: str  # ISO 8601, UTC
+    recipients: Mapping[str, int] | None
+    control: BySegment
+    undated: Sums
+    repeated: Mapping[str, int]  # alias of a join's table to the number of its key values that are not unique
+    strays: int  # groups without a recipient
+    digits: tuple[int, ...]  # of each measure after the point, as far as the rows have them
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one snapshot of the source says about all periods of a span.
-
-    `recipients` are the names that get a file, each with the number of rows of the recipient's table that have
-    it; None if the recipient is a column of the entity (then the rows say who there is).
-    """
+    """What one snapshot of the source says about all periods of a span."""
 
     resolved: Resolved
     span: Span
-    snapshot_time: str  # ISO 8601, UTC
-    recipients: Mapping[str, int] | None
-    undated: Totals  # rows without a date, whatever period
-    repeated: Mapping[str, int]  # alias of a join's table to the number of its key values that are not unique
-    strays: int  # groups without a recipient
+    facts: Facts
+    losses: Mapping[int, BySegment]  # by kind: ORPHAN and EXCLUDED
+    path: Path  # of the aggregates or the listing
+    family_paths: tuple[tuple[Family, Path], ...]
+
+    @property
+    def snapshot_time(self) -> str:
+        return self.facts.snapshot_time
+
+    @property
+    def recipients(self) -> Mapping[str, int] | None:
+        return self.facts.recipients
 
     def rows(self, period: Period) -> Iterator[Row]:
-        """Return the rows of one period in their final order: recipients one after another.
+        """Yield the rows of one period in their final order: recipients one after another.
 
         It may be called several times.
         """
-        raise NotImplementedError
+        lines = dropwhile(lambda line: line[0] in ("0", "1"), rows_of(self.path))
+        if self.resolved.listing is not None:
+            segments = {str(number) for number in self.span.longest(period)}
+            return (Row(line[1] or "", (), tuple(line[3:]), (1,)) for line in lines if line[2] in segments)
+        rollup = Rollup(self.resolved, self.span, period, self.facts.digits)
+        families = [(family, rows_of(path)) for family, path in self.family_paths]
+        return rollup.rows(lines, families)
 
     def tally(self) -> Tally:
-        """Return an empty tally."""
-        raise NotImplementedError
+        """Return an empty tally, for rows of one period."""
+        return Tally(self.resolved, self.facts.digits)
 
-    def control(self, period: Period) -> Totals:
-        """Return the control totals: all rows of the period's windows, read without the recipient's joins."""
-        raise NotImplementedError
+    def control(self, period: Period) -> Tally:
+        """Return all rows of the period's windows, read without the joins to the recipient."""
+        return self._tally(self.facts.control, period)
 
-    def orphans(self, period: Period) -> Totals:
-        """Return the totals of the rows in the period's windows that reach no recipient."""
-        raise NotImplementedError
+    def orphans(self, period: Period) -> Tally:
+        """Return the rows in the period's windows that reach no recipient."""
+        return self._tally(self.losses[ORPHAN], period)
 
-    def excluded(self, period: Period) -> Totals:
-        """Return the totals of the rows whose recipient `recipients_where` leaves out."""
-        raise NotImplementedError
+    def excluded(self, period: Period) -> Tally:
+        """Return the rows in the period's windows whose recipient gets no file by `recipients_where`."""
+        return self._tally(self.losses[EXCLUDED], period)
+
+    @property
+    def undated(self) -> int:
+        """Return the number of entity rows without a date, of whatever time."""
+        return self.facts.undated.rows
+
+    def not_finite(self, period: Period) -> list[str]:
+        """Return the names of the metrics with NaN or Infinity among the values of their window."""
+        return [
+            metric.name
+            for metric in self.resolved.metrics
+            if any(
+                metric.measure in self.facts.control[number].not_finite
+                for number in self.span.numbers(period, metric.window)
+                if number in self.facts.control
+            )
+        ]
+
+    def _tally(self, found: BySegment, period: Period) -> Tally:
+        def total(numbers: Iterable[int]) -> Sums:
+            sums = _nothing(self.resolved)
+            for number in numbers:
+                if number in found:
+                    sums.add(found[number])
+            return sums
+
+        measured = [total(self.span.longest(period)).rows]
+        for pair in pairs_of(self.resolved):
+            sums = total(self.span.numbers(period, pair.window))
+            measured += [sums.counts[pair.measure], sums.sums[pair.measure]]
+        return Tally(self.resolved, self.facts.digits, measured)
 
 
-class Bodies(Protocol):
-    """Runs the bodies of the large queries: `Session.copy`, or Spark over its views."""
+def facts(resolved: Resolved, checks: Checks, session: Session) -> Facts:
+    """Run the small queries."""
+    [[snapshot_time]] = session.rows(checks.snapshot)
+    recipients = None
+    if checks.recipients is not None:
+        recipients = {name or "": int(rows or 0) for name, rows in session.rows(checks.recipients)}
+    control, undated, digits = totals_of(resolved, session.rows(checks.control))
+    return Facts(
+        snapshot_time or "",
+        recipients,
+        control,
+        undated,
+        {alias: _count(session, sql) for alias, sql in checks.join_checks.items()},
+        0 if checks.strays is None else _count(session, checks.strays),
+        digits,
+    )
 
-    def __call__(self, sql: str, path: Path) -> None: ...
+
+def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Copy, folder: Path) -> Result:
+    """Run the large queries by `copy` and keep their rows in `folder`."""
+    path = folder / "rows"
+    body = bodies.aggregates if bodies.listing is None else bodies.listing
+    assert body is not None
+    copy(body, path)
+    family_paths = []
+    for i, (family, sql) in enumerate(zip(rolling_bodies.families(resolved), bodies.windows, strict=True)):
+        family_paths.append((family, folder / f"window{i}"))
+        copy(sql, folder / f"window{i}")
+    losses = _losses(resolved, found.digits, rows_of(path))
+    return Result(resolved, span, found, losses, path, tuple(family_paths))
 
 
-def read(
-    resolved: Resolved, span: Span, queries: Queries, session: Session, copy: Bodies, folder: Path
-) -> Result:
-    """Run the queries and keep their rows in `folder`.
+def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sums, tuple[int, ...]]:
+    """Return the control totals by segment, those of undated rows, and the digits of each measure."""
+    scales = resolved.aggregate_in == "spark"
+    digits = [0] * len(resolved.measures)
+    columns: list[tuple[int, str]] = []
+    for index, measure in enumerate(resolved.measures):
+        if not rolling_bodies.counts_rows(measure):
+            columns.append((index, "count"))
+        if rolling_bodies.has_sum(measure):
+            columns.append((index, "sum"))
+            if scales and measure.digits is None:
+                columns.append((index, "scale"))
+    for line in lines:
+        for (index, part), value in zip(columns, line[2:], strict=True):
+            if value is None or part == "count" or value in NOT_FINITE:
+                continue
+            seen = int(value) if part == "scale" else rolling_values.digits_in(value)
+            digits[index] = max(digits[index], seen)
+    control, undated = {}, _nothing(resolved)
+    for line in lines:
+        values = [(index, part, value) for (index, part), value in zip(columns, line[2:], strict=True)]
+        sums = _sums(resolved, digits, line[1], values)
+        if line[0] is None:
+            undated.add(sums)
+        else:
+            control[int(line[0])] = sums
+    return control, undated, tuple(digits)
 
-    The small queries (snapshot, recipients, control totals, checks) always go to `session`. `copy` runs
-    `queries.aggregates`, `queries.windows` and `queries.listing`: `session.copy`, or the same of Spark, which
-    has to write the same text format.
-    """
-    raise NotImplementedError
+
+def _losses(resolved: Resolved, digits: Sequence[int], lines: Iterator[Line]) -> dict[int, BySegment]:
+    """Return the sums of the rows that no file gets, from the lines at the beginning of the result."""
+    losses: dict[int, dict[int, Sums]] = {ORPHAN: {}, EXCLUDED: {}}
+    partials = rolling_bodies.partials(resolved)
+    place = 2 if resolved.listing is not None else 2 + len(resolved.group_by)
+    for line in lines:
+        if int(line[0] or 0) >= GROUP:
+            break
+        if resolved.listing is not None:
+            sums = Sums(1, [], [])
+        else:
+            values = [
+                (p.measure, p.part, value) for p, value in zip(partials, line[place + 2 :], strict=True)
+            ]
+            sums = _sums(resolved, digits, line[place + 1], values)
+        segment = int(line[place] or 0)
+        losses[int(line[0] or 0)].setdefault(segment, _nothing(resolved)).add(sums)
+    return {kind: found for kind, found in losses.items()}
+
+
+def _sums(
+    resolved: Resolved,
+    digits: Sequence[int],
+    rows: str | None,
+    values: Iterable[tuple[int, str, str | None]],
+) -> Sums:
+    found = _nothing(resolved)
+    found.rows = int(rows or 0)
+    found.counts = [found.rows if rolling_bodies.counts_rows(measure) else 0 for measure in resolved.measures]
+    for index, part, value in values:
+        if value is None:
+            continue
+        if part == "count":
+            found.counts[index] = int(value)
+        elif value in NOT_FINITE:
+            found.not_finite.add(index)
+        elif part == "sum":
+            found.sums[index] = rolling_values.scaled(value, digits[index])
+    return found
+
+
+def _nothing(resolved: Resolved) -> Sums:
+    count = len(resolved.measures)
+    return Sums(0, [0] * count, [0] * count)
+
+
+def _count(session: Session, sql: str) -> int:
+    [[count]] = session.rows(sql)
+    return int(count or 0)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import rolling_values
+from rolling_bodies import has_sum
+from rolling_resolved import Resolved
 
 
 @dataclass(frozen=True, slots=True)
 class MetricTotals:
     """The values of one metric in its own window: how many are not NULL, and their exact sum as text.
 
-    `sum` is None if the metric's values are no numbers (count, count_distinct of texts).
+    `sum` is None if the metric's values are no numbers, for example in a count of rows.
     """
 
     count: int
@@ -36,3 +41,66 @@ class Totals:
             if metric.sum is not None:
                 metrics[name]["sum"] = metric.sum
         return {"rows": self.rows, "metrics": metrics}
+
+
+class Row(NamedTuple):
+    """One row of a file, before its columns are chosen and ordered.
+
+    `values` are the metrics in the order of the spec, as text; of a listing, its columns, and then `group` is
+    empty. `measured` is for `Tally.add`.
+    """
+
+    recipient: str
+    group: tuple[str | None, ...]
+    values: tuple[str | None, ...]
+    measured: Sequence[int]
+
+
+class Pair(NamedTuple):
+    """A measure in a window. Metrics of the same pair share all aggregates."""
+
+    measure: int
+    window: int | str
+
+
+def pairs_of(resolved: Resolved) -> tuple[Pair, ...]:
+    """Return the pairs of the spec's metrics, each once."""
+    return tuple(dict.fromkeys(Pair(metric.measure, metric.window) for metric in resolved.metrics))
+
+
+class Tally:
+    """Adds up rows of one period, to the totals of a file or of all files."""
+
+    def __init__(
+        self, resolved: Resolved, digits: Sequence[int], measured: Sequence[int] | None = None
+    ) -> None:
+        self._resolved = resolved
+        self._digits = digits
+        self._pairs = pairs_of(resolved)
+        # Rows, and of each pair the number of values and their sum, in units of the last digit.
+        self.measured = [0] * (1 + 2 * len(self._pairs)) if measured is None else list(measured)
+
+    def add(self, row: Row) -> None:
+        """Add one row."""
+        self.measured = [a + b for a, b in zip(self.measured, row.measured, strict=True)]
+
+    def merge(self, other: Tally) -> None:
+        """Add all rows of another tally of the same period."""
+        self.measured = [a + b for a, b in zip(self.measured, other.measured, strict=True)]
+
+    @property
+    def totals(self) -> Totals:
+        """Return the totals of the rows so far."""
+        return Totals(self.measured[0], {name: self._metric(i) for i, name in enumerate(self._names())})
+
+    def _names(self) -> list[str]:
+        return [metric.name for metric in self._resolved.metrics]
+
+    def _metric(self, index: int) -> MetricTotals:
+        metric = self._resolved.metrics[index]
+        measure = self._resolved.measures[metric.measure]
+        place = 1 + 2 * self._pairs.index(Pair(metric.measure, metric.window))
+        count, total = self.measured[place], self.measured[place + 1]
+        if not has_sum(measure):
+            return MetricTotals(count, None)
+        return MetricTotals(count, rolling_values.plain(total, self._digits[metric.measure], measure.divisor))

@@ -1,0 +1,92 @@
+"""Which joins decide what: the way to the groups, to the recipient, and to what is measured.
+
+This is the only place that decides which row has a recipient. Both shapes of the aggregates, the listing and
+the windows of single values are built from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rolling_expression import columns_of
+from rolling_resolved import Column, Resolved, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Must:
+    """A mandatory step that has to find a row, unless the row of `excuse` was not found either."""
+
+    step: Step
+    excuse: str | None
+
+
+def in_order(aliases: Iterable[str]) -> tuple[str, ...]:
+    """Return aliases in the order of the joins; t10 comes after t9."""
+    return tuple(sorted(set(aliases), key=lambda alias: int(alias[1:])))
+
+
+def way(resolved: Resolved, columns: Iterable[Column]) -> tuple[str, ...]:
+    """Return the aliases of the joins to the tables of `columns`, without the entity."""
+    return in_order(alias for column in columns for alias in resolved.path(column.alias)[1:])
+
+
+def shown(resolved: Resolved) -> tuple[Column, ...]:
+    """Return the columns that a row of the aggregates is labeled with."""
+    return (*resolved.group_by.values(), resolved.recipient)
+
+
+def anchor(resolved: Resolved) -> str:
+    """Return the last table that the paths to the recipient and to all group columns share.
+
+    Each of its rows is one group. In the example of the loans it is Branch: loans are reduced to one row for
+    each branch and segment without a join to Branch or Bank, and the groups are simply the rows of Branch. It
+    is the entity if a group column or the recipient is there, or if the paths have nothing else in common.
+    """
+    paths = [resolved.path(column.alias) for column in shown(resolved)]
+    shared = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
+    return shared[-1]
+
+
+def far(resolved: Resolved) -> tuple[str, ...]:
+    """Return the aliases that the anchor's rows are joined to, to label them."""
+    before = set(resolved.path(anchor(resolved)))
+    return tuple(alias for alias in way(resolved, shown(resolved)) if alias not in before)
+
+
+def filtered(resolved: Resolved) -> tuple[str, ...]:
+    """Return the aliases of the tables that the extract's `where` uses, without the entity."""
+    return way(resolved, columns_of(resolved.where))
+
+
+def measured(resolved: Resolved) -> tuple[str, ...]:
+    """Return the aliases of the tables that the measures and the extract's `where` use, without the entity."""
+    aliases = {alias for measure in resolved.measures for alias in measure.aliases}
+    return in_order({*aliases, *filtered(resolved)})
+
+
+def used(resolved: Resolved) -> tuple[str, ...]:
+    """Return the aliases of all tables that a row of the entity must reach, but those of its date."""
+    columns = () if resolved.listing is None else (*resolved.listing.columns, *resolved.listing.key)
+    return in_order({*measured(resolved), *way(resolved, (*shown(resolved), *columns))})
+
+
+def mandatory(resolved: Resolved, aliases: Sequence[str]) -> tuple[Must, ...]:
+    """Return the mandatory steps to `aliases`.
+
+    A mandatory step after an optional one is excused if it had no row to start from.
+    """
+    found = []
+    for alias in aliases:
+        step = resolved.step(alias)
+        before = [each for each in resolved.path(step.start) if each in aliases]
+        excused = any(resolved.step(each).optional for each in before)
+        if not step.optional:
+            found.append(Must(step, step.start if excused else None))
+    return tuple(found)
+
+
+def may_be_unassigned(resolved: Resolved, aliases: Sequence[str]) -> bool:
+    """Return whether an optional step among `aliases` lies on the way to the recipient."""
+    path = resolved.path(resolved.recipient.alias)
+    return any(resolved.step(alias).optional for alias in path if alias in aliases)

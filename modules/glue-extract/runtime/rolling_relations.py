@@ -1,0 +1,402 @@
+"""The relations `t0`, `t1`, ...: the tables of the source as the bodies of the queries see them.
+
+PostgreSQL always runs the text of a relation, also where Spark runs the body. So a relation may use everything
+of PostgreSQL: the range of dates, `width_bucket`, casts, and expressions over one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import rolling_joins
+from rolling_dialect import Dialect, identifier
+from rolling_expression import Case, Node, Ref, columns_of, render
+from rolling_nodes import WHOLE
+from rolling_period import zone
+from rolling_resolved import Column, Resolved
+from rolling_span import Span
+
+DECIMAL_DIGITS = 38  # the most that a decimal of Spark has
+
+# Which rows of the entity a query reads: those of the span, those of all time before, too, or also those
+# without a date.
+WINDOW, BEGINNING, UNDATED = "window", "beginning", "undated"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One relation for Spark: a temporary view `name` of the rows of `sql`, which PostgreSQL runs.
+
+    Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is a column
+    to split the parallel reads by, a whole number or (of the entity) the date; it is dropped afterwards.
+    `columns` are the plain columns of the table by their name in the view, for the spec's transform.
+    """
+
+    name: str
+    sql: str
+    types: Mapping[str, str]
+    part: str | None
+    columns: Mapping[str, Column]
+
+
+@dataclass(slots=True)
+class _Used:
+    """What bodies use of one relation: PostgreSQL's expressions by the name of the column."""
+
+    names: dict[str, str] = field(default_factory=dict)  # by expression
+    types: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
+
+
+class Relations:
+    """The relations of one query, or of all queries that Spark runs. Grows with what the bodies ask for."""
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        span: Span,
+        cutoff: datetime | None,
+        dialect: Dialect,
+        rows: str = WINDOW,
+        digits: Sequence[int] = (),
+    ) -> None:
+        self.resolved = resolved
+        self.span = span
+        self.dialect = dialect
+        self._cutoff = cutoff
+        self._rows = rows
+        self._digits = digits
+        self._used: dict[str, _Used] = {}
+
+    # -- columns ---------------------------------------------------------------------------------------
+
+    def key(self, column: Column, partner: Column) -> str:
+        """Return a column of a join, to compare with its partner's."""
+        source = _source(column)
+        if self.dialect.is_spark and not (column.type in WHOLE and partner.type in WHOLE):
+            number = column.category == "N" and partner.category == "N"
+            source = _normal(_exact(column)) if number else f"{source}::text"
+        return self._add(column.alias, source, column=column)
+
+    def label(self, column: Column) -> str:
+        """Return a column as the text that a file has."""
+        if column.type in WHOLE:
+            return self.dialect.text(self._add(column.alias, _source(column), column=column))
+        source = _exact(column) if column.type == "money" else _source(column)
+        return self._add(column.alias, f"{source}::text", column=column)
+
+    def plain_label(self, column: Column) -> str:
+        """Return the column of the relation that `label` is made of."""
+        label = self.label(column)
+        return label if column.type not in WHOLE else self._add(column.alias, _source(column))
+
+    def order(self, column: Column) -> str | None:
+        """Return what a column is ordered by; None for a text, whose order is that of its label."""
+        if column.is_text:
+            return None
+        source = _source(column)
+        if not self.dialect.is_spark or column.type in (*WHOLE, "boolean"):
+            return self._add(column.alias, source, column=column)
+        if column.type == "date":
+            return self._add(column.alias, _day_number(source))
+        # The rank of the value, because the types of Spark do not order every value as PostgreSQL does.
+        return self._add(column.alias, f"dense_rank() OVER (ORDER BY {source} NULLS FIRST)")
+
+    def number(self, column: Column) -> str:
+        """Return a column for `render`: a number is exact."""
+        if self.dialect.is_spark and column.category == "N" and column.type not in WHOLE:
+            return self._add(
+                column.alias, _finite(_exact(column)), _decimal(column.digits or 0), column=column
+            )
+        return self._add(column.alias, _exact(column), column=column)
+
+    def expression(self, node: Node, spark_type: str = "boolean") -> str:
+        """Return an expression. `spark_type` is what Spark has it as: also "string", or a decimal."""
+        aliases = sorted({column.alias for column in columns_of(node)})
+        spark = self.dialect.is_spark
+        if aliases == ["t0"] and not (spark and self.resolved.transform is not None):
+            sql = render(node, "postgresql", _exact)
+            if self._rows == BEGINNING:
+                # What is before the span has no figures, and must not end the run by a division by zero.
+                sql = f"CASE WHEN {_source(self.resolved.date)} >= {self._bound(0)} THEN {sql} END"
+            return self._computed("t0", sql, spark_type)
+        if not spark or len(aliases) != 1:
+            return render(node, self.dialect.name, self.number)
+        # Over one joined table: PostgreSQL computes it for Spark. Of a row that was not reached it has the value
+        # that it has of NULLs, for example of coalesce(fee, 0).
+        found = self._computed(aliases[0], render(node, "postgresql", _exact), spark_type)
+        if isinstance(node, Ref):
+            return found
+        nothing = render(node, "postgresql", lambda column: f"NULL::{_exact_type(column)}")
+        other = self._computed("t0", nothing, spark_type)
+        return f"CASE WHEN {self.reached(aliases[0])} THEN {found} ELSE {other} END"
+
+    def _computed(self, alias: str, sql: str, spark_type: str) -> str:
+        if not self.dialect.is_spark or spark_type in ("boolean", "bigint"):
+            return self._add(alias, sql)
+        if spark_type == "string":
+            return self._add(alias, f"({sql})::text")
+        return self._add(alias, _finite(f"({sql})::numeric"), spark_type)
+
+    def measure(self, index: int) -> str:
+        """Return the value of a measure in a row: NULL if its filter is not true. Of a count of rows it is 1."""
+        measure = self.resolved.measures[index]
+        value, where = measure.value, measure.where
+        if where is not None and value is not None and {c.alias for c in measure.columns} == {"t0"}:
+            value, where = Case(((where, value),)), None
+        sql = "1" if value is None else self.expression(value, self._spark_type(index))
+        if where is not None:
+            sql = f"CASE WHEN {self.expression(where)} THEN {sql} END"
+        if self._rows == BEGINNING and any(column.alias != "t0" for column in measure.columns):
+            return f"CASE WHEN {self.segment} > 0 THEN {sql} END"
+        return sql
+
+    def squared(self, index: int) -> str:
+        """Return the square of a measure's value, which does not overflow."""
+        value = self.measure(index)
+        type_ = self._spark_type(index) if self.dialect.is_spark else "numeric"
+        return f"CAST({value} AS {type_}) * {value}"
+
+    def _spark_type(self, index: int) -> str:
+        measure = self.resolved.measures[index]
+        if measure.counted_only:
+            return "string"
+        if isinstance(measure.value, Ref) and measure.value.column.type in WHOLE:
+            return "bigint"
+        known = measure.digits
+        return _decimal(known if known is not None else self._digits[index])
+
+    @property
+    def segment(self) -> str:
+        """Return the number of the segment of a row, NULL without a date."""
+        if self.one_segment:
+            return "1"
+        bounds = ", ".join(self._bound(i) for i in range(len(self.span.bounds)))
+        when = _source(self.resolved.date)
+        if len(self.span.bounds) == 2 and self._rows == UNDATED:
+            return self._add("t0", f"CASE WHEN {when} IS NOT NULL THEN 1 END", name="segment")
+        return self._add("t0", f"width_bucket({when}, ARRAY[{bounds}])", name="segment")
+
+    @property
+    def one_segment(self) -> bool:
+        """Return whether all rows are of segment 1."""
+        undated = self._rows == UNDATED and self.may_be_undated
+        return len(self.span.bounds) == 2 and self._rows != BEGINNING and not undated
+
+    @property
+    def may_be_undated(self) -> bool:
+        return self.resolved.date.alias != "t0" or not self.resolved.date.not_null
+
+    # -- joins -----------------------------------------------------------------------------------------
+
+    def reached(self, alias: str) -> str:
+        """Return whether a LEFT JOIN found a row: then no column of its key is NULL."""
+        step = self.resolved.step(alias)
+        return f"{self.key(step.rights[0], step.lefts[0])} IS NOT NULL"
+
+    def rows_of(self, alias: str, aliases: Sequence[str]) -> str:
+        """Return the FROM clause of a relation with LEFT JOINs to `aliases`."""
+        self._used_of(alias)
+        return f"\n  FROM {alias}{self.joined(aliases)}"
+
+    def joined(self, aliases: Sequence[str]) -> str:
+        """Return the LEFT JOINs to `aliases`."""
+        lines = []
+        for alias in aliases:
+            step = self.resolved.step(alias)
+            pairs = zip(step.lefts, step.rights, strict=True)
+            same = " AND ".join(f"{self.key(right, left)} = {self.key(left, right)}" for left, right in pairs)
+            lines.append(f"\n  LEFT JOIN {alias} ON {same}")
+        return "".join(lines)
+
+    def unbroken(self, aliases: Sequence[str]) -> list[str]:
+        """Return the conditions under which every mandatory join to `aliases` found its row."""
+        conditions = []
+        for must in rolling_joins.mandatory(self.resolved, aliases):
+            reached = self.reached(must.step.alias)
+            excuse = None if must.excuse is None else self.reached(must.excuse)
+            conditions.append(reached if excuse is None else f"({reached} OR NOT {excuse})")
+        return conditions
+
+    def counting(self) -> str:
+        """Return the WHERE clause of rows that count, as far as `where` uses joined tables; else nothing."""
+        where, aliases = self.resolved.where, rolling_joins.filtered(self.resolved)
+        if where is None or not aliases:
+            return ""
+        broken = [f"NOT ({' AND '.join(found)})" for found in [self.unbroken(aliases)] if found]
+        return f"\n  WHERE ({' OR '.join([self.expression(where), *broken])})"
+
+    def recipient(self, aliases: Sequence[str]) -> str:
+        """Return the name of the recipient, with `aliases` joined."""
+        name = self.label(self.resolved.recipient)
+        if not rolling_joins.may_be_unassigned(self.resolved, aliases):
+            return name
+        return (
+            f"CASE WHEN {self.reached(self.resolved.recipient.alias)} THEN {name} ELSE {self.unassigned} END"
+        )
+
+    @property
+    def unassigned(self) -> str:
+        assert self.resolved.unassigned is not None
+        return self.dialect.literal(self.resolved.unassigned)
+
+    def owned(self, aliases: Sequence[str]) -> str:
+        """Return whether a row reaches a recipient with a name, and every table of `aliases` that it must."""
+        return " AND ".join([f"{self.recipient(aliases)} IS NOT NULL", *self.unbroken(aliases)])
+
+    def included(self, aliases: Sequence[str]) -> str | None:
+        """Return whether the recipient gets a file; None if all do."""
+        if self.resolved.recipients_where is None:
+            return None
+        alias = self.resolved.recipient.alias
+        included = self._add(
+            alias, f"({render(self.resolved.recipients_where, 'postgresql', _exact)}) IS TRUE"
+        )
+        if not rolling_joins.may_be_unassigned(self.resolved, aliases):
+            return included
+        return f"({included} OR NOT {self.reached(alias)})"
+
+    # -- texts -----------------------------------------------------------------------------------------
+
+    def query(self, *parts: str) -> str:
+        """Return a whole query: PostgreSQL gets the relations in front of the body's own."""
+        *named, body = parts
+        if not self.dialect.is_spark:
+            named = [
+                *(f"{name} AS NOT MATERIALIZED (\n{sql}\n)" for name, sql in self.texts().items()),
+                *named,
+            ]
+        return f"WITH {', '.join(named)}\n{body}" if named else body
+
+    def texts(self) -> dict[str, str]:
+        """Return the texts of the relations by name."""
+        return {alias: self._text(alias) for alias in rolling_joins.in_order(self._used)}
+
+    def relations(self) -> tuple[Relation, ...]:
+        """Return the relations as Spark reads them."""
+        found = []
+        for alias in rolling_joins.in_order(self._used):
+            used, part = self._used[alias], self._part(alias)
+            sql = self._text(alias, *([] if part is None else [f"{part} AS part"]))
+            found.append(Relation(alias, sql, used.types, part and "part", used.columns))
+        return tuple(found)
+
+    def _part(self, alias: str) -> str | None:
+        if alias == "t0":
+            return _source(self.resolved.partition_by or self.resolved.date)
+        key = self.resolved.step(alias).rights[0]
+        return _source(key) if key.type in WHOLE else None
+
+    def _text(self, alias: str, *more: str) -> str:
+        columns = [f"{sql} AS {name}" for sql, name in self._used[alias].names.items()]
+        lines = [
+            f"  SELECT {', '.join([*columns, *more]) or '1 AS c0'}",
+            f"  FROM {self.table(alias)} {alias}",
+        ]
+        if alias == "t0":
+            lines += self._date_joins()
+            lines.append(f"  WHERE {' AND '.join(self._conditions())}")
+        return "\n".join(lines)
+
+    def table(self, alias: str) -> str:
+        table = self.resolved.table(alias)
+        return f"{identifier(table.schema)}.{identifier(table.table)}"
+
+    def _date_joins(self) -> list[str]:
+        lines = []
+        for alias in self.resolved.path(self.resolved.date.alias)[1:]:
+            step = self.resolved.step(alias)
+            pairs = zip(step.lefts, step.rights, strict=True)
+            same = " AND ".join(f"{_source(right)} = {_source(left)}" for left, right in pairs)
+            lines.append(f"  LEFT JOIN {self.table(alias)} {alias} ON {same}")
+        return lines
+
+    def _conditions(self) -> list[str]:
+        """Return the half-open range on the plain date column, so that an index on it serves, and `where`."""
+        when = _source(self.resolved.date)
+        found = [] if self._rows == BEGINNING else [f"{when} >= {self._bound(0)}"]
+        found.append(f"{when} < {self._bound(-1)}")
+        if self._cutoff is not None:
+            found.append(f"{when} <= {self._literal(self._cutoff)}")
+        if self._rows == UNDATED and self.may_be_undated:
+            found = [f"({' AND '.join(found)} OR {when} IS NULL)"]
+        where = self.resolved.where
+        if where is not None and not rolling_joins.filtered(self.resolved):
+            found.append(f"({render(where, 'postgresql', _exact)})")
+        return found
+
+    def _bound(self, index: int) -> str:
+        day = self.span.bounds[index]
+        if self.resolved.date.type != "timestamp with time zone":
+            return self._literal(datetime(day.year, day.month, day.day))
+        # Not PostgreSQL's AT TIME ZONE: of a midnight that comes twice because clocks are set back, it takes the
+        # second, an hour after the month began. Python takes the first.
+        return self._literal(datetime(day.year, day.month, day.day, tzinfo=zone(self.resolved.time_zone)))
+
+    def _literal(self, moment: datetime) -> str:
+        match self.resolved.date.type:
+            case "date":
+                return f"DATE '{moment.date()}'"
+            case "timestamp with time zone":
+                return f"TIMESTAMPTZ '{moment.astimezone(UTC).isoformat()}'"
+            case _:
+                return f"TIMESTAMP '{moment.replace(tzinfo=None).isoformat(sep=' ')}'"
+
+    # -- the registry ----------------------------------------------------------------------------------
+
+    def _used_of(self, alias: str) -> _Used:
+        return self._used.setdefault(alias, _Used())
+
+    def _add(
+        self, alias: str, sql: str, type: str | None = None, *, column: Column | None = None, name: str = ""
+    ) -> str:
+        used = self._used_of(alias)
+        if sql not in used.names:
+            used.names[sql] = name or f"c{len(used.names)}"
+            if type is not None:
+                used.types[used.names[sql]] = type
+            if column is not None:
+                used.columns[used.names[sql]] = column
+        return f"{alias}.{used.names[sql]}"
+
+
+def _source(column: Column) -> str:
+    return f"{column.alias}.{identifier(column.name)}"
+
+
+def _exact(column: Column) -> str:
+    source = _source(column)
+    if column.is_float:
+        # A cast of the number itself would round it to 15 digits. As text it has the fewest digits that mean
+        # this very number and no other.
+        return f"{source}::text::numeric"
+    return f"{source}::numeric" if column.type == "money" else source
+
+
+def _exact_type(column: Column) -> str:
+    return "numeric" if column.is_float or column.type == "money" else column.type
+
+
+def _decimal(digits: int) -> str:
+    return f"DECIMAL({DECIMAL_DIGITS}, {digits})"
+
+
+def _finite(sql: str) -> str:
+    """Return a number as text that Spark can read. The control totals find NaN and Infinity in the window."""
+    return f"nullif(nullif(nullif({sql}::text, 'NaN'), 'Infinity'), '-Infinity')"
+
+
+def _normal(sql: str) -> str:
+    """Return a number as one text for all equal numbers: 9.50 as 9.5. PostgreSQL 12 has no trim_scale."""
+    return f"CASE WHEN scale({sql}) > 0 THEN rtrim(rtrim({sql}::text, '0'), '.') ELSE {sql}::text END"
+
+
+def _day_number(sql: str) -> str:
+    epoch = "DATE '2000-01-01'"
+    end = "2147483647"
+    return (
+        f"CASE WHEN isfinite({sql}) THEN {sql} - {epoch} WHEN {sql} > {epoch} THEN {end}"
+        f" WHEN {sql} < {epoch} THEN -{end} END"
+    )

@@ -1,0 +1,167 @@
+"""Exact aggregates to text: every number is a whole number times a power of ten, and is rounded once, half up.
+
+A measure has one number of digits after the point in a run. Its sums and values are held as whole numbers of the
+last digit, which Python adds and compares exactly, whatever their length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isqrt
+
+from rolling_errors import ExtractError
+from rolling_resolved import Measure, Metric
+
+# From so many digits on, a value is a quotient that was cut off, and not exact.
+_QUOTIENT = 50
+# What is as near to a rounding tie as this many digits is the tie.
+_TIE = 40
+_SHOWN = 20  # digits of a sum that has no end
+
+COUNT, SUM, MIN, MAX, SQUARES, LOW, HIGH = range(7)
+# The aggregates of one group over one window, by these numbers. LOW is the number of distinct values, too.
+Aggregates = Sequence[int]
+
+
+def scaled(text: str, digits: int) -> int:
+    """Return a number as a whole number of its last of `digits` digits.
+
+    >>> scaled("-0.5", 2), scaled("7", 1), scaled("1.500", 1)
+    (-50, 70, 15)
+    """
+    whole, _, fraction = text.partition(".")
+    missing = digits - len(fraction)
+    try:
+        if missing < 0:
+            fraction, rest = fraction[:missing], fraction[missing:]
+            if rest.strip("0"):
+                raise ExtractError(
+                    f"a value has more than {digits} digits after the point, and the control totals have not",
+                    kind="reconciliation",
+                )
+            missing = 0
+        number = int(whole + fraction)
+    except ValueError:  # sys.get_int_max_str_digits
+        raise _too_long() from None
+    return number * 10**missing if missing else number
+
+
+def digits_in(text: str) -> int:
+    """Return how many digits a number has after the point."""
+    return len(text.partition(".")[2])
+
+
+def rounded(numerator: int, denominator: int, scale: int, digits: int = 0) -> str:
+    """Return a quotient with `scale` digits, half up (away from zero).
+
+    `digits` are those of the values: with very many of them, the values are quotients that were cut off.
+
+    >>> rounded(1, 200, 2), rounded(-1, 200, 2), rounded(10, 3, 0)
+    ('0.01', '-0.01', '3')
+    """
+    whole, rest = divmod(abs(numerator) * 10**scale, denominator)
+    if 2 * rest >= denominator or (digits >= _QUOTIENT and _is_tie(rest, denominator, scale)):
+        whole += 1
+    return _point(whole, scale, negative=numerator < 0)
+
+
+def _is_tie(rest: int, denominator: int, scale: int) -> bool:
+    return (denominator - 2 * rest) * 10**_TIE < 2 * denominator * 10**scale
+
+
+def _point(whole: int, scale: int, *, negative: bool) -> str:
+    try:
+        text = str(whole)
+    except ValueError:  # sys.get_int_max_str_digits
+        raise _too_long() from None
+    if scale:
+        text = text.rjust(scale + 1, "0")
+        text = f"{text[:-scale]}.{text[-scale:]}"
+    return f"-{text}" if negative and whole else text
+
+
+def _too_long() -> ExtractError:
+    return ExtractError("a value of a metric has more than 4000 digits", kind="source")
+
+
+def plain(number: int, digits: int, divisor: int = 1) -> str:
+    """Return a sum as text, exact if its digits have an end.
+
+    >>> plain(950, 2), plain(950, 2, 4), plain(1, 0, 3)
+    ('9.50', '2.3750', '0.33333333333333333333')
+    """
+    more = 0
+    while divisor > 1 and 10**more % divisor and digits + more < _SHOWN:
+        more += 1
+    scale = digits + more if digits < _QUOTIENT else _SHOWN
+    return rounded(number, 10**digits * divisor, scale, digits)
+
+
+def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggregates], str]:
+    """Return the function from the aggregates of a window to the text of a metric.
+
+    `digits` are those that the measure's values have after the point in this run.
+    """
+    scale = metric.scale or 0
+    unit = 10**digits * measure.divisor
+    shift = 10 ** max(0, scale - digits)
+
+    def count(found: Aggregates) -> str:
+        return str(found[COUNT])
+
+    def distinct(found: Aggregates) -> str:
+        return str(found[LOW])
+
+    def exact(part: int) -> Callable[[Aggregates], str]:
+        if measure.divisor == 1 and digits <= scale:
+            # Nothing to round.
+            return lambda found: (
+                _point(abs(found[part]) * shift, scale, negative=found[part] < 0) if found[COUNT] else ""
+            )
+        return lambda found: rounded(found[part], unit, scale, digits) if found[COUNT] else ""
+
+    def average(found: Aggregates) -> str:
+        return rounded(found[SUM], unit * found[COUNT], scale, digits) if found[COUNT] else ""
+
+    def deviation(found: Aggregates) -> str:
+        n = found[COUNT]
+        if n < 2:
+            return ""
+        # n (n - 1) times the variance, in units of the last digit.
+        spread = n * found[SQUARES] - found[SUM] ** 2
+        return _root(spread * 10 ** (2 * scale), n * (n - 1) * unit**2, scale)
+
+    def percentile(found: Aggregates) -> str:
+        n = found[COUNT]
+        if not n:
+            return ""
+        fraction = metric.fraction
+        assert fraction is not None
+        # As percentile_cont of PostgreSQL: on the straight line between the two values.
+        beyond = fraction.numerator * (n - 1) % fraction.denominator
+        value = found[LOW] * (fraction.denominator - beyond) + found[HIGH] * beyond
+        return rounded(value, unit * fraction.denominator, scale, digits)
+
+    match metric.aggregate:
+        case "count":
+            return count
+        case "count_distinct":
+            return distinct
+        case "sum":
+            return exact(SUM)
+        case "min":
+            return exact(MIN)
+        case "max":
+            return exact(MAX)
+        case "avg":
+            return average
+        case "stddev":
+            return deviation
+        case _:
+            return percentile
+
+
+def _root(numerator: int, denominator: int, scale: int) -> str:
+    """Return the square root of a quotient that is scaled by 10 ** (2 * scale), rounded half up to whole."""
+    doubled = isqrt(4 * numerator // denominator)
+    return _point((doubled + 1) // 2, scale, negative=False)

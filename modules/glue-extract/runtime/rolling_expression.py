@@ -67,15 +67,8 @@ _MOST_DIGITS = 38  # of a decimal in Spark
 _WHOLE = {"smallint": 5, "integer": 10, "bigint": 19}
 # How many of a function's first arguments are exact decimals. What follows stays as it is: round(amount, 2).
 _DECIMALS = {
-    "abs": 1,
-    "ceil": 1,
-    "ceiling": 1,
-    "div": 2,
-    "floor": 1,
-    "mod": 2,
-    "round": 1,
-    "sign": 1,
-    "trunc": 1,
+    **dict.fromkeys(("abs", "ceil", "ceiling", "exp", "floor", "ln", "round", "sign", "sqrt", "trunc"), 1),
+    **dict.fromkeys(("div", "log", "mod", "power"), 2),
 }
 
 
@@ -155,7 +148,9 @@ class _Writer:
                 return self.write(node)
             case _ if self.spark:
                 return self.write(node)
-            case Case() | Call() if kind(node) == "number":
+            case Cast(_, type) if type.startswith(("numeric", "decimal")):
+                return self.write(node)
+            case Case() | Cast() | Call() if kind(node) == "number":
                 return f"CAST({self.write(node)} AS numeric)"
             case _ if kind(node) == "other":
                 return self.write(node)
@@ -223,7 +218,7 @@ def is_portable(node: Node) -> str | None:
                 return f"it uses {operator} on what are no numbers"
             case Binary(operator, left, right) if operator in COMPARISONS:
                 kinds = {kind(left), kind(right)} - {"unknown"}
-                if "other" in kinds or (kinds == {"text"} and operator not in ("=", "<>")):
+                if "other" in kinds or (kinds == {"text"} and operator[0] in "<>" and operator != "<>"):
                     return "it compares dates or texts"
             case In(operand, items) if "other" in {kind(operand), *map(kind, items)}:
                 return "it compares dates"

@@ -15,7 +15,10 @@ ARITHMETIC = ("+", "-", "*", "/", "%")
 WHOLE = ("smallint", "integer", "bigint")
 # Functions whose kind and digits are those of their arguments.
 CHOICES = ("coalesce", "greatest", "least", "nullif")
-_NUMBERS = ("abs", "ceil", "ceiling", "div", "floor", "mod", "round", "sign", "trunc")
+_NUMBERS = (
+    *("abs", "ceil", "ceiling", "div", "exp", "floor", "ln", "log", "mod", "power", "round", "sign", "sqrt"),
+    "trunc",
+)
 _TEXTS = (
     *("btrim", "concat", "concat_ws", "initcap", "left", "lower", "lpad", "ltrim", "md5", "regexp_replace"),
     *(

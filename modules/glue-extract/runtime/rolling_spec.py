@@ -186,11 +186,16 @@ class Extract:
     def split(self, reference: str) -> tuple[str, str]:
         """Return table and column of `Branch.idBranch`. A column without a table belongs to the entity.
 
-        Only the tables of the spec count as a table, so that a column's name may have a dot.
+        Only the tables of the spec count as a table, so that a column's name may have a dot. A table can be
+        written in other case if only one fits.
         """
         called = {name: join.name for join in self.joins for name in join.names}
         called |= {self.entity: self.entity_name, self.entity_name: self.entity_name}
         for table in sorted(called, key=len, reverse=True):
             if reference.startswith(f"{table}."):
+                return called[table], reference[len(table) + 1 :]
+        for table in sorted(called, key=len, reverse=True):
+            start = reference[: len(table) + 1].casefold()
+            if start == f"{table.casefold()}." and [*map(str.casefold, called)].count(start[:-1]) == 1:
                 return called[table], reference[len(table) + 1 :]
         return self.entity_name, reference

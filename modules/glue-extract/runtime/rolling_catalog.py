@@ -1,0 +1,209 @@
+"""What the catalog of the source knows of the spec: role, schemas, tables, columns, keys and functions.
+
+The queries read `pg_catalog` and not `information_schema`, which hides what the role
+must not read. Then "no such table" would be wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from rolling_errors import ExtractError, listed
+from rolling_expression import literal
+from rolling_repeatable import Function
+
+_TABLE_KINDS = "('r', 'p', 'v', 'm', 'f')"
+
+
+class Reader(Protocol):
+    """The transaction of a run."""
+
+    def rows(self, query: str, *, reads_rows: bool = True) -> list[list[str | None]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    name: str
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogTable:
+    oid: str
+    schema: str
+    name: str
+    estimate: int  # rows, by the planner's statistics; -1 if unknown
+    policies: tuple[str, ...] | None  # of row-level security that hides rows from the role; None if none does
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogColumn:
+    table: str  # its oid
+    name: str
+    type: str  # with its precision; of a domain its base
+    category: str
+    readable: bool
+    not_null: bool
+    collation: str | None  # if texts that differ are equal under it
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The columns of a unique index, in its order."""
+
+    table: str  # its oid
+    columns: tuple[str, ...]
+    primary: bool
+    # Whether no two rows that a query sees have equal values. The index of an inheritance parent does not
+    # cover the children, and a deferred one does not hold before the end of a transaction.
+    unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    role: str
+    schemas: tuple[Schema, ...]
+    tables: tuple[CatalogTable, ...]  # all of the spec's schemas
+    functions: tuple[Function, ...]
+    columns: tuple[CatalogColumn, ...] = ()  # of the spec's tables
+    keys: tuple[Key, ...] = ()
+
+    def columns_of(self, table: CatalogTable) -> list[CatalogColumn]:
+        return [column for column in self.columns if column.table == table.oid]
+
+    def keys_of(self, table: CatalogTable) -> list[Key]:
+        return [key for key in self.keys if key.table == table.oid]
+
+
+def read_tables(session: Reader, schemas: Iterable[str], functions: Iterable[str]) -> Catalog:
+    """Return the catalog without columns and keys. `functions` are the names that expressions call."""
+    found = session.rows(tables_query(schemas, functions), reads_rows=False)
+    rows = [[text or "" for text in row] for row in found]
+    return Catalog(
+        role=next(row[1] for row in rows if row[0] == "session"),
+        schemas=tuple(Schema(row[1], row[2] == "true") for row in rows if row[0] == "schema"),
+        tables=tuple(
+            CatalogTable(row[3], row[1], row[2], int(row[4]), tuple(json.loads(row[5])) if row[5] else None)
+            for row in rows
+            if row[0] == "table"
+        ),
+        functions=tuple(
+            Function(row[1], row[2], row[3], row[4] == "true") for row in rows if row[0] == "function"
+        ),
+    )
+
+
+def read_columns(session: Reader, catalog: Catalog, tables: Iterable[CatalogTable]) -> Catalog:
+    """Return the catalog with the columns and keys of these tables."""
+    rows = session.rows(columns_query([table.oid for table in tables]), reads_rows=False)
+    columns = tuple(
+        CatalogColumn(
+            table=row[1] or "",
+            name=row[2] or "",
+            type=row[3] or "",
+            category=row[4] or "",
+            readable=row[5] == "true",
+            not_null=row[6] == "true",
+            collation=row[7],
+        )
+        for row in rows
+        if row[0] == "column"
+    )
+    keys = tuple(
+        Key(row[1] or "", tuple(json.loads(row[2] or "[]")), row[5] == "true", row[6] == "true")
+        for row in rows
+        if row[0] == "key"
+    )
+    return replace(catalog, columns=columns, keys=keys)
+
+
+def tables_query(schemas: Iterable[str], functions: Iterable[str]) -> str:
+    """Return the query of role, schemas, tables and functions, told apart by the first column."""
+    return f"""
+    SELECT 'session', current_user::text, NULL, NULL, NULL, NULL
+    UNION ALL
+    SELECT 'schema', n.nspname::text, has_schema_privilege(n.oid, 'USAGE')::text, NULL, NULL, NULL
+    FROM pg_catalog.pg_namespace n
+    WHERE n.nspname !~ '^pg_(toast|temp)' AND n.nspname <> 'information_schema'
+    UNION ALL
+    SELECT 'table', n.nspname::text, c.relname::text, c.oid::text, c.reltuples::bigint::text,
+           CASE WHEN row_security_active(c.oid) THEN (
+               SELECT coalesce(json_agg(p.polname::text ORDER BY p.polname), '[]')::text
+               FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) END
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ({_texts(schemas)}) AND c.relkind IN {_TABLE_KINDS}
+    UNION ALL
+    SELECT 'function', f.proname::text, f.prokind::text, f.provolatile::text, f.proretset::text, NULL
+    FROM pg_catalog.pg_proc f
+    WHERE f.pronamespace = 'pg_catalog'::regnamespace AND f.proname IN ({_texts(functions)})
+    """
+
+
+def columns_query(oids: Sequence[str]) -> str:
+    """Return the query of columns and keys of tables, told apart by the first column."""
+    tables = ", ".join(str(int(oid)) for oid in oids)
+    return f"""
+    SELECT 'column', a.attrelid::text, a.attname::text,
+           -- The base of a domain, which can itself be a domain.
+           (WITH RECURSIVE base AS (
+                SELECT t.typtype, t.oid AS type_oid, a.atttypmod AS modifier, t.typbasetype, t.typtypmod
+                UNION ALL
+                SELECT b.typtype, b.oid, d.typtypmod, b.typbasetype, b.typtypmod
+                FROM base d JOIN pg_catalog.pg_type b ON d.typtype = 'd' AND b.oid = d.typbasetype
+            ) SELECT pg_catalog.format_type(type_oid, modifier) FROM base WHERE typtype <> 'd'),
+           t.typcategory::text,
+           has_column_privilege(a.attrelid, a.attnum, 'SELECT')::text,
+           (a.attnotnull AND c.relkind IN ('r', 'p') AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_constraint n
+                WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND NOT n.convalidated
+                  AND n.conkey = ARRAY[a.attnum]))::text,
+           (SELECT l.collname::text FROM pg_catalog.pg_collation l
+            WHERE l.oid = a.attcollation AND NOT l.collisdeterministic)
+    FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid IN ({tables}) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT 'key', i.indrelid::text,
+           (SELECT json_agg(a.attname::text ORDER BY k.place)::text
+            FROM unnest(i.indkey::smallint[]) WITH ORDINALITY k (number, place)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+            WHERE k.place <= i.indnkeyatts),
+           NULL, NULL,
+           i.indisprimary::text,
+           (i.indimmediate AND NOT (c.relkind = 'r' AND c.relhassubclass))::text,
+           NULL
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+    WHERE i.indrelid IN ({tables}) AND i.indisunique AND i.indisvalid
+      AND i.indpred IS NULL AND i.indexprs IS NULL
+    """
+
+
+def check_money(session: Reader, columns: Sequence[str]) -> None:
+    """Refuse columns of type money if it has other than two digits in the locale of the database.
+
+    A value of money is a whole number, and `lc_monetary` says where its point is. In a run it is C, with two
+    digits.
+    """
+    if not columns:
+        return
+    setting = (
+        "SELECT set_config(name, {}, true), reset_val FROM pg_catalog.pg_settings WHERE name = 'lc_monetary'"
+    )
+    [[_, locale]] = session.rows(setting.format("reset_val"), reads_rows=False)
+    [[digits]] = session.rows("SELECT scale(CAST(1 AS money)::numeric)", reads_rows=False)
+    session.rows(setting.format("'C'"), reads_rows=False)
+    if digits != "2":
+        raise ExtractError(
+            f"{listed(list(columns))} has the type money, whose values have {digits} digits after the point"
+            f' under the lc_monetary "{locale}" of the database; name a view that casts it to numeric',
+            kind="contract",
+        )
+
+
+def _texts(values: Iterable[str]) -> str:
+    return ", ".join(literal(value) for value in (*values, ""))

@@ -156,7 +156,9 @@ class Relations:
     def squared(self, index: int) -> str:
         """Return the square of a measure's value, which does not overflow."""
         value = self.measure(index)
-        type_ = self._spark_type(index) if self.dialect.is_spark else "numeric"
+        type_ = "numeric"
+        if self.dialect.is_spark:
+            type_ = self._spark_type(index).replace("bigint", _decimal(0))
         return f"CAST({value} AS {type_}) * {value}"
 
     def _spark_type(self, index: int) -> str:
@@ -165,8 +167,9 @@ class Relations:
             return "string"
         if isinstance(measure.value, Ref) and measure.value.column.type in WHOLE:
             return "bigint"
-        known = measure.digits
-        return _decimal(known if known is not None else self._digits[index])
+        if measure.digits is not None or not self.dialect.is_spark:
+            return _decimal(measure.digits or 0)
+        return _decimal(self._digits[index])
 
     @property
     def segment(self) -> str:

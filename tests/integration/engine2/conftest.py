@@ -1,5 +1,3 @@
-"""One PostgreSQL and one Spark for the whole run, as for the tests of the first engine."""
+"""The PostgreSQL of the first engine's tests, for those of the second."""
 
-from tests.integration.engine.conftest import bare_store, server, spark, store
-
-__all__ = ["bare_store", "server", "spark", "store"]
+from tests.integration.engine.conftest import bare_store, server  # noqa: F401

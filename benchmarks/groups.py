@@ -22,16 +22,21 @@ from local_cloud import database
 
 PROJECT = Path(__file__).parents[1] / "examples/bank-loans"
 SPEC = """
-from rolling_extract import Extract, Join, run
+from rolling_extract import Extract, Join, Metric, run
 
 run(Extract(
-    entity="payment", metric="amount", aggregate="avg", date_column="day", window_months=3,
+    entity="payment", date_column="day",
     joins=(
         Join("customer", left="payment.customer", right="id"),
         Join("region", left="customer.region", right="id"),
     ),
-    group={"customer_id": "customer.id", "customer_name": "customer.name"},
     recipient={"region": "region.name"},
+    group_by={"customer_id": "customer.id", "customer_name": "customer.name"},
+    metrics={
+        "payment_count": Metric("count", "amount", window=3),
+        "amount_sum": Metric("sum", "amount", window=3),
+        "amount_avg": Metric("avg", "amount", window=3),
+    },
 ))
 """
 LOAD = """

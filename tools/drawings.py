@@ -10,7 +10,7 @@ import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rolling_spec1 import Extract
+from rolling_spec import Extract
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples/bank-loans"
@@ -43,20 +43,19 @@ def data() -> str:
     """Return the path from the entity to a row of a file, as the example's spec defines it."""
     extract = _spec(EXAMPLE / "Glue/etl.py")
     first, last = extract.entity, extract.names[-1]
-    lines = [
-        "flowchart LR",
-        f'  {first}["{first}<br/><small>{extract.metric}, {extract.date_column}</small>"]',
-    ]
+    [metric] = {metric.expression for metric in extract.metrics.values()}
+    lines = ["flowchart LR", f'  {first}["{first}<br/><small>{metric}, {extract.date_column}</small>"]']
     for join in extract.joins:
         before, _, column = join.lefts[0].partition(".")
         lines.append(f'  {before} -- "{column}" --> {join.name}["{join.name}"]')
-    columns = ", ".join([*extract.group, f"{extract.metric}_{extract.aggregate}".lower()])
+    columns = ", ".join([*extract.group_by, *extract.metrics])
     lines.append(f'  row["a row<br/><small>{columns}</small>"]')
-    for table in dict.fromkeys(column.partition(".")[0] for column in extract.group.values()):
-        labels = [label for label, column in extract.group.items() if column.startswith(f"{table}.")]
+    for table in dict.fromkeys(column.partition(".")[0] for column in extract.group_by.values()):
+        labels = [label for label, column in extract.group_by.items() if column.startswith(f"{table}.")]
         lines.append(f'  {table} -. "{", ".join(labels)}" .-> row')
     label = extract.recipient_label
-    window = f"{extract.aggregate} over {extract.window_months} months"
+    [months] = {metric.window for metric in extract.metrics.values()}
+    window = f"{', '.join(metric.aggregate for metric in extract.metrics.values())} over {months} months"
     lines.append(f'  {first} == "{window}" ==> row')
     lines.append(f'  {last} -. "{label}" .-> file["a file<br/><small>{label}=…/</small>"]')
     lines.append("  row --> file")

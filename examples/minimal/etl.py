@@ -1,14 +1,15 @@
-from rolling_extract import Extract, Join, run
+from rolling_extract import Extract, Join, Metric, run
 
 EXTRACT = Extract(
     entity="sales",
-    metric="amount",
-    aggregate="sum",
     date_column="sold_on",
-    window_months=1,
     joins=(Join("shops", left="sales.shop_id", right="id"),),
-    group={"shop_id": "shops.id"},
     recipient={"region": "shops.region"},
+    group_by={"shop_id": "shops.id"},
+    metrics={
+        "sales_count": Metric("count", "amount"),
+        "amount_sum": Metric("sum", "amount"),
+    },
 )
 
 if __name__ == "__main__":

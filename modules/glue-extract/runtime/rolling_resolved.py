@@ -78,7 +78,9 @@ class Measure:
     value: Node | None
     where: Node | None
     columns: tuple[Column, ...]  # of value and where
-    aliases: tuple[str, ...]  # of the tables on the way to these columns, in the order of the joins, without t0
+    aliases: tuple[
+        str, ...
+    ]  # of the tables on the way to these columns, in the order of the joins, without t0
     whole: bool  # whether every value is a whole number by its type
     digits: int | None  # most digits after the point that a value can have; None if the types do not fix it
     divisor: int = 1  # what every aggregated value is divided by, exactly: 100 for "amount / 100"
@@ -94,7 +96,9 @@ class Metric:
     aggregate: str  # avg sum count count_distinct min max median p1 to p99 stddev
     measure: int  # index into Resolved.measures
     window: int | str  # or YEAR_TO_DATE
-    scale: int | None  # digits after the point; None: written whole (count, or sum, min, max of whole numbers)
+    scale: (
+        int | None
+    )  # digits after the point; None: written whole (count, or sum, min, max of whole numbers)
 
     @property
     def fraction(self) -> Fraction | None:
@@ -145,7 +149,9 @@ class Resolved:
     swing_factor: float | None
     late_data_periods: int
     aggregate_in: str  # "database" or "spark"
-    texts: Mapping[str, str] = field(default_factory=dict)  # of the spec, for sentences and manifest: "where", ...
+    texts: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of the spec, for sentences and manifest: "where", ...
     # For aggregate_in="spark":
     partitions: int = 8
     partition_by: Column | None = None

@@ -161,6 +161,11 @@ class Extract:
         return Join(self.entity, "", "").name
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Return the entity and the table of each join, as the spec writes them."""
+        return (self.entity, *(join.table for join in self.joins))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Return what the spec calls the entity and the table of each join, in their order."""
         return (self.entity_name, *(join.name for join in self.joins))

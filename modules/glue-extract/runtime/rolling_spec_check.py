@@ -22,6 +22,7 @@ DATES = ("period", "window_start", "window_end")
 
 # Labels become headers of CSV files, and the recipient's label part of the names of objects.
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_METRIC = re.compile(r"[^\W\d]\w*")
 
 
 def check(spec: object) -> None:
@@ -280,8 +281,11 @@ def _check_shape(spec: Extract) -> None:
 
 def _check_labels(spec: Extract) -> None:
     metrics = tuple(spec.metrics or ())
-    for label in (*spec.labels, *metrics):
-        if _LABEL.fullmatch(label) is None:
+    for label, pattern in [
+        *((label, _LABEL) for label in spec.labels),
+        *((name, _METRIC) for name in metrics),
+    ]:
+        if pattern.fullmatch(label) is None:
             raise wrong(f'"{label}" cannot be the name of a column; use letters, digits and underscores')
     names = [*spec.labels, *DATES, *metrics]
     twice = sorted({name for name in names if names.count(name) > 1})

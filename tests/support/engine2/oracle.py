@@ -175,7 +175,7 @@ def oracle(case: Case, tables: Tables, period: Month) -> Expected:
         if case.rows:
             for reached in sorted(found, key=lambda one: _key(case, one)):
                 listed = {name: _listed(case, reached, column) for name, column in case.rows.items()}
-                made.files[owner].append({case_label(case): owner, **listed, **fixed})
+                made.files[owner].append({case_label(case): owner, **listed, "period": fixed["period"]})
             continue
         figures = {
             name: figure(metric, _values(metric, _inside(found, months, last, metric, month)))

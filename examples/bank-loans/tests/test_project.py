@@ -39,7 +39,7 @@ class SpecTest(unittest.TestCase):
         self.extract = runpy.run_path(str(PROJECT / "Glue/etl.py"))["EXTRACT"]
 
     def test_spec_is_valid(self) -> None:
-        importlib.import_module("rolling_spec1").check(self.extract)
+        importlib.import_module("rolling_spec_check").check(self.extract)
 
     def test_time_zone_equals_terraform(self) -> None:
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")

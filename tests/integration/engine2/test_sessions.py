@@ -25,7 +25,9 @@ from tests.support.engine2 import pgbouncer
 
 DRIVERS = {"psycopg": rolling_psycopg.connect, "jdbc": rolling_jdbc.connect}
 
-AWKWARD = r"""SELECT E'tab\there', E'line\nfeed\r', E'back\\slash', '', NULL, 'Łódź 三菱 😀', '\N', '%s ? :x'"""
+AWKWARD = (
+    r"""SELECT E'tab\there', E'line\nfeed\r', E'back\\slash', '', NULL, 'Łódź 三菱 😀', '\N', '%s ? :x'"""
+)
 
 
 def source(url: str, driver: str = "psycopg", timeout: int = 60) -> Source:
@@ -43,9 +45,7 @@ def test_both_drivers_return_every_text_unchanged(bare_store: Store, driver: str
     with source(bare_store.url, driver).session() as session:
         [row] = session.rows(AWKWARD)
         session.copy(AWKWARD, tmp_path / "rows")
-    assert row == [
-        *("tab\there", "line\nfeed\r", "back\\slash", "", None, "Łódź 三菱 😀", "\\N", "%s ? :x")
-    ]
+    assert row == [*("tab\there", "line\nfeed\r", "back\\slash", "", None, "Łódź 三菱 😀", "\\N", "%s ? :x")]
     assert [*rolling_copy.rows_of(tmp_path / "rows")] == [row]
 
 
@@ -76,7 +76,9 @@ def test_session_has_its_settings(bare_store: Store, driver: str) -> None:
 
 def test_row_level_security_is_refused(bare_store: Store, driver: str) -> None:
     bare_store.sql("CREATE TABLE fees (id int, bank int); INSERT INTO fees VALUES (1, 1), (2, 2)")
-    bare_store.sql("CREATE ROLE secured LOGIN PASSWORD 'sw0rdfish'; ALTER TABLE fees ENABLE ROW LEVEL SECURITY")
+    bare_store.sql(
+        "CREATE ROLE secured LOGIN PASSWORD 'sw0rdfish'; ALTER TABLE fees ENABLE ROW LEVEL SECURITY"
+    )
     try:
         bare_store.sql("CREATE POLICY p ON fees FOR SELECT TO secured USING (bank = 1)")
         bare_store.connection.execute(f"GRANT USAGE ON SCHEMA {bare_store.schema} TO secured")
@@ -96,7 +98,7 @@ def test_row_level_security_is_refused(bare_store: Store, driver: str) -> None:
     ("change", "words", "kind"),
     [
         (("postgres:", "nobody-here:"), "refused user", "authentication"),
-        (("/store", "/nope"), 'there is no such database at 127.0.0.1:', "unreachable"),
+        (("/store", "/nope"), "there is no such database at 127.0.0.1:", "unreachable"),
         (("127.0.0.1", "no-such-host.invalid"), "cannot reach the database at no-such-host", "unreachable"),
     ],
 )

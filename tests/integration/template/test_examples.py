@@ -29,14 +29,11 @@ CHOICES = {
 LEFTOVERS = (".terraform*", "*.tfstate*", "*.tfplan", "terraform.tfvars", "__pycache__", ".pytest_cache")
 
 SPEC = """\
-from rolling_extract import Extract, Join, run
+from rolling_extract import Extract, Join, Metric, run
 
 EXTRACT = Extract(
     entity="Loans",
-    metric="Amount",
-    aggregate="avg",
     date_column="loan_date",
-    window_months=3,
     time_zone="Etc/GMT",
     joins=(
         Join("Account", left="Loans.Account_idAccount", right="idAccount"),
@@ -44,8 +41,13 @@ EXTRACT = Extract(
         Join("Branch", left="Client.Branch_idBranch", right="idBranch"),
         Join("Bank", left="Branch.Bank_idBank", right="idBank"),
     ),
-    group={"branch_id": "Branch.idBranch", "branch_address": "Branch.Address"},
     recipient={"bank_name": "Bank.Name"},
+    group_by={"branch_id": "Branch.idBranch", "branch_address": "Branch.Address"},
+    metrics={
+        "loans_count": Metric("count", "Amount", window=3),
+        "amount_sum": Metric("sum", "Amount", window=3),
+        "amount_avg": Metric("avg", "Amount", window=3),
+    },
 )
 
 if __name__ == "__main__":

@@ -57,9 +57,7 @@ def serve(server: Database, folder: Path, **settings: str) -> Iterator[Pooler]:
         }
         lines = [f"{name} = {value}" for name, value in given.items()]
         database = f"{server.name} = host={server.host} port={server.port} dbname={server.name}"
-        (home / "pgbouncer.ini").write_text(
-            "\n".join(["[databases]", database, "[pgbouncer]", *lines, ""])
-        )
+        (home / "pgbouncer.ini").write_text("\n".join(["[databases]", database, "[pgbouncer]", *lines, ""]))
         account = pwd.getpwnam(user) if user else None
         if account:
             for path in (home, *home.iterdir()):

@@ -72,22 +72,29 @@ def refused(
 
 
 def spec(project: Path) -> dict[str, object]:
-    """Return the keywords of `Extract(...)` without running it, each join as a tuple."""
+    """Return the keywords of `Extract(...)` without running it, each join and metric as a tuple."""
     tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
     ]
-    found: dict[str, object] = {
-        k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg and k.arg != "joins"
-    }
-    [joins] = [k.value for k in call.keywords if k.arg == "joins"]
+    given = {k.arg: k.value for k in call.keywords if k.arg}
+    joins, metrics = given.pop("joins"), given.pop("metrics")
     assert isinstance(joins, ast.Tuple)
-    calls = [join for join in joins.elts if isinstance(join, ast.Call)]
-    found["joins"] = [
-        tuple(ast.literal_eval(part) for part in (*call.args, *(k.value for k in call.keywords)))
-        for call in calls
-    ]
-    return found
+    assert isinstance(metrics, ast.Dict)
+
+    def parts(call: ast.expr) -> tuple[object, ...]:
+        assert isinstance(call, ast.Call)
+        return tuple(ast.literal_eval(part) for part in (*call.args, *(k.value for k in call.keywords)))
+
+    return {
+        **{name: ast.literal_eval(value) for name, value in given.items()},
+        "joins": [parts(join) for join in joins.elts],
+        "metrics": {
+            ast.literal_eval(name): parts(metric)
+            for name, metric in zip(metrics.keys, metrics.values, strict=True)
+            if name
+        },
+    }
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
@@ -279,7 +286,37 @@ def test_unused_join_is_refused(
 
 def test_counted_column_may_be_in_group_by(typed: Callable[..., Path]) -> None:
     project = typed(aggregate="count", group="amount = Loans.Amount")
-    assert spec(project)["group"] == {"amount": "Loans.Amount"}
+    assert spec(project)["group_by"] == {"amount": "Loans.Amount"}
+    assert spec(project)["metrics"] == {
+        "loans_count": ("count", "Amount", 3),
+        "amount_sum": ("sum", "Amount", 3),
+        "amount_count": ("count", "Amount", 3),
+    }
+
+
+def test_column_that_two_metrics_would_have_is_stamped_once(typed: Callable[..., Path]) -> None:
+    summed = spec(typed(aggregate="sum"))["metrics"]
+    assert summed == {"loans_count": ("count", "Amount", 3), "amount_sum": ("sum", "Amount", 3)}
+    project = typed(
+        entity="Amount",
+        aggregate="count",
+        joins="Bank: Amount.bank = id",
+        group="bank = Bank.id",
+        project_slug="counted",
+    )
+    assert spec(project)["metrics"] == {
+        "amount_count": ("count", "Amount", 3),
+        "amount_sum": ("sum", "Amount", 3),
+    }
+
+
+@pytest.mark.parametrize("metric", ["order", "Total", "net-total", "Net Total", "größe"])
+def test_metric_is_an_expression_that_means_its_column(metric: str, typed: Callable[..., Path]) -> None:
+    """A name that SQL would read as something else is quoted."""
+    found = spec(typed(metric=metric))["metrics"]
+    assert isinstance(found, dict)
+    expression = found["loans_count"][1]
+    assert expression == (metric if metric == "Total" else f'"{metric}"')
 
 
 def test_invalid_join_does_not_invalidate_later_ones(
@@ -307,14 +344,16 @@ def test_names_of_any_script_and_with_blanks_are_kept(typed: Callable[..., Path]
     assert spec(project) == {
         "entity": "Darlehen Größe",
         "schema": "vertrieb",
-        "metric": "Bruttobetrag_é",
-        "aggregate": "max",
         "date_column": "Filiale.eröffnet$am",
-        "window_months": 12,
         "time_zone": "Etc/GMT",
         "joins": [("Filiale", "Darlehen Größe.filiale-id", "id"), ("銀行", "Filiale.銀行_id", "番号")],
-        "group": {"filiale": "Filiale.Straße"},
         "recipient": {"bank": "銀行.名前"},
+        "group_by": {"filiale": "Filiale.Straße"},
+        "metrics": {
+            "darlehen_größe_count": ("count", '"Bruttobetrag_é"', 12),
+            "bruttobetrag_é_sum": ("sum", '"Bruttobetrag_é"', 12),
+            "bruttobetrag_é_max": ("max", '"Bruttobetrag_é"', 12),
+        },
     }
     variables = (project / "Terraform/variables.tf").read_text(encoding="utf-8")
     assert 'optional(string, "vertrieb")' in variables
@@ -356,7 +395,9 @@ def test_blanks_trailing_separators_and_repeated_table_names_are_allowed(typed: 
 def test_entity_with_all_columns_needs_no_joins(none: str, typed: Callable[..., Path]) -> None:
     project = typed(joins=none, group="branch = Loans.branch", recipient="bank = Loans.bank")
     assert spec(project)["joins"] == []
-    assert (project / "Glue/etl.py").read_text().startswith("from rolling_extract import Extract, run\n")
+    assert (
+        (project / "Glue/etl.py").read_text().startswith("from rolling_extract import Extract, Metric, run\n")
+    )
 
 
 @pytest.mark.parametrize(
@@ -371,4 +412,6 @@ def test_yes_and_no_may_be_text_or_booleans(
 
 
 def test_number_in_an_answers_file_is_accepted(typed: Callable[..., Path]) -> None:
-    assert spec(typed(window_months=6))["window_months"] == 6
+    metrics = spec(typed(window_months=6))["metrics"]
+    assert isinstance(metrics, dict)
+    assert metrics["amount_avg"] == ("avg", "Amount", 6)

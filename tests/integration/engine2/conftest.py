@@ -1,3 +1,5 @@
-"""The PostgreSQL of the first engine's tests, for those of the second."""
+"""One PostgreSQL and one Spark for the whole run, as for the tests of the first engine."""
 
-from tests.integration.engine.conftest import bare_store, server  # noqa: F401
+from tests.integration.engine.conftest import bare_store, server, spark, store
+
+__all__ = ["bare_store", "server", "spark", "store"]

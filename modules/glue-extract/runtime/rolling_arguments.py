@@ -61,11 +61,15 @@ class Arguments:
     lock_timeout: int = _LOCK_TIMEOUT
     run_id: str = ""
 
-    def span(self, window_months: int, now: datetime, where: tzinfo) -> Span:
-        """The periods to publish: the ones asked for, else the last complete month."""
+    def periods(self, now: datetime, where: tzinfo) -> tuple[Period, ...]:
+        """Return the periods to publish, in order: the ones asked for, else the last complete one."""
         if self.first is not None and self.last is not None:
-            return Span(tuple(between(self.first, self.last)), window_months)
-        return Span((self.period or last_complete(now, where),), window_months)
+            return tuple(between(self.first, self.last))
+        return (self.period or last_complete(now, where),)
+
+    def span(self, window_months: int, now: datetime, where: tzinfo) -> Span:
+        """The periods of a run of the first engine."""
+        return Span(self.periods(now, where), window_months)
 
 
 def parse(argv: list[str]) -> Arguments:

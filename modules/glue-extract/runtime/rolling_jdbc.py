@@ -54,7 +54,7 @@ def connect(database: Database, application: str, limit: int) -> JdbcConnection:
     given = jvm.java.util.Properties()
     for name, value in properties(database, application, limit).items():
         given.setProperty(name, value)
-    # As one text without a prepared statement: several SET in one message, nothing left on a pooler's connection.
+    # Several SET in one message, and no prepared statement left on the connection of a pooler.
     given.setProperty("preferQueryMode", "simple")
     return JdbcConnection(jvm, registry.get(DRIVER).connect(database.url, given))
 

@@ -121,6 +121,7 @@ class Listing:
 
     columns: tuple[Column, ...]
     key: tuple[Column, ...]  # the entity's primary key
+    labels: tuple[str, ...] = ()  # of the columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,123 @@
+"""The claim of a period: the right to publish it, for as long as no other run takes it over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rolling_errors import ExtractError
+from rolling_file import File
+from rolling_manifest import Json, claim_place, digests, manifest_place, read
+from rolling_period import Period
+from rolling_store import Store, sha256_of
+
+if TYPE_CHECKING:
+    from rolling_publication import Plan
+
+_TRIES = 5  # for a file that an owner before us writes in the same moment; it has one such write at most
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to publish a period, for as long as no other run takes it."""
+
+    store: Store
+    period: Period
+    version: str
+    sha256: str
+
+    @classmethod
+    def make(cls, store: Store, made: Plan, manifest: Json, scratch: Path) -> Claim:
+        body = scratch / f"{made.period}.json"
+        data = (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+        body.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        place = claim_place(made.period)
+        if made.claim_version is None:
+            store.create(place, body, digest)
+        else:
+            store.replace(place, body, digest, made.claim_version)
+        # Read in any case: an answer that got lost is asked for again, and then our own claim stands in the
+        # way. It bears this run's id, so nobody else can have written these bytes.
+        version = store.version(place)
+        if version is None or sha256_of(store.read(place)) != digest:
+            raise _lost(made.period)
+        return cls(store, made.period, version, digest)
+
+    def check(self) -> None:
+        if self.store.version(claim_place(self.period)) != self.version:
+            raise _lost(self.period)
+
+    def withdraw(self, made: Plan) -> None:
+        """Take the manifest away, on the condition that it is still the one that was seen.
+
+        Looked at again, because an owner before us may have taken it away, or may have put its own there just
+        before it lost its claim.
+        """
+        place = manifest_place(self.period)
+        version = self.store.version(place)
+        if version is None:
+            return
+        if version != made.manifest_version or not (
+            self.store.remove(place, version) or self.store.version(place) is None
+        ):
+            raise _lost(self.period)
+
+    def write(self, made: Plan, file: File) -> None:
+        version = made.versions.get(file.place)
+        if version is not None and file.place not in made.differing | made.contested:
+            return  # there, and with these bytes
+        put = self.store.retag if file.place in made.contested else self.store.replace
+        for _ in range(_TRIES):
+            if version is None:
+                done = self.store.create(file.place, file.path, file.sha256)
+                self._check_created(file)
+            else:
+                done = put(file.place, file.path, file.sha256, version)
+                self.check()
+            if done:
+                return
+            version, put = self.store.version(file.place), self.store.replace
+            if version is not None and sha256_of(self.store.read(file.place)) == file.sha256:
+                return
+        raise ExtractError(
+            f"{file.name} is written by another hand again and again; start this run again when"
+            " that has ended",
+            kind="already_published",
+        )
+
+    def _check_created(self, file: File) -> None:
+        """A file made in the very moment when another run took over goes again, unless that run wants one."""
+        place = claim_place(self.period)
+        if self.store.version(place) == self.version:
+            return
+        version = self.store.version(file.place)
+        if version is not None and self.store.key(file.place) not in digests(read(self.store, place)):
+            self.store.remove(file.place, version)
+        raise _lost(self.period)
+
+    def remove(self, place: str) -> None:
+        self.check()
+        version = self.store.version(place)
+        if version is not None and not self.store.remove(place, version) and self.store.version(place):
+            raise _lost(self.period)
+
+    def commit(self) -> None:
+        place = manifest_place(self.period)
+        done = self.store.commit(claim_place(self.period), self.version, place)
+        # Again, the answer to a commit that went through may have got lost.
+        if not done and (
+            self.store.version(place) is None or sha256_of(self.store.read(place)) != self.sha256
+        ):
+            raise _lost(self.period)
+
+
+def _lost(period: Period) -> ExtractError:
+    return ExtractError(
+        f"another run has begun to publish {period} meanwhile; when that has ended, start this one again to"
+        " compare with what it published",
+        kind="already_published",
+    )

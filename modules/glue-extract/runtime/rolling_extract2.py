@@ -1,0 +1,143 @@
+"""The engine's face: what a stamped `Glue/etl.py` imports.
+
+    from rolling_extract import Extract, Join, Metric, run
+
+A run in order: arguments, spec, resolved spec, queries, result, files on the local disk, control totals,
+comparison with what is published, and only then the first write. Whatever fails, fails with one sentence, and
+before the first write if it can be known by then.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+import rolling_file
+import rolling_login
+import rolling_read
+import rolling_resolve
+import rolling_spec_check
+import rolling_work
+from rolling_arguments import Arguments, parse
+from rolling_errors import ExtractError, listed, one_line
+from rolling_log import log
+from rolling_period import Period, check_over, zone
+from rolling_spec import Extract, Join, Metric
+from rolling_store import open_store
+
+__all__ = ["Extract", "Join", "Metric", "__version__", "run"]
+
+__version__ = "0.1.0"
+
+
+@dataclass
+class _Progress:
+    """How far a run got, for the sentence about its end."""
+
+    periods: tuple[Period, ...] = ()
+    published: list[Period] = field(default_factory=list)
+
+    def ending(self, sentence: str) -> str:
+        before = f"{_range(self.periods)}: " if self.periods else ""
+        done = listed([str(period) for period in self.published], limit=12)
+        after = f"Published before that: {done}" if done else "Nothing was published"
+        stop = "" if sentence.endswith("?") else "."
+        return one_line(f"{before}{sentence}{stop} {after}.")
+
+
+def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None = None) -> None:
+    """Run an extract with the arguments of the command line.
+
+    Ends by returning, or by `SystemExit` with one sentence.
+
+    The sentence begins with the period: Glue makes it the run's ErrorMessage, and the alert mail is built
+    from that.
+    """
+    progress = _Progress()
+    try:
+        _run(extract, sys.argv[1:] if argv is None else argv, now or datetime.now(UTC), progress)
+    except ExtractError as error:
+        sentence = progress.ending(error.sentence)
+        log("failed", sentence, level="error", kind=error.kind, cause=error.cause)
+    except Exception as error:  # a defect of ours or of Spark's: still one sentence, the rest in the log
+        # Where it happened and not what it says: its words may quote rows.
+        frames = traceback.extract_tb(error.__traceback__)
+        sentence = progress.ending(f"unexpected {type(error).__name__} in {_frame(frames[-1])}")
+        cause = " > ".join(map(_frame, frames))[-4000:]
+        log("failed", sentence, level="error", kind="unexpected", cause=cause)
+    else:
+        return
+    sys.exit(sentence)
+
+
+def _frame(frame: traceback.FrameSummary) -> str:
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
+
+
+def _range(periods: tuple[Period, ...]) -> str:
+    first, last = periods[0], periods[-1]
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> None:
+    arguments = parse(argv)
+    # Before the spec is checked, so that the sentence about a wrong spec begins with the period.
+    progress.periods = arguments.periods(now, _zone(spec))
+    rolling_spec_check.check(spec)
+    cutoff = _cutoff(spec, arguments, progress.periods[-1], now)
+    log(
+        "started",
+        f"{spec.entity} for {_range(progress.periods)}",
+        engine_version=__version__,
+        run_id=arguments.run_id,
+        periods=[str(period) for period in progress.periods],
+    )
+    store = open_store(arguments.output)
+    with rolling_file.scratch() as folder:
+        with rolling_login.session(arguments, spec.time_zone, spec.aggregate_in) as session:
+            resolved = rolling_resolve.read(spec, session)
+            log(
+                "contract_checked",
+                f"{len(resolved.tables)} tables and their columns are as the spec says",
+                role=resolved.role,
+            )
+            notes = rolling_read.notes(resolved)
+            for note in notes:
+                log("inexact_source", note, level="warning")
+            watched = rolling_read.watched(resolved, progress.periods[0], store)
+            result = rolling_read.read(resolved, (*watched, *progress.periods), cutoff, session, folder)
+        complete = progress.periods if cutoff is None else progress.periods[:-1]
+        for period in complete:
+            check_over(period, result.snapshot_time, zone(spec.time_zone))
+        work = rolling_work.Work(result, store, arguments, folder, notes, __version__)
+        work.check_source()
+        prepared = [work.prepared(period) for period in progress.periods]
+        late = work.late_data(watched)
+        for period, ready in zip(progress.periods, prepared, strict=True):
+            if work.publish(ready, late, complete=period in complete):
+                progress.published.append(period)
+
+
+def _zone(spec: Extract) -> tzinfo:
+    """Return the time zone of a spec that is not checked yet: if it is no name, the check says so."""
+    name = getattr(spec, "time_zone", None)
+    return zone(name) if isinstance(name, str) else UTC
+
+
+def _cutoff(spec: Extract, arguments: Arguments, last: Period, now: datetime) -> datetime | None:
+    """Return None if every period is over; else, if allowed, the moment after which rows do not exist yet."""
+    here = now.astimezone(zone(spec.time_zone))
+    if last < Period.of(here.date()):
+        return None
+    if last > Period.of(here.date()):
+        raise ExtractError(f"the period {last} has not begun in {spec.time_zone}", kind="period_incomplete")
+    if not arguments.allow_incomplete:
+        raise ExtractError(
+            f"the period {last} is not over in {spec.time_zone}; run it from {last.shift(1).first_day} on,"
+            " or with --allow-incomplete",
+            kind="period_incomplete",
+        )
+    return here

@@ -1,0 +1,61 @@
+"""The login of a run: to which database, with which driver, and again if the secret was rotated meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import rolling_database
+import rolling_psycopg
+from rolling_arguments import Arguments
+from rolling_database import Database
+from rolling_errors import ExtractError
+from rolling_log import log
+from rolling_source import Driver, Session, Source
+
+
+@contextmanager
+def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator[Session]:
+    """Hold the transaction of a run.
+
+    The secret may be rotated between our reading it and the login, half a minute later on a cold start of
+    Spark. So a refused login is tried once more, if the secret says something else by then. A token is always
+    another one.
+    """
+    driver = _driver(arguments, aggregate_in)
+
+    def source(database: Database) -> Source:
+        limits = arguments.statement_timeout, arguments.lock_timeout
+        return Source(database, driver, time_zone, arguments.run_id, *limits)
+
+    with ExitStack() as stack:
+        database = _database(arguments)
+        try:
+            found = stack.enter_context(source(database).session())
+        except ExtractError as refused:
+            renewed = _database(arguments) if refused.kind == "authentication" else database
+            if renewed == database:
+                raise
+            why = "with another token" if renewed.token else "the secret has changed since it was read"
+            log("login_retried", f"the login was refused; logging in again: {why}", level="warning")
+            found = stack.enter_context(source(renewed).session())
+        yield found
+
+
+def _driver(arguments: Arguments, aggregate_in: str) -> Driver:
+    """Return psycopg where Spark is not needed and psycopg is there, else the driver of the JVM."""
+    if arguments.database_url is not None and aggregate_in == "database" and rolling_psycopg.is_installed():
+        return rolling_psycopg.connect
+    import rolling_jdbc
+
+    rolling_jdbc.spark_context()  # takes seconds: a secret is read after it
+    return rolling_jdbc.connect
+
+
+def _database(arguments: Arguments) -> Database:
+    if arguments.database_url is not None:
+        return rolling_database.from_url(arguments.database_url)
+    if arguments.jdbc_url is not None and arguments.iam_user is not None:
+        return rolling_database.from_token(arguments.jdbc_url, arguments.iam_user, arguments.ca_certificate)
+    assert arguments.connection is not None  # `parse` saw to it
+    return rolling_database.from_connection(arguments.connection)

@@ -1,0 +1,62 @@
+"""The read of a run: all periods in one transaction, by PostgreSQL or by Spark."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import rolling_queries
+import rolling_result
+from rolling_expression import columns_of
+from rolling_log import log
+from rolling_manifest import manifest_place
+from rolling_period import Period
+from rolling_resolved import Resolved
+from rolling_result import Result
+from rolling_source import Session
+from rolling_span import Span
+from rolling_store import Store
+
+
+def watched(resolved: Resolved, first: Period, store: Store) -> tuple[Period, ...]:
+    """Return the published periods before `first` that the read takes in, to see if they still hold."""
+    before = (first.shift(-number) for number in range(resolved.late_data_periods, 0, -1))
+    return tuple(period for period in before if store.version(manifest_place(period)))
+
+
+def read(
+    resolved: Resolved,
+    periods: tuple[Period, ...],
+    cutoff: datetime | None,
+    session: Session,
+    folder: Path,
+) -> Result:
+    """Run all queries. Their rows stay in `folder`, however many they are."""
+    span = Span.of(resolved, periods)
+    facts = rolling_result.facts(resolved, rolling_queries.checks(resolved, span, cutoff), session)
+    if resolved.aggregate_in == "spark":
+        import rolling_spark
+
+        result = rolling_spark.read(resolved, span, cutoff, facts, session, folder)
+    else:
+        bodies = rolling_queries.bodies(resolved, span, cutoff, "postgresql")
+        for sql in (bodies.aggregates or bodies.listing, *bodies.windows):
+            log("statement", "reading it with one query", sql=sql)
+        result = rolling_result.read(resolved, span, facts, bodies, session.copy, folder)
+    log("read", f"read the source as of {result.snapshot_time}", snapshot_time=result.snapshot_time)
+    return result
+
+
+def notes(resolved: Resolved) -> tuple[str, ...]:
+    """Return what a reader of the values must know about their source."""
+    columns = columns_of(*(measure.value for measure in resolved.measures if not measure.counted_only))
+    found = []
+    for column in columns:
+        if column.is_float:
+            table = resolved.table(column.alias)
+            found.append(
+                f'the column "{column.name}" of {table.schema}."{table.table}" is {column.type}: its values are'
+                " added exactly, as they are written, but the source itself keeps only the nearest binary"
+                " fraction"
+            )
+    return tuple(found)

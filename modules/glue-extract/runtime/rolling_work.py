@@ -1,0 +1,162 @@
+"""The work of a run after its read: files, checks, comparison and publication of each period."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import rolling_checks
+import rolling_file
+import rolling_manifest
+import rolling_publication
+import rolling_swings
+from rolling_arguments import Arguments
+from rolling_errors import ExtractError, listed
+from rolling_file import File
+from rolling_log import log
+from rolling_period import Period
+from rolling_publication import Plan
+from rolling_result import Result
+from rolling_store import Store
+from rolling_totals import Tally, Totals
+
+
+class Prepared(NamedTuple):
+    """A period that is ready to be published. `totals` are those of all its files."""
+
+    plan: Plan
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    result: Result
+    store: Store
+    arguments: Arguments
+    folder: Path  # on the local disk
+    notes: tuple[str, ...]
+    engine_version: str
+
+    def check_source(self) -> None:
+        """Refuse a result that no period can be published from; log what is allowed and worth a look."""
+        result = self.result
+        rolling_checks.check_source(result.resolved, result)
+        if result.undated:
+            rows = "row has" if result.undated == 1 else "rows have"
+            log("undated", f"{result.undated} {rows} no date", level="warning", rows=result.undated)
+        if strays := result.facts.strays:
+            groups = "group reaches" if strays == 1 else "groups reach"
+            log(
+                "groups_without_recipient", f"{strays} {groups} no recipient and have no row", level="warning"
+            )
+
+    def prepared(self, period: Period) -> Prepared:
+        """Write a period's files, reconcile them with the source, and compare them with what is published."""
+        result = self.result
+        rolling_checks.check_period(result.resolved, result, period)
+        files, tally = self._files(period)
+        rolling_checks.check_totals(result, period, tally)
+        source, orphans = result.control(period).totals, result.orphans(period).totals
+        if excluded := result.excluded(period).totals.rows:
+            rows = "row belongs" if excluded == 1 else "rows belong"
+            log(
+                "excluded",
+                f"{period}: {excluded} {rows} to recipients that recipients_where leaves out",
+                period=str(period),
+                rows=excluded,
+            )
+        log(
+            "reconciled",
+            f"{period}: {source.rows} source rows are {tally.totals.rows} in files, {orphans.rows} orphan rows"
+            f" and {excluded} excluded rows",
+            period=str(period),
+            source_rows=source.rows,
+            source_sums={name: total.sum for name, total in source.metrics.items() if total.sum is not None},
+            orphan_rows=orphans.rows,
+            excluded_rows=excluded,
+        )
+        # A dry run says what stands against a publication instead of failing by it.
+        restate = self.arguments.restate or self.arguments.dry_run
+        plan = rolling_publication.plan(self.store, period, files, restate=restate)
+        return Prepared(plan, tally.totals)
+
+    def late_data(self, watched: Iterable[Period]) -> dict[str, str]:
+        """Return which published periods would differ by now, and how. It is logged, and nothing is changed.
+
+        That such a period cannot be computed any more must not keep a new one from being published.
+        """
+        late = {}
+        for period in watched:
+            try:
+                rolling_checks.check_period(self.result.resolved, self.result, period)
+                files, _ = self._files(period)
+                differs = rolling_publication.difference(self.store, period, files)
+            except ExtractError as error:
+                log(
+                    "late_data",
+                    f"{period} could not be looked at again: {error.sentence}",
+                    level="warning",
+                    period=str(period),
+                )
+                continue
+            finally:
+                shutil.rmtree(self._place(period), ignore_errors=True)
+            if differs:
+                late[str(period)] = differs
+                log(
+                    "late_data",
+                    f"{period} is published and would differ now: {differs}; --period {period} --restate"
+                    " --reason TEXT publishes it again",
+                    level="warning",
+                    period=str(period),
+                )
+        return late
+
+    def publish(self, prepared: Prepared, late: Mapping[str, str], *, complete: bool) -> bool:
+        """Carry out a plan, or say what it would do. Return whether something was written."""
+        plan, store = prepared.plan, self.store
+        period = plan.period
+        swings = () if plan.idle else rolling_swings.swings(self.result.resolved, store, plan)
+        for swing in swings:
+            log("swing", f"{period}: {swing}", level="warning", period=str(period))
+        if self.arguments.dry_run:
+            log("dry_run", f"{period}: {rolling_publication.forecast(store, plan)}", period=str(period))
+            return False
+        manifest = rolling_manifest.manifest(
+            store,
+            plan,
+            self.result,
+            prepared.totals,
+            rolling_manifest.Run(
+                run_id=self.arguments.run_id,
+                engine_version=self.engine_version,
+                published_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                reason=self.arguments.reason,
+                complete=complete,
+                notes=self.notes,
+                warnings=swings,
+                late_data=late,
+            ),
+        )
+        done = rolling_publication.publish(store, plan, manifest, self.folder)
+        if plan.withdrawn and not plan.idle:
+            names = listed([key.rpartition("/")[2] for key in plan.withdrawn])
+            log("withdrawn", f"{period}: {names} of an earlier revision removed", level="warning")
+        log(
+            "unchanged" if plan.idle else "published",
+            done if plan.idle else f"{period}: {done}",
+            period=str(period),
+        )
+        return not plan.idle
+
+    def _files(self, period: Period) -> tuple[list[File], Tally]:
+        """Return a period's files on the local disk, each under a name of its own."""
+        known = rolling_file.recipients_of(self.result.resolved, self.result.recipients)
+        return rolling_file.write_files(self.result, period, known, self._place(period))
+
+    def _place(self, period: Period) -> Path:
+        return self.folder / f"files-{period}"

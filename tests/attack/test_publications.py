@@ -116,6 +116,6 @@ def test_one_of_parallel_restatements_is_published_completely(
 def test_five_thousand_recipients_are_published_and_restated(tmp_path: Path) -> None:
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
     many = {f"R{number}": str(number) for number in range(5_000)}
-    assert publisher.run(many) == "published: 5000 files, 5000 lines, revision 1"
+    assert publisher.run(many) == "published: 5000 files, 5000 rows, revision 1"
     assert publisher.run({**many, "R7": "other"}, restate=True).endswith("revision 2")
     assert publisher.texts() == {**many, "R7": "other"}

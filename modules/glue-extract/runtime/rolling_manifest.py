@@ -79,7 +79,7 @@ def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) 
         "excluded": result.excluded(period).totals.as_json(),
         "undated_rows": result.undated,
         "groups_without_recipient": result.facts.strays,
-        **resolved.texts,
+        **({"expressions": dict(resolved.texts)} if resolved.texts else {}),
         **({"notes": list(run.notes)} if run.notes else {}),
         "warnings": list(run.warnings),
         "late_data": [{"period": earlier, "difference": text} for earlier, text in run.late_data.items()],

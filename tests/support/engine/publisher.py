@@ -10,21 +10,21 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.config import Config
 
-import rolling_delivery1
+import rolling_manifest
+import rolling_publication
 from local_cloud.aws import REGION, Cloud
-from rolling_delivery1 import Plan
 from rolling_errors import ExtractError
-from rolling_figures1 import Totals
-from rolling_file1 import File
+from rolling_file import File
 from rolling_period import Period
+from rolling_publication import Plan
 from rolling_store import BucketStore, FolderStore, Store, sha256_of
+from rolling_totals import MetricTotals, Totals
 
 OCTOBER = Period(2026, 10)
 MANIFEST = "_manifests/2026-10.json"
@@ -101,8 +101,9 @@ class Publisher:
             path = self.scratch / f"{name}-{hashlib.md5(text.encode()).hexdigest()}"
             path.write_bytes(text.encode())
             digest = hashlib.sha256(text.encode()).hexdigest()
+            totals = Totals(1, {"amount_sum": MetricTotals(1, str(len(text)))})
             place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
-            made.append(File(name, path, place, len(text), 1, digest, Totals(1, 1, Decimal(len(text)))))
+            made.append(File(name, path, place, len(text), 1, digest, totals))
         return made
 
     def __call__(self, *, restate: bool = False, through: Store | None = None, **texts: str) -> str:
@@ -110,7 +111,7 @@ class Publisher:
 
     def run(self, texts: dict[str, str], *, restate: bool = False, through: Store | None = None) -> str:
         store = through or self.store
-        made = rolling_delivery1.plan(store, OCTOBER, self.files(**texts), restate=restate)
+        made = rolling_publication.plan(store, OCTOBER, self.files(**texts), restate=restate)
         return self.publish(made, through=store)
 
     def publish(self, made: Plan, through: Store | None = None) -> str:
@@ -118,7 +119,7 @@ class Publisher:
         manifest = self.manifest(made)
         scratch = self.scratch / str(manifest["run_id"])
         scratch.mkdir()
-        return rolling_delivery1.publish(through or self.store, made, manifest, scratch)
+        return rolling_publication.publish(through or self.store, made, manifest, scratch)
 
     def manifest(self, made: Plan) -> dict[str, object]:
         """Return the fields of the manifest that the publication reads."""
@@ -127,7 +128,7 @@ class Publisher:
                 "key": self.store.key(file.place),
                 "sha256": file.sha256,
                 "rows": file.rows,
-                "totals": {"rows": 1, "count": 1, "sum": str(file.totals.total)},
+                "totals": file.totals.as_json(),
             }
             for file in made.files
         ]
@@ -137,7 +138,7 @@ class Publisher:
             "files": files,
             "run_id": uuid.uuid4().hex,
             "withdrawn": list(made.withdrawn),
-            **rolling_delivery1._replaces(made),
+            **rolling_manifest.replaces(made),
         }
 
     def text(self, name: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import rolling_delivery1
+import rolling_manifest
+import rolling_publication
 from rolling_errors import ExtractError
 from rolling_period import Period
 from rolling_store import FolderStore
@@ -40,7 +41,7 @@ def test_manifest_that_names_another_months_manifest_is_refused(key: str, tmp_pa
     entry = {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
     (tmp_path / SEPTEMBER).write_text(json.dumps({"revision": 1, "files": [entry]}))
     with pytest.raises(ExtractError, match=r"2026-09.json is there but is no manifest"):
-        rolling_delivery1.plan(FolderStore(tmp_path), Period(2026, 9), [], restate=True)
+        rolling_publication.plan(FolderStore(tmp_path), Period(2026, 9), [], restate=True)
 
 
 def test_manifest_that_names_its_files_is_read(tmp_path: Path) -> None:
@@ -48,7 +49,7 @@ def test_manifest_that_names_its_files_is_read(tmp_path: Path) -> None:
     (tmp_path / SEPTEMBER).parent.mkdir()
     entry = {"key": place, "sha256": "0" * 64}
     (tmp_path / SEPTEMBER).write_text(json.dumps({"revision": 1, "files": [entry]}))
-    made = rolling_delivery1.plan(FolderStore(tmp_path), Period(2026, 9), [], restate=True)
+    made = rolling_publication.plan(FolderStore(tmp_path), Period(2026, 9), [], restate=True)
     assert made.withdrawn == (place,)
 
 
@@ -56,5 +57,5 @@ def test_manifest_that_names_its_files_is_read(tmp_path: Path) -> None:
     "place", ["", ".", "/", "//x", "./x", "x/", "x/./y", "x//y", "_manifests", "_manifests/x"]
 )
 def test_location_of_a_file_in_a_bucket_has_one_spelling(place: str) -> None:
-    assert not rolling_delivery1._is_file_place(place)
-    assert rolling_delivery1._is_file_place("x/y")
+    assert not rolling_manifest.is_file_place(place)
+    assert rolling_manifest.is_file_place("x/y")

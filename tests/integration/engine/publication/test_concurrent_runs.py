@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import rolling_delivery1
-from rolling_delivery1 import Plan
+import rolling_publication
 from rolling_errors import ExtractError
+from rolling_publication import Plan
 from rolling_store import FolderStore
 from tests.support.engine.publisher import (
     BETA,
@@ -155,7 +155,7 @@ def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher
     def step(call: int) -> None:
         if first.writes == [CLAIM] and not looked:
             files = publisher.files(Alpha="x")
-            looked.append(rolling_delivery1.plan(publisher.store, OCTOBER, files, restate=True))
+            looked.append(rolling_publication.plan(publisher.store, OCTOBER, files, restate=True))
         if not made and publisher.lies("Own"):
             made.append(call)
         if made and call == made[0] + later:
@@ -174,7 +174,7 @@ def test_run_that_lost_the_claim_requests_no_restatement(publisher: Publisher) -
     def look(call: int) -> None:
         if slow.writes[-1:] == [BETA] and not late:
             files = publisher.files(Alpha="late", Beta="b")
-            late.append(rolling_delivery1.plan(publisher.store, OCTOBER, files, restate=False))
+            late.append(rolling_publication.plan(publisher.store, OCTOBER, files, restate=False))
 
     slow = Watched(publisher.store, look)
     publisher(Alpha="a", Beta="b", through=slow)

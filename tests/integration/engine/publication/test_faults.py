@@ -182,7 +182,7 @@ def test_every_request_that_fails_once_is_retried(publisher: Publisher, proxy: P
     publisher(Alpha="a", Beta="b", Gone="g")
     proxy.fault, proxy.faulty = FAULTS[kind], lambda method, attempt: attempt == 1
     before = proxy.faults
-    assert publisher(Alpha="a2", Beta="b", New="n", restate=True) == "restated: 3 files, 3 lines, revision 2"
+    assert publisher(Alpha="a2", Beta="b", New="n", restate=True) == "restated: 3 files, 3 rows, revision 2"
     assert proxy.faults - before > 15
     proxy.fault = None
     assert publisher.texts() == {"Alpha": "a2", "Beta": "b", "New": "n"}
@@ -223,7 +223,7 @@ def test_persistent_failure_ends_the_run_and_publishes_nothing_partial(
 def test_conflicting_write_is_retried(publisher: Publisher, proxy: Proxy) -> None:
     proxy.fault = error(409, "ConditionalRequestConflict")
     proxy.faulty = lambda method, attempt: method == "PUT" and attempt == 1
-    assert publisher(Alpha="a") == "published: 1 file, 1 line, revision 1"
+    assert publisher(Alpha="a") == "published: 1 file, 1 row, revision 1"
 
 
 def test_write_that_always_conflicts_is_refused(publisher: Publisher, proxy: Proxy) -> None:

@@ -65,7 +65,7 @@ def test_next_run_completes_a_killed_restatement(publisher: Publisher) -> None:
     publisher(Alpha="a")
     assert not lives(publisher, 12, {"Alpha": "new"}, restate=True)
     assert publisher.texts() is None
-    assert publisher(Alpha="new") == "restated: 1 file, 1 line, revision 2"
+    assert publisher(Alpha="new") == "restated: 1 file, 1 row, revision 2"
 
 
 def test_foreign_file_is_replaced_only_with_restate(publisher: Publisher) -> None:

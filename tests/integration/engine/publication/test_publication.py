@@ -39,7 +39,7 @@ def test_other_bytes_are_refused_with_the_differences(publisher: Publisher) -> N
         publisher(Alpha="aaa", Gamma="c")
     assert str(refusal.value) == (
         "already published with other bytes (revision 1, 2026-11-01): "
-        "Alpha_20261031.csv differs (sum 1 -> 3), Beta_20261031.csv would be gone, "
+        "Alpha_20261031.csv differs (sum of amount_sum 1 -> 3), Beta_20261031.csv would be gone, "
         "Gamma_20261031.csv would be new; start with --restate to replace"
     )
     assert publisher.text("Alpha") == "a"
@@ -47,7 +47,7 @@ def test_other_bytes_are_refused_with_the_differences(publisher: Publisher) -> N
 
 def test_restatement_replaces_files_and_increments_the_revision(publisher: Publisher) -> None:
     publisher(Alpha="a", Beta="b")
-    assert publisher(Alpha="new", Beta="b", restate=True) == "restated: 2 files, 2 lines, revision 2"
+    assert publisher(Alpha="new", Beta="b", restate=True) == "restated: 2 files, 2 rows, revision 2"
     assert (publisher.text("Alpha"), publisher.text("Beta"), publisher.revision()) == ("new", "b", 2)
 
 
@@ -91,5 +91,5 @@ def test_changed_published_file_is_reported_and_kept(publisher: Publisher) -> No
     overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"forged")
     with pytest.raises(ExtractError, match=r"Alpha_20261031.csv is not what the manifest says \(revision 1"):
         publisher(Alpha="a")
-    assert publisher(Alpha="a", restate=True) == "restated: 1 file, 1 line, revision 2"
+    assert publisher(Alpha="a", restate=True) == "restated: 1 file, 1 row, revision 2"
     assert publisher.text("Alpha") == "a"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-import rolling_delivery1
+import rolling_publication
 from local_cloud.aws import REGION, Cloud
 from rolling_errors import ExtractError
-from rolling_file1 import File
+from rolling_file import File
 from rolling_store import BucketStore, FolderStore, Store, sha256_of
 from tests.support.engine.publisher import (
     CLAIM,
@@ -131,7 +131,7 @@ def test_target_folder_may_be_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "out").symlink_to("real")
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
-    assert publisher(Alpha="a") == "published: 1 file, 1 line, revision 1"
+    assert publisher(Alpha="a") == "published: 1 file, 1 row, revision 1"
 
 
 @pytest.mark.parametrize("letter", ["x", "Ł"])
@@ -143,7 +143,7 @@ def test_file_name_that_is_too_long_is_refused_before_the_manifest_is_removed(
     place = f"bank_name={letter * 300}/{'y' * 240}/{'z' * 240}/{letter * 300}.csv"
     long = File(made.recipient, made.path, place, made.bytes, made.rows, made.sha256, made.totals)
     with pytest.raises(ExtractError, match=r"is too long: .* bytes, and (1024|255) are the most"):
-        rolling_delivery1.plan(publisher.store, OCTOBER, [long], restate=True)
+        rolling_publication.plan(publisher.store, OCTOBER, [long], restate=True)
     assert publisher.texts() == {"Alpha": "a"}
 
 

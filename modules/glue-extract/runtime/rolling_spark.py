@@ -1,0 +1,136 @@
+"""The second way to the result, `aggregate_in="spark"`: Spark joins and aggregates rows that it reads in parallel.
+
+For a source whose processor must be spared, and for a `transform`. The bodies of the queries are the same text,
+over temporary views `t0`, `t1`, ... of the relations; what follows is the same as well. The small queries are
+PostgreSQL's, from the same snapshot, so that the control totals also tell if rows were lost on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rolling_queries
+import rolling_result
+from rolling_errors import ExtractError
+from rolling_jdbc import spark_context
+from rolling_log import log
+from rolling_relations import DECIMAL_DIGITS, Relation
+from rolling_resolved import Resolved
+from rolling_result import Facts, Result
+from rolling_snapshot import FEW_ROWS, Snapshot
+from rolling_source import Session
+from rolling_span import Span
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_PARTITIONS = 32  # of what is shuffled
+
+
+def read(
+    resolved: Resolved, span: Span, cutoff: datetime | None, facts: Facts, session: Session, folder: Path
+) -> Result:
+    """Run the bodies in Spark, while `session` holds the snapshot that all parts of the read see."""
+    _check_digits(resolved, facts)
+    bodies = rolling_queries.bodies(resolved, span, cutoff, "spark", facts.digits)
+    with session.source.errors_explained():
+        snapshot = Snapshot.exported(session, spark_session(resolved, facts))
+        shared = len(bodies.windows) > 0
+        for relation in bodies.relations:
+            frame = _frame(resolved, relation, snapshot)
+            if shared and relation.name == "t0":
+                # Rather than a cache: a cached part that is evicted would be read again.
+                frame = frame.localCheckpoint(eager=True)
+            frame.createOrReplaceTempView(relation.name)
+        copy = _Copy(snapshot.spark)
+        return rolling_result.read(resolved, span, facts, bodies, copy, folder)
+
+
+def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
+    """Return a session of our own, whose settings are not everybody's."""
+    from pyspark.sql import SparkSession
+
+    ours = SparkSession(spark_context()).newSession()
+    rows = sum(segment.rows for segment in facts.control.values())
+    is_small = max(rows, *(table.estimate for table in resolved.tables)) <= FEW_ROWS
+    settings = {
+        "ansi.enabled": "true",
+        "session.timeZone": "UTC",
+        # Glue's defaults suit terabytes. A few thousand rows are done sooner by one task that nobody re-plans.
+        "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
+        "adaptive.enabled": str(not is_small).lower(),
+        "codegen.wholeStage": str(not is_small).lower(),
+    }
+    for name, value in settings.items():
+        ours.conf.set(f"spark.sql.{name}", value)
+    return ours
+
+
+def _frame(resolved: Resolved, relation: Relation, snapshot: Snapshot) -> DataFrame:
+    """Return a relation with Spark's types. A small joined table goes to where the rows are."""
+    from pyspark.sql import functions as F
+
+    conditions = snapshot.conditions(resolved, relation)
+    log("statement", f"reading {relation.name} in {_parts(conditions)} of one snapshot", sql=relation.sql)
+    frame = snapshot.read(relation.sql, conditions).drop("part")
+    frame = frame.select(
+        *(
+            F.col(name).cast(relation.types[name]).alias(name) if name in relation.types else F.col(name)
+            for name in frame.columns
+        )
+    )
+    if relation.name != "t0" and 0 <= resolved.table(relation.name).estimate <= FEW_ROWS:
+        return F.broadcast(frame)
+    return frame
+
+
+def _parts(conditions: Sequence[str]) -> str:
+    return "1 part" if len(conditions) == 1 else f"{len(conditions)} parts"
+
+
+class _Copy:
+    """Writes the rows of a body as COPY does: Spark makes each row one text, and the driver holds a part of them."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+
+    def __call__(self, sql: str, path: Path) -> None:
+        log("statement", "reading it with one query in Spark", sql=sql)
+        frame = self._spark.sql(sql)
+        columns = [_escaped(name, kind) for name, kind in frame.dtypes]
+        frame = frame.selectExpr(f"concat_ws('\\t', {', '.join(columns)}) AS line")
+        with path.open("x", encoding="utf-8", newline="") as file:
+            for (line,) in frame.toLocalIterator():
+                file.write(line + "\n")
+
+
+def _escaped(name: str, kind: str) -> str:
+    """Return a column in the text format of COPY."""
+    text = f"CAST(`{name}` AS string)"
+    if kind == "string":
+        for character, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+            text = f"replace({text}, {_text(character)}, {_text(escape)})"
+    return f"coalesce({text}, {_text(chr(92) + 'N')})"
+
+
+def _text(value: str) -> str:
+    """
+    >>> _text("\\\\N")
+    "'\\\\\\\\N'"
+    """
+    escapes = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+    return "'" + "".join(escapes.get(character, character) for character in value) + "'"
+
+
+def _check_digits(resolved: Resolved, facts: Facts) -> None:
+    for measure, digits in zip(resolved.measures, facts.digits, strict=True):
+        most = digits if measure.digits is None else measure.digits
+        if most >= DECIMAL_DIGITS:
+            raise ExtractError(
+                f"a metric has values with {most} digits after the point; {DECIMAL_DIGITS - 1} are the most that"
+                ' Spark can add exactly; leave out aggregate_in="spark"',
+                kind="contract",
+            )

@@ -42,7 +42,7 @@ def publish(folder: Path, period: str, first: int) -> None:
     entry = {"key": key, "recipient": "Alpha", "bytes": 1, "rows": LINES, "sha256": "0", "totals": totals}
     rest = {
         "revision": 1, "complete": True, "totals": totals, "orphans": nothing, "excluded": nothing,
-        "undated": nothing, "source": totals, "warnings": [], "engine_version": "1", "run_id": "1",
+        "undated_rows": 0, "source": totals, "warnings": [], "engine_version": "1", "run_id": "1",
         "late_data": [], "snapshot_time": "2026-11-01T00:00:00Z",
         "published_at": "2026-11-01T00:00:00Z", "groups_without_recipient": 0, "reason": None,
         "window": {"start": "2026-08-01", "end": "2026-10-31", "months": 3, "time_zone": "Etc/GMT"},

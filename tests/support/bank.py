@@ -6,7 +6,7 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +135,7 @@ class Engine:
     capsys: pytest.CaptureFixture[str]
     spec: Extract = LOANS
     now: datetime = NOW
+    run: Callable[..., None] = rolling_extract.run
 
     def __call__(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> Delivered:
         """Run the engine. `2026-10` means `--period 2026-10`; keywords change the spec."""
@@ -159,7 +160,7 @@ class Engine:
         )
         self.capsys.readouterr()
         try:
-            rolling_extract.run(spec, [*source, *where, *given], now=self.now)
+            self.run(spec, [*source, *where, *given], now=self.now)
         finally:
             self.log = [json.loads(line) for line in self.capsys.readouterr().out.splitlines()]
         return self.log

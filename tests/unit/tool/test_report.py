@@ -83,7 +83,7 @@ def _publish(
         "period": period, "window": {"start": "2026-08-01", "end": "2026-10-31", "time_zone": "Etc/GMT"},
         "files": files,
         "totals": part(rows, "12345.50"), "source": part(rows + 5, "12355.50"),
-        "orphans": part(2, "10.00"), "excluded": part(3, "0"), "undated": part(0, "0"),
+        "orphans": part(2, "10.00"), "excluded": part(3, "0"), "undated_rows": 0,
         "groups_without_recipient": 0, "revision": 1,
         "complete": True, "snapshot_time": "2026-11-01", "engine_version": "1", "run_id": "local-1",
     }  # fmt: skip

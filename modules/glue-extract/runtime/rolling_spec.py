@@ -6,54 +6,17 @@ source spells them, is for `rolling_resolve`.
 
 from __future__ import annotations
 
-import difflib
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
+
+from rolling_fields import named
+from rolling_format import File
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_Spec = TypeVar("_Spec")
-
-
-def _named(cls: type[_Spec]) -> type[_Spec]:
-    """Let a call with wrong fields make an object that knows its `fault`, in place of a TypeError.
-
-    The spec is made while `Glue/etl.py` is imported, and only `run` can report a sentence.
-    """
-    plain: Callable[..., None] = cls.__init__
-    parameters = list(inspect.signature(plain).parameters.values())[1:]
-    names = [parameter.name for parameter in parameters]
-    required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
-
-    @functools.wraps(plain)
-    def __init__(self: Any, *positional: Any, **named: Any) -> None:
-        given = dict(zip(names, positional, strict=False)) | named
-        plain(self, **{name: given.get(name) for name in names if name in given or name in required})
-        missing = [name for name in required if name not in given]
-        unknown = next((name for name in named if name not in names), None)
-        twice = next((name for name in names[: len(positional)] if name in named), None)
-        fault = None
-        if unknown is not None:
-            near = difflib.get_close_matches(unknown, names, n=1, cutoff=0.6)
-            hint = f'. Did you mean "{near[0]}"? Its' if near else "; its"
-            fault = f'{cls.__name__} has no field "{unknown}"{hint} fields are {", ".join(names)}'
-        elif len(positional) > len(names):
-            fault = f"{cls.__name__} has {len(names)} fields and not {len(positional)}: {', '.join(names)}"
-        elif twice is not None:
-            fault = f'{cls.__name__} has its field "{twice}" twice'
-        elif missing:
-            fault = f"{cls.__name__} lacks {', '.join(missing)}"
-        object.__setattr__(self, "fault", fault)
-
-    cls.__init__ = __init__  # type: ignore[method-assign]
-    return cls
-
-
-@_named
+@named
 @dataclass(frozen=True, slots=True)
 class Join:
     """One foreign-key step: the row of `table` whose `right` column equals `left`.
@@ -106,7 +69,7 @@ def _without(reference: str, names: tuple[str, ...]) -> str:
     return next((reference[len(n) + 1 :] for n in names if reference.startswith(f"{n}.")), reference)
 
 
-@_named
+@named
 @dataclass(frozen=True, slots=True)
 class Metric:
     """An aggregate of an expression over a window of periods that ends with the reported one.
@@ -123,7 +86,7 @@ class Metric:
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
 
-@_named
+@named
 @dataclass(frozen=True, slots=True)
 class Extract:
     """The spec of one extract: either `group_by` and `metrics`, or `rows` for a listing of entity rows."""
@@ -136,6 +99,8 @@ class Extract:
     rows: Mapping[str, str] | None = None
     joins: tuple[Join, ...] = ()
     columns: tuple[str, ...] | None = None  # of the file, in order
+    file: File = File()
+    files: Mapping[str, File] | None = None  # by recipient, for those whose file differs
     where: str | None = None  # a SQL condition: only rows that meet it count
     recipients_where: str | None = None  # a SQL condition on the recipient's table: the others get no file
     grain: str = "month"

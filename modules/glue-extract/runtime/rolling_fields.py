@@ -1,0 +1,45 @@
+"""Classes whose wrong fields are a sentence of the spec's check in place of a TypeError."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_Spec = TypeVar("_Spec")
+
+
+def named(cls: type[_Spec]) -> type[_Spec]:
+    """Let a call with wrong fields make an object that knows its `fault`, in place of a TypeError.
+
+    The spec is made while `Glue/etl.py` is imported, and only `run` can report a sentence.
+    """
+    plain: Callable[..., None] = cls.__init__
+    parameters = list(inspect.signature(plain).parameters.values())[1:]
+    names = [parameter.name for parameter in parameters]
+    required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+
+    @functools.wraps(plain)
+    def __init__(self: Any, *positional: Any, **named: Any) -> None:
+        given = dict(zip(names, positional, strict=False)) | named
+        plain(self, **{name: given.get(name) for name in names if name in given or name in required})
+        missing = [name for name in required if name not in given]
+        unknown = next((name for name in named if name not in names), None)
+        twice = next((name for name in names[: len(positional)] if name in named), None)
+        fault = None
+        if unknown is not None:
+            near = difflib.get_close_matches(unknown, names, n=1, cutoff=0.6)
+            hint = f'. Did you mean "{near[0]}"? Its' if near else "; its"
+            fault = f'{cls.__name__} has no field "{unknown}"{hint} fields are {", ".join(names)}'
+        elif len(positional) > len(names):
+            fault = f"{cls.__name__} has {len(names)} fields and not {len(positional)}: {', '.join(names)}"
+        elif twice is not None:
+            fault = f'{cls.__name__} has its field "{twice}" twice'
+        elif missing:
+            fault = f"{cls.__name__} lacks {', '.join(missing)}"
+        object.__setattr__(self, "fault", fault)
+
+    cls.__init__ = __init__  # type: ignore[method-assign]
+    return cls

@@ -1,0 +1,103 @@
+"""The file that a recipient prescribes: its name, its format, its first and last record, its companions.
+
+`rolling_format_check` refuses what cannot work. `rolling_record` makes the bytes of a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rolling_fields import named
+
+
+@named
+@dataclass(frozen=True, slots=True)
+class Csv:
+    """Text with a delimiter between fields. The default is RFC 4180 in UTF-8.
+
+    >>> Csv(delimiter=";", decimal=",", encoding="cp1252").line_ending
+    '\\r\\n'
+    """
+
+    delimiter: str = ","
+    quoting: str = "minimal"  # or "all"; "none" fails where a field would need quotes
+    line_ending: str = "\r\n"
+    header: bool = True
+    encoding: str = "utf-8"  # any text codec of Python
+    bom: bool = False  # a byte order mark at the start, for UTF-8, UTF-16 and UTF-32
+    decimal: str = "."
+    thousands: str = ""  # between groups of three digits of metrics
+    null: str = ""  # for a missing value
+    date_format: str = "%Y-%m-%d"  # of strftime, for dates; the period stays 2026-10
+    fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+
+@named
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a fixed-width record. A negative width aligns right.
+
+    `implied` leaves out the decimal point: 12.50 becomes 1250. `sign` says where the minus of a negative
+    number is: "leading", "trailing", or "none" to refuse negative numbers.
+
+    >>> Field(-12, fill="0", implied=True).sign
+    'leading'
+    """
+
+    width: int  # bytes in the encoding of the file
+    fill: str = " "
+    implied: bool = False
+    sign: str = "leading"
+    fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+
+@named
+@dataclass(frozen=True, slots=True)
+class FixedWidth:
+    """Records of fields with fixed widths. A value that does not fit fails the run.
+
+    >>> FixedWidth({"branch_id": 10, "amount_avg": -15}).header
+    False
+    """
+
+    fields: Mapping[str, int | Field]  # by column; a number is the width of a field filled with `fill`
+    fill: str = " "
+    line_ending: str = "\r\n"
+    header: bool = False
+    encoding: str = "utf-8"
+    decimal: str = "."
+    date_format: str = "%Y-%m-%d"
+    fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    def field(self, column: str) -> Field:
+        """Return the field of a column."""
+        found = self.fields[column]
+        return found if isinstance(found, Field) else Field(found, fill=self.fill)
+
+
+@named
+@dataclass(frozen=True, slots=True)
+class File:
+    """The file of a recipient. The default is `FirstBank_20261031.csv` in the default format.
+
+    >>> File(name="{recipient}-{period}.txt", format=Csv(delimiter="|", header=False)).markers
+    ()
+    """
+
+    name: str | None = None  # default: {recipient}_{date:%Y%m%d}, with the ending of format and compression
+    format: Csv | FixedWidth = Csv()
+    header_record: str | None = None  # before the header: "H{date:%Y%m%d}{rows:0>8}"
+    trailer_record: str | None = None  # the last record: "T{rows:0>8}{sum[amount_sum]:0>18}"
+    compression: str | None = None  # "gzip" or "zip"
+    markers: tuple[str, ...] = ()  # "sha256", "done": small files beside the file, written after it
+    fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def template(self) -> str:
+        """Return the template of the file's name."""
+        if self.name is not None:
+            return self.name
+        ending = {"gzip": ".gz", "zip": ".zip"}.get(self.compression or "", "")
+        kind = "csv" if isinstance(self.format, Csv) else "txt"
+        return f"{{recipient}}_{{date:%Y%m%d}}.{kind}{ending}"

@@ -1,0 +1,185 @@
+"""What cannot work in the file of a spec, in one sentence, before the source is read."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+from datetime import date
+
+from rolling_errors import ExtractError, listed
+from rolling_format import Csv, Field, File, FixedWidth
+from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template
+from rolling_spec import Extract
+
+_QUOTING = ("minimal", "all", "none")
+_ENDINGS = ("\r\n", "\n", "\r")
+_COMPRESSION = {"gzip": ".gz", "zip": ".zip"}
+_MARKERS = ("sha256", "done")
+_SIGNS = ("leading", "trailing", "none")
+# They write a byte order mark before each text, so only the first of them would be right.
+_MARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-7": "utf-8"}
+
+
+def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
+    """Refuse a file that cannot work. `metrics` are the names, each with whether it has a sum."""
+    files: list[tuple[str, object]] = [("file", spec.file)]
+    if spec.files is not None:
+        if not isinstance(spec.files, Mapping):
+            raise _wrong(f'files={_kind(spec.files)} is no mapping; write {{"First Bank": File(...)}}')
+        files += [(f'files["{name}"]', file) for name, file in spec.files.items()]
+    for what, file in files:
+        if not isinstance(file, File):
+            raise _wrong(f"{what}={_kind(file)} is no File")
+        if file.fault is not None:
+            raise _wrong(f"{what}: {file.fault}")
+        _check_file(what, file, spec, metrics)
+
+
+def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool]) -> None:
+    for name, given in (("name", file.name), ("header_record", file.header_record)):
+        _check_text(what, name, given)
+    _check_text(what, "trailer_record", file.trailer_record)
+    check_template(f"{what}: name", file.template, NAME_FIELDS, {})
+    for name, text in (("header_record", file.header_record), ("trailer_record", file.trailer_record)):
+        if text is not None:
+            check_template(f"{what}: {name}", text, RECORD_FIELDS, metrics)
+            if set(text) & {"\r", "\n"}:
+                raise _wrong(f"{what}: {name} has a line break; it is one record")
+    if file.compression is not None and file.compression not in _COMPRESSION:
+        raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
+    if file.compression is not None and not file.template.endswith(_COMPRESSION[file.compression]):
+        raise _wrong(
+            f'{what}: name="{file.template}" must end with "{_COMPRESSION[file.compression]}", because the file'
+            f" is compressed with {file.compression}"
+        )
+    if isinstance(file.markers, str) or not isinstance(file.markers, tuple | list):
+        raise _wrong(f'{what}: markers={_kind(file.markers)} is no tuple; write ("sha256",)')
+    if wrong := [marker for marker in file.markers if marker not in _MARKERS]:
+        raise _wrong(f'{what}: markers has {_kind(wrong[0])}; the markers are "sha256" and "done"')
+    if isinstance(file.format, Csv):
+        _check_csv(f"{what}: Csv", file.format)
+    elif isinstance(file.format, FixedWidth):
+        _check_fixed(f"{what}: FixedWidth", file.format, spec, metrics)
+    else:
+        raise _wrong(f"{what}: format={_kind(file.format)} is no Csv or FixedWidth")
+
+
+def _check_csv(what: str, form: Csv) -> None:
+    if form.fault is not None:
+        raise _wrong(f"{what}: {form.fault}")
+    for name in ("delimiter", "decimal"):
+        value = getattr(form, name)
+        if not isinstance(value, str) or len(value) != 1:
+            raise _wrong(f"{what}: {name}={_kind(value)} is not one character")
+    if not isinstance(form.thousands, str) or len(form.thousands) > 1:
+        raise _wrong(f"{what}: thousands={_kind(form.thousands)} is not one character, or none")
+    for name in ("header", "bom"):
+        if not isinstance(getattr(form, name), bool):
+            raise _wrong(f"{what}: {name}={_kind(getattr(form, name))} is not True or False")
+    if form.delimiter in '"\r\n' or form.delimiter.isalnum():
+        raise _wrong(f"{what}: delimiter={_kind(form.delimiter)} cannot separate fields")
+    if form.quoting not in _QUOTING:
+        raise _wrong(f"{what}: quoting={_kind(form.quoting)} is not {listed(list(_QUOTING))}")
+    if form.decimal.isalnum() or form.decimal in "-\"'\r\n" or form.thousands.isalnum():
+        raise _wrong(f"{what}: decimal and thousands are marks such as a comma or a point")
+    if form.decimal == form.thousands:
+        raise _wrong(f"{what}: decimal and thousands are both {_kind(form.decimal)}")
+    if form.quoting == "none" and form.delimiter in (form.decimal, form.thousands):
+        raise _wrong(
+            f'{what}: delimiter={_kind(form.delimiter)} is also in numbers; set quoting="minimal" or another'
+            " delimiter"
+        )
+    if not isinstance(form.null, str) or set(form.null) & {form.delimiter, '"', "\r", "\n"}:
+        raise _wrong(f"{what}: null={_kind(form.null)} is no text without delimiter, quotes and line breaks")
+    _check_ending(what, form.line_ending)
+    _check_encoding(what, form.encoding, f"{form.delimiter}{form.decimal}{form.thousands}{form.null}")
+    if form.bom and not codecs.lookup(form.encoding).name.startswith("utf"):
+        raise _wrong(f"{what}: bom=True needs an encoding such as utf-8, and {form.encoding} has none")
+    _check_date_format(what, form.date_format)
+
+
+def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[str, bool]) -> None:
+    if form.fault is not None:
+        raise _wrong(f"{what}: {form.fault}")
+    if not isinstance(form.fields, Mapping):
+        raise _wrong(f'{what}: fields={_kind(form.fields)} is no mapping; write {{"branch_id": 10}}')
+    columns = spec.file_columns
+    if missing := [column for column in columns if column not in form.fields]:
+        raise _wrong(f"{what}: fields has no width for {listed(missing)}")
+    if unknown := [name for name in form.fields if name not in columns]:
+        raise _wrong(f'{what}: fields has "{unknown[0]}"; the columns are {", ".join(columns)}')
+    _check_encoding(what, form.encoding, "0123456789.-")
+    if not isinstance(form.header, bool):
+        raise _wrong(f"{what}: header={_kind(form.header)} is not True or False")
+    if not isinstance(form.decimal, str) or len(form.decimal) != 1:
+        raise _wrong(f"{what}: decimal={_kind(form.decimal)} is not one character")
+    if not isinstance(form.fill, str) or len(form.fill) != 1:
+        raise _wrong(f"{what}: fill={_kind(form.fill)} is not one character")
+    for name, given in form.fields.items():
+        if not isinstance(given, Field) and (isinstance(given, bool) or not isinstance(given, int)):
+            raise _wrong(f'{what}: the width {_kind(given)} of "{name}" is no whole number and no Field')
+        _check_field(f'{what}: "{name}"', form.field(name), is_metric=name in metrics)
+    _check_ending(what, form.line_ending)
+    _check_date_format(what, form.date_format)
+
+
+def _check_field(what: str, part: Field, *, is_metric: bool) -> None:
+    if part.fault is not None:
+        raise _wrong(f"{what}: {part.fault}")
+    width = part.width
+    if isinstance(width, bool) or not isinstance(width, int) or not 1 <= abs(width) <= 32_767:
+        raise _wrong(f"{what}: the width {_kind(width)} is not from 1 to 32767, or negative to align right")
+    if not isinstance(part.fill, str) or len(part.fill) != 1:
+        raise _wrong(f"{what}: fill={_kind(part.fill)} is not one character")
+    if part.sign not in _SIGNS:
+        raise _wrong(f"{what}: sign={_kind(part.sign)} is not {listed(list(_SIGNS))}")
+    if not isinstance(part.implied, bool):
+        raise _wrong(f"{what}: implied={_kind(part.implied)} is not True or False")
+    if part.implied and not is_metric:
+        raise _wrong(f"{what}: implied=True is for metrics, whose digits after the point are known")
+    if part.fill.isdecimal() and (part.fill != "0" or width > 0):
+        raise _wrong(f'{what}: fill="{part.fill}" would change the number; use "0" with a negative width')
+
+
+def _check_text(what: str, name: str, given: object) -> None:
+    if given is not None and (not isinstance(given, str) or not given):
+        raise _wrong(f"{what}: {name}={_kind(given)} is not a text")
+
+
+def _check_ending(what: str, ending: object) -> None:
+    if ending not in _ENDINGS:
+        raise _wrong(f"{what}: line_ending={_kind(ending)} is not {listed([repr(one) for one in _ENDINGS])}")
+
+
+def _check_encoding(what: str, encoding: object, marks: str) -> None:
+    try:
+        if not isinstance(encoding, str):
+            raise LookupError
+        found = codecs.lookup(encoding)
+        "a".encode(encoding)
+    except LookupError:
+        raise _wrong(f"{what}: encoding={_kind(encoding)} is no encoding of texts that Python knows") from None
+    if other := _MARKED.get(found.name.replace("_", "-")):
+        raise _wrong(f'{what}: encoding="{encoding}" writes its own marks; use "{other}", with bom=True for one')
+    try:
+        marks.encode(encoding)
+    except UnicodeEncodeError as error:
+        lacks = marks[error.start]
+        raise _wrong(f'{what}: {encoding} has no character "{lacks}", which the format uses') from None
+
+
+def _check_date_format(what: str, form: object) -> None:
+    try:
+        if not isinstance(form, str) or not form:
+            raise ValueError
+        date(2026, 10, 31).strftime(form)
+    except ValueError:
+        raise _wrong(f"{what}: date_format={_kind(form)} is no format of strftime, such as %d.%m.%Y") from None
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"{value!r}"[:60]
+
+
+def _wrong(sentence: str) -> ExtractError:
+    return ExtractError(sentence, kind="spec")

@@ -1,0 +1,101 @@
+"""Names of files, and their first and last records: templates with the fields of a period and a recipient."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from string import Formatter
+
+from rolling_errors import ExtractError, quoted
+from rolling_totals import Totals
+
+NAME_FIELDS = ("recipient", "date", "period", "window_start", "window_end", "entity")
+RECORD_FIELDS = (*NAME_FIELDS, "rows", "sum", "count")
+_DATES = ("date", "window_start", "window_end")
+# Windows refuses these in a name, and the names of its devices, also before an ending.
+_REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+_LONGEST = 255  # bytes, in most file systems
+_FIELD = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
+
+
+def parts_of(template: str) -> Iterator[tuple[str, str | None, str]]:
+    """Yield the fields of a template: name, key in brackets and format. Raise ValueError if it is no template."""
+    for _, field, form, conversion in Formatter().parse(template):
+        if field is None:
+            continue
+        found = _FIELD.fullmatch(field)
+        if found is None or conversion or "{" in (form or ""):
+            raise ValueError(f"{{{field}}} is no field")
+        yield found[1], found[2], form or ""
+
+
+def check_template(what: str, template: str, known: tuple[str, ...], metrics: Mapping[str, bool]) -> None:
+    """Refuse a template with unknown fields. `metrics` are the names, each with whether it has a sum."""
+    try:
+        parts = list(parts_of(template))
+    except ValueError as error:
+        raise _wrong(f'{what}="{template}" is no template: {error}') from None
+    for name, key, form in parts:
+        if name == "now":
+            raise _wrong(f'{what} has {{now}}, so the same period would give other bytes; use {{date}}')
+        if name not in known:
+            raise _wrong(f"{what} has {{{name}}}; the fields are {', '.join(known)}")
+        if name in ("sum", "count"):
+            summed = [metric for metric, has_sum in metrics.items() if has_sum or name == "count"]
+            if key not in summed:
+                raise _wrong(
+                    f"{what} has {{{name}[{key or ''}]}}; it takes one of {', '.join(summed) or 'no metric'}"
+                )
+        elif key is not None:
+            raise _wrong(f"{what} has {{{name}[{key}]}}; {name} has nothing in brackets")
+        try:
+            sample: object = date(2026, 10, 31) if name in _DATES else "1"
+            format(sample, form)
+        except ValueError:
+            raise _wrong(f'{what} has {{{name}:{form}}}, and "{form}" is no format') from None
+
+
+def filled(
+    template: str, fields: Mapping[str, str | date], totals: Totals | None = None, rows: int = 0,
+    number: Callable[[str], str] = str,
+) -> str:
+    """Return the template with its fields. `number` writes a sum with the decimal mark of the file."""
+    text = []
+    for before, field, form, _ in Formatter().parse(template):
+        text.append(before)
+        if field is None:
+            continue
+        found = _FIELD.fullmatch(field)
+        assert found is not None  # checked
+        name, key = found[1], found[2]
+        value: str | date
+        if name == "rows":
+            value = str(rows)
+        elif name in ("sum", "count"):
+            assert totals is not None
+            metric = totals.metrics[key]
+            value = str(metric.count) if name == "count" else number(metric.sum or "0")
+        else:
+            value = fields[name]
+        text.append(format(value, form or ""))
+    return "".join(text)
+
+
+def check_name(name: str, recipient: str) -> str:
+    """Return a file's name. Raise ExtractError if SFTP clients, S3 or Windows refuse it."""
+    said = f"the file name {quoted(name)} of {quoted(recipient)}"
+    if bad := _REFUSED.search(name):
+        raise ExtractError(f"{said} has the character {bad[0]!r}, which not every system allows", kind="file")
+    if not name or name.strip(". ") != name.lstrip(". ") or name[0] in ". ":
+        raise ExtractError(f"{said} begins or ends with a dot or a blank", kind="file")
+    if _DEVICES.match(name):
+        raise ExtractError(f"{said} is a device on Windows", kind="file")
+    if len(name.encode()) > _LONGEST:
+        raise ExtractError(f"{said} has {len(name.encode())} bytes, more than {_LONGEST}", kind="file")
+    return name
+
+
+def _wrong(sentence: str) -> ExtractError:
+    return ExtractError(sentence, kind="spec")

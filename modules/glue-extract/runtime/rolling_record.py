@@ -1,0 +1,227 @@
+"""Records of a file: cells to bytes, in the format that the recipient prescribes.
+
+Neither Spark's CSV writer nor Python's is used. Spark's names files itself and is not RFC 4180; Python's
+changed what it quotes between versions, and the same values must be the same bytes under Python 3.11 and
+3.13. The format is a dozen lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from rolling_errors import ExtractError
+from rolling_format import Csv, Field, FixedWidth
+
+TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
+
+# What a spreadsheet takes for the start of a formula, also in its full-width forms. It skips white space and
+# control characters before one.
+_START = re.escape("=+-@\uff1d\uff0b\uff0d\uff20")
+_FORMULA = re.compile(rf"[\t\r\n]|[\"'\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*[{_START}]")
+# Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
+# within a text, and after each line break; quotes and controls may stand before the formula.
+_INNER = re.compile(
+    rf"([,;|\t\r\n\v\f\x85\u2028\u2029])(?=[\"'\x00-\x08\x0e-\x1f]*[{_START}])"
+)
+
+
+class Column(NamedTuple):
+    """A column of a file."""
+
+    label: str
+    kind: str
+
+
+Record = Callable[[Sequence["str | None"], int], bytes]
+"""Makes the bytes of a record from its cells; the number of the row is for messages."""
+
+
+def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:
+    """Return the record with the names of the columns, or nothing if the format has none."""
+    if not form.header:
+        return b""
+    titles = [Column(column.label, OTHER) for column in columns]
+    if isinstance(form, FixedWidth):
+        # A name is text, whatever its column holds.
+        plain = {label: Field(abs(form.field(label).width)) for label, _ in columns}
+        form = FixedWidth(plain, line_ending=form.line_ending, encoding=form.encoding)
+    return writer(form, titles, defuse=False)([column.label for column in columns], 0)
+
+
+def mark(form: Csv | FixedWidth) -> bytes:
+    """Return the byte order mark of the file, if it has one."""
+    return "\ufeff".encode(form.encoding) if isinstance(form, Csv) and form.bom else b""
+
+
+def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Record:
+    """Return the function that makes a record. `defuse`: keep spreadsheets from running texts as formulas."""
+    if isinstance(form, FixedWidth):
+        return _fixed(form, columns)
+    return _delimited(form, columns, defuse=defuse)
+
+
+def number(text: str, decimal: str, thousands: str = "") -> str:
+    """Return a number with these marks.
+
+    >>> number("-1234567.50", ",", "."), number("123", ",", ".")
+    ('-1.234.567,50', '123')
+    """
+    whole, point, fraction = text.partition(".")
+    if thousands:
+        sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+        if len(digits) > 3:
+            first = len(digits) % 3
+            groups = [digits[:first]] if first else []
+            groups += [digits[i : i + 3] for i in range(first, len(digits), 3)]
+            whole = sign + thousands.join(groups)
+    return f"{whole}{decimal}{fraction}" if point else whole
+
+
+def defused(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula.
+
+    >>> defused("=1+1"), defused("a;-b"), defused("a-b")
+    ("'=1+1", "a;'-b", 'a-b')
+    """
+    if _FORMULA.match(text):
+        text = f"'{text}"
+    return _INNER.sub(r"\1'", text)
+
+
+def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
+    delimiter, ending, encoding, null = form.delimiter, form.line_ending, form.encoding, form.null
+    special = re.compile(f'[{re.escape(delimiter)}"\r\n]')
+    converted = _converters(form.decimal, form.thousands, form.date_format, columns)
+    is_text = [column.kind == TEXT and defuse for column in columns]
+    # Metrics and dates in the default form need no quotes.
+    is_plain = [column.kind in (METRIC, DATE) and i not in converted for i, column in enumerate(columns)]
+    minimal, everything = form.quoting == "minimal", form.quoting == "all"
+    order = range(len(columns))
+
+    def record(cells: Sequence[str | None], row: int) -> bytes:
+        fields = []
+        for i in order:
+            value = cells[i]
+            if value is None:
+                fields.append(null)
+                continue
+            if i in converted and value:
+                value = converted[i](value, row)
+            if is_text[i]:
+                value = defused(value)
+            if everything or (not is_plain[i] and minimal and special.search(value)):
+                value = '"' + value.replace('"', '""') + '"'
+            elif not minimal and not everything and special.search(value):
+                raise _wrong(
+                    f'row {row}, column "{columns[i].label}": a value has a delimiter, a quote or a line break,'
+                    ' which quoting="none" cannot write'
+                )
+            fields.append(value)
+        # A record of one empty field would be an empty line, which readers skip.
+        text = delimiter.join(fields) or '""'
+        try:
+            return (text + ending).encode(encoding)
+        except UnicodeEncodeError as error:
+            raise _lacking(error, fields, columns, encoding, row) from None
+
+    return record
+
+
+def _fixed(form: FixedWidth, columns: Sequence[Column]) -> Record:
+    converted = _converters("." if form.decimal == "." else form.decimal, "", form.date_format, columns)
+    parts = [(column, form.field(column.label)) for column in columns]
+    for i, (column, part) in enumerate(parts):
+        if part.implied and column.kind == METRIC:
+            converted.pop(i, None)  # the point is left out, so no mark replaces it
+    encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
+
+    def record(cells: Sequence[str | None], row: int) -> bytes:
+        found = []
+        for i, (column, part) in enumerate(parts):
+            value = cells[i] or ""
+            if i in converted and value:
+                value = converted[i](value, row)
+            if set(value) & {"\r", "\n"}:
+                raise _wrong(f'row {row}, column "{column.label}": a value has a line break')
+            try:
+                found.append(_padded(value, column, part, encoding, row))
+            except UnicodeEncodeError as error:
+                raise _lacking(error, [value], [column], encoding, row) from None
+        return b"".join(found) + ending
+
+    return record
+
+
+def _padded(value: str, column: Column, part: Field, encoding: str, row: int) -> bytes:
+    """Return the field of a fixed-width record."""
+    sign = ""
+    if column.kind in (METRIC, NUMBER):
+        if part.implied:
+            value = value.replace(".", "")
+        if value.startswith("-"):
+            value, sign = value[1:], "-"
+            if part.sign == "none":
+                raise _wrong(f'row {row}, column "{column.label}": {sign}{value} is negative, and sign="none"')
+    before, after = (sign, "") if part.sign == "leading" else ("", sign)
+    width, fill = abs(part.width), part.fill.encode(encoding)
+    data, left, right = value.encode(encoding), before.encode(encoding), after.encode(encoding)
+    missing = width - len(data) - len(left) - len(right)
+    count, rest = divmod(missing, len(fill))
+    if missing < 0 or rest:
+        unit = "byte" if width == 1 else "bytes"
+        raise _wrong(
+            f'row {row}, column "{column.label}": a value takes {width - missing} bytes in {encoding}, and the'
+            f" field has {width} {unit}"
+        )
+    padding = fill * count
+    if part.width > 0:
+        return left + data + right + padding
+    # Zeros are part of the number, and so come after its sign.
+    return left + padding + data + right if part.fill == "0" else padding + left + data + right
+
+
+def _converters(
+    decimal: str, thousands: str, date_format: str, columns: Sequence[Column]
+) -> dict[int, Callable[[str, int], str]]:
+    """Return the functions for the columns whose cells do not stay as they are."""
+
+    def converter(column: Column) -> Callable[[str, int], str] | None:
+        if column.kind == DATE and date_format != "%Y-%m-%d":
+            return lambda value, row: _day(value, date_format, column, row)
+        if column.kind == METRIC and (decimal != "." or thousands):
+            return lambda value, _: number(value, decimal, thousands)
+        if column.kind == NUMBER and decimal != ".":
+            return lambda value, _: number(value, decimal)
+        return None
+
+    found = ((i, converter(column)) for i, column in enumerate(columns))
+    return {i: convert for i, convert in found if convert is not None}
+
+
+def _day(value: str, date_format: str, column: Column, row: int) -> str:
+    try:
+        return date.fromisoformat(value).strftime(date_format)
+    except ValueError:
+        raise _wrong(
+            f'row {row}, column "{column.label}": {value[:20]} has no form {date_format}; leave out date_format'
+        ) from None
+
+
+def _lacking(
+    error: UnicodeEncodeError, fields: Sequence[str], columns: Sequence[Column], encoding: str, row: int
+) -> ExtractError:
+    """Return the sentence about the first character that the encoding lacks."""
+    character = error.object[error.start]
+    label = next(
+        (column.label for value, column in zip(fields, columns, strict=True) if character in value), "?"
+    )
+    return _wrong(
+        f'row {row}, column "{label}": {encoding} has no character "{character}" (U+{ord(character):04X})'
+    )
+
+
+def _wrong(sentence: str) -> ExtractError:
+    return ExtractError(sentence, kind="file")

@@ -91,7 +91,9 @@ def read_tables(session: Reader, schemas: Iterable[str], functions: Iterable[str
             if row[0] == "table"
         ),
         functions=tuple(
-            Function(row[1], row[2], row[3], row[4] == "true") for row in rows if row[0] == "function"
+            Function(row[1], row[2], row[3], row[4] == "true", *json.loads(row[5]))
+            for row in rows
+            if row[0] == "function"
         ),
     )
 
@@ -136,7 +138,10 @@ def tables_query(schemas: Iterable[str], functions: Iterable[str]) -> str:
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname IN ({_texts(schemas)}) AND c.relkind IN {_TABLE_KINDS}
     UNION ALL
-    SELECT 'function', f.proname::text, f.prokind::text, f.provolatile::text, f.proretset::text, NULL
+    SELECT 'function', f.proname::text, f.prokind::text, f.provolatile::text, f.proretset::text,
+           -- A variadic function takes any number of arguments.
+           json_build_array(f.pronargs - f.pronargdefaults - (f.provariadic <> 0)::int,
+               CASE WHEN f.provariadic <> 0 THEN 1000 ELSE f.pronargs END)::text
     FROM pg_catalog.pg_proc f
     WHERE f.pronamespace = 'pg_catalog'::regnamespace AND f.proname IN ({_texts(functions)})
     """

@@ -54,6 +54,8 @@ class Function:
     kind: str  # pg_proc.prokind: f, a, w or p
     volatility: str  # pg_proc.provolatile: i, s or v
     returns_set: bool
+    least: int  # number of arguments that a call must have
+    most: int  # and can have
 
 
 def check_clocks(node: Node, *, is_text: bool = False) -> None:
@@ -101,10 +103,17 @@ def check_functions(node: Node, functions: Iterable[Function]) -> None:
     known: dict[str, list[Function]] = {}
     for function in functions:
         known.setdefault(function.name, []).append(function)
-    for name in function_names([node]):
-        found = known.get(name)
-        if not found:
+    calls = dict.fromkeys((each.name, len(each.arguments)) for each in walk(node) if isinstance(each, Call))
+    for name, arguments in calls:
+        if name in _LANGUAGE:
+            continue
+        if name not in known:
             raise ExpressionError(f"calls {name}(), which is no function of PostgreSQL")
+        found = [each for each in known[name] if each.least <= arguments <= each.most]
+        if not found:
+            raise ExpressionError(
+                f"calls {name}() with {arguments} arguments, which PostgreSQL does not have"
+            )
         if any(function.kind != "f" for function in found):
             raise ExpressionError(
                 f"calls the aggregate {name}(); the metric's own aggregate is its first field"

@@ -223,8 +223,8 @@ def _check_joins(spec: Extract) -> None:
             raise wrong(f'two tables of the spec are called "{join.name}"; give one of the joins an alias')
         if len(join.lefts) != len(join.rights):
             raise wrong(
-                f'the join to "{join.name}" compares {len(join.lefts)} columns with {len(join.rights)}; a key has'
-                " as many columns on the left as on the right"
+                f'the join to "{join.name}" compares {len(join.lefts)} columns with {len(join.rights)}; a key'
+                " has as many columns on the left as on the right"
             )
         starts = {table_of(spec, left, known) for left in join.lefts}
         if None in starts:
@@ -359,9 +359,9 @@ def read_early(spec: Extract) -> list[Node]:
     Columns have the name of their table in place of its alias.
     """
     nodes = [_read_early(spec, what, text, table) for what, text, table in conditions(spec)]
-    for _, text, table in expressions(spec):
+    for _, text, _ in expressions(spec):
         try:
-            nodes.append(parse(text, lambda names, table=table: unresolved(spec, table, names)))
+            nodes.append(parse(text, lambda names: unresolved(spec, spec.entity_name, names)))
         except ExpressionError:  # perhaps the name of a column, for example "Loan Amount"
             nodes.append(Ref(Column(*spec.split(text), "", "", None)))
     return nodes

@@ -1,0 +1,167 @@
+"""The names of the spec in the catalog of the source: found, misspelled, ambiguous or not readable."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rolling_catalog import Catalog, CatalogColumn, CatalogTable
+from rolling_dialect import identifier
+from rolling_errors import ExtractError, listed
+from rolling_nodes import WHOLE
+from rolling_resolved import Column
+from rolling_spec import Extract
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The tables of a spec in the catalog, by what the spec calls each."""
+
+    spec: Extract
+    catalog: Catalog
+    tables: dict[str, CatalogTable]
+    aliases: dict[str, str]  # of the tables that are used, by the same names
+
+    def column(self, reference: str, *, of: str | None = None) -> Column:
+        """Return a readable column: `of` a table, or `Table.column` of the spec."""
+        owner, name = self.spec.split(reference) if of is None else (of, reference)
+        row = self.row(owner, name)
+        if not row.readable:
+            raise ExtractError(
+                f'permission denied for column "{row.name}" of table {spoken(self.tables[owner])}; grant'
+                f' SELECT on it to role "{self.catalog.role}"',
+                kind="permission",
+            )
+        return as_column(self.aliases[owner], row)
+
+    def row(self, owner: str, name: str) -> CatalogColumn:
+        """Return a column of a table of the spec as the catalog has it."""
+        table = self.tables[owner]
+        by_name = {row.name: row for row in self.catalog.columns_of(table)}
+        found = fitting(name, by_name)
+        if len(found) > 1:
+            raise contract(
+                f'column "{name}" of {spoken(table)} could be {listed([identifier(each) for each in found])};'
+                " spell it as the source does"
+            )
+        if not found:
+            raise missing(f'no column "{name}" in {spoken(table)}', name, by_name)
+        return by_name[found[0]]
+
+    def has(self, reference: str) -> bool:
+        """Return whether a text is in whole the name of one column."""
+        owner, name = self.spec.split(reference)
+        return len(fitting(name, [row.name for row in self.catalog.columns_of(self.tables[owner])])) == 1
+
+    def collation(self, column: Column) -> str | None:
+        """Return the collation of a column if texts that differ are equal under it."""
+        owner = next(name for name, alias in self.aliases.items() if alias == column.alias)
+        return self.row(owner, column.name).collation
+
+    def said(self, column: Column) -> str:
+        """Return a column in a sentence."""
+        owner = next(name for name, alias in self.aliases.items() if alias == column.alias)
+        return f'"{column.name}" in {spoken(self.tables[owner])}'
+
+
+def contract(sentence: str) -> ExtractError:
+    return ExtractError(sentence, kind="contract")
+
+
+def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
+    """Return the table that the spec calls `name`: of the spec's schema, or "schema.table"."""
+    schema, found = spec.schema, _tables(catalog, spec.schema, name)
+    before, dot, after = name.partition(".")
+    if not found and dot and after and fitting(before, [each.name for each in catalog.schemas]):
+        [schema, *_] = fitting(before, [each.name for each in catalog.schemas])
+        name, found = after, _tables(catalog, schema, after)
+    usable = {each.name: each.usable for each in catalog.schemas}
+    if schema not in usable:
+        raise missing(f'no schema "{schema}"', schema, usable)
+    if not usable[schema]:
+        raise ExtractError(
+            f'permission denied for schema {_name(schema)}; grant USAGE on it to role "{catalog.role}"',
+            kind="permission",
+        )
+    if len(found) > 1:
+        could = listed([spoken(table) for table in found])
+        raise contract(f'"{name}" could be {could}; spell it as the source does')
+    if not found:
+        known = [table.name for table in catalog.tables if table.schema == schema]
+        raise missing(f"no table {_name(schema)}.{_name(name)}", name, known)
+    return found[0]
+
+
+def schemas_of(spec: Extract) -> list[str]:
+    """Return the schemas that tables of the spec can be in."""
+    before = [name.partition(".")[0] for name in (spec.entity, *(j.table for j in spec.joins)) if "." in name]
+    return list(dict.fromkeys([spec.schema, *before, *(name.lower() for name in before)]))
+
+
+def _tables(catalog: Catalog, schema: str, name: str) -> list[CatalogTable]:
+    tables = {table.name: table for table in catalog.tables if table.schema == schema}
+    return [tables[found] for found in fitting(name, tables)]
+
+
+def fitting(name: str, candidates: Iterable[str]) -> list[str]:
+    """Return the candidate that is spelled exactly so, or else all that differ only in case."""
+    known = sorted(candidates)
+    return [name] if name in known else [found for found in known if found.casefold() == name.casefold()]
+
+
+def missing(what: str, name: str, candidates: Iterable[str]) -> ExtractError:
+    """Return the error for a name that does not exist, with the one that is most like it."""
+    by_lower = {candidate.casefold(): candidate for candidate in sorted(candidates)}
+    near = difflib.get_close_matches(name.casefold(), by_lower, n=1, cutoff=0.5)
+    hint = f'. Did you mean "{by_lower[near[0]]}"?' if near else ""
+    return contract(f"{what}{hint}")
+
+
+def spoken(table: CatalogTable) -> str:
+    """Return a table's name in a sentence, with quotes where PostgreSQL needs them: `public."Loans"`."""
+    return f"{_name(table.schema)}.{_name(table.name)}"
+
+
+def _name(name: str) -> str:
+    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else identifier(name)
+
+
+def check_readable(catalog: Catalog, tables: Iterable[CatalogTable]) -> None:
+    """Refuse tables that the role must not read, or that a policy would hide rows of."""
+    tables = list(dict.fromkeys(tables))
+    closed = [spoken(table) for table in tables if not any(row.readable for row in catalog.columns_of(table))]
+    if closed:
+        some, them = ("table", "it") if len(closed) == 1 else ("tables", "them")
+        raise ExtractError(
+            f'permission denied for {some} {listed(closed)}; grant SELECT on {them} to role "{catalog.role}"',
+            kind="permission",
+        )
+    for table in tables:
+        if table.policies is not None:
+            policies = listed([identifier(policy) for policy in table.policies]) or "none: no row is visible"
+            raise ExtractError(
+                f'row-level security can hide rows of {spoken(table)} from role "{catalog.role}" (policy'
+                f" {policies}); give the role BYPASSRLS, or read a view whose owner sees every row",
+                kind="permission",
+            )
+
+
+def as_column(alias: str, row: CatalogColumn) -> Column:
+    """Return a column with its type apart from the type's precision.
+
+    >>> row = CatalogColumn("1", "Amount", "numeric(12,2)", "N", True, False, None)
+    >>> as_column("t0", row)
+    Column(alias='t0', name='Amount', type='numeric', category='N', digits=2, not_null=False)
+    """
+    name, _, modifier = row.type.partition("(")
+    precision, _, rest = modifier.partition(")")
+    digits: int | None = None
+    if name in WHOLE:
+        digits = 0
+    elif name == "money":
+        digits = 2  # see rolling_catalog.check_money
+    elif name == "numeric" and precision:
+        digits = max(0, int(precision.partition(",")[2] or 0))  # numeric(6,-2) counts hundreds
+    return Column(alias, row.name, name + rest, row.category, digits, row.not_null)

@@ -1,0 +1,124 @@
+"""Whether the types of the source suit the spec."""
+
+from __future__ import annotations
+
+from rolling_expression import Ref, columns_of, is_portable
+from rolling_names import Names, contract
+from rolling_nodes import WHOLE
+from rolling_resolved import Column, Resolved, Step
+from rolling_spec_check import wrong
+
+# Type categories of pg_type that a file can show: numbers, text, dates, booleans, enums, network addresses
+# and intervals. uuid has the category U, as json and others have.
+_SHOWN = frozenset("NSDBEIT")
+_NUMBERS = (*WHOLE, "numeric", "money", "real", "double precision")
+_DATES = ("date", "timestamp without time zone", "timestamp with time zone")
+
+
+def is_number(column: Column) -> bool:
+    return column.type in _NUMBERS
+
+
+def check_types(resolved: Resolved, names: Names) -> None:
+    """Refuse types that cannot be what the spec makes of them."""
+    if resolved.date.type not in _DATES:
+        said = names.said(resolved.date)
+        raise contract(f"date_column {said} is {resolved.date.type}, not a date or timestamp")
+    listing = resolved.listing
+    shown = {
+        **resolved.group_by,
+        resolved.recipient_label: resolved.recipient,
+        **(dict(zip(names.spec.rows or (), listing.columns, strict=True)) if listing else {}),
+    }
+    for label, column in shown.items():
+        if not _is_shown(column):
+            raise contract(f'"{label}", {names.said(column)}, is {column.type}, which a file cannot show')
+    for step in resolved.steps:
+        _check_join(resolved, step)
+    for metric in resolved.metrics:
+        value = resolved.measures[metric.measure].value
+        if metric.aggregate == "count_distinct" and isinstance(value, Ref) and not _is_shown(value.column):
+            raise contract(
+                f'metric "{metric.name}", {names.said(value.column)}, is {value.column.type}, whose values'
+                " cannot be compared"
+            )
+    if resolved.partition_by is not None and resolved.partition_by.type not in WHOLE:
+        raise contract(
+            f'partition_by="{names.spec.partition_by}" is {resolved.partition_by.type}; it takes a column of'
+            " whole numbers"
+        )
+    _check_collations(resolved, names)
+    if resolved.aggregate_in == "spark":
+        _check_spark(resolved)
+
+
+def _is_shown(column: Column) -> bool:
+    return column.category in _SHOWN or column.type == "uuid"
+
+
+def _check_join(resolved: Resolved, step: Step) -> None:
+    for left, right in zip(step.lefts, step.rights, strict=True):
+        same = left.category == right.category and (left.category not in "UE" or left.type == right.type)
+        if not same:
+            raise contract(
+                f"the join {step.name} compares {left.type} with {right.type}; both sides must be of one kind"
+            )
+        if resolved.aggregate_in == "spark" and not _compares_in_spark(left, right):
+            raise contract(
+                f"the join {step.name} compares {left.type} with {right.type}, which Spark would not do as"
+                ' PostgreSQL does; leave out aggregate_in="spark"'
+            )
+
+
+def _compares_in_spark(left: Column, right: Column) -> bool:
+    """Return whether two values are equal exactly if their texts are, apart from zeros after the point.
+
+    Not so for floats beside numerics, for `char(n)` beside text, and for types with their own equality
+    (citext, intervals, networks).
+    """
+    types = {left.type, right.type}
+    alike = ({*WHOLE, "numeric"}, {"text", "character varying"})
+    return any(types <= group for group in alike) or (
+        len(types) == 1
+        and (left.type in ("character", "uuid", "boolean", "money", *_DATES) or left.category == "E")
+    )
+
+
+def _check_collations(resolved: Resolved, names: Names) -> None:
+    """Refuse texts that differ and are equal: of such a group, PostgreSQL would show any of them."""
+    sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))
+    distinct = (
+        column
+        for metric in resolved.metrics
+        if metric.aggregate == "count_distinct"
+        for column in columns_of(resolved.measures[metric.measure].value)
+    )
+    for column in (*resolved.group_by.values(), resolved.recipient, *sides, *distinct):
+        if (collation := names.collation(column)) is not None:
+            raise contract(
+                f"column {names.said(column)} has the nondeterministic collation {collation}, under which"
+                ' texts that differ are equal; name a view instead that reads it with COLLATE "C"'
+            )
+
+
+def _check_spark(resolved: Resolved) -> None:
+    """Refuse what Spark would have to compute and cannot compute exactly.
+
+    PostgreSQL computes an expression over one table for Spark, unless a transform changes the table's rows.
+    """
+    found = {"where": resolved.where}
+    for metric in resolved.metrics:
+        measure = resolved.measures[metric.measure]
+        found[f'metric "{metric.name}"'] = measure.value
+        found[f'the where of metric "{metric.name}"'] = measure.where
+    for what, node in found.items():
+        aliases = {column.alias for column in columns_of(node)}
+        transformed = resolved.transform is not None and "t0" in aliases and what != "where"
+        if node is None or (len(aliases) <= 1 and not transformed):
+            continue
+        if (reason := is_portable(node)) is not None:
+            where = "after the transform" if len(aliases) <= 1 else "over several tables"
+            raise wrong(
+                f"{what} is computed by Spark {where}, which cannot do it exactly: {reason}; leave out"
+                ' aggregate_in="spark", or name a view that has the value as a column'
+            )

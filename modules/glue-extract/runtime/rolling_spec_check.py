@@ -39,8 +39,7 @@ def check(spec: object) -> None:
     _check_spark(spec)
     for text, what, table in references(spec):
         _check_table(spec, text, what, table)
-    for what, text, table in conditions(spec):
-        _read_early(spec, what, text, table)
+    read_early(spec)
 
 
 def wrong(sentence: str) -> ExtractError:
@@ -354,14 +353,17 @@ def _read_early(spec: Extract, what: str, text: str, table: str) -> Node:
 
 
 def read_early(spec: Extract) -> list[Node]:
-    """Return the expressions of a checked spec as far as they can be read without the catalog.
+    """Return the expressions of a spec as far as they can be read without the catalog.
 
     Columns have the name of their table in place of its alias.
     """
     nodes = [_read_early(spec, what, text, table) for what, text, table in conditions(spec)]
-    for _, text, _ in expressions(spec):
+    for what, text, table in expressions(spec):
         try:
-            nodes.append(parse(text, lambda names: unresolved(spec, spec.entity_name, names)))
-        except ExpressionError:  # perhaps the name of a column, for example "Loan Amount"
+            nodes.append(_read_early(spec, what, text, table))
+        except ExtractError:
+            # Perhaps the name of a column that is no SQL, for example "Loan Amount".
+            if re.fullmatch(r"[^'()+/*=<>]+", text) is None:
+                raise
             nodes.append(Ref(Column(*spec.split(text), "", "", None)))
     return nodes

@@ -234,7 +234,7 @@ def test_nondeterministic_collation_is_refused(fees: Store) -> None:
 
 
 def test_listing_is_in_the_order_of_the_primary_key(fees: Store) -> None:
-    listing = {"group_by": None, "metrics": None, "rows": {"loan": "id", "paid": "amount"}}
+    listing: dict[str, Any] = {"group_by": None, "metrics": None, "rows": {"loan": "id", "paid": "amount"}}
     found = resolved(fees, **listing)
     assert found.listing is not None
     assert [column.name for column in found.listing.key] == ["id"]

@@ -1,46 +1,27 @@
-"""A published file: its name, its place and its bytes.
-
-Neither Spark's CSV writer nor Python's is used. Spark's names files itself and is not RFC 4180; Python's
-changed what it quotes between versions, and the same values must be the same bytes under Python 3.11 and
-3.13. The format is a dozen lines.
-"""
+"""Published files: their names, their places and their bytes on the local disk."""
 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import fcntl
-import hashlib
 import os
-import re
 import shutil
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO
 
+import rolling_record
 from rolling_errors import ExtractError, listed, quoted
 from rolling_folder import is_left
 from rolling_period import Period
+from rolling_record import Column
 from rolling_resolved import Resolved
-from rolling_result import Result
-from rolling_totals import Row, Tally, Totals
-
-# What a spreadsheet takes for the start of a formula, also in its full-width forms; it skips tabs and line
-# breaks before one.
-_START = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_FORMULA = (*_START, "\t", "\r", "\n")
-# Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
-# within a text, and after each line break; quotes and controls may stand before the formula.
-_INNER = re.compile(
-    rf"([,;|\t\r\n\v\f\x85\u2028\u2029])(?=[\"'\x00-\x08\x0e-\x1f]*[{re.escape(''.join(_START))}])"
-)
-
-_SPECIAL = re.compile('[,"\r\n]')
+from rolling_totals import Row, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +35,7 @@ class File:
     rows: int
     sha256: str
     totals: Totals
+    marker: str = ""  # "sha256" or "done": no file of rows, but one that says that the file is whole
 
     @property
     def name(self) -> str:
@@ -72,15 +54,13 @@ def file_name(recipient: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", recipient) if unicodedata.category(c)[0] in "LN")
 
 
-def place(label: str, recipient: str, period: Period) -> str:
-    """Where a recipient's file for a period lies below the prefix.
+def place(label: str, recipient: str, period: Period, name: str) -> str:
+    """Return where a recipient's file for a period lies below the prefix.
 
-    >>> place("bank_name", "First Bank", Period(2026, 10))
+    >>> place("bank_name", "First Bank", Period(2026, 10), "FirstBank_20261031.csv")
     'bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv'
     """
-    name = file_name(recipient)
-    day = period.file_date.isoformat().replace("-", "")
-    return f"{label}={name}/year={period.year:04d}/month={period.month:02d}/{name}_{day}.csv"
+    return f"{label}={file_name(recipient)}/year={period.year:04d}/month={period.month:02d}/{name}"
 
 
 def check_names(recipients: Iterable[str]) -> None:
@@ -137,127 +117,45 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
     return known
 
 
-def writer_of(resolved: Resolved, days: tuple[str, str], period: Period) -> Callable[[Row], bytes]:
-    """Return the function that makes the record of a row. `days` are the first and the last of the window."""
-    labels = [resolved.recipient, *resolved.group_by.values()]
+def columns_of(resolved: Resolved) -> list[Column]:
+    """Return the columns of a file in order, each with the kind of its cells."""
+    kinds = dict.fromkeys(("window_start", "window_end"), rolling_record.DATE)
+    kinds["period"] = rolling_record.OTHER
+    kinds |= {metric.name: rolling_record.METRIC for metric in resolved.metrics}
+    labels = {resolved.recipient_label: resolved.recipient, **resolved.group_by}
+    if resolved.listing is not None:
+        labels |= dict(zip(resolved.listing.labels, resolved.listing.columns, strict=True))
+    for label, column in labels.items():
+        kind = rolling_record.NUMBER if column.category == "N" else rolling_record.OTHER
+        kind = rolling_record.DATE if column.type == "date" else kind
+        kinds[label] = rolling_record.TEXT if column.is_text else kind
+    return [Column(name, kinds[name]) for name in resolved.columns]
+
+
+def cells_of(resolved: Resolved, days: tuple[str, str], period: Period) -> Callable[[Row], list[str | None]]:
+    """Return the function that orders the cells of a row. `days` are the first and the last of the window."""
     names = [resolved.recipient_label, *resolved.group_by, *(metric.name for metric in resolved.metrics)]
     if resolved.listing is not None:
-        labels += resolved.listing.columns
         names += resolved.listing.labels
-    is_text = [column.is_text for column in labels]
-    count = len(is_text)
+    # An aggregate of nothing is an empty text; in a file it is a missing value, like NULL.
     dates = (str(period), *days)
     places = [(*names, "period", "window_start", "window_end").index(name) for name in resolved.columns]
-    defuse = resolved.defuse_formulas
 
-    def record(row: Row) -> bytes:
-        cells: list[str | None] = [row.recipient, *row.group, *row.values, *dates]
-        # What follows the labels are numbers and dates, which need no quotes.
-        for i in range(count):
-            if value := cells[i]:
-                cells[i] = _label(value, is_text=is_text[i] and defuse)
-        return _record([cells[place] or "" for place in places])
+    def cells(row: Row) -> list[str | None]:
+        found = (row.recipient, *row.group, *row.values, *dates)
+        return [found[place] for place in places]
 
-    return record
+    return cells
 
 
-def _label(value: str, *, is_text: bool) -> str:
-    """Return the field of a label.
-
-    Only free text can be a formula: a negative number that is a group's key stays a number.
-    """
-    if is_text:
-        if value.startswith(_FORMULA):
-            value = f"'{value}"
-        value = _INNER.sub(r"\1'", value)
-    return _quoted(value)
-
-
-def row(fields: Iterable[str]) -> bytes:
-    """Return a record after RFC 4180, in UTF-8.
-
-    >>> row(["a", "c,d", ""]).decode().rstrip(), row([""]).decode().rstrip()
-    ('a,"c,d",', '""')
-    """
-    return _record([_quoted(text) for text in fields])
-
-
-def _record(fields: list[str]) -> bytes:
-    # A record of one empty field would be an empty line, which readers skip.
-    return ((",".join(fields) or '""') + "\r\n").encode()
-
-
-def _quoted(text: str) -> str:
-    if _SPECIAL.search(text):
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
-def write_files(
-    result: Result, period: Period, known: Iterable[str], folder: Path
-) -> tuple[list[File], Tally]:
-    """Write the file of every recipient into `folder`, and return the files with the tally of all their rows.
-
-    A recipient without rows gets the header. Rows come recipient by recipient, so one file is open at a time
-    and memory does not grow with the number of groups.
-    """
-    folder.mkdir()
-    resolved = result.resolved
-    first, outside = result.span.days(period)
-    days = first.isoformat(), (outside - timedelta(days=1)).isoformat()
-    record = writer_of(resolved, days, period)
-    files: list[File] = []
-    tally = result.tally()
-    current: _Writer | None = None
-
-    def closed(writer: _Writer) -> None:
-        tally.merge(writer.tally)
-        files.append(writer.close(place(resolved.recipient_label, writer.recipient, period)))
-
-    def opened(recipient: str) -> _Writer:
-        return _Writer(recipient, folder / str(len(files)), result.tally(), row(resolved.columns))
-
-    for found in result.rows(period):
-        if current is None or current.recipient != found.recipient:
-            if current is not None:
-                closed(current)
-            current = opened(found.recipient)
-        current.write(record(found), found)
-    if current is not None:
-        closed(current)
-    for recipient in sorted({*known} - {file.recipient for file in files}):
-        closed(opened(recipient))
-    check_names(file.recipient for file in files)
-    return sorted(files, key=lambda file: file.place), tally
-
-
-class _Writer:
-    """A file that is being written: hash and totals are those of the bytes that passed through."""
-
-    def __init__(self, recipient: str, path: Path, tally: Tally, header: bytes) -> None:
-        self.recipient = recipient
-        self.tally = tally
-        self._path = path
-        self._file: BinaryIO = path.open("xb")
-        self._hash = hashlib.sha256()
-        self._bytes = 0
-        self._rows = 0
-        self._put(header)
-
-    def write(self, data: bytes, row: Row) -> None:
-        self._put(data)
-        self._rows += 1
-        self.tally.add(row)
-
-    def close(self, place: str) -> File:
-        self._file.close()
-        digest = self._hash.hexdigest()
-        return File(self.recipient, self._path, place, self._bytes, self._rows, digest, self.tally.totals)
-
-    def _put(self, data: bytes) -> None:
-        self._file.write(data)
-        self._hash.update(data)
-        self._bytes += len(data)
+def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
+    """Refuse an entry of `files` for somebody who is no recipient."""
+    names = {*known}
+    for name in resolved.files:
+        if name not in names:
+            near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.6)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise ExtractError(f"files has {quoted(name)}, which is no recipient{hint}", kind="spec")
 
 
 @contextmanager

@@ -49,8 +49,8 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
     if file.compression is not None and not file.template.endswith(_COMPRESSION[file.compression]):
         raise _wrong(
-            f'{what}: name="{file.template}" must end with "{_COMPRESSION[file.compression]}", because the file'
-            f" is compressed with {file.compression}"
+            f'{what}: name="{file.template}" must end with "{_COMPRESSION[file.compression]}", because'
+            f' compression="{file.compression}"'
         )
     if isinstance(file.markers, str) or not isinstance(file.markers, tuple | list):
         raise _wrong(f'{what}: markers={_kind(file.markers)} is no tuple; write ("sha256",)')
@@ -158,9 +158,9 @@ def _check_encoding(what: str, encoding: object, marks: str) -> None:
         found = codecs.lookup(encoding)
         "a".encode(encoding)
     except LookupError:
-        raise _wrong(f"{what}: encoding={_kind(encoding)} is no encoding of texts that Python knows") from None
+        raise _wrong(f"{what}: encoding={_kind(encoding)} is no text encoding of Python") from None
     if other := _MARKED.get(found.name.replace("_", "-")):
-        raise _wrong(f'{what}: encoding="{encoding}" writes its own marks; use "{other}", with bom=True for one')
+        raise _wrong(f'{what}: encoding="{encoding}" writes its own marks; use "{other}" and bom=True')
     try:
         marks.encode(encoding)
     except UnicodeEncodeError as error:
@@ -174,7 +174,7 @@ def _check_date_format(what: str, form: object) -> None:
             raise ValueError
         date(2026, 10, 31).strftime(form)
     except ValueError:
-        raise _wrong(f"{what}: date_format={_kind(form)} is no format of strftime, such as %d.%m.%Y") from None
+        raise _wrong(f"{what}: date_format={_kind(form)} is no format such as %d.%m.%Y") from None
 
 
 def _kind(value: object) -> str:

@@ -71,7 +71,9 @@ def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) 
                 "totals": file.totals.as_json(),
             }
             for file in made.files
+            if not file.marker
         ],
+        **_markers(store, made),
         "withdrawn": list(made.withdrawn),
         **replaces(made),
         "totals": files.as_json(),
@@ -89,6 +91,15 @@ def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) 
         "engine_version": run.engine_version,
         "run_id": run.run_id,
     }
+
+
+def _markers(store: Store, made: Plan) -> Json:
+    found = [
+        {"key": store.key(file.place), "recipient": file.recipient, "sha256": file.sha256}
+        for file in made.files
+        if file.marker
+    ]
+    return {"markers": found} if found else {}
 
 
 def read(store: Store, place: str) -> Json:
@@ -113,7 +124,7 @@ def _check_manifest(store: Store, found: Json) -> None:
     for one in (found, cast(Json, before)):
         if type(one["revision"]) is not int or one["revision"] < 1:
             raise _Untrue(f"its revision is {one['revision']}")
-        for entry in cast(list[Json], one["files"]):
+        for entry in [*cast(list[Json], one["files"]), *cast(list[Json], one.get("markers") or [])]:
             _check_key(store, entry["key"])
             _ = entry["sha256"]
     for key in cast(list[object], found.get("withdrawn", [])):
@@ -145,12 +156,14 @@ def replaces(made: Plan) -> Json:
 
 def kept(manifest: Json) -> Json:
     """What a later manifest tells of this one."""
-    return {name: manifest.get(name) for name in ("revision", "published_at", "run_id", "files")}
+    names = ("revision", "published_at", "run_id", "files", "markers")
+    return {name: manifest.get(name) for name in names if name != "markers" or name in manifest}
 
 
 def digests(manifest: Json | None) -> dict[str, object]:
-    """Key to SHA-256 of the files that a manifest names."""
-    return {str(key): entry["sha256"] for key, entry in entries(manifest).items()}
+    """Return the SHA-256 of the files and markers that a manifest names, by key."""
+    markers = cast("list[Json]", (manifest or {}).get("markers") or [])
+    return {str(entry["key"]): entry["sha256"] for entry in [*entries(manifest).values(), *markers]}
 
 
 def entries(manifest: Json | None) -> dict[str, Json]:
@@ -166,8 +179,9 @@ def touched(claim: Json | None) -> dict[str, object]:
 
 
 def told(manifest: Json, new: Mapping[str, File]) -> str:
-    """Return which files differ from the manifest's and by how much."""
+    """Return which files differ from the manifest's and by how much; of markers only if no file differs."""
     old, parts = entries(manifest), []
+    new = {key: file for key, file in new.items() if not file.marker}
     for key in sorted(set(old) | set(new)):
         name = key.rpartition("/")[2]
         if key not in new:
@@ -177,7 +191,7 @@ def told(manifest: Json, new: Mapping[str, File]) -> str:
         elif old[key]["sha256"] != new[key].sha256:
             changes = _changes(old[key], new[key])
             parts.append(f"{name} differs ({', '.join(changes) or 'same totals, other text'})")
-    return listed(parts)
+    return listed(parts) or "the markers differ"
 
 
 def metrics_of(entry: Json) -> Mapping[str, Mapping[str, str]]:

@@ -21,7 +21,7 @@ _FIELD = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
 
 
 def parts_of(template: str) -> Iterator[tuple[str, str | None, str]]:
-    """Yield the fields of a template: name, key in brackets and format. Raise ValueError if it is no template."""
+    """Yield the fields of a template: name, key in brackets and format. Raise ValueError if it is none."""
     for _, field, form, conversion in Formatter().parse(template):
         if field is None:
             continue
@@ -39,7 +39,7 @@ def check_template(what: str, template: str, known: tuple[str, ...], metrics: Ma
         raise _wrong(f'{what}="{template}" is no template: {error}') from None
     for name, key, form in parts:
         if name == "now":
-            raise _wrong(f'{what} has {{now}}, so the same period would give other bytes; use {{date}}')
+            raise _wrong(f"{what} has {{now}}, so the same period would give other bytes; use {{date}}")
         if name not in known:
             raise _wrong(f"{what} has {{{name}}}; the fields are {', '.join(known)}")
         if name in ("sum", "count"):
@@ -58,7 +58,10 @@ def check_template(what: str, template: str, known: tuple[str, ...], metrics: Ma
 
 
 def filled(
-    template: str, fields: Mapping[str, str | date], totals: Totals | None = None, rows: int = 0,
+    template: str,
+    fields: Mapping[str, str | date],
+    totals: Totals | None = None,
+    rows: int = 0,
     number: Callable[[str], str] = str,
 ) -> str:
     """Return the template with its fields. `number` writes a sum with the decimal mark of the file."""

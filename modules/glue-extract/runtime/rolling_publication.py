@@ -208,7 +208,7 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
     claim.commit()
     rows = sum(file.rows for file in made.files)
     verb = "restated" if made.committed is not None else "published"
-    count = f"{_files(len(made.files))}, {rows} {'row' if rows == 1 else 'rows'}"
+    count = f"{_files(sum(not file.marker for file in made.files))}, {rows} {'row' if rows == 1 else 'rows'}"
     return f"{verb}: {count}, revision {made.revision + 1}"
 
 

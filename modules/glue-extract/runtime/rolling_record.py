@@ -20,12 +20,12 @@ TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other" 
 # What a spreadsheet takes for the start of a formula, also in its full-width forms. It skips white space and
 # control characters before one.
 _START = re.escape("=+-@\uff1d\uff0b\uff0d\uff20")
-_FORMULA = re.compile(rf"[\t\r\n]|[\"'\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*[{_START}]")
+_FORMULA = re.compile(
+    rf"[\t\r\n]|[\"'\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*[{_START}]"
+)
 # Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
 # within a text, and after each line break; quotes and controls may stand before the formula.
-_INNER = re.compile(
-    rf"([,;|\t\r\n\v\f\x85\u2028\u2029])(?=[\"'\x00-\x08\x0e-\x1f]*[{_START}])"
-)
+_INNER = re.compile(rf"([,;|\t\r\n\v\f\x85\u2028\u2029])(?=[\"'\x00-\x08\x0e-\x1f]*[{_START}])")
 
 
 class Column(NamedTuple):
@@ -96,6 +96,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     special = re.compile(f'[{re.escape(delimiter)}"\r\n]')
     converted = _converters(form.decimal, form.thousands, form.date_format, columns)
     is_text = [column.kind == TEXT and defuse for column in columns]
+    is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
     # Metrics and dates in the default form need no quotes.
     is_plain = [column.kind in (METRIC, DATE) and i not in converted for i, column in enumerate(columns)]
     minimal, everything = form.quoting == "minimal", form.quoting == "all"
@@ -105,7 +106,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
         fields = []
         for i in order:
             value = cells[i]
-            if value is None:
+            if value is None or (not value and is_metric[i]):
                 fields.append(null)
                 continue
             if i in converted and value:
@@ -116,8 +117,8 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
                 value = '"' + value.replace('"', '""') + '"'
             elif not minimal and not everything and special.search(value):
                 raise _wrong(
-                    f'row {row}, column "{columns[i].label}": a value has a delimiter, a quote or a line break,'
-                    ' which quoting="none" cannot write'
+                    f'row {row}, column "{columns[i].label}": a value has a delimiter, a quote or a line'
+                    ' break, which quoting="none" cannot write'
                 )
             fields.append(value)
         # A record of one empty field would be an empty line, which readers skip.
@@ -164,17 +165,19 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
         if value.startswith("-"):
             value, sign = value[1:], "-"
             if part.sign == "none":
-                raise _wrong(f'row {row}, column "{column.label}": {sign}{value} is negative, and sign="none"')
+                raise _wrong(
+                    f'row {row}, column "{column.label}": {sign}{value} is negative, and sign="none"'
+                )
     before, after = (sign, "") if part.sign == "leading" else ("", sign)
-    width, fill = abs(part.width), part.fill.encode(encoding)
+    # Zeros would be a value, where there is none.
+    width, fill = abs(part.width), (part.fill if value or part.fill != "0" else " ").encode(encoding)
     data, left, right = value.encode(encoding), before.encode(encoding), after.encode(encoding)
     missing = width - len(data) - len(left) - len(right)
     count, rest = divmod(missing, len(fill))
     if missing < 0 or rest:
-        unit = "byte" if width == 1 else "bytes"
         raise _wrong(
-            f'row {row}, column "{column.label}": a value takes {width - missing} bytes in {encoding}, and the'
-            f" field has {width} {unit}"
+            f'row {row}, column "{column.label}": a value takes {width - missing} bytes in {encoding}, and'
+            f" the field has {width}"
         )
     padding = fill * count
     if part.width > 0:
@@ -206,7 +209,7 @@ def _day(value: str, date_format: str, column: Column, row: int) -> str:
         return date.fromisoformat(value).strftime(date_format)
     except ValueError:
         raise _wrong(
-            f'row {row}, column "{column.label}": {value[:20]} has no form {date_format}; leave out date_format'
+            f'row {row}, column "{column.label}": {value[:20]} does not fit date_format={date_format}'
         ) from None
 
 

@@ -121,6 +121,8 @@ class _Resolver:
             late_data_periods=spec.late_data_periods,
             aggregate_in=spec.aggregate_in,
             texts=self._texts(),
+            file=spec.file,
+            files=spec.files or {},
             partitions=spec.partitions,
             partition_by=None if spec.partition_by is None else names.column(spec.partition_by),
             transform=spec.transform,

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rolling_expression import Node
+from rolling_format import File
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -153,6 +154,8 @@ class Resolved:
     texts: Mapping[str, str] = field(
         default_factory=dict
     )  # of the spec, for sentences and manifest: "where", ...
+    file: File = File()
+    files: Mapping[str, File] = field(default_factory=dict)  # by recipient
     # For aggregate_in="spark":
     partitions: int = 8
     partition_by: Column | None = None

@@ -16,6 +16,7 @@ from rolling_format import File
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+
 @named
 @dataclass(frozen=True, slots=True)
 class Join:
@@ -99,7 +100,7 @@ class Extract:
     rows: Mapping[str, str] | None = None
     joins: tuple[Join, ...] = ()
     columns: tuple[str, ...] | None = None  # of the file, in order
-    file: File = File()
+    file: File = File()  # noqa: RUF009 (frozen)
     files: Mapping[str, File] | None = None  # by recipient, for those whose file differs
     where: str | None = None  # a SQL condition: only rows that meet it count
     recipients_where: str | None = None  # a SQL condition on the recipient's table: the others get no file

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import inf
 
 from rolling_errors import ExtractError, listed
+from rolling_format_check import check_files
 from rolling_grammar import parse
 from rolling_nodes import Node, Ref
 from rolling_period import zone
@@ -36,10 +37,16 @@ def check(spec: object) -> None:
     _check_joins(spec)
     _check_shape(spec)
     _check_labels(spec)
+    check_files(spec, {name: _has_sum(metric) for name, metric in (spec.metrics or {}).items()})
     _check_spark(spec)
     for text, what, table in references(spec):
         _check_table(spec, text, what, table)
     read_early(spec)
+
+
+def _has_sum(metric: Metric) -> bool:
+    """Return whether a file's totals have the sum of the metric's values, as far as the spec tells."""
+    return metric.aggregate != "count_distinct" and metric.expression is not None
 
 
 def wrong(sentence: str) -> ExtractError:

@@ -25,7 +25,7 @@ def swings(resolved: Resolved, store: Store, made: Plan) -> tuple[str, ...]:
     factor = Fraction(str(resolved.swing_factor))
     last = {str(entry["recipient"]): entry for entry in entries(read(store, manifest_place(before))).values()}
     found = []
-    for file in made.files:
+    for file in [file for file in made.files if not file.marker]:
         then = metrics_of(last[file.recipient]) if file.recipient in last else {}
         now = file.totals.as_json()["metrics"]
         assert isinstance(now, dict)

@@ -14,6 +14,7 @@ import rolling_file
 import rolling_manifest
 import rolling_publication
 import rolling_swings
+import rolling_writing
 from rolling_arguments import Arguments
 from rolling_errors import ExtractError, listed
 from rolling_file import File
@@ -156,7 +157,7 @@ class Work:
     def _files(self, period: Period) -> tuple[list[File], Tally]:
         """Return a period's files on the local disk, each under a name of its own."""
         known = rolling_file.recipients_of(self.result.resolved, self.result.recipients)
-        return rolling_file.write_files(self.result, period, known, self._place(period))
+        return rolling_writing.write_files(self.result, period, known, self._place(period))
 
     def _place(self, period: Period) -> Path:
         return self.folder / f"files-{period}"

@@ -78,7 +78,7 @@ def made(cls: Any, *positional: Any, **named: Any) -> Any:
         ),
         (made(Extract, "Loans"), "Extract lacks date_column, recipient"),
         (made(Extract, "Loans", entity="Loans"), 'Extract has its field "entity" twice'),
-        (made(Extract, *range(30)), "Extract has 24 fields and not 30: entity, date_column"),
+        (made(Extract, *range(30)), "Extract has 26 fields and not 30: entity, date_column"),
         (
             replace(LOANS, joins=(made(Join, "Bank", on="x"),)),
             'Join has no field "on"; its fields are table,',

@@ -1,0 +1,246 @@
+"""Writing the files of a period on the local disk: rows, first and last records, compression, markers."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Iterable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+import rolling_format
+import rolling_name
+import rolling_record
+from rolling_file import (
+    File,
+    cells_of,
+    check_files_of,
+    check_names,
+    columns_of,
+    file_name,
+    place,
+)
+from rolling_format import Csv
+from rolling_period import Period
+from rolling_result import Result
+from rolling_totals import Row, Tally, Totals
+
+_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can have: the same bytes on any day
+
+
+def write_files(
+    result: Result, period: Period, known: Iterable[str], folder: Path
+) -> tuple[list[File], Tally]:
+    """Write the files of every recipient into `folder`, and return them with the tally of all their rows.
+
+    A recipient without rows gets the header. Rows come recipient by recipient, so one file is open at a time
+    and memory does not grow with the number of groups. The markers come after all files.
+    """
+    folder.mkdir()
+    resolved = result.resolved
+    known = sorted({*known})
+    if resolved.recipient.alias != "t0":
+        check_files_of(resolved, known)
+    writing = Writing(result, period, folder)
+    files: list[File] = []
+    tally = result.tally()
+    current: FileWriter | None = None
+
+    def closed(writer: FileWriter) -> None:
+        tally.merge(writer.tally)
+        files.extend(writer.close())
+
+    for found in result.rows(period):
+        if current is None or current.recipient != found.recipient:
+            if current is not None:
+                closed(current)
+            current = writing.open(found.recipient)
+        current.write(found)
+    if current is not None:
+        closed(current)
+    for recipient in sorted({*known} - {file.recipient for file in files}):
+        closed(writing.open(recipient))
+    check_names({file.recipient for file in files})
+    return sorted(files, key=lambda file: (bool(file.marker), file.marker == "done", file.place)), tally
+
+
+class Writing:
+    """What all files of a period have in common."""
+
+    def __init__(self, result: Result, period: Period, folder: Path) -> None:
+        self.resolved = result.resolved
+        self.result = result
+        self.period = period
+        first, outside = result.span.days(period)
+        self._last = outside - timedelta(days=1)
+        self._first = first
+        self._folder = folder
+        self._count = 0
+        self.cells = cells_of(self.resolved, (first.isoformat(), self._last.isoformat()), period)
+        self.columns = columns_of(self.resolved)
+        self._records: dict[int, rolling_record.Record] = {}
+
+    def open(self, recipient: str) -> FileWriter:
+        """Open the file of a recipient."""
+        self._count += 1
+        form = self.resolved.files.get(recipient, self.resolved.file)
+        return FileWriter(self, recipient, form, self._folder / str(self._count))
+
+    def record(self, form: rolling_format.File) -> rolling_record.Record:
+        """Return the function that makes a record. Most recipients have the same."""
+        made = self._records.get(id(form))
+        if made is None:
+            made = rolling_record.writer(form.format, self.columns, defuse=self.resolved.defuse_formulas)
+            self._records[id(form)] = made
+        return made
+
+    def fields(self, recipient: str) -> dict[str, str | date]:
+        """Return the fields of names and records."""
+        return {
+            "recipient": file_name(recipient),
+            "date": self.period.file_date,
+            "period": str(self.period),
+            "window_start": self._first,
+            "window_end": self._last,
+            "entity": self.resolved.tables[0].table,
+        }
+
+
+class FileWriter:
+    """A file that is being written. Its totals are those of the rows that passed through."""
+
+    def __init__(self, writing: Writing, recipient: str, form: rolling_format.File, path: Path) -> None:
+        self.recipient = recipient
+        self.tally: Tally = writing.result.tally()
+        self._writing = writing
+        self._form = form
+        self._path = path
+        self._rows = 0
+        self._cells = writing.cells
+        self._record = writing.record(form)
+        name = rolling_name.filled(form.template, writing.fields(recipient))
+        self._name = rolling_name.check_name(name, recipient)
+        # A first record may have totals, which are known at the end: then the rows wait in another file.
+        self._waiting = path.with_name(f"{path.name}.rows") if form.header_record else None
+        self._digest = _Digest(path.open("xb"))
+        self._target = _compressed(self._digest, form.compression, self._name)
+        self._sink: IO[bytes] = self._waiting.open("xb") if self._waiting else self._target
+        if not self._waiting:
+            self._sink.write(rolling_record.mark(form.format))
+        self._sink.write(rolling_record.header(form.format, writing.columns))
+
+    def write(self, row: Row) -> None:
+        self._rows += 1
+        self._sink.write(self._record(self._cells(row), self._rows))
+        self.tally.add(row)
+
+    def close(self) -> list[File]:
+        """Return the file and its markers."""
+        form, totals = self._form, self.tally.totals
+        if self._waiting:
+            assert form.header_record is not None
+            self._sink.close()
+            self._target.write(rolling_record.mark(form.format) + self._filled(form.header_record, totals))
+            with self._waiting.open("rb") as rows:
+                shutil.copyfileobj(rows, self._target)
+            self._waiting.unlink()
+        if form.trailer_record is not None:
+            self._target.write(self._filled(form.trailer_record, totals))
+        self._target.close()
+        self._digest.close()
+        made = self._file(self._path, self._name, self._digest, totals=totals, rows=self._rows)
+        markers = [self._marker(kind, made) for kind in form.markers]
+        return [made, *markers]
+
+    def _filled(self, template: str, totals: Totals) -> bytes:
+        form = self._form.format
+        thousands = form.thousands if isinstance(form, Csv) else ""
+        text = rolling_name.filled(
+            template,
+            self._writing.fields(self.recipient),
+            totals,
+            self._rows,
+            lambda value: rolling_record.number(value, form.decimal, thousands),
+        )
+        return (text + form.line_ending).encode(form.encoding)
+
+    def _marker(self, kind: str, file: File) -> File:
+        path = self._path.with_name(f"{self._path.name}.{kind}")
+        digest = _Digest(path.open("xb"))
+        if kind == "sha256":
+            digest.write(f"{file.sha256}  {file.name}\n".encode())
+        digest.close()
+        return self._file(path, f"{file.name}.{kind}", digest, totals=Totals(0, {}), marker=kind)
+
+    def _file(
+        self, path: Path, name: str, digest: _Digest, *, totals: Totals, rows: int = 0, marker: str = ""
+    ) -> File:
+        writing = self._writing
+        where = place(writing.resolved.recipient_label, self.recipient, writing.period, name)
+        return File(self.recipient, path, where, digest.count, rows, digest.sha256, totals, marker)
+
+
+class _Digest:
+    """A file whose hash and size are those of the bytes that passed through."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.count = 0
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self.count += len(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _compressed(target: _Digest, compression: str | None, name: str) -> IO[bytes]:
+    """Return a file that compresses into `target`, without clock and host name."""
+    sink = cast("IO[bytes]", target)
+    if compression == "gzip":
+        return cast(
+            "IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0, compresslevel=6)
+        )
+    if compression == "zip":
+        return cast("IO[bytes]", _Zipped(sink, name.removesuffix(".zip")))
+    return cast("IO[bytes]", _Plain(sink))
+
+
+class _Plain:
+    """Bytes as they are; closing it leaves the file open."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self.write = target.write
+
+    def close(self) -> None:
+        """Do nothing: there is nothing left to write."""
+
+
+class _Zipped:
+    """A zip archive with one member."""
+
+    def __init__(self, target: IO[bytes], name: str) -> None:
+        self._archive = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
+        member = zipfile.ZipInfo(name, _NO_TIME)
+        member.compress_type = zipfile.ZIP_DEFLATED
+        member.create_system = 3  # Unix, on any system
+        member.external_attr = 0o644 << 16
+        self._member = self._archive.open(member, "w", force_zip64=True)
+        self.write = self._member.write
+
+    def close(self) -> None:
+        self._member.close()
+        self._archive.close()

@@ -1,0 +1,186 @@
+"""Files have the form that the recipient prescribes, and everything in them can be read back."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rolling_extract2 import Csv, Field, File, FixedWidth
+from tests.support.bank import Store
+from tests.support.engine2.bank import Engine
+
+FOLDER = "bank_name={}/year=2026/month=10/"
+WIDTHS: dict[str, int | Field] = {
+    "bank_name": 10,
+    "branch_id": Field(-6, fill="0"),
+    "branch_address": 20,
+    "period": 7,
+    "window_start": 10,
+    "window_end": 10,
+    "loans_count": -5,
+    "amount_sum": Field(-12, fill="0", implied=True),
+    "amount_avg": Field(-12, fill="0", implied=True),
+}
+
+
+@pytest.fixture
+def loans(bare_store: Store) -> Store:
+    """Two banks with three branches; one branch has no loans."""
+    bare_store.create(amount="numeric(12,2)")
+    for key, address, bank, amounts in (
+        (11, "Łódzka 1; Nord", "Alpha", (1000.50, -0.25)),
+        (12, "Main St 2", "Alpha", ()),
+        (21, "Long Rd 3", "Beta", (1234567.89,)),
+    ):
+        branch = bare_store.branch(address, bank=bank, key=key)
+        for amount in amounts:
+            bare_store.loan(branch, "2026-10-05", amount)
+    return bare_store
+
+
+def content(engine: Engine, name: str, bank: str = "Alpha") -> bytes:
+    return (engine.folder / FOLDER.format(bank) / name).read_bytes()
+
+
+def test_german_csv(loans: Store, engine: Engine) -> None:
+    engine(
+        "2026-10", file=File(format=Csv(delimiter=";", decimal=",", thousands=".", date_format="%d.%m.%Y"))
+    )
+    text = content(engine, "Beta_20261031.csv", "Beta").decode()
+    [row] = csv.DictReader(io.StringIO(text), delimiter=";")
+    assert (row["amount_sum"], row["window_start"], row["branch_id"]) == ("1.234.567,89", "01.08.2026", "21")
+
+
+def test_trailer_has_the_control_totals_of_the_file(loans: Store, engine: Engine) -> None:
+    form = File(
+        name="{recipient}-{period}.txt",
+        format=Csv(delimiter="|", header=False, line_ending="\n"),
+        header_record="H|{date:%Y%m%d}|{rows:0>6}",
+        trailer_record="T|{rows:0>6}|{count[amount_avg]}|{sum[amount_sum]}",
+    )
+    engine("2026-10", file=form)
+    first, *rows, last = content(engine, "Alpha-2026-10.txt").decode().splitlines()
+    assert first == "H|20261031|000002"
+    assert last == "T|000002|2|1000.25"
+    assert [row.split("|")[1] for row in rows] == ["11", "12"]
+    [file] = [file for file in manifest(engine)["files"] if file["recipient"] == "Alpha"]
+    assert file["totals"]["metrics"]["amount_sum"] == {"count": 2, "sum": "1000.25"}
+    assert file["rows"] == 2
+
+
+def test_fixed_width_is_sliced_back(loans: Store, engine: Engine) -> None:
+    form = File(format=FixedWidth(WIDTHS, encoding="iso8859-2", line_ending="\n"))
+    engine("2026-10", file=form)
+    lines = content(engine, "Alpha_20261031.txt").decode("iso8859-2").splitlines()
+    assert lines[0] == (
+        "Alpha     000011Łódzka 1; Nord      2026-102026-08-012026-10-31    2000000100025000000050013"
+    )
+    assert {len(line) for line in lines} == {92}
+    assert lines[1].endswith("    0" + " " * 24)  # no loans: no amount, which zeros would be
+
+
+def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tmp_path: Path) -> None:
+    engine("2026-10", file=File())
+    plain = content(engine, "Alpha_20261031.csv")
+    made = []
+    for number in (1, 2):
+        engine.folder = tmp_path / f"gzip-{number}"
+        engine("2026-10", file=File(compression="gzip"))
+        made.append(content(engine, "Alpha_20261031.csv.gz"))
+    assert made[0] == made[1]
+    assert gzip.decompress(made[0]) == plain
+    engine.folder = tmp_path / "zip"
+    engine("2026-10", file=File(compression="zip"))
+    with zipfile.ZipFile(io.BytesIO(content(engine, "Alpha_20261031.csv.zip"))) as archive:
+        assert archive.namelist() == ["Alpha_20261031.csv"]
+        assert archive.read("Alpha_20261031.csv") == plain
+
+
+def test_markers_are_in_the_manifest_and_follow_a_restatement(loans: Store, engine: Engine) -> None:
+    form = File(markers=("sha256", "done"))
+    engine("2026-10", file=form)
+    data = content(engine, "Alpha_20261031.csv")
+    digest = hashlib.sha256(data).hexdigest()
+    assert content(engine, "Alpha_20261031.csv.sha256") == f"{digest}  Alpha_20261031.csv\n".encode()
+    assert content(engine, "Alpha_20261031.csv.done") == b""
+    found = manifest(engine)
+    assert len(found["files"]) == 2
+    assert [entry["key"].rpartition("_20261031.csv")[2] for entry in found["markers"]] == [
+        *(".sha256", ".sha256"),
+        *(".done", ".done"),
+    ]
+    assert engine("2026-10", file=form).message.startswith("nothing to write")
+
+    loans.loan(11, "2026-10-07", 1)
+    assert "Alpha_20261031.csv differs (count of" in engine.refusal("2026-10", file=form)
+    done = engine("2026-10", "--restate", "--reason", "late", file=form)
+    assert "restated: 2 files, 3 rows, revision 2" in done.message
+    data = content(engine, "Alpha_20261031.csv")
+    assert content(engine, "Alpha_20261031.csv.sha256").startswith(hashlib.sha256(data).hexdigest().encode())
+
+    # Without markers, a restatement removes those of the revision before.
+    engine("2026-10", "--restate", "--reason", "no markers", file=File())
+    assert [path.rpartition("/")[2] for path in engine_paths(engine)] == [
+        "Alpha_20261031.csv",
+        "Beta_20261031.csv",
+    ]
+
+
+def test_one_recipient_may_differ(loans: Store, engine: Engine) -> None:
+    engine("2026-10", files={"Beta": File(name="{recipient}.{period}", format=Csv(delimiter="\t"))})
+    assert [path.rpartition("/")[2] for path in engine_paths(engine)] == [
+        "Alpha_20261031.csv",
+        "Beta.2026-10",
+    ]
+    assert b"bank_name\tbranch_id" in content(engine, "Beta.2026-10", "Beta")
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        (
+            File(format=Csv(encoding="cp1252")),
+            'row 1, column "branch_address": cp1252 has no character "Ł" (U+0141)',
+        ),
+        (
+            File(format=FixedWidth({**WIDTHS, "branch_address": 9})),
+            'row 1, column "branch_address": a value takes 16 bytes in utf-8, and the field has 9',
+        ),
+        (File(name="CON.csv"), 'the file name "CON[.]csv" of "Alpha" is a device on Windows'),
+        (File(name="{period}:x.csv"), "has the character ':', which not every system allows"),
+        (File(name="x" * 256), "has 256 bytes, more than 255"),
+    ],
+)
+def test_file_that_cannot_be_written_publishes_nothing(
+    loans: Store, engine: Engine, form: File, sentence: str
+) -> None:
+    message = engine.refusal("2026-10", file=form)
+    assert sentence in message
+    assert message.endswith("Nothing was published.")
+    assert engine_paths(engine) == []
+
+
+def test_files_of_somebody_who_is_no_recipient_are_refused(loans: Store, engine: Engine) -> None:
+    assert 'files has "Alhpa", which is no recipient; did you mean "Alpha"?' in engine.refusal(
+        "2026-10", files={"Alhpa": File()}
+    )
+
+
+def manifest(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = json.loads(
+        (engine.folder / "_manifests/2026-10.json").read_text()
+    )
+    return found
+
+
+def engine_paths(engine: Engine) -> list[str]:
+    found = (path.relative_to(engine.folder) for path in engine.folder.rglob("*") if path.is_file())
+    return sorted(str(path) for path in found if path.parts[0] != "_manifests")

@@ -1,0 +1,105 @@
+"""A file that cannot work is refused with one sentence before the source is read."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from rolling_errors import ExtractError
+from rolling_extract2 import Csv, Field, File, FixedWidth
+from rolling_spec_check import check
+from tests.support.engine2.bank import LOANS
+
+WIDTHS = {
+    "bank_name": 20,
+    "branch_id": 6,
+    "branch_address": 40,
+    "period": 7,
+    "window_start": 10,
+    "window_end": 10,
+}
+METRICS = {"loans_count": -8, "amount_sum": -15, "amount_avg": -15}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        File(name="{recipient}-{period}.txt", format=Csv(delimiter="|", header=False)),
+        File(
+            format=FixedWidth(WIDTHS | METRICS), header_record="H{date:%Y%m%d}", trailer_record="T{rows:0>8}"
+        ),
+        File(trailer_record="{sum[amount_sum]:0>18}{count[amount_avg]}", markers=("sha256", "done")),
+        File(compression="gzip"),
+        File(name="{entity}_{window_start:%Y}_{window_end}.zip", compression="zip"),
+        File(format=Csv(encoding="utf-16-le", bom=True, delimiter="\t", quoting="all", null="\\N")),
+    ],
+)
+def test_file_that_works_is_accepted(file: File) -> None:
+    check(dataclasses.replace(LOANS, file=file))
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("x.csv", "file='x.csv' is no File"),
+        (File(nam="x"), 'file: File has no field "nam". Did you mean "name"?'),
+        (File(name="{revision}.csv"), "file: name has {revision}; the fields are recipient, date"),
+        (
+            File(name="{now}.csv"),
+            "file: name has {now}, so the same period would give other bytes; use {date}",
+        ),
+        (File(name="{rows}.csv"), "file: name has {rows}; the fields are"),
+        (File(name="{recipient"), 'file: name="{recipient" is no template'),
+        (File(name="{recipient!r}.csv"), "is no field"),
+        (File(name="{recipient:%d}.csv"), 'and "%d" is no format'),
+        (File(trailer_record="{sum[amount]}"), "it takes one of loans_count, amount_sum, amount_avg"),
+        (File(trailer_record="{rows[a]}"), "rows has nothing in brackets"),
+        (File(trailer_record="a\nb"), "trailer_record has a line break"),
+        (File(header_record=""), "header_record='' is not a text"),
+        (File(compression="bz2"), "compression='bz2' is not"),
+        (File(name="x.csv", compression="gzip"), 'must end with ".gz", because compression="gzip"'),
+        (File(markers="done"), "markers='done' is no tuple"),
+        (File(markers=("md5",)), "markers has 'md5'; the markers are"),
+        (File(format="csv"), "format='csv' is no Csv or FixedWidth"),
+        (File(format=Csv(delimiter="||")), "delimiter='||' is not one character"),
+        (File(format=Csv(delimiter='"')), "cannot separate fields"),
+        (File(format=Csv(quoting="some")), "quoting='some' is not minimal, all, none"),
+        (File(format=Csv(decimal=",", quoting="none")), "delimiter=',' is also in numbers"),
+        (File(format=Csv(decimal=",", thousands=",")), "decimal and thousands are both ','"),
+        (File(format=Csv(encoding="klingon")), "encoding='klingon' is no text encoding of Python"),
+        (File(format=Csv(encoding="base64")), "encoding='base64' is no text encoding of Python"),
+        (File(format=Csv(encoding="utf-16")), 'writes its own marks; use "utf-16-le" and bom=True'),
+        (File(format=Csv(encoding="cp1252", bom=True)), "bom=True needs an encoding such as utf-8"),
+        (
+            File(format=Csv(delimiter="¦", encoding="ascii")),
+            'ascii has no character "¦", which the format uses',
+        ),
+        (File(format=Csv(null="a,b")), "null='a,b' is no text without delimiter"),
+        (File(format=Csv(line_ending="")), "line_ending='' is not"),
+        (File(format=Csv(date_format=5)), "date_format=5 is no format"),
+        (File(format=FixedWidth(WIDTHS)), "fields has no width for loans_count, amount_sum, amount_avg"),
+        (File(format=FixedWidth(WIDTHS | METRICS | {"x": 1})), 'fields has "x"; the columns are bank_name'),
+        (File(format=FixedWidth(WIDTHS | METRICS | {"period": 0})), '"period": the width 0 is not from 1'),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"period": "7"})),
+            "the width '7' of \"period\" is no whole",
+        ),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(7, implied=True)})),
+            '"period": implied=True is for metrics',
+        ),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"amount_sum": Field(15, fill="0")})),
+            'fill="0" would change the number; use "0" with a negative width',
+        ),
+    ],
+)
+def test_file_that_cannot_work_is_refused(file: Any, message: str) -> None:
+    with pytest.raises(ExtractError) as caught:
+        check(dataclasses.replace(LOANS, file=file))
+    assert message in caught.value.sentence
+    with pytest.raises(ExtractError) as caught:
+        check(dataclasses.replace(LOANS, files={"First Bank": file}))
+    assert 'files["First Bank"]' in caught.value.sentence

@@ -1,0 +1,121 @@
+"""Records of a file have the bytes that the recipient prescribes."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from rolling_errors import ExtractError
+from rolling_format import Csv, Field, FixedWidth
+from rolling_record import DATE, METRIC, NUMBER, TEXT, Column, header, writer
+
+COLUMNS = [Column("branch", TEXT), Column("day", DATE), Column("id", NUMBER), Column("amount", METRIC)]
+CELLS = ["Łódź; Nord", "2026-10-31", "1234", "-1234567.50"]
+
+
+def written(form: Csv | FixedWidth, cells: list[str | None], *, defuse: bool = True) -> bytes:
+    return writer(form, COLUMNS, defuse=defuse)(cells, 7)
+
+
+def test_default_is_rfc_4180_in_utf_8() -> None:
+    assert header(Csv(), COLUMNS) == b"branch,day,id,amount\r\n"
+    assert written(Csv(), CELLS) == "Łódź; Nord,2026-10-31,1234,-1234567.50\r\n".encode()
+
+
+def test_german_csv_has_its_marks_in_metrics_but_not_in_keys() -> None:
+    form = Csv(delimiter=";", decimal=",", thousands=".", date_format="%d.%m.%Y", line_ending="\n")
+    assert written(form, CELLS) == '"Łódź; Nord";31.10.2026;1234;-1.234.567,50\n'.encode()
+
+
+def test_missing_values_are_written_as_null() -> None:
+    form = Csv(null="NULL", header=False)
+    assert written(form, [None, None, None, ""]) == b"NULL,NULL,NULL,NULL\r\n"
+    assert written(form, ["", "2026-10-31", "1", "0"]) == b",2026-10-31,1,0\r\n"
+    assert header(form, COLUMNS) == b""
+
+
+def test_decimal_comma_with_a_comma_is_quoted() -> None:
+    [row] = csv.reader(io.StringIO(written(Csv(decimal=","), CELLS).decode()))
+    assert row == ["Łódź; Nord", "2026-10-31", "1234", "-1234567,50"]
+
+
+def test_quoting_all_quotes_everything() -> None:
+    assert (
+        written(Csv(quoting="all"), ['a "b"', "2026-10-31", "1", "2"])
+        == b'"a ""b""","2026-10-31","1","2"\r\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "cells", "message"),
+    [
+        (
+            Csv(quoting="none"),
+            ["a,b", "2026-10-31", "1", "2"],
+            "a value has a delimiter, a quote or a line break",
+        ),
+        (Csv(encoding="cp1252"), CELLS, 'cp1252 has no character "Ł" (U+0141)'),
+        (
+            Csv(date_format="%d.%m.%Y"),
+            ["a", "infinity", "1", "2"],
+            "infinity does not fit date_format=%d.%m.%Y",
+        ),
+    ],
+)
+def test_value_that_cannot_be_written_is_named_by_row_and_column(
+    form: Csv, cells: list[str | None], message: str
+) -> None:
+    with pytest.raises(ExtractError, match=r'row 7, column "(branch|day)": ') as caught:
+        written(form, cells)
+    assert message in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "\x01=1+1", "\u200b=1", "\u202e-1", "x|=1", "  @x", "\ufeff+1", "x\t=1"]
+)
+def test_text_that_a_spreadsheet_would_run_is_defused(text: str) -> None:
+    [row] = csv.reader(io.StringIO(written(Csv(), [text, "2026-10-31", "1", "2"]).decode(), newline=""))
+    assert "'" in row[0]
+    [row] = csv.reader(
+        io.StringIO(written(Csv(), [text, "2026-10-31", "1", "2"], defuse=False).decode(), newline="")
+    )
+    assert row[0] == text
+
+
+WIDTHS = {"branch": 12, "day": 10, "id": Field(-6, fill="0"), "amount": Field(-14, fill="0", implied=True)}
+
+
+def test_fixed_width_has_implied_decimals_and_zeros_after_the_sign() -> None:
+    form = FixedWidth(WIDTHS, encoding="iso8859-2", date_format="%Y%m%d")
+    assert written(form, CELLS).decode("iso8859-2") == "Łódź; Nord  20261031  001234-0000123456750\r\n"
+
+
+def test_width_of_a_multi_byte_encoding_is_in_bytes() -> None:
+    record = written(FixedWidth(WIDTHS), ["Łódź", "2026-10-31", "1", "0.00"])
+    assert len(record) == 12 + 10 + 6 + 14 + 2
+    assert record[:12].decode() == "Łódź     "  # 7 bytes and 5 blanks
+
+
+def test_sign_may_trail() -> None:
+    form = FixedWidth(WIDTHS | {"branch": 20, "amount": Field(-12, implied=True, sign="trailing")})
+    assert written(form, [*CELLS[:3], "-12.50"]).decode().endswith("       1250-\r\n")
+
+
+@pytest.mark.parametrize(
+    ("amount", "part", "message"),
+    [
+        ("-1234567.50", Field(-9), "a value takes 11 bytes in utf-8, and the field has 9"),
+        ("-12.50", Field(-9, sign="none"), '-12.50 is negative, and sign="none"'),
+    ],
+)
+def test_value_that_does_not_fit_is_named(amount: str, part: Field, message: str) -> None:
+    with pytest.raises(ExtractError) as caught:
+        written(FixedWidth(WIDTHS | {"amount": part}), ["a", "2026-10-31", "1", amount])
+    assert caught.value.sentence == f'row 7, column "amount": {message}'
+
+
+def test_header_of_fixed_width_has_the_widths_of_the_fields() -> None:
+    form = FixedWidth(WIDTHS, header=True)
+    assert header(form, COLUMNS) == b"branch      day       id    amount        \r\n"

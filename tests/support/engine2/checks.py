@@ -42,4 +42,4 @@ def check_totals(case: Case, expected: Expected, manifest: Totals) -> None:
         if "sum" in found or metric.aggregate not in ("count", "count_distinct"):
             # A sum without an end has 20 digits after the decimal point.
             difference = Fraction(found["sum"]) - (expected.sums[name] or 0)
-            assert abs(difference) < Fraction(1, 10**19), name
+            assert abs(difference) < Fraction(1, 10**19), (name, found, expected.sums[name])

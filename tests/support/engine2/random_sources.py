@@ -19,7 +19,18 @@ from psycopg import sql
 
 from rolling_spec import Extract, Join
 from rolling_spec import Metric as SpecMetric
-from tests.support.engine2.expressions import Column, Condition, Node, conditions, nodes
+from tests.support.engine2.expressions import (
+    Among,
+    Column,
+    Comparison,
+    Condition,
+    Logic,
+    Missing,
+    Node,
+    Number,
+    conditions,
+    nodes,
+)
 from tests.support.engine2.oracle import YEAR_TO_DATE, Case, Month, Step, written
 from tests.support.engine2.values import Metric
 
@@ -50,6 +61,15 @@ ZONES = ("Etc/GMT", "Europe/Paris", "America/Havana", "Pacific/Kiritimati")
 
 Row = dict[str, object]
 Tables = dict[str, list[Row]]
+
+
+RATING = Column("Bank", "rating", whole=True)
+# Conditions that some recipients meet: a run without a recipient is refused.
+RECIPIENTS: tuple[Condition, ...] = (
+    Comparison(">", RATING, Number(Decimal(0))),
+    Missing(RATING, negated=True),
+    Logic("NOT", (Among(RATING, (1, 2, 3), negated=False),)),
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +152,7 @@ def settings(draw: st.DrawFn) -> Setting:
         where=draw(st.one_of(st.none(), conditions(own, texts), conditions(numbers, texts))),
         recipients_where=None
         if of_entity
-        else draw(st.one_of(st.none(), st.none(), conditions([Column("Bank", "rating", whole=True)], []))),
+        else draw(st.sampled_from((None, None, *RECIPIENTS))),
         date=date,
         date_type=draw(st.sampled_from(("date", "timestamp", "timestamptz"))),
         time_zone=draw(st.sampled_from(ZONES)),

@@ -1,15 +1,14 @@
 """The bodies of the large queries: aggregates, windows of single values, and listings.
 
-A body uses columns of the relations alone, and little more than joins, CASE and aggregates, so that PostgreSQL and
-Spark run the same text. Its first columns say whose a row is:
+A body uses columns of the relations alone, and little more than joins, CASE and aggregates, so that
+PostgreSQL and Spark run the same text. Its first columns say whose a row is:
 
-- `kind`: 0 orphan rows, 1 rows of an excluded recipient, 2 a group, 3 unassigned rows, which have a row in a file
-  only while there are such rows;
-- `recipient`, and the group columns `g0`, `g1`, ... as text. Text is ordered by code point, other values before
-  their text by their value (`o0`, `o1`, ...).
+- `kind`: 0 orphan rows, 1 rows of an excluded recipient, 2 a group, 3 unassigned rows, which have a row in a
+  file only while there are such rows;
+- `recipient`, and the group columns `g0`, `g1`, ... as text. Text is ordered by code point, other values
+  first by their value (`o0`, `o1`, ...).
 
-Rows of the kinds 0 and 1 come first. Rows with equal labels come one after another, and whoever reads them adds
-them up.
+Rows of the kinds 0 and 1 come first. Rows with equal labels come one after another; the reader adds them up.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ def aggregates(relations: Relations) -> str:
 
 
 def members(relations: Relations) -> str:
-    """Return the groups as rows of a joined table, with the columns of its key, `k0`, ..., and their labels."""
+    """Return the groups as rows of a joined table: the columns of its key, `k0`, ..., kind and labels."""
     resolved = relations.resolved
     anchor, far = rolling_joins.anchor(resolved), rolling_joins.far(resolved)
     step = resolved.step(anchor)
@@ -183,7 +182,8 @@ def _from_entity(relations: Relations) -> str:
     return relations.query(
         figures,
         detail,
-        f"SELECT {', '.join(shown)}\nFROM detail\nGROUP BY {', '.join(keys)}\nORDER BY {_order(relations)}, segment",
+        f"SELECT {', '.join(shown)}\nFROM detail\nGROUP BY {', '.join(keys)}"
+        f"\nORDER BY {_order(relations)}, segment",
     )
 
 
@@ -209,7 +209,7 @@ def _own(relations: Relations, far: Sequence[str]) -> list[str]:
 def windows(relations: Relations, family: Family) -> str:
     """Return the query for the metrics of a family.
 
-    Columns: recipient, groups, the number of the period in the span from 0, the number of values, and for each
+    Columns: recipient, groups, the number of the period in the span from 0, the number of values, and of each
     metric the number of distinct values, or the two values as text that the percentile lies between.
     """
     resolved, dialect = relations.resolved, relations.dialect
@@ -257,8 +257,8 @@ def windows(relations: Relations, family: Family) -> str:
 def _between(dialect: Dialect, fraction: Fraction | None) -> list[str]:
     """Return the number of distinct values; of a percentile, the two values that it lies between.
 
-    It lies at 1 + fraction * (n - 1) of the ordered values. The conditions are those of rounding this down and
-    up, without a division.
+    It lies at 1 + fraction * (n - 1) of the ordered values. The conditions round this down and up without a
+    division.
     """
     if fraction is None:
         return ["count(DISTINCT v)"]
@@ -269,7 +269,7 @@ def _between(dialect: Dialect, fraction: Fraction | None) -> list[str]:
 
 
 def listing(relations: Relations) -> str:
-    """Return the query for the rows of a listing. Columns: kind, recipient, segment, and the listing's columns."""
+    """Return the query for a listing. Columns: kind, recipient, segment, and the columns of the listing."""
     resolved, dialect = relations.resolved, relations.dialect
     assert resolved.listing is not None
     used = rolling_joins.used(resolved)
@@ -340,8 +340,8 @@ def _order(relations: Relations, *, kind: bool = True) -> str:
 def _bits(relations: Relations) -> tuple[list[str], str]:
     """Return the bits of the segment's number to group by, and the number made of them.
 
-    PostgreSQL estimates as many values of an expression as of the column in it, here a group for each day, and
-    sorts millions of rows where a small hash table would do. Of a condition it knows that it has two values.
+    PostgreSQL estimates as many values of an expression as of the column in it, here a group for each
+    day. It then sorts millions of rows where a small hash table would do. Of a condition it knows that it has two values.
     """
     if relations.one_segment:
         return [], "CASE WHEN f.n IS NULL THEN 0 ELSE 1 END"

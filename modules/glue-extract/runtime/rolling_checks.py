@@ -18,8 +18,8 @@ def check_source(resolved: Resolved, result: Result) -> None:
         count = result.undated
         raise ExtractError(
             f"{count} {_rows(count)} of {_entity(resolved)} {'has' if count == 1 else 'have'} no date"
-            f' ("{resolved.date.name}"), more than max_undated_rows={resolved.max_undated_rows}; set the date,'
-            " exclude such rows with where, or allow them with max_undated_rows",
+            f' ("{resolved.date.name}"), more than max_undated_rows={resolved.max_undated_rows}; set the'
+            " date, exclude such rows with where, or allow them with max_undated_rows",
             kind="undated",
         )
 

@@ -44,7 +44,7 @@ def anchor(resolved: Resolved) -> str:
     is the entity if a group column or the recipient is there, or if the paths have nothing else in common.
     """
     paths = [resolved.path(column.alias) for column in shown(resolved)]
-    shared = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
+    shared: list[str] = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
     return shared[-1]
 
 
@@ -60,7 +60,7 @@ def filtered(resolved: Resolved) -> tuple[str, ...]:
 
 
 def measured(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases of the tables that the measures and the extract's `where` use, without the entity."""
+    """Return the aliases of the tables that measures and the extract's `where` use, without the entity."""
     aliases = {alias for measure in resolved.measures for alias in measure.aliases}
     return in_order({*aliases, *filtered(resolved)})
 

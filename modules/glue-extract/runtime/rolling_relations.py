@@ -1,7 +1,7 @@
 """The relations `t0`, `t1`, ...: the tables of the source as the bodies of the queries see them.
 
-PostgreSQL always runs the text of a relation, also where Spark runs the body. So a relation may use everything
-of PostgreSQL: the range of dates, `width_bucket`, casts, and expressions over one table.
+PostgreSQL always runs the text of a relation, also if Spark runs the body. So a relation may use everything of
+PostgreSQL: the range of dates, `width_bucket`, casts, and expressions over one table.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ WINDOW, BEGINNING, UNDATED = "window", "beginning", "undated"
 class Relation:
     """One relation for Spark: a temporary view `name` of the rows of `sql`, which PostgreSQL runs.
 
-    Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is a column
-    to split the parallel reads by, a whole number or (of the entity) the date; it is dropped afterwards.
+    Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is a
+    column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped afterwards.
     `columns` are the plain columns of the table by their name in the view, for the spec's transform.
     """
 
@@ -124,8 +124,8 @@ class Relations:
             return self._computed("t0", sql, spark_type)
         if not spark or len(aliases) != 1:
             return render(node, self.dialect.name, self.number)
-        # Over one joined table: PostgreSQL computes it for Spark. Of a row that was not reached it has the value
-        # that it has of NULLs, for example of coalesce(fee, 0).
+        # Over one joined table: PostgreSQL computes it for Spark. Of a row that was not reached it has the
+        # value that it has of NULLs, for example of coalesce(fee, 0).
         found = self._computed(aliases[0], render(node, "postgresql", _exact), spark_type)
         if isinstance(node, Ref):
             return found
@@ -141,7 +141,7 @@ class Relations:
         return self._add(alias, _finite(f"({sql})::numeric"), spark_type)
 
     def measure(self, index: int) -> str:
-        """Return the value of a measure in a row: NULL if its filter is not true. Of a count of rows it is 1."""
+        """Return the value of a measure in a row: NULL if its filter is not true, 1 for a count of rows."""
         measure = self.resolved.measures[index]
         value, where = measure.value, measure.where
         if where is not None and value is not None and {c.alias for c in measure.columns} == {"t0"}:
@@ -334,8 +334,8 @@ class Relations:
         day = self.span.bounds[index]
         if self.resolved.date.type != "timestamp with time zone":
             return self._literal(datetime(day.year, day.month, day.day))
-        # Not PostgreSQL's AT TIME ZONE: of a midnight that comes twice because clocks are set back, it takes the
-        # second, an hour after the month began. Python takes the first.
+        # Not PostgreSQL's AT TIME ZONE: of a midnight that comes twice because clocks are set back, it takes
+        # the second, an hour after the month began. Python takes the first.
         return self._literal(datetime(day.year, day.month, day.day, tzinfo=zone(self.resolved.time_zone)))
 
     def _literal(self, moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The result of a run's queries: typed rows, streamed from files, and the totals that they are compared with."""
+"""The result of a run's queries: typed rows, streamed from files, and the totals they are compared with."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ BySegment = Mapping[int, Sums]
 class Facts:
     """The results of the small queries.
 
-    `recipients` are the names that get a file, each with the number of rows of the recipient's table that have
-    it; None if the recipient is a column of the entity: then the rows say who there is.
+    `recipients` are the names that get a file, each with the number of rows of the recipient's table that
+    have it; None if the recipient is a column of the entity: then the rows say who there is.
     """
 
     snapshot_time: str  # ISO 8601, UTC
@@ -218,7 +218,8 @@ def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sum
 
 def _losses(resolved: Resolved, digits: Sequence[int], lines: Iterator[Line]) -> dict[int, BySegment]:
     """Return the sums of the rows that no file gets, from the lines at the beginning of the result."""
-    losses: dict[int, dict[int, Sums]] = {ORPHAN: {}, EXCLUDED: {}}
+    orphans: dict[int, Sums] = {}
+    excluded: dict[int, Sums] = {}
     partials = rolling_bodies.partials(resolved)
     place = 2 if resolved.listing is not None else 2 + len(resolved.group_by)
     for line in lines:
@@ -232,8 +233,9 @@ def _losses(resolved: Resolved, digits: Sequence[int], lines: Iterator[Line]) ->
             ]
             sums = _sums(resolved, digits, line[place + 1], values)
         segment = int(line[place] or 0)
-        losses[int(line[0] or 0)].setdefault(segment, _nothing(resolved)).add(sums)
-    return {kind: found for kind, found in losses.items()}
+        found = orphans if line[0] == str(ORPHAN) else excluded
+        found.setdefault(segment, _nothing(resolved)).add(sums)
+    return {ORPHAN: orphans, EXCLUDED: excluded}
 
 
 def _sums(

@@ -1,6 +1,6 @@
 """The rows of one period: partial aggregates of segments rolled up to windows, and written as text.
 
-Of ten million groups, the loop of `Rollup.rows` is what takes the time. It makes no object that it can do without.
+With ten million groups, the loop of `Rollup.rows` takes most of the time. So it makes few objects.
 """
 
 from __future__ import annotations
@@ -180,6 +180,6 @@ class _Singles:
 
 def _differs() -> ExtractError:
     return ExtractError(
-        "the values that the percentiles and distinct counts are of are not the values of the other aggregates",
+        "percentiles and distinct counts were computed from other values than the other aggregates",
         kind="reconciliation",
     )

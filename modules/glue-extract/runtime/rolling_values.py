@@ -1,7 +1,7 @@
-"""Exact aggregates to text: every number is a whole number times a power of ten, and is rounded once, half up.
+"""Exact aggregates to text. Every number is rounded once, half up.
 
-A measure has one number of digits after the point in a run. Its sums and values are held as whole numbers of the
-last digit, which Python adds and compares exactly, whatever their length.
+A measure has one number of digits after the point in a run. Its sums and values are held as whole numbers of
+the last digit, which Python adds and compares exactly, whatever their length.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def rounded(numerator: int, denominator: int, scale: int, digits: int = 0) -> st
 
 
 def _is_tie(rest: int, denominator: int, scale: int) -> bool:
-    return (denominator - 2 * rest) * 10**_TIE < 2 * denominator * 10**scale
+    nearly: int = (denominator - 2 * rest) * 10**_TIE
+    return nearly < 2 * denominator * 10**scale
 
 
 def _point(whole: int, scale: int, *, negative: bool) -> str:

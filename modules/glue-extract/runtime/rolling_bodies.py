@@ -340,8 +340,9 @@ def _order(relations: Relations, *, kind: bool = True) -> str:
 def _bits(relations: Relations) -> tuple[list[str], str]:
     """Return the bits of the segment's number to group by, and the number made of them.
 
-    PostgreSQL estimates as many values of an expression as of the column in it, here a group for each
-    day. It then sorts millions of rows where a small hash table would do. Of a condition it knows that it has two values.
+    PostgreSQL estimates as many values of an expression as of the column in it, here a group for each day.
+    It then sorts millions of rows where a small hash table would do. Of a condition it knows that it has two
+    values.
     """
     if relations.one_segment:
         return [], "CASE WHEN f.n IS NULL THEN 0 ELSE 1 END"

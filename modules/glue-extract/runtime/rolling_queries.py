@@ -21,9 +21,9 @@ class Checks:
     """The queries that PostgreSQL always runs, so that they are independent of what Spark reads.
 
     - `snapshot`: the time of the snapshot.
-    - `control`: segment (NULL of rows without a date), rows, and for each measure the number of values (unless
-      every row has one), their sum (if they are numbers), and their most digits after the point (for Spark, if
-      the types do not fix them).
+    - `control`: segment (NULL of rows without a date), rows, and for each measure the number of values
+      (unless every row has one), their sum (if they are numbers), and their most digits after the point
+      (for Spark, if the types do not fix them).
     - `recipients`: name, number of rows that have it. None if the recipient is a column of the entity.
     - `strays`: the number of groups without a recipient. None if the groups are those of entity rows.
     - `join_checks`: by alias of a join's table, the number of its key values that are not unique.
@@ -47,7 +47,7 @@ class Bodies:
 
 
 def checks(resolved: Resolved, span: Span, cutoff: datetime | None) -> Checks:
-    """Return the small queries. Rows dated after `cutoff` do not count; it is set while a period is not over."""
+    """Return the small queries. Rows dated after `cutoff` do not count: set while a period is not over."""
     name = resolved.recipient
     at_entity = resolved.listing is not None or rolling_bodies.starts_at_entity(resolved)
     strays = None

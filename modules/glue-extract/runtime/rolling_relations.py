@@ -1,7 +1,7 @@
 """The relations `t0`, `t1`, ...: the tables of the source as the bodies of the queries see them.
 
-PostgreSQL always runs the text of a relation, also if Spark runs the body. So a relation may use everything of
-PostgreSQL: the range of dates, `width_bucket`, casts, and expressions over one table.
+PostgreSQL always runs the text of a relation, also if Spark runs the body. So a relation may use everything
+of PostgreSQL: the range of dates, `width_bucket`, casts, and expressions over one table.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ WINDOW, BEGINNING, UNDATED = "window", "beginning", "undated"
 class Relation:
     """One relation for Spark: a temporary view `name` of the rows of `sql`, which PostgreSQL runs.
 
-    Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is a
-    column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped afterwards.
+    Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is
+    a column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped afterwards.
     `columns` are the plain columns of the table by their name in the view, for the spec's transform.
     """
 

@@ -123,6 +123,8 @@ class Source:
         except ExtractError:
             raise
         except Exception as error:
+            if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+                raise  # of our own disk: `rolling_file.scratch` explains it
             raise explained(error, self.database, reads_rows=reads_rows) from None
 
 

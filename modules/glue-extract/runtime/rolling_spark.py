@@ -100,6 +100,7 @@ class _Copy:
     def __call__(self, sql: str, path: Path) -> None:
         log("statement", "reading it with one query in Spark", sql=sql)
         frame = self._spark.sql(sql)
+        frame = frame.toDF(*(f"c{i}" for i, _ in enumerate(frame.columns)))
         columns = [_escaped(name, kind) for name, kind in frame.dtypes]
         frame = frame.selectExpr(f"concat_ws('\\t', {', '.join(columns)}) AS line")
         with path.open("x", encoding="utf-8", newline="") as file:
@@ -109,7 +110,7 @@ class _Copy:
 
 def _escaped(name: str, kind: str) -> str:
     """Return a column in the text format of COPY."""
-    text = f"CAST(`{name}` AS string)"
+    text = f"CAST({name} AS string)"
     if kind == "string":
         for character, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
             text = f"replace({text}, {_text(character)}, {_text(escape)})"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import rolling_database
+import rolling_jdbc
+import rolling_read
 from rolling_checks import check_period, check_source, check_totals
 from rolling_errors import ExtractError
 from rolling_expression import Binary, Call, Number, Ref, Text
@@ -16,6 +21,7 @@ from rolling_nodes import Case
 from rolling_period import Period
 from rolling_resolved import Listing, Resolved
 from rolling_result import Result
+from rolling_source import Source
 from tests.support.bank import Store
 from tests.support.engine2.handmade import column, measure, metric, resolved, step, tables
 from tests.support.engine2.queries import figures, read
@@ -64,8 +70,26 @@ def store(bare_store: Store) -> Store:
 
 @pytest.fixture
 def reading(store: Store, tmp_path: Path) -> Read:
-    """Reads the source with a spec."""
+    """Reads the source with a spec in PostgreSQL."""
     return lambda found, *periods, **more: read(store.connection, found, tmp_path, *periods, **more)
+
+
+@pytest.fixture(params=["database", "spark"])
+def either(request: pytest.FixtureRequest, store: Store, tmp_path: Path, reading: Read) -> Read:
+    """Reads the source with a spec in PostgreSQL, and the same in Spark."""
+    if request.param == "database":
+        return reading
+    request.getfixturevalue("spark")
+    source = Source(rolling_database.from_url(store.url), rolling_jdbc.connect, "Etc/GMT", "jr_1", 60, 60)
+
+    def in_spark(found: Resolved, *periods: str, cutoff: datetime | None = None) -> Result:
+        found = replace(found, aggregate_in="spark", partitions=3)
+        with source.session() as session:
+            asked = tuple(map(Period.parse, periods or ("2026-10",)))
+            folder = Path(tempfile.mkdtemp(dir=tmp_path))
+            return rolling_read.read(found, asked, cutoff, session, folder)
+
+    return in_spark
 
 
 def test_every_group_has_a_row(store: Store, reading: Read) -> None:
@@ -77,9 +101,9 @@ def test_every_group_has_a_row(store: Store, reading: Read) -> None:
     ]
 
 
-def test_windows_of_different_lengths(store: Store, reading: Read) -> None:
+def test_windows_of_different_lengths(store: Store, either: Read) -> None:
     metrics = (metric("sum"), metric("sum", window=2), metric("count", window="year_to_date", scale=None))
-    result = reading(spec(store, metrics=metrics), "2026-10", "2026-11")
+    result = either(spec(store, metrics=metrics), "2026-10", "2026-11")
     assert figures(result) == [
         ("Alpha", "10", "30.00", "30.00", "2"),
         ("Alpha", "11", "", "5.00", "1"),
@@ -94,7 +118,7 @@ def test_windows_of_different_lengths(store: Store, reading: Read) -> None:
     ]
 
 
-def test_all_aggregates(store: Store, reading: Read) -> None:
+def test_all_aggregates(store: Store, either: Read) -> None:
     needs = frozenset({"sum", "min", "max", "squares"})
     names = ("count", "sum", "avg", "min", "max", "stddev", "median", "p25", "count_distinct")
     found = spec(
@@ -105,14 +129,14 @@ def test_all_aggregates(store: Store, reading: Read) -> None:
             metric(name, window=2, scale=None if name.startswith("count") else 2) for name in names
         ),
     )
-    assert figures(reading(found)) == [
+    assert figures(either(found)) == [
         ("Alpha", "3", "35.00", "11.67", "5.00", "20.00", "7.64", "10.00", "7.50", "3"),
         ("Empty", "0", "", "", "", "", "", "", "", "0"),
         ("beta", "1", "7.35", "7.35", "7.35", "7.35", "", "7.35", "7.35", "1"),
     ]
 
 
-def test_expression_over_joined_tables(store: Store, reading: Read) -> None:
+def test_expression_over_joined_tables(store: Store, either: Read) -> None:
     interest = Binary("*", Ref(AMOUNT), Ref(RATE))
     of_a = Binary("=", Ref(KIND), Text("a"))
     found = spec(
@@ -124,7 +148,7 @@ def test_expression_over_joined_tables(store: Store, reading: Read) -> None:
         ),
         metrics=(metric("sum", 0), metric("sum", 1, scale=4), metric("count", 2, scale=None)),
     )
-    assert figures(reading(found)) == [
+    assert figures(either(found)) == [
         ("Alpha", "10", "15.00", "0.1000", "1"),
         ("Alpha", "11", "", "", "0"),
         ("Empty", "30", "", "", "0"),
@@ -132,9 +156,9 @@ def test_expression_over_joined_tables(store: Store, reading: Read) -> None:
     ]
 
 
-def test_groups_of_the_entity_exist_from_their_first_row(store: Store, reading: Read) -> None:
+def test_groups_of_the_entity_exist_from_their_first_row(store: Store, either: Read) -> None:
     found = spec(store, group_by={"kind": KIND, "amount": AMOUNT})
-    result = reading(found, "2026-09", "2026-10")
+    result = either(found, "2026-09", "2026-10")
     assert figures(result, "2026-09") == [("Alpha", "a", "5.00", "5.00")]
     assert figures(result) == [
         ("Alpha", "a", "5.00", ""),
@@ -179,10 +203,10 @@ def test_recipient_without_a_name_makes_orphans(store: Store, reading: Read) -> 
 
 
 @pytest.mark.parametrize("groups", [{}, {"kind": KIND}], ids=["joined", "entity"])
-def test_unassigned_rows(store: Store, reading: Read, groups: dict[str, Any]) -> None:
+def test_unassigned_rows(store: Store, either: Read, groups: dict[str, Any]) -> None:
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
-    result = reading(spec(store, steps=steps, group_by=groups, unassigned="Nobody"), "2026-10", "2026-11")
+    result = either(spec(store, steps=steps, group_by=groups, unassigned="Nobody"), "2026-10", "2026-11")
     assert [row for row in figures(result) if row[0] == "Nobody"] == [
         ("Nobody", *(["c"] if groups else []), "4.00")
     ]
@@ -191,11 +215,11 @@ def test_unassigned_rows(store: Store, reading: Read, groups: dict[str, Any]) ->
     assert result.orphans(OCTOBER).totals.rows == 0
 
 
-def test_excluded_recipients_get_no_rows_and_reconcile(store: Store, reading: Read) -> None:
+def test_excluded_recipients_get_no_rows_and_reconcile(store: Store, either: Read) -> None:
     active = column("t2", "active", "boolean")
     store.connection.execute("update bank set active = null where id = 2")
     for groups in ({"account": column("t1", "id", "integer")}, {"kind": KIND}):
-        result = reading(spec(store, recipients_where=Ref(active), group_by=groups))
+        result = either(spec(store, recipients_where=Ref(active), group_by=groups))
         assert {row[0] for row in figures(result)} == ({"Alpha"} if "kind" in groups else {"Alpha", "Empty"})
         assert result.excluded(OCTOBER).totals.metrics["sum_0"].sum == "7.35"
         assert result.orphans(OCTOBER).totals.rows == 0
@@ -207,10 +231,10 @@ def test_filter_on_the_entity(store: Store, reading: Read) -> None:
     assert figures(result) == [("Alpha", "20.00"), ("Empty", ""), ("beta", "")]
 
 
-def test_filter_on_a_joined_table_keeps_its_orphans(store: Store, reading: Read) -> None:
+def test_filter_on_a_joined_table_keeps_its_orphans(store: Store, either: Read) -> None:
     store.connection.execute("insert into loan values (7, 99, 4.00, '2026-10-02', 'a')")
     where = Binary("<", Ref(RATE), Number("1"))
-    result = reading(spec(store, where=where, group_by={}))
+    result = either(spec(store, where=where, group_by={}))
     assert figures(result) == [("Alpha", "30.00"), ("Empty", ""), ("beta", "")]
     assert result.orphans(OCTOBER).totals.rows == 1
     assert result.control(OCTOBER).totals.rows == 3
@@ -288,7 +312,7 @@ def test_floats_are_the_decimals_that_they_print_as(store: Store, reading: Read)
     assert figures(reading(found))[0] == ("Alpha", "10", "0.20000000000000000000")
 
 
-def test_function_of_a_table_that_is_not_reached(store: Store, reading: Read) -> None:
+def test_function_of_a_table_that_is_not_reached(store: Store, either: Read) -> None:
     """The value is that of an expression of NULLs, not NULL."""
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
@@ -296,7 +320,7 @@ def test_function_of_a_table_that_is_not_reached(store: Store, reading: Read) ->
     found = spec(
         store, steps=steps, unassigned="Nobody", group_by={}, measures=(measure(value, aliases=("t1",)),)
     )
-    assert figures(reading(found)) == [("Alpha", "1.00"), ("Empty", ""), ("Nobody", "9.00"), ("beta", "4.00")]
+    assert figures(either(found)) == [("Alpha", "1.00"), ("Empty", ""), ("Nobody", "9.00"), ("beta", "4.00")]
 
 
 def test_division_before_the_window_is_not_computed(store: Store, reading: Read) -> None:
@@ -315,11 +339,11 @@ def test_one_third_times_three_is_a_tie(store: Store, reading: Read) -> None:
     assert figures(reading(found))[0] == ("Alpha", "0.01")
 
 
-def test_listing(store: Store, reading: Read) -> None:
+def test_listing(store: Store, either: Read) -> None:
     key = column("t0", "id", "integer")
     listing = Listing((key, AMOUNT, column("t0", "day", "date"), RATE), (key,))
     found = spec(store, group_by={}, measures=(), metrics=(), listing=listing)
-    result = reading(found, "2026-09", "2026-10")
+    result = either(found, "2026-09", "2026-10")
     assert figures(result, "2026-09") == [("Alpha", "3", "5.00", "2026-09-15", "0.1250")]
     assert figures(result) == [
         ("Alpha", "1", "10.00", "2026-10-01", "0.5000"),
@@ -338,11 +362,11 @@ def test_equal_labels_are_one_group(store: Store, reading: Read) -> None:
     assert result.recipients == {"Alpha": 2, "Empty": 1}
 
 
-def test_order_of_groups(store: Store, reading: Read) -> None:
+def test_order_of_groups(store: Store, either: Read) -> None:
     store.connection.execute(
         "update account set bank = 1, rate = null where id = 30; update account set rate = 10 where id = 20"
     )
-    result = reading(spec(store, group_by={"rate": RATE}))
+    result = either(spec(store, group_by={"rate": RATE}))
     assert [row[:2] for row in figures(result)] == [
         ("Alpha", None),
         ("Alpha", "0.1250"),

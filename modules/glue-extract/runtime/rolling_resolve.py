@@ -308,6 +308,7 @@ class _Resolver:
         return Listing(
             columns=tuple(self.names.column(column) for column in rows.values()),
             key=tuple(self.names.column(column, of=self.spec.entity_name) for column in primary.columns),
+            labels=tuple(rows),
         )
 
 

@@ -8,7 +8,7 @@ changed what it quotes between versions, and the same values must be the same by
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -138,22 +138,54 @@ def _fixed(form: FixedWidth, columns: Sequence[Column]) -> Record:
         if part.implied and column.kind == METRIC:
             converted.pop(i, None)  # the point is left out, so no mark replaces it
     encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
+    simple = [_simple(column, part) for column, part in parts]
+    length = sum(abs(part.width) for _, part in parts)
 
     def record(cells: Sequence[str | None], row: int) -> bytes:
-        found = []
-        for i, (column, part) in enumerate(parts):
-            value = cells[i] or ""
-            if i in converted and value:
-                value = converted[i](value, row)
-            if set(value) & {"\r", "\n"}:
+        values = ["" if cell is None else cell for cell in cells]
+        for i, convert in converted.items():
+            if values[i]:
+                values[i] = convert(values[i], row)
+        text = "".join([pad(value) for pad, value in zip(simple, values, strict=True)])
+        if len(text) == length and not ("\n" in text or "\r" in text):
+            try:
+                data = text.encode(encoding)
+            except UnicodeEncodeError as error:
+                raise _lacking(error, values, columns, encoding, row) from None
+            # Then every field has its width, because every character is one byte.
+            if len(data) == length:
+                return data + ending
+        return b"".join(slowly(values, row)) + ending
+
+    def slowly(values: Sequence[str], row: int) -> Iterator[bytes]:
+        for (column, part), value in zip(parts, values, strict=True):
+            if "\n" in value or "\r" in value:
                 raise _wrong(f'row {row}, column "{column.label}": a value has a line break')
             try:
-                found.append(_padded(value, column, part, encoding, row))
+                yield _padded(value, column, part, encoding, row)
             except UnicodeEncodeError as error:
                 raise _lacking(error, [value], [column], encoding, row) from None
-        return b"".join(found) + ending
 
     return record
+
+
+def _simple(column: Column, part: Field) -> Callable[[str], str]:
+    """Return the function that pads a value. A value that is too long comes out longer than its field."""
+    width, fill = abs(part.width), part.fill
+    if column.kind not in (METRIC, NUMBER):
+        return (lambda value: value.ljust(width, fill)) if part.width > 0 else lambda v: v.rjust(width, fill)
+    trails, blanks, too_long = part.sign != "leading", " " * width, "x" * (width + 1)
+
+    def pad(value: str) -> str:
+        if part.implied:
+            value = value.replace(".", "")
+        if trails and value.startswith("-"):
+            return too_long
+        if fill == "0":
+            return value.zfill(width) if value else blanks
+        return value.ljust(width, fill) if part.width > 0 else value.rjust(width, fill)
+
+    return pad
 
 
 def _padded(value: str, column: Column, part: Field, encoding: str, row: int) -> bytes:
@@ -193,7 +225,14 @@ def _converters(
 
     def converter(column: Column) -> Callable[[str, int], str] | None:
         if column.kind == DATE and date_format != "%Y-%m-%d":
-            return lambda value, row: _day(value, date_format, column, row)
+            days: dict[str, str] = {}  # a month has few different ones
+
+            def convert(value: str, row: int) -> str:
+                if value not in days:
+                    days[value] = _day(value, date_format, column, row)
+                return days[value]
+
+            return convert
         if column.kind == METRIC and (decimal != "." or thousands):
             return lambda value, _: number(value, decimal, thousands)
         if column.kind == NUMBER and decimal != ".":

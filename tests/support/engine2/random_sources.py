@@ -150,9 +150,7 @@ def settings(draw: st.DrawFn) -> Setting:
         metrics={} if listing else draw(metrics(numbers, texts)),
         rows={**LISTED, "day": date} if listing else {},
         where=draw(st.one_of(st.none(), conditions(own, texts), conditions(numbers, texts))),
-        recipients_where=None
-        if of_entity
-        else draw(st.sampled_from((None, None, *RECIPIENTS))),
+        recipients_where=None if of_entity else draw(st.sampled_from((None, None, *RECIPIENTS))),
         date=date,
         date_type=draw(st.sampled_from(("date", "timestamp", "timestamptz"))),
         time_zone=draw(st.sampled_from(ZONES)),

@@ -1,0 +1,71 @@
+"""The layouts in docs/how-to/recipient-formats.md are what the engine writes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rolling_extract2
+from tests.support.bank import Store
+from tests.support.engine2.bank import Engine
+from tools.drawings import ROOT
+
+PAGE = ROOT / "docs/how-to/recipient-formats.md"
+SECTION = re.compile(r"^## (.*?)\n.*?^```python\n(.*?)^```\n\n`(.*?)`.*?^```text\n(.*?)^```\n", re.M | re.S)
+SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE.read_text())}
+
+
+@pytest.fixture
+def loans(bare_store: Store) -> Store:
+    bare_store.create(amount="numeric(12,2)")
+    for key, address, bank, amounts in (
+        (11, "Zoë Street 1; North", "Alpha", (1000.50, -0.25)),
+        (12, "Main Street 2", "Alpha", ()),
+        (21, "Long Road 3", "Beta", (1234567.89,)),
+    ):
+        branch = bare_store.branch(address, bank=bank, key=key)
+        for amount in amounts:
+            bare_store.loan(branch, "2026-10-05", amount)
+    return bare_store
+
+
+def read(path: Path, encoding: str) -> str:
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        data = gzip.decompress(data)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            [member] = archive.namelist()
+            data = archive.read(member)
+    return data.decode(encoding)
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_layout_on_the_page_is_what_the_engine_writes(title: str, loans: Store, engine: Engine) -> None:
+    code, name, expected = SECTIONS[title]
+    changes: dict[str, Any] = {}
+    if code.startswith("files="):
+        changes["files"] = eval(code.removeprefix("files="), vars(rolling_extract2))
+        form = changes["files"]["Beta"]
+    else:
+        form = changes["file"] = eval(code, vars(rolling_extract2))
+    engine("2026-10", **changes)
+    bank = "Beta" if "files" in changes else "Alpha"
+    folder = engine.folder / f"bank_name={bank}/year=2026/month=10"
+    text = read(folder / name, form.format.encoding)
+    shown = "".join(
+        re.sub(" +$", lambda blanks: "·" * len(blanks[0]), line) + "\n" for line in text.splitlines()
+    )
+    assert shown == expected
+    markers = [f"{name}.{marker}" for marker in form.markers]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([name, *markers])
+
+
+def test_page_has_these_layouts() -> None:
+    assert len(SECTIONS) == 6

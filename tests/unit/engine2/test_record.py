@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,7 +16,7 @@ COLUMNS = [Column("branch", TEXT), Column("day", DATE), Column("id", NUMBER), Co
 CELLS = ["Łódź; Nord", "2026-10-31", "1234", "-1234567.50"]
 
 
-def written(form: Csv | FixedWidth, cells: list[str | None], *, defuse: bool = True) -> bytes:
+def written(form: Csv | FixedWidth, cells: Sequence[str | None], *, defuse: bool = True) -> bytes:
     return writer(form, COLUMNS, defuse=defuse)(cells, 7)
 
 
@@ -84,7 +85,12 @@ def test_text_that_a_spreadsheet_would_run_is_defused(text: str) -> None:
     assert row[0] == text
 
 
-WIDTHS = {"branch": 12, "day": 10, "id": Field(-6, fill="0"), "amount": Field(-14, fill="0", implied=True)}
+WIDTHS: dict[str, int | Field] = {
+    "branch": 12,
+    "day": 10,
+    "id": Field(-6, fill="0"),
+    "amount": Field(-14, fill="0", implied=True),
+}
 
 
 def test_fixed_width_has_implied_decimals_and_zeros_after_the_sign() -> None:

@@ -6,18 +6,20 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
+from unittest import mock
 
 import psycopg
 import pytest
 from psycopg import sql
 
 import rolling_extract
-from rolling_extract import Extract, Join
+import rolling_psycopg
+from rolling_extract import Extract, Join, Metric
 
 # The example's tables. Some types are parameters, because some tests change them.
 TABLES = """
@@ -32,19 +34,36 @@ CREATE TABLE "Loans" ("idLoan" int PRIMARY KEY, "Amount" {amount}, "Account_idAc
 
 LOANS = Extract(
     entity="Loans",
-    metric="Amount",
-    aggregate="avg",
     date_column="loan_date",
-    window_months=3,
     joins=(
         Join("Account", left="Loans.Account_idAccount", right="idAccount"),
         Join("Client", left="Account.Client_idClient", right="idClient"),
         Join("Branch", left="Client.Branch_idBranch", right="idBranch"),
         Join("Bank", left="Branch.Bank_idBank", right="idBank"),
     ),
-    group={"branch_id": "Branch.idBranch", "branch_address": "Branch.Address"},
     recipient={"bank_name": "Bank.Name"},
+    group_by={"branch_id": "Branch.idBranch", "branch_address": "Branch.Address"},
+    metrics={
+        "loans_count": Metric("count", "Amount", window=3),
+        "amount_sum": Metric("sum", "Amount", window=3),
+        "amount_avg": Metric("avg", "Amount", window=3),
+    },
 )
+
+
+SHORT = {"aggregate": "avg", "expression": "Amount", "window": 3, "scale": None}
+
+
+def metrics(entity: str, aggregate: str, expression: str, window: int | str, scale: int | None) -> Any:
+    """Return the metrics as the template stamps them: a count, a sum and the aggregate."""
+    column = expression.rpartition(".")[2].lower()
+
+    def metric(kind: str) -> Metric:
+        return Metric(kind, expression, window, None, None if kind == "count" else scale)
+
+    names = {f"{entity.lower()}_count": "count", f"{column}_sum": "sum", f"{column}_{aggregate}": aggregate}
+    return {name: metric(kind) for name, kind in names.items()}
+
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -128,17 +147,20 @@ class Delivered:
 
 @dataclass
 class Engine:
-    """The engine, run in this process on the source of a test."""
+    """The engine, run in this process on the source of a test. `driver` is "psycopg" or "jdbc"."""
 
     store: Store
     folder: Path
     capsys: pytest.CaptureFixture[str]
     spec: Extract = LOANS
     now: datetime = NOW
-    run: Callable[..., None] = rolling_extract.run
+    driver: str = "psycopg"
 
     def __call__(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> Delivered:
-        """Run the engine. `2026-10` means `--period 2026-10`; keywords change the spec."""
+        """Run the engine. `2026-10` means `--period 2026-10`; keywords change the spec.
+
+        `aggregate`, `expression`, `window` and `scale` change the three metrics of the template.
+        """
         return Delivered(self.folder, self._run(arguments, output, changes))
 
     def refusal(self, *arguments: str, output: Path | str | None = None, **changes: Any) -> str:
@@ -147,10 +169,17 @@ class Engine:
             self._run(arguments, output, changes)
         return str(end.value.code)
 
+    def _changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        short = {name: changes[name] for name in SHORT if name in changes}
+        made = {name: value for name, value in changes.items() if name not in SHORT}
+        if short:
+            made["metrics"] = metrics(changes.get("entity", self.spec.entity), **{**SHORT, **short})
+        return {"schema": self.store.schema, **made}
+
     def _run(
         self, arguments: Sequence[str], output: Path | str | None, changes: Mapping[str, Any]
     ) -> list[Mapping[str, Any]]:
-        spec = replace(self.spec, **{"schema": self.store.schema, **changes})
+        spec = replace(self.spec, **self._changes(changes))
         given = ["--period", *arguments] if arguments[:1] and arguments[0][:2] == "20" else list(arguments)
         where = [] if "--output" in given else ["--output", str(output or self.folder)]
         source = (
@@ -159,8 +188,13 @@ class Engine:
             else ["--database-url", self.store.url]
         )
         self.capsys.readouterr()
+        # Without psycopg, the JVM has the driver.
+        has_psycopg = mock.patch.object(
+            rolling_psycopg, "is_installed", return_value=self.driver == "psycopg"
+        )
         try:
-            self.run(spec, [*source, *where, *given], now=self.now)
+            with has_psycopg:
+                rolling_extract.run(spec, [*source, *where, *given], now=self.now)
         finally:
             self.log = [json.loads(line) for line in self.capsys.readouterr().out.splitlines()]
         return self.log

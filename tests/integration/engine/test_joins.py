@@ -114,13 +114,13 @@ def test_row_without_a_group_keeps_its_recipient(bare_store: Store, engine: Engi
     delivered = engine(
         "2026-10",
         entity="sales",
-        metric="total",
+        expression="total",
         date_column="day",
         joins=(
             Join("shop", "sales.shop", "id", optional=True),
             Join("product", "sales.product", "id", optional=True),
         ),
-        group={"product": "product.name"},
+        group_by={"product": "product.name"},
         recipient={"shop": "shop.name"},
     )
     found = {
@@ -138,7 +138,7 @@ BY_KEY: dict[str, Any] = {
     "metric": "total",
     "date_column": "day",
     "joins": (Join("shop", left=("sales.land", "sales.shop"), right=("land", "id")),),
-    "group": {"shop": "shop.id"},
+    "group_by": {"shop": "shop.id"},
     "recipient": {"owner": "shop.owner"},
 }
 
@@ -172,7 +172,7 @@ def test_composite_key_that_is_not_unique_is_refused_by_name(shops: Store, engin
     shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # does not make (land, id) unique
     shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
     assert (
-        "the hop sales.land = shop.land and sales.shop = shop.id would multiply rows: 1 value of"
+        "the join sales.land = shop.land and sales.shop = shop.id would multiply rows: 1 value of"
         f' "land" and "id" of {shops.schema}."shop" is not unique' in engine.refusal("2026-10", **BY_KEY)
     )
 
@@ -194,14 +194,14 @@ def test_table_may_be_joined_twice_with_an_alias(bare_store: Store, engine: Engi
     delivered = engine(
         "2026-10",
         entity="bonus",
-        metric="amount",
+        expression="amount",
         date_column="day",
         aggregate="sum",
         joins=(
             Join("Employee", left="bonus.employee", right="id"),
             Join("Employee", alias="Manager", left="Employee.manager_id", right="Manager.id", optional=True),
         ),
-        group={"employee": "Employee.name"},
+        group_by={"employee": "Employee.name"},
         recipient={"manager": "Manager.name"},
         unassigned="Nobody",
     )

@@ -63,7 +63,7 @@ def test_late_data_months_limits_the_check(store: Store, engine: Engine) -> None
     branch = store.branch()
     engine("2026-09")
     store.loan(branch, "2026-07-31", 9)
-    assert engine("2026-10", late_data_months=0).manifest()["late_data"] == []
+    assert engine("2026-10", late_data_periods=0).manifest()["late_data"] == []
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_swing_above_the_factor_is_a_warning(
         for amount in amounts:
             store.loan(branch, f"{month}-01", amount)
     months = ("--from", "2026-09", "--to", "2026-10")
-    delivered = engine(*months, aggregate=aggregate, window_months=1, swing_factor=2)
+    delivered = engine(*months, aggregate=aggregate, window=1, swing_factor=2)
     expected = [f"{told}, by more than the factor 2"] if told else []
     assert delivered.manifest()["warnings"] == expected
     assert [line["message"] for line in delivered.log if line["event"] == "swing"] == [

@@ -194,7 +194,7 @@ def test_text_keys_are_ordered_by_code_point_in_every_locale(store: Store, engin
     store.sql(f'ALTER TABLE "Branch" ALTER "Address" TYPE text COLLATE {collation[0]}')
     for address in ("b", "B", "a", "É", "Z"):
         store.branch(address)
-    lines = engine("2026-10", group={"address": "Branch.Address"}).lines("Alpha")
+    lines = engine("2026-10", group_by={"address": "Branch.Address"}).lines("Alpha")
     assert [line["address"] for line in lines] == ["B", "Z", "a", "b", "É"]
 
 
@@ -203,8 +203,8 @@ def test_time_zone_decides_the_month_of_a_timestamp(bare_store: Store, engine: E
     branch = bare_store.branch()
     bare_store.loan(branch, "2026-09-30 22:30:00+00", 1)  # October in Paris, September in Greenwich
     bare_store.loan(branch, "2026-10-31 23:30:00+00", 10)  # November in Paris, October in Greenwich
-    paris = engine("2026-10", output=engine.folder / "paris", window_months=1, time_zone="Europe/Paris")
-    greenwich = engine("2026-10", output=engine.folder / "greenwich", window_months=1)
+    paris = engine("2026-10", output=engine.folder / "paris", window=1, time_zone="Europe/Paris")
+    greenwich = engine("2026-10", output=engine.folder / "greenwich", window=1)
     assert [
         (engine.folder / name / "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv")
         .read_text()
@@ -223,7 +223,7 @@ def test_repeated_hour_at_the_end_of_summer_time_is_counted_once(bare_store: Sto
     for instant in ("2026-11-01 04:30+00", "2026-11-01 05:30+00"):
         bare_store.loan(branch, instant, 1)
     months = ("--from", "2026-10", "--to", "2026-11", "--allow-incomplete", "true")
-    delivered = engine(*months, window_months=1, time_zone="America/Havana")
+    delivered = engine(*months, window=1, time_zone="America/Havana")
     counts = [int(delivered.lines("Alpha", period)[0]["loans_count"]) for period in ("2026-10", "2026-11")]
     assert counts == [0, 2]  # both are on 1 November
 
@@ -262,12 +262,12 @@ def test_group_by_column_of_the_entity_has_rows_from_its_first_row_on(
         "--to",
         "2026-10",
         entity="sales",
-        metric="total",
+        expression="total",
         date_column="month",
         joins=(),
-        group={"product": "product"},
+        group_by={"product": "product"},
         recipient={"shop": "shop"},
-        window_months=2,
+        window=2,
     )
     lines = [
         [(line["product"], line["total_avg"]) for line in delivered.lines("A", f"2026-{month}")]
@@ -294,10 +294,10 @@ def test_group_by_and_recipient_may_use_different_joins(bare_store: Store, engin
     delivered = engine(
         "2026-10",
         entity="sales",
-        metric="total",
+        expression="total",
         date_column="day",
         joins=(Join("shop", "sales.shop", "id"), Join("product", "sales.product", "id")),
-        group={"product": "product.name"},
+        group_by={"product": "product.name"},
         recipient={"shop": "shop.name"},
     )
     assert [(line["product"], line["total_avg"]) for line in delivered.lines("A")] == [

@@ -118,13 +118,13 @@ def test_group_by_of_every_type_gives_the_same_rows_in_the_same_order(
     }
     common |= {"joins": (Join("thing", "sales.thing", "id"),), "recipient": {"owner": "owner"}}
     off_entity = {f"g{name}": name for name in columns}
-    assert both_ways(engine, "2026-10", **common, group=off_entity).count(b"\r\n") > 20
+    assert both_ways(engine, "2026-10", **common, group_by=off_entity).count(b"\r\n") > 20
     engine = replace(engine, folder=engine.folder / "joined")
     bare_store.sql("ALTER TABLE thing ADD owner text; UPDATE thing SET owner = 'A'")
     joined = {f"g{name}": f"thing.{name}" for name in columns}
     common |= {"recipient": {"owner": "thing.owner"}}
     lines = sum(map(len, KINDS.values())) + 1  # one more for the rows with only NULLs
-    assert both_ways(engine, "2026-10", **common, group=joined).count(b"\r\n") == 1 + lines
+    assert both_ways(engine, "2026-10", **common, group_by=joined).count(b"\r\n") == 1 + lines
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ def test_spark_compares_keys_like_postgresql(
         engine,
         "2026-10",
         entity="sales",
-        metric="total",
+        expression="total",
         date_column="day",
         joins=(Join("shop", "sales.shop", "id"),),
-        group={"shop": "shop.id"},
+        group_by={"shop": "shop.id"},
         recipient={"owner": "shop.owner"},
         max_orphan_rows=9,
     )

@@ -78,7 +78,7 @@ def test_job_clock_ahead_of_the_database_clock_publishes_nothing(store: Store, e
 def test_failed_backfill_names_all_its_periods(store: Store, engine: Engine) -> None:
     store.branch()
     store.loan(None, "2026-03-01", 1)
-    sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window_months=1)
+    sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window=1)
     assert sentence.startswith("2026-01 to 2026-09: 1 of 1 rows of the window reaches no recipient")
     assert sentence.endswith("Nothing was published.")
     assert not engine.folder.exists()

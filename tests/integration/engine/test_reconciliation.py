@@ -13,7 +13,7 @@ def test_join_to_a_key_that_is_not_unique_is_refused_by_name(store: Store, engin
     store.loan(branch, "2026-10-01", 5)
     store.sql('INSERT INTO "Client" SELECT * FROM "Client"')
     assert engine.refusal("2026-10") == (
-        "2026-10: the hop Account.Client_idClient = Client.idClient would multiply rows: 1 value of"
+        "2026-10: the join Account.Client_idClient = Client.idClient would multiply rows: 1 value of"
         f' "idClient" of {store.schema}."Client" is not unique. Nothing was published.'
     )
 

@@ -12,7 +12,7 @@ from tests.support.bank import LOANS, Engine, Store
 
 
 def test_missing_column_is_named_with_its_nearest_match(store: Store, engine: Engine) -> None:
-    assert engine.refusal("2026-10", metric="Ammount") == (
+    assert engine.refusal("2026-10", expression="Ammount") == (
         f'2026-10: no column "Ammount" in {store.schema}."Loans". Did you mean "Amount"?'
         " Nothing was published."
     )
@@ -30,7 +30,7 @@ def test_missing_schema_is_named(store: Store, engine: Engine) -> None:
 
 def test_ambiguous_spelling_is_refused_with_the_candidates(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ADD COLUMN amount int')
-    assert engine.refusal("2026-10", metric="AMOUNT") == (
+    assert engine.refusal("2026-10", expression="AMOUNT") == (
         f'2026-10: column "AMOUNT" of {store.schema}."Loans" could be "Amount", "amount";'
         " spell it as the store does. Nothing was published."
     )
@@ -98,13 +98,13 @@ def test_date_column_that_is_no_date_is_refused(bare_store: Store, engine: Engin
 
 def test_group_by_column_of_unsupported_type_is_refused(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Branch" ADD COLUMN plan jsonb')
-    sentence = engine.refusal("2026-10", group={"plan": "Branch.plan"})
+    sentence = engine.refusal("2026-10", group_by={"plan": "Branch.plan"})
     assert f'"plan", "plan" in {store.schema}."Branch", is jsonb' in sentence
 
 
 def test_join_of_incomparable_types_is_refused(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ALTER "Account_idAccount" TYPE text')
-    assert "the hop Loans.Account_idAccount = Account.idAccount compares text with integer" in engine.refusal(
+    assert "the join Loans.Account_idAccount = Account.idAccount compares text with integer" in engine.refusal(
         "2026-10"
     )
 
@@ -114,7 +114,7 @@ def test_join_of_incomparable_types_is_refused(store: Store, engine: Engine) -> 
     [
         ("Bank", "Name", {}),
         ("Branch", "Address", {}),
-        ("Loans", "owner", {"group": {"owner": "Loans.owner"}}),
+        ("Loans", "owner", {"group_by": {"owner": "Loans.owner"}}),
     ],
 )
 @pytest.mark.parametrize("way", ["database", "spark"])

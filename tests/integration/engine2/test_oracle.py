@@ -18,8 +18,7 @@ from typing import Any
 
 from hypothesis import given
 
-from tests.support.bank import Delivered
-from tests.support.engine2.bank import Engine
+from tests.support.bank import Delivered, Engine
 from tests.support.engine2.checks import check
 from tests.support.engine2.oracle import written
 from tests.support.engine2.random_sources import Setting, arguments, in_spark, load, settings, sources, spec

@@ -113,9 +113,8 @@ def test_login_that_fails_is_explained(
 
 
 def test_values_of_rows_are_not_repeated(bare_store: Store, driver: str) -> None:
-    with source(bare_store.url, driver).session() as session:
-        with pytest.raises(ExtractError) as refusal:
-            session.rows("SELECT 'secret-value'::int")
+    with source(bare_store.url, driver).session() as session, pytest.raises(ExtractError) as refusal:
+        session.rows("SELECT 'secret-value'::int")
     assert "secret-value" not in f"{refusal.value} {refusal.value.cause}"
     assert "a text is not written as the type" in str(refusal.value)
 

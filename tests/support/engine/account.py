@@ -131,7 +131,7 @@ class Account:
                 "--enable-metrics",
                 "true",
             ),
-            *("--extra-py-files", "s3://a/rolling_spec1.py", "--WORKFLOW_NAME", "bank-loans"),
+            *("--extra-py-files", "s3://a/rolling_spec.py", "--WORKFLOW_NAME", "bank-loans"),
         ]
 
 

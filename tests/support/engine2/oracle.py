@@ -165,8 +165,8 @@ def oracle(case: Case, tables: Tables, period: Month) -> Expected:
         values = _values(metric, _inside(counted, months, last, metric, month))
         made.counts[name] = len(values)
         numbers = [value for value in values if isinstance(value, Fraction)]
-        texts = any(column.text for column in columns(metric.expression))
-        made.sums[name] = None if metric.expression is None or texts else sum(numbers, Fraction(0))
+        is_text = isinstance(metric.expression, Column) and metric.expression.text
+        made.sums[name] = None if metric.expression is None or is_text else sum(numbers, Fraction(0))
     made.files = {name: [] for name in _recipients(case, tables, lookup, members)}
     fixed = _fixed(period, longest)
     for owner, group in sorted(members, key=_in_order):

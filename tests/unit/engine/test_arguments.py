@@ -17,7 +17,7 @@ GLUE = (
     *("--JOB_NAME", "bank-loans", "--JOB_ID", "j_1", "--JOB_RUN_ID", "jr_77", "--TempDir", "s3://t/x/"),
     *("--WORKFLOW_NAME", "w", "--WORKFLOW_RUN_ID", "wr_1", "--job-language", "python"),
     *("--job-bookmark-option", "job-bookmark-disable", "--job-bookmark-from", "", "--job-bookmark-to", ""),
-    *("--extra-py-files", "s3://a/rolling_spec1.py", "--conf", "spark.a=b --conf spark.c=d"),
+    *("--extra-py-files", "s3://a/rolling_spec.py", "--conf", "spark.a=b --conf spark.c=d"),
     *("--enable-metrics", "", "--enable-observability-metrics", "true", "--enable-spark-ui", "false"),
     *("--custom-logGroup-prefix", "/aws-glue/jobs/x", "--disable-proxy-v2", "true", "--class", "GlueApp"),
     *("--enable-glue-datacatalog", "true", "--security-configuration", "x", "--region", "eu-west-1"),

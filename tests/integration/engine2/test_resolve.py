@@ -17,6 +17,7 @@ from rolling_source import Source
 from rolling_spec import Extract, Join, Metric
 from rolling_spec_check import check
 from tests.support.bank import Store
+from tests.support.engine2 import extract_page
 
 FEES = Extract(
     entity="fees",
@@ -171,6 +172,11 @@ def test_row_level_security_is_refused(fees: Store, reader: str) -> None:
         " give the role BYPASSRLS, or read a view whose owner sees every row"
     )
     assert resolved(fees).role != reader  # the owner sees every row
+
+
+def test_examples_of_the_documentation_suit_the_source(store: Store) -> None:
+    for example in extract_page.EXAMPLES:
+        resolved(store, extract_page.changed(example))
 
 
 @pytest.mark.parametrize("entity", ["Überweisung", "überweisung"])

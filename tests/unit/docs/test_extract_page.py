@@ -1,0 +1,44 @@
+"""The page about the extract has every field, and its examples are valid."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, fields
+from typing import Any
+
+import pytest
+
+from rolling_errors import ExtractError
+from rolling_spec import Extract, Join, Metric
+from rolling_spec_check import check
+from tests.support.engine2 import extract_page
+from tests.unit.docs.test_reference import page, rows, section
+
+
+@pytest.mark.parametrize("kind", [Extract, Metric, Join], ids=lambda kind: kind.__name__)
+def test_page_has_every_field_and_its_default(kind: Any) -> None:
+    listed = {name: default for name, default, *_ in rows(section(page("extract.md"), kind.__name__))}
+    expected = {
+        f"`{field.name}`": "required"
+        if field.default is MISSING
+        else f"`{field.default!r}`".replace("'", '"')
+        for field in fields(kind)
+        if field.init
+    }
+    assert listed == expected
+
+
+@pytest.mark.parametrize("example", extract_page.EXAMPLES)
+def test_example_is_valid(example: str) -> None:
+    check(extract_page.changed(example))
+
+
+@pytest.mark.parametrize(("field", "example"), extract_page.FIELDS)
+def test_example_shows_its_field(field: str, example: str) -> None:
+    named = re.findall(r"\b(\w+)=", example)
+    assert field in named or example.startswith(('Metric("', 'Join("'))
+
+
+def test_page_describes_the_refusal_of_an_unknown_field() -> None:
+    with pytest.raises(ExtractError, match="Its fields are entity, date_column"):
+        check(extract_page.changed('metric="Amount"'))

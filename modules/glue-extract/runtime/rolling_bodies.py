@@ -3,12 +3,13 @@
 A body uses columns of the relations alone, and little more than joins, CASE and aggregates, so that
 PostgreSQL and Spark run the same text. Its first columns say whose a row is:
 
-- `kind`: 0 orphan rows, 1 rows of an excluded recipient, 2 a group, 3 unassigned rows, which have a row in a
-  file only while there are such rows;
+- `kind`: -1 all rows of a segment that were joined, 0 orphan rows, 1 rows of an excluded recipient, 2 a group,
+  3 unassigned rows, which have a row in a file only while there are such rows;
 - `recipient`, and the group columns `g0`, `g1`, ... as text. Text is ordered by code point, other values
   first by their value (`o0`, `o1`, ...).
 
-Rows of the kinds 0 and 1 come first. Rows with equal labels come one after another; the reader adds them up.
+Rows of the kinds -1, 0 and 1 come first, in this order. Rows with equal labels come one after another; the
+reader adds them up.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from rolling_expression import Ref
 from rolling_relations import BEGINNING, WINDOW, Relations
 from rolling_resolved import Column, Measure, Resolved
 
-ORPHAN, EXCLUDED, GROUP, UNASSIGNED = range(4)
+TOTAL, ORPHAN, EXCLUDED, GROUP, UNASSIGNED = range(-1, 4)
+
+# How partial aggregates of two segments make that of both.
+_MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum"}
+
+_KIND_ORDER = f"CASE WHEN kind < {GROUP} THEN kind ELSE {GROUP} END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,24 @@ def partials(resolved: Resolved) -> tuple[Partial, ...]:
             found.append(Partial(index, "sum"))
         found += [Partial(index, part) for part in ("min", "max", "squares") if part in measure.needs]
     return tuple(found)
+
+
+def controlled(resolved: Resolved) -> tuple[int, ...]:
+    """Return the measures that the control totals have by a read of their own.
+
+    A measure over joined tables has nothing but joins to be read by. If PostgreSQL aggregates, its totals are
+    those of the joined rows, before they reach a group.
+    """
+    missing = uncontrolled(resolved)
+    return tuple(i for i, _ in enumerate(resolved.measures) if i not in missing)
+
+
+def uncontrolled(resolved: Resolved) -> tuple[int, ...]:
+    """Return the other measures."""
+    if resolved.aggregate_in == "spark":
+        return ()
+    found = enumerate(resolved.measures)
+    return tuple(i for i, measure in found if any(column.alias != "t0" for column in measure.columns))
 
 
 def has_sum(measure: Measure) -> bool:
@@ -105,46 +129,104 @@ def members(relations: Relations) -> str:
 )"""
 
 
+def near(relations: Relations) -> tuple[str, ...]:
+    """Return the aliases that the entity is joined to before it is reduced."""
+    resolved = relations.resolved
+    anchor = rolling_joins.anchor(resolved)
+    before = () if anchor == "t0" else resolved.path(resolved.step(anchor).start)[1:]
+    return rolling_joins.in_order({*before, *rolling_joins.measured(resolved)})
+
+
+def inner(relations: Relations) -> tuple[str, ...]:
+    """Return those of `near` that PostgreSQL joins by an inner join, which is faster than an outer one.
+
+    The rows that such a join leaves out are orphan rows, in most sources none. The number of all others is in
+    the result, so it is known whether there are any, and then `broken` reads them. Spark would compute a
+    common table expression twice for that.
+    """
+    if relations.dialect.is_spark:
+        return ()
+    musts = rolling_joins.mandatory(relations.resolved, near(relations))
+    return tuple(must.step.alias for must in musts if must.excuse is None)
+
+
+def _figures(relations: Relations, grouped: Sequence[str]) -> str:
+    rows = relations.rows_of("t0", near(relations), inner(relations))
+    return f"""figures AS (
+  SELECT {", ".join([*grouped, *_measures(relations)])}{rows}{relations.counting()}
+  GROUP BY {_numbers(len(grouped))}
+)"""
+
+
+def _totals(relations: Relations) -> str:
+    """Return the part of `detail` with the totals of all figures, if the control totals need them."""
+    if relations.dialect.is_spark or not (inner(relations) or uncontrolled(relations.resolved)):
+        return ""
+    segment = _bits(relations, "f")[1]
+    labels = "".join(", NULL" for name in _names(relations) if name != "recipient")
+    sums = "".join(f", {_MERGED[each.part]}(f.a{i})" for i, each in enumerate(partials(relations.resolved)))
+    return f"""
+  UNION ALL
+  SELECT {TOTAL}, NULL{labels}, {segment}, sum(f.n){sums} FROM figures f GROUP BY {segment}"""
+
+
+def broken(relations: Relations) -> str | None:
+    """Return the query for the rows that the inner joins leave out; None if there are no such joins.
+
+    Columns: segment, number of rows, and the partial aggregates as text.
+    """
+    if not (aliases := inner(relations)):
+        return None
+    found = [relations.segment, *_measures(relations)[:1], *_partial_sums(relations)]
+    reached = " AND ".join(relations.reached(alias) for alias in aliases)
+    counting = relations.counting()
+    return relations.query(
+        f"SELECT {', '.join(found)}{relations.rows_of('t0', near(relations))}{counting}"
+        f"\n  {'AND' if counting else 'WHERE'} NOT ({reached})\nGROUP BY 1"
+    )
+
+
 def _from_anchor(relations: Relations) -> str:
     """Reduce the entity to the key of the anchor and the segment first, and then join the wide tables."""
     resolved = relations.resolved
     step = resolved.step(rolling_joins.anchor(resolved))
     before = resolved.path(step.start)[1:]
-    near = rolling_joins.in_order({*before, *rolling_joins.measured(resolved)})
-    unbroken = relations.unbroken(near)
-    # A row that misses a mandatory join before the anchor gets no key, and so it reaches no group.
-    start = f"CASE WHEN {' AND '.join(unbroken)} THEN {{}} END" if unbroken else "{}"
     pairs = list(zip(step.lefts, step.rights, strict=True))
-    keys = [f"{start.format(relations.key(left, right))} AS k{i}" for i, (left, right) in enumerate(pairs)]
+    keys = [f"{relations.key(left, right)} AS k{i}" for i, (left, right) in enumerate(pairs)]
+    same = [f"f.k{i} = m.k{i}" for i, _ in enumerate(pairs)]
+    groups = members(relations)
+    # A row that misses a join before the anchor has no key, and so it reaches no group. One that misses
+    # another mandatory join needs a mark.
+    others = [alias for alias in near(relations) if alias not in inner(relations)]
+    marks = relations.unbroken(near(relations), among=[alias for alias in others if alias not in before])
+    if marks:
+        keys.append(f"{' AND '.join(marks)} AS measured")
+        groups = groups.replace("SELECT ", "SELECT true AS measured, ", 1)
+        same.append("f.measured = m.measured")
     kind, recipient = f"coalesce(m.kind, {ORPHAN})", "m.recipient"
     if any(resolved.step(alias).optional for alias in (*before, step.alias)):
         excuses = [] if step.optional else [f"NOT {relations.reached(step.start)}"]
+        unbroken = relations.unbroken(near(relations), among=others)
         keys.append(f"{' AND '.join([*unbroken, *excuses]) or 'true'} AS excused")
         loose = f"CASE WHEN f.excused THEN {UNASSIGNED} ELSE {ORPHAN} END"
         kind = f"CASE WHEN m.kind IS NULL THEN {loose} ELSE m.kind END"
         recipient = f"CASE WHEN m.kind IS NULL THEN {relations.unassigned} ELSE m.recipient END"
-    bits, segment = _bits(relations)
-    grouped = [*keys, *bits]
+    bits, segment = _bits(relations, "f")
     labels = [name for name in _names(relations) if name != "recipient"]
     detail = [
         *(f"{kind} AS kind", f"{recipient} AS recipient", *(f"m.{name}" for name in labels)),
         *(f"{segment} AS segment", "f.n", *(f"f.a{i}" for i, _ in enumerate(partials(resolved)))),
     ]
-    same = " AND ".join(f"f.k{i} = m.k{i}" for i, _ in enumerate(pairs))
-    figures = f"""figures AS (
-  SELECT {", ".join([*grouped, *_measures(relations)])}{relations.rows_of("t0", near)}{relations.counting()}
-  GROUP BY {_numbers(len(grouped))}
-)"""
     # Without an entity row, an excluded group has nothing to say.
     some = "" if resolved.recipients_where is None else f"\n  WHERE m.kind = {GROUP} OR f.n IS NOT NULL"
     rows = f"""detail AS (
   SELECT {", ".join(detail)}
-  FROM members m FULL JOIN figures f ON {same}{some}
+  FROM members m FULL JOIN figures f ON {" AND ".join(same)}{some}{_totals(relations)}
 )"""
     columns = ", ".join([*_shown(relations), "segment", "n", *_as_text(relations, "a{}")])
     return relations.query(
-        figures,
-        members(relations),
+        _figures(relations, [*keys, *bits]),
+        groups,
         rows,
         f"SELECT {columns}\nFROM detail\nORDER BY {_order(relations)}, segment",
     )
@@ -153,35 +235,35 @@ def _from_anchor(relations: Relations) -> str:
 def _from_entity(relations: Relations) -> str:
     """Reduce the entity to its own label columns, its keys and the segment first, and then join the rest."""
     resolved = relations.resolved
-    far, near = rolling_joins.far(resolved), rolling_joins.measured(resolved)
-    reduced = _own(relations, far)
-    grouped = [*(f"{sql} AS {sql.partition('.')[2]}" for sql in reduced), f"{relations.segment} AS segment"]
+    far = rolling_joins.far(resolved)
+    grouped = [f"{sql} AS {sql.partition('.')[2]}" for sql in _own(relations, far)]
+    bits, segment = _bits(relations, "t0")
     owned = relations.owned(far)
-    if unbroken := relations.unbroken(near):
+    others = [alias for alias in near(relations) if alias not in inner(relations)]
+    if unbroken := relations.unbroken(near(relations), among=others):
         grouped.append(f"{' AND '.join(unbroken)} AS measured")
         owned = f"{owned} AND t0.measured"
-    sums = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum"}
-    found = [partial.part for partial in partials(resolved)]
-    figures = f"""figures AS (
-  SELECT {", ".join([*grouped, *_measures(relations)])}{relations.rows_of("t0", near)}{relations.counting()}
-  GROUP BY {_numbers(len(grouped))}
-)"""
+    found = partials(resolved)
     columns = [
-        *(f"{_kind(relations, owned, far)} AS kind", *_labels(relations, far), "t0.segment", "t0.n"),
+        *(
+            f"{_kind(relations, owned, far)} AS kind",
+            *_labels(relations, far),
+            f"{segment} AS segment",
+            "t0.n",
+        ),
         *(f"t0.a{i}" for i, _ in enumerate(found)),
     ]
-    # The reduced rows have the name of the relation, so that joins and labels read the same before and after.
+    # The reduced rows have the columns of the relation, so labels and joins only need its new name.
     detail = f"""detail AS (
   SELECT {", ".join(columns)}
-  FROM figures t0{relations.joined(far)}
-)"""
+  FROM figures t0{relations.joined(far)}"""
     dialect = relations.dialect
-    counts = [f"{sums[part]}(a{i})" for i, part in enumerate(found)]
-    shown = [*_shown(relations), "segment", dialect.whole("sum(n)"), *map(dialect.text, counts)]
+    counts = [dialect.text(f"{_MERGED[each.part]}(a{i})") for i, each in enumerate(found)]
+    shown = [*_shown(relations), "segment", dialect.whole("sum(n)"), *counts]
     keys = ["kind", *_names(relations), "segment"]
     return relations.query(
-        figures,
-        detail,
+        _figures(relations, [*grouped, *bits]),
+        f"{detail}{_totals(relations)}\n)",
         f"SELECT {', '.join(shown)}\nFROM detail\nGROUP BY {', '.join(keys)}"
         f"\nORDER BY {_order(relations)}, segment",
     )
@@ -284,7 +366,7 @@ def listing(relations: Relations) -> str:
     {", ".join([*(f"{sql} AS v{i}" for i, sql in enumerate(columns)), *key])}{relations.rows_of("t0", used)}\
 {relations.counting()}
 )"""
-    order = [f"kind > {EXCLUDED}", dialect.by_code_point("recipient")]
+    order = [_KIND_ORDER, dialect.by_code_point("recipient")]
     for i, column in enumerate(resolved.listing.key):
         order.append(dialect.by_code_point(f"p{i}") if column.is_text else f"p{i}")
     values = "".join(f", v{i}" for i, _ in enumerate(columns))
@@ -328,7 +410,7 @@ def _shown(relations: Relations) -> list[str]:
 
 
 def _order(relations: Relations, *, kind: bool = True) -> str:
-    found = [f"kind > {EXCLUDED}"] if kind else []
+    found = [_KIND_ORDER] if kind else []
     found.append(relations.dialect.by_code_point("recipient"))
     for i, column in enumerate(_groups(relations)):
         if not column.is_text:
@@ -337,7 +419,7 @@ def _order(relations: Relations, *, kind: bool = True) -> str:
     return ", ".join(found)
 
 
-def _bits(relations: Relations) -> tuple[list[str], str]:
+def _bits(relations: Relations, name: str) -> tuple[list[str], str]:
     """Return the bits of the segment's number to group by, and the number made of them.
 
     PostgreSQL estimates as many values of an expression as of the column in it, here a group for each day.
@@ -345,20 +427,26 @@ def _bits(relations: Relations) -> tuple[list[str], str]:
     values.
     """
     if relations.one_segment:
-        return [], "CASE WHEN f.n IS NULL THEN 0 ELSE 1 END"
+        return [], f"CASE WHEN {name}.n IS NULL THEN 0 ELSE 1 END"
     count = (len(relations.span.bounds) - 1).bit_length()
     bits = [f"({relations.segment} & {1 << i}) > 0 AS b{i}" for i in range(count)]
-    return bits, " + ".join(f"CASE WHEN f.b{i} THEN {1 << i} ELSE 0 END" for i in range(count))
+    return bits, " + ".join(f"CASE WHEN {name}.b{i} THEN {1 << i} ELSE 0 END" for i in range(count))
 
 
 def _measures(relations: Relations) -> list[str]:
-    found = ["count(*) AS n"]
-    for i, partial in enumerate(partials(relations.resolved)):
-        value = relations.measure(partial.measure)
-        if partial.part == "squares":
-            value = relations.squared(partial.measure)
-        function = "sum" if partial.part == "squares" else partial.part
-        found.append(f"{function}({value}) AS a{i}")
+    return ["count(*) AS n", *(f"{sql} AS a{i}" for i, sql in enumerate(_sums(relations)))]
+
+
+def _partial_sums(relations: Relations) -> list[str]:
+    return [relations.dialect.text(sql) for sql in _sums(relations)]
+
+
+def _sums(relations: Relations) -> list[str]:
+    found = []
+    for partial in partials(relations.resolved):
+        squares = partial.part == "squares"
+        value = relations.squared(partial.measure) if squares else relations.measure(partial.measure)
+        found.append(f"{'sum' if squares else partial.part}({value})")
     return found
 
 

@@ -43,6 +43,7 @@ class Bodies:
     aggregates: str | None  # None for a listing
     windows: tuple[str, ...]
     listing: str | None
+    broken: str | None  # to run only if the aggregates have fewer rows than the control totals
     relations: tuple[Relation, ...]  # for Spark; PostgreSQL has them in the texts
 
 
@@ -80,24 +81,23 @@ def bodies(
 
     shared = relations(since)
     families = rolling_bodies.families(resolved)
-    found = Bodies(
-        aggregates=None if resolved.listing else rolling_bodies.aggregates(shared),
-        windows=tuple(
-            rolling_bodies.windows(shared if spark else relations(WINDOW), family) for family in families
-        ),
-        listing=rolling_bodies.listing(shared) if resolved.listing else None,
-        relations=(),
+    aggregates = None if resolved.listing else rolling_bodies.aggregates(shared)
+    windows = [rolling_bodies.windows(shared if spark else relations(WINDOW), each) for each in families]
+    return Bodies(
+        aggregates,
+        tuple(windows),
+        rolling_bodies.listing(shared) if resolved.listing else None,
+        rolling_bodies.broken(relations(WINDOW)) if aggregates else None,
+        shared.relations() if spark else (),
     )
-    if not spark:
-        return found
-    return Bodies(found.aggregates, found.windows, found.listing, shared.relations())
 
 
 def control_body(relations: Relations, *, scales: bool) -> str:
     """Return the query for the control totals, with the joins alone that measures and `where` need."""
     resolved, dialect = relations.resolved, relations.dialect
     columns = [relations.segment, "count(*)"]
-    for index, measure in enumerate(resolved.measures):
+    for index in rolling_bodies.controlled(resolved):
+        measure = resolved.measures[index]
         value = relations.measure(index)
         if not rolling_bodies.counts_rows(measure):
             columns.append(f"count({value})")
@@ -106,7 +106,10 @@ def control_body(relations: Relations, *, scales: bool) -> str:
             if scales and measure.digits is None:
                 columns.append(f"max(scale({value}))")
     grouped = "" if relations.one_segment else "\nGROUP BY 1"
-    near = rolling_joins.measured(resolved)
+    aliases = {
+        alias for index in rolling_bodies.controlled(resolved) for alias in resolved.measures[index].aliases
+    }
+    near = rolling_joins.in_order({*aliases, *rolling_joins.filtered(resolved)})
     return relations.query(
         f"SELECT {', '.join(columns)}{relations.rows_of('t0', near)}{relations.counting()}{grouped}"
     )

@@ -29,8 +29,8 @@ WINDOW, BEGINNING, UNDATED = "window", "beginning", "undated"
 class Relation:
     """One relation for Spark: a temporary view `name` of the rows of `sql`, which PostgreSQL runs.
 
-    Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is
-    a column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped afterwards.
+    Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is a
+    column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped afterwards.
     `columns` are the plain columns of the table by their name in the view, for the spec's transform.
     """
 
@@ -199,28 +199,32 @@ class Relations:
         step = self.resolved.step(alias)
         return f"{self.key(step.rights[0], step.lefts[0])} IS NOT NULL"
 
-    def rows_of(self, alias: str, aliases: Sequence[str]) -> str:
-        """Return the FROM clause of a relation with LEFT JOINs to `aliases`."""
+    def rows_of(self, alias: str, aliases: Sequence[str], inner: Sequence[str] = ()) -> str:
+        """Return the FROM clause of a relation with LEFT JOINs to `aliases`, or inner joins to `inner`."""
         self._used_of(alias)
-        return f"\n  FROM {alias}{self.joined(aliases)}"
+        return f"\n  FROM {alias}{self.joined(aliases, inner)}"
 
-    def joined(self, aliases: Sequence[str]) -> str:
-        """Return the LEFT JOINs to `aliases`."""
+    def joined(self, aliases: Sequence[str], inner: Sequence[str] = ()) -> str:
+        """Return the joins to `aliases`."""
         lines = []
         for alias in aliases:
             step = self.resolved.step(alias)
             pairs = zip(step.lefts, step.rights, strict=True)
             same = " AND ".join(f"{self.key(right, left)} = {self.key(left, right)}" for left, right in pairs)
-            lines.append(f"\n  LEFT JOIN {alias} ON {same}")
+            lines.append(f"\n  {'' if alias in inner else 'LEFT '}JOIN {alias} ON {same}")
         return "".join(lines)
 
-    def unbroken(self, aliases: Sequence[str]) -> list[str]:
-        """Return the conditions under which every mandatory join to `aliases` found its row."""
+    def unbroken(self, aliases: Sequence[str], among: Sequence[str] | None = None) -> list[str]:
+        """Return the conditions under which every mandatory join to `aliases` found its row.
+
+        `among` takes the conditions of some of the joins alone.
+        """
         conditions = []
         for must in rolling_joins.mandatory(self.resolved, aliases):
-            reached = self.reached(must.step.alias)
-            excuse = None if must.excuse is None else self.reached(must.excuse)
-            conditions.append(reached if excuse is None else f"({reached} OR NOT {excuse})")
+            if among is None or must.step.alias in among:
+                reached = self.reached(must.step.alias)
+                excuse = None if must.excuse is None else self.reached(must.excuse)
+                conditions.append(reached if excuse is None else f"({reached} OR NOT {excuse})")
         return conditions
 
     def counting(self) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import dropwhile
+from dataclasses import dataclass, field, replace
+from itertools import chain, dropwhile, takewhile
 from pathlib import Path
 from typing import Protocol
 
 import rolling_bodies
 import rolling_values
-from rolling_bodies import EXCLUDED, GROUP, ORPHAN, Family
+from rolling_bodies import EXCLUDED, GROUP, ORPHAN, TOTAL, Family
 from rolling_copy import rows_of
 from rolling_period import Period
 from rolling_queries import Bodies, Checks
@@ -99,7 +99,7 @@ class Result:
 
         It may be called several times.
         """
-        lines = dropwhile(lambda line: line[0] in ("0", "1"), rows_of(self.path))
+        lines = dropwhile(lambda line: line[0] in ("-1", "0", "1"), rows_of(self.path))
         if self.resolved.listing is not None:
             segments = {str(number) for number in self.span.longest(period)}
             return (Row(line[1] or "", (), tuple(line[3:]), (1,)) for line in lines if line[2] in segments)
@@ -183,8 +183,53 @@ def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Cop
     for i, (family, sql) in enumerate(zip(rolling_bodies.families(resolved), bodies.windows, strict=True)):
         family_paths.append((family, folder / f"window{i}"))
         copy(sql, folder / f"window{i}")
-    losses = _losses(resolved, found.digits, rows_of(path))
+    totals = _lines_of(TOTAL, path)
+    broken = []
+    if bodies.broken is not None and _rows_are_missing(resolved, found.control, totals):
+        copy(bodies.broken, folder / "broken")
+        # With the columns of an orphan row of the aggregates.
+        start = [str(ORPHAN), *[None] * (1 + len(resolved.group_by))]
+        broken = [[*start, *line] for line in rows_of(folder / "broken")]
+    if not bodies.relations and resolved.listing is None:
+        found = _with_joined_measures(resolved, found, [*totals, *broken])
+    losses = _losses(resolved, found.digits, chain(broken, rows_of(path)))
     return Result(resolved, span, found, losses, path, tuple(family_paths))
+
+
+def _lines_of(kind: int, path: Path) -> list[Line]:
+    """Return the lines at the beginning of the result that are of this kind."""
+    return list(takewhile(lambda line: line[0] == str(kind), rows_of(path)))
+
+
+def _rows_are_missing(resolved: Resolved, control: BySegment, totals: Sequence[Line]) -> bool:
+    place = 2 + len(resolved.group_by)
+    joined = {int(line[place] or 0): int(line[place + 1] or 0) for line in totals}
+    return any(joined.get(segment, 0) != sums.rows for segment, sums in control.items())
+
+
+def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line]) -> Facts:
+    """Return the facts with the totals of the measures that the control totals leave to the aggregates."""
+    missing = rolling_bodies.uncontrolled(resolved)
+    if not missing:
+        return found
+    place = 2 + len(resolved.group_by)
+    partials = rolling_bodies.partials(resolved)
+    digits = list(found.digits)
+    for line in lines:
+        for partial, value in zip(partials, line[place + 2 :], strict=True):
+            if partial.part == "sum" and partial.measure in missing and value not in (None, *NOT_FINITE):
+                digits[partial.measure] = max(digits[partial.measure], rolling_values.digits_in(value or ""))
+    for line in lines:
+        values = [(p.measure, p.part, value) for p, value in zip(partials, line[place + 2 :], strict=True)]
+        sums = _sums(resolved, digits, line[place + 1], values)
+        segment = int(line[place] or 0)
+        if segment in found.control:
+            control = found.control[segment]
+            for index in missing:
+                control.counts[index] += sums.counts[index]
+                control.sums[index] += sums.sums[index]
+            control.not_finite |= sums.not_finite
+    return replace(found, digits=tuple(digits))
 
 
 def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sums, tuple[int, ...]]:
@@ -192,7 +237,8 @@ def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sum
     scales = resolved.aggregate_in == "spark"
     digits = [0] * len(resolved.measures)
     columns: list[tuple[int, str]] = []
-    for index, measure in enumerate(resolved.measures):
+    for index in rolling_bodies.controlled(resolved):
+        measure = resolved.measures[index]
         if not rolling_bodies.counts_rows(measure):
             columns.append((index, "count"))
         if rolling_bodies.has_sum(measure):
@@ -225,6 +271,8 @@ def _losses(resolved: Resolved, digits: Sequence[int], lines: Iterator[Line]) ->
     for line in lines:
         if int(line[0] or 0) >= GROUP:
             break
+        if line[0] == str(TOTAL):
+            continue
         if resolved.listing is not None:
             sums = Sums(1, [], [])
         else:

@@ -7,6 +7,7 @@ the last digit, which Python adds and compares exactly, whatever their length.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from math import isqrt
 
 from rolling_errors import ExtractError
@@ -66,8 +67,8 @@ def rounded(numerator: int, denominator: int, scale: int, digits: int = 0) -> st
 
 
 def _is_tie(rest: int, denominator: int, scale: int) -> bool:
-    nearly: int = (denominator - 2 * rest) * 10**_TIE
-    return nearly < 2 * denominator * 10**scale
+    distance = Fraction(denominator - 2 * rest, 2 * denominator)
+    return distance < Fraction(10**scale, 10**_TIE)
 
 
 def _point(whole: int, scale: int, *, negative: bool) -> str:

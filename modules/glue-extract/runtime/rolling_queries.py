@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import rolling_aggregates
 import rolling_bodies
+import rolling_labels
+import rolling_partials
 import rolling_joins
 from rolling_dialect import POSTGRESQL, SPARK, identifier
-from rolling_relations import UNDATED, WINDOW, Relation, Relations
+from rolling_relations import BEGINNING, UNDATED, WINDOW, Relation, Relations
 from rolling_resolved import Resolved, Step
 from rolling_span import Span
 
@@ -38,7 +41,7 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """The large queries in one dialect. `windows` has one for each of `rolling_bodies.families`."""
+    """The large queries in one dialect. `windows` has one for each of `rolling_partials.families`."""
 
     aggregates: str | None  # None for a listing
     windows: tuple[str, ...]
@@ -50,13 +53,13 @@ class Bodies:
 def checks(resolved: Resolved, span: Span, cutoff: datetime | None) -> Checks:
     """Return the small queries. Rows dated after `cutoff` do not count: set while a period is not over."""
     name = resolved.recipient
-    at_entity = resolved.listing is not None or rolling_bodies.starts_at_entity(resolved)
+    at_entity = resolved.listing is not None or rolling_partials.starts_at_entity(resolved)
     strays = None
     if not at_entity:
         relations = Relations(resolved, span, cutoff, POSTGRESQL)
-        members = rolling_bodies.members(relations)
+        members = rolling_aggregates.members(relations)
         strays = relations.query(
-            members, f"SELECT count(*)\nFROM members\nWHERE kind = {rolling_bodies.ORPHAN}"
+            members, f"SELECT count(*)\nFROM members\nWHERE kind = {rolling_labels.ORPHAN}"
         )
     return Checks(
         control=_control(resolved, span, cutoff),
@@ -74,20 +77,20 @@ def bodies(
     `digits` are the most digits after the point of each measure, `Facts.digits`; Spark needs them.
     """
     spark = dialect == "spark"
-    since = rolling_bodies.rows(resolved)
+    at_entity = resolved.listing is None and rolling_partials.starts_at_entity(resolved)
 
     def relations(rows: str) -> Relations:
         return Relations(resolved, span, cutoff, SPARK if spark else POSTGRESQL, rows, digits)
 
-    shared = relations(since)
-    families = rolling_bodies.families(resolved)
-    aggregates = None if resolved.listing else rolling_bodies.aggregates(shared)
+    shared = relations(BEGINNING if at_entity else WINDOW)
+    families = rolling_partials.families(resolved)
+    aggregates = None if resolved.listing else rolling_aggregates.aggregates(shared)
     windows = [rolling_bodies.windows(shared if spark else relations(WINDOW), each) for each in families]
     return Bodies(
         aggregates,
         tuple(windows),
         rolling_bodies.listing(shared) if resolved.listing else None,
-        rolling_bodies.broken(relations(WINDOW)) if aggregates else None,
+        rolling_aggregates.broken(relations(WINDOW)) if aggregates else None,
         shared.relations() if spark else (),
     )
 
@@ -96,18 +99,18 @@ def control_body(relations: Relations, *, scales: bool) -> str:
     """Return the query for the control totals, with the joins alone that measures and `where` need."""
     resolved, dialect = relations.resolved, relations.dialect
     columns = [relations.segment, "count(*)"]
-    for index in rolling_bodies.controlled(resolved):
+    for index in rolling_partials.controlled(resolved):
         measure = resolved.measures[index]
         value = relations.measure(index)
-        if not rolling_bodies.counts_rows(measure):
+        if not rolling_partials.counts_rows(measure):
             columns.append(f"count({value})")
-        if rolling_bodies.has_sum(measure):
+        if rolling_partials.has_sum(measure):
             columns.append(dialect.text(f"sum({value})"))
             if scales and measure.digits is None:
                 columns.append(f"max(scale({value}))")
     grouped = "" if relations.one_segment else "\nGROUP BY 1"
     aliases = {
-        alias for index in rolling_bodies.controlled(resolved) for alias in resolved.measures[index].aliases
+        alias for index in rolling_partials.controlled(resolved) for alias in resolved.measures[index].aliases
     }
     near = rolling_joins.in_order({*aliases, *rolling_joins.filtered(resolved)})
     return relations.query(

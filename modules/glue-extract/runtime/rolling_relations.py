@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import rolling_joins
+from rolling_columns import day_number, decimal, exact, exact_type, finite, normal, plain
 from rolling_dialect import Dialect, identifier
 from rolling_expression import Case, Node, Ref, columns_of, render
 from rolling_nodes import WHOLE
 from rolling_period import zone
 from rolling_resolved import Column, Resolved
 from rolling_span import Span
-
-DECIMAL_DIGITS = 38  # the most that a decimal of Spark has
 
 # Which rows of the entity a query reads: those of the span, those of all time before, too, or also those
 # without a date.
@@ -74,33 +73,33 @@ class Relations:
 
     def key(self, column: Column, partner: Column) -> str:
         """Return a column of a join, to compare with its partner's."""
-        source = _source(column)
+        source = plain(column)
         if self.dialect.is_spark and not (column.type in WHOLE and partner.type in WHOLE):
             number = column.category == "N" and partner.category == "N"
-            source = _normal(_exact(column)) if number else f"{source}::text"
+            source = normal(exact(column)) if number else f"{source}::text"
         return self._add(column.alias, source, column=column)
 
     def label(self, column: Column) -> str:
         """Return a column as the text that a file has."""
         if column.type in WHOLE:
-            return self.dialect.text(self._add(column.alias, _source(column), column=column))
-        source = _exact(column) if column.type == "money" else _source(column)
+            return self.dialect.text(self._add(column.alias, plain(column), column=column))
+        source = exact(column) if column.type == "money" else plain(column)
         return self._add(column.alias, f"{source}::text", column=column)
 
     def plain_label(self, column: Column) -> str:
         """Return the column of the relation that `label` is made of."""
         label = self.label(column)
-        return label if column.type not in WHOLE else self._add(column.alias, _source(column))
+        return label if column.type not in WHOLE else self._add(column.alias, plain(column))
 
     def order(self, column: Column) -> str | None:
         """Return what a column is ordered by; None for a text, whose order is that of its label."""
         if column.is_text:
             return None
-        source = _source(column)
+        source = plain(column)
         if not self.dialect.is_spark or column.type in (*WHOLE, "boolean"):
             return self._add(column.alias, source, column=column)
         if column.type == "date":
-            return self._add(column.alias, _day_number(source))
+            return self._add(column.alias, day_number(source))
         # The rank of the value, because the types of Spark do not order every value as PostgreSQL does.
         return self._add(column.alias, f"dense_rank() OVER (ORDER BY {source} NULLS FIRST)")
 
@@ -108,28 +107,28 @@ class Relations:
         """Return a column for `render`: a number is exact."""
         if self.dialect.is_spark and column.category == "N" and column.type not in WHOLE:
             return self._add(
-                column.alias, _finite(_exact(column)), _decimal(column.digits or 0), column=column
+                column.alias, finite(exact(column)), decimal(column.digits or 0), column=column
             )
-        return self._add(column.alias, _exact(column), column=column)
+        return self._add(column.alias, exact(column), column=column)
 
     def expression(self, node: Node, spark_type: str = "boolean") -> str:
         """Return an expression. `spark_type` is what Spark has it as: also "string", or a decimal."""
         aliases = sorted({column.alias for column in columns_of(node)})
         spark = self.dialect.is_spark
         if aliases == ["t0"] and not (spark and self.resolved.transform is not None):
-            sql = render(node, "postgresql", _exact)
+            sql = render(node, "postgresql", exact)
             if self._rows == BEGINNING:
                 # What is before the span has no figures, and must not end the run by a division by zero.
-                sql = f"CASE WHEN {_source(self.resolved.date)} >= {self._bound(0)} THEN {sql} END"
+                sql = f"CASE WHEN {plain(self.resolved.date)} >= {self._bound(0)} THEN {sql} END"
             return self._computed("t0", sql, spark_type)
         if not spark or len(aliases) != 1:
             return render(node, self.dialect.name, self.number)
         # Over one joined table: PostgreSQL computes it for Spark. Of a row that was not reached it has the
         # value that it has of NULLs, for example of coalesce(fee, 0).
-        found = self._computed(aliases[0], render(node, "postgresql", _exact), spark_type)
+        found = self._computed(aliases[0], render(node, "postgresql", exact), spark_type)
         if isinstance(node, Ref):
             return found
-        nothing = render(node, "postgresql", lambda column: f"NULL::{_exact_type(column)}")
+        nothing = render(node, "postgresql", lambda column: f"NULL::{exact_type(column)}")
         other = self._computed("t0", nothing, spark_type)
         return f"CASE WHEN {self.reached(aliases[0])} THEN {found} ELSE {other} END"
 
@@ -138,7 +137,7 @@ class Relations:
             return self._add(alias, sql)
         if spark_type == "string":
             return self._add(alias, f"({sql})::text")
-        return self._add(alias, _finite(f"({sql})::numeric"), spark_type)
+        return self._add(alias, finite(f"({sql})::numeric"), spark_type)
 
     def measure(self, index: int) -> str:
         """Return the value of a measure in a row: NULL if its filter is not true, 1 for a count of rows."""
@@ -158,7 +157,7 @@ class Relations:
         value = self.measure(index)
         type_ = "numeric"
         if self.dialect.is_spark:
-            type_ = self._spark_type(index).replace("bigint", _decimal(0))
+            type_ = self._spark_type(index).replace("bigint", decimal(0))
         return f"CAST({value} AS {type_}) * {value}"
 
     def _spark_type(self, index: int) -> str:
@@ -168,8 +167,8 @@ class Relations:
         if isinstance(measure.value, Ref) and measure.value.column.type in WHOLE:
             return "bigint"
         if measure.digits is not None or not self.dialect.is_spark:
-            return _decimal(measure.digits or 0)
-        return _decimal(self._digits[index])
+            return decimal(measure.digits or 0)
+        return decimal(self._digits[index])
 
     @property
     def segment(self) -> str:
@@ -177,7 +176,7 @@ class Relations:
         if self.one_segment:
             return "1"
         bounds = ", ".join(self._bound(i) for i in range(len(self.span.bounds)))
-        when = _source(self.resolved.date)
+        when = plain(self.resolved.date)
         if len(self.span.bounds) == 2 and self._rows == UNDATED:
             return self._add("t0", f"CASE WHEN {when} IS NOT NULL THEN 1 END", name="segment")
         return self._add("t0", f"width_bucket({when}, ARRAY[{bounds}])", name="segment")
@@ -259,7 +258,7 @@ class Relations:
             return None
         alias = self.resolved.recipient.alias
         included = self._add(
-            alias, f"({render(self.resolved.recipients_where, 'postgresql', _exact)}) IS TRUE"
+            alias, f"({render(self.resolved.recipients_where, 'postgresql', exact)}) IS TRUE"
         )
         if not rolling_joins.may_be_unassigned(self.resolved, aliases):
             return included
@@ -292,9 +291,9 @@ class Relations:
 
     def _part(self, alias: str) -> str | None:
         if alias == "t0":
-            return _source(self.resolved.partition_by or self.resolved.date)
+            return plain(self.resolved.partition_by or self.resolved.date)
         key = self.resolved.step(alias).rights[0]
-        return _source(key) if key.type in WHOLE else None
+        return plain(key) if key.type in WHOLE else None
 
     def _text(self, alias: str, *more: str) -> str:
         columns = [f"{sql} AS {name}" for sql, name in self._used[alias].names.items()]
@@ -316,13 +315,13 @@ class Relations:
         for alias in self.resolved.path(self.resolved.date.alias)[1:]:
             step = self.resolved.step(alias)
             pairs = zip(step.lefts, step.rights, strict=True)
-            same = " AND ".join(f"{_source(right)} = {_source(left)}" for left, right in pairs)
+            same = " AND ".join(f"{plain(right)} = {plain(left)}" for left, right in pairs)
             lines.append(f"  LEFT JOIN {self.table(alias)} {alias} ON {same}")
         return lines
 
     def _conditions(self) -> list[str]:
         """Return the half-open range on the plain date column, so that an index on it serves, and `where`."""
-        when = _source(self.resolved.date)
+        when = plain(self.resolved.date)
         found = [] if self._rows == BEGINNING else [f"{when} >= {self._bound(0)}"]
         found.append(f"{when} < {self._bound(-1)}")
         if self._cutoff is not None:
@@ -331,7 +330,7 @@ class Relations:
             found = [f"({' AND '.join(found)} OR {when} IS NULL)"]
         where = self.resolved.where
         if where is not None and not rolling_joins.filtered(self.resolved):
-            found.append(f"({render(where, 'postgresql', _exact)})")
+            found.append(f"({render(where, 'postgresql', exact)})")
         return found
 
     def _bound(self, index: int) -> str:
@@ -367,43 +366,3 @@ class Relations:
             if column is not None:
                 used.columns[used.names[sql]] = column
         return f"{alias}.{used.names[sql]}"
-
-
-def _source(column: Column) -> str:
-    return f"{column.alias}.{identifier(column.name)}"
-
-
-def _exact(column: Column) -> str:
-    source = _source(column)
-    if column.is_float:
-        # A cast of the number itself would round it to 15 digits. As text it has the fewest digits that mean
-        # this very number and no other.
-        return f"{source}::text::numeric"
-    return f"{source}::numeric" if column.type == "money" else source
-
-
-def _exact_type(column: Column) -> str:
-    return "numeric" if column.is_float or column.type == "money" else column.type
-
-
-def _decimal(digits: int) -> str:
-    return f"DECIMAL({DECIMAL_DIGITS}, {digits})"
-
-
-def _finite(sql: str) -> str:
-    """Return a number as text that Spark can read. The control totals find NaN and Infinity in the window."""
-    return f"nullif(nullif(nullif({sql}::text, 'NaN'), 'Infinity'), '-Infinity')"
-
-
-def _normal(sql: str) -> str:
-    """Return a number as one text for all equal numbers: 9.50 as 9.5. PostgreSQL 12 has no trim_scale."""
-    return f"CASE WHEN scale({sql}) > 0 THEN rtrim(rtrim({sql}::text, '0'), '.') ELSE {sql}::text END"
-
-
-def _day_number(sql: str) -> str:
-    epoch = "DATE '2000-01-01'"
-    end = "2147483647"
-    return (
-        f"CASE WHEN isfinite({sql}) THEN {sql} - {epoch} WHEN {sql} > {epoch} THEN {end}"
-        f" WHEN {sql} < {epoch} THEN -{end} END"
-    )

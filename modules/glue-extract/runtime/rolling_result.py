@@ -8,9 +8,10 @@ from itertools import chain, dropwhile, takewhile
 from pathlib import Path
 from typing import Protocol
 
-import rolling_bodies
+import rolling_partials
 import rolling_values
-from rolling_bodies import EXCLUDED, GROUP, ORPHAN, TOTAL, Family
+from rolling_labels import EXCLUDED, GROUP, ORPHAN, TOTAL
+from rolling_partials import Family
 from rolling_copy import rows_of
 from rolling_period import Period
 from rolling_queries import Bodies, Checks
@@ -180,7 +181,7 @@ def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Cop
     assert body is not None
     copy(body, path)
     family_paths = []
-    for i, (family, sql) in enumerate(zip(rolling_bodies.families(resolved), bodies.windows, strict=True)):
+    for i, (family, sql) in enumerate(zip(rolling_partials.families(resolved), bodies.windows, strict=True)):
         family_paths.append((family, folder / f"window{i}"))
         copy(sql, folder / f"window{i}")
     totals = _lines_of(TOTAL, path)
@@ -209,11 +210,11 @@ def _rows_are_missing(resolved: Resolved, control: BySegment, totals: Sequence[L
 
 def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line]) -> Facts:
     """Return the facts with the totals of the measures that the control totals leave to the aggregates."""
-    missing = rolling_bodies.uncontrolled(resolved)
+    missing = rolling_partials.uncontrolled(resolved)
     if not missing:
         return found
     place = 2 + len(resolved.group_by)
-    partials = rolling_bodies.partials(resolved)
+    partials = rolling_partials.partials(resolved)
     digits = list(found.digits)
     for line in lines:
         for partial, value in zip(partials, line[place + 2 :], strict=True):
@@ -237,11 +238,11 @@ def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sum
     scales = resolved.aggregate_in == "spark"
     digits = [0] * len(resolved.measures)
     columns: list[tuple[int, str]] = []
-    for index in rolling_bodies.controlled(resolved):
+    for index in rolling_partials.controlled(resolved):
         measure = resolved.measures[index]
-        if not rolling_bodies.counts_rows(measure):
+        if not rolling_partials.counts_rows(measure):
             columns.append((index, "count"))
-        if rolling_bodies.has_sum(measure):
+        if rolling_partials.has_sum(measure):
             columns.append((index, "sum"))
             if scales and measure.digits is None:
                 columns.append((index, "scale"))
@@ -266,7 +267,7 @@ def _losses(resolved: Resolved, digits: Sequence[int], lines: Iterator[Line]) ->
     """Return the sums of the rows that no file gets, from the lines at the beginning of the result."""
     orphans: dict[int, Sums] = {}
     excluded: dict[int, Sums] = {}
-    partials = rolling_bodies.partials(resolved)
+    partials = rolling_partials.partials(resolved)
     place = 2 if resolved.listing is not None else 2 + len(resolved.group_by)
     for line in lines:
         if int(line[0] or 0) >= GROUP:
@@ -294,7 +295,7 @@ def _sums(
 ) -> Sums:
     found = _nothing(resolved)
     found.rows = int(rows or 0)
-    found.counts = [found.rows if rolling_bodies.counts_rows(measure) else 0 for measure in resolved.measures]
+    found.counts = [found.rows if rolling_partials.counts_rows(measure) else 0 for measure in resolved.measures]
     for index, part, value in values:
         if value is None:
             continue

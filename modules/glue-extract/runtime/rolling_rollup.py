@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from operator import add
 
-import rolling_bodies
-from rolling_bodies import Family
+import rolling_partials
+from rolling_partials import Family
 from rolling_errors import ExtractError
 from rolling_period import Period
 from rolling_resolved import Resolved
@@ -32,7 +32,7 @@ class Rollup:
         self._number = span.periods.index(period)
         self._digits = digits
         self._pairs = pairs_of(resolved)
-        self._from_entity = rolling_bodies.starts_at_entity(resolved)
+        self._from_entity = rolling_partials.starts_at_entity(resolved)
         self._end = span.longest(period)[-1]
         longest = set(span.longest(period))
         windows = [set(span.numbers(period, pair.window)) for pair in self._pairs]
@@ -53,9 +53,9 @@ class Rollup:
         """Return the measure's columns: where in the line, where in the aggregates, and the digits."""
         first, digits = self._segment + 1, self._digits[measure]
         found = []
-        if rolling_bodies.counts_rows(self._resolved.measures[measure]):
+        if rolling_partials.counts_rows(self._resolved.measures[measure]):
             found.append((first, COUNT, 0))
-        for i, partial in enumerate(rolling_bodies.partials(self._resolved), start=first + 1):
+        for i, partial in enumerate(rolling_partials.partials(self._resolved), start=first + 1):
             if partial.measure == measure:
                 place = _PLACES[partial.part]
                 scale = 0 if place == COUNT else 2 * digits if place == SQUARES else digits

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import rolling_values
-from rolling_bodies import has_sum
+from rolling_partials import has_sum
 from rolling_resolved import Resolved
 
 

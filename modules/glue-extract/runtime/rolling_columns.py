@@ -1,0 +1,48 @@
+"""Columns and numbers in the SQL of PostgreSQL, where it computes a relation."""
+
+from __future__ import annotations
+
+from rolling_dialect import identifier
+from rolling_resolved import Column
+
+DECIMAL_DIGITS = 38  # the most that a decimal of Spark has
+
+
+def plain(column: Column) -> str:
+    return f"{column.alias}.{identifier(column.name)}"
+
+
+def exact(column: Column) -> str:
+    source = plain(column)
+    if column.is_float:
+        # A cast of the number itself would round it to 15 digits. As text it has the fewest digits that mean
+        # this very number and no other.
+        return f"{source}::text::numeric"
+    return f"{source}::numeric" if column.type == "money" else source
+
+
+def exact_type(column: Column) -> str:
+    return "numeric" if column.is_float or column.type == "money" else column.type
+
+
+def decimal(digits: int) -> str:
+    return f"DECIMAL({DECIMAL_DIGITS}, {digits})"
+
+
+def finite(sql: str) -> str:
+    """Return a number as text that Spark can read. The control totals find NaN and Infinity in the window."""
+    return f"nullif(nullif(nullif({sql}::text, 'NaN'), 'Infinity'), '-Infinity')"
+
+
+def normal(sql: str) -> str:
+    """Return a number as one text for all equal numbers: 9.50 as 9.5. PostgreSQL 12 has no trim_scale."""
+    return f"CASE WHEN scale({sql}) > 0 THEN rtrim(rtrim({sql}::text, '0'), '.') ELSE {sql}::text END"
+
+
+def day_number(sql: str) -> str:
+    epoch = "DATE '2000-01-01'"
+    end = "2147483647"
+    return (
+        f"CASE WHEN isfinite({sql}) THEN {sql} - {epoch} WHEN {sql} > {epoch} THEN {end}"
+        f" WHEN {sql} < {epoch} THEN -{end} END"
+    )

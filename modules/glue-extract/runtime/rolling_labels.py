@@ -1,0 +1,65 @@
+"""Whose a row of a body is: its kind, its recipient and its group, as columns and in order.
+
+A body uses columns of the relations alone, and little more than joins, CASE and aggregates, so that
+PostgreSQL and Spark run the same text. Its first columns say whose a row is:
+
+- `kind`: -1 all rows of a segment that were joined, 0 orphan rows, 1 rows of an excluded recipient, 2 a group,
+  3 unassigned rows, which have a row in a file only while there are such rows;
+- `recipient`, and the group columns `g0`, `g1`, ... as text. Text is ordered by code point, other values
+  first by their value (`o0`, `o1`, ...).
+
+Rows of the kinds -1, 0 and 1 come first, in this order. Rows with equal labels come one after another; the
+reader adds them up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rolling_relations import Relations
+from rolling_resolved import Column
+
+TOTAL, ORPHAN, EXCLUDED, GROUP, UNASSIGNED = range(-1, 4)
+
+KIND_ORDER = f"CASE WHEN kind < {GROUP} THEN kind ELSE {GROUP} END"
+
+
+def kind_of(relations: Relations, owned: str, aliases: Sequence[str]) -> str:
+    included = relations.included(aliases)
+    group = str(GROUP) if included is None else f"CASE WHEN {included} THEN {GROUP} ELSE {EXCLUDED} END"
+    return f"CASE WHEN {owned} THEN {group} ELSE {ORPHAN} END"
+
+
+def _groups(relations: Relations) -> list[Column]:
+    return list(relations.resolved.group_by.values())
+
+
+def labels_of(relations: Relations, aliases: Sequence[str]) -> list[str]:
+    """Return the labels of a row, with `aliases` joined, and the values that they are ordered by."""
+    found = [f"{relations.recipient(aliases)} AS recipient"]
+    for i, column in enumerate(_groups(relations)):
+        found.append(f"{relations.label(column)} AS g{i}")
+        if (order := relations.order(column)) is not None:
+            found.append(f"{order} AS o{i}")
+    return found
+
+
+def names_of(relations: Relations) -> list[str]:
+    found = ["recipient"]
+    for i, column in enumerate(_groups(relations)):
+        found += [f"g{i}"] if column.is_text else [f"g{i}", f"o{i}"]
+    return found
+
+
+def shown(relations: Relations) -> list[str]:
+    return ["kind", "recipient", *(f"g{i}" for i, _ in enumerate(_groups(relations)))]
+
+
+def order_of(relations: Relations, *, kind: bool = True) -> str:
+    found = [KIND_ORDER] if kind else []
+    found.append(relations.dialect.by_code_point("recipient"))
+    for i, column in enumerate(_groups(relations)):
+        if not column.is_text:
+            found.append(f"o{i} NULLS FIRST")
+        found.append(f"{relations.dialect.by_code_point(f'g{i}')} NULLS FIRST")
+    return ", ".join(found)

@@ -17,7 +17,8 @@ import rolling_result
 from rolling_errors import ExtractError
 from rolling_jdbc import spark_context
 from rolling_log import log
-from rolling_relations import DECIMAL_DIGITS, Relation
+from rolling_columns import DECIMAL_DIGITS
+from rolling_relations import Relation
 from rolling_resolved import Resolved
 from rolling_result import Facts, Result
 from rolling_snapshot import FEW_ROWS, Snapshot

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import rolling_joins
 import rolling_labels
-from rolling_partials import MERGED, partials, starts_at_entity, uncontrolled
 from rolling_labels import GROUP, ORPHAN, TOTAL, UNASSIGNED
+from rolling_partials import MERGED, partials, starts_at_entity, uncontrolled
 from rolling_relations import Relations
 
 
@@ -27,8 +27,9 @@ def members(relations: Relations) -> str:
     pairs = zip(step.rights, step.lefts, strict=True)
     keys = [f"{relations.key(right, left)} AS k{i}" for i, (right, left) in enumerate(pairs)]
     kind = rolling_labels.kind_of(relations, relations.owned(far), far)
+    columns = [*keys, f"{kind} AS kind", *rolling_labels.labels_of(relations, far)]
     return f"""members AS (
-  SELECT {", ".join([*keys, f"{kind} AS kind", *rolling_labels.labels_of(relations, far)])}{relations.rows_of(anchor, far)}
+  SELECT {", ".join(columns)}{relations.rows_of(anchor, far)}
 )"""
 
 

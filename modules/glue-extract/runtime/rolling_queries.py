@@ -8,9 +8,9 @@ from datetime import datetime
 
 import rolling_aggregates
 import rolling_bodies
+import rolling_joins
 import rolling_labels
 import rolling_partials
-import rolling_joins
 from rolling_dialect import POSTGRESQL, SPARK, identifier
 from rolling_relations import BEGINNING, UNDATED, WINDOW, Relation, Relations
 from rolling_resolved import Resolved, Step

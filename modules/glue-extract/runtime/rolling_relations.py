@@ -29,8 +29,8 @@ class Relation:
     """One relation for Spark: a temporary view `name` of the rows of `sql`, which PostgreSQL runs.
 
     Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is a
-    column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped afterwards.
-    `columns` are the plain columns of the table by their name in the view, for the spec's transform.
+    column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped
+    afterwards. `columns` are the plain columns of the table by their name in the view, for the spec's transform.
     """
 
     name: str
@@ -106,9 +106,7 @@ class Relations:
     def number(self, column: Column) -> str:
         """Return a column for `render`: a number is exact."""
         if self.dialect.is_spark and column.category == "N" and column.type not in WHOLE:
-            return self._add(
-                column.alias, finite(exact(column)), decimal(column.digits or 0), column=column
-            )
+            return self._add(column.alias, finite(exact(column)), decimal(column.digits or 0), column=column)
         return self._add(column.alias, exact(column), column=column)
 
     def expression(self, node: Node, spark_type: str = "boolean") -> str:

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import rolling_partials
 import rolling_values
+from rolling_copy import rows_of
 from rolling_labels import EXCLUDED, GROUP, ORPHAN, TOTAL
 from rolling_partials import Family
-from rolling_copy import rows_of
 from rolling_period import Period
 from rolling_queries import Bodies, Checks
 from rolling_resolved import Resolved
@@ -295,7 +295,9 @@ def _sums(
 ) -> Sums:
     found = _nothing(resolved)
     found.rows = int(rows or 0)
-    found.counts = [found.rows if rolling_partials.counts_rows(measure) else 0 for measure in resolved.measures]
+    found.counts = [
+        found.rows if rolling_partials.counts_rows(measure) else 0 for measure in resolved.measures
+    ]
     for index, part, value in values:
         if value is None:
             continue

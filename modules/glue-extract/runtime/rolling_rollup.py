@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import add
 
 import rolling_partials
-from rolling_partials import Family
 from rolling_errors import ExtractError
+from rolling_partials import Family
 from rolling_period import Period
 from rolling_resolved import Resolved
 from rolling_span import Span

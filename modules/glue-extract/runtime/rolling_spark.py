@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import rolling_queries
 import rolling_result
+from rolling_columns import DECIMAL_DIGITS
 from rolling_errors import ExtractError
 from rolling_jdbc import spark_context
 from rolling_log import log
-from rolling_columns import DECIMAL_DIGITS
 from rolling_relations import Relation
 from rolling_resolved import Resolved
 from rolling_result import Facts, Result

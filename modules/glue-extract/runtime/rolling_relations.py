@@ -30,7 +30,7 @@ class Relation:
 
     Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is a
     column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped
-    afterwards. `columns` are the plain columns of the table by their name in the view, for the spec's transform.
+    afterwards. `columns` are the plain columns of the table by their name in the view, for a transform.
     """
 
     name: str
@@ -98,6 +98,8 @@ class Relations:
         source = plain(column)
         if not self.dialect.is_spark or column.type in (*WHOLE, "boolean"):
             return self._add(column.alias, source, column=column)
+        if column.type == "numeric" and column.digits is not None:
+            return self.number(column)
         if column.type == "date":
             return self._add(column.alias, day_number(source))
         # The rank of the value, because the types of Spark do not order every value as PostgreSQL does.

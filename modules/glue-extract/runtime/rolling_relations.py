@@ -133,8 +133,11 @@ class Relations:
         return f"CASE WHEN {self.reached(aliases[0])} THEN {found} ELSE {other} END"
 
     def _computed(self, alias: str, sql: str, spark_type: str) -> str:
-        if not self.dialect.is_spark or spark_type in ("boolean", "bigint"):
+        if not self.dialect.is_spark or spark_type == "boolean":
             return self._add(alias, sql)
+        if spark_type == "bigint":
+            # CASE and exact arithmetic make it numeric, which Spark would read with 18 digits after the point.
+            return self._add(alias, f"({sql})::bigint")
         if spark_type == "string":
             return self._add(alias, f"({sql})::text")
         return self._add(alias, finite(f"({sql})::numeric"), spark_type)

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from rolling_extract2 import Csv, Field, File, FixedWidth
-from tests.support.bank import Store
-from tests.support.engine2.bank import Engine
+from rolling_extract import Csv, Field, File, FixedWidth
+from tests.support.bank import Engine, Store
 
 FOLDER = "bank_name={}/year=2026/month=10/"
 WIDTHS: dict[str, int | Field] = {

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-import rolling_extract2
-from tests.support.bank import Store
-from tests.support.engine2.bank import Engine
+import rolling_extract
+from tests.support.bank import Engine, Store
 from tools.drawings import ROOT
 
 PAGE = ROOT / "docs/how-to/recipient-formats.md"

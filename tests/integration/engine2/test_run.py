@@ -11,8 +11,7 @@ import pytest
 import rolling_extract2
 import rolling_psycopg
 from rolling_spec import Metric
-from tests.support.bank import Store
-from tests.support.engine2.bank import LOANS, Engine
+from tests.support.bank import LOANS, Engine, Store
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def test_run_without_spark_does_not_import_pyspark(engine: Engine, branches: tup
     program = (
         "import sys, rolling_extract2 as e\n"
         "sys.modules['pyspark'] = None\n"  # an import of it fails
-        "from tests.support.engine2.bank import LOANS\n"
+        "from tests.support.bank import LOANS\n"
         "from dataclasses import replace\n"
         f"e.run(replace(LOANS, schema={engine.store.schema!r}), sys.argv[1:])\n"
         "assert not [name for name in sys.modules if name.startswith(('py4j', 'pyspark.'))]"

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any, cast
 
+from rolling_format import Csv, File
 from rolling_spec import Extract, Join, Metric
 from tools.drawings import ROOT
 
@@ -26,7 +27,7 @@ EXAMPLES = [example.replace("\\|", "|") for _, example in FIELDS]
 
 def changed(example: str) -> Extract:
     """Return the page's extract with an example: a metric, the last join, or fields of the extract."""
-    names = {"Extract": Extract, "Join": Join, "Metric": Metric, "EXTRACT": EXTRACT}
+    names = {"Csv": Csv, "Extract": Extract, "File": File, "Join": Join, "Metric": Metric, "EXTRACT": EXTRACT}
     if example.startswith("Metric("):
         return replace(EXTRACT, metrics={"example": eval(example, names)})
     if example.startswith("Join("):

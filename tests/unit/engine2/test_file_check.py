@@ -10,7 +10,7 @@ import pytest
 from rolling_errors import ExtractError
 from rolling_extract2 import Csv, Field, File, FixedWidth
 from rolling_spec_check import check
-from tests.support.engine2.bank import LOANS
+from tests.support.bank import LOANS
 
 WIDTHS = {
     "bank_name": 20,

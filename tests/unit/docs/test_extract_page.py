@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rolling_errors import ExtractError
+from rolling_format import File
 from rolling_spec import Extract, Join, Metric
 from rolling_spec_check import check
 from tests.support.engine2 import extract_page
@@ -21,6 +22,8 @@ def test_page_has_every_field_and_its_default(kind: Any) -> None:
     expected = {
         f"`{field.name}`": "required"
         if field.default is MISSING
+        else "`File()`"
+        if field.default == File()
         else f"`{field.default!r}`".replace("'", '"')
         for field in fields(kind)
         if field.init

@@ -96,8 +96,9 @@ def manifest(folder: Path) -> dict[str, Any]:
     totals = Totals(1, 1, Decimal(1))
     file = File("A", path, str(path.relative_to(folder)), 1, 1, "0" * 64, totals)
     before = {"revision": 1, "published_at": "2026-11-01T00:00:00Z", "run_id": "jr_1", "files": []}
-    plan = rolling_delivery1.Plan(
-        Period(2026, 10), (file,), {}, frozenset(), frozenset(), before, "1", None, None, (), same=False
+    done = File("A", path, f"{file.place}.done", 0, 0, "0" * 64, Totals(0, {}), "done")
+    plan = Plan(
+        Period(2026, 10), (file, done), {}, frozenset(), frozenset(), before, "1", None, None, (), same=False
     )
     undated = SimpleNamespace(rows=0)
     figures = SimpleNamespace(
@@ -112,7 +113,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def test_manifest_page_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
     listed = {name for cells in rows(page("manifest.md")) for name in re.findall(r"`([^`]+)`", cells[0])}
-    inside = {"window", "files", "late_data"}  # listed by their own fields
+    inside = {"window", "files", "markers", "late_data"}  # listed by their own fields
     kept = {f"replaces.{name}" for name in ("revision", "published_at", "run_id", "files")}
     written = set(names(manifest(tmp_path)))
     assert kept <= written
@@ -161,10 +162,8 @@ def test_exit_code_page_has_every_kind_of_failure() -> None:
 
 
 def test_file_page_shows_the_engines_names() -> None:
-    import rolling_file1
-
-    place = rolling_file1.place("bank_name", "First Bank", Period(2026, 10))
-    assert f"loans/{place}\nloans/{rolling_delivery1.manifest_place(Period(2026, 10))}\n" in page("files.md")
+    place = rolling_file.place("bank_name", "First Bank", Period(2026, 10), "FirstBank_20261031.csv")
+    assert f"loans/{place}\nloans/{rolling_manifest.manifest_place(Period(2026, 10))}\n" in page("files.md")
     assert Period(2026, 10).file_date == date(2026, 10, 31)
 
 

@@ -11,9 +11,7 @@ from rolling_totals import Tally, Totals
 
 def check_source(resolved: Resolved, result: Result) -> None:
     """Refuse a result that no period can be published from: joins that repeat rows, too many undated rows."""
-    for alias, values in result.facts.repeated.items():
-        if values:
-            _refuse_repeated(resolved, alias, values)
+    check_repeated(resolved, result)
     if result.undated > resolved.max_undated_rows:
         count = result.undated
         raise ExtractError(
@@ -22,6 +20,13 @@ def check_source(resolved: Resolved, result: Result) -> None:
             " date, exclude such rows with where, or allow them with max_undated_rows",
             kind="undated",
         )
+
+
+def check_repeated(resolved: Resolved, result: Result) -> None:
+    """Refuse joins that lead to several rows of a table."""
+    for alias, values in result.facts.repeated.items():
+        if values:
+            _refuse_repeated(resolved, alias, values)
 
 
 def _refuse_repeated(resolved: Resolved, alias: str, values: int) -> None:
@@ -70,8 +75,12 @@ def check_totals(result: Result, period: Period, files: Tally) -> None:
 
 def _sums(totals: Totals) -> str:
     """Return the sums of the metrics for a sentence, or nothing if there are none."""
-    told = [f"{name}: {metric.sum}" for name, metric in totals.metrics.items() if metric.sum is not None]
-    return f" (values of {listed(told, 3)})" if told else ""
+    names: dict[str, list[str]] = {}
+    for name, metric in totals.metrics.items():
+        if metric.sum is not None:
+            names.setdefault(metric.sum, []).append(name)
+    told = [f"{', '.join(same)}: {total}" for total, same in names.items()]
+    return f" (sum of {'; '.join(told[:3])})" if told else ""
 
 
 def _rows(count: int) -> str:

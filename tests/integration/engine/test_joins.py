@@ -30,7 +30,7 @@ def test_branch_without_a_bank_is_a_row_of_unassigned(store: Store, engine: Engi
     store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', lost)
     store.loan(lost, "2026-10-01", 70)
     store.loan(kept, "2026-10-01", 5)
-    assert unassigned(engine, joins=optional("Bank")) == [(str(lost), "1", "70.00")]
+    assert unassigned(engine, joins=optional("Bank")) == [(str(lost), "1", "70")]
     delivered = engine("2026-10", joins=optional("Bank"))
     assert delivered.figures("Alpha") == {str(kept): "5.00"}
     assert delivered.manifest()["orphans"]["rows"] == 0
@@ -41,7 +41,7 @@ def test_loans_without_a_branch_are_one_unassigned_row(store: Store, engine: Eng
     store.loan(None, "2026-10-01", 70)
     store.loan(None, "2026-10-02", 2)
     store.loan(branch, "2026-10-01", 5)
-    assert unassigned(engine, joins=optional("Account")) == [("", "2", "72.00")]
+    assert unassigned(engine, joins=optional("Account")) == [("", "2", "72")]
     assert engine("2026-10", joins=optional("Account")).figures("Alpha") == {str(branch): "5.00"}
 
 
@@ -52,17 +52,17 @@ def test_failed_mandatory_join_is_ignored_only_after_a_failed_optional_join(
     store.loan(None, "2026-10-01", 70)  # reaches no account, which is optional
     store.loan(branch, "2026-10-01", 5)
     store.sql('UPDATE "Client" SET "Branch_idBranch" = 999')  # a client without a branch
-    assert "1 of 2 rows of the window reaches no recipient" in engine.refusal(
+    assert "1 of 2 rows of the window that ends with 2026-10 reaches no recipient" in engine.refusal(
         "2026-10", joins=optional("Account")
     )
-    assert unassigned(engine, joins=optional("Account", "Branch")) == [("", "2", "75.00")]
+    assert unassigned(engine, joins=optional("Account", "Branch")) == [("", "2", "75")]
 
 
 def test_failed_mandatory_join_before_an_optional_join_is_an_orphan(store: Store, engine: Engine) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
     store.loan(None, "2026-10-01", 70)
     sentence = engine.refusal("2026-10", joins=optional("Branch"))
-    assert "1 of 2 rows of the window reaches no recipient (amount_sum 70)" in sentence
+    assert "1 of 2 rows of the window that ends with 2026-10 reaches no recipient (sum of" in sentence
 
 
 def test_unassigned_has_a_file_in_every_period(store: Store, engine: Engine) -> None:
@@ -88,7 +88,7 @@ def test_spec_sets_the_name_of_unassigned(store: Store, engine: Engine) -> None:
 
 def test_bank_with_the_name_of_unassigned_is_refused(store: Store, engine: Engine) -> None:
     store.branch(bank="Unassigned")
-    assert 'there is a recipient "Unassigned" in the store' in engine.refusal(
+    assert 'there is a recipient "Unassigned" in the source' in engine.refusal(
         "2026-10", joins=optional("Bank")
     )
 
@@ -97,7 +97,7 @@ def test_rows_of_a_bank_without_a_name_are_orphans_with_optional_joins(store: St
     store.loan(store.branch(), "2026-10-01", 5)
     store.bank("Beta")
     store.sql("""UPDATE "Bank" SET "Name" = NULL WHERE "Name" = 'Alpha'""")
-    assert "1 of 1 rows of the window reaches no recipient" in engine.refusal(
+    assert "1 of 1 rows of the window that ends with 2026-10 reaches no recipient" in engine.refusal(
         "2026-10", joins=optional("Bank")
     )
 
@@ -127,7 +127,7 @@ def test_row_without_a_group_keeps_its_recipient(bare_store: Store, engine: Engi
         name: [(line["product"], line["total_sum"]) for line in delivered.lines(name)]
         for name in ("A", "Unassigned")
     }
-    assert found == {"A": [("", "7.00"), ("tea", "5.00")], "Unassigned": [("tea", "9.00")]}
+    assert found == {"A": [("", "7"), ("tea", "5")], "Unassigned": [("tea", "9")]}
 
 
 # -- keys and aliases --------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def test_row_without_a_group_keeps_its_recipient(bare_store: Store, engine: Engi
 
 BY_KEY: dict[str, Any] = {
     "entity": "sales",
-    "metric": "total",
+    "expression": "total",
     "date_column": "day",
     "joins": (Join("shop", left=("sales.land", "sales.shop"), right=("land", "id")),),
     "group_by": {"shop": "shop.id"},
@@ -161,9 +161,9 @@ def test_join_may_use_several_columns(shops: Store, engine: Engine, index: Liter
     if index:
         shops.sql(index)
     delivered = engine("2026-10", **BY_KEY)
-    assert [line["total_sum"] for line in delivered.lines("Ann")] == ["5.00"]
+    assert [line["total_sum"] for line in delivered.lines("Ann")] == ["5"]
     assert [(line["shop"], line["total_sum"]) for line in delivered.lines("Bob")] == [
-        ("1", "8.00"),
+        ("1", "8"),
         ("2", ""),
     ]
 
@@ -233,7 +233,7 @@ def test_where_selects_the_rows(store: Store, engine: Engine, where: str, figure
     store.loan(branch, "2026-10-02", 70)
     delivered = engine("2026-10", where=where)
     assert delivered.figures("Alpha") == {str(branch): figure}
-    assert delivered.manifest()["where"] == where
+    assert delivered.manifest()["expressions"]["where"] == where
 
 
 def test_rows_excluded_by_where_are_neither_orphans_nor_in_the_control_totals(
@@ -248,19 +248,17 @@ def test_rows_excluded_by_where_are_neither_orphans_nor_in_the_control_totals(
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("amuont > 5", 'column "amuont" does not exist'),
-        ('"Amount" + 1', "must be type boolean"),
-        ('"Amount" > 5 GROUP BY 1', "syntax error"),
-        ('sum("Amount") > 5', "aggregate functions are not allowed"),
+        ("amuont > 5", 'no column "amuont" in'),
+        ('"Amount" + 1', 'where=""Amount" + 1" is a number and not a condition'),
+        ('"Amount" > 5 GROUP BY 1', 'has "GROUP" (character 14) where the end should follow'),
+        ('sum("Amount") > 5', "calls the aggregate sum()"),
+        ('nosuch("Amount") > 5', "calls nosuch(), which is no function of PostgreSQL"),
     ],
 )
-def test_invalid_where_is_refused_with_the_message_of_postgresql(
-    store: Store, engine: Engine, where: str, said: str
-) -> None:
+def test_invalid_where_is_refused(store: Store, engine: Engine, where: str, said: str) -> None:
     sentence = engine.refusal("2026-10", where=where)
-    assert sentence.startswith(f'2026-10: where="{where}" is no condition on the entity: ')
     assert said in sentence
-    assert engine.log[-1]["kind"] == "spec"
+    assert engine.log[-1]["kind"] in ("spec", "contract")
 
 
 # -- metrics of floats -------------------------------------------------------------------------------------
@@ -287,9 +285,12 @@ def test_sum_of_floats_adds_their_decimal_text_and_logs_a_warning(
 def test_infinite_float_is_refused(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="real")
     bare_store.loan(bare_store.branch(), "2026-10-01", float("inf"))
-    assert 'metric "Amount" holds NaN or Infinity in the window' in engine.refusal("2026-10")
+    assert (
+        "the values of loans_count, amount_sum, amount_avg in the window that ends with 2026-10 include NaN"
+        in (engine.refusal("2026-10"))
+    )
 
 
 def test_unused_options_are_not_in_the_manifest(store: Store, engine: Engine) -> None:
     store.branch()
-    assert not {"where", "notes"} & set(engine("2026-10").manifest())
+    assert "notes" not in engine("2026-10").manifest()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rolling_extract import Metric
 from tests.support.bank import Engine, Store
 
 
@@ -21,12 +22,12 @@ def test_late_data_of_every_published_period_is_reported_and_changes_nothing(
     told = [line for line in delivered.log if line["event"] == "late_data"]
     assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
     assert told[0]["message"] == (
-        "2026-07 is published and would differ now: Alpha_20260731.csv differs (count 0 -> 1, sum 0 -> 9);"
+        "2026-07 is published and would differ now: Alpha_20260731.csv differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9);"
         " --period 2026-07 --restate --reason TEXT publishes it again"
     )
     assert delivered.manifest()["late_data"][2] == {
         "period": "2026-09",
-        "difference": "Alpha_20260930.csv differs (count 0 -> 1, sum 0 -> 9)",
+        "difference": "Alpha_20260930.csv differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9)",
     }
     assert delivered.figures("Alpha") == {str(branch): ""}
     assert {path: path.read_bytes() for path in before} == before
@@ -59,7 +60,7 @@ def test_failed_late_data_check_does_not_stop_the_publication(
     assert told["message"].startswith("2026-07 could not be looked at again: ")
 
 
-def test_late_data_months_limits_the_check(store: Store, engine: Engine) -> None:
+def test_late_data_periods_limits_the_check(store: Store, engine: Engine) -> None:
     branch = store.branch()
     engine("2026-09")
     store.loan(branch, "2026-07-31", 9)
@@ -69,14 +70,14 @@ def test_late_data_months_limits_the_check(store: Store, engine: Engine) -> None
 @pytest.mark.parametrize(
     ("aggregate", "was", "now", "told"),
     [
-        ("sum", [10], [21], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 21.00'),
+        ("sum", [10], [21], 'it of "Alpha" went from 10 in 2026-09 to 21'),
         ("sum", [10], [20], None),
-        ("sum", [10], [4], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 4.00'),
+        ("sum", [10], [4], 'it of "Alpha" went from 10 in 2026-09 to 4'),
         ("avg", [10], [10, 10, 10], None),
-        ("avg", [10], [10, 33], 'amount_avg of "Alpha" went from 10.00 in 2026-09 to 21.50'),
-        ("count", [10], [1, 1, 1], 'loans_count of "Alpha" went from 1 in 2026-09 to 3'),
-        ("sum", [10], [], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to 0.00'),
-        ("sum", [10], [-10], 'amount_sum of "Alpha" went from 10.00 in 2026-09 to -10.00'),
+        ("avg", [10], [10, 33], 'it of "Alpha" went from 10.00 in 2026-09 to 21.50'),
+        ("count", [10], [1, 1, 1], 'it of "Alpha" went from 1 in 2026-09 to 3'),
+        ("sum", [10], [], 'it of "Alpha" went from 10 in 2026-09 to 0'),
+        ("sum", [10], [-10], 'it of "Alpha" went from 10 in 2026-09 to -10'),
     ],
 )
 def test_swing_above_the_factor_is_a_warning(
@@ -87,7 +88,7 @@ def test_swing_above_the_factor_is_a_warning(
         for amount in amounts:
             store.loan(branch, f"{month}-01", amount)
     months = ("--from", "2026-09", "--to", "2026-10")
-    delivered = engine(*months, aggregate=aggregate, window=1, swing_factor=2)
+    delivered = engine(*months, metrics={"it": Metric(aggregate, "Amount")}, swing_factor=2)
     expected = [f"{told}, by more than the factor 2"] if told else []
     assert delivered.manifest()["warnings"] == expected
     assert [line["message"] for line in delivered.log if line["event"] == "swing"] == [

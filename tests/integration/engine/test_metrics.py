@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from typing import LiteralString
 
 import psycopg
@@ -11,7 +12,7 @@ import pytest
 
 from local_cloud.database import Database
 from rolling_extract import Join
-from tests.support.bank import Engine, Store
+from tests.support.bank import LOANS, Engine, Store
 
 
 def test_average_is_over_all_loans_of_the_window(store: Store, engine: Engine) -> None:
@@ -28,7 +29,7 @@ def test_window_consists_of_calendar_months(store: Store, engine: Engine) -> Non
     for date, amount in (("2026-07-31", 1), ("2026-08-01", 10), ("2026-10-31", 30), ("2026-11-01", 5)):
         store.loan(branch, date, amount)
     [line] = engine("2026-10").lines("Alpha")
-    assert (line["loans_count"], line["amount_sum"], line["amount_avg"]) == ("2", "40.00", "20.00")
+    assert (line["loans_count"], line["amount_sum"], line["amount_avg"]) == ("2", "40", "20.00")
     assert (line["period"], line["window_start"], line["window_end"]) == (
         "2026-10",
         "2026-08-01",
@@ -121,12 +122,19 @@ def test_loan_without_a_date_is_in_no_period(store: Store, engine: Engine) -> No
     branch = store.branch()
     store.loan(branch, None, 1000)
     store.loan(branch, "2026-10-01", 2)
-    assert engine("2026-10").figures("Alpha") == {str(branch): "2.00"}
+    sentence = engine.refusal("2026-10")
+    assert (
+        f'1 row of {store.schema}."Loans" has no date ("loan_date"), more than max_undated_rows=0' in sentence
+    )
+    assert engine.log[-1]["kind"] == "undated"
+    delivered = engine("2026-10", max_undated_rows=1)
+    assert delivered.figures("Alpha") == {str(branch): "2.00"}
+    assert delivered.manifest()["undated_rows"] == 1
 
 
 @pytest.mark.parametrize(
     ("aggregate", "figure"),
-    [("avg", "3.33"), ("sum", "10.00"), ("count", "3"), ("min", "1.00"), ("max", "6.00")],
+    [("avg", "3.33"), ("sum", "10"), ("count", "3"), ("min", "1"), ("max", "6")],
 )
 def test_every_aggregate_covers_the_whole_window(
     store: Store, engine: Engine, aggregate: str, figure: str
@@ -176,7 +184,7 @@ def test_numeric_without_precision_keeps_all_digits(bare_store: Store, engine: E
     [line] = engine("2026-10", scale=18).lines("Alpha")
     assert line["amount_sum"] == "12345678901234.000000000000000000"
     manifest = engine("2026-10", scale=18).manifest()
-    assert manifest["source"]["sum"] == "12345678901234.000000000000000000000001"
+    assert manifest["source"]["metrics"]["amount_sum"]["sum"] == "12345678901234.000000000000000000000001"
 
 
 def test_rows_are_ordered_by_numeric_key(store: Store, engine: Engine) -> None:
@@ -211,7 +219,7 @@ def test_time_zone_decides_the_month_of_a_timestamp(bare_store: Store, engine: E
         .splitlines()[1]
         .split(",")[-2]
         for name in ("paris", "greenwich")
-    ] == ["1.00", "10.00"]
+    ] == ["1", "10"]
     assert paris.message.startswith("2026-10: published")
     assert greenwich.message.startswith("2026-10: published")
 
@@ -339,18 +347,17 @@ def test_source_with_lower_case_names_gives_the_same_bytes(bare_store: Store, en
 
 def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine) -> None:
     """Under Glue or in a notebook, another program has created the session."""
-    import rolling_source1
-
     store.branch()
+    engine = replace(engine, spec=replace(LOANS, aggregate_in="spark"))
     engine("2026-10")  # starts a session if there is none
     from pyspark.sql import SparkSession
 
     theirs = SparkSession.builder.getOrCreate()
     theirs.conf.set("spark.sql.shuffle.partitions", "77")
-    ours = rolling_source1.spark_session()
+    theirs.conf.set("spark.sql.ansi.enabled", "false")
     engine("2026-10")
     assert theirs.conf.get("spark.sql.shuffle.partitions") == "77"
-    assert (ours.conf.get("spark.sql.ansi.enabled"), ours.sparkContext) == ("true", theirs.sparkContext)
+    assert theirs.conf.get("spark.sql.ansi.enabled") == "false"
 
 
 def test_run_under_concurrent_writes_sees_one_snapshot(
@@ -379,8 +386,8 @@ def test_run_under_concurrent_writes_sees_one_snapshot(
         for attempt in range(5):
             engine("2026-10", output=engine.folder / str(attempt))
             manifest = json.loads((engine.folder / str(attempt) / "_manifests/2026-10.json").read_text())
-            assert manifest["source"]["sum"] == manifest["totals"]["sum"]
-            sums.append(int(manifest["totals"]["sum"]))
+            assert manifest["source"] == manifest["totals"]
+            sums.append(int(manifest["totals"]["metrics"]["amount_sum"]["sum"]))
     finally:
         stop.set()
         writer.join()

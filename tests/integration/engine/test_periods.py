@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import rolling_delivery1
+import rolling_publication
 from rolling_errors import ExtractError
 from tests.support.bank import Engine, Store
 
@@ -16,14 +16,14 @@ def test_backfill_that_fails_midway_says_what_was_published(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    publish = rolling_delivery1.publish
+    publish = rolling_publication.publish
 
     def fail_at_the_third(store: Any, made: Any, *rest: Any) -> str:
         if str(made.period) == "2026-03":
             raise ExtractError("the disk is full", kind="store")
         return str(publish(store, made, *rest))
 
-    monkeypatch.setattr(rolling_delivery1, "publish", fail_at_the_third)
+    monkeypatch.setattr(rolling_publication, "publish", fail_at_the_third)
     assert engine.refusal("--from", "2026-01", "--to", "2026-03") == (
         "2026-01 to 2026-03: the disk is full. Published before that: 2026-01, 2026-02."
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import rolling_checks
+import rolling_result
 from tests.support.bank import Engine, Store
 
 
@@ -37,9 +39,10 @@ def test_orphan_rows_fail_the_run_and_are_counted(store: Store, engine: Engine) 
     store.loan(None, "2026-10-01", 70)
     store.loan(store.branch(), "2026-10-01", 5)
     assert engine.refusal("2026-10") == (
-        "2026-10: 1 of 2 rows of the window reaches no recipient (amount_sum 70), more than"
-        " max_orphan_rows=0; mend the keys on the way Loans -> Account -> Client -> Branch -> Bank."
-        " Nothing was published."
+        "2026-10: 1 of 2 rows of the window that ends with 2026-10 reaches no recipient (sum of"
+        " loans_count, amount_sum, amount_avg: 70), more than max_orphan_rows=0; fix the foreign keys along"
+        " Loans.Account_idAccount = Account.idAccount, Account.Client_idClient = Client.idClient,"
+        " Client.Branch_idBranch = Branch.idBranch, Branch.Bank_idBank = Bank.idBank. Nothing was published."
     )
     assert engine.log[-1]["kind"] == "orphans"
 
@@ -48,16 +51,18 @@ def test_loan_of_a_bank_without_a_name_is_an_orphan_row(store: Store, engine: En
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.sql('UPDATE "Bank" SET "Name" = NULL')
-    assert "1 of 1 rows of the window reaches no recipient" in engine.refusal("2026-10")
+    assert "1 of 1 rows of the window that ends with 2026-10 reaches no recipient" in engine.refusal(
+        "2026-10"
+    )
 
 
 def test_orphan_rows_up_to_the_limit_are_in_the_manifest(store: Store, engine: Engine) -> None:
     store.loan(None, "2026-10-01", 70)
     store.loan(store.branch(), "2026-10-01", 5)
     manifest = engine("2026-10", max_orphan_rows=1).manifest()
-    assert manifest["orphans"] == {"rows": 1, "count": 1, "sum": "70", "undated_rows": 0}
-    assert manifest["source"] == {"rows": 2, "count": 2, "sum": "75"}
-    assert manifest["totals"] == {"rows": 1, "count": 1, "sum": "5"}
+    for part, rows, total in (("orphans", 1, "70"), ("source", 2, "75"), ("totals", 1, "5")):
+        assert manifest[part]["rows"] == rows
+        assert manifest[part]["metrics"]["amount_avg"] == {"count": rows, "sum": total}
 
 
 def test_orphan_rows_outside_the_window_are_ignored(store: Store, engine: Engine) -> None:
@@ -69,22 +74,21 @@ def test_orphan_rows_outside_the_window_are_ignored(store: Store, engine: Engine
 def test_rows_without_a_joined_date_fail_every_period(store: Store, engine: Engine) -> None:
     store.loan(None, "2026-10-01", 70)
     sentence = engine.refusal("2026-10", date_column="Account.open_date")
-    assert '1 row reaches no "Account.open_date"' in sentence
+    assert f'1 row of {store.schema}."Loans" has no date ("open_date")' in sentence
 
 
 def test_totals_that_do_not_reconcile_fail_the_run(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No real cause is known, so the test removes a row."""
-    import rolling_figures1
-
-    lines = rolling_figures1.Figures.lines
-    monkeypatch.setattr(rolling_figures1.Figures, "lines", lambda *a: list(lines(*a))[1:])
+    rows = rolling_result.Result.rows
+    monkeypatch.setattr(rolling_result.Result, "rows", lambda *a: list(rows(*a))[1:])
     for _ in range(2):
         store.loan(store.branch(), "2026-10-01", 5)
     assert engine.refusal("2026-10") == (
-        "2026-10: control totals of 2026-10 do not reconcile: the source has 2 rows with amount_sum 10 in the"
-        " window, files and orphans have 1 with 5. Nothing was published."
+        "2026-10: the control totals of 2026-10 do not reconcile: the source has 2 rows (sum of loans_count,"
+        " amount_sum, amount_avg: 10) in the window; files, orphan rows and excluded rows have 1 rows (sum of"
+        " loans_count, amount_sum, amount_avg: 5). Nothing was published."
     )
     assert not engine.folder.exists()
 
@@ -93,15 +97,14 @@ def test_undetected_duplicate_key_does_not_reconcile(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the join check, the control totals find the duplicate, because they have no joins."""
-    import rolling_figures1
-
-    monkeypatch.setattr(rolling_figures1, "check_hops", lambda *_: None)
+    monkeypatch.setattr(rolling_checks, "check_repeated", lambda *_: None)
     store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
     store.loan(store.branch(), "2026-10-01", 5)
     store.sql('INSERT INTO "Client" SELECT * FROM "Client"')
     assert engine.refusal("2026-10") == (
-        "2026-10: control totals of 2026-10 do not reconcile: the source has 1 rows with amount_sum 5 in the"
-        " window, files and orphans have 2 with 10. Nothing was published."
+        "2026-10: the control totals of 2026-10 do not reconcile: the source has 1 rows (sum of loans_count,"
+        " amount_sum, amount_avg: 5) in the window; files, orphan rows and excluded rows have 2 rows (sum of"
+        " loans_count, amount_sum, amount_avg: 10). Nothing was published."
     )
     assert engine.log[-1]["kind"] == "reconciliation"
     assert not engine.folder.exists()

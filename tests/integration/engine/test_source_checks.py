@@ -32,7 +32,7 @@ def test_ambiguous_spelling_is_refused_with_the_candidates(store: Store, engine:
     store.sql('ALTER TABLE "Loans" ADD COLUMN amount int')
     assert engine.refusal("2026-10", expression="AMOUNT") == (
         f'2026-10: column "AMOUNT" of {store.schema}."Loans" could be "Amount", "amount";'
-        " spell it as the store does. Nothing was published."
+        " spell it as the source does. Nothing was published."
     )
 
 
@@ -76,7 +76,7 @@ def test_metric_with_nan_is_refused(
 ) -> None:
     bare_store.create(amount=kind)
     bare_store.loan(bare_store.branch(), "2026-10-01", "NaN")
-    assert 'metric "Amount" holds NaN or Infinity in the window' in engine.refusal("2026-10", **way)
+    assert "in the window that ends with 2026-10 include NaN or Infinity" in engine.refusal("2026-10", **way)
 
 
 def test_sum_with_more_than_38_digits_needs_aggregation_in_the_database(
@@ -104,8 +104,9 @@ def test_group_by_column_of_unsupported_type_is_refused(store: Store, engine: En
 
 def test_join_of_incomparable_types_is_refused(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Loans" ALTER "Account_idAccount" TYPE text')
-    assert "the join Loans.Account_idAccount = Account.idAccount compares text with integer" in engine.refusal(
-        "2026-10"
+    assert (
+        "the join Loans.Account_idAccount = Account.idAccount compares text with integer"
+        in engine.refusal("2026-10")
     )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import rolling_extract2
+import rolling_extract
 import rolling_psycopg
 from rolling_spec import Metric
-from tests.support.bank import LOANS, Engine, Store
+from tests.support.bank import Store
+from tests.support.bank import LOANS, Engine
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_both_drivers_and_spark_give_the_same_bytes(
 
 def test_run_without_spark_does_not_import_pyspark(engine: Engine, branches: tuple[int, int]) -> None:
     program = (
-        "import sys, rolling_extract2 as e\n"
+        "import sys, rolling_extract as e\n"
         "sys.modules['pyspark'] = None\n"  # an import of it fails
         "from tests.support.bank import LOANS\n"
         "from dataclasses import replace\n"
@@ -82,7 +83,7 @@ def test_run_without_spark_does_not_import_pyspark(engine: Engine, branches: tup
         "assert not [name for name in sys.modules if name.startswith(('py4j', 'pyspark.'))]"
     )
     root = Path(__file__).resolve().parents[3]
-    runtime = Path(rolling_extract2.__file__).parent
+    runtime = Path(rolling_extract.__file__).parent
     done = subprocess.run(
         [sys.executable, "-c", program, "--database-url", engine.store.url, "--output", str(engine.folder)]
         + ["--period", "2026-10"],

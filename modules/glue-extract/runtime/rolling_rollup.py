@@ -124,16 +124,15 @@ class Rollup:
         found: list[list[int] | None],
         singles: Sequence[_Singles],
     ) -> Row:
-        measured = [rows]
-        for values in found:
-            measured += (0, 0) if values is None else (values[COUNT], values[SUM])
         made: list[Aggregates] = [_NONE if values is None else values for values in found]
         values_of: list[str | None] = [write(made[pair]) for pair, write in self._metrics]
+        measured = [rows]
+        for aggregates in made:
+            measured += aggregates[:MIN]
         for single in singles:
             pair = self._pairs.index((single.family.measure, single.family.window))
             for metric, low, high in single.of(labels, made[pair][COUNT]):
-                aggregates = [*made[pair][:LOW], low, high]
-                values_of[metric] = self._metrics[metric][1](aggregates)
+                values_of[metric] = self._metrics[metric][1]([*made[pair][:LOW], low, high])
         return Row(labels[0] or "", tuple(labels[1:]), tuple(values_of), measured)
 
 

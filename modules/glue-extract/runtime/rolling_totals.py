@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import NamedTuple
 
 import rolling_values
@@ -82,11 +83,11 @@ class Tally:
 
     def add(self, row: Row) -> None:
         """Add one row."""
-        self.measured = [a + b for a, b in zip(self.measured, row.measured, strict=True)]
+        self.measured = list(map(add, self.measured, row.measured))
 
     def merge(self, other: Tally) -> None:
         """Add all rows of another tally of the same period."""
-        self.measured = [a + b for a, b in zip(self.measured, other.measured, strict=True)]
+        self.measured = list(map(add, self.measured, other.measured))
 
     @property
     def totals(self) -> Totals:

@@ -63,7 +63,7 @@ def rounded(numerator: int, denominator: int, scale: int, digits: int = 0) -> st
     whole, rest = divmod(abs(numerator) * 10**scale, denominator)
     if 2 * rest >= denominator or (digits >= _QUOTIENT and _is_tie(rest, denominator, scale)):
         whole += 1
-    return _point(whole, scale, negative=numerator < 0)
+    return _point(-whole if numerator < 0 else whole, scale)
 
 
 def _is_tie(rest: int, denominator: int, scale: int) -> bool:
@@ -71,15 +71,17 @@ def _is_tie(rest: int, denominator: int, scale: int) -> bool:
     return distance < Fraction(10**scale, 10**_TIE)
 
 
-def _point(whole: int, scale: int, *, negative: bool) -> str:
+def _point(number: int, scale: int) -> str:
     try:
-        text = str(whole)
+        text = str(number)
     except ValueError:  # sys.get_int_max_str_digits
         raise _too_long() from None
-    if scale:
-        text = text.rjust(scale + 1, "0")
-        text = f"{text[:-scale]}.{text[-scale:]}"
-    return f"-{text}" if negative and whole else text
+    if not scale:
+        return text
+    if len(text) <= scale + (number < 0):
+        sign, text = ("-", text[1:]) if number < 0 else ("", text)
+        return f"{sign}0.{text.rjust(scale, '0')}"
+    return f"{text[:-scale]}.{text[-scale:]}"
 
 
 def _too_long() -> ExtractError:
@@ -117,9 +119,7 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
     def exact(part: int) -> Callable[[Aggregates], str]:
         if measure.divisor == 1 and digits <= scale:
             # Nothing to round.
-            return lambda found: (
-                _point(abs(found[part]) * shift, scale, negative=found[part] < 0) if found[COUNT] else ""
-            )
+            return lambda found: _point(found[part] * shift, scale) if found[COUNT] else ""
         return lambda found: rounded(found[part], unit, scale, digits) if found[COUNT] else ""
 
     def average(found: Aggregates) -> str:
@@ -166,4 +166,4 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
 def _root(numerator: int, denominator: int, scale: int) -> str:
     """Return the square root of a quotient that is scaled by 10 ** (2 * scale), rounded half up to whole."""
     doubled = isqrt(4 * numerator // denominator)
-    return _point((doubled + 1) // 2, scale, negative=False)
+    return _point((doubled + 1) // 2, scale)

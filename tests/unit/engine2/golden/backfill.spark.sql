@@ -1,5 +1,5 @@
 -- relation t0 (PostgreSQL), types {}
-  SELECT width_bucket(t0."loan_date", ARRAY[DATE '2026-01-01', DATE '2026-07-01', DATE '2026-08-01', DATE '2026-09-01', DATE '2026-10-01', DATE '2026-11-01']) AS segment, t0."Account_idAccount" AS c1, t0."Amount" AS c2, t0."loan_date" AS part
+  SELECT width_bucket(t0."loan_date", ARRAY[DATE '2026-01-01', DATE '2026-07-01', DATE '2026-08-01', DATE '2026-09-01', DATE '2026-10-01', DATE '2026-11-01']) AS segment, t0."Account_idAccount" AS c1, (t0."Amount")::bigint AS c2, t0."loan_date" AS part
   FROM "public"."Loans" t0
   WHERE t0."loan_date" >= DATE '2026-01-01' AND t0."loan_date" < DATE '2026-11-01';
 

@@ -1,5 +1,5 @@
 -- relation t0 (PostgreSQL), types {}
-  SELECT t0."Account_idAccount" AS c0, t0."Amount" AS c1, t0."loan_date" AS part
+  SELECT t0."Account_idAccount" AS c0, (t0."Amount")::bigint AS c1, t0."loan_date" AS part
   FROM "public"."Loans" t0
   WHERE t0."loan_date" >= DATE '2026-08-01' AND t0."loan_date" < DATE '2026-11-01';
 

@@ -60,6 +60,8 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
     settings = {
         "ansi.enabled": "true",
         "session.timeZone": "UTC",
+        # A product that has too many digits is an error or NULL, and never rounded.
+        "decimalOperations.allowPrecisionLoss": "false",
         # Glue's defaults suit terabytes. A few thousand rows are done sooner by one task that nobody re-plans.
         "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
         "adaptive.enabled": str(not is_small).lower(),
@@ -133,6 +135,6 @@ def _check_digits(resolved: Resolved, facts: Facts) -> None:
         if most >= DECIMAL_DIGITS:
             raise ExtractError(
                 f"a metric has values with {most} digits after the point; {DECIMAL_DIGITS - 1} are the most that"
-                ' Spark can add exactly; leave out aggregate_in="spark"',
+                ' Spark can add exactly; use aggregate_in="database"',
                 kind="contract",
             )

@@ -66,7 +66,7 @@ def _check_join(resolved: Resolved, step: Step) -> None:
         if resolved.aggregate_in == "spark" and not _compares_in_spark(left, right):
             raise contract(
                 f"the join {step.name} compares {left.type} with {right.type}, which Spark would not do as"
-                ' PostgreSQL does; leave out aggregate_in="spark"'
+                ' PostgreSQL does; use aggregate_in="database"'
             )
 
 
@@ -119,6 +119,6 @@ def _check_spark(resolved: Resolved) -> None:
         if (reason := is_portable(node)) is not None:
             where = "after the transform" if len(aliases) <= 1 else "over several tables"
             raise wrong(
-                f"{what} is computed by Spark {where}, which cannot do it exactly: {reason}; leave out"
-                ' aggregate_in="spark", or name a view that has the value as a column'
+                f"{what} is computed by Spark {where}, which cannot do it exactly: {reason}; use"
+                ' aggregate_in="database", or name a view that has the value as a column'
             )

@@ -12,12 +12,19 @@ import runpy
 import sys
 from typing import TypedDict
 
-import rolling_contract1
-import rolling_spec1
+import rolling_catalog
+import rolling_database
+import rolling_names
+import rolling_psycopg
+import rolling_resolve
+import rolling_spec_check
 from extracts.errors import ExtractsError
 from extracts.introspect import catalog
 from rolling_errors import ExtractError
 from rolling_period import zone
+from rolling_source import Session, Source
+
+_SECONDS = 60  # for a query of the catalog
 
 
 class Request(TypedDict):
@@ -54,7 +61,9 @@ def check(request: Request) -> Result:
         spec = runpy.run_path(request["script"])["EXTRACT"]
         found["time_zone"], found["zone_here"] = spec.time_zone, _is_here(spec.time_zone)
         # A separate check reports a missing time zone. It must not hide other errors.
-        rolling_spec1.check(spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT"))
+        rolling_spec_check.check(
+            spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT")
+        )
     except ExtractError as error:
         return Result({**found, "wrong": str(error)})
     except KeyError:
@@ -62,7 +71,8 @@ def check(request: Request) -> Result:
     except Exception as error:  # a spec is a program and may raise anything
         return Result({**found, "wrong": f"it fails: {type(error).__name__}: {error}"})
     found["schema"] = spec.schema
-    found["spec"] = f"{spec.aggregate} of {spec.entity}.{spec.metric} over {spec.window_months} months"
+    columns = spec.metrics or spec.rows
+    found["spec"] = f"{', '.join(columns)} of {spec.entity} for each {', '.join(spec.recipient)}"
     if not request["database_url"]:
         return found
     with catalog.connected(request["database_url"]) as connection:
@@ -80,23 +90,21 @@ def check(request: Request) -> Result:
             "select exists (select from pg_catalog.pg_timezone_names where lower(name) = lower(%s))",
             [spec.time_zone],
         )
-        found["usable"] = all(
-            usable
-            for (usable,) in connection.execute(
-                "select has_schema_privilege(oid, 'usage') from pg_catalog.pg_namespace where nspname = %s",
-                [spec.schema],
-            )
-        )
-        rows = [rolling_contract1.CatalogRow(*row) for row in connection.execute(
-            rolling_contract1.catalog_query(spec).encode()
-        )]  # fmt: skip
-    for row in rows:
-        if row.kind == "column":
-            found["readable"][row.table] = found["readable"].get(row.table, False) or row.readable
-    try:
-        rolling_contract1.resolve(spec, rows)
-    except ExtractError as error:
-        found["wrong"] = str(error)
+        # The session of the engine, so that errors are its sentences.
+        database = rolling_database.from_url(request["database_url"])
+        source = Source(database, rolling_psycopg.connect, spec.time_zone, "doctor", _SECONDS, _SECONDS)
+        session = Session(rolling_psycopg.PsycopgConnection(connection, _SECONDS), source)
+        try:
+            schemas = rolling_names.schemas_of(spec)
+            known = rolling_catalog.read_tables(session, schemas, ())
+            found["usable"] = all(schema.usable for schema in known.schemas)
+            tables = [rolling_names.find_table(spec, name, known) for name in spec.tables]
+            for column in rolling_catalog.read_columns(session, known, tables).columns:
+                table = next(table.name for table in tables if table.oid == column.table)
+                found["readable"][table] = found["readable"].get(table, False) or column.readable
+            rolling_resolve.read(spec, session)
+        except ExtractError as error:
+            found["wrong"] = str(error)
     return found
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import pytest
 import rolling_database
 import rolling_refusals
 from extracts import programs
-from rolling_copy1 import Connection
 from tests.support.bank import LOANS, Engine, Store
 
 RUNTIME = Path(__file__).resolve().parents[3] / "modules/glue-extract/runtime"
@@ -32,14 +32,15 @@ def test_full_disk_while_reading_is_reported(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    copy = Connection.copy
-    monkeypatch.setattr(
-        Connection, "copy", lambda connection, query, path: copy(connection, query, Path("/dev/full"))
-    )
-    assert engine.refusal("2026-10") == (
-        "2026-10: the job's own disk is full (java.io.IOException: No space left on device); give the job a"
-        " larger worker, or make room there. Nothing was published."
-    )
+    opened = Path.open
+
+    def on_a_full_disk(path: Path, *mode: Any, **more: Any) -> Any:
+        return opened(Path("/dev/full"), "wb", 0) if path.name == "rows" else opened(path, *mode, **more)
+
+    monkeypatch.setattr(Path, "open", on_a_full_disk)
+    sentence = engine.refusal("2026-10")
+    assert sentence.startswith("2026-10: the job's own disk is full (")
+    assert "No space left on device" in sentence
     assert engine.log[-1]["kind"] == "disk_full"
 
 
@@ -64,7 +65,7 @@ def test_full_disk_while_writing_files_is_reported(
 def test_unexpected_error_is_one_sentence(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rolling_contract1.resolve", lambda *_: dict[str, int]()["boom"])
+    monkeypatch.setattr("rolling_resolve.resolve", lambda *_: dict[str, int]()["boom"])
     sentence = engine.refusal("2026-10")
     assert re.fullmatch(
         r"2026-10: unexpected KeyError in test_failures\.py, line \d+\. Nothing was published\.", sentence
@@ -78,7 +79,9 @@ def test_unexpected_error_is_one_sentence(
 def test_missing_driver_jar_is_reported_in_one_sentence(tmp_path: Path) -> None:
     """Run `python etl.py` in a separate process that does not give the driver to Spark."""
     script = tmp_path / "etl.py"
-    script.write_text(f"from rolling_extract import Extract, Join, run\n\nrun({LOANS!r})\n")
+    script.write_text(
+        f"from rolling_extract import Extract, Join, Metric, run\n\nrun({replace(LOANS, aggregate_in='spark')!r})\n"
+    )
     environment = {
         "PATH": os.environ["PATH"],
         "JAVA_HOME": str(programs.java_home()),

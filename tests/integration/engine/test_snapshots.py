@@ -16,15 +16,21 @@ import psycopg
 import pytest
 from psycopg import sql
 
-import rolling_contract1
 import rolling_database
-import rolling_period
-import rolling_snapshot1
-import rolling_source1
-import rolling_statement1
+import rolling_jdbc
+import rolling_snapshot
 from local_cloud import database
-from rolling_extract import Extract
-from tests.support.bank import LOANS, Engine, Store
+from rolling_snapshot import Snapshot
+from rolling_source import Source
+from tests.support.bank import Engine, Store
+
+ROWS = 'SELECT "Amount"::bigint AS amount, loan_date AS part FROM {}."Loans"'
+PARTS = [
+    "part < DATE '2026-08-15' OR part IS NULL",
+    "part >= DATE '2026-08-15' AND part < DATE '2026-09-15'",
+    "part >= DATE '2026-09-15' AND part < DATE '2026-10-15'",
+    "part >= DATE '2026-10-15'",
+]
 
 
 @contextmanager
@@ -53,42 +59,41 @@ def writer(store: Store) -> Iterator[None]:
         thread.join()
 
 
+Reader = Callable[[Snapshot], int]
+
+
 @pytest.fixture
-def reader(store: Store, engine: Engine) -> Iterator[Callable[[rolling_snapshot1.Snapshot], int]]:
+def reader(store: Store, spark: None) -> Iterator[Reader]:
     """A function that reads all loans of the window in four parts. Their sum must be 6000."""
     branch = store.branch()
     for day in range(1, 31):
         for month in ("08", "10"):
             store.loan(branch, f"2026-{month}-{day:02d}", 100)
-    spec = replace(LOANS, schema=store.schema)
-    source = _source(store, spec)
-    with source.connected() as connection:
-        catalog = source.catalog(connection, rolling_contract1.catalog_query(spec))
-    contract = rolling_contract1.resolve(spec, catalog)
-    span = rolling_period.Span((rolling_period.Period(2026, 10),), 3)
-    reads = rolling_statement1.reads(contract, span, "Etc/GMT", None, 4, None)
-    assert len(reads.partitions) == 4
 
-    def read(snapshot: rolling_snapshot1.Snapshot) -> int:
-        rows = snapshot.read(reads.rows, reads.partitions)
-        return int(rows.selectExpr("sum(metric)").collect()[0][0])
+    def read(snapshot: Snapshot) -> int:
+        rows = snapshot.read(ROWS.format(store.schema), PARTS)
+        return int(rows.selectExpr("sum(amount)").collect()[0][0])
 
     with writer(store):
         yield read
 
 
-def _source(store: Store, spec: Extract) -> rolling_source1.Source:
+@contextmanager
+def exported(store: Store) -> Iterator[Snapshot]:
+    """Hold a transaction whose snapshot is exported."""
+    from pyspark.sql import SparkSession
+
     where = rolling_database.from_url(store.url)
-    return rolling_source1.Source(rolling_source1.spark_context(), where, spec.time_zone, "test", 60, 60)
-
-
-Reader = Callable[[rolling_snapshot1.Snapshot], int]
+    source = Source(where, rolling_jdbc.connect, "Etc/GMT", "test", 60, 60)
+    session = SparkSession(rolling_jdbc.spark_context())
+    with source.session() as transaction:
+        yield Snapshot.exported(transaction, session)
 
 
 def test_parallel_reads_under_concurrent_writes_are_consistent(store: Store, reader: Reader) -> None:
-    source, totals, times = _source(store, LOANS), set(), set()
+    totals, times = set(), set()
     for _ in range(50):
-        with rolling_snapshot1.exported(source) as snapshot:
+        with exported(store) as snapshot:
             totals.add(reader(snapshot))
             times.add(snapshot.identifier)
     assert totals == {6000}
@@ -101,11 +106,10 @@ def test_parallel_reads_without_the_snapshot_are_inconsistent(
 ) -> None:
     """Show that the test above can fail. One inconsistent read of 100 is enough, as it depends on timing."""
     if taken_away == "import":
-        monkeypatch.setattr(rolling_snapshot1.Snapshot, "_session", lambda self: self.source.settings())
+        monkeypatch.setattr(Snapshot, "_import", lambda self: "SELECT 1")
     else:
-        monkeypatch.setattr(rolling_snapshot1, "_FETCHED_AT_ONCE", 0)
-    source = _source(store, LOANS)
-    with rolling_snapshot1.exported(source) as snapshot:
+        monkeypatch.setattr(rolling_snapshot, "_FETCHED_AT_ONCE", 0)
+    with exported(store) as snapshot:
         assert any(reader(snapshot) != 6000 for _ in range(100))
 
 
@@ -161,18 +165,18 @@ def test_snapshot_with_the_same_name_on_another_server_is_refused(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    made = rolling_snapshot1.Snapshot
+    made = Snapshot.exported
 
-    def elsewhere(*parts: Any) -> rolling_snapshot1.Snapshot:
+    def elsewhere(*parts: Any) -> Snapshot:
         return replace(made(*parts), server="2026-01-01 00:00:00+00")
 
-    monkeypatch.setattr(rolling_snapshot1, "Snapshot", elsewhere)
+    monkeypatch.setattr(Snapshot, "exported", elsewhere)
     assert "(the snapshot is of another server)" in in_spark.refusal("2026-10")
 
 
 def test_snapshot_is_released_when_the_run_ends(store: Store, in_spark: Engine) -> None:
     store.branch()
-    for spec in ({}, {"where": "true", "metric": "Nothing"}):
+    for spec in ({}, {"where": "true", "expression": "Nothing"}):
         if spec:
             in_spark.refusal("2026-10", **spec)
         else:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pyspark import SparkContext
 
 import rolling_extract
-import rolling_source1
+import rolling_jdbc
 from local_cloud.aws import REGION
 from tests.support.bank import NOW, Engine, Store
 from tests.support.engine.account import BUCKET, LOG_IN, WRITE, Account
@@ -58,13 +58,13 @@ def test_secret_rotated_after_it_was_read_is_read_again(
 ) -> None:
     store.branch()
     account.secret(json.dumps({"username": account.server.user, "password": "the old one"}))
-    start = rolling_source1.spark_context
+    connect = rolling_jdbc.connect
 
-    def rotate_meanwhile() -> SparkContext:
+    def rotate_meanwhile(*given: Any) -> Any:
         account.secret(json.dumps({"username": account.server.user, "password": account.server.password}))
-        return start()
+        return connect(*given)
 
-    monkeypatch.setattr(rolling_source1, "spark_context", rotate_meanwhile)
+    monkeypatch.setattr(rolling_jdbc, "connect", rotate_meanwhile)
     delivered = engine(*account.arguments)
     assert "login_retried" in [line["event"] for line in delivered.log]
     assert delivered.message.startswith("2026-10: published")

@@ -42,6 +42,8 @@ def modules() -> str:
 def data() -> str:
     """Return the path from the entity to a row of a file, as the example's spec defines it."""
     extract = _spec(EXAMPLE / "Glue/etl.py")
+    assert extract.metrics
+    assert extract.group_by
     first, last = extract.entity, extract.names[-1]
     [metric] = {metric.expression for metric in extract.metrics.values()}
     lines = ["flowchart LR", f'  {first}["{first}<br/><small>{metric}, {extract.date_column}</small>"]']

@@ -7,9 +7,9 @@ import io
 import os
 import signal
 import tempfile
-from dataclasses import replace
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -17,38 +17,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolling_errors import ExtractError
-from rolling_file import (
-    check_names,
-    file_name,
-    place,
-    recipients_of,
-    row,
-    scratch,
-    write_files,
-    writer_of,
-)
+from rolling_file import check_names, file_name, place, recipients_of, row, scratch, write_files, writer_of
 from rolling_period import Period
 from rolling_resolved import Resolved
+from rolling_result import Result
+from rolling_span import Span
 from rolling_totals import Row, Tally
-from tests.support.engine2.handmade import loans
+from rolling_values import rounded
+from tests.support.engine2.handmade import column, measure, metric, resolved, tables
 
-OCTOBER = Period(2026, 10)
-DAYS = ("2026-08-01", "2026-10-31")
-SPEC = loans()
-SPEC = replace(
-    SPEC,
-    columns=("bank_name", "branch_id", "branch_address", "period", "window_start", "window_end", *(
-        metric.name for metric in SPEC.metrics
-    )),
-)  # fmt: skip
+DAYS = ("2026-10-01", "2026-10-31")
+
+
+def spec(**changes: Any) -> Resolved:
+    """Return the resolved spec of a file with a key, an address, a count and a sum."""
+    names = ("bank", "id", "address", "period", "window_start", "window_end", "fees_count", "fees_sum")
+    settings: dict[str, Any] = {
+        "tables": tables("fees"),
+        "date": column("t0", "day", "date"),
+        "recipient_label": "bank",
+        "recipient": column("t0", "bank"),
+        "group_by": {"id": column("t0", "id", "integer"), "address": column("t0", "address")},
+        "measures": (measure(column("t0", "amount", "numeric", 2)),),
+        "metrics": (metric("count", scale=None, name="fees_count"), metric("sum", name="fees_sum")),
+        "columns": names,
+        **changes,
+    }
+    return resolved(**settings)
 
 
 def line(address: str | None, recipient: str = "Alpha", key: str = "-1") -> Row:
-    return Row(recipient, (key, address), ("2", "10", "5.00"), (2, 2, 10))
+    return Row(recipient, (key, address), ("2", "10.01"), (2, 2, 1001, 2, 1001))
 
 
-def written(row: Row, spec: Resolved = SPEC) -> bytes:
-    return writer_of(spec, DAYS, OCTOBER)(row)
+def written(found: Row, **changes: Any) -> bytes:
+    return writer_of(spec(**changes), DAYS, Period(2026, 10))(found)
+
+
+def fields(data: bytes) -> list[str]:
+    [found] = csv.reader(io.StringIO(data.decode(), newline=""))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -84,9 +92,8 @@ def test_csv_reader_returns_any_text_unchanged(fields: list[str]) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
 def test_text_that_starts_like_a_formula_is_defused(start: str) -> None:
-    text = written(line(f"{start}cmd", recipient="=A")).decode()
-    [fields] = csv.reader(io.StringIO(text, newline=""))
-    assert (fields[0], fields[2]) == ("'=A", f"'{start}cmd")
+    found = fields(written(line(f"{start}cmd", recipient="=A")))
+    assert (found[0], found[2]) == ("'=A", f"'{start}cmd")
 
 
 @pytest.mark.parametrize(
@@ -101,9 +108,7 @@ def test_text_that_starts_like_a_formula_is_defused(start: str) -> None:
     ],
 )
 def test_formula_after_another_separator_is_defused(text: str, defused: str) -> None:
-    made = written(line(text)).decode()
-    [fields] = csv.reader(io.StringIO(made, newline=""))
-    assert fields[2] == defused
+    assert fields(written(line(text)))[2] == defused
 
 
 @given(
@@ -139,14 +144,33 @@ def test_scratch_files_of_killed_runs_are_removed(tmp_path: Path, monkeypatch: p
 
 def test_defusing_is_optional_and_leaves_numbers_unchanged() -> None:
     assert written(line("x")).split(b",")[1] == b"-1"
-    plain = written(line("=1"), replace(SPEC, defuse_formulas=False))
-    assert plain.split(b",")[2] == b"=1"
+    assert written(line("=1"), defuse_formulas=False).split(b",")[2] == b"=1"
 
 
 def test_row_has_its_columns_in_order() -> None:
-    assert written(line(None)) == b"Alpha,-1,,2026-10,2026-08-01,2026-10-31,2,10,5.00\r\n"
-    chosen = replace(SPEC, columns=("amount_avg", "period", "bank_name"))
-    assert written(line(None), chosen) == b"5.00,2026-10,Alpha\r\n"
+    assert written(line(None)) == b"Alpha,-1,,2026-10,2026-10-01,2026-10-31,2,10.01\r\n"
+
+
+def test_spec_chooses_and_orders_the_columns() -> None:
+    assert written(line("x"), columns=("fees_sum", "period", "address")) == b"10.01,2026-10,x\r\n"
+
+
+@given(
+    units=st.integers(-(10**37), 10**37), digits=st.integers(0, 20), count=st.integers(1, 10**9),
+    scale=st.integers(0, 18),
+)  # fmt: skip
+def test_exact_quotient_is_rounded_half_up(units: int, digits: int, count: int, scale: int) -> None:
+    exact = Fraction(units, 10**digits) / count
+    text = rounded(units, 10**digits * count, scale)
+    error = Fraction(text) - exact
+    assert abs(error) <= Fraction(1, 2 * 10**scale)
+    # A tie is rounded away from zero.
+    assert abs(error) < Fraction(1, 2 * 10**scale) or abs(Fraction(text)) > abs(exact)
+    assert (len(text.partition(".")[2]) if scale else 0) == scale
+
+
+def test_zero_has_no_minus_sign() -> None:
+    assert rounded(-4, 1000, 2) == "0.00"
 
 
 def test_recipients_with_the_same_file_name_are_both_named() -> None:
@@ -154,7 +178,7 @@ def test_recipients_with_the_same_file_name_are_both_named() -> None:
         check_names(["A-B", "A B", "C"])
 
 
-def test_recipients_that_differ_in_case_only_are_both_named() -> None:
+def test_recipients_that_differ_only_by_case_are_refused() -> None:
     with pytest.raises(
         ExtractError, match='"ALPHA" and "Alpha" would share the file name Alpha, where upper'
     ):
@@ -162,22 +186,34 @@ def test_recipients_that_differ_in_case_only_are_both_named() -> None:
 
 
 def test_rows_with_the_same_name_are_refused_only_if_each_is_a_recipient() -> None:
+    bank = {"tables": tables("fees", "Bank"), "recipient": column("t1", "name")}
+    assert recipients_of(spec(**bank, group_by={"id": column("t1", "id", "integer")}), {"North": 3}) == [
+        "North"
+    ]
     with pytest.raises(ExtractError, match=r'several rows of public."Bank" are called "North"'):
-        recipients_of(SPEC, {"North": 3})
-    of_bank = replace(SPEC, group_by={"bank": SPEC.recipient})
-    assert recipients_of(of_bank, {"North": 3}) == ["North"]
+        recipients_of(spec(**bank), {"North": 3})
+
+
+class Found:
+    """The result of a read, with rows that are given."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.resolved = spec()
+        self.span = Span((Period(2026, 10),), (1,))
+        self._rows = rows
+
+    def rows(self, _: Period) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def tally(self) -> Tally:
+        return Tally(self.resolved, (2,))
 
 
 def test_every_recipient_has_a_file(tmp_path: Path) -> None:
-    rows = [line("x", "Alpha", str(i)) for i in range(3)] + [line("y", "Beta")]
-    result = SimpleNamespace(
-        resolved=SPEC,
-        span=SimpleNamespace(days=lambda period: (period.first_day, period.shift(1).first_day)),
-        rows=lambda _: iter(rows),
-        tally=lambda: Tally(SPEC, (0,)),
-    )
-    files, tally = write_files(cast(Any, result), OCTOBER, ["Alpha", "Beta", "Gamma"], tmp_path / "f")
-    assert [(file.recipient, file.rows, file.totals.metrics["amount_avg"].count) for file in files] == [
+    found = Found([*(line("x", "Alpha", str(i)) for i in range(3)), line("y", "Beta")])
+    known = ["Alpha", "Beta", "Gamma"]
+    files, tally = write_files(cast(Result, found), Period(2026, 10), known, tmp_path / "f")
+    assert [(file.recipient, file.rows, file.totals.rows) for file in files] == [
         ("Alpha", 3, 6),
         ("Beta", 1, 2),
         ("Gamma", 0, 0),

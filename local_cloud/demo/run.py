@@ -212,7 +212,7 @@ def show_files(local: Local, period: str, screen: Screen) -> None:
                 file["recipient"],
                 copy.name,
                 str(file["rows"]),
-                file["totals"]["sum"],
+                file["totals"]["metrics"]["amount_sum"]["sum"],
                 file["sha256"][:16] + "…",
             )
     screen.say(table)

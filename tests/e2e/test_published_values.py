@@ -75,7 +75,7 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
         "bank_name,branch_id,branch_address,period,window_start,window_end,loans_count,amount_sum,amount_max",
         {
             "FirstBank_20261031.csv": [
-                "First Bank,1,1 Main Street,2026-10,2026-08-01,2026-10-31,2,160.00,90.00",
+                "First Bank,1,1 Main Street,2026-10,2026-08-01,2026-10-31,2,160,90",
                 'First Bank,2,"2, ""Old"" Road",2026-10,2026-08-01,2026-10-31,0,,',
             ]
         },
@@ -95,8 +95,8 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
         "bank_name,branch_id,period,window_start,window_end,融資_count,金額_sum,金額_count",
         {
             "青銀行_20261031.csv": [
-                "青銀行,1,2026-10,2026-09-01,2026-10-31,2,12.00,2",
-                "青銀行,2,2026-10,2026-09-01,2026-10-31,0,,",
+                "青銀行,1,2026-10,2026-09-01,2026-10-31,2,12,2",
+                "青銀行,2,2026-10,2026-09-01,2026-10-31,0,,0",
             ]
         },
     ),
@@ -157,6 +157,8 @@ FILES = {
     **{name: f"{name}_20261031.csv" for name in ("Anna", "Bert", "Carl")},
     "Owner": "Owner_20261031.csv",
 }
+# Shapes whose metric is a column of whole numbers: sums, minima and maxima are whole.
+WHOLE = ("as by default", "in another script, dated on a joined table")
 RUN_ALL = """
 import json, runpy, sys
 for script, url, output in json.load(sys.stdin):
@@ -253,21 +255,23 @@ def expected(shape: str, aggregate: str, months: int) -> Files:
         for group, facts in groups.items():
             values = [Decimal(v) for day, v in facts if v and start <= date.fromisoformat(day) < end]
             period = ("2026-10", start, end - timedelta(days=1), len(values))
-            total, figure = figures(aggregate, values)
+            total, figure = figures(aggregate, values, whole=shape in WHOLE)
             lines.writerow([recipient, *group, *period, total, *([figure] if aggregate != "sum" else [])])
         found[FILES[recipient]] = text.getvalue()
     return found
 
 
-def figures(aggregate: str, values: Sequence[Decimal]) -> tuple[str, str]:
-    """Return sum and metric in the format of a file; empty if there are no values."""
+def figures(aggregate: str, values: Sequence[Decimal], *, whole: bool) -> tuple[str, str]:
+    """Return sum and metric in the format of a file. Of nothing, only a count is not empty."""
     if not values:
-        return "", ""
+        return "", "0" if aggregate == "count" else ""
     total = sum(values, Decimal())
+    shown = str(total) if whole else money(total)
     if aggregate == "count":
-        return money(total), str(len(values))
+        return shown, str(len(values))
     found = {"avg": total / len(values), "sum": total, "min": min(values), "max": max(values)}
-    return money(total), money(found[aggregate])
+    value = found[aggregate]
+    return shown, str(value) if whole and aggregate != "avg" else money(value)
 
 
 def money(value: Decimal) -> str:

@@ -39,7 +39,7 @@ def oracle(rows: store.Store, bank: str) -> bytes:
         if owner != bank_id:
             continue
         given = amounts[branch]
-        figures = [money(Decimal(sum(given))), money(Decimal(sum(given)) / len(given))] if given else ["", ""]
+        figures = [str(sum(given)), money(Decimal(sum(given)) / len(given))] if given else ["", ""]
         period = f"{rows.last_month:%Y-%m}"
         writer.writerow([bank, branch, address, period, first, last, len(given), *figures])
     return text.getvalue().encode()

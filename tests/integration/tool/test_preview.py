@@ -92,7 +92,7 @@ def test_json_has_files_and_control_totals_of_each_month(served: database.Databa
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["output"], told["report"]) == (str(tmp_path), str(tmp_path / "report.html"))
-    assert told["sql"].startswith("SELECT ")
+    assert told["sql"].startswith("WITH ")
     assert told["warnings"] == []
     assert [(month["period"], month["outcome"]) for month in told["periods"]] == [
         ("2026-09", "published"),
@@ -107,8 +107,9 @@ def test_json_has_files_and_control_totals_of_each_month(served: database.Databa
             assert (file["bytes"], file["sha256"]) == (len(content), sha256(content).hexdigest())
             lines = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
             assert file["rows"] == len(lines)
-            assert file["totals"]["count"] == sum(int(line["loans_count"]) for line in lines)
-            assert Decimal(file["totals"]["sum"]) == sum(
+            totals = file["totals"]["metrics"]["amount_sum"]
+            assert totals["count"] == sum(int(line["loans_count"]) for line in lines)
+            assert Decimal(totals["sum"]) == sum(
                 Decimal(line["amount_sum"]) for line in lines if line["amount_sum"]
             )
         assert month["totals"]["rows"] == sum(file["totals"]["rows"] for file in month["files"])

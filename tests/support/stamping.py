@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import json
 from collections import OrderedDict
@@ -106,3 +107,29 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
         return Path(generate_files(str(TEMPLATE), {"cookiecutter": context}, str(output)))
 
     return typed
+
+
+def spec(project: Path) -> dict[str, object]:
+    """Return the keywords of `Extract(...)` without running it, each join and metric as a tuple."""
+    tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
+    [call] = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
+    ]
+    given = {k.arg: k.value for k in call.keywords if k.arg}
+    joins, metrics = given.pop("joins"), given.pop("metrics")
+    assert isinstance(joins, ast.Tuple)
+    assert isinstance(metrics, ast.Dict)
+
+    def parts(call: ast.expr) -> tuple[object, ...]:
+        assert isinstance(call, ast.Call)
+        return tuple(ast.literal_eval(part) for part in (*call.args, *(k.value for k in call.keywords)))
+
+    return {
+        **{name: ast.literal_eval(value) for name, value in given.items()},
+        "joins": [parts(join) for join in joins.elts],
+        "metrics": {
+            ast.literal_eval(name): parts(metric)
+            for name, metric in zip(metrics.keys, metrics.values, strict=True)
+            if name
+        },
+    }

@@ -38,7 +38,8 @@ def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setti
     try:
         second = publish(engine, setting, in_spark(setting, extract), "spark", "jdbc")
     except SystemExit as refusal:
-        assert NOT_IN_SPARK in str(refusal.code)
+        if NOT_IN_SPARK not in str(refusal.code):
+            raise
         return
     same(setting, first, second)
 

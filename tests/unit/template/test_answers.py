@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from cookiecutter.exceptions import FailedHookException
+
+from tests.support.stamping import spec
 
 QUESTIONS = (
     "project_slug", "entity", "metric", "aggregate", "date_column",
@@ -69,32 +70,6 @@ def refused(
         return said
 
     return refused
-
-
-def spec(project: Path) -> dict[str, object]:
-    """Return the keywords of `Extract(...)` without running it, each join and metric as a tuple."""
-    tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
-    [call] = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
-    ]
-    given = {k.arg: k.value for k in call.keywords if k.arg}
-    joins, metrics = given.pop("joins"), given.pop("metrics")
-    assert isinstance(joins, ast.Tuple)
-    assert isinstance(metrics, ast.Dict)
-
-    def parts(call: ast.expr) -> tuple[object, ...]:
-        assert isinstance(call, ast.Call)
-        return tuple(ast.literal_eval(part) for part in (*call.args, *(k.value for k in call.keywords)))
-
-    return {
-        **{name: ast.literal_eval(value) for name, value in given.items()},
-        "joins": [parts(join) for join in joins.elts],
-        "metrics": {
-            ast.literal_eval(name): parts(metric)
-            for name, metric in zip(metrics.keys, metrics.values, strict=True)
-            if name
-        },
-    }
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())

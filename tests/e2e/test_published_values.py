@@ -1,6 +1,6 @@
 """The metrics that projects publish from a database, without AWS.
 
-Every project of `options.combinations()` runs in one Spark session. Some results were computed by hand. The
+Every project of `options.combinations()` runs in one process. Some results were computed by hand. The
 test computes the others from the same facts, without SQL and without the engine.
 """
 
@@ -206,7 +206,7 @@ def delivered(
         capture_output=True,
         text=True,
         check=False,
-        env=preview.spark_environment(projects[0][0]),
+        env=preview.environment(projects[0][0]),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return [

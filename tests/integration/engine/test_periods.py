@@ -79,7 +79,9 @@ def test_failed_backfill_names_all_its_periods(store: Store, engine: Engine) -> 
     store.branch()
     store.loan(None, "2026-03-01", 1)
     sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window=1)
-    assert sentence.startswith("2026-01 to 2026-09: 1 of 1 rows of the window reaches no recipient")
+    assert sentence.startswith(
+        "2026-01 to 2026-09: 1 of 1 rows of the window that ends with 2026-03 reaches no recipient"
+    )
     assert sentence.endswith("Nothing was published.")
     assert not engine.folder.exists()
 
@@ -99,7 +101,7 @@ def test_dry_run_reports_its_plan_and_writes_nothing(store: Store, engine: Engin
     store.branch()
     delivered = engine("--period", "2026-10", "--dry-run")
     assert delivered.message == (
-        "2026-10: would write 1 new, replace 0 and remove 0 of 1 file, 1 line, as revision 1"
+        "2026-10: would write 1 new, replace 0 and remove 0 of 1 file, 1 row, as revision 1"
     )
     assert not engine.folder.exists()
 
@@ -112,9 +114,9 @@ def test_dry_run_reports_differences_from_the_published_period(store: Store, eng
     store.sql('DELETE FROM "Bank" WHERE "idBank" = %s', gone)
     before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
     assert engine("--period", "2026-10", "--dry-run").message == (
-        "2026-10: would write 0 new, replace 1 and remove 1 of 2 files, 1 line, as revision 2:"
-        " Alpha_20261031.csv differs (count 0 -> 1, sum 0 -> 9), Gone_20261031.csv would be gone;"
-        " only with --restate"
+        "2026-10: would write 0 new, replace 1 and remove 1 of 2 files, 1 row, as revision 2:"
+        " Alpha_20261031.csv differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9),"
+        " Gone_20261031.csv would be gone; only with --restate"
     )
     assert {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()} == before
 
@@ -123,6 +125,9 @@ def test_restatement_records_its_reason(store: Store, engine: Engine) -> None:
     branch = store.branch()
     engine("2026-10")
     store.loan(branch, "2026-10-31", 9)
-    assert "Alpha_20261031.csv differs (count 0 -> 1, sum 0 -> 9)" in engine.refusal("2026-10")
+    assert (
+        "Alpha_20261031.csv differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9)"
+        in engine.refusal("2026-10")
+    )
     manifest = engine("--period", "2026-10", "--restate", "true", "--reason", "late booking").manifest()
     assert (manifest["revision"], manifest["reason"]) == (2, "late booking")

@@ -54,7 +54,9 @@ def test_metric_that_is_not_numeric_is_refused(
     bare_store: Store, engine: Engine, type: LiteralString, reason: str
 ) -> None:
     bare_store.create(amount=type)
-    assert f'metric "Amount" in {bare_store.schema}."Loans" {reason}' in engine.refusal("2026-10")
+    assert f'metric "amount_sum", "Amount" in {bare_store.schema}."Loans", {reason}' in engine.refusal(
+        "2026-10"
+    )
 
 
 def test_metric_may_be_a_domain_over_a_number(bare_store: Store, engine: Engine) -> None:
@@ -93,7 +95,7 @@ def test_sum_with_more_than_38_digits_needs_aggregation_in_the_database(
 
 def test_date_column_that_is_no_date_is_refused(bare_store: Store, engine: Engine) -> None:
     bare_store.create(date="text")
-    assert f'date column "loan_date" in {bare_store.schema}."Loans" is text' in engine.refusal("2026-10")
+    assert f'date_column "loan_date" in {bare_store.schema}."Loans" is text' in engine.refusal("2026-10")
 
 
 def test_group_by_column_of_unsupported_type_is_refused(store: Store, engine: Engine) -> None:
@@ -132,7 +134,7 @@ def test_nondeterministic_collation_is_refused(
     if not spec:
         store.sql(f'ALTER TABLE "{table}" ALTER "{column}" TYPE text COLLATE ci')
     assert engine.refusal("2026-10", aggregate_in=way, **spec) == (
-        f'2026-10: column "{column}" of {store.schema}."{table}" has the nondeterministic collation ci, under'
+        f'2026-10: column "{column}" in {store.schema}."{table}" has the nondeterministic collation ci, under'
         ' which texts that differ are equal; name a view instead that reads it with COLLATE "C". Nothing'
         " was published."
     )

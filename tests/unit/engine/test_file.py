@@ -17,13 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolling_errors import ExtractError
-from rolling_file import check_names, file_name, place, recipients_of, row, scratch, write_files, writer_of
+from rolling_file import cells_of, check_names, columns_of, file_name, place, recipients_of, scratch
+from rolling_format import Csv
 from rolling_period import Period
+from rolling_record import TEXT, Column, writer
 from rolling_resolved import Resolved
 from rolling_result import Result
 from rolling_span import Span
 from rolling_totals import Row, Tally
 from rolling_values import rounded
+from rolling_writing import write_files
 from tests.support.engine2.handmade import column, measure, metric, resolved, tables
 
 DAYS = ("2026-10-01", "2026-10-31")
@@ -51,7 +54,9 @@ def line(address: str | None, recipient: str = "Alpha", key: str = "-1") -> Row:
 
 
 def written(found: Row, **changes: Any) -> bytes:
-    return writer_of(spec(**changes), DAYS, Period(2026, 10))(found)
+    made = spec(**changes)
+    cells = cells_of(made, DAYS, Period(2026, 10))(found)
+    return writer(Csv(), columns_of(made), defuse=made.defuse_formulas)(cells, 1)
 
 
 def fields(data: bytes) -> list[str]:
@@ -77,14 +82,14 @@ def test_file_name_has_the_letters_and_digits_of_the_recipient(recipient: str, n
 
 
 def test_path_has_the_month_and_the_last_day_of_the_period() -> None:
-    assert place("bank_name", "First Bank", Period(2026, 2)) == (
+    assert place("bank_name", "First Bank", Period(2026, 2), "FirstBank_20260228.csv") == (
         "bank_name=FirstBank/year=2026/month=02/FirstBank_20260228.csv"
     )
 
 
 @given(fields=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=6))
 def test_csv_reader_returns_any_text_unchanged(fields: list[str]) -> None:
-    data = row(fields)
+    data = writer(Csv(), [Column("a", TEXT)] * len(fields), defuse=False)(fields, 1)
     assert data.endswith(b"\r\n")
     [read] = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
     assert read == fields

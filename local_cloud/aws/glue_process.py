@@ -50,8 +50,8 @@ def run_job(name: str, run_id: str) -> None:
     run = service.get_job_run(JobName=name, RunId=run_id)["JobRun"]
     session = assume(job["Role"], f"GlueJobRunnerSession-{run_id[:24]}")
     folder = Path.cwd()
-    arguments = {**job.get("DefaultArguments", {}), **run.get("Arguments", {})}
-    script = fetch(session, job["Command"]["ScriptLocation"], folder)
+    arguments = resolved_arguments(job, run)
+    script = fetch(session, arguments.get("--scriptLocation", job["Command"]["ScriptLocation"]), folder)
     libraries = folder / "libraries"
     libraries.mkdir()
     for location in filter(None, arguments.get("--extra-py-files", "").split(",")):
@@ -80,6 +80,18 @@ def run_job(name: str, run_id: str) -> None:
     )
     if done.returncode:
         raise ServiceError(error_message(done.stderr, done.returncode))
+
+
+def resolved_arguments(job: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]:
+    """Return the arguments of a run; Glue ignores the run's value of a non-overridable argument.
+
+    https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+    """
+    return {
+        **job.get("DefaultArguments", {}),
+        **run.get("Arguments", {}),
+        **job.get("NonOverridableArguments", {}),
+    }
 
 
 def worker_environment(

@@ -27,7 +27,9 @@ locals {
     scheduler = "arn:${local.partition}:scheduler:${local.region}:${local.account_id}"
   }
   _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}"
-  _subnet_arn    = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
+  # IAM accepts only characters up to U+00FF; "?" matches any one, as in the policy of kms-bucket.
+  _target_pattern = replace(var.target.prefix, "/[^\\x{0}-\\x{FF}]/", "?")
+  _subnet_arn     = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
 
   # A key can be used only through the service that needs it.
   _via = {
@@ -236,7 +238,20 @@ resource "aws_iam_role_policy" "job" {
           Sid      = "DeleteReplacedFiles"
           Effect   = "Allow"
           Action   = "s3:DeleteObject"
-          Resource = "arn:${local.partition}:s3:::${var.target.bucket}/${var.target.prefix}/*"
+          Resource = "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}/*"
+        },
+        {
+          # Without this, the policy of any bucket in the account can admit the job. A run could
+          # then be started with an argument of Glue that loads code from there or writes to it.
+          Sid    = "DenyOtherBuckets"
+          Effect = "Deny"
+          Action = "s3:*"
+          NotResource = [
+            local._artifacts_arn,
+            "${local._artifacts_arn}/${local._artifacts}/*",
+            "arn:${local.partition}:s3:::${var.target.bucket}",
+            "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}/*",
+          ]
         },
         {
           Sid    = "WriteLogs"

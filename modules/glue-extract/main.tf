@@ -78,6 +78,10 @@ locals {
     },
     local.certificate_url == null ? {} : { "--ca-certificate" = local.certificate_url },
   )
+
+  # Arguments with a default that a run may change.
+  _run_arguments = ["--lock-timeout", "--statement-timeout"]
+  _script_url    = "${local.artifacts_url}/${aws_s3_object.script.key}"
 }
 
 resource "aws_glue_job" "this" {
@@ -98,25 +102,41 @@ resource "aws_glue_job" "this" {
   command {
     name            = "glueetl"
     python_version  = "3"
-    script_location = "${local.artifacts_url}/${aws_s3_object.script.key}"
+    script_location = local._script_url
   }
 
-  # The order of these maps does not matter: a validation refuses a name that occurs in two.
-  default_arguments = merge(var.extra_arguments, local._login_arguments, {
-    "--output" = local.target_url
+  default_arguments = {
+    for name, value in var.extra_arguments : name => value if contains(local._run_arguments, name)
+  }
 
-    # Since Glue 5.0, S3A calls us-east-2 by default. A job in a VPC then waits until it times out.
-    "--conf" = "spark.hadoop.fs.s3a.endpoint.region=${local.region}"
-    # The --continuous-log-* arguments have no effect since Glue 5.0.
-    "--custom-logGroup-prefix"       = local._job_log_prefix
-    "--enable-metrics"               = "true"
-    "--enable-observability-metrics" = "true"
-    "--extra-py-files" = join(",", [
-      for file in sort(keys(aws_s3_object.runtime)) :
-      "${local.artifacts_url}/${aws_s3_object.runtime[file].key}"
-    ])
-    "--job-language" = "python"
-  })
+  # Glue ignores the value of a run for these, so a run cannot publish elsewhere or load other code:
+  # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+  # The order of these maps does not matter: a validation refuses a name that occurs in two.
+  non_overridable_arguments = merge(
+    {
+      for name, value in var.extra_arguments : name => value
+      if !contains(local._run_arguments, name)
+    },
+    local._login_arguments,
+    {
+      "--output" = local.target_url
+
+      # Since Glue 5.0, S3A calls us-east-2 by default. A job in a VPC then waits until it times
+      # out.
+      "--conf" = "spark.hadoop.fs.s3a.endpoint.region=${local.region}"
+      # The --continuous-log-* arguments have no effect since Glue 5.0.
+      "--custom-logGroup-prefix"       = local._job_log_prefix
+      "--enable-metrics"               = "true"
+      "--enable-observability-metrics" = "true"
+      "--extra-py-files" = join(",", [
+        for file in sort(keys(aws_s3_object.runtime)) :
+        "${local.artifacts_url}/${aws_s3_object.runtime[file].key}"
+      ])
+      "--job-language" = "python"
+      # An argument of this name replaces the location in `command`.
+      "--scriptLocation" = local._script_url
+    },
+  )
 
   # Two runs at the same time could publish the same period.
   execution_property {

@@ -216,7 +216,7 @@ variable "extra_arguments" {
         "--custom-logGroup-prefix", "--database-url", "--debug", "--dry-run", "--enable-metrics",
         "--enable-observability-metrics", "--endpoint", "--extra-py-files", "--from", "--iam-user",
         "--jdbc-url", "--job-language", "--mode", "--output", "--period", "--reason", "--restate",
-        "--to",
+        "--scriptLocation", "--to",
       ], name)
     ])
     error_message = join(" ", [

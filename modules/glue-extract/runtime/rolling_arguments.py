@@ -77,19 +77,26 @@ def parse(argv: list[str]) -> Arguments:
     values: dict[str, str] = {}
     flags: dict[str, bool] = {}
     run_id = ""
+    on_glue = False
+    given: set[str] = set()
     rest = list(argv)
     while rest:
         token = rest.pop(0)
         name, equals, value = token.removeprefix("--").partition("=")
         if not token.startswith("--"):
             continue  # the value of an argument that is not ours
+        on_glue = on_glue or name == "JOB_NAME"
+        if name in given and name in (*_VALUES, *_FLAGS, "JOB_RUN_ID"):
+            # Glue fixes "--output", but a run can pass the key "--output=s3://elsewhere" beside it.
+            raise _wrong(f"--{name} is given twice; give it once")
+        given.add(name)
         if name in _FLAGS:
             if not equals:
                 value = rest.pop(0) if rest and rest[0].lower() in (*_TRUE, *_FALSE) else "true"
             flags[name] = _truth(name, value)
         elif name in _VALUES:
             if not equals:
-                if not rest or (rest[0].startswith("--") and name != "reason"):
+                if not rest or _is_argument(rest[0], anything=name != "reason"):
                     raise _wrong(f"--{name} needs a value")
                 value = rest.pop(0)
             values[name] = value.strip()
@@ -97,7 +104,17 @@ def parse(argv: list[str]) -> Arguments:
             run_id = value if equals else (rest.pop(0) if rest else "")
         else:
             _refuse_a_near_miss(name)
+    if on_glue and "database-url" in values:
+        raise _wrong(
+            "--database-url is for previews and tests, not for Glue; the module sets the login there"
+        )
     return _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}")
+
+
+def _is_argument(token: str, *, anything: bool) -> bool:
+    """Whether a token is no value: it has dashes, or with `anything=False` the name of an argument."""
+    name = token.removeprefix("--").partition("=")[0]
+    return token.startswith("--") and (anything or name in (*_VALUES, *_FLAGS, *_GLUE, "JOB_RUN_ID"))
 
 
 def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arguments:

@@ -63,7 +63,7 @@ run "job_has_the_arguments_of_the_engine_only" {
   }
   assert {
     condition = {
-      for k, v in aws_glue_job.this.default_arguments : k => v if k != "--extra-py-files"
+      for k, v in aws_glue_job.this.non_overridable_arguments : k => v if k != "--extra-py-files"
       } == {
       "--conf"                         = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1"
       "--connection"                   = "bank-loans"
@@ -72,12 +72,13 @@ run "job_has_the_arguments_of_the_engine_only" {
       "--enable-observability-metrics" = "true"
       "--job-language"                 = "python"
       "--output"                       = "s3://bank-loans-data/loans"
+      "--scriptLocation"               = "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
     }
-    error_message = "The job has exactly these arguments."
+    error_message = "The job has exactly these arguments, and a run cannot change them."
   }
   assert {
     condition = (
-      toset(split(",", aws_glue_job.this.default_arguments["--extra-py-files"]))
+      toset(split(",", aws_glue_job.this.non_overridable_arguments["--extra-py-files"]))
       == toset([
         for file in fileset("runtime", "*.py") :
         "s3://bank-loans-artifacts/artifacts/bank-loans/runtime/${file}"
@@ -332,7 +333,7 @@ run "outputs_for_other_modules" {
 run "job_settings_are_passed_to_glue" {
   command = plan
   variables {
-    extra_arguments = { "--enable-auto-scaling" = "true" }
+    extra_arguments = { "--enable-auto-scaling" = "true", "--statement-timeout" = "7200" }
     job = {
       delay_notification_minutes = 10
       execution_class            = "FLEX"
@@ -344,10 +345,14 @@ run "job_settings_are_passed_to_glue" {
 
   assert {
     condition = (
-      aws_glue_job.this.default_arguments["--enable-auto-scaling"] == "true"
-      && aws_glue_job.this.default_arguments["--output"] == "s3://bank-loans-data/loans"
+      aws_glue_job.this.non_overridable_arguments["--enable-auto-scaling"] == "true"
+      && aws_glue_job.this.non_overridable_arguments["--output"] == "s3://bank-loans-data/loans"
     )
     error_message = "extra_arguments are added to the module's own."
+  }
+  assert {
+    condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })
+    error_message = "A run can change only the timeouts."
   }
   assert {
     condition = (

@@ -227,7 +227,7 @@ run "iam_uses_no_secret" {
 
   assert {
     condition = {
-      for k, v in aws_glue_job.this.default_arguments : k => v
+      for k, v in aws_glue_job.this.non_overridable_arguments : k => v
       if contains(["--ca-certificate", "--connection", "--iam-user", "--jdbc-url"], k)
       } == {
       "--ca-certificate" = "s3://bank-loans-artifacts/artifacts/bank-loans/database-ca.pem"
@@ -276,8 +276,8 @@ run "iam_user_name_is_configurable" {
 
   assert {
     condition = (
-      aws_glue_job.this.default_arguments["--iam-user"] == "reader"
-      && !contains(keys(aws_glue_job.this.default_arguments), "--ca-certificate")
+      aws_glue_job.this.non_overridable_arguments["--iam-user"] == "reader"
+      && !contains(keys(aws_glue_job.this.non_overridable_arguments), "--ca-certificate")
       && output.user_name == "reader"
     )
     error_message = "database.user_name is the login."

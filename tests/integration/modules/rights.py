@@ -211,11 +211,15 @@ def listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
+def statements_that(effect: str, policies: Policies) -> list[dict[str, Any]]:
+    """Return the statements with the effect "Allow" or "Deny"."""
+    return [s for document in policies.values() for s in document["Statement"] if s["Effect"] == effect]
+
+
 def rights(policies: Policies) -> list[Right]:
     return [
         (statement["Sid"], action)
-        for document in policies.values()
-        for statement in document["Statement"]
+        for statement in statements_that("Allow", policies)
         for action in listed(statement["Action"])
     ]
 
@@ -226,7 +230,7 @@ def changed(policies: Policies, sid: str, change: Callable[[dict[str, Any]], dic
     def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for statement in document["Statement"]:
             new = change(statement) if statement["Sid"] == sid else statement
-            if new["Action"] and new["Resource"]:
+            if new["Action"] and (new.get("Resource") or new.get("NotResource")):
                 yield new
 
     return {name: {**d, "Statement": list(statements(d))} for name, d in policies.items()}

@@ -23,6 +23,7 @@ from tests.integration.modules.rights import (
     ACCOUNT,
     ARTIFACTS,
     BUCKET,
+    EVERYTHING,
     GLUE,
     LOGS,
     Forbidden,
@@ -35,6 +36,7 @@ from tests.integration.modules.rights import (
     listed,
     rights,
     role_name,
+    statements_that,
     without,
 )
 from tests.integration.modules.rights_forbidden import FORBIDDEN
@@ -147,14 +149,14 @@ def test_removing_a_right_stops_exactly_the_step_that_needs_it(role: Role) -> No
 
 
 def test_removing_a_resource_stops_a_step(role: Role) -> None:
-    for document in role.policies.values():
-        for statement in document["Statement"]:
-            for resource in listed(statement["Resource"]):
-                fewer = without(role.policies, statement["Sid"], "Resource", resource)
-                stopped = [
-                    step.name for step in steps(role) if not all(role.allows(fewer, ask) for ask in step.asks)
-                ]
-                assert stopped, f"{statement['Sid']}: no step needs {resource}"
+    for statement in (s for effect in ("Allow", "Deny") for s in statements_that(effect, role.policies)):
+        key = "Resource" if statement["Effect"] == "Allow" else "NotResource"
+        for resource in listed(statement[key]):
+            fewer = without(role.policies, statement["Sid"], key, resource)
+            stopped = [
+                step.name for step in steps(role) if not all(role.allows(fewer, ask) for ask in step.asks)
+            ]
+            assert stopped, f"{statement['Sid']}: no step needs {resource}"
 
 
 def test_removing_a_condition_allows_something_forbidden(role: Role) -> None:
@@ -172,6 +174,21 @@ def test_forbidden_calls_are_refused(role: Role) -> None:
     assert [item.name for item in forbidden(role) if role.allows(role.policies, item.ask)] == []
     done = [item.name for item in forbidden(role) if item.call and not role.refused(item.call)]
     assert done == []
+
+
+def test_job_cannot_use_other_buckets_that_admit_it(
+    cloud: aws.Cloud, facts: dict[str, dict[str, str]]
+) -> None:
+    role = deployed(cloud, role_name("rights", "job"), facts["rights"])
+    admitted = {**role.policies, "bucket": json.loads(EVERYTHING)}
+    asks = [
+        ("s3:GetObject", "arn:aws:s3:::mine/code.jar"),
+        ("s3:PutObject", "arn:aws:s3:::mine/rows.csv"),
+        ("s3:PutObject", f"arn:aws:s3:::{BUCKET}/fees/x.csv"),
+        ("s3:PutObject", f"arn:aws:s3:::{BUCKET}/loans-of-others/x.csv"),
+        ("s3:DeleteObject", f"arn:aws:s3:::{ARTIFACTS}/artifacts/rights-two/etl.py"),
+    ]
+    assert [ask for ask in asks if role.allows(admitted, (*ask, {}))] == []
 
 
 @pytest.fixture
@@ -358,7 +375,7 @@ def test_inputs_change_in_place(cloud: aws.Cloud, terraform: Given, facts: dict[
 
 def test_minimal_example_can_be_deployed(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
     job = cloud.client("glue").get_job(JobName="sales")["Job"]
-    assert job["DefaultArguments"]["--output"] == "s3://rights-minimal/sales"
+    assert job["NonOverridableArguments"]["--output"] == "s3://rights-minimal/sales"
     schedule = cloud.client("scheduler").get_schedule(GroupName="sales", Name="sales-start")
     assert (schedule["State"], schedule["ScheduleExpression"]) == ("ENABLED", "cron(1 0 1 * ? *)")
     assert schedule["ScheduleExpressionTimezone"] == "Etc/GMT"

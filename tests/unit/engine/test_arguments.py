@@ -72,6 +72,37 @@ def test_reason_may_begin_with_dashes() -> None:
     assert parse([*BASE, "--reason", "--see ticket 7"]).reason == "--see ticket 7"
 
 
+# A key of StartJobRun's arguments may contain "=", so it is another key than the job's own "--output".
+@pytest.mark.parametrize(
+    ("again", "name"),
+    [
+        (["--output=s3://elsewhere/x"], "output"),
+        (["--output", "s3://bucket/loans"], "output"),
+        (["--restate", "--output=s3://elsewhere/x"], "output"),
+        (["--connection="], "connection"),
+        (["--dry-run", "true", "--dry-run=false"], "dry-run"),
+        (["--JOB_RUN_ID", "jr_1", "--JOB_RUN_ID=jr_2"], "JOB_RUN_ID"),
+    ],
+)
+def test_argument_given_twice_is_refused(again: list[str], name: str) -> None:
+    with pytest.raises(ExtractError, match=rf"--{name} is given twice; give it once"):
+        parse([*BASE, *again])
+
+
+def test_reason_does_not_take_the_next_argument() -> None:
+    with pytest.raises(ExtractError, match=r"--reason needs a value"):
+        parse(["--reason", "--output", "s3://bucket/loans", "--connection", "x", "--output=s3://elsewhere/x"])
+
+
+@pytest.mark.parametrize(
+    "login", [["--database-url", "postgresql://h/d"], ["--database-url=postgresql://h/d"]]
+)
+def test_database_url_is_refused_on_glue(login: list[str]) -> None:
+    with pytest.raises(ExtractError, match=r"--database-url is for previews and tests, not for Glue"):
+        parse([*GLUE, "--output", "s3://bucket/loans", *login])
+    assert parse(["--output", "folder", *login]).database_url == "postgresql://h/d"
+
+
 @pytest.mark.parametrize(
     ("wrong", "meant"),
     [

@@ -102,6 +102,15 @@ def test_text_that_starts_like_a_formula_is_defused(start: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "hidden", ["\x01", "\x7f\x80", "\xad", "\u200b\ufeff", "\u202e", "\u2066", "\U000e0041", "\ufe0f"]
+)
+def test_formula_behind_invisible_characters_is_defused(hidden: str) -> None:
+    text = f"{hidden}=1+1;{hidden}-2"
+    [fields] = csv.reader(io.StringIO(line_bytes(SPEC, CONTRACT, Period(2026, 10), line(text)).decode()))
+    assert fields[2] == f"'{hidden}=1+1;'{hidden}-2"
+
+
+@pytest.mark.parametrize(
     ("text", "defused"),
     [
         ("x;=1+1;y", "x;'=1+1;y"),
@@ -110,6 +119,7 @@ def test_text_that_starts_like_a_formula_is_defused(start: str) -> None:
         ('x;"=1"', 'x;\'"=1"'),
         ("x;\x01=1", "x;'\x01=1"),
         ("12 Main St; -; Flat 3-4, a=b", "12 Main St; -; Flat 3-4, a=b"),
+        ("\u200bAlpha; \u202eBeta", "\u200bAlpha; \u202eBeta"),
     ],
 )
 def test_formula_after_another_separator_is_defused(text: str, defused: str) -> None:

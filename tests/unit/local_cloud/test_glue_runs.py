@@ -62,3 +62,19 @@ def test_only_a_running_crawler_can_be_stopped(monkeypatch: pytest.MonkeyPatch) 
     assert stop("idle") == (400, "CrawlerNotRunningException")
     assert stop("busy") == (200, "")
     assert stopped == ["crawl of busy"]
+
+
+def test_run_cannot_change_an_argument_that_is_not_overridable() -> None:
+    job = {
+        "DefaultArguments": {"--lock-timeout": "60", "--statement-timeout": "60"},
+        "NonOverridableArguments": {"--output": "s3://loans/x", "--scriptLocation": "s3://loans/etl.py"},
+    }
+    run = {
+        "Arguments": {"--output": "s3://mine/x", "--scriptLocation": "s3://mine/x.py", "--lock-timeout": "5"}
+    }
+    assert glue_process.resolved_arguments(job, run) == {
+        "--lock-timeout": "5",
+        "--output": "s3://loans/x",
+        "--scriptLocation": "s3://loans/etl.py",
+        "--statement-timeout": "60",
+    }

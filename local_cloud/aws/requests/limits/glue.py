@@ -48,7 +48,8 @@ def triggers(parameters: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _reserved_arguments(request: Request) -> str | None:
-    for path in ("DefaultArguments", "NonOverridableArguments", "Arguments", "JobUpdate.DefaultArguments"):
+    of_job = ("DefaultArguments", "NonOverridableArguments")
+    for path in (*of_job, "Arguments", *(f"JobUpdate.{name}" for name in of_job)):
         for given in each(request.parameters, path):
             if used := sorted(RESERVED & given.keys()):
                 return f"{used[0]} is internal to AWS Glue. Do not set."

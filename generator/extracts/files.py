@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import uuid
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,7 +19,7 @@ LIMIT = 4 << 20  # bytes; usual files of a project are a hundred times smaller
 
 
 def inside(folder: Path, place: str) -> Path:
-    """Return the path of `place` in `folder`. Call this before writing or deleting a file.
+    """Return the path of `place` in `folder`. To read, write or delete it, use the functions below.
 
     Raises ExtractsError unless the path is relative and stays inside: without `..`, without symbolic links,
     and without a nested git repository, whose changes the outer repository does not show. The folder itself
@@ -74,22 +76,83 @@ def settings(path: Path, shown: str = "") -> Any:
         raise ExtractsError(f"{shown or path} cannot be read: {' '.join(str(error).split())}.") from error
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Replace a file, or create it. The mode of the old file stays.
+def content(folder: Path, place: str) -> bytes | None:
+    """Return the bytes of a file in a folder, or None if there is no regular file."""
+    try:
+        with _opened(folder, place) as (parent, name):
+            descriptor = os.open(name, _READ | os.O_NONBLOCK, dir_fd=parent)
+    except FileNotFoundError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def write(folder: Path, place: str, content: bytes, *, executable: bool = False) -> None:
+    """Replace a file in a folder, or create it. The mode of the old file stays.
 
     Writes another file and renames it, because the old one may be a hard link to a file elsewhere.
     """
-    aside = path.with_name(f".{uuid.uuid4().hex}.part")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as file:
-        try:
-            file.write(content)
-            file.flush()
-            with contextlib.suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), stat.S_IMODE(path.lstat().st_mode))
-            aside.replace(path)
-        except BaseException:
-            aside.unlink()
+    aside = f".{uuid.uuid4().hex}.part"
+    with _opened(folder, place, create=True) as (parent, name):
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=parent)
+        with os.fdopen(descriptor, "wb") as file:
+            try:
+                file.write(content)
+                file.flush()
+                with contextlib.suppress(FileNotFoundError):
+                    old = os.stat(name, dir_fd=parent, follow_symlinks=False)
+                    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+                if executable:
+                    os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | 0o111)
+                os.replace(aside, name, src_dir_fd=parent, dst_dir_fd=parent)
+            except BaseException:
+                os.unlink(aside, dir_fd=parent)
+                raise
+
+
+def remove(folder: Path, place: str) -> None:
+    """Delete a file in a folder."""
+    with _opened(folder, place) as (parent, name):
+        os.unlink(name, dir_fd=parent)
+
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield a descriptor of the folder that contains `place`, and the last part of `place`.
+
+    `inside` has the clear errors. But a folder could become a link after that check, so each folder is opened
+    inside the one before it, without following links.
+    """
+    inside(folder, place)
+    *parents, name = PurePosixPath(place).parts
+    if create:
+        folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for parent in parents:
+            if create:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(parent, dir_fd=descriptor)
+            inner = os.open(parent, _READ | os.O_DIRECTORY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor, name
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENOTDIR):
             raise
+        raise ExtractsError(
+            f"{folder / place} or a folder on its path was replaced by a link or a file; undo that."
+        ) from error
+    finally:
+        os.close(descriptor)
 
 
 def write_private(path: Path, content: str) -> None:

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from extracts import children, report
+from extracts import children, extra, files, report
 from extracts.errors import ExtractsError
-from extracts.files import inside, replace
-from extracts.report_months import published
 from extracts.resources import modules
 
 
@@ -120,7 +118,8 @@ def preview(
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
     if page:
-        page = inside(page.parent, page.name)
+        files.inside(page.parent, page.name)
+    extra.needed("pyspark")
     with tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
         request = {
             "script": str(script),
@@ -143,9 +142,8 @@ def preview(
             return Preview(output.resolve(), None, log, failure)
         if page:
             try:
-                page.parent.mkdir(parents=True, exist_ok=True)
-                name = project.resolve().name
-                replace(page, report.page(name, log, output.resolve(), Path(scratch)).encode())
+                shown = report.page(project.resolve().name, log, output.resolve(), Path(scratch))
+                files.write(page.parent, page.name, shown.encode())
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."
                 return Preview(output.resolve(), None, log, why)

@@ -90,7 +90,7 @@ def found_in(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Pat
 
 
 def below(folder: Path) -> list[Path]:
-    """Return the project in a folder, or the projects up to two levels below it."""
+    """Return the project in a folder, or the projects up to two levels below it, not behind a link."""
 
     def is_project(path: Path) -> bool:
         try:
@@ -100,4 +100,7 @@ def below(folder: Path) -> list[Path]:
 
     if is_project(folder):
         return [folder]
-    return [path for path in (*sorted(folder.glob("*")), *sorted(folder.glob("*/*"))) if is_project(path)]
+    # A repository could lead by a link to a project of yours elsewhere, which would then be updated.
+    folders = [path for path in sorted(folder.glob("*")) if not path.is_symlink()]
+    inner = [path for path in sorted(folder.glob("*/*")) if path.parent in folders and not path.is_symlink()]
+    return [path for path in (*folders, *inner) if is_project(path)]

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from extracts import git
+from extracts import files, git
 from extracts.errors import ExtractsError
-from extracts.files import inside, replace
 from extracts.home import Home, Version, spelled
 from extracts.project import Project
 from extracts.stamp import stamp
@@ -80,8 +79,8 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
         old, _ = _stamped(project, source, project.stamped, Path(scratch) / "old")
         new, answered = _stamped(project, source, target, Path(scratch) / "new")
         labels = ("this project", f"version {spelled(project.stamped)}", f"version {spelled(target)}")
-        files = list(_merged(project.folder, old, new, labels, Path(scratch)))
-    return Update(project, target, files, answered)
+        merged = list(_merged(project.folder, old, new, labels, Path(scratch)))
+    return Update(project, target, merged, answered)
 
 
 def write(update: Update) -> None:
@@ -106,14 +105,10 @@ def write_files(update: Update, folder: Path) -> None:
     for file in update.files:
         if file.outcome in ("kept", "left out"):
             continue
-        path = inside(folder, file.path)
         if file.content is None:
-            path.unlink()
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, file.content)
-        if file.executable:
-            path.chmod(path.stat().st_mode | 0o111)
+            files.remove(folder, file.path)
+        else:
+            files.write(folder, file.path, file.content, executable=file.executable)
 
 
 def _stamped(project: Project, source: Home, version: Version, folder: Path) -> tuple[Path, dict[str, str]]:
@@ -146,14 +141,14 @@ def _questions(template: Path) -> dict[str, str]:
 def _merged(
     folder: Path, old: Path, new: Path, labels: tuple[str, str, str], scratch: Path
 ) -> Iterator[File]:
-    def files(root: Path) -> set[str]:
+    def paths(root: Path) -> set[str]:
         return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
 
-    for path in sorted(files(old) | files(new)):
-        before, after = _content(old / path), _content(new / path)
+    for path in sorted(paths(old) | paths(new)):
+        before, after = files.content(old, path), files.content(new, path)
         if before == after and not _PIN.search(before or b""):
             continue
-        here = _content(inside(folder, path))
+        here = files.content(folder, path)
         before = _with_pins_of(here, before)
         if before == after or here == after:
             continue
@@ -191,7 +186,3 @@ def _three_way(
     for name, content in zip(names, (here, before, after), strict=True):
         (scratch / name).write_bytes(content)
     return git.merged(scratch, labels, names)
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None

@@ -43,33 +43,34 @@ class FolderStore:
     def version(self, place: str) -> str | None:
         with self._explained():
             try:
-                found = inside(self._root, place).stat()
+                with self._opened(place) as (folder, name):
+                    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             except FileNotFoundError:
                 return None
             return f"{found.st_ino}-{found.st_mtime_ns}"
 
     def read(self, place: str) -> Iterator[bytes]:
-        path = inside(self._root, place)
         with self._explained():
             try:
-                yield from _chunks(path)
+                with self._opened(place) as (folder, name):
+                    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+                yield from _chunks(descriptor)
             except FileNotFoundError as error:
-                raise gone(str(path)) from error
+                raise gone(str(self._root / place)) from error
 
     def create(self, place: str, body: Path, sha256: str) -> bool:
-        with self._explained(), self._aside(body) as new:
-            path = self._room(place)
+        with self._explained(), self._aside(_chunks(body)) as new, self._room(place) as (folder, name):
             try:
-                path.hardlink_to(new)  # fails where something is; a rename would replace it
+                os.link(new, name, dst_dir_fd=folder)  # fails where something is; a rename would replace it
             except FileExistsError:
                 return False
         return True
 
     def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
-        with self._explained(), self._aside(body) as new, self._locked():
+        with self._explained(), self._aside(_chunks(body)) as new, self._locked():
             if self.version(place) != version:
                 return False
-            new.replace(self._room(place))
+            self._rename(new, place)
         return True
 
     retag = replace  # a new file has a tag of its own, whatever is in it
@@ -78,21 +79,45 @@ class FolderStore:
         with self._explained(), self._locked():
             if self.version(place) != version:
                 return False
-            inside(self._root, place).unlink()
+            with self._opened(place) as (folder, name):
+                os.unlink(name, dir_fd=folder)
         return True
 
     def commit(self, source: str, version: str, place: str) -> bool:
-        with self._explained(), self._aside(inside(self._root, source)) as new, self._locked():
+        with self._explained(), self._aside(self.read(source)) as new, self._locked():
             if self.version(source) != version or self.version(place) is not None:
                 return False
-            new.replace(self._room(place))
+            self._rename(new, place)
         return True
 
-    def _room(self, place: str) -> Path:
-        """The path of a place in a folder that is there."""
-        path = inside(self._root, place)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+    def _rename(self, new: Path, place: str) -> None:
+        with self._room(place) as (folder, name):
+            os.replace(new, name, dst_dir_fd=folder)
+
+    @contextlib.contextmanager
+    def _opened(self, place: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """The open folder that a place is in, and the place's name there.
+
+        A folder on the way could become a link after `inside` has looked. So each is opened in the one before
+        it, and no link is followed.
+        """
+        *folders, name = inside(self._root, place).relative_to(self._root).parts
+        folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in folders:
+                if create:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=folder)
+                outer, flags = folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                folder = os.open(part, flags, dir_fd=outer)
+                os.close(outer)
+            yield folder, name
+        finally:
+            os.close(folder)
+
+    def _room(self, place: str) -> contextlib.AbstractContextManager[tuple[int, str]]:
+        """The same, with the folders on the way created."""
+        return self._opened(place, create=True)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -104,8 +129,8 @@ class FolderStore:
             os.close(folder)
 
     @contextlib.contextmanager
-    def _aside(self, body: Path) -> Iterator[Path]:
-        """A copy of `body` in the folder under a name that nobody looks for.
+    def _aside(self, body: Iterator[bytes]) -> Iterator[Path]:
+        """A file with the bytes of `body` in the folder under a name that nobody looks for.
 
         It is locked for as long as this process needs it. Whoever comes later removes what a killed process
         left.
@@ -118,7 +143,7 @@ class FolderStore:
             fcntl.flock(target, fcntl.LOCK_EX)
         try:
             with target:
-                for chunk in _chunks(body):
+                for chunk in body:
                     target.write(chunk)
                 target.flush()
                 os.fsync(target.fileno())
@@ -137,7 +162,7 @@ class FolderStore:
             yield
         except OSError as error:
             raise ExtractError(
-                f"cannot use {error.filename or self._root}: {error.strerror}",
+                f"cannot use {self._root / str(error.filename or '')}: {error.strerror}",
                 kind="store",
                 cause=repr(error),
             ) from error
@@ -203,7 +228,7 @@ def _longest(folder: Path) -> int:
     return 255
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _chunks(path: Path | int) -> Iterator[bytes]:
+    with open(path, "rb") as file:  # noqa: PTH123 (a path or a descriptor)
         while chunk := file.read(_CHUNK):
             yield chunk

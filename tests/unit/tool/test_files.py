@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from extracts import files
-from extracts.project import Project
+from extracts.errors import ExtractsError
+from extracts.project import Project, below
 from extracts.update import File, Update, write_files
 from tests.support.files import file_size_limit, tree
 
@@ -27,14 +28,14 @@ def test_written_file_keeps_the_mode_of_the_old_one(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("old")
     file.chmod(0o750)
-    files.replace(file, b"new")
+    files.write(tmp_path, "file", b"new")
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o750)
 
 
 def test_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
     old = os.umask(0o027)
     try:
-        files.replace(tmp_path / "file", b"new")
+        files.write(tmp_path, "file", b"new")
     finally:
         os.umask(old)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
@@ -43,12 +44,63 @@ def test_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
 def test_failed_rename_leaves_no_other_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
-        files.replace(tmp_path / "folder", b"new")
+        files.write(tmp_path, "folder", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     with file_size_limit(1 << 16), pytest.raises(OSError, match="File too large"):
-        files.replace(tmp_path / "file", bytes(1 << 17))
+        files.write(tmp_path, "file", bytes(1 << 17))
     assert tree(tmp_path) == {"file": b"old"}
+
+
+@pytest.mark.parametrize("call", ["write", "remove", "content"])
+@pytest.mark.parametrize("target", ["outside", "outside/Makefile", "nowhere"])
+def test_folder_that_becomes_a_link_after_the_check_is_not_followed(
+    call: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, outside = tmp_path / "project", tmp_path / "outside"
+    (folder / "Glue").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "Makefile").write_text("mine")
+    check = files.inside
+
+    def swapped(*given: str) -> Path:
+        path = check(folder, "Glue/Makefile")
+        (folder / "Glue").rmdir()
+        (folder / "Glue").symlink_to(tmp_path / target)
+        return path
+
+    monkeypatch.setattr(files, "inside", swapped)
+    with pytest.raises(ExtractsError, match=r"Glue/Makefile or a folder on its path was replaced by a link"):
+        getattr(files, call)(folder, "Glue/Makefile", *([b"new"] if call == "write" else []))
+    assert tree(outside) == {"Makefile": b"mine"}
+
+
+def test_file_that_becomes_a_link_after_the_check_is_replaced_and_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, outside = tmp_path / "project", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_text("mine")
+    monkeypatch.setattr(files, "inside", lambda *given: None)
+    (folder / "Makefile").symlink_to(outside)
+    with pytest.raises(ExtractsError, match=r"replaced by a link"):
+        files.content(folder, "Makefile")
+    files.write(folder, "Makefile", b"new")
+    assert (outside.read_text(), (folder / "Makefile").read_bytes()) == ("mine", b"new")
+    assert not (folder / "Makefile").is_symlink()
+
+
+def test_link_in_a_repository_is_not_a_project(tmp_path: Path) -> None:
+    mine, repository = tmp_path / "mine", tmp_path / "repository"
+    for project in (mine / "loans", repository / "fees"):
+        (project / "Glue").mkdir(parents=True)
+        (project / "Terraform").mkdir()
+        (project / "Glue/etl.py").touch()
+    (repository / "loans").symlink_to(mine / "loans")
+    (repository / "group").symlink_to(mine)
+    assert below(repository) == [repository / "fees"]
+    (tmp_path / "link").symlink_to(mine / "loans")
+    assert below(tmp_path / "link") == [tmp_path / "link"]  # the user named it

@@ -1,143 +1,42 @@
-"""The manifest of a period: what it says, and what is believed of one that is there."""
+"""Check what is read in the place of a manifest: anyone who can write to the target may have forged it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+import re
+from collections.abc import Callable
+from typing import cast
 
-from rolling_errors import ExtractError, listed
-from rolling_file import File
-from rolling_period import Period
-from rolling_result import Result
+from rolling_errors import ExtractError
 from rolling_store import Store
-from rolling_totals import Totals
-
-if TYPE_CHECKING:
-    from rolling_publication import Plan
 
 Json = dict[str, object]
+# A test of a value, the tests of an object's fields, or the test of each item of a list, in a list.
+Shape = Callable[[object], bool] | dict[str, "Shape"] | list["Shape"]
+
+_LARGEST = 10**15  # of a number of rows, bytes or revisions, so that arithmetic with it stays cheap
+_REVISION, _FILES = "revision", "files"
 
 
-def manifest_place(period: Period) -> str:
-    return f"_manifests/{period}.json"
-
-
-def claim_place(period: Period) -> str:
-    """No `.json`: what looks for manifests must not find it."""
-    return f"_manifests/{period}.claim"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the manifest says about the run that wrote it."""
-
-    run_id: str
-    engine_version: str
-    published_at: str
-    reason: str | None
-    complete: bool
-    notes: tuple[str, ...] = ()  # what a reader of the values must know about their source
-    warnings: tuple[str, ...] = ()  # what a reader of the values should look at
-    late_data: Mapping[str, str] = field(default_factory=dict)  # earlier period to how it would differ now
-
-
-def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) -> Json:
-    """Return the record of a publication. `files` are the totals of all its files.
-
-    Sums are strings: most readers would make a JSON number a float.
-    """
-    resolved, period = result.resolved, made.period
-    first, outside = result.span.days(period)
-    return {
-        "period": str(period),
-        "window": {
-            "start": first.isoformat(),
-            "end": (outside - timedelta(days=1)).isoformat(),
-            "time_zone": resolved.time_zone,
-        },
-        "revision": made.revision + 1,
-        "complete": run.complete,
-        "reason": run.reason or made.reason,
-        "files": [
-            {
-                "key": store.key(file.place),
-                "recipient": file.recipient,
-                "bytes": file.bytes,
-                "rows": file.rows,
-                "sha256": file.sha256,
-                "totals": file.totals.as_json(),
-            }
-            for file in made.files
-            if not file.marker
-        ],
-        **_markers(store, made),
-        "withdrawn": list(made.withdrawn),
-        **replaces(made),
-        "totals": files.as_json(),
-        "orphans": result.orphans(period).totals.as_json(),
-        "excluded": result.excluded(period).totals.as_json(),
-        "undated_rows": result.undated,
-        "groups_without_recipient": result.facts.strays,
-        **({"expressions": dict(resolved.texts)} if resolved.texts else {}),
-        **({"notes": list(run.notes)} if run.notes else {}),
-        "warnings": list(run.warnings),
-        "late_data": [{"period": earlier, "difference": text} for earlier, text in run.late_data.items()],
-        "source": result.control(period).totals.as_json(),
-        "snapshot_time": result.snapshot_time,
-        "published_at": run.published_at,
-        "engine_version": run.engine_version,
-        "run_id": run.run_id,
-    }
-
-
-def _markers(store: Store, made: Plan) -> Json:
-    found = [
-        {"key": store.key(file.place), "recipient": file.recipient, "sha256": file.sha256}
-        for file in made.files
-        if file.marker
-    ]
-    return {"markers": found} if found else {}
+class UntrueError(ValueError):
+    """What no run writes into a manifest."""
 
 
 def read(store: Store, place: str) -> Json:
+    """Return the manifest or the claim in a place; an `ExtractError` if it is something else."""
     try:
         found = json.loads(b"".join(store.read(place)))
-        _check_manifest(store, found)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        why = f": {error}" if isinstance(error, _Untrue) else ""
-        raise ExtractError(
-            f"{store.key(place)} is there but is no manifest{why}; move it away", kind="store"
-        ) from None
+        # With every name and text in it, so that a restatement can write them again.
+        json.dumps(found, ensure_ascii=False).encode()
+        _check(store, found)
+    except (ValueError, RecursionError) as error:
+        raise no_manifest(store, place, f"{error}" if isinstance(error, UntrueError) else "") from None
     return cast(Json, found)
 
 
-class _Untrue(ValueError):
-    """What no run of ours writes into a manifest."""
-
-
-def _check_manifest(store: Store, found: Json) -> None:
-    """Nothing that a manifest says is taken on trust: a restatement removes the files that it names."""
-    before = found.get("replaces") or {"revision": 1, "files": []}
-    for one in (found, cast(Json, before)):
-        if type(one["revision"]) is not int or one["revision"] < 1:
-            raise _Untrue(f"its revision is {one['revision']}")
-        for entry in [*cast(list[Json], one["files"]), *cast(list[Json], one.get("markers") or [])]:
-            _check_key(store, entry["key"])
-            _ = entry["sha256"]
-    for key in cast(list[object], found.get("withdrawn", [])):
-        _check_key(store, key)
-
-
-def _check_key(store: Store, key: object) -> None:
-    try:
-        wrong = not isinstance(key, str) or not is_file_place(store.place(key))
-    except ExtractError as error:
-        raise _Untrue(error.sentence) from None
-    if wrong:
-        raise _Untrue(f"it names {key} as a file")
+def no_manifest(store: Store, place: str, why: str) -> ExtractError:
+    said = f": {why}" if why else ""
+    return ExtractError(f"{store.key(place)} is there but is no manifest{said}; move it away", kind="store")
 
 
 def is_file_place(place: str) -> bool:
@@ -149,69 +48,102 @@ def is_file_place(place: str) -> bool:
     return not {"", ".", ".."} & set(parts) and parts[0].casefold() != "_manifests"
 
 
-def replaces(made: Plan) -> Json:
-    """What the revision before held. Should the run be killed, the next one has it from the claim."""
-    return {} if made.committed is None else {"replaces": kept(made.committed)}
+def _check(store: Store, found: object) -> None:
+    """Check every field that the engine uses: a restatement removes the files that a manifest names."""
+    _fits("it", found, _MANIFEST)
+    manifest = cast(Json, found)
+    before = cast("Json | None", manifest.get("replaces"))
+    for one in (manifest, *([before] if before is not None else [])):
+        for name in (_REVISION, _FILES):
+            if name not in one:
+                raise UntrueError(f"it has no {name}")
+        for entry in cast(list[Json], one[_FILES]):
+            for name in ("key", "sha256"):
+                if name not in entry:
+                    raise UntrueError(f"a file in it has no {name}")
+            _check_key(store, cast(str, entry["key"]))
+    for key in cast(list[str], manifest.get("withdrawn", [])):
+        _check_key(store, key)
 
 
-def kept(manifest: Json) -> Json:
-    """What a later manifest tells of this one."""
-    names = ("revision", "published_at", "run_id", "files", "markers")
-    return {name: manifest.get(name) for name in names if name != "markers" or name in manifest}
+def _check_key(store: Store, key: str) -> None:
+    try:
+        right = is_file_place(store.place(key))
+    except ExtractError as error:
+        raise UntrueError(error.sentence) from None
+    if not right:
+        raise UntrueError(f"it names {key} as a file")
 
 
-def digests(manifest: Json | None) -> dict[str, object]:
-    """Return the SHA-256 of the files and markers that a manifest names, by key."""
-    markers = cast("list[Json]", (manifest or {}).get("markers") or [])
-    return {str(entry["key"]): entry["sha256"] for entry in [*entries(manifest).values(), *markers]}
+def _fits(name: str, value: object, shape: Shape) -> None:
+    """Raise unless a value has its shape. An object may have other fields, and need not have all."""
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            raise UntrueError(f"{name} is no list")
+        for item in value:
+            _fits(f"an item of {name}", item, shape[0])
+    elif isinstance(shape, dict):
+        if not isinstance(value, dict):
+            raise UntrueError(f"{name} is no object")
+        for field, inner in shape.items():
+            if field in value:
+                _fits(field, value[field], inner)
+    elif not shape(value):
+        raise UntrueError(f"its {name} is {_shown(value)}")
 
 
-def entries(manifest: Json | None) -> dict[str, Json]:
-    return {str(entry["key"]): entry for entry in cast(list[Json], manifest["files"])} if manifest else {}
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def touched(claim: Json | None) -> dict[str, object]:
-    """Every key that a claim's run may have touched, and what it meant to leave there: a SHA-256, or None."""
-    if claim is None:
-        return {}
-    gone = cast(list[str], claim.get("withdrawn", []))
-    return {**dict.fromkeys(gone), **digests(claim)}
+def _text(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value
 
 
-def told(manifest: Json, new: Mapping[str, File]) -> str:
-    """Return which files differ from the manifest's and by how much; of markers only if no file differs."""
-    old, parts = entries(manifest), []
-    new = {key: file for key, file in new.items() if not file.marker}
-    for key in sorted(set(old) | set(new)):
-        name = key.rpartition("/")[2]
-        if key not in new:
-            parts.append(f"{name} would be gone")
-        elif key not in old:
-            parts.append(f"{name} would be new")
-        elif old[key]["sha256"] != new[key].sha256:
-            changes = _changes(old[key], new[key])
-            parts.append(f"{name} differs ({', '.join(changes) or 'same totals, other text'})")
-    return listed(parts) or "the markers differ"
+def _text_or_null(value: object) -> bool:
+    return value is None or _text(value)
 
 
-def metrics_of(entry: Json) -> Mapping[str, Mapping[str, str]]:
-    """Return the totals of each metric of a file that a manifest names. Version 1 had none by metric."""
-    totals = cast(Json, entry.get("totals") or {})
-    return cast("Mapping[str, Mapping[str, str]]", totals.get("metrics") or {})
+def _number(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _LARGEST
 
 
-def _changes(entry: Json, file: File) -> list[str]:
-    """Return the totals that differ. Metrics of the same values are named once."""
-    changes = [f"rows {entry.get('rows')} -> {file.rows}"] if entry.get("rows") != file.rows else []
-    seen = set()
-    before = metrics_of(entry)
-    for name, now in file.totals.metrics.items():
-        was = before.get(name)
-        if was is None or (change := (was.get("count"), was.get("sum"), now)) in seen:
-            continue
-        seen.add(change)
-        if was.get("count") != now.count:
-            changes.append(f"count of {name} {was.get('count')} -> {now.count}")
-        if was.get("sum") != now.sum:
-            changes.append(f"sum of {name} {was.get('sum')} -> {now.sum}")
-    return changes
+def _revision(value: object) -> bool:
+    return type(value) is int and 1 <= value <= _LARGEST
+
+
+def _sum(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) is not None
+
+
+_TOTALS: Shape = {"rows": _number, "count": _number, "sum": _sum}
+_PUBLISHED: dict[str, Shape] = {
+    _REVISION: _revision,
+    "published_at": _text_or_null,
+    "run_id": _text_or_null,
+    _FILES: [
+        {
+            "key": _text,
+            "recipient": _text,
+            "bytes": _number,
+            "rows": _number,
+            "sha256": _text,
+            "totals": _TOTALS,
+        }
+    ],
+}
+
+
+def _replaces(value: object) -> bool:
+    if value is not None:
+        _fits("replaces", value, _PUBLISHED)
+    return True
+
+
+_MANIFEST: Shape = {
+    **_PUBLISHED,
+    "reason": _text_or_null,
+    "replaces": _replaces,
+    "withdrawn": [_text],
+}

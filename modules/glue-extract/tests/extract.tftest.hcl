@@ -171,7 +171,7 @@ run "job_has_exactly_these_rights" {
   assert {
     condition = {
       for s in jsondecode(aws_iam_role_policy.job.policy).Statement :
-      s.Sid => [flatten([s.Action]), flatten([s.Resource])]
+      s.Sid => [flatten([s.Action]), flatten([s.Resource])] if s.Effect == "Allow"
       } == {
       ReadConnection = [["glue:GetConnection"], [
         "arn:aws:glue:eu-west-1:123456789012:catalog",
@@ -233,6 +233,18 @@ run "job_has_exactly_these_rights" {
     error_message = "The job's role has exactly these rights, besides the policy of the target."
   }
   assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.job.policy).Statement :
+      [s.Action, s.NotResource] if s.Effect == "Deny"
+      ] == [["s3:*", [
+        "arn:aws:s3:::bank-loans-artifacts",
+        "arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/*",
+        "arn:aws:s3:::bank-loans-data",
+        "arn:aws:s3:::bank-loans-data/loans/*",
+    ]]]
+    error_message = "The job is denied all other buckets and prefixes."
+  }
+  assert {
     condition = {
       for s in jsondecode(aws_iam_role_policy.job.policy).Statement : s.Sid => s.Condition
       if contains(keys(s), "Condition")
@@ -267,6 +279,21 @@ run "job_has_exactly_these_rights" {
       == jsondecode(var.target.writer_policy_json)
     )
     error_message = "The rights on the target are those of writer_policy_json."
+  }
+}
+
+run "policy_matches_letters_that_iam_does_not_accept" {
+  command = plan
+  variables {
+    target = { bucket = "bank-loans-data", prefix = "kredyty/łąka", writer_policy_json = "{}" }
+  }
+
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(aws_iam_role_policy.job.policy).Statement :
+      [for arn in flatten([try(s.Resource, s.NotResource)]) : arn if endswith(arn, "ka/*")]
+    ])) == toset(["arn:aws:s3:::bank-loans-data/kredyty/??ka/*"])
+    error_message = "A letter above U+00FF is a question mark in the policy."
   }
 }
 

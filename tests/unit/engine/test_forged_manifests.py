@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import rolling_delivery
 import rolling_manifest
-import rolling_publication
 from rolling_errors import ExtractError
+from rolling_figures import Totals
+from rolling_file import File
 from rolling_period import Period
+from rolling_spec import Extract
 from rolling_store import FolderStore
+from tests.support.files import tree
 
 AUGUST, SEPTEMBER = "_manifests/2026-08.json", "_manifests/2026-09.json"
 
@@ -59,3 +67,97 @@ def test_manifest_that_names_its_files_is_read(tmp_path: Path) -> None:
 def test_location_of_a_file_in_a_bucket_has_one_spelling(place: str) -> None:
     assert not rolling_manifest.is_file_place(place)
     assert rolling_manifest.is_file_place("x/y")
+
+
+################################################################################
+# Every field with every wrong value
+################################################################################
+
+PLACE = "bank_name=Alpha/year=2026/month=08/Alpha_20260831.csv"
+TOTALS = {"rows": 3, "count": 2, "sum": "12.50"}
+FILE = {"key": PLACE, "recipient": "Alpha", "bytes": 9, "rows": 1, "sha256": "0" * 64, "totals": TOTALS}
+PUBLISHED = {"revision": 2, "published_at": "2026-09-01T00:00:00Z", "run_id": "jr_1", "files": [FILE]}
+MANIFEST = {
+    **PUBLISHED,
+    "period": "2026-08",
+    "reason": "late bookings",
+    "withdrawn": [PLACE.replace("Alpha", "Beta")],
+    "replaces": PUBLISHED,
+    "totals": TOTALS,
+}
+# As JSON, because Python has no text for some of them.
+WRONG = (
+    *("null", "true", "0", "-1", "1.5", "NaN", "-Infinity", "1e999", "7" * 4_000, "7" * 5_000),
+    *('""', '"x"', '"NaN"', '"1e999999999"', r'"\ud800"', r'"a\u0000b"', r'"\u202e\r\n"', '"٣"', '"../x"'),
+    *("[]", "{}", "[null]", '[""]', '{"x": 1}', "[[[]]]", "[" * 3_000 + "]" * 3_000),
+)
+
+
+def paths(value: object, here: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of a JSON document, and of everything in it."""
+    yield here
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in inner:
+        yield from paths(item, (*here, name))
+
+
+def forged(path: tuple[str | int, ...], wrong: str | None) -> str:
+    """Return the manifest as JSON with another value at a path, or without it."""
+    made = {"": json.loads(json.dumps(MANIFEST))}
+    *outer, last = ("", *path)
+    target: Any = made
+    for name in outer:
+        target = target[name]
+    if wrong is None:
+        del target[last]
+    else:
+        target[last] = "PLACEHOLDER"
+    return json.dumps(made.get("", {})).replace('"PLACEHOLDER"', wrong or "")
+
+
+@pytest.mark.parametrize("place", [AUGUST, AUGUST.replace(".json", ".claim")])
+@pytest.mark.parametrize("path", list(paths(MANIFEST)), ids=lambda path: ".".join(map(str, path)) or "all")
+def test_forged_manifest_is_used_or_refused_in_one_sentence(
+    path: tuple[str | int, ...], place: str, tmp_path: Path
+) -> None:
+    (tmp_path / "body").write_text("new")
+    (tmp_path / "target/_manifests").mkdir(parents=True)
+    file = File("Alpha", tmp_path / "body", PLACE, 3, 1, hashlib.sha256(b"new").hexdigest(), Totals())
+    store = FolderStore(tmp_path / "target")
+    spec = Extract("Loans", "Amount", "d", {"id": "Branch.id"}, recipient={"bank_name": "Bank.Name"})
+    for wrong in (None, *WRONG):
+        (tmp_path / "target" / place).write_text(forged(path, wrong))
+        for restate in (True, False):
+            with suppress(ExtractError):
+                made = rolling_delivery.plan(store, Period(2026, 8), [file], restate=restate)
+                rolling_delivery.forecast(store, made)
+                rolling_delivery.swings(spec, store, replace(made, period=Period(2026, 9)))
+                written = {"replaces": rolling_delivery._kept(made.committed or {}), "reason": made.reason}
+                json.dumps(written, ensure_ascii=False).encode()
+                for key in made.withdrawn:
+                    store.version(store.place(key))
+        (tmp_path / "target" / place).unlink()
+    assert tree(tmp_path) == {"body": b"new"}
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "why"),
+    [
+        (("revision",), "0", "its revision is 0"),
+        (("files",), "{}", "files is no list"),
+        (("files", 0), "1", "an item of files is no object"),
+        (("files", 0, "totals", "sum"), '"NaN"', 'its sum is "NaN"'),
+        (("files", 0, "sha256"), None, "a file in it has no sha256"),
+        (("replaces", "revision"), '"1"', 'its revision is "1"'),
+        (("withdrawn",), '"ab"', "withdrawn is no list"),
+        (("run_id",), f'"{"x" * 99}\\u0000"', f'its run_id is "{"x" * 36}...'),
+    ],
+)
+def test_error_names_what_is_wrong_in_a_manifest(
+    path: tuple[str | int, ...], wrong: str | None, why: str, tmp_path: Path
+) -> None:
+    (tmp_path / "_manifests").mkdir()
+    (tmp_path / AUGUST).write_text(forged(path, wrong))
+    with pytest.raises(ExtractError) as refused:
+        rolling_delivery.plan(FolderStore(tmp_path), Period(2026, 8), [], restate=True)
+    assert str(refused.value) == f"{AUGUST} is there but is no manifest: {why}; move it away"

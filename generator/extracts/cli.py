@@ -193,8 +193,10 @@ def preview(
     """Write the files that a project would publish, and a page that shows them, without AWS.
 
     Runs Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
-    The page is OUTPUT/report.html and needs no network. --json prints the manifest of each month with files,
-    rows, hashes, control totals, orphan rows and late data, and the warnings of the run.
+    OUTPUT is created for your user only. An existing folder must be private (chmod 700), and only one preview
+    at a time can write to it. The page is OUTPUT/report.html and needs no network. --json prints the manifest
+    of each month with files, rows, hashes, control totals, orphan rows and late data, and the warnings of the
+    run.
     """
     from extracts import preview as previewing
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import uuid
@@ -92,14 +93,19 @@ def content(folder: Path, place: str) -> bytes | None:
         os.close(descriptor)
 
 
-def write(folder: Path, place: str, content: bytes, *, executable: bool = False) -> None:
+def write(
+    folder: Path, place: str, content: bytes, *, executable: bool = False, private: bool = False
+) -> None:
     """Replace a file in a folder, or create it. The mode of the old file stays.
+
+    A new file that is private can be read by its owner only.
 
     Writes another file and renames it, because the old one may be a hard link to a file elsewhere.
     """
     aside = f".{uuid.uuid4().hex}.part"
     with _opened(folder, place, create=True) as (parent, name):
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=parent)
+        flags, mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
+        descriptor = os.open(aside, flags, mode, dir_fd=parent)
         with os.fdopen(descriptor, "wb") as file:
             try:
                 file.write(content)
@@ -153,6 +159,57 @@ def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple
         ) from error
     finally:
         os.close(descriptor)
+
+
+_LOCK = ".extracts.lock"
+
+
+@contextlib.contextmanager
+def private_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process. Other users can neither read it nor write to it.
+
+    The folder is created, and deleted if it is empty at the end. Raises ExtractsError if it belongs to
+    another user, if others have rights to it, or if another process holds it.
+    """
+    created = not folder.exists()
+    if created:
+        folder.mkdir(parents=True, mode=0o700)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid():
+            raise ExtractsError(f"{folder} belongs to another user; choose a folder of your own.")
+        if status.st_mode & 0o077:
+            raise ExtractsError(f"Other users have access to {folder}; run `chmod 700 {folder}`.")
+        lock = _locked(folder, descriptor)
+        try:
+            yield
+        finally:
+            os.unlink(_LOCK, dir_fd=descriptor)
+            os.close(lock)
+    finally:
+        os.close(descriptor)
+        if created:
+            with contextlib.suppress(OSError):  # it has files
+                folder.rmdir()
+
+
+def _locked(folder: Path, descriptor: int) -> int:
+    """Return the descriptor of the folder's lock file. The system unlocks it when this process ends."""
+    while True:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        lock = os.open(_LOCK, flags, 0o600, dir_fd=descriptor)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), os.stat(_LOCK, dir_fd=descriptor)):
+                    return lock
+        except BlockingIOError as error:
+            os.close(lock)
+            raise ExtractsError(
+                f"Another process writes to {folder}; wait until it has ended, or choose another folder."
+            ) from error
+        os.close(lock)  # its owner has deleted it meanwhile
 
 
 def write_private(path: Path, content: str) -> None:

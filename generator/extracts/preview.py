@@ -120,7 +120,8 @@ def preview(
     if page:
         files.inside(page.parent, page.name)
     extra.needed("pyspark")
-    with tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
+    private = files.private_folder(output)
+    with private, tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
         request = {
             "script": str(script),
             "database_url": with_password(database_url),
@@ -143,7 +144,7 @@ def preview(
         if page:
             try:
                 shown = report.page(project.resolve().name, log, output.resolve(), Path(scratch))
-                files.write(page.parent, page.name, shown.encode())
+                files.write(page.parent, page.name, shown.encode(), private=True)
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."
                 return Preview(output.resolve(), None, log, why)

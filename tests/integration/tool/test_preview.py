@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from extracts import programs
+from extracts import files, programs
 from local_cloud import database
 from local_cloud.demo import store
 from tests.support.oracle import oracle
@@ -46,9 +46,9 @@ def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_path: Path) -> None:
     done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
-    assert "2026-10: published: 3 files, 30 rows, revision 1" in done.stdout
-    files = {path.name: path.read_bytes() for path in tmp_path.rglob("*.csv")}
-    assert files == {
+    assert "2026-10: published: 3 files, 30 lines, revision 1" in done.stdout
+    written = {path.name: path.read_bytes() for path in tmp_path.rglob("*.csv")}
+    assert written == {
         "FirstBank_20261031.csv": oracle(ROWS, "First Bank"),
         "UbuntuSavingsBank_20261031.csv": oracle(ROWS, "Ubuntu Savings Bank"),
         "KarooCoastBank_20261031.csv": oracle(ROWS, "Karoo & Coast Bank"),
@@ -206,3 +206,16 @@ def test_folder_without_a_project_is_refused(tmp_path: Path) -> None:
     )
     assert done.stderr == f"✗ {tmp_path} is not an extract project: {tmp_path}/Glue/etl.py does not exist.\n"
     assert done.returncode == 1
+
+
+def test_two_previews_do_not_share_a_folder(served: database.Database, tmp_path: Path) -> None:
+    given = (str(PROJECT), "--output", str(tmp_path), "--history", "0")
+    with files.private_folder(tmp_path):
+        done = preview(*given, DATABASE_URL=served.url)
+    assert done.stderr == (
+        f"✗ Another process writes to {tmp_path}; wait until it has ended, or choose another folder.\n"
+    )
+    (tmp_path / "out").mkdir(mode=0o755)
+    shared = preview(str(PROJECT), "--output", str(tmp_path / "out"), DATABASE_URL=served.url)
+    assert shared.stderr == f"✗ Other users have access to {tmp_path}/out; run `chmod 700 {tmp_path}/out`.\n"
+    assert [path.name for path in tmp_path.rglob("*")] == ["out"]

@@ -104,3 +104,55 @@ def test_link_in_a_repository_is_not_a_project(tmp_path: Path) -> None:
     assert below(repository) == [repository / "fees"]
     (tmp_path / "link").symlink_to(mine / "loans")
     assert below(tmp_path / "link") == [tmp_path / "link"]  # the user named it
+
+
+def test_folder_is_created_private_and_deleted_if_it_stays_empty(tmp_path: Path) -> None:
+    folder = tmp_path / "a/out"
+    with files.private_folder(folder):
+        assert folder.stat().st_mode & 0o777 == 0o700
+        files.write(folder, "page.html", b"figures", private=True)
+    assert (folder / "page.html").stat().st_mode & 0o777 == 0o600
+    assert tree(folder) == {"page.html": b"figures"}
+    with files.private_folder(tmp_path / "b"):
+        pass
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("mode", [0o750, 0o701, 0o777])
+def test_folder_that_others_have_access_to_is_refused(mode: int, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    folder.chmod(mode)
+    with (
+        pytest.raises(ExtractsError, match=rf"access to {folder}; run `chmod 700 {folder}`"),
+        files.private_folder(folder),
+    ):
+        pass
+    assert list(folder.iterdir()) == []
+
+
+def test_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(ExtractsError, match=r"belongs to another user"), files.private_folder(tmp_path):
+        pass
+
+
+def test_folder_is_held_by_one_process(tmp_path: Path) -> None:
+    (tmp_path / ".extracts.lock").touch()  # a process that was killed left it
+    with files.private_folder(tmp_path):
+        with (
+            pytest.raises(ExtractsError, match=r"Another process writes to "),
+            files.private_folder(tmp_path),
+        ):
+            pass
+        assert (tmp_path / ".extracts.lock").exists()
+    with files.private_folder(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_follows_no_link(tmp_path: Path) -> None:
+    (tmp_path / ".extracts.lock").symlink_to(tmp_path / "mine")
+    with pytest.raises(OSError, match=r"symbolic links"), files.private_folder(tmp_path):
+        pass
+    assert not (tmp_path / "mine").exists()

@@ -1,0 +1,61 @@
+"""Read the manifests in a folder, which may be forged."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from extracts import files
+from extracts.errors import ExtractsError
+
+# The types of the fields that the page shows; a list has one for each item. A number in text may be missing.
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_TOTALS = {"rows": int, "sum": _NUMBER}
+_SHAPE = {
+    "revision": int,
+    "complete": bool,
+    "window": {"start": str, "end": str, "time_zone": str},
+    "totals": _TOTALS,
+    "source": {"rows": int},
+    "orphans": {"rows": int, "undated_rows": int},
+    "groups_without_recipient": int,
+    "snapshot_time": str,
+    "engine_version": str,
+    "run_id": str,
+    "files": [
+        {"key": str, "recipient": str, "bytes": int, "rows": int, "sha256": str, "totals": _TOTALS},
+    ],
+}
+
+
+def read(folder: Path, period: str) -> Mapping[str, Any]:
+    """Return the manifest of a period. Raises ExtractsError if it is no manifest."""
+    path = folder / f"_manifests/{period}.json"
+    try:
+        found = json.loads(files.content(folder, f"_manifests/{period}.json") or b"")
+    except (ValueError, RecursionError) as error:
+        raise ExtractsError(f"{path} is not a manifest: it is not JSON; move it away.") from error
+    if wrong := _wrong(found, _SHAPE, ""):
+        raise ExtractsError(f"{path} is not a manifest: {wrong}; move it away.")
+    assert isinstance(found, dict)
+    return found
+
+
+def _wrong(value: object, shape: Any, name: str) -> str:
+    """Return what is wrong with a value, or nothing."""
+    if isinstance(shape, re.Pattern):
+        right = value is None or (isinstance(value, str) and shape.fullmatch(value))
+        return "" if right else f"{name} is not a number in quotes"
+    if isinstance(shape, type):
+        return "" if type(value) is shape else f"{name} is missing or has a wrong type"
+    if not isinstance(value, type(shape)):
+        return f"{name or 'it'} is missing or has a wrong type"
+    if isinstance(value, list):
+        return next((wrong for item in value if (wrong := _wrong(item, shape[0], name))), "")
+    assert isinstance(value, dict)
+    prefix = f"{name}." if name else ""
+    checks = (_wrong(value.get(field), inner, f"{prefix}{field}") for field, inner in shape.items())
+    return next(filter(None, checks), "")

@@ -53,6 +53,7 @@ from tests.integration.modules.rights_root import (
 )
 from tests.integration.modules.rights_steps import STEPS, job_steps
 from tests.support.terraform import OpenRoot, Root
+from tools import policies
 from tools.hcl import MODULES, REPOSITORY, inputs
 
 ################################################################################
@@ -174,6 +175,20 @@ def test_forbidden_calls_are_refused(role: Role) -> None:
     assert [item.name for item in forbidden(role) if role.allows(role.policies, item.ask)] == []
     done = [item.name for item in forbidden(role) if item.call and not role.refused(item.call)]
     assert done == []
+
+
+def test_deployed_role_has_only_rights_that_are_on_the_page(role: Role) -> None:
+    kind = re.fullmatch(rf".+-(\w+)-{aws.REGION}", role.name)
+    assert kind
+    [listed_role] = [one for one in policies.roles("glue-extract") if one.name == kind[1]]
+    own = {name: document for name, document in role.policies.items() if name != "target"}
+    deployed_rights = {
+        statement["Sid"]: (statement["Effect"], frozenset(listed(statement["Action"])))
+        for document in own.values()
+        for statement in document["Statement"]
+    }
+    assert deployed_rights
+    assert deployed_rights.items() <= listed_role.rights.items()
 
 
 def test_job_cannot_use_other_buckets_that_admit_it(

@@ -1,0 +1,102 @@
+"""Read from the HCL of the modules which roles they create, and the rights in the policies of each role.
+
+A statement is read with all its conditions in HCL fulfilled, so the result is the most that a role can have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from tools.hcl import MODULES
+
+_STATEMENT = re.compile(
+    r'Sid\s*=\s*"(\w+)"\s+Effect\s*=\s*"(\w+)"\s+Action\s*=(.*?)\b(?:Resource|NotResource)\s*=', re.S
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of a module, with the service that may assume it."""
+
+    module: str
+    name: str  # in HCL: "job" for aws_iam_role.job
+    service: str
+    rights: dict[str, tuple[str, frozenset[str]]]  # statement id to effect and actions
+    given: frozenset[str]  # inputs of the module that are policies of the role
+
+
+def roles(module: str) -> list[Role]:
+    """Return the roles of a module in the order of its files."""
+    return [
+        Role(module, name, _service(module, body), _rights(module, name), _given(module, name))
+        for name, body in _blocks(module, "aws_iam_role")
+    ]
+
+
+def _rights(module: str, role: str) -> dict[str, tuple[str, frozenset[str]]]:
+    found: dict[str, tuple[str, frozenset[str]]] = {}
+    for policy in _policies(module, role):
+        whole = _resolved(module, policy)
+        statements = _STATEMENT.findall(whole)
+        assert len(statements) == len(re.findall(r"\bEffect\s*=", whole)), f"{module}: {role}"
+        for sid, effect, text in statements:
+            actions = frozenset(re.findall(r'"([a-z0-9-]+:[A-Za-z*]+)"', _resolved(module, text)))
+            assert actions, f"{module}: {role}: {sid}"
+            found[sid] = (effect, actions | found.get(sid, (effect, frozenset()))[1])
+    return found
+
+
+def _given(module: str, role: str) -> frozenset[str]:
+    """Return the inputs that are whole policies."""
+    return frozenset(
+        name for text in _policies(module, role) for name in re.findall(r"\bpolicy\s*=\s*(var\.[\w.]+)", text)
+    )
+
+
+def _service(module: str, body: str) -> str:
+    found = set(re.findall(r'Service\s*=\s*"([\w.]+)"', _resolved(module, body)))
+    assert len(found) == 1, f"{module}: {found}"
+    return str(found.pop())
+
+
+def _policies(module: str, role: str) -> list[str]:
+    return [
+        body
+        for _, body in _blocks(module, "aws_iam_role_policy")
+        if re.search(rf"\brole\s*=\s*aws_iam_role\.{role}\b", body)
+    ]
+
+
+def _resolved(module: str, text: str) -> str:
+    """Return a text together with the locals that it uses, and those that they use."""
+    seen: set[str] = set()
+    parts = [text]
+    for part in parts:
+        for name in re.findall(r"\blocal\.(\w+)", part):
+            if name not in seen and name in _locals(module):
+                seen.add(name)
+                parts.append(_locals(module)[name])
+    return "\n".join(parts)
+
+
+@cache
+def _source(module: str) -> str:
+    text = "\n".join(path.read_text() for path in sorted((MODULES / module).glob("*.tf")))
+    return re.sub(r"^\s*#.*\n", "", text, flags=re.M)
+
+
+@cache
+def _locals(module: str) -> dict[str, str]:
+    blocks = re.findall(r"^locals \{\n(.*?)^\}", _source(module), flags=re.M | re.S)
+    items = re.findall(r"^  (\w+)\s*= (.*?)(?=^  \w+\s*= |\Z)", "\n".join(blocks), flags=re.M | re.S)
+    return dict(items)
+
+
+def _blocks(module: str, kind: str) -> Iterator[tuple[str, str]]:
+    for match in re.finditer(
+        rf'^resource "{kind}" "(\w+)" \{{\n(.*?)^\}}', _source(module), flags=re.M | re.S
+    ):
+        yield match[1], match[2]

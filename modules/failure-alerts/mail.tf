@@ -49,10 +49,6 @@ resource "aws_sfn_state_machine" "this" {
           for place in ["crawler", "execution", "log", "run", "secret", "workflow"] :
           place => local.links[place]
         }
-        # The job's --output. A run with another one does not publish.
-        output = var.target == null ? "" : join("/", [
-          "s3:/", var.target.bucket, trimsuffix(var.target.manifest_prefix, "/_manifests"),
-        ])
         push_arn_prefix = local._push_arn_prefix == null ? "" : local._push_arn_prefix
         recipients      = var.delivery.recipients
         state_machines  = "${local._arn.states}:stateMachine:"

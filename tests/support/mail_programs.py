@@ -24,7 +24,6 @@ CONFIG = {
         for place in ("crawler", "execution", "log", "manifests", "run", "secret", "workflow")
     },
     "manifest_prefix": "loans/_manifests",
-    "output": "s3://bank-loans-data/loans",
     "push_arn_prefix": PUSH,
     "recipients": {"first-bank": "s3://bank-loans-data/loans/bank_name=FirstBank"},
     "region": "eu-west-1",

@@ -67,9 +67,7 @@ def test_alerts_and_engine_read_the_dry_run_argument_alike(word: str) -> None:
         ("--reason", "--see ticket 7", True),
     ],
 )
-def test_only_a_run_that_publishes_ends_a_failure(
-    argument: str, value: str, ends: bool
-) -> None:
+def test_only_a_run_that_publishes_ends_a_failure(argument: str, value: str, ends: bool) -> None:
     run = {"Arguments": {"--period": "2026-10", argument: value}}
     found = facts(job(state="SUCCEEDED"), run=run)
     assert found["keys"] == (["2026-10", "missing 2026-10"] if ends else [])

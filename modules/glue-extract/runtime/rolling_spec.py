@@ -22,8 +22,7 @@ AGGREGATES = ("avg", "sum", "count", "min", "max")
 _PERCENTILE = re.compile(r"p([1-9][0-9]?)")
 
 # Labels become CSV headers and, for the recipient, part of an object's key that others match with
-# `bank_name=*`.
-# PostgreSQL cuts a longer name. A recipient's label is also the name of a folder.
+# `bank_name=*`. PostgreSQL cuts a longer one.
 _LONGEST_LABEL = 63
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

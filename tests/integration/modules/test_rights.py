@@ -256,6 +256,16 @@ def test_endpoint_of_s3_allows_reads_from_buckets_of_aws(
         assert endpoint_allows(endpoint_policies["s3"], credentials, "s3:ListBucket", assets)
 
 
+def ended(glue: Any, name: str, **given: Any) -> dict[str, Any]:
+    """Start a run of a job, and return it after its end."""
+    run = glue.start_job_run(JobName=name, **given)["JobRunId"]
+    deadline = time.monotonic() + 60
+    while (found := glue.get_job_run(JobName=name, RunId=run)["JobRun"])["JobRunState"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return dict(found)
+
+
 @pytest.mark.parametrize(
     ("name", "taken", "message"),
     [
@@ -273,14 +283,16 @@ def test_run_without_a_right_fails_with_the_missing_right(
     role, glue = deployed(cloud, role_name(name, "job"), facts[name]), cloud.client("glue")
     if taken:
         role.give(without(role.policies, taken[0], "Action", taken[1]))
-    run = glue.start_job_run(JobName=name)["JobRunId"]
-    deadline = time.monotonic() + 60
-    while (found := glue.get_job_run(JobName=name, RunId=run)["JobRun"])["JobRunState"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    found = ended(glue, name)
     role.give(role.policies)
     assert found["JobRunState"] == ("FAILED" if taken else "SUCCEEDED"), found
     assert message in found.get("ErrorMessage", "")
+
+
+def test_run_cannot_load_other_code(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
+    mine = dict.fromkeys(("--scriptLocation", "--extra-py-files"), "s3://nowhere/mine.py")
+    # The bucket does not exist, so the run would fail if Glue used one of these arguments.
+    assert ended(cloud.client("glue"), "rights", Arguments=mine)["JobRunState"] == "SUCCEEDED"
 
 
 ################################################################################

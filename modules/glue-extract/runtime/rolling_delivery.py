@@ -57,7 +57,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
-import rolling_manifest
+import rolling_forged
 from rolling_errors import ExtractError, listed, quoted
 from rolling_figures import Figures, Totals, plain, rounded
 from rolling_file import File
@@ -129,9 +129,9 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     # The claim's version before all else: if it is still that one when this run claims, no other run has
     # begun since, and what is read here still holds.
     claim_version = store.version(claim_place(period))
-    claim = rolling_manifest.read(store, claim_place(period)) if claim_version is not None else None
+    claim = rolling_forged.read(store, claim_place(period)) if claim_version is not None else None
     manifest_version = store.version(manifest_place(period))
-    manifest = rolling_manifest.read(store, manifest_place(period)) if manifest_version is not None else None
+    manifest = rolling_forged.read(store, manifest_place(period)) if manifest_version is not None else None
     if claim == manifest or (manifest is not None and claim and claim.get("replaces") != _kept(manifest)):
         # Settled; or its run came too late, saw the manifest that another had written meanwhile, and ended.
         claim = None
@@ -298,7 +298,7 @@ class _Claim:
             return
         version = self.store.version(file.place)
         if version is not None and self.store.key(file.place) not in _digests(
-            rolling_manifest.read(self.store, place)
+            rolling_forged.read(self.store, place)
         ):
             self.store.remove(file.place, version)
         raise _lost(self.period)
@@ -339,7 +339,7 @@ def _expect(store: Store, file: File) -> None:
 
 def difference(store: Store, period: Period, files: Sequence[File]) -> str:
     """How what is published of a period differs from these files; empty if it does not."""
-    published = rolling_manifest.read(store, manifest_place(period))
+    published = rolling_forged.read(store, manifest_place(period))
     new = {store.key(file.place): file for file in files}
     if _digests(published) == {key: file.sha256 for key, file in new.items()}:
         return ""
@@ -357,7 +357,7 @@ def swings(spec: Extract, store: Store, made: Plan) -> tuple[str, ...]:
     factor = Fraction(str(spec.swing_factor))
     last = {
         str(entry.get("recipient")): entry
-        for entry in _entries(rolling_manifest.read(store, manifest_place(before))).values()
+        for entry in _entries(rolling_forged.read(store, manifest_place(before))).values()
     }
     found = []
     for file in made.files:
@@ -365,7 +365,7 @@ def swings(spec: Extract, store: Store, made: Plan) -> tuple[str, ...]:
             continue
         then = cast("dict[str, str]", last[file.recipient].get("totals", {}))
         if not {"rows", "count", "sum"} <= then.keys():
-            raise rolling_manifest.no_manifest(
+            raise rolling_forged.no_manifest(
                 store, manifest_place(before), f"the file of {quoted(file.recipient)} has no totals"
             )
         old = Totals(int(then["rows"]), int(then["count"]), Decimal(then["sum"]))

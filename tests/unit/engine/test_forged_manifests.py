@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import rolling_delivery
-import rolling_manifest
+import rolling_forged
 from rolling_errors import ExtractError
 from rolling_figures import Totals
 from rolling_file import File
@@ -65,8 +65,8 @@ def test_manifest_that_names_its_files_is_read(tmp_path: Path) -> None:
     "place", ["", ".", "/", "//x", "./x", "x/", "x/./y", "x//y", "_manifests", "_manifests/x"]
 )
 def test_location_of_a_file_in_a_bucket_has_one_spelling(place: str) -> None:
-    assert not rolling_manifest.is_file_place(place)
-    assert rolling_manifest.is_file_place("x/y")
+    assert not rolling_forged.is_file_place(place)
+    assert rolling_forged.is_file_place("x/y")
 
 
 ################################################################################

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tftest
 import yaml
 from botocore.exceptions import ClientError
 
@@ -26,7 +25,6 @@ from local_cloud import aws
 from local_cloud.demo import store
 from tests.support.github import HOME, ROOT, Job, Run, assume
 from tests.support.story import Story
-from tests.support.terraform import Root
 
 REASON = 'late bookings, "again"; $(id)'
 BACKEND = """\
@@ -175,16 +173,6 @@ def test_page_of_costs_counts_the_planned_resources(story: Story, deployed: Run)
     }
     assert {part: int(number) for part, number in rows} == counted
     assert planned["aws_transfer_server"] == 1
-
-
-def test_outdated_plan_is_refused(story: Story, deployed: Run) -> None:
-    """Terraform refuses it; the workflow relies on that."""
-    machine = story.github.machines(deployed)[-1]
-    environment = {**story.github.settings, **story.cloud.environment}
-    with pytest.raises(tftest.TerraformTestError, match="Saved plan is stale"):
-        Root(machine / "workspace/Terraform", environment).execute_command(
-            "apply", "-input=false", str(machine / "temp/plan/plan.tfplan")
-        )
 
 
 def test_plan_that_no_pull_request_showed_is_not_applied(story: Story, deployed: Run) -> None:

@@ -178,12 +178,6 @@ class GitHub:
         self.runs.append(Run(number, jobs))
         return self.runs[-1]
 
-    def machines(self, run: Run) -> list[Path]:
-        """Return the folders of the machines of a run, in the order of its jobs."""
-        return sorted(
-            (self.folder / "machines").glob(f"{run.number}-*"), key=lambda path: int(path.name.split("-")[1])
-        )
-
     def shown(self, run: Run) -> list[Path]:
         """Return the texts of the plans that a run showed."""
         return list((self.folder / "artifacts" / str(run.number)).glob("shown-plan-*/plan.txt"))

@@ -1,0 +1,147 @@
+"""The job `apply` makes the plan again, and applies it only if plan and files are the approved ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+WORKFLOWS = Path(__file__).parents[3] / ".github/workflows"
+PLAN: dict[str, Any] = {
+    "resource_changes": [
+        {"address": "aws_kms_key.this", "change": {"actions": ["create"], "after_unknown": {"policy": True}}}
+    ]
+}
+TERRAFORM = """\
+#!/bin/sh
+case "$1" in
+  plan) for word; do case "$word" in -out=*) echo made-here > "${word#-out=}" ;; esac; done ;;
+  show) cat "$PLAN" ;;
+  apply) for word; do file=$word; done; cat "$file" >> "$APPLIED" ;;
+esac
+"""
+FILES = {
+    "Terraform/main.tf": "module",
+    "Terraform/backend.tf": "bucket",
+    "Terraform/.terraform.lock.hcl": "hashes",
+    "Terraform/.terraform/modules/modules.json": '{"Modules": [{"Dir": "."}, {"Dir": "../../shared"}]}',
+    "Terraform/.terraform/modules/extract/policy.json": "${bucket}",
+    "Glue/etl.py": "spec",
+    "../shared/main.tf": "module",
+}
+
+
+@cache
+def workflow(name: str) -> dict[Any, Any]:
+    found: dict[Any, Any] = yaml.safe_load((WORKFLOWS / name).read_text())
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a project after `terraform init`."""
+    folder = tmp_path / "project"
+    for name, text in FILES.items():
+        write(folder, name, text)
+    return folder
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
+def script(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    step = folder.parent / "step.sh"
+    step.write_text(command)
+    return subprocess.run(
+        ["bash", "-eo", "pipefail", str(step)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **workflow("extract-apply.yml")["env"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def files(project: Path) -> str:
+    """Return the SHA-256 of the files that Terraform reads."""
+    done = script('bash -eo pipefail -c "$FILES"', project / "Terraform")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def digest(project: Path, plan: dict[str, Any]) -> str:
+    """Return the digest as the job `show` computes it from the artifact of the job `plan`."""
+    shown = project.parent / "shown"
+    write(shown, "plan/plan.json", json.dumps(plan))
+    write(shown, "plan/files.txt", files(project) + "\n")
+    [read] = [s for s in workflow("extract-plan.yml")["jobs"]["show"]["steps"] if s.get("id") == "read"]
+    environment = {**workflow("extract-plan.yml")["env"], "GITHUB_OUTPUT": str(shown / "output")}
+    done = script(read["run"], shown, **environment)
+    assert done.returncode == 0, done.stderr
+    return (shown / "output").read_text().strip().removeprefix("digest=")
+
+
+def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Run the last step of the job `apply`, where Terraform makes the plan `plan`."""
+    machine = project.parent
+    write(machine, "terraform", TERRAFORM)
+    (machine / "terraform").chmod(0o755)
+    write(machine, "plan.json", json.dumps(plan))
+    write(machine, "temp/plan/plan.tfplan", "made-by-the-job-plan\n")
+    return script(
+        workflow("extract-apply.yml")["jobs"]["apply"]["steps"][-1]["run"],
+        project / "Terraform",
+        PATH=f"{machine}:{os.environ['PATH']}",
+        APPLIED=str(machine / "applied"),
+        APPROVED=approved,
+        PLAN=str(machine / "plan.json"),
+        RUNNER_TEMP=str(machine / "temp"),
+    )
+
+
+def test_apply_uses_no_plan_file_of_another_job(project: Path) -> None:
+    """A plan file has copies of code, state, backend and lock that its JSON does not show."""
+    done = apply(project, digest(project, PLAN), PLAN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project.parent / "applied").read_text() == "made-here\n"
+    steps = workflow("extract-apply.yml")["jobs"]["apply"]["steps"]
+    assert not any("download-artifact" in step.get("uses", "") for step in steps)
+
+
+def test_plan_that_changed_after_the_approval_is_refused(project: Path) -> None:
+    approved = digest(project, PLAN)
+    done = apply(project, approved, {**PLAN, "variables": {"host": {"value": "other"}}})
+    assert done.returncode == 1
+    assert "::error::This is not the plan that was approved: something changed since." in done.stdout
+    assert not (project.parent / "applied").exists()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_changed_file_is_refused_although_the_plan_has_the_same_json(project: Path, name: str) -> None:
+    approved = digest(project, PLAN)
+    write(project, name, FILES[name] + " ")
+    assert apply(project, approved, PLAN).returncode == 1
+    assert not (project.parent / "applied").exists()
+
+
+def test_digest_ignores_programs_of_providers_and_the_history(project: Path) -> None:
+    """The lock has the hashes of the providers, and Terraform verifies them."""
+    before = files(project)
+    for name in ("Terraform/.terraform/providers/aws", "Terraform/.terraform/modules/extract/.git/index"):
+        write(project, name, "other")
+    (project / "Terraform/main.tf").touch()
+    assert files(project) == before
+
+
+def test_workflows_share_the_programs_of_the_digest() -> None:
+    ours, theirs = workflow("extract-plan.yml")["env"], workflow("extract-apply.yml")["env"]
+    assert {name: ours[name] for name in theirs} == theirs
+    assert theirs.keys() == {"DIGEST", "FILES"}

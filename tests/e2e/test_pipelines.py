@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 import extracts
 from local_cloud import aws
 from local_cloud.demo import store
-from tests.support.github import HOME, ROOT, Job, Run, assume
+from tests.support.github import HOME, ROOT, Run, assume
 from tests.support.story import Story
 
 REASON = 'late bookings, "again"; $(id)'
@@ -264,11 +264,10 @@ def test_change_by_hand_is_reported_as_drift(story: Story, deployed: Run) -> Non
     assert "by hand" in run.jobs["drift / drift"].summary
 
 
-def backfill(story: Story, period: str, *, restate: bool = False, reason: str = "") -> Job:
+def backfill(story: Story, period: str, *, restate: bool = False, reason: str = "") -> Run:
     event = story.push("As deployed")
     inputs = {"period": period, "restate": restate, "reason": reason}
-    run = story.github.run("backfill.yml", replace(event, name="workflow_dispatch", inputs=inputs))
-    return run.jobs["backfill / backfill"]
+    return story.github.run("backfill.yml", replace(event, name="workflow_dispatch", inputs=inputs))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +281,9 @@ def backfill(story: Story, period: str, *, restate: bool = False, reason: str = 
 def test_backfill_with_a_wrong_input_starts_no_run(
     story: Story, deployed: Run, period: str, restate: bool, reason: str, sentence: str
 ) -> None:
-    assert backfill(story, period, restate=restate, reason=reason).errors == [sentence]
+    run = backfill(story, period, restate=restate, reason=reason)
+    assert refusal(run, "backfill / request") == sentence
+    assert run.jobs["backfill / backfill"].result == "skipped"
     assert story.cloud.client("glue").get_job_runs(JobName="bank-loans")["JobRuns"] == []
 
 
@@ -294,14 +295,14 @@ def months() -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def published(story: Story, deployed: Run, months: tuple[str, str]) -> Job:
+def published(story: Story, deployed: Run, months: tuple[str, str]) -> Run:
     """Run the backfill of those months."""
     return backfill(story, "..".join(months), restate=True, reason=REASON)
 
 
-def test_backfill_publishes_its_months(story: Story, published: Job, months: tuple[str, str]) -> None:
-    assert published.result == "success", published.log
-    assert published.summary.endswith("Succeeded.\n")
+def test_backfill_publishes_its_months(story: Story, published: Run, months: tuple[str, str]) -> None:
+    assert published.failures == {}
+    assert published.jobs["backfill / backfill"].summary.endswith("Succeeded.\n")
     for month in months:
         body = story.cloud.client("s3").get_object(
             Bucket=f"bank-loans-{aws.ACCOUNT}-{aws.REGION}", Key=f"loans/_manifests/{month}.json"
@@ -309,16 +310,19 @@ def test_backfill_publishes_its_months(story: Story, published: Job, months: tup
         assert json.loads(body.read())["period"] == month
     [run] = story.cloud.client("glue").get_job_runs(JobName="bank-loans")["JobRuns"]
     assert run["Arguments"]["--reason"] == REASON
+    # What the approver saw is what ran.
+    shown = json.loads("".join(published.jobs["backfill / request"].summary.splitlines()[6:-2]))
+    assert shown == {k: run["Arguments"][k] for k in ("--from", "--to", "--restate", "--reason")}
 
 
 def test_failed_backfill_shows_the_error(story: Story, deployed: Run) -> None:
-    [error] = backfill(story, "2026-13").errors
+    error = refusal(backfill(story, "2026-13"), "backfill / backfill")
     assert error.startswith("FAILED: ")
     assert "2026-13" in error
 
 
 @pytest.fixture(scope="module")
-def started_by_hand(story: Story, deployed: Run, published: Job) -> Run:
+def started_by_hand(story: Story, deployed: Run, published: Run) -> Run:
     """Start the workflow by hand for a plan that no pull request showed.
 
     No later test changes what is deployed.
@@ -345,7 +349,7 @@ def test_branch_is_not_applied_by_hand(story: Story, started_by_hand: Run) -> No
 
 
 def test_every_step_of_the_called_workflows_was_executed(
-    story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Job, started_by_hand: Run
+    story: Story, proposed: Run, deployed: Run, unchanged: Run, published: Run, started_by_hand: Run
 ) -> None:
     executed = {command for run in story.github.runs for job in run.jobs.values() for command in job.commands}
     called = sorted((ROOT / ".github/workflows").glob("extract-*.yml"))

@@ -114,6 +114,8 @@ locals {
       Resource = "${local._arn.ec2}:network-interface/*"
       Condition = {
         "ForAllValues:StringEquals" = { "aws:TagKeys" = ["aws-glue-service-resource"] }
+        # A request without keys fulfills the condition above, and deletes all tags.
+        Null = { "aws:TagKeys" = "false" }
       }
     },
     {

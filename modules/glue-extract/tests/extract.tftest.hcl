@@ -254,6 +254,7 @@ run "job_has_exactly_these_rights" {
       }
       TagInterface = {
         "ForAllValues:StringEquals" = { "aws:TagKeys" = ["aws-glue-service-resource"] }
+        Null                        = { "aws:TagKeys" = "false" }
       }
       DecryptArtifacts = { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } }
       WriteMetrics     = { StringEquals = { "cloudwatch:namespace" = "Glue" } }

@@ -53,6 +53,11 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             ("secretsmanager:ListSecrets", "*", {}),
             lambda role: role.client("secretsmanager").list_secrets(),
         ),
+        # Without keys in the request, EC2 deletes all tags.
+        Forbidden(
+            "all tags of an interface",
+            ("ec2:DeleteTags", f"{EC2}:network-interface/eni-1", {"aws:TagKeys": None}),
+        ),
         Forbidden(
             "another connection",
             ("glue:GetConnection", f"{GLUE}:connection/rights-other", {}),

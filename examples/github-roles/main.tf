@@ -23,13 +23,37 @@ variable "repository" {
   }
 }
 
-variable "job_name" {
-  description = "Name of the Glue job that the workflow `backfill` runs."
+variable "name" {
+  description = "Name of the extract. It is the name of the job, and all resources begin with it."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", var.name))
+    error_message = "name: write the project's name, for example \"bank-loans\"."
+  }
+}
+
+variable "state" {
+  description = <<-EOT
+    Object in S3 with the project's state, as in its `backend.tf`.
+    - `bucket`      - Name of the bucket.
+    - `key`         - Key of the object.
+    - `kms_key_arn` - (Optional) ARN of the KMS key that encrypts it. If null, no KMS key.
+  EOT
+  type = object({
+    bucket      = string
+    key         = string
+    kms_key_arn = optional(string)
+  })
+
+  validation {
+    condition     = !can(regex("[*?]", "${var.state.bucket}${var.state.key}"))
+    error_message = "state: name one object, without * and ?."
+  }
 }
 
 variable "data_buckets" {
-  description = "Names of buckets whose files no plan may read: at least the project's own."
+  description = "Names of buckets whose files no apply may read: at least the project's own."
   type        = list(string)
 
   validation {
@@ -41,6 +65,21 @@ variable "data_buckets" {
 variable "apply_policy_arn" {
   description = "ARN of the policy with the rights of an apply."
   type        = string
+}
+
+variable "created_secret" {
+  description = <<-EOT
+    Whether `module "extract"` creates the secret of the source's login (`secret = {}`). Then every
+    plan reads this secret. If false, neither plan nor apply can read any secret.
+  EOT
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.created_secret || var.plan_environment != null
+    error_message = "created_secret: set plan_environment, too, because a plan runs a branch's code."
+  }
 }
 
 variable "plan_environment" {
@@ -85,9 +124,12 @@ data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 
 locals {
-  issuer = "token.actions.githubusercontent.com"
-  arn    = "arn:${data.aws_partition.this.partition}"
-  glue   = "${local.arn}:glue:*:${data.aws_caller_identity.this.account_id}"
+  issuer  = "token.actions.githubusercontent.com"
+  account = data.aws_caller_identity.this.account_id
+  arn     = "arn:${data.aws_partition.this.partition}"
+  glue    = "${local.arn}:glue:*:${local.account}"
+  # Where the module puts a secret that it creates.
+  secret = "${local.arn}:secretsmanager:*:${local.account}:secret:${var.name}/reader-*"
 
   # Three claims of GitHub's token decide who may assume a role: the audience (`aud`), the
   # repository with its branch or environment (`sub`), and the reusable workflow of the job
@@ -147,24 +189,24 @@ resource "aws_iam_role" "github" {
   })
 }
 
-resource "aws_iam_role_policy_attachment" "plan" {
-  role       = aws_iam_role.github["plan"].name
-  policy_arn = "${local.arn}:iam::aws:policy/ReadOnlyAccess"
+resource "aws_iam_role_policy_attachment" "apply" {
+  role       = aws_iam_role.github["apply"].name
+  policy_arn = var.apply_policy_arn
 }
 
-# Additional rights of a plan. Denied are rights of ReadOnlyAccess that no plan needs: the delivered
-# files, the logs, the receipts, and the inputs and outputs of executions.
-resource "aws_iam_role_policy" "plan" {
-  name = "plan"
-  role = aws_iam_role.github["plan"].name
+# What no apply needs, whatever its own policy allows: to read secrets and delivered files, and to
+# change the roles of this configuration.
+resource "aws_iam_role_policy" "apply" {
+  name = "apply"
+  role = aws_iam_role.github["apply"].name
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      {
-        Effect   = "Allow"
-        Action   = "glue:GetConnection"
-        Resource = [for r in ["catalog", "connection/*"] : "${local.glue}:${r}"]
-      },
+      merge(
+        { Effect = "Deny", Action = "secretsmanager:GetSecretValue" },
+        var.created_secret ? { NotResource = local.secret } : { Resource = "*" },
+      ),
+      { Effect = "Deny", Action = "secretsmanager:BatchGetSecretValue", Resource = "*" },
       {
         Effect   = "Deny"
         Action   = ["s3:GetObject", "s3:GetObjectVersion"]
@@ -172,22 +214,14 @@ resource "aws_iam_role_policy" "plan" {
       },
       {
         Effect = "Deny"
-        Action = [
-          "athena:GetQueryResults", "athena:GetQueryResultsStream", "dynamodb:BatchGetItem",
-          "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:PartiQLSelect", "dynamodb:Query",
-          "dynamodb:Scan", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:GetLogObject",
-          "logs:GetLogRecord", "logs:GetQueryResults", "logs:StartLiveTail", "logs:StartQuery",
-          "sqs:ReceiveMessage", "states:DescribeExecution", "states:GetExecutionHistory",
-        ]
-        Resource = "*"
+        Action = "iam:*"
+        Resource = concat(
+          [aws_iam_openid_connect_provider.github.arn],
+          [for role in aws_iam_role.github : role.arn],
+        )
       },
     ]
   })
-}
-
-resource "aws_iam_role_policy_attachment" "apply" {
-  role       = aws_iam_role.github["apply"].name
-  policy_arn = var.apply_policy_arn
 }
 
 resource "aws_iam_role_policy" "run" {
@@ -198,7 +232,7 @@ resource "aws_iam_role_policy" "run" {
     Statement = {
       Effect   = "Allow"
       Action   = ["glue:GetJobRun", "glue:StartJobRun"]
-      Resource = "${local.glue}:job/${var.job_name}"
+      Resource = "${local.glue}:job/${var.name}"
     }
   })
 }

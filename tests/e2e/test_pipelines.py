@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 from botocore.exceptions import ClientError
@@ -151,11 +152,47 @@ def test_only_the_jobs_that_need_a_role_can_assume_it(
         assume(story.cloud, arn, of.replace("banking-group/", "somebody/"), workflow)
 
 
+def test_artifact_of_the_plan_has_no_state(story: Story, proposed: Run) -> None:
+    """Anyone who can read the repository can download it."""
+    folder = story.github.artifact(proposed, proposed.jobs["plan / plan"].outputs["artifact"])
+    assert sorted(path.name for path in folder.iterdir()) == ["files.txt", "plan.json"]
+    plan = json.loads((folder / "plan.json").read_text())
+    assert plan["resource_changes"]
+    assert plan.keys().isdisjoint({"prior_state", "resource_drift"})
+
+
 def test_reviewed_plan_is_applied(story: Story, deployed: Run) -> None:
     assert deployed.failures == {}
     assert deployed.jobs["apply / reviewed"].result == "success"
     assert "Apply complete!" in deployed.jobs["apply / apply"].log
     assert story.cloud.client("glue").get_job(JobName="bank-loans")["Job"]["Name"] == "bank-loans"
+
+
+def test_plan_role_reads_no_file_secret_or_other_project(story: Story, deployed: Run) -> None:
+    """A branch's code has this role; the plans of the other tests show that it is enough."""
+    story.cloud.client("glue").create_connection(
+        ConnectionInput={"Name": "other", "ConnectionType": "JDBC", "ConnectionProperties": {"HOST": "bank"}}
+    )
+    variables = json.loads((story.project / "Terraform/team.auto.tfvars.json").read_text())
+    bucket = f"bank-loans-{aws.ACCOUNT}-{aws.REGION}"
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("glue", "get_connection", {"Name": "other"}),
+        ("glue", "get_connections", {}),
+        ("glue", "get_job_runs", {"JobName": "bank-loans"}),
+        ("secretsmanager", "get_secret_value", {"SecretId": variables["database"]["secret_arn"]}),
+        ("s3", "get_object", {"Bucket": bucket, "Key": "loans/_manifests/2026-10.json"}),
+        ("s3", "get_object", {"Bucket": "terraform-states", "Key": "other.tfstate"}),
+        ("dynamodb", "scan", {"TableName": "bank-loans-incidents"}),
+        ("logs", "get_log_events", {"logGroupName": "/aws/transfer/bank-loans", "logStreamName": "x"}),
+    ]
+    role = story.github.variables["AWS_PLAN_ROLE_ARN"]
+    subject = f"repo:{story.github.repository}:pull_request"
+    given = assume(story.cloud, role, subject, f"{HERE}/extract-plan.yml@{TAG}")
+    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], aws.REGION)
+    for service, call, arguments in calls:
+        client = session.client(service, endpoint_url=story.cloud.endpoint, verify=str(story.cloud.authority))
+        with pytest.raises(ClientError, match="AccessDenied"):
+            getattr(client, call)(**arguments)
 
 
 def test_page_of_costs_counts_the_planned_resources(story: Story, deployed: Run) -> None:

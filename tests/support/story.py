@@ -75,7 +75,8 @@ def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
     shutil.copytree(ROOT / "examples/github-roles", folder / "roles")
     values = {
         "repository": github.repository,
-        "job_name": "bank-loans",
+        "name": "bank-loans",
+        "state": {"bucket": "terraform-states", "key": "bank-loans.tfstate"},
         "data_buckets": [f"bank-loans-{aws.ACCOUNT}-{aws.REGION}"],
         "apply_policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",
     }

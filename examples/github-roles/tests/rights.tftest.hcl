@@ -1,0 +1,218 @@
+# Plans with the real provider, without network, so that policies can be read as they will be.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.this
+  values = { account_id = "123456789012" }
+}
+
+override_resource {
+  target          = aws_iam_openid_connect_provider.github
+  override_during = plan
+  values = {
+    arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
+}
+
+override_resource {
+  target          = aws_iam_role.github
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:role/banking-group-bank-loans" }
+}
+
+variables {
+  repository       = "banking-group/bank-loans"
+  name             = "bank-loans"
+  state            = { bucket = "terraform-states", key = "bank-loans.tfstate" }
+  data_buckets     = ["bank-loans"]
+  apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
+}
+
+run "plan_reads_only_resources_of_the_project" {
+  command = plan
+
+  assert {
+    condition = toset([
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Sid
+      if !alltrue([for r in s.Resource : can(regex("bank[-_]loans|glue:[^/]*:catalog$", r))])
+    ]) == toset(["Account", "Generated", "States"])
+    error_message = "a statement reaches resources of other projects"
+  }
+  assert {
+    condition = toset(one([
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Resource
+      if contains(s.Action, "glue:GetConnection")
+      ])) == toset([
+      for r in [
+        "catalog", "connection/bank-loans", "crawler/bank-loans-crawler", "database/bank_loans",
+        "job/bank-loans", "trigger/bank-loans-*", "workflow/bank-loans",
+      ] : "arn:aws:glue:*:123456789012:${r}"
+    ])
+    error_message = "another project's connection has its hosts and user names"
+  }
+}
+
+run "plan_lists_each_action" {
+  command = plan
+
+  assert {
+    condition = [
+      for a in flatten([
+        for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
+      ]) : a if strcontains(a, "*")
+    ] == ["s3:GetBucket*"]
+    error_message = "a wildcard allows actions that a service adds later"
+  }
+  assert {
+    condition = alltrue([
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Effect == "Allow"
+    ])
+    error_message = "a list of allowed actions needs no denied ones"
+  }
+}
+
+run "plan_reads_its_state_and_the_programs_of_the_job_only" {
+  command = plan
+
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Resource
+      if contains(s.Action, "s3:GetObject")
+      ])) == toset([
+      "arn:aws:s3:::bank-loans-123456789012-*-artifacts/artifacts/*",
+      "arn:aws:s3:::terraform-states/bank-loans.tfstate",
+    ])
+    error_message = "delivered files or other states are readable"
+  }
+}
+
+run "without_a_created_secret_no_role_reads_a_secret" {
+  command = plan
+
+  assert {
+    condition = !anytrue([
+      for a in flatten([
+        for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
+      ]) : contains(["kms:Decrypt", "secretsmanager:GetSecretValue"], a)
+    ])
+    error_message = "the plan can read a secret"
+  }
+  assert {
+    condition = one([
+      for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.Resource
+      if s.Action == "secretsmanager:GetSecretValue"
+    ]) == "*"
+    error_message = "the apply can read a secret"
+  }
+}
+
+run "with_a_created_secret_roles_read_only_this_secret" {
+  command = plan
+
+  variables {
+    created_secret   = true
+    plan_environment = "plan"
+  }
+
+  assert {
+    condition = flatten([
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Resource
+      if contains(s.Action, "secretsmanager:GetSecretValue")
+    ]) == ["arn:aws:secretsmanager:*:123456789012:secret:bank-loans/reader-*"]
+    error_message = "the plan can read other secrets"
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement :
+      s.Condition.StringLike["kms:EncryptionContext:SecretARN"] if contains(s.Action, "kms:Decrypt")
+    ] == ["arn:aws:secretsmanager:*:123456789012:secret:bank-loans/reader-*"]
+    error_message = "the plan can decrypt other values"
+  }
+  assert {
+    condition = one([
+      for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.NotResource
+      if s.Action == "secretsmanager:GetSecretValue"
+    ]) == "arn:aws:secretsmanager:*:123456789012:secret:bank-loans/reader-*"
+    error_message = "the apply can read other secrets"
+  }
+}
+
+run "created_secret_without_an_approved_plan_is_refused" {
+  command = plan
+
+  variables {
+    created_secret = true
+  }
+
+  expect_failures = [var.created_secret]
+}
+
+run "encrypted_state_is_decrypted_through_s3_only" {
+  command = plan
+
+  variables {
+    state = {
+      bucket      = "terraform-states"
+      key         = "bank-loans.tfstate"
+      kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/states"
+    }
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement :
+      [s.Resource, s.Condition.StringLike["kms:ViaService"]] if contains(s.Action, "kms:Decrypt")
+    ] == [[["arn:aws:kms:eu-west-1:123456789012:key/states"], "s3.*"]]
+    error_message = "the key decrypts only objects"
+  }
+}
+
+run "apply_can_neither_read_delivered_files_nor_change_these_roles" {
+  command = plan
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.Resource
+      if s.Effect == "Deny" && contains(flatten([s.Action]), "s3:GetObject")
+    ] == [["arn:aws:s3:::bank-loans/*"]]
+    error_message = "the apply can read delivered files"
+  }
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.Resource
+      if s.Effect == "Deny" && s.Action == "iam:*"
+      ])) == toset([
+      "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+      "arn:aws:iam::123456789012:role/banking-group-bank-loans",
+    ])
+    error_message = "the apply can change the roles of the workflows"
+  }
+}
+
+run "state_with_a_wildcard_is_refused" {
+  command = plan
+
+  variables {
+    state = { bucket = "terraform-states", key = "*" }
+  }
+
+  expect_failures = [var.state]
+}
+
+run "name_with_a_wildcard_is_refused" {
+  command = plan
+
+  variables {
+    name = "bank*"
+  }
+
+  expect_failures = [var.name]
+}

@@ -51,6 +51,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     glue_runs.close_glue_run_pages,
     glue_runs.close_glue_workflows,
     identity.close_web_identity_claims,
+    identity.close_named_resources,
     s3.close_upload_keys,
     secrets.close_secret_labels,
     secrets.close_secret_rotations,

@@ -6,7 +6,9 @@ import base64
 import json
 import os
 import time
+from urllib.parse import unquote
 
+from ministack.core import iam_actions
 from ministack.core import iam_evaluator as iam
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import sts
@@ -101,3 +103,43 @@ def role_may(role_arn: str, action: str, resource: str) -> bool:
     )
     policies = iam._gather_role_policies(role_arn.rsplit("/", 1)[-1], get_account_id())
     return bool(iam.evaluate(context, policies).decision == "Allow")
+
+
+def close_named_resources() -> None:
+    """Authorize some reads for the resource that they name; ministack authorizes them for `*`.
+
+    The ARN of a rule of the default event bus does not name the bus.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+    """
+    extract = iam_actions.extract_resource_arn
+
+    def with_names(
+        service: str,
+        method: str,
+        path: str,
+        headers: Body,
+        body: bytes,
+        query: Body,
+        region: str,
+        account: str,
+    ) -> str:
+        found = str(extract(service, method, path, headers, body, query, region, account))
+        values = json.loads(body) if body.startswith(b"{") else {k: _first(v) for k, v in query.items()}
+        place = f"{region}:{account}"
+        if service == "scheduler" and path.startswith("/tags/"):
+            return unquote(path.removeprefix("/tags/"))
+        if service == "scheduler" and path.startswith("/schedules/"):
+            group = values.get("groupName") or values.get("GroupName") or "default"
+            return f"arn:aws:scheduler:{place}:schedule/{group}/{path.removeprefix('/schedules/')}"
+        if found == "*" and service == "events" and "Rule" in values:
+            bus = values.get("EventBusName", "default")
+            found = f"arn:aws:events:{place}:rule/{bus}/{values['Rule']}"
+        if found == "*":
+            found = next((str(v) for k, v in values.items() if k.lower() == "resourcearn"), found)
+        return found.replace(":rule/default/", ":rule/")
+
+    iam_actions.extract_resource_arn = with_names
+
+
+def _first(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else value[0]

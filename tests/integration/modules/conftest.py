@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from extracts import terraform
 from tests.integration.modules.alerts import alerts, deployed  # noqa: F401
 from tests.support.clouds import cloud  # noqa: F401
+from tests.support.provider import Provider
 from tests.support.terraform import OpenRoot, Root
 from tools.hcl import REPOSITORY
 
@@ -21,13 +23,17 @@ def terraform_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
 
 
 @pytest.fixture(scope="session")
-def open_root(terraform_settings: dict[str, str]) -> OpenRoot:
+def open_root(
+    terraform_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OpenRoot]:
     """Return a function that gives Terraform in a folder, with additional environment variables."""
+    provider = Provider(tmp_path_factory.mktemp("provider"))
 
     def open_root(folder: Path, **environment: str) -> Root:
-        return Root(folder, terraform_settings | environment)
+        return Root(folder, terraform_settings | environment, provider)
 
-    return open_root
+    yield open_root
+    provider.stop()
 
 
 @pytest.fixture

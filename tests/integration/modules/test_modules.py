@@ -15,7 +15,7 @@ from tools.hcl import MODULES, NAMES, REPOSITORY, files, inputs, inputs_of
 SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
 
 
-@pytest.mark.timeout(1800)  # Terraform starts the provider for each run, which takes two seconds
+@pytest.mark.timeout(1800)  # Terraform plans for each run, which takes a second
 @pytest.mark.parametrize("module", NAMES)
 def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -> None:
     for path in (modules / module / "tests").glob("validation*.tftest.hcl"):
@@ -53,7 +53,7 @@ def test_readme_example_creates_the_stated_number_of_resources(
     root = open_root(folder, **cloud.environment)
     root.execute_command("fmt", "-check", "-diff")
     root.setup()
-    # Not as JSON: to show a saved plan, Terraform starts the provider again, which takes a second.
+    # Not as JSON: to show a saved plan, Terraform reads all schemas again, which takes a second.
     planned = root.plan()
     # The engine's files are not counted, so that a new one does not change the README.
     engine = len(re.findall(r"\.aws_s3_object\.runtime\[\S+ will be created", planned))

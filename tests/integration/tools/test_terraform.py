@@ -1,13 +1,15 @@
-"""The functions that our helper adds to tftest, on roots without a provider."""
+"""The functions that our helper adds to tftest, and the provider that commands share."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import tftest
 
 from extracts import terraform
+from tests.support.provider import Provider
 from tests.support.terraform import Root, variables
 
 ROOT = """\
@@ -88,3 +90,52 @@ def test_killed_terraform_raises(root: Root, tmp_path: Path) -> None:
 def test_log_of_terraform_is_disabled(root: Root) -> None:
     traced = Root(Path(root.tfdir), root.env | {"TF_LOG": "TRACE", "TF_LOG_CORE": "TRACE"})
     assert traced.execute_command("version").err == ""
+
+
+PLANNED = """\
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+
+provider "aws" {
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+}
+
+data "aws_region" "current" {}
+
+output "region" { value = data.aws_region.current.name }
+"""
+
+
+def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: Path) -> None:
+    provider = Provider(tmp_path)
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "main.tf").write_text(PLANNED)
+    settings = terraform.environment(tmp_path)
+    settings |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "eu-west-1"}
+    root = Root(folder, settings, provider)
+    assert provider.attach(folder, settings) == {}, "init installs the provider first"
+    root.setup()
+    try:
+        assert 'region = "eu-west-1"' in root.plan()
+        first = provider.process.pid
+        assert provider.attach(folder, settings | {"TF_VAR_other": "x"}) != {}
+        assert provider.process.pid == first
+        # The provider itself reads the region.
+        assert (
+            'region = "eu-north-1"' in Root(folder, settings | {"AWS_REGION": "eu-north-1"}, provider).plan()
+        )
+        second = provider.process.pid
+        assert second != first
+        # It also opens files at relative paths.
+        provider.attach(shutil.copytree(folder, tmp_path / "copy", symlinks=True), settings)
+        assert provider.process.pid not in (first, second)
+        (folder / "other.tf").write_text('provider "aws" {\n  alias = "other"\n}\n')
+        assert provider.attach(folder, settings) == {}, "it has one configuration at a time"
+    finally:
+        provider.stop()
+    assert provider.process.poll() is not None

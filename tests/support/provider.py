@@ -1,0 +1,85 @@
+"""One running AWS provider for many commands of Terraform.
+
+Each command of Terraform, and each run of `terraform test`, starts the provider, which builds the schemas of
+all AWS resources for a second. With `-debug` the provider keeps running, and TF_REATTACH_PROVIDERS leads
+Terraform to it: https://developer.hashicorp.com/terraform/plugin/debugging
+
+`terraform init` still installs the provider and checks its lock file. The other commands do not check it
+again, so the tests of whole projects do not use this.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from extracts.terraform import PROVIDER
+from local_cloud import processes
+
+_OWN = ("AWS_", "SSL_CERT_")  # variables that the provider reads itself
+_QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}  # without Terraform, it would log every request
+
+
+class Provider:
+    """The last started provider, with the folder and the environment that it was started with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.parts = ExitStack()
+        self.given: tuple[Path, dict[str, str]] | None = None
+        self.address = ""
+
+    def attach(self, root: Path, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables that let Terraform use the running provider in an initialized root.
+
+        A running provider has one configuration at a time. So a root with several, which need aliases, gets
+        no variables, and Terraform starts a provider for each.
+        """
+        found = sorted((root / ".terraform/providers" / PROVIDER).glob("*/*/terraform-provider-aws*"))
+        files = [file for pattern in ("*.tf", "*.tf.json") for file in root.glob(pattern)]
+        if not found or any(re.search(r'\balias"?\s*[=:]', file.read_text()) for file in files):
+            return {}
+        # It opens the relative paths of resources in its own folder.
+        given = root, {name: value for name, value in environment.items() if name.startswith(_OWN)}
+        if given != self.given or not self.alive():
+            self.start(found[0].resolve(), root, {**environment, **_QUIET})
+            self.given = given
+        return {"TF_REATTACH_PROVIDERS": self.address}
+
+    def start(self, binary: Path, folder: Path, environment: Mapping[str, str]) -> None:
+        """Start the provider in place of the running one."""
+        self.stop()
+        log = self.folder / "provider.log"
+        log.unlink(missing_ok=True)
+        # A provider that is configured again refuses AWS_CA_BUNDLE. Go itself reads SSL_CERT_FILE.
+        own = {name: value for name, value in environment.items() if name != "AWS_CA_BUNDLE"}
+        if bundle := environment.get("AWS_CA_BUNDLE"):
+            own["SSL_CERT_FILE"] = bundle
+        self.process = self.parts.enter_context(
+            processes.running(
+                "The AWS provider",
+                [binary, "-debug"],
+                log=log,
+                ready=lambda: bool(_address(log)),
+                environment=own,
+                seconds=120,
+                folder=folder,
+            )
+        )
+        self.address = _address(log)
+
+    def alive(self) -> bool:
+        """Return whether the provider still runs."""
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """Stop the provider, if one runs."""
+        self.parts.close()
+        self.given = None
+
+
+def _address(log: Path) -> str:
+    found = re.search(r"TF_REATTACH_PROVIDERS='(\{.*\})'", log.read_text(errors="replace"))
+    return found[1] if found else ""

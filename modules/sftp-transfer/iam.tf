@@ -34,29 +34,29 @@ locals {
     user => replace(recipient.prefix, "/[^\\x{0000}-\\x{00FF}]/", "?")
   }
 
-  # The same patterns as regular expressions, one element per character.
+  # The same patterns as regular expressions, one element per character, and their beginnings by
+  # length. A beginning per pair of recipients would take most of the time of a plan.
   _expressions = {
-    for user, recipient in var.recipients : user => concat(
-      [
-        for character in regexall("(?s).", recipient.prefix) :
-        can(regex("[^\\x{0000}-\\x{00FF}]", character))
-        ? "."
-        : replace(character, "/[[:punct:]]/", "\\$0")
-      ],
-      ["/"],
-    )
+    for user, recipient in var.recipients : user => tolist([
+      for character in regexall("(?s).", "${recipient.prefix}/") :
+      can(regex("[^\\x{0000}-\\x{00FF}]", character))
+      ? "."
+      : replace(character, "/[[:punct:]]/", "\\$0")
+    ])
+  }
+  _lengths = { for user, expression in local._expressions : user => length(expression) }
+  _beginnings = {
+    for user, expression in local._expressions : user => {
+      for count in distinct(values(local._lengths)) :
+      count => "(?s)^${join("", slice(expression, 0, min(count, local._lengths[user])))}"
+    }
   }
   # For each recipient, the other recipients whose files its role could also read.
   overlaps = {
-    for reader, expression in local._expressions : reader => [
+    for reader, beginnings in local._beginnings : reader => [
       for owner, recipient in var.recipients : owner
-      if owner != reader && can(regex(
-        join("", concat(
-          ["(?s)^"],
-          slice(expression, 0, min(length(expression), length(local._expressions[owner]))),
-        )),
-        "${recipient.prefix}/",
-      ))
+      if owner != reader
+      && can(regex(beginnings[local._lengths[owner]], "${recipient.prefix}/"))
     ]
   }
 }

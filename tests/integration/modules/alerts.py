@@ -12,6 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,6 +143,7 @@ class Deployed:
     place: Path
     root: Root
     given: dict[str, str]
+    parts: ExitStack
 
     def mails(self) -> list[inbox.Mail]:
         return inbox.read(self.cloud.mailbox)
@@ -196,32 +198,33 @@ class Deployed:
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def deployed(
     cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:
+    """Deploy the modules once for all tests about mails. The last test of the last file deletes them."""
     folder, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("recipient")
     key = sftp.key_pair(place)
     login, host = (sftp.key_pair(place, name, "ecdsa") for name in ("karoo", "host"))
-    server = Server(place / "incoming", login, host)
-    value = {"Username": "extracts", "PrivateKey": server.key.private.read_text()}
-    secret = cloud.client("secretsmanager").create_secret(
-        Name="aws/transfer/karoo", SecretString=json.dumps(value)
-    )
-    make_job(cloud)
-    (folder / "main.tf").write_text(ROOT.replace("MODULES", str(MODULES)))
-    recipient = {"url": server.url, "host_key": server.host_key.public, "secret_arn": secret["ARN"]}
-    given = variables(key=key.public, server=recipient, changes={})
-    root = open_root(folder, **cloud.environment)
-    root.setup()
-    root.apply(tf_vars=given)
-    outputs = dict(root.output())
-    sftp.pin(cloud.sftp_port, outputs["server"]["host_key_fingerprint"], place / "known_hosts")
-    yield Deployed(cloud, outputs, server, key, place, root, given)
-    server.stop()
-    root.destroy(tf_vars=given)
-    delete_job(cloud)
-    cloud.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+    with ExitStack() as parts:
+        server = Server(place / "incoming", login, host)
+        parts.callback(server.stop)
+        value = {"Username": "extracts", "PrivateKey": server.key.private.read_text()}
+        secrets = cloud.client("secretsmanager")
+        secret = secrets.create_secret(Name="aws/transfer/karoo", SecretString=json.dumps(value))
+        parts.callback(secrets.delete_secret, SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+        make_job(cloud)
+        parts.callback(delete_job, cloud)
+        (folder / "main.tf").write_text(ROOT.replace("MODULES", str(MODULES)))
+        recipient = {"url": server.url, "host_key": server.host_key.public, "secret_arn": secret["ARN"]}
+        given = variables(key=key.public, server=recipient, changes={})
+        root = open_root(folder, **cloud.environment)
+        root.setup()
+        parts.callback(root.destroy, tf_vars=given)
+        root.apply(tf_vars=given)
+        outputs = dict(root.output())
+        sftp.pin(cloud.sftp_port, outputs["server"]["host_key_fingerprint"], place / "known_hosts")
+        yield Deployed(cloud, outputs, server, key, place, root, given, parts)
 
 
 def make_job(cloud: aws.Cloud) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -24,7 +22,6 @@ from tests.integration.modules.alerts import (
     job_event,
     says,
 )
-from tests.support.terraform import variables
 from tests.support.waiting import until
 
 ################################################################################
@@ -250,38 +247,3 @@ def test_undeliverable_event_is_in_the_queue_and_triggers_the_alarm(
     [mail] = until(lambda: list((Counter(pushing.mails()) - Counter(before)).elements()))
     assert "so nothing was started and no mail was sent about it" in mail.text
     cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="0")
-
-
-################################################################################
-# Deployment
-################################################################################
-
-
-def test_second_plan_is_empty(deployed: Deployed) -> None:
-    assert deployed.root.changes(deployed.given) == ""
-
-
-def test_inputs_change_in_place_and_destroy_leaves_nothing(deployed: Deployed) -> None:
-    # The last test of this file, because it destroys the deployment.
-    changes: dict[str, Any] = {
-        "deadline": {"day": 3, "hour": 7},
-        "due_day": 12,
-        "folder": "/from-bank-loans",
-        "more": {"second": {"endpoint": "second@example.com"}},
-        "tags": {"team": "data"},
-    }
-    given = deployed.given | variables(changes=changes)
-    changed = deployed.root.apply(tf_vars=given)
-    counted = re.search(r"Resources: (\d+) added, (\d+) changed, (\d+) destroyed", changed)
-    assert counted
-    added, altered, destroyed = map(int, counted.groups())
-    assert (added, destroyed) == (1, 0), "only the second address is new"
-    assert altered > 10
-    assert deployed.root.changes(given) == ""
-
-    deployed.root.destroy(tf_vars=given)
-    states, events = deployed.cloud.client("stepfunctions"), deployed.cloud.client("events")
-    assert states.list_state_machines()["stateMachines"] == []
-    assert events.list_rules()["Rules"] == []
-    assert deployed.cloud.client("dynamodb").list_tables()["TableNames"] == []
-    assert deployed.cloud.client("sns").list_topics()["Topics"] == []

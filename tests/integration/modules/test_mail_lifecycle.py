@@ -1,0 +1,39 @@
+"""The deployed modules of the tests about mails: a second plan, changed inputs, destroy."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.integration.modules.alerts import Deployed
+from tests.support.terraform import variables
+
+
+def test_second_plan_is_empty(deployed: Deployed) -> None:
+    assert deployed.root.changes(deployed.given) == ""
+
+
+def test_inputs_change_in_place_and_destroy_leaves_nothing(deployed: Deployed) -> None:
+    # The last test of the last file, because it destroys the deployment.
+    changes: dict[str, Any] = {
+        "deadline": {"day": 3, "hour": 7},
+        "due_day": 12,
+        "folder": "/from-bank-loans",
+        "more": {"second": {"endpoint": "second@example.com"}},
+        "tags": {"team": "data"},
+    }
+    given = deployed.given | variables(changes=changes)
+    changed = deployed.root.apply(tf_vars=given)
+    counted = re.search(r"Resources: (\d+) added, (\d+) changed, (\d+) destroyed", changed)
+    assert counted
+    added, altered, destroyed = map(int, counted.groups())
+    assert (added, destroyed) == (1, 0), "only the second address is new"
+    assert altered > 10
+    assert deployed.root.changes(given) == ""
+
+    deployed.parts.close()
+    states, events = deployed.cloud.client("stepfunctions"), deployed.cloud.client("events")
+    assert states.list_state_machines()["stateMachines"] == []
+    assert events.list_rules()["Rules"] == []
+    assert deployed.cloud.client("dynamodb").list_tables()["TableNames"] == []
+    assert deployed.cloud.client("sns").list_topics()["Topics"] == []

@@ -12,6 +12,7 @@ locals {
       collected   = "${var.name}-collected"
       dispatch    = "${var.name}-dispatch"
       due         = "${var.name}-uncollected-due"
+      instance    = "${var.name}-sftp-instance"
       published   = "${var.name}-published"
       receipts    = "${var.name}-receipts"
       uncollected = "${var.name}-uncollected"

@@ -2,11 +2,19 @@
 # Logs
 ################################################################################
 
-# Logins and downloads, as JSON. Structured logs need no role. A shared server has its own group.
-resource "aws_cloudwatch_log_group" "this" {
-  count = local.own ? 1 : 0
+locals {
+  log_group_name = "/aws/${local._on_instance ? "ec2" : "transfer"}/${var.name}"
+  _log_group_arn = join(":", [
+    "arn", local.partition, "logs", local.region, local.account_id,
+    "log-group:${local.log_group_name}",
+  ])
+}
 
-  name              = "/aws/transfer/${var.name}"
+# Logins and downloads. Structured logs of Transfer need no role. A shared server has its own group.
+resource "aws_cloudwatch_log_group" "this" {
+  count = local.own || local._on_instance ? 1 : 0
+
+  name              = local.log_group_name
   kms_key_id        = var.kms_key_arn
   retention_in_days = var.log_retention_days
 

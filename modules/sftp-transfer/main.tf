@@ -15,11 +15,13 @@ locals {
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
   in_vpc     = local.own && var.endpoint.type == "VPC"
   own        = var.mode == "server" && var.server == null
+  # Recipients that download their files.
+  downloaders = var.mode == "connector" ? {} : var.recipients
   # A map, so that the keys of for_each are known at plan time.
   _dead_letters = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
   # For recipients, and for other extracts that share the server.
-  server = var.mode == "connector" ? null : local.own ? {
+  server = var.mode != "server" ? null : local.own ? {
     endpoint = (
       var.host_name == null ? local.aws_host_name : var.host_name.name
     )
@@ -71,7 +73,9 @@ resource "aws_transfer_server" "this" {
 ################################################################################
 
 locals {
-  _host_names = local.own && var.host_name != null ? { this = var.host_name } : {}
+  _host_names = (
+    (local.own || local._on_instance) && var.host_name != null ? { this = var.host_name } : {}
+  )
 
   # The console shows the name by these tags:
   # https://docs.aws.amazon.com/transfer/latest/userguide/requirements-dns.html
@@ -105,9 +109,9 @@ resource "aws_route53_record" "host_name" {
   for_each = local._host_names
 
   name    = each.value.name
-  records = [local.aws_host_name]
+  records = [local._on_instance ? local.instance_address : local.aws_host_name]
   ttl     = 300
-  type    = "CNAME"
+  type    = local._on_instance ? "A" : "CNAME"
   zone_id = each.value.hosted_zone_id
 }
 

@@ -3,8 +3,8 @@
 ################################################################################
 
 resource "aws_security_group" "this" {
-  #checkov:skip=CKV2_AWS_5: it is attached to the server's endpoint, which the check ignores
-  count = local.in_vpc ? 1 : 0
+  #checkov:skip=CKV2_AWS_5: it is attached to the endpoint or the interface, which the check ignores
+  count = local.in_vpc || local._on_instance ? 1 : 0
 
   name        = "${var.name}-sftp"
   description = "SFTP server ${var.name}"
@@ -14,7 +14,7 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "allowed" {
-  for_each = local.in_vpc ? var.endpoint.allowed_cidrs : {}
+  for_each = length(aws_security_group.this) > 0 ? var.endpoint.allowed_cidrs : {}
 
   cidr_ipv4         = each.value
   description       = "SFTP"
@@ -22,6 +22,20 @@ resource "aws_vpc_security_group_ingress_rule" "allowed" {
   ip_protocol       = "tcp"
   security_group_id = aws_security_group.this[0].id
   to_port           = 22
+
+  tags = var.tags
+}
+
+# AWS's services, and Amazon Linux's packages. Without the rule, nothing could leave the instance.
+resource "aws_vpc_security_group_egress_rule" "services" {
+  for_each = local._instance
+
+  cidr_ipv4         = "0.0.0.0/0"
+  description       = "AWS services and packages"
+  from_port         = 443
+  ip_protocol       = "tcp"
+  security_group_id = aws_security_group.this[0].id
+  to_port           = 443
 
   tags = var.tags
 }

@@ -99,13 +99,25 @@ output "push_state_machine_arns" {
 ################################################################################
 
 output "endpoint" {
-  description = "Host name of the server, for the recipients."
-  value       = one(local.server[*].endpoint)
+  description = <<-EOT
+    Host name of the server, for the recipients. In mode "instance" without `host_name`, it is an
+    address.
+  EOT
+  value = (
+    !local._on_instance ? one(local.server[*].endpoint)
+    : var.host_name == null ? local.instance_address : var.host_name.name
+  )
 }
 
 output "host_key_fingerprint" {
-  description = "Fingerprint of the server's host key, for the recipients."
-  value       = one(local.server[*].host_key_fingerprint)
+  description = <<-EOT
+    Fingerprint of the server's host key, for the recipients. In mode "instance", it is null until
+    the instance has started once; the next plan shows it.
+  EOT
+  value = local._on_instance ? one([
+    for key, parameter in aws_ssm_parameter.host_key_fingerprint : parameter.insecure_value
+    if startswith(parameter.insecure_value, "SHA256:")
+  ]) : one(local.server[*].host_key_fingerprint)
 }
 
 output "receipts_table_name" {
@@ -114,12 +126,14 @@ output "receipts_table_name" {
 }
 
 output "server" {
-  description = "Server, for the input `server` of other extracts that share it."
+  description = <<-EOT
+    Server, for the input `server` of other extracts that share it. Null in the other modes.
+  EOT
   value       = local.server
 }
 
 output "server_id" {
-  description = "ID of the server."
+  description = "ID of the server. Null in the other modes."
   value       = one(local.server[*].id)
 }
 
@@ -130,10 +144,13 @@ output "server_id" {
 output "users" {
   description = "User name, role ARN and prefix of each user, keyed like `recipients`."
   value = {
-    for key, user in aws_transfer_user.this : key => {
-      user_name = user.user_name
-      role_arn  = user.role
-      prefix    = var.recipients[key].prefix
+    for key, recipient in local.downloaders : key => {
+      user_name = key
+      role_arn = (
+        local._on_instance
+        ? one(values(aws_iam_role.instance)[*].arn) : aws_transfer_user.this[key].role
+      )
+      prefix = recipient.prefix
     }
   }
 }

@@ -4,7 +4,7 @@
 
 locals {
   # A map, so that the keys of for_each are known at plan time, unlike the server's ID.
-  _receipts = length(local.users) == 0 ? {} : { this = var.receipts }
+  _receipts = length(local.downloaders) == 0 ? {} : { this = var.receipts }
   _dues     = { for key, receipts in local._receipts : key => receipts if receipts.due_day != null }
 
   receipts_name    = "${var.name}-receipts"
@@ -15,13 +15,17 @@ locals {
   # Source of the events that `failure-alerts` mails.
   event_source = "sftp-transfer"
 
+  # A download has the same event in both modes, but only AWS may send events as "aws.transfer".
+  download_source = local._on_instance ? local.event_source : "aws.transfer"
+  download_type   = "SFTP Server File Download Completed"
+
   # Built from the name, so that policies are known at plan time.
   _table_arn = join(":", [
     "arn", local.partition, "dynamodb", local.region, local.account_id,
     "table/${local.receipts_name}",
   ])
 
-  _prefixes = { for user, recipient in local.users : user => recipient.prefix }
+  _prefixes = { for user, recipient in local.downloaders : user => recipient.prefix }
 
   # Rights that all state machines with the table need.
   _receipt_statements = [
@@ -101,11 +105,11 @@ resource "aws_cloudwatch_event_rule" "collected" {
   state       = "ENABLED"
 
   event_pattern = jsonencode({
-    source      = ["aws.transfer"]
-    detail-type = ["SFTP Server File Download Completed"]
+    source      = [local.download_source]
+    detail-type = [local.download_type]
     # Without the user names: 60 of them would exceed the 2,048 characters of a pattern. The state
     # machine ignores the users of other extracts that share the server.
-    detail = { server-id = [local.server.id] }
+    detail = { server-id = [local._on_instance ? var.name : local.server.id] }
   })
 
   tags = var.tags

@@ -121,7 +121,7 @@ locals {
           Resource = local.bucket_arn
           Condition = {
             StringLike = {
-              "s3:prefix" = [for user in keys(local.users) : "${local.patterns[user]}/*"]
+              "s3:prefix" = [for user in keys(local.downloaders) : "${local.patterns[user]}/*"]
             }
           }
         },

@@ -69,6 +69,23 @@ variable "recipients" {
     ])
   }
 
+  validation {
+    # Rules of useradd, and the accounts of Amazon Linux 2023.
+    condition = var.mode != "instance" || alltrue([
+      for user in keys(var.recipients) : can(regex("^[a-z][a-z0-9_-]{0,31}$", user))
+      && !can(regex("^systemd-|-user$", user)) && !contains([
+        "adm", "bin", "chrony", "daemon", "dbus", "ftp", "games", "halt", "libstoragemgmt", "lp",
+        "mail", "nobody", "operator", "rngd", "rpc", "rpcuser", "shutdown", "sshd", "sync",
+        "tcpdump", "tss",
+      ], user)
+    ])
+    error_message = join(" ", [
+      "recipients: in mode \"instance\", a user name must have 1 to 32 lowercase letters, digits,",
+      "\"-\" and \"_\", begin with a letter, and not be an account of Amazon Linux such as",
+      "\"bin\", \"sshd\" or \"ec2-user\".",
+    ])
+  }
+
   ##############################################################################
   # Prefixes
   ##############################################################################
@@ -154,7 +171,7 @@ variable "recipients" {
       for r in var.recipients : (r.push != null) == (var.mode == "connector")
     ])
     error_message = join(" ", [
-      "recipients: in mode \"connector\", every recipient must have push; in mode \"server\", none",
+      "recipients: in mode \"connector\", every recipient must have push; in the other modes, none",
       "may have it.",
     ])
   }

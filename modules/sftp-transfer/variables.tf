@@ -89,14 +89,14 @@ variable "dead_letter_queue" {
 
 variable "endpoint" {
   description = <<-EOT
-    Network endpoint of the server. Required if the module creates the server.
+    Network endpoint of the server or the instance. Required if the module creates one of them.
     - `allowed_cidrs`  - (Optional) IPv4 ranges that may connect to a VPC endpoint, keyed by a name
                          of your choice.
     - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, which
-                         make a VPC endpoint reachable from the internet.
-    - `subnet_ids`     - (Optional) Subnets of a VPC endpoint.
+                         make the server reachable from the internet.
+    - `subnet_ids`     - (Optional) Subnets of a VPC endpoint, or the one subnet of the instance.
     - `type`           - (Optional) "VPC", or "PUBLIC", which every address can reach.
-    - `vpc_id`         - (Optional) VPC of a VPC endpoint.
+    - `vpc_id`         - (Optional) VPC of the subnets.
   EOT
   type = object({
     allowed_cidrs  = optional(map(string), {})
@@ -121,6 +121,17 @@ variable "endpoint" {
     error_message = join(" ", [
       "endpoint: a VPC endpoint needs vpc_id and subnet_ids. To let the whole internet connect,",
       "set type = \"PUBLIC\".",
+    ])
+  }
+
+  validation {
+    condition = var.mode != "instance" || (
+      var.endpoint.type == "VPC" && var.endpoint.vpc_id != null
+      && length(var.endpoint.subnet_ids) == 1
+    )
+    error_message = join(" ", [
+      "endpoint: mode \"instance\" needs vpc_id, one ID in subnet_ids, and type = \"VPC\".",
+      "To let clients connect from the internet, set elastic_ip_ids and allowed_cidrs.",
     ])
   }
 
@@ -212,6 +223,41 @@ variable "host_name" {
   }
 }
 
+variable "instance" {
+  description = <<-EOT
+    Instance of mode "instance".
+    - `type`        - (Optional) Instance type with a Graviton processor. The smallest is enough for
+                      about eight recipients.
+    - `update_day`  - (Optional) Weekday on which security updates are installed: Mon to Sun.
+    - `update_hour` - (Optional) Full hour of the updates, in GMT. If an update needs it, the
+                      instance restarts.
+  EOT
+  type = object({
+    type        = optional(string, "t4g.nano")
+    update_day  = optional(string, "Sun")
+    update_hour = optional(number, 3)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[a-z]+[0-9]+g[a-z]*\\.[a-z0-9-]+$", var.instance.type))
+    error_message = "instance: type must have a Graviton processor, for example \"t4g.nano\"."
+  }
+
+  validation {
+    condition = contains(
+      ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], var.instance.update_day,
+    )
+    error_message = "instance: update_day must be Mon, Tue, Wed, Thu, Fri, Sat or Sun."
+  }
+
+  validation {
+    condition     = contains(range(0, 24), var.instance.update_hour)
+    error_message = "instance: update_hour must be 0 to 23, in GMT."
+  }
+}
+
 variable "log_retention_days" {
   description = "Days for which logs are kept."
   type        = number
@@ -240,15 +286,16 @@ variable "manifest_prefix" {
 
 variable "mode" {
   description = <<-EOT
-    "server": recipients download their files. "connector": files are sent to their servers.
+    "server": recipients download their files from AWS Transfer Family. "instance": from OpenSSH on
+    an EC2 instance. "connector": files are sent to their servers.
   EOT
   type        = string
   default     = "server"
   nullable    = false
 
   validation {
-    condition     = contains(["connector", "server"], var.mode)
-    error_message = "mode must be \"connector\" or \"server\"."
+    condition     = contains(["connector", "instance", "server"], var.mode)
+    error_message = "mode must be \"connector\", \"instance\" or \"server\"."
   }
 }
 
@@ -286,10 +333,11 @@ variable "receipts" {
   }
 
   validation {
-    condition = var.receipts.due_day == null || var.mode == "server"
-    error_message = (
-      "receipts: due_day needs mode \"server\", in which recipients download files."
-    )
+    condition = var.receipts.due_day == null || var.mode != "connector"
+    error_message = join(" ", [
+      "receipts: due_day needs mode \"server\" or \"instance\", in which recipients download",
+      "files.",
+    ])
   }
 }
 
@@ -328,6 +376,11 @@ variable "server" {
   validation {
     condition     = var.server == null || can(regex("^s-[0-9a-f]{17}$", var.server.id))
     error_message = "server: id must be a server's ID, for example \"s-0123456789abcdef0\"."
+  }
+
+  validation {
+    condition     = var.server == null || var.mode != "instance"
+    error_message = "server: an instance cannot share a server; remove server or set its mode."
   }
 }
 

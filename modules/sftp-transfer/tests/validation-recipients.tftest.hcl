@@ -308,3 +308,12 @@ run "secret_name_as_arn_is_refused" {
   }
   expect_failures = [var.recipients]
 }
+
+run "system_account_as_user_of_an_instance_is_refused" {
+  command = plan
+  variables {
+    mode       = "instance"
+    recipients = { ec2-user = { prefix = "loans/bank_name=FirstBank" } }
+  }
+  expect_failures = [var.recipients]
+}

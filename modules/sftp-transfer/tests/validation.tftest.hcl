@@ -260,3 +260,53 @@ run "due_day_in_connector_mode_is_refused" {
   }
   expect_failures = [var.receipts]
 }
+
+run "instance_without_a_subnet_is_refused" {
+  command = plan
+  variables {
+    mode     = "instance"
+    endpoint = { vpc_id = "vpc-1" }
+  }
+  expect_failures = [var.endpoint]
+}
+
+run "instance_type_without_graviton_is_refused" {
+  command = plan
+  variables {
+    mode     = "instance"
+    instance = { type = "t3.nano" }
+  }
+  expect_failures = [var.instance]
+}
+
+run "update_day_in_full_is_refused" {
+  command = plan
+  variables {
+    mode     = "instance"
+    instance = { update_day = "Sunday" }
+  }
+  expect_failures = [var.instance]
+}
+
+run "update_hour_24_is_refused" {
+  command = plan
+  variables {
+    mode     = "instance"
+    instance = { update_hour = 24 }
+  }
+  expect_failures = [var.instance]
+}
+
+run "instance_on_a_shared_server_is_refused" {
+  command = plan
+  variables {
+    mode     = "instance"
+    endpoint = { subnet_ids = ["subnet-1"] }
+    server = {
+      endpoint             = "sftp.example.com"
+      host_key_fingerprint = "SHA256:abc"
+      id                   = "s-0123456789abcdef0"
+    }
+  }
+  expect_failures = [var.server]
+}

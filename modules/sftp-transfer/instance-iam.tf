@@ -1,0 +1,170 @@
+################################################################################
+# Role of the instance
+################################################################################
+
+locals {
+  _parameters_arn = join(":", [
+    "arn", local.partition, "ssm", local.region, local.account_id,
+    "parameter${local._parameters}",
+  ])
+  # Built from the name, so that the policy is known at plan time.
+  _host_key_arn = join(":", [
+    "arn", local.partition, "secretsmanager", local.region, local.account_id,
+    "secret:${local._host_key_prefix}*",
+  ])
+  # Without recipients, the role gets no right to the bucket.
+  _mounted = length(local._instance_recipients) > 0 ? [sort(keys(local._instance_recipients))] : []
+
+  _instance_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      flatten([
+        for users in local._mounted : [
+          {
+            Sid      = "ListFolders"
+            Effect   = "Allow"
+            Action   = "s3:ListBucket"
+            Resource = local.bucket_arn
+            Condition = {
+              StringLike = { "s3:prefix" = [for user in users : "${local.patterns[user]}/*"] }
+            }
+          },
+          {
+            Sid      = "ReadFolders"
+            Effect   = "Allow"
+            Action   = "s3:GetObject"
+            Resource = [for user in users : "${local.bucket_arn}/${local.patterns[user]}/*"]
+          },
+        ]
+      ]),
+      [
+        {
+          Sid      = "Decrypt"
+          Effect   = "Allow"
+          Action   = "kms:Decrypt"
+          Resource = var.kms_key_arn
+          Condition = {
+            StringEquals = {
+              "kms:ViaService" = [
+                "s3.${local.region}.${local.dns_suffix}",
+                "secretsmanager.${local.region}.${local.dns_suffix}",
+              ]
+            }
+          }
+        },
+        {
+          Sid      = "EncryptHostKey"
+          Effect   = "Allow"
+          Action   = "kms:GenerateDataKey"
+          Resource = var.kms_key_arn
+          Condition = {
+            StringEquals = {
+              "kms:ViaService" = "secretsmanager.${local.region}.${local.dns_suffix}"
+            }
+          }
+        },
+        {
+          Sid      = "KeepHostKey"
+          Effect   = "Allow"
+          Action   = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+          Resource = local._host_key_arn
+        },
+        {
+          Sid      = "ShowFingerprint"
+          Effect   = "Allow"
+          Action   = "ssm:PutParameter"
+          Resource = "${local._parameters_arn}/host-key-fingerprint"
+        },
+        {
+          Sid      = "ReadRecipients"
+          Effect   = "Allow"
+          Action   = "ssm:GetParametersByPath"
+          Resource = "${local._parameters_arn}/recipients"
+        },
+        {
+          Sid      = "WriteLogs"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = "${local._log_group_arn}:*"
+        },
+        {
+          Sid      = "TellDownload"
+          Effect   = "Allow"
+          Action   = "events:PutEvents"
+          Resource = "${local._events_arn}:event-bus/default"
+          # With the type, this role cannot send the module's other events.
+          Condition = {
+            StringEquals = {
+              "events:detail-type" = local.download_type
+              "events:source"      = local.event_source
+            }
+          }
+        },
+        {
+          # Session Manager. AWS's managed policy could also read all parameters of the account.
+          Sid    = "OpenSessions"
+          Effect = "Allow"
+          Action = [
+            "ssm:UpdateInstanceInformation",
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+          ]
+          Resource = "*"
+        },
+      ],
+    )
+  })
+}
+
+resource "aws_iam_role" "instance" {
+  for_each = local._instance
+
+  name                 = local.role_names["instance"]
+  description          = "Lets the SFTP server of ${var.name} read its recipients' files."
+  permissions_boundary = var.permissions_boundary_arn
+
+  # EC2 documents no source condition for this trust. Only iam:PassRole gives the role away.
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "ec2.${local.dns_suffix}" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  tags = var.tags
+}
+
+resource "aws_iam_role_policy" "instance" {
+  for_each = local._instance
+
+  #checkov:skip=CKV_AWS_290: the rights of Session Manager support no resource
+  #checkov:skip=CKV_AWS_355: the rights of Session Manager support no resource
+  name   = "serve"
+  role   = aws_iam_role.instance[each.key].name
+  policy = local._instance_policy
+
+  lifecycle {
+    precondition {
+      # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+      condition = length(local._instance_policy) <= 10240
+      error_message = join(" ", [
+        "recipients: the IAM policy of the instance lists the prefixes of all recipients. It would",
+        "have ${length(local._instance_policy)} characters, but AWS accepts 10240. Shorten the",
+        "prefixes, or divide the recipients between two instances.",
+      ])
+    }
+  }
+}
+
+resource "aws_iam_instance_profile" "this" {
+  for_each = local._instance
+
+  name = local.role_names["instance"]
+  role = aws_iam_role.instance[each.key].name
+
+  tags = var.tags
+}

@@ -1,0 +1,36 @@
+#!/bin/bash
+# Fetches the host key. The first machine makes it; every later one gets the same.
+set -euo pipefail
+umask 077
+
+key=/etc/sftp/host_key
+if [[ -s $key ]]; then
+  exit 0
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fetch() {
+  aws secretsmanager get-secret-value --secret-id "$SFTP_HOST_KEY" \
+    --query SecretString --output text
+}
+
+if ! fetch >"$work/key" 2>"$work/error"; then
+  # A secret without a value.
+  if ! grep -q ResourceNotFoundException "$work/error"; then
+    cat "$work/error" >&2
+    exit 1
+  fi
+  ssh-keygen -q -t ed25519 -N '' -C '' -f "$work/new"
+  # Secrets Manager refuses a second key with the same token, so one secret has one key for ever.
+  aws secretsmanager put-secret-value --secret-id "$SFTP_HOST_KEY" \
+    --client-request-token "$(printf %s "$SFTP_HOST_KEY" | sha256sum | cut -c 1-64)" \
+    --secret-string "file://$work/new" >/dev/null || echo "Another machine has made the key." >&2
+  fetch >"$work/key"
+fi
+
+ssh-keygen -y -f "$work/key" >"$work/key.pub"
+fingerprint=$(ssh-keygen -l -f "$work/key.pub" | cut -d ' ' -f 2)
+aws ssm put-parameter --name "$SFTP_FINGERPRINT" --value "$fingerprint" --overwrite >/dev/null
+install -m 0600 "$work/key" "$key.new"
+mv "$key.new" "$key"

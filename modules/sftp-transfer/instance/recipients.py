@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+"""Bring users, public keys and folders in line with the recipients in the parameter store.
+
+Python 3.9 of Amazon Linux 2023, without other packages. The timer starts it every minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import json
+import os
+import pwd
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+KEYS = Path("/etc/sftp/keys")
+PREFIXES = Path("/etc/sftp/prefixes")
+FOLDERS = Path("/srv/sftp")
+GROUP = "recipients"
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+# No options: they could lift restrictions of sshd_config.
+KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}")
+
+
+def run(*command: str) -> str:
+    """Return what a command prints."""
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def recipients() -> dict[str, tuple[str, str]]:
+    """Return the prefix and the file of public keys of each recipient, by user name."""
+    path = os.environ["SFTP_RECIPIENTS"]
+    found = json.loads(run("aws", "ssm", "get-parameters-by-path", "--path", path))
+    return {item["Name"].rsplit("/", 1)[1]: parsed(item["Value"]) for item in found["Parameters"]}
+
+
+def parsed(value: str) -> tuple[str, str]:
+    """Return the prefix and the file of public keys of one parameter.
+
+    >>> parsed('{"prefix": "loans/bank_name=FirstBank", "keys": ["ssh-ed25519 AAAA"]}')
+    ('loans/bank_name=FirstBank', 'ssh-ed25519 AAAA\\n')
+    """
+    recipient = json.loads(value)
+    keys = [key for key in recipient["keys"] if KEY.fullmatch(key)]
+    if len(keys) < len(recipient["keys"]):
+        print("A public key that is not one line of a known type was left out.", file=sys.stderr)
+    return recipient["prefix"], "".join(f"{key}\n" for key in keys)
+
+
+def members() -> set[str]:
+    """Return the users of this machine that are recipients."""
+    group = grp.getgrnam(GROUP).gr_gid
+    return {user.pw_name for user in pwd.getpwall() if user.pw_gid == group}
+
+
+def write(path: Path, text: str) -> bool:
+    """Write a file at once, so that no login reads half of it. Return whether it has changed."""
+    if path.exists() and path.read_text() == text:
+        return False
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text)
+    new.chmod(0o644)
+    new.replace(path)
+    return True
+
+
+def admit(name: str, prefix: str, keys: str, known: bool) -> None:
+    """Create or update the user of a recipient."""
+    unit = f"sftp-recipient@{name}.service"
+    moved = write(PREFIXES / name, prefix)
+    if not known:
+        # "*" is no password; sshd would take the default, "!", for a locked account.
+        options = ("--no-create-home", "--home-dir", "/", "--shell", "/sbin/nologin", "--password", "*")
+        run("useradd", *options, "--gid", GROUP, name)
+    # Without the mount, a session finds no folder that it may read.
+    with contextlib.suppress(FileExistsError):
+        (FOLDERS / name).mkdir(mode=0o700)
+    run("systemctl", "enable", "--quiet", unit)
+    run("systemctl", "restart" if moved else "start", "--no-block", unit)
+    write(KEYS / name, keys)
+
+
+def dismiss(name: str) -> None:
+    """End the sessions of a recipient and remove it."""
+    (KEYS / name).unlink(missing_ok=True)
+    run("systemctl", "disable", "--quiet", "--now", f"sftp-recipient@{name}.service")
+    run("userdel", "--force", name)
+    (PREFIXES / name).unlink(missing_ok=True)
+    (FOLDERS / name).rmdir()
+
+
+def main() -> int:
+    """Return 1 if a recipient could not be admitted."""
+    failed = 0
+    wanted, here = recipients(), members()
+    for name in sorted(here - wanted.keys()):
+        dismiss(name)
+    accounts = {user.pw_name for user in pwd.getpwall()} - here
+    for name, (prefix, keys) in sorted(wanted.items()):
+        if not NAME.fullmatch(name) or name in accounts:
+            print(f"{name} is an account of this machine, or no valid user name.", file=sys.stderr)
+            failed = 1
+            continue
+        admit(name, prefix, keys, known=name in here)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,6 +19,7 @@ from ministack.services import scheduler as schedules
 from local_cloud.aws import (
     cloudwatch,
     ec2,
+    ec2_instances,
     events,
     glue,
     glue_runs,
@@ -66,6 +67,8 @@ GAPS: tuple[Callable[[], None], ...] = (
     states.close_execution_identity,
     ec2.close_vpc_endpoints,
     ec2.close_prefix_lists,
+    ec2_instances.close_arm_images,
+    ec2_instances.close_instances,
 )
 
 

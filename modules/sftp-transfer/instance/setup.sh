@@ -9,7 +9,7 @@ groupadd --force --system recipients
 install -d -m 0755 /etc/sftp /etc/sftp/keys /etc/sftp/prefixes /srv/sftp
 install -d -m 0700 /var/lib/sftp
 
-# Amazon Linux 2023 stays at the release of its image unless it is told otherwise:
+# Amazon Linux 2023 stays at the release of its image, unless this variable says otherwise:
 # https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades-usage.html
 install -d /etc/dnf/vars
 echo latest >/etc/dnf/vars/releasever

@@ -59,6 +59,7 @@ def close_instances() -> None:
             "<metadataOptions><state>applied</state>"
             f"<httpEndpoint>{options['endpoint']}</httpEndpoint>"
             f"<httpPutResponseHopLimit>{options['hops']}</httpPutResponseHopLimit>"
+            "<httpProtocolIpv6>disabled</httpProtocolIpv6><instanceMetadataTags>disabled</instanceMetadataTags>"
             f"<httpTokens>{options['tokens']}</httpTokens></metadataOptions>"
         )
         if interface := ec2._network_interfaces.get(instance.get("InterfaceId")):
@@ -80,6 +81,20 @@ def close_instances() -> None:
         "TerminateInstances": terminated,
     }
     ec2._instance_xml, ec2._volume_inner_xml = fields, disk
+
+
+def close_interface_tags() -> None:
+    """An interface keeps the tags that it was created with."""
+    create = ec2._create_network_interface
+
+    def created(parameters: Body) -> Response:
+        known = set(ec2._network_interfaces.keys())
+        response: Response = create(parameters)
+        for name in set(ec2._network_interfaces.keys()) - known:
+            ec2._parse_tag_specs(parameters, "network-interface", name)
+        return response
+
+    ec2._ACTION_MAP["CreateNetworkInterface"] = created
 
 
 def _attach_interface(instance: Body, name: str) -> None:

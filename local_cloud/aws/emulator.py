@@ -69,6 +69,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     ec2.close_prefix_lists,
     ec2_instances.close_arm_images,
     ec2_instances.close_instances,
+    ec2_instances.close_interface_tags,
 )
 
 

@@ -15,4 +15,6 @@ install -d /etc/dnf/vars
 echo latest >/etc/dnf/vars/releasever
 
 systemctl daemon-reload
-systemctl enable --now sftp-journal.service sftp-server.service sftp-recipients.timer sftp-updates.timer
+units=(sftp-journal.service sftp-server.service sftp-recipients.timer sftp-updates.timer)
+systemctl enable "${units[@]}"
+systemctl start --no-block "${units[@]}"

@@ -1,0 +1,44 @@
+#!/bin/bash
+# machine.sh PACKAGES FOLDER SHOWN...: start systemd in a root folder of its own. It sees the files of this machine
+# and of PACKAGES, and writes to memory. The SHOWN folders are visible although they may be in /tmp or on another
+# disk. The caller has given it separate namespaces.
+set -euo pipefail
+
+packages=$1 folder=$2
+shift 2
+mount --make-rprivate /
+mount -t tmpfs machine "$folder"
+mkdir "$folder/root" "$folder/upper" "$folder/work"
+# The layers of an overlay must not contain each other.
+cp -a "$packages" "$folder/packages"
+mount -t overlay overlay \
+  -o "lowerdir=$folder/packages:/,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
+cd "$folder/root"
+mount -t proc proc proc
+# Settings of the kernel belong to the host.
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup sys/fs/cgroup
+for empty in run tmp etc/systemd/system dev; do
+  mount -t tmpfs machine "$empty"
+done
+for shown in "$@"; do
+  mkdir -p ".$shown"
+  mount --bind "$shown" ".$shown"
+  mount -o remount,bind,ro ".$shown"
+done
+for node in null zero full random urandom tty fuse; do
+  touch "dev/$node"
+  mount --bind "/dev/$node" "dev/$node"
+done
+mkdir old
+pivot_root . old
+umount --lazy old
+rmdir old
+ip link set lo up
+for unit in systemd-{sysctl,modules-load,remount-fs,logind,tmpfiles-setup,tmpfiles-clean}; do
+  ln -s /dev/null "/etc/systemd/system/$unit.service"
+done
+path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+exec env -i container=extracts PATH=$path /usr/lib/systemd/systemd --unit=multi-user.target --show-status=no

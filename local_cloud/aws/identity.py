@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import time
-from urllib.parse import unquote
+from typing import Any
 
 from ministack.core import iam_actions
 from ministack.core import iam_evaluator as iam
@@ -61,6 +61,26 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_SESSION_TOKEN": token,
     }
+
+
+def close_resource_names() -> None:
+    """Requests for a path of parameters and for a log stream name a resource; ministack checks them for less.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+    """
+    original = iam_actions.extract_resource_arn
+
+    def resource(service: str, method: str, path: str, headers: Body, body: bytes, *rest: Any) -> str:
+        found = str(original(service, method, path, headers, body, *rest))
+        action = str(headers.get("x-amz-target", "")).rsplit(".", 1)[-1]
+        if service == "ssm" and action == "GetParametersByPath":
+            region, account = rest[1:3]
+            return f"arn:aws:ssm:{region}:{account}:parameter{json.loads(body)['Path']}"
+        if service == "logs" and action in ("CreateLogStream", "PutLogEvents"):
+            return f"{found}:log-stream:{json.loads(body)['logStreamName']}"
+        return found
+
+    iam_actions.extract_resource_arn = resource
 
 
 def close_web_identity_claims() -> None:

@@ -1,4 +1,4 @@
-"""Secrets Manager: custom staging labels are lost, and rotation cannot be canceled."""
+"""Secrets Manager: custom labels are lost, rotation cannot be canceled, a new secret always has a value."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ def close_secret_labels() -> None:
         return json_response(out)
 
     answer_json(secretsmanager, "handle_request", instead={}, after={"PutSecretValue": put})
+
+
+def close_empty_secrets() -> None:
+    """A secret that is created without a value has no version."""
+
+    def created(data: Body, response: Response) -> Response:
+        out = body_of(response)
+        if "SecretString" not in data and "SecretBinary" not in data:
+            _, secret = secretsmanager._resolve(out["ARN"])
+            secret["Versions"].clear()
+            out.pop("VersionId", None)
+        return json_response(out)
+
+    answer_json(secretsmanager, "handle_request", instead={}, after={"CreateSecret": created})
 
 
 def close_secret_rotations() -> None:

@@ -1,4 +1,4 @@
-"""A machine with a real systemd, OpenSSH and FUSE, in namespaces of this one, for the tests of an EC2 instance.
+"""A machine with a real systemd, OpenSSH and FUSE, in namespaces, for the tests of an EC2 instance.
 
 It is root's own tree of processes, mounts, network and cgroups; its files are those of this machine, and what
 it writes is in memory. Missing programs come from Debian's packages, which are unpacked but not installed.
@@ -70,7 +70,7 @@ class Machine:
         made: list[socket.socket] = []
 
         def enter() -> None:
-            with open(f"/proc/{self.pid}/ns/net") as network:
+            with Path(f"/proc/{self.pid}/ns/net").open() as network:
                 if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), NEW_NETWORK):
                     raise OSError(ctypes.get_errno(), "setns")
             made.append(socket.socket())
@@ -129,7 +129,7 @@ def _forward(listener: socket.socket, connect: Callable[[], socket.socket]) -> N
 
 @contextmanager
 def boot(folder: Path, *shown: Path) -> Iterator[Machine]:
-    """Start a machine that can read the `shown` folders. At the end, all its processes are killed and nothing of it is left."""
+    """Start a machine that can read the `shown` folders. At the end, nothing of it is left."""
     folder.mkdir()
     group = _cgroup() / f"extracts-{os.getpid()}-{time.monotonic_ns()}"
     group.mkdir()
@@ -160,7 +160,10 @@ def boot(folder: Path, *shown: Path) -> Iterator[Machine]:
 
 
 def _is_up(machine: Machine) -> bool:
-    return machine.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded")
+    return machine.run("systemctl", "is-system-running", check=False).stdout.strip() in (
+        "running",
+        "degraded",
+    )
 
 
 def _cgroup() -> Path:
@@ -208,4 +211,3 @@ def command_line() -> Path:
         subprocess.run(pip, check=True, capture_output=True)
         staging.rename(target)
     return target
-

@@ -95,6 +95,7 @@ def version(key: str) -> tuple[str, int] | None:
     if "(404)" in done.stderr:
         return None
     if done.returncode:
+        print(done.stderr, file=sys.stderr)
         raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
     found = json.loads(done.stdout)
     return found["ETag"].strip('"'), found["ContentLength"]
@@ -141,7 +142,9 @@ def write_logs(entries: list[dict[str, Any]]) -> None:
     lines = [
         {
             "timestamp": int(entry["__REALTIME_TIMESTAMP"]) // 1000,
-            "message": f"{entry.get('SYSLOG_IDENTIFIER', '')}[{entry.get('_PID', '')}]: {text(entry)}"[:LONGEST],
+            "message": f"{entry.get('SYSLOG_IDENTIFIER', '')}[{entry.get('_PID', '')}]: {text(entry)}"[
+                :LONGEST
+            ],
         }
         for entry in entries
     ]
@@ -174,6 +177,7 @@ def create_stream() -> None:
     command = ("aws", "logs", "create-log-stream", "--log-group-name", group, "--log-stream-name", stream)
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode and "ResourceAlreadyExistsException" not in done.stderr:
+        print(done.stderr, file=sys.stderr)
         raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
 
 

@@ -1,7 +1,7 @@
 """An SFTP server on an EC2 instance: cloud-init's user data, run on a machine with a real systemd and sshd.
 
-The module is applied to the local cloud. The machine has the files of the emulated instance's user data and the
-rights of its role. Only `mount-s3` is not Amazon's: rclone mounts the bucket in its place.
+The module is applied to the local cloud. The machine has the files of the emulated instance's user data and
+the rights of its role. Only `mount-s3` is not Amazon's: rclone mounts the bucket in its place.
 """
 
 from __future__ import annotations
@@ -71,9 +71,11 @@ while [[ $1 == --* ]]; do
     *) shift 2 ;;
   esac
 done
+authority=$AWS_CA_BUNDLE
+unset AWS_CA_BUNDLE  # rclone refuses it
 exec rclone --config /dev/null mount ":s3:$1/$prefix" "$2" --s3-provider Other --s3-env-auth \\
-  --s3-endpoint "$AWS_ENDPOINT_URL" --s3-region eu-west-1 --ca-cert "$AWS_CA_BUNDLE" --read-only --allow-other \\
-  --uid 0 --gid 0 --dir-perms 0755 --file-perms 0444 --dir-cache-time 1s --attr-timeout 1s
+  --s3-endpoint "$AWS_ENDPOINT_URL" --s3-region eu-west-1 --ca-cert "$authority" --read-only \\
+  --allow-other --uid 0 --gid 0 --dir-perms 0755 --file-perms 0444 --dir-cache-time 1s --attr-timeout 1s
 """
 
 
@@ -137,7 +139,9 @@ class Served:
         machine.run(setup)
         self.port = machine.expose(22)
         until(lambda: self.machine.run("mountpoint", "/srv/sftp/lodz", check=False).returncode == 0, 60)
-        until(lambda: self.machine.run("systemctl", "is-active", "sftp-server", check=False).returncode == 0, 60)
+        until(
+            lambda: self.machine.run("systemctl", "is-active", "sftp-server", check=False).returncode == 0, 60
+        )
 
     def user_data(self) -> bytes:
         ec2 = self.cloud.client("ec2")
@@ -166,7 +170,9 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(
+    cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     folder, place = tmp_path_factory.mktemp("instance"), tmp_path_factory.mktemp("client")
     (folder / "main.tf").write_text(ROOT.replace("%(modules)s", str(MODULES)))
     s3 = cloud.client("s3")
@@ -234,7 +240,9 @@ def test_several_downloads_at_once_have_one_receipt(served: Served) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda n: served.client().run(f"get {FILE} {n}.csv"), range(4)))
     assert [each.returncode for each in done] == [0] * 4
-    found = until(lambda: [each for each in served.receipts() if each["file"].endswith("FirstBank_20261031.csv")])
+    found = until(
+        lambda: [each for each in served.receipts() if each["file"].endswith("FirstBank_20261031.csv")]
+    )
     [receipt] = found
     assert receipt["file"] == f"/instance-data/loans/bank_name=FirstBank{FILE}"
     assert receipt["recipient"] == "first-bank"

@@ -51,6 +51,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     glue_runs.close_glue_runs,
     glue_runs.close_glue_run_pages,
     glue_runs.close_glue_workflows,
+    identity.close_event_conditions,
     identity.close_resource_names,
     identity.close_web_identity_claims,
     identity.close_named_resources,

@@ -83,6 +83,25 @@ def close_resource_names() -> None:
     iam_actions.extract_resource_arn = resource
 
 
+def close_event_conditions() -> None:
+    """A policy may name the source and type of the events that a role sends.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    """
+    context = iam_actions.request_tag_context
+
+    def with_entries(service: str, action: str, body: bytes, parameters: Any) -> Body:
+        found: Body = context(service, action, body, parameters)
+        if action == "events:PutEvents":
+            entries = json.loads(body)["Entries"]
+            for key, member in (("events:detail-type", "DetailType"), ("events:source", "Source")):
+                values = sorted({str(entry.get(member)) for entry in entries})
+                found[key] = values[0] if len(values) == 1 else values
+        return found
+
+    iam_actions.request_tag_context = with_entries
+
+
 def close_web_identity_claims() -> None:
     """Add the condition keys that AWS has for GitHub's claims; ministack has only `aud` and `sub`.
 

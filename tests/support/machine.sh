@@ -32,6 +32,9 @@ for node in null zero full random urandom tty fuse; do
   touch "dev/$node"
   mount --bind "/dev/$node" "dev/$node"
 done
+mkdir dev/pts
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
 mkdir old
 pivot_root . old
 umount --lazy old
@@ -40,5 +43,7 @@ ip link set lo up
 for unit in systemd-{sysctl,modules-load,remount-fs,logind,tmpfiles-setup,tmpfiles-clean}; do
   ln -s /dev/null "/etc/systemd/system/$unit.service"
 done
+# The package would create it at its installation.
+id sshd >/dev/null 2>&1 || useradd --system --no-create-home --home-dir /run/sshd --shell /usr/sbin/nologin sshd
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 exec env -i container=extracts PATH=$path /usr/lib/systemd/systemd --unit=multi-user.target --show-status=no

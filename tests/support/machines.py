@@ -152,6 +152,11 @@ def boot(folder: Path, *shown: Path) -> Iterator[Machine]:
                 raise
         finally:
             process.kill()
+            _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """End all processes of a group, and remove it."""
     (group / "cgroup.kill").write_text("1")
     until(lambda: "populated 0" in (group / "cgroup.events").read_text(), 30)
     for inner in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):

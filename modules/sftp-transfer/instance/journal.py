@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -195,24 +196,31 @@ def main() -> None:
     create_stream()
     after = ["--after-cursor", state["cursor"]] if state["cursor"] else ["--lines=all"]
     command = ["journalctl", "--follow", "--output=json", "--priority=info", *after]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as journal:
-        assert journal.stdout
-        lines: queue.Queue[str] = queue.Queue(maxsize=2 * BATCH)
-        threading.Thread(target=follow, args=(journal.stdout, lines), daemon=True).start()
-        while True:
-            batch = [lines.get()]
-            threading.Event().wait(SECONDS)
-            while len(batch) < BATCH and not lines.empty():
-                batch.append(lines.get())
-            entries = [json.loads(line) for line in batch if line]
-            if entries:
-                send(entries, sessions)
-                state["cursor"] = entries[-1]["__CURSOR"]
-                new = STATE.with_suffix(".new")
-                new.write_text(json.dumps(state))
-                new.replace(STATE)
-            if "" in batch:
-                raise RuntimeError("journalctl has ended.")
+    journal = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        send_all(journal, state, sessions)
+    finally:
+        journal.kill()
+
+
+def send_all(journal: subprocess.Popen[str], state: dict[str, Any], sessions: Sessions) -> None:
+    """Send entries in batches, and remember the last one that AWS has accepted."""
+    assert journal.stdout
+    lines: queue.Queue[str] = queue.Queue(maxsize=2 * BATCH)
+    threading.Thread(target=follow, args=(journal.stdout, lines), daemon=True).start()
+    while True:
+        batch = [lines.get()]
+        time.sleep(SECONDS)
+        while len(batch) < BATCH and not lines.empty():
+            batch.append(lines.get())
+        if "" in batch:
+            raise RuntimeError("journalctl has ended.")
+        entries = [json.loads(line) for line in batch]
+        send(entries, sessions)
+        state["cursor"] = entries[-1]["__CURSOR"]
+        new = STATE.with_suffix(".new")
+        new.write_text(json.dumps(state))
+        new.replace(STATE)
 
 
 if __name__ == "__main__":

@@ -340,7 +340,7 @@ def invalid_answers() -> dict[str, list[str]]:
     groups = check("group", group, tables) or []
     recipient = check("recipient", renamed, answer("recipient"), tables, "bank_name = Bank.Name")
     check("alert_email", pattern, "alert_email", EMAIL, "a mail address; write e.g. data-team@example.com")
-    check("_sftp", choice, "_sftp", "server", "connector", "none")
+    check("_sftp", choice, "_sftp", "server", "instance", "connector", "none")
     check("_schedule", schedule)
     check("_time_zone", time_zone)
     check("_region", region)

@@ -162,7 +162,7 @@ def test_answers_at_the_prompts_are_not_executed(
         ("entity", "é" * 32, "63 bytes"),
         ("metric", "Account.Amount", "is not a column of Loans"),
         ("aggregate", "median", "is not one of avg, sum, count, min, max"),
-        ("_sftp", "Server", "is not one of server, connector, none; did you mean server?"),
+        ("_sftp", "Server", "is not one of server, instance, connector, none; did you mean server?"),
         ("_schedule", "cron(1 0 1 * ? *)", "is not a day of the month and a time"),
         ("_schedule", "0 00:01", "is not a day of the month and a time"),
         ("_schedule", "1 24:00", "is not a day of the month and a time"),

@@ -121,8 +121,11 @@ module "extract" {
 
 module "sftp" {
   source = "{{ source('sftp-transfer') }}"
-{% if answers.sftp == 'server' %}
+{% if answers.sftp in ('server', 'instance') %}
   name   = local.name
+{%- if answers.sftp == 'instance' %}
+  mode   = "instance"
+{%- endif %}
   bucket = module.bucket.name
   recipients = {
     for key, recipient in var.recipients : key => {
@@ -131,7 +134,9 @@ module "sftp" {
     }
   }
   endpoint = {
+{%- if answers.sftp == 'server' %}
     type          = var.sftp.type
+{%- endif %}
     vpc_id        = data.aws_subnet.this.vpc_id
     subnet_ids    = [data.aws_subnet.this.id]
     allowed_cidrs = var.sftp.allowed_cidrs

@@ -52,27 +52,25 @@ output "sftp_connectors" {
   value       = module.sftp.connectors
 }
 
-output "sftp_pushes" {
-  description = "State machine that sends files to each recipient, for `extracts resend`."
-  value       = module.sftp.push_state_machine_arns
-}
-
-{% elif answers.sftp == 'server' -%}
+{% elif answers.sftp in ('server', 'instance') -%}
 output "sftp_endpoint" {
   description = "Host name that recipients connect to."
   value       = module.sftp.endpoint
 }
 
-output "sftp_receipts_table" {
-  description = "Table of the downloads, for `extracts history`."
-  value       = module.sftp.receipts_table_name
+{% if answers.sftp == 'instance' -%}
+output "sftp_host_key_fingerprint" {
+  description = "Fingerprint of the host key, for recipients. Null until the instance has started."
+  value       = module.sftp.host_key_fingerprint
 }
 
+{% else -%}
 output "sftp_server_id" {
   description = "ID of the Transfer Family server."
   value       = module.sftp.server_id
 }
 
+{% endif -%}
 output "sftp_users" {
   description = "User name and folder of each recipient."
   value       = module.sftp.users

@@ -28,7 +28,7 @@ variable "database" {
   nullable = false
 }
 
-{% if answers.sftp == 'server' -%}
+{% if answers.sftp in ('server', 'instance') -%}
 variable "recipients" {
   description = <<-EOT
     Recipients that may download files, keyed by SFTP user name.
@@ -70,7 +70,7 @@ variable "recipients" {
 
 {% endif -%}
 variable "subnet_id" {
-  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp == 'server' }}. It reaches the source and AWS."
+  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp in ('server', 'instance') }}. It reaches the source and AWS."
   type        = string
   nullable    = false
 }
@@ -143,6 +143,20 @@ variable "sftp" {
   EOT
   type = object({
     type          = optional(string, "VPC")
+    allowed_cidrs = optional(map(string), {})
+  })
+  default  = {}
+  nullable = false
+}
+
+{% endif -%}
+{% if answers.sftp == 'instance' -%}
+variable "sftp" {
+  description = <<-EOT
+    Network access to the SFTP server.
+    - `allowed_cidrs` - (Optional) CIDR ranges that may connect, keyed by a name of your choice.
+  EOT
+  type = object({
     allowed_cidrs = optional(map(string), {})
   })
   default  = {}

@@ -52,6 +52,7 @@ def plan_test(answers: options.Answers) -> str:
     identities = ["", *(f"module.{module}." for module in modules)]
     delivered = {
         "server": 'endswith(output.sftp_users["first-recipient"].prefix, "=FirstRecipient")',
+        "instance": 'endswith(output.sftp_users["first-recipient"].prefix, "=FirstRecipient")',
         "connector": 'keys(output.sftp_connectors) == ["first-recipient"]',
         "none": 'output.files == "s3://${output.bucket}/${local.prefix}/" && length(var.readers) == 1',
     }[sftp]
@@ -64,7 +65,14 @@ override_data {{
 """
         for module in identities
     )
-    if sftp == "server":
+    if sftp == "instance":
+        overrides += """
+override_data {
+  target = module.sftp.data.aws_ssm_parameter.image
+  values = { insecure_value = "ami-0123456789abcdef0" }
+}
+"""
+    if sftp in ("server", "instance"):
         # The definition is known before apply, so the provider would ask AWS whether it is valid.
         overrides += """
 override_resource {

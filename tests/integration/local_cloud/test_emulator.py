@@ -14,10 +14,10 @@ import h2.events
 import pytest
 
 from local_cloud import aws
-from tests.support.emulator import account, events, glue, transfer
+from tests.support.emulator import account, events, glue, instances, transfer
 from tests.support.emulator.common import Probe
 
-PROBES = (*account.PROBES, *events.PROBES, *glue.PROBES, *transfer.PROBES)
+PROBES = (*account.PROBES, *events.PROBES, *glue.PROBES, *instances.PROBES, *transfer.PROBES)
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)

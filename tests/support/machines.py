@@ -212,7 +212,7 @@ def command_line() -> Path:
     target = programs.cache() / COMMAND_LINE.replace("==", "-")
     if not target.is_dir():
         staging = programs.cache() / f".awscli-{os.getpid()}"
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", staging, COMMAND_LINE]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(staging), COMMAND_LINE]
         subprocess.run(pip, check=True, capture_output=True)
         staging.rename(target)
     return target

@@ -23,13 +23,12 @@ import pytest
 import yaml
 
 from local_cloud import aws, programs, sftp
-from tests.integration.modules.rights import Role
+from tests.integration.modules.rights import Role, changed, rights, without
+from tests.integration.modules.rights_instance import FORBIDDEN, STEPS
 from tests.support import machines
 from tests.support.terraform import OpenRoot, Root, variables
 from tests.support.waiting import until
 from tools.hcl import MODULES
-
-pytestmark = pytest.mark.skipif(bool(machines.missing()), reason=machines.missing())
 
 ROOT = """\
 variable "keys" { type = map(string) }
@@ -174,21 +173,40 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(
-    cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    folder, place = tmp_path_factory.mktemp("instance"), tmp_path_factory.mktemp("client")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, sftp.KeyPair]:
+    folder = tmp_path_factory.mktemp("keys")
+    return {name: sftp.key_pair(folder, name) for name in ("laptop", "reserve", "stranger")}
+
+
+@pytest.fixture(scope="module")
+def root(
+    cloud: aws.Cloud,
+    open_root: OpenRoot,
+    keys: dict[str, sftp.KeyPair],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Root:
+    """Apply the module, with one key of first-bank."""
+    folder = tmp_path_factory.mktemp("instance")
     (folder / "main.tf").write_text(ROOT.replace("%(modules)s", str(MODULES)))
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="instance-data", CreateBucketConfiguration={"LocationConstraint": aws.REGION})
     for name, body in FILES.items():
         s3.put_object(Bucket="instance-data", Key=name, Body=body)
-    keys = {name: sftp.key_pair(place, name) for name in ("laptop", "reserve", "stranger")}
     root = open_root(folder, **cloud.environment)
     root.setup()
+    root.apply(tf_vars=variables(keys={"laptop": keys["laptop"].public}))
+    return root
+
+
+@pytest.fixture(scope="module")
+def served(
+    cloud: aws.Cloud, root: Root, keys: dict[str, sftp.KeyPair], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    if reason := machines.missing():
+        pytest.skip(reason)
+    place = tmp_path_factory.mktemp("client")
     with machines.boot(place / "machine", machines.command_line(), cloud.authority.parent) as machine:
         made = Served(cloud, root, place, keys, machine)
-        made.apply("laptop")
         made.start(machine)
         parameter = cloud.client("ssm").get_parameter(Name="/own-sftp/sftp/host-key-fingerprint")["Parameter"]
         sftp.pin(made.port, parameter["Value"], place / "known_hosts")
@@ -196,6 +214,39 @@ def served(
         known = (place / "known_hosts").read_text()
         (place / "known_hosts").write_text(re.sub(r"(?m)^\[\S+", "*", known))
         yield made
+
+
+################################################################################
+# The role
+################################################################################
+
+
+@pytest.fixture(scope="module")
+def role(cloud: aws.Cloud, root: Root) -> Role:
+    name = f"own-sftp-sftp-instance-{aws.REGION}"
+    document = cloud.client("iam").get_role_policy(RoleName=name, PolicyName="serve")["PolicyDocument"]
+    return Role(cloud, name, {}, {"serve": document})
+
+
+def test_role_has_exactly_the_rights_that_its_steps_need(role: Role) -> None:
+    assert role.failing(STEPS, role.policies) == []
+    assert sorted(rights(role.policies)) == sorted(step.right for step in STEPS)
+    for step in STEPS:
+        sid, action = step.right
+        fewer = without(role.policies, sid, "Action", action)
+        assert role.failing(STEPS, fewer) == [step.name]
+
+
+def test_role_cannot_do_anything_else(role: Role) -> None:
+    assert [item.name for item in FORBIDDEN if role.allows(role.policies, item.ask)] == []
+
+
+def test_each_condition_of_the_role_forbids_something(role: Role) -> None:
+    conditional = [s["Sid"] for s in role.policies["serve"]["Statement"] if "Condition" in s]
+    assert conditional == ["ListFolders", "Decrypt", "EncryptHostKey", "TellDownload"]
+    for sid in conditional:
+        wider = changed(role.policies, sid, lambda s: {k: v for k, v in s.items() if k != "Condition"})
+        assert [item.name for item in FORBIDDEN if role.allows(wider, item.ask)], sid
 
 
 ################################################################################

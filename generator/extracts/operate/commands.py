@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from extracts import files
 from extracts.errors import ExtractsError
-from extracts.files import replace
 from extracts.terminal import console, escaped, say
 
 Project = Annotated[Path, typer.Argument(help="Folder of a deployed project.")]
@@ -81,7 +81,7 @@ def history(
     if page:
         text = listing.page(project.resolve().name, periods, receipts=receipts)
         page.parent.mkdir(parents=True, exist_ok=True)
-        replace(page, text.encode())
+        files.write(page.parent, page.name, text.encode())
     if as_json:
         print(escaped(json.dumps({"periods": listing.as_json(periods)}, indent=2, ensure_ascii=False)))
     elif periods:

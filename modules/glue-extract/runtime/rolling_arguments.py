@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from rolling_errors import ExtractError
-from rolling_period import Period, Span, between, last_complete
+from rolling_period import Period, between, last_complete
 
 _VALUES = (
     *("connection", "jdbc-url", "iam-user", "ca-certificate", "database-url", "output"),
@@ -66,10 +66,6 @@ class Arguments:
         if self.first is not None and self.last is not None:
             return tuple(between(self.first, self.last))
         return (self.period or last_complete(now, where),)
-
-    def span(self, window_months: int, now: datetime, where: tzinfo) -> Span:
-        """The periods of a run of the first engine."""
-        return Span(self.periods(now, where), window_months)
 
 
 def parse(argv: list[str]) -> Arguments:

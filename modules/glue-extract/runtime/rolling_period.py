@@ -66,52 +66,6 @@ class Period:
         return self.shift(1).first_day - timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The periods of one run, and the months that their windows cover together.
-
-    Months are numbered from 1, because that is what PostgreSQL's `width_bucket` gives back: 1 is the first
-    month of the first window, 0 everything before it.
-    """
-
-    periods: tuple[Period, ...]
-    window_months: int
-
-    @property
-    def months(self) -> tuple[Period, ...]:
-        first = self.periods[0].shift(1 - self.window_months)
-        count = (self.periods[-1].year - first.year) * 12 + self.periods[-1].month - first.month + 1
-        return tuple(first.shift(i) for i in range(count))
-
-    @property
-    def bounds(self) -> tuple[date, ...]:
-        """First day of each month, and the first day after the last: one more than there are months."""
-        months = self.months
-        return (*(month.first_day for month in months), months[-1].shift(1).first_day)
-
-    def numbers(self, period: Period) -> range:
-        """The numbers of the months in the window that ends with `period`.
-
-        >>> list(Span((Period(2026, 1), Period(2026, 2)), window_months=3).numbers(Period(2026, 2)))
-        [2, 3, 4]
-        """
-        last = self.months.index(period) + 1
-        return range(last - self.window_months + 1, last + 1)
-
-    def __str__(self) -> str:
-        first, last = self.periods[0], self.periods[-1]
-        return str(first) if first == last else f"{first} to {last}"
-
-
-def window(period: Period, months: int) -> tuple[date, date]:
-    """First day inside and first day outside the window that ends with `period`.
-
-    >>> window(Period(2026, 1), months=3)
-    (datetime.date(2025, 11, 1), datetime.date(2026, 2, 1))
-    """
-    return period.shift(1 - months).first_day, period.shift(1).first_day
-
-
 def zone(name: str) -> tzinfo:
     """The time zone called `name` in the IANA database.
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolling_errors import ExtractError
-from rolling_period import Period, Span, check_over, last_complete, window, zone
+from rolling_period import Period, check_over, last_complete, zone
+from rolling_span import Span, days_of
 
 periods = st.builds(Period, st.integers(1900, 2200), st.integers(1, 12))
 
@@ -36,23 +37,22 @@ def test_shift_and_its_inverse_return_the_same_period(period: Period, months: in
 
 @given(period=periods, months=st.integers(1, 36))
 def test_window_ends_where_the_next_period_begins(period: Period, months: int) -> None:
-    first, outside = window(period, months)
+    first, outside = days_of(period, months)
     assert outside == period.shift(1).first_day
     assert (outside.year - first.year) * 12 + outside.month - first.month == months
     assert first.day == outside.day == 1
 
 
 @given(first=periods, count=st.integers(1, 12), months=st.integers(1, 12))
-def test_span_has_the_months_of_its_windows(first: Period, count: int, months: int) -> None:
-    span = Span(tuple(first.shift(i) for i in range(count)), months)
-    assert span.bounds[0] == window(span.periods[0], months)[0]
-    assert span.bounds[-1] == window(span.periods[-1], months)[1]
+def test_segments_of_a_window_begin_and_end_with_it(first: Period, count: int, months: int) -> None:
+    span = Span(tuple(first.shift(i) for i in range(count)), (months,))
+    assert span.bounds[0] == days_of(span.periods[0], months)[0]
+    assert span.bounds[-1] == days_of(span.periods[-1], months)[1]
     for period in span.periods:
-        numbers = span.numbers(period)
-        assert len(numbers) == months
-        # Number n is the month between bound n-1 and bound n, as in `width_bucket`.
-        assert span.bounds[numbers[0] - 1] == window(period, months)[0]
-        assert span.bounds[numbers[-1]] == window(period, months)[1]
+        numbers = span.numbers(period, months)
+        # Segment n is between bound n-1 and bound n, as in `width_bucket`.
+        assert span.bounds[numbers[0] - 1] == days_of(period, months)[0]
+        assert span.bounds[numbers[-1]] == days_of(period, months)[1]
 
 
 @pytest.mark.parametrize(

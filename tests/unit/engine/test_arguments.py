@@ -149,12 +149,11 @@ def test_invalid_arguments_are_refused_in_one_sentence(given: list[str], sentenc
         parse(given)
 
 
-def test_backfill_is_one_span_and_the_default_is_one_month() -> None:
+def test_backfill_has_all_its_periods_and_the_default_is_one_month() -> None:
     now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
-    assert (
-        str(parse([*BASE, "--from", "2026-01", "--to", "2026-09"]).span(3, now, UTC)) == "2026-01 to 2026-09"
-    )
-    assert str(parse(list(BASE)).span(3, now, UTC)) == "2026-10"
+    backfill = parse([*BASE, "--from", "2025-12", "--to", "2026-02"]).periods(now, UTC)
+    assert [str(period) for period in backfill] == ["2025-12", "2026-01", "2026-02"]
+    assert parse(list(BASE)).periods(now, UTC) == (Period(2026, 10),)
 
 
 def test_runs_outside_glue_have_different_ids() -> None:

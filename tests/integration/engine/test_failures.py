@@ -9,14 +9,29 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 import rolling_database
+import rolling_jdbc
+import rolling_psycopg
 import rolling_refusals
 from extracts import programs
 from tests.support.bank import LOANS, Engine, Store
+
+DRIVERS = {"psycopg": rolling_psycopg.PsycopgConnection, "jdbc": rolling_jdbc.JdbcConnection}
+
+
+class FullDisk:
+    """A path on a full disk."""
+
+    def open(self, mode: str) -> IO[bytes]:
+        return Path("/dev/full").open("wb", 0)
+
+    def __str__(self) -> str:
+        return "/dev/full"
+
 
 RUNTIME = Path(__file__).resolve().parents[3] / "modules/glue-extract/runtime"
 
@@ -28,19 +43,19 @@ def test_full_disk_of_spark_is_reported() -> None:
     assert (found.kind, found.sentence[:27]) == ("disk_full", "the job's own disk is full ")
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "jdbc"])
 def test_full_disk_while_reading_is_reported(
-    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch, driver: str
 ) -> None:
     store.branch()
-    opened = Path.open
-
-    def on_a_full_disk(path: Path, *mode: Any, **more: Any) -> Any:
-        return opened(Path("/dev/full"), "wb", 0) if path.name == "rows" else opened(path, *mode, **more)
-
-    monkeypatch.setattr(Path, "open", on_a_full_disk)
+    connection: Any = DRIVERS[driver]
+    copy = connection.copy
+    monkeypatch.setattr(connection, "copy", lambda self, query, path: copy(self, query, FullDisk()))
+    engine = replace(engine, driver=driver)
     sentence = engine.refusal("2026-10")
-    assert sentence.startswith("2026-10: the job's own disk is full (")
+    assert "the job's own disk" in sentence
     assert "No space left on device" in sentence
+    assert sentence.endswith("give the job a larger worker, or make room there. Nothing was published.")
     assert engine.log[-1]["kind"] == "disk_full"
 
 
@@ -79,9 +94,7 @@ def test_unexpected_error_is_one_sentence(
 def test_missing_driver_jar_is_reported_in_one_sentence(tmp_path: Path) -> None:
     """Run `python etl.py` in a separate process that does not give the driver to Spark."""
     script = tmp_path / "etl.py"
-    script.write_text(
-        f"from rolling_extract import Extract, Join, Metric, run\n\nrun({replace(LOANS, aggregate_in='spark')!r})\n"
-    )
+    script.write_text(f"from rolling_extract import *\n\nrun({replace(LOANS, aggregate_in='spark')!r})\n")
     environment = {
         "PATH": os.environ["PATH"],
         "JAVA_HOME": str(programs.java_home()),

@@ -11,6 +11,7 @@ import pytest
 import rolling_extract
 import rolling_jdbc
 from local_cloud.aws import REGION
+from rolling_database import Database
 from tests.support.bank import NOW, Engine, Store
 from tests.support.engine.account import BUCKET, LOG_IN, WRITE, Account
 
@@ -60,9 +61,9 @@ def test_secret_rotated_after_it_was_read_is_read_again(
     account.secret(json.dumps({"username": account.server.user, "password": "the old one"}))
     connect = rolling_jdbc.connect
 
-    def rotate_meanwhile(*given: Any) -> Any:
+    def rotate_meanwhile(database: Database, application: str, limit: int) -> Any:
         account.secret(json.dumps({"username": account.server.user, "password": account.server.password}))
-        return connect(*given)
+        return connect(database, application, limit)
 
     monkeypatch.setattr(rolling_jdbc, "connect", rotate_meanwhile)
     delivered = engine(*account.arguments)

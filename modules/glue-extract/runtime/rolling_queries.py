@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,20 +69,30 @@ def checks(resolved: Resolved, span: Span, cutoff: datetime | None) -> Checks:
     )
 
 
+def rows_of(resolved: Resolved) -> str:
+    """Return which rows of the entity the large queries read."""
+    at_entity = resolved.listing is None and rolling_partials.starts_at_entity(resolved)
+    return BEGINNING if at_entity else WINDOW
+
+
 def bodies(
-    resolved: Resolved, span: Span, cutoff: datetime | None, dialect: str, digits: Sequence[int] = ()
+    resolved: Resolved,
+    span: Span,
+    cutoff: datetime | None,
+    dialect: str,
+    digits: Sequence[int] = (),
+    factory: Callable[..., Relations] = Relations,
 ) -> Bodies:
     """Return the large queries in the dialect "postgresql" or "spark".
 
     `digits` are the most digits after the point of each measure, `Facts.digits`; Spark needs them.
     """
     spark = dialect == "spark"
-    at_entity = resolved.listing is None and rolling_partials.starts_at_entity(resolved)
 
     def relations(rows: str) -> Relations:
-        return Relations(resolved, span, cutoff, SPARK if spark else POSTGRESQL, rows, digits)
+        return factory(resolved, span, cutoff, SPARK if spark else POSTGRESQL, rows, digits)
 
-    shared = relations(BEGINNING if at_entity else WINDOW)
+    shared = relations(rows_of(resolved))
     families = rolling_partials.families(resolved)
     aggregates = None if resolved.listing else rolling_aggregates.aggregates(shared)
     windows = [rolling_bodies.windows(shared if spark else relations(WINDOW), each) for each in families]

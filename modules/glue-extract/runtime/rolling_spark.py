@@ -7,13 +7,15 @@ PostgreSQL's, from the same snapshot, so that the control totals also tell if ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rolling_queries
 import rolling_result
+import rolling_transform
 from rolling_columns import DECIMAL_DIGITS
 from rolling_errors import ExtractError
 from rolling_jdbc import spark_context
@@ -36,18 +38,16 @@ def read(
 ) -> Result:
     """Run the bodies in Spark, while `session` holds the snapshot that all parts of the read see."""
     _check_digits(resolved, facts)
-    bodies = rolling_queries.bodies(resolved, span, cutoff, "spark", facts.digits)
     with session.source.errors_explained():
-        snapshot = Snapshot.exported(session, spark_session(resolved, facts))
-        shared = len(bodies.windows) > 0
-        for relation in bodies.relations:
-            frame = _frame(resolved, relation, snapshot)
-            if shared and relation.name == "t0":
-                # Rather than a cache: a cached part that is evicted would be read again.
-                frame = frame.localCheckpoint(eager=True)
-            frame.createOrReplaceTempView(relation.name)
-        copy = _Copy(snapshot.spark)
-        return rolling_result.read(resolved, span, facts, bodies, copy, folder)
+        reader = _Reader(resolved, Snapshot.exported(session, spark_session(resolved, facts)))
+        if resolved.transform is None:
+            bodies = rolling_queries.bodies(resolved, span, cutoff, "spark", facts.digits)
+        else:
+            work = rolling_transform.Work(resolved, span, cutoff, facts, session, reader.snapshot.spark)
+            relation, names = work.relation()
+            resolved, facts, bodies = work.done(reader.frame(relation), names, reader.make_views)
+        reader.make_views(bodies.relations, is_shared=len(bodies.windows) > 0)
+        return rolling_result.read(resolved, span, facts, bodies, _Copy(reader.snapshot.spark), folder)
 
 
 def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
@@ -72,26 +72,41 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
     return ours
 
 
-def _frame(resolved: Resolved, relation: Relation, snapshot: Snapshot) -> DataFrame:
-    """Return a relation with Spark's types. A small joined table goes to where the rows are."""
-    from pyspark.sql import functions as F
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Makes the temporary views of relations."""
 
-    conditions = snapshot.conditions(resolved, relation)
-    log("statement", f"reading {relation.name} in {_parts(conditions)} of one snapshot", sql=relation.sql)
-    frame = snapshot.read(relation.sql, conditions).drop("part")
-    frame = frame.select(
-        *(
+    resolved: Resolved
+    snapshot: Snapshot
+
+    def make_views(self, relations: Iterable[Relation], *, is_shared: bool = False) -> None:
+        """Make the view of each relation. Several queries read the entity if it `is_shared`."""
+        for relation in relations:
+            if relation.name == "t0" and self.resolved.transform is not None:
+                frame = self.snapshot.spark.sql(relation.sql)
+            else:
+                frame = self.frame(relation)
+                if is_shared and relation.name == "t0":
+                    # Rather than a cache: a cached part that is evicted would be read again.
+                    frame = frame.localCheckpoint(eager=True)
+            frame.createOrReplaceTempView(relation.name)
+
+    def frame(self, relation: Relation) -> DataFrame:
+        """Return a relation with Spark's types. A small joined table goes to where the rows are."""
+        from pyspark.sql import functions as F
+
+        conditions = self.snapshot.conditions(self.resolved, relation)
+        parts = "1 part" if len(conditions) == 1 else f"{len(conditions)} parts"
+        log("statement", f"reading {relation.name} in {parts} of one snapshot", sql=relation.sql)
+        frame = self.snapshot.read(relation.sql, conditions).drop("part")
+        typed = [
             F.col(name).cast(relation.types[name]).alias(name) if name in relation.types else F.col(name)
             for name in frame.columns
-        )
-    )
-    if relation.name != "t0" and 0 <= resolved.table(relation.name).estimate <= FEW_ROWS:
-        return F.broadcast(frame)
-    return frame
-
-
-def _parts(conditions: Sequence[str]) -> str:
-    return "1 part" if len(conditions) == 1 else f"{len(conditions)} parts"
+        ]
+        frame = frame.select(*typed)
+        if relation.name != "t0" and 0 <= self.resolved.table(relation.name).estimate <= FEW_ROWS:
+            return F.broadcast(frame)
+        return frame
 
 
 class _Copy:

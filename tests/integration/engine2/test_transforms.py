@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from tests.support.bank import Engine, Store
+from rolling_spec import Metric
+from tests.support.bank import Store
+from tests.support.engine2.bank import LOANS, Engine
+
+
+@pytest.fixture
+def in_spark(engine: Engine) -> Engine:
+    return replace(engine, spec=replace(LOANS, aggregate_in="spark", partitions=3))
+
+
+SIX = {
+    "loans_count": Metric("count", "Amount", window=3),
+    "amount_sum": Metric("sum", "Amount", window=3, scale=6),
+    "amount_avg": Metric("avg", "Amount", window=3, scale=6),
+}
 
 
 def fees_taken_off(rows: Any) -> Any:
@@ -31,13 +46,13 @@ def test_control_totals_are_computed_after_the_transform(bare_store: Store, in_s
         bare_store.sql('UPDATE "Loans" SET fee = %s, state = %s WHERE fee IS NULL', fee, state)
         if i % 4 and state == "paid":
             expected.append(Fraction(Decimal(f"{i}.15") * (1 - fee)))
-    delivered = in_spark("2026-10", transform=fees_taken_off, transform_columns=("fee", "state"), scale=6)
+    delivered = in_spark("2026-10", transform=fees_taken_off, transform_columns=("fee", "state"), metrics=SIX)
     [line] = delivered.lines("Alpha")
     total = sum(expected, Fraction(0))
     assert (line["loans_count"], Fraction(line["amount_sum"])) == (str(len(expected)), total)
     assert abs(Fraction(line["amount_avg"]) - total / len(expected)) <= Fraction(1, 2_000_000)
     source = delivered.manifest()["source"]
-    assert (source["rows"], Fraction(source["sum"])) == (len(expected), total)
+    assert (source["rows"], Fraction(source["metrics"]["amount_sum"]["sum"])) == (len(expected), total)
 
 
 def test_transform_may_add_rows_and_change_their_group(store: Store, in_spark: Engine) -> None:
@@ -65,7 +80,7 @@ def test_transform_receives_spark_types(bare_store: Store, in_spark: Engine) -> 
         seen["row"] = rows.collect()[0].asDict()
         return rows
 
-    in_spark("2026-10", transform=look, transform_columns=("ok", "day", "at", "note", "idLoan"))
+    in_spark("2026-10", transform=look, transform_columns=("ok", "day", "at", "note", "idLoan", "loan_date"))
     row = seen.pop("row")
     assert seen == {
         "Account_idAccount": "bigint",
@@ -76,9 +91,9 @@ def test_transform_receives_spark_types(bare_store: Store, in_spark: Engine) -> 
         "loan_date": "timestamp",
         "note": "string",
         "ok": "boolean",
-        "rolling_month": "int",
+        "rolling_segment": "int",
     }
-    assert (row["Amount"], row["rolling_month"]) == (Decimal("0.1"), 3)
+    assert (row["Amount"], row["rolling_segment"]) == (Decimal("0.1"), 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,406 @@
+"""A transform changes the rows of the entity before Spark joins and aggregates them.
+
+It gets one frame for all periods of the run, with the rows that meet the extract's `where`. If the groups are
+those of entity rows, the rows before the windows are there as well, in segment 0.
+
+- The columns are those of the entity that the spec names and `transform_columns`, by their names in the source,
+  and `rolling_segment`. A column that a metric or a condition uses as a number is decimal(38, digits). Other whole
+  numbers are bigint, and numeric with declared digits is decimal(38, digits). Boolean and date are what they are,
+  and so are timestamps, unless a row of a file has them or a join compares them. All else is text, as PostgreSQL
+  writes it.
+- It returns rows, fewer or more or others, with at least the columns of the spec and `rolling_segment`. A number
+  may become another decimal or whole number, never a float. A row stays in its segment.
+- The rows that it returns are the entity's rows from then on, also for the control totals. The rows that it was
+  given are compared with the database's own totals before.
+- It must return the same for the same rows: it runs more than once, and if the rows differ, the control totals do
+  not reconcile.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import rolling_queries
+import rolling_result
+from rolling_columns import DECIMAL_DIGITS, decimal, exact, finite, plain
+from rolling_dialect import SPARK
+from rolling_errors import ExtractError, listed, one_line
+from rolling_expression import columns_of, digits_of, is_portable, literal, render
+from rolling_nodes import WHOLE, Node
+from rolling_relations import BEGINNING, Relations
+from rolling_resolved import Column, Resolved
+from rolling_result import Facts
+from rolling_source import Session
+from rolling_span import Span
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SEGMENT = "rolling_segment"
+VIEW = "rolling_entity"
+
+_TIMESTAMPS = {"timestamp without time zone": "timestamp_ntz", "timestamp with time zone": "timestamp"}
+
+
+class RawRelations(Relations):
+    """The relation that a transform gets: the entity by the names of its columns."""
+
+    def add_raw(self, column: Column, kind: str) -> str:
+        """Add a column that Spark has as `kind`, and return its name in the relation."""
+        if kind.startswith("DECIMAL"):
+            added = self._add("t0", finite(exact(column)), kind)
+        elif kind in ("string", "timestamp", "timestamp_ntz"):
+            added = self._add("t0", f"{plain(column)}::text", None if kind == "string" else kind)
+        else:
+            added = self._add("t0", plain(column), kind)
+        return added.partition(".")[2]
+
+
+class FrameRelations(Relations):
+    """Relations whose `t0` is made of the frame that a transform returned, the view `rolling_entity`."""
+
+    def __init__(self, session: Session, *given: Any) -> None:
+        super().__init__(*given)
+        self._session = session
+
+    def key(self, column: Column, partner: Column) -> str:
+        if column.alias != "t0":
+            return super().key(column, partner)
+        if column.type in WHOLE and partner.type in WHOLE:
+            return self._add("t0", f"CAST({_quoted(column)} AS bigint)")
+        text = f"CAST({_quoted(column)} AS string)"
+        if column.category == "N" and partner.category == "N":
+            # 5.10, 5.1 and 5 are written alike, as PostgreSQL writes the other side.
+            text = rf"regexp_replace(regexp_replace({text}, '(\\.[0-9]*?)0+$', '$1'), '\\.$', '')"
+        return self._add("t0", text)
+
+    def label(self, column: Column) -> str:
+        if column.alias != "t0":
+            return super().label(column)
+        if column.type in WHOLE:
+            return self.dialect.text(self.plain_label(column))
+        return self.plain_label(column)
+
+    def plain_label(self, column: Column) -> str:
+        if column.alias != "t0":
+            return super().plain_label(column)
+        kind = "bigint" if column.type in WHOLE else "string"
+        return self._add("t0", f"CAST({_quoted(column)} AS {kind})")
+
+    def order(self, column: Column) -> str | None:
+        if column.alias != "t0" or column.is_text:
+            return super().order(column)
+        if column.type in WHOLE:
+            return self.plain_label(column)
+        if column.type == "boolean" or (column.category == "N" and column.digits is not None):
+            return self._add("t0", _quoted(column))
+        if column.type == "date":
+            return self._add("t0", f"datediff(try_to_timestamp({_quoted(column)}), DATE'2000-01-01')")
+        return self.plain_label(column)  # of a timestamp, the order of its text is that of its value
+
+    def number(self, column: Column) -> str:
+        return super().number(column) if column.alias != "t0" else self._add("t0", _quoted(column))
+
+    def expression(self, node: Node, spark_type: str = "boolean") -> str:
+        if {column.alias for column in columns_of(node)} - {"t0"}:
+            return super().expression(node, spark_type)
+        return render(node, "spark", self.number)
+
+    def measure(self, index: int) -> str:
+        value = super().measure(index)
+        return value if self._rows != BEGINNING else f"CASE WHEN {self.segment} > 0 THEN {value} END"
+
+    def included(self, aliases: Sequence[str]) -> str | None:
+        node = self.resolved.recipients_where
+        if node is None or self.resolved.recipient.alias != "t0":
+            return super().included(aliases)
+        if (reason := is_portable(node)) is not None:
+            raise ExtractError(
+                f"recipients_where is computed by Spark after the transform, which cannot do it exactly: {reason};"
+                ' use aggregate_in="database"',
+                kind="spec",
+            )
+        return self._add("t0", f"coalesce({render(node, 'spark', _quoted)}, false)")
+
+    @property
+    def segment(self) -> str:
+        return "1" if self.one_segment else self._add("t0", SEGMENT, name="segment")
+
+    def _computed(self, alias: str, sql: str, spark_type: str) -> str:
+        if alias != "t0":
+            return super()._computed(alias, sql, spark_type)
+        # The value of an expression over a joined table for a row that does not reach it: a constant.
+        [[value]] = self._session.rows(f"SELECT ({sql})::text")
+        text = "NULL" if value is None else literal(value, spark=True)
+        return self._add("t0", f"CAST({text} AS {spark_type})")
+
+    def _text(self, alias: str, *more: str) -> str:
+        if alias != "t0":
+            return super()._text(alias, *more)
+        columns = [f"{sql} AS {name}" for sql, name in self._used["t0"].names.items()]
+        return f"SELECT {', '.join(columns) or '1 AS c0'} FROM {VIEW}"
+
+    def _part(self, alias: str) -> str | None:
+        return None if alias == "t0" else super()._part(alias)
+
+
+def _quoted(column: Column) -> str:
+    return "`" + column.name.replace("`", "``") + "`"
+
+
+class Transformed(NamedTuple):
+    """The resolved spec with the types that a transform has made, and the control totals of its rows."""
+
+    resolved: Resolved
+    facts: Facts
+    bodies: rolling_queries.Bodies
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Runs the transform of a spec between the read of the entity and the bodies of the queries."""
+
+    resolved: Resolved
+    span: Span
+    cutoff: datetime | None
+    facts: Facts
+    session: Session
+    spark: SparkSession
+
+    def relation(self) -> tuple[Any, Mapping[str, str]]:
+        """Return the relation of the entity, and the name of each of its columns by that of the source."""
+        found = RawRelations(
+            self.resolved, self.span, self.cutoff, SPARK, rolling_queries.rows_of(self.resolved)
+        )
+        names = {found.add_raw(column, kind): column.name for column, kind in self._kinds().items()}
+        segment = found.segment
+        if segment != "1":
+            names[segment.partition(".")[2]] = SEGMENT
+        return found.relations()[0], names
+
+    def done(self, given: DataFrame, names: Mapping[str, str], views: Callable[..., None]) -> Transformed:
+        """Transform the rows and make the bodies of the queries over what it returned.
+
+        `views` makes the temporary views of relations.
+        """
+        from pyspark.sql import functions as F
+
+        given = given.toDF(*(names[name] for name in given.columns))
+        if SEGMENT not in given.columns:
+            given = given.withColumn(SEGMENT, F.lit(1))
+        given = given.localCheckpoint(eager=True)
+        digits = self.facts.digits
+        same = replace(
+            self.resolved,
+            measures=tuple(
+                replace(measure, digits=measure.digits if measure.digits is not None else digits[i])
+                for i, measure in enumerate(self.resolved.measures)
+            ),
+        )
+        same = _typed(same, {column: _as_read(column, kind) for column, kind in self._kinds().items()})
+        self._check_given(self._control(same, given, views))
+        made = self._called(given)
+        kept = {column: self._made(column, made) for column in self._kept()}
+        made.createOrReplaceTempView(VIEW)
+        changed = _typed(same, kept)
+        changed = replace(changed, measures=tuple(_redigited(measure) for measure in changed.measures))
+        changed = replace(
+            changed,
+            metrics=tuple(
+                replace(metric, scale=2)
+                if metric.scale is None
+                and metric.aggregate in ("sum", "min", "max")
+                and changed.measures[metric.measure].digits
+                else metric
+                for metric in changed.metrics
+            ),
+        )
+        control = self._control(changed, made, views)
+        not_finite = {n: sums for n, sums in self.facts.control.items() if sums.not_finite}
+        facts = replace(
+            self.facts,
+            control={**control, **not_finite},
+            digits=tuple(measure.digits or 0 for measure in changed.measures),
+        )
+        factory = self._factory()
+        bodies = rolling_queries.bodies(changed, self.span, self.cutoff, "spark", facts.digits, factory)
+        return Transformed(changed, facts, bodies)
+
+    def _factory(self) -> Callable[..., Relations]:
+        return lambda *given: FrameRelations(self.session, *given)
+
+    # -- columns ---------------------------------------------------------------------------------------
+
+    def _kept(self) -> list[Column]:
+        """Return the columns of the entity that the spec needs after the transform."""
+        resolved = self.resolved
+        found = [resolved.recipient, *resolved.group_by.values()]
+        found += [side for step in resolved.steps for side in step.lefts]
+        found += columns_of(
+            *(node for measure in resolved.measures for node in (measure.value, measure.where)),
+            resolved.recipients_where,
+            *([resolved.where] if any(c.alias != "t0" for c in columns_of(resolved.where)) else []),
+        )
+        if resolved.listing is not None:
+            found += [*resolved.listing.columns, *resolved.listing.key]
+        return list(dict.fromkeys(column for column in found if column.alias == "t0"))
+
+    def _kinds(self) -> dict[Column, str]:
+        """Return the type of Spark of each column that the transform gets."""
+        resolved = self.resolved
+        listing = resolved.listing
+        shown = {resolved.recipient, *resolved.group_by.values()}
+        shown |= {side for step in resolved.steps for side in step.lefts}
+        shown |= {*listing.columns, *listing.key} if listing is not None else set()
+        numbers: dict[Column, int | None] = {}
+        for i, measure in enumerate(resolved.measures):
+            for column in columns_of(measure.value, measure.where):
+                if column.category == "N" and not measure.counted_only:
+                    numbers[column] = column.digits if column.digits is not None else self.facts.digits[i]
+        found = {}
+        for column in dict.fromkeys([*self._kept(), *resolved.transform_columns]):
+            digits = numbers.get(column, column.digits)
+            if column.type in WHOLE and column not in numbers:
+                found[column] = "bigint"
+            elif column in numbers or (column.type == "numeric" and digits is not None):
+                if column in shown and column.digits is None:
+                    raise ExtractError(
+                        f'the column "{column.name}" is shown and aggregated, and its type does not fix the digits'
+                        " after the point; leave out the transform, or name a view that casts it",
+                        kind="contract",
+                    )
+                found[column] = decimal(digits or 0)
+            elif column.type in ("boolean", "date"):
+                found[column] = column.type
+            elif column.type in _TIMESTAMPS and column not in shown:
+                found[column] = _TIMESTAMPS[column.type]
+            else:
+                found[column] = "string"
+        return found
+
+    def _made(self, column: Column, made: DataFrame) -> Column:
+        """Return a column with the type that the transform has given it."""
+        from pyspark.sql import types
+
+        kind = made.schema[column.name].dataType
+        column = replace(column, not_null=False)
+        if column.category != "N" or isinstance(kind, types.StringType):
+            return column
+        if isinstance(kind, types.DecimalType):
+            return replace(column, type="numeric", digits=kind.scale)
+        if isinstance(kind, types.ByteType | types.ShortType | types.IntegerType | types.LongType):
+            return replace(column, type="bigint", digits=0)
+        raise _refused(
+            f'made "{column.name}" a {kind.simpleString()}; it must stay a decimal or a whole number'
+        )
+
+    # -- totals ----------------------------------------------------------------------------------------
+
+    def _control(
+        self, resolved: Resolved, frame: DataFrame, views: Callable[..., None]
+    ) -> rolling_result.BySegment:
+        """Return the control totals of a frame, computed by Spark."""
+        frame.createOrReplaceTempView(VIEW)
+        digits = [measure.digits or 0 for measure in resolved.measures]
+        rows = rolling_queries.rows_of(resolved)
+        relations = FrameRelations(self.session, resolved, self.span, self.cutoff, SPARK, rows, digits)
+        sql = rolling_queries.control_body(relations, scales=False)
+        views(relations.relations())
+        found = self.spark.sql(sql).collect()
+        lines = [[None if value is None else str(value) for value in row] for row in found]
+        control, _, seen = rolling_result.totals_of(resolved, lines)
+        return {
+            number: replace(
+                sums,
+                sums=[
+                    total * 10 ** (most - had)
+                    for total, most, had in zip(sums.sums, digits, seen, strict=True)
+                ],
+            )
+            for number, sums in control.items()
+            if number > 0
+        }
+
+    def _check_given(self, found: rolling_result.BySegment) -> None:
+        """Compare what was read with the database's own totals, while that can still be seen."""
+        for number, source in self.facts.control.items():
+            given = found.get(number)
+            if source.not_finite or number < 1:
+                continue
+            if given is None or (given.rows, given.counts, given.sums) != (
+                source.rows,
+                source.counts,
+                source.sums,
+            ):
+                rows = 0 if given is None else given.rows
+                raise ExtractError(
+                    f"the database has {source.rows} rows in a part of the window, and the transform would get"
+                    f" {rows}, or rows with other totals",
+                    kind="reconciliation",
+                )
+
+    # -- the call --------------------------------------------------------------------------------------
+
+    def _called(self, frame: DataFrame) -> DataFrame:
+        from pyspark.errors import AnalysisException
+        from pyspark.sql import DataFrame
+
+        transform = self.resolved.transform
+        assert transform is not None
+        try:
+            made = transform(frame)
+        except Exception as error:
+            # Somebody else's code: what it raises is told as its own. Only of the plan's errors also the words,
+            # which are about columns; those of others may quote rows.
+            said = f": {one_line(str(error))[:300]}" if isinstance(error, AnalysisException) else ""
+            code = getattr(transform, "__code__", None)  # not every callable is a function
+            file = None if code is None else code.co_filename
+            lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+            where = f" in line {lines[-1]}" if lines else ""
+            raise _refused(f"failed with {type(error).__name__}{where}{said}") from error
+        if not isinstance(made, DataFrame):
+            raise _refused(f"gave back {type(made).__name__}, not a DataFrame")
+        needed = [*(column.name for column in self._kept()), SEGMENT]
+        if missing := [name for name in needed if name not in made.columns]:
+            raise _refused(f"lost the column {listed(missing)}; it must keep {listed(needed, 20)}")
+        return made
+
+
+def _as_read(column: Column, kind: str) -> Column:
+    """Return a column with the type that the transform gets it in."""
+    if not kind.startswith("DECIMAL") or column.type in WHOLE:
+        return column
+    digits = int(kind.rpartition(",")[2].strip(" )"))
+    return replace(column, type="numeric", digits=digits)
+
+
+def _redigited(measure: Any) -> Any:
+    """Return a measure with the digits of its values by the types that the transform has made."""
+    if measure.value is None or measure.counted_only:
+        return measure
+    digits = digits_of(measure.value)
+    if digits is None or digits >= DECIMAL_DIGITS:
+        return measure
+    return replace(measure, digits=digits, whole=digits == 0 and measure.divisor == 1)
+
+
+def _typed(found: Any, columns: Mapping[Column, Column]) -> Any:
+    """Return dataclasses with some columns replaced, however deep they are."""
+    if isinstance(found, Column):
+        return columns.get(found, found)
+    if isinstance(found, tuple) and not hasattr(found, "_fields"):
+        return tuple(_typed(each, columns) for each in found)
+    if isinstance(found, Mapping):
+        return {name: _typed(each, columns) for name, each in found.items()}
+    if is_dataclass(found) and not isinstance(found, type):
+        changes = {f.name: _typed(getattr(found, f.name), columns) for f in fields(found) if f.init}
+        return replace(found, **changes)
+    return found
+
+
+def _refused(what: str) -> ExtractError:
+    return ExtractError(f"the spec's transform {what}", kind="transform")

@@ -1,7 +1,7 @@
 """The text format of PostgreSQL's COPY, in which both drivers receive every result.
 
-COPY is run by parallel workers where a cursor would not be, and a long result goes to the disk instead of through
-memory.
+COPY is run by parallel workers where a cursor would not be, and a long result goes to the disk instead of
+through memory.
 """
 
 from __future__ import annotations

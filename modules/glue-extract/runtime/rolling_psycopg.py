@@ -67,10 +67,10 @@ class PsycopgConnection:
         self.connection.close()
 
     def _chunks(self, query: str) -> Iterator[bytes]:
-        with self._watched(), self.connection.cursor() as cursor:
-            with cursor.copy(f"COPY ({query}) TO STDOUT".encode()) as copy:
-                for chunk in copy:
-                    yield bytes(chunk)
+        statement = f"COPY ({query}) TO STDOUT".encode()
+        with self._watched(), self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for chunk in copy:
+                yield bytes(chunk)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

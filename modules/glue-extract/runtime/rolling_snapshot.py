@@ -2,8 +2,8 @@
 
 Without it, every part would see the source at the moment it begins, and money that is moved between two rows
 meanwhile would be counted twice or not at all. The session of the run exports its snapshot, and every
-connection of the read imports it. The session has to stay until the last part is read, a part that is read again
-by a retried task included.
+connection of the read imports it. The session has to stay until the last part is read, a part that is read
+again by a retried task included.
 """
 
 from __future__ import annotations

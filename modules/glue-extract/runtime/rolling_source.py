@@ -1,7 +1,7 @@
 """The source: one login and one read-only transaction, in which all queries of a run see the same rows.
 
-Everything that a session needs is `SET LOCAL`. Behind a pooler that gives a server connection to another client
-after each transaction, the next client inherits nothing.
+Everything that a session needs is `SET LOCAL`. Behind a pooler that gives a server connection to another
+client after each transaction, the next client inherits nothing.
 """
 
 from __future__ import annotations

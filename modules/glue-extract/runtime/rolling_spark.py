@@ -1,8 +1,8 @@
-"""The second way to the result, `aggregate_in="spark"`: Spark joins and aggregates rows that it reads in parallel.
+"""The result with `aggregate_in="spark"`: Spark joins and aggregates rows that it reads in parallel.
 
-For a source whose processor must be spared, and for a `transform`. The bodies of the queries are the same text,
-over temporary views `t0`, `t1`, ... of the relations; what follows is the same as well. The small queries are
-PostgreSQL's, from the same snapshot, so that the control totals also tell if rows were lost on the way.
+For a source whose processor must be spared, and for a `transform`. The bodies of the queries are the same
+text, over temporary views `t0`, `t1`, ... of the relations; what follows is the same as well. The small queries
+are PostgreSQL's, from the same snapshot, so that the control totals also tell if rows were lost on the way.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
         "session.timeZone": "UTC",
         # A product that has too many digits is an error or NULL, and never rounded.
         "decimalOperations.allowPrecisionLoss": "false",
-        # Glue's defaults suit terabytes. A few thousand rows are done sooner by one task that nobody re-plans.
+        # Glue's defaults suit terabytes. One task that nobody re-plans is done sooner with a few thousand rows.
         "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
         "adaptive.enabled": str(not is_small).lower(),
         "codegen.wholeStage": str(not is_small).lower(),
@@ -110,7 +110,7 @@ class _Reader:
 
 
 class _Copy:
-    """Writes the rows of a body as COPY does: Spark makes each row one text, and the driver holds a part of them."""
+    """Writes the rows of a body as COPY does. Spark makes one text of each; the driver holds a part of them."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
@@ -149,7 +149,7 @@ def _check_digits(resolved: Resolved, facts: Facts) -> None:
         most = digits if measure.digits is None else measure.digits
         if most >= DECIMAL_DIGITS:
             raise ExtractError(
-                f"a metric has values with {most} digits after the point; {DECIMAL_DIGITS - 1} are the most that"
-                ' Spark can add exactly; use aggregate_in="database"',
+                f"a metric has values with {most} digits after the point; {DECIMAL_DIGITS - 1} are the most"
+                ' that Spark can add exactly; use aggregate_in="database"',
                 kind="contract",
             )

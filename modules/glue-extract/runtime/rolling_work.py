@@ -72,7 +72,8 @@ class Work:
             )
         log(
             "reconciled",
-            f"{period}: {source.rows} source rows are {tally.totals.rows} in files, {orphans.rows} orphan rows"
+            f"{period}: {source.rows} source rows are {tally.totals.rows} in files, {orphans.rows} orphan"
+            " rows"
             f" and {excluded} excluded rows",
             period=str(period),
             source_rows=source.rows,

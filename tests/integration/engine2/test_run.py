@@ -11,8 +11,7 @@ import pytest
 import rolling_extract
 import rolling_psycopg
 from rolling_spec import Metric
-from tests.support.bank import Store
-from tests.support.bank import LOANS, Engine
+from tests.support.bank import LOANS, Engine, Store
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def test_run_publishes_files_and_manifest(engine: Engine, branches: tuple[int, i
     )
     assert delivered.lines("Beta") == []
     manifest = delivered.manifest()
-    totals = {"rows": 2, "metrics": dict.fromkeys(LOANS.metrics or {}, {"count": 2, "sum": "35"})}
+    totals = {"rows": 2, "metrics": {name: {"count": 2, "sum": "35"} for name in LOANS.metrics or ()}}
     assert (manifest["totals"], manifest["source"]) == (totals, totals)
     assert manifest["window"] == {"start": "2026-08-01", "end": "2026-10-31", "time_zone": "Etc/GMT"}
     assert [entry["event"] for entry in delivered.log] == [
@@ -85,8 +84,10 @@ def test_run_without_spark_does_not_import_pyspark(engine: Engine, branches: tup
     root = Path(__file__).resolve().parents[3]
     runtime = Path(rolling_extract.__file__).parent
     done = subprocess.run(
-        [sys.executable, "-c", program, "--database-url", engine.store.url, "--output", str(engine.folder)]
-        + ["--period", "2026-10"],
+        [
+            *(sys.executable, "-c", program, "--database-url", engine.store.url),
+            *("--output", str(engine.folder), "--period", "2026-10"),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -102,7 +103,8 @@ def test_recipients_that_differ_in_case_alone_are_refused(
 ) -> None:
     store.bank("ALPHA")
     assert engine.refusal("2026-10") == (
-        '2026-10: the recipients "ALPHA" and "Alpha" would share the file name Alpha, where upper and lower case'
+        '2026-10: the recipients "ALPHA" and "Alpha" would share the file name Alpha, where upper and'
+        " lower case"
         " are the same, as on Windows and macOS; rename one. Nothing was published."
     )
     assert not engine.folder.exists()

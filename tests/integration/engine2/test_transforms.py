@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from rolling_spec import Metric
-from tests.support.bank import Store
-from tests.support.engine2.bank import LOANS, Engine
+from tests.support.bank import LOANS, Engine, Store
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ class Relations:
         if not self.dialect.is_spark or spark_type == "boolean":
             return self._add(alias, sql)
         if spark_type == "bigint":
-            # CASE and exact arithmetic make it numeric, which Spark would read with 18 digits after the point.
+            # CASE and exact arithmetic make it numeric, which Spark would read with 18 digits.
             return self._add(alias, f"({sql})::bigint")
         if spark_type == "string":
             return self._add(alias, f"({sql})::text")

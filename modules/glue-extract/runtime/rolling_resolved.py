@@ -118,7 +118,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The columns of a listing: one row of the file for each entity row of the period, in the order of `key`."""
+    """The columns of a listing: one row for each entity row of the period, in the order of `key`."""
 
     columns: tuple[Column, ...]
     key: tuple[Column, ...]  # the entity's primary key

@@ -1,8 +1,8 @@
 """The result with `aggregate_in="spark"`: Spark joins and aggregates rows that it reads in parallel.
 
 For a source whose processor must be spared, and for a `transform`. The bodies of the queries are the same
-text, over temporary views `t0`, `t1`, ... of the relations; what follows is the same as well. The small queries
-are PostgreSQL's, from the same snapshot, so that the control totals also tell if rows were lost on the way.
+text, over temporary views `t0`, `t1`, ... of the relations; what follows is the same as well. The small
+queries are PostgreSQL's, from the same snapshot, so that the control totals also tell if rows were lost on the way.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class _Reader:
 
 
 class _Copy:
-    """Writes the rows of a body as COPY does. Spark makes one text of each; the driver holds a part of them."""
+    """Writes the rows of a body as COPY does. Spark makes one text of each, and the driver holds a part."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark

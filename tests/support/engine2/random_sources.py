@@ -74,7 +74,7 @@ RECIPIENTS: tuple[Condition, ...] = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What all random sources of one run share: the case, and what changes no figure."""
+    """What all random sources of one run share: the case, and what changes no value."""
 
     seed: int
     case: Case
@@ -303,7 +303,7 @@ def other_schema(schema: str) -> str:
 
 
 def load(connection: psycopg.Connection[Any], schema: str, setting: Setting, made: Tables) -> None:
-    """Create the tables anew and fill them."""
+    """Create the tables again and fill them."""
     names = {
         "amount": sql.SQL(setting.amount),
         "date": sql.SQL(setting.case.date_type),

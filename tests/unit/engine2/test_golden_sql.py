@@ -1,7 +1,7 @@
-"""The text of every query for some specs, in golden files. `REFRESH_GOLDEN=1` writes them anew.
+"""The text of every query for some specs, in golden files. `REFRESH_GOLDEN=1` writes them again.
 
-A changed file shows in a review what a change of the engine does to its SQL. The parser finds text that one of
-the two engines would not understand, without either of them.
+A changed file shows in a review what a change of the engine does to its SQL. The parser finds text that one
+of the two engines would not understand, without either of them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 For a source whose processor must be spared, and for a `transform`. The bodies of the queries are the same
 text, over temporary views `t0`, `t1`, ... of the relations; what follows is the same as well. The small
-queries are PostgreSQL's, from the same snapshot, so that the control totals also tell if rows were lost on the way.
+queries are PostgreSQL's, from the same snapshot, so that the control totals also tell if rows were lost on
+the way.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
         "session.timeZone": "UTC",
         # A product that has too many digits is an error or NULL, and never rounded.
         "decimalOperations.allowPrecisionLoss": "false",
-        # Glue's defaults suit terabytes. One task that nobody re-plans is done sooner with a few thousand rows.
+        # Glue's defaults suit terabytes. For a few thousand rows, one task with a fixed plan is faster.
         "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
         "adaptive.enabled": str(not is_small).lower(),
         "codegen.wholeStage": str(not is_small).lower(),

@@ -316,7 +316,7 @@ def test_spec_that_contradicts_the_database_gives_the_engines_error(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     script = project / "Glue/etl.py"
-    script.write_text(script.read_text().replace('metric="Amount"', 'metric="Ammount"'))
+    script.write_text(script.read_text().replace('"Amount"', '"Ammount"'))
     [check] = looked(str(project), "--database-url", bank)["resolved spec"]
     assert check["text"] == 'no column "Ammount" in public."Loans". Did you mean "Amount"?'
 

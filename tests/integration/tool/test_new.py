@@ -38,7 +38,9 @@ def test_new_creates_the_same_files_as_cookiecutter(tmp_path: Path) -> None:
     subprocess.run([*plain, "-o", str(tmp_path / "plain"), template, *given], check=True, capture_output=True)
     assert tree(tmp_path / "ours") == tree(tmp_path / "plain")
     assert [path.name for path in (tmp_path / "ours").iterdir()] == ["shop-orders"]
-    assert 'aggregate="sum"' in (tmp_path / "ours/shop-orders/Glue/etl.py").read_text()
+    assert '"total_sum": Metric("sum", "Total", window=3)' in (
+        tmp_path / "ours/shop-orders/Glue/etl.py"
+    ).read_text()
 
 
 def test_all_invalid_answers_are_reported_and_nothing_is_created(tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_options_override_answers_from_a_file(tmp_path: Path) -> None:
         tmp_path, "--no-input", "--answers", str(tmp_path / "answers.yaml"), "--window-months", "12"
     )
     assert done.returncode == 0, done.stderr
-    assert "window_months=12" in (tmp_path / "from-file/Glue/etl.py").read_text()
+    assert "window=12" in (tmp_path / "from-file/Glue/etl.py").read_text()
 
 
 @pytest.fixture
@@ -154,8 +156,8 @@ def test_invalid_answer_is_asked_again_and_the_others_are_kept(
     assert at.exitstatus == 0
     stamped = (tmp_path / "shop-orders/Glue/etl.py").read_text()
     assert 'entity="Orders"' in stamped
-    assert 'aggregate="sum"' in stamped
-    assert 'group={"shop": "Orders.Shop"}' in stamped
+    assert 'Metric("sum", ' in stamped
+    assert 'group_by={"shop": "Orders.Shop"}' in stamped
 
 
 def test_existing_name_is_asked_again(terminal: Callable[..., pexpect.spawn], tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ def test_number_selects_a_candidate(
     at.expect(pexpect.EOF)
     stamped = (tmp_path / "regions-sales/Glue/etl.py").read_text()
     assert 'recipient={"region_name": "regions.name"}' in stamped
-    assert 'metric="paid"' in stamped
+    assert 'Metric("avg", "paid", window=3)' in stamped
 
 
 def test_project_can_be_created_again_from_its_extract_yaml(tmp_path: Path) -> None:

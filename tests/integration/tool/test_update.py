@@ -26,7 +26,7 @@ def test_update_keeps_edits_and_adds_changes(project: Path) -> None:
     spec = (project / "Glue/etl.py").read_text()
     assert "# Agreed with finance.\nEXTRACT = " in spec
     assert "# Runs in Glue.\nif __name__" in spec
-    assert 'metric="Balance"' in spec  # the project's answers, not the template's defaults
+    assert 'Metric("avg", "Balance", window=3)' in spec  # the project's answers, not the template's defaults
     assert (project / "CODEOWNERS").read_text() == "* @data-team\n"
     assert not (project / "Terraform/terraform.tfvars.example").exists()
     assert "?ref=v1.1.0" in (project / "Terraform/main.tf").read_text()

@@ -71,7 +71,8 @@ class Rollup:
         segment, rows_at = self._segment, self._segment + 1
         in_window, from_entity, end = self._in_window, self._from_entity, self._end
         last: Line | None = None
-        exists, rows, found = False, 0, self._nothing()
+        nothing: list[list[int] | None] = [None] * len(self._pairs)
+        exists, rows, found = False, 0, nothing.copy()
         for line in lines:
             labels = line[1:segment]
             if labels != last:
@@ -79,7 +80,7 @@ class Rollup:
                     assert last is not None
                     yield self._row(last, rows, found, singles)
                 last = labels
-                exists, rows, found = False, 0, self._nothing()
+                exists, rows, found = False, 0, nothing.copy()
             number = line[segment]
             if from_entity:
                 exists = exists or int(number or 0) <= end
@@ -97,9 +98,6 @@ class Rollup:
             yield self._row(last, rows, found, singles)
         for single in singles:
             single.check_ended()
-
-    def _nothing(self) -> list[list[int] | None]:
-        return [None] * len(self._pairs)
 
     def _merge(self, found: list[list[int] | None], pair: int, line: Line) -> None:
         values = found[pair]
@@ -124,7 +122,11 @@ class Rollup:
         found: list[list[int] | None],
         singles: Sequence[_Singles],
     ) -> Row:
-        made: list[Aggregates] = [_NONE if values is None else values for values in found]
+        if len(found) == 1 and not singles:
+            values = found[0] or _NONE
+            texts = tuple([write(values) for _, write in self._metrics])
+            return Row(labels[0] or "", tuple(labels[1:]), texts, (rows, values[COUNT], values[SUM]))
+        made: list[Aggregates] = [values or _NONE for values in found]
         values_of: list[str | None] = [write(made[pair]) for pair, write in self._metrics]
         measured = [rows]
         for aggregates in made:

@@ -17,6 +17,7 @@ from rolling_resolved import Measure, Metric
 _QUOTIENT = 50
 # What is as near to a rounding tie as this many digits is the tie.
 _TIE = 40
+_SHORT = 1000
 _SHOWN = 20  # digits of a sum that has no end
 
 COUNT, SUM, MIN, MAX, SQUARES, LOW, HIGH = range(7)
@@ -122,8 +123,19 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
             return lambda found: _point(found[part] * shift, scale) if found[COUNT] else ""
         return lambda found: rounded(found[part], unit, scale, digits) if found[COUNT] else ""
 
+    # An average as (2 * up * sum + unit * count) / (2 * unit * count), which rounds half up when it is cut off.
+    up, twice = 2 * 10**scale, 2 * unit
+    is_plain = scale > 0 and digits < _QUOTIENT
+
     def average(found: Aggregates) -> str:
-        return rounded(found[SUM], unit * found[COUNT], scale, digits) if found[COUNT] else ""
+        count, total = found[COUNT], found[SUM]
+        if not count:
+            return ""
+        if is_plain and total >= 0:
+            text = str((up * total + unit * count) // (twice * count))
+            if scale < len(text) < _SHORT:
+                return f"{text[:-scale]}.{text[-scale:]}"
+        return rounded(total, unit * count, scale, digits)
 
     def deviation(found: Aggregates) -> str:
         n = found[COUNT]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rolling_catalog import check_money
 from rolling_errors import ExtractError
+from rolling_extract import run
 from rolling_spec import Extract, Join, Metric
 from rolling_spec_check import check
 
@@ -89,6 +91,22 @@ def made(cls: Any, *positional: Any, **named: Any) -> Any:
 )
 def test_wrong_fields_are_a_sentence(spec: object, sentence: str) -> None:
     assert refusal(spec).startswith(sentence)
+
+
+def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
+    arguments = [
+        "--period",
+        "2026-10",
+        "--output",
+        str(tmp_path / "out"),
+        "--database-url",
+        "postgresql://h/d",
+    ]
+    with pytest.raises(SystemExit) as end:
+        run(made(Extract, entity="Loans", metric="Amount", aggregate="avg"), arguments)
+    assert str(end.value.code).startswith('2026-10: Extract has no field "metric". Did you mean "metrics"?')
+    assert str(end.value.code).endswith("transform_columns. Nothing was published.")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -246,20 +246,23 @@ def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sum
             columns.append((index, "sum"))
             if scales and measure.digits is None:
                 columns.append((index, "scale"))
+    undated = _nothing(resolved)
+    dated = []
     for line in lines:
+        if line[0] is None:
+            undated.rows += int(line[1] or 0)
+        else:
+            dated.append(line)
+    for line in dated:
         for (index, part), value in zip(columns, line[2:], strict=True):
             if value is None or part == "count" or value in NOT_FINITE:
                 continue
             seen = int(value) if part == "scale" else rolling_values.digits_in(value)
             digits[index] = max(digits[index], seen)
-    control, undated = {}, _nothing(resolved)
-    for line in lines:
+    control = {}
+    for line in dated:
         values = [(index, part, value) for (index, part), value in zip(columns, line[2:], strict=True)]
-        sums = _sums(resolved, digits, line[1], values)
-        if line[0] is None:
-            undated.add(sums)
-        else:
-            control[int(line[0])] = sums
+        control[int(line[0] or 0)] = _sums(resolved, digits, line[1], values)
     return control, undated, tuple(digits)
 
 

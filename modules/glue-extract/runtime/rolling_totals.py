@@ -104,4 +104,5 @@ class Tally:
         count, total = self.measured[place], self.measured[place + 1]
         if not has_sum(measure):
             return MetricTotals(count, None)
-        return MetricTotals(count, rolling_values.plain(total, self._digits[metric.measure], measure.divisor))
+        digits = self._digits[metric.measure]
+        return MetricTotals(count, rolling_values.plain(total, digits, measure.digits, measure.divisor))

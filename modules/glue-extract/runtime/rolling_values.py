@@ -89,17 +89,23 @@ def _too_long() -> ExtractError:
     return ExtractError("a value of a metric has more than 4000 digits", kind="source")
 
 
-def plain(number: int, digits: int, divisor: int = 1) -> str:
-    """Return a sum as text, exact if its digits have an end.
+def plain(number: int, digits: int, known: int | None = None, divisor: int = 1) -> str:
+    """Return a sum of `number` units as text, exact if its digits have an end.
 
-    >>> plain(950, 2), plain(950, 2, 4), plain(1, 0, 3)
-    ('9.50', '2.3750', '0.33333333333333333333')
+    It does not depend on the digits of other values in the run: it has as many as the type fixes, `known`, or
+    else no zero at the end.
+
+    >>> plain(950, 2, 2), plain(950, 2), plain(7, 0, 2), plain(1, 0, 0, 3)
+    ('9.50', '9.5', '7.00', '0.33333333333333333333')
     """
+    if known is not None and divisor == 1 and digits <= known:
+        return _point(number * 10 ** (known - digits), known)
     more = 0
     while divisor > 1 and 10**more % divisor and digits + more < _SHOWN:
         more += 1
     scale = digits + more if digits < _QUOTIENT else _SHOWN
-    return rounded(number, 10**digits * divisor, scale, digits)
+    text = rounded(number, 10**digits * divisor, scale, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggregates], str]:
@@ -123,7 +129,7 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
             return lambda found: _point(found[part] * shift, scale) if found[COUNT] else ""
         return lambda found: rounded(found[part], unit, scale, digits) if found[COUNT] else ""
 
-    # An average as (2 * up * sum + unit * count) / (2 * unit * count), which rounds half up when it is cut off.
+    # An average is (2 * up * sum + unit * count) // (2 * unit * count): cutting it off rounds it half up.
     up, twice = 2 * 10**scale, 2 * unit
     is_plain = scale > 0 and digits < _QUOTIENT
 

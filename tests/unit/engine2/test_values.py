@@ -74,11 +74,21 @@ def test_number_that_is_too_long_is_one_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "digits", "divisor", "text"),
-    [(950, 2, 1, "9.50"), (7, 0, 8, "0.875"), (1, 0, 3, "0." + "3" * 20)],
+    ("number", "digits", "known", "divisor", "text"),
+    [
+        (950, 2, 2, 1, "9.50"),
+        (95, 1, 2, 1, "9.50"),
+        (950, 2, None, 1, "9.5"),
+        (900, 2, None, 1, "9"),
+        (7, 0, 0, 8, "0.875"),
+        (1, 0, 0, 3, "0." + "3" * 20),
+        (100, 0, 0, 1, "100"),
+    ],
 )
-def test_sum_as_text(number: int, digits: int, divisor: int, text: str) -> None:
-    assert plain(number, digits, divisor) == text
+def test_sum_as_text_does_not_depend_on_other_values(
+    number: int, digits: int, known: int | None, divisor: int, text: str
+) -> None:
+    assert plain(number, digits, known, divisor) == text
 
 
 def test_standard_deviation_is_rounded_once() -> None:

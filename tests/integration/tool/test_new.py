@@ -38,9 +38,10 @@ def test_new_creates_the_same_files_as_cookiecutter(tmp_path: Path) -> None:
     subprocess.run([*plain, "-o", str(tmp_path / "plain"), template, *given], check=True, capture_output=True)
     assert tree(tmp_path / "ours") == tree(tmp_path / "plain")
     assert [path.name for path in (tmp_path / "ours").iterdir()] == ["shop-orders"]
-    assert '"total_sum": Metric("sum", "Total", window=3)' in (
-        tmp_path / "ours/shop-orders/Glue/etl.py"
-    ).read_text()
+    assert (
+        '"total_sum": Metric("sum", "Total", window=3)'
+        in (tmp_path / "ours/shop-orders/Glue/etl.py").read_text()
+    )
 
 
 def test_all_invalid_answers_are_reported_and_nothing_is_created(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def close_glue_jobs() -> None:
         job.update({key: update[key] for key in JOB_ATTRIBUTES if key in update})
         job.setdefault("ExecutionProperty", {"MaxConcurrentRuns": 1})
         job["MaxRetries"] = update.get("MaxRetries", 0)
+        for arguments in ("DefaultArguments", "NonOverridableArguments"):
+            job[arguments] = update.get(arguments, {})
 
     answer_json(glue, "_handle_request_sync", instead={}, after={"CreateJob": created, "UpdateJob": updated})
 

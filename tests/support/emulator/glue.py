@@ -19,14 +19,16 @@ def glue_job_keeps_its_concurrency(cloud: aws.Cloud) -> object:
     return glue.get_job(JobName=name)["Job"].get("ExecutionProperty")
 
 
-@probe(on_aws=(0, None), published=(1, None))
+@probe(on_aws=(0, None, False), published=(1, None, True))
 def update_resets_omitted_settings_of_a_glue_job(cloud: aws.Cloud) -> object:
     glue, name = cloud.client("glue"), fresh("job")
     job = {"Role": role(cloud), "Command": {"Name": "glueetl", "ScriptLocation": "s3://nowhere/etl.py"}}
-    glue.create_job(Name=name, MaxRetries=1, JobRunQueuingEnabled=True, **job)
+    fixed = {"NonOverridableArguments": {"--output": "s3://nowhere"}}
+    glue.create_job(Name=name, MaxRetries=1, JobRunQueuingEnabled=True, **fixed, **job)
     glue.update_job(JobName=name, JobUpdate=job)
     updated = glue.get_job(JobName=name)["Job"]
-    return updated.get("MaxRetries"), updated.get("JobRunQueuingEnabled")
+    has_arguments = bool(updated.get("NonOverridableArguments"))
+    return updated.get("MaxRetries"), updated.get("JobRunQueuingEnabled"), has_arguments
 
 
 @probe(

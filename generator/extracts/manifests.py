@@ -11,7 +11,8 @@ from typing import Any
 from extracts import files
 from extracts.errors import ExtractsError
 
-# The types of the fields that the page shows; a list has one for each item. A number in text may be missing.
+# The types of the fields that the page shows; a list has one for each item, and an object with ANY one
+# for each field. A number in text may be missing.
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _TOTALS = {"rows": int, "sum": _NUMBER}
 _SHAPE = {

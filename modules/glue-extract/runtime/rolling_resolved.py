@@ -154,7 +154,7 @@ class Resolved:
     texts: Mapping[str, str] = field(
         default_factory=dict
     )  # of the spec, for sentences and manifest: "where", ...
-    file: File = File()
+    file: File = File()  # noqa: RUF009 (frozen)
     files: Mapping[str, File] = field(default_factory=dict)  # by recipient
     # For aggregate_in="spark":
     partitions: int = 8

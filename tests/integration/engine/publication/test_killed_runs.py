@@ -102,7 +102,7 @@ def test_temporary_files_of_killed_runs_are_removed(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
         store = FolderStore(tmp_path / "out")
-        with store._aside(publisher.files(Beta="b")[0].path):
+        with store._aside(iter([publisher.files(Beta="b")[0].path.read_bytes()])):
             os.write(ready[1], b".")
             os.read(go[0], 1)
     os.read(ready[0], 1)

@@ -57,7 +57,9 @@ def _given(module: str, role: str) -> frozenset[str]:
 
 
 def _service(module: str, body: str) -> str:
-    found = set(re.findall(r'Service\s*=\s*"([\w.]+)"', _resolved(module, body)))
+    # Everywhere but in China, the suffix is this one.
+    text = _resolved(module, body).replace("${local.dns_suffix}", "amazonaws.com")
+    found = set(re.findall(r'Service\s*=\s*"([\w.]+)"', text))
     assert len(found) == 1, f"{module}: {found}"
     return str(found.pop())
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 from hypothesis import given
 
 from tests.support.bank import Delivered, Engine
@@ -44,6 +45,7 @@ def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setti
     same(setting, first, second)
 
 
+@hypothesis.settings(max_examples=5)
 @given(setting=settings())
 def test_run_for_each_period_finds_no_late_data(setting: Setting, engine: Engine) -> None:
     """Periods one after another give the bytes of one run, and published periods have not changed since."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from xdist.scheduler import LoadFileScheduling
 
-pytest_plugins = ("tests.support.stamping",)
+pytest_plugins = ("tests.support.provider", "tests.support.stamping")
 
 # Each example is one run of the engine on many random sources: see test_oracle.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)

@@ -17,6 +17,7 @@ import pytest
 from extracts import terraform
 from local_cloud import aws, sftp
 from local_cloud.demo import account
+from tests.support.provider import Provider
 from tests.support.terraform import Root
 
 NAME = "moving-average-of-loan-amounts-per-banks"
@@ -62,6 +63,7 @@ def root(
     stamp: Callable[..., Path],
     repository: Path,
     tmp_path: Path,
+    provider: Provider,
 ) -> Root:
     """Stamp the project and fill in its variables."""
     mode = request.param
@@ -94,7 +96,7 @@ def root(
     backend = {"bucket": STATES, "key": f"{mode}.tfstate", "region": aws.REGION, "use_path_style": True}
     (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {"s3": backend}}}))
     environment = terraform.environment(tmp_path) | cloud.environment
-    return Root(folder, environment)
+    return Root(folder, environment, provider)
 
 
 @pytest.mark.timeout(2400)  # the provider makes several requests for each of some hundred resources

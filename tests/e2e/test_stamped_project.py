@@ -19,6 +19,7 @@ import yaml
 from extracts import programs, terraform
 from tests.support import options
 from tests.support.files import tree
+from tests.support.provider import Provider
 from tests.support.terraform import Root
 
 # The answers that change the Terraform most. `make test-matrix` runs the others, too.
@@ -315,7 +316,7 @@ def test_extract_yaml_creates_the_same_project_again(
 
 
 def test_project_passes_its_own_tests_and_plans(
-    planned: tuple[Path, options.Answers], environment: dict[str, str]
+    planned: tuple[Path, options.Answers], environment: dict[str, str], provider: Provider
 ) -> None:
     project, answers = planned
     done = run("make", "test", folder=project, environment=environment)
@@ -326,7 +327,7 @@ def test_project_passes_its_own_tests_and_plans(
     folder = project / "Terraform"
     shutil.copy(folder / "terraform.tfvars.example", folder / "terraform.tfvars")
     (folder / "plan.tftest.hcl").write_text(plan_test(answers))
-    tested = Root(folder, environment).execute_command("test", "-no-color")
+    tested = Root(folder, environment, provider).execute_command("test", "-no-color")
     assert "1 passed, 0 failed" in tested.out
 
 

@@ -5,15 +5,17 @@ all AWS resources for a second. With `-debug` the provider keeps running, and TF
 Terraform to it: https://developer.hashicorp.com/terraform/plugin/debugging
 
 `terraform init` still installs the provider and checks its lock file. The other commands do not check it
-again, so the tests of whole projects do not use this.
+again, so the tests of the demo, the workflows and the tool do not use this.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from extracts.terraform import PROVIDER
 from local_cloud import processes
@@ -83,3 +85,11 @@ class Provider:
 def _address(log: Path) -> str:
     found = re.search(r"TF_REATTACH_PROVIDERS='(\{.*\})'", log.read_text(errors="replace"))
     return found[1] if found else ""
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """Return the provider that the commands of a whole test run share."""
+    shared = Provider(tmp_path_factory.mktemp("provider"))
+    yield shared
+    shared.stop()

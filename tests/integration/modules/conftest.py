@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,17 +22,13 @@ def terraform_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
 
 
 @pytest.fixture(scope="session")
-def open_root(
-    terraform_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OpenRoot]:
+def open_root(terraform_settings: dict[str, str], provider: Provider) -> OpenRoot:
     """Return a function that gives Terraform in a folder, with additional environment variables."""
-    provider = Provider(tmp_path_factory.mktemp("provider"))
 
     def open_root(folder: Path, **environment: str) -> Root:
         return Root(folder, terraform_settings | environment, provider)
 
-    yield open_root
-    provider.stop()
+    return open_root
 
 
 @pytest.fixture

@@ -58,24 +58,7 @@ FILES = {
     "loans/bank_name=ŁódźBank/year=2026/month=10/ŁódźBank_20261031.csv": b"bank_name\r\nLodz\r\n",
     "loans/bank_name=Other/secret.csv": b"secret\r\n",
 }
-
-# In place of Mountpoint for Amazon S3, with its arguments.
-MOUNT = """\
-#!/bin/bash
-set -euo pipefail
-while [[ $1 == --* ]]; do
-  case $1 in
-    --foreground | --read-only | --allow-other) shift ;;
-    --prefix) prefix=$2; shift 2 ;;
-    *) shift 2 ;;
-  esac
-done
-authority=$AWS_CA_BUNDLE
-unset AWS_CA_BUNDLE  # rclone refuses it
-exec rclone --config /dev/null mount ":s3:$1/$prefix" "$2" --s3-provider Other --s3-env-auth \\
-  --s3-endpoint "$AWS_ENDPOINT_URL" --s3-region eu-west-1 --ca-cert "$authority" --read-only \\
-  --allow-other --uid 0 --gid 0 --dir-perms 0755 --file-perms 0444 --dir-cache-time 1s --attr-timeout 1s
-"""
+MOUNT = Path(machines.__file__).with_name("mount-s3.sh")
 
 
 @dataclass
@@ -124,7 +107,7 @@ class Served:
         """Do what cloud-init does at the first start of the instance."""
         self.machine = machine
         machine.reach(int(self.cloud.endpoint.rsplit(":", 1)[1]))
-        machine.write("/usr/bin/mount-s3", MOUNT, 0o755)
+        machine.write("/usr/bin/mount-s3", MOUNT.read_text(), 0o755)
         line = f'PYTHONPATH={machines.command_line()} exec {sys.executable} -m awscli "$@"'
         machine.write("/usr/bin/aws", f"#!/bin/sh\n{line}\n", 0o755)
         settings = "[Service]\nEnvironment=LD_PRELOAD=/usr/lib/machine-log.so\n"
@@ -216,11 +199,6 @@ def served(
         yield made
 
 
-################################################################################
-# The role
-################################################################################
-
-
 @pytest.fixture(scope="module")
 def role(cloud: aws.Cloud, root: Root) -> Role:
     name = f"own-sftp-sftp-instance-{aws.REGION}"
@@ -249,11 +227,6 @@ def test_each_condition_of_the_role_forbids_something(role: Role) -> None:
         assert [item.name for item in FORBIDDEN if role.allows(wider, item.ask)], sid
 
 
-################################################################################
-# The files of the machine
-################################################################################
-
-
 def test_fingerprint_becomes_an_output(served: Served) -> None:
     assert served.root.output()["sftp"]["host_key_fingerprint"] is None
     served.apply("laptop")
@@ -275,11 +248,6 @@ def test_scripts_and_units_are_valid(served: Served) -> None:
     units = [path for path in files if path.endswith((".service", ".timer"))]
     done = served.machine.run("systemd-analyze", "verify", *units)
     assert done.stderr == ""
-
-
-################################################################################
-# What works
-################################################################################
 
 
 def test_recipient_sees_its_prefix_as_root_and_downloads(served: Served) -> None:

@@ -313,8 +313,8 @@ run "machine_gets_settings_banner_and_window" {
     error_message = "cloud-init writes the files."
   }
   assert {
-    # In Base64, the 16 KB of user data have 21,848 characters. Half is left for later versions.
-    condition     = length(local.user_data) < 11000
+    # In Base64, the 16 KB of user data have 21,848 characters. A third is left for a banner.
+    condition     = length(local.user_data) < 14000
     error_message = "The user data fits."
   }
 }

@@ -128,6 +128,7 @@ def preview(
             "output": str(output.resolve()),
             "arguments": list(arguments),
             "history": history if page else 0,
+            "page": page is not None,
             "history_output": scratch,
         }
         done = children.run(

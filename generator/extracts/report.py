@@ -22,7 +22,7 @@ from extracts import manifests
 from extracts.files import inside
 from extracts.report_changes import Groups, Move, changes
 from extracts.report_charts import Chart, Scale, amount, chart, month_name, signed
-from extracts.report_months import Group, Json, Metric, Month, Row, Shown, published
+from extracts.report_months import Group, Json, Metric, Month, Row, Shown, beginning, combined
 
 CHARTS = 11  # groups of a recipient with a chart each, the largest first; the others share one
 RECIPIENTS = 40  # recipients with a section; the files of all are listed
@@ -52,8 +52,7 @@ def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
     said = {entry["event"]: entry for entry in log}
     spec: Json = said["spec"]["spec"]
     asked = [str(period) for period in said["started"]["periods"]]
-    months = [*published(history), *published(output, asked)]
-    months.sort(key=lambda month: month.period)
+    months = combined(history, output, asked)
     latest = months[-1]
     names = [*dict.fromkeys([*latest.recipients, *(r for month in months[-2:] for r in month.recipients)])]
     before = months[-2] if len(months) > 1 and months[-2].number == latest.number - 1 else None
@@ -65,6 +64,10 @@ def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
         "metrics": what.metrics,
         "months": [month for month in months if month.period in asked],
         "latest": latest,
+        "beginnings": [
+            (file["recipient"], file["key"].rpartition("/")[2], beginning(latest, file, spec))
+            for file in latest.manifest["files"][:RECIPIENTS]
+        ],
         "first": months[0].period,
         "before": before,
         "chapters": [_chapter(name, spec["entity"], what, months, before) for name in names[:RECIPIENTS]],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
-import json
+import gzip
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from extracts.files import inside
 
 Json = Mapping[str, Any]
 Group = tuple[str, ...]
+_LINES, _BEGINNING = 4, 4_000  # lines and bytes of a file's beginning
 
 AGGREGATES = {
     "avg": "average of",
@@ -76,6 +78,7 @@ class Month:
     period: str
     folder: Path
     manifest: Json
+    plain: Month | None = None  # the same month in the default format, if the files have another one
 
     @property
     def recipients(self) -> list[str]:
@@ -113,10 +116,11 @@ class Shown:
 
     def rows(self, month: Month | None, recipient: str) -> Iterator[Row]:
         """Yield the rows of a recipient's file in the file's order; nothing if there is no file."""
-        for file in month.manifest["files"] if month else ():
+        source = month.plain or month if month else None
+        for file in source.manifest["files"] if source else ():
             if file["recipient"] != recipient:
                 continue
-            path = inside(month.folder, file["key"])  # type: ignore[union-attr]
+            path = inside(source.folder, file["key"])  # type: ignore[union-attr]
             with path.open(encoding="utf-8", newline="") as opened:
                 reader = csv.reader(opened)
                 header = next(reader)
@@ -133,6 +137,34 @@ def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
         for path in sorted((folder / "_manifests").glob("*.json"))
         if asked is None or path.stem in asked
     ]
+
+
+def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
+    """Return the earlier months and the requested ones, the earliest first."""
+    earlier = {month.period: month for month in published(history)}
+    found = [
+        Month(month.period, month.folder, month.manifest, earlier.pop(month.period, None))
+        for month in published(output, asked)
+    ]
+    return sorted([*earlier.values(), *found], key=lambda month: month.period)
+
+
+def beginning(month: Month, file: Json, spec: Json) -> str:
+    """Return the first lines of a file as text, uncompressed."""
+    form = (spec["files"] or {}).get(file["recipient"], spec["file"])
+    path = inside(month.folder, file["key"])
+    with path.open("rb") as opened:
+        stream: IO[bytes] = opened
+        if form["compression"] == "gzip":
+            stream = cast("IO[bytes]", gzip.GzipFile(fileobj=opened))
+        elif form["compression"] == "zip":
+            archive = zipfile.ZipFile(opened)
+            stream = archive.open(archive.namelist()[0])
+        data = stream.read(_BEGINNING)
+    text = data.decode(form["format"]["encoding"], "ignore").removeprefix("\ufeff")
+    lines = text.splitlines()
+    # The last of many lines may be cut off.
+    return "\n".join(lines[:_LINES] if len(data) < _BEGINNING else lines[:-1][:_LINES])
 
 
 def _decimal(text: str) -> Decimal | None:

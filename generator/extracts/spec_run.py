@@ -43,15 +43,43 @@ def main() -> None:
         sys.exit(f"{script} does not run EXTRACT; its last line must be run(EXTRACT).")
     print(json.dumps({"event": "spec", "spec": dataclasses.asdict(names["EXTRACT"])}, default=str))
     first = next(entry["periods"][0] for entry in said if entry["event"] == "started")
-    if not request["history"]:
+    span = _span(first, request, is_default=_is_default(names["EXTRACT"]))
+    if not span:
         return
-    span = ["--from", _before(first, request["history"]), "--to", _before(first, 1)]
+    rolling_extract.run = _in_default_format(rolling_extract.run)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             _run(script, database_url, request["history_output"], span)
     except SystemExit as ended:
         # The requested months are complete, so a failure of earlier ones is only reported.
         print(json.dumps({"event": "history_failed", "level": "info", "message": str(ended.code)}))
+
+
+def _span(first: str, request: dict[str, Any], *, is_default: bool) -> list[str]:
+    """Return the arguments of the run for the page, or nothing if it needs none.
+
+    The page reads files in the default format. If the spec has another one, this run writes the requested
+    months in it, too.
+    """
+    history, arguments = request["history"], request["arguments"]
+    if is_default or not request["page"]:
+        return ["--from", _before(first, history), "--to", _before(first, 1)] if history else []
+    last = arguments[arguments.index("--to") + 1] if "--to" in arguments else first
+    incomplete = [name for name in arguments if name == "--allow-incomplete"]
+    return ["--from", _before(first, history), "--to", last, *incomplete]
+
+
+def _is_default(extract: Any) -> bool:
+    return extract.file == rolling_extract.File() and not extract.files
+
+
+def _in_default_format(run: Callable[..., None]) -> Callable[..., None]:
+    """Return the engine's `run` for a spec with the default file."""
+
+    def plain(extract: Any, *positional: Any, **named: Any) -> None:
+        run(dataclasses.replace(extract, file=rolling_extract.File(), files=None), *positional, **named)
+
+    return plain
 
 
 def _run(

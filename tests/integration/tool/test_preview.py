@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import html
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,6 +66,32 @@ def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_p
         shown.count("<title>May 2026: ") == shown.count("<title>Oct 2026: ") == 29
     )  # one branch has no loans
     assert "FROM &#34;public&#34;.&#34;Loans&#34;" in shown
+
+
+@pytest.mark.parametrize("history", ["0", "2"])
+def test_preview_shows_files_of_another_format(
+    served: database.Database, tmp_path: Path, history: str
+) -> None:
+    project, output = tmp_path / "project", tmp_path / "out"
+    shutil.copytree(PROJECT / "Glue", project / "Glue")
+    script = project / "Glue/etl.py"
+    german = 'file=File(format=Csv(delimiter=";", decimal=","), compression="gzip", markers=("done",)),'
+    text = script.read_text().replace("import Extract,", "import Csv, Extract, File,")
+    script.write_text(text.replace('    entity="Loans",', f'    entity="Loans",\n    {german}'))
+    arguments = ("--period", "2026-10", "--output", str(output), "--history", history)
+    done = preview(str(project), *arguments, DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    [path] = output.rglob("FirstBank_*.gz")
+    assert path.with_name(f"{path.name}.done").read_bytes() == b""
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    expected = oracle(ROWS, "First Bank").decode().splitlines()
+    assert lines[0] == expected[0].replace(",", ";")
+    assert [line.split(";")[-3].replace(",", ".") for line in lines] == [
+        line.split(",")[-3] for line in expected
+    ]
+    page = (output / "report.html").read_text()
+    assert page.count("<title>Oct 2026: ") == 29
+    assert f"<pre>{html.escape(lines[0])}\n{html.escape(lines[1], quote=False)}" in page.replace("&#34;", '"')
 
 
 def test_preview_of_several_months_accepts_blanks_in_paths(served: database.Database, tmp_path: Path) -> None:

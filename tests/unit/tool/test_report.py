@@ -27,6 +27,8 @@ OVER = {"expression": "Amount", "window": 3, "where": None, "scale": None}
 SPEC = {
     "entity": "Loans", "date_column": "loan_date", "group_by": {"branch": "Branch.Name"}, "rows": None,
     "recipient": {"bank": "Bank.Name"}, "where": None, "recipients_where": None, "columns": None,
+    "file": {"compression": None, "format": {"encoding": "utf-8"}},
+    "files": None,
     "metrics": {name: {"aggregate": name, **OVER} for name in ("count", "sum", "avg")},
 }  # fmt: skip
 Lines = Mapping[str, tuple[Any, ...]]  # the metrics of each group
@@ -176,7 +178,7 @@ def test_names_from_the_database_are_escaped(page: Page) -> None:
     shown = HOSTILE.replace("\x01", "\ufffd")
     assert words(all_of(found, "h2")[0]) == shown
     assert all_of(found, "svg")[0].get("aria-label") == f"{shown}: 1.00"
-    assert words(all_of(found, "pre")[0]) == "SELECT '<b>' FROM \"Loans\""
+    assert words(all_of(found, "pre")[-1]) == "SELECT '<b>' FROM \"Loans\""
 
 
 def test_page_has_no_external_resources(page: Page, tmp_path: Path) -> None:

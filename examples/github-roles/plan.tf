@@ -16,13 +16,24 @@ locals {
     Account = {
       # AWS allows these for all resources or for none.
       Action = [
-        "cloudwatch:DescribeAlarms", "ec2:DescribeNetworkInterfaces", "ec2:DescribePrefixLists",
-        "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
+        "cloudwatch:DescribeAlarms", "ec2:DescribeAddresses", "ec2:DescribeAddressesAttribute",
+        "ec2:DescribeInstanceAttribute", "ec2:DescribeInstanceCreditSpecifications",
+        "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribePrefixLists", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets", "ec2:DescribeTags", "ec2:DescribeVolumes",
         "ec2:DescribeVpcEndpoints", "glue:GetSecurityConfiguration", "kms:ListAliases",
         "logs:DescribeLogGroups", "serverlessrepo:GetApplication", "sns:GetSubscriptionAttributes",
-        "states:ValidateStateMachineDefinition",
+        "ssm:DescribeParameters", "states:ValidateStateMachineDefinition",
       ]
       Resource = ["*"]
+    }
+    # The SFTP server on EC2: the recipients' public keys, the fingerprint, and Amazon's image.
+    Parameters = {
+      Action = ["ssm:GetParameter", "ssm:GetParameters", "ssm:ListTagsForResource"]
+      Resource = [
+        "${local.arn}:ssm:*:${local.account}:parameter/${var.name}/*",
+        "${local.arn}:ssm:*::parameter/aws/service/ami-amazon-linux-latest/*",
+      ]
     }
     # Settings of keys and SFTP servers. Their ARNs are not known before the first apply.
     Generated = {
@@ -51,9 +62,13 @@ locals {
     }
     Roles = {
       Action = [
-        "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
+        "iam:GetInstanceProfile", "iam:GetRole", "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
       ]
-      Resource = ["${local.arn}:iam::${local.account}:role/${var.name}-*"]
+      Resource = [
+        "${local.arn}:iam::${local.account}:instance-profile/${var.name}-*",
+        "${local.arn}:iam::${local.account}:role/${var.name}-*",
+      ]
     }
     Buckets = {
       Action = [

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,8 +110,10 @@ def _forward(listener: socket.socket, connect: Callable[[], socket.socket]) -> N
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:  # the other side has closed the connection
-            source.close()
-            target.close()
+            for end in (source, target):
+                # Unlike `close`, it also ends a thread that reads from the socket.
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
 
     def accept() -> None:
         while True:

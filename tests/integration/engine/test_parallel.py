@@ -39,7 +39,7 @@ def test_more_partitions_than_values_give_the_same_bytes(
 
 
 def test_partition_column_that_is_no_integer_is_refused(store: Store, in_spark: Engine) -> None:
-    assert 'partition_by="loan_date" is date; the read is parted by a column of whole numbers' in (
+    assert 'partition_by="loan_date" is date; it takes a column of whole numbers' in (
         in_spark.refusal("2026-10", partition_by="loan_date")
     )
 

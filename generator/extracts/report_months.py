@@ -151,7 +151,7 @@ def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
 
 def beginning(month: Month, file: Json, spec: Json) -> str:
     """Return the first lines of a file as text, uncompressed."""
-    form = (spec["files"] or {}).get(file["recipient"], spec["file"])
+    form: Json = (spec["files"] or {}).get(file["recipient"]) or spec["file"]
     path = inside(month.folder, file["key"])
     with path.open("rb") as opened:
         stream: IO[bytes] = opened

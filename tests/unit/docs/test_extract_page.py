@@ -12,7 +12,7 @@ from rolling_errors import ExtractError
 from rolling_format import File
 from rolling_spec import Extract, Join, Metric
 from rolling_spec_check import check
-from tests.support.engine2 import extract_page
+from tests.support.engine import extract_page
 from tests.unit.docs.test_reference import page, rows, section
 
 

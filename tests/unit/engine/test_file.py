@@ -27,7 +27,7 @@ from rolling_span import Span
 from rolling_totals import Row, Tally
 from rolling_values import rounded
 from rolling_writing import write_files
-from tests.support.engine2.handmade import column, measure, metric, resolved, tables
+from tests.support.engine.handmade import column, measure, metric, resolved, tables
 
 DAYS = ("2026-10-01", "2026-10-31")
 

@@ -20,6 +20,8 @@ from rolling_file import File
 from rolling_period import Period
 from rolling_spec import Extract
 from rolling_store import FolderStore
+from rolling_totals import MetricTotals, Totals
+from tests.support.engine.handmade import column, measure, metric, resolved, tables
 from tests.support.files import tree
 
 AUGUST, SEPTEMBER = "_manifests/2026-08.json", "_manifests/2026-09.json"

@@ -1,123 +1,304 @@
-"""An invalid spec is refused before the run connects to AWS or to the database."""
+"""A spec that contradicts itself is refused before a run connects to AWS or to the database."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-import rolling_spec
+from rolling_catalog import check_money
 from rolling_errors import ExtractError
-from rolling_extract import Join, __version__
-from tests.support.bank import LOANS
+from rolling_extract import run
+from rolling_spec import Extract, Join, Metric
+from rolling_spec_check import check
 
-SPARK = {"aggregate_in": "spark"}
+LOANS = Extract(
+    entity="Loans",
+    date_column="loan_date",
+    joins=(
+        Join("Account", left="Loans.Account_idAccount", right="idAccount"),
+        Join("Bank", left="Account.Bank_idBank", right="idBank"),
+    ),
+    recipient={"bank_name": "Bank.Name"},
+    group_by={"account_id": "Account.idAccount"},
+    metrics={"amount_avg": Metric("avg", "Amount", window=3)},
+)
+SPARK: dict[str, Any] = {"aggregate_in": "spark"}
+LISTING: dict[str, Any] = {"group_by": None, "metrics": None, "rows": {"loan_id": "idLoan"}}
+
+
+def refusal(spec: object) -> str:
+    with pytest.raises(ExtractError) as refused:
+        check(spec)
+    assert refused.value.kind == "spec"
+    return str(refused.value)
+
+
+def metric(*fields: Any, **named: Any) -> dict[str, Any]:
+    return {"metrics": {"x": Metric(*fields, **named)}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        LISTING,
+        {**LISTING, "columns": ("loan_id", "bank_name")},
+        {"columns": ("bank_name", "window_end", "amount_avg")},
+        metric("count"),
+        metric("sum", "Amount / 3", where="Account.kind = 'today'", window="year_to_date", scale=0),
+        metric("p99", "Loan Amount"),
+        {"where": "loans.status = 'open' AND account.kind IS NULL"},
+        {"recipients_where": "active"},
+        {**SPARK, "transform": lambda rows: rows, "transform_columns": ("fee",), "partition_by": "idLoan"},
+        {"joins": (*LOANS.joins, Join("sales.Bank", "Account.x", ("idBank",), alias="Other", optional=True))},
+        {"max_orphan_rows": 10**9, "late_data_periods": 0, "swing_factor": 1.5},
+    ],
+)
+def test_valid_spec_is_accepted(changes: dict[str, Any]) -> None:
+    check(replace(LOANS, **changes))
+
+
+def made(cls: Any, *positional: Any, **named: Any) -> Any:
+    """Return an object with fields that a type checker would refuse."""
+    return cls(*positional, **named)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (
+            made(Extract, entity="Loans", metric="Amount"),
+            'Extract has no field "metric". Did you mean "metrics"? Its fields are entity, date_column,',
+        ),
+        (
+            made(Extract, entity="Loans", window_months=3),
+            'Extract has no field "window_months"; its fields are entity,',
+        ),
+        (made(Extract, "Loans"), "Extract lacks date_column, recipient"),
+        (made(Extract, "Loans", entity="Loans"), 'Extract has its field "entity" twice'),
+        (made(Extract, *range(30)), "Extract has 26 fields and not 30: entity, date_column"),
+        (
+            replace(LOANS, joins=(made(Join, "Bank", on="x"),)),
+            'Join has no field "on"; its fields are table,',
+        ),
+        (replace(LOANS, **metric("sum", column="x")), 'metric "x": Metric has no field "column"'),
+        ({}, "run takes an Extract and not {}"),
+    ],
+)
+def test_wrong_fields_are_a_sentence(spec: object, sentence: str) -> None:
+    assert refusal(spec).startswith(sentence)
+
+
+def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
+    arguments = [
+        "--period",
+        "2026-10",
+        "--output",
+        str(tmp_path / "out"),
+        "--database-url",
+        "postgresql://h/d",
+    ]
+    with pytest.raises(SystemExit) as end:
+        run(made(Extract, entity="Loans", metric="Amount", aggregate="avg"), arguments)
+    assert str(end.value.code).startswith('2026-10: Extract has no field "metric". Did you mean "metrics"?')
+    assert str(end.value.code).endswith("transform_columns. Nothing was published.")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"aggregate": "mean"}, 'aggregate="mean" is not one of avg, sum, count, min, max'),
-        ({"aggregate": "p100"}, 'aggregate="p100" is not one of'),
-        ({"aggregate": "median"}, 'aggregate="median" needs the rows themselves; add aggregate_in="spark"'),
-        ({"aggregate": "p90"}, 'aggregate="p90" needs the rows themselves; add aggregate_in="spark"'),
-        ({"transform": lambda rows: rows}, "transform needs the rows themselves"),
-        ({"partition_by": "idLoan"}, 'partition_by="idLoan" needs the rows themselves'),
-        ({"aggregate_in": "excel"}, 'aggregate_in="excel" is unknown; it takes "database" or "spark"'),
-        ({**SPARK, "partitions": 0}, "partitions=0 is not a whole number from 1 to 1000"),
-        ({**SPARK, "partition_by": "Account.idAccount"}, '"Account.idAccount" is not a column of the entity'),
-        ({**SPARK, "transform": "twice"}, "transform='twice' is not a function"),
-        ({**SPARK, "transform_columns": ("fee",)}, "transform_columns are given, but no transform"),
-        (
-            {**SPARK, "transform": lambda rows: rows, "transform_columns": "fee"},
-            'transform_columns="fee" is one text; write ("fee",)',
-        ),
-        ({"window_months": 0}, "window_months=0 is not a whole number from 1"),
-        ({"window_months": True}, "window_months=True is not a whole number"),
-        ({"scale": -1}, "scale=-1 is not a whole number from 0 to 18"),
-        ({"max_orphan_rows": -1}, "max_orphan_rows=-1"),
-        ({"late_data_months": 25}, "late_data_months=25 is not a whole number from 0 to 24"),
+        # Types: whatever is put in, one sentence comes out.
+        ({"entity": None}, "entity=None is not a text"),
+        ({"entity": " "}, "entity=' ' is not a text"),
+        ({"date_column": 5}, "date_column=5 is not a text"),
+        ({"where": True}, "where=True is not a text"),
+        ({"recipient": "Bank.Name"}, "recipient='Bank.Name' does not name columns; write for example"),
+        ({"group_by": {}}, "group_by={} does not name columns"),
+        ({"group_by": {"a": None}}, "group_by has 'a': None; write for example"),
+        ({"metrics": {}}, "metrics={} does not name metrics"),
+        ({"metrics": {"x": "sum"}}, "metrics has 'x': 'sum'; write for example Metric(\"sum\", \"Amount\")"),
+        ({"joins": LOANS.joins[0]}, "joins is one Join; write (Join(...),)"),
+        ({"joins": 5}, "joins=5 is not a tuple of Join"),
+        ({"joins": ("Bank",)}, "joins has 'Bank'; write for example Join("),
+        ({"joins": (Join("Bank", 5, "x"),)}, 'the join to "Bank" has left=5, which is not a column'),  # type: ignore[arg-type]
+        ({"joins": (Join("Bank", "Loans.x", ()),)}, 'the join to "Bank" has right=(), which is not a column'),
+        ({"joins": (Join("Bank", "Loans.x", "y", optional=1),)}, 'the join to "Bank" has optional=1'),  # type: ignore[arg-type]
+        ({"columns": "period"}, 'columns="period" is one text; write ("period",)'),
+        ({"columns": 5}, "columns=5 is not a tuple of texts"),
+        ({"defuse_formulas": "no"}, "defuse_formulas='no' is not True or False"),
+        ({"max_orphan_rows": -1}, "max_orphan_rows=-1 is not a whole number from 0 up"),
+        ({"max_undated_rows": True}, "max_undated_rows=True is not a whole number from 0 up"),
+        ({"late_data_periods": 25}, "late_data_periods=25 is not a whole number from 0 to 24"),
+        ({"partitions": 0}, "partitions=0 is not a whole number from 1 to 1000"),
         ({"swing_factor": 1}, "swing_factor=1 is not a number above 1"),
         ({"swing_factor": "2"}, "swing_factor='2' is not a number above 1"),
-        ({"time_zone": "CEST?"}, 'no time zone "CEST?"'),
-        ({"group": {}}, "group is empty"),
-        ({"recipient": {"a": "Bank.Name", "b": "Bank.Name"}}, "recipient names 2 columns"),
-        ({"recipient": {"bank name": "Bank.Name"}}, '"bank name" cannot head a column'),
+        ({"grain": "week"}, 'grain="week" is not supported; the grain is "month"'),
+        ({"time_zone": "CEST?"}, 'there is no time zone "CEST?"'),
+        ({"unassigned": "?"}, 'unassigned="?" has no letter or digit for the name of a file'),
+        # Metrics.
         (
-            {"group": {"x" * 5_000: "Branch.id"}},
-            f'"{"x" * 40}..." cannot head a column: it has 5000 characters, and 63 are the most',
+            metric("mean", "Amount"),
+            "metric \"x\" has the aggregate 'mean', which is not one of avg, sum, count",
         ),
-        ({"group": {"bank_name": "Branch.idBranch"}}, "two columns of the file would be called bank_name"),
-        ({"group": {"period": "Branch.idBranch"}}, "two columns of the file would be called period"),
-        ({"group": {"loans_count": "Branch.idBranch"}}, "would be called loans_count"),
-        ({"group": {"x": "Worker.idWorker"}}, '"x" is "Worker.idWorker", but no join leads to "Worker"'),
-        ({"metric": "Worker.Pay"}, '"metric" is "Worker.Pay", but no join leads to "Worker"'),
-        ({"date_column": "Worker.day"}, '"date_column" is "Worker.day", but no join leads to "Worker"'),
-        ({"joins": (*LOANS.joins, LOANS.joins[0])}, 'joins reach "Account" twice'),
+        (metric("p100", "Amount"), "metric \"x\" has the aggregate 'p100'"),
+        (metric(None, "Amount"), 'metric "x" has the aggregate None'),
+        (metric("sum"), 'metric "x" lacks its expression; only "count" can do without, and counts rows'),
+        (metric("sum", " "), 'metric "x" has an empty expression'),
+        (metric("sum", 5), 'metric "x" has expression=5, which is not a text'),
+        (metric("sum", "Amount", window=0), 'metric "x" has window=0, which is not a whole number from 1 to'),
+        (metric("sum", "Amount", window="ytd"), "metric \"x\" has window='ytd'"),
         (
-            {"joins": (Join("Account", "Client.x", "idAccount"),)},
-            'starts at "Client.x", which is no column of',
+            metric("sum", "Amount", scale=19),
+            'metric "x" has scale=19, which is not a whole number from 0 to 18',
         ),
-        ({"joins": (Join("Loans", "Loans.x", "idLoan"),)}, 'joins reach "Loans" twice'),
+        (metric("count", scale=2), 'metric "x" has scale=2, but a count is a whole number; leave scale out'),
+        (metric("sum", "now() - day"), 'the expression "now() - day" of metric "x" depends on now()'),
+        (metric("sum", "Bank.(x)"), 'the expression "Bank.(x)" of metric "x" has "(" (character 6) where'),
+        (metric("sum", "x", where="a ="), 'where="a =" of metric "x" ends where a value should follow'),
+        # Shape and labels.
         (
-            {"joins": (*LOANS.joins, Join("Bank", "Branch.x", "idBank", alias="Client"))},
-            'joins reach "Client" twice; give this hop an alias',
+            {"metrics": None},
+            'metrics is missing; write for example metrics={"amount_sum": Metric("sum", "Amount")}',
         ),
-        ({"joins": (Join("Account", ("Loans.a", "Loans.b"), "id"),)}, "compares 2 columns with 1"),
-        ({"joins": (Join("Account", (), ()),)}, "compares 0 columns with 0"),
+        ({"group_by": None}, "group_by is missing; name what one row of a file stands for"),
+        ({"rows": {"loan_id": "idLoan"}}, "rows and group_by exclude each other"),
+        ({"recipient": {"a": "Bank.Name", "b": "Bank.Name"}}, "recipient names 2 columns; it takes one"),
+        ({"recipient": {"bank name": "Bank.Name"}}, '"bank name" cannot be the name of a column'),
+        ({"group_by": {"bank_name": "Bank.idBank"}}, "two columns of the file have the name bank_name"),
+        ({"group_by": {"period": "Bank.idBank"}}, "two columns of the file have the name period"),
+        ({"group_by": {"amount_avg": "Bank.idBank"}}, "two columns of the file have the name amount_avg"),
+        ({"columns": ()}, "columns is empty; leave it out for all columns"),
+        ({"columns": ("amount",)}, 'columns has "amount", which is not one of bank_name, account_id, period'),
+        ({"columns": ("period", "period")}, 'columns has "period" twice'),
+        # Names.
+        ({"group_by": {"x": "Worker.id"}}, 'group_by "x" is "Worker.id", but no join leads to "Worker"'),
+        ({"date_column": "Worker.day"}, 'date_column is "Worker.day", but no join leads to "Worker"'),
+        ({"where": "Worker.x = 1"}, 'where="Worker.x = 1" names "Worker.x", but no join leads to "Worker"'),
         (
-            {"joins": (*LOANS.joins, Join("Land", ("Bank.a", "Branch.b"), ("a", "b")))},
-            'the hop to "Land" starts at two tables',
+            {"where": "loan_date < 'today'"},
+            "where=\"loan_date < 'today'\" depends on 'today', so the same period",
         ),
-        ({"unassigned": "?!"}, 'unassigned="?!" has no letter or digit'),
-        ({"where": " "}, 'where=" " is empty'),
-        ({"where": "a > 1; DROP TABLE x"}, "has a semicolon"),
-        ({"where": "a > 1 -- and so on"}, "has a comment in it"),
-        ({"where": "a > 1 /* and so on */"}, "has a comment in it"),
-        ({"where": "true) UNION SELECT (true"}, "closes a parenthesis that it did not open"),
-        ({"where": "(a > 1"}, "has a parenthesis that is not closed"),
-        ({"where": "a = 'x"}, "has a quote that is not closed"),
-        ({"where": 'a = "x'}, "has a quote that is not closed"),
-        ({"where": r"a = E'\') OR (\''"}, "has a text of the form E'"),
-        ({"where": "a = $$x$$"}, "has a '$' outside of quotes"),
-        ({"where": "tags ? 'x'"}, "uses an operator with ?"),
-        ({"where": "day < now()"}, "depends on now"),
-        ({"where": "day < CURRENT_DATE"}, "depends on current_date"),
+        ({"where": "x; y"}, 'where="x; y" has a semicolon'),
+        ({"recipients_where": ""}, 'recipients_where="" is empty; leave it out'),
+        # Joins.
+        (
+            {"joins": (*LOANS.joins, LOANS.joins[0])},
+            'two tables of the spec are called "Account"; give one of',
+        ),
+        (
+            {"joins": (*LOANS.joins, Join("a.Bank", "Account.x", "y"))},
+            'two tables of the spec are called "Bank"; give one of the joins an alias',
+        ),
+        (
+            {"joins": (Join("Account", "Client.x", "id"),)},
+            'the join to "Account" starts at "Client.x", which is',
+        ),
+        (
+            {"joins": (Join("Account", "x", "id"),)},
+            'the join to "Account" starts at "x", which is not a column of',
+        ),
+        (
+            {"joins": (Join("Account", ("Loans.a", "Loans.b"), "id"),)},
+            'the join to "Account" compares 2 columns with 1',
+        ),
+        (
+            {"joins": (*LOANS.joins, Join("X", ("Loans.a", "Bank.b"), ("c", "d")))},
+            'the join to "X" starts at two tables; a key is in one',
+        ),
+        # Spark.
+        ({"aggregate_in": "excel"}, 'aggregate_in="excel" is unknown; it takes "database" or "spark"'),
+        ({"transform": lambda rows: rows}, 'transform needs the rows themselves; add aggregate_in="spark"'),
+        (
+            {"partition_by": "idLoan"},
+            'partition_by="idLoan" needs the rows themselves; add aggregate_in="spark"',
+        ),
+        (
+            {**SPARK, "partition_by": "Account.x"},
+            'partition_by has "Account.x", which is not a column of the entity',
+        ),
+        ({**SPARK, "transform": "twice"}, "transform='twice' is not a function from DataFrame to DataFrame"),
+        ({**SPARK, "transform_columns": ("fee",)}, "transform_columns are given, but no transform"),
+        ({**SPARK, "transform_columns": "fee"}, 'transform_columns="fee" is one text; write ("fee",)'),
     ],
 )
-def test_invalid_spec_is_refused_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ExtractError) as refusal:
-        rolling_spec.check(replace(LOANS, **changes))
-    assert sentence in str(refusal.value)
+def test_contradiction_is_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    assert refusal(replace(LOANS, **changes)).startswith(sentence)
 
 
-def test_columns_are_named_after_entity_metric_and_aggregate() -> None:
-    assert LOANS.columns == (
-        *("bank_name", "branch_id", "branch_address", "period", "window_start", "window_end"),
-        *("loans_count", "amount_sum", "amount_avg"),
+JUNK: tuple[object, ...] = (
+    None,
+    0,
+    -1,
+    1.5,
+    float("nan"),
+    "",
+    "x",
+    b"x",
+    (),
+    [],
+    {},
+    set(),
+    object(),
+    {"a": 1},
+    ("x", 1),
+    Extract,
+)
+
+
+@pytest.mark.parametrize("field", [name for name in Extract.__dataclass_fields__ if name != "fault"])
+def test_junk_in_a_field_is_never_a_traceback(field: str) -> None:
+    for junk in JUNK:
+        changes: dict[str, Any] = {field: junk}
+        with contextlib.suppress(ExtractError):  # some of it is right: where=None
+            check(replace(LOANS, **changes))
+
+
+@pytest.mark.parametrize(
+    ("reference", "table", "column"),
+    [
+        ("Amount", "Loans", "Amount"),
+        ("Loans.Amount", "Loans", "Amount"),
+        ("loans.Amount", "Loans", "Amount"),
+        ("Product.price", "Product", "price"),
+        ("production.Product.price", "Product", "price"),
+        ("Other.name", "Other", "name"),
+        ("nobody.name", "Loans", "nobody.name"),
+    ],
+)
+def test_reference_to_a_column(reference: str, table: str, column: str) -> None:
+    joins = (Join("production.Product", "Loans.a", "b"), Join("Product", "Loans.c", "d", alias="Other"))
+    assert replace(LOANS, joins=joins).split(reference) == (table, column)
+
+
+def test_default_columns_of_a_file() -> None:
+    assert LOANS.file_columns == (
+        "bank_name",
+        "account_id",
+        "period",
+        "window_start",
+        "window_end",
+        "amount_avg",
     )
+    assert replace(LOANS, **LISTING).file_columns == ("bank_name", "loan_id", "period")
 
 
-def test_column_name_may_contain_a_dot() -> None:
-    assert LOANS.split("Branch.odd.name") == ("Branch", "odd.name")
-    assert LOANS.split("odd.name") == ("Loans", "odd.name")
+class Money:
+    """A database under a locale whose money has no digits after the point."""
+
+    def rows(self, query: str, *, reads_rows: bool = True) -> list[list[str | None]]:
+        return [["0"]] if "scale" in query else [["ja_JP.utf8", "ja_JP.utf8"]]
 
 
-def test_engine_can_be_imported_without_spark_and_boto3() -> None:
-    """A spec can be checked where neither of them is installed."""
-    import subprocess
-    import sys
-
-    script = (
-        "import sys; sys.modules.update(pyspark=None, boto3=None);"
-        "import rolling_extract; print(rolling_extract.__version__)"
+def test_money_without_two_digits_is_refused() -> None:
+    check_money(Money(), [])
+    with pytest.raises(ExtractError) as refused:
+        check_money(Money(), ["fee"])
+    assert str(refused.value) == (
+        "fee has the type money, whose values have 0 digits after the point under the lc_monetary"
+        ' "ja_JP.utf8" of the database; name a view that casts it to numeric'
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={"PYTHONPATH": str(rolling_spec.__file__).rpartition("/")[0]},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == __version__

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.engine2.checks import check
-from tests.support.engine2.expressions import Arithmetic, Column, Comparison, Divided, Number
-from tests.support.engine2.expressions import Case as When
-from tests.support.engine2.oracle import YEAR_TO_DATE, Case, Expected, Step, oracle
-from tests.support.engine2.values import Metric, root, text
+from tests.support.engine.checks import check
+from tests.support.engine.expressions import Arithmetic, Column, Comparison, Divided, Number
+from tests.support.engine.expressions import Case as When
+from tests.support.engine.oracle import YEAR_TO_DATE, Case, Expected, Step, oracle
+from tests.support.engine.values import Metric, root, text
 
 AMOUNT = Column("Loans", "Amount", whole=True)
 RATE = Column("Price", "rate")

@@ -20,7 +20,7 @@ from rolling_nodes import Case
 from rolling_period import Period
 from rolling_resolved import Listing, Resolved
 from rolling_span import Span
-from tests.support.engine2.handmade import column, loans, measure, metric, resolved, step, tables
+from tests.support.engine.handmade import column, loans, measure, metric, resolved, step, tables
 
 GOLDEN = Path(__file__).parent / "golden"
 OCTOBER = (Period(2026, 10),)

@@ -21,7 +21,7 @@ from rolling_errors import ExtractError
 from rolling_source import Driver, Source
 from tests.integration.engine.test_sessions import Stalling
 from tests.support.bank import Store
-from tests.support.engine2 import pgbouncer
+from tests.support.engine import pgbouncer
 
 DRIVERS: dict[str, Driver] = {"psycopg": rolling_psycopg.connect, "jdbc": rolling_jdbc.connect}
 

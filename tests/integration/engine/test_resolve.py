@@ -17,7 +17,7 @@ from rolling_source import Source
 from rolling_spec import Extract, Join, Metric
 from rolling_spec_check import check
 from tests.support.bank import Store
-from tests.support.engine2 import extract_page
+from tests.support.engine import extract_page
 
 FEES = Extract(
     entity="fees",

@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from tests.support.engine2.expressions import Column, Condition, Node, Read, Value, columns
-from tests.support.engine2.values import Metric, figure, label, moment_text
+from tests.support.engine.expressions import Column, Condition, Node, Read, Value, columns
+from tests.support.engine.values import Metric, figure, label, moment_text
 
 Row = Mapping[str, object]
 Tables = Mapping[str, Sequence[Row]]

@@ -12,7 +12,7 @@ import pytest
 from rolling_errors import ExtractError
 from rolling_expression import Ref
 from rolling_values import formatter, plain, rounded, scaled
-from tests.support.engine2.handmade import column, measure, metric
+from tests.support.engine.handmade import column, measure, metric
 
 AMOUNT = measure(Ref(column("t0", "amount", "numeric", 2)))
 

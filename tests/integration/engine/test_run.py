@@ -1,4 +1,4 @@
-"""Whole runs of the second engine: from the source to files and manifest, by both drivers and in Spark."""
+"""Whole runs of the engine: from the source to files and manifest, by both drivers and in Spark."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from rolling_spec import Extract, Join
 from rolling_spec import Metric as SpecMetric
-from tests.support.engine2.expressions import (
+from tests.support.engine.expressions import (
     Among,
     Column,
     Comparison,
@@ -31,8 +31,8 @@ from tests.support.engine2.expressions import (
     conditions,
     nodes,
 )
-from tests.support.engine2.oracle import YEAR_TO_DATE, Case, Month, Step, written
-from tests.support.engine2.values import Metric
+from tests.support.engine.oracle import YEAR_TO_DATE, Case, Month, Step, written
+from tests.support.engine.values import Metric
 
 SOURCES = 40
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

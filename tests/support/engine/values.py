@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
-from tests.support.engine2.expressions import Condition, Node, Value
+from tests.support.engine.expressions import Condition, Node, Value
 
 
 @dataclass(frozen=True)

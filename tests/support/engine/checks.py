@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Protocol
 
-from tests.support.engine2.oracle import Case, Expected, Month, Tables, oracle, written
+from tests.support.engine.oracle import Case, Expected, Month, Tables, oracle, written
 
 Totals = Mapping[str, Any]
 

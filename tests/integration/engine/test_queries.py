@@ -23,8 +23,8 @@ from rolling_resolved import Listing, Resolved
 from rolling_result import Result
 from rolling_source import Source
 from tests.support.bank import Store
-from tests.support.engine2.handmade import column, measure, metric, resolved, step, tables
-from tests.support.engine2.queries import figures, read
+from tests.support.engine.handmade import column, measure, metric, resolved, step, tables
+from tests.support.engine.queries import figures, read
 
 OCTOBER = Period(2026, 10)
 

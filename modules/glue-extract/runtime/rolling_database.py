@@ -55,17 +55,16 @@ class Database:
 
 def from_url(text: str) -> Database:
     """A database given as `postgresql://user:password@host:port/name`, for previews and tests."""
-    parts = urlsplit(text)
     try:
+        parts = urlsplit(text)
         port = parts.port or 5432
-    except ValueError:
-        port = 0
-    if (
-        parts.scheme not in ("postgresql", "postgres")
-        or not parts.hostname
-        or not parts.path.strip("/")
-        or not port
-    ):
+    except ValueError:  # a port that is no number, or brackets that are no IPv6 address; it may quote the URL
+        raise ExtractError(
+            "--database-url is written postgresql://user:password@host:port/name; write other signs in user"
+            " and password as %XX, for example [ as %5B",
+            kind="arguments",
+        ) from None
+    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or not parts.path.strip("/"):
         raise ExtractError(
             "--database-url is written postgresql://user:password@host:port/name", kind="arguments"
         )
@@ -107,12 +106,12 @@ def _is_here(host: str) -> bool:
 def address_of(url: str) -> tuple[str, int, str]:
     """Return host, port and database of a JDBC URL.
 
-    >>> address_of("jdbc:postgresql://[::1]:5433/store")
-    ('::1', 5433, 'store')
+    >>> address_of("jdbc:postgresql://[::1]:5433/my%20store")
+    ('::1', 5433, 'my store')
     """
     match = _JDBC.match(url)
     assert match is not None
-    return match["host"].strip("[]"), int(match["port"] or 5432), match["name"]
+    return match["host"].strip("[]"), int(match["port"] or 5432), unquote(match["name"])
 
 
 def from_token(url: str, user: str, certificate: str | None) -> Database:

@@ -1,0 +1,52 @@
+"""A URL of the source is used as it is meant, or refused in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from rolling_database import address_of, from_url
+from rolling_errors import ExtractError
+
+WRITTEN = "--database-url is written postgresql://user:password@host:port/name"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://reader:p[ss@host/db", f"{WRITTEN}; write other signs in user and password as %XX"),
+        ("postgresql://reader@host:99999/db", f"{WRITTEN}; write other signs"),
+        ("postgresql://reader@h1:5432,h2:5432/db", WRITTEN),
+        ("postgresql:///db?host=/var/run/postgresql&user=reader", WRITTEN),
+        ("postgresql+psycopg2://reader@host/db", WRITTEN),
+        ("postgresql://reader@host", WRITTEN),
+        ("postgresql://host/db", "--database-url names no user"),
+        ("postgresql://reader@host/db?channel_binding=require", "has the parameter channel_binding"),
+        ("postgresql://reader@host/db?options=-c%20search_path%3Dx", "has the parameter options"),
+        ("postgresql://reader@host/db?target_session_attrs=read-only", "has the parameter target_session"),
+    ],
+)
+def test_url_that_cannot_be_used_is_refused_without_its_password(url: str, message: str) -> None:
+    with pytest.raises(ExtractError) as refused:
+        from_url(url)
+    assert message in refused.value.sentence
+    assert "p[ss" not in refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "properties"),
+    [
+        ("postgresql://reader:x@[2001:db8::1]:5433/db", ("2001:db8::1", 5433, "db"), {"sslmode": "require"}),
+        ("postgres://reader:p%5Bss@localhost/my%20db", ("localhost", 5432, "my db"), {"password": "p[ss"}),
+        (
+            "postgresql://reader@host/db?sslmode=verify-full&sslrootcert=/ca.pem",
+            ("host", 5432, "db"),
+            {"sslmode": "verify-full", "sslrootcert": "/ca.pem"},
+        ),
+    ],
+)
+def test_url_is_used_as_it_is_meant(
+    url: str, place: tuple[str, int, str], properties: dict[str, str]
+) -> None:
+    found = from_url(url)
+    assert address_of(found.url) == place
+    assert found.properties.items() >= properties.items()

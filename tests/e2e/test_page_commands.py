@@ -114,6 +114,8 @@ NOT_RUN: dict[str, str] = {
     "make test-attack": "kills and races at random times, for many minutes",
     "make test-matrix": "the template's tests with more combinations, for half an hour",
     "make test-deep": "the engine's tests with more examples, for many minutes",
+    "make dev": "downloads Spark; a test in test_newcomer.py runs it with fewer packages",
+    "aws ssm start-session --target i-0123456789abcdef0": ACCOUNT,
     "make provider6": "downloads 62 MB; a pull request runs its code on a smaller provider",
     "make docs": "writes into this checkout; tests compare the pages with what it would write",
     "REFRESH_EXAMPLES=1 .venv/bin/python -m pytest tests/integration/template/test_examples.py": (

@@ -101,7 +101,7 @@ def _published(place: str, text: bytes, receipts: Mapping[str, list[Collection]]
             warnings=tuple(map(str, found.get("warnings", ()))),
             late_data={str(late["period"]): str(late["difference"]) for late in found.get("late_data", ())},
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ExtractsError(f"{place} is not a manifest of the engine; move it to another place.") from None
 
 
@@ -193,7 +193,7 @@ def remarks(one: Published, periods: Iterable[Published]) -> str:
     # The newest run that saw late data tells the present difference.
     late = [other.late_data[one.period] for other in periods if one.period in other.late_data]
     found += [f"late data: {late[-1]}"] if late else []
-    return "; ".join(found)
+    return " ".join("; ".join(found).split())  # one line, whatever a manifest has
 
 
 def page(name: str, periods: list[Published], *, receipts: bool) -> str:

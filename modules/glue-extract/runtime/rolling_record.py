@@ -26,8 +26,12 @@ _HIDDEN = (
     r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 # Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
-# within a text, and after each line break; quotes and controls may stand before the formula.
-_INNER = re.compile(rf"([,;|\t\r\n\v\f\x85\u2028\u2029])(?=[\"'\x00-\x08\x0e-\x1f]*[{_START}])")
+# within a text, and after each line break; quotes may stand before the formula, too.
+_SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
+
+
+# In a record of fixed width, each may end the record: U+0085 is the newline of a mainframe.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Column(NamedTuple):
@@ -61,7 +65,7 @@ def mark(form: Csv | FixedWidth) -> bytes:
 def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Record:
     """Return the function that makes a record. `defuse`: keep spreadsheets from running texts as formulas."""
     if isinstance(form, FixedWidth):
-        return _fixed(form, columns)
+        return _fixed(form, columns, defuse=defuse)
     return _delimited(form, columns, defuse=defuse)
 
 
@@ -82,22 +86,28 @@ def number(text: str, decimal: str, thousands: str = "") -> str:
     return f"{whole}{decimal}{fraction}" if point else whole
 
 
-def defused(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula.
+def defuser(delimiter: str) -> Callable[[str], str]:
+    """Return the function that makes a text harmless in a spreadsheet, also with this delimiter.
 
-    >>> defused("=1+1"), defused("a;-b"), defused("a-b")
-    ("'=1+1", "a;'-b", 'a-b')
+    >>> [defuser("~")(text) for text in ("=1+1", "a;-b", "a~=b", "a-b")]
+    ["'=1+1", "a;'-b", "a~'=b", 'a-b']
     """
-    if _FORMULA.match(text):
-        text = f"'{text}"
-    return _INNER.sub(r"\1'", text)
+    separators = re.escape(_SEPARATORS + delimiter)
+    inner = re.compile(rf"([{separators}])(?=(?:(?![{separators} ])[\"'{_HIDDEN}])*[{_START}])")
+
+    def defused(text: str) -> str:
+        if _FORMULA.match(text):
+            text = f"'{text}"
+        return inner.sub(r"\1'", text)
+
+    return defused
 
 
 def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     delimiter, ending, encoding, null = form.delimiter, form.line_ending, form.encoding, form.null
     special = re.compile(f'[{re.escape(delimiter)}"\r\n]')
     converted = _converters(form.decimal, form.thousands, form.date_format, columns)
-    is_text = [column.kind == TEXT and defuse for column in columns]
+    is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
     is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
     # Metrics and dates in the default form need no quotes.
     is_plain = [column.kind in (METRIC, DATE) and i not in converted for i, column in enumerate(columns)]
@@ -133,7 +143,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     return record
 
 
-def _fixed(form: FixedWidth, columns: Sequence[Column]) -> Record:
+def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Record:
     converted = _converters("." if form.decimal == "." else form.decimal, "", form.date_format, columns)
     parts = [(column, form.field(column.label)) for column in columns]
     for i, (column, part) in enumerate(parts):
@@ -142,14 +152,18 @@ def _fixed(form: FixedWidth, columns: Sequence[Column]) -> Record:
     encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
     simple = [_simple(column, part) for column, part in parts]
     length = sum(abs(part.width) for _, part in parts)
+    texts, defused = [i for i, column in enumerate(columns) if column.kind == TEXT and defuse], defuser("")
+    control = _CONTROL.search
 
     def record(cells: Sequence[str | None], row: int) -> bytes:
         values = ["" if cell is None else cell for cell in cells]
         for i, convert in converted.items():
             if values[i]:
                 values[i] = convert(values[i], row)
+        for i in texts:
+            values[i] = defused(values[i])
         text = "".join([pad(value) for pad, value in zip(simple, values, strict=True)])
-        if len(text) == length and not ("\n" in text or "\r" in text):
+        if len(text) == length and not control(text):
             try:
                 data = text.encode(encoding)
             except UnicodeEncodeError as error:
@@ -161,8 +175,9 @@ def _fixed(form: FixedWidth, columns: Sequence[Column]) -> Record:
 
     def slowly(values: Sequence[str], row: int) -> Iterator[bytes]:
         for (column, part), value in zip(parts, values, strict=True):
-            if "\n" in value or "\r" in value:
-                raise _wrong(f'row {row}, column "{column.label}": a value has a line break')
+            if control(value):
+                where = f'row {row}, column "{column.label}"'
+                raise _wrong(f"{where}: a value has a line break or another control character")
             try:
                 yield _padded(value, column, part, encoding, row)
             except UnicodeEncodeError as error:

@@ -293,6 +293,11 @@ def _check_labels(spec: Extract) -> None:
         *((label, _LABEL) for label in spec.labels),
         *((name, _METRIC) for name in metrics),
     ]:
+        if pattern is _LABEL and len(label) > _LONGEST_LABEL:
+            raise wrong(
+                f'"{label[:40]}..." cannot be the name of a column: it has {len(label)} characters, and'
+                f" {_LONGEST_LABEL} are the most"
+            )
         if pattern.fullmatch(label) is None:
             raise wrong(f'"{label}" cannot be the name of a column; use letters, digits and underscores')
     names = [*spec.labels, *DATES, *metrics]

@@ -49,8 +49,8 @@ def read(path: Path, encoding: str) -> str:
 def test_layout_on_the_page_is_what_the_engine_writes(title: str, loans: Store, engine: Engine) -> None:
     code, name, expected = SECTIONS[title]
     changes: dict[str, Any] = {}
-    if code.startswith("files="):
-        changes["files"] = eval(code.removeprefix("files="), vars(rolling_extract2))
+    if code.startswith("{"):
+        changes["files"] = eval(code, vars(rolling_extract))
         form = changes["files"]["Beta"]
     else:
         form = changes["file"] = eval(code, vars(rolling_extract2))

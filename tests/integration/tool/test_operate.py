@@ -141,7 +141,7 @@ def published(cloud: Cloud, deployed: dict[str, Any]) -> Iterator[None]:
     s3, dynamodb = cloud.client("s3"), cloud.client("dynamodb")
     late = {"period": "2026-09", "difference": "FirstBank_20260930.csv differs (sum 70.00 -> 75.00)"}
     for found in (
-        manifest("2026-09", revision=2, reason="late bookings"),
+        manifest("2026-09", revision=2, reason="late\nbookings"),
         manifest("2026-10", late_data=[late]),
     ):
         s3.put_object(
@@ -276,11 +276,12 @@ def test_history_as_json_and_page_tells_who_collected_what(
     assert "late data: FirstBank_20260930.csv differs (sum 70.00 -&gt; 75.00)" in shown
 
 
+@pytest.mark.parametrize("content", ['{"period": "2026-08"}', '{"period": "2026-08", "revision": Infinity}'])
 def test_history_refuses_a_manifest_of_somebody_else(
-    extracts: Extracts, bank_loans: Path, cloud: Cloud
+    extracts: Extracts, bank_loans: Path, cloud: Cloud, content: str
 ) -> None:
     key = "loans/_manifests/2026-08.json"
-    cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b'{"period": "2026-08"}')
+    cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=content.encode())
     done = extracts("history", bank_loans, **cloud.environment)
     cloud.client("s3").delete_object(Bucket=BUCKET, Key=key)
     assert done.returncode == 1

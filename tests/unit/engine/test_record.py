@@ -113,7 +113,7 @@ def test_sign_may_trail() -> None:
     ("amount", "part", "message"),
     [
         ("-1234567.50", Field(-9), "a value takes 11 bytes in utf-8, and the field has 9"),
-        ("-12.50", Field(-9, sign="none"), '-12.50 is negative, and sign="none"'),
+        ("-12.50", Field(-9, sign="none"), 'a value is negative, and sign="none"'),
     ],
 )
 def test_value_that_does_not_fit_is_named(amount: str, part: Field, message: str) -> None:
@@ -125,3 +125,21 @@ def test_value_that_does_not_fit_is_named(amount: str, part: Field, message: str
 def test_header_of_fixed_width_has_the_widths_of_the_fields() -> None:
     form = FixedWidth(WIDTHS, header=True)
     assert header(form, COLUMNS) == b"branch      day       id    amount        \r\n"
+
+
+def test_text_of_a_fixed_width_is_defused() -> None:
+    cells = ["=HYPER(1)", "2026-10-31", "1", "0.00"]
+    assert written(FixedWidth(WIDTHS), cells)[:12] == b"'=HYPER(1)  "
+    assert written(FixedWidth(WIDTHS), cells, defuse=False)[:12] == b"=HYPER(1)   "
+
+
+@pytest.mark.parametrize("mark", ["\n", "\x85", "\x0b", "\x1a", "\u2028"])
+def test_control_character_in_a_fixed_width_is_refused(mark: str) -> None:
+    with pytest.raises(ExtractError, match='row 7, column "branch": a value has a line break or another'):
+        written(FixedWidth(WIDTHS, encoding="utf-8"), [f"a{mark}b", "2026-10-31", "1", "0.00"])
+
+
+@pytest.mark.parametrize("delimiter", ["~", "^", ":", "]", "-"])
+def test_formula_after_the_files_own_delimiter_is_defused(delimiter: str) -> None:
+    record = written(Csv(delimiter=delimiter), [f"x{delimiter}=1+1", "2026-10-31", "1", "2"]).decode()
+    assert f"{delimiter}'=1+1" in record

@@ -116,6 +116,10 @@ NOT_RUN: dict[str, str] = {
     "make test-deep": "the engine's tests with more examples, for many minutes",
     "make dev": "downloads Spark; a test in test_newcomer.py runs it with fewer packages",
     "aws ssm start-session --target i-0123456789abcdef0": ACCOUNT,
+    "terraform apply -refresh-only": "needs an account with a started instance",
+    "terraform apply -replace='module.sftp.aws_instance.this[\"this\"]'": (
+        "needs an account; test_sftp_instance.py starts a second machine instead"
+    ),
     "make provider6": "downloads 62 MB; a pull request runs its code on a smaller provider",
     "make docs": "writes into this checkout; tests compare the pages with what it would write",
     "REFRESH_EXAMPLES=1 .venv/bin/python -m pytest tests/integration/template/test_examples.py": (

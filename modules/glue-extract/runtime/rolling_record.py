@@ -214,9 +214,7 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
         if value.startswith("-"):
             value, sign = value[1:], "-"
             if part.sign == "none":
-                raise _wrong(
-                    f'row {row}, column "{column.label}": {sign}{value} is negative, and sign="none"'
-                )
+                raise _wrong(f'row {row}, column "{column.label}": a value is negative, and sign="none"')
     before, after = (sign, "") if part.sign == "leading" else ("", sign)
     # Zeros would be a value, where there is none.
     width, fill = abs(part.width), (part.fill if value or part.fill != "0" else " ").encode(encoding)

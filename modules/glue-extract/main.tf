@@ -82,6 +82,7 @@ locals {
   # Arguments with a default that a run may change.
   _run_arguments = ["--lock-timeout", "--statement-timeout"]
   _script_url    = "${local.artifacts_url}/${aws_s3_object.script.key}"
+  _unused_url    = "${local.artifacts_url}/${local._artifacts}/unused/"
 }
 
 resource "aws_glue_job" "this" {
@@ -128,6 +129,20 @@ resource "aws_glue_job" "this" {
       "--custom-logGroup-prefix"       = local._job_log_prefix
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
+      # A Spark UI, and shuffle files in S3, would put rows of all recipients into one folder. These
+      # need a folder, so the job gets one that it cannot write to.
+      "--enable-spark-ui"            = "false"
+      "--spark-event-logs-path"      = local._unused_url
+      "--TempDir"                    = local._unused_url
+      "--write-shuffle-files-to-s3"  = "false"
+      "--write-shuffle-spills-to-s3" = "false"
+      # AWS documents no value with which an argument that loads code loads none. The engine refuses
+      # such an argument unless this list has it.
+      "--fixed-arguments" = join(",", [
+        for name in concat(
+          ["--output"], sort(setsubtract(keys(var.extra_arguments), local._run_arguments))
+        ) : trimprefix(name, "--")
+      ])
       "--extra-py-files" = join(",", [
         for file in sort(keys(aws_s3_object.runtime)) :
         "${local.artifacts_url}/${aws_s3_object.runtime[file].key}"

@@ -211,12 +211,14 @@ variable "extra_arguments" {
     condition = !anytrue([
       for name in keys(var.extra_arguments) :
       can(regex("^--(continuous-log-|enable-continuous-)", name)) || contains([
-        "--JOB_ID", "--JOB_NAME", "--JOB_RUN_ID", "--WORKFLOW_NAME", "--WORKFLOW_RUN_ID",
-        "--allow-incomplete", "--ca-certificate", "--conf", "--connection",
+        "--JOB_ID", "--JOB_NAME", "--JOB_RUN_ID", "--TempDir", "--WORKFLOW_NAME",
+        "--WORKFLOW_RUN_ID", "--allow-incomplete", "--ca-certificate", "--conf", "--connection",
         "--custom-logGroup-prefix", "--database-url", "--debug", "--dry-run", "--enable-metrics",
-        "--enable-observability-metrics", "--endpoint", "--extra-py-files", "--from", "--iam-user",
-        "--jdbc-url", "--job-language", "--mode", "--output", "--period", "--reason", "--restate",
-        "--scriptLocation", "--to",
+        "--enable-observability-metrics", "--enable-spark-ui", "--endpoint", "--extra-py-files",
+        "--fixed-arguments", "--from", "--iam-user", "--jdbc-url", "--job-language", "--mode",
+        "--output", "--period", "--reason", "--restate", "--scriptLocation",
+        "--spark-event-logs-path", "--to", "--write-shuffle-files-to-s3",
+        "--write-shuffle-spills-to-s3",
       ], name)
     ])
     error_message = join(" ", [

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import posixpath
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from rolling_errors import ExtractError
+from rolling_errors import ExtractError, harmless
 from rolling_period import Period, between, last_complete
 
 _VALUES = (
@@ -30,6 +31,17 @@ _GLUE = (
     "job-language", "job-bookmark-option", "JOB_NAME", "JOB_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID",
     "TempDir", "region", "files",
 )  # fmt: skip
+
+# Arguments of Glue that write data of all recipients to a folder, with the only value that the module gives.
+_OFF = dict.fromkeys(("write-shuffle-files-to-s3", "write-shuffle-spills-to-s3", "enable-spark-ui"), "false")
+_FOLDERS = ("tempdir", "spark-event-logs-path")
+# Arguments of Glue that load code into a run. The module names those that are in its own inputs.
+_LOADING = (
+    *("additional-python-modules", "python-modules-installer-option", "python-virtual-env"),
+    *("extra-jars", "extra-files", "user-jars-first"),
+)
+_FIXED = "fixed-arguments"
+_GUARDED = (*_OFF, *_FOLDERS, *_LOADING, _FIXED)
 
 # A statement ends before the job's own hour does, so that the job ends with a sentence. Whoever holds a lock
 # for longer than a minute is at work on the table.
@@ -75,6 +87,7 @@ def parse(argv: list[str]) -> Arguments:
     run_id = ""
     on_glue = False
     given: set[str] = set()
+    guarded: dict[str, str] = {}
     rest = list(argv)
     while rest:
         token = rest.pop(0)
@@ -86,7 +99,11 @@ def parse(argv: list[str]) -> Arguments:
             # Glue fixes "--output", but a run can pass the key "--output=s3://elsewhere" beside it.
             raise _wrong(f"--{name} is given twice; give it once")
         given.add(name)
-        if name in _FLAGS:
+        if name.lower() in _GUARDED:
+            if name.lower() in guarded:
+                raise _wrong(f"--{name} is given twice; give it once")
+            guarded[name.lower()] = value if equals or not rest else rest[0]
+        elif name in _FLAGS:
             if not equals:
                 value = rest.pop(0) if rest and rest[0].lower() in (*_TRUE, *_FALSE) else "true"
             flags[name] = _truth(name, value)
@@ -104,7 +121,31 @@ def parse(argv: list[str]) -> Arguments:
         raise _wrong(
             "--database-url is for previews and tests, not for Glue; the module sets the login there"
         )
-    return _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}")
+    arguments = _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}")
+    if on_glue:
+        _refuse_changes_of_glue(guarded, arguments.output)
+    return arguments
+
+
+def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
+    """Refuse the arguments of Glue that the module does not give like this.
+
+    The module's values are non-overridable. This is the second lock, before Spark reads a row.
+    """
+    fixed = guarded.pop(_FIXED, "").lower().split(",")
+    for name, value in guarded.items():
+        if name in _OFF and value != _OFF[name]:
+            raise _wrong(f"--{name} is {_OFF[name]} in every run; leave it out")
+        if name in _FOLDERS and _is_in(value, output):
+            raise _wrong(f"--{name} is a folder of the target, which holds files of recipients; leave it out")
+        if name in _LOADING and name not in fixed:
+            raise _wrong(f"--{name} loads code into the run; leave it out, or set it in extra_arguments")
+
+
+def _is_in(folder: str, output: str) -> bool:
+    """Return whether a folder is in the target, or the target in it, however its address is written."""
+    one, other = (f"{posixpath.normpath(url.partition('://')[2])}/" for url in (folder, output))
+    return one.startswith(other) or other.startswith(one)
 
 
 def _is_argument(token: str, *, anything: bool) -> bool:
@@ -158,7 +199,7 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arg
 def _seconds(given: dict[str, str], name: str, default: int) -> int:
     text = given.get(name, str(default))
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 86_400:
-        raise _wrong(f'--{name} is a number of seconds from 1 to 86400, not "{text}"')
+        raise _wrong(f"--{name} is a number of seconds from 1 to 86400, not {harmless(text)}")
     return int(text)
 
 
@@ -170,7 +211,8 @@ def _refuse_a_near_miss(name: str) -> None:
     near = difflib.get_close_matches(plain, ours, n=1, cutoff=0.75)
     near = near or [known for known in ours if len(plain) >= 3 and known.startswith(plain)]
     if near:
-        raise _wrong(f"there is no argument --{name}; did you mean --{near[0]}?")
+        shown = f"argument --{name}" if harmless(name) == f'"{name}"' else "such argument"
+        raise _wrong(f"there is no {shown}; did you mean --{near[0]}?")
 
 
 def _truth(name: str, text: str) -> bool:
@@ -178,7 +220,7 @@ def _truth(name: str, text: str) -> bool:
         return True
     if text.lower() in _FALSE:
         return False
-    raise _wrong(f'--{name} is true or false, not "{text}"')
+    raise _wrong(f"--{name} is true or false, not {harmless(text)}")
 
 
 def _wrong(sentence: str) -> ExtractError:

@@ -69,6 +69,15 @@ def quoted(name: str) -> str:
     return '"' + re.sub(r"(?<=\w)\.(?=\w)", "[.]", one_line(name)) + '"'
 
 
+def harmless(text: str) -> str:
+    """A value that anybody who starts a run can choose: quoted in a mail only if it holds no message.
+
+    >>> harmless("1h"), harmless("call 555 0100 now")
+    ('"1h"', 'the given value')
+    """
+    return quoted(text) if re.fullmatch(r"[A-Za-z0-9:._-]{1,20}", text) else "the given value"
+
+
 def listed(items: list[str], limit: int = 5) -> str:
     """The items in a row, as many as a sentence can carry.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from rolling_errors import ExtractError
+from rolling_errors import ExtractError, harmless
 
 _WRITTEN = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
@@ -36,7 +36,9 @@ class Period:
         """
         match = _WRITTEN.fullmatch(text)
         if match is None or match[1] == "0000":
-            raise ExtractError(f'"{text}" is not a period; write it YYYY-MM, e.g. 2026-10', kind="arguments")
+            raise ExtractError(
+                f"{harmless(text)} is not a period; write it YYYY-MM, e.g. 2026-10", kind="arguments"
+            )
         return cls(int(match[1]), int(match[2]))
 
     @classmethod

@@ -7,6 +7,7 @@ settings alone; of all others, and of Spark, it is told what kind of error it wa
 
 from __future__ import annotations
 
+import builtins
 import re
 
 from rolling_database import Database, unreachable
@@ -83,20 +84,33 @@ _BY_STATE = (
     ),
 )
 
+_CLASS = r"(?:org\.apache\.spark|java|py4j|pyspark)(?:\.\w+)*\.[A-Z][\w$]*(?:Exception|Error)\b"
+_TASK = (
+    r" due to stage failure: Task [\d.]+ in stage [\d.]+ failed \d+ times, most recent failure:"
+    r" Lost task [\d.]+ in stage [\d.]+ \(TID \d+\) \([\w.:-]+ executor \w+\)"
+)
+# "SparkException: Job aborted due to ...: java.io.IOException: No space left on device", and
+# "SparkArithmeticException: [DIVIDE_BY_ZERO] ..."
+_BEGINNING = re.compile(
+    rf"(?:(?:{_CLASS}|Job aborted(?:{_TASK})?|Exception thrown in awaitResult)(?:: |$))*"
+    r"(?:No space left on device|\[(?P<condition>[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\])?"
+)
+
 
 def explained(error: Exception, database: Database, *, reads_rows: bool = True) -> ExtractError:
     """The sentence for a failure of the store, of the driver or of Spark.
 
     `reads_rows` is false for a statement that reads nothing but the catalog: then all words are safe.
     """
-    state, text = _sql_state(error)
+    state, texts = _sql_state(error)
+    text = "\n".join(texts)
     of_database = bool(state) or "PSQLException" in text
     said = _without_secret(_driver_message(text), database)
     found = _found(state, said)
     if reads_rows and of_database and not _is_spoken(state, found):
         found, said = None, _unspoken(state)
     elif reads_rows and not of_database:
-        found, said = "disk" if "No space left on device" in text else None, _kinds(text, error)
+        found, said = "disk" if "No space left on device" in text else None, _kinds(texts, error)
     cause = (
         f"{type(error).__name__} {state or '-----'} {said if reads_rows else _without_secret(text, database)}"
     )
@@ -209,13 +223,14 @@ def too_long(cause: str = "") -> ExtractError:
     return ExtractError(sentence, kind="contract", cause=cause)
 
 
-def _sql_state(error: Exception) -> tuple[str, str]:
-    """SQLSTATE and text of psycopg's exception, or of a Java exception and its causes.
+def _sql_state(error: Exception) -> tuple[str, list[str]]:
+    """SQLSTATE and text of psycopg's exception, or the texts of a Java exception and its causes.
 
     PySpark hides it in one of two attributes, by the kind of error.
     """
     if type(error).__module__.partition(".")[0] == "psycopg":
-        return _of_libpq(error)
+        state, text = _of_libpq(error)
+        return state, [text]
     java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     state, texts = "", [] if java is not None else [str(error)]
     for _ in range(10):
@@ -225,7 +240,7 @@ def _sql_state(error: Exception) -> tuple[str, str]:
         if java.getClass().getName() == "org.postgresql.util.PSQLException":
             state = state or str(java.getSQLState() or "")
         java = java.getCause()
-    return state, "\n".join(texts)
+    return state, texts
 
 
 def _of_libpq(error: Exception) -> tuple[str, str]:
@@ -279,13 +294,19 @@ def _begins(said: str, pattern: str) -> bool:
     return re.match(pattern, said, re.IGNORECASE) is not None
 
 
-def _kinds(text: str, error: Exception) -> str:
-    """Of an error of Spark's its classes, for its text may quote rows."""
-    conditions = re.findall(r"\[([A-Z][A-Z_]+(?:\.[A-Z_]+)*)\]", text)
-    classes = re.findall(
-        r"\b(?:[a-z]\w*\.)+[A-Z][A-Za-z]*(?:Exception|Error)\b(?:: No space left on device)?", text
-    )
-    python = re.findall(r"^([A-Z][A-Za-z]*(?:Exception|Error)): ", text, re.MULTILINE)
+def _kinds(texts: list[str], error: Exception) -> str:
+    """Of an error of Spark its condition and classes, because its text may quote rows.
+
+    Only the beginning of each text is Spark's own. Further on, a row can hold what looks like a class.
+    """
+    conditions, classes = [], []
+    for text in texts:
+        begun = _BEGINNING.match(text)
+        assert begun is not None  # all of it is optional
+        classes += re.findall(rf"{_CLASS}(?:: No space left on device)?", begun[0])
+        conditions += [begun["condition"]] if begun["condition"] else []
+    python = re.findall(r"^([A-Z][A-Za-z]*): ", "\n".join(texts), re.MULTILINE)
+    python = [name for name in python if name.endswith(("Exception", "Error")) and hasattr(builtins, name)]
     found = list(dict.fromkeys([*conditions, *classes[-1:], *python[-1:]]))
     return ", ".join(found) or type(error).__name__
 

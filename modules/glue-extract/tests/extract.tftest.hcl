@@ -70,9 +70,15 @@ run "job_has_the_arguments_of_the_engine_only" {
       "--custom-logGroup-prefix"       = "/aws-glue/jobs/bank-loans"
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
+      "--enable-spark-ui"              = "false"
+      "--fixed-arguments"              = "output"
       "--job-language"                 = "python"
       "--output"                       = "s3://bank-loans-data/loans"
       "--scriptLocation"               = "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
+      "--spark-event-logs-path"        = "s3://bank-loans-artifacts/artifacts/bank-loans/unused/"
+      "--TempDir"                      = "s3://bank-loans-artifacts/artifacts/bank-loans/unused/"
+      "--write-shuffle-files-to-s3"    = "false"
+      "--write-shuffle-spills-to-s3"   = "false"
     }
     error_message = "The job has exactly these arguments, and a run cannot change them."
   }
@@ -377,6 +383,13 @@ run "job_settings_are_passed_to_glue" {
       && aws_glue_job.this.non_overridable_arguments["--output"] == "s3://bank-loans-data/loans"
     )
     error_message = "extra_arguments are added to the module's own."
+  }
+  assert {
+    condition = (
+      aws_glue_job.this.non_overridable_arguments["--fixed-arguments"]
+      == "output,enable-auto-scaling"
+    )
+    error_message = "The engine knows which arguments a run did not add."
   }
   assert {
     condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })

@@ -84,11 +84,30 @@ def test_message_without_sqlstate_is_not_quoted(said: str) -> None:
 
 def test_spark_error_is_reported_by_its_error_classes() -> None:
     database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
-    text = "Job aborted: [CAST_INVALID_INPUT] x java.lang.OutOfMemoryError: Java heap space"
-    found = rolling_refusals.explained(RuntimeError(text), database)
-    assert found.sentence == (
-        "Spark could not finish the read: CAST_INVALID_INPUT, java.lang.OutOfMemoryError"
+    aborted = (
+        "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 1.0 failed"
+        " 4 times, most recent failure: Lost task 0.3 in stage 1.0 (TID 3) (172.31.0.1 executor 2): "
     )
+    invalid = "org.apache.spark.SparkNumberFormatException: [CAST_INVALID_INPUT] The value 'x'"
+    for text, kinds in (
+        (aborted + invalid, "CAST_INVALID_INPUT, org.apache.spark.SparkNumberFormatException"),
+        (f"{aborted}java.lang.OutOfMemoryError: Java heap space", "java.lang.OutOfMemoryError"),
+        ("[UNRESOLVED_COLUMN.WITH_SUGGESTION] x", "UNRESOLVED_COLUMN.WITH_SUGGESTION"),
+        ("no luck", "RuntimeError"),
+    ):
+        found = rolling_refusals.explained(RuntimeError(text), database)
+        assert found.sentence == f"Spark could not finish the read: {kinds}"
+
+
+@pytest.mark.parametrize("begun", ["no luck: ", "java.lang.NumberFormatException: For input string: "])
+@pytest.mark.parametrize(
+    "row",
+    ["[PAY_NOW]", "pay.your.InvoiceError: x", "java.PayError: x", "\nPayError: x", "\n[PAY_NOW]"],
+)
+def test_text_of_a_row_that_looks_like_a_class_is_not_quoted(begun: str, row: str) -> None:
+    database = rolling_database.from_url("postgresql://u:p@h:1/d?sslmode=require")
+    found = rolling_refusals.explained(RuntimeError(begun + row), database)
+    assert "pay" not in f"{found} {found.cause}".lower()
 
 
 @pytest.mark.parametrize("mark", ["\u2063", "\u061c", "\U000e0041", "\u200b", "\u202e", "\ufeff", "\x1b"])

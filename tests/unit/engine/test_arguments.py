@@ -103,6 +103,99 @@ def test_database_url_is_refused_on_glue(login: list[str]) -> None:
     assert parse(["--output", "folder", *login]).database_url == "postgresql://h/d"
 
 
+# What the module sets for every run, beside the arguments of Glue.
+FIXED = (
+    *(
+        *GLUE,
+        *BASE,
+        "--fixed-arguments",
+        "output,enable-auto-scaling",
+        "--spark-event-logs-path",
+        "s3://t/x/",
+    ),
+    *("--write-shuffle-files-to-s3", "false", "--write-shuffle-spills-to-s3", "false"),
+)
+
+
+def without(name: str) -> list[str]:
+    at = FIXED.index(name) if name in FIXED else len(FIXED)
+    return [*FIXED[:at], *FIXED[at + 2 :]]
+
+
+def test_arguments_of_the_module_are_accepted() -> None:
+    assert parse(list(FIXED)).output == "s3://bucket/loans"
+    with_jar = [
+        *without("--fixed-arguments"),
+        "--fixed-arguments",
+        "output,extra-jars",
+        "--extra-jars",
+        "s3://a/x",
+    ]
+    assert parse(with_jar).output == "s3://bucket/loans"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("--write-shuffle-files-to-s3", "true", "is false in every run; leave it out"),
+        ("--write-shuffle-spills-to-s3", "TRUE", "is false in every run; leave it out"),
+        ("--enable-spark-ui", "true", "is false in every run; leave it out"),
+        ("--enable-spark-ui", "", "is false in every run; leave it out"),
+        ("--TempDir", "s3://bucket/loans/bank_name=First/", "is a folder of the target"),
+        ("--TempDir", "s3a://bucket//x/../loans", "is a folder of the target"),
+        ("--tempdir", "s3://bucket/", "is a folder of the target"),
+        ("--spark-event-logs-path", "s3://bucket/loans", "is a folder of the target"),
+        ("--extra-jars", "s3://bucket/loans/x.jar", "loads code into the run"),
+        ("--extra-files", "s3://bucket/loans/x.py", "loads code into the run"),
+        ("--user-jars-first", "true", "loads code into the run"),
+        ("--additional-python-modules", "x==1", "loads code into the run"),
+        ("--python-modules-installer-option", "--index-url=x", "loads code into the run"),
+        ("--python-virtual-env", "s3://a/x.tar.gz", "loads code into the run"),
+    ],
+)
+def test_argument_of_glue_that_writes_or_loads_elsewhere_is_refused(name: str, value: str, why: str) -> None:
+    arguments = without("--TempDir" if name == "--tempdir" else name)
+    for written in ([name, value], [f"{name}={value}"]):
+        with pytest.raises(ExtractError, match=rf"--{name[2:].lower()} {why}"):
+            parse([*arguments, *written])
+    assert parse([*BASE, name, value]).output == "s3://bucket/loans"  # not on Glue
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        ["--TempDir=s3://t/y/"],
+        ["--tempdir", "s3://t/y/"],
+        ["--enable-spark-ui=false"],
+        ["--fixed-arguments=extra-jars", "--extra-jars", "s3://a/x"],
+    ],
+)
+def test_argument_of_the_module_given_twice_is_refused(again: list[str]) -> None:
+    with pytest.raises(ExtractError, match=r"is given twice; give it once"):
+        parse([*FIXED, *again])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--lock-timeout", "call 555 0100 now"],
+        ["--statement-timeout", "123456789012345678901"],
+        ["--period", "your account is closed"],
+        ["--restate=pay<b>now</b>"],
+        ["--to", "2026-10", "--from", "pay\u2063now"],
+    ],
+)
+def test_text_of_a_run_is_not_quoted(given: list[str]) -> None:
+    with pytest.raises(ExtractError, match=r"the given value") as refused:
+        parse([*BASE, *given])
+    assert given[-1].removeprefix("--restate=") not in str(refused.value)
+
+
+def test_name_of_an_unknown_argument_is_not_quoted_if_it_may_be_a_message() -> None:
+    with pytest.raises(ExtractError, match=r"there is no such argument; did you mean --statement-timeout\?"):
+        parse([*BASE, "--statement timeout!", "1"])
+
+
 @pytest.mark.parametrize(
     ("wrong", "meant"),
     [
@@ -138,7 +231,8 @@ def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant
         ([*BASE, "--from", "2026-01"], "--to is missing"),
         ([*BASE, "--to", "2026-01"], "--from is missing"),
         ([*BASE, "--from", "2026-02", "--to", "2026-01"], "--from 2026-02 is after --to 2026-01"),
-        ([*BASE, "--period", "Oct 2026"], "is not a period"),
+        ([*BASE, "--period", "2026-13"], '"2026-13" is not a period'),
+        ([*BASE, "--period", "Oct 2026"], "the given value is not a period"),
         ([*BASE, "--period"], "--period needs a value"),
         ([*BASE, "--period", "--restate"], "--period needs a value"),
         ([*BASE, "--restate=maybe"], "--restate is true or false"),

@@ -29,6 +29,7 @@ locals {
   _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}"
   # IAM accepts only characters up to U+00FF; "?" matches any one, as in the policy of kms-bucket.
   _target_pattern = replace(var.target.prefix, "/[^\\x{0}-\\x{FF}]/", "?")
+  _target_arn     = "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}"
   _subnet_arn     = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
 
   # A key can be used only through the service that needs it.
@@ -240,7 +241,26 @@ resource "aws_iam_role_policy" "job" {
           Sid      = "DeleteReplacedFiles"
           Effect   = "Allow"
           Action   = "s3:DeleteObject"
-          Resource = "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}/*"
+          Resource = "${local._target_arn}/*"
+        },
+        {
+          # Glue can write more than the engine does, for example shuffle files with rows of all
+          # recipients. The job can write only keys of files and of manifests.
+          Sid    = "DenyOtherFiles"
+          Effect = "Deny"
+          Action = "s3:PutObject"
+          NotResource = [
+            "${local._target_arn}/*=*/year=*/month=*/*",
+            "${local._target_arn}/_manifests/*.claim",
+            "${local._target_arn}/_manifests/*.json",
+          ]
+        },
+        {
+          # In the statement above, "*" at the end matches folders beside the files, too.
+          Sid      = "DenyDeeperFolders"
+          Effect   = "Deny"
+          Action   = "s3:PutObject"
+          Resource = "${local._target_arn}/*=*/year=*/month=*/*/*"
         },
         {
           # Without this, the policy of any bucket in the account can admit the job. A run could
@@ -252,7 +272,7 @@ resource "aws_iam_role_policy" "job" {
             local._artifacts_arn,
             "${local._artifacts_arn}/${local._artifacts}/*",
             "arn:${local.partition}:s3:::${var.target.bucket}",
-            "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}/*",
+            "${local._target_arn}/*",
           ]
         },
         {

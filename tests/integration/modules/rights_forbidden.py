@@ -176,9 +176,22 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
 
 
 def forbidden_to_jobs(facts: dict[str, str]) -> tuple[Forbidden, ...]:
-    name = facts["name"]
+    name, prefix = facts["name"], facts["prefix"]
+    elsewhere = (
+        "bank_name=First/shuffle-data/x",
+        "bank_name=First/year=2026/month=10/shuffle-data/x",
+        "_manifests/shuffle-data/x",
+    )
     return (
         *forbidden_to_all(facts),
+        *(
+            Forbidden(
+                f"writing {place}",
+                ("s3:PutObject", f"{S3}/{prefix}/{place}", {}),
+                write_object(BUCKET, f"{prefix}/{place}"),
+            )
+            for place in elsewhere
+        ),
         Forbidden(
             "starting itself",
             ("glue:StartJobRun", f"{GLUE}:job/{name}", {}),

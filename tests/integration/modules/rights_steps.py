@@ -31,6 +31,8 @@ from tests.integration.modules.rights import (
 )
 from tests.integration.modules.rights_crawler import crawler_steps
 
+FILE = "bank_name=First/year=2026/month=10/new.csv"
+
 
 def secret_steps(facts: dict[str, str]) -> tuple[Step, ...]:
     """Return the steps of a login with a password."""
@@ -214,14 +216,17 @@ def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
         Step(
             "publish",
             ("WriteFolder", "s3:PutObject"),
-            (("s3:PutObject", f"{S3}/{prefix}/new.csv", {}),),
-            write_object(BUCKET, f"{prefix}/new.csv"),
+            tuple(
+                ("s3:PutObject", f"{S3}/{prefix}/{place}", {})
+                for place in (FILE, "_manifests/2026-10.claim", "_manifests/2026-10.json")
+            ),
+            write_object(BUCKET, f"{prefix}/{FILE}"),
         ),
         Step(
             "withdraw what is restated",
             ("DeleteReplacedFiles", "s3:DeleteObject"),
-            (("s3:DeleteObject", f"{S3}/{prefix}/new.csv", {}),),
-            delete_object(BUCKET, f"{prefix}/new.csv"),
+            (("s3:DeleteObject", f"{S3}/{prefix}/{FILE}", {}),),
+            delete_object(BUCKET, f"{prefix}/{FILE}"),
         ),
         Step(
             "give up a large file",

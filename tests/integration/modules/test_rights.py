@@ -149,11 +149,15 @@ def test_removing_a_right_stops_exactly_the_step_that_needs_it(role: Role) -> No
         assert role.failing(steps(role), fewer) == [step.name]
 
 
-def test_removing_a_resource_stops_a_step(role: Role) -> None:
+def test_removing_a_resource_stops_a_step_or_allows_something_forbidden(role: Role) -> None:
     for statement in (s for effect in ("Allow", "Deny") for s in statements_that(effect, role.policies)):
-        key = "Resource" if statement["Effect"] == "Allow" else "NotResource"
+        key = "Resource" if "Resource" in statement else "NotResource"
         for resource in listed(statement[key]):
             fewer = without(role.policies, statement["Sid"], key, resource)
+            if (statement["Effect"], key) == ("Deny", "Resource"):
+                opened = [item.name for item in forbidden(role) if role.allows(fewer, item.ask)]
+                assert opened, f"{statement['Sid']}: {resource} forbids nothing"
+                continue
             stopped = [
                 step.name for step in steps(role) if not all(role.allows(fewer, ask) for ask in step.asks)
             ]

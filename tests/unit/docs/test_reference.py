@@ -68,8 +68,8 @@ def test_spec_page_shows_the_example() -> None:
 def test_every_argument_of_a_run_is_listed() -> None:
     text = page("run-arguments.md")
     listed = set(re.findall(r"`[^`]*`", text))
-    names = {name for code in listed for name in re.findall(r"--([a-z-]+)", code)}
-    known = {*rolling_arguments._VALUES, *rolling_arguments._FLAGS}
+    names = {name.lower() for code in listed for name in re.findall(r"--([A-Za-z0-9-]+)", code)}
+    known = {*rolling_arguments._VALUES, *rolling_arguments._FLAGS, *rolling_arguments._GUARDED}
     assert known <= names
     assert names - known == {"job-name", "arguments", "restat"}
 

@@ -239,16 +239,26 @@ run "job_has_exactly_these_rights" {
     error_message = "The job's role has exactly these rights, besides the policy of the target."
   }
   assert {
-    condition = [
+    condition = {
       for s in jsondecode(aws_iam_role_policy.job.policy).Statement :
-      [s.Action, s.NotResource] if s.Effect == "Deny"
-      ] == [["s3:*", [
+      s.Sid => [s.Action, try(s.NotResource, s.Resource)] if s.Effect == "Deny"
+      } == {
+      DenyOtherBuckets = ["s3:*", [
         "arn:aws:s3:::bank-loans-artifacts",
         "arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/*",
         "arn:aws:s3:::bank-loans-data",
         "arn:aws:s3:::bank-loans-data/loans/*",
-    ]]]
-    error_message = "The job is denied all other buckets and prefixes."
+      ]]
+      DenyOtherFiles = ["s3:PutObject", [
+        "arn:aws:s3:::bank-loans-data/loans/*=*/year=*/month=*/*",
+        "arn:aws:s3:::bank-loans-data/loans/_manifests/*.claim",
+        "arn:aws:s3:::bank-loans-data/loans/_manifests/*.json",
+      ]]
+      DenyDeeperFolders = [
+        "s3:PutObject", "arn:aws:s3:::bank-loans-data/loans/*=*/year=*/month=*/*/*",
+      ]
+    }
+    error_message = "The job is denied all other buckets, prefixes and keys."
   }
   assert {
     condition = {

@@ -12,7 +12,7 @@ locals {
     "arn", local.partition, "secretsmanager", local.region, local.account_id,
     "secret:${local._host_key_prefix}*",
   ])
-  # Without recipients, the role gets no right to the bucket.
+  # Without recipients, there is nothing to read and no state machine.
   _mounted = length(local._instance_recipients) > 0 ? [sort(keys(local._instance_recipients))] : []
 
   _instance_policy = jsonencode({
@@ -34,6 +34,12 @@ locals {
             Effect   = "Allow"
             Action   = "s3:GetObject"
             Resource = [for user in users : "${local.bucket_arn}/${local.patterns[user]}/*"]
+          },
+          {
+            Sid      = "StartReceipt"
+            Effect   = "Allow"
+            Action   = "states:StartExecution"
+            Resource = local.receipts_arn
           },
         ]
       ]),
@@ -86,19 +92,6 @@ locals {
           Effect   = "Allow"
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
           Resource = "${local._log_group_arn}:*"
-        },
-        {
-          Sid      = "TellDownload"
-          Effect   = "Allow"
-          Action   = "events:PutEvents"
-          Resource = "${local._events_arn}:event-bus/default"
-          # With the type, this role cannot send the module's other events.
-          Condition = {
-            StringEquals = {
-              "events:detail-type" = local.download_type
-              "events:source"      = local.event_source
-            }
-          }
         },
         {
           # Session Manager. AWS's managed policy could also read all parameters of the account.

@@ -110,10 +110,10 @@ locals {
     AWS_DEFAULT_REGION = local.region
     AWS_PAGER          = ""
     SFTP_BUCKET        = var.bucket
-    SFTP_EVENT_SOURCE  = local.event_source
     SFTP_FINGERPRINT   = "${local._parameters}/host-key-fingerprint"
     SFTP_HOST_KEY      = join("", values(aws_secretsmanager_secret.host_key)[*].arn)
     SFTP_LOG_GROUP     = local.log_group_name
+    SFTP_RECEIPTS      = local.receipts_arn
     SFTP_RECIPIENTS    = "${local._parameters}/recipients"
     SFTP_SERVER        = var.name
   }

@@ -67,7 +67,7 @@ output "delivery" {
     }
     # Built from names, because the queue for the dead letters of these rules is created first.
     rule_arns = [
-      for name in concat(local._published_names, local._receipt_names) :
+      for name in concat(local._published_names, local._collected_names) :
       "${local._rule_arn}/${name}"
     ]
   }

@@ -15,9 +15,12 @@ locals {
   # Source of the events that `failure-alerts` mails.
   event_source = "sftp-transfer"
 
-  # A download has the same event in both modes, but only AWS may send events as "aws.transfer".
-  download_source = local._on_instance ? local.event_source : "aws.transfer"
-  download_type   = "SFTP Server File Download Completed"
+  # The instance starts the state machine itself. With an event of its own source, every role with
+  # events:PutEvents could forge receipts; only AWS can send events as "aws.transfer".
+  _collected       = local._on_instance ? {} : local._receipts
+  _collected_names = [for key in keys(local._collected) : local.receipts_name]
+  # Built from the name, so that a new recipient does not replace the instance.
+  receipts_arn = "${local._states_arn}:${local.receipts_name}"
 
   # Built from the name, so that policies are known at plan time.
   _table_arn = join(":", [
@@ -98,25 +101,25 @@ resource "aws_dynamodb_table" "receipts" {
 }
 
 resource "aws_cloudwatch_event_rule" "collected" {
-  for_each = local._receipts
+  for_each = local._collected
 
   name        = local.receipts_name
   description = "A recipient of ${var.name} has downloaded a file."
   state       = "ENABLED"
 
   event_pattern = jsonencode({
-    source      = [local.download_source]
-    detail-type = [local.download_type]
+    source      = ["aws.transfer"]
+    detail-type = ["SFTP Server File Download Completed"]
     # Without the user names: 60 of them would exceed the 2,048 characters of a pattern. The state
     # machine ignores the users of other extracts that share the server.
-    detail = { server-id = [local._on_instance ? var.name : local.server.id] }
+    detail = { server-id = [local.server.id] }
   })
 
   tags = var.tags
 }
 
 resource "aws_cloudwatch_event_target" "receipt" {
-  for_each = local._receipts
+  for_each = local._collected
 
   arn       = aws_sfn_state_machine.receipts[each.key].arn
   role_arn  = aws_iam_role.collected[each.key].arn
@@ -144,8 +147,10 @@ resource "aws_sfn_state_machine" "receipts" {
 
   definition = jsonencode(jsondecode(templatefile("${path.module}/receipts.asl.json.tftpl", {
     partition = local.partition
+    receipt   = local._programs["receipt"]
     retry     = local._retry
     config = jsonencode({
+      bucket   = var.bucket
       days     = var.log_retention_days
       extract  = var.name
       prefixes = local._prefixes
@@ -171,7 +176,7 @@ resource "aws_sfn_state_machine" "receipts" {
 ################################################################################
 
 resource "aws_iam_role" "collected" {
-  for_each = local._receipts
+  for_each = local._collected
 
   name                 = local.role_names["collected"]
   description          = "Lets EventBridge start the state machine that writes receipts."
@@ -194,7 +199,7 @@ resource "aws_iam_role" "collected" {
 }
 
 resource "aws_iam_role_policy" "collected" {
-  for_each = local._receipts
+  for_each = local._collected
 
   name = "start"
   role = aws_iam_role.collected[each.key].name
@@ -205,7 +210,7 @@ resource "aws_iam_role_policy" "collected" {
       Sid      = "StartReceipt"
       Effect   = "Allow"
       Action   = "states:StartExecution"
-      Resource = "${local._states_arn}:${local.receipts_name}"
+      Resource = local.receipts_arn
     }]
   })
 }
@@ -225,7 +230,7 @@ resource "aws_iam_role" "receipts" {
       Action    = "sts:AssumeRole"
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account_id }
-        ArnEquals    = { "aws:SourceArn" = "${local._states_arn}:${local.receipts_name}" }
+        ArnEquals    = { "aws:SourceArn" = local.receipts_arn }
       }
     }]
   })

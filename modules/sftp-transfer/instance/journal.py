@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Send the machine's journal to CloudWatch Logs, and an event of each completed download to EventBridge.
+"""Send the machine's journal to CloudWatch Logs, and start the receipt of each completed download.
 
 Python 3.9 of Amazon Linux 2023, without other packages. When AWS refuses or does not answer, the program
 ends, and systemd starts it again. It continues after the last entry that AWS accepted, so no entry is lost.
+Only a download that AWS refuses several times, while it accepts logs, gets no receipt; the log says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -28,6 +30,7 @@ UNIT = "sftp-server.service"
 BATCH, LONGEST = 500, 2000
 SECONDS = 5.0
 DAY = 86_400_000  # milliseconds
+TRIES = 10
 
 # sshd writes these lines. It adds "[postauth]" in a root folder that has no /dev/log.
 SUFFIX = r"(?: \[postauth\])?"
@@ -44,6 +47,7 @@ class Download(NamedTuple):
     address: str
     path: str
     size: int  # bytes that were read
+    time: str  # 2026-11-03T08:15:30Z
 
 
 def unescaped(text: str) -> str:
@@ -53,7 +57,7 @@ def unescaped(text: str) -> str:
     '/KredytŁód.csv'
     """
     raw = re.sub(
-        rb"\\([0-7]{3}|.)",
+        rb"\\([0-3][0-7]{2}|[\x00-\x7f])",
         lambda m: bytes([int(m[1], 8) if len(m[1]) == 3 else ESCAPES.get(m[1].decode(), m[1][0])]),
         text.encode(),
     )
@@ -77,10 +81,16 @@ class Sessions:
             self.known.pop(process, None)
         elif read := READ.fullmatch(text):
             user, address = self.known.get(process, ("", ""))
-            return Download(user, address, unescaped(read[1]), int(read[2]))
+            return Download(user, address, unescaped(read[1]), int(read[2]), closed_at(entry))
         elif text.startswith('close "') and len(text) >= 499:
             print("A download has no receipt, because sshd cuts so long a path in its log.", file=sys.stderr)
         return None
+
+
+def closed_at(entry: dict[str, Any]) -> str:
+    """Return the time of an entry, as AWS writes it in events."""
+    moment = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def aws(*arguments: str) -> Any:
@@ -90,10 +100,13 @@ def aws(*arguments: str) -> Any:
 
 
 def version(key: str) -> tuple[str, int] | None:
-    """Return the ETag and size of a file, or None if it is gone."""
+    """Return the ETag and size of a file, or None if it is gone, is a folder, or cannot be read.
+
+    Without the right to list the whole bucket, S3 answers 403 when there is no such file.
+    """
     command = ("aws", "s3api", "head-object", "--bucket", os.environ["SFTP_BUCKET"], "--key", key)
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if "(404)" in done.stderr:
+    if re.search(r"\((403|404)\)", done.stderr):
         return None
     if done.returncode:
         print(done.stderr, file=sys.stderr)
@@ -102,31 +115,33 @@ def version(key: str) -> tuple[str, int] | None:
     return found["ETag"].strip('"'), found["ContentLength"]
 
 
-def event(download: Download) -> dict[str, str] | None:
-    """Return the event of a completed download, with the same details as that of Transfer Family."""
+def event(download: Download) -> dict[str, Any] | None:
+    """Return the event of a completed download, as Transfer Family would send it."""
     prefix = PREFIXES / download.user
     if not prefix.is_file():
         print(f"{download.path} has no receipt, because its recipient is not known.", file=sys.stderr)
         return None
     key = prefix.read_text() + os.path.normpath("/" + download.path.lstrip("/"))
     found = version(key)
-    if not found or download.size < found[1]:
+    if not found:
+        print(f"{key} has no receipt, because S3 has no such file, or refuses it.", file=sys.stderr)
+        return None
+    if download.size < found[1]:
         print(f"{download.user} has read only a part of {key}.", file=sys.stderr)
         return None
-    detail = {
-        "bytes": download.size,
-        "client-ip": download.address,
-        "etag": found[0],
-        "file-path": f"/{os.environ['SFTP_BUCKET']}/{key}",
-        "protocol": "SFTP",
-        "server-id": os.environ["SFTP_SERVER"],
-        "status-code": "COMPLETED",
-        "username": download.user,
-    }
     return {
-        "Source": os.environ["SFTP_EVENT_SOURCE"],
-        "DetailType": "SFTP Server File Download Completed",
-        "Detail": json.dumps(detail),
+        "detail-type": "SFTP Server File Download Completed",
+        "time": download.time,
+        "detail": {
+            "bytes": download.size,
+            "client-ip": download.address,
+            "etag": found[0],
+            "file-path": f"/{os.environ['SFTP_BUCKET']}/{key}",
+            "protocol": "SFTP",
+            "server-id": os.environ["SFTP_SERVER"],
+            "status-code": "COMPLETED",
+            "username": download.user,
+        },
     }
 
 
@@ -155,15 +170,38 @@ def write_logs(entries: list[dict[str, Any]]) -> None:
         aws_with(list(day), "logs", "put-log-events", *stream, "--log-events")
 
 
-def send(entries: list[dict[str, Any]], sessions: Sessions) -> None:
-    """Send entries to CloudWatch Logs, then the events of their downloads."""
+def send(entries: list[dict[str, Any]], state: dict[str, Any]) -> None:
+    """Send entries to CloudWatch Logs, then start the receipts of their downloads."""
     write_logs(entries)
-    downloads = [found for entry in entries if (found := sessions.download(entry))]
-    events = [made for download in downloads if (made := event(download))]
-    for first in range(0, len(events), 10):
-        answer = aws_with(events[first : first + 10], "events", "put-events", "--entries")
-        if answer.get("FailedEntryCount"):
-            raise RuntimeError(f"EventBridge refused events: {answer['Entries']}")
+    sessions = Sessions(state["sessions"])
+    for entry in entries:
+        if download := sessions.download(entry):
+            attempt(download, state)
+        state["cursor"] = entry["__CURSOR"]
+    save(state)
+
+
+def attempt(download: Download, state: dict[str, Any]) -> None:
+    """Start the receipt of a download. Go on without it after some tries: others wait for theirs."""
+    tried = state.get("tries", 0)
+    if tried < TRIES:
+        # Before the try, because a program that fails starts again at this entry.
+        state["tries"] = tried + 1
+        save(state)
+        if made := event(download):
+            machine = ("--state-machine-arn", os.environ["SFTP_RECEIPTS"])
+            aws_with(made, "stepfunctions", "start-execution", *machine, "--input")
+    else:
+        why = f"because it failed {tried} times"
+        print(f"{download.path} of {download.user} has no receipt, {why}.", file=sys.stderr)
+    state["tries"] = 0
+
+
+def save(state: dict[str, Any]) -> None:
+    """Remember the last entry that is done, and the sessions that are open then."""
+    new = STATE.with_suffix(".new")
+    new.write_text(json.dumps(state))
+    new.replace(STATE)
 
 
 def text(entry: dict[str, Any]) -> str:
@@ -192,18 +230,17 @@ def follow(stream: TextIO, lines: queue.Queue[str]) -> None:
 def main() -> None:
     """Send the journal until the program is stopped."""
     state = json.loads(STATE.read_text()) if STATE.exists() else {"cursor": None, "sessions": {}}
-    sessions = Sessions(state["sessions"])
     create_stream()
     after = ["--after-cursor", state["cursor"]] if state["cursor"] else ["--lines=all"]
     command = ["journalctl", "--follow", "--output=json", "--priority=info", *after]
     journal = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        send_all(journal, state, sessions)
+        send_all(journal, state)
     finally:
         journal.kill()
 
 
-def send_all(journal: subprocess.Popen[str], state: dict[str, Any], sessions: Sessions) -> None:
+def send_all(journal: subprocess.Popen[str], state: dict[str, Any]) -> None:
     """Send entries in batches, and remember the last one that AWS has accepted."""
     assert journal.stdout
     lines: queue.Queue[str] = queue.Queue(maxsize=2 * BATCH)
@@ -215,12 +252,7 @@ def send_all(journal: subprocess.Popen[str], state: dict[str, Any], sessions: Se
             batch.append(lines.get())
         if "" in batch:
             raise RuntimeError("journalctl has ended.")
-        entries = [json.loads(line) for line in batch]
-        send(entries, sessions)
-        state["cursor"] = entries[-1]["__CURSOR"]
-        new = STATE.with_suffix(".new")
-        new.write_text(json.dumps(state))
-        new.replace(STATE)
+        send([json.loads(line) for line in batch], state)
 
 
 if __name__ == "__main__":

@@ -195,18 +195,19 @@ run "instance_role_reads_only_the_recipients_prefixes" {
     error_message = "The role reads nothing else."
   }
   assert {
-    condition = one([
-      for s in jsondecode(aws_iam_role_policy.instance["this"].policy).Statement : s.Condition
-      if s.Sid == "TellDownload"
-      ]).StringEquals == {
-      "events:detail-type" = "SFTP Server File Download Completed"
-      "events:source"      = "sftp-transfer"
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.instance["this"].policy).Statement :
+      s.Action => s.Resource if contains(["StartReceipt", "TellDownload"], s.Sid)
+      } == {
+      "states:StartExecution" = join(":", [
+        "arn:aws:states:eu-west-1:123456789012", "stateMachine:bank-loans-receipts",
+      ])
     }
-    error_message = "The role cannot send the events that failure-alerts mails."
+    error_message = "The role starts receipts, and sends no events."
   }
 }
 
-run "instance_without_recipients_has_no_right_to_the_bucket" {
+run "instance_without_recipients_has_no_right_to_bucket_and_receipts" {
   command = plan
   variables {
     recipients = {}
@@ -215,7 +216,7 @@ run "instance_without_recipients_has_no_right_to_the_bucket" {
   assert {
     condition = length([
       for s in jsondecode(aws_iam_role_policy.instance["this"].policy).Statement : s
-      if strcontains(s.Sid, "Folders")
+      if strcontains(s.Sid, "Folders") || s.Sid == "StartReceipt"
     ]) == 0
     error_message = "A statement without a resource is refused by IAM."
   }
@@ -249,12 +250,20 @@ run "downloads_have_receipts" {
   command = plan
 
   assert {
-    condition = jsondecode(aws_cloudwatch_event_rule.collected["this"].event_pattern) == {
-      source      = ["sftp-transfer"]
-      detail-type = ["SFTP Server File Download Completed"]
-      detail      = { server-id = ["bank-loans"] }
-    }
-    error_message = "The rule matches the events of this instance."
+    condition = (
+      length(aws_cloudwatch_event_rule.collected) == 0
+      && length(aws_cloudwatch_event_target.receipt) == 0
+      && length(aws_iam_role.collected) == 0
+      && length(output.delivery.rule_arns) == 0
+    )
+    error_message = "No event starts a receipt: every role that may send events could forge it."
+  }
+  assert {
+    condition = strcontains(
+      local.instance_files["/etc/sftp/settings.env"].content,
+      "SFTP_RECEIPTS=arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-receipts\n",
+    )
+    error_message = "The instance starts the state machine."
   }
   assert {
     condition     = sort(keys(output.delivery.events)) == tolist(["collection", "receipts"])
@@ -304,6 +313,9 @@ run "machine_gets_settings_banner_and_window" {
       )
       && strcontains(
         local.instance_files["/etc/sftp/sshd_config"].content, "Banner /etc/sftp/banner",
+      )
+      && strcontains(
+        local.instance_files["/etc/sftp/sshd_config"].content, "AllowAgentForwarding no\n",
       )
       && local.instance_files["/etc/sftp/banner"].content == "Files of Example Bank."
       && strcontains(

@@ -72,11 +72,18 @@ run "receipts_record_downloads" {
   assert {
     condition = jsondecode(
       aws_sfn_state_machine.receipts["this"].definition
-      ).States.Begin.Assign.config.prefixes == {
-      beta       = "loans/bank_name=Beta"
-      first-bank = "loans/bank_name=FirstBank"
+      ).States.Begin.Assign.config == {
+      bucket  = "bank-loans-data"
+      days    = 365
+      extract = "bank-loans"
+      prefixes = {
+        beta       = "loans/bank_name=Beta"
+        first-bank = "loans/bank_name=FirstBank"
+      }
+      source = "sftp-transfer"
+      table  = "bank-loans-receipts"
     }
-    error_message = "Only users of this module get receipts on a shared server."
+    error_message = "Only users of this module get receipts on a shared server, for own files."
   }
   assert {
     condition = (

@@ -11,10 +11,7 @@ SECRET = f"arn:aws:secretsmanager:{ACCOUNT}:secret:own-sftp/sftp-host-key-1-AbCd
 PARAMETERS = f"arn:aws:ssm:{ACCOUNT}:parameter/own-sftp/sftp"
 STREAM = f"{LOGS}:/aws/ec2/own-sftp:log-stream:ip-10-0-0-1"
 BUS = f"arn:aws:events:{ACCOUNT}:event-bus/default"
-DOWNLOAD = {
-    "events:detail-type": "SFTP Server File Download Completed",
-    "events:source": "sftp-transfer",
-}
+MACHINE = f"arn:aws:states:{ACCOUNT}:stateMachine:own-sftp"
 PREFIXES = ("loans/bank_name=FirstBank", "loans/bank_name=?ód?Bank")
 
 
@@ -60,7 +57,11 @@ STEPS = (
         Step(action, ("WriteLogs", action), ((action, STREAM, {}),))
         for action in ("logs:CreateLogStream", "logs:PutLogEvents")
     ),
-    Step("send a download", ("TellDownload", "events:PutEvents"), (("events:PutEvents", BUS, DOWNLOAD),)),
+    Step(
+        "start a receipt",
+        ("StartReceipt", "states:StartExecution"),
+        (("states:StartExecution", f"{MACHINE}-receipts", {}),),
+    ),
     *(
         Step(action, ("OpenSessions", action), ((action, "*", {}),))
         for action in (
@@ -82,9 +83,7 @@ FORBIDDEN = (
     Forbidden("encrypt without a service", ("kms:GenerateDataKey", KEY, {})),
     Forbidden("read another secret", ("secretsmanager:GetSecretValue", SECRET.replace("own", "other"), {})),
     Forbidden("change a recipient", ("ssm:PutParameter", f"{PARAMETERS}/recipients/first-bank", {})),
-    Forbidden(
-        "send an alert", ("events:PutEvents", BUS, DOWNLOAD | {"events:detail-type": "File Collected"})
-    ),
-    Forbidden("send as AWS", ("events:PutEvents", BUS, DOWNLOAD | {"events:source": "aws.glue"})),
+    Forbidden("send an alert", ("events:PutEvents", BUS, {"events:source": "sftp-transfer"})),
+    Forbidden("start the daily check", ("states:StartExecution", f"{MACHINE}-uncollected", {})),
     Forbidden("assume a role", ("sts:AssumeRole", f"arn:aws:iam::{aws.ACCOUNT}:role/any", {})),
 )

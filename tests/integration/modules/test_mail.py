@@ -174,13 +174,22 @@ def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-12T07:00:00Z")) == []
 
 
-def test_receipt_that_cannot_be_written_sends_a_mail(alerts: Deployed) -> None:
-    states = alerts.cloud.client("stepfunctions")
-    machine = "arn:aws:states:eu-west-1:000000000000:stateMachine:bank-loans-receipts"
-    nonsense = json.dumps({"detail": {"username": "first-bank", "file-path": "/x", "bytes": "many"}})
-    [failed] = alerts.mails_after(1, lambda: states.start_execution(stateMachineArn=machine, input=nonsense))
-    assert failed.subject.startswith("[FAILED] bank-loans: receipts: ")
-    says(failed, "receipts-failed", **checked_time(failed), **{r"(receipts): .*": r"\1: WHY"})
+def start(alerts: Deployed, machine: str, given: object) -> None:
+    arn = f"arn:aws:states:eu-west-1:000000000000:stateMachine:bank-loans-{machine}"
+    alerts.cloud.client("stepfunctions").start_execution(stateMachineArn=arn, input=json.dumps(given))
+
+
+def test_check_that_fails_sends_a_mail(alerts: Deployed) -> None:
+    given = {"time": "2026-99-99T00:00:00Z"}
+    [failed] = alerts.mails_after(1, lambda: start(alerts, "uncollected", given))
+    says(failed, "receipts-failed", **checked_time(failed))
+
+
+def test_odd_download_has_no_receipt_and_no_mail(alerts: Deployed) -> None:
+    detail = {"username": "first-bank", "file-path": "/x", "bytes": "The refund is at evil.example.com"}
+    assert alerts.mails_after(1, lambda: start(alerts, "receipts", {"detail": detail})) == []
+    receipts = alerts.cloud.client("dynamodb").scan(TableName="bank-loans-receipts")["Items"]
+    assert "/x" not in [receipt["file"]["S"] for receipt in receipts]
 
 
 ################################################################################

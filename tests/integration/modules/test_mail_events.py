@@ -54,11 +54,11 @@ def test_event_of_aws_sends_the_expected_mail_once(alerts: Deployed, name: str) 
 
 def test_state_machine_with_push_in_its_name_is_not_a_delivery(alerts: Deployed) -> None:
     kind, name = "Step Functions Execution Status Change", "till-push-daily-receipts"
-    told = {"stateMachineArn": f"{ARN}:stateMachine:{name}", "status": "FAILED", "cause": "No table."}
+    told = {"stateMachineArn": f"{ARN}:stateMachine:{name}", "status": "FAILED", "error": "States.Runtime"}
     failed = event("aws.states", kind, executionArn=f"{ARN}:execution:{name}:0", **told)
     [mail] = alerts.execute("state_machine_arn", failed)
     assert "bank-loans cannot record who collects its files." in mail.text
-    assert line(mail, "Reason") == "receipts: No table."
+    assert line(mail, "Reason") == "receipts: States[.]Runtime"
 
 
 def test_successful_rotation_sends_one_mail_about_the_recovery(alerts: Deployed) -> None:

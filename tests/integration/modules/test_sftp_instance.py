@@ -221,7 +221,7 @@ def test_role_cannot_do_anything_else(role: Role) -> None:
 
 def test_each_condition_of_the_role_forbids_something(role: Role) -> None:
     conditional = [s["Sid"] for s in role.policies["serve"]["Statement"] if "Condition" in s]
-    assert conditional == ["ListFolders", "Decrypt", "EncryptHostKey", "TellDownload"]
+    assert conditional == ["ListFolders", "Decrypt", "EncryptHostKey"]
     for sid in conditional:
         wider = changed(role.policies, sid, lambda s: {k: v for k, v in s.items() if k != "Condition"})
         assert [item.name for item in FORBIDDEN if role.allows(wider, item.ask)], sid

@@ -139,3 +139,11 @@ def test_reason_has_no_invisible_marks(mark: str) -> None:
 )
 def test_only_links_to_the_console_are_shown(link: str, shown: bool) -> None:
     assert (f"Log:     {link}" in text(crawler(cloudWatchLogLink=link))) == shown
+
+
+def test_mail_about_receipts_shows_the_error_and_not_the_input_in_its_cause() -> None:
+    cause = 'Unable to cast value to a number: "The refund is at evil.example.com"'
+    failed = execution("bank-loans-receipts", error="States.QueryEvaluationError", cause=cause)
+    assert facts(failed)["why"] == "receipts: States[.]QueryEvaluationError"
+    assert "refund" not in text(failed)
+    assert "refund" in text(execution(error="States.TaskFailed", cause=cause))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -27,11 +30,24 @@ def program(name: str) -> ModuleType:
 journal, recipients = program("journal"), program("recipients")
 
 
+def entries(*lines: str, unit: str = "sftp-server.service") -> list[dict[str, str]]:
+    """Return the entries of these lines of one process, a second apart, with cursors from "1"."""
+    return [
+        {
+            "__CURSOR": str(number),
+            "__REALTIME_TIMESTAMP": str((1_793_693_730 + number) * 1_000_000),
+            "_PID": "7",
+            "_SYSTEMD_UNIT": unit,
+            "MESSAGE": line,
+        }
+        for number, line in enumerate(lines, 1)
+    ]
+
+
 def downloads(*lines: str, unit: str = "sftp-server.service") -> list[tuple[object, ...]]:
     """Return the downloads that these lines of one process report."""
     sessions = journal.Sessions({})
-    entries = [{"_SYSTEMD_UNIT": unit, "_PID": "7", "MESSAGE": line} for line in lines]
-    return [tuple(found) for entry in entries if (found := sessions.download(entry))]
+    return [tuple(found) for entry in entries(*lines, unit=unit) if (found := sessions.download(entry))]
 
 
 OPENED = "session opened for local user first-bank from [203.0.113.7]"
@@ -40,7 +56,7 @@ OPENED = "session opened for local user first-bank from [203.0.113.7]"
 @pytest.mark.parametrize("suffix", ["", " [postauth]"])
 def test_closed_file_is_a_download(suffix: str) -> None:
     found = downloads(f"{OPENED}{suffix}", f'close "/a b.csv" bytes read 12 written 0{suffix}')
-    assert found == [("first-bank", "203.0.113.7", "/a b.csv", 12)]
+    assert found == [("first-bank", "203.0.113.7", "/a b.csv", 12, "2026-11-03T08:15:32Z")]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +77,7 @@ def test_lines_of_another_program_are_ignored() -> None:
 
 def test_name_that_imitates_a_log_line_stays_a_name() -> None:
     [found] = downloads(OPENED, 'close "/a" bytes read 9 written 0.csv" bytes read 1 written 0')
-    assert found[2:] == ('/a" bytes read 9 written 0.csv', 1)
+    assert found[2:4] == ('/a" bytes read 9 written 0.csv', 1)
 
 
 def test_cut_path_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,19 +104,147 @@ def test_names_are_unescaped(escaped: str, name: str) -> None:
     assert journal.unescaped(escaped) == name
 
 
-@pytest.mark.parametrize(("size", "told"), [(12, True), (11, False)], ids=["whole file", "part of the file"])
-def test_only_a_whole_download_has_an_event(
-    size: int, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+BUCKET = {"loans/bank_name=FirstBank/a.csv": 12, "loans/bank_name=FirstBank/b.csv": 0}
+
+
+class Cloud:
+    """AWS as the AWS CLI shows it. `broken` names the keys whose receipts fail."""
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+        self.missing = 404
+        self.started: list[dict[str, Any]] = []
+        self.logged: list[str] = []
+
+    def run(self, command: tuple[str, ...], **options: Any) -> subprocess.CompletedProcess[str]:
+        answer, error = self.answer(command)
+        if error and options["check"]:
+            raise subprocess.CalledProcessError(254, command, "", error)
+        return subprocess.CompletedProcess(command, 254 if error else 0, json.dumps(answer), error)
+
+    def answer(self, command: tuple[str, ...]) -> tuple[Any, str]:
+        given = dict(zip(command[3::2], command[4::2], strict=True))
+        if command[2] == "head-object":
+            failed = "An error occurred (%s) when calling the HeadObject operation: %s"
+            if given["--key"] in self.broken:
+                return {}, failed % (500, "Internal Server Error")
+            if given["--key"] not in BUCKET:
+                return {}, failed % (self.missing, "Forbidden or Not Found")
+            return {"ETag": '"etag"', "ContentLength": BUCKET[given["--key"]]}, ""
+        if command[2] == "put-log-events":
+            self.logged += [line["message"] for line in self.file(given["--log-events"])]
+        elif command[2] == "start-execution":
+            assert given["--state-machine-arn"] == "receipts"
+            self.started.append(self.file(given["--input"]))
+        return {}, ""
+
+    def file(self, address: str) -> Any:
+        return json.loads(Path(address.removeprefix("file://")).read_text())
+
+
+Tried = Callable[..., list[str]]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    cloud = Cloud()
+    monkeypatch.setattr(journal.subprocess, "run", cloud.run)
+    return cloud
+
+
+@pytest.fixture
+def send(aws: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
+    """Send lines as the program does when systemd starts it again after each failure."""
     (tmp_path / "first-bank").write_text("loans/bank_name=FirstBank")
     monkeypatch.setattr(journal, "PREFIXES", tmp_path)
-    monkeypatch.setattr(journal, "version", lambda key: ("etag", 12))
-    for name in ("BUCKET", "SERVER", "EVENT_SOURCE"):
+    monkeypatch.setattr(journal, "STATE", tmp_path / "journal.json")
+    for name in ("BUCKET", "LOG_GROUP", "RECEIPTS", "SERVER"):
         monkeypatch.setenv(f"SFTP_{name}", name.lower())
-    made = journal.event(journal.Download("first-bank", "203.0.113.7", "//x/../a.csv", size))
-    assert (made is not None) is told
-    if made:
-        assert '"file-path": "/bucket/loans/bank_name=FirstBank/a.csv"' in made["Detail"]
+
+    def run(*lines: str, starts: int = 1) -> list[str]:
+        (tmp_path / "journal.json").write_text('{"cursor": "0", "sessions": {}}')
+        for _ in range(starts):
+            state = json.loads((tmp_path / "journal.json").read_text())
+            left = [entry for entry in entries(*lines) if int(entry["__CURSOR"]) > int(state["cursor"])]
+            try:
+                journal.send(left, state)
+            except subprocess.CalledProcessError:
+                continue
+            break
+        return [each["detail"]["file-path"].rsplit("/", 1)[1] for each in aws.started]
+
+    return run
+
+
+def closed(path: str, size: int = 12) -> str:
+    return f'close "{path}" bytes read {size} written 0'
+
+
+def test_download_starts_the_receipt_with_the_event_of_a_server(send: Tried, aws: Cloud) -> None:
+    assert send(OPENED, closed("//x/../a.csv")) == ["a.csv"]
+    assert aws.started == [
+        {
+            "detail-type": "SFTP Server File Download Completed",
+            "time": "2026-11-03T08:15:32Z",
+            "detail": {
+                "bytes": 12,
+                "client-ip": "203.0.113.7",
+                "etag": "etag",
+                "file-path": "/bucket/loans/bank_name=FirstBank/a.csv",
+                "protocol": "SFTP",
+                "server-id": "server",
+                "status-code": "COMPLETED",
+                "username": "first-bank",
+            },
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [(12, ["a.csv"]), (11, [])], ids=["whole file", "part of the file"]
+)
+def test_only_a_whole_download_starts_a_receipt(send: Tried, size: int, told: list[str]) -> None:
+    assert send(OPENED, closed("/a.csv", size)) == told
+
+
+def test_empty_file_has_a_receipt(send: Tried) -> None:
+    assert send(OPENED, closed("/b.csv", 0)) == ["b.csv"]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("path", ["/year=2026", "/gone.csv"], ids=["folder", "deleted file"])
+def test_missing_file_does_not_stop_the_others(
+    send: Tried, aws: Cloud, path: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.missing = status
+    assert send(OPENED, closed(path, 0), closed("/a.csv")) == ["a.csv"]
+    assert f"FirstBank{path} has no receipt" in capsys.readouterr().err
+
+
+def test_download_that_aws_always_refuses_does_not_stop_the_others(
+    send: Tried, aws: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.broken.add("loans/bank_name=FirstBank/b.csv")
+    lines = OPENED, closed("/a.csv"), closed("/b.csv", 0), closed("/a.csv")
+    assert send(*lines, starts=journal.TRIES) == ["a.csv"]
+    aws.started.clear()
+    assert send(*lines, starts=journal.TRIES + 1) == ["a.csv", "a.csv"]
+    assert "/b.csv of first-bank has no receipt, because it failed 10 times." in capsys.readouterr().err
+    state = json.loads(journal.STATE.read_text())
+    assert (state["cursor"], state["tries"]) == ("4", 0)
+
+
+def test_download_waits_while_aws_takes_no_logs(
+    send: Tried, aws: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(command: tuple[str, ...], **options: Any) -> None:
+        raise subprocess.CalledProcessError(254, command)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(journal.subprocess, "run", refuse)
+        assert send(OPENED, closed("/a.csv"), starts=2 * journal.TRIES) == []
+    assert json.loads(journal.STATE.read_text())["cursor"] == "0"
+    assert send(OPENED, closed("/a.csv")) == ["a.csv"]
 
 
 @pytest.mark.parametrize(

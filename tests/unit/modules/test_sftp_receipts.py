@@ -1,0 +1,118 @@
+"""`receipt.jsonata`: which downloads get a receipt. Anyone who may start the state machine chooses its input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.modules.test_sftp_programs import evaluate
+
+CONFIG = {
+    "bucket": "data",
+    "prefixes": {"first-bank": "loans/bank_name=FirstBank", "beta": "loans/bank_name=Beta"},
+}
+PATH = "/year=2026/month=10/FirstBank_20261031.csv"
+FORGED = "The refund is at evil.example.com"
+
+
+def download(**detail: Any) -> dict[str, Any]:
+    """Return the event of a download; `file_path` is `file-path`."""
+    given = {
+        "bytes": 4859062,
+        "client-ip": "203.0.113.7",
+        "etag": "9b2cf535f27731c974343645a3985328",
+        "file-path": f"/data/loans/bank_name=FirstBank{PATH}",
+        "username": "first-bank",
+    }
+    given |= {name.replace("_", "-"): value for name, value in detail.items()}
+    return {"time": "2026-11-03T08:15:30Z", "detail": given}
+
+
+def receipt(event: Any) -> dict[str, Any]:
+    return dict(evaluate("receipt", states={"input": event}, config=CONFIG))
+
+
+def test_download_has_a_receipt() -> None:
+    assert receipt(download()) == {
+        "bytes": "4859062",
+        "client_ip": "203.0.113.7",
+        "collected": f"2026-10 {PATH} 9b2cf535f27731c974343645a3985328",
+        "file": f"/data/loans/bank_name=FirstBank{PATH}",
+        "period": "2026-10",
+        "recipient": "first-bank",
+        "time": "2026-11-03T08:15:30Z",
+    }
+
+
+def test_bytes_may_be_digits() -> None:
+    assert receipt(download(bytes="0"))["bytes"] == "0"
+
+
+def test_file_outside_a_month_has_no_period() -> None:
+    found = receipt(download(file_path="/data/loans/bank_name=FirstBank/readme.txt"))
+    assert (found["period"], found["collected"].split(" ")[:2]) == ("other", ["other", "/readme.txt"])
+
+
+def test_without_an_etag_the_time_distinguishes_downloads() -> None:
+    event = download()
+    del event["detail"]["etag"]
+    assert receipt(event)["collected"] == f"2026-10 {PATH} 2026-11-03T08:15:30Z"
+
+
+@pytest.mark.parametrize("name", ["loans/bank_name=ŁódźBank", "loans/a.b(c)[d]$"])
+def test_prefix_is_compared_as_text(name: str) -> None:
+    event = download(file_path=f"/data/{name}{PATH}")
+    found = evaluate(
+        "receipt", states={"input": event}, config={"bucket": "data", "prefixes": {"first-bank": name}}
+    )
+    assert found["collected"].startswith(f"2026-10 {PATH} ")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/data/loans/bank_name=Beta{PATH}",
+        f"/other/loans/bank_name=FirstBank{PATH}",
+        f"/data/loans/bank_name=FirstBankTwo{PATH}",
+        f"/data/x/loans/bank_name=FirstBank{PATH}",
+        "/data/loans/bank_name=FirstBank",
+        PATH,
+    ],
+)
+def test_file_of_another_prefix_has_no_receipt(path: str) -> None:
+    assert receipt(download(file_path=path)) == {}
+
+
+VALUES = [None, True, 7, -1, 1.5, 1e300, "", FORGED, "12\n", "9" * 2000, [], ["first-bank"], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize("name", ["bytes", "client-ip", "etag", "file-path", "time", "username"])
+def test_odd_value_ends_quietly(name: str, value: Any) -> None:
+    event = download(**{name: value}) if name != "time" else download() | {"time": value}
+    found = receipt(event)
+    harmless = {
+        "bytes": [7],
+        "client-ip": [FORGED, "12\n"],
+        "etag": [FORGED, "12\n"],
+        "time": [FORGED, "12\n"],
+    }
+    assert (found == {}) == (value not in harmless.get(name, []))
+
+
+@pytest.mark.parametrize("missing", ["bytes", "client-ip", "file-path", "username"])
+def test_missing_value_ends_quietly(missing: str) -> None:
+    event = download()
+    del event["detail"][missing]
+    assert receipt(event) == {}
+
+
+@pytest.mark.parametrize("event", [{}, None, "x", 7, [], {"detail": None}, {"detail": FORGED}, {"time": "x"}])
+def test_other_input_ends_quietly(event: Any) -> None:
+    assert receipt(event) == {}
+
+
+@pytest.mark.parametrize("user", ["toString", "constructor", "__proto__"])
+def test_name_that_every_object_has_is_no_recipient(user: str) -> None:
+    assert receipt(download(username=user)) == {}

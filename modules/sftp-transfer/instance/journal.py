@@ -19,7 +19,6 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -89,8 +88,8 @@ class Sessions:
 
 def closed_at(entry: dict[str, Any]) -> str:
     """Return the time of an entry, as AWS writes it in events."""
-    moment = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = time.gmtime(int(entry["__REALTIME_TIMESTAMP"]) // 1_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
 
 
 def aws(*arguments: str) -> Any:

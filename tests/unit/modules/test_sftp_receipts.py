@@ -1,4 +1,4 @@
-"""`receipt.jsonata`: which downloads get a receipt. Anyone who may start the state machine chooses its input."""
+"""`receipt.jsonata`: which downloads get a receipt. Whoever starts the execution chooses its input."""
 
 from __future__ import annotations
 

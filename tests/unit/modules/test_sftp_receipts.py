@@ -1,4 +1,4 @@
-"""`receipt.jsonata`: which downloads get a receipt. Whoever starts the execution chooses its input."""
+"""`receipt.jsonata`: which downloads get a receipt. The input may be forged or odd."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ VALUES = [None, True, 7, -1, 1.5, 1e300, "", FORGED, "12\n", "9" * 2000, [], ["f
 def test_odd_value_ends_quietly(name: str, value: Any) -> None:
     event = download(**{name: value}) if name != "time" else download() | {"time": value}
     found = receipt(event)
-    harmless = {
+    harmless: dict[str, list[Any]] = {
         "bytes": [7],
         "client-ip": [FORGED, "12\n"],
         "etag": [FORGED, "12\n"],

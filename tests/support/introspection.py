@@ -32,13 +32,13 @@ def paths(entity: dict[str, Any]) -> list[str]:
 
 
 def spec(project: Path) -> dict[str, Any]:
-    """Return the keyword arguments of `Extract(...)`, with the joins as source code."""
+    """Return the keyword arguments of `Extract(...)`, with joins and metrics as source code."""
     tree = ast.parse((project / "Glue/etl.py").read_text())
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
     ]
     return {
-        k.arg: ast.unparse(k.value) if k.arg == "joins" else ast.literal_eval(k.value)
+        k.arg: ast.unparse(k.value) if k.arg in ("joins", "metrics") else ast.literal_eval(k.value)
         for k in call.keywords
         if k.arg
     }

@@ -110,7 +110,7 @@ def test_date_and_group_by_on_joined_tables_add_their_joins(
     found = spec(tmp_path / "branch-loans")
     assert found["date_column"] == "Account.open_date"
     assert found["recipient"] == {"branch_address": "Branch.Address"}
-    assert found["group"] == {"client_id": "Client.idClient", "client_name": "Client.Name"}
+    assert found["group_by"] == {"client_id": "Client.idClient", "client_name": "Client.Name"}
     assert re.findall(r"Join\('(\w+)'", found["joins"]) == ["Account", "Client", "Branch"]
 
 
@@ -231,7 +231,7 @@ def test_printed_candidate_is_a_valid_answer(tenants: str, extracts: Extracts, t
     assert done.returncode == 0, done.stderr
     found = spec(tmp_path / "tenants-invoices")
     assert found["schema"] == "app"
-    assert found["group"] == {"customer_id": "customers.id", "customer_name": "customers.name"}
+    assert found["group_by"] == {"customer_id": "customers.id", "customer_name": "customers.name"}
     assert found["recipient"] == {"tenant_name": "tenants.name"}
 
 
@@ -314,7 +314,7 @@ def test_group_by_does_not_repeat_the_recipient(shops: str, extracts: Extracts, 
     assert "_2" not in done.stderr
     done = extracts(*NEW, "--database-url", shops, *given, "--project-slug", "by-store")
     assert done.returncode == 0, done.stderr
-    assert spec(tmp_path / "by-store")["group"] == {"store_id": "stores.id"}
+    assert spec(tmp_path / "by-store")["group_by"] == {"store_id": "stores.id"}
 
 
 # -- declared keys, two ends, circles ----------------------------------------------------------------------
@@ -334,9 +334,9 @@ def test_recipient_may_be_given_as_a_table(shops: str, extracts: Extracts, tmp_p
     done = extracts(*NEW, "--database-url", shops, "--recipient", "regions")
     assert done.returncode == 0, done.stderr
     found = spec(tmp_path / "regions-sales")
-    assert found["metric"] == "paid"  # a domain over a domain over numeric
+    assert "Metric('sum', 'paid'" in found["metrics"]  # a domain over a domain over numeric
     assert found["date_column"] == "sold_at"
-    assert found["group"] == {"store_id": "stores.id", "store_name": "stores.store_name"}
+    assert found["group_by"] == {"store_id": "stores.id", "store_name": "stores.store_name"}
     assert "→ employees" not in done.stdout  # the circular path between stores and managers has no end
 
 

@@ -58,7 +58,7 @@ def test_module_diagram_has_modules_and_outputs() -> None:
 def test_data_diagram_follows_the_spec() -> None:
     drawing = drawings.data()
     assert '  Loans -- "Account_idAccount" --> Account["Account"]\n' in drawing
-    assert '  Loans == "avg over 3 months" ==> row\n' in drawing
+    assert '  Loans == "count, sum, avg over 3 months" ==> row\n' in drawing
 
 
 def test_every_path_of_a_failure_ends_in_a_mail() -> None:

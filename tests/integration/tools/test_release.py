@@ -33,10 +33,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("release") / "home"
     root.mkdir()
     unwanted = shutil.ignore_patterns(".terraform*", "__pycache__", ".pytest_cache")
-    for part in ("modules/kms-bucket", "templates", "examples", "tests/integration/template", "tools"):
+    code = ("generator/extracts", "local_cloud", "tools", "tests/integration/template")  # and its imports
+    for part in ("modules/kms-bucket", "templates", "examples", *code):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
-    others = ("generator/extracts/errors.py", "README.md")
-    shared = ("tests/conftest.py", "tests/support/options.py", "tests/support/stamping.py")
+    others = ("README.md",)
+    shared = ("tests/conftest.py", *(f"tests/support/{n}.py" for n in ("options", "provider", "stamping")))
     for place in (*(place for place, _ in release.PLACES), *others, *shared, ".gitignore"):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / place, root / place)

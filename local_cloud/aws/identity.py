@@ -170,11 +170,18 @@ def close_named_resources() -> None:
         if service == "scheduler" and path.startswith("/schedules/"):
             group = values.get("groupName") or values.get("GroupName") or "default"
             return f"arn:aws:scheduler:{place}:schedule/{group}/{path.removeprefix('/schedules/')}"
-        if found == "*" and service == "events" and "Rule" in values:
-            bus = values.get("EventBusName", "default")
+        if service == "events" and "Rule" in values:
+            bus = str(values.get("EventBusName", "default")).rpartition("/")[2]
             found = f"arn:aws:events:{place}:rule/{bus}/{values['Rule']}"
+        if found == "*" and service == "iam" and "InstanceProfileName" in values:
+            found = f"arn:aws:iam::{account}:instance-profile/{values['InstanceProfileName']}"
+        alarms = values.get("AlarmNames") or values.get("AlarmNames.member.1")
+        if found == "*" and service == "monitoring" and alarms:
+            found = f"arn:aws:cloudwatch:{place}:alarm:{_first(alarms)}"
         if found == "*":
             found = next((str(v) for k, v in values.items() if k.lower() == "resourcearn"), found)
+        # Public parameters belong to no account.
+        found = found.replace(f"{place}:parameter/aws/", f"{region}::parameter/aws/")
         return found.replace(":rule/default/", ":rule/")
 
     iam_actions.extract_resource_arn = with_names

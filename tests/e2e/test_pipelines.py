@@ -170,7 +170,7 @@ def test_reviewed_plan_is_applied(story: Story, deployed: Run) -> None:
 
 def test_plan_role_reads_no_file_secret_or_other_project(story: Story, deployed: Run) -> None:
     """A branch's code has this role; the plans of the other tests show that it is enough."""
-    properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://other.internal/bank", "USERNAME": "reader"}
+    properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://other.internal/bank", "SECRET_ID": "other"}
     story.cloud.client("glue").create_connection(
         ConnectionInput={"Name": "other", "ConnectionType": "JDBC", "ConnectionProperties": properties}
     )

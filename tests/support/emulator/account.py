@@ -63,6 +63,7 @@ def sns_delivers_email(cloud: aws.Cloud) -> object:
     return [(mail.subject, mail.text.splitlines()[:2]) for mail in mails]
 
 
+IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 ALARM = (
     "<AlarmDescription>letters &amp; more</AlarmDescription>",
     "<AlarmActions><member>arn:aws:sns:eu-west-1:000000000000:team</member></AlarmActions>",
@@ -161,12 +162,15 @@ def trust_policy_sees_the_workflow_of_a_token(cloud: aws.Cloud) -> object:
 
 
 @probe(
-    on_aws=["accepted"] * 7,
-    published=["AccessDeniedException"] * 3 + ["AuthorizationError"] + ["AccessDeniedException"] * 3,
+    on_aws=["accepted"] * 11,
+    published=["AccessDeniedException"] * 5
+    + ["AccessDenied", "AuthorizationError"]
+    + ["AccessDeniedException"] * 4,
 )
 def permission_for_one_resource_is_enough_to_read_it(cloud: aws.Cloud) -> object:
     name = fresh("plan")
     arns = {
+        "cloudwatch": "alarm:{}",
         "dynamodb": "table/{}",
         "events": "rule/{}",
         "scheduler": "schedule-group/{}",
@@ -196,8 +200,13 @@ def permission_for_one_resource_is_enough_to_read_it(cloud: aws.Cloud) -> object
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": arns["states"], "RoleArn": states},
     )
-    schedule = f"arn:aws:scheduler:{aws.REGION}:{aws.ACCOUNT}:schedule/{name}/{name}"
-    reader = role(cloud, {"Effect": "Allow", "Action": "*", "Resource": [*arns.values(), schedule]})
+    cloud.client("iam").create_instance_profile(InstanceProfileName=name)
+    others = (
+        f"arn:aws:iam::{aws.ACCOUNT}:instance-profile/{name}",
+        f"arn:aws:scheduler:{aws.REGION}:{aws.ACCOUNT}:schedule/{name}/{name}",
+        f"arn:aws:ssm:{aws.REGION}::parameter{IMAGE}",
+    )
+    reader = role(cloud, {"Effect": "Allow", "Action": "*", "Resource": [*arns.values(), *others]})
 
     def client(service: str) -> Any:
         return as_role(cloud, reader, service)
@@ -205,12 +214,16 @@ def permission_for_one_resource_is_enough_to_read_it(cloud: aws.Cloud) -> object
     return [
         outcome(call)
         for call in (
+            lambda: client("cloudwatch").describe_alarms(AlarmNames=[name]),
             lambda: client("dynamodb").list_tags_of_resource(ResourceArn=arns["dynamodb"]),
             lambda: client("events").describe_rule(Name=name),
             lambda: client("events").list_targets_by_rule(Rule=name),
+            lambda: client("events").list_targets_by_rule(Rule=name, EventBusName="default"),
+            lambda: client("iam").get_instance_profile(InstanceProfileName=name),
             lambda: client("sns").list_tags_for_resource(ResourceArn=arns["sns"]),
             lambda: client("scheduler").list_tags_for_resource(ResourceArn=arns["scheduler"]),
             lambda: client("scheduler").get_schedule(Name=name, GroupName=name),
+            lambda: client("ssm").get_parameter(Name=IMAGE),
             lambda: client("stepfunctions").list_tags_for_resource(resourceArn=arns["states"]),
         )
     ]

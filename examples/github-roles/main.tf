@@ -82,6 +82,16 @@ variable "created_secret" {
   }
 }
 
+variable "sftp_instance" {
+  description = <<-EOT
+    Whether `module "sftp"` has `mode = "instance"`. Then a plan reads the settings of its instance,
+    parameters and secret.
+  EOT
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "plan_environment" {
   description = <<-EOT
     Environment where somebody approves a plan, as in the repository's variable

@@ -16,24 +16,13 @@ locals {
     Account = {
       # AWS allows these for all resources or for none.
       Action = [
-        "cloudwatch:DescribeAlarms", "ec2:DescribeAddresses", "ec2:DescribeAddressesAttribute",
-        "ec2:DescribeInstanceAttribute", "ec2:DescribeInstanceCreditSpecifications",
-        "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribePrefixLists", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets", "ec2:DescribeTags", "ec2:DescribeVolumes",
+        "ec2:DescribeNetworkInterfaces", "ec2:DescribePrefixLists",
+        "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
         "ec2:DescribeVpcEndpoints", "glue:GetSecurityConfiguration", "kms:ListAliases",
         "logs:DescribeLogGroups", "serverlessrepo:GetApplication", "sns:GetSubscriptionAttributes",
-        "ssm:DescribeParameters", "states:ValidateStateMachineDefinition",
+        "states:ValidateStateMachineDefinition",
       ]
       Resource = ["*"]
-    }
-    # The SFTP server on EC2: the recipients' public keys, the fingerprint, and Amazon's image.
-    Parameters = {
-      Action = ["ssm:GetParameter", "ssm:GetParameters", "ssm:ListTagsForResource"]
-      Resource = [
-        "${local.arn}:ssm:*:${local.account}:parameter/${var.name}/*",
-        "${local.arn}:ssm:*::parameter/aws/service/ami-amazon-linux-latest/*",
-      ]
     }
     # Settings of keys and SFTP servers. Their ARNs are not known before the first apply.
     Generated = {
@@ -62,13 +51,9 @@ locals {
     }
     Roles = {
       Action = [
-        "iam:GetInstanceProfile", "iam:GetRole", "iam:GetRolePolicy",
-        "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
+        "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
       ]
-      Resource = [
-        "${local.arn}:iam::${local.account}:instance-profile/${var.name}-*",
-        "${local.arn}:iam::${local.account}:role/${var.name}-*",
-      ]
+      Resource = ["${local.arn}:iam::${local.account}:role/${var.name}-*"]
     }
     Buckets = {
       Action = [
@@ -85,10 +70,11 @@ locals {
     }
     Named = {
       Action = [
-        "cloudformation:DescribeStacks", "cloudwatch:ListTagsForResource",
-        "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable",
-        "dynamodb:DescribeTimeToLive", "dynamodb:ListTagsOfResource", "events:DescribeRule",
-        "events:ListTagsForResource", "events:ListTargetsByRule", "logs:ListTagsForResource",
+        "cloudformation:DescribeStacks", "cloudwatch:DescribeAlarms",
+        "cloudwatch:ListTagsForResource", "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:ListTagsOfResource",
+        "events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule",
+        "logs:ListTagsForResource",
         "scheduler:GetSchedule", "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource",
         "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
         "sns:GetTopicAttributes", "sns:ListTagsForResource", "sqs:GetQueueAttributes",
@@ -118,6 +104,40 @@ locals {
     States = {
       Action   = ["s3:ListBucket"]
       Resource = ["${local.arn}:s3:::${var.state.bucket}"]
+    }
+  }
+  # What an SFTP server on EC2 adds.
+  instance_reads = {
+    InstanceAccount = {
+      # AWS allows these for all resources or for none.
+      Action = [
+        "ec2:DescribeAddresses", "ec2:DescribeInstanceCreditSpecifications",
+        "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeTags",
+        "ec2:DescribeVolumes", "ssm:DescribeParameters",
+      ]
+      Resource = ["*"]
+    }
+    # User data often has passwords, so only that of the project's own instance.
+    InstanceAttributes = {
+      Action    = ["ec2:DescribeInstanceAttribute"]
+      Resource  = ["${local.arn}:ec2:*:${local.account}:instance/*"]
+      Condition = { StringEquals = { "aws:ResourceTag/Name" = "${var.name}-sftp" } }
+    }
+    InstanceImage = {
+      Action   = ["ssm:GetParameter"]
+      Resource = ["${local.arn}:ssm:*::parameter/aws/service/ami-amazon-linux-latest/*"]
+    }
+    # The fingerprint, and the recipients' public keys. Of the host key, only its settings.
+    InstanceNamed = {
+      Action = [
+        "iam:GetInstanceProfile", "secretsmanager:DescribeSecret",
+        "secretsmanager:GetResourcePolicy", "ssm:GetParameter", "ssm:ListTagsForResource",
+      ]
+      Resource = [
+        "${local.arn}:iam::${local.account}:instance-profile/${var.name}-*",
+        "${local.arn}:secretsmanager:*:${local.account}:secret:${var.name}/sftp-host-key-*",
+        "${local.arn}:ssm:*:${local.account}:parameter/${var.name}/sftp/*",
+      ]
     }
   }
   # Rights for encrypted values, only through the service that keeps them.
@@ -152,6 +172,10 @@ resource "aws_iam_role_policy" "plan" {
     Version = "2012-10-17"
     Statement = concat(
       [for name, read in local.reads : merge({ Sid = name, Effect = "Allow" }, read)],
+      [
+        for name, read in local.instance_reads : merge({ Sid = name, Effect = "Allow" }, read)
+        if var.sftp_instance
+      ],
       [
         for resource, action in local.secrets :
         { Effect = "Allow", Action = [action], Resource = [resource] } if var.created_secret

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ministack.services import ec2, ssm
+from collections.abc import Iterator
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import ec2, ssm, tagging
 
 from local_cloud.aws.common import Body, Response
 
@@ -81,6 +84,17 @@ def close_instances() -> None:
         "TerminateInstances": terminated,
     }
     ec2._instance_xml, ec2._volume_inner_xml = fields, disk
+
+
+def close_instance_tags() -> None:
+    """A policy may name the tags of an instance."""
+
+    def tagged() -> Iterator[tuple[str, list[Body]]]:
+        place = f"arn:aws:ec2:{get_region()}:{get_account_id()}:instance"
+        for name in set(ec2._instances.keys()):
+            yield f"{place}/{name}", ec2._tags.get(name, [])
+
+    tagging._RESOURCE_TAG_COLLECTORS["ec2"] = tagged
 
 
 def close_interface_tags() -> None:

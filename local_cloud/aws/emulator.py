@@ -72,6 +72,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     ec2.close_prefix_lists,
     ec2_instances.close_arm_images,
     ec2_instances.close_instances,
+    ec2_instances.close_instance_tags,
     ec2_instances.close_interface_tags,
 )
 

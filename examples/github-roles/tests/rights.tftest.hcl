@@ -60,8 +60,56 @@ run "plan_reads_only_resources_of_the_project" {
   }
 }
 
+run "plan_with_an_sftp_instance_reads_only_its_attributes_and_parameters" {
+  command = plan
+
+  variables {
+    sftp_instance = true
+  }
+
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement :
+      [s.Resource, s.Condition.StringEquals]
+      if contains(s.Action, "ec2:DescribeInstanceAttribute")
+      ] == [[
+        ["arn:aws:ec2:*:123456789012:instance/*"],
+        { "aws:ResourceTag/Name" = "bank-loans-sftp" },
+    ]]
+    error_message = "the user data of other instances may have passwords"
+  }
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : [
+        for r in s.Resource : r if strcontains(r, ":ssm:")
+      ]
+      ])) == toset([
+      "arn:aws:ssm:*:123456789012:parameter/bank-loans/sftp/*",
+      "arn:aws:ssm:*::parameter/aws/service/ami-amazon-linux-latest/*",
+    ])
+    error_message = "parameters of other projects are readable"
+  }
+}
+
+run "plan_without_an_sftp_instance_reads_no_instance" {
+  command = plan
+
+  assert {
+    condition = !anytrue([
+      for a in flatten([
+        for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
+      ]) : can(regex("^ssm:|:DescribeInstance", a))
+    ])
+    error_message = "the plan can read instances or parameters"
+  }
+}
+
 run "plan_lists_each_action" {
   command = plan
+
+  variables {
+    sftp_instance = true
+  }
 
   assert {
     condition = [

@@ -1,20 +1,109 @@
-"""Terraform's own tests of the roles that GitHub assumes."""
+"""Roles that GitHub assumes: Terraform's own tests, and a plan of an SFTP instance with the plan role."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from tests.support.terraform import OpenRoot
-from tools.hcl import REPOSITORY
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+import extracts
+from local_cloud import aws
+from tests.support.github import assume
+from tests.support.terraform import OpenRoot, Root, variables
+from tools.hcl import MODULES, REPOSITORY
+
+EXAMPLE = REPOSITORY / "examples/github-roles"
+HOME = "terraform-aws-extracts/terraform-aws-extracts/.github/workflows"
+INSTANCE = """\
+module "sftp" {
+  source = "%(modules)s/sftp-transfer"
+
+  name        = "planned"
+  mode        = "instance"
+  bucket      = "planned-data"
+  kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+  endpoint    = { vpc_id = "vpc-00000001", subnet_ids = ["subnet-00000001"] }
+  recipients  = { first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = {} } }
+}
+"""
 
 
-def test_terraform_tests_of_the_github_roles_pass(tmp_path: Path, open_root: OpenRoot) -> None:
-    folder = shutil.copytree(
-        REPOSITORY / "examples/github-roles",
-        tmp_path / "roles",
-        ignore=shutil.ignore_patterns(".terraform*"),
-    )
-    root = open_root(folder)
+@pytest.fixture
+def roles(tmp_path: Path) -> Path:
+    """Copy the example, because Terraform writes to its folder."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "roles", ignore=shutil.ignore_patterns(".terraform*")))
+
+
+def test_terraform_tests_of_the_github_roles_pass(roles: Path, open_root: OpenRoot) -> None:
+    root = open_root(roles)
     root.setup()
     root.execute_command("test", "-no-color")
+
+
+@pytest.fixture
+def instance(cloud: aws.Cloud, tmp_path: Path, open_root: OpenRoot) -> Root:
+    """Apply an SFTP server on EC2."""
+    (tmp_path / "instance").mkdir()
+    (tmp_path / "instance/main.tf").write_text(INSTANCE.replace("%(modules)s", str(MODULES)))
+    root = open_root(tmp_path / "instance", **cloud.environment)
+    root.setup()
+    root.apply()
+    return root
+
+
+def test_plan_role_reads_the_settings_of_its_sftp_instance_only(
+    cloud: aws.Cloud, roles: Path, instance: Root, open_root: OpenRoot
+) -> None:
+    """The user data of an instance often has passwords."""
+    ec2 = cloud.client("ec2")
+    [found] = ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["planned-sftp"]}])[
+        "Reservations"
+    ]
+    own = found["Instances"][0]["InstanceId"]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "other-sftp"}]}]
+    [other] = ec2.run_instances(
+        ImageId="ami-0c2023a1b2c3d4e5f",
+        InstanceType="t4g.nano",
+        MaxCount=1,
+        MinCount=1,
+        TagSpecifications=tags,
+        UserData="password",
+    )["Instances"]
+    try:
+        made = open_root(roles, **cloud.environment)
+        made.setup()
+        made.apply(
+            tf_vars=variables(
+                repository="banking-group/planned",
+                name="planned",
+                state={"bucket": "terraform-states", "key": "planned.tfstate"},
+                data_buckets=["planned-data"],
+                apply_policy_arn="arn:aws:iam::aws:policy/AdministratorAccess",
+                sftp_instance=True,
+            )
+        )
+        given = assume(
+            cloud,
+            made.output()["role_arns"]["plan"],
+            "repo:banking-group/planned:pull_request",
+            f"{HOME}/extract-plan.yml@refs/tags/v{extracts.__version__}",
+        )
+        instance.env |= {
+            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": given["SessionToken"],
+        }
+        assert instance.changes() == ""
+        session = boto3.Session(
+            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], aws.REGION
+        )
+        reader = session.client("ec2", endpoint_url=cloud.endpoint, verify=str(cloud.authority))
+        assert reader.describe_instance_attribute(InstanceId=own, Attribute="userData")["UserData"]
+        with pytest.raises(ClientError, match="UnauthorizedOperation"):
+            reader.describe_instance_attribute(InstanceId=other["InstanceId"], Attribute="userData")
+    finally:
+        # Other tests of this cloud expect no more instances.
+        ec2.terminate_instances(InstanceIds=[own, other["InstanceId"]])

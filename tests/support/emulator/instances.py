@@ -46,6 +46,30 @@ def network_interface_keeps_its_tags(cloud: aws.Cloud) -> object:
     return found["NetworkInterfaces"][0]["TagSet"]
 
 
+@probe(on_aws=("accepted", "UnauthorizedOperation"), published=("UnauthorizedOperation",) * 2)
+def role_reads_an_instance_with_one_tag(cloud: aws.Cloud) -> object:
+    tag = fresh("server")
+    names = [
+        cloud.client("ec2").run_instances(
+            ImageId="ami-0c2023a1b2c3d4e5f",
+            InstanceType="t4g.nano",
+            MaxCount=1,
+            MinCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": value}]}],
+        )["Instances"][0]["InstanceId"]
+        for value in (tag, "other")
+    ]
+    action = "ec2:DescribeInstanceAttribute"
+    condition = {"StringEquals": {"aws:ResourceTag/Name": tag}}
+    reader = role(cloud, {"Effect": "Allow", "Action": action, "Resource": "*", "Condition": condition})
+    client = as_role(cloud, reader, "ec2")
+
+    def read(name: str) -> str:
+        return outcome(lambda: client.describe_instance_attribute(InstanceId=name, Attribute="userData"))
+
+    return tuple(read(name) for name in names)
+
+
 @probe(on_aws="ResourceNotFoundException", published="accepted")
 def secret_without_a_value_has_no_version(cloud: aws.Cloud) -> object:
     name = fresh("secret")
@@ -75,6 +99,7 @@ PROBES = (
     newest_image_for_graviton_is_a_public_parameter,
     instance_keeps_what_it_was_launched_with,
     network_interface_keeps_its_tags,
+    role_reads_an_instance_with_one_tag,
     secret_without_a_value_has_no_version,
     role_reads_the_parameters_of_one_path,
     role_sends_events_of_one_type,

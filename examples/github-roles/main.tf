@@ -78,7 +78,7 @@ variable "created_secret" {
 
   validation {
     condition     = !var.created_secret || var.plan_environment != null
-    error_message = "created_secret: set plan_environment, too, because a plan runs a branch's code."
+    error_message = "created_secret: set plan_environment, because a plan runs a branch's code."
   }
 }
 

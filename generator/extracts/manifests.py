@@ -14,14 +14,16 @@ from extracts.errors import ExtractsError
 # The types of the fields that the page shows; a list has one for each item, and an object with ANY one
 # for each field. A number in text may be missing.
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_TOTALS = {"rows": int, "sum": _NUMBER}
+_ANY = "*"
+_TOTALS = {"rows": int, "metrics": {_ANY: {"count": int, "sum": _NUMBER}}}
 _SHAPE = {
     "revision": int,
     "complete": bool,
     "window": {"start": str, "end": str, "time_zone": str},
     "totals": _TOTALS,
     "source": {"rows": int},
-    "orphans": {"rows": int, "undated_rows": int},
+    "orphans": {"rows": int},
+    "undated_rows": int,
     "groups_without_recipient": int,
     "snapshot_time": str,
     "engine_version": str,
@@ -58,5 +60,7 @@ def _wrong(value: object, shape: Any, name: str) -> str:
         return next((wrong for item in value if (wrong := _wrong(item, shape[0], name))), "")
     assert isinstance(value, dict)
     prefix = f"{name}." if name else ""
+    if _ANY in shape:
+        shape = dict.fromkeys(value, shape[_ANY])
     checks = (_wrong(value.get(field), inner, f"{prefix}{field}") for field, inner in shape.items())
     return next(filter(None, checks), "")

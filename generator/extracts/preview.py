@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from extracts import children, extra, files, report
+from extracts import children, files, report
 from extracts.errors import ExtractsError
+from extracts.report_months import published
 from extracts.resources import modules
 
 
@@ -119,7 +120,6 @@ def preview(
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
     if page:
         files.inside(page.parent, page.name)
-    extra.needed("pyspark")
     private = files.private_folder(output)
     with private, tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
         request = {

@@ -7,7 +7,6 @@ template escapes all text.
 from __future__ import annotations
 
 import heapq
-import math
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,6 @@ from pathlib import Path
 
 import jinja2
 
-from extracts import manifests
-from extracts.files import inside
 from extracts.report_changes import Groups, Move, changes
 from extracts.report_charts import Chart, Scale, amount, chart, month_name, signed
 from extracts.report_months import Group, Json, Metric, Month, Row, Shown, beginning, combined
@@ -84,21 +81,7 @@ def page(project: str, log: Sequence[Json], output: Path, history: Path) -> str:
     return _printable(environment.from_string(source).render(shown))
 
 
-################################################################################
-# Reading
-################################################################################
-
-
-def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
-    """Return the published months in a folder, or those of them in `asked`, the earliest first."""
-    return [
-        Month(path.stem, folder, manifests.read(folder, path.stem))
-        for path in sorted((folder / "_manifests").glob("*.json"))
-        if asked is None or path.stem in asked
-    ]
-
-
-def statement(said: Mapping[str, Json]) -> str | None:
+def statements(log: Sequence[Json]) -> str | None:
     """Return the SQL with which a run read the source."""
     return "\n\n".join(_dedented(entry["sql"]) for entry in log if entry.get("sql")) or None
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, cast
 
+from extracts import manifests
 from extracts.files import inside
 
 Json = Mapping[str, Any]
@@ -133,7 +134,7 @@ class Shown:
 def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
     """Return the published months in a folder, or those of them in `asked`, the earliest first."""
     return [
-        Month(path.stem, folder, json.loads(path.read_text(encoding="utf-8")))
+        Month(path.stem, folder, manifests.read(folder, path.stem))
         for path in sorted((folder / "_manifests").glob("*.json"))
         if asked is None or path.stem in asked
     ]

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from typing import Any
+from urllib.parse import unquote
 
 from ministack.core import iam_actions
 from ministack.core import iam_evaluator as iam

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from rolling_errors import ExtractError
 from rolling_file import File
-from rolling_manifest import Json, claim_place, digests, manifest_place, read
+from rolling_forged import read
+from rolling_manifest import Json, claim_place, digests, manifest_place
 from rolling_period import Period
 from rolling_store import Store, sha256_of
 

@@ -23,12 +23,13 @@ import rolling_spec_check
 import rolling_work
 from rolling_arguments import Arguments, parse
 from rolling_errors import ExtractError, listed, one_line
+from rolling_format import Csv, Field, File, FixedWidth
 from rolling_log import log
 from rolling_period import Period, check_over, zone
 from rolling_spec import Extract, Join, Metric
 from rolling_store import open_store
 
-__all__ = ["Extract", "Join", "Metric", "__version__", "run"]
+__all__ = ["Csv", "Extract", "Field", "File", "FixedWidth", "Join", "Metric", "__version__", "run"]
 
 __version__ = "0.1.0"
 

@@ -18,23 +18,10 @@ from pathlib import Path
 import rolling_record
 from rolling_errors import ExtractError, listed, quoted
 from rolling_folder import is_left
-from rolling_period import Period, window
-from rolling_spec import Extract
-
-# What a spreadsheet takes for the start of a formula, also in its full-width forms.
-_START = "=+@\uff1d\uff0b\uff0d\uff20-"
-# A spreadsheet may remove these before a formula: controls, marks of direction, and characters without width.
-_HIDDEN = (
-    r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
-)
-_FORMULA = re.compile(rf"[\t\r\n]|[{_HIDDEN}]*[{_START}]")
-# Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
-# within a text, and after each line break; quotes may stand before the formula, too.
-_SEPARATORS = r",;|\t\r\n\v\f\x85\u2028\u2029"
-_INNER = re.compile(rf"([{_SEPARATORS}])(?=(?:(?![{_SEPARATORS}])[\"'{_HIDDEN}])*[{_START}])")
-
-_SPECIAL = re.compile('[,"\r\n]')
+from rolling_period import Period
+from rolling_record import Column
+from rolling_resolved import Resolved
+from rolling_totals import Row, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,63 +148,14 @@ def cells_of(resolved: Resolved, days: tuple[str, str], period: Period) -> Calla
     return cells
 
 
-def _text(spec: Extract, value: str | None, category: str) -> str:
-    """A label's field.
-
-    Only free text can be a formula: a negative number that is a group's key stays a number.
-    """
-    if value is None:
-        return ""
-    if not spec.defuse_formulas or category not in "SE":
-        return value
-    if _FORMULA.match(value):
-        value = f"'{value}"
-    return _INNER.sub(r"\1'", value)
-
-
-def row(fields: Iterable[str]) -> bytes:
-    """A record after RFC 4180, in UTF-8.
-
-    >>> row(["a", "c,d", ""]).decode().rstrip()
-    'a,"c,d",'
-    """
-    return (",".join(_quoted(text) for text in fields) + "\r\n").encode()
-
-
-def _quoted(text: str) -> str:
-    if _SPECIAL.search(text):
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
-def write_files(
-    spec: Extract,
-    contract: Contract,
-    period: Period,
-    lines: Iterator[Line],
-    known: Iterable[str],
-    folder: Path,
-) -> list[File]:
-    """Write every recipient's file into `folder`, one at a time, as the lines stream by; those without lines
-    get the header.
-
-    `lines` come recipient by recipient, so one file is open at a time and memory does not grow with the
-    number of groups.
-    """
-    folder.mkdir()
-    files: list[File] = []
-    current: _Writer | None = None
-    for line in lines:
-        if current is None or current.recipient != line.recipient:
-            if current is not None:
-                files.append(current.close())
-            current = _Writer(spec, line.recipient, period, folder / str(len(files)))
-        current.write(line_bytes(spec, contract, period, line), line.totals)
-    if current is not None:
-        files.append(current.close())
-    for recipient in sorted(set(known) - {file.recipient for file in files}):
-        files.append(_Writer(spec, recipient, period, folder / str(len(files))).close())
-    return sorted(files, key=lambda file: file.place)
+def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
+    """Refuse an entry of `files` for somebody who is no recipient."""
+    names = {*known}
+    for name in resolved.files:
+        if name not in names:
+            near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.6)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise ExtractError(f"files has {quoted(name)}, which is no recipient{hint}", kind="spec")
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def _check(store: Store, found: object) -> None:
         for name in (_REVISION, _FILES):
             if name not in one:
                 raise UntrueError(f"it has no {name}")
-        for entry in cast(list[Json], one[_FILES]):
+        for entry in [*cast(list[Json], one[_FILES]), *cast(list[Json], one.get("markers", []))]:
             for name in ("key", "sha256"):
                 if name not in entry:
                     raise UntrueError(f"a file in it has no {name}")
@@ -117,7 +117,18 @@ def _sum(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) is not None
 
 
-_TOTALS: Shape = {"rows": _number, "count": _number, "sum": _sum}
+def _metrics(value: object) -> bool:
+    """Return whether a value has totals by metric."""
+    return isinstance(value, dict) and all(
+        isinstance(totals, dict)
+        and _number(totals.get("count"))
+        and ("sum" not in totals or _sum(totals["sum"]))
+        for totals in value.values()
+    )
+
+
+# Version 1 had a count and a sum in place of the metrics.
+_TOTALS: Shape = {"rows": _number, "metrics": _metrics, "count": _number, "sum": _sum}
 _PUBLISHED: dict[str, Shape] = {
     _REVISION: _revision,
     "published_at": _text_or_null,
@@ -132,6 +143,7 @@ _PUBLISHED: dict[str, Shape] = {
             "totals": _TOTALS,
         }
     ],
+    "markers": [{"key": _text, "recipient": _text, "sha256": _text}],
 }
 
 

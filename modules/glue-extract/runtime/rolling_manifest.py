@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
-from rolling_errors import ExtractError, listed
+from rolling_errors import listed
 from rolling_file import File
 from rolling_period import Period
 from rolling_result import Result
@@ -71,7 +70,9 @@ def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) 
                 "totals": file.totals.as_json(),
             }
             for file in made.files
+            if not file.marker
         ],
+        **_markers(store, made),
         "withdrawn": list(made.withdrawn),
         **replaces(made),
         "totals": files.as_json(),
@@ -91,51 +92,13 @@ def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) 
     }
 
 
-def read(store: Store, place: str) -> Json:
-    try:
-        found = json.loads(b"".join(store.read(place)))
-        _check_manifest(store, found)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        why = f": {error}" if isinstance(error, _Untrue) else ""
-        raise ExtractError(
-            f"{store.key(place)} is there but is no manifest{why}; move it away", kind="store"
-        ) from None
-    return cast(Json, found)
-
-
-class _Untrue(ValueError):
-    """What no run of ours writes into a manifest."""
-
-
-def _check_manifest(store: Store, found: Json) -> None:
-    """Nothing that a manifest says is taken on trust: a restatement removes the files that it names."""
-    before = found.get("replaces") or {"revision": 1, "files": []}
-    for one in (found, cast(Json, before)):
-        if type(one["revision"]) is not int or one["revision"] < 1:
-            raise _Untrue(f"its revision is {one['revision']}")
-        for entry in cast(list[Json], one["files"]):
-            _check_key(store, entry["key"])
-            _ = entry["sha256"]
-    for key in cast(list[object], found.get("withdrawn", [])):
-        _check_key(store, key)
-
-
-def _check_key(store: Store, key: object) -> None:
-    try:
-        wrong = not isinstance(key, str) or not is_file_place(store.place(key))
-    except ExtractError as error:
-        raise _Untrue(error.sentence) from None
-    if wrong:
-        raise _Untrue(f"it names {key} as a file")
-
-
-def is_file_place(place: str) -> bool:
-    """Return whether a file may have this place: spelled without `.`, `..` and empty parts.
-
-    Otherwise `./_manifests/2026-08.json` would be another month's manifest. Some file systems ignore case.
-    """
-    parts = place.split("/")
-    return not {"", ".", ".."} & set(parts) and parts[0].casefold() != "_manifests"
+def _markers(store: Store, made: Plan) -> Json:
+    found = [
+        {"key": store.key(file.place), "recipient": file.recipient, "sha256": file.sha256}
+        for file in made.files
+        if file.marker
+    ]
+    return {"markers": found} if found else {}
 
 
 def replaces(made: Plan) -> Json:
@@ -145,12 +108,14 @@ def replaces(made: Plan) -> Json:
 
 def kept(manifest: Json) -> Json:
     """What a later manifest tells of this one."""
-    return {name: manifest.get(name) for name in ("revision", "published_at", "run_id", "files")}
+    names = ("revision", "published_at", "run_id", "files", "markers")
+    return {name: manifest.get(name) for name in names if name != "markers" or name in manifest}
 
 
 def digests(manifest: Json | None) -> dict[str, object]:
-    """Key to SHA-256 of the files that a manifest names."""
-    return {str(key): entry["sha256"] for key, entry in entries(manifest).items()}
+    """Return the SHA-256 of the files and markers that a manifest names, by key."""
+    markers = cast("list[Json]", (manifest or {}).get("markers") or [])
+    return {str(entry["key"]): entry["sha256"] for entry in [*entries(manifest).values(), *markers]}
 
 
 def entries(manifest: Json | None) -> dict[str, Json]:
@@ -166,8 +131,9 @@ def touched(claim: Json | None) -> dict[str, object]:
 
 
 def told(manifest: Json, new: Mapping[str, File]) -> str:
-    """Return which files differ from the manifest's and by how much."""
+    """Return which files differ from the manifest's and by how much; of markers only if no file differs."""
     old, parts = entries(manifest), []
+    new = {key: file for key, file in new.items() if not file.marker}
     for key in sorted(set(old) | set(new)):
         name = key.rpartition("/")[2]
         if key not in new:
@@ -177,7 +143,7 @@ def told(manifest: Json, new: Mapping[str, File]) -> str:
         elif old[key]["sha256"] != new[key].sha256:
             changes = _changes(old[key], new[key])
             parts.append(f"{name} differs ({', '.join(changes) or 'same totals, other text'})")
-    return listed(parts)
+    return listed(parts) or "the markers differ"
 
 
 def metrics_of(entry: Json) -> Mapping[str, Mapping[str, object]]:

@@ -55,6 +55,7 @@ from typing import cast
 from rolling_claim import Claim
 from rolling_errors import ExtractError, listed
 from rolling_file import File
+from rolling_forged import read
 from rolling_log import log
 from rolling_manifest import (
     Json,
@@ -62,7 +63,6 @@ from rolling_manifest import (
     digests,
     kept,
     manifest_place,
-    read,
     told,
     touched,
 )

@@ -25,6 +25,7 @@ _HIDDEN = (
     r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
+_FORMULA = re.compile(rf"[\t\r\n]|[{_HIDDEN}]*[{_START}]")
 # Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
 # within a text, and after each line break; quotes may stand before the formula, too.
 _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"

@@ -142,6 +142,9 @@ def local_settings(time_zone: str, limits: Mapping[str, str]) -> str:
         "extra_float_digits": "1",
         "bytea_output": "hex",
         "lc_monetary": "C",
+        # What to_char writes in an expression must not depend on the role that runs it.
+        "lc_numeric": "C",
+        "lc_time": "C",
         # Compiling a query takes PostgreSQL longer than it saves, unless the query runs for a minute.
         "jit": "off",
         "standard_conforming_strings": "on",

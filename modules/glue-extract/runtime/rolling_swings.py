@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import rolling_values
 from rolling_errors import quoted
-from rolling_manifest import entries, manifest_place, metrics_of, read
+from rolling_forged import read
+from rolling_manifest import entries, manifest_place, metrics_of
 from rolling_publication import Plan
 from rolling_resolved import Metric, Resolved
 from rolling_store import Store
@@ -23,7 +24,9 @@ def swings(resolved: Resolved, store: Store, made: Plan) -> tuple[str, ...]:
     if resolved.swing_factor is None or store.version(manifest_place(before)) is None:
         return ()
     factor = Fraction(str(resolved.swing_factor))
-    last = {str(entry["recipient"]): entry for entry in entries(read(store, manifest_place(before))).values()}
+    last = {
+        str(entry.get("recipient")): entry for entry in entries(read(store, manifest_place(before))).values()
+    }
     found = []
     for file in [file for file in made.files if not file.marker]:
         then = metrics_of(last[file.recipient]) if file.recipient in last else {}

@@ -53,7 +53,7 @@ def test_layout_on_the_page_is_what_the_engine_writes(title: str, loans: Store, 
         changes["files"] = eval(code, vars(rolling_extract))
         form = changes["files"]["Beta"]
     else:
-        form = changes["file"] = eval(code, vars(rolling_extract2))
+        form = changes["file"] = eval(code, vars(rolling_extract))
     engine("2026-10", **changes)
     bank = "Beta" if "files" in changes else "Alpha"
     folder = engine.folder / f"bank_name={bank}/year=2026/month=10"

@@ -49,7 +49,7 @@ def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_path: Path) -> None:
     done = preview(str(PROJECT), "--period", "2026-10", "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
-    assert "2026-10: published: 3 files, 30 lines, revision 1" in done.stdout
+    assert "2026-10: published: 3 files, 30 rows, revision 1" in done.stdout
     written = {path.name: path.read_bytes() for path in tmp_path.rglob("*.csv")}
     assert written == {
         "FirstBank_20261031.csv": oracle(ROWS, "First Bank"),

@@ -13,14 +13,17 @@ from tools.drawings import ROOT
 PAGE = (ROOT / "docs/reference/extract.md").read_text()
 
 
-def _extract() -> Extract:
-    [shown] = re.findall(r"```python\nfrom rolling_extract.*?(?=\nEXTRACT = )(.*?)\n\nif", PAGE, re.DOTALL)
+def _extract(program: str) -> Extract:
+    """Return the extract of a program, which imports it and runs it."""
     names: dict[str, Any] = {"Extract": Extract, "Join": Join, "Metric": Metric}
-    exec(shown, names)
+    text = program.partition("\nif __name__")[0]
+    exec(re.sub(r"^from (rolling_extract|pyspark).*$", "", text, flags=re.MULTILINE), names)
     return cast(Extract, names["EXTRACT"])
 
 
-EXTRACT = _extract()
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EXTRACTS = [_extract(program) for program in PROGRAMS]
+EXTRACT = EXTRACTS[0]
 FIELDS = re.findall(r"^\| `(\w+)` \|.*\| `(\w+[=(].*)` \|$", PAGE, re.MULTILINE)
 EXAMPLES = [example.replace("\\|", "|") for _, example in FIELDS]
 

@@ -14,6 +14,7 @@ from rolling_spec import Extract, Join, Metric
 from rolling_spec_check import check
 from tests.support.engine import extract_page
 from tests.unit.docs.test_reference import page, rows, section
+from tools.drawings import ROOT
 
 
 @pytest.mark.parametrize("kind", [Extract, Metric, Join], ids=lambda kind: kind.__name__)
@@ -34,6 +35,15 @@ def test_page_has_every_field_and_its_default(kind: Any) -> None:
 @pytest.mark.parametrize("example", extract_page.EXAMPLES)
 def test_example_is_valid(example: str) -> None:
     check(extract_page.changed(example))
+
+
+@pytest.mark.parametrize("extract", extract_page.EXTRACTS, ids=lambda extract: str(extract.entity))
+def test_program_is_valid(extract: Extract) -> None:
+    check(extract)
+
+
+def test_page_begins_with_the_example() -> None:
+    assert extract_page.PROGRAMS[0] == (ROOT / "examples/bank-loans/Glue/etl.py").read_text()
 
 
 @pytest.mark.parametrize(("field", "example"), extract_page.FIELDS)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,12 +14,13 @@ import hcl2
 import pytest
 
 import rolling_arguments
-import rolling_delivery1
-from rolling_figures1 import Totals
-from rolling_file1 import File
+import rolling_file
+import rolling_manifest
+from rolling_file import File
 from rolling_period import Period
-from rolling_spec1 import Extract, Join
+from rolling_publication import Plan
 from rolling_store import open_store
+from rolling_totals import MetricTotals, Totals
 from tools import reference
 from tools.drawings import ROOT
 
@@ -48,23 +47,6 @@ def test_generated_page_is_up_to_date(name: str) -> None:
     assert page(name) == reference.PAGES[name](), "run make docs"
 
 
-@pytest.mark.parametrize("kind", [Extract, Join], ids=lambda kind: kind.__name__)
-def test_spec_page_has_every_field_and_its_default(kind: type) -> None:
-    listed = {name: default for name, default, _ in rows(section(page("spec.md"), kind.__name__))}
-    expected = {
-        f"`{field.name}`": "required"
-        if field.default is MISSING
-        else f"`{field.default!r}`".replace("'", '"')
-        for field in fields(kind)
-    }
-    assert listed == expected
-
-
-def test_spec_page_shows_the_example() -> None:
-    [shown] = re.findall(r"```python\n(.*?)```", page("spec.md"), re.DOTALL)
-    assert shown == (ROOT / "examples/bank-loans/Glue/etl.py").read_text()
-
-
 def test_every_argument_of_a_run_is_listed() -> None:
     text = page("run-arguments.md")
     listed = set(re.findall(r"`[^`]*`", text))
@@ -75,10 +57,10 @@ def test_every_argument_of_a_run_is_listed() -> None:
 
 
 def names(value: object, prefix: str = "") -> Iterator[str]:
-    """Yield the names of fields in a JSON document, down to control totals."""
+    """Yield the names of fields in a JSON document, down to control totals and texts of the spec."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if set(value) >= {"rows", "count", "sum"} and key in ("rows", "count", "sum"):
+            if prefix == "expressions." or (set(value) == {"rows", "metrics"}):
                 continue
             yield f"{prefix}{key}"
             yield from names(inner, f"{prefix}{key}.")
@@ -89,26 +71,26 @@ def names(value: object, prefix: str = "") -> Iterator[str]:
 
 def manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a restatement that has everything a manifest can have."""
-    store = open_store(str(folder))
     path = folder / "bank_name=A/year=2026/month=10/A_20261031.csv"
     path.parent.mkdir(parents=True)
     path.write_text("1")
-    totals = Totals(1, 1, Decimal(1))
+    totals = Totals(1, {"amount_sum": MetricTotals(1, "1.00")})
     file = File("A", path, str(path.relative_to(folder)), 1, 1, "0" * 64, totals)
     before = {"revision": 1, "published_at": "2026-11-01T00:00:00Z", "run_id": "jr_1", "files": []}
     done = File("A", path, f"{file.place}.done", 0, 0, "0" * 64, Totals(0, {}), "done")
     plan = Plan(
         Period(2026, 10), (file, done), {}, frozenset(), frozenset(), before, "1", None, None, (), same=False
     )
-    undated = SimpleNamespace(rows=0)
-    figures = SimpleNamespace(
-        facts=SimpleNamespace(undated=undated, strays=0, snapshot_time="2026-11-01T00:00:00+00:00"),
-        orphan_totals=lambda _: totals,
-        source_totals=lambda _: totals,
+    result = SimpleNamespace(
+        resolved=SimpleNamespace(time_zone="Etc/GMT", texts={"where": "true"}),
+        span=SimpleNamespace(days=lambda period: (period.first_day, period.shift(1).first_day)),
+        undated=0,
+        facts=SimpleNamespace(strays=0),
+        snapshot_time="2026-11-01T00:00:00+00:00",
+        **dict.fromkeys(("orphans", "excluded", "control"), lambda _: SimpleNamespace(totals=totals)),
     )
-    spec = Extract("Loans", "Amount", "loan_date", {}, {"bank_name": "Bank.Name"}, where="true")
-    run = rolling_delivery1.Run("jr_2", "1", "now", "why", True, ("a",), ("b",), {"2026-09": "c"})
-    return cast(dict[str, Any], rolling_delivery1.manifest(spec, store, plan, cast(Any, figures), run))
+    run = rolling_manifest.Run("jr_2", "1", "now", "why", True, ("a",), ("b",), {"2026-09": "c"})
+    return rolling_manifest.manifest(open_store(str(folder)), plan, cast(Any, result), totals, run)
 
 
 def test_manifest_page_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
@@ -117,7 +99,7 @@ def test_manifest_page_has_every_field_that_the_engine_writes(tmp_path: Path) ->
     kept = {f"replaces.{name}" for name in ("revision", "published_at", "run_id", "files")}
     written = set(names(manifest(tmp_path)))
     assert kept <= written
-    assert listed - {"rows", "count", "sum"} == written - inside - kept
+    assert listed - {"rows", "metrics"} == written - inside - kept
 
 
 def calls(name: str) -> Iterator[ast.Call]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolling_errors import ExtractError
-from rolling_extract2 import Csv, Field, File, FixedWidth
+from rolling_extract import Csv, Field, File, FixedWidth
 from rolling_spec_check import check
 from tests.support.bank import LOANS
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-import rolling_delivery
 import rolling_forged
+import rolling_manifest
+import rolling_publication
+import rolling_swings
 from rolling_errors import ExtractError
-from rolling_figures import Totals
 from rolling_file import File
 from rolling_period import Period
-from rolling_spec import Extract
 from rolling_store import FolderStore
 from rolling_totals import MetricTotals, Totals
 from tests.support.engine.handmade import column, measure, metric, resolved, tables
@@ -76,7 +76,7 @@ def test_location_of_a_file_in_a_bucket_has_one_spelling(place: str) -> None:
 ################################################################################
 
 PLACE = "bank_name=Alpha/year=2026/month=08/Alpha_20260831.csv"
-TOTALS = {"rows": 3, "count": 2, "sum": "12.50"}
+TOTALS = {"rows": 3, "metrics": {"amount_sum": {"count": 2, "sum": "12.50"}}}
 FILE = {"key": PLACE, "recipient": "Alpha", "bytes": 9, "rows": 1, "sha256": "0" * 64, "totals": TOTALS}
 PUBLISHED = {"revision": 2, "published_at": "2026-09-01T00:00:00Z", "run_id": "jr_1", "files": [FILE]}
 MANIFEST = {
@@ -124,17 +124,25 @@ def test_forged_manifest_is_used_or_refused_in_one_sentence(
 ) -> None:
     (tmp_path / "body").write_text("new")
     (tmp_path / "target/_manifests").mkdir(parents=True)
-    file = File("Alpha", tmp_path / "body", PLACE, 3, 1, hashlib.sha256(b"new").hexdigest(), Totals())
+    totals = Totals(1, {"amount_sum": MetricTotals(1, "1.00")})
+    file = File("Alpha", tmp_path / "body", PLACE, 3, 1, hashlib.sha256(b"new").hexdigest(), totals)
     store = FolderStore(tmp_path / "target")
-    spec = Extract("Loans", "Amount", "d", {"id": "Branch.id"}, recipient={"bank_name": "Bank.Name"})
+    spec = resolved(
+        tables=tables("fees"),
+        date=column("t0", "day", "date"),
+        recipient=column("t0", "bank"),
+        measures=(measure(column("t0", "amount", "numeric", 2)),),
+        metrics=(metric("sum", name="amount_sum"),),
+        swing_factor=2.0,
+    )
     for wrong in (None, *WRONG):
         (tmp_path / "target" / place).write_text(forged(path, wrong))
         for restate in (True, False):
             with suppress(ExtractError):
-                made = rolling_delivery.plan(store, Period(2026, 8), [file], restate=restate)
-                rolling_delivery.forecast(store, made)
-                rolling_delivery.swings(spec, store, replace(made, period=Period(2026, 9)))
-                written = {"replaces": rolling_delivery._kept(made.committed or {}), "reason": made.reason}
+                made = rolling_publication.plan(store, Period(2026, 8), [file], restate=restate)
+                rolling_publication.forecast(store, made)
+                rolling_swings.swings(spec, store, replace(made, period=Period(2026, 9)))
+                written = {"replaces": rolling_manifest.kept(made.committed or {}), "reason": made.reason}
                 json.dumps(written, ensure_ascii=False).encode()
                 for key in made.withdrawn:
                     store.version(store.place(key))
@@ -148,7 +156,7 @@ def test_forged_manifest_is_used_or_refused_in_one_sentence(
         (("revision",), "0", "its revision is 0"),
         (("files",), "{}", "files is no list"),
         (("files", 0), "1", "an item of files is no object"),
-        (("files", 0, "totals", "sum"), '"NaN"', 'its sum is "NaN"'),
+        (("files", 0, "totals", "rows"), '"3"', 'its rows is "3"'),
         (("files", 0, "sha256"), None, "a file in it has no sha256"),
         (("replaces", "revision"), '"1"', 'its revision is "1"'),
         (("withdrawn",), '"ab"', "withdrawn is no list"),
@@ -161,5 +169,5 @@ def test_error_names_what_is_wrong_in_a_manifest(
     (tmp_path / "_manifests").mkdir()
     (tmp_path / AUGUST).write_text(forged(path, wrong))
     with pytest.raises(ExtractError) as refused:
-        rolling_delivery.plan(FolderStore(tmp_path), Period(2026, 8), [], restate=True)
+        rolling_publication.plan(FolderStore(tmp_path), Period(2026, 8), [], restate=True)
     assert str(refused.value) == f"{AUGUST} is there but is no manifest: {why}; move it away"

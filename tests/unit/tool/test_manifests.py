@@ -11,7 +11,7 @@ import pytest
 from extracts import manifests
 from extracts.errors import ExtractsError
 
-TOTALS = {"rows": 3, "count": 2, "sum": "12.50"}
+TOTALS = {"rows": 3, "metrics": {"amount_sum": {"count": 2, "sum": "12.50"}}}
 FILE = {"key": "x/Alpha.csv", "recipient": "Alpha", "bytes": 9, "rows": 1, "sha256": "0", "totals": TOTALS}
 MANIFEST = {
     "revision": 1,
@@ -19,7 +19,8 @@ MANIFEST = {
     "window": {"start": "2026-08-01", "end": "2026-10-31", "time_zone": "Etc/GMT"},
     "totals": TOTALS,
     "source": TOTALS,
-    "orphans": {**TOTALS, "undated_rows": 0},
+    "orphans": TOTALS,
+    "undated_rows": 0,
     "groups_without_recipient": 0,
     "snapshot_time": "2026-11-01",
     "engine_version": "0.1.0",
@@ -47,7 +48,10 @@ def test_manifest_is_read(tmp_path: Path) -> None:
         ({"files": {}}, "files is missing or has a wrong type"),
         ({"files": [FILE, {**FILE, "rows": "1"}]}, "files.rows is missing or has a wrong type"),
         ({"files": [{**FILE, "totals": {}}]}, "files.totals.rows is missing or has a wrong type"),
-        ({"totals": {"rows": 1, "sum": "1e9"}}, "totals.sum is not a number in quotes"),
+        (
+            {"totals": {"rows": 1, "metrics": {"a": {"count": 1, "sum": "1e9"}}}},
+            "totals.metrics.a.sum is not a number in quotes",
+        ),
         ({"run_id": 1.5}, "run_id is missing or has a wrong type"),
     ],
 )

@@ -52,6 +52,11 @@ output "sftp_connectors" {
   value       = module.sftp.connectors
 }
 
+output "sftp_pushes" {
+  description = "State machine that sends files to each recipient, for `extracts resend`."
+  value       = module.sftp.push_state_machine_arns
+}
+
 {% elif answers.sftp in ('server', 'instance') -%}
 output "sftp_endpoint" {
   description = "Host name that recipients connect to."
@@ -64,7 +69,13 @@ output "sftp_host_key_fingerprint" {
   value       = module.sftp.host_key_fingerprint
 }
 
-{% else -%}
+{% endif -%}
+output "sftp_receipts_table" {
+  description = "Table of the downloads, for `extracts history`."
+  value       = module.sftp.receipts_table_name
+}
+
+{% if answers.sftp == 'server' -%}
 output "sftp_server_id" {
   description = "ID of the Transfer Family server."
   value       = module.sftp.server_id

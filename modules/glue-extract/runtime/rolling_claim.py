@@ -85,7 +85,7 @@ class Claim:
             if version is not None and sha256_of(self.store.read(file.place)) == file.sha256:
                 return
         raise ExtractError(
-            f"{file.name} is written by another hand again and again; start this run again when"
+            f"{file.name} keeps changing because something else writes it; start this run again when"
             " that has ended",
             kind="already_published",
         )

@@ -1,48 +1,43 @@
 """Publication: files first, the manifest last, and nothing that is published changes by accident.
 
-The manifest is the commit mark: while it is there, every file that it names is there with the bytes that it
-says. What lies in the store decides what a run may do:
+A period is published when its manifest exists; then every file that it names exists with the bytes that it
+names. What a run may do depends on what is in the target:
 
 =============================  ==============================================================================
-nothing                        files are created (`If-None-Match: *`), then the manifest
-a claim, no manifest           a run was killed, or is under way: the claim is taken over. What is there with
-                               the right bytes is adopted, what the claim names is replaced, the rest created
-files, neither claim nor       refused if their bytes are others. No run of ours left them, so somebody may
-manifest                       have collected them; `--restate` replaces them, as revision 1
-a manifest, same bytes         nothing to write; a file that has gone missing is put back, one that was
-                               changed is refused
-a manifest, other bytes        refused, saying what differs; `--restate` withdraws the manifest, replaces the
-                               files (`If-Match`), removes what is nobody's any more, and writes the manifest
-                               of the next revision
+nothing                        Create the files (`If-None-Match: *`), then the manifest.
+a claim, no manifest           Another run was killed or still runs: take over its claim. Keep files with the
+                               right bytes, replace files that the claim names, create the rest.
+files, neither claim nor       Refuse if their bytes differ: no run wrote them, and a recipient may have
+manifest                       collected them. With `--restate`, replace them as revision 1.
+a manifest, same bytes         Write nothing. Put back a missing file; refuse if a file was changed.
+a manifest, other bytes        Refuse, and say what differs. With `--restate`, withdraw the manifest, replace
+                               the files (`If-Match`), remove files that no longer exist, and write the
+                               manifest of the next revision.
 =============================  ==============================================================================
 
-So bytes that are there are never replaced without `--restate`, unless no manifest ever vouched for them.
+So existing bytes are never replaced without `--restate`, unless no manifest ever named them.
 
-How it stays whole, whoever is killed or runs at the same time:
+Four steps keep this true if runs are killed or run at the same time:
 
-1. *Claim.* A run first writes the manifest-to-be to `_manifests/<period>.claim`, on the condition that no
-   other run has done so since it looked. No two claims have the same bytes: they bear their run's id. The
-   claim stays, so that there is always one to hold the condition against; once it is what the manifest is,
-   it is settled.
-2. *Withdraw.* Before a restatement touches the first file it removes the manifest, which names the old
-   files. Between two revisions the month is not published, for everybody: whoever waits for the manifest
-   waits, the push to a recipient is not started, and should the run be killed, the check for months that are
-   missing mails. Versioning keeps what was removed. A claim under another name would not do, because the
-   old manifest would name files that differ; nor would a manifest that says "wait", because those who look
-   only for its being there, as both of the above do, would take it for a publication.
-3. *Files*, each under a condition. One that loses it finds out whose the claim is: its own, then it writes
-   over what an older claim's run wrote there in the last moment; else it ends.
-4. *Commit.* The store copies the claim to the manifest's place (`x-amz-copy-source-if-match`), if it is
-   still this run's claim and if nothing is there. So only the run that holds the claim can publish, and a
-   run that lost it cannot, however long it slept between looking and asking.
+1. *Claim.* A run writes the future manifest to `_manifests/<period>.claim`, on the condition that the claim
+   is still the one that it read. Two claims never have the same bytes, because each contains its run's ID.
+   The claim stays afterwards, for the condition of the next run. A claim with the content of the manifest
+   is settled.
+2. *Withdraw.* A restatement removes the manifest before it changes the first file, because the manifest
+   names the old files. Between two revisions, the month is not published: a push does not start, and the
+   check for missing months sends a mail if the run was killed. Versioning keeps the removed manifest. A
+   manifest with a mark would not do, because readers look only for its existence.
+3. *Files.* Each file is written under a condition. If the condition fails, the run looks at the claim. If
+   the claim is its own, it replaces what an older run wrote at the last moment; else it ends.
+4. *Commit.* The target copies the claim to the manifest's place (`x-amz-copy-source-if-match`), if it is
+   still this run's claim and if no manifest exists. So only the run that holds the claim can publish.
 
-Whoever finds a claim that is not settled takes it over at once, dead or alive its owner: a lease would
-leave a month that nobody may repair until it has run out. An owner that lives ends with a sentence at its
-next step. One request of its may still be on its way, and each has a condition that fails by then: a
-manifest and a claim are never twice the same, a file has been written by the new owner. The one file that
-could be as the old owner saw it is a file that the old owner meant to change and the new one leaves as it
-is; its bytes are written again so that they have another tag (`Store.retag`). An order to restate outlives
-its run: the next run, with or without `--restate`, carries it out, for the reason that was given.
+A run that finds a claim that is not settled takes it over at once, whether the other run still lives or
+not: with a lease, nobody could repair the month until the lease ends. If the other run lives, it ends with
+an error at its next step. One of its requests may still be on the way, but its condition fails by then. One
+file could still match: a file that the old run wanted to change and the new run keeps. So the new run
+writes its bytes again, which gives it another tag (`Store.retag`). An order to restate survives its run: the
+next run carries it out, with or without `--restate`, and for the same reason.
 """
 
 from __future__ import annotations
@@ -181,10 +176,7 @@ def refused(store: Store, made: Plan) -> str | None:
         return f"{names} {are} not what the manifest says ({_revision(made)})"
     elif not made.differing:
         return None
-    return (
-        f"{names} {are} there with other bytes and no manifest, written by another hand or by a run that left"
-        " no claim"
-    )
+    return f"{names} {are} there with other bytes and no manifest: no run wrote them, or its claim is gone"
 
 
 def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:

@@ -21,8 +21,9 @@ from hypothesis import given
 
 from tests.support.bank import Delivered, Engine
 from tests.support.engine.checks import check
+from tests.support.engine.loading import load
 from tests.support.engine.oracle import written
-from tests.support.engine.random_sources import Setting, arguments, in_spark, load, settings, sources, spec
+from tests.support.engine.random_sources import Setting, arguments, in_spark, settings, sources, spec
 
 # Says that only PostgreSQL can compute this exactly. Nothing else is a reason not to run in Spark.
 NOT_IN_SPARK = 'aggregate_in="database"'

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from local_cloud import aws
-from tests.integration.modules.rights import ACCOUNT, ARTIFACTS, BUCKET, CATALOG_KEY, EVERYTHING
+from tests.integration.modules.rights import ACCOUNT, ARTIFACTS, BUCKET, CATALOG_KEY, EVERYTHING, Role
 
 FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 
@@ -197,3 +198,21 @@ FIXED = {
     "network": "the rules of the security group",
     "script_path": "the object, which has the name of the file",
 }
+
+
+def deployed(cloud: aws.Cloud, name: str, facts: dict[str, str]) -> Role:
+    """Return a deployed role with its policies."""
+    iam = cloud.client("iam")
+    names = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    policies = {p: iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"] for p in names}
+    return Role(cloud, name, facts, policies)
+
+
+def ended(glue: Any, name: str, **given: Any) -> dict[str, Any]:
+    """Start a run of a job, and return it after its end."""
+    run = glue.start_job_run(JobName=name, **given)["JobRunId"]
+    deadline = time.monotonic() + 60
+    while (found := glue.get_job_run(JobName=name, RunId=run)["JobRun"])["JobRunState"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return dict(found)

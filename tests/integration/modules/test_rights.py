@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,6 +48,8 @@ from tests.integration.modules.rights_root import (
     SECOND_CHANGES,
     SECOND_INPUTS,
     Inputs,
+    deployed,
+    ended,
     root,
 )
 from tests.integration.modules.rights_steps import STEPS, job_steps
@@ -104,13 +105,6 @@ def facts(cloud: aws.Cloud, terraform: Given) -> dict[str, dict[str, str]]:
     )
     glue.create_database(DatabaseInput={"Name": "others"})
     return {output["name"]: output for output in outputs.values()}
-
-
-def deployed(cloud: aws.Cloud, name: str, facts: dict[str, str]) -> Role:
-    iam = cloud.client("iam")
-    names = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    policies = {p: iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"] for p in names}
-    return Role(cloud, name, facts, policies)
 
 
 ################################################################################
@@ -258,16 +252,6 @@ def test_endpoint_of_s3_allows_reads_from_buckets_of_aws(
     for credentials in ("210987654321", ""):
         assert endpoint_allows(endpoint_policies["s3"], credentials, "s3:GetObject", f"{assets}/any.whl")
         assert endpoint_allows(endpoint_policies["s3"], credentials, "s3:ListBucket", assets)
-
-
-def ended(glue: Any, name: str, **given: Any) -> dict[str, Any]:
-    """Start a run of a job, and return it after its end."""
-    run = glue.start_job_run(JobName=name, **given)["JobRunId"]
-    deadline = time.monotonic() + 60
-    while (found := glue.get_job_run(JobName=name, RunId=run)["JobRun"])["JobRunState"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return dict(found)
 
 
 @pytest.mark.parametrize(

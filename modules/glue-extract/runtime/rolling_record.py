@@ -25,7 +25,6 @@ _HIDDEN = (
     r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-_FORMULA = re.compile(rf"[\t\r\n]|[{_HIDDEN}]*[{_START}]")
 # Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
 # within a text, and after each line break; quotes may stand before the formula, too.
 _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
@@ -87,17 +86,20 @@ def number(text: str, decimal: str, thousands: str = "") -> str:
     return f"{whole}{decimal}{fraction}" if point else whole
 
 
-def defuser(delimiter: str) -> Callable[[str], str]:
+def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
     """Return the function that makes a text harmless in a spreadsheet, also with this delimiter.
+
+    `quotes` are those that may stand before a formula, because the format does not write them twice.
 
     >>> [defuser("~")(text) for text in ("=1+1", "a;-b", "a~=b", "a-b")]
     ["'=1+1", "a;'-b", "a~'=b", 'a-b']
     """
     separators = re.escape(_SEPARATORS + delimiter)
+    start = re.compile(rf"[\t\r\n]|[{quotes}{_HIDDEN}]*[{_START}]")
     inner = re.compile(rf"([{separators}])(?=(?:(?![{separators} ])[\"'{_HIDDEN}])*[{_START}])")
 
     def defused(text: str) -> str:
-        if _FORMULA.match(text):
+        if start.match(text):
             text = f"'{text}"
         return inner.sub(r"\1'", text)
 
@@ -153,7 +155,10 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
     encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
     simple = [_simple(column, part) for column, part in parts]
     length = sum(abs(part.width) for _, part in parts)
-    texts, defused = [i for i, column in enumerate(columns) if column.kind == TEXT and defuse], defuser("")
+    texts, defused = (
+        [i for i, column in enumerate(columns) if column.kind == TEXT and defuse],
+        defuser("", quotes="\"'"),
+    )
     control = _CONTROL.search
 
     def record(cells: Sequence[str | None], row: int) -> bytes:

@@ -96,6 +96,12 @@ _BEGINNING = re.compile(
     r"(?:No space left on device|\[(?P<condition>[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\])?"
 )
 
+# The driver's words follow such a beginning. Further on, a row can hold what looks like them.
+_DRIVER_WORDS = re.compile(
+    rf"(?:(?:{_CLASS}|Job aborted(?:{_TASK})?|Exception thrown in awaitResult): )*"
+    r"(?:org\.postgresql\.util\.)?PSQLException: (?P<words>.*)"
+)
+
 
 def explained(error: Exception, database: Database, *, reads_rows: bool = True) -> ExtractError:
     """The sentence for a failure of the store, of the driver or of Spark.
@@ -104,8 +110,9 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
     """
     state, texts = _sql_state(error)
     text = "\n".join(texts)
-    of_database = bool(state) or "PSQLException" in text
-    said = _without_secret(_driver_message(text), database)
+    words = next((found["words"] for one in texts if (found := _DRIVER_WORDS.match(one))), None)
+    of_database = bool(state) or words is not None
+    said = _without_secret(_driver_message(text if words is None else words), database)
     found = _found(state, said)
     if reads_rows and of_database and not _is_spoken(state, found):
         found, said = None, _unspoken(state)
@@ -261,11 +268,8 @@ def _of_libpq(error: Exception) -> tuple[str, str]:
 
 
 def _driver_message(text: str) -> str:
-    """The driver's own words out of a Java text; of those, the first line without the server's severity."""
-    match = re.search(r"PSQLException: (.*)", text)
-    line = (
-        match[1] if match else next((line for line in text.splitlines() if line.strip()), "no reason given")
-    )
+    """The first line of the driver's words, without the server's severity."""
+    line = next((line for line in text.splitlines() if line.strip()), "no reason given")
     line = re.sub(r"^(?:ERROR|FATAL|PANIC): ", "", line.strip())
     return one_line(line).rstrip(".")[:300]
 
@@ -279,7 +283,9 @@ def _found(state: str, said: str) -> str | None:
 
 def _is_spoken(state: str, found: str | None) -> bool:
     """Whether the server's words hold no value: by their SQLSTATE, or because we know all of them."""
-    return state[:2] in _SPOKEN or found in ("zone", "snapshot") or (found is not None and not state)
+    if found == "zone":  # it quotes the zone, which a column can hold
+        return False
+    return state[:2] in _SPOKEN or found == "snapshot" or (found is not None and not state)
 
 
 def _unspoken(state: str) -> str:

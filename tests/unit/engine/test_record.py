@@ -133,6 +133,12 @@ def test_text_of_a_fixed_width_is_defused() -> None:
     assert written(FixedWidth(WIDTHS), cells, defuse=False)[:12] == b"=HYPER(1)   "
 
 
+@pytest.mark.parametrize("text", ['"=1+1",', '\'"-1",', '" =1",'])
+def test_quote_before_a_formula_in_a_fixed_width_is_defused(text: str) -> None:
+    record = written(FixedWidth(WIDTHS), [text, "2026-10-31", "1", "0.00"])
+    assert record.startswith(f"'{text}".encode())
+
+
 @pytest.mark.parametrize("mark", ["\n", "\x85", "\x0b", "\x1a", "\u2028"])
 def test_control_character_in_a_fixed_width_is_refused(mark: str) -> None:
     with pytest.raises(ExtractError, match='row 7, column "branch": a value has a line break or another'):

@@ -110,7 +110,7 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
     """
     state, texts = _sql_state(error)
     text = "\n".join(texts)
-    words = next((found["words"] for one in texts if (found := _DRIVER_WORDS.match(one))), None)
+    words = next((begun["words"] for one in texts if (begun := _DRIVER_WORDS.match(one))), None)
     of_database = bool(state) or words is not None
     said = _without_secret(_driver_message(text if words is None else words), database)
     found = _found(state, said)

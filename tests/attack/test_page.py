@@ -17,6 +17,7 @@ METRICS = {"loans_count": "count", "amount_sum": "sum", "amount_avg": "avg"}
 SPEC = {
     "entity": "Loans", "date_column": "loan_date", "group_by": {"branch": "Branch.Name"}, "rows": None,
     "recipient": {"bank": "Bank.Name"}, "where": None, "recipients_where": None, "columns": None,
+    "file": {"compression": None, "format": {"encoding": "utf-8"}}, "files": None,
     "metrics": {name: {"aggregate": aggregate, **OVER} for name, aggregate in METRICS.items()},
 }  # fmt: skip
 WRITE = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from extracts import children, extra, programs, terraform
+from extracts import children, extra, terraform
+from extracts.doctor import account
 from extracts.errors import ExtractsError
 
 PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -62,34 +62,20 @@ def deployment(project: Path) -> Deployment:
     if not (folder / "main.tf").is_file():
         raise ExtractsError(f"{project} is not an extract project: {folder}/main.tf does not exist.")
     with tempfile.TemporaryDirectory(prefix="extracts-outputs-") as scratch:
-        done = children.run(
-            [*programs.terraform().command, f"-chdir={folder}", "output", "-json", "-no-color"],
-            variables={**children.environment(), **terraform.quiet(Path(scratch))},
-        )
-    if done.returncode:
-        raise ExtractsError(f"{project}: terraform output: {terraform.reason(done.stderr or done.stdout)}")
-    outputs = {name: output["value"] for name, output in json.loads(done.stdout or "{}").items()}
+        environment = {**children.environment(), **terraform.quiet(Path(scratch))}
+        outputs = terraform.Stack(folder, environment).outputs()
     if not outputs:
         raise ExtractsError(
             f"{project} is not deployed, or its state is not available here; run `terraform init` and"
             f" `terraform apply` in {folder}."
         )
-    return Deployment(project, outputs, _clients(_region(outputs)))
+    return Deployment(project, outputs, account.client(_region(outputs)))
 
 
 def _region(outputs: Mapping[str, Any]) -> str | None:
     """Return the region of the deployment, from an ARN among the outputs; None: that of the credentials."""
     arn = re.match(r"arn:[^:]+:[^:]+:([a-z0-9-]+):", str(outputs.get("alert_topic_arn", "")))
     return arn[1] if arn else None
-
-
-def _clients(region: str | None) -> Callable[[str], Any]:
-    import boto3
-    from botocore.config import Config
-
-    config = Config(connect_timeout=10, read_timeout=60, retries={"max_attempts": 5})
-    session = boto3.session.Session()
-    return lambda service: session.client(service, region_name=region, config=config)
 
 
 @contextmanager

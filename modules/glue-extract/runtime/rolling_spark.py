@@ -31,7 +31,7 @@ from rolling_span import Span
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_PARTITIONS = 32  # of what is shuffled
+_PARTITIONS = 32  # of a shuffle
 
 
 def read(

@@ -156,8 +156,8 @@ class BucketStore:
         return self._put(place, body, sha256, {"IfMatch": version})
 
     def retag(self, place: str, body: Path, sha256: str, version: str) -> bool:
-        # The tag of what is written at once is made of its bytes, that of what is written in parts of the
-        # parts', with their number behind a hyphen.
+        # S3 computes the tag of an object that is written at once from its bytes, and that of a multipart
+        # upload from the tags of the parts, with their number after a hyphen.
         return self._put(place, body, sha256, {"IfMatch": version}, in_parts="-" not in version)
 
     def remove(self, place: str, version: str) -> bool:

@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,11 @@ def run_job(name: str, run_id: str) -> None:
     libraries.mkdir()
     for location in filter(None, arguments.get("--extra-py-files", "").split(",")):
         fetch(session, location, libraries)
+    for location in filter(None, arguments.get("--additional-python-modules", "").split(",")):
+        install(fetch(session, location, folder), libraries)
+    for name in ("--extra-jars", "--extra-files"):
+        for location in filter(None, arguments.get(name, "").split(",")):
+            fetch(session, location, folder)
     for connection in job.get("Connections", {}).get("Connections", []):
         session.client("glue").get_connection(Name=connection)  # Glue attaches it before the script starts
 
@@ -137,6 +143,12 @@ def fetch(session: boto3.Session, location: str, folder: Path) -> Path:
     body = session.client("s3").get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))["Body"]
     target.write_bytes(body.read())
     return target
+
+
+def install(wheel: Path, libraries: Path) -> None:
+    """Unpack a wheel beside the libraries, as pip does without an index."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(libraries)
 
 
 def send_logs(

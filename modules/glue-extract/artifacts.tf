@@ -11,6 +11,9 @@ locals {
   driver_folder = "${local._artifacts}/crawler/driver"
   driver_key    = "${local.driver_folder}/database-driver.jar"
 
+  # `python -m tools.empty_wheel` writes this file.
+  _empty_path = "${path.module}/packages/extract_without_packages-1.0-py3-none-any.whl"
+
   # Null without a certificate or a driver.
   certificate_url = (
     var.database.ca_certificate == null ? null : "${local.artifacts_url}/${local.certificate_key}"
@@ -32,6 +35,26 @@ resource "aws_s3_object" "runtime" {
   kms_key_id  = var.kms_key_arn
   source      = "${path.module}/runtime/${each.value}"
   source_hash = filemd5("${path.module}/runtime/${each.value}")
+
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+}
+
+# A zip without code, as a wheel and as a jar; see _no_code_arguments in main.tf.
+resource "aws_s3_object" "empty" {
+  for_each = {
+    jar   = "empty.jar"
+    wheel = basename(local._empty_path)
+  }
+
+  bucket      = var.artifacts.bucket
+  key         = "${local._artifacts}/packages/${each.value}"
+  kms_key_id  = var.kms_key_arn
+  source      = local._empty_path
+  source_hash = filemd5(local._empty_path)
 
   override_provider {
     default_tags {

@@ -79,6 +79,19 @@ locals {
     local.certificate_url == null ? {} : { "--ca-certificate" = local.certificate_url },
   )
 
+  # Glue installs and loads what these name before the engine starts, so a run must not set them.
+  # These values load nothing: an empty wheel, from which pip needs no index, and an empty jar.
+  _no_code_arguments = {
+    "--additional-python-modules" = local._empty_url["wheel"]
+    "--extra-files"               = local._empty_url["wheel"]
+    "--extra-jars"                = local._empty_url["jar"]
+    "--python-modules-installer-option" = (
+      contains(keys(var.extra_arguments), "--additional-python-modules") ?
+      "--disable-pip-version-check" : "--no-index"
+    )
+    "--user-jars-first" = "false"
+  }
+  _empty_url = { for kind, file in aws_s3_object.empty : kind => "${local.artifacts_url}/${file.key}" }
   # Arguments with a default that a run may change.
   _run_arguments = ["--lock-timeout", "--statement-timeout"]
   _script_url    = "${local.artifacts_url}/${aws_s3_object.script.key}"
@@ -112,8 +125,9 @@ resource "aws_glue_job" "this" {
 
   # Glue ignores the value of a run for these, so a run cannot publish elsewhere or load other code:
   # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
-  # The order of these maps does not matter: a validation refuses a name that occurs in two.
+  # Only the first map has names that extra_arguments may have, too; a validation refuses the others.
   non_overridable_arguments = merge(
+    local._no_code_arguments,
     {
       for name, value in var.extra_arguments : name => value
       if !contains(local._run_arguments, name)
@@ -136,11 +150,13 @@ resource "aws_glue_job" "this" {
       "--TempDir"                    = local._unused_url
       "--write-shuffle-files-to-s3"  = "false"
       "--write-shuffle-spills-to-s3" = "false"
-      # AWS documents no value with which an argument that loads code loads none. The engine refuses
-      # such an argument unless this list has it.
+      # The engine refuses an argument that loads code unless this list has it.
       "--fixed-arguments" = join(",", [
         for name in concat(
-          ["--output"], sort(setsubtract(keys(var.extra_arguments), local._run_arguments))
+          ["--output"],
+          sort(setsubtract(
+            keys(merge(local._no_code_arguments, var.extra_arguments)), local._run_arguments
+          )),
         ) : trimprefix(name, "--")
       ])
       "--extra-py-files" = join(",", [

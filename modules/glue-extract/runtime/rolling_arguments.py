@@ -35,13 +35,16 @@ _GLUE = (
 # Arguments of Glue that write data of all recipients to a folder, with the only value that the module gives.
 _OFF = dict.fromkeys(("write-shuffle-files-to-s3", "write-shuffle-spills-to-s3", "enable-spark-ui"), "false")
 _FOLDERS = ("tempdir", "spark-event-logs-path")
-# Arguments of Glue that load code into a run. The module names those that are in its own inputs.
+# Arguments of Glue that load code into a run. The module gives all but the environments a value.
 _LOADING = (
-    *("additional-python-modules", "python-modules-installer-option", "python-virtual-env"),
+    *("additional-python-modules", "python-modules-installer-option"),
+    *("python-virtual-env", "python-virtual-env-storage-prefix"),
     *("extra-jars", "extra-files", "user-jars-first"),
 )
+# Arguments of Glue that the module always sets. A run can pass the key "--conf=..." beside "--conf".
+_ALWAYS = ("conf", "extra-py-files", "scriptlocation", "job-language", "custom-loggroup-prefix")
 _FIXED = "fixed-arguments"
-_GUARDED = (*_OFF, *_FOLDERS, *_LOADING, _FIXED)
+_GUARDED = (*_OFF, *_FOLDERS, *_LOADING, *_ALWAYS, _FIXED)
 
 # A statement ends before the job's own hour does, so that the job ends with a sentence. Whoever holds a lock
 # for longer than a minute is at work on the table.

@@ -65,20 +65,34 @@ run "job_has_the_arguments_of_the_engine_only" {
     condition = {
       for k, v in aws_glue_job.this.non_overridable_arguments : k => v if k != "--extra-py-files"
       } == {
+      "--additional-python-modules" = join("", [
+        "s3://bank-loans-artifacts/artifacts/bank-loans/packages/",
+        "extract_without_packages-1.0-py3-none-any.whl",
+      ])
       "--conf"                         = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1"
       "--connection"                   = "bank-loans"
       "--custom-logGroup-prefix"       = "/aws-glue/jobs/bank-loans"
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
       "--enable-spark-ui"              = "false"
-      "--fixed-arguments"              = "output"
-      "--job-language"                 = "python"
-      "--output"                       = "s3://bank-loans-data/loans"
-      "--scriptLocation"               = "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
-      "--spark-event-logs-path"        = "s3://bank-loans-artifacts/artifacts/bank-loans/unused/"
-      "--TempDir"                      = "s3://bank-loans-artifacts/artifacts/bank-loans/unused/"
-      "--write-shuffle-files-to-s3"    = "false"
-      "--write-shuffle-spills-to-s3"   = "false"
+      "--extra-files" = join("", [
+        "s3://bank-loans-artifacts/artifacts/bank-loans/packages/",
+        "extract_without_packages-1.0-py3-none-any.whl",
+      ])
+      "--extra-jars" = "s3://bank-loans-artifacts/artifacts/bank-loans/packages/empty.jar"
+      "--fixed-arguments" = join(",", [
+        "output", "additional-python-modules", "extra-files", "extra-jars",
+        "python-modules-installer-option", "user-jars-first",
+      ])
+      "--job-language"                    = "python"
+      "--output"                          = "s3://bank-loans-data/loans"
+      "--python-modules-installer-option" = "--no-index"
+      "--scriptLocation"                  = "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
+      "--spark-event-logs-path"           = "s3://bank-loans-artifacts/artifacts/bank-loans/unused/"
+      "--TempDir"                         = "s3://bank-loans-artifacts/artifacts/bank-loans/unused/"
+      "--user-jars-first"                 = "false"
+      "--write-shuffle-files-to-s3"       = "false"
+      "--write-shuffle-spills-to-s3"      = "false"
     }
     error_message = "The job has exactly these arguments, and a run cannot change them."
   }
@@ -377,7 +391,11 @@ run "outputs_for_other_modules" {
 run "job_settings_are_passed_to_glue" {
   command = plan
   variables {
-    extra_arguments = { "--enable-auto-scaling" = "true", "--statement-timeout" = "7200" }
+    extra_arguments = {
+      "--additional-python-modules" = "pyarrow==21.0.0"
+      "--enable-auto-scaling"       = "true"
+      "--statement-timeout"         = "7200"
+    }
     job = {
       delay_notification_minutes = 10
       execution_class            = "FLEX"
@@ -397,9 +415,22 @@ run "job_settings_are_passed_to_glue" {
   assert {
     condition = (
       aws_glue_job.this.non_overridable_arguments["--fixed-arguments"]
-      == "output,enable-auto-scaling"
+      == join(",", [
+        "output", "additional-python-modules", "enable-auto-scaling", "extra-files", "extra-jars",
+        "python-modules-installer-option", "user-jars-first",
+      ])
     )
     error_message = "The engine knows which arguments a run did not add."
+  }
+  assert {
+    condition = {
+      for name in ["--additional-python-modules", "--python-modules-installer-option"] :
+      name => aws_glue_job.this.non_overridable_arguments[name]
+      } == {
+      "--additional-python-modules"       = "pyarrow==21.0.0"
+      "--python-modules-installer-option" = "--disable-pip-version-check"
+    }
+    error_message = "Packages of extra_arguments come from the index, and a run cannot change it."
   }
   assert {
     condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })

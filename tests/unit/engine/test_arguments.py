@@ -151,6 +151,7 @@ def test_arguments_of_the_module_are_accepted() -> None:
         ("--additional-python-modules", "x==1", "loads code into the run"),
         ("--python-modules-installer-option", "--index-url=x", "loads code into the run"),
         ("--python-virtual-env", "s3://a/x.tar.gz", "loads code into the run"),
+        ("--python-virtual-env-storage-prefix", "s3://a/x/", "loads code into the run"),
     ],
 )
 def test_argument_of_glue_that_writes_or_loads_elsewhere_is_refused(name: str, value: str, why: str) -> None:
@@ -167,6 +168,9 @@ def test_argument_of_glue_that_writes_or_loads_elsewhere_is_refused(name: str, v
         ["--TempDir=s3://t/y/"],
         ["--tempdir", "s3://t/y/"],
         ["--enable-spark-ui=false"],
+        ["--conf=spark.jars=s3://elsewhere/x.jar"],
+        ["--extra-py-files=s3://elsewhere/x.py"],
+        ["--EXTRA-PY-FILES", "s3://elsewhere/x.py"],
         ["--fixed-arguments=extra-jars", "--extra-jars", "s3://a/x"],
     ],
 )

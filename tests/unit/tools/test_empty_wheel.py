@@ -1,0 +1,26 @@
+"""The wheel without code that the module glue-extract uploads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tools import empty_wheel
+
+
+def test_committed_wheel_is_what_the_tool_writes() -> None:
+    assert empty_wheel.PATH.read_bytes() == empty_wheel.content()
+
+
+def test_pip_installs_the_wheel_without_an_index_and_it_has_no_code(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--quiet", "--target", str(tmp_path), str(empty_wheel.PATH)], check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["extract_without_packages-1.0.dist-info"]
+
+
+def test_wheel_is_an_archive_that_java_accepts_as_a_jar_without_classes() -> None:
+    with zipfile.ZipFile(empty_wheel.PATH) as archive:
+        assert archive.testzip() is None
+        assert not [name for name in archive.namelist() if not name.startswith("extract_without_packages-1.0.dist")]

@@ -167,6 +167,11 @@ def test_json_is_decoded_only_if_that_loses_nothing(tmp_path: Path) -> None:
     assert "      + policy = " + json.dumps(twice) in lines
 
 
+def test_null_inside_of_json_is_shown(tmp_path: Path) -> None:
+    change = resource("a.b", ["update"], before={"policy": '{"a":1}'}, after={"policy": '{"a":1,"b":[null]}'})
+    assert "      + jsondecode(policy).b[0] = null" in shown(tmp_path, change)
+
+
 def test_line_breaks_and_invisible_characters_are_escaped(tmp_path: Path) -> None:
     lines = shown(
         tmp_path,

@@ -10,11 +10,12 @@ import os
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import rolling_name
 import rolling_record
 from rolling_errors import ExtractError, listed, quoted
 from rolling_folder import is_left
@@ -54,13 +55,16 @@ def file_name(recipient: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", recipient) if unicodedata.category(c)[0] in "LN")
 
 
-def place(label: str, recipient: str, period: Period, name: str) -> str:
+def place(label: str, recipient: str, period: Period, name: str, *, flat: bool = False) -> str:
     """Return where a recipient's file for a period lies below the prefix.
+
+    The first folder is always the recipient's own, because the recipient can read all of it.
 
     >>> place("bank_name", "First Bank", Period(2026, 10), "FirstBank_20261031.csv")
     'bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv'
     """
-    return f"{label}={file_name(recipient)}/year={period.year:04d}/month={period.month:02d}/{name}"
+    folder = f"{label}={file_name(recipient)}"
+    return f"{folder}/{name}" if flat else f"{folder}/year={period.year:04d}/month={period.month:02d}/{name}"
 
 
 def check_names(recipients: Iterable[str]) -> None:
@@ -156,6 +160,36 @@ def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
             near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.6)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise ExtractError(f"files has {quoted(name)}, which is no recipient{hint}", kind="spec")
+
+
+def recipient_values(
+    resolved: Resolved, recipient: str, found: Sequence[frozenset[str | None]]
+) -> dict[str, str]:
+    """Return the values of a recipient's {recipient[code]}, by `recipient[code]`.
+
+    `found` are the different values of each of `recipient_columns`. Refuse a recipient without exactly one.
+    """
+    needed = rolling_name.recipient_columns(resolved.file_of(recipient).templates)
+    by_key = dict(zip(resolved.recipient_columns, found, strict=False))
+    return {f"recipient[{key}]": _only(resolved, recipient, key, by_key.get(key)) for key in needed}
+
+
+def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | None] | None) -> str:
+    column = resolved.recipient_columns[key]
+    table = resolved.table(column.alias)
+    where = f'"{column.name}" in {table.schema}."{table.table}"'
+    if values is None:
+        why = f'is not in {table.schema}."{table.table}"; give it a file of its own with files=...'
+    elif len(values) > 1:
+        why = f"has several values of {where}; correct the rows, or use another column"
+    elif not (value := next(iter(values))):
+        why = f"has no value of {where}; enter one, or use another column"
+    elif rolling_record.has_control(value):
+        why = f"has a control character in its value of {where}; correct it"
+    else:
+        return value
+    said = f"{quoted(recipient)} {why}"
+    raise ExtractError(f"the file needs {{recipient[{key}]}}, but {said}", kind="file")
 
 
 @contextmanager

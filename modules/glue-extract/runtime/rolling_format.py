@@ -81,6 +81,8 @@ class FixedWidth:
 class File:
     """The file of a recipient. The default is `FirstBank_20261031.csv` in the default format.
 
+    It is in the recipient's own folder, by default in `year=2026/month=10` there.
+
     >>> File(name="{recipient}-{period}.txt", format=Csv(delimiter="|", header=False)).markers
     ()
     """
@@ -91,7 +93,14 @@ class File:
     trailer_record: str | None = None  # the last record: "T{rows:0>8}{sum[amount_sum]:0>18}"
     compression: str | None = None  # "gzip" or "zip"
     markers: tuple[str, ...] = ()  # "sha256", "done": small files beside the file, written after it
+    flat: bool = False  # all periods in the recipient's own folder, without year=2026/month=10
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Return the templates of the name and of the first and last record."""
+        records = (self.header_record, self.trailer_record)
+        return (self.template, *(record for record in records if record is not None))
 
     @property
     def template(self) -> str:

@@ -8,7 +8,8 @@ from datetime import date
 
 from rolling_errors import ExtractError, listed
 from rolling_format import Csv, Field, File, FixedWidth
-from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template
+from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template, filled, recipient_columns
+from rolling_period import Period, between
 from rolling_spec import Extract
 
 _QUOTING = ("minimal", "all", "none")
@@ -45,6 +46,15 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
             check_template(f"{what}: {name}", text, RECORD_FIELDS, metrics)
             if set(text) & {"\r", "\n"}:
                 raise _wrong(f"{what}: {name} has a line break; it is one record")
+    if (keys := recipient_columns(file.templates)) and spec.is_recipient_of_entity:
+        raise _wrong(
+            f"{what} has {{recipient[{keys[0]}]}}, which is a column of the recipient's table; the recipient"
+            f' of this spec is a column of the entity "{spec.entity_name}"'
+        )
+    if not isinstance(file.flat, bool):
+        raise _wrong(f"{what}: flat={_kind(file.flat)} is not True or False")
+    if file.flat:
+        _check_flat(what, file.template)
     if file.compression is not None and file.compression not in _COMPRESSION:
         raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
     if file.compression is not None and not file.template.endswith(_COMPRESSION[file.compression]):
@@ -62,6 +72,23 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         _check_fixed(f"{what}: FixedWidth", file.format, spec, metrics)
     else:
         raise _wrong(f"{what}: format={_kind(file.format)} is no Csv or FixedWidth")
+
+
+def _check_flat(what: str, template: str) -> None:
+    """Refuse a name that two periods of 40 years share, also where upper and lower case are the same."""
+    same: dict[str, str | date] = {"recipient": "1", "entity": "1", "revision": "1"}
+    same |= {f"recipient[{key}]": "1" for key in recipient_columns([template])}
+    same["window_start"] = date(2000, 1, 1)  # of "year_to_date" the same in all months
+    taken: dict[str, Period] = {}
+    for period in between(Period(2000, 1), Period(2039, 12)):
+        days = {"date": period.file_date, "window_end": period.file_date}
+        name = filled(template, {**same, **days, "period": str(period)}).casefold()
+        other = taken.setdefault(name, period)
+        if other != period:
+            raise _wrong(
+                f'{what}: name="{template}" is the same in {other} and {period}, and flat=True puts both into'
+                " one folder; add {date:%Y%m%d}"
+            )
 
 
 def _check_csv(what: str, form: Csv) -> None:

@@ -134,9 +134,16 @@ def told(manifest: Json, new: Mapping[str, File]) -> str:
     """Return which files differ from the manifest's and by how much; of markers only if no file differs."""
     old, parts = entries(manifest), []
     new = {key: file for key, file in new.items() if not file.marker}
-    for key in sorted(set(old) | set(new)):
+    added = {file.recipient: key for key, file in new.items() if key not in old}
+    moved = {key: added.get(str(old[key].get("recipient"))) for key in old if key not in new}
+    for key in sorted((set(old) | set(new)) - set(moved.values())):
         name = key.rpartition("/")[2]
-        if key not in new:
+        if after := moved.get(key):
+            other = after.rpartition("/")[2]
+            moves = f"becomes {other}" if other != name else "moves to another folder"
+            changes = [moves, *_changes(old[key], new[after])]
+            parts.append(f"{name} {', '.join(changes)}")
+        elif key not in new:
             parts.append(f"{name} would be gone")
         elif key not in old:
             parts.append(f"{name} would be new")

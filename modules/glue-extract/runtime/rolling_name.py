@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from string import Formatter
 
 from rolling_errors import ExtractError, quoted
 from rolling_totals import Totals
 
-NAME_FIELDS = ("recipient", "date", "period", "window_start", "window_end", "entity")
+NAME_FIELDS = ("recipient", "date", "period", "window_start", "window_end", "entity", "revision")
 RECORD_FIELDS = (*NAME_FIELDS, "rows", "sum", "count")
 _DATES = ("date", "window_start", "window_end")
 # Windows refuses these in a name, and the names of its devices, also before an ending.
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 _LONGEST = 255  # bytes, in most file systems
+_ZEROS = re.compile(r"0[0-9]+$")
 _FIELD = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
 
 
@@ -29,6 +30,21 @@ def parts_of(template: str) -> Iterator[tuple[str, str | None, str]]:
         if found is None or conversion or "{" in (form or ""):
             raise ValueError(f"{{{field}}} is no field")
         yield found[1], found[2], form or ""
+
+
+def recipient_columns(templates: Iterable[str]) -> list[str]:
+    """Return the columns of the recipient's table that checked templates name.
+
+    >>> recipient_columns(["{recipient[code]}_{date:%Y}", "T{recipient[code]}{rows}"])
+    ['code']
+    """
+    found = [part for template in templates for part in parts_of(template)]
+    return list(dict.fromkeys(key for name, key, _ in found if name == "recipient" and key is not None))
+
+
+def has_revision(templates: Iterable[str]) -> bool:
+    """Return whether checked templates name the revision."""
+    return any(name == "revision" for template in templates for name, _, _ in parts_of(template))
 
 
 def check_template(what: str, template: str, known: tuple[str, ...], metrics: Mapping[str, bool]) -> None:
@@ -48,13 +64,17 @@ def check_template(what: str, template: str, known: tuple[str, ...], metrics: Ma
                 raise _wrong(
                     f"{what} has {{{name}[{key or ''}]}}; it takes one of {', '.join(summed) or 'no metric'}"
                 )
-        elif key is not None:
+        elif key is not None and (name != "recipient" or not key):
             raise _wrong(f"{what} has {{{name}[{key}]}}; {name} has nothing in brackets")
         try:
             sample: object = date(2026, 10, 31) if name in _DATES else "1"
             format(sample, form)
         except ValueError:
             raise _wrong(f'{what} has {{{name}:{form}}}, and "{form}" is no format') from None
+        if name not in _DATES and _ZEROS.match(form):
+            # Python fills a text with zeros at its end: 5 rows would become 50000000.
+            field = name if key is None else f"{name}[{key}]"
+            raise _wrong(f"{what} has {{{field}:{form}}}; write {{{field}:0>{form.lstrip('0')}}}")
 
 
 def filled(
@@ -81,7 +101,7 @@ def filled(
             metric = totals.metrics[key]
             value = str(metric.count) if name == "count" else number(metric.sum or "0")
         else:
-            value = fields[name]
+            value = fields[field]
         text.append(format(value, form or ""))
     return "".join(text)
 

@@ -99,12 +99,25 @@ class Plan:
 
     @property
     def idle(self) -> bool:
-        return self.same and not self.missing and not self.differing
+        return not self.is_new and not self.missing
+
+    @property
+    def is_new(self) -> bool:
+        """Return whether the publication makes a new revision."""
+        return not self.same or bool(self.differing)
 
     @property
     def reason(self) -> str | None:
         """Why a run before this one was to restate, if it did not come to its end."""
         return cast("str | None", self.claim.get("reason")) if self.claim else None
+
+
+def revision(store: Store, period: Period) -> int:
+    """Return the revision that is published, or else the one that a run has begun; 1 if there is neither."""
+    for place in (manifest_place(period), claim_place(period)):
+        if store.version(place) is not None:
+            return cast(int, read(store, place)["revision"])
+    return 1
 
 
 def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) -> Plan:
@@ -183,7 +196,7 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
     """Carry out a plan and say what was done."""
     if made.idle:
         return nothing_to_write(made)
-    if made.same and not made.differing:
+    if not made.is_new:
         for file in made.files:
             if file.place in made.missing and not store.create(file.place, file.path, file.sha256):
                 _expect(store, file)
@@ -230,7 +243,7 @@ def forecast(store: Store, made: Plan) -> str:
     """What `publish` would do and how it differs from what is there, for a dry run."""
     if made.idle:
         return nothing_to_write(made)
-    if made.same and not made.differing:
+    if not made.is_new:
         return f"would put back {len(made.missing)} missing of {_files(len(made.files))}"
     rows = sum(file.rows for file in made.files)
     text = (

@@ -27,7 +27,8 @@ class Checks:
     - `control`: segment (NULL of rows without a date), rows, and for each measure the number of values
       (unless every row has one), their sum (if they are numbers), and their most digits after the point
       (for Spark, if the types do not fix them).
-    - `recipients`: name, number of rows that have it. None if the recipient is a column of the entity.
+    - `recipients`: name, number of rows that have it, and of each `recipient_columns` the number of values,
+      the smallest and the largest. None if the recipient is a column of the entity.
     - `strays`: the number of groups without a recipient. None if the groups are those of entity rows.
     - `join_checks`: by alias of a join's table, the number of its key values that are not unique.
     """
@@ -136,11 +137,17 @@ def _control(resolved: Resolved, span: Span, cutoff: datetime | None) -> str:
 def _recipients(relations: Relations) -> str:
     resolved = relations.resolved
     name = relations.label(resolved.recipient)
+    columns = [name, "count(*)"]
+    for column in resolved.recipient_columns.values():
+        value = f'{relations.label(column)} COLLATE "C"'  # under other collations, two texts can be equal
+        columns += [f"count({value})", f"min({value})", f"max({value})"]
     conditions = [f"{name} IS NOT NULL"]
     if (included := relations.included(())) is not None:
         conditions.append(included)
     rows = relations.rows_of(resolved.recipient.alias, ())
-    return relations.query(f"SELECT {name}, count(*){rows}\n  WHERE {' AND '.join(conditions)}\n  GROUP BY 1")
+    return relations.query(
+        f"SELECT {', '.join(columns)}{rows}\n  WHERE {' AND '.join(conditions)}\n  GROUP BY 1"
+    )
 
 
 def _repeated(resolved: Resolved, step: Step) -> str:

@@ -45,6 +45,11 @@ Record = Callable[[Sequence["str | None"], int], bytes]
 """Makes the bytes of a record from its cells; the number of the row is for messages."""
 
 
+def has_control(text: str) -> bool:
+    """Return whether a text has a character that may end a record."""
+    return _CONTROL.search(text) is not None
+
+
 def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:
     """Return the record with the names of the columns, or nothing if the format has none."""
     if not form.header:

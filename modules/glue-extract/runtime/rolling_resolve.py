@@ -12,6 +12,7 @@ from rolling_errors import ExtractError
 from rolling_exact import numerator, settled
 from rolling_expression import Exact, Node, Ref, columns_of, digits_of, kind
 from rolling_grammar import parse
+from rolling_name import recipient_columns
 from rolling_names import (
     Names,
     check_readable,
@@ -123,6 +124,7 @@ class _Resolver:
             texts=self._texts(),
             file=spec.file,
             files=spec.files or {},
+            recipient_columns=self._recipient_columns(),
             partitions=spec.partitions,
             partition_by=None if spec.partition_by is None else names.column(spec.partition_by),
             transform=spec.transform,
@@ -133,6 +135,13 @@ class _Resolver:
 
     def _estimate(self, name: str) -> int:
         return self.names.tables[name].estimate
+
+    def _recipient_columns(self) -> Mapping[str, Column]:
+        """Return the columns that {recipient[code]} names in files."""
+        owner, _ = self.spec.split(self.spec.recipient[self.spec.recipient_label])
+        forms = (self.spec.file, *(self.spec.files or {}).values())
+        keys = recipient_columns([template for form in forms for template in form.templates])
+        return {key: self.names.column(key, of=owner) for key in keys}
 
     def _texts(self) -> Mapping[str, str]:
         """Return the expressions as the spec writes them."""

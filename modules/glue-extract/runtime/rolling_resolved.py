@@ -156,11 +156,16 @@ class Resolved:
     )  # of the spec, for sentences and manifest: "where", ...
     file: File = File()  # noqa: RUF009 (frozen)
     files: Mapping[str, File] = field(default_factory=dict)  # by recipient
+    # Of the recipient's table, by the key in {recipient[key]}.
+    recipient_columns: Mapping[str, Column] = field(default_factory=dict)
     # For aggregate_in="spark":
     partitions: int = 8
     partition_by: Column | None = None
     transform: Callable[[DataFrame], DataFrame] | None = None
     transform_columns: tuple[Column, ...] = ()
+
+    def file_of(self, recipient: str) -> File:
+        return self.files.get(recipient, self.file)
 
     def table(self, alias: str) -> Table:
         return next(table for table in self.tables if table.alias == alias)

@@ -74,6 +74,8 @@ class Facts:
     repeated: Mapping[str, int]  # alias of a join's table to the number of its key values that are not unique
     strays: int  # groups without a recipient
     digits: tuple[int, ...]  # of each measure after the point, as far as the rows have them
+    # By recipient, of each of `recipient_columns` its different values, at most two; None for NULL.
+    recipient_values: Mapping[str, Sequence[frozenset[str | None]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +161,11 @@ class Result:
 def facts(resolved: Resolved, checks: Checks, session: Session) -> Facts:
     """Run the small queries."""
     [[snapshot_time]] = session.rows(checks.snapshot)
-    recipients = None
+    recipients, values = None, {}
     if checks.recipients is not None:
-        recipients = {name or "": int(rows or 0) for name, rows in session.rows(checks.recipients)}
+        lines = session.rows(checks.recipients)
+        recipients = {line[0] or "": int(line[1] or 0) for line in lines}
+        values = {line[0] or "": _different(line) for line in lines if resolved.recipient_columns}
     control, undated, digits = totals_of(resolved, session.rows(checks.control))
     return Facts(
         snapshot_time or "",
@@ -171,7 +175,17 @@ def facts(resolved: Resolved, checks: Checks, session: Session) -> Facts:
         {alias: _count(session, sql) for alias, sql in checks.join_checks.items()},
         0 if checks.strays is None else _count(session, checks.strays),
         digits,
+        values,
     )
+
+
+def _different(line: Line) -> list[frozenset[str | None]]:
+    """Return the different values of each column of a recipient's rows, at most two of them."""
+    found: list[frozenset[str | None]] = []
+    for i in range(2, len(line), 3):
+        values = {line[i + 1], line[i + 2]}
+        found.append(frozenset(values if line[i] == line[1] else {*values, None}))
+    return found
 
 
 def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Copy, folder: Path) -> Result:

@@ -141,6 +141,11 @@ class Extract:
         return next(iter(self.recipient))
 
     @property
+    def is_recipient_of_entity(self) -> bool:
+        """Return whether the recipient is a column of the entity, so that there is no recipient's table."""
+        return self.split(self.recipient[self.recipient_label])[0] == self.entity_name
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Return the labels of the columns that are no metrics and no dates: recipient, groups or rows."""
         return (self.recipient_label, *(self.group_by or ()), *(self.rows or ()))

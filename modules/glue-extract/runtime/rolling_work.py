@@ -19,6 +19,7 @@ from rolling_arguments import Arguments
 from rolling_errors import ExtractError, listed
 from rolling_file import File
 from rolling_log import log
+from rolling_name import has_revision
 from rolling_period import Period
 from rolling_publication import Plan
 from rolling_result import Result
@@ -59,7 +60,8 @@ class Work:
         """Write a period's files, reconcile them with the source, and compare them with what is published."""
         result = self.result
         rolling_checks.check_period(result.resolved, result, period)
-        files, tally = self._files(period)
+        revision = self._published(period)
+        files, tally = self._files(period, revision)
         rolling_checks.check_totals(result, period, tally)
         source, orphans = result.control(period).totals, result.orphans(period).totals
         if excluded := result.excluded(period).totals.rows:
@@ -84,7 +86,23 @@ class Work:
         # A dry run says what stands against a publication instead of failing by it.
         restate = self.arguments.restate or self.arguments.dry_run
         plan = rolling_publication.plan(self.store, period, files, restate=restate)
+        # Names and records with the revision are compared as the published one, and written as the next.
+        while plan.is_new and revision != plan.revision + 1 and self._has_revision:
+            revision = plan.revision + 1
+            shutil.rmtree(self._place(period))
+            files, _ = self._files(period, revision)
+            plan = rolling_publication.plan(self.store, period, files, restate=restate)
         return Prepared(plan, tally.totals)
+
+    @property
+    def _has_revision(self) -> bool:
+        """Return whether a file has its revision in its name or records."""
+        resolved = self.result.resolved
+        return any(has_revision(form.templates) for form in (resolved.file, *resolved.files.values()))
+
+    def _published(self, period: Period) -> int:
+        """Return the revision that files are compared with, if they have it in them."""
+        return rolling_publication.revision(self.store, period) if self._has_revision else 1
 
     def late_data(self, watched: Iterable[Period]) -> dict[str, str]:
         """Return which published periods would differ by now, and how. It is logged, and nothing is changed.
@@ -95,7 +113,7 @@ class Work:
         for period in watched:
             try:
                 rolling_checks.check_period(self.result.resolved, self.result, period)
-                files, _ = self._files(period)
+                files, _ = self._files(period, self._published(period))
                 differs = rolling_publication.difference(self.store, period, files)
             except ExtractError as error:
                 log(
@@ -155,10 +173,10 @@ class Work:
         )
         return not plan.idle
 
-    def _files(self, period: Period) -> tuple[list[File], Tally]:
+    def _files(self, period: Period, revision: int) -> tuple[list[File], Tally]:
         """Return a period's files on the local disk, each under a name of its own."""
         known = rolling_file.recipients_of(self.result.resolved, self.result.recipients)
-        return rolling_writing.write_files(self.result, period, known, self._place(period))
+        return rolling_writing.write_files(self.result, period, known, self._place(period), revision)
 
     def _place(self, period: Period) -> Path:
         return self.folder / f"files-{period}"

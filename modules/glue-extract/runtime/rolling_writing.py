@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -14,6 +14,7 @@ from typing import IO, BinaryIO, cast
 import rolling_format
 import rolling_name
 import rolling_record
+from rolling_errors import ExtractError, quoted
 from rolling_file import (
     File,
     cells_of,
@@ -22,6 +23,7 @@ from rolling_file import (
     columns_of,
     file_name,
     place,
+    recipient_values,
 )
 from rolling_format import Csv
 from rolling_period import Period
@@ -32,19 +34,20 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can have: the s
 
 
 def write_files(
-    result: Result, period: Period, known: Iterable[str], folder: Path
+    result: Result, period: Period, known: Iterable[str], folder: Path, revision: int = 1
 ) -> tuple[list[File], Tally]:
     """Write the files of every recipient into `folder`, and return them with the tally of all their rows.
 
     A recipient without rows gets the header. Rows come recipient by recipient, so one file is open at a time
-    and memory does not grow with the number of groups. The markers come after all files.
+    and memory does not grow with the number of groups. The markers come after all files. `revision` is for
+    names and records that have it.
     """
     folder.mkdir()
     resolved = result.resolved
     known = sorted({*known})
     if resolved.recipient.alias != "t0":
         check_files_of(resolved, known)
-    writing = Writing(result, period, folder)
+    writing = Writing(result, period, folder, revision)
     files: list[File] = []
     tally = result.tally()
     current: FileWriter | None = None
@@ -70,10 +73,11 @@ def write_files(
 class Writing:
     """What all files of a period have in common."""
 
-    def __init__(self, result: Result, period: Period, folder: Path) -> None:
+    def __init__(self, result: Result, period: Period, folder: Path, revision: int) -> None:
         self.resolved = result.resolved
         self.result = result
         self.period = period
+        self._revision = revision
         first, outside = result.span.days(period)
         self._last = outside - timedelta(days=1)
         self._first = first
@@ -86,7 +90,7 @@ class Writing:
     def open(self, recipient: str) -> FileWriter:
         """Open the file of a recipient."""
         self._count += 1
-        form = self.resolved.files.get(recipient, self.resolved.file)
+        form = self.resolved.file_of(recipient)
         return FileWriter(self, recipient, form, self._folder / str(self._count))
 
     def record(self, form: rolling_format.File) -> rolling_record.Record:
@@ -99,6 +103,9 @@ class Writing:
 
     def fields(self, recipient: str) -> dict[str, str | date]:
         """Return the fields of names and records."""
+        values: Sequence[frozenset[str | None]] = ()
+        if self.resolved.recipient_columns:
+            values = self.result.facts.recipient_values.get(recipient, ())
         return {
             "recipient": file_name(recipient),
             "date": self.period.file_date,
@@ -106,6 +113,8 @@ class Writing:
             "window_start": self._first,
             "window_end": self._last,
             "entity": self.resolved.tables[0].table,
+            "revision": str(self._revision),
+            **recipient_values(self.resolved, recipient, values),
         }
 
 
@@ -165,7 +174,14 @@ class FileWriter:
             self._rows,
             lambda value: rolling_record.number(value, form.decimal, thousands),
         )
-        return (text + form.line_ending).encode(form.encoding)
+        try:
+            return (text + form.line_ending).encode(form.encoding)
+        except UnicodeEncodeError as error:
+            raise ExtractError(
+                f"the first or last record of {quoted(self.recipient)} has the character"
+                f' "{text[error.start]}", which {form.encoding} does not have',
+                kind="file",
+            ) from None
 
     def _marker(self, kind: str, file: File) -> File:
         path = self._path.with_name(f"{self._path.name}.{kind}")
@@ -179,7 +195,8 @@ class FileWriter:
         self, path: Path, name: str, digest: _Digest, *, totals: Totals, rows: int = 0, marker: str = ""
     ) -> File:
         writing = self._writing
-        where = place(writing.resolved.recipient_label, self.recipient, writing.period, name)
+        label, flat = writing.resolved.recipient_label, self._form.flat
+        where = place(label, self.recipient, writing.period, name, flat=flat)
         return File(self.recipient, path, where, digest.count, rows, digest.sha256, totals, marker)
 
 

@@ -38,6 +38,9 @@ METRICS = {"loans_count": -8, "amount_sum": -15, "amount_avg": -15}
         ),
         File(trailer_record="{sum[amount_sum]:0>18}{count[amount_avg]}", markers=("sha256", "done")),
         File(compression="gzip"),
+        File(name="{recipient[code]:0>8}_{period}_{revision:0>2}.csv", flat=True),
+        File(name="LOANS{date:%y%m}.DAT", flat=True),
+        File(flat=True),
         File(name="{entity}_{window_start:%Y}_{window_end}.zip", compression="zip"),
         File(format=Csv(encoding="utf-16-le", bom=True, delimiter="\t", quoting="all", null="\\N")),
     ],
@@ -51,7 +54,25 @@ def test_file_that_works_is_accepted(file: File) -> None:
     [
         ("x.csv", "file='x.csv' is no File"),
         (_made(File, nam="x"), 'file: File has no field "nam". Did you mean "name"?'),
-        (File(name="{revision}.csv"), "file: name has {revision}; the fields are recipient, date"),
+        (File(name="{version}.csv"), "file: name has {version}; the fields are recipient, date"),
+        (File(name="{date[x]}.csv"), "file: name has {date[x]}; date has nothing in brackets"),
+        (File(name="{recipient[]}.csv"), "file: name has {recipient[]}; recipient has nothing in brackets"),
+        (File(name="{revision:02}.csv"), "file: name has {revision:02}; write {revision:0>2}"),
+        (
+            File(trailer_record="{sum[amount_sum]:015}"),
+            "has {sum[amount_sum]:015}; write {sum[amount_sum]:0>15}",
+        ),
+        (_made(File, flat="yes"), "flat='yes' is not True or False"),
+        (
+            File(name="LOANS.csv", flat=True),
+            'file: name="LOANS.csv" is the same in 2000-01 and 2000-02, and flat=True puts both into one'
+            " folder; add {date:%Y%m%d}",
+        ),
+        (File(name="{date:%m}.csv", flat=True), "is the same in 2000-01 and 2001-01"),
+        (
+            File(name="{recipient}_{revision}_{window_start}.csv", flat=True),
+            "is the same in 2000-01 and 2000-02",
+        ),
         (
             File(name="{now}.csv"),
             "file: name has {now}, so the same period would give other bytes; use {date}",
@@ -109,3 +130,13 @@ def test_file_that_cannot_work_is_refused(file: Any, message: str) -> None:
     with pytest.raises(ExtractError) as caught:
         check(dataclasses.replace(LOANS, files={"First Bank": file}))
     assert 'files["First Bank"]' in caught.value.sentence
+
+
+def test_column_of_the_recipients_table_needs_one() -> None:
+    entity = dataclasses.replace(LOANS, recipient={"bank_name": "region"}, file=File(name="{recipient[x]}"))
+    with pytest.raises(ExtractError) as caught:
+        check(entity)
+    assert caught.value.sentence == (
+        "file has {recipient[x]}, which is a column of the recipient's table; the recipient of this spec is a"
+        ' column of the entity "Loans"'
+    )

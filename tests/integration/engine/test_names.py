@@ -1,0 +1,263 @@
+"""Names with a column of the recipient's table or the revision, and files in a flat folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+import rolling_extract
+from local_cloud.aws import Cloud
+from rolling_extract import File, Join
+from rolling_store import BucketStore, FolderStore
+from tests.support.bank import Engine, Store
+from tests.support.engine.publisher import Watched, bucket  # noqa: F401
+
+CODED = File(name="{recipient[code]}_{date:%Y%m%d}.csv")
+FLAT = File(name="{recipient}_{date:%Y%m%d}_r{revision:0>2}.csv", markers=("done",), flat=True)
+
+
+@pytest.fixture
+def loans(store: Store) -> Store:
+    """Two banks with a code. Alpha has a loan."""
+    store.sql('ALTER TABLE "Bank" ADD code text, ADD note text')
+    store.loan(store.branch(key=11), "2026-10-05", 100)
+    store.branch(bank="Beta", key=21)
+    store.sql("""UPDATE "Bank" SET code = CASE "Name" WHEN 'Alpha' THEN 'A-01' ELSE 'B-02' END""")
+    return store
+
+
+def names(engine: Engine) -> list[str]:
+    """Return the paths of all files but manifests and claims."""
+    found = (path.relative_to(engine.folder) for path in engine.folder.rglob("*") if path.is_file())
+    return sorted(str(path) for path in found if path.parts[0] != "_manifests")
+
+
+# -- {recipient[code]} -------------------------------------------------------------------------------
+
+
+def test_name_and_trailer_have_a_column_of_the_recipients_table(loans: Store, engine: Engine) -> None:
+    form = File(name="{recipient[CODE]:x>6}.csv", trailer_record="T{recipient[code]}")
+    engine("2026-10", file=form)
+    assert [name.rpartition("/")[2] for name in names(engine)] == ["xxA-01.csv", "xxB-02.csv"]
+    assert (engine.folder / names(engine)[0]).read_bytes().endswith(b"\r\nTA-01\r\n")
+
+
+def test_column_that_changed_moves_the_file_only_with_restate(loans: Store, engine: Engine) -> None:
+    engine("2026-10", file=CODED)
+    loans.sql("""UPDATE "Bank" SET code = 'A-09' WHERE "Name" = 'Alpha'""")
+    assert "A-01_20261031.csv becomes A-09_20261031.csv" in engine.refusal("2026-10", file=CODED)
+    engine("2026-10", "--restate", "--reason", "code", file=CODED)
+    assert [name.rpartition("/")[2] for name in names(engine)] == ["A-09_20261031.csv", "B-02_20261031.csv"]
+
+
+def null(loans: Store) -> None:
+    loans.sql("""UPDATE "Bank" SET code = NULL WHERE "Name" = 'Beta'""")
+
+
+def empty(loans: Store) -> None:
+    loans.sql("""UPDATE "Bank" SET code = '' WHERE "Name" = 'Beta'""")
+
+
+def slash(loans: Store) -> None:
+    loans.sql("""UPDATE "Bank" SET code = 'B/02' WHERE "Name" = 'Beta'""")
+
+
+def line_break(loans: Store) -> None:
+    loans.sql("""UPDATE "Bank" SET code = E'B\\n02' WHERE "Name" = 'Beta'""")
+
+
+def twice(loans: Store) -> None:
+    loans.sql("""INSERT INTO "Bank" VALUES (99, 'Beta', 0, 'b-02')""")
+
+
+def twice_null(loans: Store) -> None:
+    loans.sql("""INSERT INTO "Bank" VALUES (99, 'Beta', 0, NULL)""")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (null, '"Beta" has no value of "code" in SCHEMA."Bank"; enter one'),
+        (empty, '"Beta" has no value of "code" in SCHEMA."Bank"; enter one'),
+        (slash, 'the file name "B/02_20261031[.]csv" of "Beta" has the character \'/\''),
+        (line_break, '"Beta" has a control character in its value of "code"'),
+        (twice, '"Beta" has several values of "code" in SCHEMA."Bank"; correct the rows'),
+        (twice_null, '"Beta" has several values of "code" in SCHEMA."Bank"; correct the rows'),
+    ],
+)
+def test_recipient_without_one_usable_value_is_refused(
+    loans: Store, engine: Engine, spoil: Callable[[Store], None], sentence: str
+) -> None:
+    spoil(loans)
+    # Groups of the recipient's table, so that two rows may have the same name.
+    changes: dict[str, Any] = {"group_by": {"bank": "Bank.idBank"}}
+    message = engine.refusal("2026-10", file=CODED, **changes)
+    assert sentence.replace("SCHEMA", loans.schema) in message
+    assert message.endswith("Nothing was published.")
+    assert names(engine) == []
+    # A recipient whose file does not need the column may have any value.
+    engine("2026-10", file=CODED, files={"Beta": File()}, **changes)
+
+
+def test_column_that_does_not_exist_is_refused(loans: Store, engine: Engine) -> None:
+    sentence = engine.refusal("2026-10", file=File(name="{recipient[cdoe]}.csv"))
+    assert f'no column "cdoe" in {loans.schema}."Bank". Did you mean "code"?' in sentence
+
+
+def test_unassigned_recipient_has_no_column(loans: Store, engine: Engine) -> None:
+    *joins, last = engine.spec.joins
+    optional = (*joins, Join(last.table, last.left, last.right, optional=True))
+    sentence = engine.refusal("2026-10", file=CODED, joins=optional)
+    assert f'"Unassigned" is not in {loans.schema}."Bank"; give it a file of its own with files=' in sentence
+    engine("2026-10", file=CODED, joins=optional, files={"Unassigned": File()})
+
+
+# -- flat and {revision} -----------------------------------------------------------------------------
+
+
+def test_months_are_in_one_flat_folder(loans: Store, engine: Engine) -> None:
+    form = File(flat=True, markers=("sha256",))
+    engine("--from", "2026-09", "--to", "2026-10", file=form)
+    found = [
+        f"bank_name={bank}/{bank}_{day}.csv" for bank in ("Alpha", "Beta") for day in (20260930, 20261031)
+    ]
+    assert names(engine) == sorted([*found, *(f"{name}.sha256" for name in found)])
+    manifest = json.loads((engine.folder / "_manifests/2026-10.json").read_text())
+    assert [entry["key"] for entry in manifest["files"]] == [found[1], found[3]]
+    assert engine("2026-10", file=form).message.startswith("nothing to write")
+
+
+def test_restatement_to_a_flat_folder_moves_the_files(loans: Store, engine: Engine) -> None:
+    engine("2026-10")
+    form = File(flat=True)
+    assert "Alpha_20261031.csv moves to another folder" in engine.refusal("2026-10", file=form)
+    engine("2026-10", "--restate", "--reason", "flat", file=form)
+    assert names(engine) == ["bank_name=Alpha/Alpha_20261031.csv", "bank_name=Beta/Beta_20261031.csv"]
+
+
+def test_name_has_the_revision_and_an_unchanged_month_keeps_it(loans: Store, engine: Engine) -> None:
+    def shown() -> list[str]:
+        return [name.rpartition("/")[2] for name in names(engine) if "Alpha" in name]
+
+    engine("2026-10", file=FLAT)
+    assert shown() == ["Alpha_20261031_r01.csv", "Alpha_20261031_r01.csv.done"]
+    before = {path: path.stat().st_mtime_ns for path in engine.folder.rglob("*")}
+    for arguments in ((), ("--restate", "--reason", "no change"), ("--dry-run",)):
+        assert "nothing to write" in engine("2026-10", *arguments, file=FLAT).message
+    assert {path: path.stat().st_mtime_ns for path in engine.folder.rglob("*")} == before
+
+    loans.loan(11, "2026-10-06", 1)
+    refusal = engine.refusal("2026-10", file=FLAT)
+    assert "already published with other bytes (revision 1" in refusal
+    assert "Alpha_20261031_r01.csv differs (count of loans_count 1 -> 2" in refusal
+    planned = engine("2026-10", "--dry-run", file=FLAT).message
+    assert "as revision 2: Alpha_20261031_r01.csv becomes Alpha_20261031_r02.csv, count of" in planned
+    # Late data is found under the names that are published.
+    [late] = [
+        line
+        for line in engine("2026-11", "--allow-incomplete", file=FLAT).log
+        if line["event"] == "late_data"
+    ]
+    assert "2026-10 is published and would differ now: Alpha_20261031_r01.csv differs" in late["message"]
+
+    done = engine("2026-10", "--restate", "--reason", "late", file=FLAT)
+    assert "restated: 2 files, 2 rows, revision 2" in done.message
+    assert [name for name in shown() if "202610" in name] == [
+        "Alpha_20261031_r02.csv",
+        "Alpha_20261031_r02.csv.done",
+    ]
+    assert len(done.manifest()["withdrawn"]) == 4
+    assert "nothing to write" in engine("2026-10", file=FLAT).message
+
+
+def test_revision_in_a_record_is_the_one_of_the_manifest(loans: Store, engine: Engine) -> None:
+    form = File(trailer_record="T{revision}")
+    for amount in (1, 2):
+        loans.loan(11, "2026-10-06", amount)
+        engine("2026-10", "--restate", "--reason", "more", file=form)
+    [path] = engine.folder.glob("bank_name=Alpha/year=*/month=*/*.csv")
+    assert path.read_bytes().endswith(b"\r\nT2\r\n")
+    assert json.loads((engine.folder / "_manifests/2026-10.json").read_text())["revision"] == 2
+
+
+def test_missing_file_with_a_revision_is_put_back_under_its_name(loans: Store, engine: Engine) -> None:
+    engine("2026-10", file=FLAT)
+    lost = engine.folder / "bank_name=Alpha/Alpha_20261031_r01.csv"
+    data = lost.read_bytes()
+    lost.unlink()
+    assert "put back 1 missing of 4 files; revision 1" in engine("2026-10", file=FLAT).message
+    assert lost.read_bytes() == data
+
+
+class Killed(BaseException):
+    """The end of a run at any point."""
+
+
+def test_restatement_killed_before_any_call_is_repaired(loans: Store, engine: Engine, tmp_path: Path) -> None:
+    """A restatement under another name, beside another month, ends before any of its calls."""
+    changes: dict[str, Any] = {
+        "file": replace(FLAT, markers=()),
+        "recipients_where": "\"Name\" = 'Alpha'",
+        "late_data_periods": 0,
+    }
+    engine("--from", "2026-09", "--to", "2026-10", **changes)
+    before = tmp_path / "before"
+    shutil.copytree(engine.folder, before)
+    loans.loan(11, "2026-10-06", 1)
+    restate = ("2026-10", "--restate", "--reason", "late")
+    for killed in range(0, 60, 3):
+        shutil.rmtree(engine.folder)
+        shutil.copytree(before, engine.folder)
+
+        def kill(call: int, last: int = killed) -> None:
+            if call == last:
+                raise Killed
+
+        watched = Watched(FolderStore(engine.folder), kill)
+        lived = True
+        with mock.patch.object(rolling_extract, "open_store", return_value=watched):
+            try:
+                engine(*restate, **changes)
+            except Killed:
+                lived = False
+        engine(*restate, **changes)
+        assert [name.rpartition("/")[2] for name in names(engine)] == [
+            "Alpha_20260930_r01.csv",
+            "Alpha_20261031_r02.csv",
+        ], killed
+        manifest = json.loads((engine.folder / "_manifests/2026-10.json").read_text())
+        assert [entry["key"] for entry in manifest["files"]] == names(engine)[1:], killed
+        assert manifest["revision"] == 2, killed
+        if lived:
+            break
+    assert lived
+    assert killed > 15
+
+
+def test_bucket_has_the_flat_names(
+    loans: Store,
+    engine: Engine,
+    cloud: Cloud,
+    bucket: str,  # noqa: F811
+) -> None:
+    s3 = cloud.client("s3")
+    with mock.patch.object(rolling_extract, "open_store", return_value=BucketStore(bucket, "flat", s3)):
+        engine("2026-10", file=FLAT)
+        loans.loan(11, "2026-10-06", 1)
+        engine("2026-10", "--restate", "--reason", "late", file=FLAT)
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="flat/")["Contents"]
+    assert [entry["Key"].removeprefix("flat/") for entry in listed] == [
+        "_manifests/2026-10.claim",
+        "_manifests/2026-10.json",
+        "bank_name=Alpha/Alpha_20261031_r02.csv",
+        "bank_name=Alpha/Alpha_20261031_r02.csv.done",
+        "bank_name=Beta/Beta_20261031_r02.csv",
+        "bank_name=Beta/Beta_20261031_r02.csv.done",
+    ]

@@ -13,11 +13,11 @@ from unittest import mock
 import pytest
 
 import rolling_extract
-from local_cloud.aws import Cloud
+from local_cloud.aws import REGION, Cloud
 from rolling_extract import File, Join
 from rolling_store import BucketStore, FolderStore
 from tests.support.bank import Engine, Store
-from tests.support.engine.publisher import Watched, bucket  # noqa: F401
+from tests.support.engine.publisher import Watched
 
 CODED = File(name="{recipient[code]}_{date:%Y%m%d}.csv")
 FLAT = File(name="{recipient}_{date:%Y%m%d}_r{revision:0>2}.csv", markers=("done",), flat=True)
@@ -241,13 +241,9 @@ def test_restatement_killed_before_any_call_is_repaired(loans: Store, engine: En
     assert killed > 15
 
 
-def test_bucket_has_the_flat_names(
-    loans: Store,
-    engine: Engine,
-    cloud: Cloud,
-    bucket: str,  # noqa: F811
-) -> None:
-    s3 = cloud.client("s3")
+def test_bucket_has_the_flat_names(loans: Store, engine: Engine, cloud: Cloud) -> None:
+    s3, bucket = cloud.client("s3"), "flat-names"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     with mock.patch.object(rolling_extract, "open_store", return_value=BucketStore(bucket, "flat", s3)):
         engine("2026-10", file=FLAT)
         loans.loan(11, "2026-10-06", 1)

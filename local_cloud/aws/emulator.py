@@ -68,6 +68,7 @@ GAPS: tuple[Callable[[], None], ...] = (
     scheduler.close_time_zones,
     states.close_nested_executions,
     states.close_execution_identity,
+    states.close_object_bodies,
     ec2.close_vpc_endpoints,
     ec2.close_prefix_lists,
     ec2_instances.close_arm_images,

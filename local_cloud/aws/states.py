@@ -1,4 +1,4 @@
-"""Step Functions: nested executions, and the identity of an execution."""
+"""Step Functions: nested executions, the identity of an execution, and the content of objects."""
 
 from __future__ import annotations
 
@@ -59,3 +59,27 @@ def close_execution_identity() -> None:
         original(execution_arn)
 
     stepfunctions._run_execution = run
+
+
+def close_object_bodies() -> None:
+    """Let a state machine read an object: `Body` is its text, as in AWS's examples for `States.StringToJson`.
+
+    ministack has no getObject: "Body shape is convention-based ... defer until verified".
+    """
+    stepfunctions._S3_OP_SPECS["GetObject"] = {
+        "method": "GET",
+        "path": "/{Bucket}/{Key+}",
+        "query_params": {"VersionId": "versionId"},
+        "result_root": None,
+        "header_outputs": {"etag": "ETag", "content-length": "ContentLength", "content-type": "ContentType"},
+    }
+    original = stepfunctions._dispatch_aws_sdk_rest_xml
+
+    @functools.wraps(original)
+    def dispatch(info: Body, service: str, action: str, given: Body) -> Body:
+        result = dict(original(info, service, action, given))
+        if (service, action) == ("s3", "getObject"):
+            result["Body"] = stepfunctions._s3_object_text(given["Bucket"], given["Key"])
+        return result
+
+    stepfunctions._dispatch_aws_sdk_rest_xml = dispatch

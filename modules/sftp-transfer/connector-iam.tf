@@ -149,6 +149,8 @@ resource "aws_iam_role_policy" "send" {
         Resource  = local.bucket_arn
         Condition = { StringLike = { "s3:prefix" = "${local.patterns[each.key]}/*" } }
       },
+      local._read_manifests,
+      local._decrypt_manifests,
       {
         Sid      = "StartTransfer"
         Effect   = "Allow"

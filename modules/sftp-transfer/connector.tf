@@ -130,6 +130,7 @@ resource "aws_sfn_state_machine" "push" {
 
   definition = jsonencode(jsondecode(templatefile("${path.module}/push.asl.json.tftpl", {
     batches   = local._programs["push-batches"]
+    keys      = local._programs["push-keys"]
     outcome   = local._programs["push-outcome"]
     partition = local.partition
     retry     = local._retry

@@ -35,6 +35,26 @@ locals {
     user => replace(recipient.prefix, "/[^\\x{0000}-\\x{00FF}]/", "?")
   }
 
+  # Rights of state machines that look for files in flat folders.
+  manifest_pattern = replace(
+    var.manifest_prefix == null ? "" : var.manifest_prefix, "/[^\\x{0000}-\\x{00FF}]/", "?",
+  )
+  _read_manifests = {
+    Sid      = "ReadManifests"
+    Effect   = "Allow"
+    Action   = "s3:GetObject"
+    Resource = "${local.bucket_arn}/${local.manifest_pattern}/*.json"
+  }
+  _decrypt_manifests = {
+    Sid      = "DecryptManifests"
+    Effect   = "Allow"
+    Action   = "kms:Decrypt"
+    Resource = var.kms_key_arn
+    Condition = {
+      StringEquals = { "kms:ViaService" = "s3.${local.region}.${local.dns_suffix}" }
+    }
+  }
+
   # The same patterns as regular expressions, one element per character, and their beginnings by
   # length. A beginning per pair of recipients would take most of the time of a plan.
   _expressions = {

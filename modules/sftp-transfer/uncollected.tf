@@ -21,13 +21,15 @@ resource "aws_sfn_state_machine" "uncollected" {
     partition = local.partition
     period    = local._programs["uncollected-period"]
     retry     = local._retry
+    start     = local._programs["uncollected-start"]
     config = jsonencode({
-      bucket     = var.bucket
-      due        = format("-%02dT%02d:00:00Z", each.value.due_day, each.value.due_hour)
-      extract    = var.name
-      recipients = [for user, prefix in local._prefixes : { name = user, prefix = prefix }]
-      source     = local.event_source
-      table      = aws_dynamodb_table.receipts[each.key].name
+      bucket          = var.bucket
+      due             = format("-%02dT%02d:00:00Z", each.value.due_day, each.value.due_hour)
+      extract         = var.name
+      manifest_prefix = var.manifest_prefix
+      recipients      = [for user, prefix in local._prefixes : { name = user, prefix = prefix }]
+      source          = local.event_source
+      table           = aws_dynamodb_table.receipts[each.key].name
     })
   })))
 
@@ -121,10 +123,15 @@ locals {
           Resource = local.bucket_arn
           Condition = {
             StringLike = {
-              "s3:prefix" = [for user in keys(local.downloaders) : "${local.patterns[user]}/*"]
+              "s3:prefix" = concat(
+                ["${local.manifest_pattern}/*"],
+                [for user in keys(local.downloaders) : "${local.patterns[user]}/*"],
+              )
             }
           }
         },
+        local._read_manifests,
+        local._decrypt_manifests,
         {
           Sid      = "AskReceipts"
           Effect   = "Allow"

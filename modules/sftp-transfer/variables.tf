@@ -271,15 +271,20 @@ variable "log_retention_days" {
 }
 
 variable "manifest_prefix" {
-  description = "Prefix of the manifests. A new manifest starts the transfer of its period."
+  description = <<-EOT
+    Prefix of the manifests. In mode "connector", a new manifest starts the transfer of its period.
+    With `receipts.due_day`, it says which files are due.
+  EOT
   type        = string
   default     = null
 
   validation {
-    condition = var.mode != "connector" || var.manifest_prefix != null
+    condition = var.manifest_prefix != null || (
+      var.mode != "connector" && var.receipts.due_day == null
+    )
     error_message = join(" ", [
       "manifest_prefix is required in mode \"connector\", which sends files when a manifest",
-      "appears.",
+      "appears, and with receipts.due_day.",
     ])
   }
 }

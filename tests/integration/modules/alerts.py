@@ -63,6 +63,8 @@ module "server" {
   endpoint    = { type = "PUBLIC" }
   receipts    = { due_day = try(var.changes.due_day, 10) }
 
+  manifest_prefix = local.manifests
+
   dead_letter_queue = module.alerts.dead_letter_queue
   recipients = {
     first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = { laptop = var.key } }

@@ -158,6 +158,8 @@ def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
     due = "2026-11-10T07:00:00Z"
     assert alerts.mails_after(1, lambda: collection(alerts, due)) == [], "the month is not published"
     alerts.put(FIRST, b"bank_name,branch_id\r\nFirst Bank,1\r\n")
+    assert alerts.mails_after(1, lambda: collection(alerts, due)) == [], "it has no manifest"
+    alerts.publish("2026-10")
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-10T06:59:59Z")) == [], "not due yet"
     [waiting] = alerts.mails_after(2, lambda: collection(alerts, due))
     says(waiting, "uncollected", **checked_time(waiting))
@@ -172,6 +174,28 @@ def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
     ]
     assert receipts[0]["collected"]["S"].startswith(f"2026-10 {file} ")
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-12T07:00:00Z")) == []
+
+
+def test_file_in_a_flat_folder_is_found_by_the_manifest(alerts: Deployed) -> None:
+    due = "2026-11-10T07:00:00Z"
+    files = [f"loans/bank_name=FirstBank/FirstBank_{day}.csv" for day in (20260930, 20261031)]
+    for key in files:
+        alerts.put(key, b"bank_name\r\n")
+    content = {"files": [{"key": "loans/bank_name=Beta/Beta_20261031.csv"}, {"key": files[1]}]}
+    alerts.put("loans/_manifests/2026-10.json", json.dumps(content).encode())
+    # A receipt of another month in the same folder does not count.
+    alerts.mails_after(1, lambda: alerts.collect("get /FirstBank_20260930.csv"))
+    [waiting] = alerts.mails_after(2, lambda: collection(alerts, due))
+    says(waiting, "uncollected", **checked_time(waiting))
+
+    assert alerts.mails_after(1, lambda: alerts.collect("get /FirstBank_20261031.csv")) == []
+    [over] = alerts.mails_after(2, lambda: collection(alerts, "2026-11-11T07:00:00Z"))
+    says(over, "collected", **checked_time(over))
+
+
+def test_recipient_without_a_file_in_the_manifest_is_not_missed(alerts: Deployed) -> None:
+    alerts.put("loans/_manifests/2026-10.json", b'{"files": []}')
+    assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-10T07:00:00Z")) == []
 
 
 def start(alerts: Deployed, machine: str, given: object) -> None:

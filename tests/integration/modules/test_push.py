@@ -72,10 +72,10 @@ class Pushing:
         """Wait for this many executions of the state machine, and return the last one."""
         return dict(until(lambda: (found := self.executions(machine)) and len(found) >= count and found[-1]))
 
-    def publish(self, period: str) -> dict[str, Any]:
+    def publish(self, period: str, **manifest: Any) -> dict[str, Any]:
         """Put the period's manifest, and return how the transfer to the recipient ended."""
         before = len(self.executions(f"{NAME}_push_lodz"))
-        self.put(f"loans/_manifests/{period}.json")
+        self.put(f"loans/_manifests/{period}.json", json.dumps(manifest).encode())
         return self.ended(f"{NAME}_push_lodz", before + 1)
 
 
@@ -162,6 +162,19 @@ def test_more_files_than_one_list_returns_are_refused(pushing: Pushing) -> None:
     ended = pushing.publish("2027-01")
     assert (ended["status"], ended["error"]) == ("FAILED", "TooManyFiles")
     assert ended["cause"] == "2027-01: more than 100 files are published for lodz, so nothing was sent."
+
+
+def test_flat_folder_sends_the_files_of_the_manifest(pushing: Pushing) -> None:
+    names = ["ŁódźŻyrardówBank_20270228.csv", "ŁódźŻyrardówBank_20270331.csv"]
+    for name in (*names, f"{names[1]}.done"):
+        pushing.put(f"{LODZ}/{name}", name.encode())
+    arrived = pushing.server.arrivals
+    before = len(arrived)
+    files = [{"key": f"{AWAY}/Away_20270331.csv"}, {"key": f"{LODZ}/{names[1]}"}]
+    ended = pushing.publish("2027-06", files=files, markers=[{"key": f"{LODZ}/{names[1]}.done"}])
+    assert ended["status"] == "SUCCEEDED", ended
+    assert arrived[before:] == [names[1], f"{names[1]}.done"]
+    assert pushing.server.files()[f"incoming/{names[1]}"] == names[1].encode()
 
 
 def test_published_month_without_a_file_fails(pushing: Pushing) -> None:

@@ -158,6 +158,29 @@ def second_start_with_the_same_name_has_the_error_of_aws(cloud: aws.Cloud) -> ob
     return second.get("error")
 
 
+@probe(on_aws='{"read": "Łódź"}', published="States.Runtime")
+def execution_reads_the_text_of_an_object(cloud: aws.Cloud) -> object:
+    states, s3, bucket = cloud.client("stepfunctions"), cloud.client("s3"), fresh("bucket")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    s3.put_object(Bucket=bucket, Key="a/b.json", Body='{"read": "Łódź"}'.encode())
+    read = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:s3:getObject",
+        "Arguments": {"Bucket": bucket, "Key": "a/b.json"},
+        "Output": "{% $states.result.Body %}",
+        "End": True,
+    }
+    definition = {"StartAt": "Read", "QueryLanguage": "JSONata", "States": {"Read": read}}
+    get = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    machine = states.create_state_machine(
+        name=fresh("machine"), definition=json.dumps(definition), roleArn=role(cloud, get)
+    )["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+    assert until(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    ended = states.describe_execution(executionArn=execution)
+    return ended["error"] if "error" in ended else json.loads(ended["output"])
+
+
 @probe(on_aws="accepted", published="ResourceNotFoundException")
 def schedule_calls_any_operation(cloud: aws.Cloud) -> object:
     secrets_manager, scheduler, name = (
@@ -208,6 +231,7 @@ PROBES = (
     schedule_passes_on_its_scheduled_time,
     execution_started_by_a_schedule_sends_requests_over_tls,
     second_start_with_the_same_name_has_the_error_of_aws,
+    execution_reads_the_text_of_an_object,
     schedule_calls_any_operation,
     schedule_starts_in_its_time_zone,
 )

@@ -48,7 +48,7 @@ def test_event_of_another_source_is_not_an_event_of_aws(type_: str) -> None:
 def test_event_of_sftp_transfer_gives_only_recipient_and_period() -> None:
     found = facts(collection(folder="s3://evil/x"))
     assert (found["known"], found["period"]) == (True, "2026-10")
-    assert found["detail"]["folder"] == "s3://bank-loans-data/loans/bank_name=FirstBank/year=2026/month=10"
+    assert found["detail"]["folder"] == "s3://bank-loans-data/loans/bank_name=FirstBank"
     assert "evil" not in text(collection(folder="s3://evil/x"))
 
 

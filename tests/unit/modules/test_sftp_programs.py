@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +15,9 @@ from tools.hcl import MODULES
 
 @functools.cache
 def parsed(program: str) -> Any:
-    return jsonata.Jsonata.jsonata((MODULES / f"sftp-transfer/{program}.jsonata").read_text())
+    found = jsonata.Jsonata.jsonata((MODULES / f"sftp-transfer/{program}.jsonata").read_text())
+    found.register_lambda("parse", json.loads)  # a function of Step Functions
+    return found
 
 
 def evaluate(program: str, **variables: Any) -> Any:
@@ -23,8 +26,7 @@ def evaluate(program: str, **variables: Any) -> Any:
 
 
 def batches(*names: str) -> list[list[str]]:
-    result = {"Contents": [{"Key": name} for name in names]} if names else {}
-    found = evaluate("push-batches", states={"result": result}, config={"bucket": "b"})
+    found = evaluate("push-batches", keys=list(names), config={"bucket": "b"})
     return [batch["paths"] for batch in found]
 
 
@@ -49,6 +51,45 @@ def test_markers_are_the_last_transfers() -> None:
         ["/b/a.csv.sha256"],
         ["/b/a.csv.done"],
     ]
+
+
+def manifest(files: list[str], markers: list[str]) -> dict[str, Any]:
+    """Return the answer of S3 for a manifest. Version 1 had no markers."""
+    found = {
+        "files": [{"key": key, "rows": 1} for key in files],
+        "replaces": {"files": [{"key": "x/old.csv"}]},
+    }
+    return {"Body": json.dumps(found | ({"markers": [{"key": key} for key in markers]} if markers else {}))}
+
+
+@pytest.mark.parametrize(
+    ("files", "markers", "keys"),
+    [
+        (["x/a.csv", "y/b.csv"], [], ["x/a.csv"]),
+        (["xy/a.csv", "y/x/b.csv"], [], []),
+        (["y/b.csv", "x/a.csv"], ["y/b.csv.done", "x/a.csv.done"], ["x/a.csv", "x/a.csv.done"]),
+        ([], [], []),
+    ],
+)
+def test_keys_in_a_manifest_are_those_below_the_prefix(
+    files: list[str], markers: list[str], keys: list[str]
+) -> None:
+    states = {"result": manifest(files, markers)}
+    assert evaluate("push-keys", states=states, config={"prefix": "x"}) == keys
+
+
+@pytest.mark.parametrize(
+    ("files", "start"),
+    [
+        (["l/b=One/One 1.csv", "l/b=Two/Two.csv"], "other /Two.csv "),
+        (["l/b=One/One.csv"], ""),
+        (["l/b=Twofold/Two.csv"], ""),
+        ([], ""),
+    ],
+)
+def test_receipt_of_a_file_in_a_flat_folder_begins_with_its_path(files: list[str], start: str) -> None:
+    states = {"input": {"prefix": "l/b=Two"}, "result": manifest(files, ["l/b=Two/Two.csv.done"])}
+    assert evaluate("uncollected-start", states=states) == start
 
 
 def outcome(sent: list[str], *results: tuple[str, str]) -> dict[str, Any]:

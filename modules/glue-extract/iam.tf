@@ -32,6 +32,18 @@ locals {
   _target_arn     = "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}"
   _subnet_arn     = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
 
+  # Keys of files. "*" also matches slashes, so the job is denied everything below, too.
+  _file_patterns = contains(var.flat_recipients, "*") ? ["${local._target_arn}/*=*/*"] : concat(
+    ["${local._target_arn}/*=*/year=*/month=*/*"],
+    [
+      for name in var.flat_recipients : join("", [
+        "${local._target_arn}/${var.recipient_column}=",
+        replace(replace(name, "/[^\\p{L}\\p{N}]/", ""), "/[^\\x{0}-\\x{FF}]/", "?"),
+        "/*",
+      ])
+    ],
+  )
+
   # A key can be used only through the service that needs it.
   _via = {
     for service in ["s3", "secretsmanager", "sqs"] : service => {
@@ -249,18 +261,18 @@ resource "aws_iam_role_policy" "job" {
           Sid    = "DenyOtherFiles"
           Effect = "Deny"
           Action = "s3:PutObject"
-          NotResource = [
-            "${local._target_arn}/*=*/year=*/month=*/*",
-            "${local._target_arn}/_manifests/*.claim",
-            "${local._target_arn}/_manifests/*.json",
-          ]
+          NotResource = concat(
+            local._file_patterns,
+            ["${local._target_arn}/_manifests/*.claim", "${local._target_arn}/_manifests/*.json"],
+          )
         },
         {
-          # In the statement above, "*" at the end matches folders beside the files, too.
+          # In the statement above, "*" at the end matches folders beside the files, too. There, a
+          # recipient could read rows of others.
           Sid      = "DenyDeeperFolders"
           Effect   = "Deny"
           Action   = "s3:PutObject"
-          Resource = "${local._target_arn}/*=*/year=*/month=*/*/*"
+          Resource = [for pattern in local._file_patterns : "${pattern}/*"]
         },
         {
           # Without this, the policy of any bucket in the account can admit the job. A run could

@@ -229,6 +229,34 @@ variable "extra_arguments" {
   }
 }
 
+variable "flat_recipients" {
+  description = <<-EOT
+    Names of the recipients, as in the source, whose files have `flat=True` in the spec. The job may
+    write files into their folders without `year=2026/month=10`. Up to 10 names, or `["*"]` if the
+    files of all recipients are flat.
+  EOT
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.flat_recipients) <= 10
+    error_message = "flat_recipients must have at most 10 names; \"*\" stands for all recipients."
+  }
+
+  validation {
+    condition     = length(var.flat_recipients) == 1 || !contains(var.flat_recipients, "*")
+    error_message = "flat_recipients must not have other names besides \"*\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in var.flat_recipients : name == "*" || can(regex("[\\p{L}\\p{N}]", name))
+    ])
+    error_message = "flat_recipients: a name must have a letter or digit, as in recipients."
+  }
+}
+
 variable "job" {
   description = <<-EOT
     Settings of the Glue job.

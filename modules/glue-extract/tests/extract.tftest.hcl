@@ -268,9 +268,9 @@ run "job_has_exactly_these_rights" {
         "arn:aws:s3:::bank-loans-data/loans/_manifests/*.claim",
         "arn:aws:s3:::bank-loans-data/loans/_manifests/*.json",
       ]]
-      DenyDeeperFolders = [
-        "s3:PutObject", "arn:aws:s3:::bank-loans-data/loans/*=*/year=*/month=*/*/*",
-      ]
+      DenyDeeperFolders = ["s3:PutObject", [
+        "arn:aws:s3:::bank-loans-data/loans/*=*/year=*/month=*/*/*",
+      ]]
     }
     error_message = "The job is denied all other buckets, prefixes and keys."
   }
@@ -310,6 +310,49 @@ run "job_has_exactly_these_rights" {
       == jsondecode(var.target.writer_policy_json)
     )
     error_message = "The rights on the target are those of writer_policy_json."
+  }
+}
+
+run "job_may_write_flat_files_of_named_recipients" {
+  command = plan
+  variables {
+    flat_recipients = ["Łódź & Bank", "Beta"]
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.job.policy).Statement : s.Sid => [
+        for arn in try(s.NotResource, s.Resource) :
+        trimprefix(arn, "arn:aws:s3:::bank-loans-data/loans/")
+      ] if contains(["DenyOtherFiles", "DenyDeeperFolders"], s.Sid)
+      } == {
+      DenyOtherFiles = [
+        "*=*/year=*/month=*/*", "bank_name=Beta/*", "bank_name=?ód?Bank/*",
+        "_manifests/*.claim", "_manifests/*.json",
+      ]
+      DenyDeeperFolders = [
+        "*=*/year=*/month=*/*/*", "bank_name=Beta/*/*", "bank_name=?ód?Bank/*/*",
+      ]
+    }
+    error_message = "Only the folders of these recipients may have files without year and month."
+  }
+}
+
+run "job_may_write_only_flat_files_if_all_recipients_are_flat" {
+  command = plan
+  variables {
+    flat_recipients = ["*"]
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_iam_role_policy.job.policy).Statement : s.Sid => [
+        for arn in try(s.NotResource, s.Resource) :
+        trimprefix(arn, "arn:aws:s3:::bank-loans-data/loans/")
+      ] if contains(["DenyOtherFiles", "DenyDeeperFolders"], s.Sid)
+      } == {
+      DenyOtherFiles    = ["*=*/*", "_manifests/*.claim", "_manifests/*.json"]
+      DenyDeeperFolders = ["*=*/*/*"]
+    }
+    error_message = "No folder of a recipient may have folders."
   }
 }
 

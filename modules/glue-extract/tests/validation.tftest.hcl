@@ -175,6 +175,30 @@ run "timeout_over_seven_days_is_refused" {
   expect_failures = [var.job]
 }
 
+run "flat_recipient_without_letters_is_refused" {
+  command = plan
+  variables {
+    flat_recipients = ["!!"]
+  }
+  expect_failures = [var.flat_recipients]
+}
+
+run "flat_recipients_with_a_name_besides_the_star_are_refused" {
+  command = plan
+  variables {
+    flat_recipients = ["*", "Beta"]
+  }
+  expect_failures = [var.flat_recipients]
+}
+
+run "eleven_flat_recipients_are_refused" {
+  command = plan
+  variables {
+    flat_recipients = [for number in range(11) : "Bank ${number}"]
+  }
+  expect_failures = [var.flat_recipients]
+}
+
 run "recipient_name_without_letters_is_refused" {
   command = plan
   variables {

@@ -253,13 +253,15 @@ run "connector_reads_one_prefix_and_one_secret" {
       for s in jsondecode(aws_iam_role_policy.send["first-bank"].policy).Statement :
       s.Sid => [s.Action, s.Resource] if s.Sid != "WriteLogs"
       } == {
-      ListFolder = ["s3:ListBucket", "arn:aws:s3:::bank-loans-data"]
+      ListFolder       = ["s3:ListBucket", "arn:aws:s3:::bank-loans-data"]
+      ReadManifests    = ["s3:GetObject", "arn:aws:s3:::bank-loans-data/loans/_manifests/*.json"]
+      DecryptManifests = ["kms:Decrypt", var.kms_key_arn]
       StartTransfer = [
         ["transfer:ListFileTransferResults", "transfer:StartFileTransfer"],
         "arn:aws:transfer:eu-west-1:123456789012:connector/c-0123456789abcdef0",
       ]
     }
-    error_message = "The state machine can list names and start this connector, and read no file."
+    error_message = "The state machine can list names and start this connector, and read manifests only."
   }
   assert {
     condition = (

@@ -84,7 +84,8 @@ variables {
     }
     beta = { prefix = "loans/bank_name=Beta" }
   }
-  receipts = { due_day = 10 }
+  receipts        = { due_day = 10 }
+  manifest_prefix = "loans/_manifests"
 }
 
 run "instance_has_encrypted_disk_and_protected_metadata" {

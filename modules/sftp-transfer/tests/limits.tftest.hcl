@@ -69,8 +69,9 @@ variables {
 run "sixty_users_exceed_no_limit" {
   command = plan
   variables {
-    endpoint = { type = "PUBLIC" }
-    receipts = { due_day = 10 }
+    endpoint        = { type = "PUBLIC" }
+    receipts        = { due_day = 10 }
+    manifest_prefix = "loans/_manifests"
     # User names of 100 characters, and folders of 120 with letters that IAM accepts in no policy.
     recipients = {
       for number in range(60) : format("user-%095d", number) => {

@@ -134,7 +134,8 @@ run "receipts_record_downloads" {
 run "daily_check_reports_missing_downloads" {
   command = plan
   variables {
-    receipts = { due_day = 10, due_hour = 9 }
+    receipts        = { due_day = 10, due_hour = 9 }
+    manifest_prefix = "loans/_manifests"
   }
 
   assert {
@@ -153,13 +154,22 @@ run "daily_check_reports_missing_downloads" {
     condition = {
       for s in jsondecode(aws_iam_role_policy.uncollected["this"].policy).Statement :
       s.Sid => [s.Action, s.Resource, try(s.Condition, null)]
-      if contains(["SeeFiles", "AskReceipts"], s.Sid)
+      if contains(["SeeFiles", "AskReceipts", "ReadManifests", "DecryptManifests"], s.Sid)
       } == {
+      ReadManifests = [
+        "s3:GetObject", "arn:aws:s3:::bank-loans-data/loans/_manifests/*.json", null,
+      ]
+      DecryptManifests = [
+        "kms:Decrypt", var.kms_key_arn,
+        { StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" } },
+      ]
       SeeFiles = [
         "s3:ListBucket", "arn:aws:s3:::bank-loans-data",
         {
           StringLike = {
-            "s3:prefix" = ["loans/bank_name=Beta/*", "loans/bank_name=FirstBank/*"]
+            "s3:prefix" = [
+              "loans/_manifests/*", "loans/bank_name=Beta/*", "loans/bank_name=FirstBank/*",
+            ]
           }
         },
       ]
@@ -205,7 +215,8 @@ run "daily_check_reports_missing_downloads" {
 run "prefixes_that_exceed_one_policy_are_refused" {
   command = plan
   variables {
-    receipts = { due_day = 10 }
+    receipts        = { due_day = 10 }
+    manifest_prefix = "loans/_manifests"
     recipients = {
       for number in range(100, 200) :
       "recipient-${number}" => {
@@ -224,7 +235,8 @@ run "undeliverable_events_of_receipts_go_to_the_dead_letter_queue" {
       arn         = "arn:aws:sqs:eu-west-1:123456789012:letters"
       kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/letters"
     }
-    receipts = { due_day = 10 }
+    receipts        = { due_day = 10 }
+    manifest_prefix = "loans/_manifests"
   }
 
   assert {

@@ -227,6 +227,14 @@ run "connector_without_manifest_prefix_is_refused" {
   expect_failures = [var.manifest_prefix]
 }
 
+run "due_day_without_manifest_prefix_is_refused" {
+  command = plan
+  variables {
+    receipts = { due_day = 10 }
+  }
+  expect_failures = [var.manifest_prefix]
+}
+
 run "server_security_policy_for_connectors_is_refused" {
   command = plan
   variables {

@@ -197,6 +197,7 @@ module "loans_server" {
   host_name                = { name = "sftp.example.com", hosted_zone_id = aws_route53_zone.this.zone_id }
   kms_key_arn              = aws_kms_key.own.arn
   permissions_boundary_arn = aws_iam_policy.boundary.arn
+  manifest_prefix          = module.loans.target.manifest_prefix
   receipts                 = { due_day = 10 }
   endpoint = {
     allowed_cidrs  = { office = "${aws_eip.office.public_ip}/32" }

@@ -79,6 +79,7 @@ module "server" {
   bucket            = module.bucket.name
   dead_letter_queue = module.alerts.dead_letter_queue
   kms_key_arn       = module.bucket.kms_key_arn
+  manifest_prefix   = module.extract.target.manifest_prefix
   receipts          = { due_day = 10 }
   endpoint = {
     vpc_id     = "vpc-0123456789abcdef0"

@@ -166,14 +166,14 @@ def test_more_files_than_one_list_returns_are_refused(pushing: Pushing) -> None:
 
 def test_flat_folder_sends_the_files_of_the_manifest(pushing: Pushing) -> None:
     names = ["ŁódźŻyrardówBank_20270228.csv", "ŁódźŻyrardówBank_20270331.csv"]
-    for name in (*names, f"{names[1]}.done"):
+    for name in names:
         pushing.put(f"{LODZ}/{name}", name.encode())
     arrived = pushing.server.arrivals
     before = len(arrived)
     files = [{"key": f"{AWAY}/Away_20270331.csv"}, {"key": f"{LODZ}/{names[1]}"}]
-    ended = pushing.publish("2027-06", files=files, markers=[{"key": f"{LODZ}/{names[1]}.done"}])
+    ended = pushing.publish("2027-06", files=files)
     assert ended["status"] == "SUCCEEDED", ended
-    assert arrived[before:] == [names[1], f"{names[1]}.done"]
+    assert arrived[before:] == [names[1]]
     assert pushing.server.files()[f"incoming/{names[1]}"] == names[1].encode()
 
 

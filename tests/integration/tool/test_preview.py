@@ -75,13 +75,14 @@ def test_preview_shows_files_of_another_format(
     project, output = tmp_path / "project", tmp_path / "out"
     shutil.copytree(PROJECT / "Glue", project / "Glue")
     script = project / "Glue/etl.py"
-    german = 'file=File(format=Csv(delimiter=";", decimal=","), compression="gzip", markers=("done",)),'
+    flat = 'compression="gzip", markers=("done",), flat=True'
+    german = f'file=File(format=Csv(delimiter=";", decimal=","), {flat}),'
     text = script.read_text().replace("import Extract,", "import Csv, Extract, File,")
     script.write_text(text.replace('    entity="Loans",', f'    entity="Loans",\n    {german}'))
     arguments = ("--period", "2026-10", "--output", str(output), "--history", history)
     done = preview(str(project), *arguments, DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
-    [path] = output.rglob("FirstBank_*.gz")
+    [path] = output.glob("bank_name=FirstBank/FirstBank_*.gz")
     assert path.with_name(f"{path.name}.done").read_bytes() == b""
     lines = gzip.decompress(path.read_bytes()).decode().splitlines()
     expected = oracle(ROWS, "First Bank").decode().splitlines()

@@ -177,9 +177,10 @@ class FileWriter:
         try:
             return (text + form.line_ending).encode(form.encoding)
         except UnicodeEncodeError as error:
+            lacks = text[error.start]
             raise ExtractError(
-                f"the first or last record of {quoted(self.recipient)} has the character"
-                f' "{text[error.start]}", which {form.encoding} does not have',
+                f'the record "{template}" of the file {quoted(self._name)}: {form.encoding} has no character'
+                f' "{lacks}" (U+{ord(lacks):04X})',
                 kind="file",
             ) from None
 

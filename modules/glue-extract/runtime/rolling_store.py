@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -270,6 +271,8 @@ class BucketStore:
             raise _denied(error, f"s3://{self._bucket}/{key}", right) from error
 
 
+# The URL of a file in a flat folder.
+_FLAT = re.compile(r"/(?!_manifests/|month=)[^/=]+=[^/]+/[^/]+$")
 _TRIES = 5
 _READ_TIMEOUT = 60  # seconds without a byte
 _LOST = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload")
@@ -314,6 +317,8 @@ def _denied(error: Exception, what: str, right: str) -> Exception:
     if "AccessDenied" in code or code in ("403", "Forbidden"):
         also = " and the use of the bucket's key" if right in ("s3:PutObject", "s3:GetObject") else ""
         sentence = f"permission denied for {what}; grant {right}{also} to the job's role"
+        if right == "s3:PutObject" and _FLAT.search(what):
+            sentence += ", and add the recipient to flat_recipients of the module glue-extract"
         return ExtractError(sentence, kind="store_denied", cause=f"{code}: {said}")
     if code == "NoSuchKey":
         return gone(what)

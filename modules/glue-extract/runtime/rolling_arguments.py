@@ -20,6 +20,7 @@ from rolling_period import Period, between, last_complete
 _VALUES = (
     *("connection", "jdbc-url", "iam-user", "ca-certificate", "database-url", "output"),
     *("period", "from", "to", "reason", "statement-timeout", "lock-timeout"),
+    *("pgp-keys", "pgp-keys-sha256"),
 )
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
 
@@ -75,6 +76,8 @@ class Arguments:
     statement_timeout: int = _STATEMENT_TIMEOUT  # seconds
     lock_timeout: int = _LOCK_TIMEOUT
     run_id: str = ""
+    pgp_keys: str | None = None  # s3://bucket/key, or a folder
+    pgp_keys_sha256: str | None = None  # of the object
 
     def periods(self, now: datetime, where: tzinfo) -> tuple[Period, ...]:
         """Return the periods to publish, in order: the ones asked for, else the last complete one."""
@@ -126,6 +129,8 @@ def parse(argv: list[str]) -> Arguments:
         )
     arguments = _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}")
     if on_glue:
+        if "pgp-keys" in values and "pgp-keys" not in guarded.get(_FIXED, "").split(","):
+            raise _wrong("--pgp-keys is set by the module; leave it out")
         _refuse_changes_of_glue(guarded, arguments.output)
     return arguments
 
@@ -169,6 +174,8 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arg
         raise _wrong("--jdbc-url and --iam-user go together: the login is by token")
     if "ca-certificate" in given and "jdbc-url" not in given:
         raise _wrong("--ca-certificate goes with --jdbc-url; a Glue connection names its own")
+    if given.get("pgp-keys", "").startswith("s3://") != ("pgp-keys-sha256" in given):
+        raise _wrong("--pgp-keys s3://bucket/key and --pgp-keys-sha256 go together")
     if flags.get("restate") and "reason" not in given:
         raise _wrong("--restate needs --reason TEXT, which the manifest keeps")
     if "period" in given and ("from" in given or "to" in given):
@@ -196,6 +203,8 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arg
         statement_timeout=_seconds(given, "statement-timeout", _STATEMENT_TIMEOUT),
         lock_timeout=_seconds(given, "lock-timeout", _LOCK_TIMEOUT),
         run_id=run_id,
+        pgp_keys=given.get("pgp-keys"),
+        pgp_keys_sha256=given.get("pgp-keys-sha256"),
     )
 
 

@@ -210,7 +210,7 @@ def _tls(where: str, setting: str, certificate: str, url: str) -> dict[str, str]
             level="warning",
         )
         return {"sslmode": "require"}
-    pem = _object_text(certificate)
+    pem = object_bytes(certificate).decode("ascii", "replace")
     blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
     if not blocks:
         raise ExtractError(f"{certificate} holds no certificate in PEM", kind="connection")
@@ -299,16 +299,15 @@ _SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 10, 62, 64
 
 
-def _object_text(address: str) -> str:
+def object_bytes(address: str, *, kind: str = "connection") -> bytes:
+    """Return the content of an object of S3. `kind` is that of an error."""
     import boto3
 
     bucket, _, key = address.removeprefix("s3://").partition("/")
     try:
-        return cast(bytes, boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()).decode(
-            "ascii", "replace"
-        )
+        return cast(bytes, boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     except Exception as error:
-        raise _aws_error(error, address, "s3:GetObject", kind="connection") from error
+        raise _aws_error(error, address, "s3:GetObject", kind=kind) from error
 
 
 def _aws_error(error: Exception, what: str, right: str, *, kind: str) -> Exception:

@@ -17,19 +17,20 @@ from pathlib import Path
 
 import rolling_file
 import rolling_login
+import rolling_pgp
 import rolling_read
 import rolling_resolve
 import rolling_spec_check
 import rolling_work
 from rolling_arguments import Arguments, parse
 from rolling_errors import ExtractError, listed, one_line
-from rolling_format import Csv, Field, File, FixedWidth
+from rolling_format import Csv, Field, File, FixedWidth, Pgp
 from rolling_log import log
 from rolling_period import Period, check_over, zone
 from rolling_spec import Extract, Join, Metric
 from rolling_store import open_store
 
-__all__ = ["Csv", "Extract", "Field", "File", "FixedWidth", "Join", "Metric", "__version__", "run"]
+__all__ = ["Csv", "Extract", "Field", "File", "FixedWidth", "Join", "Metric", "Pgp", "__version__", "run"]
 
 __version__ = "0.1.0"
 
@@ -96,6 +97,7 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
         run_id=arguments.run_id,
         periods=[str(period) for period in progress.periods],
     )
+    keys = rolling_pgp.load(spec, arguments.pgp_keys, arguments.pgp_keys_sha256)
     store = open_store(arguments.output)
     with rolling_file.scratch() as folder:
         with rolling_login.session(arguments, spec.time_zone, spec.aggregate_in) as session:
@@ -109,11 +111,12 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
             for note in notes:
                 log("inexact_source", note, level="warning")
             watched = rolling_read.watched(resolved, progress.periods[0], store)
-            result = rolling_read.read(resolved, (*watched, *progress.periods), cutoff, session, folder)
+            periods = (*watched, *progress.periods)
+            result = rolling_read.read(resolved, periods, cutoff, session, folder, keys)
         complete = progress.periods if cutoff is None else progress.periods[:-1]
         for period in complete:
             check_over(period, result.snapshot_time, zone(spec.time_zone))
-        work = rolling_work.Work(result, store, arguments, folder, notes, __version__)
+        work = rolling_work.Work(result, store, arguments, folder, notes, __version__, keys)
         work.check_source()
         prepared = [work.prepared(period) for period in progress.periods]
         late = work.late_data(watched)

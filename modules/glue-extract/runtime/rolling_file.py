@@ -26,6 +26,26 @@ from rolling_totals import Row, Totals
 
 
 @dataclass(frozen=True, slots=True)
+class Encryption:
+    """The file before its encryption, and for whom it is encrypted."""
+
+    bytes: int
+    sha256: str
+    keys: tuple[str, ...]  # fingerprints of the recipient's keys, in order
+    subkeys: tuple[str, ...]  # fingerprints of their parts that can decrypt the file
+    armor: bool
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "keys": [*self.keys],
+            "subkeys": [*self.subkeys],
+            "armor": self.armor,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """A file that waits on the local disk for its publication."""
 
@@ -37,6 +57,7 @@ class File:
     sha256: str
     totals: Totals
     marker: str = ""  # "sha256" or "done": no file of rows, but one that says that the file is whole
+    encryption: Encryption | None = None
 
     @property
     def name(self) -> str:

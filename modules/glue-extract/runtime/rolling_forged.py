@@ -105,6 +105,10 @@ def _text_or_null(value: object) -> bool:
     return value is None or _text(value)
 
 
+def _truth(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _number(value: object) -> bool:
     return type(value) is int and 0 <= value <= _LARGEST
 
@@ -141,6 +145,13 @@ _PUBLISHED: dict[str, Shape] = {
             "rows": _number,
             "sha256": _text,
             "totals": _TOTALS,
+            "encryption": {
+                "bytes": _number,
+                "sha256": _text,
+                "keys": [_text],
+                "subkeys": [_text],
+                "armor": _truth,
+            },
         }
     ],
     "markers": [{"key": _text, "recipient": _text, "sha256": _text}],

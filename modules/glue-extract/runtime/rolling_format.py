@@ -78,6 +78,24 @@ class FixedWidth:
 
 @named
 @dataclass(frozen=True, slots=True)
+class Pgp:
+    """Encryption for the OpenPGP keys of the recipient, which are no part of the spec.
+
+    >>> Pgp().ending, Pgp(armor=True).ending
+    ('.pgp', '.asc')
+    """
+
+    armor: bool = False  # text in place of bytes
+    fault: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def ending(self) -> str:
+        """Return the ending of the file's default name."""
+        return ".asc" if self.armor else ".pgp"
+
+
+@named
+@dataclass(frozen=True, slots=True)
 class File:
     """The file of a recipient. The default is `FirstBank_20261031.csv` in the default format.
 
@@ -93,7 +111,7 @@ class File:
     trailer_record: str | None = None  # the last record: "T{rows:0>8}{sum[amount_sum]:0>18}"
     compression: str | None = None  # "gzip" or "zip"
     markers: tuple[str, ...] = ()  # "sha256", "done": small files beside the file, written after it
-    flat: bool = False  # all periods in the recipient's own folder, without year=2026/month=10
+    encryption: Pgp | None = None  # of the file as it is after its compression
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -109,4 +127,5 @@ class File:
             return self.name
         ending = {"gzip": ".gz", "zip": ".zip"}.get(self.compression or "", "")
         kind = "csv" if isinstance(self.format, Csv) else "txt"
-        return f"{{recipient}}_{{date:%Y%m%d}}.{kind}{ending}"
+        encrypted = "" if self.encryption is None else self.encryption.ending
+        return f"{{recipient}}_{{date:%Y%m%d}}.{kind}{ending}{encrypted}"

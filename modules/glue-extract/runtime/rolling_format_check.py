@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from datetime import date
 
 from rolling_errors import ExtractError, listed
-from rolling_format import Csv, Field, File, FixedWidth
-from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template, filled, recipient_columns
-from rolling_period import Period, between
+from rolling_format import Csv, Field, File, FixedWidth, Pgp
+from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template
 from rolling_spec import Extract
 
 _QUOTING = ("minimal", "all", "none")
 _ENDINGS = ("\r\n", "\n", "\r")
 _COMPRESSION = {"gzip": ".gz", "zip": ".zip"}
 _MARKERS = ("sha256", "done")
+ENCRYPTED = (".pgp", ".gpg", ".asc")
 _SIGNS = ("leading", "trailing", "none")
 # They write a byte order mark before each text, so only the first of them would be right.
 _MARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-7": "utf-8"}
@@ -57,10 +57,20 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         _check_flat(what, file.template)
     if file.compression is not None and file.compression not in _COMPRESSION:
         raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
-    if file.compression is not None and not file.template.endswith(_COMPRESSION[file.compression]):
+    inner = file.template
+    if file.encryption is not None:
+        _check_pgp(what, file.encryption)
+        inner = inner[:-4] if inner.endswith(ENCRYPTED) else ""
+        if not inner:
+            raise _wrong(
+                f'{what}: name="{file.template}" must end with ".pgp", ".gpg" or ".asc", because'
+                " encryption=Pgp()"
+            )
+    if file.compression is not None and not inner.endswith(_COMPRESSION[file.compression]):
+        before = "" if file.encryption is None else f' before "{file.template[-4:]}"'
         raise _wrong(
-            f'{what}: name="{file.template}" must end with "{_COMPRESSION[file.compression]}", because'
-            f' compression="{file.compression}"'
+            f'{what}: name="{file.template}" must end with "{_COMPRESSION[file.compression]}"{before},'
+            f' because compression="{file.compression}"'
         )
     if isinstance(file.markers, str) or not isinstance(file.markers, tuple | list):
         raise _wrong(f'{what}: markers={_kind(file.markers)} is no tuple; write ("sha256",)')
@@ -74,21 +84,13 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         raise _wrong(f"{what}: format={_kind(file.format)} is no Csv or FixedWidth")
 
 
-def _check_flat(what: str, template: str) -> None:
-    """Refuse a name that two periods of 40 years share, also where upper and lower case are the same."""
-    same: dict[str, str | date] = {"recipient": "1", "entity": "1", "revision": "1"}
-    same |= {f"recipient[{key}]": "1" for key in recipient_columns([template])}
-    same["window_start"] = date(2000, 1, 1)  # of "year_to_date" the same in all months
-    taken: dict[str, Period] = {}
-    for period in between(Period(2000, 1), Period(2039, 12)):
-        days = {"date": period.file_date, "window_end": period.file_date}
-        name = filled(template, {**same, **days, "period": str(period)}).casefold()
-        other = taken.setdefault(name, period)
-        if other != period:
-            raise _wrong(
-                f'{what}: name="{template}" is the same in {other} and {period}, and flat=True puts both into'
-                " one folder; add {date:%Y%m%d}"
-            )
+def _check_pgp(what: str, form: object) -> None:
+    if not isinstance(form, Pgp):
+        raise _wrong(f"{what}: encryption={_kind(form)} is no Pgp; write Pgp()")
+    if form.fault is not None:
+        raise _wrong(f"{what}: {form.fault}")
+    if not isinstance(form.armor, bool):
+        raise _wrong(f"{what}: Pgp: armor={_kind(form.armor)} is not True or False")
 
 
 def _check_csv(what: str, form: Csv) -> None:

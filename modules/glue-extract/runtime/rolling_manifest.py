@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -68,6 +68,7 @@ def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) 
                 "rows": file.rows,
                 "sha256": file.sha256,
                 "totals": file.totals.as_json(),
+                **({} if file.encryption is None else {"encryption": file.encryption.as_json()}),
             }
             for file in made.files
             if not file.marker
@@ -159,9 +160,30 @@ def metrics_of(entry: Json) -> Mapping[str, Mapping[str, object]]:
     return cast("Mapping[str, Mapping[str, object]]", totals.get("metrics") or {})
 
 
+def _changes_of_encryption(was: Json | None, file: File) -> list[str]:
+    now = file.encryption
+    if was is None or now is None:
+        return [] if was is None and now is None else ["encrypted" if now else "not encrypted any more"]
+    for what, after in (("keys", now.keys), ("subkeys", now.subkeys)):
+        before = cast("list[str]", was.get(what) or [])
+        if before != [*after]:
+            return [f"PGP {what} {_ids(before)} -> {_ids(after)}"]
+    if was.get("armor") != now.armor:
+        return ["other armor"]
+    if was.get("sha256") == now.sha256:
+        return ["missing or changed in the target, and cannot be encrypted to the same bytes again"]
+    return []
+
+
+def _ids(fingerprints: Sequence[str]) -> str:
+    """Return fingerprints as people compare them, by their last 16 digits."""
+    return listed([one[-16:] for one in fingerprints]) or "none"
+
+
 def _changes(entry: Json, file: File) -> list[str]:
-    """Return the totals that differ. Metrics of the same values are named once."""
+    """Return what differs: totals, and encryption. Metrics of the same values are named once."""
     changes = [f"rows {entry.get('rows')} -> {file.rows}"] if entry.get("rows") != file.rows else []
+    changes += _changes_of_encryption(cast("Json | None", entry.get("encryption")), file)
     seen = set()
     before = metrics_of(entry)
     for name, now in file.totals.metrics.items():

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import rolling_file
 import rolling_queries
 import rolling_result
 from rolling_expression import columns_of
 from rolling_log import log
 from rolling_manifest import manifest_place
 from rolling_period import Period
+from rolling_pgp import Keys
 from rolling_resolved import Resolved
 from rolling_result import Result
 from rolling_source import Session
@@ -30,10 +32,17 @@ def read(
     cutoff: datetime | None,
     session: Session,
     folder: Path,
+    keys: Keys,
 ) -> Result:
-    """Run all queries. Their rows stay in `folder`, however many they are."""
+    """Run all queries. Their rows stay in `folder`, however many they are.
+
+    A recipient without a key for its encrypted file is refused before the large queries, if a small one finds
+    the recipients.
+    """
     span = Span.of(resolved, periods)
     facts = rolling_result.facts(resolved, rolling_queries.checks(resolved, span, cutoff), session)
+    if keys.found and facts.recipients is not None:
+        keys.check(rolling_file.recipients_of(resolved, facts.recipients), resolved.file, resolved.files)
     if resolved.aggregate_in == "spark":
         import rolling_spark
 

@@ -29,6 +29,7 @@ _CHUNK = 1 << 20
 _PART = 64 << 20  # larger files go up in parts; 10,000 parts are the most that S3 takes: 640 GB
 _PARTS = 10_000
 _KEY = 1024  # bytes
+_KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "claim": "application/json"}
 
 
 class Store(Protocol):
@@ -185,7 +186,7 @@ class BucketStore:
     ) -> bool:
         key = self.key(place)
         to = {"Bucket": self._bucket, "Key": key}
-        kind = "text/csv; charset=utf-8" if place.endswith(".csv") else "application/json"
+        kind = _KINDS.get(place.rpartition(".")[2], "application/octet-stream")
         if in_parts or body.stat().st_size > _PART:
             return self._put_parts(to, body, kind, condition)
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()

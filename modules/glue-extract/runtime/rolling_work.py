@@ -21,8 +21,10 @@ from rolling_file import File
 from rolling_log import log
 from rolling_name import has_revision
 from rolling_period import Period
+from rolling_pgp import Keys
 from rolling_publication import Plan
 from rolling_result import Result
+from rolling_sealing import Sealing
 from rolling_store import Store
 from rolling_totals import Tally, Totals
 
@@ -42,6 +44,7 @@ class Work:
     folder: Path  # on the local disk
     notes: tuple[str, ...]
     engine_version: str
+    keys: Keys
 
     def check_source(self) -> None:
         """Refuse a result that no period can be published from; log what is allowed and worth a look."""
@@ -60,8 +63,7 @@ class Work:
         """Write a period's files, reconcile them with the source, and compare them with what is published."""
         result = self.result
         rolling_checks.check_period(result.resolved, result, period)
-        revision = self._published(period)
-        files, tally = self._files(period, revision)
+        files, tally = self._files(period, Sealing(self.keys, self.store, period))
         rolling_checks.check_totals(result, period, tally)
         source, orphans = result.control(period).totals, result.orphans(period).totals
         if excluded := result.excluded(period).totals.rows:
@@ -113,7 +115,7 @@ class Work:
         for period in watched:
             try:
                 rolling_checks.check_period(self.result.resolved, self.result, period)
-                files, _ = self._files(period, self._published(period))
+                files, _ = self._files(period, Sealing(self.keys, self.store, period, late=True))
                 differs = rolling_publication.difference(self.store, period, files)
             except ExtractError as error:
                 log(
@@ -158,7 +160,7 @@ class Work:
                 reason=self.arguments.reason,
                 complete=complete,
                 notes=self.notes,
-                warnings=swings,
+                warnings=(*swings, *self.keys.warnings),
                 late_data=late,
             ),
         )
@@ -173,10 +175,10 @@ class Work:
         )
         return not plan.idle
 
-    def _files(self, period: Period, revision: int) -> tuple[list[File], Tally]:
+    def _files(self, period: Period, seal: Sealing) -> tuple[list[File], Tally]:
         """Return a period's files on the local disk, each under a name of its own."""
         known = rolling_file.recipients_of(self.result.resolved, self.result.recipients)
-        return rolling_writing.write_files(self.result, period, known, self._place(period), revision)
+        return rolling_writing.write_files(self.result, period, known, self._place(period), seal)
 
     def _place(self, period: Period) -> Path:
         return self.folder / f"files-{period}"

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -25,7 +25,7 @@ from rolling_file import (
     place,
     recipient_values,
 )
-from rolling_format import Csv
+from rolling_format import Csv, Pgp
 from rolling_period import Period
 from rolling_result import Result
 from rolling_totals import Row, Tally, Totals
@@ -33,8 +33,12 @@ from rolling_totals import Row, Tally, Totals
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can have: the same bytes on any day
 
 
+Seal = Callable[[File, Pgp], File]
+"""Encrypts a file, or takes over the published one of the same content."""
+
+
 def write_files(
-    result: Result, period: Period, known: Iterable[str], folder: Path, revision: int = 1
+    result: Result, period: Period, known: Iterable[str], folder: Path, seal: Seal
 ) -> tuple[list[File], Tally]:
     """Write the files of every recipient into `folder`, and return them with the tally of all their rows.
 
@@ -47,7 +51,7 @@ def write_files(
     known = sorted({*known})
     if resolved.recipient.alias != "t0":
         check_files_of(resolved, known)
-    writing = Writing(result, period, folder, revision)
+    writing = Writing(result, period, folder, seal)
     files: list[File] = []
     tally = result.tally()
     current: FileWriter | None = None
@@ -73,7 +77,8 @@ def write_files(
 class Writing:
     """What all files of a period have in common."""
 
-    def __init__(self, result: Result, period: Period, folder: Path, revision: int) -> None:
+    def __init__(self, result: Result, period: Period, folder: Path, seal: Seal) -> None:
+        self.seal = seal
         self.resolved = result.resolved
         self.result = result
         self.period = period
@@ -135,7 +140,8 @@ class FileWriter:
         # A first record may have totals, which are known at the end: then the rows wait in another file.
         self._waiting = path.with_name(f"{path.name}.rows") if form.header_record else None
         self._digest = _Digest(path.open("xb"))
-        self._target = _compressed(self._digest, form.compression, self._name)
+        inner = self._name if form.encryption is None else self._name[:-4]
+        self._target = _compressed(self._digest, form.compression, inner)
         self._sink: IO[bytes] = self._waiting.open("xb") if self._waiting else self._target
         if not self._waiting:
             self._sink.write(rolling_record.mark(form.format))
@@ -161,6 +167,8 @@ class FileWriter:
         self._target.close()
         self._digest.close()
         made = self._file(self._path, self._name, self._digest, totals=totals, rows=self._rows)
+        if form.encryption is not None:
+            made = self._writing.seal(made, form.encryption)
         markers = [self._marker(kind, made) for kind in form.markers]
         return [made, *markers]
 

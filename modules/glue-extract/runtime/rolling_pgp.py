@@ -1,0 +1,249 @@
+"""The OpenPGP keys of the recipients: where they come from, and which of them can encrypt a file.
+
+The library is pysequoia. It encrypts for the subkeys of a key that are for encryption, valid and not revoked.
+It does not refuse a revoked key, and it uses expired subkeys if a key has no others. This module refuses
+both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import rolling_database
+from rolling_errors import ExtractError, quoted
+from rolling_file import file_name
+from rolling_format import File
+from rolling_log import log
+from rolling_spec import Extract
+
+if TYPE_CHECKING:
+    from pysequoia import Cert
+
+_SOON = timedelta(days=60)
+_BLOCK = re.compile(r"-----BEGIN PGP ([A-Z ]+)-----.*?-----END PGP \1-----", re.DOTALL)
+_EXPORT = "export it with gpg --armor --export"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that files can be encrypted for."""
+
+    cert: Cert
+    fingerprint: str  # of the primary key, in upper case
+    subkeys: tuple[str, ...]  # fingerprints of the parts that a file is encrypted for, in order
+    expires: datetime | None  # when no part of it can encrypt any more
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of all recipients, by the recipient's name as in file names."""
+
+    found: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def of(self, recipient: str) -> tuple[Key, ...]:
+        """Return the keys of a recipient, by fingerprint; an `ExtractError` if there is none."""
+        found = self.found.get(file_name(recipient))
+        if not found:
+            raise _wrong(
+                f"{quoted(recipient)} has no PGP key, and its file is encrypted; add the key, or give the"
+                " recipient a file without encryption in files={...}"
+            )
+        return found
+
+    def check(self, known: Iterable[str], form: File, files: Mapping[str, File]) -> None:
+        """Refuse recipients with an encrypted file and no key, and those with a key and a plain file."""
+        for recipient in sorted(known):
+            if files.get(recipient, form).encryption is not None:
+                self.of(recipient)
+            elif file_name(recipient) in self.found:
+                raise _wrong(
+                    f"{quoted(recipient)} has a PGP key, but its file is not encrypted; set"
+                    " encryption=Pgp() in its File, or remove the key"
+                )
+
+
+def load(spec: Extract, place: str | None, digest: str | None) -> Keys:
+    """Return the keys in a folder, or in an object of S3 with this SHA-256. Log those that expire soon."""
+    files = [spec.file, *(spec.files or {}).values()]
+    if not any(file.encryption is not None for file in files):
+        if place is not None:
+            raise _wrong(
+                "there are PGP keys, but no file is encrypted; set encryption=Pgp() in the spec, or remove"
+                " the keys"
+            )
+        return Keys()
+    if place is None:
+        raise _wrong(
+            "the spec has encryption=Pgp(), but there are no PGP keys; set pgp in the module glue-extract,"
+            " or --pgp-keys FOLDER of a preview"
+        )
+    _check_library()
+    texts = dict(_object(place, digest) if place.startswith("s3://") else _folder(Path(place)))
+    keys = read(texts, datetime.now(UTC))
+    for warning in keys.warnings:
+        log("pgp_key_expires", warning, level="warning")
+    for name, file in (spec.files or {}).items():
+        if file.encryption is not None:
+            keys.of(name)
+    return keys
+
+
+def read(texts: Mapping[tuple[str, str], str], now: datetime) -> Keys:
+    """Return the keys in these texts in ASCII armor, by recipient and name of the key."""
+    found: dict[str, dict[str, Key]] = {}
+    warnings = []
+    for (recipient, name), text in sorted(texts.items()):
+        what = f"the PGP key {quoted(name)} of {quoted(recipient)}"
+        of_recipient = found.setdefault(file_name(recipient), {})
+        for cert in _certs(what, text):
+            key = _usable(what, cert, now)
+            if key.fingerprint not in of_recipient and key.expires and key.expires < now + _SOON:
+                warnings.append(f"{what} expires on {key.expires:%Y-%m-%d}; ask the recipient for a new one")
+            of_recipient[key.fingerprint] = key
+    ordered = {name: tuple(keys[one] for one in sorted(keys)) for name, keys in found.items()}
+    return Keys(ordered, tuple(warnings))
+
+
+def _check_library() -> None:
+    try:
+        import pysequoia  # noqa: F401
+    except ImportError as error:
+        raise ExtractError(
+            "encryption=Pgp() needs the Python package pysequoia; set pgp.wheel_path in the module"
+            " glue-extract, or run pip install pysequoia for a preview",
+            kind="pgp",
+            cause=repr(error),
+        ) from None
+
+
+def _object(address: str, digest: str | None) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the keys in an object that Terraform wrote: {"First Bank": {"laptop": "-----BEGIN..."}}."""
+    data = rolling_database.object_bytes(address, kind="pgp")
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise _wrong(f"{address} was changed after Terraform wrote it; run terraform apply")
+    for recipient, keys in cast("dict[str, dict[str, str]]", json.loads(data)).items():
+        for name, key in keys.items():
+            yield (recipient, name), key
+
+
+def _folder(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the keys in the files of a folder: `First Bank.asc`, and `First Bank/laptop.asc`."""
+    if not folder.is_dir():
+        raise _wrong(f'--pgp-keys "{folder}" is no folder')
+    files = sorted([*folder.glob("*.asc"), *folder.glob("*/*.asc")])
+    if not files:
+        raise _wrong(f'--pgp-keys "{folder}" has no file such as "First Bank.asc" or "First Bank/laptop.asc"')
+    for path in files:
+        recipient = path.stem if path.parent == folder else path.parent.name
+        try:
+            yield (recipient, path.name), path.read_text("ascii", "replace")
+        except OSError as error:
+            raise _wrong(f'cannot read the PGP key "{path}": {error.strerror}') from None
+
+
+def _certs(what: str, text: str) -> Iterator[Cert]:
+    from pysequoia import Cert
+    from pysequoia.packet import PacketPile, Tag
+
+    blocks = list(_BLOCK.finditer(text))
+    if not blocks:
+        raise _wrong(f"{what} is no public key in ASCII armor; {_EXPORT}")
+    for block in blocks:
+        if block[1] == "PRIVATE KEY BLOCK":
+            raise _private(what)
+        if block[1] != "PUBLIC KEY BLOCK":
+            raise _wrong(f"{what} is a PGP {block[1].lower()} and no public key; {_EXPORT}")
+        try:
+            if any(part.tag in (Tag.SecretKey, Tag.SecretSubkey) for part in _parts(PacketPile, block[0])):
+                raise _private(what)
+            certs = Cert.split_bytes(block[0].encode())
+        except RuntimeError as error:
+            raise _unusable(what, error) from None
+        if not certs:
+            raise _wrong(f"{what} is empty; {_EXPORT}")
+        yield from certs
+
+
+def _usable(what: str, cert: Cert, now: datetime) -> Key:
+    """Return a key, if the library would encrypt for a part of it that is valid now."""
+    from pysequoia import encrypt
+
+    if cert.is_revoked:
+        raise _wrong(f"{what} is revoked; ask the recipient for a new one")
+    try:
+        ends = cert.expiration
+        if ends is not None and ends <= now:
+            raise _wrong(f"{what} expired on {ends:%Y-%m-%d}; ask the recipient for a new one")
+        message = encrypt(b"", recipients=[cert], armor=False)
+        parts = dict(_encrypting(bytes(cert), message))
+    except RuntimeError as error:
+        if "No suitable encryption subkey" in str(error):
+            raise _wrong(
+                f"{what} has no part that is for encryption, valid and not revoked; ask the recipient for"
+                " such a key"
+            ) from None
+        raise _unusable(what, error) from None
+    # Without an end, a part is valid as long as the whole key.
+    expiries = [one for one in parts.values() if one is not None]
+    last = max(expiries) if len(expiries) == len(parts) else None
+    if last is not None and last <= now:
+        raise _wrong(f"{what} can sign, but its part for encryption expired on {last:%Y-%m-%d}; ask the"
+                     " recipient for a new one")  # fmt: skip
+    ends = min((one for one in (ends, last) if one is not None), default=None)
+    return Key(cert, cert.fingerprint.upper(), tuple(sorted(parts)), ends)
+
+
+def _encrypting(cert: bytes, message: bytes) -> Iterator[tuple[str, datetime | None]]:
+    """Yield the parts of a key that a message is encrypted for: the fingerprint, and when the part expires.
+
+    The newest signature of a subkey has its expiration. The primary key expires with the whole key.
+    """
+    from pysequoia.packet import PacketPile, SignatureType, Tag
+
+    found: dict[str, tuple[datetime | None, datetime | None]] = {}  # when signed, and when it ends
+    part: Any = None
+    for packet in PacketPile.from_bytes(cert):
+        if packet.tag in (Tag.PublicKey, Tag.PublicSubkey):
+            part = packet
+            found[part.fingerprint] = (None, None)
+        elif packet.tag == Tag.Signature and packet.signature_type == SignatureType.SubkeyBinding:
+            made, valid = packet.signature_created, packet.key_validity_period
+            before = found[part.fingerprint][0]
+            if made is not None and (before is None or made >= before):
+                found[part.fingerprint] = (made, part.key_created + valid if valid else None)
+    for packet in PacketPile.from_bytes(message):
+        if packet.tag == Tag.PKESK:
+            # Version 3 has the ID of a part, which is the end of its fingerprint; version 6 the fingerprint.
+            body = packet.body
+            name = (body[1:9] if body[0] == 3 else body[3 : 2 + body[1]]).hex()
+            [fingerprint] = [one for one in found if one.endswith(name)]
+            yield fingerprint.upper(), found[fingerprint][1]
+
+
+def _parts(pile: Any, text: str) -> Iterator[Any]:
+    return cast("Iterator[Any]", iter(pile.from_bytes(text.encode())))
+
+
+def _private(what: str) -> ExtractError:
+    return _wrong(
+        f"{what} is a private key, which only the recipient may have; replace it by the public key, and tell"
+        " the recipient that the private key is no secret any more"
+    )
+
+
+def _unusable(what: str, error: RuntimeError) -> ExtractError:
+    # The message goes on with a stack.
+    said = str(error).partition("\n")[0].strip().rstrip(".")
+    return ExtractError(f"{what} cannot be used: {said}", kind="pgp", cause=said)
+
+
+def _wrong(sentence: str) -> ExtractError:
+    return ExtractError(sentence, kind="pgp")

@@ -1,0 +1,109 @@
+"""Encrypting the files of a period.
+
+The same content encrypted again has other bytes. So a file whose content and keys have not changed is not
+encrypted again: the run takes over the published one. To the publication it is then a file like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from rolling_errors import ExtractError
+from rolling_file import Encryption, File
+from rolling_forged import read
+from rolling_format import Pgp
+from rolling_manifest import Json, claim_place, entries, manifest_place
+from rolling_period import Period
+from rolling_pgp import Keys
+from rolling_store import Store
+
+_CHUNK = 1 << 20
+
+
+class Sealing:
+    """Encrypts the files of a period for their recipients.
+
+    `late` is for a month that is only compared with what is published: then other keys are no difference, and
+    nothing is encrypted.
+    """
+
+    def __init__(self, keys: Keys, store: Store, period: Period, *, late: bool = False) -> None:
+        self._keys = keys
+        self._store = store
+        self._period = period
+        self._late = late
+        self._published: list[Json] | None = None
+
+    def __call__(self, plain: File, form: Pgp) -> File:
+        """Return the file in its encrypted form, with its own size and SHA-256."""
+        if self._late:
+            return self._compared(plain)
+        keys = self._keys.of(plain.recipient)
+        names = tuple(key.fingerprint for key in keys)
+        subkeys = tuple(subkey for key in keys for subkey in key.subkeys)
+        encryption = Encryption(plain.bytes, plain.sha256, names, subkeys, form.armor)
+        path = plain.path.with_name(f"{plain.path.name}{form.ending}")
+        for entry in self._entries(plain.place):
+            if entry.get("encryption") == encryption.as_json() and self._fetched(plain.place, entry, path):
+                size = path.stat().st_size
+                return _sealed(plain, path, size, str(entry["sha256"]), encryption)
+        self._encrypt(plain, path, form)
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while data := file.read(_CHUNK):
+                digest.update(data)
+        return _sealed(plain, path, path.stat().st_size, digest.hexdigest(), encryption)
+
+    def _compared(self, plain: File) -> File:
+        """Return the file as if it were encrypted for the keys of the published one."""
+        entry = next(self._entries(plain.place), None)
+        was = cast("Json | None", entry.get("encryption")) if entry else None
+        if entry is None or was is None:
+            return plain
+        sha256 = str(entry["sha256"]) if was.get("sha256") == plain.sha256 else plain.sha256
+        keys, subkeys = (tuple(cast("list[str]", was.get(name, []))) for name in ("keys", "subkeys"))
+        encryption = Encryption(plain.bytes, plain.sha256, keys, subkeys, cast(bool, was.get("armor")))
+        return replace(plain, sha256=sha256, encryption=encryption)
+
+    def _encrypt(self, plain: File, path: Path, form: Pgp) -> None:
+        from pysequoia import encrypt_file
+
+        certs = [key.cert for key in self._keys.of(plain.recipient)]
+        try:
+            # From file to file, so that memory does not grow with the file.
+            encrypt_file(plain.path, path, recipients=certs, armor=form.armor)
+        except RuntimeError as error:
+            said = str(error).partition("\n")[0]
+            raise ExtractError(f"cannot encrypt {plain.name}: {said}", kind="pgp", cause=said) from None
+
+    def _entries(self, place: str) -> Iterator[Json]:
+        """Yield what is known of the published file: by the manifest, and by a claim that is not settled."""
+        if self._published is None:
+            places = [manifest_place(self._period)]
+            if not self._late:
+                places.append(claim_place(self._period))
+            found = [read(self._store, one) for one in places if self._store.version(one) is not None]
+            before = [cast(Json, one["replaces"]) for one in found if one.get("replaces") and not self._late]
+            self._published = [*found, *before]
+        key = self._store.key(place)
+        return (files[key] for files in map(entries, self._published) if key in files)
+
+    def _fetched(self, place: str, entry: Json, path: Path) -> bool:
+        """Copy the published file. Return False if it is not the one that the entry describes."""
+        if self._store.version(place) is None:
+            return False
+        digest = hashlib.sha256()
+        with path.open("wb") as file:
+            for chunk in self._store.read(place):
+                digest.update(chunk)
+                file.write(chunk)
+        return digest.hexdigest() == entry["sha256"]
+
+
+def _sealed(plain: File, path: Path, size: int, sha256: str, encryption: Encryption) -> File:
+    plain.path.unlink()
+    return replace(plain, path=path, bytes=size, sha256=sha256, encryption=encryption)

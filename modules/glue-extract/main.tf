@@ -125,7 +125,8 @@ resource "aws_glue_job" "this" {
 
   # Glue ignores the value of a run for these, so a run cannot publish elsewhere or load other code:
   # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
-  # Only the first map has names that extra_arguments may have, too; a validation refuses the others.
+  # The order of these maps does not matter: a validation refuses a name that occurs in two. Only
+  # the modules of _python_arguments include those of extra_arguments.
   non_overridable_arguments = merge(
     local._no_code_arguments,
     {
@@ -133,6 +134,8 @@ resource "aws_glue_job" "this" {
       if !contains(local._run_arguments, name)
     },
     local._login_arguments,
+    local._pgp_arguments,
+    local._python_arguments,
     {
       "--output" = local.target_url
 
@@ -153,10 +156,10 @@ resource "aws_glue_job" "this" {
       # The engine refuses an argument that loads code unless this list has it.
       "--fixed-arguments" = join(",", [
         for name in concat(
-          ["--output"],
-          sort(setsubtract(
-            keys(merge(local._no_code_arguments, var.extra_arguments)), local._run_arguments
-          )),
+          ["--output"], keys(local._pgp_arguments), sort(setunion(
+            keys(local._python_arguments),
+            setsubtract(keys(var.extra_arguments), local._run_arguments)
+          ))
         ) : trimprefix(name, "--")
       ])
       "--extra-py-files" = join(",", [

@@ -216,8 +216,8 @@ variable "extra_arguments" {
         "--custom-logGroup-prefix", "--database-url", "--debug", "--dry-run", "--enable-metrics",
         "--enable-observability-metrics", "--enable-spark-ui", "--endpoint", "--extra-py-files",
         "--fixed-arguments", "--from", "--iam-user", "--jdbc-url", "--job-language", "--mode",
-        "--output", "--period", "--reason", "--restate", "--scriptLocation",
-        "--spark-event-logs-path", "--to", "--write-shuffle-files-to-s3",
+        "--output", "--period", "--pgp-keys", "--pgp-keys-sha256", "--reason", "--restate",
+        "--scriptLocation", "--spark-event-logs-path", "--to", "--write-shuffle-files-to-s3",
         "--write-shuffle-spills-to-s3",
       ], name)
     ])

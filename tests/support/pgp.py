@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Gpg:
         negative days expired so many days ago.
         """
         at = datetime.now(UTC) - timedelta(days=400)
-        address = f"{name} <{name}@recipient.test>"
+        address = f"{name} <{uuid.uuid4().hex}@recipient.test>"
         self("--quick-gen-key", address, "ed25519", "cert,sign", _expiry(at, days), at=at)
         [fingerprint] = self.fingerprints(address)[:1]
         for expires in subkeys:

@@ -144,7 +144,7 @@ def _folder(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
     for path in files:
         recipient = path.stem if path.parent == folder else path.parent.name
         try:
-            yield (recipient, path.name), path.read_text("ascii", "replace")
+            yield (recipient, path.stem), path.read_text("ascii", "replace")
         except OSError as error:
             raise _wrong(f'cannot read the PGP key "{path}": {error.strerror}') from None
 

@@ -38,7 +38,7 @@ Seal = Callable[[File, Pgp], File]
 
 
 def write_files(
-    result: Result, period: Period, known: Iterable[str], folder: Path, seal: Seal
+    result: Result, period: Period, known: Iterable[str], folder: Path, seal: Seal | None = None
 ) -> tuple[list[File], Tally]:
     """Write the files of every recipient into `folder`, and return them with the tally of all their rows.
 
@@ -77,7 +77,7 @@ def write_files(
 class Writing:
     """What all files of a period have in common."""
 
-    def __init__(self, result: Result, period: Period, folder: Path, seal: Seal) -> None:
+    def __init__(self, result: Result, period: Period, folder: Path, seal: Seal | None = None) -> None:
         self.seal = seal
         self.resolved = result.resolved
         self.result = result
@@ -168,6 +168,7 @@ class FileWriter:
         self._digest.close()
         made = self._file(self._path, self._name, self._digest, totals=totals, rows=self._rows)
         if form.encryption is not None:
+            assert self._writing.seal is not None  # a spec with encryption has keys
             made = self._writing.seal(made, form.encryption)
         markers = [self._marker(kind, made) for kind in form.markers]
         return [made, *markers]

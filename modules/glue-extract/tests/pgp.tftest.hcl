@@ -1,0 +1,107 @@
+# Encryption: the keys and the wheel reach the job.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+variables {
+  name             = "bank-loans"
+  kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  script_path      = "tests/etl.py"
+  tables           = ["Loans", "Bank"]
+  recipient_column = "bank_name"
+
+  artifacts = { bucket = "bank-loans-artifacts" }
+  database = {
+    host       = "db.internal"
+    name       = "bank"
+    secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+  }
+  network = {
+    vpc_id            = "vpc-1"
+    subnet_id         = "subnet-1"
+    availability_zone = "eu-west-1a"
+  }
+  target = {
+    bucket             = "bank-loans-data"
+    prefix             = "loans"
+    writer_policy_json = "{}"
+  }
+}
+
+run "keys_and_wheel_are_uploaded_and_fixed" {
+  command = plan
+  variables {
+    recipients = { first-bank = "First Bank" }
+    pgp = {
+      public_keys = { first-bank = { laptop = file("tests/first-bank.asc") } }
+      wheel_path  = "tests/pysequoia-1.0-cp313-cp313-manylinux_2_17_x86_64.whl"
+    }
+  }
+  assert {
+    condition = jsondecode(aws_s3_object.pgp_keys[0].content) == {
+      "First Bank" = { laptop = file("tests/first-bank.asc") }
+    }
+    error_message = "The job gets the keys by the names in the source."
+  }
+  assert {
+    condition = {
+      for name, value in aws_glue_job.this.non_overridable_arguments : name => value
+      if can(regex("pgp|python-modules|fixed", name))
+      } == {
+      "--additional-python-modules" = join("/", [
+        "s3://bank-loans-artifacts/artifacts/bank-loans/python",
+        "pysequoia-1.0-cp313-cp313-manylinux_2_17_x86_64.whl",
+      ])
+      "--fixed-arguments" = join(",", [
+        "output", "pgp-keys", "pgp-keys-sha256", "additional-python-modules",
+        "python-modules-installer-option",
+      ])
+      "--pgp-keys" = join("/", [
+        "s3://bank-loans-artifacts/artifacts/bank-loans", "pgp-keys.json"
+      ])
+      "--pgp-keys-sha256"                 = sha256(aws_s3_object.pgp_keys[0].content)
+      "--python-modules-installer-option" = "--no-index"
+    }
+    error_message = "A run cannot change the keys or the wheel, and pip asks no index."
+  }
+  assert {
+    condition     = aws_s3_object.pgp_wheel[0].source_hash == filemd5("tests/${basename(var.pgp.wheel_path)}")
+    error_message = "A changed wheel is uploaded."
+  }
+}
+
+run "other_modules_are_installed_too" {
+  command = plan
+  variables {
+    recipients = { first-bank = "First Bank" }
+    pgp = {
+      public_keys = { first-bank = { laptop = file("tests/first-bank.asc") } }
+      wheel_path  = "tests/pysequoia-1.0-cp313-cp313-manylinux_2_17_x86_64.whl"
+    }
+    extra_arguments = { "--additional-python-modules" = "pyyaml==6.0.2" }
+  }
+  assert {
+    condition = (
+      aws_glue_job.this.non_overridable_arguments["--additional-python-modules"]
+      == "pyyaml==6.0.2,s3://bank-loans-artifacts/${aws_s3_object.pgp_wheel[0].key}"
+    )
+    error_message = "The job installs the modules of extra_arguments and the wheel."
+  }
+  assert {
+    condition = !can(
+      aws_glue_job.this.non_overridable_arguments["--python-modules-installer-option"]
+    )
+    error_message = "pip may ask an index for other modules."
+  }
+}

@@ -1,0 +1,72 @@
+################################################################################
+# Encryption
+################################################################################
+
+locals {
+  # Python of each version: https://docs.aws.amazon.com/glue/latest/dg/migrating-version-60.html
+  glue_pythons = { "5.1" = "3.11", "6.0" = "3.13" }
+}
+
+variable "pgp" {
+  description = <<-EOT
+    Encryption of the files with OpenPGP, for a spec with `encryption=Pgp()`. If null, no file is
+    encrypted.
+    - `public_keys` - Public keys of the recipients in ASCII armor, by the keys of `recipients` and
+                      by a name of your choice. A file can be decrypted with each key of its
+                      recipient.
+    - `wheel_path`  - Local path of the wheel of `pysequoia` for the Python of `job.glue_version`:
+                      3.13 for Glue 6.0, 3.11 for Glue 5.1. The job installs it without a network.
+  EOT
+  type = object({
+    public_keys = map(map(string))
+    wheel_path  = string
+  })
+  default = null
+
+  validation {
+    condition = alltrue([
+      for key in keys(try(var.pgp.public_keys, {})) : contains(keys(var.recipients), key)
+    ])
+    error_message = "pgp: public_keys must have keys of recipients only."
+  }
+
+  validation {
+    condition     = alltrue([for keys in try(values(var.pgp.public_keys), []) : length(keys) > 0])
+    error_message = "pgp: public_keys must have at least one key of each recipient in it."
+  }
+
+  validation {
+    condition = alltrue([
+      for key in try(flatten([for keys in var.pgp.public_keys : values(keys)]), []) :
+      !can(regex("BEGIN PGP PRIVATE KEY", key))
+    ])
+    error_message = join(" ", [
+      "pgp: public_keys must not have a private key. Remove it from your files, and tell the",
+      "recipient that it is no secret any more.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for key in try(flatten([for keys in var.pgp.public_keys : values(keys)]), []) :
+      can(regex("-----BEGIN PGP PUBLIC KEY BLOCK-----", key))
+    ])
+    error_message = join(" ", [
+      "pgp: a public key must be text in ASCII armor, for example file(\"first-bank.asc\"), not a",
+      "path.",
+    ])
+  }
+
+  validation {
+    condition = var.pgp == null || try(fileexists(var.pgp.wheel_path) && can(regex(
+      format(
+        "^pysequoia-[0-9.]+-cp%s-cp[0-9]+-manylinux.*_x86_64[.]whl$",
+        replace(local.glue_pythons[var.job.glue_version], ".", "")
+      ), basename(var.pgp.wheel_path)
+    )), false)
+    error_message = join(" ", [
+      "pgp: wheel_path must be an existing wheel of pysequoia for Linux on x86_64, with cp313 in",
+      "its name for Glue 6.0 and cp311 for Glue 5.1.",
+    ])
+  }
+}

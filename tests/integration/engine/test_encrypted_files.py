@@ -1,0 +1,242 @@
+"""Encrypted files: GnuPG decrypts them to the plain bytes, and only changes are published again."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rolling_extract import Csv, File, FixedWidth, Pgp
+from tests.support.bank import Delivered, Engine, Store
+from tests.support.pgp import Gpg, gpg
+
+__all__ = ["gpg"]
+ENCRYPTED = File(encryption=Pgp())
+BETA = {"Beta": File()}
+
+
+@pytest.fixture
+def loans(store: Store) -> Store:
+    for key, bank in ((11, "Alpha"), (21, "Beta")):
+        store.loan(store.branch(bank=bank, key=key), "2026-10-05", key)
+    return store
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """The folder of the keys."""
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alpha(gpg: Gpg) -> str:
+    return gpg.key("alpha")
+
+
+def path(engine: Engine, name: str, bank: str = "Alpha") -> Path:
+    return engine.folder / f"bank_name={bank}/year=2026/month=10/{name}"
+
+
+def entry(done: Delivered, bank: str = "Alpha") -> dict[str, Any]:
+    [found] = [file for file in done.manifest()["files"] if file["recipient"] == bank]
+    return dict(found)
+
+
+def test_each_recipient_decrypts_its_own_file(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str, tmp_path: Path
+) -> None:
+    laptop, server = gpg.key("beta-laptop", subkeys=(None, 100)), gpg.key("beta-server")
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+    (keys / "Beta").mkdir()
+    (keys / "Beta/laptop.asc").write_text(gpg.public(laptop))
+    (keys / "Beta/server.asc").write_text(gpg.public(server))
+    engine.folder = tmp_path / "plain"
+    engine("2026-10")
+    plain = {bank: path(engine, f"{bank}_20261031.csv", bank).read_bytes() for bank in ("Alpha", "Beta")}
+    engine.folder = tmp_path / "encrypted"
+    done = engine("2026-10", "--pgp-keys", str(keys), file=ENCRYPTED)
+    for bank, mine in (("Alpha", [alpha]), ("Beta", [laptop, server])):
+        file = path(engine, f"{bank}_20261031.csv.pgp", bank)
+        subkeys = sorted(subkey for key in mine for subkey in gpg.fingerprints(key)[1:])
+        assert gpg.decrypted(file.read_bytes()) == plain[bank]
+        assert gpg.readers(file.read_bytes()) == sorted(subkey[-16:] for subkey in subkeys)
+        found = entry(done, bank)
+        assert (found["bytes"], found["rows"]) == (file.stat().st_size, 1)
+        assert found["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert found["encryption"] == {
+            "bytes": len(plain[bank]),
+            "sha256": hashlib.sha256(plain[bank]).hexdigest(),
+            "keys": sorted(mine),
+            "subkeys": [*found["encryption"]["subkeys"]],
+            "armor": False,
+        }
+        assert sorted(found["encryption"]["subkeys"]) == subkeys
+    assert not list(engine.folder.rglob("*.csv"))
+
+
+@pytest.mark.parametrize("form", [
+    File(compression="gzip", encryption=Pgp(), markers=("sha256", "done")),
+    File(compression="zip", encryption=Pgp(armor=True)),
+    File(name="{recipient}.gpg", format=FixedWidth(dict.fromkeys(
+        ("bank_name", "branch_id", "branch_address", "period", "window_start", "window_end", "loans_count",
+         "amount_sum", "amount_avg"), 20)), trailer_record="T{rows}", encryption=Pgp()),
+    File(format=Csv(encoding="utf-16-le", bom=True), header_record="H{rows}", encryption=Pgp()),
+])  # fmt: skip
+def test_decrypted_file_is_the_same_as_without_encryption(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str, tmp_path: Path, form: File
+) -> None:
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+    more: dict[str, Any] = {"files": BETA}
+    engine("2026-10", "--pgp-keys", str(keys), file=form, **more)
+    [encrypted] = [one for one in path(engine, "").iterdir() if one.suffix in (".pgp", ".gpg", ".asc")]
+    engine.folder = tmp_path / "plain"
+    name = None if form.name is None else form.name.replace(".gpg", ".txt")
+    engine("2026-10", file=dataclasses.replace(form, name=name, encryption=None), **more)
+    [plain] = [one for one in path(engine, "").iterdir() if one.suffix not in (".sha256", ".done")]
+    assert gpg.decrypted(encrypted.read_bytes()) == plain.read_bytes()
+    if form.compression == "gzip":
+        assert encrypted.name == "Alpha_20261031.csv.gz.pgp"
+        assert b"Alpha" in gzip.decompress(plain.read_bytes())
+        digest = hashlib.sha256(encrypted.read_bytes()).hexdigest()
+        marker = encrypted.with_name(f"{encrypted.name}.sha256").read_text()
+        assert marker == f"{digest}  {encrypted.name}\n"
+        assert encrypted.with_name(f"{encrypted.name}.done").read_bytes() == b""
+    if form.compression == "zip":
+        assert encrypted.name == "Alpha_20261031.csv.zip.asc"
+        assert encrypted.read_bytes().startswith(b"-----BEGIN PGP MESSAGE-----")
+        with zipfile.ZipFile(io.BytesIO(plain.read_bytes())) as archive:
+            assert archive.namelist() == ["Alpha_20261031.csv"]
+
+
+def test_only_changes_of_content_or_keys_are_published_again(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
+) -> None:
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+    (keys / "Beta.asc").write_text(gpg.public(alpha))
+    form = dataclasses.replace(ENCRYPTED, markers=("sha256",))
+
+    def run(*more: str) -> Delivered:
+        return engine("2026-10", "--pgp-keys", str(keys), *more, file=form)
+
+    def refusal() -> str:
+        return engine.refusal("2026-10", "--pgp-keys", str(keys), file=form)
+
+    def content() -> dict[Path, bytes]:
+        return {one: one.read_bytes() for one in engine.folder.rglob("*") if one.is_file()}
+
+    run()
+    first = content()
+    assert run().message.startswith("nothing to write: 2026-10 is already published with the same bytes")
+    assert content() == first
+
+    # A restatement writes only the file that changed.
+    loans.loan(21, "2026-10-07", 1)
+    assert "Beta_20261031.csv.pgp differs (count of loans_count 1 -> 2" in refusal()
+    assert run("--restate", "--reason", "late").message.endswith("2 files, 2 rows, revision 2")
+    second, mine = content(), path(engine, "Alpha_20261031.csv.pgp")
+    assert second[mine] == first[mine]
+    changed = {one.name for one in first if first[one] != second[one]}
+    assert changed == {
+        "2026-10.json", "2026-10.claim", "Beta_20261031.csv.pgp", "Beta_20261031.csv.pgp.sha256"
+    }  # fmt: skip
+
+    # Another key is a change of the same content.
+    new = gpg.key("alpha-new")
+    (keys / "Alpha.asc").write_text(gpg.public(new))
+    told = f"Alpha_20261031.csv.pgp differs (PGP keys {alpha[-16:]} -> {new[-16:]})"
+    assert told in refusal()
+    assert content() == second
+    run("--restate", "--reason", "new key")
+    assert gpg.readers(mine.read_bytes()) == [gpg.fingerprints(new)[1][-16:]]
+
+    # So is another subkey of the same key.
+    gpg("--quick-add-key", new, "cv25519", "encr", "never")
+    (keys / "Alpha.asc").write_text(gpg.public(new))
+    assert "Alpha_20261031.csv.pgp differs (PGP subkeys " in refusal()
+    run("--restate", "--reason", "new subkey")
+
+    # What is missing or was changed cannot be written with the same bytes again.
+    for change in (mine.unlink, lambda: mine.write_bytes(b"forged")):
+        change()
+        assert "Alpha_20261031.csv.pgp differs (missing or changed in the target" in refusal()
+    run("--restate", "--reason", "repaired")
+    assert gpg.decrypted(mine.read_bytes()).startswith(b"bank_name,")
+    # A missing marker is only put back.
+    path(engine, "Alpha_20261031.csv.pgp.sha256").unlink()
+    assert "put back 1 missing" in run().message
+
+    # The encrypted file of a former recipient is withdrawn.
+    loans.sql('UPDATE "Branch" SET "Bank_idBank" = (SELECT "idBank" FROM "Bank" WHERE "Name" = \'Alpha\')')
+    loans.sql('DELETE FROM "Bank" WHERE "Name" = \'Beta\'')
+    run("--restate", "--reason", "Beta left")
+    assert not path(engine, "Beta_20261031.csv.pgp", "Beta").exists()
+
+
+def test_new_key_is_no_late_data(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:
+    more: dict[str, Any] = {"file": dataclasses.replace(ENCRYPTED, markers=("sha256",)), "files": BETA}
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+    engine("2026-09", "--pgp-keys", str(keys), **more)
+    (keys / "Alpha.asc").write_text(gpg.public(gpg.key("alpha-next")))
+    done = engine("2026-10", "--pgp-keys", str(keys), **more)
+    assert done.manifest()["late_data"] == []
+    loans.loan(11, "2026-09-02", 7)
+    done = engine("2026-10", "--restate", "--reason", "late", "--pgp-keys", str(keys), **more)
+    [late] = done.manifest()["late_data"]
+    assert late["difference"].startswith("Alpha_20260930.csv.pgp differs (count of loans_count 0 -> 1")
+    assert "PGP" not in late["difference"]
+
+
+def test_recipient_without_a_key_is_refused_before_the_entity_is_read(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
+) -> None:
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+    sentence = engine.refusal("2026-10", "--pgp-keys", str(keys), file=ENCRYPTED)
+    assert sentence == (
+        '2026-10: "Beta" has no PGP key, and its file is encrypted; add the key, or give the recipient a file'
+        " without encryption in files={...}. Nothing was published."
+    )
+    assert "statement" not in [line["event"] for line in engine.log]
+    assert not engine.folder.exists()
+
+
+def test_key_of_a_recipient_with_a_plain_file_is_refused(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
+) -> None:
+    for bank in ("Alpha", "Beta"):
+        (keys / f"{bank}.asc").write_text(gpg.public(alpha))
+    sentence = engine.refusal("2026-10", "--pgp-keys", str(keys), file=ENCRYPTED, files=BETA)
+    assert '"Beta" has a PGP key, but its file is not encrypted; set encryption=Pgp()' in sentence
+
+
+def test_key_that_expires_soon_is_a_warning_in_log_and_manifest(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path
+) -> None:
+    (keys / "Alpha.asc").write_text(gpg.public(gpg.key("soon", days=59)))
+    done = engine("2026-10", "--pgp-keys", str(keys), file=ENCRYPTED, files=BETA)
+    [warning] = [line for line in done.log if line["event"] == "pgp_key_expires"]
+    assert warning["level"] == "warning"
+    assert warning["message"].startswith('the PGP key "Alpha" of "Alpha" expires on 20')
+    assert done.manifest()["warnings"] == [warning["message"]]
+
+
+def test_killed_run_is_continued(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:
+    """A claim without a manifest: its encrypted files are taken over."""
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+    more: dict[str, Any] = {"file": ENCRYPTED, "files": BETA}
+    engine("2026-10", "--pgp-keys", str(keys), **more)
+    manifest = engine.folder / "_manifests/2026-10.json"
+    before = path(engine, "Alpha_20261031.csv.pgp").read_bytes()
+    manifest.unlink()
+    done = engine("2026-10", "--pgp-keys", str(keys), **more)
+    assert done.message.startswith("2026-10: published: 2 files")
+    assert path(engine, "Alpha_20261031.csv.pgp").read_bytes() == before
+    assert json.loads(manifest.read_text())["revision"] == 1

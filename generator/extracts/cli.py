@@ -188,6 +188,14 @@ def preview(
         Path | None, typer.Option(help="Path of the page; default: report.html in the folder.")
     ] = None,
     history: Annotated[int, typer.Option(min=0, max=120, help="Number of earlier months on the page.")] = 5,
+    pgp_keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--pgp-keys",
+            metavar="FOLDER",
+            help='Folder of PGP public keys, e.g. "First Bank.asc"; for a spec with encryption.',
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the files that a project would publish, and a page that shows them, without AWS.
@@ -204,6 +212,7 @@ def preview(
     arguments = [part for name, value in given.items() if value for part in (name, value)]
     arguments += ["--allow-incomplete"] if allow_incomplete else []
     arguments += ["--restate", "--reason", "preview"] if restate else []
+    arguments += ["--pgp-keys", str(pgp_keys.expanduser().resolve())] if pgp_keys else []
     page = report or output / "report.html"
     tell = (lambda _: None) if as_json else say
     done = previewing.preview(project, database_url, output, arguments, page=page, history=history, tell=tell)

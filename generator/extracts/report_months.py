@@ -151,7 +151,9 @@ def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
 
 
 def beginning(month: Month, file: Json, spec: Json) -> str:
-    """Return the first lines of a file as text, uncompressed."""
+    """Return the first lines of a file as text, uncompressed; of an encrypted file, its keys."""
+    if encryption := file.get("encryption"):
+        return f"encrypted for {' and '.join(encryption['keys'])}"
     form: Json = (spec["files"] or {}).get(file["recipient"]) or spec["file"]
     path = inside(month.folder, file["key"])
     with path.open("rb") as opened:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from extracts import extra
-from extracts.doctor import account, machine, source
+from extracts.doctor import account, machine, pgp_keys, source
 from extracts.doctor.check import Check, failed, skipped
 from extracts.doctor.project import values, workflows
 
@@ -26,6 +26,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
     known, looked = values(project)
     yield from looked
     yield from workflows(project)
+    yield from pgp_keys.checks(project, known.pgp)
     role: str | None = None
     try:
         aws = account.client(known.region)

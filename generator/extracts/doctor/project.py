@@ -28,6 +28,7 @@ class Values:
     database: Mapping[str, Any] = field(default_factory=dict)
     time_zone: str | None = None
     schedule: str | None = None
+    pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)  # keys, or why unknown
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -50,6 +51,9 @@ def values(project: Path) -> tuple[Values, list[Check]]:
                 shown = ask("console", f"jsonencode({expression})\n")
                 if shown.returncode:
                     said = terraform.reason(shown.stderr or shown.stdout)
+                    if name == "pgp":
+                        found[name] = said
+                        continue
                     remedy = f"terraform -chdir={folder} init"
                     written = re.fullmatch(r'"([^"\\$%]*)"', expressions.get("time_zone", ""))
                     return Values(time_zone=written and written[1]), [
@@ -79,12 +83,25 @@ def values(project: Path) -> tuple[Values, list[Check]]:
 
 
 def _arguments(main: Path) -> dict[str, str]:
-    """Return the expressions of `time_zone` and `schedule` in module "extract"; the former has a default."""
+    """Return the expressions of arguments in module "extract". The one of `time_zone` has a default."""
     block = _EXTRACT.search(main.read_text(encoding="utf-8"))
     if block is None:
         return {}
     found = re.findall(r"^  (time_zone|schedule)\s*= (.*?)(?:\s+(?:#|//).*)?$", block[1], re.MULTILINE)
-    return {"time_zone": '"Etc/GMT"'} | dict(found)
+    pgp = re.search(r"^  pgp\s*= (.*?)$(?=\n(?:  \S|\s*\Z|\n))", block[1] + "\n", re.MULTILINE | re.DOTALL)
+    keys = {"pgp": f"try(({_one_line(pgp[1])}).public_keys, {{}})"} if pgp else {}
+    return {"time_zone": '"Etc/GMT"', **dict(found), **keys}
+
+
+def _one_line(expression: str) -> str:
+    """Return an expression on one line, because `terraform console` reads lines.
+
+    >>> _one_line("{\\n  a = 1 # first\\n  b = [\\n    2,\\n  ]\\n}")
+    '{ a = 1, b = [ 2, ] }'
+    """
+    lines = [re.sub(r"\s(#|//) .*", "", line).strip() for line in expression.splitlines()]
+    text = "\n".join(line for line in lines if line and not line.startswith(("#", "//")))
+    return re.sub(r"\n", " ", re.sub(r"(?<![{(\[,:=>?])\n(?![})\]:?])", ", ", text))
 
 
 def workflows(project: Path) -> Iterator[Check]:

@@ -76,7 +76,7 @@ run "keys_and_wheel_are_uploaded_and_fixed" {
     error_message = "A run cannot change the keys or the wheel, and pip asks no index."
   }
   assert {
-    condition     = aws_s3_object.pgp_wheel[0].source_hash == filemd5("tests/${basename(var.pgp.wheel_path)}")
+    condition     = aws_s3_object.pgp_wheel[0].source_hash == filemd5(var.pgp.wheel_path)
     error_message = "A changed wheel is uploaded."
   }
 }

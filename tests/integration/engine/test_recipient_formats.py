@@ -13,8 +13,10 @@ import pytest
 
 import rolling_extract
 from tests.support.bank import Engine, Store
+from tests.support.pgp import Gpg, gpg
 from tools.drawings import ROOT
 
+__all__ = ["gpg"]
 PAGE = ROOT / "docs/how-to/recipient-formats.md"
 SECTION = re.compile(r"^## (.*?)\n.*?^```python\n(.*?)^```\n\n`(.*?)`.*?^```text\n(.*?)^```\n", re.M | re.S)
 SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE.read_text())}
@@ -34,8 +36,10 @@ def loans(bare_store: Store) -> Store:
     return bare_store
 
 
-def read(path: Path, encoding: str) -> str:
+def read(path: Path, encoding: str, gpg: Gpg) -> str:
     data = path.read_bytes()
+    if path.suffix == ".pgp":
+        data, path = gpg.decrypted(data), path.with_suffix("")
     if path.suffix == ".gz":
         data = gzip.decompress(data)
     if path.suffix == ".zip":
@@ -46,7 +50,9 @@ def read(path: Path, encoding: str) -> str:
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_layout_on_the_page_is_what_the_engine_writes(title: str, loans: Store, engine: Engine) -> None:
+def test_layout_on_the_page_is_what_the_engine_writes(
+    title: str, loans: Store, engine: Engine, gpg: Gpg, tmp_path: Path
+) -> None:
     code, name, expected = SECTIONS[title]
     changes: dict[str, Any] = {}
     if code.startswith("{"):
@@ -54,10 +60,15 @@ def test_layout_on_the_page_is_what_the_engine_writes(title: str, loans: Store, 
         form = changes["files"]["Beta"]
     else:
         form = changes["file"] = eval(code, vars(rolling_extract))
-    engine("2026-10", **changes)
+    arguments = []
+    if form.encryption is not None:
+        arguments = ["--pgp-keys", str(tmp_path)]
+        for recipient in ("Alpha", "Beta"):
+            (tmp_path / f"{recipient}.asc").write_text(gpg.public(gpg.key(recipient)))
+    engine("2026-10", *arguments, **changes)
     bank = "Beta" if "files" in changes else "Alpha"
-    folder = engine.folder / f"bank_name={bank}" / ("" if form.flat else "year=2026/month=10")
-    text = read(folder / name, form.format.encoding)
+    folder = engine.folder / f"bank_name={bank}/year=2026/month=10"
+    text = read(folder / name, form.format.encoding, gpg)
     shown = "".join(
         re.sub(" +$", lambda blanks: "·" * len(blanks[0]), line) + "\n" for line in text.splitlines()
     )

@@ -16,14 +16,18 @@ import psycopg
 import pytest
 
 from extracts import terraform
+from extracts.doctor import pgp_keys
 from extracts.doctor.zone import monthly
 from local_cloud import aws, processes
 from local_cloud.demo import account, store
+from tests.support.pgp import Gpg, gpg
 from tests.support.terraform import Root
 from tests.support.tool import Extracts
 
+__all__ = ["gpg"]
 READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[3] / "examples/bank-loans"
+GUIDE = Path(__file__).parents[3] / "docs/how-to/encrypt-files.md"
 # What doctor needs from Terraform. tests/e2e/test_demo.py checks a deployed example.
 ROOT = """
 variable "region" { type = string }
@@ -334,3 +338,35 @@ def test_error_for_a_folder_without_a_project_is_one_line(extracts: Extracts, tm
         done.stderr
         == f"✗ {tmp_path} is not an extract project: {tmp_path}/Terraform/main.tf does not exist.\n"
     )
+
+
+def test_pgp_keys_are_checked(project: Path, looked: Callable[..., dict[str, Any]], gpg: Gpg) -> None:
+    folder = project / "Terraform"
+    values = {"region": aws.REGION, "subnet_id": "subnet-1", "database": {"host": "h", "secret_arn": ""}}
+    (folder / "terraform.tfvars.json").write_text(json.dumps({**values, "topic": ""}))
+    [pgp] = re.findall(r"^pgp = {\n.*?^}\n", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    indented = "".join(f"  {line}\n" for line in pgp.splitlines())
+    (folder / "main.tf").write_text(f'{ROOT}\nmodule "extract" {{\n  source = "./extract"\n{indented}}}\n')
+    (folder / "extract").mkdir()
+    (folder / "extract/main.tf").write_text('variable "pgp" { type = any }\n')
+    (folder / "keys").mkdir()
+    for name, days in (("first-bank", 59), ("second-bank-server", None), ("second-bank-backup", 61)):
+        (folder / f"keys/{name}.asc").write_text(gpg.public(gpg.key(name, days=days)))
+    Root(folder, terraform.environment(project)).setup()
+    [check] = looked(str(project))["PGP keys"]
+    assert check["state"] == "failed"
+    assert check["text"].startswith('the PGP key "server" of "first-bank" expires on 20')
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "text"),
+    [
+        (61, "ok", "1 valid for at least 60 days"),
+        (-1, "failed", 'the PGP key "laptop" of "first-bank" expired'),
+    ],
+)
+def test_doctor_says_whether_a_pgp_key_is_valid(gpg: Gpg, days: int, state: str, text: str) -> None:
+    keys = {"first-bank": {"laptop": gpg.public(gpg.key("doctor", days=days))}}
+    [check] = pgp_keys.checks(EXAMPLE, keys)
+    assert check.state == state
+    assert check.text.startswith(text)

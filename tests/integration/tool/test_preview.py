@@ -24,7 +24,9 @@ from extracts import files, programs
 from local_cloud import database
 from local_cloud.demo import store
 from tests.support.oracle import oracle
+from tests.support.pgp import Gpg, gpg
 
+__all__ = ["gpg"]
 PROJECT = Path(__file__).parents[3] / "examples/bank-loans"
 ROWS = store.generate(date(2026, 10, 1), loans=6_000)
 
@@ -93,6 +95,30 @@ def test_preview_shows_files_of_another_format(
     page = (output / "report.html").read_text()
     assert page.count("<title>Oct 2026: ") == 29
     assert f"<pre>{html.escape(lines[0])}\n{html.escape(lines[1], quote=False)}" in page.replace("&#34;", '"')
+
+
+def test_preview_encrypts_for_keys_in_a_folder(served: database.Database, tmp_path: Path, gpg: Gpg) -> None:
+    project, output, keys = tmp_path / "project", tmp_path / "out", tmp_path / "keys"
+    shutil.copytree(PROJECT / "Glue", project / "Glue")
+    script = project / "Glue/etl.py"
+    text = script.read_text().replace("import Extract,", "import Extract, File, Pgp,")
+    file = "file=File(encryption=Pgp()),"
+    script.write_text(text.replace('    entity="Loans",', f'    entity="Loans",\n    {file}'))
+    keys.mkdir()
+    key = gpg.key("preview")
+    for bank in ("First Bank", "Ubuntu Savings Bank", "Karoo & Coast Bank"):
+        (keys / f"{bank}.asc").write_text(gpg.public(key))
+    arguments = (str(project), "--period", "2026-10", "--output", str(output), "--history", "1")
+    done = preview(*arguments, "--pgp-keys", os.path.relpath(keys), DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    [path] = output.rglob("FirstBank_20261031.csv.pgp")
+    assert gpg.decrypted(path.read_bytes()) == oracle(ROWS, "First Bank")
+    page = (output / "report.html").read_text()
+    assert f"<pre>encrypted for {key}</pre>" in page
+    assert page.count("<title>Oct 2026: ") == 29
+    without = preview(*arguments, DATABASE_URL=served.url)
+    assert without.returncode == 1
+    assert "the spec has encryption=Pgp(), but there are no PGP keys" in without.stderr
 
 
 def test_preview_of_several_months_accepts_blanks_in_paths(served: database.Database, tmp_path: Path) -> None:

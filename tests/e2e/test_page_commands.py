@@ -52,6 +52,10 @@ RUN: dict[str, str] = {
     "make test": PROJECT,  # of this repository too: `.ci/run` runs nothing else
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
     " --output preview": f"{HERE}::test_stamped_readme_previews_the_project",
+    "extracts preview --pgp-keys keys . --database-url postgresql://reader@source.example.com/DATABASE"
+    " --period 2026-10 --output preview": (
+        "tests/integration/tool/test_preview.py::test_preview_encrypts_for_keys_in_a_folder"
+    ),
     "extracts status .": f"{HERE}::test_documented_commands_update_a_project",
     "extracts update .": f"{HERE}::test_documented_commands_update_a_project",
     "extracts update . --plan --dry-run": f"{HERE}::test_documented_commands_update_a_project",
@@ -114,6 +118,11 @@ NOT_RUN: dict[str, str] = {
     "make test-attack": "kills and races at random times, for many minutes",
     "make test-matrix": "the template's tests with more combinations, for half an hour",
     "make test-deep": "the engine's tests with more examples, for many minutes",
+    "pip download --no-deps --only-binary :all: --python-version 3.13 --platform manylinux2014_x86_64"
+    " --dest Terraform pysequoia==0.1.35": "downloads a wheel for another machine from a package index",
+    "gpg --decrypt --output FirstBank_20261031.csv.gz FirstBank_20261031.csv.gz.pgp": (
+        "the recipient's; test_encrypted_files.py decrypts with GnuPG"
+    ),
     "make dev": "downloads Spark; a test in test_newcomer.py runs it with fewer packages",
     "aws ssm start-session --target i-0123456789abcdef0": ACCOUNT,
     "terraform apply -refresh-only": "needs an account with a started instance",

@@ -88,7 +88,8 @@ def _arguments(main: Path) -> dict[str, str]:
     if block is None:
         return {}
     found = re.findall(r"^  (time_zone|schedule)\s*= (.*?)(?:\s+(?:#|//).*)?$", block[1], re.MULTILINE)
-    pgp = re.search(r"^  pgp\s*= (.*?)$(?=\n(?:  \S|\s*\Z|\n))", block[1] + "\n", re.MULTILINE | re.DOTALL)
+    # It ends before the next argument. The other lines of an object are indented more, or begin with a brace.
+    pgp = re.search(r"^  pgp\s*= (.*?)(?=\n  [a-z#/]|\Z)", block[1], re.MULTILINE | re.DOTALL)
     keys = {"pgp": f"try(({_one_line(pgp[1])}).public_keys, {{}})"} if pgp else {}
     return {"time_zone": '"Etc/GMT"', **dict(found), **keys}
 

@@ -32,7 +32,7 @@ def read(
     cutoff: datetime | None,
     session: Session,
     folder: Path,
-    keys: Keys,
+    keys: Keys | None = None,
 ) -> Result:
     """Run all queries. Their rows stay in `folder`, however many they are.
 
@@ -41,7 +41,7 @@ def read(
     """
     span = Span.of(resolved, periods)
     facts = rolling_result.facts(resolved, rolling_queries.checks(resolved, span, cutoff), session)
-    if keys.found and facts.recipients is not None:
+    if keys is not None and keys.found and facts.recipients is not None:
         keys.check(rolling_file.recipients_of(resolved, facts.recipients), resolved.file, resolved.files)
     if resolved.aggregate_in == "spark":
         import rolling_spark

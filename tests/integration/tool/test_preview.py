@@ -97,26 +97,33 @@ def test_preview_shows_files_of_another_format(
     assert f"<pre>{html.escape(lines[0])}\n{html.escape(lines[1], quote=False)}" in page.replace("&#34;", '"')
 
 
-def test_preview_encrypts_for_keys_in_a_folder(served: database.Database, tmp_path: Path, gpg: Gpg) -> None:
-    project, output, keys = tmp_path / "project", tmp_path / "out", tmp_path / "keys"
+def test_preview_encrypts_for_keys_in_a_folder(
+    served: database.Database, tmp_path: Path, gpg: Gpg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
     shutil.copytree(PROJECT / "Glue", project / "Glue")
     script = project / "Glue/etl.py"
     text = script.read_text().replace("import Extract,", "import Extract, File, Pgp,")
     file = "file=File(encryption=Pgp()),"
     script.write_text(text.replace('    entity="Loans",', f'    entity="Loans",\n    {file}'))
-    keys.mkdir()
+    (project / "keys").mkdir()
     key = gpg.key("preview")
     for bank in ("First Bank", "Ubuntu Savings Bank", "Karoo & Coast Bank"):
-        (keys / f"{bank}.asc").write_text(gpg.public(key))
-    arguments = (str(project), "--period", "2026-10", "--output", str(output), "--history", "1")
-    done = preview(*arguments, "--pgp-keys", os.path.relpath(keys), DATABASE_URL=served.url)
+        (project / f"keys/{bank}.asc").write_text(gpg.public(key))
+    command = (
+        "extracts preview --pgp-keys keys . --database-url postgresql://reader@source.example.com/DATABASE"
+        " --period 2026-10 --output preview"
+    )
+    words = command.replace("postgresql://reader@source.example.com/DATABASE", served.url).split()[2:]
+    monkeypatch.chdir(project)
+    done = preview(*words, "--history", "1")
     assert done.returncode == 0, done.stderr
-    [path] = output.rglob("FirstBank_20261031.csv.pgp")
+    [path] = (project / "preview").rglob("FirstBank_20261031.csv.pgp")
     assert gpg.decrypted(path.read_bytes()) == oracle(ROWS, "First Bank")
-    page = (output / "report.html").read_text()
+    page = (project / "preview/report.html").read_text()
     assert f"<pre>encrypted for {key}</pre>" in page
     assert page.count("<title>Oct 2026: ") == 29
-    without = preview(*arguments, DATABASE_URL=served.url)
+    without = preview(*words[2:])
     assert without.returncode == 1
     assert "the spec has encryption=Pgp(), but there are no PGP keys" in without.stderr
 

@@ -16,7 +16,7 @@ import pytest
 import rolling_arguments
 import rolling_file
 import rolling_manifest
-from rolling_file import File
+from rolling_file import Encryption, File
 from rolling_period import Period
 from rolling_publication import Plan
 from rolling_store import open_store
@@ -75,7 +75,8 @@ def manifest(folder: Path) -> dict[str, Any]:
     path.parent.mkdir(parents=True)
     path.write_text("1")
     totals = Totals(1, {"amount_sum": MetricTotals(1, "1.00")})
-    file = File("A", path, str(path.relative_to(folder)), 1, 1, "0" * 64, totals)
+    encryption = Encryption(1, "1" * 64, ("2" * 40,), ("3" * 40,), armor=False)
+    file = File("A", path, str(path.relative_to(folder)), 1, 1, "0" * 64, totals, encryption=encryption)
     before = {"revision": 1, "published_at": "2026-11-01T00:00:00Z", "run_id": "jr_1", "files": []}
     done = File("A", path, f"{file.place}.done", 0, 0, "0" * 64, Totals(0, {}), "done")
     plan = Plan(
@@ -95,7 +96,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def test_manifest_page_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
     listed = {name for cells in rows(page("manifest.md")) for name in re.findall(r"`([^`]+)`", cells[0])}
-    inside = {"window", "files", "markers", "late_data"}  # listed by their own fields
+    inside = {"window", "files", "files[].encryption", "markers", "late_data"}  # listed by their own fields
     kept = {f"replaces.{name}" for name in ("revision", "published_at", "run_id", "files")}
     written = set(names(manifest(tmp_path)))
     assert kept <= written

@@ -57,11 +57,9 @@ def run_job(name: str, run_id: str) -> None:
     libraries.mkdir()
     for location in filter(None, arguments.get("--extra-py-files", "").split(",")):
         fetch(session, location, libraries)
-    for location in filter(None, arguments.get("--additional-python-modules", "").split(",")):
-        install(fetch(session, location, folder), libraries)
-    for name in ("--extra-jars", "--extra-files"):
-        for location in filter(None, arguments.get(name, "").split(",")):
-            fetch(session, location, folder)
+    for module in filter(None, arguments.get("--additional-python-modules", "").split(",")):
+        if module.startswith("s3://"):
+            fetch(session, module, folder)  # pip installs it; here the package is already installed
     for connection in job.get("Connections", {}).get("Connections", []):
         session.client("glue").get_connection(Name=connection)  # Glue attaches it before the script starts
 

@@ -138,14 +138,14 @@ def test_unreachable_server_delays_no_other_recipient(pushing: Pushing) -> None:
 
 
 def test_markers_are_sent_after_their_file(pushing: Pushing) -> None:
-    file = f"{LODZ}/year=2026/month=10/ALodz_20261031.csv"
+    file = f"{LODZ}/year=2026/month=10/ALodz_20261031.csv.gz.pgp"
     # Sorted by name, the markers would come first.
     for name in (f"{LODZ}/year=2026/month=10/A.csv.done", f"{LODZ}/year=2026/month=10/A.csv.sha256", file):
         pushing.put(name, b"x")
     arrived = pushing.server.arrivals
     before = len(arrived)
     assert pushing.publish("2026-10")["status"] == "SUCCEEDED"
-    assert arrived[before:] == ["ALodz_20261031.csv", "A.csv.sha256", "A.csv.done"]
+    assert arrived[before:] == ["ALodz_20261031.csv.gz.pgp", "A.csv.sha256", "A.csv.done"]
 
 
 def test_more_files_than_one_transfer_allows_arrive(pushing: Pushing) -> None:

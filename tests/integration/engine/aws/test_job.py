@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ import rolling_extract
 import rolling_jdbc
 from local_cloud.aws import REGION
 from rolling_database import Database
+from rolling_extract import File, Pgp
 from tests.support.bank import NOW, Engine, Store
 from tests.support.engine.account import BUCKET, LOG_IN, WRITE, Account
+from tests.support.pgp import Gpg, gpg
+
+__all__ = ["gpg"]
 
 
 def test_job_publishes_with_the_permissions_that_the_module_grants(
@@ -42,6 +47,35 @@ def test_folder_and_bucket_get_the_same_bytes(account: Account, store: Store, en
     assert [path.rpartition("/")[2] for path in delivered.paths] == ["Alpha_20261031.csv"]
     for path in delivered.paths:
         assert account.objects()[path] == (delivered.folder / path).read_bytes()
+
+
+def test_job_encrypts_for_the_keys_that_terraform_wrote(
+    account: Account, store: Store, engine: Engine, gpg: Gpg
+) -> None:
+    store.loan(store.branch(bank="Łódź Bank"), "2026-10-01", 5)
+    keys = json.dumps({"Łódź Bank": {"laptop": gpg.public(gpg.key("laptop"))}}, ensure_ascii=False).encode()
+    key = f"loans/{account.name}-keys.json"
+    s3 = account.cloud.client("s3")
+    s3.put_object(Bucket=BUCKET, Key=key, Body=keys)
+    arguments = [
+        *account.arguments,
+        *("--fixed-arguments", "output,pgp-keys,pgp-keys-sha256"),
+        *("--pgp-keys", f"s3://{BUCKET}/{key}", "--pgp-keys-sha256", hashlib.sha256(keys).hexdigest()),
+    ]
+    file = File(encryption=Pgp(), markers=("sha256",))
+    engine(*arguments, file=file)
+    published = account.objects()
+    place = "bank_name=ŁódźBank/year=2026/month=10/ŁódźBank_20261031.csv.pgp"
+    assert gpg.decrypted(published[place]).startswith(b"bank_name,branch_id")
+    assert published[f"{place}.sha256"].startswith(hashlib.sha256(published[place]).hexdigest().encode())
+    head = s3.head_object(Bucket=BUCKET, Key=f"loans/{account.name}/{place}")
+    assert head["ContentType"] == "application/octet-stream"
+    assert engine(*arguments, file=file).message.startswith("nothing to write")
+    assert account.objects() == published
+    s3.put_object(Bucket=BUCKET, Key=key, Body=keys.replace(b"laptop", b"forged"))
+    assert f"s3://{BUCKET}/{key} was changed after Terraform wrote it" in engine.refusal(
+        *arguments, file=file
+    )
 
 
 def test_password_is_neither_in_the_log_nor_in_the_message(

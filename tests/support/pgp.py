@@ -40,13 +40,17 @@ class Gpg:
         It expires after `days`, and `subkeys` are the same for each of its subkeys for encryption. A key of
         negative days expired so many days ago.
         """
-        at = datetime.now(UTC) - timedelta(days=400)
+        at = self.made()
         address = f"{name} <{uuid.uuid4().hex}@recipient.test>"
         self("--quick-gen-key", address, "ed25519", "cert,sign", _expiry(at, days), at=at)
         [fingerprint] = self.fingerprints(address)[:1]
         for expires in subkeys:
             self("--quick-add-key", fingerprint, "cv25519", "encr", _expiry(at, expires), at=at)
         return fingerprint
+
+    def made(self, later: int = 0) -> datetime:
+        """Return when keys are made, or that many days later."""
+        return datetime.now(UTC) - timedelta(days=400 - later)
 
     def revoke(self, fingerprint: str) -> None:
         """Revoke a key with the certificate that GnuPG made together with it."""

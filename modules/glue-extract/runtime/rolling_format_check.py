@@ -40,6 +40,8 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
     for name, given in (("name", file.name), ("header_record", file.header_record)):
         _check_text(what, name, given)
     _check_text(what, "trailer_record", file.trailer_record)
+    if file.encryption is not None:
+        _check_pgp(what, file.encryption)  # the default name depends on it
     check_template(f"{what}: name", file.template, NAME_FIELDS, {})
     for name, text in (("header_record", file.header_record), ("trailer_record", file.trailer_record)):
         if text is not None:
@@ -59,7 +61,6 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
     inner = file.template
     if file.encryption is not None:
-        _check_pgp(what, file.encryption)
         inner = inner[:-4] if inner.endswith(ENCRYPTED) else ""
         if not inner:
             raise _wrong(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rolling_errors import ExtractError
-from rolling_extract import Csv, Field, File, FixedWidth
+from rolling_extract import Csv, Field, File, FixedWidth, Pgp
 from rolling_spec_check import check
 from tests.support.bank import LOANS
 
@@ -38,9 +38,8 @@ METRICS = {"loans_count": -8, "amount_sum": -15, "amount_avg": -15}
         ),
         File(trailer_record="{sum[amount_sum]:0>18}{count[amount_avg]}", markers=("sha256", "done")),
         File(compression="gzip"),
-        File(name="{recipient[code]:0>8}_{period}_{revision:0>2}.csv", flat=True),
-        File(name="LOANS{date:%y%m}.DAT", flat=True),
-        File(flat=True),
+        File(compression="zip", encryption=Pgp()),
+        File(name="{recipient}.gz.asc", compression="gzip", encryption=Pgp(armor=True)),
         File(name="{entity}_{window_start:%Y}_{window_end}.zip", compression="zip"),
         File(format=Csv(encoding="utf-16-le", bom=True, delimiter="\t", quoting="all", null="\\N")),
     ],
@@ -87,6 +86,15 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (File(header_record=""), "header_record='' is not a text"),
         (File(compression="bz2"), "compression='bz2' is not"),
         (File(name="x.csv", compression="gzip"), 'must end with ".gz", because compression="gzip"'),
+        (_made(File, encryption="pgp"), "encryption='pgp' is no Pgp; write Pgp()"),
+        (File(encryption=_made(Pgp, armour=True)), 'Pgp has no field "armour". Did you mean "armor"?'),
+        (File(encryption=_made(Pgp, armor=1)), "Pgp: armor=1 is not True or False"),
+        (File(name="x.csv", encryption=Pgp()), 'must end with ".pgp", ".gpg" or ".asc", because encryption'),
+        (File(name=".pgp", encryption=Pgp()), 'must end with ".pgp", ".gpg" or ".asc"'),
+        (
+            File(name="x.csv.pgp", compression="gzip", encryption=Pgp()),
+            'must end with ".gz" before ".pgp", because compression="gzip"',
+        ),
         (_made(File, markers="done"), "markers='done' is no tuple"),
         (File(markers=("md5",)), "markers has 'md5'; the markers are"),
         (_made(File, format="csv"), "format='csv' is no Csv or FixedWidth"),

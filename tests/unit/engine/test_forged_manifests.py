@@ -17,8 +17,11 @@ import rolling_manifest
 import rolling_publication
 import rolling_swings
 from rolling_errors import ExtractError
-from rolling_file import File
+from rolling_file import Encryption, File
+from rolling_format import Pgp
 from rolling_period import Period
+from rolling_pgp import Keys
+from rolling_sealing import Sealing
 from rolling_store import FolderStore
 from rolling_totals import MetricTotals, Totals
 from tests.support.engine.handmade import column, measure, metric, resolved, tables
@@ -77,7 +80,15 @@ def test_location_of_a_file_in_a_bucket_has_one_spelling(place: str) -> None:
 
 PLACE = "bank_name=Alpha/year=2026/month=08/Alpha_20260831.csv"
 TOTALS = {"rows": 3, "metrics": {"amount_sum": {"count": 2, "sum": "12.50"}}}
-FILE = {"key": PLACE, "recipient": "Alpha", "bytes": 9, "rows": 1, "sha256": "0" * 64, "totals": TOTALS}
+FILE = {
+    "key": PLACE,
+    "recipient": "Alpha",
+    "bytes": 9,
+    "rows": 1,
+    "sha256": "0" * 64,
+    "totals": TOTALS,
+    "encryption": {"bytes": 7, "sha256": "1" * 64, "keys": ["2" * 40], "subkeys": ["3" * 40], "armor": False},
+}
 PUBLISHED = {"revision": 2, "published_at": "2026-09-01T00:00:00Z", "run_id": "jr_1", "files": [FILE]}
 MANIFEST = {
     **PUBLISHED,
@@ -125,7 +136,9 @@ def test_forged_manifest_is_used_or_refused_in_one_sentence(
     (tmp_path / "body").write_text("new")
     (tmp_path / "target/_manifests").mkdir(parents=True)
     totals = Totals(1, {"amount_sum": MetricTotals(1, "1.00")})
-    file = File("Alpha", tmp_path / "body", PLACE, 3, 1, hashlib.sha256(b"new").hexdigest(), totals)
+    digest = hashlib.sha256(b"new").hexdigest()
+    encryption = Encryption(2, "4" * 64, ("2" * 40,), ("3" * 40,), armor=False)
+    file = File("Alpha", tmp_path / "body", PLACE, 3, 1, digest, totals, encryption=encryption)
     store = FolderStore(tmp_path / "target")
     spec = resolved(
         tables=tables("fees"),
@@ -141,6 +154,8 @@ def test_forged_manifest_is_used_or_refused_in_one_sentence(
             with suppress(ExtractError):
                 made = rolling_publication.plan(store, Period(2026, 8), [file], restate=restate)
                 rolling_publication.forecast(store, made)
+                late = Sealing(Keys(), store, Period(2026, 8), late=True)(file, Pgp())
+                rolling_publication.difference(store, Period(2026, 8), [late])
                 rolling_swings.swings(spec, store, replace(made, period=Period(2026, 9)))
                 written = {"replaces": rolling_manifest.kept(made.committed or {}), "reason": made.reason}
                 json.dumps(written, ensure_ascii=False).encode()
@@ -157,6 +172,8 @@ def test_forged_manifest_is_used_or_refused_in_one_sentence(
         (("files",), "{}", "files is no list"),
         (("files", 0), "1", "an item of files is no object"),
         (("files", 0, "totals", "rows"), '"3"', 'its rows is "3"'),
+        (("files", 0, "encryption", "keys"), '"ab"', "keys is no list"),
+        (("files", 0, "encryption", "armor"), "1", "its armor is 1"),
         (("files", 0, "sha256"), None, "a file in it has no sha256"),
         (("replaces", "revision"), '"1"', 'its revision is "1"'),
         (("withdrawn",), '"ab"', "withdrawn is no list"),

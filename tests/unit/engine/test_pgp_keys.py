@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pysequoia import Cert
 
 import rolling_database
 import rolling_pgp
@@ -94,13 +95,31 @@ def test_only_valid_parts_of_a_key_are_used(gpg: Gpg) -> None:
 
 @pytest.mark.parametrize(
     ("days", "subkeys", "warned"),
-    [(59, (None,), True), (None, (59, 10), True), (61, (None,), False), (None, (59, 61), False)],
+    [
+        (59, (None,), True),
+        (59, (100,), True),
+        (None, (59, 10), True),
+        (61, (None,), False),
+        (None, (59, 61), False),
+    ],
 )
 def test_key_that_expires_within_60_days_is_a_warning(
     gpg: Gpg, days: int | None, subkeys: tuple[int | None, ...], warned: bool
 ) -> None:
     keys = read(gpg.public(gpg.key("soon", days=days, subkeys=subkeys)))
     assert [warning.partition(" on ")[0] for warning in keys.warnings] == [f"{WHAT} expires"] * warned
+
+
+@pytest.mark.parametrize(("first", "then", "warned"), [(-1, 100, False), (100, 30, True)])
+def test_newest_signature_of_a_subkey_says_when_it_expires(
+    gpg: Gpg, first: int, then: int, warned: bool
+) -> None:
+    key = gpg.key("renewed", subkeys=(first,))
+    before = Cert.from_bytes(gpg.public(key).encode())
+    gpg("--quick-set-expire", key, f"{then + 399}d", gpg.fingerprints(key)[1], at=gpg.made(1))
+    after = Cert.from_bytes(gpg.public(key).encode())
+    # GnuPG keeps the newest signature alone, a key server all of them.
+    assert bool(read(str(before.merge(after))).warnings) == warned
 
 
 def test_folder_has_one_or_several_keys_of_a_recipient(gpg: Gpg, tmp_path: Path) -> None:

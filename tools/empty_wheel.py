@@ -1,4 +1,4 @@
-"""Writes the wheel without code with which the module glue-extract closes the arguments of Glue that load code.
+"""Write the wheel without code that glue-extract gives to the arguments of Glue that load code.
 
 Run `python -m tools.empty_wheel` after a change of this file. Same bytes each time: no clock, no compression.
 """
@@ -17,9 +17,10 @@ PATH = ROOT / f"modules/glue-extract/packages/{NAME}-{VERSION}-py3-none-any.whl"
 
 _INFO = f"{NAME}-{VERSION}.dist-info"
 _FILES = {
-    f"{_INFO}/METADATA": f"Metadata-Version: 2.1\nName: {NAME.replace('_', '-')}\nVersion: {VERSION}\n"
-    "Summary: A wheel without code.\n",
-    f"{_INFO}/WHEEL": "Wheel-Version: 1.0\nGenerator: tools.empty_wheel\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    f"{_INFO}/METADATA": f"Metadata-Version: 2.1\nName: {NAME.replace('_', '-')}\n"
+    f"Version: {VERSION}\nSummary: A wheel without code.\n",
+    f"{_INFO}/WHEEL": "Wheel-Version: 1.0\nGenerator: tools.empty_wheel\nRoot-Is-Purelib: true\n"
+    "Tag: py3-none-any\n",
 }
 
 

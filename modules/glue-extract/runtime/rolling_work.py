@@ -63,7 +63,9 @@ class Work:
         """Write a period's files, reconcile them with the source, and compare them with what is published."""
         result = self.result
         rolling_checks.check_period(result.resolved, result, period)
-        files, tally = self._files(period, Sealing(self.keys, self.store, period))
+        revision = self._published(period)
+        seal = Sealing(self.keys, self.store, period)
+        files, tally = self._files(period, revision, seal)
         rolling_checks.check_totals(result, period, tally)
         source, orphans = result.control(period).totals, result.orphans(period).totals
         if excluded := result.excluded(period).totals.rows:
@@ -92,7 +94,7 @@ class Work:
         while plan.is_new and revision != plan.revision + 1 and self._has_revision:
             revision = plan.revision + 1
             shutil.rmtree(self._place(period))
-            files, _ = self._files(period, revision)
+            files, _ = self._files(period, revision, seal)
             plan = rolling_publication.plan(self.store, period, files, restate=restate)
         return Prepared(plan, tally.totals)
 

@@ -240,3 +240,22 @@ def test_killed_run_is_continued(loans: Store, engine: Engine, gpg: Gpg, keys: P
     assert done.message.startswith("2026-10: published: 2 files")
     assert path(engine, "Alpha_20261031.csv.pgp").read_bytes() == before
     assert json.loads(manifest.read_text())["revision"] == 1
+
+
+def test_encrypted_file_with_its_revision(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
+) -> None:
+    form = File(name="{recipient}_{revision}.pgp", trailer_record="R{revision}", encryption=Pgp())
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+
+    def run(*more: str) -> None:
+        engine("2026-10", "--pgp-keys", str(keys), *more, file=form, files=BETA)
+
+    run()
+    run()  # nothing is new, so the revision stays
+    first = path(engine, "Alpha_1.pgp")
+    assert gpg.decrypted(first.read_bytes()).endswith(b"R1\r\n")
+    loans.loan(11, "2026-10-07", 1)
+    run("--restate", "--reason", "late")
+    assert gpg.decrypted(path(engine, "Alpha_2.pgp").read_bytes()).endswith(b"R2\r\n")
+    assert not first.exists()

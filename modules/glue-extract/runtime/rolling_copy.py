@@ -12,6 +12,8 @@ from pathlib import Path
 
 Row = list[str | None]
 
+NULL = r"\N"
+
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _MEANING = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -32,14 +34,15 @@ def row_of(line: str) -> Row:
     """Return the values of one line of COPY's text, without its line feed."""
     if "\\" not in line:
         return [*line.split("\t")]
-    return [_value(text) for text in line.split("\t")]
+    return [value_of(text) for text in line.split("\t")]
 
 
-def _value(text: str) -> str | None:
-    """
-    >>> _value(r"a\\tb"), _value(""), _value(r"\\N")
+def value_of(text: str) -> str | None:
+    """Return the value that COPY wrote as this text.
+
+    >>> value_of(r"a\\tb"), value_of(""), value_of(r"\\N")
     ('a\\tb', '', None)
     """
-    if text == r"\N":
+    if text == NULL:
         return None
     return _ESCAPED.sub(lambda found: _MEANING.get(found[1], found[1]), text)

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import rolling_name
 import rolling_record
+from rolling_blocks import Block
 from rolling_errors import ExtractError, listed, quoted
 from rolling_folder import is_left
 from rolling_period import Period
 from rolling_record import Column
 from rolling_resolved import Resolved
-from rolling_totals import Row, Totals
+from rolling_totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,13 @@ def columns_of(resolved: Resolved) -> list[Column]:
     return [Column(name, kinds[name]) for name in resolved.columns]
 
 
-def cells_of(resolved: Resolved, days: tuple[str, str], period: Period) -> Callable[[Row], list[str | None]]:
-    """Return the function that orders the cells of a row. `days` are the first and the last of the window."""
+def cells_of(
+    resolved: Resolved, days: tuple[str, str], period: Period
+) -> Callable[[Block], list[Sequence[str | None]]]:
+    """Return the function that makes the columns of a file from a block.
+
+    `days` are the first and the last of the window.
+    """
     names = [resolved.recipient_label, *resolved.group_by, *(metric.name for metric in resolved.metrics)]
     if resolved.listing is not None:
         names += resolved.listing.labels
@@ -166,8 +172,8 @@ def cells_of(resolved: Resolved, days: tuple[str, str], period: Period) -> Calla
     dates = (str(period), *days)
     places = [(*names, "period", "window_start", "window_end").index(name) for name in resolved.columns]
 
-    def cells(row: Row) -> list[str | None]:
-        found = (row.recipient, *row.group, *row.values, *dates)
+    def cells(block: Block) -> list[Sequence[str | None]]:
+        found: list[Sequence[str | None]] = [*block.columns, *([text] * block.rows for text in dates)]
         return [found[place] for place in places]
 
     return cells

@@ -31,7 +31,9 @@ _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 
 
 # In a record of fixed width, each may end the record: U+0085 is the newline of a mainframe.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+has_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
+# A text without any of these is harmless as it is.
+may_start_formula = re.compile(rf"[\t\r\n{_START}]").search
 
 
 class Column(NamedTuple):
@@ -114,7 +116,7 @@ def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
 def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     delimiter, ending, encoding, null = form.delimiter, form.line_ending, form.encoding, form.null
     special = re.compile(f'[{re.escape(delimiter)}"\r\n]')
-    converted = _converters(form.decimal, form.thousands, form.date_format, columns)
+    converted = converters(form.decimal, form.thousands, form.date_format, columns)
     is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
     is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
     # Metrics and dates in the default form need no quotes.
@@ -152,19 +154,18 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
 
 
 def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Record:
-    converted = _converters("." if form.decimal == "." else form.decimal, "", form.date_format, columns)
+    converted = converters("." if form.decimal == "." else form.decimal, "", form.date_format, columns)
     parts = [(column, form.field(column.label)) for column in columns]
     for i, (column, part) in enumerate(parts):
         if part.implied and column.kind == METRIC:
             converted.pop(i, None)  # the point is left out, so no mark replaces it
     encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
-    simple = [_simple(column, part) for column, part in parts]
+    simple = [padding(column, part) for column, part in parts]
     length = sum(abs(part.width) for _, part in parts)
     texts, defused = (
         [i for i, column in enumerate(columns) if column.kind == TEXT and defuse],
         defuser("", quotes="\"'"),
     )
-    control = _CONTROL.search
 
     def record(cells: Sequence[str | None], row: int) -> bytes:
         values = ["" if cell is None else cell for cell in cells]
@@ -174,7 +175,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
         for i in texts:
             values[i] = defused(values[i])
         text = "".join([pad(value) for pad, value in zip(simple, values, strict=True)])
-        if len(text) == length and not control(text):
+        if len(text) == length and not has_control(text):
             try:
                 data = text.encode(encoding)
             except UnicodeEncodeError as error:
@@ -186,7 +187,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
 
     def slowly(values: Sequence[str], row: int) -> Iterator[bytes]:
         for (column, part), value in zip(parts, values, strict=True):
-            if control(value):
+            if has_control(value):
                 where = f'row {row}, column "{column.label}"'
                 raise _wrong(f"{where}: a value has a line break or another control character")
             try:
@@ -197,7 +198,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
     return record
 
 
-def _simple(column: Column, part: Field) -> Callable[[str], str]:
+def padding(column: Column, part: Field) -> Callable[[str], str]:
     """Return the function that pads a value. A value that is too long comes out longer than its field."""
     width, fill = abs(part.width), part.fill
     if column.kind not in (METRIC, NUMBER):
@@ -244,7 +245,7 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
     return left + padding + data + right if part.fill == "0" else padding + left + data + right
 
 
-def _converters(
+def converters(
     decimal: str, thousands: str, date_format: str, columns: Sequence[Column]
 ) -> dict[int, Callable[[str, int], str]]:
     """Return the functions for the columns whose cells do not stay as they are."""

@@ -8,8 +8,10 @@ from itertools import chain, dropwhile, takewhile
 from pathlib import Path
 from typing import Protocol
 
+import rolling_blocks
 import rolling_partials
 import rolling_values
+from rolling_blocks import Block
 from rolling_copy import rows_of
 from rolling_labels import EXCLUDED, GROUP, ORPHAN, TOTAL
 from rolling_partials import Family
@@ -97,11 +99,20 @@ class Result:
     def recipients(self) -> Mapping[str, int] | None:
         return self.facts.recipients
 
-    def rows(self, period: Period) -> Iterator[Row]:
-        """Yield the rows of one period in their final order: recipients one after another.
+    def blocks(self, period: Period) -> Iterator[Block]:
+        """Yield the rows of one period in their final order, in blocks: recipients one after another.
 
         It may be called several times.
         """
+        if self.resolved.listing is None and not self.family_paths:
+            rollup = Rollup(self.resolved, self.span, period, self.facts.digits)
+            if rollup.one_segment:
+                labels = 2 + len(self.resolved.group_by)
+                return rollup.blocks(rolling_blocks.lines_of(self.path, labels))
+        return rolling_blocks.blocks_of(self.rows(period))
+
+    def rows(self, period: Period) -> Iterator[Row]:
+        """Yield the rows of one period, as `blocks` has them."""
         lines = dropwhile(lambda line: line[0] in ("-1", "0", "1"), rows_of(self.path))
         if self.resolved.listing is not None:
             segments = {str(number) for number in self.span.longest(period)}

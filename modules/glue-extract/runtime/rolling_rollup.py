@@ -1,25 +1,32 @@
 """The rows of one period: partial aggregates of segments rolled up to windows, and written as text.
 
-With ten million groups, the loop of `Rollup.rows` takes most of the time. So it makes few objects.
+A run for one period whose windows are equally long has one segment, and then a line is a row. Such lines are
+rolled up in blocks, column by column, which takes a fraction of the time of the loop in `Rollup.rows`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from operator import add
 
+import rolling_blocks
 import rolling_partials
+from rolling_blocks import Block, Cells, Lines
+from rolling_copy import NULL
 from rolling_errors import ExtractError
+from rolling_labels import GROUP, UNASSIGNED
 from rolling_partials import Family
 from rolling_period import Period
 from rolling_resolved import Resolved
 from rolling_span import Span
 from rolling_totals import Row, pairs_of
-from rolling_values import COUNT, LOW, MAX, MIN, SQUARES, SUM, Aggregates, formatter, scaled
+from rolling_values import COUNT, LOW, MAX, MIN, SQUARES, SUM, Aggregates, formatter, scaled, scaled_all
 
 _PLACES = {"count": COUNT, "sum": SUM, "min": MIN, "max": MAX, "squares": SQUARES}
 _MERGED: dict[int, Callable[[int, int], int]] = {COUNT: add, SUM: add, SQUARES: add, MIN: min, MAX: max}
 _NONE = (0,) * 7
+_OWNED = (str(GROUP), str(UNASSIGNED))  # kinds of lines that have a row in a file
 
 Line = list[str | None]
 
@@ -99,6 +106,50 @@ class Rollup:
         for single in singles:
             single.check_ended()
 
+    @property
+    def one_segment(self) -> bool:
+        """Return whether every window of the period is segment 1."""
+        return self._in_window == {"1": [*range(len(self._pairs))]}
+
+    def blocks(self, chunks: Iterator[Lines]) -> Iterator[Block]:
+        """Yield the rows of a period of one segment, of metrics that merge. `chunks` are all lines."""
+        for chunk in chunks:
+            # Lines that have no row in a file come first.
+            kinds = chunk.columns[0]
+            lines = chunk.part(next((i for i, kind in enumerate(kinds) if kind in _OWNED), len(kinds)))
+            if not self._is_row_by_row(lines):
+                yield from rolling_blocks.blocks_of(self.rows(lines.rows(), ()))
+                continue
+            for start, end in rolling_blocks.runs(lines.columns[1]):
+                yield self._block(lines.part(start, end))
+
+    def _is_row_by_row(self, lines: Lines) -> bool:
+        """Return whether each line is a group, and has values only if they are in the window."""
+        columns = lines.columns
+        segments, rows = columns[self._segment], columns[self._segment + 1]
+        return (
+            columns[0].count(str(GROUP)) == lines.size
+            and segments.count("1") + segments.count("0") == lines.size
+            and [text == "0" for text in segments] == [text == NULL for text in rows]
+            and not rolling_blocks.repeats(columns[1 : self._segment])
+        )
+
+    def _block(self, lines: Lines) -> Block:
+        """Return lines of one recipient, each of which is a row, as a block."""
+        measured = [sum(map(int, _figures(lines.columns[self._segment + 1], 0)))]
+        aggregates = []
+        for columns in self._columns:
+            found: dict[int, list[int]] = {}
+            for column, place, digits in columns:
+                found[place] = scaled_all(_figures(lines.columns[column], digits), digits)
+            measured += [sum(found.get(place, ())) for place in (COUNT, SUM)]
+            aggregates.append([*zip(*(found.get(place, repeat(0)) for place in range(7)), strict=False)])
+        metrics: list[Cells] = [[*map(write, aggregates[pair])] for pair, write in self._metrics]
+        labels = [lines.cells(column) for column in range(1, self._segment)]
+        recipient = labels[0][0] or ""
+        labels[0] = [recipient] * lines.size
+        return Block(recipient, lines.size, [*labels, *metrics], measured)
+
     def _merge(self, found: list[list[int] | None], pair: int, line: Line) -> None:
         values = found[pair]
         if values is None:
@@ -177,6 +228,14 @@ class _Singles:
         """Refuse lines that no group took."""
         if self._next is not None:
             raise _differs()
+
+
+def _figures(texts: list[str], digits: int) -> list[str]:
+    """Return numbers as text, without NULL."""
+    if NULL not in texts:
+        return texts
+    nothing = f"0.{'0' * digits}" if digits else "0"
+    return [nothing if text == NULL else text for text in texts]
 
 
 def _differs() -> ExtractError:

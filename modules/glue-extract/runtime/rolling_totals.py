@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import add
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import rolling_values
 from rolling_partials import has_sum
@@ -57,6 +57,15 @@ class Row(NamedTuple):
     measured: Sequence[int]
 
 
+class Measured(Protocol):
+    """What a tally adds up."""
+
+    @property
+    def measured(self) -> Sequence[int]:
+        """Return the number of rows, and of each pair the number of values and their sum."""
+        ...
+
+
 class Pair(NamedTuple):
     """A measure in a window. Metrics of the same pair share all aggregates."""
 
@@ -81,9 +90,9 @@ class Tally:
         # Rows, and of each pair the number of values and their sum, in units of the last digit.
         self.measured = [0] * (1 + 2 * len(self._pairs)) if measured is None else list(measured)
 
-    def add(self, row: Row) -> None:
-        """Add one row."""
-        self.measured = list(map(add, self.measured, row.measured))
+    def add(self, rows: Measured) -> None:
+        """Add a row or a block of rows."""
+        self.measured = list(map(add, self.measured, rows.measured))
 
     def merge(self, other: Tally) -> None:
         """Add all rows of another tally of the same period."""

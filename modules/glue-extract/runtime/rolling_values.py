@@ -48,6 +48,22 @@ def scaled(text: str, digits: int) -> int:
     return number * 10**missing if missing else number
 
 
+def scaled_all(texts: list[str], digits: int) -> list[int]:
+    """Return `scaled` of each text. Texts that all have `digits` digits take less time.
+
+    >>> scaled_all(["-0.50", "7.00"], 2), scaled_all(["1", "0.5"], 1)
+    ([-50, 700], [10, 5])
+    """
+    point = -1 - digits
+    if digits and [text[point : point + 1] for text in texts].count(".") < len(texts):
+        return [scaled(text, digits) for text in texts]
+    plain_texts = "\t".join(texts).replace(".", "").split("\t") if digits else texts
+    try:
+        return [*map(int, plain_texts)]
+    except ValueError:  # sys.get_int_max_str_digits
+        raise _too_long() from None
+
+
 def digits_in(text: str) -> int:
     """Return how many digits a number has after the point."""
     return len(text.partition(".")[2])

@@ -14,7 +14,8 @@ from typing import IO, BinaryIO, cast
 import rolling_format
 import rolling_name
 import rolling_record
-from rolling_errors import ExtractError, quoted
+import rolling_records
+from rolling_blocks import Block
 from rolling_file import (
     File,
     cells_of,
@@ -28,7 +29,7 @@ from rolling_file import (
 from rolling_format import Csv, Pgp
 from rolling_period import Period
 from rolling_result import Result
-from rolling_totals import Row, Tally, Totals
+from rolling_totals import Tally, Totals
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can have: the same bytes on any day
 
@@ -60,7 +61,7 @@ def write_files(
         tally.merge(writer.tally)
         files.extend(writer.close())
 
-    for found in result.rows(period):
+    for found in result.blocks(period):
         if current is None or current.recipient != found.recipient:
             if current is not None:
                 closed(current)
@@ -90,7 +91,7 @@ class Writing:
         self._count = 0
         self.cells = cells_of(self.resolved, (first.isoformat(), self._last.isoformat()), period)
         self.columns = columns_of(self.resolved)
-        self._records: dict[int, rolling_record.Record] = {}
+        self._records: dict[int, rolling_records.Records] = {}
 
     def open(self, recipient: str) -> FileWriter:
         """Open the file of a recipient."""
@@ -98,11 +99,11 @@ class Writing:
         form = self.resolved.file_of(recipient)
         return FileWriter(self, recipient, form, self._folder / str(self._count))
 
-    def record(self, form: rolling_format.File) -> rolling_record.Record:
-        """Return the function that makes a record. Most recipients have the same."""
+    def records(self, form: rolling_format.File) -> rolling_records.Records:
+        """Return the function that makes records. Most recipients have the same."""
         made = self._records.get(id(form))
         if made is None:
-            made = rolling_record.writer(form.format, self.columns, defuse=self.resolved.defuse_formulas)
+            made = rolling_records.writer(form.format, self.columns, defuse=self.resolved.defuse_formulas)
             self._records[id(form)] = made
         return made
 
@@ -134,7 +135,7 @@ class FileWriter:
         self._path = path
         self._rows = 0
         self._cells = writing.cells
-        self._record = writing.record(form)
+        self._records = writing.records(form)
         name = rolling_name.filled(form.template, writing.fields(recipient))
         self._name = rolling_name.check_name(name, recipient)
         # A first record may have totals, which are known at the end: then the rows wait in another file.
@@ -147,10 +148,10 @@ class FileWriter:
             self._sink.write(rolling_record.mark(form.format))
         self._sink.write(rolling_record.header(form.format, writing.columns))
 
-    def write(self, row: Row) -> None:
-        self._rows += 1
-        self._sink.write(self._record(self._cells(row), self._rows))
-        self.tally.add(row)
+    def write(self, block: Block) -> None:
+        self._sink.write(self._records(self._cells(block), self._rows + 1))
+        self._rows += block.rows
+        self.tally.add(block)
 
     def close(self) -> list[File]:
         """Return the file and its markers."""

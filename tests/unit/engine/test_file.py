@@ -16,11 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rolling_blocks import Block, blocks_of
 from rolling_errors import ExtractError
 from rolling_file import cells_of, check_names, columns_of, file_name, place, recipients_of, scratch
 from rolling_format import Csv
 from rolling_period import Period
-from rolling_record import TEXT, Column, writer
+from rolling_record import TEXT, Column
+from rolling_records import writer
 from rolling_resolved import Resolved
 from rolling_result import Result
 from rolling_span import Span
@@ -55,7 +57,8 @@ def line(address: str | None, recipient: str = "Alpha", key: str = "-1") -> Row:
 
 def written(found: Row, **changes: Any) -> bytes:
     made = spec(**changes)
-    cells = cells_of(made, DAYS, Period(2026, 10))(found)
+    [block] = blocks_of([found])
+    cells = cells_of(made, DAYS, Period(2026, 10))(block)
     return writer(Csv(), columns_of(made), defuse=made.defuse_formulas)(cells, 1)
 
 
@@ -89,7 +92,7 @@ def test_path_has_the_month_and_the_last_day_of_the_period() -> None:
 
 @given(fields=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=6))
 def test_csv_reader_returns_any_text_unchanged(fields: list[str]) -> None:
-    data = writer(Csv(), [Column("a", TEXT)] * len(fields), defuse=False)(fields, 1)
+    data = writer(Csv(), [Column("a", TEXT)] * len(fields), defuse=False)([[field] for field in fields], 1)
     assert data.endswith(b"\r\n")
     [read] = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
     assert read == fields
@@ -216,8 +219,8 @@ class Found:
         self.span = Span((Period(2026, 10),), (1,))
         self._rows = rows
 
-    def rows(self, _: Period) -> Iterator[Row]:
-        return iter(self._rows)
+    def blocks(self, _: Period) -> Iterator[Block]:
+        return blocks_of(self._rows)
 
     def tally(self) -> Tally:
         return Tally(self.resolved, (2,))

@@ -1,0 +1,146 @@
+"""Many records of a file at once, with the bytes that `rolling_record` gives each of them.
+
+What is rare is left to `rolling_record`: above all, values that the format refuses.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Sequence
+
+import rolling_record
+from rolling_errors import ExtractError
+from rolling_format import Csv, FixedWidth
+from rolling_record import DATE, METRIC, TEXT, Column
+
+Columns = Sequence[Sequence["str | None"]]
+Records = Callable[[Columns, int], bytes]
+"""Makes the bytes of records from their columns; the number of the first row is for messages."""
+
+AtOnce = Callable[[Columns, int], bytes | None]
+"""The same, or None for records that have to be made one by one."""
+
+# Encodings in which a text's bytes are those of its parts, one after another.
+_STATELESS = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|utf-(16|32)-[bl]e")
+
+
+def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Records:
+    """Return the function that makes records. `defuse`: keep spreadsheets from running texts as formulas."""
+    single = rolling_record.writer(form, columns, defuse=defuse)
+    at_once = _at_once(form, columns, defuse)
+
+    def records(cells: Columns, first: int) -> bytes:
+        try:
+            found = at_once(cells, first) if at_once else None
+        except (ExtractError, UnicodeEncodeError):
+            found = None  # the first record that is wrong says what is wrong
+        if found is None:
+            rows = enumerate(zip(*cells, strict=True), first)
+            return b"".join([single(row, number) for number, row in rows])
+        return found
+
+    return records
+
+
+def _at_once(form: Csv | FixedWidth, columns: Sequence[Column], defuse: bool) -> AtOnce | None:
+    if not _STATELESS.fullmatch(codecs.lookup(form.encoding).name):
+        return None
+    if isinstance(form, FixedWidth):
+        return _fixed(form, columns, defuse)
+    return _delimited(form, columns, defuse)
+
+
+def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
+    delimiter, ending, null = form.delimiter, form.line_ending, form.null
+    special = re.compile(f'[{re.escape(delimiter)}"\r\n]').search
+    texts = _Texts(form, columns, form.thousands, defused=rolling_record.defuser(delimiter), defuse=defuse)
+    # Metrics and dates in the default form need no quotes.
+    is_plain = [
+        column.kind in (METRIC, DATE) and i not in texts.converted for i, column in enumerate(columns)
+    ]
+
+    def fields(i: int, cells: Sequence[str | None], first: int) -> list[str] | None:
+        missing = None if columns[i].kind != METRIC else ""  # nothing to aggregate is an empty text
+        lacks = None in cells or (missing == "" and "" in cells)
+        found = texts.of(i, cells, first)
+        if form.quoting == "all":
+            found = [_quoted(text) for text in found]
+        elif (form.quoting == "none" or not is_plain[i]) and special("".join(found)):
+            if form.quoting == "none":
+                return None
+            found = [_quoted(text) if special(text) else text for text in found]
+        if lacks:
+            pairs = zip(cells, found, strict=True)
+            return [null if cell is None or cell == missing else text for cell, text in pairs]
+        return found
+
+    def records(cells: Columns, first: int) -> bytes | None:
+        found = []
+        for i, column in enumerate(cells):
+            made = fields(i, column, first)
+            if made is None:
+                return None
+            found.append(made)
+        lines = [*map(delimiter.join, zip(*found, strict=True)), ""]
+        if len(found) == 1:
+            # A record of one empty field would be an empty line, which readers skip.
+            lines[:-1] = [line or '""' for line in lines[:-1]]
+        return ending.join(lines).encode(form.encoding)
+
+    return records
+
+
+def _fixed(form: FixedWidth, columns: Sequence[Column], defuse: bool) -> AtOnce:
+    parts = [form.field(column.label) for column in columns]
+    texts = _Texts(form, columns, "", defused=rolling_record.defuser("", quotes="\"'"), defuse=defuse)
+    for i, part in enumerate(parts):
+        if part.implied and columns[i].kind == METRIC:
+            texts.converted.pop(i, None)  # the point is left out, so no mark replaces it
+    pads = [rolling_record.padding(column, part) for column, part in zip(columns, parts, strict=True)]
+    length = sum(abs(part.width) for part in parts) + len(form.line_ending)
+
+    def records(cells: Columns, first: int) -> bytes | None:
+        found = [[*map(pads[i], texts.of(i, column, first))] for i, column in enumerate(cells)]
+        if any(rolling_record.has_control("".join(column)) for column in found):
+            return None
+        lines = [*map("".join, zip(*found, strict=True)), ""]
+        text = form.line_ending.join(lines)
+        # A field is never too short, so together they have this length only if none is too long.
+        if len(text) != length * (len(lines) - 1):
+            return None
+        data = text.encode(form.encoding)
+        # Then every character is one byte.
+        return data if len(data) == len(text) else None
+
+    return records
+
+
+class _Texts:
+    """Makes the texts of a column's cells, without quotes and padding."""
+
+    def __init__(
+        self,
+        form: Csv | FixedWidth,
+        columns: Sequence[Column],
+        thousands: str,
+        *,
+        defused: Callable[[str], str],
+        defuse: bool,
+    ) -> None:
+        self.converted = rolling_record.converters(form.decimal, thousands, form.date_format, columns)
+        self._is_text = [column.kind == TEXT and defuse for column in columns]
+        self._defused = defused
+
+    def of(self, i: int, cells: Sequence[str | None], first: int) -> list[str]:
+        """Return the texts of column `i`. A missing value is an empty text."""
+        texts = [cell or "" for cell in cells]
+        if convert := self.converted.get(i):
+            texts = [convert(text, row) if text else "" for row, text in enumerate(texts, first)]
+        if self._is_text[i] and rolling_record.may_start_formula("".join(texts)):
+            texts = [self._defused(text) if text else "" for text in texts]
+        return texts
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # The one that demo and tests take: the machine's where good enough, else a wheel's.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
-.PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups lint tflint validate prose format docs
+.PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups bench-formats lint tflint validate prose format docs
 .PHONY: interfaces checkov provider6 release dist release-files clean
 
 demo: $(READY)
@@ -48,6 +48,9 @@ bench: $(READY)
 
 bench-groups: $(READY)
 	@$(BIN)/python -m benchmarks.groups $(if $(GROUPS),--groups $(GROUPS))
+
+bench-formats: $(READY)
+	@$(BIN)/python -m benchmarks.formats $(if $(GROUPS),--groups $(GROUPS))
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

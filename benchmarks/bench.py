@@ -2,8 +2,8 @@
 
 This is not a test: `make bench`, or `make bench LOANS=1000000` for a source of another size. The source is
 the banking model: loans of five years in the order of their creation, one account per client, and an index on
-the date. The floor is the time of PostgreSQL for the best aggregate that we could write by hand. Run the
-benchmark on a machine that does nothing else.
+the date. The floor is the time of PostgreSQL for the best aggregate that we could write by hand. On a machine
+that does other work, too, compare the processor times: see `measure.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +24,8 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import measure
+from benchmarks.measure import Cost
 from extracts.preview import spark_environment
 from local_cloud import database
 from local_cloud.demo import store
@@ -32,7 +33,6 @@ from local_cloud.demo import store
 ROOT = Path(__file__).parents[1]
 PROJECT = ROOT / "examples/bank-loans"
 LAST = "2026-10"
-WARMED = 3  # measured tries inside one process, after one that warms it up
 
 LOAD = """
 insert into "Bank" select n, 'Bank ' || n, n from generate_series(1, 3) n;
@@ -150,14 +150,6 @@ class Shape:
         return self.clients or max(self.branches, min(2_000_000, self.loans // 5))
 
 
-@dataclass(frozen=True)
-class Taken:
-    """Seconds of a whole process, and seconds after its start-up."""
-
-    whole: float
-    after_start: float
-
-
 @contextmanager
 def loaded(shape: Shape) -> Iterator[database.Database]:
     with tempfile.TemporaryDirectory() as folder, database.serve(Path(folder)) as served:
@@ -166,26 +158,29 @@ def loaded(shape: Shape) -> Iterator[database.Database]:
             load = LOAD.format(
                 loans=shape.loans, clients=shape.accounts, branches=shape.branches, months=shape.months
             )
+            # The keys are right, and their checks would take most of the time.
+            connection.execute("set session_replication_role = replica")
             connection.execute(load)
+            connection.execute("set session_replication_role = origin")
             connection.execute(store.INDEXES)
         with psycopg.connect(served.url, autocommit=True) as connection:
             connection.execute("vacuum analyze")
         yield served
 
 
-def floor(served: database.Database, window: int = 3, query: str = BY_HAND) -> float:
-    """Return the median time of the aggregate by hand, with the connection, without the first try."""
+def floor(served: database.Database, window: int = 3, query: str = BY_HAND) -> Cost:
+    """Return the cost of the aggregate by hand, with the connection."""
 
     def by_hand() -> None:
         with psycopg.connect(served.url) as connection:
             connection.execute(BEST)
             connection.execute(query.format(window=window)).fetchall()
 
-    return median(by_hand)
+    return started(measure.cost_of(by_hand, served.pid))
 
 
-def copied(served: database.Database) -> float:
-    """Return the time of PostgreSQL's COPY to a file."""
+def copied(served: database.Database) -> Cost:
+    """Return the cost of PostgreSQL's COPY to a file."""
 
     def copy() -> None:
         with tempfile.TemporaryFile() as file, psycopg.connect(served.url) as connection:
@@ -195,20 +190,15 @@ def copied(served: database.Database) -> float:
                 for block in blocks:
                     file.write(block)
 
-    return median(copy)
+    return started(measure.cost_of(copy, served.pid))
 
 
-def median(work: Callable[[], object]) -> float:
-    work()
-    taken = []
-    for _ in range(WARMED):
-        began = time.monotonic()
-        work()
-        taken.append(time.monotonic() - began)
-    return sorted(taken)[WARMED // 2]
+def started(cost: Cost) -> Cost:
+    """Return the cost of what has no start-up."""
+    return replace(cost, after_start=cost.wall)
 
 
-def engine_run(served: database.Database, *arguments: str, changes: str = "") -> Taken:
+def engine_run(served: database.Database, *arguments: str, changes: str = "") -> Cost:
     """Run the example's own script in a process. `changes` to its spec are keyword arguments.
 
     The start-up ends when the run has read its arguments, or when Spark has started. The login and the check
@@ -221,47 +211,42 @@ def engine_run(served: database.Database, *arguments: str, changes: str = "") ->
             spec.replace("run(EXTRACT)", f"import dataclasses; run(dataclasses.replace(EXTRACT, {changes}))")
         )
         command = [sys.executable, str(script), "--database-url", served.url, "--output", f"{output}/files"]
-        began = time.monotonic()
-        done = subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, check=True, env=spark_environment(PROJECT)
-        )
-        whole = time.monotonic() - began
-    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        cost, said = run([*command, *arguments], served)
+    events = [json.loads(line) for line in said if line.startswith("{")]
     times = {event["event"]: datetime.fromisoformat(event["time"]) for event in events}
     after = datetime.fromisoformat(events[-1]["time"]) - times.get("spark_started", times["started"])
-    return Taken(whole, after.total_seconds())
+    return replace(cost, after_start=after.total_seconds())
 
 
-def preview(served: database.Database) -> Taken:
+def preview(served: database.Database) -> Cost:
     """Run the tool, from its start until the page is written."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-m", "extracts", "preview", str(PROJECT), "--output", output]
         given = ["--database-url", served.url, "--period", LAST, "--history", "0"]
-        began = time.monotonic()
-        subprocess.run([*command, *given], capture_output=True, check=True)
-        whole = time.monotonic() - began
-    return Taken(whole, whole)
+        return started(run([*command, *given], served)[0])
 
 
-def best_of(runs: int, work: Callable[[], Taken]) -> Taken:
-    return min((work() for _ in range(runs)), key=lambda taken: taken.whole)
+def run(command: Sequence[str], served: database.Database) -> tuple[Cost, list[str]]:
+    """Run a process, and return its cost and the lines that it printed."""
+    said: list[str] = []
+
+    def work() -> None:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=spark_environment(PROJECT)
+        )
+        said.extend(done.stdout.splitlines())
+
+    return measure.cost_of(work, served.pid), said
 
 
-def other_way(program: str, *arguments: str) -> Taken:
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=spark_environment(PROJECT),
-    )
-    return Taken(time.monotonic() - began, float(json.loads(done.stdout.splitlines()[-1])["seconds"]))
+def other_way(program: str, served: database.Database, *arguments: str) -> Cost:
+    cost, said = run([sys.executable, "-c", program, *arguments], served)
+    return replace(cost, after_start=float(json.loads(said[-1])["seconds"]))
 
 
-def in_spark(served: database.Database, way: str) -> Taken:
+def in_spark(served: database.Database, way: str) -> Cost:
     url = f"jdbc:postgresql://{served.host}:{served.port}/{served.name}"
-    return other_way(IN_SPARK, url, served.user, served.password, way)
+    return other_way(IN_SPARK, served, url, served.user, served.password, way)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -273,82 +258,110 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     Console(width=110).print(made)
 
 
-def ways(served: database.Database, shape: Shape) -> None:
+def ways(served: database.Database, shape: Shape, rounds: int) -> None:
     """Compare all ways to compute one month."""
-    lowest = floor(served)
-    month = best_of(2, lambda: engine_run(served, "--period", LAST))
-    rows = [("floor: the aggregate by hand, in PostgreSQL", f"{lowest:.2f} s", "1.0", "", "")]
 
-    def row(way: str, taken: Taken) -> None:
-        rows.append(
-            (
-                way,
-                f"{taken.after_start:.2f} s",
-                f"{taken.after_start / lowest:.2f}",
-                f"{taken.whole:.1f} s",
-                f"{taken.whole / month.whole:.1f}",
-            )
-        )
+    def engine(changes: str = "") -> Callable[[], Cost]:
+        return lambda: engine_run(served, "--period", LAST, changes=changes)
 
-    row("PostgreSQL's COPY of it into a file", Taken(copy := copied(served), copy))
-    row("engine, in the database", month)
-    row(
-        "the same, one metric instead of three",
-        best_of(2, lambda: engine_run(served, "--period", LAST, changes=ONE)),
+    by_hand, expressions = (
+        "the aggregate by hand, in PostgreSQL",
+        "two expressions over joined tables, by hand",
     )
-    row("preview, in the database", best_of(2, lambda: preview(served)))
-    row("engine, in Spark", engine_run(served, "--period", LAST, changes='aggregate_in="spark"'))
-    row("five tables over JDBC, as the public solutions", in_spark(served, "as published"))
-    row("the same, the loans filtered by their date", in_spark(served, "filtered"))
-    row("the window and four tables, joined in pandas", other_way(IN_PANDAS, served.url))
-    lowest = floor(served, query=EXPRESSIONS_BY_HAND)
-    rows.append(("two expressions over joined tables, by hand", f"{lowest:.2f} s", "1.0", "", ""))
-    row("the same, engine", best_of(2, lambda: engine_run(served, "--period", LAST, changes=EXPRESSIONS)))
+    costs = measure.rounds(
+        rounds,
+        {
+            by_hand: lambda: floor(served),
+            "PostgreSQL's COPY of it into a file": lambda: copied(served),
+            "engine, in the database": engine(),
+            "the same, one metric instead of three": engine(ONE),
+            "preview, in the database": lambda: preview(served),
+            expressions: lambda: floor(served, query=EXPRESSIONS_BY_HAND),
+            "the same, engine": engine(EXPRESSIONS),
+        },
+    )
+    slow = measure.rounds(
+        max(1, rounds // 3),
+        {
+            "engine, in Spark": engine('aggregate_in="spark"'),
+            "five tables over JDBC, the loans filtered by date": lambda: in_spark(served, "filtered"),
+            "the same, unfiltered, as the public solutions": lambda: in_spark(served, "as published"),
+            "the window and four tables, joined in pandas": lambda: other_way(IN_PANDAS, served, served.url),
+        },
+    )
+    rows = []
+    for way, cost in {**costs, **slow}.items():
+        lowest = costs[expressions if way == "the same, engine" else by_hand]
+        times = f"{cost.after_start:.2f} s", f"{cost.cpu:.2f} s", f"{cost.wall:.1f} s"
+        ratios = f"{cost.after_start / lowest.after_start:.2f}", f"{cost.cpu / lowest.cpu:.2f}"
+        rows.append((way, times[0], ratios[0], times[2], times[1], ratios[1]))
     table(
         f"{shape.loans:,} loans, {shape.accounts:,} clients, {shape.branches:,} branches,"
-        f" a window of 3 months, {os.cpu_count()} cores",
-        ("way", "once it is up", "x floor", "whole process", "x engine"),
+        f" a window of 3 months, {os.cpu_count()} cores, least of {rounds} rounds",
+        ("way", "once it is up", "x floor", "whole process", "CPU", "x floor"),
         rows,
     )
 
 
-def growth(served: database.Database, shape: Shape) -> None:
-    """Show how larger inputs change the time after the start-up, as a ratio."""
-    month = best_of(2, lambda: engine_run(served, "--period", LAST))
+def growth(served: database.Database, shape: Shape, rounds: int) -> None:
+    """Show how larger inputs change the time after the start-up and the processor time, as ratios."""
     rows = []
 
-    def row(what: str, base: float, grown: float) -> None:
-        rows.append((what, f"{base:.2f} s", f"{grown:.2f} s", f"{grown / base:.2f}"))
+    def best(work: Callable[[], Cost]) -> Cost:
+        return measure.rounds(rounds, {"": work})[""]
+
+    def row(what: str, base: Cost, grown: Cost) -> None:
+        times = f"{base.after_start:.2f} s", f"{grown.after_start:.2f} s"
+        rows.append(
+            (what, *times, f"{grown.after_start / base.after_start:.2f}", f"{grown.cpu / base.cpu:.2f}")
+        )
+
+    month = best(lambda: engine_run(served, "--period", LAST))
 
     # As many clients as in the long history, so that only the history differs.
     with loaded(Shape(shape.loans // 10, months=shape.months // 10, clients=shape.accounts)) as short:
-        before = best_of(2, lambda: engine_run(short, "--period", LAST))
-        row("history: 6 months -> 5 years, as many loans a month", before.after_start, month.after_start)
-    wide = best_of(2, lambda: engine_run(served, "--period", LAST, changes=WIDE))
-    row("window: 3 -> 12 months", month.after_start, wide.after_start)
-    year = best_of(2, lambda: engine_run(served, "--from", "2025-11", "--to", LAST))
-    row("periods: 1 -> 12 in one backfill", month.after_start, year.after_start)
+        before = best(lambda: engine_run(short, "--period", LAST))
+        row("history: 6 months -> 5 years, as many loans a month", before, month)
+    wide = best(lambda: engine_run(served, "--period", LAST, changes=WIDE))
+    row("window: 3 -> 12 months", month, wide)
+    year = best(lambda: engine_run(served, "--from", "2025-11", "--to", LAST))
+    row("periods: 1 -> 12 in one backfill", month, year)
     periods = [f"2025-{m:02d}" for m in (11, 12)] + [f"2026-{m:02d}" for m in range(1, 11)]
-    single = [engine_run(served, "--period", period).whole for period in periods]
-    row("one backfill of 12 compared with 12 runs, whole processes", year.whole, sum(single))
+    single = [engine_run(served, "--period", period) for period in periods]
+    total = Cost(*(sum(parts) for parts in zip(*((c.wall, c.client, c.server) for c in single), strict=True)))
+    row("one backfill of 12 compared with 12 runs, whole processes", started(year), started(total))
     with loaded(Shape(shape.loans, branches=600_000)) as many:
-        groups = engine_run(many, "--period", LAST)
-        row("groups: 600 -> 600,000", month.after_start, groups.after_start)
-        by_hand = floor(many)
-        row("the same for the floor", floor(served), by_hand)
-    table(f"What more costs, at {shape.loans:,} loans", ("what grows", "before", "after", "ratio"), rows)
+        names = "engine", "floor", "engine of many", "floor of many"
+        found = measure.rounds(
+            rounds,
+            {
+                names[0]: lambda: engine_run(served, "--period", LAST),
+                names[1]: lambda: floor(served),
+                names[2]: lambda: engine_run(many, "--period", LAST),
+                names[3]: lambda: floor(many),
+            },
+        )
+        row("groups: 600 -> 600,000", found[names[0]], found[names[2]])
+        row("the same for the floor", found[names[1]], found[names[3]])
+    table(
+        f"What more costs, at {shape.loans:,} loans",
+        ("what grows", "before", "after", "ratio", "of CPU"),
+        rows,
+    )
 
 
 def main() -> None:
     """Load, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loans", type=int, nargs="+", default=[1_000_000, 5_000_000, 20_000_000])
-    sizes = [Shape(loans) for loans in parser.parse_args().loans]
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    sizes = [Shape(loans) for loans in given.loans]
     for shape in sizes:
         with loaded(shape) as served:
-            ways(served, shape)
+            ways(served, shape, given.rounds)
             if shape == sizes[-1]:
-                growth(served, shape)
+                growth(served, shape, given.rounds)
 
 
 if __name__ == "__main__":

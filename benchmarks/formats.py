@@ -1,0 +1,81 @@
+"""Measure what the formats of a file cost: `make bench-formats`, or with GROUPS=10000000.
+
+This is not a test. The source is that of `groups.py`: one row of a file per customer. The ratios compare the
+processor time of whole runs, with the query, to a run with the default file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import groups, measure
+from benchmarks.measure import Cost
+from extracts.preview import environment
+from local_cloud import database
+
+FORMATS = {
+    "the default": "File()",
+    "CSV with another delimiter": 'File(format=Csv(delimiter=";"))',
+    "CSV for Germany": 'File(format=Csv(delimiter=";", decimal=",", thousands=".", date_format="%d.%m.%Y"))',
+    "CSV with all values in quotes": 'File(format=Csv(quoting="all"))',
+    "fixed width": """File(format=FixedWidth({"region": 12, "customer_id": -10, "customer_name": 24,
+        "period": 7, "window_start": 10, "window_end": 10, "payment_count": -8,
+        "amount_sum": Field(-15, fill="0"),
+        "amount_avg": Field(-15, fill="0", implied=True)}))""",
+    "gzip": 'File(compression="gzip")',
+    "a first record with totals": 'File(header_record="H{rows:0>9}{sum[amount_sum]:0>18}")',
+}
+
+
+def run(script: Path, served: database.Database, folder: Path) -> Cost:
+    """Run a script into a new folder."""
+    with tempfile.TemporaryDirectory(dir=folder) as output:
+        given = ["--database-url", served.url, "--output", output, "--period", "2026-10"]
+        peaks: list[int] = []
+        command = [sys.executable, str(script), *given]
+        work = partial(measure.peak_of, command, environment(groups.PROJECT))
+        cost = measure.cost_of(lambda: peaks.append(work()), served.pid)
+    return Cost(cost.wall, cost.client, cost.server, peaks[0])
+
+
+def main() -> None:
+    """Load, run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--groups", type=int, default=2_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, database.serve(Path(name)) as served:
+        with psycopg.connect(served.url) as connection:
+            connection.execute(groups.LOAD.format(groups=given.groups).encode())
+        works = {}
+        for number, (label, form) in enumerate(FORMATS.items()):
+            script = Path(name) / f"etl{number}.py"
+            imports = "from rolling_extract import Csv, Field, File, FixedWidth\n"
+            script.write_text(imports + groups.SPEC.replace("run(Extract(", f"run(Extract(file={form},"))
+            works[label] = partial(run, script, served, Path(name))
+        costs = measure.rounds(given.rounds, works)
+    table = Table(title=f"{given.groups:,} rows, least of {given.rounds} rounds", title_justify="left")
+    for number, column in enumerate(("file", "CPU", "of it, the process", "x default", "wall", "memory")):
+        table.add_column(column, justify="right" if number else "left")
+    default = next(iter(costs.values())).cpu
+    for label, cost in costs.items():
+        seconds = (
+            f"{cost.cpu:.1f} s",
+            f"{cost.client:.1f} s",
+            f"{cost.cpu / default:.2f}",
+            f"{cost.wall:.1f} s",
+        )
+        table.add_row(label, *seconds, f"{cost.peak / 1e6:,.0f} MB")
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()

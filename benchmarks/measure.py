@@ -1,0 +1,79 @@
+"""Time, processor time and memory of a process and of the PostgreSQL server that works for it.
+
+On a machine that does other work, too, wall time says little. Processor time is that of the process, its
+children and all backends of the server, parallel workers included. Take the least of several tries, and
+compare things that take turns in each round.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_REAPED = 0.3  # seconds in which a server learns that a backend has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds, and the highest resident set of the process in bytes."""
+
+    wall: float
+    client: float  # processor time of this process and its children
+    server: float  # processor time of the backends that have ended
+    peak: int = 0
+    after_start: float = 0.0  # wall time after the start-up, if the process says when that ends
+
+    @property
+    def cpu(self) -> float:
+        """Return the processor time of both."""
+        return self.client + self.server
+
+
+def least(costs: Sequence[Cost]) -> Cost:
+    """Return the least of each number."""
+    return Cost(**{field.name: min(getattr(cost, field.name) for cost in costs) for field in fields(Cost)})
+
+
+def rounds(count: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Cost]:
+    """Return the least cost of each work. Each round does all of them, one after another."""
+    found: dict[str, list[Cost]] = {name: [] for name in works}
+    for _ in range(count):
+        for name, work in works.items():
+            found[name].append(work())
+    return {name: least(costs) for name, costs in found.items()}
+
+
+def cost_of(work: Callable[[], object], server: int) -> Cost:
+    """Return what `work` costs here and in the server with this process ID."""
+    began, client, backends = time.monotonic(), _client(), _server(server)
+    work()
+    wall = time.monotonic() - began
+    client = _client() - client
+    time.sleep(_REAPED)
+    return Cost(wall, client, _server(server) - backends)
+
+
+def peak_of(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command and return the highest resident set of its process in bytes."""
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return used.ru_maxrss * 1024
+
+
+def _client() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _server(pid: int) -> float:
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[13]) + int(stat[14])) / _TICKS  # cutime and cstime

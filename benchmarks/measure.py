@@ -7,6 +7,7 @@ compare things that take turns in each round.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PR_SET_CHILD_SUBREAPER = 36
 _REAPED = 0.3  # seconds in which a server learns that a backend has ended
 
 
@@ -51,9 +53,11 @@ def rounds(count: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Cos
 
 def cost_of(work: Callable[[], object], server: int) -> Cost:
     """Return what `work` costs here and in the server with this process ID."""
+    _adopt()
     began, client, backends = time.monotonic(), _client(), _server(server)
     work()
     wall = time.monotonic() - began
+    _wait_for_orphans(server)
     client = _client() - client
     time.sleep(_REAPED)
     return Cost(wall, client, _server(server) - backends)
@@ -67,6 +71,19 @@ def peak_of(command: Sequence[str], environment: Mapping[str, str]) -> int:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return used.ru_maxrss * 1024
+
+
+def _adopt() -> None:
+    """Become the parent of processes whose parent ends, such as Spark's Java. Its time would be lost."""
+    if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError("prctl")
+
+
+def _wait_for_orphans(server: int) -> None:
+    own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    while orphans := {int(pid) for pid in own.read_text().split()} - {server}:
+        for pid in orphans:
+            os.waitpid(pid, 0)
 
 
 def _client() -> float:

@@ -60,8 +60,11 @@ def serve(
     port: int | None = None,
     settings: Mapping[str, str] | None = None,
     kept: bool = False,
+    locales: Path | None = None,
 ) -> Iterator[Database]:
     """Start a server with an empty database. Log and certificate are in `folder`. Remove the data on exit.
+
+    `locales` is a folder with compiled locales, which the server finds beside those of the system.
 
     The data is not in `folder`: PostgreSQL refuses to run as root, and the account that it then runs as may
     lack access to `folder`.
@@ -90,7 +93,9 @@ def serve(
                     home=home,
                 )
                 log = folder / "postgresql.log"
-                server = _running(program.path, database, user, log, settings or {}, kept=kept)
+                server = _running(
+                    program.path, database, user, log, settings or {}, kept=kept, locales=locales
+                )
                 try:
                     process = parts.enter_context(server)
                     break
@@ -111,6 +116,7 @@ def _running(
     settings: Mapping[str, str],
     *,
     kept: bool,
+    locales: Path | None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     home = database.home
     options = {
@@ -150,7 +156,7 @@ def _running(
         log=log,
         ready=ready,
         user=user,
-        environment=_environment(),
+        environment=_environment() | ({} if locales is None else {"LOCPATH": str(locales)}),
         stop_signal=signal.SIGINT,
         kept=kept,
     ) as process:

@@ -191,17 +191,12 @@ def columns_query(oids: Sequence[str]) -> str:
 def check_money(session: Reader, columns: Sequence[str]) -> None:
     """Refuse columns of type money if it has other than two digits in the locale of the database.
 
-    A value of money is a whole number, and `lc_monetary` says where its point is. In a run it is C, with two
-    digits.
+    The session has the digits of the database, see `rolling_source.local_settings`. The figures have two.
     """
     if not columns:
         return
-    setting = (
-        "SELECT set_config(name, {}, true), reset_val FROM pg_catalog.pg_settings WHERE name = 'lc_monetary'"
-    )
-    [[_, locale]] = session.rows(setting.format("reset_val"), reads_rows=False)
-    [[digits]] = session.rows("SELECT scale(CAST(1 AS money)::numeric)", reads_rows=False)
-    session.rows(setting.format("'C'"), reads_rows=False)
+    query = "SELECT current_setting('lc_monetary'), scale(CAST(1 AS money)::numeric)"
+    [[locale, digits]] = session.rows(query, reads_rows=False)
     if digits != "2":
         raise ExtractError(
             f"{listed(list(columns))} has the type money, whose values have {digits} digits after the point"

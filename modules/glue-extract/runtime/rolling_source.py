@@ -128,6 +128,11 @@ class Source:
             raise explained(error, self.database, reads_rows=reads_rows) from None
 
 
+# A value of money is a whole number, and lc_monetary says where its point is. A view that casts money to
+# numeric needs the digits of the database, so only a locale with two digits is replaced by C, which has two.
+_MONEY = "SELECT set_config('lc_monetary', 'C', true) WHERE scale(CAST(1 AS money)::numeric) = 2"
+
+
 def local_settings(time_zone: str, limits: Mapping[str, str]) -> str:
     """Return the statements that give a transaction the same settings for every role and server."""
     settings = {
@@ -141,7 +146,6 @@ def local_settings(time_zone: str, limits: Mapping[str, str]) -> str:
         "IntervalStyle": "iso_8601",
         "extra_float_digits": "1",
         "bytea_output": "hex",
-        "lc_monetary": "C",
         # What to_char writes in an expression must not depend on the role that runs it.
         "lc_numeric": "C",
         "lc_time": "C",
@@ -154,7 +158,8 @@ def local_settings(time_zone: str, limits: Mapping[str, str]) -> str:
         f"SELECT set_config(s.name, v.value, true) FROM (VALUES {values}) v (name, value)"
         " JOIN pg_catalog.pg_settings s ON s.name = v.name"
     )
-    return "; ".join([*(f"SET LOCAL {name} = {_literal(value)}" for name, value in settings.items()), newer])
+    local = [f"SET LOCAL {name} = {_literal(value)}" for name, value in settings.items()]
+    return "; ".join([*local, newer, _MONEY])
 
 
 def _literal(text: str) -> str:

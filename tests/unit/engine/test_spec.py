@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from rolling_catalog import check_money
 from rolling_errors import ExtractError
 from rolling_extract import run
 from rolling_spec import Extract, Join, Metric
@@ -285,20 +284,3 @@ def test_default_columns_of_a_file() -> None:
         "amount_avg",
     )
     assert replace(LOANS, **LISTING).file_columns == ("bank_name", "loan_id", "period")
-
-
-class Money:
-    """A database under a locale whose money has no digits after the point."""
-
-    def rows(self, query: str, *, reads_rows: bool = True) -> list[list[str | None]]:
-        return [["0"]] if "scale" in query else [["ja_JP.utf8", "ja_JP.utf8"]]
-
-
-def test_money_without_two_digits_is_refused() -> None:
-    check_money(Money(), [])
-    with pytest.raises(ExtractError) as refused:
-        check_money(Money(), ["fee"])
-    assert str(refused.value) == (
-        "fee has the type money, whose values have 0 digits after the point under the lc_monetary"
-        ' "ja_JP.utf8" of the database; name a view that casts it to numeric'
-    )

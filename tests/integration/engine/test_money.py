@@ -1,0 +1,81 @@
+"""Money in a database whose `lc_monetary` has other than two digits after the point.
+
+PostgreSQL stores money as a whole number, and `lc_monetary` says where its point is. Under another
+`lc_monetary` than the one of the writer, every value is off by a power of ten.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from local_cloud import database
+from tests.support.bank import Engine, Store
+
+LOCALES = {"ja_JP.utf8": 0, "ar_KW.utf8": 3}  # digits of a value of money
+SOURCES = Path("/usr/share/i18n/locales")
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("localedef") is None or not all((SOURCES / name[:5]).exists() for name in LOCALES),
+    reason="locales are compiled by localedef, from the Debian package locales",
+)
+
+
+@pytest.fixture(scope="module")
+def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
+    """A server that knows these locales, whether or not the machine has them."""
+    with tempfile.TemporaryDirectory(prefix="locales-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)  # the server may run as another user
+        for name in LOCALES:
+            language = name[:5]
+            command = ["localedef", "--no-archive", "-i", language, "-f", "UTF-8", str(folder / name)]
+            subprocess.run(command, check=True)
+        with database.serve(tmp_path_factory.mktemp("abroad"), locales=folder) as served:
+            yield served
+
+
+@pytest.fixture(params=LOCALES)
+def priced(request: pytest.FixtureRequest, abroad: database.Database, engine: Engine) -> Iterator[Engine]:
+    """The engine on a database of each locale, with one loan of 1000."""
+    locale, name = request.param, f"digits_{LOCALES[request.param]}"
+    with psycopg.connect(abroad.url, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        setting = sql.SQL("ALTER DATABASE {} SET lc_monetary = {}")
+        owner.execute(setting.format(sql.Identifier(name), sql.Literal(locale)))
+    url = replace(abroad, name=name).url
+    with psycopg.connect(url, autocommit=True) as connection:
+        store = Store(connection, "public", url)
+        store.create(amount="money")
+        store.loan(store.branch(key=7), "2026-10-01", "1000")
+        yield replace(engine, store=store)
+    with psycopg.connect(abroad.url, autocommit=True) as owner:
+        owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_money_with_other_digits_is_refused(priced: Engine, request: pytest.FixtureRequest) -> None:
+    locale = request.node.callspec.params["priced"]
+    assert priced.refusal("2026-10") == (
+        f"2026-10: Amount has the type money, whose values have {LOCALES[locale]} digits after the point"
+        f' under the lc_monetary "{locale}" of the database; name a view that casts it to numeric.'
+        " Nothing was published."
+    )
+
+
+@pytest.mark.parametrize("way", ["database", "spark"])
+def test_view_that_casts_money_has_the_values_of_the_database(priced: Engine, way: str) -> None:
+    """The view is what the refusal asks for, and its cast runs in the session of the engine."""
+    priced.store.sql(
+        """ALTER TABLE "Loans" RENAME TO priced;
+        CREATE VIEW "Loans" AS
+          SELECT "idLoan", "Amount"::numeric AS "Amount", "Account_idAccount", loan_date FROM priced"""
+    )
+    assert priced("2026-10", aggregate_in=way).figures("Alpha") == {"7": "1000.00"}

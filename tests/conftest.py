@@ -24,12 +24,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """`--dist loadfile`, but Terraform's tests of each module go to any worker: they take minutes each.
 
-    The files of tests about mails go to one worker, because they share a deployment.
+    The files of tests about mails go to one worker, because they share a deployment. So do those about
+    rights.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         if "integration/modules/test_mail" in nodeid:
             return "mails"
+        if "integration/modules/test_rights" in nodeid:
+            return "rights"
         return nodeid if "::test_terraform_tests_pass[" in nodeid else str(super()._split_scope(nodeid))
 
 

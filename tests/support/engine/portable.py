@@ -1,0 +1,132 @@
+"""What Spark must refuse to compute, said independently of the engine: the only reasons not to run there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tests.support.engine.expressions import (
+    Arithmetic,
+    Call,
+    Case,
+    Column,
+    Condition,
+    Divided,
+    Node,
+    Number,
+    columns,
+)
+from tests.support.engine.oracle import Tables, oracle
+from tests.support.engine.random_sources import Setting
+
+# Digits after the point of an amount. None: the type does not fix them.
+AMOUNTS = {
+    **dict.fromkeys(("smallint", "integer", "bigint"), 0),
+    **{"numeric(20,2)": 2, "numeric(30,20)": 20, "money": 2},
+    **dict.fromkeys(("numeric", "real", "double precision")),
+}
+OTHERS = {"discount": 4, "factor": 3}  # numeric(6,4) and numeric(8,3); all other numbers are whole
+QUOTIENT = 60  # digits that PostgreSQL computes of the quotient of two columns
+MOST_JOINED, MOST = 19, 37  # digits of a product of Spark's, and of a sum
+
+
+def refusal(setting: Setting, tables: Tables) -> str | None:
+    """Return the sentence with which Spark refuses a setting, or None if it must compute it."""
+    return next(_over_several_tables(setting), None) or next(_too_many_digits(setting, tables), None)
+
+
+def is_portable(setting: Setting) -> bool:
+    """Return whether Spark must compute a setting, whatever the rows are."""
+    quotients = (is_quotient(metric.expression) for metric in setting.case.metrics.values())
+    return not any(quotients) and refusal(setting, {}) is None
+
+
+def is_quotient(node: Node | None) -> bool:
+    return isinstance(node, Divided) and isinstance(node.by, Column)
+
+
+def _over_several_tables(setting: Setting) -> Iterator[str]:
+    """PostgreSQL computes what is over one table, so that only the rest is Spark's."""
+    parts: list[tuple[str, Node | Condition | None]] = [("where", setting.case.where)]
+    for name, metric in setting.case.metrics.items():
+        parts += [(f'metric "{name}"', metric.expression), (f'the where of metric "{name}"', metric.where)]
+    for what, tree in parts:
+        if len({column.table for column in columns(tree)}) < 2:
+            continue
+        if (reason := _reason(tree, setting)) is not None:
+            yield (
+                f"{what} is computed by Spark over several tables, which cannot do it exactly: {reason};"
+                ' use aggregate_in="database", or name a view that has the value as a column'
+            )
+
+
+def _reason(tree: Node | Condition | None, setting: Setting) -> str | None:
+    if isinstance(tree, Divided) and is_quotient(tree):
+        return "it divides by a column"
+    if any(not column.text and _of_column(column, setting) is None for column in columns(tree)):
+        return 'the type of column "Amount" does not fix the digits after the point'
+    if isinstance(tree, Node) and (digits(tree, setting) or 0) > MOST_JOINED:
+        return f"its values have more than {MOST_JOINED} digits after the point"
+    return None
+
+
+def _too_many_digits(setting: Setting, tables: Tables) -> Iterator[str]:
+    for name, metric in setting.case.metrics.items():
+        if metric.expression is None or (isinstance(metric.expression, Column) and metric.expression.text):
+            continue
+        if is_quotient(metric.expression):
+            found = QUOTIENT if tables and _has_values(setting, tables, name) else 0
+        else:
+            found = digits(metric.expression, setting) or 0
+        if found > MOST:
+            yield (
+                f"a metric has values with {found} digits after the point; {MOST} are the most that Spark"
+                ' can add exactly; use aggregate_in="database"'
+            )
+
+
+def _has_values(setting: Setting, tables: Tables, name: str) -> bool:
+    """Return whether a metric has a value in the longest window of a period."""
+    case = setting.case
+    for period in setting.periods:
+        longest = max(
+            (period[1] if isinstance(m.window, str) else m.window for m in case.metrics.values()), default=1
+        )
+        wide = {name: replace(case.metrics[name], window=longest)}
+        if oracle(replace(case, metrics=wide), tables, period).counts[name]:
+            return True
+    return False
+
+
+def digits(node: Node, setting: Setting) -> int | None:
+    """Return the most digits after the point that a value can have; None if a type does not fix them.
+
+    A constant divisor adds none: it divides the sum.
+    """
+    match node:
+        case Column():
+            return _of_column(node, setting)
+        case Number(number):
+            exponent = number.as_tuple().exponent
+            assert isinstance(exponent, int)
+            return max(0, -exponent)
+        case Arithmetic("*", left, right):
+            found = [digits(left, setting), digits(right, setting)]
+            return None if None in found else sum(each or 0 for each in found)
+        case Arithmetic(_, left, right):
+            return _most([left, right], setting)
+        case Divided(left):
+            return digits(left, setting)
+        case Call(_, arguments):
+            return _most(list(arguments), setting)
+        case Case(_, one, other):
+            return _most([one, *([] if other is None else [other])], setting)
+
+
+def _most(nodes: list[Node], setting: Setting) -> int | None:
+    found = [digits(node, setting) for node in nodes]
+    return None if None in found else max(each or 0 for each in found)
+
+
+def _of_column(column: Column, setting: Setting) -> int | None:
+    return AMOUNTS[setting.amount] if column.name == "Amount" else OTHERS.get(column.name, 0)

@@ -110,7 +110,9 @@ def _check_csv(what: str, form: Csv) -> None:
         raise _wrong(f"{what}: delimiter={_kind(form.delimiter)} cannot separate fields")
     if form.quoting not in _QUOTING:
         raise _wrong(f"{what}: quoting={_kind(form.quoting)} is not {listed(list(_QUOTING))}")
-    if form.decimal.isalnum() or form.decimal in "-\"'\r\n" or form.thousands.isalnum():
+    if not _is_mark(form.decimal) or (
+        form.thousands != "'" and form.thousands and not _is_mark(form.thousands)
+    ):
         raise _wrong(f"{what}: decimal and thousands are marks such as a comma or a point")
     if form.decimal == form.thousands:
         raise _wrong(f"{what}: decimal and thousands are both {_kind(form.decimal)}")
@@ -138,19 +140,27 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
         raise _wrong(f"{what}: fields has no width for {listed(missing)}")
     if unknown := [name for name in form.fields if name not in columns]:
         raise _wrong(f'{what}: fields has "{unknown[0]}"; the columns are {", ".join(columns)}')
-    _check_encoding(what, form.encoding, "0123456789.-")
     if not isinstance(form.header, bool):
         raise _wrong(f"{what}: header={_kind(form.header)} is not True or False")
     if not isinstance(form.decimal, str) or len(form.decimal) != 1:
         raise _wrong(f"{what}: decimal={_kind(form.decimal)} is not one character")
+    if not _is_mark(form.decimal):
+        raise _wrong(f"{what}: decimal is a mark such as a comma or a point")
     if not isinstance(form.fill, str) or len(form.fill) != 1:
         raise _wrong(f"{what}: fill={_kind(form.fill)} is not one character")
     for name, given in form.fields.items():
         if not isinstance(given, Field) and (isinstance(given, bool) or not isinstance(given, int)):
             raise _wrong(f'{what}: the width {_kind(given)} of "{name}" is no whole number and no Field')
         _check_field(f'{what}: "{name}"', form.field(name), is_metric=name in metrics)
+    fills = "".join(sorted({form.field(name).fill for name in form.fields}))
+    _check_encoding(what, form.encoding, f"0123456789-{form.decimal}{fills}")
     _check_ending(what, form.line_ending)
     _check_date_format(what, form.date_format)
+
+
+def _is_mark(text: str) -> bool:
+    """Return whether a character can be in a number and is no part of another one."""
+    return not text.isalnum() and text not in "-\"'\r\n"
 
 
 def _check_field(what: str, part: Field, *, is_metric: bool) -> None:

@@ -115,12 +115,17 @@ def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
 
 def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     delimiter, ending, encoding, null = form.delimiter, form.line_ending, form.encoding, form.null
-    special = re.compile(f'[{re.escape(delimiter)}"\r\n]')
-    converted = converters(form.decimal, form.thousands, form.date_format, columns)
+    # A value that is the text of a missing value is quoted, too, or it would be read as one.
+    special = re.compile(f'[{re.escape(delimiter)}"\r\n]' + (rf"|\A{re.escape(null)}\Z" if null else ""))
+    converted = _converters(form.decimal, form.thousands, form.date_format, columns)
     is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
     is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
     # Metrics and dates in the default form need no quotes.
-    is_plain = [column.kind in (METRIC, DATE) and i not in converted for i, column in enumerate(columns)]
+    needs_none = not null and delimiter not in "-."
+    is_plain = [
+        needs_none and column.kind in (METRIC, DATE) and i not in converted
+        for i, column in enumerate(columns)
+    ]
     minimal, everything = form.quoting == "minimal", form.quoting == "all"
     order = range(len(columns))
 
@@ -138,10 +143,12 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
             if everything or (not is_plain[i] and minimal and special.search(value)):
                 value = '"' + value.replace('"', '""') + '"'
             elif not minimal and not everything and special.search(value):
-                raise _wrong(
-                    f'row {row}, column "{columns[i].label}": a value has a delimiter, a quote or a line'
-                    ' break, which quoting="none" cannot write'
+                has = (
+                    f'is the text of null="{null}"'
+                    if value == null
+                    else "has a delimiter, a quote or a line break"
                 )
+                raise _wrong(f'{_place(row, columns[i])}: a value {has}, which quoting="none" cannot write')
             fields.append(value)
         # A record of one empty field would be an empty line, which readers skip.
         text = delimiter.join(fields) or '""'
@@ -187,9 +194,8 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
 
     def slowly(values: Sequence[str], row: int) -> Iterator[bytes]:
         for (column, part), value in zip(parts, values, strict=True):
-            if has_control(value):
-                where = f'row {row}, column "{column.label}"'
-                raise _wrong(f"{where}: a value has a line break or another control character")
+            if control(value):
+                raise _wrong(f"{_place(row, column)}: a value has a line break or another control character")
             try:
                 yield _padded(value, column, part, encoding, row)
             except UnicodeEncodeError as error:
@@ -201,9 +207,13 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
 def padding(column: Column, part: Field) -> Callable[[str], str]:
     """Return the function that pads a value. A value that is too long comes out longer than its field."""
     width, fill = abs(part.width), part.fill
-    if column.kind not in (METRIC, NUMBER):
-        return (lambda value: value.ljust(width, fill)) if part.width > 0 else lambda v: v.rjust(width, fill)
     trails, blanks, too_long = part.sign != "leading", " " * width, "x" * (width + 1)
+    if column.kind not in (METRIC, NUMBER):
+        if part.width > 0:
+            return lambda value: value.ljust(width, fill)
+        # Zeros would be a value, where there is none.
+        nothing = blanks if fill == "0" else fill * width
+        return lambda value: value.rjust(width, fill) if value else nothing
 
     def pad(value: str) -> str:
         if part.implied:
@@ -226,7 +236,7 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
         if value.startswith("-"):
             value, sign = value[1:], "-"
             if part.sign == "none":
-                raise _wrong(f'row {row}, column "{column.label}": a value is negative, and sign="none"')
+                raise _wrong(f'{_place(row, column)}: a value is negative, and sign="none"')
     before, after = (sign, "") if part.sign == "leading" else ("", sign)
     # Zeros would be a value, where there is none.
     width, fill = abs(part.width), (part.fill if value or part.fill != "0" else " ").encode(encoding)
@@ -235,8 +245,8 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
     count, rest = divmod(missing, len(fill))
     if missing < 0 or rest:
         raise _wrong(
-            f'row {row}, column "{column.label}": a value takes {width - missing} bytes in {encoding}, and'
-            f" the field has {width}"
+            f"{_place(row, column)}: a value takes {width - missing} bytes in {encoding}, and the field has"
+            f" {width}"
         )
     padding = fill * count
     if part.width > 0:
@@ -274,9 +284,7 @@ def _day(value: str, date_format: str, column: Column, row: int) -> str:
     try:
         return date.fromisoformat(value).strftime(date_format)
     except ValueError:
-        raise _wrong(
-            f'row {row}, column "{column.label}": {value[:20]} does not fit date_format={date_format}'
-        ) from None
+        raise _wrong(f"{_place(row, column)}: {value[:20]} does not fit date_format={date_format}") from None
 
 
 def _lacking(
@@ -284,12 +292,18 @@ def _lacking(
 ) -> ExtractError:
     """Return the sentence about the first character that the encoding lacks."""
     character = error.object[error.start]
-    label = next(
-        (column.label for value, column in zip(fields, columns, strict=True) if character in value), "?"
+    column = next(
+        (column for value, column in zip(fields, columns, strict=True) if character in value),
+        Column("?", OTHER),
     )
     return _wrong(
-        f'row {row}, column "{label}": {encoding} has no character "{character}" (U+{ord(character):04X})'
+        f'{_place(row, column)}: {encoding} has no character "{character}" (U+{ord(character):04X})'
     )
+
+
+def _place(row: int, column: Column) -> str:
+    """Return where a value is; row 0 has the names of the columns."""
+    return f'{f"row {row}" if row else "header"}, column "{column.label}"'
 
 
 def _wrong(sentence: str) -> ExtractError:

@@ -14,8 +14,7 @@ from typing import IO, BinaryIO, cast
 import rolling_format
 import rolling_name
 import rolling_record
-import rolling_records
-from rolling_blocks import Block
+from rolling_errors import ExtractError, quoted
 from rolling_file import (
     File,
     cells_of,

@@ -103,6 +103,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (File(format=Csv(quoting="some")), "quoting='some' is not minimal, all, none"),
         (File(format=Csv(decimal=",", quoting="none")), "delimiter=',' is also in numbers"),
         (File(format=Csv(decimal=",", thousands=",")), "decimal and thousands are both ','"),
+        (File(format=Csv(thousands="-")), "decimal and thousands are marks such as a comma"),
         (File(format=Csv(encoding="klingon")), "encoding='klingon' is no text encoding of Python"),
         (File(format=Csv(encoding="base64")), "encoding='base64' is no text encoding of Python"),
         (File(format=Csv(encoding="utf-16")), 'writes its own marks; use "utf-16-le" and bom=True'),
@@ -117,6 +118,11 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (File(format=FixedWidth(WIDTHS)), "fields has no width for loans_count, amount_sum, amount_avg"),
         (File(format=FixedWidth(WIDTHS | METRICS | {"x": 1})), 'fields has "x"; the columns are bank_name'),
         (File(format=FixedWidth(WIDTHS | METRICS | {"period": 0})), '"period": the width 0 is not from 1'),
+        (File(format=FixedWidth(WIDTHS | METRICS, decimal="5")), "decimal is a mark such as a comma"),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(7, fill="·")}, encoding="ascii")),
+            'ascii has no character "·", which the format uses',
+        ),
         (
             File(format=_made(FixedWidth, WIDTHS | METRICS | {"period": "7"})),
             "the width '7' of \"period\" is no whole",

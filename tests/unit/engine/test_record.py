@@ -149,3 +149,32 @@ def test_control_character_in_a_fixed_width_is_refused(mark: str) -> None:
 def test_formula_after_the_files_own_delimiter_is_defused(delimiter: str) -> None:
     record = written(Csv(delimiter=delimiter), [f"x{delimiter}=1+1", "2026-10-31", "1", "2"]).decode()
     assert f"{delimiter}'=1+1" in record
+
+
+@pytest.mark.parametrize("delimiter", [".", "-"])
+def test_number_or_date_with_the_delimiter_in_it_is_quoted(delimiter: str) -> None:
+    record = written(Csv(delimiter=delimiter), CELLS).decode()
+    assert next(csv.reader([record], delimiter=delimiter)) == CELLS
+
+
+def test_text_that_says_null_is_no_null() -> None:
+    form = Csv(null="NULL")
+    assert written(form, ["NULL", None, "1", ""]) == b'"NULL",NULL,1,NULL\r\n'
+    assert written(Csv(null="NULL", quoting="all"), ["NULL", None, "1", ""]) == b'"NULL",NULL,"1",NULL\r\n'
+    with pytest.raises(ExtractError, match='row 7, column "branch": a value is the text of null="NULL"'):
+        written(Csv(null="NULL", quoting="none"), ["NULL", None, "1", ""])
+
+
+@pytest.mark.parametrize("address", ["x", "é"])
+def test_missing_value_has_no_zeros_whatever_the_rest_of_the_row(address: str) -> None:
+    widths: dict[str, int | Field] = {
+        "branch": 3,
+        **dict.fromkeys(("day", "id", "amount"), Field(-4, fill="0")),
+    }
+    record = written(FixedWidth(widths), [address, None, None, ""]).decode()
+    assert record[len("ab" if address == "é" else "abc") :] == " " * 12 + "\r\n"
+
+
+def test_title_that_does_not_fit_is_named() -> None:
+    with pytest.raises(ExtractError, match=r'^header, column "branch": a value takes 6 bytes in utf-8'):
+        header(FixedWidth(WIDTHS | {"branch": 5}, header=True), COLUMNS)

@@ -14,7 +14,7 @@ import pytest
 
 from rolling_store import BucketStore, FolderStore
 from tests.support.clouds import cloud
-from tests.support.engine.publisher import Publisher, afresh, attempt, beside, bucket
+from tests.support.engine.publisher import PackedPublisher, Publisher, afresh, attempt, beside, bucket
 
 __all__ = ["bucket", "cloud"]  # fixtures
 
@@ -26,14 +26,17 @@ RACES = 20
 TEXTS = {"Alpha": "a" * 200_000, "Beta": "b", "Gamma": "g" * 50_000}
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", "bucket", "folder-packed", "bucket-packed"])
 def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
+    """Publishers of plain files, and of compressed ones with markers, one recipient's in another form."""
     (tmp_path / "scratch").mkdir()
-    if request.param == "folder":
-        return Publisher(FolderStore(tmp_path / "out"), tmp_path / "scratch")
+    target, _, packed = request.param.partition("-")
+    kind = PackedPublisher if packed else Publisher
+    if target == "folder":
+        return kind(FolderStore(tmp_path / "out"), tmp_path / "scratch")
     s3 = request.getfixturevalue("cloud").client("s3")
     name = request.getfixturevalue("bucket")
-    return Publisher(BucketStore(name, f"attack/{tmp_path.name}", s3), tmp_path / "scratch")
+    return kind(BucketStore(name, f"attack/{tmp_path.name}", s3), tmp_path / "scratch")
 
 
 @pytest.fixture

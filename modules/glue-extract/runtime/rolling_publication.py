@@ -208,7 +208,8 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
     claim.withdraw(made)
     for file in made.files:
         claim.write(made, file)
-    for key in made.withdrawn:
+    # Markers go before their file, whose name theirs begin with: a marker says that its file can be read.
+    for key in reversed(made.withdrawn):
         claim.remove(store.place(key))
     claim.commit()
     rows = sum(file.rows for file in made.files)

@@ -11,6 +11,7 @@ each. HYPOTHESIS_PROFILE=deep has 250 runs and therefore 10,000 sources.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setti
     same(setting, first, publish(engine, setting, extract, "spark", "jdbc"))
 
 
-@hypothesis.settings(max_examples=hypothesis.settings.default.max_examples // 3)
+@hypothesis.settings(max_examples=83 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 4)
 @given(setting=settings().filter(lambda setting: not is_portable(setting)))
 def test_spark_refuses_exactly_what_it_cannot_compute(setting: Setting, engine: Engine) -> None:
     """PostgreSQL computes these extracts, too; Spark those that no row of the source makes inexact."""

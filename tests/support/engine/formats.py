@@ -88,7 +88,7 @@ def fixed(draw: st.DrawFn) -> FixedWidth:
         sign = draw(st.sampled_from(("leading", "leading", "trailing", "trailing", "none")))
         implied = column in METRICS and draw(st.booleans())
         made = Field(-width if right else width, fill=fill, implied=implied, sign=sign)
-        fields[column] = draw(st.sampled_from((made, made, made.width)))
+        fields[column] = made.width if draw(st.sampled_from((False, False, True))) else made
     return FixedWidth(
         fields,
         fill=draw(st.sampled_from(" *")),
@@ -129,9 +129,11 @@ def read(data: bytes, file: File) -> Content:
         text += form.line_ending if text else ""
     records = _delimited(text, form) if isinstance(form, Csv) else list(_sliced(text, form))
     titles = records.pop(0) if form.header else None
-    to_cell = _csv_cell if isinstance(form, Csv) else _fixed_cell
     rows = [
-        {name: to_cell(name, value, form) for name, value in zip(COLUMNS, record, strict=True)}  # type: ignore[operator]
+        {
+            name: _csv_cell(name, value, form) if isinstance(form, Csv) else _fixed_cell(name, value, form)
+            for name, value in zip(COLUMNS, record, strict=True)
+        }
         for record in records
     ]
     if isinstance(form, FixedWidth) and titles is not None:
@@ -140,9 +142,10 @@ def read(data: bytes, file: File) -> Content:
 
 
 def _delimited(text: str, form: Csv) -> list[list[str]]:
-    quoting = csv.QUOTE_NONE if form.quoting == "none" else csv.QUOTE_MINIMAL
     lines = io.StringIO(text, newline="")
-    return list(csv.reader(lines, delimiter=form.delimiter, quoting=quoting, strict=True))
+    if form.quoting == "none":
+        return list(csv.reader(lines, delimiter=form.delimiter, quoting=csv.QUOTE_NONE, strict=True))
+    return list(csv.reader(lines, delimiter=form.delimiter, strict=True))
 
 
 def _csv_cell(name: str, value: str, form: Csv) -> str | None:

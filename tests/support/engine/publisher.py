@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import hashlib
 import json
 import os
@@ -11,20 +13,26 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.config import Config
 
+import rolling_format
 import rolling_manifest
 import rolling_publication
+import rolling_writing
 from local_cloud.aws import REGION, Cloud
 from rolling_errors import ExtractError
 from rolling_file import File
 from rolling_period import Period
 from rolling_publication import Plan
+from rolling_resolved import Resolved
+from rolling_result import Result
+from rolling_span import Span
 from rolling_store import BucketStore, FolderStore, Store, sha256_of
-from rolling_totals import MetricTotals, Totals
+from rolling_totals import MetricTotals, Row, Tally, Totals
+from tests.support.engine.handmade import column, measure, metric, resolved, tables
 
 OCTOBER = Period(2026, 10)
 MANIFEST = "_manifests/2026-10.json"
@@ -96,6 +104,7 @@ class Publisher:
     scratch: Path
 
     def files(self, **texts: str) -> list[File]:
+        """Return one file for each recipient, on the local disk."""
         made = []
         for name, text in texts.items():
             path = self.scratch / f"{name}-{hashlib.md5(text.encode()).hexdigest()}"
@@ -131,26 +140,36 @@ class Publisher:
                 "totals": file.totals.as_json(),
             }
             for file in made.files
+            if not file.marker
+        ]
+        markers = [
+            {"key": self.store.key(file.place), "recipient": file.recipient, "sha256": file.sha256}
+            for file in made.files
+            if file.marker
         ]
         return {
             "revision": made.revision + 1,
             "published_at": "2026-11-01T00:05:00Z",
             "files": files,
+            "markers": markers,
             "run_id": uuid.uuid4().hex,
             "withdrawn": list(made.withdrawn),
             **rolling_manifest.replaces(made),
         }
 
+    def place(self, name: str) -> str:
+        """Return where a recipient's file is."""
+        return f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
+
     def text(self, name: str) -> str:
-        place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
-        return b"".join(self.store.read(place)).decode()
+        return b"".join(self.store.read(self.place(name))).decode()
 
     def published(self) -> dict[str, Any] | None:
         """Return the manifest, or None. Check that all of its files exist with the right content."""
         if self.store.version(MANIFEST) is None:
             return None
         found: dict[str, Any] = json.loads(b"".join(self.store.read(MANIFEST)))
-        for file in found["files"]:
+        for file in [*found["files"], *found["markers"]]:
             place = file["key"].removeprefix(self.store.key(""))
             assert self.store.version(place) is not None, f"{place} is not there"
             assert sha256_of(self.store.read(place)) == file["sha256"], f"{place} differs"
@@ -163,12 +182,81 @@ class Publisher:
     def texts(self) -> dict[str, str] | None:
         """Return the texts that a consumer of the manifest reads, by recipient."""
         found = self.published()
-        names = [file["key"].rpartition("/")[2].partition("_")[0] for file in found["files"]] if found else []
+        names = (
+            [file["key"].rpartition("bank_name=")[2].partition("/")[0] for file in found["files"]]
+            if found
+            else []
+        )
         return {name: self.text(name) for name in names} if found else None
 
     def lies(self, name: str) -> bool:
-        place = f"bank_name={name}/year=2026/month=10/{name}_20261031.csv"
-        return self.store.version(place) is not None
+        return self.store.version(self.place(name)) is not None
+
+
+@dataclass
+class PackedPublisher(Publisher):
+    """Publishes texts in files that the engine writes: compressed, with markers, one in a form of its own."""
+
+    def files(self, **texts: str) -> list[File]:
+        folder = self.scratch / uuid.uuid4().hex
+        written, _ = rolling_writing.write_files(cast(Result, _Given(texts)), OCTOBER, texts, folder)
+        return written
+
+    def place(self, name: str) -> str:
+        folder = f"bank_name={name}/year=2026/month=10"
+        return f"{folder}/{name}-2026-10.txt" if name == "Beta" else f"{folder}/{name}_20261031.csv.gz"
+
+    def text(self, name: str) -> str:
+        data = b"".join(self.store.read(self.place(name)))
+        lines = (data if name == "Beta" else gzip.decompress(data)).decode().splitlines()
+        return next(csv.reader(lines[-1:], delimiter="|" if name == "Beta" else ","))[1]
+
+    def published(self) -> dict[str, Any] | None:
+        """Check the markers, too: one that can be seen says that its file can be read."""
+        for name in ("Alpha", "Beta", "Gamma", "Delta", "Gone", "New", "Own0", "Own1", "Own2"):
+            done = self.store.version(f"{self.place(name)}.done")
+            assert done is None or self.lies(name), f"{name} has a marker and no file"
+        found = super().published()
+        for file in found["files"] if found else []:
+            place = file["key"].removeprefix(self.store.key(""))
+            if not place.endswith(".txt"):
+                line = f"{file['sha256']}  {place.rpartition('/')[2]}\n"
+                assert b"".join(self.store.read(f"{place}.sha256")).decode() == line
+            assert b"".join(self.store.read(f"{place}.done")) == b""
+        return found
+
+
+class _Given:
+    """The result of a read with one row for each text."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self.resolved: Resolved = resolved(
+            tables=tables("fees"),
+            date=column("t0", "day", "date"),
+            recipient_label="bank_name",
+            recipient=column("t0", "owner"),
+            group_by={"text": column("t0", "text")},
+            measures=(measure(column("t0", "amount", "integer")),),
+            metrics=(metric("sum", scale=None, name="amount_sum"),),
+            columns=("bank_name", "text", "amount_sum"),
+            file=rolling_format.File(compression="gzip", markers=("sha256", "done")),
+            files={
+                "Beta": rolling_format.File(
+                    name="{recipient}-{period}.txt",
+                    format=rolling_format.Csv(delimiter="|", header=False),
+                    markers=("done",),
+                )
+            },
+        )
+        self.span = Span((OCTOBER,), (1,))
+        self._texts = texts
+
+    def rows(self, _: Period) -> Iterator[Row]:
+        for name, text in sorted(self._texts.items()):
+            yield Row(name, (text,), (str(len(text)),), (1, 1, len(text)))
+
+    def tally(self) -> Tally:
+        return Tally(self.resolved, (0,))
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -72,7 +74,7 @@ def rows(draw: st.DrawFn) -> Row:
     """Return a row that is as wild as the source allows in some of its cells."""
     cents, count = draw(st.integers(-(10**10), 10**10)), draw(st.integers(0, 5))
     average = Decimal(draw(st.integers(-(10**8), 10**8))).scaleb(-3)
-    day = draw(st.one_of(st.none(), st.dates(min_value=formats.date(1900, 1, 1)).map(str)))
+    day = draw(st.one_of(st.none(), st.dates(min_value=date(1900, 1, 1)).map(str)))
     rate = draw(st.sampled_from((None, "0.5", "-12.25", "1000", "-3")))
     usual = st.sampled_from((None, "", "NULL", "Main St 1", "x"))
     text = draw(st.one_of(usual, usual, usual, usual, LATIN, LATIN, LATIN, TEXTS, WILD))
@@ -107,7 +109,7 @@ def cells(row: Row) -> Cells:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-@hypothesis.settings(max_examples=300 if hypothesis.settings.default.max_examples < 100 else 10_000)
+@hypothesis.settings(max_examples=10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 300)
 @given(file=formats.files(), found=st.lists(rows(), max_size=5))
 def test_every_file_is_read_back(file: File, found: list[Row]) -> None:
     check(replace(SPEC, file=file))

@@ -11,6 +11,7 @@ import pytest
 from rolling_errors import ExtractError
 from rolling_store import FolderStore
 from tests.support.engine.publisher import (
+    PackedPublisher,
     Publisher,
     Watched,
     beside,
@@ -39,9 +40,27 @@ def test_next_run_repairs_a_run_killed_before_any_call(
     same: bool,
 ) -> None:
     """SIGKILL ends a separate process before its first call, its second call, and so on."""
+    repair(publisher, before, killed, later, same=same)
+
+
+def test_next_run_repairs_killed_files_with_markers(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    publisher = PackedPublisher(FolderStore(tmp_path / "out"), tmp_path / "scratch")
+    repair(publisher, *AGAIN, same=False)
+
+
+def repair(
+    publisher: Publisher,
+    before: dict[str, str],
+    killed: dict[str, str],
+    later: dict[str, str],
+    *,
+    same: bool,
+) -> None:
+    """Kill a run before each of its calls, and check that the next run repairs the target."""
     # After the repair, the target must look as if nothing had been killed.
     whole = killed if same else later
-    for calls in range(60):
+    for calls in range(120):
         publisher.store = beside(publisher.store, str(calls))
         if before:
             publisher.run(before)

@@ -29,6 +29,7 @@ from tests.support.engine.portable import is_portable, refusal
 from tests.support.engine.random_sources import Setting, arguments, in_spark, settings, sources, spec
 
 
+@pytest.mark.timeout(10_800)  # every example is three runs of the engine
 @given(setting=settings().filter(is_portable))
 def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setting, engine: Engine) -> None:
     first = published_by_both_drivers(setting, engine)

@@ -1,0 +1,44 @@
+"""Run extracts in one process, whose Spark has its executors in other processes: `python -m ... JOB`.
+
+JOB is a pickled list of pairs, each of an extract and its arguments. The last line of the output is the
+number of executors, the driver not counted.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import rolling_extract
+
+
+def without_sign(rows: Any) -> Any:
+    """Return the rows with the amounts of a Python function, which runs in the executors."""
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import DecimalType
+
+    def amount(value: Decimal | None) -> Decimal | None:
+        import rolling_values  # a module of the engine, as a project's own code may use it
+
+        return None if value is None else Decimal(rolling_values.rounded(abs(int(value * 100)), 100, 2))
+
+    return rows.withColumn("Amount", F.udf(amount, DecimalType(20, 2))("Amount"))
+
+
+def main(job: str) -> None:
+    for extract, arguments in pickle.loads(Path(job).read_bytes()):
+        rolling_extract.run(extract, arguments, now=datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+    from pyspark import SparkContext
+
+    context = SparkContext._active_spark_context
+    assert context is not None
+    assert context._jsc is not None
+    print(context._jsc.sc().getExecutorMemoryStatus().size() - 1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -47,7 +47,7 @@ def files(draw: st.DrawFn) -> File:
     """Return a form that the check of a spec accepts."""
     compression = draw(st.sampled_from((None, None, "gzip", "zip")))
     return File(
-        format=draw(delimited() if draw(st.booleans()) else fixed()),
+        format=draw(delimited()) if draw(st.booleans()) else draw(fixed()),
         header_record=draw(st.sampled_from((None, f"H|{RECORD}"))),
         trailer_record=draw(st.sampled_from((None, f"T|{RECORD}"))),
         compression=compression,

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rolling_blocks import Block, blocks_of
 from rolling_errors import ExtractError
 from rolling_extract import Extract, Metric
 from rolling_format import Csv, File, FixedWidth
@@ -96,8 +97,8 @@ class Found:
         self.span = Span((OCTOBER,), (1,))
         self._rows = found
 
-    def rows(self, _: Period) -> Iterator[Row]:
-        return iter(self._rows)
+    def blocks(self, _: Period) -> Iterator[Block]:
+        return blocks_of(self._rows)
 
     def tally(self) -> Tally:
         return Tally(self.resolved, (2,))

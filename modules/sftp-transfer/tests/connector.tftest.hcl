@@ -261,7 +261,7 @@ run "connector_reads_one_prefix_and_one_secret" {
         "arn:aws:transfer:eu-west-1:123456789012:connector/c-0123456789abcdef0",
       ]
     }
-    error_message = "The state machine can list names and start this connector, and read manifests only."
+    error_message = "The state machine lists names, starts this connector and reads only manifests."
   }
   assert {
     condition = (

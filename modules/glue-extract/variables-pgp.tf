@@ -31,8 +31,10 @@ variable "pgp" {
   }
 
   validation {
-    condition     = alltrue([for keys in try(values(var.pgp.public_keys), []) : length(keys) > 0])
-    error_message = "pgp: public_keys must have at least one key of each recipient in it."
+    condition = try(length(var.pgp.public_keys), 1) > 0 && alltrue([
+      for keys in try(values(var.pgp.public_keys), []) : length(keys) > 0
+    ])
+    error_message = "pgp: public_keys must have recipients, and at least one key of each."
   }
 
   validation {

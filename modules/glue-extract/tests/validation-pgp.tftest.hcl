@@ -63,6 +63,18 @@ run "pgp_recipient_without_a_key_is_refused" {
   expect_failures = [var.pgp]
 }
 
+run "pgp_without_recipients_is_refused" {
+  command = plan
+  variables {
+    recipients = { first-bank = "First Bank" }
+    pgp = {
+      public_keys = {}
+      wheel_path  = "tests/pysequoia-1.0-cp313-cp313-manylinux_2_17_x86_64.whl"
+    }
+  }
+  expect_failures = [var.pgp]
+}
+
 run "pgp_private_key_is_refused" {
   command = plan
   variables {

@@ -115,6 +115,7 @@ ACCOUNT = "needs an account; service, operation and options are compared with AW
 DEPLOYED = "reads an output of a deployed project; the name is compared with the project's outputs"
 NOT_RUN: dict[str, str] = {
     "make bench": "measures one machine for many minutes, and is no test",
+    **{f"make bench-{what}": "measures one machine for many minutes" for what in ("formats", "groups")},
     "make test-attack": "kills and races at random times, for many minutes",
     "make test-matrix": "the template's tests with more combinations, for half an hour",
     "make test-deep": "the engine's tests with more examples, for many minutes",

@@ -16,7 +16,7 @@ from rolling_result import Facts, Result, Sums
 from rolling_span import Span
 from tests.support.engine.handmade import column, loans, measure, metric
 
-Line = tuple[str, tuple[str, ...], str, tuple[str, ...]]  # kind, labels, segment, figures
+Line = tuple[str, tuple[str, ...], str, tuple[str, ...]]  # kind, labels, segment, numbers
 
 OCTOBER = Period(2026, 10)
 AMOUNT = measure(column("t0", "Amount", "numeric", 2), needs=frozenset({"sum", "min"}))
@@ -36,12 +36,12 @@ LABELS = st.tuples(
 )
 AMOUNTS = st.sampled_from(["0.00", "-1.05", "10.5", "3", "12345678901234567890.99"])
 # Rows; count, sum and least value of the first measure; count and sum of the second.
-FIGURES = st.tuples(st.just("7"), st.just("3"), AMOUNTS, AMOUNTS, st.just("2"), st.sampled_from(["-5", "9"]))
+NUMBERS = st.tuples(st.just("7"), st.just("3"), AMOUNTS, AMOUNTS, st.just("2"), st.sampled_from(["-5", "9"]))
 NOTHING = (r"\N",) * 6
-GROUPS = st.tuples(st.just("2"), LABELS, SEGMENTS, FIGURES | st.just(("7", "0", r"\N", r"\N", "0", r"\N")))
+GROUPS = st.tuples(st.just("2"), LABELS, SEGMENTS, NUMBERS | st.just(("7", "0", r"\N", r"\N", "0", r"\N")))
 EMPTY = st.tuples(st.just("2"), LABELS, st.just("0"), st.just(NOTHING))
-UNASSIGNED = st.tuples(st.just("3"), st.just(("None", r"\N", r"\N")), SEGMENTS, FIGURES)
-BEFORE = st.tuples(st.sampled_from(["-1", "0", "1"]), st.just((r"\N", r"\N", r"\N")), st.just("1"), FIGURES)
+UNASSIGNED = st.tuples(st.just("3"), st.just(("None", r"\N", r"\N")), SEGMENTS, NUMBERS)
+BEFORE = st.tuples(st.sampled_from(["-1", "0", "1"]), st.just((r"\N", r"\N", r"\N")), st.just("1"), NUMBERS)
 
 
 def result(path: Path) -> Result:

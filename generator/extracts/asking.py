@@ -29,6 +29,8 @@ def ask(question: new.Question, default: str, reasons: Sequence[str]) -> str:
     """Ask one question at the terminal."""
     for reason in reasons:
         typer.secho(printable(f"✗ {reason}."), fg="red", err=True)
+    for meaning in question.meanings:
+        typer.echo(f"  {meaning}", err=True)
     choices = f" ({', '.join(question.choices)})" if question.choices else ""
     return _prompt(f"{question.prompt}{choices}", default)
 
@@ -52,8 +54,11 @@ def choose(found: Finding, wrong: str) -> str:
 
 def from_database(
     url: str, given: Mapping[str, str], schema: str | None, *, interactive: bool, console: Console
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Print and return the answers of the database, and a suggestion for the project's name."""
+) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+    """Print and return the answers of the database, a suggestion for the project's name, and open options.
+
+    An open option is asked although it has a default.
+    """
     read = catalog.read(url)
     answers, found = settling.settle(read, given, schema, choose if interactive else None)
     known = {**given, **answers}
@@ -61,11 +66,30 @@ def from_database(
     if wrong and not interactive:
         raise rules.refusal(wrong)
     show(answers, found, console)
+    open_options: tuple[str, ...] = ()
+    if "_time_zone" not in given and has_time_zone(read, known):
+        open_options = ("_time_zone",)
+        default = new.questions()["_time_zone"].default
+        option = "" if interactive else f", here {default}; --time-zone sets another"
+        note = f"{known['date_column']} is a timestamp with time zone: the extract's time zone decides on its month"
+        console.print(f"  [yellow]![/] {escape(note + option)}", soft_wrap=True)
     fitting = (
         s for s in settling.project_slug(answers) if not new.wrong_alone("project_slug", {"project_slug": s})
     )
     slug = next(fitting, None)
-    return answers, {"project_slug": slug} if slug else {}
+    return answers, {"project_slug": slug} if slug else {}, open_options
+
+
+def has_time_zone(read: catalog.Catalog, answers: Mapping[str, str]) -> bool:
+    """Return whether the date column is a timestamp with time zone, which has another day in each zone."""
+    schema, _, entity = answers["entity"].rpartition(".")
+    table, _, name = answers["date_column"].rpartition(".")
+    return any(
+        column.name == name and column.type == "timestamp with time zone"
+        for each in read.tables
+        if (each.schema, each.name) == (schema or "public", table or entity)
+        for column in each.columns
+    )
 
 
 def show(answers: Mapping[str, str], found: Sequence[Finding], console: Console) -> None:

@@ -112,6 +112,7 @@ def new(
     given = creating.read_answers(answers) if answers else {}
     given |= {name: value for name, value in options.items() if value is not None}
     suggested: dict[str, str] = {}
+    open_options: tuple[str, ...] = ()
     if schema and not database_url:
         named, dot, table = given.get("entity", creating.questions()["entity"].default).rpartition(".")
         if dot and named != schema:
@@ -121,7 +122,7 @@ def new(
     interactive = not no_input and sys.stdin is not None and sys.stdin.isatty()
     if database_url:
         shown = console(stderr=as_json)
-        found, suggested = asking.from_database(
+        found, suggested, open_options = asking.from_database(
             database_url, given, schema, interactive=interactive, console=shown
         )
         given |= found
@@ -131,7 +132,9 @@ def new(
             f"no terminal to prompt for {', '.join(missing)}; set these options, or use --no-input."
         )
     ask = asking.ask if interactive else None
-    complete = creating.complete(given, ask, output=output_dir, suggested=suggested)
+    complete = creating.complete(
+        given, ask, output=output_dir, suggested=suggested, open_options=open_options
+    )
     files = creating.create(complete, output_dir, dry_run=dry_run)
     name = files[0].parts[0]
     if as_json:

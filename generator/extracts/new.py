@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Question:
     prompt: str
     default: str
     choices: tuple[str, ...] = ()
+    meanings: tuple[str, ...] = ()  # of the choices, each beginning with the choice
 
     @property
     def is_asked(self) -> bool:
@@ -67,8 +68,9 @@ def _question(name: str, default: object, prompt: str | Mapping[str, str]) -> Qu
     if isinstance(default, bool):
         return Question(name, plain, _text(default), ("yes", "no"))
     # cookiecutter allows no list for a `_name`, so the choices come from its prompt.
-    choices = () if isinstance(prompt, str) else tuple(name for name in prompt if name != "__prompt__")
-    return Question(name, plain, str(default[0] if isinstance(default, list) else default), choices)
+    labels = {} if isinstance(prompt, str) else {k: v for k, v in prompt.items() if k != "__prompt__"}
+    usual = str(default[0] if isinstance(default, list) else default)
+    return Question(name, plain, usual, tuple(labels), tuple(labels.values()))
 
 
 def _text(answer: object) -> str:
@@ -110,10 +112,12 @@ def complete(
     *,
     output: Path = Path(),
     suggested: Mapping[str, str] | None = None,
+    open_options: Collection[str] = (),
 ) -> dict[str, str]:
     """Return a valid answer to every question: given, from `ask`, suggested, or the default.
 
-    Asks again after an invalid answer. Without `ask`, raises one error with all invalid answers.
+    Asks the questions that are always asked and `open_options`, and again after an invalid answer. Without
+    `ask`, raises one error with all invalid answers.
     """
     suggested = suggested or {}
     answers: dict[str, str] = {}
@@ -122,7 +126,8 @@ def complete(
         answers[name] = given.get(name, default)
         known = {**given, **answers}
         reasons = wrong_alone(name, known, output) if name in given else []
-        if ask is not None and (reasons or (question.is_asked and name not in given)):
+        is_open = name not in given and (question.is_asked or name in open_options)
+        if ask is not None and (reasons or is_open):
             answers[name] = _asked(ask, question, default, reasons, known, output)
     while found := wrong(answers, output):
         if ask is None:

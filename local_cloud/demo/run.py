@@ -23,12 +23,14 @@ from rich.table import Table
 
 from extracts import files, terraform
 from extracts.errors import ExtractsError
+from extracts.new import read_answers
 from extracts.stamp import stamp
 from local_cloud import aws, database, inbox, processes, sftp
 from local_cloud.demo import account, store
 from local_cloud.demo.screen import Screen
 
 REPOSITORY = Path(__file__).parents[2]
+ANSWERS = REPOSITORY / "examples/bank-loans/extract.yaml"
 STEPS = 9
 DISK = 1_500_000_000  # bytes: PostgreSQL, Terraform's folder, the scratch space of Spark
 RECIPIENTS = {"first-bank": store.BANKS[0], "ubuntu": store.BANKS[1], "karoo": store.BANKS[2]}
@@ -105,7 +107,7 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
         )
         made = account.prepare(cloud, username=store.READER, password=login)
     with screen.step("Stamp bank-loans and deploy it with terraform apply"):
-        project = stamp({}, folder, local_modules=True)
+        project = stamp(read_answers(ANSWERS), folder, local_modules=True)
         key = sftp.key_pair(folder)
         variables = {
             "region": aws.REGION,

@@ -68,7 +68,7 @@ def root(
     """Stamp the project and fill in its variables."""
     mode = request.param
     project = stamp(
-        project_slug=NAME, _sftp=mode, _region=aws.REGION, __module_source=f"{repository}/modules/MODULE"
+        project_slug=NAME, sftp=mode, _region=aws.REGION, __module_source=f"{repository}/modules/MODULE"
     )
     folder = project / "Terraform"
     variables = {

@@ -25,6 +25,8 @@ from local_cloud.demo import store
 from tests.e2e.test_page_commands import ADDRESS, commands, pages
 from tools.drawings import ROOT
 
+ALERTS = "data-team@example.com"
+
 
 @dataclass(frozen=True)
 class Newcomer:
@@ -103,7 +105,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
 
 
 def test_cookiecutter_creates_the_example_without_the_tool(newcomer: Newcomer, tmp_path: Path) -> None:
-    done = newcomer.run(newcomer.says("cookiecutter "), "--output-dir", str(tmp_path), answers="\n" * 10)
+    done = newcomer.run(newcomer.says("cookiecutter "), "--output-dir", str(tmp_path), answers="\n" * 11 + f"{ALERTS}\n")
     assert done.returncode == 0, done.stderr
     example = (ROOT / "examples/bank-loans/Glue/etl.py").read_bytes()
     assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example
@@ -115,14 +117,16 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
         told[0], told[1:], cwd=str(newcomer.folder), env=dict(newcomer.variables),
         encoding="utf-8", timeout=120, dimensions=(50, 300),
     )  # fmt: skip
-    for question in (
-        "Name of the project",
-        "Aggregate of the metric",
-        "Window, the number of calendar months",
-        "Mail address for alerts",
+    for question, said in (
+        ("Name of the project", ""),
+        ("Aggregate of the metric", ""),
+        ("Window, the number of calendar months", ""),
+        ("Delimiter and decimal mark", ""),
+        ("Delivery of the files", ""),
+        ("Mail address for alerts", ALERTS),
     ):
         at.expect(question)
-        at.sendline("")
+        at.sendline(said)
     at.expect("files created. Next: read bank-loans/README.md")
     at.expect(pexpect.EOF)
     at.close()
@@ -137,7 +141,7 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
 def project(newcomer: Newcomer) -> str:
     """A project of this version, committed to git."""
     if not (newcomer.folder / "kept").exists():
-        made = stamp({"project_slug": "kept"}, newcomer.folder)
+        made = stamp({"project_slug": "kept", "alert_email": ALERTS}, newcomer.folder)
         for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All"]):
             subprocess.run(["git", *words], cwd=made, env=newcomer.variables, check=True, capture_output=True)
     return "kept"

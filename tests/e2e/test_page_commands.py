@@ -17,7 +17,7 @@ import typer
 from extracts import __version__
 from extracts.cli import app
 from extracts.stamp import stamp
-from tests.support import runners
+from tests.support import options, runners
 from tools.drawings import ROOT
 from tools.reference import GENERATED
 
@@ -202,7 +202,7 @@ def pages() -> dict[str, str]:
     }
     for way in ("connector", "none"):
         with TemporaryDirectory() as folder:
-            project = stamp({"_sftp": way}, Path(folder))
+            project = stamp({**options.BANK, "sftp": way}, Path(folder))
             found[f"a project with sftp={way}"] = (project / "README.md").read_text()
     return found
 
@@ -300,7 +300,7 @@ def test_project_has_every_output_that_its_page_reads(tmp_path: Path) -> None:
     for way in ("server", "connector", "none"):
         folder = tmp_path / way
         folder.mkdir()
-        outputs = (stamp({"_sftp": way}, folder) / "Terraform/outputs.tf").read_text()
+        outputs = (stamp({**options.BANK, "sftp": way}, folder) / "Terraform/outputs.tf").read_text()
         declared[way] = set(re.findall(r'^output "(\w+)"', outputs, re.MULTILINE))
     declared[""] = set.union(*declared.values())  # a page of docs/ applies to any project
     found = set()

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import rolling_description
+
 from extracts import programs, terraform
 from tests.support import options
 from tests.support.files import tree
@@ -23,7 +26,7 @@ from tests.support.provider import Provider
 from tests.support.terraform import Root
 
 # The answers that change the Terraform most. `make test-matrix` runs the others, too.
-TERRAFORM = ("_sftp", "_object_lock", "_schedule", "_time_zone", "_region", "project_slug")
+TERRAFORM = ("sftp", "_object_lock", "_schedule", "_time_zone", "_region", "project_slug")
 PLANNED = (
     list(options.combinations())
     if options.TOGETHER > 2
@@ -45,7 +48,7 @@ def plan_test(answers: options.Answers) -> str:
     It uses the real provider, because a mock does not support ephemeral resources. AWS is not called: the
     answers of AWS are given.
     """
-    sftp = answers.get("_sftp", "server")
+    sftp = answers.get("sftp", "server")
     region = answers.get("_region", "eu-west-1")
     slug = answers.get("project_slug", "bank-loans")
     shortened = slug if len(slug) <= 24 else f"{slug[:15].rstrip('-')}-{sha1(slug.encode()).hexdigest()[:8]}"
@@ -163,6 +166,32 @@ def test_every_option_has_test_answers() -> None:
         )
 
 
+def test_readme_describes_the_spec(everything: dict[Path, options.Answers]) -> None:
+    for project in everything:
+        readme = (project / "README.md").read_text(encoding="utf-8")
+        assert rolling_description.BEGIN in readme
+        extract = runpy.run_path(str(project / "Glue/etl.py"))["EXTRACT"]
+        assert rolling_description.stale(readme, extract) == ""
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "line"),
+    [
+        ("comma", None),
+        ("semicolon", '    file=File(format=Csv(delimiter=";", decimal=",")),'),
+        ("tab", '    file=File(format=Csv(delimiter="\\t")),'),
+        ("other", '    file=File(format=Csv(delimiter=",", decimal=".")),'),
+    ],
+)
+def test_delimiter_is_in_the_spec(
+    delimiter: str, line: str | None, stamp: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    spec = (stamp(delimiter=delimiter) / "Glue/etl.py").read_text()
+    assert [text for text in spec.splitlines() if "file=" in text] == ([line] if line else [])
+    told = "First edit `file` in Glue/etl.py" in capfd.readouterr().out
+    assert (told, "# EDIT: the format" in spec) == ((delimiter == "other"),) * 2
+
+
 def test_project_has_no_template_syntax(everything: dict[Path, options.Answers]) -> None:
     for project in everything:
         for path in project.rglob("*"):
@@ -236,7 +265,9 @@ def test_creation_keeps_an_existing_workflow_with_the_same_name(
     )
     over = ("--overwrite-if-exists", "--skip-if-file-exists", "--output-dir", str(output))
     done = run(
-        *command, *over, str(template), "_github_workflows=no", folder=output, environment={**os.environ}
+        *(*command, *over, str(template), "_github_workflows=no", "alert_email=a@example.com"),
+        folder=output,
+        environment={**os.environ},
     )
     assert done.returncode == 0, done.stderr
     assert list(own.parent.iterdir()) == [own]
@@ -260,14 +291,14 @@ def test_readme_is_complete(everything: dict[Path, options.Answers]) -> None:
 
 def test_readme_describes_the_chosen_delivery(stamp: Callable[..., Path]) -> None:
     told = {
-        way: (stamp(project_slug=f"by-{way}", _sftp=way) / "README.md").read_text()
-        for way in options.choices("_sftp") or ()
+        way: (stamp(project_slug=f"by-{way}", sftp=way) / "README.md").read_text()
+        for way in options.choices("sftp") or ()
     }
     assert 'sftp["SFTP server' in told["server"]
     assert "219.00" in told["server"]
     assert 'connector["SFTP connector"]' in told["connector"]
     assert "### A file did not arrive" in told["connector"]
-    assert "SFTP" not in told["none"].replace("`_sftp`", "")
+    assert "SFTP" not in told["none"].replace("`sftp`", "")
     assert all(way == "server" or "219" not in readme for way, readme in told.items())
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.tool import Extracts
 
-NEW = ("new", "--no-input")
+NEW = ("new", "--no-input", "--alert-email", "data-team@example.com")
 
 
 @pytest.fixture

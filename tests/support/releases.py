@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from extracts.stamp import stamp
+from tests.support.options import ADDRESS as ADDRESS_OF_ALERTS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "templates/extract/{{cookiecutter.__folder}}"
@@ -84,7 +85,7 @@ def stamped_project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """Create and commit a project of version 1.0.0 with its own answers, beside a clone of that version."""
     folder = tmp_path_factory.mktemp("project")
     git(folder, "clone", "-q", "--branch", "v1.0.0", str(home), "old")
-    answers = {"project_slug": "till-sums", "metric": "Balance"}
+    answers = {**ADDRESS_OF_ALERTS, "project_slug": "till-sums", "metric": "Balance"}
     commit(stamp(answers, folder, template=folder / "old/templates/extract"))
     return folder / "till-sums"
 

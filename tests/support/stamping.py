@@ -15,6 +15,8 @@ from cookiecutter.environment import StrictEnvironment
 from cookiecutter.generate import generate_files
 from cookiecutter.main import cookiecutter
 
+from tests.support.options import ADDRESS
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = REPOSITORY / "templates/extract"
 
@@ -72,7 +74,7 @@ def stamp_into(cookiecutter_settings: Path, declared: dict[str, object]) -> Call
             cookiecutter(
                 str(TEMPLATE),
                 no_input=True,
-                extra_context=answers,
+                extra_context=ADDRESS | answers,
                 output_dir=str(folder),
                 config_file=str(cookiecutter_settings),
                 overwrite_if_exists=True,
@@ -97,8 +99,10 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
     """
 
     def typed(**answers: object) -> Path:
-        context: OrderedDict[str, object] = OrderedDict(declared)
-        context["aggregate"] = "avg"
+        context: OrderedDict[str, object] = OrderedDict(
+            (name, value[0] if isinstance(value, list) else value) for name, value in declared.items()
+        )
+        context |= ADDRESS
         context["__module_source"] = "../../../modules/MODULE"
         context |= answers
         # The values that cookiecutter.json derives from the slug, computed in another way.
@@ -110,13 +114,14 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
 
 
 def spec(project: Path) -> dict[str, object]:
-    """Return the keywords of `Extract(...)` without running it, each join and metric as a tuple."""
+    """Return the keywords of `Extract(...)` without running it: joins and metrics as tuples, `file` as text."""
     tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"
     ]
     given = {k.arg: k.value for k in call.keywords if k.arg}
     joins, metrics = given.pop("joins"), given.pop("metrics")
+    file = {"file": ast.unparse(given.pop("file"))} if "file" in given else {}
     assert isinstance(joins, ast.Tuple)
     assert isinstance(metrics, ast.Dict)
 
@@ -126,6 +131,7 @@ def spec(project: Path) -> dict[str, object]:
 
     return {
         **{name: ast.literal_eval(value) for name, value in given.items()},
+        **file,
         "joins": [parts(join) for join in joins.elts],
         "metrics": {
             ast.literal_eval(name): parts(metric)

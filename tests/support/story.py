@@ -17,6 +17,7 @@ from extracts.stamp import stamp
 from local_cloud import aws, database
 from local_cloud.demo import account, store
 from tests.support.github import ROOT, Event, GitHub
+from tests.support.options import BANK
 from tests.support.terraform import Root
 
 
@@ -47,7 +48,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterato
         store.load(served.url, store.generate(last_month, loans=2_000), login)
         made = account.prepare(cloud, username=store.READER, password=login)
         (folder / "stamped").mkdir()
-        project = stamp({}, folder / "stamped")
+        project = stamp(BANK, folder / "stamped")
         variables = {
             "database": {
                 "host": "localhost",

@@ -41,6 +41,12 @@ class SpecTest(unittest.TestCase):
     def test_spec_is_valid(self) -> None:
         importlib.import_module("rolling_spec_check").check(self.extract)
 
+    def test_readme_describes_the_spec(self) -> None:
+        description = importlib.import_module("rolling_description")
+        readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+        stale = description.stale(readme, self.extract)
+        assert not stale, stale
+
     def test_time_zone_equals_terraform(self) -> None:
         main = (TERRAFORM / "main.tf").read_text(encoding="utf-8")
         zone = re.search(r'^  time_zone += "(.*?)"', main, re.MULTILINE)
@@ -56,7 +62,15 @@ class SpecTest(unittest.TestCase):
         recipient = re.search(r'^  recipient_column += "(.*)"$', main, re.MULTILINE)
         assert tables
         assert recipient
-        assert set(ast.literal_eval(tables[1])) == set(self.extract.tables)
+        deployed, read = set(ast.literal_eval(tables[1])), set(self.extract.tables)
+        assert deployed == read, "; ".join(
+            f"{has} has the table {table!r} and {lacks} has not; correct the name, or add or remove it"
+            for has, lacks, more in (
+                ("Glue/etl.py", "Terraform/main.tf", read - deployed),
+                ("Terraform/main.tf", "Glue/etl.py", deployed - read),
+            )
+            for table in sorted(more)
+        )
         assert recipient[1] == self.extract.recipient_label
 
 

@@ -23,9 +23,13 @@ NEXT = f"""
   terraform -chdir=Terraform init && terraform -chdir=Terraform apply
 
 README.md describes the values to fill in, the secret and the confirmation of alert mails. Options that are not
-prompted for: SFTP {ANSWERS["_sftp"]}, day and time {ANSWERS["_schedule"]},
-time zone {ANSWERS["_time_zone"]}, region {ANSWERS["_region"]}, GitHub workflows {ANSWERS["_github_workflows"]},
-object lock {ANSWERS["_object_lock"]}. README.md describes how to change them.
+prompted for: day and time {ANSWERS["_schedule"]}, time zone {ANSWERS["_time_zone"]}, region {ANSWERS["_region"]},
+GitHub workflows {ANSWERS["_github_workflows"]}, object lock {ANSWERS["_object_lock"]}. README.md describes how to change them.
+"""
+
+
+EDIT = """
+First edit `file` in Glue/etl.py: it has a placeholder for the format that the recipients expect.
 """
 
 
@@ -48,4 +52,4 @@ def remove_workflows() -> None:
 if str(ANSWERS["_github_workflows"]).strip() in ("no", "False"):
     remove_workflows()
 
-sys.stdout.write(NEXT)
+sys.stdout.write(NEXT + (EDIT if str(ANSWERS["delimiter"]).strip() == "other" else ""))

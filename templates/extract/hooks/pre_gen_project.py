@@ -214,6 +214,13 @@ def group(tables: list[str]) -> list[tuple[str, str]]:
     return [renamed(piece, tables, "branch_id = Branch.idBranch") for piece in pieces]
 
 
+def alert_email() -> None:
+    """Check the address. It has no default, because a wrong one would get the alerts of somebody else."""
+    if not answer("alert_email"):
+        raise Invalid("the address is empty, so nobody would get the alerts; write e.g. data-team@example.com")
+    pattern("alert_email", EMAIL, "a mail address; write e.g. data-team@example.com")
+
+
 def schedule() -> None:
     """Check day and time of the monthly run."""
     match = re.fullmatch(r"([1-9]|[12][0-9]) ([01][0-9]|2[0-3]):[0-5][0-9]", answer("_schedule"))
@@ -339,8 +346,9 @@ def invalid_answers() -> dict[str, list[str]]:
     check("window_months", window_months)
     groups = check("group", group, tables) or []
     recipient = check("recipient", renamed, answer("recipient"), tables, "bank_name = Bank.Name")
-    check("alert_email", pattern, "alert_email", EMAIL, "a mail address; write e.g. data-team@example.com")
-    check("_sftp", choice, "_sftp", "server", "instance", "connector", "none")
+    check("delimiter", choice, "delimiter", "comma", "semicolon", "tab", "other")
+    check("sftp", choice, "sftp", "server", "instance", "connector", "none")
+    check("alert_email", alert_email)
     check("_schedule", schedule)
     check("_time_zone", time_zone)
     check("_region", region)

@@ -14,7 +14,7 @@ import pytest
 from tests.support import options
 from tests.support.files import tree
 
-ROWS = options.covering(options.factors())
+ROWS = [options.ADDRESS | row for row in options.covering(options.factors())]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def stamped(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in tree(folder).items() if not name.endswith(".cruft.json")}
 
 
-@pytest.mark.parametrize("answers", [{}, ROWS[1], ROWS[2]], ids=["by default", "some", "others"])
+@pytest.mark.parametrize("answers", [options.ADDRESS, ROWS[1], ROWS[2]], ids=["by default", "some", "others"])
 def test_cookiecutter_extracts_and_cruft_create_the_same_files(
     answers: options.Answers, cloned: Path, cookiecutter_settings: Path, tmp_path: Path
 ) -> None:

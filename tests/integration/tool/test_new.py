@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[3]
 
 
 def run_new(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return call("new", "--output-dir", folder, *arguments)
+    address = () if "--alert-email" in arguments else ("--alert-email", "data-team@example.com")
+    return call("new", "--output-dir", folder, *address, *arguments)
 
 
 def test_new_creates_the_same_files_as_cookiecutter(tmp_path: Path) -> None:
@@ -31,6 +32,7 @@ def test_new_creates_the_same_files_as_cookiecutter(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     given = ["project_slug=shop-orders", "entity=Orders", "aggregate=sum", "joins=none", "metric=Total"]
     given += ["date_column=day", "group=shop = Orders.Shop", "recipient=owner = Orders.Owner"]
+    given += ["alert_email=data-team@example.com"]
     settings = tmp_path / "settings.yaml"
     settings.write_text(f"cookiecutters_dir: {tmp_path}/c\nreplay_dir: {tmp_path}/r\n")
     plain = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", str(settings)]
@@ -149,7 +151,13 @@ def test_invalid_answer_is_asked_again_and_the_others_are_kept(
     at.sendline("shop = Shops.Id")
     at.expect('"Shops" is neither the entity.*Group by, the columns')
     at.sendline("shop = Orders.Shop")
+    at.expect("semicolon: .*Delimiter and decimal mark")
+    at.sendline("")
+    at.expect("about 219 USD a month .*Delivery of the files")
+    at.sendline("")
     at.expect("Mail address for alerts")
+    at.sendline("")
+    at.expect("the address is empty, so nobody would get the alerts.*Mail address for alerts")
     at.sendline("team@example.com")
     at.expect("shop-orders: .* created")
     at.expect(pexpect.EOF)
@@ -182,9 +190,14 @@ def test_prompts_are_not_on_stdout(
     at = terminal("-c", script, str(Path(sys.executable).with_name("extracts")), shops, command="bash")
     at.expect("1  category_title = categories.title.*2  region_name = regions.name")
     at.sendline("2")
-    for question in ("Aggregate of the metric", "Mail address for alerts"):
+    for question, said in (
+        ("Aggregate of the metric", ""),
+        ("Delimiter", ""),
+        ("Delivery of the files", ""),
+        ("Mail address for alerts", "data-team@example.com"),
+    ):
         at.expect(question)
-        at.sendline("")
+        at.sendline(said)
     at.expect(pexpect.EOF)
     at.close()
     assert at.exitstatus == 0
@@ -202,14 +215,16 @@ def test_number_selects_a_candidate(
     at.expect("✗ 3 is not a number from 1 to 2.*2  region_name = regions.name")
     at.sendline("2")
     at.expect("Found in the database.*sales → stores → regions")
-    for question in (
-        "Name of the project",
-        "Aggregate of the metric",
-        "Window, the number",
-        "Mail address for alerts",
+    for question, said in (
+        ("Name of the project", ""),
+        ("Aggregate of the metric", ""),
+        ("Window, the number", ""),
+        ("Delimiter", ""),
+        ("Delivery of the files", ""),
+        ("Mail address for alerts", "data-team@example.com"),
     ):
         at.expect(question)
-        at.sendline("")
+        at.sendline(said)
     at.expect("regions-sales: .* created")
     at.expect(pexpect.EOF)
     stamped = (tmp_path / "regions-sales/Glue/etl.py").read_text()
@@ -231,5 +246,5 @@ def test_project_can_be_created_again_from_its_extract_yaml(tmp_path: Path) -> N
 def test_unknown_choice_is_refused_without_a_prompt(tmp_path: Path) -> None:
     done = run_new(tmp_path, "--no-input", "--sftp", "pigeon")
     assert done.returncode == 1
-    assert "  - _sftp: " in done.stderr
+    assert "  - sftp: " in done.stderr
     assert not list(tmp_path.iterdir())

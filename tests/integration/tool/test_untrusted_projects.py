@@ -258,7 +258,7 @@ def test_folder_may_be_a_link(tmp_path: Path) -> None:
 
 def test_new_project_replaces_no_link(tmp_path: Path) -> None:
     (tmp_path / "bank-loans").symlink_to("nowhere")
-    done = call("new", "--no-input", folder=tmp_path)
+    done = call("new", "--no-input", "--alert-email", "data-team@example.com", folder=tmp_path)
     assert done.returncode == 1
     assert "bank-loans is a symbolic link" in done.stderr
 

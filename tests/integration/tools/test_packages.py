@@ -59,6 +59,7 @@ def test_wheel_creates_a_project_in_an_empty_environment(built: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     # The working directory is another folder, so that Python does not import from the checkout.
     new = [str(binary / "extracts"), "new", "--no-input", "--output-dir", "made"]
+    new += ["--alert-email", "data-team@example.com"]
     done = subprocess.run(new, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     made = {p.relative_to(tmp_path / "made/bank-loans").as_posix(): p for p in (tmp_path / "made").rglob("*")}

@@ -14,8 +14,8 @@ from tests.support.stamping import spec
 
 QUESTIONS = (
     "project_slug", "entity", "metric", "aggregate", "date_column",
-    "window_months", "joins", "group", "recipient", "alert_email",
-    "_sftp", "_schedule", "_time_zone", "_region", "_github_workflows", "_object_lock",
+    "window_months", "joins", "group", "recipient", "delimiter", "sftp", "alert_email",
+    "_schedule", "_time_zone", "_region", "_github_workflows", "_object_lock",
 )  # fmt: skip
 HOSTILE = {
     "nothing": "",
@@ -96,7 +96,7 @@ def test_answer_with_template_syntax_on_the_command_line_is_refused(
 
 
 @pytest.mark.parametrize(
-    "question", ["_sftp", "_schedule", "_time_zone", "_region", "_github_workflows", "_object_lock"]
+    "question", ["_schedule", "_time_zone", "_region", "_github_workflows", "_object_lock"]
 )
 def test_option_from_the_command_line_is_not_rendered(
     question: str,
@@ -130,7 +130,7 @@ def test_answers_at_the_prompts_are_not_executed(
     template: Path, cookiecutter_settings: Path, tmp_path: Path, output: Path
 ) -> None:
     run = "{{ cycler.__init__.__globals__.os.popen('touch CANARY').read() }}"
-    lines = ["", run, "", "2", "", "6", "", "", "", "nobody"]
+    lines = ["", run, "", "2", "", "6", "", "", "", "2", "9", "1", "nobody"]
     done = subprocess.run(
         [sys.executable, "-m", "cookiecutter", "--config-file", cookiecutter_settings, template],
         cwd=output,
@@ -145,8 +145,8 @@ def test_answers_at_the_prompts_are_not_executed(
         "  - alert_email",
     ]
     assert "Entity, the table with one row per fact?" in done.stdout
-    assert "[10/10]" in done.stdout
-    assert "Delivery of the files to the recipients?" not in done.stdout
+    assert "[12/12]" in done.stdout
+    assert "Day of the month and time" not in done.stdout
     assert [path for path in tmp_path.rglob("*") if path != output] == []
 
 
@@ -162,7 +162,7 @@ def test_answers_at_the_prompts_are_not_executed(
         ("entity", "é" * 32, "63 bytes"),
         ("metric", "Account.Amount", "is not a column of Loans"),
         ("aggregate", "median", "is not one of avg, sum, count, min, max"),
-        ("_sftp", "Server", "is not one of server, instance, connector, none; did you mean server?"),
+        ("sftp", "Server", "is not one of server, instance, connector, none; did you mean server?"),
         ("_schedule", "cron(1 0 1 * ? *)", "is not a day of the month and a time"),
         ("_schedule", "0 00:01", "is not a day of the month and a time"),
         ("_schedule", "1 24:00", "is not a day of the month and a time"),
@@ -218,6 +218,8 @@ def test_answers_at_the_prompts_are_not_executed(
         ("group", "Branch = Branch.idBranch", "is not a valid name"),
         ("recipient", "period = Bank.Name", "is already the name of a column or key part"),
         ("recipient", "bank_name = Bank.Name, x = Bank.idBank", "is not a valid column name"),
+        ("delimiter", ";", "is not one of comma, semicolon, tab, other"),
+        ("alert_email", "", "the address is empty, so nobody would get the alerts; write e.g. data-team@"),
         ("alert_email", "data-team", "write e.g. data-team@example.com"),
         ("alert_email", "a@example.com, b@example.com", "write e.g."),
         ("_version", "latest", "is not a version"),

@@ -9,7 +9,7 @@
 {%- macro key(columns) -%}
 {%- if columns | length > 1 %}("{{ columns | join('", "') }}"){% else %}"{{ columns[0] }}"{% endif -%}
 {%- endmacro -%}
-from rolling_extract import Extract, {% if answers.joins %}Join, {% endif %}Metric, run
+from rolling_extract import {% if answers.csv %}Csv, {% endif %}Extract, {% if answers.csv %}File, {% endif %}{% if answers.joins %}Join, {% endif %}Metric, run
 
 EXTRACT = Extract(
     entity="{{ answers.entity }}",
@@ -85,6 +85,13 @@ EXTRACT = Extract(
 {%- endif %}
 {%- endfor %}
     },
+{%- if answers.delimiter == 'other' %}
+    # EDIT: the format that the recipients expect, with all its fields in
+    # {{ cookiecutter._repository }}/blob/v{{ cookiecutter._version }}/docs/how-to/recipient-formats.md
+{%- endif %}
+{%- if answers.csv %}
+    file=File(format=Csv({{ answers.csv }})),
+{%- endif %}
 )
 
 if __name__ == "__main__":

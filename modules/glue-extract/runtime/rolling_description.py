@@ -1,0 +1,222 @@
+"""Describes an extract in Markdown: the part of a project's README that `make readme` writes from the spec.
+
+The template writes the same lines for the specs that it stamps. A README without the two markers belongs to
+its authors alone: nothing in it is checked or replaced.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from rolling_errors import ExtractError, one_line
+from rolling_file import place
+from rolling_format import Csv, File, FixedWidth
+from rolling_period import Period
+from rolling_spec import Extract, Join, Metric
+from rolling_spec_check import check
+
+BEGIN = '<!-- Generated from Glue/etl.py by "make readme". -->'
+END = "<!-- End of the generated part. -->"
+_AGGREGATES = {
+    "avg": "average of",
+    "sum": "sum of",
+    "count": "number of values of",
+    "count_distinct": "number of different values of",
+    "min": "smallest",
+    "max": "largest",
+    "median": "median of",
+    "stddev": "standard deviation of",
+}
+_DATES = {
+    "period": "the reported month, `YYYY-MM`",
+    "window_start": "first day of the window",
+    "window_end": "last day of the month",
+}
+BAR = r"\|"  # in a cell of a table, `|` would end the cell
+_CHARACTERS = {"\t": "a tab", " ": "a blank"}
+
+
+def lines(extract: Extract) -> list[str]:
+    """Return the lines that describe a spec, without the markers."""
+    said = [f"- {sentence}" for sentence in _sentences(extract)]
+    table = ["| column | content |", "|---|---|", *_columns(extract)]
+    return [*said, "", *table, *_tree(extract)]
+
+
+def stale(readme: str, extract: Extract) -> str:
+    """Return a sentence about the first line of a README that differs from the spec, or an empty text."""
+    found = _split(readme)
+    if found is None:
+        return ""
+    _, have, _ = found
+    want = lines(extract)
+    number = next((i for i, pair in enumerate(zip(have, want, strict=False)) if pair[0] != pair[1]), None)
+    if number is None and len(have) == len(want):
+        return ""
+    number = min(len(have), len(want)) if number is None else number
+    said, right = (each[number] if number < len(each) else "nothing" for each in (have, want))
+    return f"README.md has {said!r} where Glue/etl.py means {right!r}; run: make readme"
+
+
+def written(readme: str, extract: Extract) -> str:
+    """Return the README with the lines of the spec between its markers.
+
+    Raises ExtractError if it has no markers.
+    """
+    found = _split(readme)
+    if found is None:
+        raise ExtractError(
+            f"README.md has no line {BEGIN} followed by {END}; add both where the description belongs",
+            kind="readme",
+        )
+    before, _, after = found
+    ending = "\r\n" if "\r\n" in readme else "\n"
+    return ending.join([*before, *lines(extract), *after]) + ending
+
+
+def _split(readme: str) -> tuple[list[str], list[str], list[str]] | None:
+    """Return the lines until the first marker, those between, and those from the second marker on."""
+    text = readme.splitlines()
+    if BEGIN not in text or END not in text[text.index(BEGIN) :]:
+        return None
+    begin = text.index(BEGIN) + 1
+    end = text.index(END, begin)
+    return text[:begin], text[begin:end], text[end:]
+
+
+################################################################################
+# Sentences
+################################################################################
+
+
+def _sentences(extract: Extract) -> Iterator[str]:
+    entity = _code(extract.entity_name)
+    if extract.rows is not None:
+        row = f"row of {entity} in the month"
+    else:
+        row = _and(map(_code, extract.group_by or ()))
+    yield f"One file per {_code(extract.recipient[extract.recipient_label])} and month, one row per {row}."
+    name = place(extract.recipient_label, "NAME", Period(2026, 10), extract.file.template)
+    yield f"The file of a month is `{name}`."
+    yield (
+        f"A row of {entity} belongs to the month of its {_code(extract.date_column)}"
+        f" in the time zone {_code(extract.time_zone)}."
+    )
+    if extract.transform is not None:
+        yield f"The function `transform` changes the rows of {entity} before they are joined."
+    if extract.where is not None:
+        yield f"Only rows where {_code(extract.where)} count."
+    if extract.recipients_where is not None:
+        yield f"Only recipients where {_code(extract.recipients_where)} get a file."
+    if any(join.optional for join in extract.joins):
+        yield (
+            "Rows for which an optional join on the way to the recipient finds no row go to the recipient"
+            f" {_code(extract.unassigned)}."
+        )
+    yield from _format(extract.file)
+    for recipient in extract.files or ():
+        yield f"The recipient {_code(recipient)} has a file of its own format."
+
+
+def _format(file: File) -> Iterator[str]:
+    form = file.format
+    if isinstance(form, Csv):
+        delimiter, decimal = (_CHARACTERS.get(c, f"`{c}`") for c in (form.delimiter, form.decimal))
+        yield f"The delimiter is {delimiter} and the decimal mark is {decimal}."
+        other = _settings(form, Csv(), {"delimiter", "decimal"})
+    else:
+        yield "Fields have fixed widths."
+        other = _settings(form, FixedWidth({}), {"fields"})
+    other += _settings(file, File(), {"format", "name"})
+    if other:
+        yield f"Other settings of the file: {', '.join(other)}."
+
+
+def _settings(given: Any, usual: Any, without: set[str]) -> list[str]:
+    """Return the fields that have not their default."""
+    pairs = {f.name: (getattr(given, f.name), getattr(usual, f.name)) for f in fields(given) if f.compare}
+    return [
+        _code(f"{name}={value!r}")
+        for name, (value, default) in pairs.items()
+        if value != default and name not in without
+    ]
+
+
+################################################################################
+# Columns and joins
+################################################################################
+
+
+def _columns(extract: Extract) -> Iterator[str]:
+    sources = {**extract.recipient, **(extract.group_by or {}), **(extract.rows or {})}
+    metrics: Mapping[str, Metric] = extract.metrics or {}
+    for name in extract.file_columns:
+        if name in metrics:
+            content = _words(metrics[name])
+        else:
+            content = _DATES[name] if name in _DATES and name not in sources else _code(sources[name])
+        yield f"| {_code(name)} | {content.replace('|', BAR)} |"
+
+
+def _words(metric: Metric) -> str:
+    kind = _AGGREGATES.get(metric.aggregate, f"{metric.aggregate} of")
+    what = "number of rows" if metric.expression is None else f"{kind} {_code(metric.expression)}"
+    over = "the year to date" if not isinstance(metric.window, int) else f"{metric.window} months"
+    where = "" if metric.where is None else f", where {_code(metric.where)}"
+    return f"{what} over {'the month' if metric.window == 1 else over}{where}"
+
+
+def _tree(extract: Extract) -> list[str]:
+    """Return the joins as the tree that they are, in a block; no lines if nothing is joined."""
+    if not extract.joins:
+        return []
+
+    def below(name: str, indent: str) -> Iterator[str]:
+        joins = [join for join in extract.joins if extract.split(join.lefts[0])[0] == name]
+        for join in joins:
+            is_last = join is joins[-1]
+            yield f"{indent}{'└─' if is_last else '├─'} {_step(extract, join)}"
+            yield from below(join.name, indent + ("   " if is_last else "│  "))
+
+    return ["", "```text", one_line(extract.entity_name), *below(extract.entity_name, ""), "```"]
+
+
+def _step(extract: Extract, join: Join) -> str:
+    called = join.name if join.name == join.table else f"{join.name} ({join.table})"
+    pairs = zip((extract.split(left)[1] for left in join.lefts), join.rights, strict=True)
+    keys = " and ".join(f"{left} = {right}" for left, right in pairs)
+    return one_line(f"{called}: {keys}{', optional' if join.optional else ''}")
+
+
+def _code(text: str) -> str:
+    """Return text of the spec in backticks, on one line."""
+    return "`" + one_line(text).replace("`", "'") + "`"
+
+
+def _and(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def main(project: Path) -> None:
+    """Write the description of a project's spec into its README."""
+    readme = project / "README.md"
+    try:
+        extract = runpy.run_path(str(project / "Glue/etl.py"))["EXTRACT"]
+    except Exception as error:  # code of the project: whatever it raises is its own
+        raise SystemExit(f"✗ Glue/etl.py cannot be read: {type(error).__name__}: {error}") from None
+    try:
+        check(extract)
+        text = written(readme.read_bytes().decode("utf-8"), extract)
+    except ExtractError as error:
+        raise SystemExit(f"✗ {error}") from None
+    readme.write_bytes(text.encode("utf-8"))
+
+
+if __name__ == "__main__":
+    main(Path.cwd())

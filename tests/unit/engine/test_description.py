@@ -1,0 +1,170 @@
+"""The description of a spec for the README of a project: what it says, and when it is stale."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import rolling_description
+from rolling_errors import ExtractError
+from rolling_extract import Csv, Extract, File, FixedWidth, Join, Metric
+
+TREE = Extract(
+    entity="Sale",
+    date_column="sold",
+    joins=(
+        Join("Product", left="Sale.product", right="id"),
+        Join("Employee", alias="Seller", left="Sale.seller", right="id", optional=True),
+        Join("Brand", left=("Product.country", "Product.brand"), right=("country", "code")),
+        Join("hr.Employee", alias="Manager", left="Seller.manager", right="id"),
+    ),
+    recipient={"brand": "Brand.name"},
+    group_by={"product": "Product.id", "seller": "Seller.name", "country": "Brand.country"},
+    metrics={
+        "paid": Metric("sum", "price | fee", window="year_to_date", where="state = 'paid'"),
+        "p95": Metric("p95", "price"),
+        "rows": Metric("count"),
+    },
+    file=File(format=Csv(delimiter="\t", decimal=",", encoding="cp1252"), compression="gzip"),
+    where="price > 0",
+)
+
+
+def readme(extract: Extract) -> str:
+    return "\n".join(
+        (
+            "# Sales",
+            rolling_description.BEGIN,
+            *rolling_description.lines(extract),
+            rolling_description.END,
+            "By us.\n",
+        )
+    )
+
+
+def test_joins_are_shown_as_a_tree() -> None:
+    text = "\n".join(rolling_description.lines(TREE))
+    assert text.endswith(
+        "```text\n"
+        "Sale\n"
+        "├─ Product: product = id\n"
+        "│  └─ Brand: country = country and brand = code\n"
+        "└─ Seller (Employee): seller = id, optional\n"
+        "   └─ Manager (hr.Employee): manager = id\n"
+        "```"
+    )
+
+
+def test_sentences_and_columns_say_what_the_spec_says() -> None:
+    assert rolling_description.lines(TREE)[:20] == [
+        "- One file per `Brand.name` and month, one row per `product`, `seller` and `country`.",
+        "- The file of a month is `brand=NAME/year=2026/month=10/{recipient}_{date:%Y%m%d}.csv.gz`.",
+        "- A row of `Sale` belongs to the month of its `sold` in the time zone `Etc/GMT`.",
+        "- Only rows where `price > 0` count.",
+        "- Rows for which an optional join on the way to the recipient finds no row go to the recipient"
+        " `Unassigned`.",
+        "- The delimiter is a tab and the decimal mark is `,`.",
+        "- Other settings of the file: `encoding='cp1252'`, `compression='gzip'`.",
+        "",
+        "| column | content |",
+        "|---|---|",
+        "| `brand` | `Brand.name` |",
+        "| `product` | `Product.id` |",
+        "| `seller` | `Seller.name` |",
+        "| `country` | `Brand.country` |",
+        "| `period` | the reported month, `YYYY-MM` |",
+        "| `window_start` | first day of the window |",
+        "| `window_end` | last day of the month |",
+        "| `paid` | sum of `price \\| fee` over the year to date, where `state = 'paid'` |",
+        "| `p95` | p95 of `price` over the month |",
+        "| `rows` | number of rows over the month |",
+    ]
+
+
+def test_listing_with_fixed_widths_and_chosen_columns_is_described() -> None:
+    listing = Extract(
+        entity="Sale",
+        date_column="sold",
+        recipient={"shop": "Sale.shop"},
+        rows={"number": "Sale.id"},
+        columns=("number", "period"),
+        file=File(format=FixedWidth({"number": 8, "period": 7}, encoding="latin-1")),
+        files={"Alpha": File()},
+    )
+    text = rolling_description.lines(listing)
+    assert text[0] == "- One file per `Sale.shop` and month, one row per row of `Sale` in the month."
+    assert text[3:6] == [
+        "- Fields have fixed widths.",
+        "- Other settings of the file: `encoding='latin-1'`.",
+        "- The recipient `Alpha` has a file of its own format.",
+    ]
+    assert text[-2:] == ["| `number` | `Sale.id` |", "| `period` | the reported month, `YYYY-MM` |"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"where": None}, "has '- Only rows where `price > 0` count.' where Glue/etl.py means '- Rows for"),
+        ({"time_zone": "Europe/Paris"}, "where Glue/etl.py means '- A row of `Sale` belongs to the month of"),
+        ({"joins": ()}, "where Glue/etl.py means '- The delimiter is a tab"),
+        ({"metrics": {**(TREE.metrics or {}), "most": Metric("max", "fee")}}, "'| `most` | largest"),
+    ],
+)
+def test_first_stale_line_is_named(changed: dict[str, object], sentence: str) -> None:
+    said = rolling_description.stale(readme(TREE), replace(TREE, **changed))  # type: ignore[arg-type]
+    assert sentence in said
+    assert said.startswith("README.md has ")
+    assert said.endswith("; run: make readme")
+
+
+def test_missing_and_surplus_lines_are_stale() -> None:
+    text = readme(TREE).replace("|---|---|\n", "").replace("```\n", "```\nMore.\n")
+    assert rolling_description.stale(readme(TREE), TREE) == ""
+    assert "means '|---|---|'" in rolling_description.stale(text, TREE)
+    surplus = readme(TREE).replace("\n" + rolling_description.END, "\nMore.\n" + rolling_description.END)
+    assert "README.md has 'More.' where Glue/etl.py means 'nothing'" in rolling_description.stale(surplus, TREE)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_generated_part_is_replaced_and_the_rest_is_kept(ending: str) -> None:
+    changed = replace(TREE, where=None)
+    before = readme(TREE).replace("\n", ending)
+    assert rolling_description.written(before, changed) == readme(changed).replace("\n", ending)
+
+
+def test_readme_without_markers_is_not_checked_and_not_written() -> None:
+    assert rolling_description.stale("# Ours\n", TREE) == ""
+    with pytest.raises(ExtractError, match='no line <!-- Generated from Glue/etl.py by "make readme". -->'):
+        rolling_description.written("# Ours\n", TREE)
+
+
+def describe(project: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rolling_description"]
+    variables = {**os.environ, "PYTHONPATH": str(Path(rolling_description.__file__).parent)}
+    return subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ("EXTRACT = ", "✗ Glue/etl.py cannot be read: SyntaxError: invalid syntax"),
+        ("run = 1\n", "✗ Glue/etl.py cannot be read: KeyError: 'EXTRACT'"),
+        ("EXTRACT = 1\n", "✗ run takes an Extract and not"),
+    ],
+)
+def test_unreadable_spec_is_one_sentence_and_the_readme_stays(
+    spec: str, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Glue").mkdir()
+    (tmp_path / "Glue/etl.py").write_text(spec)
+    (tmp_path / "README.md").write_text(readme(TREE))
+    done = describe(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(sentence)
+    assert len(done.stderr.splitlines()) == 1
+    assert (tmp_path / "README.md").read_text() == readme(TREE)

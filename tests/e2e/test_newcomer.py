@@ -105,7 +105,9 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
 
 
 def test_cookiecutter_creates_the_example_without_the_tool(newcomer: Newcomer, tmp_path: Path) -> None:
-    done = newcomer.run(newcomer.says("cookiecutter "), "--output-dir", str(tmp_path), answers="\n" * 11 + f"{ALERTS}\n")
+    done = newcomer.run(
+        newcomer.says("cookiecutter "), "--output-dir", str(tmp_path), answers="\n" * 11 + f"{ALERTS}\n"
+    )
     assert done.returncode == 0, done.stderr
     example = (ROOT / "examples/bank-loans/Glue/etl.py").read_bytes()
     assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example

@@ -18,7 +18,6 @@ import pytest
 import yaml
 
 import rolling_description
-
 from extracts import programs, terraform
 from tests.support import options
 from tests.support.files import tree
@@ -396,13 +395,14 @@ def test_project_tests_recover_after_a_failed_download(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_project_tests_fail_for_a_different_table_or_time_zone(
+def test_project_tests_name_what_differs_from_the_spec(
     stamp: Callable[..., Path], repository: Path, environment: dict[str, str]
 ) -> None:
     project = stamp(__module_source=f"{repository}/modules/MODULE")
     main, spec = project / "Terraform/main.tf", project / "Glue/etl.py"
     main.write_text(main.read_text().replace("  tables = [\n", '  tables = [\n    "Other",\n'))
-    spec.write_text(spec.read_text().replace('"Etc/GMT"', '"America/Sao_Paulo"'))
+    text = spec.read_text().replace('"Etc/GMT"', '"America/Sao_Paulo"')
+    spec.write_text(text.replace('"Account"', '"Acount"').replace('"Account.', '"Acount.'))
     done = run("make", "test", folder=project, environment=environment)
     assert done.returncode != 0
     assert "FAIL: test_tables_and_recipient_equal_terraform" in done.stderr
@@ -411,4 +411,22 @@ def test_project_tests_fail_for_a_different_table_or_time_zone(
         'the time zone is "Etc/GMT" in Terraform/main.tf and "America/Sao_Paulo" in Glue/etl.py'
         in done.stderr
     )
+    for has, lacks, table in (
+        ("Glue/etl.py", "Terraform/main.tf", "Acount"),
+        ("Terraform/main.tf", "Glue/etl.py", "Account"),
+        ("Terraform/main.tf", "Glue/etl.py", "Other"),
+    ):
+        assert f"{has} has the table '{table}' and {lacks} has not" in done.stderr
+    assert "`Etc/GMT`.' where Glue/etl.py means '- A row of `Loans` belongs" in done.stderr
+    assert "run: make readme" in done.stderr
+    assert "failures=3)" in done.stderr
+
+    before = (project / "README.md").read_text()
+    made = run("make", "readme", folder=project, environment=environment)
+    assert made.returncode == 0, made.stdout + made.stderr
+    readme = (project / "README.md").read_text()
+    assert "`America/Sao_Paulo`" in readme
+    assert "└─ Acount: Account_idAccount = idAccount" in readme
+    assert readme.partition("<!-- End")[2] == before.partition("<!-- End")[2]
+    done = run("make", "test", folder=project, environment=environment)
     assert "failures=2)" in done.stderr

@@ -114,7 +114,7 @@ def typed(output: Path, declared: dict[str, object]) -> Callable[..., Path]:
 
 
 def spec(project: Path) -> dict[str, object]:
-    """Return the keywords of `Extract(...)` without running it: joins and metrics as tuples, `file` as text."""
+    """Return the keywords of `Extract(...)` without running it: joins and metrics as tuples, file as text."""
     tree = ast.parse((project / "Glue/etl.py").read_text(encoding="utf-8"))
     [call] = [
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Extract"

@@ -7,7 +7,6 @@ its authors alone: nothing in it is checked or replaced.
 from __future__ import annotations
 
 import runpy
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path

@@ -21,7 +21,7 @@ def public(declared: dict[str, object]) -> list[str]:
 
 
 def settings(declared: dict[str, object]) -> list[str]:
-    """Return the options without a prompt. cookiecutter sets them by arguments such as `_region=eu-west-2`."""
+    """Return the options without a prompt. cookiecutter sets them by arguments: `_region=eu-west-2`."""
     fixed = ("_repository", "_version")
     return [name for name in declared if re.match("_[a-z]", name) and name not in fixed]
 

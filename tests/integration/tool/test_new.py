@@ -12,8 +12,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from extracts import new
+from extracts import asking, new
 from extracts.errors import ExtractsError
+from extracts.introspect import catalog
 from tests.support.files import tree
 from tests.support.tool import call
 
@@ -195,6 +196,7 @@ def test_prompts_are_not_on_stdout(
         ("Delimiter", ""),
         ("Delivery of the files", ""),
         ("Mail address for alerts", "data-team@example.com"),
+        ("Time zone of the months", "Europe/Paris"),
     ):
         at.expect(question)
         at.sendline(said)
@@ -222,6 +224,7 @@ def test_number_selects_a_candidate(
         ("Delimiter", ""),
         ("Delivery of the files", ""),
         ("Mail address for alerts", "data-team@example.com"),
+        ("Time zone of the months", "Europe/Paris"),
     ):
         at.expect(question)
         at.sendline(said)
@@ -230,6 +233,48 @@ def test_number_selects_a_candidate(
     stamped = (tmp_path / "regions-sales/Glue/etl.py").read_text()
     assert 'recipient={"region_name": "regions.name"}' in stamped
     assert 'Metric("avg", "paid", window=3)' in stamped
+    assert 'time_zone="Europe/Paris"' in stamped
+
+
+@pytest.mark.parametrize(("given", "is_told"), [((), True), (("--time-zone", "Asia/Tokyo"), False)])
+def test_time_zone_of_a_timestamp_is_told_without_a_prompt(
+    given: tuple[str, ...], is_told: bool, shops: str, tmp_path: Path
+) -> None:
+    options = ("--no-input", "--database-url", shops, "--recipient", "region_name = regions.name")
+    done = run_new(tmp_path, *options, *given)
+    assert done.returncode == 0, done.stderr
+    told = "the extract's time zone decides on its month, here Etc/GMT; --time-zone sets another"
+    assert (f"sold_at is a timestamp with time zone: {told}" in done.stdout) == is_told
+
+
+@pytest.mark.parametrize(
+    ("entity", "date", "has_zone"),
+    [
+        ("vertrieb.order", "date", False),
+        ("vertrieb.order", "erfasst am", True),
+        ("vertrieb.Kunden", "order.erfasst am", True),
+        ("vertrieb.Kunden", "erfasst am", False),
+        ("order", "erfasst am", False),
+    ],
+)
+def test_time_zone_is_open_for_timestamps_with_time_zone(
+    entity: str, date: str, has_zone: bool, ledger: str
+) -> None:
+    answers = {"entity": entity, "date_column": date}
+    assert asking.has_time_zone(catalog.read(ledger), answers) == has_zone
+
+
+@pytest.mark.parametrize("place", ["default", "file"])
+def test_empty_address_for_alerts_is_refused(place: str, tmp_path: Path) -> None:
+    (tmp_path / "answers.yaml").write_text("project_slug: no-alerts\nalert_email: ''\n")
+    given = ("--answers", tmp_path / "answers.yaml") if place == "file" else ()
+    done = call("new", "--output-dir", tmp_path / "made", "--no-input", *given)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "✗ 1 answer is invalid; nothing was written:\n  - alert_email: the address is empty, so nobody would"
+        " get the alerts; write e.g. data-team@example.com\n",
+    )
+    assert not (tmp_path / "made").exists()
 
 
 def test_project_can_be_created_again_from_its_extract_yaml(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def answers() -> str:
         (
             f"`{question.name}`",
             "yes" if question.is_asked else "no",
-            f"`{question.default}`",
+            f"`{question.default}`" if question.default else "none",
             _cell(_without_markup(question.prompt)),
         )
         for question in questions().values()
@@ -81,7 +81,9 @@ def answers() -> str:
                 GENERATED,
                 "A project is made from these answers and keeps them in `extract.yaml`. cookiecutter and"
                 " `extracts new` ask the questions marked with yes. The others have a default; `extracts new`"
-                " has an option for each of them.",
+                " has an option for each of them. With `--database-url`, it also asks for the time zone if"
+                " the date column is a timestamp with time zone. `alert_email` has no default, so it must be"
+                " given with `--no-input`, too.",
                 _table(("answer", "asked", "default", "question"), rows),
                 "## Choices",
                 _table(("answer", "choice", "meaning"), choices),

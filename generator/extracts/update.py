@@ -149,6 +149,7 @@ def _merged(
         if before == after and not _PIN.search(before or b""):
             continue
         here = files.content(folder, path)
+        before, after = _with_endings_of(here, before), _with_endings_of(here, after)
         before = _with_pins_of(here, before)
         if before == after or here == after:
             continue
@@ -164,6 +165,16 @@ def _merged(
             content, clean = _three_way(here, before or b"", after, labels, scratch)
             if content != here:
                 yield File(path, "merged" if clean else "conflict", content, executable)
+
+
+def _with_endings_of(here: bytes | None, text: bytes | None) -> bytes | None:
+    """Return a version's text with the line endings of the project's file.
+
+    Git on Windows may check out every line with a carriage return, so that every line would be an edit.
+    """
+    if here is None or text is None or not 0 < here.count(b"\n") == here.count(b"\r\n"):
+        return text
+    return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _with_pins_of(here: bytes | None, before: bytes | None) -> bytes | None:

@@ -49,6 +49,9 @@ RUN: dict[str, str] = {
         f"{HERE}::test_pip_installs_the_tool_from_the_repository"
     ),
     # a project
+    "make readme": (
+        "tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"
+    ),
     "make test": PROJECT,  # of this repository too: `.ci/run` runs nothing else
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
     " --output preview": f"{HERE}::test_stamped_readme_previews_the_project",
@@ -125,6 +128,12 @@ NOT_RUN: dict[str, str] = {
         "the recipient's; test_encrypted_files.py decrypts with GnuPG"
     ),
     "make dev": "downloads Spark; a test in test_newcomer.py runs it with fewer packages",
+    'export PYSPARK_SUBMIT_ARGS="--packages org.postgresql:postgresql:42.7.4 pyspark-shell"': (
+        "sets a variable"
+    ),
+    '.venv/bin/python Glue/etl.py --database-url "$DATABASE_URL" --period 2026-10 --output preview': (
+        "downloads the driver from Maven Central; test_transforms.py stops in a transform, too"
+    ),
     "aws ssm start-session --target i-0123456789abcdef0": ACCOUNT,
     "terraform apply -refresh-only": "needs an account with a started instance",
     "terraform apply -replace='module.sftp.aws_instance.this[\"this\"]'": (

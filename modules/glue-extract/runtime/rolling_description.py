@@ -71,7 +71,7 @@ def written(readme: str, extract: Extract) -> str:
     if found is None:
         raise ExtractError(
             f"README.md has no line {BEGIN} followed by {END}; add both where the description belongs",
-            kind="readme",
+            kind="spec",
         )
     before, _, after = found
     ending = "\r\n" if "\r\n" in readme else "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -52,6 +53,32 @@ def test_control_totals_are_computed_after_the_transform(bare_store: Store, in_s
     assert abs(Fraction(line["amount_avg"]) - total / len(expected)) <= Fraction(1, 2_000_000)
     source = delivered.manifest()["source"]
     assert (source["rows"], Fraction(source["metrics"]["amount_sum"]["sum"])) == (len(expected), total)
+
+
+STOPS: list[tuple[str, int]] = []
+
+
+def stopped() -> None:
+    """Stand in for a debugger: look at the frame of the breakpoint."""
+    frame = sys._getframe(1)
+    STOPS.append((frame.f_code.co_name, frame.f_locals["rows"].count()))
+
+
+def test_breakpoint_in_a_transform_stops_there(
+    store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch = store.branch()
+    for day in (5, 6):
+        store.loan(branch, f"2026-10-{day:02d}", 7)
+
+    def with_breakpoint(rows: Any) -> Any:
+        breakpoint()
+        return rows
+
+    monkeypatch.setenv("PYTHONBREAKPOINT", f"{__name__}.{stopped.__name__}")
+    STOPS.clear()
+    in_spark("2026-10", transform=with_breakpoint)
+    assert STOPS == [("with_breakpoint", 2)]
 
 
 def test_transform_may_add_rows_and_change_their_group(store: Store, in_spark: Engine) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import options
+from tests.support.files import tree
 
 
 def public(declared: dict[str, object]) -> list[str]:
@@ -141,6 +142,36 @@ def test_cookiecutter_creates_the_same_files_and_prints_the_next_steps(
     commands = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
     assert len(commands) == 3
     assert commands[0].startswith("cd bank-loans")
+
+
+def test_replay_creates_the_same_files_or_none(
+    tmp_path: Path, template: Path, cookiecutter_settings: Path, stamp: Callable[..., Path]
+) -> None:
+    """Names of any script are written as UTF-8, also where the locale has another encoding."""
+    given = {"entity": "Überweisung", "joins": "none", "group": "a = Überweisung.a", "delimiter": "tab"}
+    project = stamp(recipient="b = Überweisung.b", **given)
+    replay = tmp_path / "replay.json"
+    kept = json.loads((cookiecutter_settings.parent / "replays/extract.json").read_text(encoding="utf-8"))
+
+    def replayed(name: str) -> subprocess.CompletedProcess[str]:
+        replay.write_text(json.dumps(kept))
+        command = (sys.executable, "-m", "cookiecutter", "--config-file", str(cookiecutter_settings))
+        places = ("--output-dir", str(tmp_path / name), "--replay-file", str(replay), str(template))
+        return subprocess.run(
+            [*command, *places],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        )
+
+    done = replayed("same")
+    assert done.returncode == 0, done.stderr
+    assert tree(tmp_path / "same/bank-loans") == tree(project)
+    del kept["cookiecutter"]["delimiter"]  # a question that the replayed version did not have
+    assert replayed("none").returncode == 1
+    assert not (tmp_path / "none").exists()
 
 
 def test_creating_a_project_again_gives_the_same_files(stamp: Callable[..., Path]) -> None:

@@ -43,6 +43,28 @@ def test_update_keeps_edits_and_adds_changes(project: Path) -> None:
     assert '  new question _colour: answered "teal" by default; change it in extract.yaml' in said
 
 
+def test_update_keeps_line_endings_of_windows(project: Path) -> None:
+    edit(project / "README.md", "## Runbook", "## Our runbook")
+    for path in (path for path in project.rglob("*") if path.is_file() and ".git" not in path.parts):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    (project / ".gitattributes").write_bytes(b"* -text\r\n")
+    commit(project)
+    done = call("update", project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name, text in {
+        "README.md": b"## Our runbook\r\n",
+        "Makefile": b"# Shows the changes that an apply would make.\r\n",
+    }.items():
+        content = (project / name).read_bytes()
+        assert text in content
+        assert content.count(b"\n") == content.count(b"\r\n"), name
+
+
+def test_line_endings_stay_in_a_checkout_that_converts_them(project: Path, tmp_path: Path) -> None:
+    git(tmp_path, "-c", "core.autocrlf=true", "clone", "-q", str(project), "windows")
+    assert (tmp_path / "windows/Makefile").read_bytes() == (project / "Makefile").read_bytes()
+
+
 def test_updated_project_passes_its_own_tests(project: Path, tmp_path: Path) -> None:
     assert call("update", project).returncode == 0
     settings = terraform.environment(tmp_path) | GIT

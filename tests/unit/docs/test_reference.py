@@ -47,6 +47,20 @@ def test_generated_page_is_up_to_date(name: str) -> None:
     assert page(name) == reference.PAGES[name](), "run make docs"
 
 
+def test_prices_in_the_template_are_those_of_the_page_of_costs() -> None:
+    [delivery] = [question for question in reference.questions().values() if question.name == "sftp"]
+    prices = {
+        name: re.findall(r"[0-9.]+(?: to [0-9.]+)?(?= USD)", meaning)
+        for name, meaning in zip(delivery.choices, delivery.meanings, strict=True)
+    }
+    assert {name: len(found) for name, found in prices.items()} == {
+        "server": 2, "instance": 1, "connector": 2, "none": 0,
+    }  # fmt: skip
+    costs = page("costs.md")
+    for price in (price for found in prices.values() for price in found):
+        assert re.search(rf"(?<![0-9.]){re.escape(price)}(?:\.00)?(?![0-9])", costs), price
+
+
 def test_every_argument_of_a_run_is_listed() -> None:
     text = page("run-arguments.md")
     listed = set(re.findall(r"`[^`]*`", text))

@@ -19,14 +19,13 @@ from types import FrameType
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from extracts import files, terraform
 from extracts.errors import ExtractsError
 from extracts.new import read_answers
 from extracts.stamp import stamp
 from local_cloud import aws, database, inbox, processes, sftp
-from local_cloud.demo import account, store
+from local_cloud.demo import account, show, store
 from local_cloud.demo.screen import Screen
 
 REPOSITORY = Path(__file__).parents[2]
@@ -80,12 +79,14 @@ def _steps(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -
     period = f"{store.last_complete_month(datetime.now(UTC).date()):%Y-%m}"
     with screen.step("Run the deployed workflow: the crawler, then the Glue job with its own role"):
         run_workflow(local, screen)
-    show_files(local, period, screen)
+    show.show_files(local, period, screen)
     collect(local, period, screen)
     repeat(local, screen)
     fail(local, screen)
-    with screen.step("List the folders and logs"):
-        _where(local, screen)
+    with screen.step("Write the preview page, and list the folders and logs"):
+        page = show.preview_page(local, period, screen)
+        show.where(local, screen)
+    screen.say(f"\nOpen the preview page in a browser: {page.as_uri()}", style="bold")
     if settings.keep:
         _keep(local, parts, screen)
     screen.say("\nStopping PostgreSQL and the emulated AWS …")
@@ -189,42 +190,6 @@ def log_lines(local: Local, run_id: str) -> list[dict[str, Any]]:
     return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
 
 
-def manifest(local: Local, period: str) -> dict[str, Any]:
-    """Return the manifest of a period."""
-    body = local.cloud.client("s3").get_object(
-        Bucket=local.outputs["bucket"], Key=f"loans/_manifests/{period}.json"
-    )
-    return dict(json.loads(body["Body"].read()))
-
-
-def show_files(local: Local, period: str, screen: Screen) -> None:
-    """Step 5: show the published files, one of them in full, and the manifest."""
-    s3 = local.cloud.client("s3")
-    with screen.step(f"Show the published files of {period}"):
-        published = manifest(local, period)
-        table = Table(title=f"s3://{local.outputs['bucket']}", title_justify="left")
-        for column in ("bank", "file", "rows", "sum of amounts", "SHA-256"):
-            table.add_column(column, justify="right" if column in ("rows", "sum of amounts") else "left")
-        (local.folder / "delivered").mkdir()
-        for file in published["files"]:
-            body = s3.get_object(Bucket=local.outputs["bucket"], Key=file["key"])["Body"].read()
-            copy = local.folder / "delivered" / Path(file["key"]).name
-            copy.write_bytes(body)
-            table.add_row(
-                file["recipient"],
-                copy.name,
-                str(file["rows"]),
-                file["totals"]["metrics"]["amount_sum"]["sum"],
-                file["sha256"][:16] + "…",
-            )
-    screen.say(table)
-    smallest = min((local.folder / "delivered").iterdir(), key=lambda path: path.stat().st_size)
-    screen.say(f"\n{smallest.name}, in full:", style="bold")
-    screen.say(smallest.read_text().rstrip())
-    screen.say(f"\nThe manifest, written last (loans/_manifests/{period}.json):", style="bold", picture=False)
-    screen.say(json.dumps(published, indent=2, ensure_ascii=False), picture=False)
-
-
 def collect(local: Local, period: str, screen: Screen) -> None:
     """Step 6: the recipient downloads a file; everything else is denied."""
     name, user = next(iter(local.outputs["sftp_users"].items()))
@@ -299,19 +264,6 @@ def fail(local: Local, screen: Screen) -> None:
         mail = inbox.wait(local.cloud.mailbox, after=known)
     screen.say(f"  To:      {mail.to}\n  Subject: {mail.subject}\n", style="bold")
     screen.say("  " + mail.text.strip().replace("\n", "\n  "))
-
-
-def _where(local: Local, screen: Screen) -> None:
-    for what, place in {
-        "the project": local.stack.folder.parent,
-        "published files": local.folder / "delivered",
-        "the downloaded file": local.folder / "collected",
-        "the mailbox": local.cloud.mailbox,
-        "Terraform's log": local.stack.log,
-        "the emulated AWS's log": local.cloud.folder / "aws.log",
-        "PostgreSQL's log": local.folder / "database/postgresql.log",
-    }.items():
-        screen.say(f"  {what:<28}{place}")
 
 
 def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:

@@ -193,6 +193,7 @@ def test_editors_and_mypy_find_the_engine_of_the_project(newcomer: Newcomer, pro
     checks = ".venv/bin/python -m mypy Glue/etl.py"
     done = newcomer.run(checks, place=project)
     assert done.stdout.startswith("Success: no issues found"), done.stdout + done.stderr
+    assert done.stderr == ""  # where mypy reports settings that it does not understand
     spec = newcomer.folder / project / "Glue/etl.py"
     before = spec.read_text()
     spec.write_text(before.replace("date_column=", "date_colum="))

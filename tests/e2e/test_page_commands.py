@@ -49,9 +49,7 @@ RUN: dict[str, str] = {
         f"{HERE}::test_pip_installs_the_tool_from_the_repository"
     ),
     # a project
-    "make readme": (
-        "tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"
-    ),
+    "make readme": ("tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"),
     "make test": PROJECT,  # of this repository too: `.ci/run` runs nothing else
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
     " --output preview": f"{HERE}::test_stamped_readme_previews_the_project",

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from extracts import new, rules
 from extracts.introspect import answers as settling
-from extracts.introspect import catalog, joins
+from extracts.introspect import catalog, joins, rows
 from extracts.introspect.finding import Finding
 from extracts.terminal import printable
 
@@ -60,7 +60,7 @@ def from_database(
     An open option is asked although it has a default.
     """
     read = catalog.read(url)
-    answers, found = settling.settle(read, given, schema, choose if interactive else None)
+    answers, found = settling.settle(read, given, schema, choose if interactive else None, rows.repeats(url))
     known = {**given, **answers}
     wrong = {name: reasons for name in known if (reasons := new.wrong_alone(name, known))}
     if wrong and not interactive:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from slugify import slugify
 
 from extracts import rules
 from extracts.errors import ExtractsError
-from extracts.introspect import candidates, graph
+from extracts.introspect import candidates, graph, measures
 from extracts.introspect.catalog import Catalog, Column, Table
 from extracts.introspect.finding import (
     Ambiguous,
@@ -27,39 +28,52 @@ from extracts.introspect.finding import (
     unreadable,
     usable,
 )
-from extracts.introspect.joins import joins, starts
+from extracts.introspect.joins import checked, joins, needed, starts
 from extracts.introspect.words import fitting, missing
 
 Step = Callable[[Mapping[str, str]], Finding]
 
 
 def settle(
-    catalog: Catalog, given: Mapping[str, str], schema: str | None, choose: Choose | None
+    catalog: Catalog,
+    given: Mapping[str, str],
+    schema: str | None,
+    choose: Choose | None,
+    repeats: candidates.Repeats = lambda _table, _columns: None,
 ) -> tuple[dict[str, str], list[Finding]]:
     """Return the answers that the database gives, and how each was found. Given answers are completed.
 
-    `choose` is asked for open questions. Without it, they raise `Ambiguous`.
+    `choose` is asked for open questions. Without it, they raise `Ambiguous`. `repeats` says whether values of
+    a column occur twice.
     """
     first = _settled(lambda known: entity(catalog, known.get("entity"), schema), "entity", given, choose)
     if first.answer is None:
         raise Ambiguous([first])
-    own = scope(catalog, first.answer)
+    own = scope(catalog, first.answer, repeats)
+    given_joins = "joins" in given
+    if given_joins:
+        own = replace(own, joined=checked(own, given["joins"])[1])
     found = {"entity": first}
     answers = {**given, "entity": first.answer}
     steps: list[tuple[str, Step]] = [
-        ("metric", lambda known: metric(own, known.get("metric"))),
+        ("metric", lambda known: metric(own, known.get("metric"), known.get("aggregate"))),
         ("date_column", lambda known: date_column(own, known.get("date_column"))),
         ("recipient", lambda known: recipient(own, known.get("recipient"))),
     ]
+    if "group" in given:
+        steps.append(("group", lambda known: group(own, known)))
     _take(steps, answers, found, choose)
+    if answers.get("metric") == measures.COUNT and "aggregate" not in given:
+        found["aggregate"] = Finding("aggregate", "count", "without a metric, the rows are counted")
+        answers["aggregate"] = "count"
     _refuse_open(found)
-    given_joins = "joins" in given
     asked = {key: value for key, value in answers.items() if key != "joins" or given_joins}
     _take([("joins", lambda known: joins(own, known, given=given_joins))], asked, found, choose)
     _refuse_open(found)
-    _take([("group", lambda known: group(own, known))], asked, found, choose)
-    _refuse_open(found)
-    if not given_joins and tables_of(asked["group"]) - {own.entity.name, *starts(asked["joins"])}:
+    if "group" not in given:
+        _take([("group", lambda known: group(own, known))], asked, found, choose)
+        _refuse_open(found)
+    if not given_joins and needed(asked) - {own.entity.name, *starts(asked["joins"])}:
         # The chosen group-by columns need a table that is not on the path to the recipient.
         _take([("joins", lambda known: joins(own, known, given=False))], asked, found, choose)
         _refuse_open(found)
@@ -128,40 +142,40 @@ def entity(catalog: Catalog, given: str | None, schema: str | None) -> Finding:
 
 
 def _likely_entities(catalog: Catalog, schema: str | None) -> Finding:
-    wanted = [schema] if schema else catalog.schemas
-    ranked = [
-        found
-        for name in wanted
-        for found in candidates.entities(catalog, name, graph.of_schema(catalog, name))
-    ]
+    wanted = (schema,) if schema else catalog.schemas
+    ranked = candidates.entities(catalog, wanted, graph.of_catalog(catalog))
     if not ranked:
         where = ", ".join(wanted) or catalog.database
-        said = f"entity: {catalog.role} can read no table in {where} with a date and a numeric column"
+        said = f"entity: {catalog.role} can read no table with a date and a number in {where}"
         unread = [table for table in catalog.tables if table.schema in wanted and not table.readable]
         if unread:
             grants = " ".join(candidates.grants(unread, catalog.role, whole=True))
             raise ExtractsError(f"{said}; run as the owner: {grants}")
         raise ExtractsError(f"{said}; set --entity, and --date-column on a joined table")
     offered = [Candidate(_entity_name(found.table), found.table) for found in ranked]
-    return single("entity", offered, "table with a date and a number")
+    return single("entity", offered, "table with a date and a metric")
 
 
 def _entity_name(table: Table) -> str:
     return table.name if table.schema == "public" else f"{table.schema}.{table.name}"
 
 
-def metric(scope: Scope, given: str | None) -> Finding:
-    """Find the numeric column that is reported."""
+def metric(scope: Scope, given: str | None, aggregate: str | None) -> Finding:
+    """Find what is aggregated: a number, an expression over columns, or `none` to count the rows."""
     if given is None:
         offered = [
-            Candidate(column.name, scope.entity, (column.name,))
-            for column in candidates.metrics(scope.entity, scope.links)
+            Candidate(measure.answer, scope.entity, measure.columns)
+            for measure in measures.measures(scope.entity, scope.links)
         ]
-        if not offered:
-            raise ExtractsError(
-                f"metric: {quoted(scope.entity)} has no readable numeric column other than its keys"
-            )
-        return single("metric", offered, f"number in {scope.entity.name}")
+        if not offered or aggregate == "count":
+            return Finding("metric", measures.COUNT, "the rows are counted")
+        found = single("metric", offered, f"number in {scope.entity.name}")
+        notes = [m.note for m in measures.measures(scope.entity, scope.links) if m.note]
+        return replace(found, notes=tuple(notes))
+    if given.strip().lower() == measures.COUNT:
+        return Finding("metric", measures.COUNT, "given")
+    if "=" in given:
+        return Finding("metric", given, "given")  # PostgreSQL checks the expression before a run
     table, column = reference("metric", scope, given)
     if table is not scope.entity:
         raise ExtractsError(f"metric: {given} must be a column of {scope.entity.name}")
@@ -181,7 +195,7 @@ def date_column(scope: Scope, given: str | None) -> Finding:
     own = candidates.dates(scope.entity)
     pairs = [(scope.entity, column) for column in own]
     if all(candidates.is_bookkeeping(column) for column in own):
-        pairs += candidates.joined_dates(scope.entity, scope.links)
+        pairs = [*candidates.joined_dates(scope.entity, scope.links), *pairs]
     if not pairs:
         raise ExtractsError(
             f"date_column: neither {quoted(scope.entity)} nor a table that its foreign keys lead to has a"
@@ -217,12 +231,11 @@ def recipient(scope: Scope, given: str | None) -> Finding:
         [(table, column)] = found
         notes = tuple(unreadable(scope, table, table.column(column)))
         return Finding("recipient", answers[0], "given", notes=notes)
-    ends = graph.ends(scope.links, scope.entity.name) or [scope.entity]
+    ends = graph.ends(scope.links, scope.entity.id) or [scope.entity]
     offered = [
-        (table, column.name)
-        for table in ends
-        for column in candidates.names(table, scope.links)
-        or [table.column(name) for name in candidates.key(table)]
+        (table, column)
+        for table in _preferred(scope, ends)
+        for column in candidates.recipients(table, scope.links, scope.repeats)
     ]
     if not offered:
         raise ExtractsError(
@@ -231,13 +244,23 @@ def recipient(scope: Scope, given: str | None) -> Finding:
     answers, left_out = usable("recipient", [_recipient("", *one) for one in offered])
     if len(offered) == 1:
         because = f"all paths from {scope.entity.name} end at {ends[0].name}"
-        if not scope.links[scope.entity.name]:
+        if ends[0] is scope.entity:
             because = "the only text column"
         return Finding("recipient", answers[0], because)
     because = f"{len(offered)} candidate columns in {ends[0].name}"
     if len(ends) > 1:
         because = f"the paths from {scope.entity.name} end at {len(ends)} tables"
     return Finding("recipient", None, because + left_out, answers)
+
+
+def _preferred(scope: Scope, ends: Sequence[Table]) -> list[Table]:
+    """Return the tables, those first whose rows have a unique name that is no personal data."""
+
+    def named(table: Table) -> bool:
+        found = candidates.recipients(table, scope.links, scope.repeats)[:1]
+        return [*found] == [column.name for column in candidates.names(table, scope.links)]
+
+    return sorted(ends, key=lambda table: not named(table))
 
 
 def _recipient(name: str, table: Table, column: str) -> Candidate:
@@ -257,26 +280,30 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
         return Finding("group", ", ".join(columns), "given")
     [last] = tables_of(answers["recipient"])
     before = starts(answers["joins"]).get(last)
-    if before is not None and before != scope.entity.name:
-        [columns_], _ = usable("group", [_row(scope, scope.tables[before], answers["recipient"])])
+    row = _row(scope, scope.reachable[before], answers["recipient"]) if before else None
+    if row and row.text and before != scope.entity.name:
+        [columns_], _ = usable("group", [row])
         return Finding("group", columns_, f"{before} is the last table before {last} on the path")
-    offered = [
-        _row(scope, table, answers["recipient"])
-        for name, table in scope.reachable.items()
-        if name != scope.entity.name
-    ]
+    entity = scope.entity
+    # Tables behind a bridge are no candidates, because joins to them may multiply rows.
+    near = {entity.id: entity, **graph.reachable(scope.links, entity.id)}
+    offered = [_row(scope, table, answers["recipient"]) for table in near.values() if table is not entity]
     offered += [
-        Candidate(renamed("", scope.entity, column.name, [*taken]), scope.entity, (column.name,))
-        for column in candidates.names(scope.entity, scope.links)
+        Candidate(renamed("", entity, column.name, [*taken]), entity, (column.name,))
+        for column in candidates.names(entity, scope.links)
+        if f"{entity.name}.{column.name}" != answers["recipient"].rpartition("=")[2].strip()
     ]
-    return single("group", [one for one in offered if one.text], "group that a row of the file can stand for")
+    offered = [one for one in offered if one.text]
+    if not offered:
+        raise ExtractsError(f"group: {entity.name} has no column besides the recipient's; set --group")
+    return single("group", offered, "group that a row of the file can stand for")
 
 
 def _row(scope: Scope, table: Table, recipient: str) -> Candidate:
     """Return the columns that identify a row of the table, without the recipient's own column."""
     name, _, source = (part.strip() for part in recipient.partition("="))
     columns = candidates.row_columns(table, scope.links)
-    kept = [column for column in columns if f"{table.name}.{column}" != source] or columns
+    kept = [column for column in columns if f"{table.name}.{column}" != source]
     used = [*rules.reserved_names(), name]
     return Candidate(", ".join(renamed("", table, column, used) for column in kept), table, tuple(kept))
 

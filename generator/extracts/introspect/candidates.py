@@ -1,43 +1,44 @@
-"""Find metrics, dates, names and keys of tables, and the statements that add missing indexes and rights."""
+"""Find entities, dates, names and keys of tables, and the statements that add missing indexes and rights."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from extracts.introspect import graph
 from extracts.introspect.catalog import Catalog, Column, Table
+from extracts.introspect.measures import Measure, measures
 from extracts.introspect.words import REFERENCE, singular, words
+
+Repeats = Callable[[Table, tuple[str, ...]], bool | None]
+"""Return whether several rows of a table have the same values in these columns. None if that is unknown."""
 
 # Words for the time when a row was written, not when the fact happened. Such columns are listed last.
 _BOOKKEEPING = frozenset(
-    (
-        "created",
-        "create",
-        "updated",
-        "update",
-        "modified",
-        "changed",
-        "inserted",
-        "deleted",
-        "loaded",
-        "audit",
-    )
-)
-# Words of numbers that identify, describe or order a row. A sum of them says nothing.
-_NO_AMOUNT = frozenset(
     """
-    age code fax lat latitude lng lon longitude month number num order phone position postal postcode
-    rank sequence sort version year zip
+    audit changed create created deleted inserted loaded modified modifieddate update updated
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
-# Words of texts that nobody wants as the name of a recipient or group. Such columns are listed last.
+# Words for a time that is not that of the fact: planned, much later, or of a person's life.
+_LATER = frozenset(
+    """
+    birth birthdate deliver delivered delivery due duedate end enddate expected planned required return
+    returned ship shipdate shipped
+    """.split()  # noqa: SIM905
+)
+# Words of texts that are personal, secret or free text. Such columns are the last candidates.
 _PERSONAL = frozenset(
     """
-    address birth card comment description email fax hash iban mail mobile note passport password phone
-    photo picture postal postcode remark secret ssn street text token url website zip
-    """.split()  # noqa: SIM905 (as a list it takes a line for each word)
+    account addr address address1 address2 addressline1 addressline2 birth card cardnumber comment comments
+    contact courtesy demographics description email emailaddress extension fax first firstname gender given
+    hash homepage iban language last lastname login loginid mail maiden marital maritalstatus middle
+    middlename mobile nationalidnumber note notes password passwordhash passwordsalt passport phone
+    phonenumber photo picture postal postalcode postcode remark salt secret ssn street suffix surname tax
+    text token url user username website zip
+    """.split()  # noqa: SIM905
 )
+# Names of a person. A column `title` beside them is the person's title.
+_PERSON = frozenset(("firstname", "lastname", "surname", "first", "last", "middlename"))
 _NAMES = frozenset(("name", "title", "label", "naam", "nom", "nome", "nombre", "bezeichnung"))
 SMALL = 10_000  # rows that need no index
 
@@ -49,7 +50,7 @@ class Entity:
     table: Table
     dates: tuple[Column, ...]  # its own, the likeliest first
     joined_dates: tuple[tuple[Table, Column], ...]  # of other tables, if it has none of its own
-    metrics: tuple[Column, ...]
+    measures: tuple[Measure, ...]  # empty if there is nothing to sum: then its rows are counted
     ends: tuple[Table, ...]  # the tables where paths from it end
 
     @property
@@ -59,27 +60,39 @@ class Entity:
         return tuple(said for table, date in pairs if (said := index_advice(table, date)))
 
 
-def entities(catalog: Catalog, schema: str, links: graph.Links) -> list[Entity]:
-    """Return the tables with a numeric column and a date column, the likeliest entity first.
+def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> list[Entity]:
+    """Return the tables with a date column and something to sum or count, the likeliest entity first.
 
     The date may be on a table that foreign keys lead to, as that of order lines. Tables that no foreign key
-    leads to come first, the largest of them first. Views come last.
+    leads to come first, the largest of them first. Tables that only have the time when a row was written, and
+    views, come last. A table without a number needs a date of its own and a foreign key.
     """
     found = []
     for table in catalog.tables:
-        if table.schema != schema or not (what := metrics(table, links)):
+        if table.schema not in schemas:
             continue
-        when = tuple(dates(table))
-        elsewhere = () if when else tuple(joined_dates(table, links))
-        if when or elsewhere:
-            ends = tuple(graph.ends(links, table.name))
-            found.append(Entity(table, when, elsewhere, tuple(what), ends))
+        what, when = tuple(measures(table, links)), tuple(dates(table))
+        written = all(is_bookkeeping(column) for column in when)
+        elsewhere = tuple(joined_dates(table, links)) if written and what else ()
+        if not (what or (links[table.id] and not written)) or not (when or elsewhere):
+            continue
+        ends = tuple(graph.ends(links, table.id))
+        found.append(Entity(table, () if elsewhere else when, elsewhere, what, ends))
 
-    referred_to = {link.target.name for of in links.values() for link in of}
+    referred_to = {
+        link.target.id for of in links.values() for link in of if not link.to_bridge and link.start.readable
+    }
 
-    def rank(entity: Entity) -> tuple[bool, bool, int, str]:
+    def rank(entity: Entity) -> tuple[object, ...]:
         table = entity.table
-        return table.is_view, table.name in referred_to, -(table.rows or 0), table.name
+        return (
+            table.is_view,
+            not entity.joined_dates and all(is_bookkeeping(column) for column in entity.dates),
+            table.id in referred_to,
+            not entity.measures,
+            -(table.rows or 0),
+            table.id,
+        )
 
     return sorted(found, key=rank)
 
@@ -87,14 +100,17 @@ def entities(catalog: Catalog, schema: str, links: graph.Links) -> list[Entity]:
 def dates(table: Table) -> list[Column]:
     """Return the readable date columns; bookkeeping columns come last."""
     found = [column for column in table.columns if column.is_date and column.readable]
-    return sorted(found, key=is_bookkeeping)
+    return sorted(
+        found,
+        key=lambda column: (is_bookkeeping(column), bool(_LATER.intersection(words(column.name)))),
+    )
 
 
 def joined_dates(table: Table, links: graph.Links) -> list[tuple[Table, Column]]:
     """Return the date columns of tables that foreign keys lead to, without bookkeeping columns."""
     return [
         (target, column)
-        for target in graph.reachable(links, table.name).values()
+        for target in graph.reachable(links, table.id).values()
         for column in dates(target)
         if not is_bookkeeping(column)
     ]
@@ -105,46 +121,57 @@ def is_bookkeeping(column: Column) -> bool:
     return bool(_BOOKKEEPING.intersection(words(column.name)))
 
 
-def metrics(table: Table, links: graph.Links) -> list[Column]:
-    """Return the readable numeric columns that are no part of a key or foreign key, nor named like one."""
-    leading = {column for link in links.get(table.name, ()) for column in link.columns}
-    taken = leading | {column for key in (table.primary_key, *table.keys) for column in key}
-
-    def identifies(column: Column) -> bool:
-        said = words(column.name)
-        return (
-            said[:1] == ("id",)
-            or said[-1:] in (("id",), ("fk",), ("pk",), ("key",), ("no",), ("nr",))
-            or bool(_NO_AMOUNT.intersection(said[-1:]))
-        )
-
-    return [
-        column
-        for column in table.columns
-        if column.is_number and column.readable and column.name not in taken and not identifies(column)
-    ]
-
-
 def names(table: Table, links: graph.Links) -> list[Column]:
     """Return the text columns that can name a row: the only one with a name like `name`, else all.
 
-    Contact details, free texts and secrets come last.
+    Personal data, free texts and secrets come last.
     """
-    leading = {column for link in links.get(table.name, ()) for column in link.columns}
+    leading = {c for link in links.get(table.id, ()) if not link.to_bridge for c in link.columns}
     texts = [
         column
         for column in table.columns
         if column.is_text and column.readable and column.name not in leading
     ]
     own = {singular(word) for word in words(table.name)}
-    called = [
-        column
-        for column in texts
-        if (said := {w for w in words(column.name) if singular(w) not in own}) and said <= _NAMES
-    ]
-    if len(called) == 1:
-        return called
-    return sorted(texts, key=lambda column: bool(_PERSONAL.intersection(words(column.name))))
+    person = any(_PERSON.intersection(words(column.name)) for column in texts)
+
+    def called(column: Column) -> bool:
+        said = {word for word in words(column.name) if singular(word) not in own}
+        said = said or set(words(column.name)) - {"code"}
+        return bool(said) and said <= (_NAMES - {"title"} if person else _NAMES | own)
+
+    found = [column for column in texts if called(column)]
+    if len(found) == 1 and not is_personal(found[0]):
+        return found
+    return sorted(texts, key=lambda c: (is_personal(c), not called(c), words(c.name)[-1:] != ("name",)))
+
+
+def is_personal(column: Column) -> bool:
+    """Return whether a column has personal data, a secret or free text, by its name."""
+    return bool(_PERSONAL.intersection(words(column.name)))
+
+
+def recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[str]:
+    """Return the columns whose values can be recipients, the likeliest first.
+
+    A name that is unique comes first, then the key, then values that several rows share, then personal data.
+    """
+    texts = names(table, links)
+    plain = [column for column in texts if not is_personal(column)]
+    unique = [column.name for column in plain if repeats(table, (column.name,)) is False]
+    if len(texts) == 1 and unique:
+        return unique
+    own = key(table)
+    return list(
+        dict.fromkeys(
+            (
+                *unique,
+                *(own if len(own) == 1 else ()),
+                *(column.name for column in plain),
+                *(column.name for column in texts),
+            )
+        )
+    )
 
 
 def key(table: Table) -> tuple[str, ...]:

@@ -117,6 +117,10 @@ order by c.conname
 """
 
 
+Id = tuple[str, str]
+"""Schema and name of a table."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column, with its name as in the database."""
@@ -163,6 +167,10 @@ class Table:
     partitioned_by: str | None  # the first column of a partitioned table's key
     heaps: tuple[Heap, ...]
     is_open: bool = True  # whether the role may use its schema
+
+    @property
+    def id(self) -> Id:
+        return self.schema, self.name
 
     def unindexed(self, column: str) -> tuple[Heap, ...]:
         """Return the parts of the table in which a range of this column needs a full scan."""

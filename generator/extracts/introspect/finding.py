@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from extracts import rules
@@ -87,24 +87,63 @@ def single(question: str, offered: Sequence[Candidate], what: str, *, given: boo
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The entity, and the tables and foreign keys of its schema."""
+    """The entity, and the tables and links of the database."""
 
     entity: Table
-    tables: Mapping[str, Table]
+    catalog: Catalog
     links: graph.Links
-    role: str
+    repeats: candidates.Repeats
+    joined: tuple[Table, ...] = ()  # the tables of given joins
+
+    @property
+    def role(self) -> str:
+        return self.catalog.role
 
     @property
     def reachable(self) -> dict[str, Table]:
-        return {self.entity.name: self.entity, **graph.reachable(self.links, self.entity.name)}
+        """Return the tables that an answer can name, by their names without schemas, the nearest first.
+
+        Tables behind a bridge table come last.
+        """
+        found = {self.entity.name: self.entity, **{table.name: table for table in self.joined}}
+        for bridges in (False, True):
+            for table in graph.reachable(self.links, self.entity.id, bridges=bridges).values():
+                found.setdefault(table.name, table)
+        return found
+
+    def table(self, text: str) -> Table:
+        """Return the table that `TABLE` or `SCHEMA.TABLE` names, in any case.
+
+        Raises ExtractsError for a table that does not exist, or that no foreign keys lead to.
+        """
+        known = self.reachable
+        named = {f"{table.schema}.{table.name}": table for table in known.values()}
+        for names in (known, named):
+            if len(found := fitting(text, names)) == 1:
+                return names[found[0]]
+        everywhere = {f"{table.schema}.{table.name}": table for table in self.catalog.tables}
+        bare = {table.name: table for table in reversed(self.catalog.tables)}
+        for names in (everywhere, bare):
+            for name in fitting(text, names)[:1]:
+                other = names[name]
+                if other.name in known:
+                    raise ExtractsError(
+                        f"{quoted(other)} has the same name as {quoted(known[other.name])}, which is nearer"
+                        f" to {self.entity.name}; create a view with another name"
+                    )
+                raise ExtractsError(
+                    f"no foreign keys lead from {self.entity.name} to {quoted(other)};"
+                    " set the joins with --joins"
+                )
+        raise ExtractsError(missing("table", text, [*known, *everywhere]))
 
 
-def scope(catalog: Catalog, entity: str) -> Scope:
+def scope(catalog: Catalog, entity: str, repeats: candidates.Repeats) -> Scope:
     """Return the scope for the entity, spelled as in an answer: `Loans` or `sales.Loans`."""
     schema, dot, name = entity.rpartition(".")
-    schema = schema if dot else "public"
-    tables = {table.name: table for table in catalog.tables if table.schema == schema}
-    return Scope(tables[name], tables, graph.of_schema(catalog, schema), catalog.role)
+    wanted = (schema if dot else "public", name)
+    [table] = [table for table in catalog.tables if table.id == wanted]
+    return Scope(table, catalog, graph.of_catalog(catalog), repeats)
 
 
 ################################################################################
@@ -118,12 +157,10 @@ def reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
     table_name, dot, name = ("", "", text.strip()) if own else text.strip().rpartition(".")
     table = scope.entity
     if dot:
-        known = scope.reachable
-        tables = fitting(table_name.strip(), known)
-        if len(tables) != 1:
-            where = f"among the tables that foreign keys of {scope.entity.name} lead to"
-            raise ExtractsError(f"{question}: {missing('table', table_name.strip(), known, where)}")
-        table = known[tables[0]]
+        try:
+            table = scope.table(table_name.strip())
+        except ExtractsError as error:
+            raise ExtractsError(f"{question}: {error}") from None
     names = [column.name for column in table.columns]
     columns = fitting(name.strip(), names)
     if len(columns) != 1:
@@ -135,19 +172,20 @@ def reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
 
 def sources(question: str, scope: Scope, text: str, *, with_key: bool) -> list[tuple[Table, str]]:
     """Return the columns that `TABLE.COLUMN`, a column of the entity or a whole table stands for."""
-    known = scope.reachable
-    tables = fitting(text, known)
-    if "." not in text and len(tables) == 1:
-        table = known[tables[0]]
-        if with_key:
-            return [(table, column) for column in candidates.row_columns(table, scope.links)]
-        named = [column.name for column in candidates.names(table, scope.links)]
-        named = named or list(candidates.key(table))
-        if not named:
-            raise ExtractsError(f"{question}: {quoted(table)} has no column that can be the recipient")
-        return [(table, column) for column in named]
-    table, column = reference(question, scope, text)
-    return [(table, column.name)]
+    try:
+        table = scope.table(text)
+    except ExtractsError as error:
+        own = [column.name.lower() for column in scope.entity.columns]
+        if "." not in text and text.lower() not in own:
+            raise ExtractsError(f"{question}: {error}") from None
+        table, column = reference(question, scope, text)
+        return [(table, column.name)]
+    if with_key:
+        return [(table, column) for column in candidates.row_columns(table, scope.links)]
+    named = candidates.recipients(table, scope.links, scope.repeats)
+    if not named:
+        raise ExtractsError(f"{question}: {quoted(table)} has no column that can be the recipient")
+    return [(table, column) for column in named]
 
 
 def renamed(given: str, table: Table, column: str, taken: list[str]) -> str:

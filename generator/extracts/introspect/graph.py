@@ -1,4 +1,4 @@
-"""The graph of tables and foreign keys of a schema, with guesses where no foreign key is declared."""
+"""The graph of tables and foreign keys of a database, with guesses where no foreign key is declared."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from extracts import rules
-from extracts.introspect.catalog import Catalog, Column, Table
+from extracts.introspect.catalog import Catalog, Column, Id, Table
 from extracts.introspect.words import REFERENCE, meant, referred, stem, words
 
 LONGEST = 8  # links of a path
@@ -20,13 +20,17 @@ _NAMELESS = frozenset((*REFERENCE, "name", "type", "kind", "status", "date", "va
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A foreign key, or a guess at one: from many rows of `start` to one of `target`, in one schema."""
+    """A foreign key, or a guess at one: from many rows of `start` to one of `target`.
+
+    The link of a bridge table leads the other way, from one row of `start` to the rows of the bridge.
+    """
 
     start: Table
     columns: tuple[str, ...]
     target: Table
     target_columns: tuple[str, ...]
     guess: str = ""  # the reason for it, if no foreign key is declared
+    to_bridge: bool = False
 
     @property
     def is_certain(self) -> bool:
@@ -38,21 +42,28 @@ class Link:
         """Return whether a row may have no target, because a column is nullable."""
         return any(self.start.column(column).nullable for column in self.columns)
 
-    @property
-    def text(self) -> str:
-        """Return the link as a join in an answer: `TABLE: START.COLUMN = COLUMN`."""
+    def text(self, schema: str) -> str:
+        """Return the link as a join in an answer: `TABLE: START.COLUMN = COLUMN`.
+
+        A table outside of the entity's schema is written with its own.
+        """
         pairs = zip(self.columns, self.target_columns, strict=True)
         said = " and ".join(f"{self.start.name}.{left} = {right}" for left, right in pairs)
-        return f"{self.target.name}: {said}"
+        return f"{written(self.target, schema)}: {said}"
 
 
 Path = tuple[Link, ...]
-Links = Mapping[str, Sequence[Link]]
+Links = Mapping[Id, Sequence[Link]]
 
 
-def text(links: Sequence[Link]) -> str:
+def written(table: Table, schema: str) -> str:
+    """Return a table as an answer writes it: with its schema, unless that is the entity's."""
+    return table.name if table.schema == schema else f"{table.schema}.{table.name}"
+
+
+def text(links: Sequence[Link], schema: str) -> str:
     """Return the links as an answer to the template's question for joins."""
-    return "; ".join(link.text for link in links) or "none"
+    return "; ".join(link.text(schema) for link in links) or "none"
 
 
 def unusable_name(links: Sequence[Link]) -> str:
@@ -70,19 +81,37 @@ def unusable_name(links: Sequence[Link]) -> str:
     return next((name for what, name in names if rules.unusable_name(name, what)), "")
 
 
-def of_schema(catalog: Catalog, schema: str) -> dict[str, list[Link]]:
-    """Return the links inside one schema, keyed by the table that they start from."""
-    tables = [table for table in catalog.tables if table.schema == schema]
-    found: dict[str, list[Link]] = {table.name: [] for table in tables}
+def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
+    """Return the links between all tables, keyed by the table that they start from.
+
+    Guesses stay inside a schema.
+    """
+    found: dict[Id, list[Link]] = {table.id: [] for table in catalog.tables}
     declared = set()
     for key in catalog.foreign_keys:
-        if key.table.schema == key.target.schema == schema:
-            found[key.table.name].append(Link(key.table, key.columns, key.target, key.target_columns))
-        declared |= {(key.table.schema, key.table.name, column) for column in key.columns}
-    for link in _guesses(tables):
-        if not any((schema, link.start.name, column) in declared for column in link.columns):
-            found[link.start.name].append(link)
+        found[key.table.id].append(Link(key.table, key.columns, key.target, key.target_columns))
+        declared |= {(key.table.id, column) for column in key.columns}
+    to_bridges = [_turned(link) for table in catalog.tables for link in _bridged(table, found[table.id])]
+    for schema in catalog.schemas:
+        for link in _guesses([table for table in catalog.tables if table.schema == schema]):
+            if not any((link.start.id, column) in declared for column in link.columns):
+                found[link.start.id].append(link)
+    for link in to_bridges:
+        found[link.start.id].append(link)
     return found
+
+
+def _bridged(table: Table, links: Sequence[Link]) -> list[Link]:
+    """Return the foreign keys of a bridge table, whose key consists of at least two of them."""
+    for key in table.keys:
+        parts = [link for link in links if set(link.columns) < set(key) and link.target is not table]
+        if len({link.columns for link in parts}) > 1 and set(key) <= {c for p in parts for c in p.columns}:
+            return parts
+    return []
+
+
+def _turned(link: Link) -> Link:
+    return Link(link.target, link.target_columns, link.start, link.columns, to_bridge=True)
 
 
 def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
@@ -183,42 +212,47 @@ def _comparable(one: Column, other: Column) -> bool:
     )
 
 
-def reachable(links: Links, start: str) -> dict[str, Table]:
+def reachable(links: Links, start: Id, *, bridges: bool = False) -> dict[Id, Table]:
     """Return every table that a path leads to, the nearest first."""
-    found: dict[str, Table] = {}
+    found: dict[Id, Table] = {}
     queue = deque([start])
     while queue:
-        for link in links.get(queue.popleft(), ()):
-            if link.target.name not in found and link.target.name != start:
-                found[link.target.name] = link.target
-                queue.append(link.target.name)
+        for link in _usable(links, queue.popleft(), bridges=bridges):
+            if link.target.id not in found and link.target.id != start:
+                found[link.target.id] = link.target
+                queue.append(link.target.id)
     return found
 
 
-def ends(links: Links, start: str) -> list[Table]:
+def _usable(links: Links, start: Id, *, bridges: bool) -> Iterator[Link]:
+    return (link for link in links.get(start, ()) if bridges or not link.to_bridge)
+
+
+def ends(links: Links, start: Id) -> list[Table]:
     """Return the tables where paths end. If all paths are circular, return all reachable tables."""
     tables = reachable(links, start)
     found = [
         table
         for name, table in tables.items()
-        if not any(link.target.name not in (name, start) for link in links.get(name, ()))
+        if not any(link.target.id not in (name, start) for link in _usable(links, name, bridges=False))
     ]
     return found or list(tables.values())
 
 
-def paths(links: Links, start: str, goal: str) -> list[Path]:
+def paths(links: Links, start: Id, goal: Id) -> list[Path]:
     """Return the paths from one table to another that visit no table twice, the shortest first.
 
-    Guesses are used only if declared foreign keys give no path.
+    Guesses are used only if declared foreign keys give no path, and bridge tables only if guesses give none.
     """
-    declared = {name: [link for link in of if not link.guess] for name, of in links.items()}
-    return _paths(declared, start, goal) or _paths(links, start, goal)
+    forward = {name: list(_usable(links, name, bridges=False)) for name in links}
+    declared = {name: [link for link in of if not link.guess] for name, of in forward.items()}
+    return _paths(declared, start, goal) or _paths(forward, start, goal) or _paths(links, start, goal)
 
 
-def _paths(links: Links, start: str, goal: str) -> list[Path]:
+def _paths(links: Links, start: Id, goal: Id) -> list[Path]:
     distance = _distances(links, goal)
     found: list[Path] = []
-    queue: deque[tuple[str, Path]] = deque([(start, ())])
+    queue: deque[tuple[Id, Path]] = deque([(start, ())])
     steps = 0
     while queue and len(found) < MOST and steps < STEPS:
         at, path = queue.popleft()
@@ -226,20 +260,21 @@ def _paths(links: Links, start: str, goal: str) -> list[Path]:
         if at == goal:
             found.append(path)
             continue
-        visited = {start, *(link.target.name for link in path)}
+        # A spec calls a table by its name without the schema.
+        visited = {start[1], *(link.target.name for link in path)}
         for link in links.get(at, ()):
-            left = distance.get(link.target.name)
+            left = distance.get(link.target.id)
             if left is not None and link.target.name not in visited and len(path) + 1 + left <= LONGEST:
-                queue.append((link.target.name, (*path, link)))
+                queue.append((link.target.id, (*path, link)))
     return found
 
 
-def _distances(links: Links, goal: str) -> dict[str, int]:
+def _distances(links: Links, goal: Id) -> dict[Id, int]:
     """Return the length of the shortest path from each table to the goal."""
-    into: dict[str, list[str]] = {}
+    into: dict[Id, list[Id]] = {}
     for name, of in links.items():
         for link in of:
-            into.setdefault(link.target.name, []).append(name)
+            into.setdefault(link.target.id, []).append(name)
     found = {goal: 0}
     queue = deque([goal])
     while queue:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from extracts import rules
 from extracts.errors import ExtractsError
-from extracts.introspect import graph
+from extracts.introspect import candidates, graph
+from extracts.introspect.catalog import Table
 from extracts.introspect.finding import RENAME, Finding, Scope, quoted, tables_of, unreadable_table
 from extracts.introspect.words import missing
 
@@ -14,19 +16,19 @@ from extracts.introspect.words import missing
 def joins(scope: Scope, answers: Mapping[str, str], *, given: bool) -> Finding:
     """Answer the question for the joins: one join per table that the other answers need."""
     if given:
-        return Finding("joins", _checked(scope, answers["joins"]), "given")
-    goals = tables_of(answers["recipient"], answers.get("group", ""), answers["date_column"])
+        return Finding("joins", checked(scope, answers["joins"])[0], "given")
+    goals = needed(answers)
     before = set(_pieces(answers["joins"])) if answers.get("joins", "none") != "none" else set()
     trees: list[graph.Path] = [()]
-    for goal in [name for name in scope.reachable if name in goals and name != scope.entity.name]:
-        paths = graph.paths(scope.links, scope.entity.name, goal)
-        trees = list(
-            dict.fromkeys(grown for tree in trees for path in paths if (grown := _grown(tree, path)))
-        )
-        trees = trees[: graph.MOST]
+    for goal in [table for table in scope.reachable.values() if table.name in goals - {scope.entity.name}]:
+        paths = graph.paths(scope.links, scope.entity.id, goal.id)
+        grown = (_grown(tree, path) for tree in trees for path in paths)
+        trees = list(dict.fromkeys(tree for tree in grown if tree is not None))
+        trees = sorted(trees, key=len)[: graph.MOST]
         if not trees:
             raise ExtractsError(
-                f"joins: no foreign keys lead from {scope.entity.name} to {goal}; set the joins with --joins"
+                f"joins: no foreign keys lead from {scope.entity.name} to {goal.name};"
+                " set the joins with --joins"
             )
     unusable = {tree: graph.unusable_name(tree) for tree in trees}
     ends = ", ".join(sorted(goals - {scope.entity.name}))
@@ -35,18 +37,29 @@ def joins(scope: Scope, answers: Mapping[str, str], *, given: bool) -> Finding:
         raise ExtractsError(
             f'joins: the path to {ends} uses "{name}", which an answer cannot contain; {RENAME}'
         )
+    schema = scope.entity.schema
     trees = [tree for tree in trees if not unusable[tree]]
-    trees = [tree for tree in trees if before <= {link.text for link in tree}] or trees
+    multiplied = {tree: _multiplying(scope, tree) for tree in trees}
+    if all(multiplied.values()):
+        raise ExtractsError(_refusal(scope, trees[0], multiplied[trees[0]]))
+    trees = [tree for tree in trees if not multiplied[tree]]
+    trees = [tree for tree in trees if before <= {link.text(schema) for link in tree}] or trees
     if len(trees) > 1:
         because = f"{len(trees)} paths lead from {scope.entity.name} to {ends}"
-        return Finding("joins", None, because, tuple(graph.text(tree) for tree in trees))
+        return Finding("joins", None, because, tuple(graph.text(tree, schema) for tree in trees))
     [tree] = trees
     because = "foreign keys"
     if any(link.guess for link in tree):
         because = "names and types: a guess"
     elif not tree:
         because = "no other table is needed"
-    return Finding("joins", graph.text(tree), because, notes=tuple(_notes(tree, scope.role)))
+    return Finding("joins", graph.text(tree, schema), because, notes=tuple(_notes(scope, tree)))
+
+
+def needed(answers: Mapping[str, str]) -> set[str]:
+    """Return the names of the tables that the other answers use."""
+    plain = (answers["recipient"], answers.get("group", ""), answers["date_column"])
+    return tables_of(*plain) | set(re.findall(r"([^\W\d]\w*)\s*\.", answers.get("metric", "")))
 
 
 def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
@@ -57,48 +70,112 @@ def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
     return (*tree, *(link for link in path if link.target.name not in known))
 
 
-def _notes(tree: graph.Path, role: str) -> Iterator[str]:
+################################################################################
+# Joins that multiply rows
+################################################################################
+
+
+def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
+    """Return the first join whose target has several rows for a key, as far as that is known."""
+    for link in tree:
+        if not link.is_certain and scope.repeats(link.target, link.target_columns):
+            return link
+    return None
+
+
+def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
+    """Return why the tree multiplies rows, and the view with which a user can accept that."""
+    assert link is not None
+    entity, bridge, schema = scope.entity, link.target, scope.entity.schema
+    key = ", ".join(link.target_columns)
+    said = (
+        f"joins: {bridge.name} has several rows with the same {key}, so a row of {entity.name} would count"
+        " once for each of them, and the sum over all recipients would be too high. Use a recipient and"
+        f" group by that need no {bridge.name}"
+    )
+    before = tree[: tree.index(link) + 1]
+    way = [link]
+    while way[0].start is not entity:
+        way.insert(0, next(one for one in before if one.target is way[0].start))
+    own = {column.name for column in entity.columns}
+    others = [
+        column for column in candidates.key(bridge) if column not in link.target_columns and column not in own
+    ]
+    if not others:
+        return said
+    name = f"{entity.name}_by_{bridge.name}"
+    joined = "".join(
+        f" join {quoted(one.target)} on "
+        + " and ".join(
+            f"{quoted(one.target)}.{candidates.quoted(right)} = {quoted(one.start)}.{candidates.quoted(left)}"
+            for left, right in zip(one.columns, one.target_columns, strict=True)
+        )
+        for one in way
+    )
+    columns = "".join(f", {quoted(bridge)}.{candidates.quoted(column)}" for column in others)
+    view = (
+        f"create view {candidates.quoted(schema, name)} as select {quoted(entity)}.*{columns}"
+        f" from {quoted(entity)}{joined};"
+    )
+    written = name if schema == "public" else f"{schema}.{name}"
+    return f"{said}. To count a row once for each of them, run: {view} Then use --entity {written}"
+
+
+def _notes(scope: Scope, tree: graph.Path) -> Iterator[str]:
     for link in tree:
         join = f"{link.start.name} → {link.target.name}"
         if link.guess:
             yield f"{join} is a guess: {link.guess}"
         if not link.is_certain:
             columns = ", ".join(link.target_columns)
-            yield f"{join}: no unique index on {columns}; a run fails if its values are not unique"
+            now = " They are today." if scope.repeats(link.target, link.target_columns) is False else ""
+            yield f"{join}: no unique index on {columns}; a run fails if its values are not unique.{now}"
         if link.may_be_null:
             columns = ", ".join(link.columns)
             yield f"{join}: {columns} may be null; rows without a value reach no recipient and fail the run"
-        yield from unreadable_table(link.target, role)
+        yield from unreadable_table(link.target, scope.role)
 
 
-def _checked(scope: Scope, text: str) -> str:
-    """Return the given joins if all their names exist. The template checks their form."""
-    for table, start in starts(text).items():
-        for name in (table, start):
-            if name not in scope.tables:
-                raise ExtractsError(f"joins: {missing('table', name, scope.tables)}")
+def checked(scope: Scope, text: str) -> tuple[str, tuple[Table, ...]]:
+    """Return the given joins if all their names exist, and their tables. The template checks their form."""
+    known = {scope.entity.name: scope.entity}
     for piece in _pieces(text):
-        table, _, condition = piece.partition(":")
+        name, _, condition = piece.partition(":")
+        table = _named(scope, name.strip())
         start = condition.partition(".")[0].strip()
+        if start not in known:
+            raise ExtractsError(f"joins: {missing('table', start, known, 'before this join')}")
+        known[table.name] = table
         for equality in rules.equalities(condition):
             left, _, right = equality.partition("=")
-            for name, column in (
-                (start, left.strip()),
-                (table.strip(), right.rpartition(".")[2].strip()),
+            for one, column in (
+                (known[start], left.strip()),
+                (table, right.rpartition(".")[2].strip()),
             ):
-                names = [c.name for c in scope.tables[name].columns] if name in scope.tables else [column]
+                names = [each.name for each in one.columns]
                 if column not in names:
-                    where = f"in {quoted(scope.tables[name])}"
-                    raise ExtractsError(f"joins: {missing('column', column, names, where)}")
-    return text
+                    raise ExtractsError(f"joins: {missing('column', column, names, f'in {quoted(one)}')}")
+    del known[scope.entity.name]
+    return text, tuple(known.values())
+
+
+def _named(scope: Scope, name: str) -> Table:
+    """Return the table `TABLE` of the entity's schema, or `SCHEMA.TABLE`."""
+    known = {graph.written(table, scope.entity.schema): table for table in scope.catalog.tables}
+    own, elsewhere = f"{scope.entity.schema}.", [known_ for known_ in known if known_.endswith(f".{name}")]
+    if (plain := name.removeprefix(own)) in known:
+        return known[plain]
+    hint = f"; write {elsewhere[0]}" if elsewhere else ""
+    where = f"in schema {scope.entity.schema}" if elsewhere else ""
+    raise ExtractsError(f"joins: {missing('table', name, [] if elsewhere else known, where)}{hint}")
 
 
 def starts(answer: str) -> dict[str, str]:
-    """Return the joined tables of an answer, each with the table that its join starts from."""
+    """Return the joined tables of an answer without schemas, each with the table its join starts from."""
     found = {}
     for piece in _pieces(answer):
         table, _, condition = piece.partition(":")
-        found[table.strip()] = condition.partition("=")[0].rpartition(".")[0].strip()
+        found[table.strip().rpartition(".")[2]] = condition.partition("=")[0].rpartition(".")[0].strip()
     return found
 
 

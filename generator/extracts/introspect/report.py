@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from extracts.errors import ExtractsError
-from extracts.introspect import candidates, graph
+from extracts.introspect import candidates, graph, measures
 from extracts.introspect.catalog import Catalog
 from extracts.introspect.words import column_name, fitting, missing
 
@@ -83,17 +83,16 @@ def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report
     if table and not only:
         raise ExtractsError(missing("table", table, tables))
     described = []
-    for name in schemas:
-        links = graph.of_schema(catalog, name)
-        for each in candidates.entities(catalog, name, links):
-            if not only or each.table.name in only:
-                described.append(_described(each))
-                if only or len(described) <= FULL:
-                    described[-1]["paths"] = [
-                        _path(links, each, path)
-                        for end in each.ends
-                        for path in graph.paths(links, each.table.name, end.name)
-                    ]
+    links = graph.of_catalog(catalog)
+    for each in candidates.entities(catalog, schemas, links):
+        if not only or each.table.name in only:
+            described.append(_described(each))
+            if only or len(described) <= FULL:
+                described[-1]["paths"] = [
+                    _path(links, each, path)
+                    for end in each.ends
+                    for path in graph.paths(links, each.table.id, end.id)
+                ]
     unread = [found for found in catalog.tables if found.schema in schemas and not found.readable]
     return Report(
         database=catalog.database,
@@ -121,7 +120,7 @@ def _described(entity: candidates.Entity) -> Described:
             )
             for dated, date in (*((table, date) for date in entity.dates), *entity.joined_dates)
         ],
-        metrics=[column.name for column in entity.metrics],
+        metrics=[measure.answer for measure in entity.measures] or [measures.COUNT],
         ends=[end.name for end in entity.ends],
     )
 
@@ -130,7 +129,7 @@ def _path(links: graph.Links, entity: candidates.Entity, path: graph.Path) -> Pa
     end = path[-1].target
     return Path(
         tables=[entity.table.name, *(link.target.name for link in path)],
-        answer=None if graph.unusable_name(path) else graph.text(path),
+        answer=None if graph.unusable_name(path) else graph.text(path, entity.table.schema),
         joins=[
             Join(
                 table=link.target.name,
@@ -161,7 +160,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     grants = " ".join(report["grants"])
     missing_rights = f"no right to read {unread} of {seen} tables; run as their owner: {grants}"
     if not report["entities"]:
-        where, what = f"{report['database']}: ", "table with a date and a number"
+        where, what = f"{report['database']}: ", "table with a date and a metric"
         if unread:
             console.print(escape(f"{where}{report['role']} can read no {what}."), soft_wrap=True)
             console.print(escape(missing_rights), soft_wrap=True)
@@ -174,7 +173,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     table.add_column("table")
     table.add_column("rows", justify="right")
     table.add_column("date columns", overflow="fold")
-    table.add_column("numeric columns", overflow="fold")
+    table.add_column("metrics", overflow="fold")
     table.add_column("paths end at", overflow="fold")
     for each in listed:
         kind = "" if each["kind"] == "table" else f"\n[dim]{each['kind']}[/]"

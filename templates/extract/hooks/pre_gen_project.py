@@ -135,12 +135,42 @@ def entity() -> str:
     return identifier(table, "table name", "Loans")
 
 
-def metric(tables: list[str]) -> str:
-    """Return the metric's column. Its table may be a part of the answer."""
+def metric(tables: list[str]) -> tuple[str, str]:
+    """Return the name of the metric, and its column, which is empty for an expression or for `none`."""
+    if answer("metric").lower() == "none":
+        if answer("aggregate") != "count":
+            raise Invalid("none counts the rows; use the aggregate count, or name a column, e.g. Amount")
+        return "", ""
+    if "=" in answer("metric"):
+        return expression(answer("metric")), ""
     table, dot, column = answer("metric").rpartition(".")
     if dot and tables and table.strip() != tables[0]:
         raise Invalid(f"{shown(answer('metric'))} is not a column of {tables[0]}; write one, e.g. Amount")
-    return identifier(column, "column name", "Amount")
+    column = identifier(column, "column name", "Amount")
+    return column, column
+
+
+def expression(text: str) -> str:
+    """Return the name of the metric `NAME = EXPRESSION`. The engine and PostgreSQL check the expression."""
+    name, _, formula = (part.strip() for part in text.partition("="))
+    example = "amount = unit_price * quantity"
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,50}", name):
+        raise Invalid(f"{shown(name)} is not a valid name; use a to z, digits and _, e.g. {example}")
+    plain = re.sub(r'"[^"]+"', "x", formula)
+    if not re.fullmatch(r"[\w .*+/(),$-]*\w[\w .*+/(),$-]*", plain) or "--" in plain or "/*" in plain:
+        raise Invalid(
+            f"{shown(formula)} is not a valid expression; use columns, numbers, functions, parentheses and + - * /,"
+            f" e.g. {example}"
+        )
+    if plain.count("(") != plain.count(")"):
+        raise Invalid(f"{shown(formula)} has an open parenthesis; write e.g. {example}")
+    return name
+
+
+def tables_of_metric() -> list[str]:
+    """Return the tables that the expression of the metric names."""
+    found = re.findall(r'(?:"([^"]+)"|([^\W\d]\w*))\s*\.', answer("metric").partition("=")[2])
+    return [quoted or plain for quoted, plain in found]
 
 
 def choice(question: str, *choices: str) -> str:
@@ -171,8 +201,13 @@ def join(text: str, tables: list[str]) -> tuple[str, str]:
     table, colon, condition = text.partition(":")
     left, equals, right = condition.partition("=")
     if not colon or not equals:
-        raise Invalid(f"{shown(text.strip())} is not a join; write TABLE: LEFT.COLUMN = COLUMN, e.g. {example}")
-    name = identifier(table, "table name", example)
+        raise Invalid(
+            f"{shown(text.strip())} is not a join; write TABLE: LEFT.COLUMN = COLUMN, e.g. {example}"
+        )
+    schema, dot, own = table.rpartition(".")
+    if dot:
+        identifier(schema, "schema name", "production.Product: Sale.product_id = id")
+    name = identifier(own, "table name", example)
     if name in tables:
         raise Invalid(f"the table {shown(name)} is joined twice; join each table once")
     start, _ = reference(left, tables, "Loans.Account_idAccount")
@@ -183,8 +218,8 @@ def join(text: str, tables: list[str]) -> tuple[str, str]:
                 f"{shown(condition.strip())} is not a key; write {start}.COLUMN = COLUMN and {start}.COLUMN = "
                 "COLUMN, e.g. Account: Loans.bank = bank and Loans.number = number"
             )
-        table, dot, column = right.rpartition(".")
-        if dot and table.strip() != name:
+        before, dot, column = right.rpartition(".")
+        if dot and before.strip() not in (name, table.strip()):
             raise Invalid(f"{shown(right.strip())} is not a column of {name}; write one, e.g. {example}")
         sides = [f"{start}.{identifier(left, 'column name', example)}"]
         sides.append(f"{name}.{identifier(column, 'column name', example)}")
@@ -268,23 +303,27 @@ def object_lock() -> None:
         return
     match = re.fullmatch(r"(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?", answer("_object_lock"))
     if not match:
-        raise Invalid(f"{shown(answer('_object_lock'))} is not none, or a mode and time, e.g. governance 5 years")
+        raise Invalid(
+            f"{shown(answer('_object_lock'))} is not none, or a mode and time, e.g. governance 5 years"
+        )
     if int(match[2]) > LONGEST_LOCK_YEARS * (1 if match[3] == "year" else 365):
         raise Invalid(f"S3 allows at most {LONGEST_LOCK_YEARS} years; write e.g. governance 5 years")
 
 
 def contradictions(
-    tables: list[str], starts: list[str], dated: str, recipient: str, groups: list[str]
+    tables: list[str], starts: list[str], measured: str, dated: str, recipient: str, groups: list[str]
 ) -> list[tuple[str, str]]:
     """Return question and reason for answers that contradict each other."""
-    measured = f"{tables[0]}.{answer('metric').rpartition('.')[2].strip()}"
     found = []
     if measured == dated:
         found.append(("metric", f"{shown(measured)} is also the date column; use another column"))
     if answer("aggregate") != "count":
         reason = f"{shown(measured)} is also the metric; use another column"
-        found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (measured in groups)
+        found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (
+            measured in groups
+        )
     used = {*starts, *(source.rpartition(".")[0] for source in (dated, recipient, *groups))}
+    used.update(tables_of_metric())
     # An unused join is reported only if no column has to change.
     return found or [
         ("joins", f"{shown(table)} is joined, but no other answer uses it; remove this join")
@@ -321,7 +360,9 @@ def invalid_answers() -> dict[str, list[str]]:
             if len(text) > 5000:
                 raise Invalid(f"{shown(text)} has {len(text)} characters; use at most 5000")
             if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
-                raise Invalid(f"{shown(text)} contains a line break or a control character; write it on one line")
+                raise Invalid(
+                    f"{shown(text)} contains a line break or a control character; write it on one line"
+                )
             return rule(*arguments)
         except Invalid as reason:
             if str(reason) not in found.setdefault(question, []):
@@ -334,13 +375,18 @@ def invalid_answers() -> dict[str, list[str]]:
     starts = []
     for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
         # The table of an invalid join is known, so that later joins from it are not reported.
-        table, start = check("joins", join, piece, tables) or (piece.partition(":")[0].strip(), "")
+        table, start = check("joins", join, piece, tables) or (
+            piece.partition(":")[0].rpartition(".")[2].strip(),
+            "",
+        )
         tables.append(table)
         starts.append(start)
     # After an error in a table, references to it are not reported, too.
     if not entity_table or found.get("joins"):
         tables = []
-    metric_column = check("metric", metric, [entity_table] if entity_table else [])
+    measured = check("metric", metric, [entity_table] if entity_table else [])
+    for table in tables_of_metric() if measured else []:
+        check("metric", known, table, tables, "amount = unit_price * quantity")
     aggregate = check("aggregate", choice, "aggregate", "avg", "sum", "count", "min", "max")
     dated = check("date_column", date_column, tables)
     check("window_months", window_months)
@@ -355,21 +401,32 @@ def invalid_answers() -> dict[str, list[str]]:
     check("_github_workflows", choice, "_github_workflows", "yes", "no")
     check("_object_lock", object_lock)
     check("_version", pattern, "_version", VERSION, "a version; write e.g. 1.2.0")
-    check("_repository", pattern, "_repository", r"https://[A-Za-z0-9._/-]+", "the https address of a repository")
+    check(
+        "_repository",
+        pattern,
+        "_repository",
+        r"https://[A-Za-z0-9._/-]+",
+        "the https address of a repository",
+    )
     check("__module_source", module_source)
 
     taken = [*RESERVED_NAMES]
-    if entity_table and metric_column and aggregate:
-        counted, summed = (re.sub(r"\W+", "_", name).lower() for name in (entity_table, metric_column))
-        taken += [f"{counted}_count", f"{summed}_sum", f"{summed}_{aggregate}"]
+    if entity_table and measured and aggregate:
+        counted, summed = (re.sub(r"\W+", "_", name).lower() for name in (entity_table, measured[0]))
+        taken.append(f"{counted}_count")
+        taken += [f"{summed}_sum", f"{summed}_{aggregate}"] if summed else []
     for question, columns in (("recipient", [recipient] if recipient else []), ("group", groups)):
         for name, _ in columns:
             if name in taken:
-                found[question].append(f"{shown(name)} is already the name of a column or key part; use another")
+                found[question].append(
+                    f"{shown(name)} is already the name of a column or key part; use another"
+                )
             taken.append(name)
-    if dated and recipient and not any(found.values()):
+    if measured and dated and recipient and not any(found.values()):
         sources = [source for _, source in groups]
-        for question, reason in contradictions(tables, starts, dated, recipient[1], sources):
+        for question, reason in contradictions(
+            tables, starts, f"{tables[0]}.{measured[1]}", dated, recipient[1], sources
+        ):
             found[question].append(reason)
     return {question: reasons for question, reasons in found.items() if reasons}
 

@@ -68,7 +68,8 @@ EXTRACT = Extract(
     metrics={
 {%- for metric in answers.metrics %}
 {%- set start, end = '        "' ~ metric.name ~ '": Metric(', '),' %}
-{%- set arguments = ['"' ~ metric.aggregate ~ '"', answers.expression, 'window=' ~ answers.window_months] %}
+{%- set expression = [] if answers.counts_rows else [answers.expression] %}
+{%- set arguments = ['"' ~ metric.aggregate ~ '"'] + expression + ['window=' ~ answers.window_months] %}
 {%- set line = arguments | join(', ') %}
 {%- if fits(start ~ line ~ end) %}
 {{ start ~ line ~ end }}

@@ -1,0 +1,116 @@
+"""Find what can be summed in a table: its numbers, and products such as `unit_price * quantity`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from extracts.introspect import graph
+from extracts.introspect.catalog import Column, Table
+from extracts.introspect.words import words
+
+COUNT = "none"  # the answer for a table whose rows are counted
+# Words of numbers that identify, describe or order a row. A sum of them says nothing.
+_NO_AMOUNT = frozenset(
+    """
+    active age bin code fax flag lat latitude level lng lon longitude month number num order phone position
+    postal postalcode postcode priority rank rating revision sequence size sort status style type version
+    year zip
+    """.split()  # noqa: SIM905 (as a list it takes a line for each word)
+)
+_KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")
+# Ends of names that are written in one word, as in `revisionnumber`.
+_JOINED = ("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency")
+# A rate is an amount, but the sum of rates is not what is usually meant, so it is listed last.
+_RATES = ("rate", "percent", "pct", "discount", "ratio", "share", "factor", "margin")
+_PRICES = ("price", "unitprice", "unitcost", "itemprice", "saleprice", "priceeach", "einzelpreis", "preis")
+_QUANTITIES = ("quantity", "qty", "menge", "quantityordered", "units", "anzahl", "aantal")
+_DISCOUNTS = ("discount", "discountrate", "rabatt", "korting")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a metric aggregates: a column, or an expression over columns of the entity."""
+
+    answer: str  # to the template's question for the metric
+    columns: tuple[str, ...]
+    note: str = ""
+
+
+def measures(table: Table, links: graph.Links) -> list[Measure]:
+    """Return what can be summed, the likeliest first: a price by quantity, amounts, then rates."""
+    found = numbers(table, links)
+    plain = [Measure(column.name, (column.name,)) for column in found]
+    plain.sort(key=lambda measure: _joined(measure.answer).endswith(_RATES))
+    return [*_products(found), *plain]
+
+
+def numbers(table: Table, links: graph.Links) -> list[Column]:
+    """Return the readable numeric columns that are no part of a key or foreign key, nor named like one."""
+    leading = {c for link in links.get(table.id, ()) if not link.to_bridge for c in link.columns}
+    taken = leading | {column for key in (table.primary_key, *table.keys) for column in key}
+
+    def identifies(column: Column) -> bool:
+        said = words(column.name)
+        return (
+            said[:1] == ("id",)
+            or bool({*said[-1:]} & {*_KEYS, *_NO_AMOUNT})
+            or _joined(column.name).endswith(_JOINED)
+            or (len(said) == 1 and len(said[0]) > 4 and said[0].endswith("id") and column.type != "numeric")
+        )
+
+    return [
+        column
+        for column in table.columns
+        if column.is_number and column.readable and column.name not in taken and not identifies(column)
+    ]
+
+
+def _products(columns: Sequence[Column]) -> list[Measure]:
+    """Return price by quantity, less a discount if there is one."""
+    price = _first(columns, _PRICES)
+    quantity = _first(columns, _QUANTITIES)
+    if price is None or quantity is None or price is quantity:
+        return []
+    discount = _first(columns, _DISCOUNTS)
+    text = f"{sql_name(price.name)} * {sql_name(quantity.name)}"
+    used = (price, quantity, *([discount] if discount else []))
+    if discount is None:
+        return [Measure(f"amount = {text}", tuple(column.name for column in used))]
+    rate = sql_name(discount.name)
+    rate = f"coalesce({rate}, 0)" if discount.nullable else rate
+    note = f"the expression takes {discount.name} as a fraction: 0.1 for 10 %"
+    return [Measure(f"amount = {text} * (1 - {rate})", tuple(column.name for column in used), note)]
+
+
+def _first(columns: Iterable[Column], ends: tuple[str, ...]) -> Column | None:
+    """Return the first column with one of these names, else the first whose name ends with one."""
+    joined = [(column, _joined(column.name)) for column in columns]
+    exact = [column for column, name in joined if name in ends]
+    return next(iter([*exact, *(column for column, name in joined if name.endswith(ends))]), None)
+
+
+def _joined(name: str) -> str:
+    return "".join(words(name))
+
+
+# Words that SQL reserves. A column of such a name has quotes in an expression.
+_RESERVED = frozenset(
+    """
+    all and any array as asc both case cast check collate column constraint create default desc distinct do
+    else end except false fetch for foreign from grant group having in initially intersect into is leading
+    like limit not null offset on only or order placing primary references returning select some table then
+    to trailing true union unique user using when where window with
+    """.split()  # noqa: SIM905
+)
+
+
+def sql_name(name: str) -> str:
+    """Return a name in an expression: with quotes if SQL needs them.
+
+    >>> sql_name("UnitPrice"), sql_name("Unit Price"), sql_name("order")
+    ('UnitPrice', '"Unit Price"', '"order"')
+    """
+    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _RESERVED
+    return name if plain else '"' + name.replace('"', '""') + '"'

@@ -254,13 +254,17 @@ def recipient(scope: Scope, given: str | None) -> Finding:
 
 
 def _preferred(scope: Scope, ends: Sequence[Table]) -> list[Table]:
-    """Return the tables, those first whose rows have a unique name that is no personal data."""
+    """Return the tables, those first whose rows have a unique name that is no personal data.
 
-    def named(table: Table) -> bool:
-        found = candidates.recipients(table, scope.links, scope.repeats)[:1]
-        return [*found] == [column.name for column in candidates.names(table, scope.links)]
+    Of these the farthest comes first: it has the fewest rows, and its files the most.
+    """
 
-    return sorted(ends, key=lambda table: not named(table))
+    def rank(table: Table) -> tuple[bool, int]:
+        found = candidates.recipients(table, scope.links, scope.repeats)
+        named = found[:1] == [column.name for column in candidates.names(table, scope.links)]
+        return not named, -graph.distance(scope.links, scope.entity.id, table.id)
+
+    return sorted(ends, key=rank)
 
 
 def _recipient(name: str, table: Table, column: str) -> Candidate:

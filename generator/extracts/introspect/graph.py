@@ -239,6 +239,12 @@ def ends(links: Links, start: Id) -> list[Table]:
     return found or list(tables.values())
 
 
+def distance(links: Links, start: Id, goal: Id) -> int:
+    """Return the number of links of the shortest path without bridges, or 0 if there is none."""
+    forward = {name: list(_usable(links, name, bridges=False)) for name in links}
+    return _distances(forward, goal).get(start, 0)
+
+
 def paths(links: Links, start: Id, goal: Id) -> list[Path]:
     """Return the paths from one table to another that visit no table twice, the shortest first.
 

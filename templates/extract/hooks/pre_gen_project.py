@@ -153,17 +153,14 @@ def metric(tables: list[str]) -> tuple[str, str]:
 def expression(text: str) -> str:
     """Return the name of the metric `NAME = EXPRESSION`. The engine and PostgreSQL check the expression."""
     name, _, formula = (part.strip() for part in text.partition("="))
-    example = "amount = unit_price * quantity"
+    # A name in quotes has the characters of a name, so that no answer can end the string in Glue/etl.py.
+    plain = re.sub(r'"[^\W\d]\w*([ $-]\w+)*"', "x", formula)
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,50}", name):
-        raise Invalid(f"{shown(name)} is not a valid name; use a to z, digits and _, e.g. {example}")
-    plain = re.sub(r'"[^"]+"', "x", formula)
-    if not re.fullmatch(r"[\w .*+/(),$-]*\w[\w .*+/(),$-]*", plain) or "--" in plain or "/*" in plain:
-        raise Invalid(
-            f"{shown(formula)} is not a valid expression; use columns, numbers, functions, parentheses and + - * /,"
-            f" e.g. {example}"
-        )
+        raise Invalid(f"{shown(name)} is not a valid name; use a to z, digits and _, e.g. amount = price * quantity")
+    if not re.fullmatch(r"[\w .*+/(),$-]*", plain) or not re.search(r"\w", plain) or "--" in plain or "/*" in plain:
+        raise Invalid(f"{shown(formula)} is not an expression of columns, numbers, functions, parentheses and + - * /")
     if plain.count("(") != plain.count(")"):
-        raise Invalid(f"{shown(formula)} has an open parenthesis; write e.g. {example}")
+        raise Invalid(f"{shown(formula)} has a parenthesis without its partner")
     return name
 
 
@@ -201,9 +198,7 @@ def join(text: str, tables: list[str]) -> tuple[str, str]:
     table, colon, condition = text.partition(":")
     left, equals, right = condition.partition("=")
     if not colon or not equals:
-        raise Invalid(
-            f"{shown(text.strip())} is not a join; write TABLE: LEFT.COLUMN = COLUMN, e.g. {example}"
-        )
+        raise Invalid(f"{shown(text.strip())} is not a join; write TABLE: LEFT.COLUMN = COLUMN, e.g. {example}")
     schema, dot, own = table.rpartition(".")
     if dot:
         identifier(schema, "schema name", "production.Product: Sale.product_id = id")
@@ -303,9 +298,7 @@ def object_lock() -> None:
         return
     match = re.fullmatch(r"(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?", answer("_object_lock"))
     if not match:
-        raise Invalid(
-            f"{shown(answer('_object_lock'))} is not none, or a mode and time, e.g. governance 5 years"
-        )
+        raise Invalid(f"{shown(answer('_object_lock'))} is not none, or a mode and time, e.g. governance 5 years")
     if int(match[2]) > LONGEST_LOCK_YEARS * (1 if match[3] == "year" else 365):
         raise Invalid(f"S3 allows at most {LONGEST_LOCK_YEARS} years; write e.g. governance 5 years")
 
@@ -319,9 +312,7 @@ def contradictions(
         found.append(("metric", f"{shown(measured)} is also the date column; use another column"))
     if answer("aggregate") != "count":
         reason = f"{shown(measured)} is also the metric; use another column"
-        found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (
-            measured in groups
-        )
+        found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (measured in groups)
     used = {*starts, *(source.rpartition(".")[0] for source in (dated, recipient, *groups))}
     used.update(tables_of_metric())
     # An unused join is reported only if no column has to change.
@@ -360,9 +351,7 @@ def invalid_answers() -> dict[str, list[str]]:
             if len(text) > 5000:
                 raise Invalid(f"{shown(text)} has {len(text)} characters; use at most 5000")
             if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
-                raise Invalid(
-                    f"{shown(text)} contains a line break or a control character; write it on one line"
-                )
+                raise Invalid(f"{shown(text)} contains a line break or a control character; write it on one line")
             return rule(*arguments)
         except Invalid as reason:
             if str(reason) not in found.setdefault(question, []):
@@ -375,10 +364,8 @@ def invalid_answers() -> dict[str, list[str]]:
     starts = []
     for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
         # The table of an invalid join is known, so that later joins from it are not reported.
-        table, start = check("joins", join, piece, tables) or (
-            piece.partition(":")[0].rpartition(".")[2].strip(),
-            "",
-        )
+        named = piece.partition(":")[0].rpartition(".")[2].strip()
+        table, start = check("joins", join, piece, tables) or (named, "")
         tables.append(table)
         starts.append(start)
     # After an error in a table, references to it are not reported, too.
@@ -401,13 +388,7 @@ def invalid_answers() -> dict[str, list[str]]:
     check("_github_workflows", choice, "_github_workflows", "yes", "no")
     check("_object_lock", object_lock)
     check("_version", pattern, "_version", VERSION, "a version; write e.g. 1.2.0")
-    check(
-        "_repository",
-        pattern,
-        "_repository",
-        r"https://[A-Za-z0-9._/-]+",
-        "the https address of a repository",
-    )
+    check("_repository", pattern, "_repository", r"https://[A-Za-z0-9._/-]+", "the https address of a repository")
     check("__module_source", module_source)
 
     taken = [*RESERVED_NAMES]
@@ -418,15 +399,12 @@ def invalid_answers() -> dict[str, list[str]]:
     for question, columns in (("recipient", [recipient] if recipient else []), ("group", groups)):
         for name, _ in columns:
             if name in taken:
-                found[question].append(
-                    f"{shown(name)} is already the name of a column or key part; use another"
-                )
+                found[question].append(f"{shown(name)} is already the name of a column or key part; use another")
             taken.append(name)
     if measured and dated and recipient and not any(found.values()):
+        column = f"{tables[0]}.{measured[1]}"
         sources = [source for _, source in groups]
-        for question, reason in contradictions(
-            tables, starts, f"{tables[0]}.{measured[1]}", dated, recipient[1], sources
-        ):
+        for question, reason in contradictions(tables, starts, column, dated, recipient[1], sources):
             found[question].append(reason)
     return {question: reasons for question, reasons in found.items() if reasons}
 

@@ -25,7 +25,11 @@ resource "aws_glue_crawler" "this" {
 
     content {
       connection_name = aws_glue_connection.this.name
-      path            = "${var.database.name}/${var.database.schema}/${jdbc_target.value}"
+      # A table of another schema is written with it: "production.Product".
+      path = join("/", concat([var.database.name], (
+        length(split(".", jdbc_target.value)) == 2
+        ? split(".", jdbc_target.value) : [var.database.schema, jdbc_target.value]
+      )))
     }
   }
 

@@ -100,7 +100,10 @@ variable "database" {
 }
 
 variable "tables" {
-  description = "Tables of the spec, spelled as in the source. The crawler reads no others."
+  description = <<-EOT
+    Tables of the spec, spelled as in the source. The crawler reads no others. A table outside of
+    `database.schema` is written with its schema, `production.Product`.
+  EOT
   type        = set(string)
   nullable    = false
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from extracts.errors import ExtractsError
 from extracts.introspect import candidates, graph, measures
 from extracts.introspect.catalog import Catalog
+from extracts.introspect.catalog import Table as Source
 from extracts.introspect.words import column_name, fitting, missing
 
 LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
@@ -141,14 +142,18 @@ def _path(links: graph.Links, entity: candidates.Entity, path: graph.Path) -> Pa
             )
             for link in path
         ],
-        recipients=[
-            f"{column_name(end.name, c.name)} = {end.name}.{c.name}" for c in candidates.names(end, links)
-        ],
+        recipients=[f"{column_name(end.name, name)} = {end.name}.{name}" for name in _recipients(end, links)],
         groups=[
             [f"{column_name(t.name, name)} = {t.name}.{name}" for name in candidates.row_columns(t, links)]
             for t in (link.target for link in reversed(path[:-1]))
         ],
     )
+
+
+def _recipients(table: Source, links: graph.Links) -> Sequence[str]:
+    """Return the columns that can name a recipient, without personal data: without a name, the key."""
+    named = [c.name for c in candidates.names(table, links) if not candidates.is_personal(c)]
+    return named or candidates.key(table)
 
 
 def show(report: Report, console: Console, *, everything: bool = False) -> None:

@@ -80,9 +80,13 @@ def column_name(table: str, column: str) -> str:
 
     >>> column_name("Branch", "idBranch"), column_name("customers", "customer_name")
     ('branch_id', 'customer_name')
+    >>> column_name("product", "productid"), column_name("salesorderdetail", "orderqty")
+    ('product_id', 'salesorderdetail_orderqty')
     """
     own = meant(table)
-    rest = [word for word in words(column) if singular(word) not in own]
+    joined = "".join(own)
+    # `productid` of the table `product` is `id`, as `product_id` is.
+    rest = [word.removeprefix(joined) for word in words(column) if singular(word) not in (*own, joined)]
     text = slugify("_".join((*own, *rest)), separator="_", lowercase=True)
     text = re.sub(r"[^a-z0-9_]", "", text) or "column"
     return (text if text[0].isalpha() else f"_{text}")[:63].rstrip("_")

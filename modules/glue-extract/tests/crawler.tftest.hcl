@@ -57,6 +57,20 @@ run "crawler_reads_only_the_tables_of_the_spec" {
   }
 }
 
+run "crawler_reads_a_table_of_another_schema" {
+  command = plan
+  variables {
+    tables = ["Loans", "hr.Employee"]
+  }
+
+  assert {
+    condition = toset([for t in aws_glue_crawler.this[0].jdbc_target : t.path]) == toset([
+      "bank/public/Loans", "bank/hr/Employee",
+    ])
+    error_message = "A table that is written with its schema is read there."
+  }
+}
+
 run "crawler_cannot_read_a_bucket" {
   command = plan
 

@@ -81,7 +81,7 @@ def test_ambiguous_entity_is_reported_with_its_candidates(bank: str, extracts: E
     done = extracts(*NEW, "--database-url", bank)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "✗ entity: 2 candidates, each a table with a date and a number; choose one:",
+        "✗ entity: 2 candidates, each a table with a date and a metric; choose one:",
         '    --entity "Loans"',
         '    --entity "Account"',
     ]
@@ -130,11 +130,12 @@ def test_joins_without_foreign_keys_are_marked_as_guesses(
     assert order["metrics"] == ["Betrag €", "Betrag"]
 
 
-def test_views_come_last_and_tables_without_a_number_are_left_out(
+def test_views_come_last_and_tables_without_a_number_before_them(
     ledger: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(ledger)
-    assert list(found) == ["vertrieb.order", "vertrieb.Umsätze"]
+    assert list(found) == ["vertrieb.order", "vertrieb.Notizen", "vertrieb.Umsätze"]
+    assert found["vertrieb.Notizen"]["metrics"] == ["none"]
     assert found["vertrieb.Umsätze"]["kind"] == "view"
     assert found["vertrieb.Umsätze"]["dates"][0]["advice"] is None
 

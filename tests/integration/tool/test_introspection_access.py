@@ -94,12 +94,12 @@ def test_role_without_rights_gets_all_grants(
 ) -> None:
     shown = extracts("inspect", "--database-url", locked)
     assert shown.stdout.splitlines() == [
-        "locked: stranger can read no table with a date and a number.",
+        "locked: stranger can read no table with a date and a metric.",
         f"no right to read 1 of 1 tables; run as their owner: {' '.join(OPEN)}",
     ]
     stamped = extracts(*NEW, "--database-url", locked)
     assert stamped.stderr == (
-        "✗ entity: stranger can read no table in Clinic with a date and a numeric column;"
+        "✗ entity: stranger can read no table with a date and a metric in Clinic;"
         f" run as the owner: {' '.join(OPEN)}\n"
     )
     given = ("--entity", "Clinic.Visit", "--metric", "fee", "--date-column", "day", "--group", "ward")
@@ -119,7 +119,7 @@ def test_role_without_rights_gets_all_grants(
 def test_database_without_tables_is_reported(made: Callable[[str, str], str], extracts: Extracts) -> None:
     shown = extracts("inspect", "--database-url", made("bare", "select 1"))
     assert shown.returncode == 0
-    assert shown.stdout == "bare: no table with a date and a number among 0 tables.\n"
+    assert shown.stdout == "bare: no table with a date and a metric among 0 tables.\n"
 
 
 def test_long_statement_is_printed_on_one_line(made: Callable[[str, str], str], extracts: Extracts) -> None:

@@ -61,7 +61,7 @@ def test_unusable_candidates_are_named_and_keep_a_question_ambiguous(
 ) -> None:
     done = extracts(*NEW, "--database-url", awkward)
     assert done.stderr.splitlines() == [
-        '✗ entity: 2 candidates, each a table with a date and a number; without "order.lines", which an'
+        '✗ entity: 2 candidates, each a table with a date and a metric; without "order.lines", which an'
         " answer cannot contain; choose one:",
         '    --entity "sales"',
     ]

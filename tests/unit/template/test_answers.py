@@ -161,6 +161,18 @@ def test_answers_at_the_prompts_are_not_executed(
         ("entity", "L" * 64, "63 bytes"),
         ("entity", "é" * 32, "63 bytes"),
         ("metric", "Account.Amount", "is not a column of Loans"),
+        ("metric", "none", "none counts the rows; use the aggregate count"),
+        ("metric", "Total = price * quantity", "is not a valid name; use a to z"),
+        ("metric", "total = ", "is not an expression of columns"),
+        ("metric", "total = price * 'x'", "is not an expression of columns"),
+        ("metric", "total = price -- quantity", "is not an expression of columns"),
+        ("metric", "total = price; drop", "is not an expression of columns"),
+        ("metric", 'total = "a\\" * price', "is not an expression of columns"),
+        ("metric", "total = \"a'b\" * price", "is not an expression of columns"),
+        ("metric", "total = (price * quantity", "has a parenthesis without its partner"),
+        ("metric", "total = Worker.wage * hours", "is neither the entity nor a table in joins"),
+        ("joins", "a/b.Account: Loans.a = b", "is not a valid schema name"),
+        ("joins", "Account: Loans.a = b; other.Account: Loans.c = b", '"Account" is joined twice'),
         ("aggregate", "median", "is not one of avg, sum, count, min, max"),
         ("sftp", "Server", "is not one of server, instance, connector, none; did you mean server?"),
         ("_schedule", "cron(1 0 1 * ? *)", "is not a day of the month and a time"),
@@ -294,6 +306,46 @@ def test_metric_is_an_expression_that_means_its_column(metric: str, typed: Calla
     assert isinstance(found, dict)
     expression = found["loans_count"][1]
     assert expression == (metric if metric == "Total" else f'"{metric}"')
+
+
+def test_metric_may_be_an_expression_with_a_name(typed: Callable[..., Path]) -> None:
+    project = typed(metric="value = Account.rate * Amount * (1 - coalesce(discount, 0.05))", aggregate="max")
+    expression = "Account.rate * Amount * (1 - coalesce(discount, 0.05))"
+    assert spec(project)["metrics"] == {
+        "loans_count": ("count", expression, 3),
+        "value_sum": ("sum", expression, 3),
+        "value_max": ("max", expression, 3),
+    }
+    assert "the **largest value** of `Account.rate" in (project / "README.md").read_text()
+    quoted = spec(typed(metric='value = "unit price" * quantity', project_slug="quoted"))["metrics"]
+    assert isinstance(quoted, dict)
+    assert quoted["value_avg"] == ("avg", '"unit price" * quantity', 3)
+
+
+def test_table_of_an_expression_needs_its_join(typed: Callable[..., Path]) -> None:
+    """No other answer uses the table of the currency."""
+    joins = "Account: Loans.a = b; Currency: Loans.currency = code; Bank: Account.bank = id"
+    project = typed(joins=joins, metric="euros = Amount * Currency.rate", group="till = Loans.till")
+    assert len(spec(project)["joins"]) == 3
+
+
+def test_without_a_metric_the_rows_are_counted(typed: Callable[..., Path]) -> None:
+    project = typed(metric="none", aggregate="count")
+    assert '"loans_count": Metric("count", window=3),' in (project / "Glue/etl.py").read_text()
+    text = (project / "README.md").read_text()
+    assert "`loans_count` is the **number of rows** of `Loans` whose `loan_date`" in text
+    assert "| `loans_count` | number of rows, the metric |" in text
+    assert "none" not in text
+
+
+def test_join_to_a_table_of_another_schema(typed: Callable[..., Path]) -> None:
+    project = typed(
+        joins="core.Account: Loans.a = Account.b; ref.Bank: Account.bank = ref.Bank.id",
+        group="till = Account.till",
+    )
+    assert spec(project)["joins"] == [("core.Account", "Loans.a", "b"), ("ref.Bank", "Account.bank", "id")]
+    tables = (project / "Terraform/main.tf").read_text().partition("tables = [")[2].partition("]")[0]
+    assert tables.split() == ['"Loans",', '"core.Account",', '"ref.Bank",']
 
 
 def test_invalid_join_does_not_invalidate_later_ones(

@@ -103,8 +103,9 @@ def new(
 ) -> None:
     """Create an extract project. Prompts for answers that neither an option nor the database gives.
 
-    With --database-url, the tool finds joins, date, group by and recipient in the catalog of the database,
-    and prompts only for the ambiguous ones. Without a terminal, set --no-input to use the defaults.
+    With --database-url, the tool finds metric, joins, date, group by and recipient in the catalog of the
+    database, and prompts only for the ambiguous ones. It reads rows only to test whether values are unique.
+    Without a terminal, set --no-input to use the defaults.
     """
     from extracts import asking
     from extracts import new as creating

@@ -48,6 +48,15 @@ RUN: dict[str, str] = {
     f'pip install "terraform-aws-extracts[local] @ git+{ADDRESS}@vVERSION"': (
         f"{HERE}::test_pip_installs_the_tool_from_the_repository"
     ),
+    **dict.fromkeys(
+        (
+            "extracts inspect --database-url postgresql://reader@source.example.com/shop",
+            "extracts new --database-url postgresql://reader@source.example.com/shop",
+            "extracts new --no-input --database-url postgresql://reader@source.example.com/shop"
+            " --entity payment --recipient country",
+        ),
+        "tests/integration/tool/test_public_schemas.py::test_commands_of_the_how_to_guide",
+    ),
     # a project
     "make readme": ("tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"),
     "make test": PROJECT,  # of this repository too: `.ci/run` runs nothing else

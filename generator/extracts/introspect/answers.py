@@ -215,12 +215,7 @@ def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
     slow = (
         [f"no index on {column.name}: every run reads the whole table; run once: {advice}"] if advice else []
     )
-    zone = (
-        [f"{column.name} is a timestamp with time zone: months begin at midnight in the project's time zone"]
-        if column.type == "timestamp with time zone"
-        else []
-    )
-    notes = (*slow, *zone, *unreadable(scope, table, column))
+    notes = (*slow, *unreadable(scope, table, column))
     return Finding("date_column", in_scope(scope, table, column.name), because, notes=notes)
 
 

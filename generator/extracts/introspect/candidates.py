@@ -74,7 +74,8 @@ def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> li
         what, when = tuple(measures(table, links)), tuple(dates(table))
         written = all(is_bookkeeping(column) for column in when)
         elsewhere = tuple(joined_dates(table, links)) if written and what else ()
-        if not (what or (links[table.id] and not written)) or not (when or elsewhere):
+        referring = any(link.target is not table and not link.to_bridge for link in links[table.id])
+        if not (what or (referring and not written)) or not (when or elsewhere):
             continue
         ends = tuple(graph.ends(links, table.id))
         found.append(Entity(table, () if elsewhere else when, elsewhere, what, ends))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from extracts.introspect import graph
 from extracts.introspect.catalog import Column, Table
-from extracts.introspect.words import words
+from extracts.introspect.words import singular, words
 
 COUNT = "none"  # the answer for a table whose rows are counted
 # Words of numbers that identify, describe or order a row. A sum of them says nothing.
@@ -24,9 +24,23 @@ _KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")
 _JOINED = ("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency")
 # A rate is an amount, but the sum of rates is not what is usually meant, so it is listed last.
 _RATES = ("rate", "percent", "pct", "discount", "ratio", "share", "factor", "margin")
-_PRICES = ("price", "unitprice", "unitcost", "itemprice", "saleprice", "priceeach", "einzelpreis", "preis")
-_QUANTITIES = ("quantity", "qty", "menge", "quantityordered", "units", "anzahl", "aantal")
-_DISCOUNTS = ("discount", "discountrate", "rabatt", "korting")
+# Without the words of the table: `item_price` of order_items is `price`.
+_PRICES = (
+    "unitprice",
+    "price",
+    "unitcost",
+    "saleprice",
+    "priceeach",
+    "einzelpreis",
+    "preis",
+    "prix",
+    "prijs",
+)
+_QUANTITIES = (
+    *("quantity", "qty", "orderqty", "orderquantity", "quantityordered", "units", "menge", "anzahl"),
+    *("aantal", "quantite", "quantità", "cantidad"),
+)
+_DISCOUNTS = ("discount", "unitpricediscount", "discountrate", "rabatt", "korting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ def measures(table: Table, links: graph.Links) -> list[Measure]:
     found = numbers(table, links)
     plain = [Measure(column.name, (column.name,)) for column in found]
     plain.sort(key=lambda measure: _joined(measure.answer).endswith(_RATES))
-    return [*_products(found), *plain]
+    return [*_products(table, found), *plain]
 
 
 def numbers(table: Table, links: graph.Links) -> list[Column]:
@@ -67,13 +81,17 @@ def numbers(table: Table, links: graph.Links) -> list[Column]:
     ]
 
 
-def _products(columns: Sequence[Column]) -> list[Measure]:
+def _products(table: Table, columns: Sequence[Column]) -> list[Measure]:
     """Return price by quantity, less a discount if there is one."""
-    price = _first(columns, _PRICES)
-    quantity = _first(columns, _QUANTITIES)
-    if price is None or quantity is None or price is quantity:
+    own = {singular(word) for word in words(table.name)}
+    meanings = {"".join(w for w in words(c.name) if singular(w) not in own): c for c in reversed(columns)}
+
+    def called(names: Sequence[str]) -> Column | None:
+        return next((meanings[name] for name in names if name in meanings), None)
+
+    price, quantity, discount = called(_PRICES), called(_QUANTITIES), called(_DISCOUNTS)
+    if price is None or quantity is None:
         return []
-    discount = _first(columns, _DISCOUNTS)
     text = f"{sql_name(price.name)} * {sql_name(quantity.name)}"
     used = (price, quantity, *([discount] if discount else []))
     if discount is None:
@@ -82,13 +100,6 @@ def _products(columns: Sequence[Column]) -> list[Measure]:
     rate = f"coalesce({rate}, 0)" if discount.nullable else rate
     note = f"the expression takes {discount.name} as a fraction: 0.1 for 10 %"
     return [Measure(f"amount = {text} * (1 - {rate})", tuple(column.name for column in used), note)]
-
-
-def _first(columns: Iterable[Column], ends: tuple[str, ...]) -> Column | None:
-    """Return the first column with one of these names, else the first whose name ends with one."""
-    joined = [(column, _joined(column.name)) for column in columns]
-    exact = [column for column, name in joined if name in ends]
-    return next(iter([*exact, *(column for column, name in joined if name.endswith(ends))]), None)
 
 
 def _joined(name: str) -> str:

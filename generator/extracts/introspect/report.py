@@ -16,7 +16,8 @@ from extracts.introspect.catalog import Table as Source
 from extracts.introspect.words import column_name, fitting, missing
 
 LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
-FULL = 5  # entities that are reported with their paths, unless --entity chooses one
+NAMED = 3  # columns or tables in a cell of it, and candidates of a path
+FULL = 3  # entities that are reported with their paths, unless --entity chooses one
 
 
 class Join(TypedDict):
@@ -175,7 +176,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     tables = [each for each in report["entities"] if not each["kind"].endswith("view")]
     listed = report["entities"] if everything or not tables else tables[:LISTED]
     table = Table(title=f"{report['database']}: possible entities of an extract", title_justify="left")
-    table.add_column("table")
+    table.add_column("table", overflow="fold")
     table.add_column("rows", justify="right")
     table.add_column("date columns", overflow="fold")
     table.add_column("metrics", overflow="fold")
@@ -185,9 +186,9 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         table.add_row(
             escape(_name(each)) + kind,
             "?" if each["rows"] is None else f"{each['rows']:,}",
-            escape(", ".join(date["column"] for date in each["dates"])),
-            escape(", ".join(each["metrics"])),
-            escape(", ".join(each["ends"])) or "[dim]itself[/]",
+            _cell([date["column"] for date in each["dates"]], everything=everything),
+            _cell(each["metrics"], everything=everything),
+            _cell(each["ends"], everything=everything) or "[dim]itself[/]",
         )
     console.print(table)
     console.print(
@@ -198,12 +199,15 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         console.print(f"[dim]--all lists {hidden} more {what}.[/]")
     if unread:
         console.print(escape(missing_rights), soft_wrap=True)
-    shown = [each for each in listed if "paths" in each]
+    shown = [each for each in listed if each.get("paths")]
     for each in shown:
         console.print(f"\n[bold]{escape(_name(each))}[/]")
-        for path in each["paths"]:
-            for text in _path_lines(path):
+        for path, others in _shown_paths(each["paths"], everything=everything):
+            for text in _path_lines(path, None if everything else NAMED):
                 console.print(f"  {text}", soft_wrap=True)
+            if others:
+                what = "path leads" if others == 1 else "paths lead"
+                console.print(f"    [dim]{others} more {what} to {escape(path['tables'][-1])}.[/]")
         for date in each["dates"]:
             if date["advice"]:
                 said = f"no index on {escape(date['column'])}; before the first run, run: "
@@ -214,20 +218,41 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         )
 
 
+def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[Path, int]]:
+    """Yield the paths to show, each with the number of hidden ones to the same table.
+
+    Without `everything`, only the shortest path to each table is shown.
+    """
+    if everything:
+        yield from ((path, 0) for path in paths)
+        return
+    by_end: dict[str, list[Path]] = {}
+    for path in paths:
+        by_end.setdefault(path["tables"][-1], []).append(path)
+    for found in by_end.values():
+        yield found[0], len(found) - 1
+
+
 def _name(each: Described) -> str:
     return each["table"] if each["schema"] == "public" else f"{each['schema']}.{each['table']}"
 
 
-def _path_lines(path: Path) -> Iterator[str]:
+def _cell(names: Sequence[str], *, everything: bool) -> str:
+    hidden = 0 if everything else len(names) - NAMED
+    more = f"\n[dim]and {hidden} more[/]" if hidden > 0 else ""
+    return escape(", ".join(names[:NAMED] if more else names)) + more
+
+
+def _path_lines(path: Path, most: int | None) -> Iterator[str]:
     guessed = any(join["guess"] for join in path["joins"])
     yield f"{escape(' → '.join(path['tables']))}{'  [yellow](a guess)[/]' if guessed else ''}"
     for join in path["joins"]:
         said = _join_notes(join)
         if said:
             yield f"  [dim]{escape(join['table'])}: {escape('; '.join(said))}[/]"
-    for number, recipient in enumerate(path["recipients"]):
+    for number, recipient in enumerate(path["recipients"][:most]):
         yield f"  {'' if number else 'recipient':<11}{escape(recipient)}"
-    for number, group in enumerate(path["groups"]):
+    for number, group in enumerate(path["groups"][:most]):
         yield f"  {'' if number else 'group by':<11}{escape(', '.join(group))}"
 
 

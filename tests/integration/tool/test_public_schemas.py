@@ -295,6 +295,36 @@ def test_table_with_nothing_to_sum_is_counted(
         """)  # fmt: skip
 
 
+def test_commands_of_the_how_to_guide(
+    public: Callable[[str], str], created: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = "postgresql://reader@source.example.com/shop"
+    start = f"--database-url {public('pagila')}"
+
+    def words(command: str) -> list[str]:
+        return command.replace(f"--database-url {place}", start).split()[1:]
+
+    cli.app(
+        words("extracts inspect --database-url postgresql://reader@source.example.com/shop"),
+        standalone_mode=False,
+    )
+    shown = capsys.readouterr().out
+    assert "payment → customer → address → city → country" in shown
+    assert "11 more paths lead to country." in shown
+    assert len(shown.splitlines()) < 50
+    options = words("extracts new --database-url postgresql://reader@source.example.com/shop")[3:]
+    assert created(public("pagila"), *options, terminal=True).is_dir()
+    with pytest.raises(Ambiguous, match="12 paths lead from payment to country") as raised:
+        cli.app(
+            words(
+                "extracts new --no-input --database-url postgresql://reader@source.example.com/shop"
+                " --entity payment --recipient country"
+            ),
+            standalone_mode=False,
+        )
+    assert '--joins "customer: payment.customer_id = customer_id; address:' in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("recipient", "sentence"),
     [

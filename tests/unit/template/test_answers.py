@@ -335,7 +335,7 @@ def test_without_a_metric_the_rows_are_counted(typed: Callable[..., Path]) -> No
     text = (project / "README.md").read_text()
     assert "`loans_count` is the **number of rows** of `Loans` whose `loan_date`" in text
     assert "| `loans_count` | number of rows, the metric |" in text
-    assert "none" not in text
+    assert "Loans.none" not in text
 
 
 def test_join_to_a_table_of_another_schema(typed: Callable[..., Path]) -> None:

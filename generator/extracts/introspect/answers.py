@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from slugify import slugify
@@ -234,7 +234,7 @@ def recipient(scope: Scope, given: str | None) -> Finding:
     ends = graph.ends(scope.links, scope.entity.id) or [scope.entity]
     offered = [
         (table, column)
-        for table in _preferred(scope, ends)
+        for table in candidates.preferred(ends, scope.links, scope.entity, scope.repeats)
         for column in candidates.recipients(table, scope.links, scope.repeats)
     ]
     if not offered:
@@ -251,20 +251,6 @@ def recipient(scope: Scope, given: str | None) -> Finding:
     if len(ends) > 1:
         because = f"the paths from {scope.entity.name} end at {len(ends)} tables"
     return Finding("recipient", None, because + left_out, answers)
-
-
-def _preferred(scope: Scope, ends: Sequence[Table]) -> list[Table]:
-    """Return the tables, those first whose rows have a unique name that is no personal data.
-
-    Of these the farthest comes first: it has the fewest rows, and its files the most.
-    """
-
-    def rank(table: Table) -> tuple[bool, int]:
-        found = candidates.recipients(table, scope.links, scope.repeats)
-        named = found[:1] == [column.name for column in candidates.names(table, scope.links)]
-        return not named, -graph.distance(scope.links, scope.entity.id, table.id)
-
-    return sorted(ends, key=rank)
 
 
 def _recipient(name: str, table: Table, column: str) -> Candidate:

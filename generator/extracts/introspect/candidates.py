@@ -77,7 +77,7 @@ def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> li
         referring = any(link.target is not table and not link.to_bridge for link in links[table.id])
         if not (what or (referring and not written)) or not (when or elsewhere):
             continue
-        ends = tuple(graph.ends(links, table.id))
+        ends = tuple(preferred(graph.ends(links, table.id), links, table))
         found.append(Entity(table, () if elsewhere else when, elsewhere, what, ends))
 
     referred_to = {
@@ -173,6 +173,24 @@ def recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[str]:
             )
         )
     )
+
+
+def preferred(
+    ends: Sequence[Table], links: graph.Links, entity: Table, repeats: Repeats = lambda _table, _columns: None
+) -> list[Table]:
+    """Return the tables, those first whose rows have a name that does not repeat and is no personal data.
+
+    Of these the farthest comes first: it has the fewest rows, and so the fewest files.
+    """
+
+    far = graph.distances(links, entity.id)
+
+    def rank(table: Table) -> tuple[bool, int]:
+        found = names(table, links)
+        named = len(found) == 1 and not is_personal(found[0]) and not repeats(table, (found[0].name,))
+        return not named, -far.get(table.id, 0)
+
+    return sorted(ends, key=rank)
 
 
 def key(table: Table) -> tuple[str, ...]:

@@ -214,14 +214,24 @@ def _comparable(one: Column, other: Column) -> bool:
 
 def reachable(links: Links, start: Id, *, bridges: bool = False) -> dict[Id, Table]:
     """Return every table that a path leads to, the nearest first."""
-    found: dict[Id, Table] = {}
-    queue = deque([start])
+    return {table.id: table for table, _ in _walked(links, start, bridges=bridges)}
+
+
+def distances(links: Links, start: Id) -> dict[Id, int]:
+    """Return the number of links to every table that a path without bridges leads to."""
+    return {table.id: distance for table, distance in _walked(links, start, bridges=False)}
+
+
+def _walked(links: Links, start: Id, *, bridges: bool) -> Iterator[tuple[Table, int]]:
+    seen = {start}
+    queue = deque([(start, 0)])
     while queue:
-        for link in _usable(links, queue.popleft(), bridges=bridges):
-            if link.target.id not in found and link.target.id != start:
-                found[link.target.id] = link.target
-                queue.append(link.target.id)
-    return found
+        at, distance = queue.popleft()
+        for link in _usable(links, at, bridges=bridges):
+            if link.target.id not in seen:
+                seen.add(link.target.id)
+                queue.append((link.target.id, distance + 1))
+                yield link.target, distance + 1
 
 
 def _usable(links: Links, start: Id, *, bridges: bool) -> Iterator[Link]:
@@ -237,12 +247,6 @@ def ends(links: Links, start: Id) -> list[Table]:
         if not any(link.target.id not in (name, start) for link in _usable(links, name, bridges=False))
     ]
     return found or list(tables.values())
-
-
-def distance(links: Links, start: Id, goal: Id) -> int:
-    """Return the number of links of the shortest path without bridges, or 0 if there is none."""
-    forward = {name: list(_usable(links, name, bridges=False)) for name in links}
-    return _distances(forward, goal).get(start, 0)
 
 
 def paths(links: Links, start: Id, goal: Id) -> list[Path]:

@@ -16,7 +16,7 @@ from extracts.introspect.catalog import Table as Source
 from extracts.introspect.words import column_name, fitting, missing
 
 LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
-NAMED = 3  # columns or tables in a cell of it, and candidates of a path
+NAMED = 3  # columns or tables in a cell of it, paths, and candidates of a path
 FULL = 3  # entities that are reported with their paths, unless --entity chooses one
 
 
@@ -176,7 +176,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     tables = [each for each in report["entities"] if not each["kind"].endswith("view")]
     listed = report["entities"] if everything or not tables else tables[:LISTED]
     table = Table(title=f"{report['database']}: possible entities of an extract", title_justify="left")
-    table.add_column("table", overflow="fold")
+    table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("date columns", overflow="fold")
     table.add_column("metrics", overflow="fold")
@@ -208,6 +208,11 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
             if others:
                 what = "path leads" if others == 1 else "paths lead"
                 console.print(f"    [dim]{others} more {what} to {escape(path['tables'][-1])}.[/]")
+        if (hidden := len(each["ends"]) - NAMED) > 0 and not everything:
+            what = "table" if hidden == 1 else "tables"
+            console.print(
+                f"  [dim]--entity {escape(_name(each))} shows the paths to {hidden} more {what}.[/]"
+            )
         for date in each["dates"]:
             if date["advice"]:
                 said = f"no index on {escape(date['column'])}; before the first run, run: "
@@ -221,7 +226,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
 def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[Path, int]]:
     """Yield the paths to show, each with the number of hidden ones to the same table.
 
-    Without `everything`, only the shortest path to each table is shown.
+    Without `everything`, only the shortest path to each of the likeliest tables is shown.
     """
     if everything:
         yield from ((path, 0) for path in paths)
@@ -229,7 +234,7 @@ def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[P
     by_end: dict[str, list[Path]] = {}
     for path in paths:
         by_end.setdefault(path["tables"][-1], []).append(path)
-    for found in by_end.values():
+    for found in [*by_end.values()][:NAMED]:
         yield found[0], len(found) - 1
 
 

@@ -199,8 +199,10 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         console.print(f"[dim]--all lists {hidden} more {what}.[/]")
     if unread:
         console.print(escape(missing_rights), soft_wrap=True)
-    shown = [each for each in listed if each.get("paths")]
-    for each in shown:
+    described = [each for each in listed if "paths" in each]
+    for each in described:
+        if not each["paths"] and not any(date["advice"] for date in each["dates"]):
+            continue
         console.print(f"\n[bold]{escape(_name(each))}[/]")
         for path, others in _shown_paths(each["paths"], everything=everything):
             for text in _path_lines(path, None if everything else NAMED):
@@ -217,7 +219,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
             if date["advice"]:
                 said = f"no index on {escape(date['column'])}; before the first run, run: "
                 console.print(f"  {said}{escape(date['advice'])}", soft_wrap=True)
-    if len(shown) < len(report["entities"]):
+    if len(described) < len(report["entities"]):
         console.print(
             f"\n[dim]--entity TABLE shows the paths from another of the {len(report['entities'])} tables.[/]"
         )

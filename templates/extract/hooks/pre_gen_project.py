@@ -160,7 +160,7 @@ def expression(text: str) -> str:
     if not re.fullmatch(r"[\w .*+/(),$-]*", plain) or not re.search(r"\w", plain) or "--" in plain or "/*" in plain:
         raise Invalid(f"{shown(formula)} is not an expression of columns, numbers, functions, parentheses and + - * /")
     if plain.count("(") != plain.count(")"):
-        raise Invalid(f"{shown(formula)} has a parenthesis without its partner")
+        raise Invalid(f"{shown(formula)} has an unbalanced parenthesis")
     return name
 
 

@@ -169,7 +169,7 @@ def test_answers_at_the_prompts_are_not_executed(
         ("metric", "total = price; drop", "is not an expression of columns"),
         ("metric", 'total = "a\\" * price', "is not an expression of columns"),
         ("metric", "total = \"a'b\" * price", "is not an expression of columns"),
-        ("metric", "total = (price * quantity", "has a parenthesis without its partner"),
+        ("metric", "total = (price * quantity", "has an unbalanced parenthesis"),
         ("metric", "total = Worker.wage * hours", "is neither the entity nor a table in joins"),
         ("joins", "a/b.Account: Loans.a = b", "is not a valid schema name"),
         ("joins", "Account: Loans.a = b; other.Account: Loans.c = b", '"Account" is joined twice'),

@@ -84,6 +84,10 @@ def has_time_zone(read: catalog.Catalog, answers: Mapping[str, str]) -> bool:
     """Return whether the date column is a timestamp with time zone, which has another day in each zone."""
     schema, _, entity = answers["entity"].rpartition(".")
     table, _, name = answers["date_column"].rpartition(".")
+    joined = [
+        piece.partition(":")[0].strip().rpartition(".") for piece in answers.get("joins", "").split(";")
+    ]
+    schema = next((of for of, _, own in joined if of and own == table), schema)
     return any(
         column.name == name and column.type == "timestamp with time zone"
         for each in read.tables

@@ -144,7 +144,9 @@ def preview(
             return Preview(output.resolve(), None, log, failure)
         if page:
             try:
-                shown = report.page(project.resolve().name, log, output.resolve(), Path(scratch))
+                shown = report.page(
+                    project.resolve().name, log, output.resolve(), Path(scratch), folder=page.parent.resolve()
+                )
                 files.write(page.parent, page.name, shown.encode(), private=True)
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."

@@ -11,10 +11,11 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-Group = tuple[str, ...]
+from extracts.report_months import Group, Row
+from extracts.report_numbers import number
 
 MOVES = 6  # groups with the largest changes
 NAMED = 5  # listed new or removed groups
@@ -24,34 +25,38 @@ NAMED = 5  # listed new or removed groups
 class Groups:
     """The number of groups, and the first of them."""
 
-    count: int
-    first: list[Group]
+    count: int = 0
+    first: list[Group] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A group's value, and its value in the month before."""
+    """A group's value, and its value in the month before. One of them may be missing."""
 
     group: Group
-    before: Decimal
-    now: Decimal
-    share: float = 0.0  # of the largest change, for the bar
+    before: Decimal | None
+    now: Decimal | None
 
     @property
-    def by(self) -> Decimal:
-        return self.now - self.before
+    def size(self) -> Decimal:
+        """Return the size of the change. A missing value counts as 0."""
+        return abs((self.now or Decimal(0)) - (self.before or Decimal(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The changes of a metric: the largest ones, the largest first, and the groups with and without one."""
+
+    moves: list[Move]
+    changed: int
+    same: int
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The values of two months in a temporary database."""
+    """The rows of two months in a temporary database."""
 
     connection: sqlite3.Connection
-
-    def value_before(self, group: Group) -> Decimal | None:
-        """Return a group's value of the month before, or None."""
-        found = self.connection.execute("SELECT value FROM before WHERE key = ?", [_key(group)]).fetchone()
-        return None if found is None else _decimal(found[0])
 
     def new(self) -> Groups:
         """Return the groups that the month before does not have, in the file's order."""
@@ -61,62 +66,50 @@ class Changes:
         """Return the groups that only the month before has."""
         return self._groups("before", "now")
 
-    def same(self) -> int:
-        """Return the number of groups with an unchanged value."""
-        query = "SELECT count(*) FROM now JOIN before USING (key) WHERE now.value IS before.value"
-        return int(self.connection.execute(query).fetchone()[0])
-
-    def moves(self) -> list[Move]:
-        """Return the groups with the largest changes, the largest first."""
-        rows = self.connection.execute(
-            "SELECT key, before.value, now.value FROM now JOIN before USING (key)"
-            " WHERE now.value IS NOT before.value ORDER BY now.place"
-        )
-        moved = (
-            Move(_group(key), _decimal(was) or Decimal(0), _decimal(now) or Decimal(0))
-            for key, was, now in rows
-        )
-        largest = heapq.nlargest(MOVES, moved, key=lambda move: abs(move.by))
-        most = abs(largest[0].by) if largest else Decimal(1)
-        return [Move(m.group, m.before, m.now, float(abs(m.by) / most)) for m in largest]
+    def compared(self, metrics: int) -> list[Compared]:
+        """Return the changes of each metric."""
+        largest: list[list[tuple[Decimal, int, Move]]] = [[] for _ in range(metrics)]
+        changed, rows = [0] * metrics, 0
+        query = "SELECT key, now.place, before.texts, now.texts FROM now JOIN before USING (key)"
+        for key, place, was, now in self.connection.execute(query):
+            rows += 1
+            if was == now:
+                continue
+            for metric, (old, new) in enumerate(zip(json.loads(was), json.loads(now), strict=True)):
+                if old == new:
+                    continue
+                changed[metric] += 1
+                move = Move(tuple(json.loads(key)), number(old), number(new))
+                keep = heapq.heappush if len(largest[metric]) < MOVES else heapq.heappushpop
+                keep(largest[metric], (move.size, -place, move))  # equal ones in the file's order
+        return [
+            Compared([move for _, _, move in sorted(found, reverse=True)], count, rows - count)
+            for found, count in zip(largest, changed, strict=True)
+        ]
 
     def _groups(self, of: str, without: str) -> Groups:
         missing = f"FROM {of} WHERE NOT EXISTS (SELECT 1 FROM {without} WHERE {without}.key = {of}.key)"
         [(count,)] = self.connection.execute(f"SELECT count(*) {missing}")
         first = self.connection.execute(f"SELECT key {missing} ORDER BY place LIMIT {NAMED}")
-        return Groups(count, [_group(key) for (key,) in first])
+        return Groups(count, [tuple(json.loads(key)) for (key,) in first])
 
 
 @contextmanager
-def changes(
-    before: Iterable[tuple[Group, Decimal | None]], now: Iterable[tuple[Group, Decimal | None]]
-) -> Iterator[Changes]:
+def changes(before: Iterable[Row], now: Iterable[Row]) -> Iterator[Changes]:
     """Open a comparison of two months."""
     connection = sqlite3.connect("")  # a private temporary file
     try:
         for table, rows in (("before", before), ("now", now)):
             connection.execute(
-                f"CREATE TABLE {table} (key TEXT PRIMARY KEY, place INTEGER, value TEXT) WITHOUT ROWID"
+                f"CREATE TABLE {table} (key TEXT PRIMARY KEY, place INTEGER, texts TEXT) WITHOUT ROWID"
             )
             connection.executemany(
                 f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)",
                 (
-                    (_key(group), place, None if value is None else str(value))
-                    for place, (group, value) in enumerate(rows)
+                    (json.dumps(row.group), place, json.dumps(row.values))
+                    for place, row in enumerate(rows)
                 ),
             )
         yield Changes(connection)
     finally:
         connection.close()
-
-
-def _key(group: Group) -> str:
-    return json.dumps(group)
-
-
-def _group(key: str) -> Group:
-    return tuple(json.loads(key))
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)

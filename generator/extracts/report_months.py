@@ -7,7 +7,6 @@ import gzip
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -85,18 +84,20 @@ class Month:
     def recipients(self) -> list[str]:
         return [str(file["recipient"]) for file in self.manifest["files"]]
 
-    @property
-    def number(self) -> int:
-        """Return the number of months since year 0."""
-        return int(self.period[:4]) * 12 + int(self.period[5:])
+    def file(self, recipient: str) -> Json | None:
+        """Return the manifest's entry of a recipient's file, if there is one."""
+        return next((file for file in self.manifest["files"] if file["recipient"] == recipient), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a file: its group, or the columns of a listing; and its metrics in the order of the spec."""
+    """A row of a file: its group, or the columns of a listing; and its metrics in the order of the spec.
+
+    Values have the characters of the file in the default format, such as `1234.50`; a missing value has none.
+    """
 
     group: Group
-    values: tuple[Decimal | None, ...]
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Shown:
                 groups = [header.index(label) for label in self.labels]
                 values = [header.index(metric.name) for metric in self.metrics]
                 for row in reader:
-                    yield Row(tuple(row[i] for i in groups), tuple(_decimal(row[i]) for i in values))
+                    yield Row(tuple(row[i] for i in groups), tuple(row[i] for i in values))
 
 
 def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
@@ -150,11 +151,21 @@ def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
     return sorted([*earlier.values(), *found], key=lambda month: month.period)
 
 
+def axis(months: Sequence[Month]) -> list[str]:
+    """Return every period from the first to the last month, also those that are not published."""
+    first, last = (int(month.period[:4]) * 12 + int(month.period[5:]) - 1 for month in (months[0], months[-1]))
+    return [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1)]
+
+
+def prescribed(spec: Json, recipient: str) -> Json:
+    """Return the file that the spec prescribes for a recipient."""
+    found: Json = (spec["files"] or {}).get(recipient) or spec["file"]
+    return found
+
+
 def beginning(month: Month, file: Json, spec: Json) -> str:
-    """Return the first lines of a file as text, uncompressed; of an encrypted file, its keys."""
-    if encryption := file.get("encryption"):
-        return f"encrypted for {' and '.join(encryption['keys'])}"
-    form: Json = (spec["files"] or {}).get(file["recipient"]) or spec["file"]
+    """Return the first lines of a file as text, uncompressed."""
+    form = prescribed(spec, file["recipient"])
     path = inside(month.folder, file["key"])
     with path.open("rb") as opened:
         stream: IO[bytes] = opened
@@ -168,7 +179,3 @@ def beginning(month: Month, file: Json, spec: Json) -> str:
     lines = text.splitlines()
     # The last of many lines may be cut off.
     return "\n".join(lines[:_LINES] if len(data) < _BEGINNING else lines[:-1][:_LINES])
-
-
-def _decimal(text: str) -> Decimal | None:
-    return Decimal(text) if text else None

@@ -1,0 +1,87 @@
+"""The groups that a preview's page lists, each with its values of all periods.
+
+A small file is listed whole. Of a large one, the page has the groups that matter: the largest, and those with
+the largest changes.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from extracts.report_months import Group, Metric, Month, Shown
+from extracts.report_numbers import number
+
+WHOLE = 1_000  # rows of the largest file that is listed whole
+VALUES = 600_000  # values of all files that are listed whole, so that the page stays below about 10 MB
+LISTED = 100  # rows of a file that is not listed whole
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A group, and the text of each metric in each period: None where the file does not have the group."""
+
+    group: Group
+    texts: list[list[str | None]]
+
+
+def whole(months: Sequence[Month], recipients: Sequence[str], metrics: int) -> frozenset[str]:
+    """Return the recipients whose files are listed whole: all that are small, if they fit on the page."""
+    largest: Counter[str] = Counter()
+    values = dict.fromkeys(recipients, 0)
+    for month in months:
+        for file in month.manifest["files"]:
+            largest[file["recipient"]] = max(largest[file["recipient"]], file["rows"])
+            if file["recipient"] in values:
+                values[file["recipient"]] += file["rows"] * max(1, metrics)
+    small = [recipient for recipient in recipients if largest[recipient] <= WHOLE]
+    return frozenset(small if sum(values[recipient] for recipient in small) <= VALUES else ())
+
+
+def lines(
+    what: Shown,
+    months: Sequence[Month],
+    periods: Sequence[str],
+    recipient: str,
+    wanted: Collection[Group] | None,
+) -> list[Line]:
+    """Return the groups of a recipient, or those of them in `wanted`.
+
+    The latest file's groups are first, in its order. Equal groups, which `columns` allows, are separate lines.
+    """
+    found: dict[tuple[Group, int], Line] = {}
+    for month in reversed(months):
+        seen: Counter[Group] = Counter()
+        place = periods.index(month.period)
+        for row in what.rows(month, recipient):
+            if wanted is not None and row.group not in wanted:
+                continue
+            key = row.group, seen[row.group]
+            seen[row.group] += 1
+            if key not in found:
+                found[key] = Line(row.group, [[None] * len(periods) for _ in what.metrics])
+            for values, text in zip(found[key].texts, row.values, strict=True):
+                values[place] = text
+    return [*found.values()]
+
+
+def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group]) -> frozenset[Group]:
+    """Return the groups of a large file that matter: those that moved, and the largest ones."""
+    by = size(what.metrics)
+    largest = heapq.nlargest(
+        LISTED,
+        (
+            (abs(number(row.values[by]) or 0), -place, row.group)
+            for place, row in enumerate(what.rows(latest, recipient))
+        ),
+    )
+    rest = [group for _, _, group in largest if group not in moved]
+    return frozenset([*moved, *rest[: LISTED - len(moved)]])
+
+
+def size(metrics: Sequence[Metric]) -> int:
+    """Return the index of the metric by which groups are large: the first count, else the first sum or metric."""
+    kinds = [metric.aggregate for metric in metrics]
+    return next((kinds.index(kind) for kind in ("count", "sum") if kind in kinds), 0)

@@ -1,0 +1,110 @@
+"""Numbers, periods and sparklines of a preview's page as text.
+
+Values of metrics keep all characters of the file. Counts of the page itself have thousands separators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from extracts.report_months import Json
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NOTHING = "\u2013"
+WIDTH, HEIGHT, MARGIN = 120.0, 28.0, 4.0  # of a sparkline
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How a recipient's file writes numbers."""
+
+    decimal: str = "."
+    thousands: str = ""
+
+    @classmethod
+    def of(cls, form: Json) -> Marks:
+        """Return the marks of a file's format. Fixed widths have no thousands separator."""
+        return cls(form.get("decimal", "."), form.get("thousands", ""))
+
+    def write(self, text: str | None) -> str:
+        """Return a number of the default format as the file writes it; a dash for a missing one.
+
+        >>> Marks(",", ".").write("-1234567.50"), Marks().write("1234567.50")
+        ('-1.234.567,50', '1234567.50')
+        """
+        if not text:
+            return NOTHING
+        whole, point, rest = text.partition(".")
+        if self.thousands:
+            whole = f"{int(whole):,}".replace(",", self.thousands) if whole.lstrip("-").isdigit() else whole
+        return whole + (self.decimal if point else "") + rest
+
+
+def number(text: str | None) -> Decimal | None:
+    """Return the number in a field, or None for an empty or missing one."""
+    return Decimal(text) if text else None
+
+
+def difference(now: Decimal, before: Decimal, marks: Marks) -> str:
+    """Return a difference with its sign and all digits, as the file writes numbers.
+
+    >>> difference(Decimal("2.50"), Decimal("3"), Marks()), difference(Decimal(1), Decimal(1), Marks())
+    ('\u22120.50', '\u00b10')
+    """
+    by = now - before
+    sign = "+" if by > 0 else "\u2212" if by < 0 else "\u00b1"
+    return sign + marks.write(f"{abs(by):f}")
+
+
+def percent(now: Decimal, before: Decimal) -> str:
+    """Return a relative change with one digit; nothing where it has no meaning.
+
+    >>> percent(Decimal("1.5"), Decimal(1)), percent(Decimal(1), Decimal(0)), percent(Decimal(-1), Decimal(1))
+    ('+50.0 %', '', '')
+    """
+    if before <= 0 or now < 0:
+        return ""
+    share = float((now - before) / before * 100)
+    return f"{share:+.1f}\u00a0%".replace("-", "\u2212")
+
+
+def counted(value: Decimal | int | str | None) -> str:
+    """Return a number with thousands separators and all its digits; a dash for None.
+
+    >>> counted(1234567)
+    '1,234,567'
+    """
+    return NOTHING if value is None else f"{Decimal(value):,f}"
+
+
+def month_name(period: str) -> str:
+    """Return `Oct 2026` for `2026-10`."""
+    return f"{MONTHS[int(period[5:]) - 1]} {period[:4]}"
+
+
+def sparkline(values: Sequence[str | None]) -> tuple[str, float, float]:
+    """Return the path of a small line over the periods, and its last point.
+
+    A missing value interrupts the line. A value between two missing ones is a short dash.
+
+    >>> sparkline(["1", None, "3"])
+    ('M4 24h1M116 4h1', 116.0, 4.0)
+    """
+    floats = [float(value) if value else None for value in values]
+    known = [value for value in floats if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    path, last, down = "", (0.0, 0.0), False
+    for place, value in enumerate(floats):
+        if value is None:
+            path += "h1" if down and path.rfind("M") > path.rfind("L") else ""
+            down = False
+            continue
+        x = MARGIN + place / max(1, len(floats) - 1) * (WIDTH - 2 * MARGIN)
+        y = HEIGHT / 2 if low == high else MARGIN + (high - value) / (high - low) * (HEIGHT - 2 * MARGIN)
+        last = (round(x, 1), round(y, 1))
+        path += f"{'L' if down else 'M'}{last[0]:g} {last[1]:g}"
+        down = True
+    path += "h1" if down and path.rfind("M") > path.rfind("L") else ""
+    return path, *last

@@ -1,0 +1,73 @@
+"""Put the page of a preview together: template, style, scripts, data, and the policy that allows no others.
+
+The scripts and styles are files in the folder `page`. Those in `page/vendor` are of a charting library.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import unicodedata
+from decimal import Decimal
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from extracts.report_numbers import NOTHING, counted, difference, month_name, number, percent, sparkline
+
+STYLES = ("vendor/uPlot.min.css", "base.css", "parts.css")
+SCRIPTS = (
+    "vendor/uPlot.iife.min.js", "numbers.js", "changes.js", "charts.js", "groups.js", "page.js",
+)  # fmt: skip
+
+
+def render(*, data: dict[str, Any], **shown: Any) -> str:
+    """Return the page."""
+    style = "\n".join(map(_asset, STYLES))
+    # For parsers of XML, a script is text in a CDATA section; for browsers, its marks are comments.
+    scripts = [f"//<![CDATA[\n{_asset(name)}\n//]]>" for name in SCRIPTS]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("extracts", "page"),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals |= {"NOTHING": NOTHING, "difference": difference, "percent": percent, "number": number}
+    environment.filters |= {"counted": counted, "month": month_name, "sparkline": sparkline, "text": _text}
+    policy = (
+        f"default-src 'none'; style-src {_source(style)}; script-src {' '.join(map(_source, scripts))};"
+        " base-uri 'none'; form-action 'none'"
+    )
+    text = environment.get_template("page.html.jinja").render(
+        **shown, data=_embedded(data), style=Markup(style), scripts=[*map(Markup, scripts)], policy=policy
+    )
+    return _printable(text)
+
+
+def _text(value: Decimal | None) -> str:
+    return "" if value is None else f"{value:f}"
+
+
+def _asset(name: str) -> str:
+    return resources.files("extracts").joinpath("page", name).read_text(encoding="utf-8").strip("\n")
+
+
+def _source(text: str) -> str:
+    """Return the hash of a style or script as the policy has it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _embedded(data: dict[str, Any]) -> Markup:
+    """Return the data as JSON that ends no element in HTML and needs no escaping in XML."""
+    text = json.dumps(data, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _printable(text: str) -> str:
+    """Replace characters that XML does not allow. Names in a database may contain them."""
+    return "".join(
+        "\ufffd" if unicodedata.category(c) in ("Cc", "Cs", "Cn") and c not in "\n\t" else c for c in text
+    )

@@ -40,7 +40,7 @@ test-spark35:
 # The preview's page in a real browser; `make test` does the same where it finds one. No package index has a Chromium
 # that runs everywhere, so this one is not fetched: apt install chromium-headless-shell, or have any Chrome.
 test-browser: $(READY)
-	@EXTRACTS_BROWSER=required $(BIN)/python -m pytest tests/unit/tool/test_report.py -k chromium $(ARGS)
+	@EXTRACTS_BROWSER=required $(BIN)/python -m pytest tests/unit/tool/test_report_browser.py $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench

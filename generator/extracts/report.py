@@ -113,7 +113,7 @@ def statements(log: Sequence[Json]) -> str | None:
 
 
 def _file(month: Month, recipient: str, spec: Json, base: str | None, *, begins: bool = True) -> File:
-    """Return a recipient's file. `base` is the path from the page to the output, None for an earlier month."""
+    """Return a file. `base` is the path from the page to the output, or None for an earlier month."""
     entry = month.file(recipient)
     assert entry is not None
     if base is None:
@@ -142,9 +142,7 @@ def _filled(
         wanted = matter(what, latest, name, [*moved][: LISTED // 2])
     listed = lines(what, months, periods, name, wanted)
     present = sum(line.texts[0][-1] is not None for line in listed)
-    return replace(
-        section, lines=listed, unlisted=rows - present, new=new, gone=gone, compared=compared
-    )
+    return replace(section, lines=listed, unlisted=rows - present, new=new, gone=gone, compared=compared)
 
 
 def _data(
@@ -154,7 +152,8 @@ def _data(
     published = {month.period for month in months}
     return {
         "periods": [
-            {"id": period, "label": month_name(period), "published": period in published} for period in periods
+            {"id": period, "label": month_name(period), "published": period in published}
+            for period in periods
         ],
         "metrics": [metric.name for metric in what.metrics],
         "size": size(what.metrics),

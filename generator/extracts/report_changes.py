@@ -105,10 +105,7 @@ def changes(before: Iterable[Row], now: Iterable[Row]) -> Iterator[Changes]:
             )
             connection.executemany(
                 f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)",
-                (
-                    (json.dumps(row.group), place, json.dumps(row.values))
-                    for place, row in enumerate(rows)
-                ),
+                ((json.dumps(row.group), place, json.dumps(row.values)) for place, row in enumerate(rows)),
             )
         yield Changes(connection)
     finally:

@@ -49,7 +49,7 @@ def lines(
 ) -> list[Line]:
     """Return the groups of a recipient, or those of them in `wanted`.
 
-    The latest file's groups are first, in its order. Equal groups, which `columns` allows, are separate lines.
+    The latest file's groups are first, in its order. Equal groups, which `columns` allows, have a line each.
     """
     found: dict[tuple[Group, int], Line] = {}
     for month in reversed(months):
@@ -82,6 +82,6 @@ def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group])
 
 
 def size(metrics: Sequence[Metric]) -> int:
-    """Return the index of the metric by which groups are large: the first count, else the first sum or metric."""
+    """Return the index of the metric by which groups are large: a count, else a sum, else the first."""
     kinds = [metric.aggregate for metric in metrics]
     return next((kinds.index(kind) for kind in ("count", "sum") if kind in kinds), 0)

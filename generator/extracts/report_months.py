@@ -153,7 +153,9 @@ def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
 
 def axis(months: Sequence[Month]) -> list[str]:
     """Return every period from the first to the last month, also those that are not published."""
-    first, last = (int(month.period[:4]) * 12 + int(month.period[5:]) - 1 for month in (months[0], months[-1]))
+    first, last = (
+        int(month.period[:4]) * 12 + int(month.period[5:]) - 1 for month in (months[0], months[-1])
+    )
     return [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1)]
 
 

@@ -61,10 +61,10 @@ def difference(now: Decimal, before: Decimal, marks: Marks) -> str:
 def percent(now: Decimal, before: Decimal) -> str:
     """Return a relative change with one digit; nothing where it has no meaning.
 
-    >>> percent(Decimal("1.5"), Decimal(1)), percent(Decimal(1), Decimal(0)), percent(Decimal(-1), Decimal(1))
-    ('+50.0 %', '', '')
+    >>> percent(Decimal("1.5"), Decimal(1)), percent(Decimal(1), Decimal(0)), percent(Decimal(1), Decimal(1))
+    ('+50.0\xa0%', '', '')
     """
-    if before <= 0 or now < 0:
+    if before <= 0 or now < 0 or now == before:
         return ""
     share = float((now - before) / before * 100)
     return f"{share:+.1f}\u00a0%".replace("-", "\u2212")
@@ -95,16 +95,15 @@ def sparkline(values: Sequence[str | None]) -> tuple[str, float, float]:
     floats = [float(value) if value else None for value in values]
     known = [value for value in floats if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    path, last, down = "", (0.0, 0.0), False
-    for place, value in enumerate(floats):
+    path, x, y = "", -9.0, -9.0  # without values, outside the picture
+    for before, value, after, place in zip(
+        [None, *floats], floats, [*floats[1:], None], range(len(floats)), strict=False
+    ):
         if value is None:
-            path += "h1" if down and path.rfind("M") > path.rfind("L") else ""
-            down = False
             continue
-        x = MARGIN + place / max(1, len(floats) - 1) * (WIDTH - 2 * MARGIN)
-        y = HEIGHT / 2 if low == high else MARGIN + (high - value) / (high - low) * (HEIGHT - 2 * MARGIN)
-        last = (round(x, 1), round(y, 1))
-        path += f"{'L' if down else 'M'}{last[0]:g} {last[1]:g}"
-        down = True
-    path += "h1" if down and path.rfind("M") > path.rfind("L") else ""
-    return path, *last
+        x = round(MARGIN + place / max(1, len(floats) - 1) * (WIDTH - 2 * MARGIN), 1)
+        share = (high - value) / (high - low) if high > low else 0.5
+        y = round(MARGIN + share * (HEIGHT - 2 * MARGIN), 1)
+        lone = before is None and after is None
+        path += f"{'M' if before is None else 'L'}{x:g} {y:g}{'h1' if lone else ''}"
+    return path, x, y

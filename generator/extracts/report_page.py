@@ -33,7 +33,12 @@ def render(*, data: dict[str, Any], **shown: Any) -> str:
         loader=jinja2.PackageLoader("extracts", "page"),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"NOTHING": NOTHING, "difference": difference, "percent": percent, "number": number}
+    environment.globals |= {
+        "NOTHING": NOTHING,
+        "difference": difference,
+        "percent": percent,
+        "number": number,
+    }
     environment.filters |= {"counted": counted, "month": month_name, "sparkline": sparkline, "text": _text}
     policy = (
         f"default-src 'none'; style-src {_source(style)}; script-src {' '.join(map(_source, scripts))};"

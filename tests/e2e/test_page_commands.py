@@ -119,7 +119,7 @@ RUN: dict[str, str] = {
     "make release": "tests/integration/tools/test_release.py::test_make_requires_the_version",
     "make dist": "tests/integration/tools/test_packages.py::"
     "test_distributions_contain_template_and_modules_and_no_generated_files",
-    "make test-browser": "tests/unit/tool/test_report.py::test_chromium_shows_the_page",
+    "make test-browser": "tests/unit/tool/test_report_browser.py::test_page_fits_the_screen",
 }
 ACCOUNT = "needs an account; service, operation and options are compared with AWS's own model"
 DEPLOYED = "reads an output of a deployed project; the name is compared with the project's outputs"

@@ -22,8 +22,8 @@ Lines = Mapping[str, tuple[Any, ...]]  # the metrics of each group
 Months = Mapping[str, Mapping[str, Lines]]  # by period and recipient
 
 
-def write(folder: Path, months: Months, *, asked: int = 1, **more: Any) -> Path:
-    """Write the page of these months into the folder, and return its path. The last ones are requested."""
+def write(folder: Path, months: Months, *, asked: int = 1, page: Path | None = None, **more: Any) -> Path:
+    """Write the page of these months, and return its path. The last ones are requested."""
     spec, requested = {**SPEC, **more}, sorted(months)[-asked:]
     groups = spec["group_by"] or spec["rows"]
     output, history = folder / "output", folder / "history"
@@ -35,8 +35,8 @@ def write(folder: Path, months: Months, *, asked: int = 1, **more: Any) -> Path:
         {"event": "query", "message": "", "level": "info", "sql": "\n    SELECT '<b>' FROM \"Loans\""},
         {"event": "spec", "spec": spec},
     ]
-    page = output / "report.html"
-    page.write_text(report.page("bank-loans", log, output, history), encoding="utf-8")
+    page = page or output / "report.html"
+    page.write_text(report.page("bank-loans", log, output, history, folder=page.parent), encoding="utf-8")
     return page
 
 
@@ -73,5 +73,5 @@ def _publish(
         "groups_without_recipient": 0, "revision": 1,
         "complete": True, "snapshot_time": "2026-11-01", "engine_version": "1", "run_id": "local-1",
     }  # fmt: skip
-    (folder / "_manifests").mkdir(exist_ok=True)
+    (folder / "_manifests").mkdir(parents=True, exist_ok=True)
     (folder / "_manifests" / f"{period}.json").write_text(json.dumps(manifest))

@@ -21,29 +21,38 @@ function bounds(low, high) {
   return [low - room, high + room];
 }
 
-function options(width, periods, chosen, hovered) {
+// Round steps for an axis of whole numbers.
+const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
+
+// Return the places of labels, backwards from the last period, so that it always has one.
+function backwards(last, step) {
+  return Array.from({ length: Math.floor(last / step) + 1 }, (_, number) => last - number * step).reverse();
+}
+
+function options(width, periods, chosen, whole, hovered) {
   const soft = color("soft");
   const line = color("accent");
   const font = "12px system-ui, sans-serif";
-  const narrow = periods.length === 1;
   return {
     width,
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 18, 0, 0],
+    padding: [8, 30, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8, fill: line, stroke: line } },
     scales: {
-      x: { time: false, range: narrow ? [-1, 1] : [-0.2, periods.length - 0.8] },
+      x: { time: false, range: [-0.2, periods.length - 0.8] },
       y: { range: (_, low, high) => bounds(low, high) },
     },
     axes: [
       {
-        stroke: soft, font, size: 26, gap: 4, space: 72, incrs: [1, 2, 3, 4, 6, 12, 24, 36, 60, 120],
+        stroke: soft, font, size: 32, gap: 6, space: 72, incrs: [1, 2, 3, 4, 6, 12, 24, 36, 60, 120],
+        splits: (_chart, _axis, _low, _high, step) => backwards(periods.length - 1, step),
         grid: { show: false }, ticks: { stroke: color("strong"), size: 4, width: 1 },
         values: (_, places) => places.map((place) => periods[place]?.label ?? ""),
       },
       {
         stroke: soft, font, gap: 6, space: 34, grid: { stroke: color("rule"), width: 1 }, ticks: { show: false },
+        ...(whole ? { incrs: WHOLE } : {}),
         values: (_, values) => values.map((value) => compact.format(value)),
         size: (chart, values) => (values ? Math.max(30, 10 + 7 * Math.max(...values.map((v) => v.length))) : 40),
       },
@@ -113,8 +122,9 @@ function card(line, metric, view) {
   figure.draw = () => {
     chart?.destroy();
     const data = [periods.map((_, place) => place), texts.map((text) => (text ? Number(text) : null))];
+    const whole = !texts.some((text) => text?.includes("."));
     const hovered = (place) => tell(place ?? chosen);
-    chart = new uPlot(options(plot.clientWidth, periods, chosen, hovered), data, plot);
+    chart = new uPlot(options(plot.clientWidth, periods, chosen, whole, hovered), data, plot);
   };
   return figure;
 }

@@ -174,9 +174,10 @@ class Section {
       .sort((a, b) => Math.abs(Number(b.change.by)) - Math.abs(Number(a.change.by)))
       .slice(0, LARGEST);
     this.cards.replaceChildren();
-    this.cards.hidden = false;
+    this.cards.hidden = periods.length === 1; // a line of one point shows nothing
+    if (this.cards.hidden) return;
     const all = largest.length === present.length;
-    const by = metrics.length > 1 && !all ? ` by ${metrics[size]}` : "";
+    const by = metric !== size ? ` by ${metrics[size]}` : "";
     for (const [title, lines] of [
       [all ? metrics[metric] : `${metrics[metric]} of the largest groups${by}`, largest],
       [`Largest changes of ${metrics[metric]} in other groups since ${periods[this.before]?.label}`, moved],

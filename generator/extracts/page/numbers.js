@@ -38,7 +38,7 @@ function change(before, now) {
 }
 
 function percentage(share) {
-  if (Number.isNaN(share)) return "";
+  if (!share) return ""; // also for NaN
   const text = Math.abs(share).toFixed(1);
   return (share < 0 ? MINUS : "+") + text + "\u00a0%";
 }

@@ -42,7 +42,9 @@ def test_distributions_contain_template_and_modules_and_no_generated_files(built
             name.removeprefix("extracts/_") for name in names if name.startswith(f"extracts/_{folder}/")
         }
         assert inside == committed(folder)
-    assert "extracts/report.html.jinja" in names
+    assert {name for name in names if name.startswith("extracts/page/")} == {
+        name.removeprefix("generator/") for name in committed("generator/extracts/page")
+    }
     assert not any(name.startswith("local_cloud") for name in names)
     with tarfile.open(next(built.glob("*.tar.gz"))) as source:
         unpacked = {name.partition("/")[2] for name in source.getnames() if source.getmember(name).isfile()}

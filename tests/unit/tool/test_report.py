@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import csv
+import base64
+import hashlib
 import json
-import os
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
 
-from extracts import report, report_changes, report_charts, report_months
+from extracts import report_changes, report_lines, report_months, report_page
 from extracts.errors import ExtractsError
+from tests.support import preview_page
+from tests.support.preview_page import OVER, SPEC, Lines, Months
+from tools.drawings import ROOT
 
-CHROMIUM = next(filter(None, map(shutil.which, (
-    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-))), None)  # fmt: skip
 HOSTILE = '<script>alert(1)</script> "O\'Neil" & {{ 7 * 7 }} ]]> \x01'
-OVER = {"expression": "Amount", "window": 3, "where": None, "scale": None}
-SPEC = {
-    "entity": "Loans", "date_column": "loan_date", "group_by": {"branch": "Branch.Name"}, "rows": None,
-    "recipient": {"bank": "Bank.Name"}, "where": None, "recipients_where": None, "columns": None,
-    "file": {"compression": None, "format": {"encoding": "utf-8"}},
-    "files": None,
-    "metrics": {name: {"aggregate": name, **OVER} for name in ("count", "sum", "avg")},
-}  # fmt: skip
-Lines = Mapping[str, tuple[Any, ...]]  # the metrics of each group
+FOLDER = ROOT / "generator/extracts/page"
 Page = Callable[..., ElementTree.Element]
 
 
@@ -39,58 +30,10 @@ Page = Callable[..., ElementTree.Element]
 def page(tmp_path: Path) -> Page:
     """Return the page of these months, keyed by period and recipient. The last month is the requested one."""
 
-    def page(months: Mapping[str, Mapping[str, Lines]], **more: Any) -> ElementTree.Element:
-        spec, asked = {**SPEC, **more}, max(months)
-        groups = spec["group_by"] or spec["rows"]
-        for period, recipients in months.items():
-            folder = tmp_path / ("output" if period == asked else "history")
-            _publish(folder, period, recipients, [*(spec["metrics"] or ())], [*spec["recipient"], *groups])
-        log: list[Mapping[str, Any]] = [
-            {"event": "started", "message": "", "level": "info", "periods": [asked]},
-            {"event": "query", "message": "", "level": "info", "sql": "\n    SELECT '<b>' FROM \"Loans\""},
-            {"event": "spec", "spec": spec},
-        ]
-        text = report.page("bank-loans", log, tmp_path / "output", tmp_path / "history")
-        (tmp_path / "report.html").write_text(text, encoding="utf-8")
-        return ElementTree.fromstring(text)
+    def page(months: Months, **more: Any) -> ElementTree.Element:
+        return ElementTree.fromstring(preview_page.write(tmp_path, months, **more).read_text())
 
     return page
-
-
-def _publish(
-    folder: Path, period: str, recipients: Mapping[str, Lines], metrics: list[str], labels: list[str]
-) -> None:
-    files = []
-    for number, (recipient, lines) in enumerate(recipients.items()):
-        key = f"{period}-{number}.csv"
-        folder.mkdir(exist_ok=True)
-        with (folder / key).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([*labels, "period", "window_start", "window_end", *metrics])
-            writer.writerows([recipient, group, period, "", "", *line] for group, line in lines.items())
-        totals = {
-            "rows": sum(line[0] for line in lines.values() if line and isinstance(line[0], int)),
-            "metrics": {},
-        }
-        files.append({"recipient": recipient, "key": key, "rows": len(lines), "bytes": 1, "sha256": "ab" * 32,
-                      "totals": totals})  # fmt: skip
-    rows = sum(file["totals"]["rows"] for file in files)  # type: ignore[index]
-
-    def part(rows: int, total: str) -> dict[str, Any]:
-        """Return totals as the manifest has them; a count of rows has no sum."""
-        values = {name: {"count": rows, **({} if name == "count" else {"sum": total})} for name in metrics}
-        return {"rows": rows, "metrics": values}
-
-    manifest = {
-        "period": period, "window": {"start": "2026-08-01", "end": "2026-10-31", "time_zone": "Etc/GMT"},
-        "files": files,
-        "totals": part(rows, "12345.50"), "source": part(rows + 5, "12355.50"),
-        "orphans": part(2, "10.00"), "excluded": part(3, "0"), "undated_rows": 0,
-        "groups_without_recipient": 0, "revision": 1,
-        "complete": True, "snapshot_time": "2026-11-01", "engine_version": "1", "run_id": "local-1",
-    }  # fmt: skip
-    (folder / "_manifests").mkdir(exist_ok=True)
-    (folder / "_manifests" / f"{period}.json").write_text(json.dumps(manifest))
 
 
 def words(element: ElementTree.Element) -> str:
@@ -101,18 +44,39 @@ def all_of(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
     return element.findall(f".//{{http://www.w3.org/1999/xhtml}}{tag}")
 
 
-def test_chart_has_a_point_for_each_month_with_a_value(page: Page) -> None:
+def text(element: ElementTree.Element) -> str:
+    """Return the words of the page that a reader without JavaScript sees: nothing hidden, no program."""
+
+    def parts(element: ElementTree.Element) -> Iterator[str]:
+        if not element.get("hidden") and not element.tag.endswith(("script", "style")):
+            yield element.text or ""
+            for inner in element:
+                yield from parts(inner)
+                yield inner.tail or ""
+
+    return " ".join(" ".join(parts(element)).split())
+
+
+def data(element: ElementTree.Element) -> Any:
+    """Return what the page has for its scripts."""
+    [found] = [script for script in all_of(element, "script") if script.get("id") == "data"]
+    return json.loads(found.text or "")
+
+
+def groups(element: ElementTree.Element) -> list[str]:
+    """Return the rows of the tables of groups."""
+    tables = [table for table in all_of(element, "table") if table.get("class") == "groups"]
+    return [words(row) for table in tables for row in all_of(table, "tr")]
+
+
+def test_sparkline_has_a_point_for_each_month_with_a_value(page: Page) -> None:
     months = {
-        "2026-08": {"First": {"North": (1, "5.00", "5.00")}},
-        "2026-09": {"First": {"North": (0, "", "")}},
+        "2026-07": {"First": {"North": (1, "1.00", "1.00")}},
+        "2026-08": {"First": {"North": (3, "5.00", "5.00")}},
         "2026-10": {"First": {"North": (2, "14.00", "7.00"), "South": (1, "9.50", "9.50")}},
     }
-    north, south = all_of(page(months), "figure")
-    assert [words(title) for title in all_of(north, "title")] == ["Aug 2026: 5.00", "Oct 2026: 7.00"]
-    assert "7.00 none before" in words(north)
-    assert [words(title) for title in all_of(south, "title")] == ["Oct 2026: 9.50"]
-    [_, line] = all_of(north, "path")
-    assert line.get("d") == ""  # a month without a value interrupts the line
+    paths = [path.get("d") for path in all_of(page(months), "path")]
+    assert paths == ["M4 24L41.3 4M116 14h1", "M116 14h1"]  # a month without a file interrupts the line
 
 
 def test_page_shows_changes_since_the_month_before(page: Page) -> None:
@@ -120,38 +84,104 @@ def test_page_shows_changes_since_the_month_before(page: Page) -> None:
         "2026-09": {"First": {"A": (1, "5", "5"), "B": (1, "1000.10", "1000.10"), "C": (1, "3", "3")}},
         "2026-10": {"First": {"B": (1, "400.05", "400.05"), "C": (1, "3", "3"), "D": (1, "1", "1")}},
     }
-    said = words(page(months))
-    assert "New: D . Removed: A ." in said
-    assert "B 1,000.10 400.05 \u2212600.05" in said
-    assert "1 group has the same value." in said
+    said = text(page(months))
+    assert "What changed since Sep 2026 New: D . Removed: A ." in said
+    assert "sum changed in 1 of 2 groups:" in said
+    assert "count changed" not in said
+    assert "B 1000.10 400.05 \u2212600.05 \u221260.0\u00a0%".replace("\u00a0", " ") in said
+
+
+def test_page_without_changes_says_nothing_about_them(page: Page) -> None:
+    lines = {"A": (1, "5", "5")}
+    said = text(page({"2026-09": {"First": lines}, "2026-10": {"First": lines}}))
+    assert "changed" not in said
 
 
 def test_page_without_the_month_before_shows_no_changes(page: Page) -> None:
-    said = words(
+    said = text(
         page({"2026-08": {"First": {"A": (1, "5", "5")}}, "2026-10": {"First": {"B": (1, "4", "4")}}})
     )
     assert "New:" not in said
-    assert "Changes since" not in said
+    assert "What changed" not in said
 
 
-def test_largest_groups_have_charts_and_the_others_share_one(page: Page) -> None:
-    lines = {f"g{n:03}": (n, f"{n * n}.00", f"{n}.00") for n in range(1, 201)}
-    found = page({"2026-10": {"First": lines}})
-    charts = all_of(found, "figure")
-    assert [words(all_of(chart, "b")[0]) for chart in charts[:-1]] == [f"g{n}" for n in range(190, 201)]
-    counts, total = sum(range(1, 190)), sum(n * n for n in range(1, 190))
-    mean = (Decimal(total) / counts).quantize(
-        Decimal("0.01")
-    )  # average of the rows, not of the groups' averages
-    assert words(charts[-1]).startswith(f"the other 189 in total {mean}")
-    assert "100 more rows are in the file." in words(found)
+def test_value_that_was_missing_is_a_change_without_a_difference(page: Page) -> None:
+    months = {"2026-09": {"First": {"A": (0, "", "")}}, "2026-10": {"First": {"A": (1, "5", "5")}}}
+    assert "A \u2013 5 no value before" in text(page(months))
 
 
-def test_groups_with_equal_names_are_compared_once(tmp_path: Path) -> None:
-    """Escaping formulas can make two names equal."""
-    month = [(("'=x",), Decimal(1)), (("'=x",), Decimal(2))]
-    with report_changes.changes(month, month) as against:
-        assert (against.new().count, against.same()) == (0, 1)
+def test_numbers_have_the_digits_and_marks_of_the_file(page: Page) -> None:
+    lines = {"A": (1234, "1234567.50", "-1000.10"), "B": (1, "0.00", "")}
+    form = {"encoding": "utf-8", "decimal": ",", "thousands": "."}
+    files = {"Second": {"compression": None, "format": form}}
+    found = page({"2026-10": {"First": lines, "Second": lines}}, files=files)
+    assert groups(found) == [
+        "branch count sum avg", "A 1234 1234567.50 -1000.10", "B 1 0.00 \u2013",
+        "branch count sum avg", "A 1.234 1.234.567,50 -1.000,10", "B 1 0,00 \u2013",
+    ]  # fmt: skip
+
+
+def test_scripts_get_the_values_of_all_months_as_in_the_files(page: Page) -> None:
+    months = {
+        "2026-07": {"First": {"A": (2, "10.50", "5.25")}},
+        "2026-09": {"First": {"A": (0, "", ""), "Old": (1, "7.00", "7.00")}},
+        "2026-10": {"First": {"A": (3, "9.00", "3.00"), "B": (1, "1.10", "1.10")}},
+    }
+    found = page(months)
+    said = data(found)
+    assert [(period["id"], period["published"]) for period in said["periods"]] == [
+        ("2026-07", True), ("2026-08", False), ("2026-09", True), ("2026-10", True),
+    ]  # fmt: skip
+    _, total, _ = said["sections"]["recipient-1"]["values"]
+    assert total == [
+        ["10.50", None, "", "9.00"],
+        [None, None, None, "1.10"],
+        [None, None, "7.00", None],
+    ]
+    assert [row.split()[0] for row in groups(found)[1:]] == ["A", "B", "Old"]
+
+
+def test_large_file_is_shown_by_its_largest_groups_and_largest_changes(page: Page) -> None:
+    before = {f"g{n:04}": (n, "5.00", "5.00") for n in range(1, 2001)}
+    now = {**before, "g0007": (7, "900.00", "5.00"), "g0009": (9, "5.00", "901.00"), "new": (1, "5.00", "5")}
+    found = page({"2026-09": {"First": before}, "2026-10": {"First": now}})
+    listed = [row.split()[0] for row in groups(found)[1:]]
+    assert listed == ["g0007", "g0009", *(f"g{n:04}" for n in range(1904, 2001)), "new"]
+    assert len(listed) == report_lines.LISTED
+    assert "1,901 more rows are in the file." in text(found)
+    assert data(found)["sections"]["recipient-1"]["whole"] is False
+
+
+def test_many_small_files_are_not_all_listed_whole(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = {f"g{n:03}": (n, "5.00", "5.00") for n in range(1, 151)}
+    months = {"2026-10": {"First": lines, "Second": lines}}
+    assert len(groups(page(months))) == 2 * 151
+    monkeypatch.setattr(report_lines, "VALUES", 150 * 2 * 3 - 1)
+    assert len(groups(page(months))) == 2 * 101
+
+
+def test_groups_with_equal_names_are_compared_once_and_both_listed(page: Page, tmp_path: Path) -> None:
+    """Escaping formulas, and `columns`, can make two names equal."""
+    rows = [report_months.Row(("'=x",), ("1",)), report_months.Row(("'=x",), ("2",))]
+    with report_changes.changes(rows, rows) as against:
+        assert (against.new().count, against.compared(1)[0].same) == (0, 1)
+    page({"2026-10": {"First": {"A": (1, "1", "1")}}})
+    [month] = report_months.published(tmp_path / "output")
+    path = tmp_path / "output" / month.manifest["files"][0]["key"]
+    path.write_text(path.read_text() + "First,A,2026-10,,,2,2,2\r\n")
+    listed = report_lines.lines(report_months.Shown.of(SPEC), [month], ["2026-10"], "First", None)
+    assert [line.texts[0] for line in listed] == [["1"], ["2"]]
+
+
+def test_largest_changes_are_first_and_equal_ones_in_the_order_of_the_file() -> None:
+    def rows(*values: str) -> list[report_months.Row]:
+        return [report_months.Row((str(place),), (value,)) for place, value in enumerate(values)]
+
+    with report_changes.changes(rows(*"00000000", "5"), rows(*"12131111", "")) as against:
+        [compared] = against.compared(1)
+    assert [move.group for move in compared.moves] == [("8",), ("3",), ("1",), ("0",), ("2",), ("4",)]
+    assert (compared.changed, compared.same) == (9, 0)
+    assert (compared.moves[0].before, compared.moves[0].now) == (Decimal(5), None)
 
 
 def test_manifest_with_a_file_outside_is_refused(page: Page, tmp_path: Path) -> None:
@@ -166,119 +196,151 @@ def test_manifest_with_a_file_outside_is_refused(page: Page, tmp_path: Path) -> 
         list(report_months.Shown.of(SPEC).rows(month, "Alpha"))
 
 
+def test_every_file_has_a_link_and_its_first_lines(page: Page, tmp_path: Path) -> None:
+    lines = {f"g{n}": (n, "5.00", "5.00") for n in range(1, 9)}
+    months: Months = {f"2026-{month:02}": {"First": lines, "Sec:ond": lines} for month in (8, 9, 10)}
+    found = page(months, asked=2)
+    links = {link.get("href", "") for link in all_of(found, "a")} - {"#main", "#recipient-1", "#recipient-2"}
+    targets = {(tmp_path / "output" / unquote(link)).resolve() for link in links}
+    assert targets == set((tmp_path / "output").rglob("*.csv"))
+    assert len(targets) == 4
+    beginnings = [words(pre) for pre in all_of(found, "pre")[:-1]]
+    assert len(beginnings) == 4  # August is an earlier month: its files are not there
+    assert (
+        beginnings[1].splitlines()[0].startswith("bank,branch,period,window_start,window_end,count,sum,avg")
+    )
+    assert beginnings[1].endswith("First,g3,2026-10,,,3,5.00,5.00")
+
+
+def test_links_lead_from_the_folder_of_the_page(tmp_path: Path) -> None:
+    folder = tmp_path / "pages & more"
+    folder.mkdir()
+    page = preview_page.write(
+        tmp_path, {"2026-10": {"First": {"A": (1, "5", "5")}}}, page=folder / "page.html"
+    )
+    [link, _] = re.findall(r'href="([^"#]+)"', page.read_text())
+    assert (folder / unquote(link)).resolve() == tmp_path / "output/bank=0/2026-10-0.csv"
+
+
 def test_removed_recipient_is_reported(page: Page) -> None:
     found = page({"2026-09": {"First": {}, "Old": {"A": (1, "1", "1")}}, "2026-10": {"First": {}}})
-    assert "Old No file this month. There was one in the month before." in words(found)
+    said = text(found)
+    assert "Old No file this month. What changed since Sep 2026 Removed: A ." in said
 
 
-def test_names_from_the_database_are_escaped(page: Page) -> None:
-    months = {"2026-10": {HOSTILE: {HOSTILE: (1, "1.00", "1.00")}}}
-    found = page(months, group_by={HOSTILE: "x.y"}, recipient={HOSTILE: "x.y"}, entity=HOSTILE, where=HOSTILE)
-    assert not all_of(found, "script")
+def test_names_from_the_database_are_escaped(page: Page, tmp_path: Path) -> None:
+    metrics = {HOSTILE + "2": {"aggregate": HOSTILE, **OVER}, "b": {"aggregate": "sum", **OVER}}
+    months = {"2026-09": {HOSTILE: {HOSTILE: (1, "2.00")}}, "2026-10": {HOSTILE: {HOSTILE: (1, "1.00")}}}
+    found = page(
+        months, group_by={HOSTILE: "x.y"}, recipient={HOSTILE: "x.y"}, entity=HOSTILE, where=HOSTILE,
+        metrics=metrics,
+    )  # fmt: skip
+    written = (tmp_path / "output/report.html").read_text()
+    assert len(all_of(found, "script")) == 1 + len(report_page.SCRIPTS) == written.count("<script")
+    assert "<script>alert" not in written
     shown = HOSTILE.replace("\x01", "\ufffd")
-    assert words(all_of(found, "h2")[0]) == shown
-    assert all_of(found, "svg")[0].get("aria-label") == f"{shown}: 1.00"
+    assert words(all_of(found, "h2")[1]) == shown
+    assert data(found)["metrics"] == [HOSTILE + "2", "b"]
+    assert groups(found)[1].startswith(shown)
     assert words(all_of(found, "pre")[-1]) == "SELECT '<b>' FROM \"Loans\""
 
 
-def test_page_has_no_external_resources(page: Page, tmp_path: Path) -> None:
-    page({"2026-10": {"First": {"A": (1, "5", "5")}}})
-    text = (tmp_path / "report.html").read_text()
-    assert re.findall(r"https?://(?!www\.w3\.org/1999/xhtml)", text) == []
-    assert not re.search(r"<script|<link|<img|\ssrc=|@import|url\(", text)
-    assert "default-src 'none'" in text
+def test_page_has_no_external_resources_and_allows_its_own_programs_only(page: Page, tmp_path: Path) -> None:
+    found = page({"2026-10": {"First": {"A": (1, "5", "5")}}})
+    written = (tmp_path / "output/report.html").read_text()
+    markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1", written, flags=re.DOTALL)
+    assert re.findall(r"https?://(?!www\.w3\.org/1999/xhtml)", markup) == []
+    assert not re.search(r"<link|<img|\ssrc=|@import|url\(|\sstyle=|\son\w+=", markup)
+    assert not re.search(r"fetch\(|XMLHttpRequest|import\(|eval\(|innerHTML|insertAdjacentHTML",
+                         "".join(file.read_text() for file in FOLDER.glob("*.js")))  # fmt: skip
+    [policy] = [meta.get("content", "") for meta in all_of(found, "meta") if meta.get("http-equiv")]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert {name: rules[name] for name in ("default-src", "base-uri", "form-action")} == {
+        "default-src": "'none'", "base-uri": "'none'", "form-action": "'none'",
+    }  # fmt: skip
+    for tag, rule in (("script", "script-src"), ("style", "style-src")):
+        parts = re.findall(rf"<{tag}>(.*?)</{tag}>", written, re.DOTALL)
+        hashes = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in parts]
+        assert rules[rule].split() == [f"'sha256-{found}'" for found in hashes]
+
+
+def test_vendored_files_are_the_recorded_ones() -> None:
+    recorded = dict(
+        re.findall(
+            r"^\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|$", (FOLDER / "vendor/README.md").read_text(), re.M
+        )
+    )
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (FOLDER / "vendor").iterdir()
+        if path.suffix in (".js", ".css")
+    }
+    assert recorded == found
+    assert "MIT" in (FOLDER / "vendor/uPlot.LICENSE").read_text()
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colors, by the formula of WCAG 2."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_text_has_enough_contrast(scheme: int) -> None:
+    blocks = re.findall(r":root \{(.*?)\}", (FOLDER / "base.css").read_text(), re.DOTALL)
+    colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[scheme]))
+    for on in ("paper", "card", "shade"):
+        for ink in ("ink", "soft", "accent", "other"):
+            assert contrast(colors[ink], colors[on]) >= 4.5, (ink, on)
+    assert contrast(colors["warn"], colors["warn-fill"]) >= 4.5
 
 
 def test_control_totals_show_source_files_and_orphan_rows(page: Page) -> None:
-    found = page({"2026-10": {"First": {"A": (3, "5", "5")}}})
-    assert "Oct 2026 8 3 2 3 ✓" in words(found)
-    assert "Oct 2026 sum 8 12,355.50 12,345.50 10.00" in words(found)
-    assert "Oct 2026 count 8 \u2013 \u2013 \u2013" in words(found)
+    said = text(page({"2026-10": {"First": {"A": (3, "5", "5")}}}))
+    assert "Oct 2026 8 3 2 3 ✓ yes" in said
+    assert "Oct 2026 sum 8 12355.50 12345.50 10.00" in said
+    assert "Oct 2026 count 8 \u2013 \u2013 \u2013" in said
 
 
 def test_every_metric_is_described_and_has_a_column(page: Page) -> None:
     filtered = {**OVER, "expression": "Amount / 2", "window": "year_to_date", "where": "Amount > 0"}
     metrics = {"half": {"aggregate": "median", **filtered}, "top": {"aggregate": "p90", **OVER, "window": 1}}
     found = page({"2026-10": {"First": {"A": ("1.00", "2.00")}}}, metrics=metrics)
-    said = words(found)
-    assert "half is the median of Amount / 2 over the year to date, where Amount > 0" in said
-    assert "top is the p90 of Amount over the month" in said
-    assert "branch half top" in said
-    assert "A 1.00 2.00" in said
-
-
-def test_aggregate_that_the_page_does_not_know_is_shown_by_its_name(page: Page) -> None:
-    metrics = {"it": {"aggregate": "mode", **OVER}}
-    found = page({"2026-10": {"First": {"A": ("7.00",)}}}, metrics=metrics)
-    assert "it is the mode of Amount over 3 months" in words(found)
-    assert words(all_of(found, "figure")[0]).startswith("A 7.00")
-
-
-def test_groups_that_share_no_chart_are_counted(page: Page) -> None:
-    """A median of several groups cannot be computed from their medians."""
-    lines = {f"g{n:03}": (f"{n}.00",) for n in range(1, 31)}
-    found = page({"2026-10": {"First": lines}}, metrics={"it": {"aggregate": "median", **OVER}})
-    assert len(all_of(found, "figure")) == report.CHARTS
-    assert "19 more groups have no chart." in words(found)
+    assert groups(found) == ["branch half top", "A 1.00 2.00"]
+    said = text(found)
+    assert "half median of Amount / 2 over the year to date, where Amount > 0" in said
+    assert "top p90 of Amount over the month" in said
 
 
 def test_listing_shows_its_rows_without_charts(page: Page) -> None:
     months = {period: {"First": {"A": ()}} for period in ("2026-09", "2026-10")}
     found = page(months, metrics=None, group_by=None, rows={"branch": "Branch.Name"})
-    assert not all_of(found, "figure")
-    assert "The rows branch A" in words(found)
-    assert "Changes since" not in words(found)
+    assert groups(found) == ["branch", "A"]
+    said = text(found)
+    assert "All rows" in said
+    assert "What changed" not in said
+
+
+def test_extract_without_groups_shows_the_recipient(page: Page) -> None:
+    found = page({"2026-10": {"First": {"": (3, "5", "5")}}}, columns=("bank", "count", "sum", "avg"))
+    assert groups(found) == ["bank count sum avg", "First 3 5 5"]
 
 
 def test_columns_that_the_files_lack_are_not_shown(page: Page) -> None:
     columns = ("bank", "branch", "count", "sum")
     found = page({"2026-10": {"First": {"A": (3, "5", "5")}}}, columns=columns)
-    assert "branch count sum A 3 5" in words(found)
+    assert groups(found) == ["branch count sum", "A 3 5"]
 
 
-@pytest.mark.parametrize(
-    ("values", "labels"),
-    [(["1", "9"], ["0", "5", "10"]), (["50000", "61000"], ["50k", "60k", "70k"]),
-     (["7"], ["4", "6", "8", "10"]), ([], ["0", "0.5", "1"]),
-     (["-5", "5"], ["-5", "0", "5"]), (["0", "0"], ["-1", "0", "1"])],
-)  # fmt: skip
-def test_axis_has_round_numbers_around_the_values(values: list[str], labels: list[str]) -> None:
-    scale = report_charts.Scale.over(map(Decimal, values))
-    assert [label for _, label in scale.ticks()] == labels
-    assert all(scale.low <= float(value) <= scale.high for value in values)
-
-
-@pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("EXTRACTS_BROWSER"),
-    reason="no Chromium on the PATH; `make test-browser` demands one",
-)
-@pytest.mark.parametrize("width", [1200, 390])
-def test_chromium_shows_the_page(page: Page, tmp_path: Path, width: int) -> None:
-    assert CHROMIUM, "No Chromium on the PATH: apt install chromium-headless-shell, or any Chrome."
-    lines = {f"branch {n} " + "of a long name " * n: (n, "5.00", f"{n}.00") for n in range(1, 9)}
-    page({"2026-09": {"First & Last": lines}, "2026-10": {"First & Last": lines}})
-
-    def chromium(order: str, file: str) -> str:
-        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"]
-        command += [f"--user-data-dir={tmp_path}/profile", f"--window-size={width},900", order]
-        done = subprocess.run([*command, f"file://{tmp_path}/{file}"], capture_output=True, text=True,
-                              check=True, timeout=300, stdin=subprocess.DEVNULL)  # fmt: skip
-        return done.stdout
-
-    # A copy without the page's policy runs a script that measures the layout.
-    text = (tmp_path / "report.html").read_text()
-    root = "document.documentElement"
-    probe = f"[innerWidth, {root}.scrollWidth, document.querySelector('svg').clientHeight]"
-    text = re.sub(r"<meta http-equiv[^>]*>", "", text)
-    text = text.replace("</body>", f"<script>document.title = {probe}</script></body>")
-    (tmp_path / "probed.html").write_text(text)
-    dom = chromium("--dump-dom", "probed.html")
-    measured = re.search(r"<title>(\d+),(\d+),(\d+)</title>", dom)
-    assert measured, dom[:2000]
-    inner, laid_out, chart = map(int, measured.groups())
-    assert laid_out <= inner  # nothing is outside the window
-    assert chart > 60
-    picture = tmp_path / "report.png"
-    chromium(f"--screenshot={picture}", "report.html")
-    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert picture.stat().st_size > 10_000
+def test_recipients_without_a_section_have_their_files_listed(page: Page) -> None:
+    lines: Lines = {"A": (1, "5", "5")}
+    found = page({"2026-10": {f"Bank {n}": lines for n in range(43)}})
+    assert len(all_of(found, "section")) == 40
+    assert "3 more recipients have files. They have no section on this page." in text(found)
+    assert "bank%3D42/2026-10-42.csv" in {link.get("href") for link in all_of(found, "a")}

@@ -65,7 +65,7 @@ def data(element: ElementTree.Element) -> Any:
 
 def groups(element: ElementTree.Element) -> list[str]:
     """Return the rows of the tables of groups."""
-    tables = [table for table in all_of(element, "table") if table.get("class") == "groups"]
+    tables = [table for table in all_of(element, "table") if table.get("class", "").startswith("groups")]
     return [words(row) for table in tables for row in all_of(table, "tr")]
 
 

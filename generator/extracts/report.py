@@ -83,6 +83,13 @@ def page(
         marks = Marks.of(prescribed(spec, name)["format"])
         section = Section(name, f"recipient-{number}", marks, files, [], name in complete)
         sections.append(_filled(section, what, months, periods, before))
+    others = [
+        (month.period, name, _file(month, name, spec, base, begins=False))
+        for month in months
+        if month.period in asked
+        for name in month.recipients
+        if name not in names[:RECIPIENTS]
+    ]
     return report_page.render(
         project=project,
         spec=spec,
@@ -92,12 +99,10 @@ def page(
         latest=latest,
         before=before,
         sections=sections,
-        others=[
-            (month.period, name, _file(month, name, spec, base, begins=False))
-            for month in months
-            if month.period in asked
-            for name in month.recipients
-            if name not in names[:RECIPIENTS]
+        others=others,
+        requested=[
+            *(file for section in sections for file in section.files if file.link),
+            *(file for _, _, file in others),
         ],
         unlisted=max(0, len(names) - RECIPIENTS),
         data=_data(what, months, periods, sections),

@@ -15,6 +15,7 @@ from extracts.files import inside
 
 Json = Mapping[str, Any]
 Group = tuple[str, ...]
+_DEFAULT: Json = {"compression": None, "format": {"encoding": "utf-8"}}
 _LINES, _BEGINNING = 4, 4_000  # lines and bytes of a file's beginning
 
 AGGREGATES = {
@@ -166,9 +167,17 @@ def prescribed(spec: Json, recipient: str) -> Json:
 
 
 def beginning(month: Month, file: Json, spec: Json) -> str:
-    """Return the first lines of a file as text, uncompressed."""
-    form = prescribed(spec, file["recipient"])
-    path = inside(month.folder, file["key"])
+    """Return the first lines of a file as text, uncompressed.
+
+    Of an encrypted file, they are those of the same file in the default format.
+    """
+    if not file.get("encryption"):
+        return _first_lines(inside(month.folder, file["key"]), prescribed(spec, file["recipient"]))
+    plain = month.plain.file(file["recipient"]) if month.plain else None
+    return _first_lines(inside(month.plain.folder, plain["key"]), _DEFAULT) if month.plain and plain else ""
+
+
+def _first_lines(path: Path, form: Json) -> str:
     with path.open("rb") as opened:
         stream: IO[bytes] = opened
         if form["compression"] == "gzip":

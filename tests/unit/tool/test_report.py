@@ -200,7 +200,7 @@ def test_every_file_has_a_link_and_its_first_lines(page: Page, tmp_path: Path) -
     lines = {f"g{n}": (n, "5.00", "5.00") for n in range(1, 9)}
     months: Months = {f"2026-{month:02}": {"First": lines, "Sec:ond": lines} for month in (8, 9, 10)}
     found = page(months, asked=2)
-    links = {link.get("href", "") for link in all_of(found, "a")} - {"#main", "#recipient-1", "#recipient-2"}
+    links = {link.get("href", "") for link in all_of(found, "a") if link.get("href", "")[0] != "#"}
     targets = {(tmp_path / "output" / unquote(link)).resolve() for link in links}
     assert targets == set((tmp_path / "output").rglob("*.csv"))
     assert len(targets) == 4
@@ -210,6 +210,18 @@ def test_every_file_has_a_link_and_its_first_lines(page: Page, tmp_path: Path) -
         beginnings[1].splitlines()[0].startswith("bank,branch,period,window_start,window_end,count,sum,avg")
     )
     assert beginnings[1].endswith("First,g3,2026-10,,,3,5.00,5.00")
+
+
+def test_encrypted_file_is_shown_as_before_encryption(page: Page, tmp_path: Path) -> None:
+    page({"2026-10": {"First": {"A": (1, "5", "5")}}})
+    [plain] = report_months.published(tmp_path / "output")
+    [entry] = plain.manifest["files"]
+    encrypted = {**entry, "key": "First.csv.pgp", "encryption": {"keys": ["ABCD"]}}
+    month = report_months.Month("2026-10", tmp_path, {"files": [encrypted]}, plain)
+    said = report_months.beginning(month, encrypted, SPEC)
+    assert said.splitlines()[1] == "First,A,2026-10,,,1,5,5"
+    unknown = report_months.Month("2026-10", tmp_path, {"files": [encrypted]})
+    assert report_months.beginning(unknown, encrypted, SPEC) == ""
 
 
 def test_links_lead_from_the_folder_of_the_page(tmp_path: Path) -> None:

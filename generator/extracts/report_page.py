@@ -19,6 +19,7 @@ from markupsafe import Markup
 from extracts.report_numbers import NOTHING, counted, difference, month_name, number, percent, sparkline
 
 STYLES = ("vendor/uPlot.min.css", "base.css", "parts.css")
+LICENSE = "vendor/uPlot.LICENSE"  # of the first style and script; each copy must contain it
 SCRIPTS = (
     "vendor/uPlot.iife.min.js", "numbers.js", "changes.js", "charts.js", "groups.js", "page.js",
 )  # fmt: skip
@@ -26,7 +27,7 @@ SCRIPTS = (
 
 def render(*, data: dict[str, Any], **shown: Any) -> str:
     """Return the page."""
-    style = "\n".join(map(_asset, STYLES))
+    style = f"/* {_asset(LICENSE)} */\n" + "\n".join(map(_asset, STYLES))
     # For parsers of XML, a script is text in a CDATA section; for browsers, its marks are comments.
     scripts = [f"//<![CDATA[\n{_asset(name)}\n//]]>" for name in SCRIPTS]
     environment = jinja2.Environment(

@@ -49,6 +49,7 @@
   // A browser may keep the choice of the last visit.
   document.getElementById("choice").reset();
   document.getElementById("choice").hidden = false;
+  addEventListener("beforeprint", () => sections.filter((section) => section.stale).forEach((section) => section.update()));
   show();
   for (const section of sections) observer.observe(section.element);
 })();

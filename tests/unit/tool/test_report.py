@@ -276,7 +276,7 @@ def test_page_has_no_external_resources_and_allows_its_own_programs_only(page: P
         assert rules[rule].split() == [f"'sha256-{found}'" for found in hashes]
 
 
-def test_vendored_files_are_the_recorded_ones() -> None:
+def test_vendored_files_are_the_recorded_ones_with_their_license(tmp_path: Path) -> None:
     recorded = dict(
         re.findall(
             r"^\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|$", (FOLDER / "vendor/README.md").read_text(), re.M
@@ -288,7 +288,9 @@ def test_vendored_files_are_the_recorded_ones() -> None:
         if path.suffix in (".js", ".css")
     }
     assert recorded == found
-    assert "MIT" in (FOLDER / "vendor/uPlot.LICENSE").read_text()
+    license_text = (FOLDER / "vendor/uPlot.LICENSE").read_text().strip()
+    assert license_text.startswith("The MIT License")
+    assert license_text in preview_page.write(tmp_path, {"2026-10": {"First": {}}}).read_text()
 
 
 def contrast(one: str, other: str) -> float:

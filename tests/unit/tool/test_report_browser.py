@@ -303,7 +303,7 @@ def test_page_without_scripts_has_its_content(opened: Open) -> None:
 def test_hostile_names_run_nothing(opened: Open) -> None:
     metrics = {HOSTILE + "1": {"aggregate": "count", **OVER}, HOSTILE + "2": {"aggregate": "sum", **OVER}}
     months: Months = {
-        period: {HOSTILE: {HOSTILE: (place, "1.00"), period: (1, "1.00")}}
+        period: {HOSTILE: {HOSTILE: (place, "1.00"), HOSTILE + period: (1, "1.00")}}
         for place, period in enumerate(periods(4))
     }
     page = opened(months, metrics=metrics, group_by={HOSTILE: "x.y"}, recipient={HOSTILE + "0": "x.y"})
@@ -311,7 +311,7 @@ def test_hostile_names_run_nothing(opened: Open) -> None:
     choose(page, "Metric", HOSTILE + "1")
     choose(page, "Period", "Sep 2026")
     page.locator(".spark button").first.click()
-    assert HOSTILE in page.locator(".changes:visible").inner_text()
+    assert HOSTILE + "2026-09" in page.locator(".changes:visible").inner_text()
     assert HOSTILE in page.locator(".detail .name").inner_text()
     assert page.evaluate("window.hacked") is None
 

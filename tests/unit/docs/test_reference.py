@@ -16,6 +16,7 @@ import pytest
 import rolling_arguments
 import rolling_file
 import rolling_manifest
+from extracts.new import questions
 from rolling_file import Encryption, File
 from rolling_period import Period
 from rolling_publication import Plan
@@ -48,7 +49,7 @@ def test_generated_page_is_up_to_date(name: str) -> None:
 
 
 def test_prices_in_the_template_are_those_of_the_page_of_costs() -> None:
-    [delivery] = [question for question in reference.questions().values() if question.name == "sftp"]
+    [delivery] = [question for question in questions().values() if question.name == "sftp"]
     prices = {
         name: re.findall(r"[0-9.]+(?: to [0-9.]+)?(?= USD)", meaning)
         for name, meaning in zip(delivery.choices, delivery.meanings, strict=True)

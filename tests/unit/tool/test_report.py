@@ -221,7 +221,7 @@ def test_encrypted_file_is_shown_as_before_encryption(page: Page, tmp_path: Path
     said = report_months.beginning(month, encrypted, SPEC)
     assert said.splitlines()[1] == "First,A,2026-10,,,1,5,5"
     unknown = report_months.Month("2026-10", tmp_path, {"files": [encrypted]})
-    assert report_months.beginning(unknown, encrypted, SPEC) == ""
+    assert report_months.beginning(unknown, encrypted, SPEC) == "encrypted for ABCD"
 
 
 def test_links_lead_from_the_folder_of_the_page(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ STOPS: list[tuple[str, int]] = []
 
 
 def stopped() -> None:
-    """Stand in for a debugger: look at the frame of the breakpoint."""
+    """Act as a debugger: look at the frame of the breakpoint."""
     frame = sys._getframe(1)
     STOPS.append((frame.f_code.co_name, frame.f_locals["rows"].count()))
 

@@ -59,7 +59,7 @@ STOPS: list[tuple[str, int]] = []
 
 
 def stopped() -> None:
-    """Act as a debugger: look at the frame of the breakpoint."""
+    """Look at the frame of the breakpoint, as a debugger does."""
     frame = sys._getframe(1)
     STOPS.append((frame.f_code.co_name, frame.f_locals["rows"].count()))
 

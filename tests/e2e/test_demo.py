@@ -36,6 +36,22 @@ def test_demo_succeeds_with_nine_steps(demo: Demo) -> None:
     assert "a second plan shows no change" in demo.printed
 
 
+def test_demo_ends_with_a_page_and_shows_the_manifest_in_short(demo: Demo) -> None:
+    page = re.search(r"Open the preview page in a browser: file://(\S+)", demo.printed)
+    assert page
+    shown = Path(page[1]).read_text()
+    key = f"loans/_manifests/{demo.rows.last_month:%Y-%m}.json"
+    manifest = json.loads(
+        demo.cloud.client("s3").get_object(Bucket=demo.outputs["bucket"], Key=key)["Body"].read()
+    )
+    assert all(file["recipient"].replace("&", "&amp;") in shown for file in manifest["files"])
+    total = f"{int(manifest['totals']['metrics']['amount_sum']['sum']):,}"
+    assert total.count(",") == 2
+    assert f"sum {total}\n" in demo.printed
+    assert '"sha256":' not in demo.printed
+    assert json.loads((demo.folder / "delivered/manifest.json").read_text()) == manifest
+
+
 @pytest.mark.parametrize("bank", FILES)
 def test_published_file_equals_the_expected_file(demo: Demo, bank: str) -> None:
     delivered = (

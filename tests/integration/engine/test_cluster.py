@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyspark
+import pytest
 
 import rolling_extract
 from extracts import spark
@@ -58,6 +59,7 @@ SETTING = Setting(
 )
 
 
+@pytest.mark.timeout(1800)  # three Java processes compile for half a minute of processor time
 def test_executors_in_other_processes_give_the_values_of_the_oracle(
     bare_store: Store, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 import rolling_checks
 import rolling_result
+from rolling_blocks import blocks_of
 from tests.support.bank import Engine, Store
 
 
@@ -82,7 +83,7 @@ def test_totals_that_do_not_reconcile_fail_the_run(
 ) -> None:
     """No real cause is known, so the test removes a row."""
     rows = rolling_result.Result.rows
-    monkeypatch.setattr(rolling_result.Result, "rows", lambda *a: list(rows(*a))[1:])
+    monkeypatch.setattr(rolling_result.Result, "blocks", lambda *a: blocks_of(list(rows(*a))[1:]))
     for _ in range(2):
         store.loan(store.branch(), "2026-10-01", 5)
     assert engine.refusal("2026-10") == (

@@ -15,11 +15,11 @@ import os
 import runpy
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
 import rolling_extract
+from extracts import spec_period
 from extracts.errors import ExtractsError
 
 
@@ -32,7 +32,9 @@ def main() -> None:
             f"{script} is of version {rolling_extract.__version__}, which this tool cannot preview;"
             " update the project: extracts update"
         )
-    rolling_extract.run = _with_spark(rolling_extract.run)
+    # A preview need not survive a power failure, and each of its files would wait for the disk.
+    os.fsync = lambda fd: None
+    rolling_extract.run = _with_spark(spec_period.with_rows(rolling_extract.run))
     try:
         names, said = _run(script, database_url, request["output"], request["arguments"])
     except Exception as error:  # a spec is a program and may raise anything
@@ -42,6 +44,7 @@ def main() -> None:
     if not said:
         sys.exit(f"{script} does not run EXTRACT; its last line must be run(EXTRACT).")
     print(json.dumps({"event": "spec", "spec": dataclasses.asdict(names["EXTRACT"])}, default=str))
+    spec_period.explain_empty(names["EXTRACT"], sys.argv[1:], said)
     first = next(entry["periods"][0] for entry in said if entry["event"] == "started")
     span = _span(first, request, is_default=_is_default(names["EXTRACT"]))
     if not span:
@@ -110,7 +113,7 @@ def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
     """Return the engine's `run` with an environment for Spark, if the spec needs it."""
 
     def prepared(extract: Any, *positional: Any, **named: Any) -> None:
-        if getattr(extract, "aggregate_in", None) == "spark" or find_spec("psycopg") is None:
+        if getattr(extract, "aggregate_in", None) == "spark":
             from extracts import extra, spark
 
             try:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from extracts import __version__
 from extracts.errors import ExtractsError
@@ -21,18 +20,20 @@ app = typer.Typer(
     help="Create and maintain extract projects: every month, one file per recipient from PostgreSQL, on AWS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # the boxes of rich cut off words in a terminal of 80 columns
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 URL_HELP = (
     "URL of the source, postgresql://user@host:port/database. The password is read from PGPASSWORD. TLS is"
-    " required unless the host is this machine; ?sslmode=verify-full&sslrootcert=FILE verifies the server."
+    " required unless the host is this machine. The parameters sslmode and sslrootcert verify the server."
 )
 DatabaseUrl = Annotated[
     str,
     typer.Option(
         envvar="DATABASE_URL",
         help=URL_HELP,
+        metavar="URL",
         show_envvar=True,
     ),
 ]
@@ -52,7 +53,9 @@ def _with_template_options(command: Callable[..., None]) -> Callable[..., None]:
             question.name,
             Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[str | None, typer.Option(question.option, help=escape(question.prompt))],
+            annotation=Annotated[
+                str | None, typer.Option(question.option, help=question.prompt, metavar="TEXT")
+            ],
         )
         for question in questions().values()
     ]
@@ -81,20 +84,22 @@ TRUSTED_HELP = (
 )
 
 
-@app.command(
-    epilog="Example: extracts new --database-url postgresql://me@db/bank --entity Loans --metric Amount"
-)
+@app.command(epilog="Example: extracts new --database-url postgresql://me@db/bank --entity Loans")
 @_with_template_options
 def new(
     *,
     database_url: Annotated[
         str | None,
-        typer.Option(help=f"Database in which the tool finds answers. {URL_HELP}"),
+        typer.Option(help=f"Database in which the tool finds answers. {URL_HELP}", metavar="URL"),
     ] = None,
-    schema: Annotated[str | None, typer.Option(help="Schema of the tables, if it is not public.")] = None,
-    answers: Annotated[Path | None, typer.Option(help="YAML or JSON file with answers.")] = None,
+    schema: Annotated[
+        str | None, typer.Option(help="Schema of the tables, if it is not public.", metavar="NAME")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="YAML or JSON file with answers.", metavar="FILE")
+    ] = None,
     output_dir: Annotated[
-        Path, typer.Option(help="Folder in which the project's folder is created.")
+        Path, typer.Option(help="Folder in which the project's folder is created.", metavar="FOLDER")
     ] = Path(),
     no_input: Annotated[bool, typer.Option("--no-input", help="Do not prompt; use the defaults.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files without creating them.")] = False,
@@ -145,25 +150,27 @@ def new(
         return
     for file in files:
         say(file)
-    say(
-        f"{name}: {len(files)} files "
-        + ("would be created." if dry_run else f"created. Next: read {output_dir / name}/README.md.")
-    )
+    made = output_dir / name
+    then = f"created. Next: extracts preview {made}; {made}/README.md describes the deployment."
+    say(f"{name}: {len(files)} files {'would be created.' if dry_run else then}")
 
 
-@app.command(epilog="Example: extracts inspect --database-url postgresql://reader@db/bank --entity Loans")
+@app.command(epilog="Example: extracts inspect --database-url postgresql://reader@db/bank")
 def inspect(
     database_url: DatabaseUrl,
-    schema: Annotated[str | None, typer.Option(help="Report this schema only.")] = None,
-    entity: Annotated[str | None, typer.Option(help="Report this table only, e.g. Loans.")] = None,
+    schema: Annotated[str | None, typer.Option(help="Report this schema only.", metavar="NAME")] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Report this table only, e.g. Loans.", metavar="TABLE")
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="List all tables and views, not only the likeliest tables.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report the tables that can be an entity, the paths from them, and missing indexes and rights.
+    """Report possible entities, their joins and missing rights.
 
-    Reads only the catalog of the database and no rows, in a read-only transaction with a timeout.
+    Also reports missing indexes. Reads only the catalog of the database and no rows, in a read-only
+    transaction with a timeout.
     """
     from extracts.introspect import catalog, report
 
@@ -176,47 +183,63 @@ def inspect(
 
 @app.command(epilog="Example: extracts preview bank-loans --period 2026-10 --output out")
 def preview(
-    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
+    project: Annotated[Path, typer.Argument(help="Folder of the project.", metavar="PROJECT")],
     database_url: DatabaseUrl,
-    output: Annotated[Path, typer.Option(help="Folder to write to.")],
-    period: Annotated[
-        str | None, typer.Option(help="Month, YYYY-MM; default: the last complete one.")
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to; default: preview in the project.", metavar="FOLDER"),
     ] = None,
-    first: Annotated[str | None, typer.Option("--from", help="First month of several, YYYY-MM.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last month of several, YYYY-MM.")] = None,
-    allow_incomplete: Annotated[bool, typer.Option(help="Allow a month that is not over.")] = False,
-    restate: Annotated[
-        bool, typer.Option(help="Replace published months in the folder that differ.")
+    period: Annotated[
+        str | None,
+        typer.Option(help="Month; default: the newest complete one that has rows.", metavar="YYYY-MM"),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First month of several.", metavar="YYYY-MM")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="Last month of several.", metavar="YYYY-MM")
+    ] = None,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="Allow a month that is not over.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="Path of the page; default: report.html in the folder.")
-    ] = None,
-    history: Annotated[int, typer.Option(min=0, max=120, help="Number of earlier months on the page.")] = 5,
-    pgp_keys: Annotated[
         Path | None,
-        typer.Option(
-            "--pgp-keys",
-            metavar="FOLDER",
-            help='Folder of PGP public keys, e.g. "First Bank.asc"; for a spec with encryption.',
-        ),
+        typer.Option(help="Path of the page; default: report.html in the folder.", metavar="FILE"),
+    ] = None,
+    history: Annotated[
+        int, typer.Option(min=0, max=120, help="Number of earlier months on the page.", metavar="NUMBER")
+    ] = 5,
+    statement_timeout: Annotated[
+        int | None,
+        typer.Option(help="Longest time of one query; default: 3000.", metavar="SECONDS"),
+    ] = None,
+    lock_timeout: Annotated[
+        int | None,
+        typer.Option(help="Longest wait for a locked table; default: 60.", metavar="SECONDS"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the files that a project would publish, and a page that shows them, without AWS.
+    """Write the files of a project, and a page that shows them.
 
-    Runs Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
-    OUTPUT is created for your user only. An existing folder must be private (chmod 700), and only one preview
-    at a time can write to it. The page is OUTPUT/report.html and needs no network. --json prints the manifest
-    of each month with files, rows, hashes, control totals, orphan rows and late data, and the warnings of the
-    run.
+    Needs no AWS account, and neither Java nor Spark unless the spec has aggregate_in="spark". Runs
+    Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
+
+    The files and the page report.html are in one folder, which is created for your user only. An existing
+    folder must be private (chmod 700), and only one preview at a time can write to it. The next preview
+    replaces the files of this one, and no other file. The page needs no network.
+
+    --json prints the manifest of each month with files, rows, hashes, control totals and orphan rows, and the
+    warnings of the run.
     """
     from extracts import preview as previewing
 
-    given = {"--period": period, "--from": first, "--to": last}
-    arguments = [part for name, value in given.items() if value for part in (name, value)]
+    given = {
+        "--period": period, "--from": first, "--to": last,
+        "--statement-timeout": statement_timeout, "--lock-timeout": lock_timeout,
+    }  # fmt: skip
+    arguments = [part for name, value in given.items() if value is not None for part in (name, str(value))]
     arguments += ["--allow-incomplete"] if allow_incomplete else []
-    arguments += ["--restate", "--reason", "preview"] if restate else []
-    arguments += ["--pgp-keys", str(pgp_keys.expanduser().resolve())] if pgp_keys else []
+    output = output or project / "preview"
     page = report or output / "report.html"
     tell = (lambda _: None) if as_json else say
     done = previewing.preview(project, database_url, output, arguments, page=page, history=history, tell=tell)
@@ -233,10 +256,10 @@ def status(
     projects: Annotated[
         list[str] | None, typer.Argument(help=f"{FLEET_HELP}; default: this folder.", metavar="PROJECT...")
     ] = None,
-    template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
+    template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP, metavar="ADDRESS")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report the version of each project and the changes in newer versions.
+    """Report versions of projects and the changes in newer versions.
 
     Connects to the address in each extract.yaml, by https, ssh or file. With --template, it connects only to
     the address that you give there.
@@ -255,8 +278,10 @@ def status(
 @app.command(epilog="Example: extracts update bank-loans --plan --dry-run")
 def update(
     projects: Annotated[list[str], typer.Argument(help=f"{FLEET_HELP}.", metavar="PROJECT...")],
-    to: Annotated[str | None, typer.Option(help="Version, e.g. 1.2.0; default: the newest.")] = None,
-    template: Annotated[str | None, typer.Option(help=TRUSTED_HELP)] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Version, e.g. 1.2.0; default: the newest.", metavar="VERSION")
+    ] = None,
+    template: Annotated[str | None, typer.Option(help=TRUSTED_HELP, metavar="ADDRESS")] = None,
     plan: Annotated[
         bool,
         typer.Option(
@@ -291,16 +316,20 @@ def update(
         raise ExtractsError("\n✗ ".join(problems))
 
 
-@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://reader@db/bank")
+@app.command(epilog="Example: extracts doctor bank-loans --database-url postgresql://me@db/bank")
 def doctor(
     project: Annotated[
-        Path | None, typer.Argument(help="Folder of a project; without it, only this machine is checked.")
+        Path | None,
+        typer.Argument(
+            help="Folder of a project; without it, only this machine is checked.", metavar="PROJECT"
+        ),
     ] = None,
     database_url: Annotated[
         str | None,
         typer.Option(
             envvar="DATABASE_URL",
             help=URL_HELP,
+            metavar="URL",
             show_envvar=True,
         ),
     ] = None,
@@ -309,7 +338,7 @@ def doctor(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check what a run or a deployment needs, and say what to do about each failure.
+    """Check what a run or a deployment needs, and say how to fix it.
 
     Checks the programs on this machine. For a project, it also checks the spec, the Terraform values,
     credentials, secret, network and alert subscriptions. With --database-url, it checks the rights on each

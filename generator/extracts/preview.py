@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from extracts import children, files, report
+from extracts import children, files, preview_folder
 from extracts.errors import ExtractsError
-from extracts.report_months import published
 from extracts.resources import modules
 
 
@@ -74,6 +73,9 @@ class Preview:
 
     def as_json(self) -> dict[str, Any]:
         """Return the manifest of each requested month, with the paths of its files."""
+        from extracts.report import statements
+        from extracts.report_months import published
+
         said = {entry["event"]: entry for entry in self.log}
         ended = {entry["period"]: entry["event"] for entry in self.log if entry["event"] in _ENDS}
         return {
@@ -95,7 +97,7 @@ class Preview:
                 for entry in self.log
                 if entry.get("level") == "warning" or entry["event"] == "history_failed"
             ],
-            "sql": report.statements(self.log),
+            "sql": statements(self.log),
         }
 
 
@@ -109,23 +111,26 @@ def preview(
     history: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Preview:
-    """Run the project's spec against a database.
+    """Run the project's spec against a database, and replace the preview before in `output`.
 
-    `arguments` are those of the job: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. `page` is the path
-    of the report, if any. `history` is the number of earlier months on it. `tell` gets the messages of the
-    run while it works.
+    `arguments` are those of the job: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. Without them, the
+    preview is of the newest complete month that has rows. `page` is the path of the report, if any. `history`
+    is the number of earlier months on it. `tell` gets the messages of the run while it works.
     """
     script = project / "Glue/etl.py"
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
     if page:
         files.inside(page.parent, page.name)
-    private = files.private_folder(output)
-    with private, tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch:
+    with (
+        files.private_folder(output),
+        preview_folder.staging(output) as staged,
+        tempfile.TemporaryDirectory(prefix="extracts-preview-") as scratch,
+    ):
         request = {
             "script": str(script),
             "database_url": with_password(database_url),
-            "output": str(output.resolve()),
+            "output": str(staged.resolve()),
             "arguments": list(arguments),
             "history": history if page else 0,
             "page": page is not None,
@@ -142,11 +147,20 @@ def preview(
             said = [line for line in done.stderr.splitlines() if line.strip()]
             failure = said[-1] if said else f"{script} ended with code {done.returncode}."
             return Preview(output.resolve(), None, log, failure)
-        if page:
+        if page is None:
+            preview_folder.replace(output, staged)
+            return Preview(output.resolve(), None, log, None)
+        from extracts import report
+
+        name = project.resolve().name
+        if page.parent.resolve() == output.resolve():  # then the page is one of the files of the preview
+            shown = report.page(name, log, staged.resolve(), Path(scratch))
+            files.write(staged, page.name, shown.encode(), private=True)
+            preview_folder.replace(output, staged)
+        else:
+            preview_folder.replace(output, staged)
             try:
-                shown = report.page(
-                    project.resolve().name, log, output.resolve(), Path(scratch), folder=page.parent.resolve()
-                )
+                shown = report.page(name, log, output.resolve(), Path(scratch))
                 files.write(page.parent, page.name, shown.encode(), private=True)
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."

@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from extracts import preview_folder
 from local_cloud import database
 from local_cloud.demo import store
 
@@ -116,5 +117,5 @@ def test_stopped_preview_leaves_nothing(
     manifests = sorted((tmp_path / "out/_manifests").glob("*.json"))
     assert len(manifests) == 10
     assert all(json.loads(path.read_text())["complete"] for path in manifests)
-    assert list((tmp_path / "out").rglob(".*")) == []
+    assert list((tmp_path / "out").rglob(".*")) == [tmp_path / "out" / preview_folder.RECORD]
     assert list((tmp_path / "temp").glob("rolling-extract-*")) == []

@@ -13,15 +13,13 @@ from extracts import files
 from extracts.errors import ExtractsError
 from extracts.terminal import console, escaped, say
 
-Project = Annotated[Path, typer.Argument(help="Folder of a deployed project.")]
+Project = Annotated[Path, typer.Argument(help="Folder of a deployed project.", metavar="PROJECT")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
 
 def add(app: typer.Typer) -> None:
     """Add the commands to the tool."""
-    app.command(
-        epilog='Example: extracts run bank-loans --period 2026-10 --restate --reason "late bookings"'
-    )(run)
+    app.command(epilog="Example: extracts run bank-loans --from 2026-01 --to 2026-09")(run)
     app.command(epilog="Example: extracts history bank-loans --page history.html")(history)
     app.command(epilog="Example: extracts resend bank-loans --period 2026-10 --recipient first-bank")(resend)
 
@@ -29,13 +27,17 @@ def add(app: typer.Typer) -> None:
 def run(
     project: Project,
     period: Annotated[
-        str | None, typer.Option(help="Month, YYYY-MM; default: the last complete one.")
+        str | None, typer.Option(help="Month; default: the last complete one.", metavar="YYYY-MM")
     ] = None,
-    first: Annotated[str | None, typer.Option("--from", help="First month of several, YYYY-MM.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last month of several, YYYY-MM.")] = None,
-    restate: Annotated[bool, typer.Option(help="Replace published months that differ.")] = False,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First month of several.", metavar="YYYY-MM")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="Last month of several.", metavar="YYYY-MM")
+    ] = None,
+    restate: Annotated[bool, typer.Option("--restate", help="Replace published months that differ.")] = False,
     reason: Annotated[
-        str | None, typer.Option(help="Reason of the restatement; the manifest keeps it.")
+        str | None, typer.Option(help="Reason of the restatement; the manifest keeps it.", metavar="TEXT")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Report what the run would change; write nothing.")
@@ -65,12 +67,13 @@ def run(
 
 def history(
     project: Project,
-    page: Annotated[Path | None, typer.Option(help="Also write a page to this path.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Also write a page to this path.", metavar="FILE")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the published periods: revision, rows, orphan rows, late data, and downloads over SFTP.
+    """List the published periods, and who downloaded their files.
 
-    Reads the manifests in the bucket, and the receipts of the SFTP server, with your own AWS credentials.
+    Shows revision, rows, orphan rows, late data, and downloads over SFTP. Reads the manifests in the
+    bucket, and the receipts of the SFTP server, with your own AWS credentials.
     """
     from extracts.operate import history as listing
     from extracts.operate.deployment import deployment
@@ -94,12 +97,13 @@ def history(
 
 def resend(
     project: Project,
-    period: Annotated[str, typer.Option(help="Published month, YYYY-MM.")],
-    recipient: Annotated[str, typer.Option(help="Recipient, by its key in `recipients`.")],
+    period: Annotated[str, typer.Option(help="Published month.", metavar="YYYY-MM")],
+    recipient: Annotated[str, typer.Option(help="Recipient, by its key in `recipients`.", metavar="KEY")],
 ) -> None:
-    """Send the files of a published month to one recipient again, through its connector.
+    """Send files of a published month again, through a connector.
 
-    The files do not change. Recipients that download need no resending: their files stay where they are.
+    Sends them to one recipient. The files do not change. Recipients that download need no resending: their
+    files stay where they are.
     """
     from extracts.operate import resend as sending
     from extracts.operate.deployment import deployment

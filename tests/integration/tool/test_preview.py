@@ -12,8 +12,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +22,8 @@ from urllib.parse import unquote
 import psycopg
 import pytest
 
-from extracts import files, programs
+import rolling_spec_check
+from extracts import files, preview_folder, programs
 from local_cloud import database
 from local_cloud.demo import store
 from tests.support.oracle import oracle
@@ -189,27 +190,27 @@ def test_json_has_files_and_control_totals_of_each_month(served: database.Databa
         assert (month["source"]["rows"], month["orphans"]["rows"]) == (month["totals"]["rows"], 0)
 
 
-def test_json_has_late_data(served: database.Database, tmp_path: Path) -> None:
-    given = (str(PROJECT), "--history", "0", "--json", "--output", str(tmp_path))
-    assert preview(*given, "--period", "2026-09", DATABASE_URL=served.url).returncode == 0
+def test_preview_replaces_the_preview_before(served: database.Database, tmp_path: Path) -> None:
+    given = (str(PROJECT), "--output", str(tmp_path), "--history", "0")
+    assert preview(*given, "--from", "2026-08", "--to", "2026-09", DATABASE_URL=served.url).returncode == 0
+    (tmp_path / "notes.txt").write_text("mine")
     with psycopg.connect(served.url) as connection:
         connection.execute("""insert into "Loans" select 9000002, 1, min("idAccount"), '2026-09-05'
                               from "Account" """)
-    done = preview(*given, "--period", "2026-10", DATABASE_URL=served.url)
-    again = preview(*given, "--period", "2026-09", DATABASE_URL=served.url)
+    done = preview(*given, "--period", "2026-09", "--json", DATABASE_URL=served.url)
     with psycopg.connect(served.url) as connection:
         connection.execute('delete from "Loans" where "idLoan" = 9000002')
+    assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    [warning] = told["warnings"]
-    assert (warning["event"], warning["period"]) == ("late_data", "2026-09")
-    [month] = told["periods"]
-    [late] = month["late_data"]
-    assert late["period"] == "2026-09"
-    assert late["difference"] in warning["message"]
-    # A published month with other content is refused, also with --json.
-    assert (again.returncode, again.stdout) == (1, "")
-    assert again.stderr.startswith("✗ 2026-09: already published with other bytes")
-    assert len(again.stderr.splitlines()) == 1
+    assert (told["periods"][0]["outcome"], told["periods"][0]["revision"]) == ("published", 1)
+    assert told["warnings"] == []
+    kept = {"notes.txt", "report.html", "2026-09.json", "2026-09.claim", preview_folder.RECORD}
+    found = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert found - kept == {
+        f"{name}_20260930.csv" for name in ("FirstBank", "UbuntuSavingsBank", "KarooCoastBank")
+    }
+    for file in told["periods"][0]["files"]:
+        assert sha256(Path(file["path"]).read_bytes()).hexdigest() == file["sha256"]
 
 
 def test_failure_has_the_engines_error_message(served: database.Database, tmp_path: Path) -> None:
@@ -263,6 +264,18 @@ def test_failing_spec_is_reported_with_its_file(spec: str, said: str, tmp_path: 
     assert done.stderr == f"✗ {script} {said}.\n"
 
 
+def test_unknown_time_zone_is_reported_by_the_engine(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "Glue", tmp_path / "project/Glue")
+    script = tmp_path / "project/Glue/etl.py"
+    script.write_text(re.sub(r'time_zone="[^"]*"', 'time_zone="Nowhere"', script.read_text()))
+    done = preview(str(tmp_path / "project"), "--database-url", "postgresql://me@127.0.0.1:1/store")
+    assert done.returncode == 1
+    assert done.stderr == (
+        '✗ there is no time zone "Nowhere"; time_zone takes a name like "Etc/GMT" or "Europe/Paris".'
+        " Nothing was published.\n"
+    )
+
+
 def test_files_are_published_if_the_page_cannot_be_written(served: database.Database, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     page = tmp_path / "file/report.html"
@@ -292,3 +305,108 @@ def test_two_previews_do_not_share_a_folder(served: database.Database, tmp_path:
     shared = preview(str(PROJECT), "--output", str(tmp_path / "out"), DATABASE_URL=served.url)
     assert shared.stderr == f"✗ Other users have access to {tmp_path}/out; run `chmod 700 {tmp_path}/out`.\n"
     assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+################################################################################
+# A month that has rows
+################################################################################
+
+
+@pytest.fixture
+def loans(served: database.Database) -> Iterator[Callable[[str], None]]:
+    """Give the loans other dates, and their own again at the end."""
+    with psycopg.connect(served.url, autocommit=True) as connection:
+        connection.execute('create table kept as table "Loans"')
+
+        def loans(statement: str) -> None:
+            connection.execute(statement.encode())
+
+        yield loans
+        connection.execute('truncate "Loans"; insert into "Loans" table kept; drop table kept')
+
+
+THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
+LAST_MONTH = f"{store.months_before(datetime.now(UTC).date(), 1):%Y-%m}"
+
+
+def test_newest_month_with_rows_is_taken_and_named(
+    served: database.Database, tmp_path: Path, loans: Callable[[str], None]
+) -> None:
+    loans("""delete from "Loans" where loan_date > '2026-05-31' and "idLoan" <> 1""")
+    loans("""update "Loans" set loan_date = '2999-01-01' where "idLoan" = 1""")
+    done = preview(str(PROJECT), "--output", str(tmp_path), DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    said = (
+        f"no row is from {LAST_MONTH}, and the newest row before is from 2026-05, so this preview is of"
+        " 2026-05; --period shows another month"
+    )
+    assert done.stdout.splitlines()[:2] == [said, "Loans for 2026-05"]
+    assert said in (tmp_path / "report.html").read_text()
+    assert {path.name for path in tmp_path.rglob("*.csv")} == {
+        f"{name}_20260531.csv" for name in ("FirstBank", "UbuntuSavingsBank", "KarooCoastBank")
+    }
+    again = preview(str(PROJECT), "--output", str(tmp_path), "--period", "2026-09", DATABASE_URL=served.url)
+    assert (
+        "2026-09 is empty: the newest row is from 2026-05; --period 2026-05 shows that month" in again.stdout
+    )
+    assert "2026-09 is empty" in (tmp_path / "report.html").read_text()
+
+
+def test_rows_of_this_month_alone_are_found(
+    served: database.Database, tmp_path: Path, loans: Callable[[str], None]
+) -> None:
+    loans('update "Loans" set loan_date = current_date')
+    given = (str(PROJECT), "--output", str(tmp_path), "--history", "0")
+    done = preview(*given, "--json", DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    options = f"--period {THIS_MONTH} --allow-incomplete"
+    said = f"{LAST_MONTH} is empty: the newest row is from {THIS_MONTH}; {options} shows that month"
+    assert json.loads(done.stdout)["warnings"] == [
+        {"event": "newest_row", "period": LAST_MONTH, "message": said}
+    ]
+    assert preview(*given, *options.split(), DATABASE_URL=served.url).returncode == 0
+
+
+def test_source_without_rows_is_named(
+    served: database.Database, tmp_path: Path, loans: Callable[[str], None]
+) -> None:
+    loans('truncate "Loans"')
+    done = preview(str(PROJECT), "--output", str(tmp_path), "--history", "0", DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    assert f"{LAST_MONTH} is empty: no row of Loans has a date and counts" in done.stdout
+
+
+def test_rows_of_the_future_alone_are_named(
+    served: database.Database, tmp_path: Path, loans: Callable[[str], None]
+) -> None:
+    loans("""update "Loans" set loan_date = '2999-01-01'""")
+    done = preview(str(PROJECT), "--output", str(tmp_path), "--history", "0", DATABASE_URL=served.url)
+    assert f"{LAST_MONTH} is empty: the newest row is from 2999-01, which is in the future" in done.stdout
+
+
+def test_locked_table_is_reported_after_the_given_time(served: database.Database, tmp_path: Path) -> None:
+    given = (str(PROJECT), "--output", str(tmp_path), "--period", "2026-10", "--lock-timeout", "1")
+    with psycopg.connect(served.url) as connection:
+        connection.execute('lock table "Loans" in access exclusive mode')
+        done = preview(*given, DATABASE_URL=served.url)
+    assert done.returncode == 1
+    assert done.stderr.endswith("or with a longer --lock-timeout. Nothing was published.\n")
+
+
+def test_every_aggregate_can_be_previewed(served: database.Database, tmp_path: Path) -> None:
+    """A page once ended with a KeyError for the median."""
+    project, output = tmp_path / "project", tmp_path / "out"
+    shutil.copytree(PROJECT / "Glue", project / "Glue")
+    script = project / "Glue/etl.py"
+    names = [*rolling_spec_check.AGGREGATES, "p1", "p99"]
+    lines = "".join(f'        "m_{name}": Metric("{name}", "Amount", window=2),\n' for name in names)
+    text = re.sub(
+        r"metrics=\{\n.*?\n    \}", lambda _: f"metrics={{\n{lines}    }}", script.read_text(), flags=re.S
+    )
+    script.write_text(text)
+    done = preview(str(project), "--period", "2026-10", "--output", str(output), DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    header = next(output.rglob("FirstBank_*.csv")).read_text().splitlines()[0].split(",")
+    assert header[-len(names) :] == [f"m_{name}" for name in names]
+    shown = (output / "report.html").read_text()
+    assert all(f"m_{name}" in shown for name in names)

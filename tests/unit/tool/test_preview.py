@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from pathlib import Path
 
+import typer
+
+import rolling_extract
+from extracts import cli
 from extracts.preview import Preview, tell_message
 
 LATE = {"event": "late_data", "level": "warning", "period": "2026-09", "message": "1 row is late"}
@@ -36,3 +42,33 @@ def test_messages_name_the_failure_of_earlier_months() -> None:
         "2026-10: published",
         "no earlier months: 2026-09: 1 orphan",
     ]
+
+
+# Options in messages of the engine that a preview never shows.
+NOT_IN_A_PREVIEW = {
+    **dict.fromkeys(("--restate", "--reason", "--dry-run"), "the engine writes to an empty folder"),
+    **dict.fromkeys(
+        ("--connection", "--jdbc-url", "--iam-user", "--ca-certificate", "--output"),
+        "the tool gives --database-url and --output",
+    ),
+}
+
+
+def test_messages_of_the_engine_name_options_of_the_preview() -> None:
+    """A message that says "start it with --lock-timeout" needs a command with this option."""
+    command = typer.main.get_group(cli.app).commands["preview"]
+    options = {option for param in command.params for option in param.opts}
+    named = {
+        option
+        for module in Path(rolling_extract.__file__).parent.glob("rolling_*.py")
+        for option in re.findall(r"--[a-z][a-z-]+", _messages(module.read_text()))
+    }
+    assert {"--lock-timeout", "--allow-incomplete", "--restate"} <= named
+    assert named - options - set(NOT_IN_A_PREVIEW) == set()
+
+
+def _messages(source: str) -> str:
+    """Return the texts in calls of a module: arguments of errors and of the log."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    texts = (part for call in calls for part in ast.walk(call) if isinstance(part, ast.Constant))
+    return "\n".join(str(part.value) for part in texts if isinstance(part.value, str))

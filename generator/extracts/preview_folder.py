@@ -1,0 +1,99 @@
+"""The folder of a preview. Each preview replaces the files of the one before it, and no other file.
+
+A record in the folder lists the files of the last preview with their digests. A file that is not in it, or
+that has other bytes, belongs to the user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from extracts import files
+from extracts.errors import ExtractsError
+
+RECORD = ".extracts-preview"
+_NEW = ".extracts-new"
+
+
+@contextlib.contextmanager
+def staging(output: Path) -> Iterator[Path]:
+    """Yield an empty folder inside `output` for the new files. It is deleted at the end."""
+    folder = files.inside(output, _NEW)
+    # A preview that was killed may have left one.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def replace(output: Path, staged: Path) -> None:
+    """Move all files of `staged` to `output`, and delete the other files of the preview before.
+
+    Raises ExtractsError before the first change if another file is in the way. The record is written first,
+    so that the next preview knows the files even if this one is killed.
+    """
+    new = {path.relative_to(staged).as_posix(): _digest(path) for path in staged.rglob("*") if path.is_file()}
+    old = _recorded(output)
+    for place in sorted(new):
+        path = files.inside(output, place)
+        if os.path.lexists(path) and not _is_one_of(path, {*old.get(place, ()), new[place]}):
+            raise ExtractsError(
+                f"{path} is in the way: no preview wrote it, or it was changed since. Move it away, or choose"
+                " another folder with --output."
+            )
+    _record(
+        output, {place: [*old.get(place, ()), *filter(None, [new.get(place)])] for place in {**old, **new}}
+    )
+    for place in sorted(set(old) - set(new)):
+        path = files.inside(output, place)
+        if _is_one_of(path, set(old[place])):
+            path.unlink()
+            _remove_empty(output, place)
+    for place in sorted(new):
+        path = files.inside(output, place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (staged / place).replace(path)
+    _record(output, {place: [digest] for place, digest in new.items()})
+
+
+def _recorded(output: Path) -> dict[str, list[str]]:
+    """Return the digests that each file of the preview before can have."""
+    content = files.content(output, RECORD)
+    if content is None:
+        return {}
+    try:
+        listed = json.loads(content)["files"]
+        return {str(place): [str(digest) for digest in digests] for place, digests in listed.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ExtractsError(
+            f"{output / RECORD} cannot be read; delete it, or choose another folder with --output."
+        ) from error
+
+
+def _record(output: Path, listed: dict[str, list[str]]) -> None:
+    content = json.dumps({"files": listed}, indent=2, sort_keys=True, ensure_ascii=False)
+    files.write(output, RECORD, f"{content}\n".encode(), private=True)
+
+
+def _is_one_of(path: Path, digests: set[str]) -> bool:
+    return path.is_file() and _digest(path) in digests
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove_empty(output: Path, place: str) -> None:
+    """Remove the folders of a deleted file that are empty now."""
+    with contextlib.suppress(OSError):  # not empty
+        for parent in PurePosixPath(place).parents[:-1]:
+            (output / parent).rmdir()

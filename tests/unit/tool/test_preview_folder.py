@@ -1,0 +1,107 @@
+"""A preview replaces the files of the preview before it, and no file of the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from extracts import preview_folder
+from extracts.errors import ExtractsError
+
+
+def publish(output: Path, new: Mapping[str, str]) -> None:
+    """Put these files into the folder, as a preview does."""
+    with preview_folder.staging(output) as staged:
+        for place, text in new.items():
+            (staged / place).parent.mkdir(parents=True, exist_ok=True)
+            (staged / place).write_text(text)
+        preview_folder.replace(output, staged)
+
+
+def files(output: Path) -> dict[str, str]:
+    """Return the files and empty folders that a user sees."""
+    found = {path.relative_to(output).as_posix(): path for path in output.rglob("*")}
+    del found[preview_folder.RECORD]
+    return {
+        place: path.read_text() if path.is_file() else ""
+        for place, path in found.items()
+        if path.is_file() or not list(path.iterdir())
+    }
+
+
+def test_next_preview_replaces_the_files_and_leaves_no_empty_folder(tmp_path: Path) -> None:
+    publish(tmp_path, {"bank=A/2026/10/a.csv": "1", "bank=B/2026/10/b.csv": "2", "report.html": "old"})
+    (tmp_path / "bank=B/notes.txt").write_text("mine")
+    publish(tmp_path, {"bank=C/2026/11/c.csv": "3", "report.html": "new"})
+    assert files(tmp_path) == {"bank=B/notes.txt": "mine", "bank=C/2026/11/c.csv": "3", "report.html": "new"}
+
+
+@pytest.mark.parametrize("place", ["a.csv", "report.html"])
+def test_file_of_the_user_is_in_the_way(place: str, tmp_path: Path) -> None:
+    publish(tmp_path, {"old.csv": "1"})
+    (tmp_path / place).write_text("mine")
+    with pytest.raises(ExtractsError) as refused:
+        publish(tmp_path, {"a.csv": "2", "report.html": "page"})
+    assert str(refused.value) == (
+        f"{tmp_path / place} is in the way: no preview wrote it, or it was changed since. Move it away, or"
+        " choose another folder with --output."
+    )
+    assert files(tmp_path) == {"old.csv": "1", place: "mine"}
+
+
+def test_file_that_the_user_changed_is_neither_replaced_nor_deleted(tmp_path: Path) -> None:
+    publish(tmp_path, {"a.csv": "1", "b.csv": "1"})
+    (tmp_path / "a.csv").write_text("changed")
+    with pytest.raises(ExtractsError, match=r"a\.csv is in the way"):
+        publish(tmp_path, {"a.csv": "2"})
+    publish(tmp_path, {"b.csv": "2"})
+    assert files(tmp_path) == {"a.csv": "changed", "b.csv": "2"}
+
+
+def test_folder_in_the_way_is_not_deleted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(ExtractsError, match=r"a\.csv is in the way"):
+        publish(tmp_path, {"a.csv": "2"})
+    assert (tmp_path / "a.csv").is_dir()
+
+
+def test_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/bank=A").symlink_to(tmp_path / "theirs")
+    with pytest.raises(ExtractsError, match="is a symbolic link"):
+        publish(tmp_path / "out", {"bank=A/a.csv": "2"})
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_preview_after_one_that_was_killed_knows_its_files(
+    moved: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, {"a.csv": "1", "b.csv": "1", "c.csv": "1"})
+    real, calls = Path.replace, iter(range(10))
+
+    def replace(self: Path, target: Path) -> Path:
+        if next(calls) == moved:
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", replace)
+        with pytest.raises(KeyboardInterrupt):
+            publish(tmp_path, {"a.csv": "2", "b.csv": "2"})
+    (tmp_path / ".extracts-new/bank=A").mkdir(parents=True)  # kill -9 leaves it
+    publish(tmp_path, {"a.csv": "3"})
+    assert files(tmp_path) == {"a.csv": "3"}
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"files": 1}', '{"files": {"a": 1}}', "\x00", '{"files": {"../a": ["x"]}}']
+)
+def test_unreadable_record_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / preview_folder.RECORD).write_text(content)
+    with pytest.raises(ExtractsError, match=r"cannot be read; delete it|without \.\."):
+        publish(tmp_path, {"a.csv": "2"})
+    assert not (tmp_path / "a.csv").exists()

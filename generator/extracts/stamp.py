@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ def stamp(
     made = [path for path in output.iterdir() if path not in before and path.is_dir()]
     if done.returncode or len(made) != 1:
         raise ExtractsError(_reason(done.stderr))
+    for folder in [*made[0].rglob("__pycache__")]:
+        shutil.rmtree(folder)  # pip compiles the Python files of an installed template, too
     return made[0]
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
+if TYPE_CHECKING:
+    from extracts.screen import Screen
 
 # Control characters (escape sequences begin with one), surrogates, and invisible or bidirectional characters.
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -48,15 +47,9 @@ def say(text: object, file: TextIO | None = None) -> None:
     print(printable(str(text)), file=file or sys.stdout)
 
 
-class Screen(Console):
-    """A console that removes control characters from text."""
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(printable(segment.text), segment.style)
-
-
 def console(*, stderr: bool = False) -> Screen:
     """Return a console with the terminal's width, or 120 columns without a terminal."""
+    from extracts.screen import Screen  # imports rich, which takes as long as the rest of a start
+
     found = Screen(highlight=False, stderr=stderr)
     return found if found.is_terminal else Screen(highlight=False, width=120, stderr=stderr)

@@ -128,15 +128,16 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
         ("Mail address for alerts", ALERTS),
     ):
         at.expect(question)
-        at.sendline(said)
-    at.expect("files created. Next: read bank-loans/README.md")
+        at.sendline("")
+    at.expect("files created. Next: extracts preview bank-loans; bank-loans/README.md")
     at.expect(pexpect.EOF)
     at.close()
     assert at.exitstatus == 0
-    done = newcomer.run(newcomer.says("extracts preview bank-loans"))
+    done = newcomer.run(newcomer.says("extracts preview bank-loans"), "--period", "2026-10")
     assert done.returncode == 0, done.stderr
-    assert len(list((newcomer.folder / "preview").rglob("*_20261031.csv"))) == 3
-    assert (newcomer.folder / "preview/report.html").is_file()
+    shown = newcomer.folder / "bank-loans/preview"
+    assert len(list(shown.rglob("*_20261031.csv"))) == 3
+    assert (shown / "report.html").is_file()
 
 
 @pytest.fixture
@@ -205,10 +206,10 @@ def test_editors_and_mypy_find_the_engine_of_the_project(newcomer: Newcomer, pro
     shutil.rmtree(newcomer.folder / project / ".venv")
 
 
-def test_pip_installs_the_tool_from_the_repository(newcomer: Newcomer) -> None:
-    # The dependencies are large and already installed. --dry-run leaves out the installation itself.
-    done = newcomer.run(
-        newcomer.says("pip install "), "--dry-run", "--no-deps", "--no-build-isolation", "--force-reinstall"
-    )
+@pytest.mark.parametrize("extra", ["", "[aws]"])
+def test_pip_installs_the_tool_from_the_repository(newcomer: Newcomer, extra: str) -> None:
+    # The dependencies are already installed. --dry-run leaves out the installation itself.
+    command = newcomer.says(f'pip install "terraform-aws-extracts{extra} @')
+    done = newcomer.run(command, "--dry-run", "--no-deps", "--no-build-isolation", "--force-reinstall")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Would install terraform-aws-extracts-{__version__}" in done.stdout

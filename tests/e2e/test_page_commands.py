@@ -43,9 +43,13 @@ RUN: dict[str, str] = {
     ),
     "extracts new --database-url postgresql://reader@source.example.com/bank --entity Loans"
     " --metric Amount": f"{HERE}::test_tutorial_creates_and_previews_a_project",
-    "extracts preview bank-loans --database-url postgresql://reader@source.example.com/bank"
-    " --period 2026-10 --output preview": (f"{HERE}::test_tutorial_creates_and_previews_a_project"),
-    f'pip install "terraform-aws-extracts[local] @ git+{ADDRESS}@vVERSION"': (
+    "extracts preview bank-loans --database-url postgresql://reader@source.example.com/bank": (
+        f"{HERE}::test_tutorial_creates_and_previews_a_project"
+    ),
+    f'pip install "terraform-aws-extracts @ git+{ADDRESS}@vVERSION"': (
+        f"{HERE}::test_pip_installs_the_tool_from_the_repository"
+    ),
+    f'pip install "terraform-aws-extracts[aws] @ git+{ADDRESS}@vVERSION"': (
         f"{HERE}::test_pip_installs_the_tool_from_the_repository"
     ),
     **dict.fromkeys(

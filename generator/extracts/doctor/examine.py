@@ -32,7 +32,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
         aws = account.client(known.region)
         identity = account.identity(aws)
     except ImportError:
-        identity = failed("AWS credentials", "boto3 is not installed", extra.install())
+        identity = failed("AWS credentials", "boto3 is not installed", extra.install("boto3"))
     yield identity
     if identity.state == "ok":
         if arn := known.database.get("secret_arn"):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from extracts import extra
 from extracts.errors import ExtractsError
 
 if TYPE_CHECKING:
@@ -272,7 +271,6 @@ def _unreadable(column: Column) -> Column:
 @contextmanager
 def connected(url: str) -> Iterator[psycopg.Connection]:
     """Open one read-only transaction. Errors of the driver become ExtractsError, without passwords."""
-    extra.needed("psycopg")
     import psycopg
 
     if not url.startswith(("postgresql://", "postgres://")):

@@ -77,7 +77,7 @@ def states(checks: list[dict[str, str]]) -> list[str]:
 def test_doctor_without_a_project_checks_the_machine(extracts: Extracts) -> None:
     done = extracts("doctor")
     assert done.returncode == 0, done.stdout
-    names = ["Python", "packages", "Terraform", "Java", "JDBC driver", "AWS provider"]
+    names = ["Python", "psycopg", "boto3", "Terraform", "Spark", "Java", "JDBC driver", "AWS provider"]
     assert re.findall(r"^✓ (.*?)  ", done.stdout, re.MULTILINE) == names
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import os
+import resource
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 import extracts
+from extracts import programs
+from local_cloud import database
+from local_cloud.demo import store
+from tests.support.oracle import oracle
 
 ROOT = Path(__file__).parents[3]
+MAIL = ("--alert-email", "data-team@example.com")
 
 
 def committed(folder: str) -> set[str]:
@@ -53,38 +62,117 @@ def test_distributions_contain_template_and_modules_and_no_generated_files(built
         assert {name for name in unpacked if name.startswith(f"{folder}/")} == committed(folder)
 
 
-def test_wheel_creates_a_project_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, capture_output=True)
-    binary = tmp_path / "venv/bin"
-    install = [str(binary / "python"), "-m", "pip", "install", "--quiet", str(next(built.glob("*.whl")))]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    # The working directory is another folder, so that Python does not import from the checkout.
-    new = [str(binary / "extracts"), "new", "--no-input", "--output-dir", "made"]
-    new += ["--alert-email", "data-team@example.com"]
-    done = subprocess.run(new, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    made = {p.relative_to(tmp_path / "made/bank-loans").as_posix(): p for p in (tmp_path / "made").rglob("*")}
-    example = ROOT / "examples/bank-loans"
-    assert made["Glue/etl.py"].read_bytes() == (example / "Glue/etl.py").read_bytes()
-    assert "?ref=v" in made["Terraform/main.tf"].read_text()
-    version = subprocess.run(
-        [str(binary / "extracts"), "--version"], capture_output=True, text=True, check=True
-    )
-    assert version.stdout == f"{extracts.__version__}\n"
-    # The message about a missing part names the command that installs it.
-    url, project = "postgresql://reader@127.0.0.1:1/store", "made/bank-loans"
-    for command in (["inspect", "--database-url", url],
-                    ["preview", project, "--output", "out", "--database-url", url]):  # fmt: skip
-        done = subprocess.run(
-            [str(binary / "extracts"), *command], cwd=tmp_path, capture_output=True, text=True, check=False
+@dataclass(frozen=True)
+class Installed:
+    """A plain installation of the wheel in an empty environment, without Java and other programs."""
+
+    folder: Path
+    size: int  # bytes of the tool and its dependencies
+    seconds: float  # of the processor, for the installation
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the tool in a folder of its own, so that Python does not import from the checkout."""
+        return subprocess.run(
+            [str(self.folder / "venv/bin/extracts"), *arguments],
+            cwd=self.folder,
+            env={
+                "PATH": str(self.folder / "venv/bin"),
+                "HOME": str(self.folder),
+                "EXTRACTS_TERRAFORM": str(programs.terraform().path),
+                **variables,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        assert done.returncode == 1
-        assert re.fullmatch(r"✗ This command needs (\w+, )*\w+; run: pip install .+\n", done.stderr)
-    doctor = subprocess.run([str(binary / "extracts"), "doctor"], capture_output=True, text=True, check=False)
-    [line] = [line for line in doctor.stderr.splitlines() if "pip install" in line]
-    assert line.endswith(
-        'account need them → pip install "terraform-aws-extracts[local] @'
-        " git+https://github.com/terraform-aws-extracts/terraform-aws-extracts"
-        f'@v{extracts.__version__}"'
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def processor() -> float:
+    """Return the seconds of the processor that ended children took. Other load does not change them."""
+    taken = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return taken.ru_utime + taken.ru_stime
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("plain")
+    venv.create(folder / "venv", with_pip=True, symlinks=True)
+    empty, began = size(folder / "venv"), processor()
+    pip = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet"]
+    # With byte code, which a user's Python writes, too.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(
+        [*pip, str(next(built.glob("*.whl")))], capture_output=True, text=True, check=False, env=variables
     )
+    assert done.returncode == 0, done.stderr
+    return Installed(folder, size(folder / "venv") - empty, processor() - began)
+
+
+def test_plain_installation_shows_the_first_preview(
+    installed: Installed, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rows = store.generate(date(2026, 10, 1), loans=6_000)
+    with database.serve(tmp_path_factory.mktemp("source")) as served:
+        store.load(served.url, rows, "unused")
+        began = processor()
+        source = ("--database-url", served.url)
+        looked = installed.run("inspect", *source)
+        assert (looked.returncode, looked.stderr) == (0, "")
+        assert "Loans" in looked.stdout
+        given = ("--entity", "Loans", "--metric", "Amount", "--project-slug", "first", *MAIL, "--no-input")
+        made = installed.run("new", *source, *given)
+        assert (made.returncode, made.stderr) == (0, "")
+        before = processor()
+        shown = installed.run("preview", "first", *source, "--period", "2026-10")
+        assert (shown.returncode, shown.stderr) == (0, "")
+        preview, seconds = processor() - before, installed.seconds + processor() - began
+    files = {path.name: path.read_bytes() for path in (installed.folder / "first/preview").rglob("*.csv")}
+    assert files["FirstBank_20261031.csv"] == oracle(rows, "First Bank")
+    assert len(files) == 3
+    assert (installed.folder / "first/preview/report.html").is_file()
+    print(f"{installed.size / 1e6:.0f} MB; {preview:.1f} s of {seconds:.1f} s were the preview")
+    assert installed.size < 45e6, "the README states 40 MB"
+    assert seconds < 15, "the README states about ten seconds"
+    assert preview < 2
+
+
+def test_installed_wheel_creates_the_committed_example(installed: Installed) -> None:
+    done = installed.run("new", "--no-input", *MAIL, "--output-dir", "made")
+    assert done.returncode == 0, done.stderr
+    made = installed.folder / "made/bank-loans"
+    example = ROOT / "examples/bank-loans"
+    assert (made / "Glue/etl.py").read_bytes() == (example / "Glue/etl.py").read_bytes()
+    assert not [*made.rglob("__pycache__")]
+    assert "?ref=v" in (made / "Terraform/main.tf").read_text()
+    assert installed.run("--version").stdout == f"{extracts.__version__}\n"
+
+
+def test_message_about_a_missing_package_names_the_command_that_installs_it(installed: Installed) -> None:
+    address = "git+https://github.com/terraform-aws-extracts/terraform-aws-extracts"
+
+    def command(extra: str) -> str:
+        return f'pip install "terraform-aws-extracts[{extra}] @ {address}@v{extracts.__version__}"'
+
+    made = installed.run("new", "--no-input", *MAIL, "--project-slug", "in-spark")
+    assert made.returncode == 0, made.stderr
+    script = installed.folder / "in-spark/Glue/etl.py"
+    script.write_text(
+        script.read_text().replace("EXTRACT = Extract(", 'EXTRACT = Extract(\n    aggregate_in="spark",')
+    )
+    url = "postgresql://reader@127.0.0.1:1/store"
+    shown = installed.run("preview", "in-spark", "--period", "2026-10", "--database-url", url)
+    said = "✗ {} is not installed, and this command needs it; run: {}\n"
+    assert (shown.returncode, shown.stderr) == (1, said.format("pyspark", command("spark")))
+    run = installed.run("run", "in-spark")
+    assert (run.returncode, run.stderr) == (1, said.format("boto3", command("aws")))
+    doctor = installed.run("doctor")
+    [line] = [line for line in doctor.stderr.splitlines() if "pip install" in line]
+    assert line.startswith("✗ boto3 ")
+    assert line.endswith(f" → {command('aws')}")
+    [line] = [line for line in doctor.stdout.splitlines() if "pip install" in line]
+    assert line.startswith("· Spark ")
+    assert line.endswith(command("spark"))

@@ -1,0 +1,24 @@
+"""The tool starts quickly: it imports a large package only in the command that needs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# Each takes 20 ms or more of a start of 100 ms.
+LARGE = ("boto3", "cookiecutter", "jinja2", "psycopg", "pydantic", "pyspark", "requests", "rich")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["preview", "--help"]], ids=" ".join)
+def test_start_imports_no_large_package(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "extracts", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert {"extracts", "typer"} <= imported
+    assert imported.isdisjoint(LARGE)

@@ -48,7 +48,7 @@ def test_messages_name_the_failure_of_earlier_months() -> None:
 NOT_IN_A_PREVIEW = {
     **dict.fromkeys(("--restate", "--reason", "--dry-run"), "the engine writes to an empty folder"),
     **dict.fromkeys(
-        ("--connection", "--jdbc-url", "--iam-user", "--ca-certificate", "--output"),
+        ("--connection", "--jdbc-url", "--iam-user", "--ca-certificate", "--output", "--pgp-keys-sha256"),
         "the tool gives --database-url and --output",
     ),
 }
@@ -61,7 +61,7 @@ def test_messages_of_the_engine_name_options_of_the_preview() -> None:
     named = {
         option
         for module in Path(rolling_extract.__file__).parent.glob("rolling_*.py")
-        for option in re.findall(r"--[a-z][a-z-]+", _messages(module.read_text()))
+        for option in re.findall(r"--[a-z][a-z0-9-]+", _messages(module.read_text()))
     }
     assert {"--lock-timeout", "--allow-incomplete", "--restate"} <= named
     assert named - options - set(NOT_IN_A_PREVIEW) == set()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from extracts.report_numbers import Marks, difference
 from tests.support import preview_page
@@ -193,18 +193,18 @@ def test_period_without_a_change_says_nothing_about_changes(opened: Open) -> Non
     page = opened(
         {"2026-08": {"First": lines}, "2026-09": {"First": lines}, "2026-10": {"First": {"A": (2, "6", "3")}}}
     )
-    assert "What changed since Sep 2026" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("What changed since Sep 2026", use_inner_text=True)
     choose(page, "Period", "Sep 2026")
-    assert "hanged" not in page.inner_text("main")
+    expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
 
 
 def test_metric_without_a_change_says_nothing_about_changes(opened: Open) -> None:
     page = opened({"2026-09": {"First": {"A": (1, "5", "5")}}, "2026-10": {"First": {"A": (1, "6", "6")}}})
-    assert "hanged" not in page.inner_text("main")
+    expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
     choose(page, "Metric", "sum")
-    assert "sum changed in 1 of 1 group:" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("sum changed in 1 of 1 group:", use_inner_text=True)
     choose(page, "Metric", "count")
-    assert "hanged" not in page.inner_text("main")
+    expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
 
 
 def test_large_file_compares_the_reported_period_only(opened: Open) -> None:
@@ -214,7 +214,9 @@ def test_large_file_compares_the_reported_period_only(opened: Open) -> None:
     }
     page = opened(months)
     choose(page, "Period", "Sep 2026")
-    assert "The page compares all groups of this file only for Oct 2026." in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text(
+        "The page compares all groups of this file only for Oct 2026.", use_inner_text=True
+    )
     assert len(names(page)) == 100
 
 
@@ -289,7 +291,9 @@ def test_charts_follow_the_colors_of_the_system(opened: Open) -> None:
 
 def test_page_without_scripts_has_its_content(opened: Open) -> None:
     page = opened(FEW, script=False, asked=2)
-    assert "Sep 2026: bank=0/2026-09-0.csv" in page.inner_text("main")  # its section needs JavaScript
+    expect(page.locator("main")).to_contain_text(
+        "Sep 2026: bank=0/2026-09-0.csv", use_inner_text=True
+    )  # its section needs JavaScript
     assert names(page) == ["A", "Ärger", "D"]
     said = page.inner_text("body")
     assert "if JavaScript is on" in said

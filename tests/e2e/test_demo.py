@@ -40,16 +40,12 @@ def test_demo_ends_with_a_page_and_shows_the_manifest_in_short(demo: Demo) -> No
     page = re.search(r"Open the preview page in a browser: file://(\S+)", demo.printed)
     assert page
     shown = Path(page[1]).read_text()
-    key = f"loans/_manifests/{demo.rows.last_month:%Y-%m}.json"
-    manifest = json.loads(
-        demo.cloud.client("s3").get_object(Bucket=demo.outputs["bucket"], Key=key)["Body"].read()
-    )
+    manifest = json.loads((demo.folder / "delivered/manifest.json").read_text())
     assert all(file["recipient"].replace("&", "&amp;") in shown for file in manifest["files"])
     total = f"{int(manifest['totals']['metrics']['amount_sum']['sum']):,}"
     assert total.count(",") == 2
     assert f"sum {total}\n" in demo.printed
     assert '"sha256":' not in demo.printed
-    assert json.loads((demo.folder / "delivered/manifest.json").read_text()) == manifest
 
 
 @pytest.mark.parametrize("bank", FILES)

@@ -60,6 +60,9 @@ def run_job(name: str, run_id: str) -> None:
     for module in filter(None, arguments.get("--additional-python-modules", "").split(",")):
         if module.startswith("s3://"):
             fetch(session, module, folder)  # pip installs it; here the package is already installed
+    for kind in ("--extra-jars", "--extra-files"):
+        for location in filter(None, arguments.get(kind, "").split(",")):
+            fetch(session, location, folder)
     for connection in job.get("Connections", {}).get("Connections", []):
         session.client("glue").get_connection(Name=connection)  # Glue attaches it before the script starts
 

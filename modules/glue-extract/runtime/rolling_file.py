@@ -211,8 +211,13 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
         why = f"has several values of {where}; correct the rows, or use another column"
     elif not (value := next(iter(values))):
         why = f"has no value of {where}; enter one, or use another column"
-    elif rolling_record.has_control(value):
-        why = f"has a control character in its value of {where}; correct it"
+    elif character := rolling_name.unsafe(value):
+        # Whoever can write the recipient's table must not forge a record, a formula or a name.
+        shown = f"U+{ord(character):04X} ({unicodedata.name(character, 'a control character')})"
+        why = (
+            f"has the character {shown} in its value of {where}; a value begins with a letter or digit, and"
+            ' has only letters, digits, "_", "-", "." and inner blanks'
+        )
     else:
         return value
     said = f"{quoted(recipient)} {why}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from datetime import date
 
@@ -83,6 +84,58 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         _check_fixed(f"{what}: FixedWidth", file.format, spec, metrics)
     else:
         raise _wrong(f"{what}: format={_kind(file.format)} is no Csv or FixedWidth")
+
+
+def _check_flat(what: str, template: str) -> None:
+    """Refuse a name that two periods of 40 years can share, also where upper and lower case are the same.
+
+    A column's value and the revision may differ from period to period. So only what is before the first and
+    after the last of them tells periods apart. A revision between characters that are no digits has an end.
+    """
+    same: dict[str, str | date] = {"recipient": "x", "entity": "x", "revision": _REVISION}
+    same |= {f"recipient[{key}]": _ANYTHING for key in recipient_columns([template])}
+    same["window_start"] = date(2000, 1, 1)  # of "year_to_date" the same in all months
+    found: dict[Period, list[str]] = {}
+    for period in between(Period(2000, 1), Period(2039, 12)):
+        days = {"date": period.file_date, "window_end": period.file_date}
+        name = filled(template, {**same, **days, "period": str(period)}).casefold()
+        name = re.sub(f"(?<=[0-9]){_REVISION}|{_REVISION}(?=[0-9])", _ANYTHING, name)
+        found[period] = name.split(_ANYTHING)
+    # Most names need no comparison of all periods with all others.
+    first, last = (min(len(parts[i]) for parts in found.values()) for i in (0, -1))
+    near: dict[tuple[str, str], list[Period]] = {}
+    for period, parts in found.items():
+        others = near.setdefault((parts[0][:first], parts[-1][len(parts[-1]) - last :]), [])
+        for other in others:
+            if _can_be_equal(parts, found[other]):
+                fixed = len(parts) == 1
+                may = "is" if fixed else "can be"
+                remedy = "add {date:%Y%m%d}" if fixed else "begin the name with {date:%Y%m%d}_"
+                raise _wrong(
+                    f'{what}: name="{template}" {may} the same in {other} and {period},'
+                    f" and flat=True puts both into one folder; {remedy}"
+                )
+        others.append(period)
+
+
+def _can_be_equal(one: list[str], other: list[str]) -> bool:
+    """Return whether two names can be equal. Any text may be between their parts."""
+    if len(one) == 1:
+        return one == other
+    (begin, end), (first, last) = sorted((one[0], other[0]), key=len), sorted((one[-1], other[-1]), key=len)
+    return end.startswith(begin) and last.endswith(first)
+
+
+class _Free(str):
+    """A value that can be of any length, so that no format fills it."""
+
+    __slots__ = ()
+
+    def __format__(self, form: str) -> str:
+        return str(self)
+
+
+_ANYTHING, _REVISION = _Free("\0"), _Free("\1")
 
 
 def _check_pgp(what: str, form: object) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from string import Formatter
 
+import rolling_record
 from rolling_errors import ExtractError, quoted
 from rolling_totals import Totals
 
@@ -18,6 +20,7 @@ _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 _LONGEST = 255  # bytes, in most file systems
 _ZEROS = re.compile(r"0[0-9]+$")
+_WIDTH = re.compile(r"(?:.?[<>=^])?([0-9]+)", re.DOTALL)  # at the start of a format
 _FIELD = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
 
 
@@ -45,6 +48,27 @@ def recipient_columns(templates: Iterable[str]) -> list[str]:
 def has_revision(templates: Iterable[str]) -> bool:
     """Return whether checked templates name the revision."""
     return any(name == "revision" for template in templates for name, _, _ in parts_of(template))
+
+
+def unsafe(value: str) -> str:
+    """Return the first character that a column's value in a name or record cannot have, or an empty text.
+
+    Letters and digits of any script are safe, and after the first of them "_", "-", "." and inner blanks.
+    Such a value begins no formula and no option of a command, ends no quotes and has nothing invisible.
+
+    >>> [unsafe(value) for value in ("A-01", "Łódź 2", "=1+1", "A;0", "-rf", "A ", "A\u200b")]
+    ['', '', '=', ';', '-', ' ', '\u200b']
+    """
+    for place, character in enumerate(value):
+        kind = unicodedata.category(character)
+        if character in " _-.":
+            if place == 0 or (character == " " and place == len(value) - 1):
+                return character
+        elif rolling_record.is_hidden(character) or not (
+            kind[0] == "L" or kind == "Nd" or (kind[0] == "M" and place)
+        ):
+            return character
+    return ""
 
 
 def check_template(what: str, template: str, known: tuple[str, ...], metrics: Mapping[str, bool]) -> None:
@@ -83,8 +107,13 @@ def filled(
     totals: Totals | None = None,
     rows: int = 0,
     number: Callable[[str], str] = str,
+    *,
+    is_fixed: bool = False,
 ) -> str:
-    """Return the template with its fields. `number` writes a sum with the decimal mark of the file."""
+    """Return the template with its fields. `number` writes a sum with the decimal mark of the file.
+
+    `is_fixed`: raise ExtractError if a value is longer than its width, because all after it would move.
+    """
     text = []
     for before, field, form, _ in Formatter().parse(template):
         text.append(before)
@@ -103,7 +132,28 @@ def filled(
         else:
             value = fields[field]
         text.append(format(value, form or ""))
+        width = _WIDTH.match(form or "") if is_fixed and name not in _DATES else None
+        if width is not None and len(text[-1]) > int(width[1]):
+            raise ExtractError(
+                f'the record "{template}": {{{field}}} has {len(text[-1])} characters, more than its width'
+                f" {width[1]}",
+                kind="file",
+            )
     return "".join(text)
+
+
+def check_record(template: str, fields: Mapping[str, str | date], delimiter: str) -> None:
+    """Refuse a column's value with the delimiter or with what follows it: the next fields would move."""
+    parts = [*Formatter().parse(template)]
+    for (_, field, _, _), (after, *_) in zip(parts, [*parts[1:], ("", None, None, None)], strict=True):
+        if field is None or not field.startswith("recipient["):
+            continue
+        if bad := {delimiter, after[:1]} & {*str(fields[field])}:
+            raise ExtractError(
+                f'the record "{template}": the value of {{{field}}} has {quoted(min(bad))}, which also'
+                " separates it from the next field; correct the value, or write another separator",
+                kind="file",
+            )
 
 
 def check_name(name: str, recipient: str) -> str:

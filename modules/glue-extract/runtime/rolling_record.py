@@ -32,6 +32,7 @@ _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 
 # In a record of fixed width, each may end the record: U+0085 is the newline of a mainframe.
 has_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
+is_hidden = re.compile(f"[{_HIDDEN}]").match
 # A text without any of these is harmless as it is.
 may_start_formula = re.compile(rf"[\t\r\n{_START}]").search
 

@@ -25,7 +25,7 @@ from rolling_file import (
     place,
     recipient_values,
 )
-from rolling_format import Csv, Pgp
+from rolling_format import Csv, FixedWidth, Pgp
 from rolling_period import Period
 from rolling_result import Result
 from rolling_totals import Tally, Totals
@@ -175,13 +175,16 @@ class FileWriter:
 
     def _filled(self, template: str, totals: Totals) -> bytes:
         form = self._form.format
-        thousands = form.thousands if isinstance(form, Csv) else ""
+        delimiter, thousands = (form.delimiter, form.thousands) if isinstance(form, Csv) else ("", "")
+        fields = self._writing.fields(self.recipient)
+        rolling_name.check_record(template, fields, delimiter)
         text = rolling_name.filled(
             template,
-            self._writing.fields(self.recipient),
+            fields,
             totals,
             self._rows,
             lambda value: rolling_record.number(value, form.decimal, thousands),
+            is_fixed=isinstance(form, FixedWidth),
         )
         try:
             return (text + form.line_ending).encode(form.encoding)

@@ -14,7 +14,7 @@ import pytest
 
 import rolling_extract
 from local_cloud.aws import REGION, Cloud
-from rolling_extract import File, Join
+from rolling_extract import Csv, File, FixedWidth, Join
 from rolling_store import BucketStore, FolderStore
 from tests.support.bank import Engine, Store
 from tests.support.engine.publisher import Watched
@@ -86,8 +86,8 @@ def twice_null(loans: Store) -> None:
     [
         (null, '"Beta" has no value of "code" in SCHEMA."Bank"; enter one'),
         (empty, '"Beta" has no value of "code" in SCHEMA."Bank"; enter one'),
-        (slash, 'the file name "B/02_20261031[.]csv" of "Beta" has the character \'/\''),
-        (line_break, '"Beta" has a control character in its value of "code"'),
+        (slash, '"Beta" has the character U+002F (SOLIDUS) in its value of "code" in SCHEMA."Bank"; a value'),
+        (line_break, '"Beta" has the character U+000A (a control character) in its value of "code"'),
         (twice, '"Beta" has several values of "code" in SCHEMA."Bank"; correct the rows'),
         (twice_null, '"Beta" has several values of "code" in SCHEMA."Bank"; correct the rows'),
     ],
@@ -104,6 +104,57 @@ def test_recipient_without_one_usable_value_is_refused(
     assert names(engine) == []
     # A recipient whose file does not need the column may have any value.
     engine("2026-10", file=CODED, files={"Beta": File()}, **changes)
+
+
+FORGED = """=cmd|' /c calc'!A1;0;999.00"""
+
+
+@pytest.mark.parametrize("record", ["header_record", "trailer_record"])
+@pytest.mark.parametrize(
+    ("code", "character"),
+    [
+        (FORGED, "U+003D (EQUALS SIGN)"),
+        ("A-01;0;999.00", "U+003B (SEMICOLON)"),
+        ('A"', "U+0022 (QUOTATION MARK)"),
+    ],
+)
+def test_code_forges_no_record(loans: Store, engine: Engine, record: str, code: str, character: str) -> None:
+    loans.sql("""UPDATE "Bank" SET code = %s WHERE "Name" = 'Beta'""", code)
+    form: dict[str, Any] = {record: "{recipient[code]};{rows};{sum[amount_sum]}"}
+    assert f'"Beta" has the character {character}' in engine.refusal("2026-10", file=File(**form))
+    assert names(engine) == []
+
+
+def test_recipients_name_forges_no_record(loans: Store, engine: Engine) -> None:
+    loans.sql("""UPDATE "Bank" SET "Name" = %s WHERE "Name" = 'Beta'""", FORGED + '"\u202e& Sons')
+    record = "{recipient};{rows};{sum[amount_sum]}"
+    engine("2026-10", file=File(header_record=record, trailer_record=record))
+    [path] = [path for path in engine.folder.rglob("*.csv") if "Alpha" not in path.name]
+    assert path.name == "cmdccalcA1099900Sons_20261031.csv"
+    first, *_, last = path.read_text().splitlines()
+    assert first == last == "cmdccalcA1099900Sons;1;0"
+
+
+def test_code_moves_no_field_of_a_record(loans: Store, engine: Engine) -> None:
+    dashes = File(trailer_record="T-{recipient[code]}-{rows}")
+    sentence = 'the record "T-{recipient[code]}-{rows}": the value of {recipient[code]} has "-", which also'
+    assert sentence in engine.refusal("2026-10", file=dashes)
+    assert names(engine) == []
+    delimited = File(format=Csv(delimiter="-"), trailer_record="{rows}/{recipient[code]}")
+    assert '{recipient[code]} has "-", which also' in engine.refusal("2026-10", file=delimited)
+
+
+def test_value_that_is_longer_than_its_width_moves_no_field(loans: Store, engine: Engine) -> None:
+    widths = dict.fromkeys(engine.spec.file_columns, 40)
+    for field in ("recipient[code]:<3", "recipient[code]:>3", "recipient:x^3", "sum[amount_sum]:0>2"):
+        form = File(format=FixedWidth(widths), trailer_record=f"T{{{field}}}{{rows:0>6}}")
+        name = field.partition(":")[0]
+        assert f"{{{name}}} has " in engine.refusal("2026-10", file=form)
+    assert names(engine) == []
+    exact = "T{recipient[code]:<4}{recipient:<3.3}{date:%Y%m%d}{rows:0>6}"
+    engine("2026-10", file=File(format=FixedWidth(widths), trailer_record=exact))
+    path = engine.folder / names(engine)[0]
+    assert path.read_text().splitlines()[-1] == "TA-01Alp20261031000001"
 
 
 def test_column_that_does_not_exist_is_refused(loans: Store, engine: Engine) -> None:

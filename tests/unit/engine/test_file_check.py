@@ -38,6 +38,14 @@ METRICS = {"loans_count": -8, "amount_sum": -15, "amount_avg": -15}
         ),
         File(trailer_record="{sum[amount_sum]:0>18}{count[amount_avg]}", markers=("sha256", "done")),
         File(compression="gzip"),
+        File(name="{recipient[code]:0>8}_{period}_{revision:0>2}.csv", flat=True),
+        File(name="LOANS{date:%y%m}.DAT", flat=True),
+        File(flat=True),
+        File(name="{recipient[code]}{date:%Y%m%d}.csv", flat=True),
+        File(name="{recipient[code]}_{date:%-m}_{date:%Y}.csv", flat=True),
+        File(name="{date:%B%Y}-{recipient[a]}_{recipient[b]}_{revision}.csv", flat=True),
+        File(name="{date:%Y%m%d}{revision:0>2}.csv", flat=True),
+        File(name="{revision}r{date:%-m}_{date:%Y}.csv", flat=True),
         File(compression="zip", encryption=Pgp()),
         File(name="{recipient}.gz.asc", compression="gzip", encryption=Pgp(armor=True)),
         File(name="{entity}_{window_start:%Y}_{window_end}.zip", compression="zip"),
@@ -71,6 +79,21 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (
             File(name="{recipient}_{revision}_{window_start}.csv", flat=True),
             "is the same in 2000-01 and 2000-02",
+        ),
+        # The code 2221 in January 2027 and 222 in November 2027 give 222112027.
+        (
+            File(name="{recipient[code]}{date:%-m}{date:%Y}.csv", flat=True),
+            'name="{recipient[code]}{date:%-m}{date:%Y}.csv" can be the same in 2000-01 and 2000-11, and'
+            " flat=True puts both into one folder; begin the name with {date:%Y%m%d}_",
+        ),
+        (
+            File(name="{recipient[code]:0>9}1{date:%-m}{date:%Y}.csv", flat=True),
+            "can be the same in 2000-01 and 2000-11",
+        ),
+        (File(name="{date:%Y}{date:%-m}{revision:0>2}.csv", flat=True), "can be the same in 2000-01 and"),
+        (
+            File(name="{recipient[a]}_{date:%Y%m%d}_{recipient[b]}.csv", flat=True),
+            "can be the same in 2000-01 and 2000-02",
         ),
         (
             File(name="{now}.csv"),

@@ -20,7 +20,8 @@ _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 _LONGEST = 255  # bytes, in most file systems
 _ZEROS = re.compile(r"0[0-9]+$")
-_WIDTH = re.compile(r"(?:.?[<>=^])?([0-9]+)", re.DOTALL)  # at the start of a format
+# A format with a width: fill, alignment, width and the most characters.
+_SIZED = re.compile(r"(?:(.)?([<>^]))?([0-9]+)(?:\.([0-9]+))?s?", re.DOTALL)
 _FIELD = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
 
 
@@ -108,11 +109,12 @@ def filled(
     rows: int = 0,
     number: Callable[[str], str] = str,
     *,
-    is_fixed: bool = False,
+    encoding: str | None = None,
 ) -> str:
     """Return the template with its fields. `number` writes a sum with the decimal mark of the file.
 
-    `is_fixed`: raise ExtractError if a value is longer than its width, because all after it would move.
+    With an encoding, a width is in its bytes. A longer value raises ExtractError, because all after it would
+    move.
     """
     text = []
     for before, field, form, _ in Formatter().parse(template):
@@ -131,15 +133,26 @@ def filled(
             value = str(metric.count) if name == "count" else number(metric.sum or "0")
         else:
             value = fields[field]
-        text.append(format(value, form or ""))
-        width = _WIDTH.match(form or "") if is_fixed and name not in _DATES else None
-        if width is not None and len(text[-1]) > int(width[1]):
-            raise ExtractError(
-                f'the record "{template}": {{{field}}} has {len(text[-1])} characters, more than its width'
-                f" {width[1]}",
-                kind="file",
-            )
+        sized = _SIZED.fullmatch(form or "")
+        if encoding is None or sized is None or isinstance(value, date):
+            text.append(format(value, form or ""))
+            continue
+        try:
+            text.append(_of_bytes(value[: int(sized[4])] if sized[4] else value, sized, encoding))
+        except ValueError as error:
+            raise ExtractError(f'the record "{template}": {{{field}}} {error}', kind="file") from None
     return "".join(text)
+
+
+def _of_bytes(value: str, sized: re.Match[str], encoding: str) -> str:
+    """Return the value, filled to a width in bytes. Raise ValueError if it does not fit."""
+    fill, align, width = sized[1] or ("0" if sized[3][0] == "0" else " "), sized[2] or "<", int(sized[3])
+    # What the encoding lacks is refused with the whole record.
+    size, unit = (len(text.encode(encoding, "replace")) for text in (value, fill))
+    count, rest = divmod(width - size, unit)
+    if count < 0 or rest:
+        raise ValueError(f"takes {size} bytes in {encoding}, and its width is {width}")
+    return format(value, f"{fill}{align}{len(value) + count}")
 
 
 def check_record(template: str, fields: Mapping[str, str | date], delimiter: str) -> None:

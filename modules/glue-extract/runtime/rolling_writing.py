@@ -184,7 +184,7 @@ class FileWriter:
             totals,
             self._rows,
             lambda value: rolling_record.number(value, form.decimal, thousands),
-            is_fixed=isinstance(form, FixedWidth),
+            encoding=form.encoding if isinstance(form, FixedWidth) else None,
         )
         try:
             return (text + form.line_ending).encode(form.encoding)

@@ -149,12 +149,26 @@ def test_value_that_is_longer_than_its_width_moves_no_field(loans: Store, engine
     for field in ("recipient[code]:<3", "recipient[code]:>3", "recipient:x^3", "sum[amount_sum]:0>2"):
         form = File(format=FixedWidth(widths), trailer_record=f"T{{{field}}}{{rows:0>6}}")
         name = field.partition(":")[0]
-        assert f"{{{name}}} has " in engine.refusal("2026-10", file=form)
+        assert f"{{{name}}} takes " in engine.refusal("2026-10", file=form)
     assert names(engine) == []
     exact = "T{recipient[code]:<4}{recipient:<3.3}{date:%Y%m%d}{rows:0>6}"
     engine("2026-10", file=File(format=FixedWidth(widths), trailer_record=exact))
     path = engine.folder / names(engine)[0]
     assert path.read_text().splitlines()[-1] == "TA-01Alp20261031000001"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1250", "utf-16-le"])
+def test_width_in_a_fixed_record_is_in_bytes(loans: Store, engine: Engine, encoding: str) -> None:
+    loans.sql("""UPDATE "Bank" SET "Name" = 'Łódź' WHERE "Name" = 'Beta'""")
+    form = FixedWidth(dict.fromkeys(engine.spec.file_columns, 40), encoding=encoding)
+    engine("2026-10", file=File(format=form, trailer_record="T{recipient:.<10}{recipient:>10.3}|{rows:0>6}"))
+    path = engine.folder / names(engine)[1]
+    unit = len("x".encode(encoding))
+    last = path.read_bytes()[-(26 + 4 * unit) : -2 * unit]
+    assert last.startswith("T".encode(encoding))
+    fields = [last[unit : unit + 10], last[unit + 10 : unit + 20], last[-6:]]
+    left, right, rows = (field.decode(encoding) for field in fields)
+    assert (left.rstrip("."), right.lstrip(), int(rows)) == ("Łódź", "Łód", 1)
 
 
 def test_column_that_does_not_exist_is_refused(loans: Store, engine: Engine) -> None:

@@ -20,6 +20,8 @@ BUCKET = "pushed-data"
 NAME = "forty-characters-are-the-most-of-a-name1"
 # "Łódź & Żyrardów Bank" with its prefix from the engine, and a recipient without a server.
 LODZ, AWAY = "loans/bank_name=ŁódźŻyrardówBank", "loans/bank_name=Away"
+# Step Functions cannot read a manifest with this.
+TOO_LONG = "x" * 262_144
 ROOT = """\
 variable "key" { type = string }
 variable "secret_arn" { type = string }
@@ -73,8 +75,16 @@ class Pushing:
         return dict(until(lambda: (found := self.executions(machine)) and len(found) >= count and found[-1]))
 
     def publish(self, period: str, **manifest: Any) -> dict[str, Any]:
-        """Put the period's manifest, and return how the transfer to the recipient ended."""
+        """Put the period's manifest, and return how the transfer to the recipient ended.
+
+        By default, the manifest names all files in the period's folders.
+        """
         before = len(self.executions(f"{NAME}_push_lodz"))
+        if "files" not in manifest:
+            listed = self.cloud.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="loans/bank_name=")
+            folder = f"/year={period[:4]}/month={period[5:]}/"
+            keys = [entry["Key"] for entry in listed.get("Contents", ())]
+            manifest["files"] = [{"key": key} for key in keys if folder in key]
         self.put(f"loans/_manifests/{period}.json", json.dumps(manifest).encode())
         return self.ended(f"{NAME}_push_lodz", before + 1)
 
@@ -159,9 +169,26 @@ def test_more_files_than_one_transfer_allows_arrive(pushing: Pushing) -> None:
 def test_more_files_than_one_list_returns_are_refused(pushing: Pushing) -> None:
     for number in range(101):
         pushing.put(f"{LODZ}/year=2027/month=01/{number}.csv")
-    ended = pushing.publish("2027-01")
+    ended = pushing.publish("2027-01", padding=TOO_LONG)
     assert (ended["status"], ended["error"]) == ("FAILED", "TooManyFiles")
     assert ended["cause"] == "2027-01: more than 100 files are published for lodz, so nothing was sent."
+
+
+@pytest.mark.parametrize(
+    ("period", "padding"), [("2027-07", ""), ("2027-08", TOO_LONG)], ids=["short", "long"]
+)
+def test_file_that_the_manifest_does_not_name_is_sent_only_if_it_is_too_long_to_read(
+    pushing: Pushing, period: str, padding: str
+) -> None:
+    folder = f"{LODZ}/year={period[:4]}/month={period[5:]}"
+    for name in ("Lodz", "left-over"):
+        pushing.put(f"{folder}/{name}_{period}.csv", name.encode())
+    arrived = pushing.server.arrivals
+    before = len(arrived)
+    ended = pushing.publish(period, files=[{"key": f"{folder}/Lodz_{period}.csv"}], padding=padding)
+    assert ended["status"] == "SUCCEEDED", ended
+    expected = {f"Lodz_{period}.csv"} | ({f"left-over_{period}.csv"} if padding else set())
+    assert {*arrived[before:]} == expected
 
 
 def test_flat_folder_sends_the_files_of_the_manifest(pushing: Pushing) -> None:

@@ -19,9 +19,11 @@ _DATES = ("date", "window_start", "window_end")
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 _LONGEST = 255  # bytes, in most file systems
-_ZEROS = re.compile(r"0[0-9]+$")
+_ZEROS = re.compile(r"0[0-9]+")
+_NUMBERS = ("rows", "sum", "count", "revision")
+_WIDEST = 1000
 # A format with a width: fill, alignment, width and the most characters.
-_SIZED = re.compile(r"(?:(.)?([<>^]))?([0-9]+)(?:\.([0-9]+))?s?", re.DOTALL)
+_SIZED = re.compile(r"(?:(.)?([<>^]))?([1-9][0-9]{0,3})?(?:\.([1-9][0-9]{0,3}))?")
 _FIELD = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
 
 
@@ -79,6 +81,7 @@ def check_template(what: str, template: str, known: tuple[str, ...], metrics: Ma
     except ValueError as error:
         raise _wrong(f'{what}="{template}" is no template: {error}') from None
     for name, key, form in parts:
+        field = name if key is None else f"{name}[{key}]"
         if name == "now":
             raise _wrong(f"{what} has {{now}}, so the same period would give other bytes; use {{date}}")
         if name not in known:
@@ -86,20 +89,53 @@ def check_template(what: str, template: str, known: tuple[str, ...], metrics: Ma
         if name in ("sum", "count"):
             summed = [metric for metric, has_sum in metrics.items() if has_sum or name == "count"]
             if key not in summed:
-                raise _wrong(
-                    f"{what} has {{{name}[{key or ''}]}}; it takes one of {', '.join(summed) or 'no metric'}"
-                )
+                raise _wrong(f"{what} has {{{field}}}; it takes one of {', '.join(summed) or 'no metric'}")
         elif key is not None and (name != "recipient" or not key):
-            raise _wrong(f"{what} has {{{name}[{key}]}}; {name} has nothing in brackets")
-        try:
-            sample: object = date(2026, 10, 31) if name in _DATES else "1"
-            format(sample, form)
-        except ValueError:
-            raise _wrong(f'{what} has {{{name}:{form}}}, and "{form}" is no format') from None
-        if name not in _DATES and _ZEROS.match(form):
-            # Python fills a text with zeros at its end: 5 rows would become 50000000.
-            field = name if key is None else f"{name}[{key}]"
-            raise _wrong(f"{what} has {{{field}:{form}}}; write {{{field}:0>{form.lstrip('0')}}}")
+            raise _wrong(f"{what} has {{{field}}}; {name} has nothing in brackets")
+        if form:
+            _check_format(what, name, field, form)
+
+
+def _check_format(what: str, name: str, field: str, form: str) -> None:
+    if name in _DATES:
+        if fault := date_fault(form):
+            raise _wrong(f"{what} has {{{field}:{form}}}, and {fault}")
+        return
+    if _ZEROS.fullmatch(form):
+        # Python fills a text with zeros at its end: 5 rows would become 50000000.
+        raise _wrong(f"{what} has {{{field}:{form}}}; write {{{field}:0>{form.lstrip('0') or '1'}}}")
+    found = _SIZED.fullmatch(form)
+    if found is None or (found[2] and not found[3]):
+        raise _wrong(f'{what} has {{{field}:{form}}}, and "{form}" is no format; write {{{field}:>10}}')
+    if max(int(found[3] or 0), int(found[4] or 0)) > _WIDEST:
+        raise _wrong(f"{what} has {{{field}:{form}}}; a width is at most {_WIDEST}")
+    fill = found[1] or " "
+    if name in _NUMBERS and (
+        found[2] != ">" or found[4] or fill in "+-.," or (fill.isnumeric() and fill != "0")
+    ):
+        raise _wrong(
+            f"{what} has {{{field}:{form}}}, which would change the number; write {{{field}:0>10}}, or"
+            f" {{{field}:>10}} for blanks"
+        )
+
+
+_DIRECTIVE = re.compile(r"%(?:-[dmjy]|[aAbBdGjmuUVwWyY])")
+
+
+def date_fault(form: str) -> str:
+    """Return what is wrong with a format of dates, or an empty text.
+
+    Allowed is what every date has, and what the language of a machine does not change.
+
+    >>> date_fault("%d.%m.%Y"), date_fault("%H%M")
+    ('', '"%H" is no part of a date; use for example %Y, %m and %d')
+    """
+    rest = _DIRECTIVE.sub("", form.replace("%%", ""))
+    if "%" in rest:
+        return f'"{rest[rest.index("%") :][:2]}" is no part of a date; use for example %Y, %m and %d'
+    if rest == form.replace("%%", ""):
+        return f'"{form}" has no part of a date; use for example %Y, %m and %d'
+    return ""
 
 
 def filled(
@@ -110,11 +146,12 @@ def filled(
     number: Callable[[str], str] = str,
     *,
     encoding: str | None = None,
+    where: str = "the name of a file",
 ) -> str:
     """Return the template with its fields. `number` writes a sum with the decimal mark of the file.
 
-    With an encoding, a width is in its bytes. A longer value raises ExtractError, because all after it would
-    move.
+    With an encoding, a width is in its bytes. A number that is longer than its width raises ExtractError, and
+    with an encoding any value, because all after it would move.
     """
     text = []
     for before, field, form, _ in Formatter().parse(template):
@@ -134,24 +171,30 @@ def filled(
         else:
             value = fields[field]
         sized = _SIZED.fullmatch(form or "")
-        if encoding is None or sized is None or isinstance(value, date):
+        exact = encoding is not None or name in _NUMBERS
+        if not exact or sized is None or sized[3] is None or isinstance(value, date):
             text.append(format(value, form or ""))
             continue
         try:
-            text.append(_of_bytes(value[: int(sized[4])] if sized[4] else value, sized, encoding))
+            text.append(_exact(value[: int(sized[4])] if sized[4] else value, sized, encoding, name))
         except ValueError as error:
-            raise ExtractError(f'the record "{template}": {{{field}}} {error}', kind="file") from None
+            raise ExtractError(f"{where}: {{{field}}} {error}", kind="file") from None
     return "".join(text)
 
 
-def _of_bytes(value: str, sized: re.Match[str], encoding: str) -> str:
-    """Return the value, filled to a width in bytes. Raise ValueError if it does not fit."""
-    fill, align, width = sized[1] or ("0" if sized[3][0] == "0" else " "), sized[2] or "<", int(sized[3])
+def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) -> str:
+    """Return the value, filled to its width. Raise ValueError if it does not fit."""
+    fill, align, width = sized[1] or " ", sized[2] or "<", int(sized[3])
     # What the encoding lacks is refused with the whole record.
-    size, unit = (len(text.encode(encoding, "replace")) for text in (value, fill))
+    size, unit = (
+        len(text) if encoding is None else len(text.encode(encoding, "replace")) for text in (value, fill)
+    )
     count, rest = divmod(width - size, unit)
     if count < 0 or rest:
-        raise ValueError(f"takes {size} bytes in {encoding}, and its width is {width}")
+        what = "characters" if encoding is None else f"bytes in {encoding}"
+        raise ValueError(f"takes {size} {what}, and its width is {width}")
+    if name in _NUMBERS and fill == "0" and value.startswith("-"):
+        return "-" + "0" * count + value[1:]  # zeros are part of the number
     return format(value, f"{fill}{align}{len(value) + count}")
 
 

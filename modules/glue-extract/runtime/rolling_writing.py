@@ -135,7 +135,9 @@ class FileWriter:
         self._rows = 0
         self._cells = writing.cells
         self._records = writing.records(form)
-        name = rolling_name.filled(form.template, writing.fields(recipient))
+        name = rolling_name.filled(
+            form.template, writing.fields(recipient), where=f"the name of the file of {quoted(recipient)}"
+        )
         self._name = rolling_name.check_name(name, recipient)
         # A first record may have totals, which are known at the end: then the rows wait in another file.
         self._waiting = path.with_name(f"{path.name}.rows") if form.header_record else None
@@ -185,6 +187,7 @@ class FileWriter:
             self._rows,
             lambda value: rolling_record.number(value, form.decimal, thousands),
             encoding=form.encoding if isinstance(form, FixedWidth) else None,
+            where=f'the record "{template}" of the file {quoted(self._name)}',
         )
         try:
             return (text + form.line_ending).encode(form.encoding)

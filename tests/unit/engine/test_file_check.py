@@ -102,6 +102,21 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (File(name="{rows}.csv"), "file: name has {rows}; the fields are"),
         (File(name="{recipient"), 'file: name="{recipient" is no template'),
         (File(name="{recipient!r}.csv"), "is no field"),
+        (File(trailer_record="{sum}"), "has {sum}; it takes one of"),
+        *(
+            (File(trailer_record=f"{{{field}}}"), f"has {{{field}}}, which would change the number; write")
+            for field in (
+                *("rows:.1", "rows:6", "rows:0<8", "rows:1>6", "rows:->6", "rows:>6.2", "revision:<3"),
+                *("sum[amount_sum]:.3", "sum[amount_sum]:0^12", "count[amount_avg]:٣>9"),
+            )
+        ),
+        (File(trailer_record="{rows:.0}"), 'has {rows:.0}, and ".0" is no format'),
+        (File(trailer_record="{rows:=+9,}"), "is no format; write {rows:>10}"),
+        (File(trailer_record="{recipient:.0}"), '".0" is no format; write {recipient:>10}'),
+        (File(trailer_record="{recipient:>9999999999}"), "is no format"),
+        (File(name="{recipient:>1001}.csv"), "a width is at most 1000"),
+        (File(name="{date:%H}.csv"), 'has {date:%H}, and "%H" is no part of a date; use for example %Y'),
+        (File(name="{date:8}.csv"), '"8" has no part of a date'),
         (File(name="{recipient:%d}.csv"), 'and "%d" is no format'),
         (File(trailer_record="{sum[amount]}"), "it takes one of loans_count, amount_sum, amount_avg"),
         (File(trailer_record="{rows[a]}"), "rows has nothing in brackets"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rolling_name import unsafe
+from rolling_errors import ExtractError
+from rolling_name import filled, unsafe
+from rolling_totals import MetricTotals, Totals
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,34 @@ def test_value_begins_with_a_letter_or_digit(value: str) -> None:
 
 def test_value_does_not_end_with_a_blank() -> None:
     assert unsafe("A ") == " "
+
+
+TOTALS = Totals(3, {"m": MetricTotals(12, "-6091.71"), "n": MetricTotals(2, "3408.29")})
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{sum[m]:0>12}", "-00006091.71"),
+        ("{sum[m]:0>8}", "-6091.71"),
+        ("{sum[m]:>12}", "    -6091.71"),
+        ("{sum[m]:*>12}", "****-6091.71"),
+        ("{sum[n]:0>12}", "000003408.29"),
+        ("{rows:0>8}|{count[m]:0>4}|{rows}", "00000003|0012|3"),
+        ("{recipient:<8}|{recipient:.>8}|{recipient:<3.3}", "Alpha   |...Alpha|Alp"),
+        ("{revision:0>2}", "07"),
+    ],
+)
+def test_number_is_filled_before_its_digits_and_after_its_sign(template: str, text: str) -> None:
+    for encoding in (None, "cp1252"):
+        assert filled(template, {"recipient": "Alpha", "revision": "7"}, TOTALS, 3, encoding=encoding) == text
+
+
+@pytest.mark.parametrize("encoding", [None, "cp1252"])
+@pytest.mark.parametrize("field", ["sum[m]:0>7", "count[m]:0>1", "rows:>2", "revision:0>2"])
+def test_number_that_is_longer_than_its_width_is_refused(field: str, encoding: str | None) -> None:
+    with pytest.raises(ExtractError, match=r"^the record of x: \{.*\} takes . .*, and its width is .$") as caught:
+        filled(f"{{{field}}}", {"revision": "100"}, TOTALS, 300, encoding=encoding, where="the record of x")
+    name, _, form = field.partition(":")
+    assert f"{{{name}}} takes" in caught.value.sentence
+    assert caught.value.sentence.endswith(form[-1])

@@ -20,6 +20,7 @@ import rolling_record
 from rolling_blocks import Block
 from rolling_errors import ExtractError, listed, quoted
 from rolling_folder import is_left
+from rolling_format import Csv, FixedWidth
 from rolling_period import Period
 from rolling_record import Column
 from rolling_resolved import Resolved
@@ -180,13 +181,30 @@ def cells_of(
 
 
 def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
-    """Refuse an entry of `files` for somebody who is no recipient."""
+    """Refuse an entry of `files` for somebody who is no recipient, and fills that would change a value."""
+    for what, file in [
+        ("file", resolved.file),
+        *((f'files["{name}"]', it) for name, it in resolved.files.items()),
+    ]:
+        _check_fills(what, file.format, columns_of(resolved))
     names = {*known}
     for name in resolved.files:
         if name not in names:
             near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.6)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise ExtractError(f"files has {quoted(name)}, which is no recipient{hint}", kind="spec")
+
+
+def _check_fills(what: str, form: Csv | FixedWidth, columns: Sequence[Column]) -> None:
+    """Refuse fills that only the type of a column shows to be wrong."""
+    if isinstance(form, Csv):
+        return
+    for label, kind in columns:
+        fill = form.field(label).fill
+        is_number = kind in (rolling_record.METRIC, rolling_record.NUMBER)
+        if (fill == "0") > is_number or (fill in "+-.," and is_number):
+            why = "would change the number" if is_number else "is for numbers, and this column has none"
+            raise ExtractError(f'{what}: FixedWidth: "{label}": fill="{fill}" {why}', kind="spec")
 
 
 def recipient_values(

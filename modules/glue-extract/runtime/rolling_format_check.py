@@ -7,9 +7,12 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
+from rolling_encoding import check_encoding
 from rolling_errors import ExtractError, listed
 from rolling_format import Csv, Field, File, FixedWidth, Pgp
-from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template
+from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template, date_fault, filled, recipient_columns
+from rolling_period import Period, between
+from rolling_record import has_control
 from rolling_spec import Extract
 
 _QUOTING = ("minimal", "all", "none")
@@ -17,9 +20,8 @@ _ENDINGS = ("\r\n", "\n", "\r")
 _COMPRESSION = {"gzip": ".gz", "zip": ".zip"}
 _MARKERS = ("sha256", "done")
 ENCRYPTED = (".pgp", ".gpg", ".asc")
+_DATES = ("period", "window_start", "window_end")
 _SIGNS = ("leading", "trailing", "none")
-# They write a byte order mark before each text, so only the first of them would be right.
-_MARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-7": "utf-8"}
 
 
 def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
@@ -28,6 +30,8 @@ def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
     if spec.files is not None:
         if not isinstance(spec.files, Mapping):
             raise _wrong(f'files={_kind(spec.files)} is no mapping; write {{"First Bank": File(...)}}')
+        if (wrong := next((name for name in spec.files if not isinstance(name, str)), "")) != "":
+            raise _wrong(f'files has {_kind(wrong)}, which is no name of a recipient; write "First Bank"')
         files += [(f'files["{name}"]', file) for name, file in spec.files.items()]
     for what, file in files:
         if not isinstance(file, File):
@@ -41,14 +45,19 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
     for name, given in (("name", file.name), ("header_record", file.header_record)):
         _check_text(what, name, given)
     _check_text(what, "trailer_record", file.trailer_record)
+    if file.compression is not None and file.compression not in (*_COMPRESSION,):
+        raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
     if file.encryption is not None:
-        _check_pgp(what, file.encryption)  # the default name depends on it
+        _check_pgp(what, file.encryption)
+    # The default name depends on compression and encryption.
     check_template(f"{what}: name", file.template, NAME_FIELDS, {})
     for name, text in (("header_record", file.header_record), ("trailer_record", file.trailer_record)):
         if text is not None:
             check_template(f"{what}: {name}", text, RECORD_FIELDS, metrics)
-            if set(text) & {"\r", "\n"}:
-                raise _wrong(f"{what}: {name} has a line break; it is one record")
+            if has_control(text.replace("\t", "") if isinstance(file.format, Csv) else text):
+                raise _wrong(
+                    f"{what}: {name} has a line break or another control character; it is one record"
+                )
     if (keys := recipient_columns(file.templates)) and spec.is_recipient_of_entity:
         raise _wrong(
             f"{what} has {{recipient[{keys[0]}]}}, which is a column of the recipient's table; the recipient"
@@ -58,8 +67,6 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         raise _wrong(f"{what}: flat={_kind(file.flat)} is not True or False")
     if file.flat:
         _check_flat(what, file.template)
-    if file.compression is not None and file.compression not in _COMPRESSION:
-        raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
     inner = file.template
     if file.encryption is not None:
         inner = inner[:-4] if inner.endswith(ENCRYPTED) else ""
@@ -78,6 +85,8 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         raise _wrong(f'{what}: markers={_kind(file.markers)} is no tuple; write ("sha256",)')
     if wrong := [marker for marker in file.markers if marker not in _MARKERS]:
         raise _wrong(f'{what}: markers has {_kind(wrong[0])}; the markers are "sha256" and "done"')
+    if len({*file.markers}) < len(file.markers):
+        raise _wrong(f"{what}: markers={_kind(file.markers)} has a marker twice")
     if isinstance(file.format, Csv):
         _check_csv(f"{what}: Csv", file.format)
     elif isinstance(file.format, FixedWidth):
@@ -177,7 +186,8 @@ def _check_csv(what: str, form: Csv) -> None:
     if not isinstance(form.null, str) or set(form.null) & {form.delimiter, '"', "\r", "\n"}:
         raise _wrong(f"{what}: null={_kind(form.null)} is no text without delimiter, quotes and line breaks")
     _check_ending(what, form.line_ending)
-    _check_encoding(what, form.encoding, f"{form.delimiter}{form.decimal}{form.thousands}{form.null}")
+    marks = f"{form.delimiter}{form.decimal}{form.thousands}{form.null}"
+    check_encoding(what, form.encoding, marks, has_bom=True)
     if form.bom and not codecs.lookup(form.encoding).name.startswith("utf"):
         raise _wrong(f"{what}: bom=True needs an encoding such as utf-8, and {form.encoding} has none")
     _check_date_format(what, form.date_format)
@@ -199,14 +209,14 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
         raise _wrong(f"{what}: decimal={_kind(form.decimal)} is not one character")
     if not _is_mark(form.decimal):
         raise _wrong(f"{what}: decimal is a mark such as a comma or a point")
-    if not isinstance(form.fill, str) or len(form.fill) != 1:
-        raise _wrong(f"{what}: fill={_kind(form.fill)} is not one character")
+    if not isinstance(form.fill, str) or len(form.fill) != 1 or has_control(form.fill):
+        raise _wrong(f"{what}: fill={_kind(form.fill)} is not one character that a text can have")
     for name, given in form.fields.items():
         if not isinstance(given, Field) and (isinstance(given, bool) or not isinstance(given, int)):
             raise _wrong(f'{what}: the width {_kind(given)} of "{name}" is no whole number and no Field')
-        _check_field(f'{what}: "{name}"', form.field(name), is_metric=name in metrics)
+        _check_field(f'{what}: "{name}"', form.field(name), is_metric=name in metrics, is_date=name in _DATES)
     fills = "".join(sorted({form.field(name).fill for name in form.fields}))
-    _check_encoding(what, form.encoding, f"0123456789-{form.decimal}{fills}")
+    check_encoding(what, form.encoding, f"0123456789-{form.decimal}{fills}", has_bom=False)
     _check_ending(what, form.line_ending)
     _check_date_format(what, form.date_format)
 
@@ -216,27 +226,33 @@ def _is_mark(text: str) -> bool:
     return not text.isalnum() and text not in "-\"'\r\n"
 
 
-def _check_field(what: str, part: Field, *, is_metric: bool) -> None:
+def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> None:
     if part.fault is not None:
         raise _wrong(f"{what}: {part.fault}")
     width = part.width
     if isinstance(width, bool) or not isinstance(width, int) or not 1 <= abs(width) <= 32_767:
         raise _wrong(f"{what}: the width {_kind(width)} is not from 1 to 32767, or negative to align right")
-    if not isinstance(part.fill, str) or len(part.fill) != 1:
-        raise _wrong(f"{what}: fill={_kind(part.fill)} is not one character")
+    if not isinstance(part.fill, str) or len(part.fill) != 1 or has_control(part.fill):
+        raise _wrong(f"{what}: fill={_kind(part.fill)} is not one character that a text can have")
     if part.sign not in _SIGNS:
         raise _wrong(f"{what}: sign={_kind(part.sign)} is not {listed(list(_SIGNS))}")
     if not isinstance(part.implied, bool):
         raise _wrong(f"{what}: implied={_kind(part.implied)} is not True or False")
     if part.implied and not is_metric:
         raise _wrong(f"{what}: implied=True is for metrics, whose digits after the point are known")
-    if part.fill.isdecimal() and (part.fill != "0" or width > 0):
+    if part.fill == "0" and is_date:
+        raise _wrong(f'{what}: fill="0" is for numbers, and this column has none')
+    if is_metric and part.fill in "+-.,":
+        raise _wrong(f'{what}: fill="{part.fill}" would change the number; use "0", a blank or another mark')
+    if part.fill.isnumeric() and (part.fill != "0" or width > 0):
         raise _wrong(f'{what}: fill="{part.fill}" would change the number; use "0" with a negative width')
 
 
 def _check_text(what: str, name: str, given: object) -> None:
     if given is not None and (not isinstance(given, str) or not given):
         raise _wrong(f"{what}: {name}={_kind(given)} is not a text")
+    if given is not None and any("\ud800" <= character <= "\udfff" for character in given):
+        raise _wrong(f"{what}: {name}={_kind(given)} has a surrogate, which is no character")
 
 
 def _check_ending(what: str, ending: object) -> None:
@@ -244,30 +260,11 @@ def _check_ending(what: str, ending: object) -> None:
         raise _wrong(f"{what}: line_ending={_kind(ending)} is not {listed([repr(one) for one in _ENDINGS])}")
 
 
-def _check_encoding(what: str, encoding: object, marks: str) -> None:
-    try:
-        if not isinstance(encoding, str):
-            raise LookupError
-        found = codecs.lookup(encoding)
-        "a".encode(encoding)
-    except LookupError:
-        raise _wrong(f"{what}: encoding={_kind(encoding)} is no text encoding of Python") from None
-    if other := _MARKED.get(found.name.replace("_", "-")):
-        raise _wrong(f'{what}: encoding="{encoding}" writes its own marks; use "{other}" and bom=True')
-    try:
-        marks.encode(encoding)
-    except UnicodeEncodeError as error:
-        lacks = marks[error.start]
-        raise _wrong(f'{what}: {encoding} has no character "{lacks}", which the format uses') from None
-
-
 def _check_date_format(what: str, form: object) -> None:
-    try:
-        if not isinstance(form, str) or not form:
-            raise ValueError
-        date(2026, 10, 31).strftime(form)
-    except ValueError:
-        raise _wrong(f"{what}: date_format={_kind(form)} is no format such as %d.%m.%Y") from None
+    if not isinstance(form, str) or not form or has_control(form):
+        raise _wrong(f"{what}: date_format={_kind(form)} is no format such as %d.%m.%Y")
+    if fault := date_fault(form):
+        raise _wrong(f"{what}: date_format={_kind(form)}: {fault}")
 
 
 def _kind(value: object) -> str:

@@ -190,7 +190,9 @@ def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) ->
         len(text) if encoding is None else len(text.encode(encoding, "replace")) for text in (value, fill)
     )
     count, rest = divmod(width - size, unit)
-    if count < 0 or rest:
+    if rest and width > size:
+        raise ValueError(f"has the width {width}, and {width - size} bytes cannot have characters of {unit}")
+    if count < 0:
         what = "characters" if encoding is None else f"bytes in {encoding}"
         raise ValueError(f"takes {size} {what}, and its width is {width}")
     if name in _NUMBERS and fill == "0" and value.startswith("-"):

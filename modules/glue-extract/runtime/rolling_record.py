@@ -244,7 +244,12 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
     data, left, right = value.encode(encoding), before.encode(encoding), after.encode(encoding)
     missing = width - len(data) - len(left) - len(right)
     count, rest = divmod(missing, len(fill))
-    if missing < 0 or rest:
+    if rest and missing > 0:
+        raise _wrong(
+            f'{_place(row, column)}: the fill "{part.fill}" has {len(fill)} bytes and cannot fill {missing}'
+            f" bytes; use another fill, or another width"
+        )
+    if missing < 0:
         raise _wrong(
             f"{_place(row, column)}: a value takes {width - missing} bytes in {encoding}, and the field has"
             f" {width}"

@@ -304,6 +304,11 @@ def _check_labels(spec: Extract) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise wrong(f"two columns of the file have the name {listed(twice)}; choose another label")
+    folded = [name.casefold() for name in names]
+    if same := sorted({name for name in names if folded.count(name.casefold()) > 1}):
+        raise wrong(
+            f"columns of the file differ only by upper and lower case: {listed(same)}; choose another label"
+        )
     if spec.columns is None:
         return
     if not spec.columns:

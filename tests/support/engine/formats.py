@@ -23,7 +23,7 @@ DATES = ("day", "window_start", "window_end")
 NUMBERS = ("id", "rate")
 ENCODINGS = ("utf-8", "utf-8", "iso8859-2", "utf-16-le", "utf-32-be", "cp1252", "cp037")
 DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "%m/%d/%Y")
-RECORD = "{rows:0>6}|{count[fees_sum]}|{sum[fees_sum]}|{date:%Y%m%d}|{recipient}"
+RECORD = "{rows:0>24}|{count[fees_sum]}|{sum[fees_sum]}|{date:%Y%m%d}|{recipient}"
 
 Cells = Mapping[str, str | None]  # by column: a text, a date as 2026-10-31, a number as -1234.50
 
@@ -84,7 +84,7 @@ def fixed(draw: st.DrawFn) -> FixedWidth:
     for column in COLUMNS:
         width = draw(st.sampled_from((12, 16, 16, 30, 30))) * unit
         right = draw(st.booleans())
-        fill = draw(st.sampled_from(" 0*" if right and column not in DATES else " *"))
+        fill = draw(st.sampled_from(" 0*" if right and column in (*NUMBERS, *METRICS) else " *"))
         sign = draw(st.sampled_from((*["leading", "trailing"] * 6, "none")))
         implied = column in METRICS and draw(st.booleans())
         made = Field(-width if right else width, fill=fill, implied=implied, sign=sign)

@@ -18,8 +18,17 @@ from hypothesis import strategies as st
 
 from rolling_blocks import Block, blocks_of
 from rolling_errors import ExtractError
-from rolling_file import cells_of, check_names, columns_of, file_name, place, recipients_of, scratch
-from rolling_format import Csv
+from rolling_file import (
+    cells_of,
+    check_files_of,
+    check_names,
+    columns_of,
+    file_name,
+    place,
+    recipients_of,
+    scratch,
+)
+from rolling_format import Csv, Field, File, FixedWidth
 from rolling_period import Period
 from rolling_record import TEXT, Column
 from rolling_records import writer
@@ -238,3 +247,27 @@ def test_every_recipient_has_a_file(tmp_path: Path) -> None:
     assert tally.totals.rows == 8
     for file in files:
         assert file.bytes == file.path.stat().st_size
+
+
+WIDTHS: dict[str, int | Field] = dict.fromkeys(spec().columns, -20)
+
+
+@pytest.mark.parametrize(
+    ("label", "fill", "why"),
+    [
+        ("address", "0", "is for numbers, and this column has none"),
+        ("bank", "0", "is for numbers, and this column has none"),
+        ("id", "-", "would change the number"),
+    ],
+)
+def test_fill_that_would_change_a_value_is_refused(label: str, fill: str, why: str) -> None:
+    file = File(format=FixedWidth(WIDTHS | {"id": Field(-9, fill="0"), label: Field(-20, fill=fill)}))
+    for changes, what in (({"file": file}, "file"), ({"files": {"Alpha": file}}, 'files["Alpha"]')):
+        with pytest.raises(ExtractError) as caught:
+            check_files_of(spec(**changes), ["Alpha"])
+        assert caught.value.sentence == f'{what}: FixedWidth: "{label}": fill="{fill}" {why}'
+
+
+def test_zeros_and_blanks_may_fill_numbers() -> None:
+    file = File(format=FixedWidth(WIDTHS | {"id": Field(-9, fill="0"), "fees_sum": Field(-9, fill="*")}))
+    check_files_of(spec(file=file), ["Alpha"])

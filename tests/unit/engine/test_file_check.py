@@ -49,6 +49,8 @@ METRICS = {"loans_count": -8, "amount_sum": -15, "amount_avg": -15}
         File(compression="zip", encryption=Pgp()),
         File(name="{recipient}.gz.asc", compression="gzip", encryption=Pgp(armor=True)),
         File(name="{entity}_{window_start:%Y}_{window_end}.zip", compression="zip"),
+        File(header_record="H\t{rows}", format=Csv(delimiter="\t", encoding="shift_jis_2004")),
+        File(format=Csv(date_format="%d/%b/%y%%", encoding="cp037")),
         File(format=Csv(encoding="utf-16-le", bom=True, delimiter="\t", quoting="all", null="\\N")),
     ],
 )
@@ -120,7 +122,10 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (File(name="{recipient:%d}.csv"), 'and "%d" is no format'),
         (File(trailer_record="{sum[amount]}"), "it takes one of loans_count, amount_sum, amount_avg"),
         (File(trailer_record="{rows[a]}"), "rows has nothing in brackets"),
-        (File(trailer_record="a\nb"), "trailer_record has a line break"),
+        (
+            File(trailer_record="a\nb"),
+            "trailer_record has a line break or another control character; it is one record",
+        ),
         (File(header_record=""), "header_record='' is not a text"),
         (File(compression="bz2"), "compression='bz2' is not"),
         (File(name="x.csv", compression="gzip"), 'must end with ".gz", because compression="gzip"'),
@@ -149,6 +154,60 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (
             File(format=Csv(delimiter="¦", encoding="ascii")),
             'ascii has no character "¦", which the format uses',
+        ),
+        *(
+            (
+                _made(File, format=Csv(encoding=encoding)),
+                f"file: Csv: encoding='{encoding}' changes characters",
+            )
+            for encoding in ("unicode_escape", "raw_unicode_escape", "punycode", "utf-7")
+        ),
+        *(
+            (_made(File, format=_made(Csv, encoding=encoding)), "is no text encoding of Python")
+            for encoding in ("idna", "undefined", "utf8\0", "\ud800", 8, ["utf-8"])
+        ),
+        *(
+            (File(format=Csv(date_format=form)), f"date_format='{form}': ")
+            for form in (
+                "%s",
+                "%c",
+                "%x",
+                "%X",
+                "%d.%m.%Y %H:%M",
+                "%Z",
+                "%Q",
+                "%",
+                "%Y%",
+                "%%",
+                "2026",
+                "%-H",
+            )
+        ),
+        (File(format=Csv(date_format="%Y\n")), "is no format such as"),
+        *(
+            (File(trailer_record=f"T{mark}"), "trailer_record has a line break or another control character")
+            for mark in ("\0", "\x85", "\u2028", "\r")
+        ),
+        (File(header_record="a\tb", format=FixedWidth(WIDTHS | METRICS)), "header_record has a line break"),
+        *((_made(File, compression=given), 'is not "gzip", "zip"') for given in (["gzip"], [], {})),
+        (File(name="\ud800.csv"), "name='\\ud800.csv' has a surrogate"),
+        (File(markers=("done", "done")), "markers=('done', 'done') has a marker twice"),
+        *(
+            (File(format=FixedWidth(WIDTHS | METRICS, fill=fill)), f"fill={fill!r} is not one character that")
+            for fill in ("\n", "\x85", "\t")
+        ),
+        (File(format=FixedWidth(WIDTHS | METRICS, fill="-")), 'fill="-" would change the number'),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(-9, fill="0")})),
+            '"period": fill="0" is for numbers, and this column has none',
+        ),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(-9, fill="\u0661")})),
+            'fill="\u0661" would change the number',
+        ),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS, encoding="utf-16")),
+            "FixedWidth: encoding='utf-16' writes its own marks; use \"utf-16-le\"",
         ),
         (File(format=Csv(null="a,b")), "null='a,b' is no text without delimiter"),
         (File(format=Csv(line_ending="")), "line_ending='' is not"),
@@ -192,3 +251,15 @@ def test_column_of_the_recipients_table_needs_one() -> None:
         "file has {recipient[x]}, which is a column of the recipient's table; the recipient of this spec is a"
         ' column of the entity "Loans"'
     )
+
+
+@pytest.mark.parametrize("name", [1, None])
+def test_recipient_of_files_is_a_text(name: Any) -> None:
+    with pytest.raises(ExtractError, match=f"^files has {name}, which is no name of a recipient"):
+        check(dataclasses.replace(LOANS, files={name: File()}))
+
+
+def test_encoding_of_fixed_width_gets_no_advice_about_marks() -> None:
+    with pytest.raises(ExtractError) as caught:
+        check(dataclasses.replace(LOANS, file=File(format=FixedWidth(WIDTHS | METRICS, encoding="utf-16"))))
+    assert "bom" not in caught.value.sentence

@@ -113,6 +113,11 @@ def test_sign_may_trail() -> None:
     ("amount", "part", "message"),
     [
         ("-1234567.50", Field(-9), "a value takes 11 bytes in utf-8, and the field has 9"),
+        (
+            "7.500",
+            Field(-8, fill="é"),
+            'the fill "é" has 2 bytes and cannot fill 3 bytes; use another fill, or another width',
+        ),
         ("-12.50", Field(-9, sign="none"), 'a value is negative, and sign="none"'),
     ],
 )

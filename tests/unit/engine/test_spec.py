@@ -171,6 +171,10 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
         ({"group_by": {"bank_name": "Bank.idBank"}}, "two columns of the file have the name bank_name"),
         ({"group_by": {"period": "Bank.idBank"}}, "two columns of the file have the name period"),
         ({"group_by": {"amount_avg": "Bank.idBank"}}, "two columns of the file have the name amount_avg"),
+        (
+            {"group_by": {"Bank_Name": "Bank.idBank"}},
+            "columns of the file differ only by upper and lower case: Bank_Name, bank_name",
+        ),
         ({"columns": ()}, "columns is empty; leave it out for all columns"),
         ({"columns": ("amount",)}, 'columns has "amount", which is not one of bank_name, account_id, period'),
         ({"columns": ("period", "period")}, 'columns has "period" twice'),

@@ -1,0 +1,53 @@
+"""Encodings of a file: which of Python's codecs write characters, and nothing else."""
+
+from __future__ import annotations
+
+import codecs
+
+from rolling_errors import ExtractError
+
+# They write a byte order mark before each text, so only the first of them would be right.
+_MARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+_PLAIN = "0123456789ABCXYZabcxyz,;+-.& \r\n"
+_ESCAPE = "\\u0041"
+
+
+def check_encoding(what: str, encoding: object, marks: str, *, has_bom: bool) -> None:
+    """Refuse an encoding that cannot write a file, or lacks one of the format's `marks`.
+
+    `has_bom`: the format can begin with a byte order mark.
+    """
+    said = f"{what}: encoding={encoding!r}"[:200]
+    try:
+        if not isinstance(encoding, str):
+            raise LookupError
+        name = codecs.lookup(encoding).name.replace("_", "-")
+        is_plain = name in _MARKED or _is_plain(encoding)
+    except (LookupError, ValueError):
+        raise ExtractError(f"{said} is no text encoding of Python", kind="spec") from None
+    if other := _MARKED.get(name):
+        bom = " and bom=True" if has_bom else ""
+        raise ExtractError(f'{said} writes its own marks; use "{other}"{bom}', kind="spec")
+    if not is_plain:
+        raise ExtractError(
+            f'{said} changes characters that a file needs; use for example "utf-8"', kind="spec"
+        )
+    try:
+        marks.encode(encoding)
+    except UnicodeEncodeError as error:
+        lacks = marks[error.start]
+        raise ExtractError(
+            f'{what}: {encoding} has no character "{lacks}", which the format uses', kind="spec"
+        ) from None
+
+
+def _is_plain(encoding: str) -> bool:
+    """Return whether plain characters are read back, each from equally many bytes of its own."""
+    parts = [character.encode(encoding) for character in _PLAIN]
+    data = _PLAIN.encode(encoding)
+    if data != b"".join(parts) or data.decode(encoding) != _PLAIN or len({*map(len, parts)}) > 1:
+        return False
+    try:
+        return _ESCAPE.encode(encoding).decode(encoding) == _ESCAPE
+    except UnicodeEncodeError:
+        return True  # an encoding without a backslash has no escapes

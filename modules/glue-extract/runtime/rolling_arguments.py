@@ -181,7 +181,7 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arg
     if "period" in given and ("from" in given or "to" in given):
         raise _wrong("--period and --from/--to exclude each other")
     if ("from" in given) != ("to" in given):
-        raise _wrong(f"--{'to' if 'from' in given else 'from'} is missing; a back-fill needs --from and --to")
+        raise _wrong(f"--{'to' if 'from' in given else 'from'} is missing; a backfill needs --from and --to")
     months = {name: Period.parse(given[name]) for name in ("period", "from", "to") if name in given}
     if "from" in months and months["from"] > months["to"]:
         raise _wrong(f"--from {months['from']} is after --to {months['to']}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rolling_errors import ExtractError, listed
+from rolling_errors import ExtractError, counted, listed
 from rolling_period import Period
 from rolling_resolved import Resolved
 from rolling_result import Result
@@ -15,7 +15,7 @@ def check_source(resolved: Resolved, result: Result) -> None:
     if result.undated > resolved.max_undated_rows:
         count = result.undated
         raise ExtractError(
-            f"{count} {_rows(count)} of {_entity(resolved)} {'has' if count == 1 else 'have'} no date"
+            f"{counted(count, 'row')} of {_entity(resolved)} {'has' if count == 1 else 'have'} no date"
             f' ("{resolved.date.name}"), more than max_undated_rows={resolved.max_undated_rows}; set the'
             " date, exclude such rows with where, or allow them with max_undated_rows",
             kind="undated",
@@ -51,10 +51,15 @@ def check_period(resolved: Resolved, result: Result, period: Period) -> None:
     if orphans.rows > resolved.max_orphan_rows:
         count = orphans.rows
         steps = listed([step.name for step in resolved.steps], 9)
+        remedy = (
+            f"fix the foreign keys along {steps}"
+            if steps
+            else f'give them a value of "{resolved.recipient.name}", or exclude them with where'
+        )
         raise ExtractError(
-            f"{count} of {result.control(period).totals.rows} rows of the window that ends with {period}"
-            f" {'reaches' if count == 1 else 'reach'} no recipient{_sums(orphans)}, more than"
-            f" max_orphan_rows={resolved.max_orphan_rows}; fix the foreign keys along {steps}",
+            f"{count} of {result.control(period).totals.rows} rows of the window that ends with"
+            f" {period} {'reaches' if count == 1 else 'reach'} no recipient{_sums(orphans)}, more than"
+            f" max_orphan_rows={resolved.max_orphan_rows}; {remedy}",
             kind="orphans",
         )
 
@@ -66,9 +71,10 @@ def check_totals(result: Result, period: Period, files: Tally) -> None:
         held.merge(part)
     if held.measured != control.measured:
         raise ExtractError(
-            f"the control totals of {period} do not reconcile: the source has {control.totals.rows} rows"
-            f"{_sums(control.totals)} in the window; files, orphan rows and excluded rows have"
-            f" {held.totals.rows} rows{_sums(held.totals)}",
+            f"the control totals of {period} do not reconcile: the source has"
+            f" {counted(control.totals.rows, 'row')}{_sums(control.totals)} in the window;"
+            f" files, orphan rows and excluded rows have {counted(held.totals.rows, 'row')}"
+            f"{_sums(held.totals)}",
             kind="reconciliation",
         )
 
@@ -81,10 +87,6 @@ def _sums(totals: Totals) -> str:
             names.setdefault(metric.sum, []).append(name)
     told = [f"{', '.join(same)}: {total}" for total, same in names.items()]
     return f" (sum of {'; '.join(told[:3])})" if told else ""
-
-
-def _rows(count: int) -> str:
-    return "row" if count == 1 else "rows"
 
 
 def _entity(resolved: Resolved) -> str:

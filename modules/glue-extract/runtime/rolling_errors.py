@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# What a terminal, a mail header or a log viewer takes as an instruction or a new line, and what shows nothing
-# or turns the text around: controls, formats, surrogates, private use, separators of lines.
+# What a terminal, a mail header or a log viewer takes as an instruction or a new line, and characters that
+# are invisible or change the direction of text: controls, formats, surrogates, private use, separators.
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 # What a mail program makes a link of. No sentence of ours has one.
 _LINK = re.compile(r"\b(?:(https?|ftps?|file)(:)(?=//)|(mailto)(:)|(www)(\.))", re.IGNORECASE)
@@ -67,6 +67,15 @@ def quoted(name: str) -> str:
     '"evil[.]example"'
     """
     return '"' + re.sub(r"(?<=\w)\.(?=\w)", "[.]", one_line(name)) + '"'
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "row"), counted(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def harmless(text: str) -> str:

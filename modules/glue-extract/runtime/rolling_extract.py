@@ -23,7 +23,7 @@ import rolling_resolve
 import rolling_spec_check
 import rolling_work
 from rolling_arguments import Arguments, parse
-from rolling_errors import ExtractError, listed, one_line
+from rolling_errors import ExtractError, counted, listed, one_line
 from rolling_format import Csv, Field, File, FixedWidth, Pgp
 from rolling_log import log
 from rolling_period import Period, check_over, zone
@@ -104,7 +104,7 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
             resolved = rolling_resolve.read(spec, session)
             log(
                 "contract_checked",
-                f"{len(resolved.tables)} tables and their columns are as the spec says",
+                f"{counted(len(resolved.tables), 'table')} with the columns that the spec names",
                 role=resolved.role,
             )
             notes = rolling_read.notes(resolved)

@@ -134,7 +134,7 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
         if resolved.unassigned in known:
             raise ExtractError(
                 f'there is a recipient "{resolved.unassigned}" in the source; give the rows that optional'
-                " joins leave without one another name with unassigned=...",
+                ' joins leave without one another name with unassigned="OTHER NAME"',
                 kind="recipient_name",
             )
         known.append(
@@ -224,7 +224,8 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
     table = resolved.table(column.alias)
     where = f'"{column.name}" in {table.schema}."{table.table}"'
     if values is None:
-        why = f'is not in {table.schema}."{table.table}"; give it a file of its own with files=...'
+        own = f"files={{{quoted(recipient)}: File(...)}}"
+        why = f'is not in {table.schema}."{table.table}"; give it a file of its own with {own}'
     elif len(values) > 1:
         why = f"has several values of {where}; correct the rows, or use another column"
     elif not (value := next(iter(values))):

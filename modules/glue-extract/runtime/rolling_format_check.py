@@ -87,12 +87,14 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         raise _wrong(f'{what}: markers has {_kind(wrong[0])}; the markers are "sha256" and "done"')
     if len({*file.markers}) < len(file.markers):
         raise _wrong(f"{what}: markers={_kind(file.markers)} has a marker twice")
+    if isinstance(file.format, Csv | FixedWidth) and file.format.fault is not None:
+        raise _wrong(f"{what}: {file.format.fault}")
     if isinstance(file.format, Csv):
         _check_csv(f"{what}: Csv", file.format)
     elif isinstance(file.format, FixedWidth):
         _check_fixed(f"{what}: FixedWidth", file.format, spec, metrics)
     else:
-        raise _wrong(f"{what}: format={_kind(file.format)} is no Csv or FixedWidth")
+        raise _wrong(f"{what}: format={_kind(file.format)} must be Csv(...) or FixedWidth(...)")
 
 
 def _check_flat(what: str, template: str) -> None:
@@ -157,8 +159,6 @@ def _check_pgp(what: str, form: object) -> None:
 
 
 def _check_csv(what: str, form: Csv) -> None:
-    if form.fault is not None:
-        raise _wrong(f"{what}: {form.fault}")
     for name in ("delimiter", "decimal"):
         value = getattr(form, name)
         if not isinstance(value, str) or len(value) != 1:
@@ -172,10 +172,9 @@ def _check_csv(what: str, form: Csv) -> None:
         raise _wrong(f"{what}: delimiter={_kind(form.delimiter)} cannot separate fields")
     if form.quoting not in _QUOTING:
         raise _wrong(f"{what}: quoting={_kind(form.quoting)} is not {listed(list(_QUOTING))}")
-    if not _is_mark(form.decimal) or (
-        form.thousands != "'" and form.thousands and not _is_mark(form.thousands)
-    ):
-        raise _wrong(f"{what}: decimal and thousands are marks such as a comma or a point")
+    for name, mark in (("decimal", form.decimal), ("thousands", form.thousands.replace("'", ""))):
+        if mark and not _is_mark(mark):
+            raise _wrong(f"{what}: {name}={_kind(mark)} is no mark such as a comma or a point")
     if form.decimal == form.thousands:
         raise _wrong(f"{what}: decimal and thousands are both {_kind(form.decimal)}")
     if form.quoting == "none" and form.delimiter in (form.decimal, form.thousands):
@@ -194,8 +193,6 @@ def _check_csv(what: str, form: Csv) -> None:
 
 
 def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[str, bool]) -> None:
-    if form.fault is not None:
-        raise _wrong(f"{what}: {form.fault}")
     if not isinstance(form.fields, Mapping):
         raise _wrong(f'{what}: fields={_kind(form.fields)} is no mapping; write {{"branch_id": 10}}')
     columns = spec.file_columns
@@ -208,7 +205,7 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
     if not isinstance(form.decimal, str) or len(form.decimal) != 1:
         raise _wrong(f"{what}: decimal={_kind(form.decimal)} is not one character")
     if not _is_mark(form.decimal):
-        raise _wrong(f"{what}: decimal is a mark such as a comma or a point")
+        raise _wrong(f"{what}: decimal={_kind(form.decimal)} is no mark such as a comma or a point")
     if not isinstance(form.fill, str) or len(form.fill) != 1 or has_control(form.fill):
         raise _wrong(f"{what}: fill={_kind(form.fill)} is not one character that a text can have")
     for name, given in form.fields.items():
@@ -249,7 +246,9 @@ def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> N
 
 
 def _check_text(what: str, name: str, given: object) -> None:
-    if given is not None and (not isinstance(given, str) or not given):
+    if given == "":
+        raise _wrong(f"{what}: {name} is empty; leave it out")
+    if given is not None and not isinstance(given, str):
         raise _wrong(f"{what}: {name}={_kind(given)} is not a text")
     if given is not None and any("\ud800" <= character <= "\udfff" for character in given):
         raise _wrong(f"{what}: {name}={_kind(given)} has a surrogate, which is no character")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from rolling_errors import ExtractError
+from rolling_errors import ExtractError, counted
 from rolling_format import Csv, Field, FixedWidth
 
 TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
@@ -246,13 +246,13 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
     count, rest = divmod(missing, len(fill))
     if rest and missing > 0:
         raise _wrong(
-            f'{_place(row, column)}: the fill "{part.fill}" has {len(fill)} bytes and cannot fill {missing}'
-            f" bytes; use another fill, or another width"
+            f'{_place(row, column)}: the fill "{part.fill}" has {len(fill)} bytes and cannot fill'
+            f" {counted(missing, 'byte')}; use another fill, or another width"
         )
     if missing < 0:
         raise _wrong(
-            f"{_place(row, column)}: a value takes {width - missing} bytes in {encoding}, and the field has"
-            f" {width}"
+            f"{_place(row, column)}: a value takes {counted(width - missing, 'byte')} in {encoding}, and"
+            f" the field has {width}"
         )
     padding = fill * count
     if part.width > 0:

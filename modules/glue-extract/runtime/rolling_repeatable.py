@@ -66,7 +66,7 @@ def check_clocks(node: Node, *, is_text: bool = False) -> None:
     match node:
         case Text(value) if not is_text and (found := _NOW.search(value)):
             raise ExpressionError(
-                f"depends on '{found[1]}', so the same period would give other figures later"
+                f"depends on '{found[1]}', so the same period would give other values later"
             )
         case Binary(operator, left, right) if operator in COMPARISONS:
             beside = _is_text(left) or _is_text(right)
@@ -128,4 +128,4 @@ def check_functions(node: Node, functions: Iterable[Function]) -> None:
 
 
 def clock(word: str) -> ExpressionError:
-    return ExpressionError(f"depends on {word}, so the same period would give other figures later")
+    return ExpressionError(f"depends on {word}, so the same period would give other values later")

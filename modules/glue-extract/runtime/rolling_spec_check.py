@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from math import inf
 
-from rolling_errors import ExtractError, listed
+from rolling_errors import ExtractError, counted, listed
 from rolling_format_check import check_files
 from rolling_grammar import parse
 from rolling_nodes import Node, Ref
@@ -101,8 +101,11 @@ def _kind(value: object) -> str:
 def _check_types(spec: Extract) -> None:
     for name in ("entity", "date_column", "grain", "time_zone", "schema", "unassigned", "aggregate_in"):
         value = getattr(spec, name)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str):
             raise wrong(f"{name}={_kind(value)} is not a text")
+        if not value.strip():
+            hint = "; write the name of a table" if name == "entity" else ""
+            raise wrong(f"{name} is empty{hint}")
     for name in ("where", "recipients_where", "partition_by"):
         value = getattr(spec, name)
         if value is not None and not isinstance(value, str):
@@ -231,8 +234,8 @@ def _check_joins(spec: Extract) -> None:
             raise wrong(f'two tables of the spec are called "{join.name}"; give one of the joins an alias')
         if len(join.lefts) != len(join.rights):
             raise wrong(
-                f'the join to "{join.name}" compares {len(join.lefts)} columns with {len(join.rights)}; a key'
-                " has as many columns on the left as on the right"
+                f'the join to "{join.name}" compares {counted(len(join.lefts), "column")} with'
+                f" {len(join.rights)}; a key has as many columns on the left as on the right"
             )
         starts = {table_of(spec, left, known) for left in join.lefts}
         if None in starts:

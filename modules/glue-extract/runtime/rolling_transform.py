@@ -161,9 +161,8 @@ class Work:
             elif column in numbers or (column.type == "numeric" and digits is not None):
                 if column in shown and column.digits is None:
                     raise ExtractError(
-                        f'the column "{column.name}" is shown and aggregated, and its type does not fix'
-                        " the digits"
-                        " after the point; leave out the transform, or name a view that casts it",
+                        f'the column "{column.name}" is in the file and in a metric, but its type has no'
+                        " scale; leave out the transform, or name a view that casts it",
                         kind="contract",
                     )
                 found[column] = decimal(digits or 0)

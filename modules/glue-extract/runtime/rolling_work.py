@@ -16,7 +16,7 @@ import rolling_publication
 import rolling_swings
 import rolling_writing
 from rolling_arguments import Arguments
-from rolling_errors import ExtractError, listed
+from rolling_errors import ExtractError, counted, listed
 from rolling_file import File
 from rolling_log import log
 from rolling_name import has_revision
@@ -78,9 +78,8 @@ class Work:
             )
         log(
             "reconciled",
-            f"{period}: {source.rows} source rows are {tally.totals.rows} in files, {orphans.rows} orphan"
-            " rows"
-            f" and {excluded} excluded rows",
+            f"{period}: {source.rows} source rows are {tally.totals.rows} in files, "
+            f"{counted(orphans.rows, 'orphan row')} and {counted(excluded, 'excluded row')}",
             period=str(period),
             source_rows=source.rows,
             source_sums={name: total.sum for name, total in source.metrics.items() if total.sum is not None},

@@ -217,7 +217,7 @@ class FileWriter:
 
 
 class _Digest:
-    """A file whose hash and size are those of the bytes that passed through."""
+    """Writes to a file, and counts and hashes what it writes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -177,7 +177,7 @@ def test_invalid_expression_is_refused(text: str, reason: str) -> None:
 def test_clock_is_refused(text: str, what: str) -> None:
     with pytest.raises(ExpressionError) as refused:
         read(text)
-    assert str(refused.value) == f"depends on {what}, so the same period would give other figures later"
+    assert str(refused.value) == f"depends on {what}, so the same period would give other values later"
 
 
 @pytest.mark.parametrize(

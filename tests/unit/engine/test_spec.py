@@ -113,7 +113,7 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
     [
         # Types: whatever is put in, one sentence comes out.
         ({"entity": None}, "entity=None is not a text"),
-        ({"entity": " "}, "entity=' ' is not a text"),
+        ({"entity": " "}, "entity is empty; write the name of a table"),
         ({"date_column": 5}, "date_column=5 is not a text"),
         ({"where": True}, "where=True is not a text"),
         ({"recipient": "Bank.Name"}, "recipient='Bank.Name' does not name columns; write for example"),

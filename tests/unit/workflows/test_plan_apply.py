@@ -80,7 +80,10 @@ def files(project: Path) -> str:
 def digest(project: Path, plan: dict[str, Any]) -> str:
     """Return the digest as the job `show` computes it from the artifact of the job `plan`."""
     shown = project.parent / "shown"
-    write(shown, "plan/plan.json", json.dumps(plan))
+    write(shown, "whole.json", json.dumps(plan))
+    (shown / "plan").mkdir(exist_ok=True)
+    kept = script('python3 -I -c "$KEPT" < whole.json > plan/plan.json', shown)
+    assert kept.returncode == 0, kept.stderr
     write(shown, "plan/files.txt", files(project) + "\n")
     [read] = [s for s in workflow("extract-plan.yml")["jobs"]["show"]["steps"] if s.get("id") == "read"]
     environment = {**workflow("extract-plan.yml")["env"], "GITHUB_OUTPUT": str(shown / "output")}
@@ -124,12 +127,36 @@ def test_plan_that_changed_after_the_approval_is_refused(project: Path) -> None:
     assert not (project.parent / "applied").exists()
 
 
+def test_resource_without_changes_is_no_part_of_the_approval(project: Path) -> None:
+    """Its values may differ at the apply, e.g. the time of the last run of a crawler."""
+    same = {"address": "aws_s3_bucket.this", "change": {"actions": ["no-op"], "before": {"tags": {}}}}
+    again = {**PLAN, "resource_changes": [*PLAN["resource_changes"], same]}
+    assert apply(project, digest(project, PLAN), again).returncode == 0
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_changed_file_is_refused_although_the_plan_has_the_same_json(project: Path, name: str) -> None:
     approved = digest(project, PLAN)
     write(project, name, FILES[name] + " ")
     assert apply(project, approved, PLAN).returncode == 1
     assert not (project.parent / "applied").exists()
+
+
+@pytest.mark.parametrize("target", ["common.tf", "common"], ids=["file", "folder"])
+def test_changed_target_of_a_link_changes_the_digest(project: Path, target: str) -> None:
+    write(project, {"common": "common/main.tf"}.get(target, target), "module")
+    (project / "Terraform" / target).symlink_to(Path("..") / target)
+    before = files(project)
+    write(project, {"common": "common/main.tf"}.get(target, target), "other")
+    assert files(project) != before
+
+
+@pytest.mark.parametrize("target", [".", "gone.tf"], ids=["loop", "missing target"])
+def test_link_that_cannot_be_followed_is_refused_and_named(project: Path, target: str) -> None:
+    (project / "Terraform/link.tf").symlink_to(target)
+    done = script('bash -eo pipefail -c "$FILES"', project / "Terraform")
+    assert done.returncode != 0
+    assert "./link.tf" in done.stderr
 
 
 def test_digest_ignores_programs_of_providers_and_the_history(project: Path) -> None:
@@ -144,4 +171,4 @@ def test_digest_ignores_programs_of_providers_and_the_history(project: Path) -> 
 def test_workflows_share_the_programs_of_the_digest() -> None:
     ours, theirs = workflow("extract-plan.yml")["env"], workflow("extract-apply.yml")["env"]
     assert {name: ours[name] for name in theirs} == theirs
-    assert theirs.keys() == {"DIGEST", "FILES"}
+    assert theirs.keys() == {"DIGEST", "FILES", "KEPT"}

@@ -23,10 +23,11 @@ def program(workflow: str, name: str) -> str:
 
 
 def digest(plan: dict[str, Any]) -> str:
-    command = [sys.executable, "-c", program("extract-plan.yml", "DIGEST"), "0" * 64]
-    return subprocess.run(
-        command, input=json.dumps(plan), capture_output=True, text=True, check=True
-    ).stdout.strip()
+    text = json.dumps(plan)
+    for name in ("KEPT", "DIGEST"):
+        command = [sys.executable, "-c", program("extract-plan.yml", name), "0" * 64]
+        text = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    return text.strip()
 
 
 def fenced(text: str, limit: int = 1_000) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-WORKFLOW = Path(__file__).parents[3] / ".github/workflows/extract-plan.yml"
-CHANGED = '{"resource_changes": [{"change": {"after": {"bucket": "bank-loans"}}}]}'
-DESTROYED = '{"resource_changes": [{"change": {"after": null}}]}'
+WORKFLOW = Path(__file__).parents[3] / ".github/workflows/scan-plan.yml"
+INNER = '{"child_modules": [{"resources": [{"values": {"bucket": "bank-loans"}}]}]}'
+CHANGED = f'{{"planned_values": {{"root_module": {INNER}}}}}'
+DESTROYED = '{"planned_values": {"root_module": {}}}'
 SEEN = "Passed checks: 12, Failed checks: 0, Skipped checks: 0"
 
 

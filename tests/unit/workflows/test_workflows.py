@@ -53,7 +53,7 @@ def test_no_shell_script_contains_an_expression(repository: Path) -> None:
 
 
 def test_scan_of_a_plan_skips_only_checks_that_the_modules_skip(repository: Path) -> None:
-    scan = workflows(repository)["extract-plan.yml"]["jobs"]["scan"]["steps"][-1]["run"]
+    scan = workflows(repository)["scan-plan.yml"]["jobs"]["scan"]["steps"][-1]["run"]
     skipped = re.search(r"--skip-check (\S+)", scan)
     assert skipped
     code = "".join(path.read_text() for path in (repository / "modules").glob("*/*.tf"))

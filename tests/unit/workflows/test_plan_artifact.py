@@ -1,0 +1,103 @@
+"""The artifact of a plan has no state, because anyone who can read the repository can download it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from extracts import programs
+
+WORKFLOW = yaml.safe_load((Path(__file__).parents[3] / ".github/workflows/extract-plan.yml").read_text())
+DEPLOYED = """\
+resource "terraform_data" "same" {
+  input = { host = "bank.internal", login = ["reader", sensitive(file("secret-1.txt"))] }
+}
+
+resource "terraform_data" "whole" {
+  input = sensitive({ password = file("secret-2.txt") })
+}
+
+module "inner" {
+  source = "./inner"
+}
+
+output "url" {
+  value     = module.inner.url
+  sensitive = true
+}
+"""
+INNER = """\
+resource "terraform_data" "url" {
+  input = sensitive(file("secret-3.txt"))
+}
+
+output "url" {
+  value = terraform_data.url.output
+}
+"""
+
+
+def without_output(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the value without `output`: terraform_data copies its input there, without the marks."""
+    return {name: inner for name, inner in value.items() if name != "output"}
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Deploy a project, add a resource and run the step of the plan. Return the JSON in its artifact."""
+    folder = tmp_path_factory.mktemp("project")
+    root = folder / "Terraform"
+    for name in ("Glue", "Terraform/inner"):
+        (folder / name).mkdir(parents=True)
+    for number in (1, 2, 3):
+        (root / f"secret-{number}.txt").write_text(f"s3cret-{number}")
+    (root / "main.tf").write_text(DEPLOYED)
+    (root / "inner/main.tf").write_text(INNER)
+    (folder / "terraform").symlink_to(programs.terraform().command[0])
+    environment = {
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "GITHUB_OUTPUT": str(folder / "output"),
+        "PROJECT": ".",
+        "RUNNER_TEMP": str(folder),
+        **WORKFLOW["env"],
+    }
+
+    def run(*command: str) -> None:
+        subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True)
+
+    run("terraform", "init")
+    run("terraform", "apply", "-auto-approve")
+    (root / "new.tf").write_text('resource "terraform_data" "new" {\n  input = "new.internal"\n}\n')
+    [step] = [step for step in WORKFLOW["jobs"]["plan"]["steps"] if step.get("id") == "plan"]
+    run("bash", "-eo", "pipefail", "-c", step["run"])
+    text = (folder / "plan/plan.json").read_text()
+    found: dict[str, Any] = json.loads(text, object_hook=without_output)
+    return found
+
+
+def test_artifact_has_no_sensitive_value_of_the_state(artifact: dict[str, Any]) -> None:
+    assert "s3cret" not in json.dumps(artifact)
+
+
+def test_artifact_has_only_changes(artifact: dict[str, Any]) -> None:
+    assert [change["address"] for change in artifact["resource_changes"]] == ["terraform_data.new"]
+    assert artifact["output_changes"] == {}
+    assert "prior_state" not in artifact
+
+
+def test_artifact_has_all_resources_for_the_scan(artifact: dict[str, Any]) -> None:
+    root = artifact["planned_values"]["root_module"]
+    found = {resource["address"]: resource["values"].get("input") for resource in root["resources"]}
+    assert found == {
+        "terraform_data.new": "new.internal",
+        "terraform_data.same": {"host": "bank.internal", "login": ["reader", ""]},
+        "terraform_data.whole": {},
+    }
+    [inner] = root["child_modules"]
+    assert [resource["values"]["input"] for resource in inner["resources"]] == [""]

@@ -24,15 +24,19 @@ locals {
       ]
       Resource = ["*"]
     }
-    # Settings of keys and SFTP servers. Their ARNs are not known before the first apply.
+    # Settings of keys, SFTP servers and connectors. Their ARNs are unknown before the first apply.
     Generated = {
       Action = [
         "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags",
-        "transfer:DescribeConnector", "transfer:DescribeServer", "transfer:DescribeUser",
-        "transfer:ListTagsForResource",
+        "logs:ListTagsForResource", "transfer:DescribeConnector", "transfer:DescribeServer",
+        "transfer:DescribeUser", "transfer:ListTagsForResource",
       ]
       Resource = concat(
-        ["${local.arn}:kms:*:${local.account}:key/*"],
+        [
+          "${local.arn}:kms:*:${local.account}:key/*",
+          # AWS names the log group of a connector after its ID.
+          "${local.arn}:logs:*:${local.account}:log-group:/aws/transfer/c-*",
+        ],
         [
           for type in ["connector/*", "server/*", "user/*"] :
           "${local.arn}:transfer:*:${local.account}:${type}"
@@ -94,6 +98,9 @@ locals {
           "sns:*:${local.account}:${var.name}-*",
           "sqs:*:${local.account}:${var.name}-*",
           "states:*:${local.account}:stateMachine:${var.name}-*",
+          # Machines of connectors. A name has no underscore, so they are of no other project.
+          "states:*:${local.account}:stateMachine:${var.name}_push",
+          "states:*:${local.account}:stateMachine:${var.name}_push_*",
         ] : "${local.arn}:${resource}"
       ]
     }

@@ -65,9 +65,10 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
 
 
 def close_resource_names() -> None:
-    """Requests for a path of parameters and for a log stream name a resource; ministack checks them for less.
+    """Requests name a path of parameters, a log stream or a connector; ministack checks them for less.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awstransferfamily.html
     """
     original = iam_actions.extract_resource_arn
 
@@ -79,6 +80,9 @@ def close_resource_names() -> None:
             return f"arn:aws:ssm:{region}:{account}:parameter{json.loads(body)['Path']}"
         if service == "logs" and action in ("CreateLogStream", "PutLogEvents"):
             return f"{found}:log-stream:{json.loads(body)['logStreamName']}"
+        if service == "transfer" and "ConnectorId" in json.loads(body):
+            region, account = rest[1:3]
+            return f"arn:aws:transfer:{region}:{account}:connector/{json.loads(body)['ConnectorId']}"
         return found
 
     iam_actions.extract_resource_arn = resource

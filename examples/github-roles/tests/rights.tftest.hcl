@@ -58,6 +58,17 @@ run "plan_reads_only_resources_of_the_project" {
     ])
     error_message = "another project's connection has its hosts and user names"
   }
+  assert {
+    condition = toset(flatten([
+      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : [
+        for r in s.Resource : r if strcontains(r, ":stateMachine:")
+      ]
+      ])) == toset([
+      for machine in ["bank-loans-*", "bank-loans_push", "bank-loans_push_*"] :
+      "arn:aws:states:*:123456789012:stateMachine:${machine}"
+    ])
+    error_message = "the plan does not read the state machines of connectors, or reads others"
+  }
 }
 
 run "plan_with_an_sftp_instance_reads_only_its_attributes_and_parameters" {

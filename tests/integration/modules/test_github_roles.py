@@ -1,4 +1,4 @@
-"""Roles that GitHub assumes: Terraform's own tests, and a plan of an SFTP instance with the plan role."""
+"""Roles that GitHub assumes: Terraform's own tests, and a plan of SFTP servers with the plan role."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import extracts
-from local_cloud import aws
+from local_cloud import aws, sftp
 from tests.support.github import assume
 from tests.support.terraform import OpenRoot, Root, variables
 from tools.hcl import MODULES, REPOSITORY
@@ -29,6 +29,28 @@ module "sftp" {
   recipients  = { first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = {} } }
 }
 """
+CONNECTOR = """\
+module "connector" {
+  source = "%(modules)s/sftp-transfer"
+
+  name            = "planned"
+  mode            = "connector"
+  bucket          = "planned-data"
+  kms_key_arn     = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+  manifest_prefix = "loans/_manifests"
+  recipients = {
+    first-bank = {
+      prefix = "loans/bank_name=FirstBank"
+      push = {
+        folder            = "/incoming"
+        secret_arn        = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:aws/transfer/first"
+        trusted_host_keys = ["%(key)s"]
+        url               = "sftp://127.0.0.1:9"
+      }
+    }
+  }
+}
+"""
 
 
 @pytest.fixture
@@ -45,19 +67,21 @@ def test_terraform_tests_of_the_github_roles_pass(roles: Path, open_root: OpenRo
 
 @pytest.fixture
 def instance(cloud: aws.Cloud, tmp_path: Path, open_root: OpenRoot) -> Root:
-    """Apply an SFTP server on EC2."""
+    """Apply an SFTP server on EC2, and a connector."""
     (tmp_path / "instance").mkdir()
-    (tmp_path / "instance/main.tf").write_text(INSTANCE.replace("%(modules)s", str(MODULES)))
+    key = " ".join(sftp.key_pair(tmp_path, "host", "rsa").public.split()[:2])
+    text = (INSTANCE + CONNECTOR).replace("%(modules)s", str(MODULES)).replace("%(key)s", key)
+    (tmp_path / "instance/main.tf").write_text(text)
     root = open_root(tmp_path / "instance", **cloud.environment)
     root.setup()
     root.apply()
     return root
 
 
-def test_plan_role_reads_the_settings_of_its_sftp_instance_only(
+def test_plan_role_reads_the_settings_of_its_connector_and_of_its_sftp_instance_only(
     cloud: aws.Cloud, roles: Path, instance: Root, open_root: OpenRoot
 ) -> None:
-    """The user data of an instance often has passwords."""
+    """The user data of other instances often has passwords."""
     ec2 = cloud.client("ec2")
     [found] = ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["planned-sftp"]}])[
         "Reservations"

@@ -114,7 +114,9 @@ def test_cookiecutter_creates_the_example_without_the_tool(newcomer: Newcomer, t
 
 
 def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
-    told = shlex.split(newcomer.says("extracts new --database-url"))
+    # Another page creates a project from a database with the name shop.
+    command = newcomer.says("extracts new --database-url postgresql://reader@source.example.com/bank ")
+    told = shlex.split(command)
     at = pexpect.spawn(
         told[0], told[1:], cwd=str(newcomer.folder), env=dict(newcomer.variables),
         encoding="utf-8", timeout=120, dimensions=(50, 300),

@@ -31,17 +31,19 @@ LONGEST_LOCK_YEARS = 100
 SLUG_LENGTH = 40
 # PostgreSQL truncates longer identifiers.
 IDENTIFIER_BYTES = 63
-LONGEST_WINDOW = 1200
 # Area and place, as in the modules. Abbreviations such as EST have no daylight saving time.
 TIME_ZONE = r"UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+"
 # Columns and key parts that every file has.
 RESERVED_NAMES = ("period", "window_start", "window_end", "year", "month")
+WINDOW = r"[1-9][0-9]{0,2}|1[01][0-9]{2}|1200"
+REGION = r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?"  # not an availability zone
+# Inserted into a string of Terraform/main.tf.
+MODULE_SOURCE = r'(?!.*[$%]\{)(?!.*MODULE.*MODULE)[^"\\]*MODULE[^"\\]*'
 VERSION = r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?"
 # One plain address, without comments or quotes.
 EMAIL = r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
 # Prefixes that S3 reserves, and folder names that Windows reserves.
-RESERVED_PREFIXES = ("amzn-s3-demo-", "sthree-")
-RESERVED_SLUGS = re.compile(r"aux|con|nul|prn|(com|lpt)[0-9]")
+RESERVED_SLUGS = re.compile(r"(amzn-s3-demo-|sthree-).*|aux|con|nul|prn|(com|lpt)[0-9]")
 
 
 class Invalid(Exception):
@@ -123,7 +125,7 @@ def project_slug() -> None:
         )
     if len(slug) > SLUG_LENGTH:
         raise Invalid(f"{shown(slug)} has {len(slug)} characters; use at most {SLUG_LENGTH}, e.g. bank-loans")
-    if slug.startswith(RESERVED_PREFIXES) or RESERVED_SLUGS.fullmatch(slug):
+    if RESERVED_SLUGS.fullmatch(slug):
         raise Invalid(f"{shown(slug)} is reserved by S3 or Windows; use another name, e.g. bank-loans")
 
 
@@ -185,13 +187,6 @@ def date_column(tables: list[str]) -> str:
     return ".".join((*tables[:1], identifier(answer("date_column"), "column name", "loan_date")))
 
 
-def window_months() -> None:
-    """Check the number of months."""
-    text = answer("window_months")
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", text) or int(text) > LONGEST_WINDOW:
-        raise Invalid(f"{shown(text)} is not a number from 1 to {LONGEST_WINDOW}; write e.g. 3")
-
-
 def join(text: str, tables: list[str]) -> tuple[str, str]:
     """Return the table of a join `TABLE: LEFT.COLUMN = COLUMN and ...`, and the one that it starts from."""
     example = "Account: Loans.Account_idAccount = idAccount"
@@ -216,12 +211,11 @@ def join(text: str, tables: list[str]) -> tuple[str, str]:
         before, dot, column = right.rpartition(".")
         if dot and before.strip() not in (name, table.strip()):
             raise Invalid(f"{shown(right.strip())} is not a column of {name}; write one, e.g. {example}")
-        sides = [f"{start}.{identifier(left, 'column name', example)}"]
-        sides.append(f"{name}.{identifier(column, 'column name', example)}")
-        for side in sides:
+        for owner, column in ((start, left), (name, column)):
+            side = f"{owner}.{identifier(column, 'column name', example)}"
             if side in compared:
                 raise Invalid(f"{shown(side)} is twice in one key; use each column once")
-        compared += sides
+            compared.append(side)
     return name, start
 
 
@@ -280,26 +274,17 @@ def nearest_zone(text: str) -> str:
     Names with a number are not suggested: Etc/GMT+2 is two hours west of GMT, the opposite of GMT+2.
     """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    known = zoneinfo.available_timezones()
-    names = sorted(name for name in known if re.fullmatch(TIME_ZONE, name) and not re.search("[0-9]", name))
+    names = sorted(name for name in zoneinfo.available_timezones() if re.fullmatch(TIME_ZONE, name) and not re.search("[0-9]", name))
     cities = [name for name in names if name.lower().endswith("/" + plain.replace(" ", "_").lower())]
     return f"; did you mean {cities[0]}?" if cities else nearest(plain, names)
 
 
-def region() -> None:
-    """Check that the answer is an AWS region, and not an availability zone."""
-    if not re.fullmatch(r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?", answer("_region")):
-        raise Invalid(f"{shown(answer('_region'))} is not an AWS region; write e.g. eu-west-1")
-
-
 def object_lock() -> None:
     """Check that the answer is `none`, or mode and duration."""
-    if answer("_object_lock") == "none":
-        return
-    match = re.fullmatch(r"(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?", answer("_object_lock"))
+    match = re.fullmatch(r"none|(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?", answer("_object_lock"))
     if not match:
         raise Invalid(f"{shown(answer('_object_lock'))} is not none, or a mode and time, e.g. governance 5 years")
-    if int(match[2]) > LONGEST_LOCK_YEARS * (1 if match[3] == "year" else 365):
+    if match[2] and int(match[2]) > LONGEST_LOCK_YEARS * (1 if match[3] == "year" else 365):
         raise Invalid(f"S3 allows at most {LONGEST_LOCK_YEARS} years; write e.g. governance 5 years")
 
 
@@ -321,17 +306,6 @@ def contradictions(
         for table in tables[1:]
         if table not in used
     ]
-
-
-def module_source() -> None:
-    """Check the address of the modules, which is inserted into a string of Terraform/main.tf."""
-    source = str(ANSWERS.get("__module_source", ""))
-    unsafe = any(c in source for c in '"\\') or "${" in source or "%{" in source
-    if unsafe or source.count("MODULE") != 1:
-        raise Invalid(
-            f"{shown(source)} is not a module source; it must contain MODULE once, and no quotes, backslashes or "
-            "interpolation, e.g. ../../../modules/MODULE"
-        )
 
 
 def pattern(question: str, regex: str, right: str) -> None:
@@ -376,7 +350,7 @@ def invalid_answers() -> dict[str, list[str]]:
         check("metric", known, table, tables, "amount = unit_price * quantity")
     aggregate = check("aggregate", choice, "aggregate", "avg", "sum", "count", "min", "max")
     dated = check("date_column", date_column, tables)
-    check("window_months", window_months)
+    check("window_months", pattern, "window_months", WINDOW, "a number from 1 to 1200; write e.g. 3")
     groups = check("group", group, tables) or []
     recipient = check("recipient", renamed, answer("recipient"), tables, "bank_name = Bank.Name")
     check("delimiter", choice, "delimiter", "comma", "semicolon", "tab", "other")
@@ -384,12 +358,13 @@ def invalid_answers() -> dict[str, list[str]]:
     check("alert_email", alert_email)
     check("_schedule", schedule)
     check("_time_zone", time_zone)
-    check("_region", region)
+    check("_region", pattern, "_region", REGION, "an AWS region; write e.g. eu-west-1")
     check("_github_workflows", choice, "_github_workflows", "yes", "no")
     check("_object_lock", object_lock)
     check("_version", pattern, "_version", VERSION, "a version; write e.g. 1.2.0")
     check("_repository", pattern, "_repository", r"https://[A-Za-z0-9._/-]+", "the https address of a repository")
-    check("__module_source", module_source)
+    source = "a module source; it must contain MODULE once, and no quotes, backslashes or interpolation"
+    check("__module_source", pattern, "__module_source", MODULE_SOURCE, f"{source}, e.g. ../../../modules/MODULE")
 
     taken = [*RESERVED_NAMES]
     if entity_table and measured and aggregate:
@@ -403,20 +378,16 @@ def invalid_answers() -> dict[str, list[str]]:
             taken.append(name)
     if measured and dated and recipient and not any(found.values()):
         column = f"{tables[0]}.{measured[1]}"
-        sources = [source for _, source in groups]
-        for question, reason in contradictions(tables, starts, column, dated, recipient[1], sources):
+        for question, reason in contradictions(tables, starts, column, dated, recipient[1], [s for _, s in groups]):
             found[question].append(reason)
     return {question: reasons for question, reasons in found.items() if reasons}
 
 
 def main() -> None:
     """Print the invalid answers and stop cookiecutter, if there are any."""
-    found = invalid_answers()
-    if found:
+    if found := invalid_answers():
         count = "1 answer is" if len(found) == 1 else f"{len(found)} answers are"
-        lines = "".join(
-            f"  - {question}: {reason}\n" for question, reasons in found.items() for reason in reasons
-        )
+        lines = "".join(f"  - {question}: {reason}\n" for question, reasons in found.items() for reason in reasons)
         # Bytes, because the terminal's encoding may not have all characters.
         sys.stderr.buffer.write(
             f"\u2717 {count} invalid; nothing was written:\n{lines}".encode("utf-8", "backslashreplace")

@@ -31,6 +31,11 @@ def call(
     )
 
 
+def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `extracts preview` with these environment variables."""
+    return call("preview", *arguments, variables=variables)
+
+
 @pytest.fixture
 def extracts(tmp_path: Path) -> Extracts:
     """Run the installed command in a new folder without a terminal. With `closed`, it has no stdin either."""

@@ -7,11 +7,8 @@ import gzip
 import html
 import io
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -28,6 +25,7 @@ from local_cloud import database
 from local_cloud.demo import store
 from tests.support.oracle import oracle
 from tests.support.pgp import Gpg, gpg
+from tests.support.tool import preview
 
 __all__ = ["gpg"]
 PROJECT = Path(__file__).parents[3] / "examples/bank-loans"
@@ -39,16 +37,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
     with database.serve(tmp_path_factory.mktemp("store")) as found:
         store.load(found.url, ROWS, "unused")
         yield found
-
-
-def preview(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "extracts", "preview", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **variables},
-    )
 
 
 def averages_of(page: str) -> list[list[str | None]]:
@@ -245,37 +233,6 @@ def test_failure_for_earlier_months_is_reported_and_does_not_fail_the_preview(
     assert "Earlier months are missing: 2026-09: 1 of " in (tmp_path / "report.html").read_text()
 
 
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ("oops(", "fails: SyntaxError: '(' was never closed (etl.py, line 1)"),
-        ("import nothing_like_it", "fails: ModuleNotFoundError: No module named 'nothing_like_it'"),
-        ("print('{}')", "does not define EXTRACT"),
-        ("EXTRACT = 1", "does not run EXTRACT; its last line must be run(EXTRACT)"),
-    ],
-)
-def test_failing_spec_is_reported_with_its_file(spec: str, said: str, tmp_path: Path) -> None:
-    script = tmp_path / "project/Glue/etl.py"
-    script.parent.mkdir(parents=True)
-    script.write_text(spec)
-    url = "postgresql://me@127.0.0.1:1/store"
-    done = preview(str(tmp_path / "project"), "--output", str(tmp_path / "out"), DATABASE_URL=url)
-    assert done.returncode == 1
-    assert done.stderr == f"✗ {script} {said}.\n"
-
-
-def test_unknown_time_zone_is_reported_by_the_engine(tmp_path: Path) -> None:
-    shutil.copytree(PROJECT / "Glue", tmp_path / "project/Glue")
-    script = tmp_path / "project/Glue/etl.py"
-    script.write_text(re.sub(r'time_zone="[^"]*"', 'time_zone="Nowhere"', script.read_text()))
-    done = preview(str(tmp_path / "project"), "--database-url", "postgresql://me@127.0.0.1:1/store")
-    assert done.returncode == 1
-    assert done.stderr == (
-        '✗ there is no time zone "Nowhere"; time_zone takes a name like "Etc/GMT" or "Europe/Paris".'
-        " Nothing was published.\n"
-    )
-
-
 def test_files_are_published_if_the_page_cannot_be_written(served: database.Database, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     page = tmp_path / "file/report.html"
@@ -284,14 +241,6 @@ def test_files_are_published_if_the_page_cannot_be_written(served: database.Data
     assert done.returncode == 1
     assert "published: 3 files" in done.stdout
     assert done.stderr == f"✗ The files are written, but the page {page} is not: File exists.\n"
-
-
-def test_folder_without_a_project_is_refused(tmp_path: Path) -> None:
-    done = preview(
-        str(tmp_path), "--output", str(tmp_path / "out"), DATABASE_URL="postgresql://x@localhost/x"
-    )
-    assert done.stderr == f"✗ {tmp_path} is not an extract project: {tmp_path}/Glue/etl.py does not exist.\n"
-    assert done.returncode == 1
 
 
 def test_two_previews_do_not_share_a_folder(served: database.Database, tmp_path: Path) -> None:

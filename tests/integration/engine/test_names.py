@@ -164,9 +164,9 @@ def test_width_in_a_fixed_record_is_in_bytes(loans: Store, engine: Engine, encod
     engine("2026-10", file=File(format=form, trailer_record="T{recipient:.<10}{recipient:>10.3}|{rows:0>6}"))
     path = engine.folder / names(engine)[1]
     unit = len("x".encode(encoding))
-    last = path.read_bytes()[-(26 + 4 * unit) : -2 * unit]
+    last = path.read_bytes()[-30 * unit : -2 * unit]
     assert last.startswith("T".encode(encoding))
-    fields = [last[unit : unit + 10], last[unit + 10 : unit + 20], last[-6:]]
+    fields = [last[unit : 11 * unit], last[11 * unit : 21 * unit], last[-6 * unit :]]
     left, right, rows = (field.decode(encoding) for field in fields)
     assert (left.rstrip("."), right.lstrip(), int(rows)) == ("Łódź", "Łód", 1)
 

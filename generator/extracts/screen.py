@@ -11,8 +11,15 @@ from extracts.terminal import printable
 
 
 class Screen(Console):
-    """A console that removes control characters from text."""
+    """A console that removes control characters and links from text.
+
+    The tool prints no links. One in a text would show another address than the one that it opens.
+    """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+            if segment.control:
+                yield segment
+            else:
+                style = segment.style.update_link(None) if segment.style else None
+                yield Segment(printable(segment.text), style)

@@ -23,13 +23,13 @@ _NAME = "PGP keys"
 class Result(TypedDict):
     """The result of the check. `wrong` is an error message, or empty."""
 
-    keys: int
+    keys: list[str]  # a sentence with the fingerprint of each key
     warnings: list[str]
     wrong: str
 
 
 def checks(project: Path, keys: Mapping[str, Mapping[str, str]] | str) -> Iterator[Check]:
-    """Check that files can be encrypted for all keys, now and for the next 60 days."""
+    """Check that files can be encrypted for all keys, now and for the next 60 days. List the fingerprints."""
     if isinstance(keys, str):
         yield skipped(_NAME, f"not checked: {keys}")
         return
@@ -55,7 +55,9 @@ def checks(project: Path, keys: Mapping[str, Mapping[str, str]] | str) -> Iterat
     for warning in found["warnings"]:
         yield failed(_NAME, warning, remedy)
     if not found["wrong"] and not found["warnings"]:
-        yield ok(_NAME, f"{found['keys']} valid for at least 60 days")
+        yield ok(_NAME, f"{len(found['keys'])} valid for at least 60 days")
+    for key in found["keys"]:
+        yield ok(_NAME, key)
 
 
 def check(keys: Mapping[str, Mapping[str, str]]) -> Result:
@@ -67,8 +69,8 @@ def check(keys: Mapping[str, Mapping[str, str]]) -> Result:
     try:
         found = rolling_pgp.read(texts, datetime.now(UTC))
     except ExtractError as error:
-        return Result(keys=0, warnings=[], wrong=str(error))
-    return Result(keys=sum(map(len, found.found.values())), warnings=[*found.warnings], wrong="")
+        return Result(keys=[], warnings=[], wrong=str(error))
+    return Result(keys=[*map(str, found.named)], warnings=[*found.warnings], wrong="")
 
 
 if __name__ == "__main__":

@@ -175,7 +175,8 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         return
     tables = [each for each in report["entities"] if not each["kind"].endswith("view")]
     listed = report["entities"] if everything or not tables else tables[:LISTED]
-    table = Table(title=f"{report['database']}: possible entities of an extract", title_justify="left")
+    title = escape(f"{report['database']}: possible entities of an extract")
+    table = Table(title=title, title_justify="left")
     table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("date columns", overflow="fold")

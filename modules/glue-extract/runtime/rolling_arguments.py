@@ -97,18 +97,18 @@ def parse(argv: list[str]) -> Arguments:
     rest = list(argv)
     while rest:
         token = rest.pop(0)
-        name, equals, value = token.removeprefix("--").partition("=")
-        if not token.startswith("--"):
+        name, equals, value = _split(token)
+        if not token.strip().startswith("--"):
             continue  # the value of an argument that is not ours
-        on_glue = on_glue or name == "JOB_NAME"
-        if name in given and name in (*_VALUES, *_FLAGS, "JOB_RUN_ID"):
-            # Glue fixes "--output", but a run can pass the key "--output=s3://elsewhere" beside it.
+        known = name.lower()
+        on_glue = on_glue or known == "job_name"
+        if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", *_GUARDED):
+            # Glue fixes "--output", but a run can pass the keys "--output=s3://elsewhere" and "--OUTPUT "
+            # beside it.
             raise _wrong(f"--{name} is given twice; give it once")
-        given.add(name)
-        if name.lower() in _GUARDED:
-            if name.lower() in guarded:
-                raise _wrong(f"--{name} is given twice; give it once")
-            guarded[name.lower()] = value if equals or not rest else rest[0]
+        given.add(known)
+        if known in _GUARDED:
+            guarded[known] = value if equals or not rest else rest[0]
         elif name in _FLAGS:
             if not equals:
                 value = rest.pop(0) if rest and rest[0].lower() in (*_TRUE, *_FALSE) else "true"
@@ -119,7 +119,7 @@ def parse(argv: list[str]) -> Arguments:
                     raise _wrong(f"--{name} needs a value")
                 value = rest.pop(0)
             values[name] = value.strip()
-        elif name == "JOB_RUN_ID":
+        elif known == "job_run_id":
             run_id = value if equals else (rest.pop(0) if rest else "")
         else:
             _refuse_a_near_miss(name)
@@ -129,7 +129,7 @@ def parse(argv: list[str]) -> Arguments:
         )
     arguments = _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}")
     if on_glue:
-        if "pgp-keys" in values and "pgp-keys" not in guarded.get(_FIXED, "").split(","):
+        if "pgp-keys" in values and "pgp-keys" not in _names(guarded.get(_FIXED, "")):
             raise _wrong("--pgp-keys is set by the module; leave it out")
         _refuse_changes_of_glue(guarded, arguments.output)
     return arguments
@@ -140,7 +140,7 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
 
     The module's values are non-overridable. This is the second lock, before Spark reads a row.
     """
-    fixed = guarded.pop(_FIXED, "").lower().split(",")
+    fixed = _names(guarded.pop(_FIXED, ""))
     for name, value in guarded.items():
         if name in _OFF and value != _OFF[name]:
             raise _wrong(f"--{name} is {_OFF[name]} in every run; leave it out")
@@ -150,16 +150,29 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
             raise _wrong(f"--{name} loads code into the run; leave it out, or set it in extra_arguments")
 
 
+def _split(token: str) -> tuple[str, str, str]:
+    """Return the name of an argument, "=" if it has one, and its value.
+
+    Who reads a name after this one may ignore blanks around it.
+    """
+    name, equals, value = token.strip().removeprefix("--").partition("=")
+    return name.strip(), equals, value
+
+
+def _names(fixed: str) -> list[str]:
+    return [name.strip() for name in fixed.lower().split(",")]
+
+
 def _is_in(folder: str, output: str) -> bool:
     """Return whether a folder is in the target, or the target in it, however its address is written."""
-    one, other = (f"{posixpath.normpath(url.partition('://')[2])}/" for url in (folder, output))
+    one, other = (f"{posixpath.normpath(url.strip().partition('://')[2])}/" for url in (folder, output))
     return one.startswith(other) or other.startswith(one)
 
 
 def _is_argument(token: str, *, anything: bool) -> bool:
     """Whether a token is no value: it has dashes, or with `anything=False` the name of an argument."""
-    name = token.removeprefix("--").partition("=")[0]
-    return token.startswith("--") and (anything or name in (*_VALUES, *_FLAGS, *_GLUE, "JOB_RUN_ID"))
+    known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id")
+    return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)
 
 
 def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arguments:
@@ -216,7 +229,7 @@ def _seconds(given: dict[str, str], name: str, default: int) -> int:
 
 
 def _refuse_a_near_miss(name: str) -> None:
-    if name in _GLUE or not name:
+    if name.lower() in map(str.lower, _GLUE) or not name:
         return
     plain = name.lower().replace("_", "-")
     ours = (*_VALUES, *_FLAGS)

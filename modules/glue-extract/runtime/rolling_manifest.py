@@ -171,7 +171,7 @@ def _changes_of_encryption(was: Json | None, file: File) -> list[str]:
     if was.get("armor") != now.armor:
         return ["other armor"]
     if was.get("sha256") == now.sha256:
-        return ["missing or changed in the target, and cannot be encrypted to the same bytes again"]
+        return ["missing or changed in the target, or restated: encrypted again, it has other bytes"]
     return []
 
 

@@ -42,11 +42,24 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """The name of a key, and the fingerprint that people compare with the recipient."""
+
+    recipient: str
+    name: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{_what(self.recipient, self.name)} has the fingerprint {self.fingerprint}"
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """The keys of all recipients, by the recipient's name as in file names."""
 
     found: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    named: tuple[Named, ...] = ()
 
     def of(self, recipient: str) -> tuple[Key, ...]:
         """Return the keys of a recipient, by fingerprint; an `ExtractError` if there is none."""
@@ -71,7 +84,7 @@ class Keys:
 
 
 def load(spec: Extract, place: str | None, digest: str | None) -> Keys:
-    """Return the keys in a folder, or in an object of S3 with this SHA-256. Log those that expire soon."""
+    """Return the keys in a folder, or in an object of S3 with this SHA-256. Log their fingerprints."""
     files = [spec.file, *(spec.files or {}).values()]
     if not any(file.encryption is not None for file in files):
         if place is not None:
@@ -88,6 +101,8 @@ def load(spec: Extract, place: str | None, digest: str | None) -> Keys:
     _check_library()
     texts = dict(_object(place, digest) if place.startswith("s3://") else _folder(Path(place)))
     keys = read(texts, datetime.now(UTC))
+    for one in keys.named:
+        log("pgp_key", str(one), recipient=one.recipient, key=one.name, fingerprint=one.fingerprint)
     for warning in keys.warnings:
         log("pgp_key_expires", warning, level="warning")
     for name, file in (spec.files or {}).items():
@@ -99,17 +114,21 @@ def load(spec: Extract, place: str | None, digest: str | None) -> Keys:
 def read(texts: Mapping[tuple[str, str], str], now: datetime) -> Keys:
     """Return the keys in these texts in ASCII armor, by recipient and name of the key."""
     found: dict[str, dict[str, Key]] = {}
-    warnings = []
+    warnings, named = [], []
     for (recipient, name), text in sorted(texts.items()):
-        what = f"the PGP key {quoted(name)} of {quoted(recipient)}"
+        what = _what(recipient, name)
         of_recipient = found.setdefault(file_name(recipient), {})
-        for cert in _certs(what, text):
-            key = _usable(what, cert, now)
-            if key.fingerprint not in of_recipient and key.expires and key.expires < now + _SOON:
-                warnings.append(f"{what} expires on {key.expires:%Y-%m-%d}; ask the recipient for a new one")
-            of_recipient[key.fingerprint] = key
+        key = _usable(what, _cert(what, text), now)
+        if key.fingerprint not in of_recipient and key.expires and key.expires < now + _SOON:
+            warnings.append(f"{what} expires on {key.expires:%Y-%m-%d}; ask the recipient for a new one")
+        of_recipient[key.fingerprint] = key
+        named.append(Named(recipient, name, key.fingerprint))
     ordered = {name: tuple(keys[one] for one in sorted(keys)) for name, keys in found.items()}
-    return Keys(ordered, tuple(warnings))
+    return Keys(ordered, tuple(warnings), tuple(named))
+
+
+def _what(recipient: str, name: str) -> str:
+    return f"the PGP key {quoted(name)} of {quoted(recipient)}"
 
 
 def _check_library() -> None:
@@ -149,13 +168,15 @@ def _folder(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
             raise _wrong(f'cannot read the PGP key "{path}": {error.strerror}') from None
 
 
-def _certs(what: str, text: str) -> Iterator[Cert]:
+def _cert(what: str, text: str) -> Cert:
+    """Return the only key in a text. A second one, which nobody compared, could decrypt all files."""
     from pysequoia import Cert
     from pysequoia.packet import PacketPile, Tag
 
     blocks = list(_BLOCK.finditer(text))
     if not blocks:
         raise _wrong(f"{what} is no public key in ASCII armor; {_EXPORT}")
+    certs: list[Cert] = []
     for block in blocks:
         if block[1] == "PRIVATE KEY BLOCK":
             raise _private(what)
@@ -164,12 +185,17 @@ def _certs(what: str, text: str) -> Iterator[Cert]:
         try:
             if any(part.tag in (Tag.SecretKey, Tag.SecretSubkey) for part in _parts(PacketPile, block[0])):
                 raise _private(what)
-            certs = Cert.split_bytes(block[0].encode())
+            certs += Cert.split_bytes(block[0].encode())
         except RuntimeError as error:
             raise _unusable(what, error) from None
-        if not certs:
-            raise _wrong(f"{what} is empty; {_EXPORT}")
-        yield from certs
+    if not certs:
+        raise _wrong(f"{what} is empty; {_EXPORT}")
+    if len(certs) > 1:
+        raise _wrong(
+            f"{what} has {len(certs)} keys; give each key a text of its own, and compare the fingerprints with"
+            " the recipient"
+        )
+    return certs[0]
 
 
 def _usable(what: str, cert: Cert, now: datetime) -> Key:

@@ -2,6 +2,10 @@
 
 The same content encrypted again has other bytes. So a file whose content and keys have not changed is not
 encrypted again: the run takes over the published one. To the publication it is then a file like any other.
+
+A run cannot see whether a published file has the content that the manifest names, because only the recipient
+can decrypt it. So a restatement takes over nothing: it repairs a file that was forged together with its
+manifest.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from rolling_errors import ExtractError
 from rolling_file import Encryption, File
 from rolling_forged import read
 from rolling_format import Pgp
-from rolling_manifest import Json, claim_place, entries, manifest_place
+from rolling_manifest import Json, claim_place, entries, kept, manifest_place
 from rolling_period import Period
 from rolling_pgp import Keys
 from rolling_store import Store
@@ -28,14 +32,17 @@ class Sealing:
     """Encrypts the files of a period for their recipients.
 
     `late` is for a month that is only compared with what is published: then other keys are no difference, and
-    nothing is encrypted.
+    nothing is encrypted. With `restate`, every file is encrypted again.
     """
 
-    def __init__(self, keys: Keys, store: Store, period: Period, *, late: bool = False) -> None:
+    def __init__(
+        self, keys: Keys, store: Store, period: Period, *, late: bool = False, restate: bool = False
+    ) -> None:
         self._keys = keys
         self._store = store
         self._period = period
         self._late = late
+        self._restate = restate
         self._published: list[Json] | None = None
 
     def __call__(self, plain: File, form: Pgp) -> File:
@@ -47,7 +54,7 @@ class Sealing:
         subkeys = tuple(subkey for key in keys for subkey in key.subkeys)
         encryption = Encryption(plain.bytes, plain.sha256, names, subkeys, form.armor)
         path = plain.path.with_name(f"{plain.path.name}{form.ending}")
-        for entry in self._entries(plain.place):
+        for entry in () if self._restate else self._entries(plain.place):
             if entry.get("encryption") == encryption.as_json() and self._fetched(plain.place, entry, path):
                 size = path.stat().st_size
                 return _sealed(plain, path, size, str(entry["sha256"]), encryption)
@@ -83,14 +90,18 @@ class Sealing:
     def _entries(self, place: str) -> Iterator[Json]:
         """Yield what is known of the published file: by the manifest, and by a claim that is not settled."""
         if self._published is None:
-            places = [manifest_place(self._period)]
-            if not self._late:
-                places.append(claim_place(self._period))
-            found = [read(self._store, one) for one in places if self._store.version(one) is not None]
-            before = [cast(Json, one["replaces"]) for one in found if one.get("replaces") and not self._late]
-            self._published = [*found, *before]
+            manifest = self._record(manifest_place(self._period))
+            claim = None if self._late else self._record(claim_place(self._period))
+            if manifest and claim and claim != manifest and claim.get("replaces") == kept(manifest):
+                # A restatement was killed before its first file. This run continues it, so it does not
+                # trust the files that the other one was going to replace.
+                manifest = None
+            self._published = [one for one in (manifest, claim) if one]
         key = self._store.key(place)
         return (files[key] for files in map(entries, self._published) if key in files)
+
+    def _record(self, place: str) -> Json | None:
+        return None if self._store.version(place) is None else read(self._store, place)
 
     def _fetched(self, place: str, entry: Json, path: Path) -> bool:
         """Copy the published file. Return False if it is not the one that the entry describes."""

@@ -64,7 +64,7 @@ class Work:
         result = self.result
         rolling_checks.check_period(result.resolved, result, period)
         revision = self._published(period)
-        seal = Sealing(self.keys, self.store, period)
+        seal = Sealing(self.keys, self.store, period, restate=self.arguments.restate)
         files, tally = self._files(period, revision, seal)
         rolling_checks.check_totals(result, period, tally)
         source, orphans = result.control(period).totals, result.orphans(period).totals

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -138,16 +139,14 @@ def test_only_changes_of_content_or_keys_are_published_again(
     assert run().message.startswith("nothing to write: 2026-10 is already published with the same bytes")
     assert content() == first
 
-    # A restatement writes only the file that changed.
+    # A restatement encrypts every file again.
     loans.loan(21, "2026-10-07", 1)
     assert "Beta_20261031.csv.pgp differs (count of loans_count 1 -> 2" in refusal()
     assert run("--restate", "--reason", "late").message.endswith("2 files, 2 rows, revision 2")
     second, mine = content(), path(engine, "Alpha_20261031.csv.pgp")
-    assert second[mine] == first[mine]
-    changed = {one.name for one in first if first[one] != second[one]}
-    assert changed == {
-        "2026-10.json", "2026-10.claim", "Beta_20261031.csv.pgp", "Beta_20261031.csv.pgp.sha256"
-    }  # fmt: skip
+    assert {one for one in first if first[one] == second[one]} == set()
+    assert run().message.startswith("nothing to write")
+    assert content() == second
 
     # Another key is a change of the same content.
     new = gpg.key("alpha-new")
@@ -179,6 +178,62 @@ def test_only_changes_of_content_or_keys_are_published_again(
     loans.sql('DELETE FROM "Bank" WHERE "Name" = \'Beta\'')
     run("--restate", "--reason", "Beta left")
     assert not path(engine, "Beta_20261031.csv.pgp", "Beta").exists()
+
+
+def forge(engine: Engine, content: bytes, *records: str) -> None:
+    """Replace the file of Alpha, and correct what manifest and claim say of it."""
+    file = path(engine, "Alpha_20261031.csv.pgp")
+    file.write_bytes(content)
+    for record in records or ("2026-10.json", "2026-10.claim"):
+        place = engine.folder / "_manifests" / record
+        said = json.loads(place.read_text())
+        for one in (said, said.get("replaces") or {}):
+            for known in one.get("files", []):
+                if known["recipient"] == "Alpha":
+                    known.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        place.write_text(json.dumps(said))
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_restatement_replaces_a_forged_file_that_the_manifest_names(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str, encrypted: bool
+) -> None:
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+    more: dict[str, Any] = {"file": ENCRYPTED, "files": BETA}
+    engine("2026-10", "--pgp-keys", str(keys), **more)
+    mine = path(engine, "Alpha_20261031.csv.pgp")
+    genuine = gpg.decrypted(mine.read_bytes())
+    forged = b"bank_name,amount\r\nAlpha,1\r\n"
+    if encrypted:
+        forged = gpg("--encrypt", "--recipient", alpha, "--trust-model", "always", input=forged)
+    forge(engine, forged)
+    done = engine("2026-10", "--pgp-keys", str(keys), "--restate", "--reason", "forged", **more)
+    assert gpg.decrypted(mine.read_bytes()) == genuine
+    assert entry(done)["sha256"] == hashlib.sha256(mine.read_bytes()).hexdigest()
+    assert done.manifest()["revision"] == 2
+
+
+def test_restatement_that_was_killed_is_continued_without_the_forged_file(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
+) -> None:
+    """Its claim is written, and the old manifest still there or withdrawn."""
+    (keys / "Alpha.asc").write_text(gpg.public(alpha))
+    more: dict[str, Any] = {"file": ENCRYPTED, "files": BETA}
+    mine, records = path(engine, "Alpha_20261031.csv.pgp"), engine.folder / "_manifests"
+    for withdrawn in (True, False):
+        shutil.rmtree(engine.folder, ignore_errors=True)
+        engine("2026-10", "--pgp-keys", str(keys), **more)
+        genuine = gpg.decrypted(mine.read_bytes())
+        forge(engine, b"forged")
+        published = (records / "2026-10.json").read_bytes()
+        engine("2026-10", "--pgp-keys", str(keys), "--restate", "--reason", "forged", **more)
+        mine.write_bytes(b"forged")
+        (records / "2026-10.json").write_bytes(published)
+        if withdrawn:
+            (records / "2026-10.json").unlink()
+        done = engine("2026-10", "--pgp-keys", str(keys), **more)
+        assert gpg.decrypted(mine.read_bytes()) == genuine
+        assert (done.manifest()["revision"], done.manifest()["reason"]) == (2, "forged")
 
 
 def test_new_key_is_no_late_data(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:

@@ -353,9 +353,10 @@ def test_pgp_keys_are_checked(project: Path, looked: Callable[..., dict[str, Any
     for name, days in (("first-bank", 59), ("second-bank-server", None), ("second-bank-backup", 61)):
         (folder / f"keys/{name}.asc").write_text(gpg.public(gpg.key(name, days=days)))
     Root(folder, terraform.environment(project)).setup()
-    [check] = looked(str(project))["PGP keys"]
+    check, *fingerprints = looked(str(project))["PGP keys"]
     assert check["state"] == "failed"
     assert check["text"].startswith('the PGP key "server" of "first-bank" expires on 20')
+    assert len(fingerprints) == 3
 
 
 @pytest.mark.parametrize(
@@ -366,7 +367,9 @@ def test_pgp_keys_are_checked(project: Path, looked: Callable[..., dict[str, Any
     ],
 )
 def test_doctor_says_whether_a_pgp_key_is_valid(gpg: Gpg, days: int, state: str, text: str) -> None:
-    keys = {"first-bank": {"laptop": gpg.public(gpg.key("doctor", days=days))}}
-    [check] = pgp_keys.checks(EXAMPLE, keys)
+    key = gpg.key("doctor", days=days)
+    check, *more = pgp_keys.checks(EXAMPLE, {"first-bank": {"laptop": gpg.public(key)}})
     assert check.state == state
     assert check.text.startswith(text)
+    shown = [f'the PGP key "laptop" of "first-bank" has the fingerprint {key}'] if state == "ok" else []
+    assert [one.text for one in more] == shown

@@ -64,6 +64,12 @@ def test_flag_may_be_false(no: str) -> None:
     assert not parse([*BASE, "--restate", no]).restate
 
 
+def test_blanks_around_a_name_do_not_hide_that_the_run_is_on_glue() -> None:
+    given = ["--JOB_NAME ", "loans", "--database-url ", "postgresql://h/d", "--output", "s3://bucket/loans"]
+    with pytest.raises(ExtractError, match=r"--database-url is for previews and tests, not for Glue"):
+        parse(given)
+
+
 def test_blank_argument_counts_as_missing() -> None:
     assert parse([*BASE, "--period", "", "--reason", " "]).period is None
 
@@ -143,6 +149,7 @@ def test_arguments_of_the_module_are_accepted() -> None:
         ("--enable-spark-ui", "", "is false in every run; leave it out"),
         ("--TempDir", "s3://bucket/loans/bank_name=First/", "is a folder of the target"),
         ("--TempDir", "s3a://bucket//x/../loans", "is a folder of the target"),
+        ("--TempDir", "s3://bucket/loans ", "is a folder of the target"),
         ("--tempdir", "s3://bucket/", "is a folder of the target"),
         ("--spark-event-logs-path", "s3://bucket/loans", "is a folder of the target"),
         ("--extra-jars", "s3://bucket/loans/x.jar", "loads code into the run"),
@@ -156,7 +163,7 @@ def test_arguments_of_the_module_are_accepted() -> None:
 )
 def test_argument_of_glue_that_writes_or_loads_elsewhere_is_refused(name: str, value: str, why: str) -> None:
     arguments = without("--TempDir" if name == "--tempdir" else name)
-    for written in ([name, value], [f"{name}={value}"]):
+    for written in ([name, value], [f"{name}={value}"], [f"{name} ", value], [f" {name}\t={value}"]):
         with pytest.raises(ExtractError, match=rf"--{name[2:].lower()} {why}"):
             parse([*arguments, *written])
     assert parse([*BASE, name, value]).output == "s3://bucket/loans"  # not on Glue
@@ -171,6 +178,12 @@ def test_argument_of_glue_that_writes_or_loads_elsewhere_is_refused(name: str, v
         ["--conf=spark.jars=s3://elsewhere/x.jar"],
         ["--extra-py-files=s3://elsewhere/x.py"],
         ["--EXTRA-PY-FILES", "s3://elsewhere/x.py"],
+        ["--conf ", "spark.jars=s3://elsewhere/x.jar"],
+        [" --Conf", "spark.jars=s3://elsewhere/x.jar"],
+        ["--scriptLocation ", "s3://x/y.py", "--scriptLocation", "s3://x/z.py"],
+        ["--output ", "s3://elsewhere/x"],
+        ["--OUTPUT =s3://elsewhere/x"],
+        ["--job_run_id ", "jr_78"],
         ["--fixed-arguments=extra-jars", "--extra-jars", "s3://a/x"],
     ],
 )

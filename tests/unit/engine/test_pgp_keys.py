@@ -122,11 +122,43 @@ def test_newest_signature_of_a_subkey_says_when_it_expires(
     assert bool(read(str(before.merge(after))).warnings) == warned
 
 
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_text_with_a_second_key_is_refused(gpg: Gpg, blocks: int) -> None:
+    mine, added = gpg.key("mine"), gpg.key("added")
+    text = gpg.public(mine, added) if blocks == 1 else f"{gpg.public(mine)}\n{gpg.public(added)}"
+    with pytest.raises(ExtractError) as error:
+        read(text)
+    assert str(error.value) == (
+        f"{WHAT} has 2 keys; give each key a text of its own, and compare the fingerprints with the recipient"
+    )
+
+
+def test_run_logs_the_fingerprint_of_each_key(
+    gpg: Gpg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = gpg.key("one"), gpg.key("two")
+    (tmp_path / "First Bank").mkdir()
+    for name, key in (("laptop", one), ("server", two), ("server2", two)):
+        (tmp_path / f"First Bank/{name}.asc").write_text(gpg.public(key))
+    rolling_pgp.load(ENCRYPTED, str(tmp_path), None)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [
+        (line["event"], line["recipient"], line["key"], line["fingerprint"], line["message"]) for line in lines
+    ] == [
+        (
+            *("pgp_key", "First Bank", name, key),
+            f'the PGP key "{name}" of "First Bank" has the fingerprint {key}',
+        )
+        for name, key in (("laptop", one), ("server", two), ("server2", two))
+    ]
+
+
 def test_folder_has_one_or_several_keys_of_a_recipient(gpg: Gpg, tmp_path: Path) -> None:
     one, two, three = (gpg.key(name) for name in ("one", "two", "three"))
     (tmp_path / "Beta.asc").write_text(gpg.public(three))
     (tmp_path / "First Bank").mkdir()
-    (tmp_path / "First Bank/laptop.asc").write_text(f"Laptop\n{gpg.public(one)}\n{gpg.public(two)}")
+    (tmp_path / "First Bank/laptop.asc").write_text(f"Laptop\n{gpg.public(one)}")
+    (tmp_path / "First Bank/server.asc").write_text(gpg.public(two))
     keys = rolling_pgp.load(ENCRYPTED, str(tmp_path), None)
     assert [key.fingerprint for key in keys.of("First Bank")] == sorted([one, two])
     assert [key.fingerprint for key in keys.of("Beta")] == [three]
@@ -179,7 +211,8 @@ def test_argument_that_would_change_the_keys_is_refused(arguments: list[str], se
 def test_gnupg_reads_what_was_encrypted(
     gpg: Gpg, tmp_path_factory: pytest.TempPathFactory, data: bytes, zeros: int, armor: bool
 ) -> None:
-    keys = read(gpg.public(*_two_keys(gpg)))
+    texts = {("First Bank", key): gpg.public(key) for key in _two_keys(gpg)}
+    keys = rolling_pgp.read(texts, datetime.now(UTC))
     folder = tmp_path_factory.mktemp("sealed")
     path = folder / "1"
     path.write_bytes(data + bytes(zeros))

@@ -1,0 +1,41 @@
+"""The report of `extracts inspect` shows names of a database as they are: markup is text."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.text import Text
+
+from extracts.introspect.report import Date, Described, Report, show
+from extracts.screen import Screen
+
+LINK = "[link=https://evil.example]bank[/link]"
+
+
+def shown(name: str) -> str:
+    """Return the report of a database whose names are all the same, as a terminal gets it."""
+    date = Date(column=name, type="date", indexed=True, advice=name)
+    entity = Described(
+        schema=name, table=name, kind="table", rows=1, dates=[date], metrics=[name], ends=[name], paths=[]
+    )
+    report = Report(
+        database=name, role=name, tables=1, entities=[entity], unreadable=[name], grants=[name]
+    )
+    file = io.StringIO()
+    show(report, Screen(file=file, force_terminal=True, width=400))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", [LINK, "[/]", "[bold]bank", "bank\\", "\\[link=https://evil.example]bank"])
+def test_markup_in_names_is_text(name: str) -> None:
+    text = shown(name)
+    assert f"{name}: possible entities of an extract" in Text.from_ansi(text).plain
+    assert "\x1b]8" not in text
+
+
+def test_screen_has_no_links() -> None:
+    file = io.StringIO()
+    Screen(file=file, force_terminal=True).print(LINK, Text("more", style="bold link https://evil.example"))
+    assert "bank more" in Text.from_ansi(file.getvalue()).plain
+    assert "evil.example" not in file.getvalue()

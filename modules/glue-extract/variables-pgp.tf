@@ -11,15 +11,18 @@ variable "pgp" {
   description = <<-EOT
     Encryption of the files with OpenPGP, for a spec with `encryption=Pgp()`. If null, no file is
     encrypted.
-    - `public_keys` - Public keys of the recipients in ASCII armor, by the keys of `recipients` and
-                      by a name of your choice. A file can be decrypted with each key of its
-                      recipient.
-    - `wheel_path`  - Local path of the wheel of `pysequoia` for the Python of `job.glue_version`:
-                      3.13 for Glue 6.0, 3.11 for Glue 5.1. The job installs it without a network.
+    - `public_keys`  - Public keys of the recipients in ASCII armor, by the keys of `recipients` and
+                       by a name of your choice. Each text has one key. A file can be decrypted with
+                       each key of its recipient.
+    - `wheel_path`   - Local path of the wheel of `pysequoia` for the Python of `job.glue_version`:
+                       3.13 for Glue 6.0, 3.11 for Glue 5.1. The job installs it without a network.
+    - `wheel_sha256` - (Optional) SHA-256 of the wheel, as PyPI shows it. A plan with another wheel
+                       fails.
   EOT
   type = object({
-    public_keys = map(map(string))
-    wheel_path  = string
+    public_keys  = map(map(string))
+    wheel_path   = string
+    wheel_sha256 = optional(string)
   })
   default = null
 
@@ -69,6 +72,15 @@ variable "pgp" {
     error_message = join(" ", [
       "pgp: wheel_path must be an existing wheel of pysequoia for Linux on x86_64, with cp313 in",
       "its name for Glue 6.0 and cp311 for Glue 5.1.",
+    ])
+  }
+  validation {
+    condition = try(var.pgp.wheel_sha256, null) == null || try(
+      filesha256(var.pgp.wheel_path) == lower(var.pgp.wheel_sha256), false
+    )
+    error_message = join(" ", [
+      "pgp: wheel_path must be a wheel with the SHA-256 in wheel_sha256. Download the wheel again,",
+      "and compare both with PyPI.",
     ])
   }
 }

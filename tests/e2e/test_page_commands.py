@@ -135,6 +135,9 @@ NOT_RUN: dict[str, str] = {
     "make test-deep": "the engine's tests with more examples, for many minutes",
     "pip download --no-deps --only-binary :all: --python-version 3.13 --platform manylinux2014_x86_64"
     " --dest Terraform pysequoia==0.1.35": "downloads a wheel for another machine from a package index",
+    "sha256sum Terraform/pysequoia-0.1.35-cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl": (
+        "reads the downloaded wheel"
+    ),
     "gpg --decrypt --output FirstBank_20261031.csv.gz FirstBank_20261031.csv.gz.pgp": (
         "the recipient's; test_encrypted_files.py decrypts with GnuPG"
     ),

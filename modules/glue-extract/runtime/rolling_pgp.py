@@ -192,8 +192,8 @@ def _cert(what: str, text: str) -> Cert:
         raise _wrong(f"{what} is empty; {_EXPORT}")
     if len(certs) > 1:
         raise _wrong(
-            f"{what} has {len(certs)} keys; give each key a text of its own, and compare the fingerprints with"
-            " the recipient"
+            f"{what} has {len(certs)} keys; give each key a text of its own, and compare the fingerprints"
+            " with the recipient"
         )
     return certs[0]
 

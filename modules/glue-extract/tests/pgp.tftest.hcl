@@ -44,8 +44,9 @@ run "keys_and_wheel_are_uploaded_and_fixed" {
   variables {
     recipients = { first-bank = "First Bank" }
     pgp = {
-      public_keys = { first-bank = { laptop = file("tests/first-bank.asc") } }
-      wheel_path  = "tests/pysequoia-1.0-cp313-cp313-manylinux_2_17_x86_64.whl"
+      public_keys  = { first-bank = { laptop = file("tests/first-bank.asc") } }
+      wheel_path   = "tests/pysequoia-1.0-cp313-cp313-manylinux_2_17_x86_64.whl"
+      wheel_sha256 = "FFD669B46A02E9D5FA71284A38244AE069C893F78EA8921D7CFAB39D576E3ADC"
     }
   }
   assert {

@@ -135,3 +135,16 @@ run "pgp_wheel_for_another_python_is_refused" {
   }
   expect_failures = [var.pgp]
 }
+
+run "pgp_wheel_with_another_sha256_is_refused" {
+  command = plan
+  variables {
+    recipients = { first-bank = "First Bank" }
+    pgp = {
+      public_keys  = { first-bank = { laptop = file("tests/first-bank.asc") } }
+      wheel_path   = "tests/pysequoia-1.0-cp313-cp313-manylinux_2_17_x86_64.whl"
+      wheel_sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+    }
+  }
+  expect_failures = [var.pgp]
+}

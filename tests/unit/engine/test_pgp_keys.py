@@ -143,7 +143,8 @@ def test_run_logs_the_fingerprint_of_each_key(
     rolling_pgp.load(ENCRYPTED, str(tmp_path), None)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [
-        (line["event"], line["recipient"], line["key"], line["fingerprint"], line["message"]) for line in lines
+        (line["event"], line["recipient"], line["key"], line["fingerprint"], line["message"])
+        for line in lines
     ] == [
         (
             *("pgp_key", "First Bank", name, key),

@@ -119,8 +119,8 @@ def test_preview_encrypts_for_keys_in_a_folder(
     [path] = (project / "preview").rglob("FirstBank_20261031.csv.pgp")
     assert gpg.decrypted(path.read_bytes()) == oracle(ROWS, "First Bank")
     page = (project / "preview/report.html").read_text()
-    assert f"<pre>encrypted for {key}</pre>" in page
-    assert page.count("<title>Oct 2026: ") == 29
+    first, second, *_ = oracle(ROWS, "First Bank").decode().splitlines()
+    assert f">{first}\n{second}" in html.unescape(page)  # the content before the encryption
     without = preview(*words[2:])
     assert without.returncode == 1
     assert "the spec has encryption=Pgp(), but there are no PGP keys" in without.stderr

@@ -275,6 +275,26 @@ resource "aws_iam_role_policy" "job" {
           Resource = [for pattern in local._file_patterns : "${pattern}/*"]
         },
         {
+          # Glue can load code from S3 with this role before the engine starts, for example by
+          # --python-virtual-env, which has no value that loads nothing. Glue names no version, so
+          # it needs s3:GetObject. The engine reads by version, and needs this right only to copy a
+          # claim on the condition that no other run replaced it.
+          Sid    = "DenyUnversionedReads"
+          Effect = "Deny"
+          Action = "s3:GetObject"
+          NotResource = [
+            "${local._artifacts_arn}/${local._artifacts}/*",
+            "${local._target_arn}/_manifests/*.claim",
+          ]
+        },
+        {
+          # Since Glue 6.0, --python-virtual-env-storage-prefix lets Glue upload an environment.
+          Sid      = "DenyArchives"
+          Effect   = "Deny"
+          Action   = "s3:PutObject"
+          Resource = ["${local._target_arn}/*.tar.gz", "${local._target_arn}/*.tgz"]
+        },
+        {
           # Without this, the policy of any bucket in the account can admit the job. A run could
           # then be started with an argument of Glue that loads code from there or writes to it.
           Sid    = "DenyOtherBuckets"

@@ -7,9 +7,12 @@ locals {
   _sse_key_id = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
   # Rights of readers and writers of a folder, in their own policies and in the bucket's.
-  _read_actions      = ["s3:GetObject", "s3:GetObjectVersion"]
-  _read_key_actions  = ["kms:Decrypt"]
-  _write_actions     = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+  _read_actions     = ["s3:GetObject", "s3:GetObjectVersion"]
+  _read_key_actions = ["kms:Decrypt"]
+  # A writer reads by version, and copies a claim without one. See DenyUnversionedReads of
+  # glue-extract.
+  _claim_actions     = ["s3:GetObject"]
+  _write_actions     = ["s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload"]
   _write_key_actions = ["kms:GenerateDataKey", "kms:Decrypt"]
 
   # IAM accepts only characters up to U+00FF in policies (IAM User Guide, "IAM and STS quotas"),
@@ -24,6 +27,7 @@ locals {
     {
       for key, reader in var.readers : "Reader${local._sids.readers[key]}" => {
         Actions   = local._read_actions
+        List      = "s3:ListBucket"
         Pattern   = replace(reader.prefix, local._wide_letters, "?")
         Principal = reader.principal_arn
       }
@@ -31,6 +35,7 @@ locals {
     {
       for key, writer in var.writers : "Writer${local._sids.writers[key]}" => {
         Actions   = local._write_actions
+        List      = "s3:ListBucketVersions"
         Pattern   = replace(writer.prefix, local._wide_letters, "?")
         Principal = writer.principal_arn
       }
@@ -42,13 +47,13 @@ locals {
     }
   }
   _grant_statements = flatten([
-    for sid, grant in local._grants : [
+    for sid, grant in local._grants : concat([
       {
         # "List" is in front. At the end, the Sid of "x" could equal that of a reader "x-list".
         Sid       = "List${sid}"
         Effect    = "Allow"
         Principal = { AWS = grant.Principal }
-        Action    = ["s3:ListBucket"]
+        Action    = [grant.List]
         Resource  = local.bucket_arn
         Condition = { StringLike = { "s3:prefix" = "${grant.Pattern}/*" } }
       },
@@ -59,7 +64,15 @@ locals {
         Action    = grant.Actions
         Resource  = "${local.bucket_arn}/${grant.Pattern}/*"
       },
-    ]
+      ], grant.List == "s3:ListBucket" ? [] : [
+      {
+        Sid       = "Claim${sid}"
+        Effect    = "Allow"
+        Principal = { AWS = grant.Principal }
+        Action    = local._claim_actions
+        Resource  = "${local.bucket_arn}/${grant.Pattern}/*.claim"
+      },
+    ])
   ])
 
   _additional_bucket_statements = var.additional_bucket_policy_json == null ? [] : flatten([
@@ -223,12 +236,18 @@ locals {
     for key, pattern in local._prefix_patterns : key => jsonencode({
       Version = "2012-10-17"
       Statement = [
-        local._list[key],
+        merge(local._list[key], { Action = "s3:ListBucketVersions" }),
         {
           Sid      = "WriteFolder"
           Effect   = "Allow"
           Action   = local._write_actions
           Resource = "${local.bucket_arn}/${pattern}/*"
+        },
+        {
+          Sid      = "CopyClaims"
+          Effect   = "Allow"
+          Action   = local._claim_actions
+          Resource = "${local.bucket_arn}/${pattern}/*.claim"
         },
         {
           # S3 needs kms:Decrypt to complete a multipart upload.

@@ -18,6 +18,7 @@ _DATES = ("date", "window_start", "window_end")
 # Windows refuses these in a name, and the names of its devices, also before an ending.
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+_ARCHIVES = (".tar.gz", ".tgz")
 _LONGEST = 255  # bytes, in most file systems
 _ZEROS = re.compile(r"0[0-9]+")
 _NUMBERS = ("rows", "sum", "count", "revision")
@@ -216,6 +217,12 @@ def check_name(name: str, recipient: str) -> str:
         raise ExtractError(f"{said} begins or ends with a dot or a blank", kind="file")
     if _DEVICES.match(name):
         raise ExtractError(f"{said} is a device on Windows", kind="file")
+    if name.casefold().endswith(_ARCHIVES):
+        raise ExtractError(
+            f"{said} ends in .tar.gz or .tgz, and the job may write no such file: Glue could load it as code;"
+            " choose another name",
+            kind="file",
+        )
     if len(name.encode()) > _LONGEST:
         raise ExtractError(f"{said} has {len(name.encode())} bytes, more than {_LONGEST}", kind="file")
     return name

@@ -97,8 +97,12 @@ def sha256_of(chunks: Iterator[bytes]) -> str:
 class BucketStore:
     """A bucket and a prefix.
 
-    Needs s3:GetObject, s3:PutObject and s3:ListBucket there. s3:DeleteObject is needed to restate alone: in a
-    bucket with versioning it hides a version and destroys none.
+    Needs s3:GetObjectVersion, s3:PutObject and s3:ListBucketVersions there, and s3:GetObject for claims alone.
+    s3:DeleteObject is needed to restate alone: in a bucket with versioning it hides a version and destroys
+    none.
+
+    Everything is read with a version id. So the role needs no s3:GetObject for files, and an argument of Glue
+    that loads code, which sends no version id, cannot load a file.
     """
 
     def __init__(self, bucket: str, prefix: str, client: Any = None) -> None:
@@ -121,25 +125,34 @@ class BucketStore:
         check_length(self.key(place), _KEY)
 
     def version(self, place: str) -> str | None:
+        found = self._newest(self.key(place))
+        return None if found is None else found["ETag"]
+
+    def _newest(self, key: str) -> dict[str, str] | None:
+        """The `ETag` and `VersionId` of what lies there now; None when nothing does.
+
+        The id is "null" in a bucket without versioning, and S3 takes that id as any other.
+        """
         # Listed, not HEADed: without an unconditional s3:ListBucket a HEAD of nothing answers 403, and the
         # role's right to list is bound to the prefix. A list asks for the right with the prefix in hand. The
-        # key itself sorts before all that it begins.
-        key = self.key(place)
-        answer = self._ask(
-            "s3:ListBucket", key, lambda: self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
-        )
-        return next((found["ETag"] for found in answer.get("Contents", []) if found["Key"] == key), None)
+        # key itself sorts before all that it begins, and its newest version, or delete marker, before others.
+        ask = partial(self._s3.list_object_versions, Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        listed = self._ask("s3:ListBucketVersions", key, ask).get("Versions", [])
+        return next((found for found in listed if found["Key"] == key and found["IsLatest"]), None)
 
     def read(self, place: str) -> Iterator[bytes]:
         key, seen, broken = self.key(place), 0, 0
-        same: dict[str, str] = {}
+        newest = self._newest(key)
+        if newest is None:
+            raise gone(f"s3://{self._bucket}/{key}")
+        same = {"VersionId": newest["VersionId"]}
         while True:
             # The client asks again while there is no answer; a body that breaks off is for us to go on with.
             # Not from byte 0: an empty file has none.
             rest = {"Range": f"bytes={seen}-"} if seen else {}
             get = partial(self._s3.get_object, Bucket=self._bucket, Key=key, **rest, **same)
-            answer = self._ask("s3:GetObject", key, get)
-            same = {"IfMatch": answer["ETag"]}
+            answer = self._ask("s3:GetObjectVersion", key, get)
+            same["IfMatch"] = answer["ETag"]  # the bytes of the version "null" can change
             try:
                 for chunk in answer["Body"].iter_chunks(_CHUNK):
                     seen += len(chunk)
@@ -147,7 +160,7 @@ class BucketStore:
             except Exception as error:
                 broken += 1
                 if broken == _TRIES or not type(error).__module__.startswith(("botocore.", "urllib3.")):
-                    raise _denied(error, f"s3://{self._bucket}/{key}", "s3:GetObject") from error
+                    raise _denied(error, f"s3://{self._bucket}/{key}", "s3:GetObjectVersion") from error
             else:
                 return
 
@@ -171,6 +184,8 @@ class BucketStore:
         )
 
     def commit(self, source: str, version: str, place: str) -> bool:
+        # Without a version id: a version stays as it is when another run replaces the claim, and so its
+        # condition would hold still. This is why the role may read claims by s3:GetObject.
         key = self.key(place)
         origin = {"Bucket": self._bucket, "Key": self.key(source)}
         return self._won(
@@ -298,7 +313,7 @@ def _client(bucket: str) -> Any:
     try:
         return boto3.client("s3", config=patience)
     except Exception as error:
-        raise _denied(error, f"s3://{bucket}", "s3:ListBucket") from error
+        raise _denied(error, f"s3://{bucket}", "s3:ListBucketVersions") from error
 
 
 def _denied(error: Exception, what: str, right: str) -> Exception:
@@ -316,12 +331,12 @@ def _denied(error: Exception, what: str, right: str) -> Exception:
     )
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if "AccessDenied" in code or code in ("403", "Forbidden"):
-        also = " and the use of the bucket's key" if right in ("s3:PutObject", "s3:GetObject") else ""
+        also = " and the use of the bucket's key" if right in ("s3:PutObject", "s3:GetObjectVersion") else ""
         sentence = f"permission denied for {what}; grant {right}{also} to the job's role"
         if right == "s3:PutObject" and _FLAT.search(what):
             sentence += ", and add the recipient to flat_recipients of the module glue-extract"
         return ExtractError(sentence, kind="store_denied", cause=f"{code}: {said}")
-    if code == "NoSuchKey":
+    if code in ("NoSuchKey", "NoSuchVersion"):
         return gone(what)
     if code == "NoSuchBucket":
         return ExtractError(f"there is no bucket for {what}", kind="store", cause=f"{code}: {said}")

@@ -271,6 +271,13 @@ run "job_has_exactly_these_rights" {
       DenyDeeperFolders = ["s3:PutObject", [
         "arn:aws:s3:::bank-loans-data/loans/*=*/year=*/month=*/*/*",
       ]]
+      DenyUnversionedReads = ["s3:GetObject", [
+        "arn:aws:s3:::bank-loans-artifacts/artifacts/bank-loans/*",
+        "arn:aws:s3:::bank-loans-data/loans/_manifests/*.claim",
+      ]]
+      DenyArchives = ["s3:PutObject", [
+        "arn:aws:s3:::bank-loans-data/loans/*.tar.gz", "arn:aws:s3:::bank-loans-data/loans/*.tgz",
+      ]]
     }
     error_message = "The job is denied all other buckets, prefixes and keys."
   }

@@ -35,15 +35,21 @@ run "writer_policy_allows_writes_under_its_prefix_and_no_deletions" {
         {
           Sid       = "ListFolder"
           Effect    = "Allow"
-          Action    = "s3:ListBucket"
+          Action    = "s3:ListBucketVersions"
           Resource  = "arn:aws:s3:::bank-loans"
           Condition = { StringLike = { "s3:prefix" = "loans/*" } }
         },
         {
           Sid      = "WriteFolder"
           Effect   = "Allow"
-          Action   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+          Action   = ["s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload"]
           Resource = "arn:aws:s3:::bank-loans/loans/*"
+        },
+        {
+          Sid      = "CopyClaims"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject"]
+          Resource = "arn:aws:s3:::bank-loans/loans/*.claim"
         },
         {
           Sid       = "UseKey"
@@ -130,7 +136,7 @@ run "readers_and_writers_are_in_the_policies_of_bucket_and_key" {
         Sid       = "ListWriterJob"
         Effect    = "Allow"
         Principal = { AWS = "arn:aws:iam::123456789012:role/job" }
-        Action    = ["s3:ListBucket"]
+        Action    = ["s3:ListBucketVersions"]
         Resource  = "arn:aws:s3:::bank-loans"
         Condition = { StringLike = { "s3:prefix" = "loans/*" } }
       },
@@ -138,15 +144,22 @@ run "readers_and_writers_are_in_the_policies_of_bucket_and_key" {
         Sid       = "WriterJob"
         Effect    = "Allow"
         Principal = { AWS = "arn:aws:iam::123456789012:role/job" }
-        Action    = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+        Action    = ["s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload"]
         Resource  = "arn:aws:s3:::bank-loans/loans/*"
+      },
+      {
+        Sid       = "ClaimWriterJob"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::123456789012:role/job" }
+        Action    = ["s3:GetObject"]
+        Resource  = "arn:aws:s3:::bank-loans/loans/*.claim"
       },
       { Sid = "More", Effect = "Deny" },
     ]
     error_message = "They have the rights of the ready-made policies; added statements come last."
   }
   assert {
-    condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 11
+    condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 12
     error_message = "The Deny statements apply to them too."
   }
 }

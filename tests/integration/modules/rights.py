@@ -148,6 +148,20 @@ def read_object(bucket: str, key: str) -> Call:
     return lambda role: role.client("s3").get_object(Bucket=bucket, Key=key)
 
 
+def read_version(bucket: str, key: str) -> Call:
+    def call(role: Role) -> None:
+        # An administrator finds the version, so that the role only reads it.
+        s3 = role.cloud.client("s3")
+        [newest] = s3.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)["Versions"]
+        role.client("s3").get_object(Bucket=bucket, Key=key, VersionId=newest["VersionId"])
+
+    return call
+
+
+def list_versions(prefix: str, bucket: str = BUCKET) -> Call:
+    return lambda role: role.client("s3").list_object_versions(Bucket=bucket, Prefix=prefix)
+
+
 def write_object(bucket: str, key: str) -> Call:
     return lambda role: role.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
 

@@ -51,7 +51,10 @@ def facts(cloud: aws.Cloud, deployment: Given) -> dict[str, dict[str, str]]:
     deployment().apply()
     outputs = deployment().output()
     s3, secrets, glue = cloud.client("s3"), cloud.client("secretsmanager"), cloud.client("glue")
-    for key in ("loans/old.csv", "fees/old.csv", "loans-of-others/x.csv"):
+    for key in (
+        *("loans/old.csv", "fees/old.csv", "loans-of-others/x.csv"),
+        *("loans/_manifests/2026-10.claim", "fees/_manifests/2026-10.claim"),
+    ):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
     s3.put_object(Bucket=ARTIFACTS, Key="artifacts/rights/_crawler/kept", Body=b"x")
     secrets.create_secret(Name="rights/other", SecretString="{}")

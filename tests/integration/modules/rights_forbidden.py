@@ -20,6 +20,7 @@ from tests.integration.modules.rights import (
     Forbidden,
     delete_object,
     list_folder,
+    list_versions,
     make_log_stream,
     read_connection,
     read_object,
@@ -27,6 +28,8 @@ from tests.integration.modules.rights import (
     role_name,
     write_object,
 )
+
+PERIOD = "bank_name=First/year=2026/month=10"
 
 
 def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
@@ -137,6 +140,14 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             ("s3:ListBucket", S3, {"s3:prefix": "loans-of-others/"}),
             list_folder("loans-of-others/"),
         ),
+        Forbidden(
+            "listing the versions of the whole bucket", ("s3:ListBucketVersions", S3, {}), list_versions("")
+        ),
+        Forbidden(
+            "listing the versions of another folder",
+            ("s3:ListBucketVersions", S3, {"s3:prefix": "loans-of-others/"}),
+            list_versions("loans-of-others/"),
+        ),
         Forbidden("changing the bucket", ("s3:PutBucketPolicy", S3, {})),
         Forbidden(
             "another log",
@@ -191,6 +202,20 @@ def forbidden_to_jobs(facts: dict[str, str]) -> tuple[Forbidden, ...]:
                 write_object(BUCKET, f"{prefix}/{place}"),
             )
             for place in elsewhere
+        ),
+        # Without a version id, as Glue reads what an argument names.
+        Forbidden(
+            "loading a file",
+            ("s3:GetObject", f"{S3}/{prefix}/old.csv", {}),
+            read_object(BUCKET, f"{prefix}/old.csv"),
+        ),
+        *(
+            Forbidden(
+                f"uploading an environment as {ending}",
+                ("s3:PutObject", f"{S3}/{prefix}/{PERIOD}/x{ending}", {}),
+                write_object(BUCKET, f"{prefix}/{PERIOD}/x{ending}"),
+            )
+            for ending in (".tar.gz", ".tgz")
         ),
         Forbidden(
             "starting itself",

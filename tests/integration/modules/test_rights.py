@@ -122,13 +122,15 @@ def test_deployed_role_has_only_rights_that_are_on_the_page(role: Role) -> None:
     assert deployed_rights.items() <= listed_role.rights.items()
 
 
-def test_job_cannot_use_other_buckets_that_admit_it(
+def test_job_cannot_use_buckets_that_admit_it_for_more(
     cloud: aws.Cloud, facts: dict[str, dict[str, str]]
 ) -> None:
     role = deployed(cloud, role_name("rights", "job"), facts["rights"])
     admitted = {**role.policies, "bucket": json.loads(EVERYTHING)}
     asks = [
         ("s3:GetObject", "arn:aws:s3:::mine/code.jar"),
+        ("s3:GetObject", f"arn:aws:s3:::{BUCKET}/loans/bank_name=First/year=2026/month=10/x.csv.gz"),
+        ("s3:GetObject", f"arn:aws:s3:::{BUCKET}/loans/_manifests/2026-10.json"),
         ("s3:PutObject", "arn:aws:s3:::mine/rows.csv"),
         ("s3:PutObject", f"arn:aws:s3:::{BUCKET}/fees/x.csv"),
         ("s3:PutObject", f"arn:aws:s3:::{BUCKET}/loans-of-others/x.csv"),

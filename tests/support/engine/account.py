@@ -26,17 +26,19 @@ TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": 
 # Exactly the permissions that the module grants the job on its bucket, with their conditions.
 WRITE: list[dict[str, Any]] = [
     {
-        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+        "Action": ["s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"],
         "Resource": f"arn:aws:s3:::{BUCKET}/loans/*",
     },
+    {"Action": ["s3:GetObject"], "Resource": f"arn:aws:s3:::{BUCKET}/loans/*.claim"},
     {
-        "Action": ["s3:ListBucket"],
+        "Action": ["s3:ListBucketVersions"],
         "Resource": f"arn:aws:s3:::{BUCKET}",
         "Condition": {"StringLike": {"s3:prefix": ["loans", "loans/*"]}},
     },
 ]
 LOG_IN: list[dict[str, Any]] = [
-    {"Action": ["glue:GetConnection", "secretsmanager:GetSecretValue"], "Resource": "*"}
+    {"Action": ["glue:GetConnection", "secretsmanager:GetSecretValue"], "Resource": "*"},
+    {"Action": ["s3:GetObject"], "Resource": f"arn:aws:s3:::{BUCKET}/loans/*-ca.pem"},
 ]
 
 

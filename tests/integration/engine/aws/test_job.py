@@ -153,7 +153,7 @@ def test_role_that_cannot_read_the_secret_says_what_to_grant(account: Account, e
 
 
 @pytest.mark.parametrize(
-    ("without", "right"), [("s3:PutObject", "s3:PutObject"), ("s3:ListBucket", "s3:ListBucket")]
+    ("without", "right"), [("s3:PutObject", "s3:PutObject"), ("s3:ListBucketVersions", "s3:ListBucketVersions")]
 )
 def test_role_that_cannot_write_says_what_to_grant(
     account: Account, store: Store, engine: Engine, without: str, right: str

@@ -97,7 +97,7 @@ def sha256_of(chunks: Iterator[bytes]) -> str:
 class BucketStore:
     """A bucket and a prefix.
 
-    Needs s3:GetObjectVersion, s3:PutObject and s3:ListBucketVersions there, and s3:GetObject for claims alone.
+    Needs s3:GetObjectVersion, s3:PutObject and s3:ListBucketVersions there, and s3:GetObject for claims.
     s3:DeleteObject is needed to restate alone: in a bucket with versioning it hides a version and destroys
     none.
 

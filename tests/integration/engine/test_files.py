@@ -155,6 +155,8 @@ def test_one_recipient_may_differ(loans: Store, engine: Engine) -> None:
         ),
         (File(name="CON.csv"), 'the file name "CON[.]csv" of "Alpha" is a device on Windows'),
         (File(name="{period}:x.csv"), "has the character ':', which not every system allows"),
+        (File(name="{period}.tar.gz"), "ends in .tar.gz or .tgz, and the job may write no such file"),
+        (File(name="{period}.TGZ"), "ends in .tar.gz or .tgz, and the job may write no such file"),
         (File(name="x" * 256), "has 256 bytes, more than 255"),
     ],
 )

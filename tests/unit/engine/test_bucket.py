@@ -1,12 +1,13 @@
-"""A bucket that refuses a write: what the sentence tells to grant."""
+"""Requests of the engine to a bucket, and what a refusal tells to grant."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from rolling_errors import ExtractError
 from rolling_store import BucketStore
@@ -14,8 +15,17 @@ from rolling_store import BucketStore
 HINT = ", and add the recipient to flat_recipients of the module glue-extract"
 
 
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+
 class Refusing:
-    """A client of S3 without rights."""
+    """A client of S3 without rights to read and write objects."""
+
+    def list_object_versions(self, **_: Any) -> dict[str, Any]:
+        return {"Versions": [{"Key": "loans/a.csv", "VersionId": "2", "ETag": '"e"', "IsLatest": True}]}
+
+    def get_object(self, **_: Any) -> None:
+        raise DENIED
 
     def put_object(self, **_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
@@ -38,3 +48,54 @@ def test_refusal_of_a_flat_file_names_the_setting(tmp_path: Path, prefix: str, p
     key = f"{prefix}/{place}".removeprefix("/")
     right = "grant s3:PutObject and the use of the bucket's key to the job's role"
     assert caught.value.sentence == f"permission denied for s3://data/{key}; {right}{hint}"
+
+
+def test_refusal_of_a_read_names_the_right_for_versions() -> None:
+    with pytest.raises(ExtractError) as caught:
+        next(BucketStore("data", "loans", Refusing()).read("a.csv"))
+    right = "grant s3:GetObjectVersion and the use of the bucket's key to the job's role"
+    assert caught.value.sentence == f"permission denied for s3://data/loans/a.csv; {right}"
+
+
+class Breaking:
+    """A body that breaks off after its first bytes."""
+
+    def __init__(self, data: bytes, *, whole: bool) -> None:
+        self._data, self._whole = data, whole
+
+    def iter_chunks(self, _: int) -> Iterator[bytes]:
+        yield self._data
+        if not self._whole:
+            raise ReadTimeoutError(endpoint_url="s3")
+
+
+class Versions:
+    """A client of S3 that has one version of each key, and answers a read in two pieces."""
+
+    def __init__(self, *keys: str) -> None:
+        self._listed = [{"Key": key, "VersionId": "7", "ETag": '"e"', "IsLatest": True} for key in keys]
+        self.reads: list[dict[str, Any]] = []
+
+    def list_object_versions(self, *, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:
+        found = [one for one in self._listed if str(one["Key"]).startswith(Prefix)]
+        return {"Versions": found[:MaxKeys]} if found else {"DeleteMarkers": [{"Key": Prefix}]}
+
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        self.reads.append(request)
+        again = len(self.reads) > 1
+        return {"ETag": '"e"', "Body": Breaking(b"de" if again else b"abc", whole=again)}
+
+
+def test_every_read_names_the_version_and_goes_on_with_the_same_bytes() -> None:
+    client = Versions("loans/a.csv")
+    assert b"".join(BucketStore("data", "loans", client).read("a.csv")) == b"abcde"
+    first = {"Bucket": "data", "Key": "loans/a.csv", "VersionId": "7"}
+    assert client.reads == [first, {**first, "Range": "bytes=3-", "IfMatch": '"e"'}]
+
+
+@pytest.mark.parametrize("keys", [(), ("loans/a.csv.done",)])
+def test_nothing_is_read_where_nothing_lies(keys: tuple[str, ...]) -> None:
+    store = BucketStore("data", "loans", Versions(*keys))
+    assert store.version("a.csv") is None
+    with pytest.raises(ExtractError, match="loans/a[.]csv was there and is gone"):
+        next(store.read("a.csv"))

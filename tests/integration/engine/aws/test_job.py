@@ -152,14 +152,12 @@ def test_role_that_cannot_read_the_secret_says_what_to_grant(account: Account, e
     assert "grant secretsmanager:GetSecretValue to the job's role" in engine.refusal(*account.arguments)
 
 
-@pytest.mark.parametrize(
-    ("without", "right"), [("s3:PutObject", "s3:PutObject"), ("s3:ListBucketVersions", "s3:ListBucketVersions")]
-)
+@pytest.mark.parametrize("right", ["s3:PutObject", "s3:ListBucketVersions"])
 def test_role_that_cannot_write_says_what_to_grant(
-    account: Account, store: Store, engine: Engine, without: str, right: str
+    account: Account, store: Store, engine: Engine, right: str
 ) -> None:
     store.branch()
-    kept = [{**s, "Action": [a for a in s["Action"] if a != without]} for s in WRITE]
+    kept = [{**s, "Action": [a for a in s["Action"] if a != right]} for s in WRITE]
     account.act_as([*LOG_IN, *(s for s in kept if s["Action"])])
     sentence = engine.refusal(*account.arguments)
     assert f"permission denied for s3://{BUCKET}/loans/{account.name}/" in sentence

@@ -38,7 +38,11 @@ WRITE: list[dict[str, Any]] = [
 ]
 LOG_IN: list[dict[str, Any]] = [
     {"Action": ["glue:GetConnection", "secretsmanager:GetSecretValue"], "Resource": "*"},
-    {"Action": ["s3:GetObject"], "Resource": f"arn:aws:s3:::{BUCKET}/loans/*-ca.pem"},
+    # The module has these among the artifacts.
+    {
+        "Action": ["s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{BUCKET}/loans/*{ending}" for ending in ("-ca.pem", "-keys.json")],
+    },
 ]
 
 

@@ -97,5 +97,5 @@ def test_every_read_names_the_version_and_goes_on_with_the_same_bytes() -> None:
 def test_nothing_is_read_where_nothing_lies(keys: tuple[str, ...]) -> None:
     store = BucketStore("data", "loans", Versions(*keys))
     assert store.version("a.csv") is None
-    with pytest.raises(ExtractError, match="loans/a[.]csv was there and is gone"):
+    with pytest.raises(ExtractError, match=r"loans/a[.]csv was there and is gone"):
         next(store.read("a.csv"))

@@ -40,6 +40,30 @@ def test_versioned_bucket_keeps_replaced_files(cloud: Cloud, bucket: str, tmp_pa
     assert len(versions) == 2
 
 
+class TakenOver:
+    """A client of S3. When it is to copy a claim, another run replaces the claim just before."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+    def copy_object(self, **request: Any) -> Any:
+        self._s3.put_object(**request["CopySource"], Body=b"another claim")
+        return self._s3.copy_object(**request)
+
+
+def test_claim_that_is_replaced_just_before_the_copy_is_not_published(
+    cloud: Cloud, bucket: str, tmp_path: Path
+) -> None:
+    """The replaced version of the claim is still there, so the copy must not name it."""
+    publisher = Publisher(BucketStore(bucket, "taken", TakenOver(cloud.client("s3"))), tmp_path)
+    with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
+        publisher(Alpha="a")
+    assert publisher.texts() is None
+
+
 @pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
 def test_bucket_without_versioning_logs_a_warning_before_a_restatement(
     cloud: Cloud, tmp_path: Path, versioning: str | None, capsys: pytest.CaptureFixture[str]

@@ -101,6 +101,27 @@ class Preview:
         }
 
 
+_MARK = b'<meta name="generator" content="extracts preview" />'  # near the start of each page
+
+
+def _check_page(page: Path, output: Path) -> None:
+    """Refuse a path for the page that has something else than a page of a preview.
+
+    Inside the folder of the preview, its record decides.
+    """
+    path = files.inside(page.parent, page.name)
+    if path.is_dir():
+        raise ExtractsError(f"--report {page} is a folder; give the path of a file, for example report.html.")
+    if page.parent.resolve() == output.resolve() or not path.exists():
+        return
+    start = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(512)
+    if _MARK not in start:
+        raise ExtractsError(f"--report {page} is not a page of a preview; move it away, or give another path.")
+
+
 def preview(
     project: Path,
     database_url: str,
@@ -121,7 +142,7 @@ def preview(
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
     if page:
-        files.inside(page.parent, page.name)
+        _check_page(page, output)
     with (
         files.private_folder(output),
         preview_folder.staging(output) as staged,

@@ -336,10 +336,13 @@ def _sentence(error: Exception, url: str) -> str:
     try:
         parts = urlsplit(url)
         place, password = f"{parts.hostname}:{parts.port or 5432}", parts.password
+        user = unquote(parts.username or "")
     except ValueError:
         return "--database-url must have the form postgresql://user:password@host:port/database"
     for secret in {password, unquote(password)} if password else set():
         said = said.replace(secret, "***")
+    if "no password supplied" in said:
+        return f'no password for "{user}" at {place}; set PGPASSWORD.'
     if "server does not support SSL" in said:
         return (
             f"The database at {place} does not support TLS; set ssl = on in its configuration. If the network"

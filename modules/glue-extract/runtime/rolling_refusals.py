@@ -62,7 +62,7 @@ _BY_STATE = (
         "unreachable",
         ("08001", "08004", "08006", "57P03"),
         r"Connection to \S+ refused|The connection attempt failed|Connection attempt timed out"
-        r"|An I/O error occurred",
+        r"|An I/O error occurred|The server does not support SSL",
     ),
     ("permission", ("42501",), r"permission denied"),
     ("too_many", ("53300",), r"(?:sorry, )?too many (?:clients|connections)|remaining connection slots"),
@@ -129,6 +129,14 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
         )
     if "[ARITHMETIC_OVERFLOW]" in text or "[NUMERIC_VALUE_OUT_OF_RANGE" in text:
         return too_long(cause)
+    if found in ("authentication", "unreachable") and re.search("no password (supplied|was provided)", said):
+        return ExtractError(
+            f'no password for "{database.user}" at {database.place}; set PGPASSWORD',
+            kind="authentication",
+            cause=cause,
+        )
+    if found == "unreachable" and "server does not support SSL" in said:
+        return no_tls(database, cause)
     match found:
         case "authentication":
             return ExtractError(
@@ -222,6 +230,14 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
         case _:
             what = "the database refused the read" if of_database else "Spark could not finish the read"
             return ExtractError(f"{what}: {said}", kind="database", cause=cause)
+
+
+def no_tls(database: Database, cause: str) -> ExtractError:
+    """The sentence for a server without TLS. Only a URL can have another sslmode."""
+    sentence = f"the database at {database.place} does not support TLS; set ssl = on in its configuration"
+    if database.credentials == "--database-url":
+        sentence += ". If the network is private, add ?sslmode=disable to the URL instead"
+    return ExtractError(sentence, kind="tls", cause=cause)
 
 
 def too_long(cause: str = "") -> ExtractError:

@@ -1,0 +1,39 @@
+"""The page of a preview replaces no other file than a page of a preview."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extracts import preview
+from extracts.errors import ExtractsError
+from tests.support import preview_page
+from tools.drawings import ROOT
+
+PROJECT = ROOT / "examples/bank-loans"
+NOWHERE = "postgresql://me:x@127.0.0.1:1/store"
+
+
+@pytest.mark.parametrize("content", ["EXTRACT = 1\n", "", "<!DOCTYPE html>\n<title>Mine</title>\n"])
+def test_another_file_at_the_path_of_the_page_stays(content: str, tmp_path: Path) -> None:
+    page = tmp_path / "etl.py"
+    page.write_text(content)
+    with pytest.raises(ExtractsError) as refused:
+        preview.preview(PROJECT, NOWHERE, tmp_path / "out", page=page)
+    assert str(refused.value) == (
+        f"--report {page} is not a page of a preview; move it away, or give another path."
+    )
+    assert page.read_text() == content
+    assert not (tmp_path / "out").exists()
+
+
+def test_folder_at_the_path_of_the_page_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExtractsError, match=r"is a folder; give the path of a file, for example report\.html"):
+        preview.preview(PROJECT, NOWHERE, tmp_path / "out", page=tmp_path)
+
+
+def test_page_of_a_preview_can_be_replaced(tmp_path: Path) -> None:
+    page = preview_page.write(tmp_path, {"2026-10": {"Alpha": {"x": (1, 2, 2)}}})
+    done = preview.preview(PROJECT, NOWHERE, tmp_path / "out", page=page)
+    assert "cannot reach the database" in str(done.failure)  # so the run began

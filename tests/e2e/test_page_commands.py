@@ -141,6 +141,10 @@ NOT_RUN: dict[str, str] = {
     "gpg --decrypt --output FirstBank_20261031.csv.gz FirstBank_20261031.csv.gz.pgp": (
         "the recipient's; test_encrypted_files.py decrypts with GnuPG"
     ),
+    f'pip install "terraform-aws-extracts[pgp] @ git+{ADDRESS}@vVERSION"': (
+        "differs from two commands that run by the name of the extra only"
+    ),
+    "export PGPASSWORD=PASSWORD": "sets a variable",
     "make dev": "downloads Spark; a test in test_newcomer.py runs it with fewer packages",
     'export PYSPARK_SUBMIT_ARGS="--packages org.postgresql:postgresql:42.7.4 pyspark-shell"': (
         "sets a variable"

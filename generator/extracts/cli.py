@@ -174,6 +174,8 @@ def inspect(
     """
     from extracts.introspect import catalog, report
 
+    if entity is not None and not entity.strip():
+        raise typer.BadParameter("--entity is empty; give the name of a table, or leave the option out.")
     found = report.describe(catalog.read(database_url), schema, entity)
     if as_json:
         _print_json(found)

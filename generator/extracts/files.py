@@ -180,7 +180,10 @@ def private_folder(folder: Path) -> Iterator[None]:
         if status.st_uid != os.geteuid():
             raise ExtractsError(f"{folder} belongs to another user; choose a folder of your own.")
         if status.st_mode & 0o077:
-            raise ExtractsError(f"Other users have access to {folder}; run `chmod 700 {folder}`.")
+            # The tool leaves its record in a folder of its own. Any other folder may have to stay open.
+            own = (folder / ".extracts-preview").exists()
+            then = f"run `chmod 700 {folder}`" if own else "choose another folder"
+            raise ExtractsError(f"Other users have access to {folder}; {then}.")
         lock = _locked(folder, descriptor)
         try:
             yield

@@ -16,8 +16,8 @@ _SAFE = (
     *("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "core.askPass=true"),
     *("diff.external=", "log.showSignature=false"),
 )
-# GIT_ALLOW_PROTOCOL overrides all settings of a repository. Every other protocol is a program
-# `git-remote-NAME` on the PATH, or not encrypted.
+# GIT_ALLOW_PROTOCOL overrides all settings of a repository.
+# All other protocols either start a program or are not encrypted.
 _NETWORK = "file:https:ssh"
 # Reading needs no network. A partial clone would fetch missing objects with a program that it names.
 _NO_NETWORK = ""
@@ -68,7 +68,7 @@ def is_in_repository(folder: Path) -> bool:
 
 
 def _without_filters(folder: Path) -> list[str]:
-    """Return settings that disable filters from the repository's own configuration, not from the user's."""
+    """Return settings that disable the repository's filters; the user's stay."""
     listed = _run(folder, _SAFE, ("config", "--list", "--show-scope", "--name-only", "-z"))
     words = os.fsdecode(listed).split("\0")  # as arguments are encoded, so that every name stays the same
     own = {

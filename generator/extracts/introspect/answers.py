@@ -215,7 +215,13 @@ def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
     slow = (
         [f"no index on {column.name}: every run reads the whole table; run once: {advice}"] if advice else []
     )
-    notes = (*slow, *unreadable(scope, table, column))
+    undated = []
+    if column.nullable and not table.is_view:  # of a view, the catalog does not know it
+        undated.append(
+            f"{column.name} of {table.name} may be null: rows without a date fail the run, unless"
+            " max_undated_rows in Glue/etl.py allows them"
+        )
+    notes = (*slow, *undated, *unreadable(scope, table, column))
     return Finding("date_column", in_scope(scope, table, column.name), because, notes=notes)
 
 
@@ -285,7 +291,9 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     ]
     offered = [one for one in offered if one.text]
     if not offered:
-        raise ExtractsError(f"group: {entity.name} has no column besides the recipient's; set --group")
+        raise ExtractsError(
+            f"group: no column of {entity.name} can be the group; set --group NAME=TABLE.COLUMN"
+        )
     return single("group", offered, "group that a row of the file can stand for")
 
 

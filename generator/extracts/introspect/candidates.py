@@ -99,11 +99,15 @@ def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> li
 
 
 def dates(table: Table) -> list[Column]:
-    """Return the readable date columns; bookkeeping columns come last."""
+    """Return the readable date columns; bookkeeping columns come last, and those with NULLs after others."""
     found = [column for column in table.columns if column.is_date and column.readable]
     return sorted(
         found,
-        key=lambda column: (is_bookkeeping(column), bool(_LATER.intersection(words(column.name)))),
+        key=lambda column: (
+            is_bookkeeping(column),
+            bool(_LATER.intersection(words(column.name))),
+            column.nullable,
+        ),
     )
 
 

@@ -70,6 +70,7 @@ class Report(TypedDict):
     role: str
     tables: int
     entities: list[Described]
+    others: list[str]  # tables without a date and a metric; `new --entity` accepts them, too
     unreadable: list[str]  # tables that the role may not read
     grants: list[str]  # statements that grant the missing rights
 
@@ -101,9 +102,20 @@ def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report
         role=catalog.role,
         tables=len(catalog.tables),
         entities=described,
+        others=[] if only else _others(catalog, schemas, described),
         unreadable=[f"{found.schema}.{found.name}" for found in unread],
         grants=candidates.grants(unread, catalog.role, whole=True),
     )
+
+
+def _others(catalog: Catalog, schemas: Sequence[str], described: Sequence[Described]) -> list[str]:
+    """Return the names of the readable tables that are not among the described ones."""
+    shown = {(each["schema"], each["table"]) for each in described}
+    return [
+        table.name if table.schema == "public" else f"{table.schema}.{table.name}"
+        for table in catalog.tables
+        if table.schema in schemas and table.readable and (table.schema, table.name) not in shown
+    ]
 
 
 def _described(entity: candidates.Entity) -> Described:
@@ -193,11 +205,14 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         )
     console.print(table)
     console.print(
-        f"[dim]{report['tables']} tables; row counts are from the statistics, ? if ANALYZE never ran.[/]"
+        f"[dim]{report['tables']} {'table' if report['tables'] == 1 else 'tables'}; row counts are from the statistics, ? if ANALYZE never ran.[/]"
     )
     if hidden := len(report["entities"]) - len(listed):
         what = "table or view" if hidden == 1 else "tables and views"
         console.print(f"[dim]--all lists {hidden} more {what}.[/]")
+    if everything and report["others"]:
+        others = escape(", ".join(report["others"]))
+        console.print(f"[dim]Tables without a date and a metric: {others}[/]", soft_wrap=True)
     if unread:
         console.print(escape(missing_rights), soft_wrap=True)
     described = [each for each in listed if "paths" in each]

@@ -101,6 +101,6 @@ def fitting(name: str, known: Iterable[str]) -> list[str]:
 def missing(what: str, name: str, known: Iterable[str], where: str = "") -> str:
     """Return the message for a name that does not exist, with the nearest one that does."""
     lower = {found.lower(): found for found in known}
-    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     hint = f'; did you mean "{lower[near[0]]}"?' if near else ""
     return f'there is no {what} "{name}"{where and f" {where}"}{hint}'

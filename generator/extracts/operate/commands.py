@@ -109,4 +109,5 @@ def resend(
     from extracts.operate.deployment import deployment
     from extracts.operate.deployment import period as checked
 
-    sending.resend(deployment(project), checked(period), recipient, say)
+    month = checked(period)
+    sending.resend(deployment(project), month, recipient, say)

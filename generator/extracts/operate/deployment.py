@@ -57,10 +57,10 @@ class Deployment:
 
 def deployment(project: Path) -> Deployment:
     """Return the deployment of a project. Reads the outputs from its Terraform state."""
-    extra.needed("boto3")
     folder = project / "Terraform"
     if not (folder / "main.tf").is_file():
         raise ExtractsError(f"{project} is not an extract project: {folder}/main.tf does not exist.")
+    extra.needed("boto3")
     with tempfile.TemporaryDirectory(prefix="extracts-outputs-") as scratch:
         environment = {**children.environment(), **terraform.quiet(Path(scratch))}
         outputs = terraform.Stack(folder, environment).outputs()

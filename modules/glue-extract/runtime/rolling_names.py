@@ -114,7 +114,7 @@ def fitting(name: str, candidates: Iterable[str]) -> list[str]:
 def missing(what: str, name: str, candidates: Iterable[str]) -> ExtractError:
     """Return the error for a name that does not exist, with the one that is most like it."""
     by_lower = {candidate.casefold(): candidate for candidate in sorted(candidates)}
-    near = difflib.get_close_matches(name.casefold(), by_lower, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.casefold(), by_lower, n=1, cutoff=0.6)
     hint = f'. Did you mean "{by_lower[near[0]]}"?' if near else ""
     return contract(f"{what}{hint}")
 

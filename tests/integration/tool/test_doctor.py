@@ -307,7 +307,7 @@ def test_start_skipped_by_daylight_saving_time_is_reported(
     assert states(looked(str(project))["schedule"]) == ["skipped"]
 
 
-def test_two_years_of_starts_are_checked() -> None:
+def test_starts_that_do_not_exist_are_found_two_years_ahead() -> None:
     now = datetime(2026, 11, 29, tzinfo=UTC)
     starts = list(monthly(1, 0, 31, ZoneInfo("America/Sao_Paulo"), now))
     assert [text for text, exists in starts if not exists][:2] == ["2026-11-31 00:01", "2027-02-31 00:01"]

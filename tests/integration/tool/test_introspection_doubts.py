@@ -1,0 +1,64 @@
+"""What is not certain in a database is told: dates that may be null, tables without a date, no group by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.introspection import NEW
+from tests.support.tool import Extracts
+
+TABLES = """
+create table regions (id int primary key, name text not null unique);
+create table orders (id int primary key, shipped_on date, total numeric not null,
+                     region int not null references regions);
+create table visits (id int primary key, left_on date, arrived_on date not null, total numeric not null,
+                     region int not null references regions);
+create table t (a int primary key, d date not null, v numeric not null, r text not null unique);
+"""
+
+
+@pytest.fixture(scope="module")
+def doubtful(made: Callable[[str, str], str]) -> str:
+    return made("doubtful", TABLES)
+
+
+def test_date_that_may_be_null_is_told(doubtful: str, extracts: Extracts) -> None:
+    done = extracts(*NEW, "--database-url", doubtful, "--entity", "orders", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "! shipped_on of orders may be null: rows without a date fail the run, unless" in done.stdout
+
+
+def test_date_that_is_never_null_is_the_first_candidate(doubtful: str, extracts: Extracts) -> None:
+    done = extracts(*NEW, "--database-url", doubtful, "--entity", "visits", "--dry-run")
+    assert done.stderr.splitlines()[1:3] == ['    --date-column "arrived_on"', '    --date-column "left_on"']
+
+
+def test_all_lists_tables_without_a_date(doubtful: str, extracts: Extracts) -> None:
+    shown = extracts("inspect", "--database-url", doubtful, "--all")
+    assert "Tables without a date and a metric: regions" in shown.stdout.splitlines()
+    assert "regions" not in extracts("inspect", "--database-url", doubtful).stdout.splitlines()[-1]
+
+
+def test_missing_group_by_says_how_to_give_one(doubtful: str, extracts: Extracts) -> None:
+    given = ("--database-url", doubtful, "--entity", "t", "--recipient", "t.r", "--dry-run")
+    done = extracts(*NEW, *given)
+    assert done.stderr == "✗ group: no column of t can be the group; set --group NAME=TABLE.COLUMN\n"
+    assert extracts(*NEW, *given, "--group", "a=t.a").returncode == 0
+
+
+def test_empty_entity_is_refused(extracts: Extracts) -> None:
+    done = extracts("inspect", "--database-url", "postgresql://me@127.0.0.1:1/x", "--entity", "")
+    assert done.returncode == 2
+    assert "--entity is empty" in done.stderr
+
+
+def test_hint_is_near_the_name(doubtful: str, extracts: Extracts) -> None:
+    done = extracts(*NEW, "--database-url", doubtful, "--entity", "Loans")
+    assert done.stderr == '✗ entity: there is no table "Loans"\n'
+
+
+def test_project_is_looked_for_before_the_account(extracts: Extracts) -> None:
+    done = extracts("resend", "nowhere", "--period", "2026", "--recipient", "x")
+    assert done.stderr == '✗ "2026" is not a period; write it YYYY-MM, for example 2026-10.\n'

@@ -29,6 +29,8 @@ def clone(source: str, folder: Path, *options: str) -> None:
     By file, https or ssh, unless the user's GIT_ALLOW_PROTOCOL names other protocols.
     """
     if Path(source).exists():
+        if Path(source).is_dir() and not any((Path(source) / name).exists() for name in (".git", "HEAD")):
+            raise ExtractsError(f"{source} is not a git repository.")
         # Use git's protocol, not a local copy: a local repository is not trusted, either.
         source, options = str(Path(source).resolve()), (*options, "--no-local")
     command = ("clone", "--quiet", *options, "--", source, str(folder.resolve()))

@@ -119,7 +119,9 @@ def _check_page(page: Path, output: Path) -> None:
         with path.open("rb") as file:
             start = file.read(512)
     if _MARK not in start:
-        raise ExtractsError(f"--report {page} is not a page of a preview; move it away, or give another path.")
+        raise ExtractsError(
+            f"--report {page} is not a page of a preview; move it away, or give another path."
+        )
 
 
 def preview(

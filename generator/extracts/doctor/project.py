@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Values:
     time_zone: str | None = None
     schedule: str | None = None
     pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)  # keys, or why unknown
+    flat_recipients: Sequence[str] | None = None  # None if unknown
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -91,7 +92,9 @@ def _arguments(main: Path) -> dict[str, str]:
     # It ends before the next argument. The other lines of an object are indented more, or begin with a brace.
     pgp = re.search(r"^  pgp\s*= (.*?)(?=\n  [a-z#/]|\Z)", block[1], re.MULTILINE | re.DOTALL)
     keys = {"pgp": f"try(({_one_line(pgp[1])}).public_keys, {{}})"} if pgp else {}
-    return {"time_zone": '"Etc/GMT"', **dict(found), **keys}
+    flat = re.search(r"^  flat_recipients\s*= (.*?)(?=\n  [a-z#/]|\Z)", block[1], re.MULTILINE | re.DOTALL)
+    names = {"flat_recipients": _one_line(flat[1]) if flat else "[]"}
+    return {"time_zone": '"Etc/GMT"', **dict(found), **names, **keys}
 
 
 def _one_line(expression: str) -> str:
@@ -103,6 +106,26 @@ def _one_line(expression: str) -> str:
     lines = [re.sub(r"\s(#|//) .*", "", line).strip() for line in expression.splitlines()]
     text = "\n".join(line for line in lines if line and not line.startswith(("#", "//")))
     return re.sub(r"\n", " ", re.sub(r"(?<![{(\[,:=>?])\n(?![})\]:?])", ", ", text))
+
+
+def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]) -> Iterator[Check]:
+    """Check that Terraform allows the flat folders of the spec. `flat` is that of `resolved.Result`."""
+    main = project / "Terraform/main.tf"
+    if not flat:
+        return
+    if known is None:
+        yield skipped("flat folders", f"flat_recipients in {main} is unknown")
+        return
+    # Which recipients "*" stands for is in the source only.
+    missing = (
+        [] if "*" in known else [name for name in flat if name not in known and (name != "*" or not known)]
+    )
+    if missing:
+        listed = ", ".join(f'"{name}"' for name in missing)
+        said = f"the spec has flat=True, but flat_recipients in {main} does not have {listed}"
+        yield failed("flat folders", said, f'add to module "extract" in {main}: flat_recipients = [{listed}]')
+    else:
+        yield ok("flat folders", f"flat_recipients in {main} has the recipients that the spec names")
 
 
 def workflows(project: Path) -> Iterator[Check]:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import runpy
 import sys
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import rolling_catalog
 import rolling_database
@@ -46,6 +46,7 @@ class Result(TypedDict):
     version: str
     usable: bool  # whether the role may use the schema
     readable: dict[str, bool]  # for each existing table of the spec, whether the role may read a column
+    flat: list[str]  # recipients with flat=True; "*" for all that `files` does not name
     time_zone: str
     zone_here: bool  # whether this machine has the time zone
     zone_there: bool | None  # whether the source has it; None without a source
@@ -55,11 +56,12 @@ def check(request: Request) -> Result:
     """Check the spec. With a URL, resolve it against the source."""
     found = Result(
         spec="", schema="", wrong="", role="", tls="", version="", usable=True, readable={},
-        time_zone="", zone_here=True, zone_there=None,
+        flat=[], time_zone="", zone_here=True, zone_there=None,
     )  # fmt: skip
     try:
         spec = runpy.run_path(request["script"])["EXTRACT"]
         found["time_zone"], found["zone_here"] = spec.time_zone, _is_here(spec.time_zone)
+        found["flat"] = _flat(spec)
         # A separate check reports a missing time zone. It must not hide other errors.
         rolling_spec_check.check(
             spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT")
@@ -106,6 +108,12 @@ def check(request: Request) -> Result:
         except ExtractError as error:
             found["wrong"] = str(error)
     return found
+
+
+def _flat(spec: Any) -> list[str]:
+    """Return the recipients with `flat=True`. Engines before it have no such field."""
+    files = {"*": getattr(spec, "file", None), **(getattr(spec, "files", None) or {})}
+    return [name for name, file in files.items() if getattr(file, "flat", False)]
 
 
 def _is_here(name: str) -> bool:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from extracts import children, preview
 from extracts.doctor import zone
 from extracts.doctor.check import Check, failed, ok, skipped
-from extracts.doctor.project import Values
+from extracts.doctor.project import Values, flat_folders
 from extracts.introspect.candidates import quoted
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def checks(project: Path, database_url: str | None, role: str | None, known: Val
     found = _checked(script, database_url, role) if database_url else spec
     asked = spec if isinstance(found, str) else found
     yield from zone.checks(project, known, asked, datetime.now(UTC))
+    yield from flat_folders(project, known.flat_recipients, asked["flat"])
     if not database_url:
         yield skipped("database", "not checked; give --database-url with the login of the job")
         return

@@ -173,15 +173,15 @@ def metric(scope: Scope, given: str | None, aggregate: str | None) -> Finding:
         notes = [m.note for m in measures.measures(scope.entity, scope.links) if m.note]
         return replace(found, notes=tuple(notes))
     if given.strip().lower() == measures.COUNT:
-        return Finding("metric", measures.COUNT, "given")
+        return Finding("metric", measures.COUNT, "your answer")
     if "=" in given:
-        return Finding("metric", given, "given")  # PostgreSQL checks the expression before a run
+        return Finding("metric", given, "your answer")  # PostgreSQL checks the expression before a run
     table, column = reference("metric", scope, given)
     if table is not scope.entity:
         raise ExtractsError(f"metric: {given} must be a column of {scope.entity.name}")
     if not column.is_number:
         raise ExtractsError(f'metric: "{column.name}" of {quoted(table)} is {column.type}, not a number')
-    return Finding("metric", column.name, "given", notes=tuple(unreadable(scope, table, column)))
+    return Finding("metric", column.name, "your answer", notes=tuple(unreadable(scope, table, column)))
 
 
 def date_column(scope: Scope, given: str | None) -> Finding:
@@ -191,7 +191,7 @@ def date_column(scope: Scope, given: str | None) -> Finding:
         if not column.is_date:
             said = f'"{column.name}" of {quoted(table)} is {column.type}, not a date or timestamp'
             raise ExtractsError(f"date_column: {said}")
-        return _dated(scope, table, column, "given")
+        return _dated(scope, table, column, "your answer")
     own = candidates.dates(scope.entity)
     pairs = [(scope.entity, column) for column in own]
     if all(candidates.is_bookkeeping(column) for column in own):
@@ -236,7 +236,7 @@ def recipient(scope: Scope, given: str | None) -> Finding:
             return Finding("recipient", None, f"{len(found)} candidate columns{left_out}", answers)
         [(table, column)] = found
         notes = tuple(unreadable(scope, table, table.column(column)))
-        return Finding("recipient", answers[0], "given", notes=notes)
+        return Finding("recipient", answers[0], "your answer", notes=notes)
     ends = graph.ends(scope.links, scope.entity.id) or [scope.entity]
     offered = [
         (table, column)
@@ -273,7 +273,7 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
             for table, column in sources("group", scope, source.strip(), with_key=True):
                 usable("group", [Candidate(column, table, (column,))])
                 columns.append(renamed(said.strip(), table, column, taken))
-        return Finding("group", ", ".join(columns), "given")
+        return Finding("group", ", ".join(columns), "your answer")
     [last] = tables_of(answers["recipient"])
     before = starts(answers["joins"]).get(last)
     row = _row(scope, scope.reachable[before], answers["recipient"]) if before else None

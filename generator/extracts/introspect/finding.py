@@ -81,7 +81,7 @@ def single(question: str, offered: Sequence[Candidate], what: str, *, given: boo
     """Return the only candidate as the answer, or all of them to choose from."""
     answers, left_out = usable(question, offered)
     if len(offered) == 1:
-        return Finding(question, answers[0], "given" if given else f"the only {what}")
+        return Finding(question, answers[0], "your answer" if given else f"the only {what}")
     return Finding(question, None, f"{len(offered)} candidates, each a {what}{left_out}", answers)
 
 

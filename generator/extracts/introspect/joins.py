@@ -16,7 +16,7 @@ from extracts.introspect.words import missing
 def joins(scope: Scope, answers: Mapping[str, str], *, given: bool) -> Finding:
     """Answer the question for the joins: one join per table that the other answers need."""
     if given:
-        return Finding("joins", checked(scope, answers["joins"])[0], "given")
+        return Finding("joins", checked(scope, answers["joins"])[0], "your answer")
     goals = needed(answers)
     before = set(_pieces(answers["joins"])) if answers.get("joins", "none") != "none" else set()
     trees: list[graph.Path] = [()]

@@ -204,9 +204,8 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
             _cell(each["ends"], everything=everything) or "[dim]itself[/]",
         )
     console.print(table)
-    console.print(
-        f"[dim]{report['tables']} {'table' if report['tables'] == 1 else 'tables'}; row counts are from the statistics, ? if ANALYZE never ran.[/]"
-    )
+    counted = "1 table" if seen == 1 else f"{seen} tables"
+    console.print(f"[dim]{counted}; row counts are from the statistics, ? if ANALYZE never ran.[/]")
     if hidden := len(report["entities"]) - len(listed):
         what = "table or view" if hidden == 1 else "tables and views"
         console.print(f"[dim]--all lists {hidden} more {what}.[/]")

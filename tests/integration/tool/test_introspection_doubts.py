@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -45,7 +46,9 @@ def test_missing_group_by_says_how_to_give_one(doubtful: str, extracts: Extracts
     given = ("--database-url", doubtful, "--entity", "t", "--recipient", "t.r", "--dry-run")
     done = extracts(*NEW, *given)
     assert done.stderr == "✗ group: no column of t can be the group; set --group NAME=TABLE.COLUMN\n"
-    assert extracts(*NEW, *given, "--group", "a=t.a").returncode == 0
+    done = extracts(*NEW, *given, "--group", "a=t.a")
+    assert done.returncode == 0
+    assert re.search(r"group +│ a = t.a +│ your answer", done.stdout)
 
 
 def test_empty_entity_is_refused(extracts: Extracts) -> None:

@@ -252,7 +252,7 @@ def test_two_previews_do_not_share_a_folder(served: database.Database, tmp_path:
     )
     (tmp_path / "out").mkdir(mode=0o755)
     shared = preview(str(PROJECT), "--output", str(tmp_path / "out"), DATABASE_URL=served.url)
-    assert shared.stderr == f"✗ Other users have access to {tmp_path}/out; run `chmod 700 {tmp_path}/out`.\n"
+    assert shared.stderr == f"✗ Other users have access to {tmp_path}/out; choose another folder.\n"
     assert [path.name for path in tmp_path.rglob("*")] == ["out"]
 
 

@@ -18,7 +18,9 @@ NO_TLS = "the database at 127.0.0.1:5432/bank does not support TLS; set ssl = on
     "error",
     [
         psycopg.OperationalError(f"{AT}fe_sendauth: no password supplied"),
-        RuntimeError(f"{DRIVER}The server requested SCRAM-based authentication, but no password was provided."),
+        RuntimeError(
+            f"{DRIVER}The server requested SCRAM-based authentication, but no password was provided."
+        ),
     ],
 )
 def test_missing_password_is_named(error: Exception) -> None:
@@ -37,9 +39,7 @@ def test_missing_password_is_named(error: Exception) -> None:
 def test_server_without_tls_is_named(error: Exception) -> None:
     database = from_url(f"{URL}?sslmode=require")
     found = explained(error, database, reads_rows=False)
-    assert found.sentence == (
-        f"{NO_TLS}. If the network is private, add ?sslmode=disable to the URL instead"
-    )
+    assert found.sentence == (f"{NO_TLS}. If the network is private, add ?sslmode=disable to the URL instead")
     assert found.kind == "tls"
     # A connection of Glue has no URL to change.
     of_glue = Database(database.url, database.properties, "secret")

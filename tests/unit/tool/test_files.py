@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extracts import files
+from extracts import files, preview_folder
 from extracts.errors import ExtractsError
 from extracts.project import Project, below
 from extracts.update import File, Update, write_files
@@ -124,11 +124,17 @@ def test_folder_that_others_have_access_to_is_refused(mode: int, tmp_path: Path)
     folder.mkdir()
     folder.chmod(mode)
     with (
-        pytest.raises(ExtractsError, match=rf"access to {folder}; run `chmod 700 {folder}`"),
+        pytest.raises(ExtractsError, match=rf"access to {folder}; choose another folder"),
         files.private_folder(folder),
     ):
         pass
     assert list(folder.iterdir()) == []
+    (folder / preview_folder.RECORD).touch()
+    with (
+        pytest.raises(ExtractsError, match=rf"access to {folder}; run `chmod 700 {folder}`"),
+        files.private_folder(folder),
+    ):
+        pass
 
 
 def test_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What is not certain in a database is told: dates that may be null, tables without a date, no group by."""
+"""What is not certain in a database is reported: dates that may be null, tables without a date, no group by."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def doubtful(made: Callable[[str, str], str]) -> str:
     return made("doubtful", TABLES)
 
 
-def test_date_that_may_be_null_is_told(doubtful: str, extracts: Extracts) -> None:
+def test_date_that_may_be_null_is_reported(doubtful: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", doubtful, "--entity", "orders", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "! shipped_on of orders may be null: rows without a date fail the run, unless" in done.stdout

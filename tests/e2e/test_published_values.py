@@ -157,6 +157,8 @@ FILES = {
     **{name: f"{name}_20261031.csv" for name in ("Anna", "Bert", "Carl")},
     "Owner": "Owner_20261031.csv",
 }
+# Delimiter and decimal mark of each answer. `other` is edited later, and until then it is the default.
+MARKS = {"comma": (",", "."), "semicolon": (";", ","), "tab": ("\t", "."), "other": (",", ".")}
 # Shapes whose metric is a column of whole numbers: sums, minima and maxima are whole.
 WHOLE = ("as by default", "in another script, dated on a joined table")
 RUN_ALL = """
@@ -232,12 +234,13 @@ def test_every_project_publishes_correct_values(delivered: list[tuple[Answers, F
         answers = {question: options.default(question) for question in options.asked_for()} | given
         [shape] = [name for name, parts in options.SHAPES.items() if parts.items() <= answers.items()][-1:]
         tried.add((shape, answers["aggregate"]))
-        assert written == expected(shape, answers["aggregate"], int(answers["window_months"])), given
+        marks = MARKS[answers["delimiter"]]
+        assert written == expected(shape, answers["aggregate"], int(answers["window_months"]), *marks), given
     # Each aggregate is combined with each shape.
     assert len(tried) == len(options.SHAPES) * len(options.choices("aggregate") or ())
 
 
-def expected(shape: str, aggregate: str, months: int) -> Files:
+def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: str) -> Files:
     """Return the files of October 2026, computed from the facts."""
     end = date(2026, 11, 1)
     year, month = divmod(end.year * 12 + end.month - 1 - months, 12)
@@ -250,13 +253,14 @@ def expected(shape: str, aggregate: str, months: int) -> Files:
     found = {}
     for recipient, groups in FACTS[shape].items():
         text = io.StringIO()
-        lines = csv.writer(text)
+        lines = csv.writer(text, delimiter=delimiter)
         lines.writerow(header)
         for group, facts in groups.items():
             values = [Decimal(v) for day, v in facts if v and start <= date.fromisoformat(day) < end]
             period = ("2026-10", start, end - timedelta(days=1), len(values))
             total, figure = figures(aggregate, values, whole=shape in WHOLE)
-            lines.writerow([recipient, *group, *period, total, *([figure] if aggregate != "sum" else [])])
+            sums = [str(value).replace(".", decimal) for value in (total, figure)]
+            lines.writerow([recipient, *group, *period, *(sums if aggregate != "sum" else sums[:1])])
         found[FILES[recipient]] = text.getvalue()
     return found
 

@@ -1,4 +1,4 @@
-"""What is not certain in a database is reported: dates that may be null, tables without a date, no group by."""
+"""What is not certain in a database is reported: dates that may be null, tables without a date or group."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from extracts.home import Version, parse
 # A scheme, or a host and a colon, as in git.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:]+:", re.I)
 _REFERENCE = re.compile(
-    r"^\s*source\s*=\s*\"(?:git::)?(\S+?)(?:\.git)?//modules/[\w-]+\?ref=v(\d+\.\d+\.\d+)\"", re.M
+    r"^[ \t]*source[ \t]*=[ \t]*\"(?:git::)?(\S+?)(?:\.git)?//modules/[\w-]+\?ref=v(\d+\.\d+\.\d+)\"", re.M
 )
 
 

@@ -100,6 +100,9 @@ def parse(argv: list[str]) -> Arguments:
         name, equals, value = _split(token)
         if not token.strip().startswith("--"):
             continue  # the value of an argument that is not ours
+        if token.partition("=")[0] != f"--{name}":
+            # The alerts look up the exact names of a run's arguments.
+            raise _wrong("an argument has blanks around its name; write it without them")
         known = name.lower()
         on_glue = on_glue or known == "job_name"
         if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", *_GUARDED):

@@ -21,7 +21,7 @@ def spark_context() -> SparkContext:
     """Return the context of Glue or of a notebook if there is one, else a new one.
 
     Only a Spark that we start ourselves gets settings. Glue hands us a Java process that runs already (the
-    gateway's port says so) and keeps its settings.
+    gateway's port says so) and keeps its settings, except for the level of its log.
     """
     from pyspark import SparkConf, SparkContext
 
@@ -33,9 +33,9 @@ def spark_context() -> SparkContext:
         # Half of a short run on two cores is Java compiling what it will not run again: 11 s instead of 20.
         configuration.set("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     context = SparkContext.getOrCreate(configuration)
-    if started_here:
-        # A failure is one sentence, and its cause goes to our log: no stack traces on the terminal.
-        context.setLogLevel("OFF")
+    # A failure is one sentence, and its cause goes to our log. Spark's own log of a failed task has values of
+    # the row, also on Glue.
+    context.setLogLevel("OFF")
     if not is_running:
         log("spark_started", f"Spark {context.version} is up")
     return context

@@ -22,8 +22,8 @@ _START = "=+@\uff1d\uff0b\uff0d\uff20-"
 # A spreadsheet may remove these before a formula: blanks, controls, marks of direction, and characters
 # without width.
 _HIDDEN = (
-    r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+    r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 # Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
 # within a text, and after each line break; quotes may stand before the formula, too.

@@ -102,7 +102,7 @@ def test_every_expression_is_taken_by_postgresql(fees: Store) -> None:
         (metric("amount = 1"), 'the expression "amount = 1" of metric "x" is a condition and not a number'),
         (
             metric("clock_timestamp()"),
-            "depends on clock_timestamp(), so the same period would give other figures",
+            "depends on clock_timestamp(), so the same period would give other values later",
         ),
         (metric("pg_backend_pid()"), "calls pg_backend_pid(), which is not immutable in PostgreSQL"),
         (metric("lowr(status)"), "calls lowr(), which is no function of PostgreSQL"),

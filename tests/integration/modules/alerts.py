@@ -191,7 +191,12 @@ class Deployed:
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def publish(self, period: str) -> None:
-        self.put(f"loans/_manifests/{period}.json")
+        """Put the period's manifest, which names all files in the period's folders."""
+        listed = self.cloud.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="loans/bank_name=")
+        folder = f"/year={period[:4]}/month={period[5:]}/"
+        keys = [entry["Key"] for entry in listed.get("Contents", ()) if folder in entry["Key"]]
+        manifest = {"files": [{"key": key} for key in keys]}
+        self.put(f"loans/_manifests/{period}.json", json.dumps(manifest).encode())
 
     def collect(self, *commands: str) -> Any:
         known_hosts = self.place / "known_hosts"

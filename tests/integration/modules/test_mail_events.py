@@ -159,7 +159,7 @@ def test_forged_event_of_a_delivery_adds_no_text_to_a_mail(alerts: Deployed) -> 
         assert alerts.execute("state_machine_arn", sent) == []
     sent = event("sftp-transfer", "File Not Collected", **own, folder="https://evil.example.com")
     [mail] = alerts.execute("state_machine_arn", sent)
-    assert line(mail, "File") == f"s3://{BUCKET}/loans/bank_name=FirstBank/year=2026/month=10"
+    assert line(mail, "Folder") == f"s3://{BUCKET}/loans/bank_name=FirstBank/"
     assert "evil" not in mail.text
 
 

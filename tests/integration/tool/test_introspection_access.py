@@ -152,12 +152,3 @@ def test_error_for_an_invalid_url_is_one_line_without_the_password(
     assert done.stderr.startswith(f"✗ {said}")
     assert len(done.stderr.splitlines()) == 1
     assert "hunter2" not in done.stderr
-
-
-def test_missing_driver_is_reported_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
-    with pytest.raises(
-        ExtractsError,
-        match=r'This command needs psycopg; .* pip install "terraform-aws-extracts\[local\] @ git\+',
-    ):
-        catalog.read("postgresql://me@host/db")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SOON = timedelta(days=60)
 _BLOCK = re.compile(r"-----BEGIN PGP ([A-Z ]+)-----.*?-----END PGP \1-----", re.DOTALL)
+_LONGEST = 65_536  # characters of a key; most have 1,000 to 10,000
+_MINIMAL = "export it without signatures of others: gpg --armor --export-options export-minimal --export KEY"
 _EXPORT = "export it with gpg --armor --export"
 
 
@@ -173,6 +175,9 @@ def _cert(what: str, text: str) -> Cert:
     from pysequoia import Cert
     from pysequoia.packet import PacketPile, Tag
 
+    if len(text) > _LONGEST:
+        # A key may be compressed, and a longer one could fill the memory.
+        raise _wrong(f"{what} has {len(text):,} characters, and {_LONGEST:,} are allowed; {_MINIMAL}")
     blocks = list(_BLOCK.finditer(text))
     if not blocks:
         raise _wrong(f"{what} is no public key in ASCII armor; {_EXPORT}")

@@ -355,7 +355,12 @@ def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine)
     theirs = SparkSession.builder.getOrCreate()
     theirs.conf.set("spark.sql.shuffle.partitions", "77")
     theirs.conf.set("spark.sql.ansi.enabled", "false")
+    theirs.sparkContext.setLogLevel("WARN")
     engine("2026-10")
+    # Its log of a failed task would have values of the row.
+    jvm = theirs._jvm
+    assert jvm is not None
+    assert jvm.org.apache.logging.log4j.LogManager.getRootLogger().getLevel().toString() == "OFF"
     assert theirs.conf.get("spark.sql.shuffle.partitions") == "77"
     assert theirs.conf.get("spark.sql.ansi.enabled") == "false"
 

@@ -63,6 +63,7 @@ def private(gpg: Gpg) -> str:
         (lambda gpg: gpg.public(gpg.key("signer", subkeys=())), f"{WHAT} has no part that is for encryption"),
         (private, f"{WHAT} is a private key, which only the recipient may have"),
         (lambda gpg: private(gpg).replace("PRIVATE", "PUBLIC"), f"{WHAT} is a private key"),
+        (lambda gpg: "x" * 65_537, f"{WHAT} has 65,537 characters, and 65,536 are allowed"),
         (lambda gpg: "ssh-ed25519 AAAA", f"{WHAT} is no public key in ASCII armor; export it with"),
         (lambda gpg: gpg.public(gpg.key("cut"))[:200], f"{WHAT} is no public key in ASCII armor"),
         (

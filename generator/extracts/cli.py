@@ -219,6 +219,14 @@ def preview(
         int | None,
         typer.Option(help="Longest wait for a locked table; default: 60.", metavar="SECONDS"),
     ] = None,
+    pgp_keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--pgp-keys",
+            metavar="FOLDER",
+            help='Folder of PGP public keys, e.g. "First Bank.asc"; for a spec with encryption.',
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the files of a project, and a page that shows them.
@@ -242,6 +250,7 @@ def preview(
     arguments = [part for name, value in given.items() if value is not None for part in (name, str(value))]
     arguments += ["--allow-incomplete"] if allow_incomplete else []
     output = output or project / "preview"
+    arguments += ["--pgp-keys", str(pgp_keys.expanduser().resolve())] if pgp_keys else []
     page = report or output / "report.html"
     tell = (lambda _: None) if as_json else say
     done = previewing.preview(project, database_url, output, arguments, page=page, history=history, tell=tell)

@@ -177,13 +177,13 @@ def preview(
 
         name = project.resolve().name
         if page.parent.resolve() == output.resolve():  # then the page is one of the files of the preview
-            shown = report.page(name, log, staged.resolve(), Path(scratch))
+            shown = report.page(name, log, staged.resolve(), Path(scratch), folder=staged.resolve())
             files.write(staged, page.name, shown.encode(), private=True)
             preview_folder.replace(output, staged)
         else:
             preview_folder.replace(output, staged)
             try:
-                shown = report.page(name, log, output.resolve(), Path(scratch))
+                shown = report.page(name, log, output.resolve(), Path(scratch), folder=page.parent.resolve())
                 files.write(page.parent, page.name, shown.encode(), private=True)
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."

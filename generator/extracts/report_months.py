@@ -169,12 +169,15 @@ def prescribed(spec: Json, recipient: str) -> Json:
 def beginning(month: Month, file: Json, spec: Json) -> str:
     """Return the first lines of a file as text, uncompressed.
 
-    Of an encrypted file, they are those of the same file in the default format.
+    Of an encrypted file, they are those of the same file in the default format, or else its keys.
     """
-    if not file.get("encryption"):
+    encryption = file.get("encryption")
+    if not encryption:
         return _first_lines(inside(month.folder, file["key"]), prescribed(spec, file["recipient"]))
     plain = month.plain.file(file["recipient"]) if month.plain else None
-    return _first_lines(inside(month.plain.folder, plain["key"]), _DEFAULT) if month.plain and plain else ""
+    if month.plain is None or plain is None:
+        return f"encrypted for {' and '.join(encryption['keys'])}"
+    return _first_lines(inside(month.plain.folder, plain["key"]), _DEFAULT)
 
 
 def _first_lines(path: Path, form: Json) -> str:

@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -144,12 +143,6 @@ def fetch(session: boto3.Session, location: str, folder: Path) -> Path:
     body = session.client("s3").get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))["Body"]
     target.write_bytes(body.read())
     return target
-
-
-def install(wheel: Path, libraries: Path) -> None:
-    """Unpack a wheel beside the libraries, as pip does without an index."""
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(libraries)
 
 
 def send_logs(

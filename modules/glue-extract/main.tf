@@ -86,12 +86,13 @@ locals {
     "--extra-files"               = local._empty_url["wheel"]
     "--extra-jars"                = local._empty_url["jar"]
     "--python-modules-installer-option" = (
-      contains(keys(var.extra_arguments), "--additional-python-modules") ?
-      "--disable-pip-version-check" : "--no-index"
+      length(local._extra_modules) > 0 ? "--disable-pip-version-check" : "--no-index"
     )
     "--user-jars-first" = "false"
   }
-  _empty_url = { for kind, file in aws_s3_object.empty : kind => "${local.artifacts_url}/${file.key}" }
+  _empty_url = {
+    for kind, file in aws_s3_object.empty : kind => "${local.artifacts_url}/${file.key}"
+  }
   # Arguments with a default that a run may change.
   _run_arguments = ["--lock-timeout", "--statement-timeout"]
   _script_url    = "${local.artifacts_url}/${aws_s3_object.script.key}"
@@ -125,8 +126,7 @@ resource "aws_glue_job" "this" {
 
   # Glue ignores the value of a run for these, so a run cannot publish elsewhere or load other code:
   # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
-  # The order of these maps does not matter: a validation refuses a name that occurs in two. Only
-  # the modules of _python_arguments include those of extra_arguments.
+  # Names of _no_code_arguments may be in extra_arguments, too; a validation refuses the others.
   non_overridable_arguments = merge(
     local._no_code_arguments,
     {
@@ -135,7 +135,7 @@ resource "aws_glue_job" "this" {
     },
     local._login_arguments,
     local._pgp_arguments,
-    local._python_arguments,
+    { "--additional-python-modules" = join(",", local.python_modules) },
     {
       "--output" = local.target_url
 
@@ -156,10 +156,10 @@ resource "aws_glue_job" "this" {
       # The engine refuses an argument that loads code unless this list has it.
       "--fixed-arguments" = join(",", [
         for name in concat(
-          ["--output"], keys(local._pgp_arguments), sort(setunion(
-            keys(local._python_arguments),
-            setsubtract(keys(var.extra_arguments), local._run_arguments)
-          ))
+          ["--output"], keys(local._pgp_arguments),
+          sort(setsubtract(
+            keys(merge(local._no_code_arguments, var.extra_arguments)), local._run_arguments
+          )),
         ) : trimprefix(name, "--")
       ])
       "--extra-py-files" = join(",", [

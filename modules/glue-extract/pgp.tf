@@ -17,18 +17,11 @@ locals {
   ))
   # Python modules that the job installs. A wheel with machine code cannot be imported from
   # --extra-py-files.
-  python_modules = concat(local._extra_modules, [
-    for key in aws_s3_object.pgp_wheel[*].key : "${local.artifacts_url}/${key}"
-  ])
-  # The wheel has no dependencies. Without other modules, pip asks no package index, which a subnet
-  # without internet does not reach.
-  _python_arguments = merge(
-    length(local.python_modules) == 0 ? {} : {
-      "--additional-python-modules" = join(",", local.python_modules)
-    },
-    var.pgp == null || length(local._extra_modules) > 0 ? {} : {
-      "--python-modules-installer-option" = "--no-index"
-    },
+  python_modules = coalescelist(
+    concat(local._extra_modules, [
+      for key in aws_s3_object.pgp_wheel[*].key : "${local.artifacts_url}/${key}"
+    ]),
+    [local._empty_url["wheel"]],
   )
 }
 

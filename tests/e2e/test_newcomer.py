@@ -130,7 +130,7 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
         ("Mail address for alerts", ALERTS),
     ):
         at.expect(question)
-        at.sendline("")
+        at.sendline(said)
     at.expect("files created. Next: extracts preview bank-loans; bank-loans/README.md")
     at.expect(pexpect.EOF)
     at.close()

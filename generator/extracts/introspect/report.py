@@ -210,8 +210,8 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         what = "table or view" if hidden == 1 else "tables and views"
         console.print(f"[dim]--all lists {hidden} more {what}.[/]")
     if everything and report["others"]:
-        others = escape(", ".join(report["others"]))
-        console.print(f"[dim]Tables without a date and a metric: {others}[/]", soft_wrap=True)
+        names = escape(", ".join(report["others"]))
+        console.print(f"[dim]Tables without a date and a metric: {names}[/]", soft_wrap=True)
     if unread:
         console.print(escape(missing_rights), soft_wrap=True)
     described = [each for each in listed if "paths" in each]

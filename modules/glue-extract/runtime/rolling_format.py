@@ -111,6 +111,7 @@ class File:
     trailer_record: str | None = None  # the last record: "T{rows:0>8}{sum[amount_sum]:0>18}"
     compression: str | None = None  # "gzip" or "zip"
     markers: tuple[str, ...] = ()  # "sha256", "done": small files beside the file, written after it
+    flat: bool = False  # all periods in the recipient's own folder, without year=2026/month=10
     encryption: Pgp | None = None  # of the file as it is after its compression
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 

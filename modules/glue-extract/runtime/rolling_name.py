@@ -151,8 +151,8 @@ def filled(
 ) -> str:
     """Return the template with its fields. `number` writes a sum with the decimal mark of the file.
 
-    With an encoding, a width is the bytes of that many blanks. A longer value raises ExtractError, because
-    all after it would move.
+    With an encoding, a width is the bytes of that many blanks. A number that is longer than its width raises
+    ExtractError, and with an encoding any value, because all after it would move.
     """
     text = []
     for before, field, form, _ in Formatter().parse(template):
@@ -183,14 +183,23 @@ def filled(
     return "".join(text)
 
 
-def _of_bytes(value: str, sized: re.Match[str], encoding: str) -> str:
-    """Return the value, filled to the bytes of a width in blanks. Raise ValueError if it does not fit."""
-    fill, align, width = sized[1] or ("0" if sized[3][0] == "0" else " "), sized[2] or "<", int(sized[3])
+def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) -> str:
+    """Return the value, filled to its width. Raise ValueError if it does not fit."""
+    fill, align, width = sized[1] or " ", sized[2] or "<", int(sized[3])
     # What the encoding lacks is refused with the whole record.
-    blank, size, one = (len(text.encode(encoding, "replace")) for text in (" ", value, fill))
-    count, rest = divmod(width * blank - size, one)
-    if count < 0 or rest:
-        raise ValueError(f"takes {size} bytes in {encoding}, and its width is {width * blank}")
+    blank, size, unit = (
+        len(text) if encoding is None else len(text.encode(encoding, "replace"))
+        for text in (" ", value, fill)
+    )
+    width *= blank
+    count, rest = divmod(width - size, unit)
+    if rest and width > size:
+        raise ValueError(f"has the width {width}, and {width - size} bytes cannot have characters of {unit}")
+    if count < 0:
+        what = "characters" if encoding is None else f"bytes in {encoding}"
+        raise ValueError(f"takes {size} {what}, and its width is {width}")
+    if name in _NUMBERS and fill == "0" and value.startswith("-"):
+        return "-" + "0" * count + value[1:]  # zeros are part of the number
     return format(value, f"{fill}{align}{len(value) + count}")
 
 

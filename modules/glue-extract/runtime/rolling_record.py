@@ -48,11 +48,6 @@ Record = Callable[[Sequence["str | None"], int], bytes]
 """Makes the bytes of a record from its cells; the number of the row is for messages."""
 
 
-def has_control(text: str) -> bool:
-    """Return whether a text has a character that may end a record."""
-    return _CONTROL.search(text) is not None
-
-
 def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:
     """Return the record with the names of the columns, or nothing if the format has none."""
     if not form.header:
@@ -114,19 +109,30 @@ def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
     return defused
 
 
+def special_text(form: Csv) -> Callable[[str], object]:
+    """Return the function that finds what needs quotes.
+
+    A value that is the text of a missing value needs them too, or it would be read as one.
+    """
+    null = rf"|\A{re.escape(form.null)}\Z" if form.null else ""
+    return re.compile(f'[{re.escape(form.delimiter)}"\r\n]{null}').search
+
+
+def plain_columns(form: Csv, columns: Sequence[Column]) -> list[bool]:
+    """Return for each column whether its values never need quotes: metrics and dates in the default form."""
+    default = not form.null and form.delimiter not in "-." and form.decimal == "." and not form.thousands
+    return [
+        default and (column.kind == METRIC or (column.kind == DATE and form.date_format == "%Y-%m-%d"))
+        for column in columns
+    ]
+
+
 def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     delimiter, ending, encoding, null = form.delimiter, form.line_ending, form.encoding, form.null
-    # A value that is the text of a missing value is quoted, too, or it would be read as one.
-    special = re.compile(f'[{re.escape(delimiter)}"\r\n]' + (rf"|\A{re.escape(null)}\Z" if null else ""))
-    converted = _converters(form.decimal, form.thousands, form.date_format, columns)
+    special, is_plain = special_text(form), plain_columns(form, columns)
+    converted = converters(form.decimal, form.thousands, form.date_format, columns)
     is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
     is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
-    # Metrics and dates in the default form need no quotes.
-    needs_none = not null and delimiter not in "-."
-    is_plain = [
-        needs_none and column.kind in (METRIC, DATE) and i not in converted
-        for i, column in enumerate(columns)
-    ]
     minimal, everything = form.quoting == "minimal", form.quoting == "all"
     order = range(len(columns))
 
@@ -141,9 +147,9 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
                 value = converted[i](value, row)
             if is_text[i]:
                 value = defused(value)
-            if everything or (not is_plain[i] and minimal and special.search(value)):
+            if everything or (not is_plain[i] and minimal and special(value)):
                 value = '"' + value.replace('"', '""') + '"'
-            elif not minimal and not everything and special.search(value):
+            elif not minimal and not everything and special(value):
                 has = (
                     f'is the text of null="{null}"'
                     if value == null
@@ -195,7 +201,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
 
     def slowly(values: Sequence[str], row: int) -> Iterator[bytes]:
         for (column, part), value in zip(parts, values, strict=True):
-            if control(value):
+            if has_control(value):
                 raise _wrong(f"{_place(row, column)}: a value has a line break or another control character")
             try:
                 yield _padded(value, column, part, encoding, row)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import rolling_record
 from rolling_errors import ExtractError
 from rolling_format import Csv, FixedWidth
-from rolling_record import DATE, METRIC, TEXT, Column
+from rolling_record import METRIC, TEXT, Column
 
 Columns = Sequence[Sequence["str | None"]]
 Records = Callable[[Columns, int], bytes]
@@ -53,12 +53,8 @@ def _at_once(form: Csv | FixedWidth, columns: Sequence[Column], defuse: bool) ->
 
 def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
     delimiter, ending, null = form.delimiter, form.line_ending, form.null
-    special = re.compile(f'[{re.escape(delimiter)}"\r\n]').search
+    special, is_plain = rolling_record.special_text(form), rolling_record.plain_columns(form, columns)
     texts = _Texts(form, columns, form.thousands, defused=rolling_record.defuser(delimiter), defuse=defuse)
-    # Metrics and dates in the default form need no quotes.
-    is_plain = [
-        column.kind in (METRIC, DATE) and i not in texts.converted for i, column in enumerate(columns)
-    ]
 
     def fields(i: int, cells: Sequence[str | None], first: int) -> list[str] | None:
         missing = None if columns[i].kind != METRIC else ""  # nothing to aggregate is an empty text
@@ -66,7 +62,9 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
         found = texts.of(i, cells, first)
         if form.quoting == "all":
             found = [_quoted(text) for text in found]
-        elif (form.quoting == "none" or not is_plain[i]) and special("".join(found)):
+        elif (form.quoting == "none" or not is_plain[i]) and (
+            special("".join(found)) or (null and null in found)
+        ):
             if form.quoting == "none":
                 return None
             found = [_quoted(text) if special(text) else text for text in found]

@@ -116,7 +116,8 @@ class Work:
         for period in watched:
             try:
                 rolling_checks.check_period(self.result.resolved, self.result, period)
-                files, _ = self._files(period, Sealing(self.keys, self.store, period, late=True))
+                seal = Sealing(self.keys, self.store, period, late=True)
+                files, _ = self._files(period, self._published(period), seal)
                 differs = rolling_publication.difference(self.store, period, files)
             except ExtractError as error:
                 log(
@@ -176,10 +177,10 @@ class Work:
         )
         return not plan.idle
 
-    def _files(self, period: Period, seal: Sealing) -> tuple[list[File], Tally]:
+    def _files(self, period: Period, revision: int, seal: Sealing) -> tuple[list[File], Tally]:
         """Return a period's files on the local disk, each under a name of its own."""
         known = rolling_file.recipients_of(self.result.resolved, self.result.recipients)
-        return rolling_writing.write_files(self.result, period, known, self._place(period), seal)
+        return rolling_writing.write_files(self.result, period, known, self._place(period), revision, seal)
 
     def _place(self, period: Period) -> Path:
         return self.folder / f"files-{period}"

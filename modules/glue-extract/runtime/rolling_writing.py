@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -14,6 +14,8 @@ from typing import IO, BinaryIO, cast
 import rolling_format
 import rolling_name
 import rolling_record
+import rolling_records
+from rolling_blocks import Block
 from rolling_errors import ExtractError, quoted
 from rolling_file import (
     File,
@@ -38,7 +40,12 @@ Seal = Callable[[File, Pgp], File]
 
 
 def write_files(
-    result: Result, period: Period, known: Iterable[str], folder: Path, seal: Seal | None = None
+    result: Result,
+    period: Period,
+    known: Iterable[str],
+    folder: Path,
+    revision: int = 1,
+    seal: Seal | None = None,
 ) -> tuple[list[File], Tally]:
     """Write the files of every recipient into `folder`, and return them with the tally of all their rows.
 
@@ -51,7 +58,7 @@ def write_files(
     known = sorted({*known})
     if resolved.recipient.alias != "t0":
         check_files_of(resolved, known)
-    writing = Writing(result, period, folder, seal)
+    writing = Writing(result, period, folder, revision, seal)
     files: list[File] = []
     tally = result.tally()
     current: FileWriter | None = None
@@ -77,7 +84,9 @@ def write_files(
 class Writing:
     """What all files of a period have in common."""
 
-    def __init__(self, result: Result, period: Period, folder: Path, seal: Seal | None = None) -> None:
+    def __init__(
+        self, result: Result, period: Period, folder: Path, revision: int, seal: Seal | None
+    ) -> None:
         self.seal = seal
         self.resolved = result.resolved
         self.result = result

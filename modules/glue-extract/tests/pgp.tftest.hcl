@@ -65,8 +65,8 @@ run "keys_and_wheel_are_uploaded_and_fixed" {
         "pysequoia-1.0-cp313-cp313-manylinux_2_17_x86_64.whl",
       ])
       "--fixed-arguments" = join(",", [
-        "output", "pgp-keys", "pgp-keys-sha256", "additional-python-modules",
-        "python-modules-installer-option",
+        "output", "pgp-keys", "pgp-keys-sha256", "additional-python-modules", "extra-files",
+        "extra-jars", "python-modules-installer-option", "user-jars-first",
       ])
       "--pgp-keys" = join("/", [
         "s3://bank-loans-artifacts/artifacts/bank-loans", "pgp-keys.json"
@@ -100,8 +100,9 @@ run "other_modules_are_installed_too" {
     error_message = "The job installs the modules of extra_arguments and the wheel."
   }
   assert {
-    condition = !can(
+    condition = (
       aws_glue_job.this.non_overridable_arguments["--python-modules-installer-option"]
+      == "--disable-pip-version-check"
     )
     error_message = "pip may ask an index for other modules."
   }

@@ -67,7 +67,7 @@ def test_layout_on_the_page_is_what_the_engine_writes(
             (tmp_path / f"{recipient}.asc").write_text(gpg.public(gpg.key(recipient)))
     engine("2026-10", *arguments, **changes)
     bank = "Beta" if "files" in changes else "Alpha"
-    folder = engine.folder / f"bank_name={bank}/year=2026/month=10"
+    folder = engine.folder / f"bank_name={bank}" / ("" if form.flat else "year=2026/month=10")
     text = read(folder / name, form.format.encoding, gpg)
     shown = "".join(
         re.sub(" +$", lambda blanks: "·" * len(blanks[0]), line) + "\n" for line in text.splitlines()

@@ -22,6 +22,7 @@ import rolling_manifest
 import rolling_publication
 import rolling_writing
 from local_cloud.aws import REGION, Cloud
+from rolling_blocks import Block, blocks_of
 from rolling_errors import ExtractError
 from rolling_file import File
 from rolling_period import Period
@@ -250,9 +251,11 @@ class _Given:
         self.span = Span((OCTOBER,), (1,))
         self._texts = texts
 
-    def rows(self, _: Period) -> Iterator[Row]:
-        for name, text in sorted(self._texts.items()):
-            yield Row(name, (text,), (str(len(text)),), (1, 1, len(text)))
+    def blocks(self, _: Period) -> Iterator[Block]:
+        return blocks_of(
+            Row(name, (text,), (str(len(text)),), (1, 1, len(text)))
+            for name, text in sorted(self._texts.items())
+        )
 
     def tally(self) -> Tally:
         return Tally(self.resolved, (0,))

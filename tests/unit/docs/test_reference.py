@@ -17,7 +17,7 @@ import rolling_arguments
 import rolling_file
 import rolling_manifest
 from extracts.new import questions
-from rolling_file import File
+from rolling_file import Encryption, File
 from rolling_period import Period
 from rolling_publication import Plan
 from rolling_store import open_store

@@ -19,7 +19,9 @@ def shown(name: str) -> str:
     entity = Described(
         schema=name, table=name, kind="table", rows=1, dates=[date], metrics=[name], ends=[name], paths=[]
     )
-    report = Report(database=name, role=name, tables=1, entities=[entity], unreadable=[name], grants=[name])
+    report = Report(
+        database=name, role=name, tables=1, entities=[entity], others=[name], unreadable=[name], grants=[name]
+    )
     file = io.StringIO()
     show(report, Screen(file=file, force_terminal=True, width=400))
     return file.getvalue()

@@ -84,8 +84,8 @@ def recipe(command: str) -> tuple[str, ...]:
         capture_output=True,
         text=True,
         check=False,
-        # `make test ARGS=-v` would set ARGS here, too.
-        env={name: value for name, value in os.environ.items() if name != "MAKEFLAGS"},
+        # `make test ARGS=-v` would set ARGS here, too, and a make in a make also prints its folder.
+        env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
     )
     return tuple(line.strip() for line in done.stdout.splitlines())
 

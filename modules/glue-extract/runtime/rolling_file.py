@@ -181,12 +181,7 @@ def cells_of(
 
 
 def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
-    """Refuse an entry of `files` for somebody who is no recipient, and fills that would change a value."""
-    for what, file in [
-        ("file", resolved.file),
-        *((f'files["{name}"]', it) for name, it in resolved.files.items()),
-    ]:
-        _check_fills(what, file.format, columns_of(resolved))
+    """Refuse an entry of `files` for somebody who is no recipient."""
     names = {*known}
     for name in resolved.files:
         if name not in names:
@@ -195,8 +190,15 @@ def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
             raise ExtractError(f"files has {quoted(name)}, which is no recipient{hint}", kind="spec")
 
 
+def check_fills(resolved: Resolved) -> None:
+    """Refuse fills that only the type of a column shows to be wrong: they would change a value."""
+    columns = columns_of(resolved)
+    _check_fills("file", resolved.file.format, columns)
+    for name, file in resolved.files.items():
+        _check_fills(f'files["{name}"]', file.format, columns)
+
+
 def _check_fills(what: str, form: Csv | FixedWidth, columns: Sequence[Column]) -> None:
-    """Refuse fills that only the type of a column shows to be wrong."""
     if isinstance(form, Csv):
         return
     for label, kind in columns:

@@ -21,6 +21,7 @@ from rolling_file import (
     File,
     cells_of,
     check_files_of,
+    check_fills,
     check_names,
     columns_of,
     file_name,
@@ -56,6 +57,7 @@ def write_files(
     folder.mkdir()
     resolved = result.resolved
     known = sorted({*known})
+    check_fills(resolved)
     if resolved.recipient.alias != "t0":
         check_files_of(resolved, known)
     writing = Writing(result, period, folder, revision, seal)

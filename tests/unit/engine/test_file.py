@@ -20,7 +20,7 @@ from rolling_blocks import Block, blocks_of
 from rolling_errors import ExtractError
 from rolling_file import (
     cells_of,
-    check_files_of,
+    check_fills,
     check_names,
     columns_of,
     file_name,
@@ -223,8 +223,8 @@ def test_rows_with_the_same_name_are_refused_only_if_each_is_a_recipient() -> No
 class Found:
     """The result of a read, with rows that are given."""
 
-    def __init__(self, rows: list[Row]) -> None:
-        self.resolved = spec()
+    def __init__(self, rows: list[Row], **changes: Any) -> None:
+        self.resolved = spec(**changes)
         self.span = Span((Period(2026, 10),), (1,))
         self._rows = rows
 
@@ -264,10 +264,18 @@ def test_fill_that_would_change_a_value_is_refused(label: str, fill: str, why: s
     file = File(format=FixedWidth(WIDTHS | {"id": Field(-9, fill="0"), label: Field(-20, fill=fill)}))
     for changes, what in (({"file": file}, "file"), ({"files": {"Alpha": file}}, 'files["Alpha"]')):
         with pytest.raises(ExtractError) as caught:
-            check_files_of(spec(**changes), ["Alpha"])
+            check_fills(spec(**changes))
         assert caught.value.sentence == f'{what}: FixedWidth: "{label}": fill="{fill}" {why}'
+
+
+def test_wrong_fill_is_refused_also_if_the_entity_has_the_recipient(tmp_path: Path) -> None:
+    file = File(format=FixedWidth(WIDTHS | {"address": Field(-20, fill="0")}))
+    found = Found([line("x")], file=file)
+    assert found.resolved.recipient.alias == "t0"
+    with pytest.raises(ExtractError, match='"address": fill="0" is for numbers'):
+        write_files(cast(Result, found), Period(2026, 10), [], tmp_path / "f")
 
 
 def test_zeros_and_blanks_may_fill_numbers() -> None:
     file = File(format=FixedWidth(WIDTHS | {"id": Field(-9, fill="0"), "fees_sum": Field(-9, fill="*")}))
-    check_files_of(spec(file=file), ["Alpha"])
+    check_fills(spec(file=file))

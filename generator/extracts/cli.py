@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from extracts import __version__
+from extracts.command_options import AsJson, First, Last
 from extracts.errors import ExtractsError
 from extracts.operate import commands
 from extracts.terminal import console, escaped, say
@@ -23,7 +24,6 @@ app = typer.Typer(
     rich_markup_mode=None,  # the boxes of rich cut off words in a terminal of 80 columns
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 URL_HELP = (
     "URL of the source, postgresql://user@host:port/database. The password is read from PGPASSWORD. TLS is"
     " required unless the host is this machine. The parameters sslmode and sslrootcert verify the server."
@@ -195,12 +195,8 @@ def preview(
         str | None,
         typer.Option(help="Month; default: the newest complete one that has rows.", metavar="YYYY-MM"),
     ] = None,
-    first: Annotated[
-        str | None, typer.Option("--from", help="First month of several.", metavar="YYYY-MM")
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", help="Last month of several.", metavar="YYYY-MM")
-    ] = None,
+    first: First = None,
+    last: Last = None,
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Allow a month that is not over.")
     ] = False,

@@ -89,12 +89,17 @@ def _arguments(main: Path) -> dict[str, str]:
     if block is None:
         return {}
     found = re.findall(r"^  (time_zone|schedule)\s*= (.*?)(?:\s+(?:#|//).*)?$", block[1], re.MULTILINE)
-    # It ends before the next argument. The other lines of an object are indented more, or begin with a brace.
-    pgp = re.search(r"^  pgp\s*= (.*?)(?=\n  [a-z#/]|\Z)", block[1], re.MULTILINE | re.DOTALL)
-    keys = {"pgp": f"try(({_one_line(pgp[1])}).public_keys, {{}})"} if pgp else {}
-    flat = re.search(r"^  flat_recipients\s*= (.*?)(?=\n  [a-z#/]|\Z)", block[1], re.MULTILINE | re.DOTALL)
-    names = {"flat_recipients": _one_line(flat[1]) if flat else "[]"}
+    pgp = _value(block[1], "pgp")
+    keys = {"pgp": f"try(({pgp}).public_keys, {{}})"} if pgp else {}
+    names = {"flat_recipients": _value(block[1], "flat_recipients") or "[]"}
     return {"time_zone": '"Etc/GMT"', **dict(found), **names, **keys}
+
+
+def _value(block: str, name: str) -> str | None:
+    """Return the value of an argument, which may have several lines, on one line."""
+    # It ends before the next argument. The other lines of an object are indented more, or begin with a brace.
+    found = re.search(rf"^  {name}\s*= (.*?)(?=\n  [a-z#/]|\Z)", block, re.MULTILINE | re.DOTALL)
+    return None if found is None else _one_line(found[1])
 
 
 def _one_line(expression: str) -> str:

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from extracts import files
+from extracts.command_options import AsJson, First, Last
 from extracts.errors import ExtractsError
 from extracts.terminal import console, escaped, say
 
 Project = Annotated[Path, typer.Argument(help="Folder of a deployed project.", metavar="PROJECT")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
 
 def add(app: typer.Typer) -> None:
@@ -29,12 +29,8 @@ def run(
     period: Annotated[
         str | None, typer.Option(help="Month; default: the last complete one.", metavar="YYYY-MM")
     ] = None,
-    first: Annotated[
-        str | None, typer.Option("--from", help="First month of several.", metavar="YYYY-MM")
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", help="Last month of several.", metavar="YYYY-MM")
-    ] = None,
+    first: First = None,
+    last: Last = None,
     restate: Annotated[bool, typer.Option("--restate", help="Replace published months that differ.")] = False,
     reason: Annotated[
         str | None, typer.Option(help="Reason of the restatement; the manifest keeps it.", metavar="TEXT")

@@ -106,8 +106,7 @@ def parse(argv: list[str]) -> Arguments:
         known = name.lower()
         on_glue = on_glue or known == "job_name"
         if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", *_GUARDED):
-            # Glue fixes "--output", but a run can pass the keys "--output=s3://elsewhere" and "--OUTPUT "
-            # beside it.
+            # Glue fixes "--output", but a run can pass the keys "--output=s3://x" and "--OUTPUT" beside it.
             raise _wrong(f"--{name} is given twice; give it once")
         given.add(known)
         if known in _GUARDED:
@@ -154,10 +153,7 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
 
 
 def _split(token: str) -> tuple[str, str, str]:
-    """Return the name of an argument, "=" if it has one, and its value.
-
-    Who reads a name after this one may ignore blanks around it.
-    """
+    """Return the name of an argument without blanks around it, "=" if it has one, and its value."""
     name, equals, value = token.strip().removeprefix("--").partition("=")
     return name.strip(), equals, value
 

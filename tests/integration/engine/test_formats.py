@@ -10,23 +10,11 @@ from pathlib import Path
 import hypothesis
 from hypothesis import given
 
-from rolling_extract import Extract, File, Metric
+from rolling_extract import File
 from tests.support.bank import Engine, Store
 from tests.support.engine import formats
-from tests.support.engine.formats import COLUMNS, METRICS, Cells, Unreadable
+from tests.support.engine.formats import COLUMNS, METRICS, SPEC, Cells, Unreadable
 
-SPEC = Extract(
-    entity="fees",
-    date_column="made",
-    recipient={"bank": "owner"},
-    group_by={"id": "id", "rate": "rate", "day": "day", "address": "address"},
-    metrics={
-        "fees_count": Metric("count", "amount"),
-        "fees_sum": Metric("sum", "amount", scale=2),
-        "fees_avg": Metric("avg", "amount", scale=3),
-    },
-    defuse_formulas=False,
-)
 # Recipient and group, and the amounts of the group's rows.
 GROUPS: tuple[tuple[tuple[str, str, str | None, str | None, str | None], tuple[str | None, ...]], ...] = (
     (("Alpha", "-7", "0.5", "2026-02-28", "Main St 1"), ("1000.50", "-0.25", "0.01")),

@@ -15,6 +15,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from rolling_format import Csv, Field, File, FixedWidth
+from rolling_spec import Extract, Metric
 
 LABELS = ("bank", "id", "rate", "day", "address", "period", "window_start", "window_end")
 METRICS = {"fees_count": 0, "fees_sum": 2, "fees_avg": 3}  # digits after the point
@@ -24,6 +25,20 @@ NUMBERS = ("id", "rate")
 ENCODINGS = ("utf-8", "utf-8", "iso8859-2", "utf-16-le", "utf-32-be", "cp1252", "cp037")
 DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "%m/%d/%Y")
 RECORD = "{rows:0>24}|{count[fees_sum]}|{sum[fees_sum]}|{date:%Y%m%d}|{recipient}"
+
+# Formulas are not defused, because what is read back must be the value.
+SPEC = Extract(
+    entity="fees",
+    date_column="made",
+    recipient={"bank": "owner"},
+    group_by={"id": "id", "rate": "rate", "day": "day", "address": "address"},
+    metrics={
+        "fees_count": Metric("count", "amount"),
+        "fees_sum": Metric("sum", "amount", scale=2),
+        "fees_avg": Metric("avg", "amount", scale=3),
+    },
+    defuse_formulas=False,
+)
 
 Cells = Mapping[str, str | None]  # by column: a text, a date as 2026-10-31, a number as -1234.50
 

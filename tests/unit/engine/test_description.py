@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import rolling_description
+from extracts import report_months
 from rolling_errors import ExtractError
 from rolling_extract import Csv, Extract, File, FixedWidth, Join, Metric
 
@@ -171,3 +172,8 @@ def test_unreadable_spec_is_one_sentence_and_the_readme_stays(
     assert done.stderr.startswith(sentence)
     assert len(done.stderr.splitlines()) == 1
     assert (tmp_path / "README.md").read_text() == readme(TREE)
+
+
+def test_readme_and_preview_have_the_same_words_for_an_aggregate() -> None:
+    """The tool cannot read the engine's words, because a project may have another version of it."""
+    assert rolling_description._AGGREGATES == report_months.AGGREGATES

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from rolling_blocks import Block, blocks_of
 from rolling_errors import ExtractError
-from rolling_extract import Extract, Metric
 from rolling_format import Csv, File, FixedWidth
 from rolling_period import Period
 from rolling_resolved import Resolved
@@ -29,21 +28,10 @@ from rolling_spec_check import check
 from rolling_totals import Row, Tally
 from rolling_writing import write_files
 from tests.support.engine import formats
-from tests.support.engine.formats import COLUMNS, Cells, Unreadable
+from tests.support.engine.formats import COLUMNS, SPEC, Cells, Unreadable
 from tests.support.engine.handmade import column, measure, metric, resolved, tables
 
 OCTOBER = Period(2026, 10)
-SPEC = Extract(
-    entity="fees",
-    date_column="day",
-    recipient={"bank": "owner"},
-    group_by={"id": "id", "rate": "rate", "day": "day", "address": "address"},
-    metrics={
-        "fees_count": Metric("count", "amount"),
-        "fees_sum": Metric("sum", "amount", scale=2),
-        "fees_avg": Metric("avg", "amount", scale=3),
-    },
-)
 RESOLVED = resolved(
     tables=tables("fees"),
     date=column("t0", "day", "date"),

@@ -10,6 +10,7 @@ again, so the tests of the demo, the workflows and the tool do not use this.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ import pytest
 
 from extracts.terraform import PROVIDER
 from local_cloud import processes
+from tests.support import schemas
 
 _OWN = ("AWS_", "SSL_CERT_")  # variables that the provider reads itself
 _QUIET = {"TF_LOG_PROVIDER": "off", "TF_LOG_SDK": "off"}  # without Terraform, it would log every request
@@ -70,7 +72,9 @@ class Provider:
                 folder=folder,
             )
         )
-        self.address = _address(log)
+        [(name, started)] = json.loads(_address(log)).items()
+        socket = self.parts.enter_context(schemas.filtered(binary, started["Addr"]["String"]))
+        self.address = json.dumps({name: started | {"Addr": {"Network": "unix", "String": socket}}})
 
     def alive(self) -> bool:
         """Return whether the provider still runs."""

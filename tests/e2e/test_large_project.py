@@ -17,6 +17,7 @@ import pytest
 from extracts import terraform
 from local_cloud import aws, sftp
 from local_cloud.demo import account
+from tests.support import options
 from tests.support.provider import Provider
 from tests.support.terraform import Root
 
@@ -55,7 +56,8 @@ def recipient(mode: str, number: int, name: str, key: str) -> dict[str, Any]:
     return {"name": name, "server": server | {"trusted_host_keys": [HOST_KEY]}}
 
 
-@pytest.fixture(params=["server", "connector"])
+# The way with more resources; `make test-matrix` tries both.
+@pytest.fixture(params=["server", "connector"] if options.TOGETHER > 2 else ["connector"])
 def root(
     request: pytest.FixtureRequest,
     cloud: aws.Cloud,

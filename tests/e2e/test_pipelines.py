@@ -237,18 +237,14 @@ def test_forged_run_or_comment_does_not_prove_that_a_plan_was_shown(story: Story
     merged = story.github.merge(4)
     whole = story.github.state
     honest = whole["runs"][-1]
-    # The unit tests of this step try more.
-    forgeries: list[dict[str, Any]] = [
-        {"path": ".github/workflows/own.yml"},
-        {"jobs": [job for job in honest["jobs"] if " / shown " not in job["name"]]},
-    ]
-    for forged in forgeries:
-        story.github.write_state({**whole, "runs": [*whole["runs"][:-1], {**honest, **forged}]})
-        assert len(story.github.comments(4)) == 1
-        run = story.github.run("extract.yml", merged)
-        assert refusal(run, "apply / reviewed").startswith(
-            "This is not the plan that #4 showed: something changed since."
-        )
+    # The unit tests of this step try other forgeries.
+    forged = {**honest, "path": ".github/workflows/own.yml"}
+    story.github.write_state({**whole, "runs": [*whole["runs"][:-1], forged]})
+    assert len(story.github.comments(4)) == 1
+    run = story.github.run("extract.yml", merged)
+    assert refusal(run, "apply / reviewed").startswith(
+        "This is not the plan that #4 showed: something changed since."
+    )
 
 
 @pytest.fixture(scope="module")

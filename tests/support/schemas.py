@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
 SERVICE = "/tfplugin5.Provider/"

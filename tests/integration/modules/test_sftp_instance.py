@@ -142,7 +142,7 @@ class Served:
         value = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
         value["keys"] = [self.keys[device].public.rsplit(" ", 1)[0] for device in devices]
         ssm.put_parameter(Name=name, Value=json.dumps(value), Overwrite=True)
-        # A start joins a run of the timer that has already read the old keys; the second start reads the new ones.
+        # A start joins a run of the timer, which may have read the old keys. The second start reads again.
         for _ in range(2):
             self.machine.run("systemctl", "start", "sftp-recipients.service")
 

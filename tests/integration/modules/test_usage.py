@@ -217,7 +217,7 @@ def regions(usage_root: Callable[[str], Root]) -> Iterator[Root]:
     root.apply(tf_vars=USAGE)
     yield root
     # Other tests count the resources in the account.
-    root.destroy(tf_vars=USAGE)
+    root.destroy(tf_vars=RENAMED, refresh=False)
 
 
 def test_second_plan_is_empty(regions: Root) -> None:
@@ -243,6 +243,6 @@ def test_renamed_extract_can_be_destroyed_and_created_again(regions: Root, cloud
     """AWS keeps the name of a deleted secret for a month."""
     regions.apply(tf_vars=RENAMED)
     assert [job["Name"] for job in cloud.client("glue").get_jobs()["Jobs"]] == ["renamed"]
-    regions.destroy(tf_vars=RENAMED)
+    regions.destroy(tf_vars=RENAMED, refresh=False)
     regions.apply(tf_vars=RENAMED)
     assert regions.changes(RENAMED) == ""

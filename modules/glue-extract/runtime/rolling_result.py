@@ -261,7 +261,8 @@ def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line
 def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sums, tuple[int, ...]]:
     """Return the control totals by segment, those of undated rows, and the digits of each measure."""
     scales = resolved.aggregate_in == "spark"
-    digits = [0] * len(resolved.measures)
+    # Spark writes all digits of a type, and PostgreSQL those of the value: the least of 0.25 and 0 is 0.
+    digits = [(measure.digits or 0) if scales else 0 for measure in resolved.measures]
     columns: list[tuple[int, str]] = []
     for index in rolling_partials.controlled(resolved):
         measure = resolved.measures[index]

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 import rolling_snapshot
-from rolling_extract import Join
+from rolling_extract import Join, Metric
 from tests.support.bank import Engine, Store
 
 
@@ -36,6 +36,17 @@ def test_more_partitions_than_values_give_the_same_bytes(
     delivered = in_parts("2026-10", aggregate_in="spark", partitions=400, partition_by=by)
     assert delivered.bytes("Alpha") == found
     assert delivered.lines("Alpha")[0]["loans_count"] == "2"
+
+
+def test_zeros_of_a_column_with_decimals_give_the_same_bytes(store: Store, engine: Engine) -> None:
+    """PostgreSQL writes the least of 0.25 and 0 as 0, and Spark as 0.0000."""
+    store.sql('ALTER TABLE "Loans" ADD fee numeric(6, 4) DEFAULT 0.25')
+    store.loan(store.branch(), "2026-10-01", 4)
+    metrics = {
+        name: Metric(name, "least(fee, 0)", window=1) for name in ("min", "sum", "avg", "median", "stddev")
+    }
+    found = both_ways(engine, "2026-10", metrics=metrics).decode()
+    assert found.splitlines()[1].endswith(",0.00" * 4 + ",")
 
 
 def test_partition_column_that_is_no_integer_is_refused(store: Store, in_spark: Engine) -> None:

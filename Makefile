@@ -50,7 +50,8 @@ bench-groups: $(READY)
 	@$(BIN)/python -m benchmarks.groups $(if $(GROUPS),--groups $(GROUPS))
 
 bench-formats: $(READY)
-	@$(BIN)/python -m benchmarks.formats $(if $(GROUPS),--groups $(GROUPS))
+	@$(BIN)/python -m benchmarks.formats $(if $(GROUPS),--groups $(GROUPS)) $(if $(FORMATS),--formats "$(FORMATS)") \
+	  $(if $(ROUNDS),--rounds $(ROUNDS))
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -30,6 +30,7 @@ class Csv:
     thousands: str = ""  # between groups of three digits of metrics
     null: str = ""  # for a missing value
     date_format: str = "%Y-%m-%d"  # of strftime, for dates; the period stays 2026-10
+    record_type: str = ""  # first field of each row, such as "D"
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
 
@@ -49,6 +50,7 @@ class Field:
     fill: str = " "
     implied: bool = False
     sign: str = "leading"
+    null: str = ""  # for a missing value
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
 
@@ -61,7 +63,9 @@ class FixedWidth:
     False
     """
 
-    fields: Mapping[str, int | Field]  # by column; a number is the width of a field filled with `fill`
+    # By column, in the order of the columns. A number is the width of a field filled with `fill`; a text is a
+    # constant, under a name that is no column.
+    fields: Mapping[str, int | Field | str]
     fill: str = " "
     line_ending: str = "\r\n"
     header: bool = False
@@ -73,7 +77,23 @@ class FixedWidth:
     def field(self, column: str) -> Field:
         """Return the field of a column."""
         found = self.fields[column]
+        assert not isinstance(found, str)  # a constant is no column
         return found if isinstance(found, Field) else Field(found, fill=self.fill)
+
+    @property
+    def constants(self) -> list[str]:
+        """Return the constant before each column, and after the last one.
+
+        >>> FixedWidth({"type": "D", "branch_id": 10, "amount_avg": -15}).constants
+        ['D', '', '']
+        """
+        found = [""]
+        for given in self.fields.values():
+            if isinstance(given, str):
+                found[-1] += given
+            else:
+                found.append("")
+        return found
 
 
 @named
@@ -108,7 +128,7 @@ class File:
     name: str | None = None  # default: {recipient}_{date:%Y%m%d}, with the ending of format and compression
     format: Csv | FixedWidth = Csv()
     header_record: str | None = None  # before the header: "H{date:%Y%m%d}{rows:0>8}"
-    trailer_record: str | None = None  # the last record: "T{rows:0>8}{sum[amount_sum]:0>18}"
+    trailer_record: str | None = None  # the last record: "T{records:0>8}{sum[amount_sum]:0>18}"
     compression: str | None = None  # "gzip" or "zip"
     markers: tuple[str, ...] = ()  # "sha256", "done": small files beside the file, written after it
     flat: bool = False  # all periods in the recipient's own folder, without year=2026/month=10

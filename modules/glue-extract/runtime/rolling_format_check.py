@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from rolling_encoding import check_encoding
-from rolling_errors import ExtractError, listed
+from rolling_errors import ExtractError, counted, listed
 from rolling_format import Csv, Field, File, FixedWidth, Pgp
 from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template, date_fault, filled, recipient_columns
 from rolling_period import Period, between
@@ -185,21 +185,44 @@ def _check_csv(what: str, form: Csv) -> None:
     if not isinstance(form.null, str) or set(form.null) & {form.delimiter, '"', "\r", "\n"}:
         raise _wrong(f"{what}: null={_kind(form.null)} is no text without delimiter, quotes and line breaks")
     _check_ending(what, form.line_ending)
-    marks = f"{form.delimiter}{form.decimal}{form.thousands}{form.null}"
+    _check_record_type(what, form)
+    marks = f"{form.delimiter}{form.decimal}{form.thousands}{form.null}{form.record_type}"
     check_encoding(what, form.encoding, marks, has_bom=True)
     if form.bom and not codecs.lookup(form.encoding).name.startswith("utf"):
         raise _wrong(f"{what}: bom=True needs an encoding such as utf-8, and {form.encoding} has none")
     _check_date_format(what, form.date_format)
 
 
+def _check_record_type(what: str, form: Csv) -> None:
+    kind = form.record_type
+    if not isinstance(kind, str) or form.delimiter in kind or '"' in kind or has_control(kind):
+        raise _wrong(
+            f"{what}: record_type={_kind(kind)} is no text without delimiter, quotes and line breaks"
+        )
+    if kind and form.header:
+        raise _wrong(
+            f"{what}: record_type={_kind(kind)} would move the columns below their names; set header=False"
+        )
+
+
 def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[str, bool]) -> None:
     if not isinstance(form.fields, Mapping):
         raise _wrong(f'{what}: fields={_kind(form.fields)} is no mapping; write {{"branch_id": 10}}')
-    columns = spec.file_columns
+    columns, constants = spec.file_columns, []
+    for name, given in form.fields.items():
+        if isinstance(given, str):
+            constants.append(name)
+            if name in columns:
+                raise _wrong(f'{what}: "{name}" is a column of the file, and {_kind(given)} is no width')
+            if not given or has_control(given):
+                raise _wrong(f'{what}: the text of "{name}" is empty or has a control character')
     if missing := [column for column in columns if column not in form.fields]:
         raise _wrong(f"{what}: fields has no width for {listed(missing)}")
-    if unknown := [name for name in form.fields if name not in columns]:
+    ordered = [name for name in form.fields if name not in constants]
+    if unknown := [name for name in ordered if name not in columns]:
         raise _wrong(f'{what}: fields has "{unknown[0]}"; the columns are {", ".join(columns)}')
+    if ordered != [*columns]:
+        raise _wrong(f"{what}: the order of fields is not that of the columns: {', '.join(columns)}")
     if not isinstance(form.header, bool):
         raise _wrong(f"{what}: header={_kind(form.header)} is not True or False")
     if not isinstance(form.decimal, str) or len(form.decimal) != 1:
@@ -208,12 +231,20 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
         raise _wrong(f"{what}: decimal={_kind(form.decimal)} is no mark such as a comma or a point")
     if not isinstance(form.fill, str) or len(form.fill) != 1 or has_control(form.fill):
         raise _wrong(f"{what}: fill={_kind(form.fill)} is not one character that a text can have")
-    for name, given in form.fields.items():
+    for name in columns:
+        given = form.fields[name]
         if not isinstance(given, Field) and (isinstance(given, bool) or not isinstance(given, int)):
             raise _wrong(f'{what}: the width {_kind(given)} of "{name}" is no whole number and no Field')
         _check_field(f'{what}: "{name}"', form.field(name), is_metric=name in metrics, is_date=name in _DATES)
-    fills = "".join(sorted({form.field(name).fill for name in form.fields}))
-    check_encoding(what, form.encoding, f"0123456789-{form.decimal}{fills}", has_bom=False)
+    parts = [form.field(name) for name in columns]
+    texts = "".join(sorted({text for part in parts for text in (part.fill, part.null)} | {*form.constants}))
+    check_encoding(what, form.encoding, f"0123456789-{form.decimal}{texts}", has_bom=False)
+    for name, part in zip(columns, parts, strict=True):
+        if (size := len(part.null.encode(form.encoding))) > abs(part.width):
+            raise _wrong(
+                f'{what}: "{name}": null={_kind(part.null)} takes {counted(size, "byte")} in {form.encoding},'
+                f" and the field has {abs(part.width)}"
+            )
     _check_ending(what, form.line_ending)
     _check_date_format(what, form.date_format)
 
@@ -231,6 +262,8 @@ def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> N
         raise _wrong(f"{what}: the width {_kind(width)} is not from 1 to 32767, or negative to align right")
     if not isinstance(part.fill, str) or len(part.fill) != 1 or has_control(part.fill):
         raise _wrong(f"{what}: fill={_kind(part.fill)} is not one character that a text can have")
+    if not isinstance(part.null, str) or has_control(part.null):
+        raise _wrong(f"{what}: null={_kind(part.null)} is no text without control characters")
     if part.sign not in _SIGNS:
         raise _wrong(f"{what}: sign={_kind(part.sign)} is not {listed(list(_SIGNS))}")
     if not isinstance(part.implied, bool):

@@ -13,7 +13,7 @@ from rolling_errors import ExtractError, quoted
 from rolling_totals import Totals
 
 NAME_FIELDS = ("recipient", "date", "period", "window_start", "window_end", "entity", "revision")
-RECORD_FIELDS = (*NAME_FIELDS, "rows", "sum", "count")
+RECORD_FIELDS = (*NAME_FIELDS, "rows", "records", "sum", "count")
 _DATES = ("date", "window_start", "window_end")
 # Windows refuses these in a name, and the names of its devices, also before an ending.
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
@@ -21,7 +21,7 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNOR
 _ARCHIVES = (".tar.gz", ".tgz")
 _LONGEST = 255  # bytes, in most file systems
 _ZEROS = re.compile(r"0[0-9]+")
-_NUMBERS = ("rows", "sum", "count", "revision")
+_NUMBERS = ("rows", "records", "sum", "count", "revision")
 _WIDEST = 1000
 # A format with a width: fill, alignment, width and the most characters.
 _SIZED = re.compile(r"(?:(.)?([<>^]))?([1-9][0-9]{0,3})?(?:\.([1-9][0-9]{0,3}))?")
@@ -143,13 +143,12 @@ def filled(
     template: str,
     fields: Mapping[str, str | date],
     totals: Totals | None = None,
-    rows: int = 0,
-    number: Callable[[str], str] = str,
+    number: Callable[[str, str], str] = lambda _, value: value,
     *,
     encoding: str | None = None,
     where: str = "the name of a file",
 ) -> str:
-    """Return the template with its fields. `number` writes a sum with the decimal mark of the file.
+    """Return the template with its fields. `number` writes the sum of a metric as the file has numbers.
 
     With an encoding, a width is the bytes of that many blanks. A number that is longer than its width raises
     ExtractError, and with an encoding any value, because all after it would move.
@@ -163,12 +162,10 @@ def filled(
         assert found is not None  # checked
         name, key = found[1], found[2]
         value: str | date
-        if name == "rows":
-            value = str(rows)
-        elif name in ("sum", "count"):
+        if name in ("sum", "count"):
             assert totals is not None
             metric = totals.metrics[key]
-            value = str(metric.count) if name == "count" else number(metric.sum or "0")
+            value = str(metric.count) if name == "count" else number(key, metric.sum or "0")
         else:
             value = fields[field]
         sized = _SIZED.fullmatch(form or "")

@@ -55,9 +55,18 @@ def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:
     titles = [Column(column.label, OTHER) for column in columns]
     if isinstance(form, FixedWidth):
         # A name is text, whatever its column holds.
-        plain = {label: Field(abs(form.field(label).width)) for label, _ in columns}
+        plain: dict[str, int | str] = {}
+        for name, given in form.fields.items():
+            plain[name] = (
+                _blanks(given, form.encoding) if isinstance(given, str) else abs(form.field(name).width)
+            )
         form = FixedWidth(plain, line_ending=form.line_ending, encoding=form.encoding)
     return writer(form, titles, defuse=False)([column.label for column in columns], 0)
+
+
+def _blanks(text: str, encoding: str) -> str:
+    """Return blanks of as many bytes as the text."""
+    return " " * (len(text.encode(encoding)) // len(" ".encode(encoding)))
 
 
 def mark(form: Csv | FixedWidth) -> bytes:
@@ -118,6 +127,14 @@ def special_text(form: Csv) -> Callable[[str], object]:
     return re.compile(f'[{re.escape(form.delimiter)}"\r\n]{null}').search
 
 
+def row_start(form: Csv) -> str:
+    """Return what is before the first column of a row."""
+    if not form.record_type:
+        return ""
+    quote = '"' if form.quoting == "all" else ""
+    return f"{quote}{form.record_type}{quote}{form.delimiter}"
+
+
 def plain_columns(form: Csv, columns: Sequence[Column]) -> list[bool]:
     """Return for each column whether its values never need quotes: metrics and dates in the default form."""
     default = not form.null and form.delimiter not in "-." and form.decimal == "." and not form.thousands
@@ -134,7 +151,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
     is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
     minimal, everything = form.quoting == "minimal", form.quoting == "all"
-    order = range(len(columns))
+    order, start = range(len(columns)), row_start(form)
 
     def record(cells: Sequence[str | None], row: int) -> bytes:
         fields = []
@@ -158,7 +175,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
                 raise _wrong(f'{_place(row, columns[i])}: a value {has}, which quoting="none" cannot write')
             fields.append(value)
         # A record of one empty field would be an empty line, which readers skip.
-        text = delimiter.join(fields) or '""'
+        text = start + delimiter.join(fields) or '""'
         try:
             return (text + ending).encode(encoding)
         except UnicodeEncodeError as error:
@@ -175,7 +192,8 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
             converted.pop(i, None)  # the point is left out, so no mark replaces it
     encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
     simple = [padding(column, part) for column, part in parts]
-    length = sum(abs(part.width) for _, part in parts)
+    *before, after = form.constants
+    length = sum(abs(part.width) for _, part in parts) + sum(map(len, form.constants))
     texts, defused = (
         [i for i, column in enumerate(columns) if column.kind == TEXT and defuse],
         defuser("", quotes="\"'"),
@@ -188,7 +206,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
                 values[i] = convert(values[i], row)
         for i in texts:
             values[i] = defused(values[i])
-        text = "".join([pad(value) for pad, value in zip(simple, values, strict=True)])
+        text = "".join([c + pad(value) for c, pad, value in zip(before, simple, values, strict=True)]) + after
         if len(text) == length and not has_control(text):
             try:
                 data = text.encode(encoding)
@@ -200,29 +218,32 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
         return b"".join(slowly(values, row)) + ending
 
     def slowly(values: Sequence[str], row: int) -> Iterator[bytes]:
-        for (column, part), value in zip(parts, values, strict=True):
+        for constant, (column, part), value in zip(before, parts, values, strict=True):
+            yield constant.encode(encoding)
             if has_control(value):
                 raise _wrong(f"{_place(row, column)}: a value has a line break or another control character")
             try:
                 yield _padded(value, column, part, encoding, row)
             except UnicodeEncodeError as error:
                 raise _lacking(error, [value], [column], encoding, row) from None
+        yield after.encode(encoding)
 
     return record
 
 
 def padding(column: Column, part: Field) -> Callable[[str], str]:
     """Return the function that pads a value. A value that is too long comes out longer than its field."""
-    width, fill = abs(part.width), part.fill
+    width, fill, null = abs(part.width), part.fill, part.null
     trails, blanks, too_long = part.sign != "leading", " " * width, "x" * (width + 1)
     if column.kind not in (METRIC, NUMBER):
         if part.width > 0:
-            return lambda value: value.ljust(width, fill)
+            return lambda value: (value or null).ljust(width, fill)
         # Zeros would be a value, where there is none.
-        nothing = blanks if fill == "0" else fill * width
+        nothing = blanks if fill == "0" and not null else null.rjust(width, fill)
         return lambda value: value.rjust(width, fill) if value else nothing
 
     def pad(value: str) -> str:
+        value = value or null
         if part.implied:
             value = value.replace(".", "")
         if trails and value.startswith("-"):
@@ -236,7 +257,7 @@ def padding(column: Column, part: Field) -> Callable[[str], str]:
 
 def _padded(value: str, column: Column, part: Field, encoding: str, row: int) -> bytes:
     """Return the field of a fixed-width record."""
-    sign = ""
+    sign, value = "", value or part.null
     if column.kind in (METRIC, NUMBER):
         if part.implied:
             value = value.replace(".", "")

@@ -54,6 +54,7 @@ def _at_once(form: Csv | FixedWidth, columns: Sequence[Column], defuse: bool) ->
 def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
     delimiter, ending, null = form.delimiter, form.line_ending, form.null
     special, is_plain = rolling_record.special_text(form), rolling_record.plain_columns(form, columns)
+    start = rolling_record.row_start(form)
     texts = _Texts(form, columns, form.thousands, defused=rolling_record.defuser(delimiter), defuse=defuse)
 
     def fields(i: int, cells: Sequence[str | None], first: int) -> list[str] | None:
@@ -80,11 +81,11 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
             if made is None:
                 return None
             found.append(made)
-        lines = [*map(delimiter.join, zip(*found, strict=True)), ""]
-        if len(found) == 1:
+        lines = [*map(delimiter.join, zip(*found, strict=True))]
+        if len(found) == 1 and not start:
             # A record of one empty field would be an empty line, which readers skip.
-            lines[:-1] = [line or '""' for line in lines[:-1]]
-        return ending.join(lines).encode(form.encoding)
+            lines = [line or '""' for line in lines]
+        return (start + f"{ending}{start}".join(lines) + ending).encode(form.encoding)
 
     return records
 
@@ -96,12 +97,16 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], defuse: bool) -> AtOnce:
         if part.implied and columns[i].kind == METRIC:
             texts.converted.pop(i, None)  # the point is left out, so no mark replaces it
     pads = [rolling_record.padding(column, part) for column, part in zip(columns, parts, strict=True)]
-    length = sum(abs(part.width) for part in parts) + len(form.line_ending)
+    constants = form.constants
+    length = sum(abs(part.width) for part in parts) + sum(map(len, constants)) + len(form.line_ending)
 
     def records(cells: Columns, first: int) -> bytes | None:
         found = [[*map(pads[i], texts.of(i, column, first))] for i, column in enumerate(cells)]
         if any(rolling_record.has_control("".join(column)) for column in found):
             return None
+        for i in reversed(range(len(constants))):
+            if constants[i]:
+                found.insert(i, [constants[i]] * len(cells[0]))
         lines = [*map("".join, zip(*found, strict=True)), ""]
         text = form.line_ending.join(lines)
         # A field is never too short, so together they have this length only if none is too long.

@@ -16,7 +16,7 @@ import rolling_name
 import rolling_record
 import rolling_records
 from rolling_blocks import Block
-from rolling_errors import ExtractError, quoted
+from rolling_errors import ExtractError, counted, quoted
 from rolling_file import (
     File,
     cells_of,
@@ -188,27 +188,45 @@ class FileWriter:
 
     def _filled(self, template: str, totals: Totals) -> bytes:
         form = self._form.format
-        delimiter, thousands = (form.delimiter, form.thousands) if isinstance(form, Csv) else ("", "")
-        fields = self._writing.fields(self.recipient)
+        delimiter = form.delimiter if isinstance(form, Csv) else ""
+        where = f'the record "{template}" of the file {quoted(self._name)}'
+        others = (self._form.header_record, self._form.trailer_record)
+        records = self._rows + form.header + sum(record is not None for record in others)
+        fields = self._writing.fields(self.recipient) | {"rows": str(self._rows), "records": str(records)}
         rolling_name.check_record(template, fields, delimiter)
         text = rolling_name.filled(
             template,
             fields,
             totals,
-            self._rows,
-            lambda value: rolling_record.number(value, form.decimal, thousands),
+            lambda metric, value: self._sum(metric, value, where),
             encoding=form.encoding if isinstance(form, FixedWidth) else None,
-            where=f'the record "{template}" of the file {quoted(self._name)}',
+            where=where,
         )
         try:
             return (text + form.line_ending).encode(form.encoding)
         except UnicodeEncodeError as error:
             lacks = text[error.start]
             raise ExtractError(
-                f'the record "{template}" of the file {quoted(self._name)}: {form.encoding} has no character'
-                f' "{lacks}" (U+{ord(lacks):04X})',
+                f'{where}: {form.encoding} has no character "{lacks}" (U+{ord(lacks):04X})',
                 kind="file",
             ) from None
+
+    def _sum(self, metric: str, value: str, where: str) -> str:
+        """Return a sum as the file has the values of its metric."""
+        form = self._form.format
+        if isinstance(form, Csv):
+            return rolling_record.number(value, form.decimal, form.thousands)
+        if metric not in form.fields or not form.field(metric).implied:
+            return rolling_record.number(value, form.decimal)
+        [digits] = [one.scale or 0 for one in self._writing.resolved.metrics if one.name == metric]
+        whole, _, fraction = value.partition(".")
+        if (found := len(fraction.rstrip("0"))) > digits:
+            raise ExtractError(
+                f"{where}: {{sum[{metric}]}} has {counted(found, 'digit')} after the point, and the field"
+                f' "{metric}" has {digits}; set a larger scale in its metric, or leave out implied=True',
+                kind="file",
+            )
+        return whole + fraction[:digits].ljust(digits, "0")
 
     def _marker(self, kind: str, file: File) -> File:
         path = self._path.with_name(f"{self._path.name}.{kind}")

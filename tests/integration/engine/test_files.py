@@ -75,6 +75,16 @@ def test_trailer_has_the_control_totals_of_the_file(loans: Store, engine: Engine
     assert file["rows"] == 2
 
 
+def test_records_of_a_file_are_counted_with_the_first_and_the_last(loans: Store, engine: Engine) -> None:
+    form = File(header_record="H,{records}", trailer_record="T,{records:0>4},{rows}")
+    engine("2026-10", file=form)
+    lines = content(engine, "Alpha_20261031.csv").decode().splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("H,5", "T,0005,2", 5)
+    engine.folder = engine.folder / "bare"
+    engine("2026-10", file=File(format=Csv(header=False), trailer_record="T,{records}"))
+    assert content(engine, "Alpha_20261031.csv").decode().splitlines()[2:] == ["T,3"]
+
+
 def test_fixed_width_is_sliced_back(loans: Store, engine: Engine) -> None:
     form = File(format=FixedWidth(WIDTHS, encoding="iso8859-2", line_ending="\n"))
     engine("2026-10", file=form)
@@ -84,6 +94,31 @@ def test_fixed_width_is_sliced_back(loans: Store, engine: Engine) -> None:
     )
     assert {len(line) for line in lines} == {92}
     assert lines[1].endswith("    0" + " " * 24)  # no loans: no amount, which zeros would be
+
+
+def test_sum_in_a_record_has_the_decimals_of_its_field(loans: Store, engine: Engine) -> None:
+    sums = "{sum[amount_sum]:0>15}{sum[amount_avg]:0>15}"
+    form = File(
+        format=FixedWidth(WIDTHS, encoding="iso8859-2"), header_record=f"H{sums}", trailer_record=f"T{sums}"
+    )
+    engine("2026-10", file=form)
+    first, *_, last = content(engine, "Alpha_20261031.txt").decode("iso8859-2").splitlines()
+    assert (first[1:], last[1:]) == ("000000000100025" * 2, "000000000100025" * 2)
+    pointed = FixedWidth(WIDTHS | {"amount_sum": -12}, encoding="iso8859-2", decimal=",")
+    engine.folder = engine.folder / "pointed"
+    engine("2026-10", file=File(format=pointed, trailer_record=f"T{sums}"))
+    *_, last = content(engine, "Alpha_20261031.txt").decode("iso8859-2").splitlines()
+    assert last == "T000000001000,25000000000100025"
+
+
+def test_sum_that_the_decimals_of_its_field_would_cut_is_refused(bare_store: Store, engine: Engine) -> None:
+    bare_store.create(amount="numeric(12,4)")
+    bare_store.loan(bare_store.branch(key=11), "2026-10-05", 0.125)
+    form = File(format=FixedWidth(WIDTHS), trailer_record="T{sum[amount_sum]:0>15}")
+    sentence = engine.refusal("2026-10", file=form)
+    assert (
+        '{sum[amount_sum]} has 3 digits after the point, and the field "amount_sum" has 2; set a' in sentence
+    )
 
 
 def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tmp_path: Path) -> None:

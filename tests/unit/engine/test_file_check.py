@@ -52,6 +52,12 @@ METRICS = {"loans_count": -8, "amount_sum": -15, "amount_avg": -15}
         File(header_record="H\t{rows}", format=Csv(delimiter="\t", encoding="shift_jis_2004")),
         File(format=Csv(date_format="%d/%b/%y%%", encoding="cp037")),
         File(format=Csv(encoding="utf-16-le", bom=True, delimiter="\t", quoting="all", null="\\N")),
+        File(
+            format=FixedWidth({"type": "D", **WIDTHS, **METRICS, "gap": "  "}),
+            trailer_record="T{records:0>6}",
+        ),
+        File(format=FixedWidth(WIDTHS | METRICS | {"amount_sum": Field(-9, fill="0", null="0")})),
+        File(format=Csv(delimiter="|", header=False, record_type="DTL")),
     ],
 )
 def test_file_that_works_is_accepted(file: File) -> None:
@@ -215,6 +221,43 @@ def test_file_that_works_is_accepted(file: File) -> None:
             File(format=FixedWidth(WIDTHS | METRICS, encoding="utf-16")),
             "FixedWidth: encoding='utf-16' writes its own marks; use \"utf-16-le\"",
         ),
+        (
+            File(format=FixedWidth({"type": "\n", **WIDTHS, **METRICS})),
+            'FixedWidth: the text of "type" is empty or has a control character',
+        ),
+        (
+            File(format=FixedWidth({"type": "", **WIDTHS, **METRICS})),
+            'the text of "type" is empty or has a control character',
+        ),
+        (
+            File(format=FixedWidth({"type": "€", **WIDTHS, **METRICS}, encoding="ascii")),
+            'ascii has no character "€", which the format uses',
+        ),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"period": "2026-10"})),
+            "\"period\" is a column of the file, and '2026-10' is no width",
+        ),
+        (
+            File(format=FixedWidth(METRICS | WIDTHS)),
+            "FixedWidth: the order of fields is not that of the columns: bank_name, branch_id, ",
+        ),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"amount_sum": Field(-9, null="\n")})),
+            "\"amount_sum\": null='\\n' is no text without control characters",
+        ),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(2, null="n/a")})),
+            "\"period\": null='n/a' takes 3 bytes in utf-8, and the field has 2",
+        ),
+        (File(format=Csv(record_type="D")), "record_type='D' would move the columns below their names; set"),
+        *(
+            (
+                _made(File, format=_made(Csv, header=False, record_type=kind)),
+                "is no text without delimiter, quotes and line breaks",
+            )
+            for kind in ("D,", '"', "\n", 5)
+        ),
+        (File(name="{records}.csv"), "file: name has {records}; the fields are"),
         (File(format=Csv(null="a,b")), "null='a,b' is no text without delimiter"),
         (File(format=Csv(line_ending="")), "line_ending='' is not"),
         (File(format=_made(Csv, date_format=5)), "date_format=5 is no format"),
@@ -231,7 +274,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         ),
         (
             File(format=_made(FixedWidth, WIDTHS | METRICS | {"period": "7"})),
-            "the width '7' of \"period\" is no whole",
+            "\"period\" is a column of the file, and '7' is no width",
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(7, implied=True)})),

@@ -65,7 +65,8 @@ TOTALS = Totals(3, {"m": MetricTotals(12, "-6091.71"), "n": MetricTotals(2, "340
 )
 def test_number_is_filled_before_its_digits_and_after_its_sign(template: str, text: str) -> None:
     for encoding in (None, "cp1252"):
-        assert filled(template, {"recipient": "Alpha", "revision": "7"}, TOTALS, 3, encoding=encoding) == text
+        fields = {"recipient": "Alpha", "revision": "7", "rows": "3"}
+        assert filled(template, fields, TOTALS, encoding=encoding) == text
 
 
 @pytest.mark.parametrize("encoding", [None, "cp1252"])
@@ -74,7 +75,8 @@ def test_number_that_is_longer_than_its_width_is_refused(field: str, encoding: s
     with pytest.raises(
         ExtractError, match=r"^the record of x: \{.*\} takes . .*, and its width is .$"
     ) as caught:
-        filled(f"{{{field}}}", {"revision": "100"}, TOTALS, 300, encoding=encoding, where="the record of x")
+        fields = {"revision": "100", "rows": "300"}
+        filled(f"{{{field}}}", fields, TOTALS, encoding=encoding, where="the record of x")
     name, _, form = field.partition(":")
     assert f"{{{name}}} takes" in caught.value.sentence
     assert caught.value.sentence.endswith(form[-1])

@@ -183,3 +183,40 @@ def test_missing_value_has_no_zeros_whatever_the_rest_of_the_row(address: str) -
 def test_title_that_does_not_fit_is_named() -> None:
     with pytest.raises(ExtractError, match=r'^header, column "branch": a value takes 6 bytes in utf-8'):
         header(FixedWidth(WIDTHS | {"branch": 5}, header=True), COLUMNS)
+
+
+def test_constants_are_between_the_fields_of_a_fixed_width() -> None:
+    fields: dict[str, int | Field | str] = {
+        "type": "D",
+        "branch": 5,
+        "day": 10,
+        "id": -4,
+        "gap": "  ",
+        "amount": -8,
+    }
+    form = FixedWidth(fields | {"currency": "EUR"}, header=True)
+    assert written(form, ["North", "2026-10-31", "12", "7.50"]) == b"DNorth2026-10-31  12      7.50EUR\r\n"
+    assert written(form, ["Os€", "2026-10-31", "12", "7.50"])[:8] == "DOs€20".encode()
+    with pytest.raises(ExtractError, match='row 7, column "branch": a value takes 6 bytes in utf-8'):
+        written(form, ["Ost€", "2026-10-31", "12", "7.50"])
+    with pytest.raises(ExtractError, match=r'header, column "branch": a value takes 6 bytes'):
+        header(form, COLUMNS)
+    form = FixedWidth(fields | {"branch": 7, "currency": "€"}, header=True)
+    assert header(form, COLUMNS) == b" branch day       id    amount     \r\n"
+
+
+def test_rows_of_a_csv_begin_with_their_type() -> None:
+    form = Csv(delimiter="|", header=False, record_type="DTL")
+    cells = ["North", "2026-10-31", "12", "7.50"]
+    assert written(form, cells) == b"DTL|North|2026-10-31|12|7.50\r\n"
+    form = Csv(header=False, record_type="D", quoting="all")
+    assert written(form, cells) == b'"D","North","2026-10-31","12","7.50"\r\n'
+    single = writer(Csv(header=False, record_type="D"), COLUMNS[:1], defuse=True)
+    assert single([None], 1) == b"D,\r\n"
+
+
+def test_missing_value_of_a_field_may_be_zeros() -> None:
+    zeros = Field(-6, fill="0", null="0")
+    form = FixedWidth({"branch": 3, "day": Field(8, null="00000000"), "id": zeros, "amount": zeros})
+    assert written(form, [None, None, None, ""]) == b"   00000000000000000000\r\n"
+    assert written(form, ["é", None, None, ""]) == "é 00000000000000000000\r\n".encode()

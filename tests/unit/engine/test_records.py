@@ -42,6 +42,7 @@ CSV = st.builds(
     decimal=st.sampled_from([".", ","]),
     thousands=st.sampled_from(["", "'"]),
     null=st.sampled_from(["", "NULL"]),
+    record_type=st.sampled_from(["", "", "D"]),
     date_format=st.sampled_from(["%Y-%m-%d", "%d.%m.%Y"]),
 )
 NUMBERS = st.builds(
@@ -50,13 +51,16 @@ NUMBERS = st.builds(
     fill=st.sampled_from([" ", "0"]),
     implied=st.booleans(),
     sign=st.sampled_from(["leading", "trailing", "none"]),
+    null=st.sampled_from(["", "", "0", "n/a"]),
 )
+CONSTANTS = st.sampled_from([{}, {"type": "D", "currency": "EUR"}, {"mark": "é"}])
 FIXED = st.builds(
-    lambda number, amount, **rest: FixedWidth(
-        {"branch": 4, "day": 10, "id": number, "amount": amount, "period": -8}, **rest
+    lambda number, amount, constants, **rest: FixedWidth(
+        {"branch": 4, "day": 10, "id": number, **constants, "amount": amount, "period": -8}, **rest
     ),
     NUMBERS,
     NUMBERS,
+    CONSTANTS,
     encoding=ENCODINGS,
     decimal=st.sampled_from([".", ","]),
     date_format=st.sampled_from(["%Y-%m-%d", "%d.%m.%Y"]),

@@ -78,4 +78,4 @@ def test_layout_on_the_page_is_what_the_engine_writes(
 
 
 def test_page_has_these_layouts() -> None:
-    assert len(SECTIONS) == 8
+    assert len(SECTIONS) == 9

@@ -10,7 +10,15 @@ from datetime import date
 from rolling_encoding import check_encoding
 from rolling_errors import ExtractError, counted, listed
 from rolling_format import Csv, Field, File, FixedWidth, Pgp
-from rolling_name import NAME_FIELDS, RECORD_FIELDS, check_template, date_fault, filled, recipient_columns
+from rolling_name import (
+    NAME_FIELDS,
+    RECORD_FIELDS,
+    check_literals,
+    check_template,
+    date_fault,
+    filled,
+    recipient_columns,
+)
 from rolling_period import Period, between
 from rolling_record import has_control
 from rolling_spec import Extract
@@ -81,6 +89,7 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
             f'{what}: name="{file.template}" must end with "{_COMPRESSION[file.compression]}"{before},'
             f' because compression="{file.compression}"'
         )
+    check_literals(f"{what}: name", file.template, date(2000, 1, 31))
     if isinstance(file.markers, str) or not isinstance(file.markers, tuple | list):
         raise _wrong(f'{what}: markers={_kind(file.markers)} is no tuple; write ("sha256",)')
     if wrong := [marker for marker in file.markers if marker not in _MARKERS]:

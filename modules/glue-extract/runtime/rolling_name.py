@@ -214,24 +214,40 @@ def check_record(template: str, fields: Mapping[str, str | date], delimiter: str
             )
 
 
+def check_literals(what: str, template: str, day: date) -> None:
+    """Refuse the name of a file that no value of its fields makes possible. `day` stands for all dates."""
+    text = []
+    for before, field, form, _ in Formatter().parse(template):
+        text.append(before)
+        if field is not None:
+            text.append(format(day, form or "") if field in _DATES else "x")
+    if fault := _fault("".join(text)):
+        raise _wrong(f'{what}="{template}" {fault}')
+
+
 def check_name(name: str, recipient: str) -> str:
     """Return a file's name. Raise ExtractError if SFTP clients, S3 or Windows refuse it."""
-    said = f"the file name {quoted(name)} of {quoted(recipient)}"
+    if fault := _fault(name):
+        raise ExtractError(f"the file name {quoted(name)} of {quoted(recipient)} {fault}", kind="file")
+    return name
+
+
+def _fault(name: str) -> str:
+    """Return what is wrong with a file's name, or an empty text."""
     if bad := _REFUSED.search(name):
-        raise ExtractError(f"{said} has the character {bad[0]!r}, which not every system allows", kind="file")
+        return f"has the character {bad[0]!r}, which not every system allows"
     if not name or name.strip(". ") != name.lstrip(". ") or name[0] in ". ":
-        raise ExtractError(f"{said} begins or ends with a dot or a blank", kind="file")
+        return "begins or ends with a dot or a blank"
     if _DEVICES.match(name):
-        raise ExtractError(f"{said} is a device on Windows", kind="file")
+        return "is a device on Windows"
     if name.casefold().endswith(_ARCHIVES):
-        raise ExtractError(
-            f"{said} ends in .tar.gz or .tgz, and the job may write no such file: Glue could load it as code;"
-            " choose another name",
-            kind="file",
+        return (
+            "ends in .tar.gz or .tgz, and the job may write no such file: Glue could load it as code; choose"
+            " another name"
         )
     if len(name.encode()) > _LONGEST:
-        raise ExtractError(f"{said} has {len(name.encode())} bytes, more than {_LONGEST}", kind="file")
-    return name
+        return f"has {len(name.encode())} bytes, more than {_LONGEST}"
+    return ""
 
 
 def _wrong(sentence: str) -> ExtractError:

@@ -258,6 +258,13 @@ def test_file_that_works_is_accepted(file: File) -> None:
             for kind in ("D,", '"', "\n", 5)
         ),
         (File(name="{records}.csv"), "file: name has {records}; the fields are"),
+        (File(name="CON.csv"), 'file: name="CON.csv" is a device on Windows'),
+        (File(name="{period}:x.csv"), "has the character ':', which not every system allows"),
+        (File(name="{date:%d/%m/%Y}.csv"), "has the character '/', which not every system allows"),
+        (File(name="{period}.tar.gz"), "ends in .tar.gz or .tgz, and the job may write no such file"),
+        (File(name="{period}.TGZ"), "ends in .tar.gz or .tgz, and the job may write no such file"),
+        (File(name="x" * 256), "has 256 bytes, more than 255"),
+        (File(name=".{recipient}"), "begins or ends with a dot or a blank"),
         (File(format=Csv(null="a,b")), "null='a,b' is no text without delimiter"),
         (File(format=Csv(line_ending="")), "line_ending='' is not"),
         (File(format=_made(Csv, date_format=5)), "date_format=5 is no format"),

@@ -72,10 +72,10 @@ def test_number_is_filled_before_its_digits_and_after_its_sign(template: str, te
 @pytest.mark.parametrize("encoding", [None, "cp1252"])
 @pytest.mark.parametrize("field", ["sum[m]:0>7", "count[m]:0>1", "rows:>2", "revision:0>2"])
 def test_number_that_is_longer_than_its_width_is_refused(field: str, encoding: str | None) -> None:
+    fields = {"revision": "100", "rows": "300"}
     with pytest.raises(
         ExtractError, match=r"^the record of x: \{.*\} takes . .*, and its width is .$"
     ) as caught:
-        fields = {"revision": "100", "rows": "300"}
         filled(f"{{{field}}}", fields, TOTALS, encoding=encoding, where="the record of x")
     name, _, form = field.partition(":")
     assert f"{{{name}}} takes" in caught.value.sentence

@@ -158,6 +158,7 @@ def preview(
             "history": history if page else 0,
             "page": page is not None,
             "history_output": scratch,
+            "readable_output": str(Path(scratch, preview_folder.READABLE)),
         }
         done = children.run(
             [sys.executable, "-m", "extracts.spec_run"],

@@ -18,6 +18,7 @@ from extracts import files
 from extracts.errors import ExtractsError
 
 RECORD = ".extracts-preview"
+READABLE = "readable"  # folder for encrypted files in their readable form, beside the earlier months
 _NEW = ".extracts-new"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +13,10 @@ from typing import IO, Any, cast
 
 from extracts import manifests
 from extracts.files import inside
+from extracts.preview_folder import READABLE
 
 Json = Mapping[str, Any]
 Group = tuple[str, ...]
-_DEFAULT: Json = {"compression": None, "format": {"encoding": "utf-8"}}
 _LINES, _BEGINNING = 4, 4_000  # lines and bytes of a file's beginning
 
 AGGREGATES = {
@@ -80,6 +81,7 @@ class Month:
     folder: Path
     manifest: Json
     plain: Month | None = None  # the same month in the default format, if the files have another one
+    readable: Month | None = None  # the same month without encryption and compression, if it is encrypted
 
     @property
     def recipients(self) -> list[str]:
@@ -145,8 +147,9 @@ def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
 def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
     """Return the earlier months and the requested ones, the earliest first."""
     earlier = {month.period: month for month in published(history)}
+    readable = {month.period: month for month in published(history / READABLE)}
     found = [
-        Month(month.period, month.folder, month.manifest, earlier.pop(month.period, None))
+        dataclasses.replace(month, plain=earlier.pop(month.period, None), readable=readable.get(month.period))
         for month in published(output, asked)
     ]
     return sorted([*earlier.values(), *found], key=lambda month: month.period)
@@ -169,15 +172,15 @@ def prescribed(spec: Json, recipient: str) -> Json:
 def beginning(month: Month, file: Json, spec: Json) -> str:
     """Return the first lines of a file as text, uncompressed.
 
-    Of an encrypted file, they are those of the same file in the default format, or else its keys.
+    Of an encrypted file, they are those before its encryption, or else its keys.
     """
-    encryption = file.get("encryption")
+    encryption, form = file.get("encryption"), prescribed(spec, file["recipient"])
     if not encryption:
-        return _first_lines(inside(month.folder, file["key"]), prescribed(spec, file["recipient"]))
-    plain = month.plain.file(file["recipient"]) if month.plain else None
-    if month.plain is None or plain is None:
+        return _first_lines(inside(month.folder, file["key"]), form)
+    readable = month.readable.file(file["recipient"]) if month.readable else None
+    if month.readable is None or readable is None:
         return f"encrypted for {' and '.join(encryption['keys'])}"
-    return _first_lines(inside(month.plain.folder, plain["key"]), _DEFAULT)
+    return _first_lines(inside(month.readable.folder, readable["key"]), {**form, "compression": None})
 
 
 def _first_lines(path: Path, form: Json) -> str:

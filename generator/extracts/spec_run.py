@@ -49,9 +49,14 @@ def main() -> None:
     span = _span(first, request, is_default=_is_default(names["EXTRACT"]))
     if not span:
         return
-    rolling_extract.run = _in_default_format(rolling_extract.run)
+    engine = rolling_extract.run
     try:
         with contextlib.redirect_stdout(io.StringIO()):
+            if request["page"] and _is_encrypted(names["EXTRACT"]):
+                rolling_extract.run = _changed(engine, _readable)
+                requested = _span(first, {**request, "history": 0}, is_default=False)
+                _run(script, database_url, request["readable_output"], requested)
+            rolling_extract.run = _changed(engine, lambda _: rolling_extract.File())
             _run(script, database_url, request["history_output"], span)
     except SystemExit as ended:
         # The requested months are complete, so a failure of earlier ones is only reported.
@@ -76,13 +81,23 @@ def _is_default(extract: Any) -> bool:
     return extract.file == rolling_extract.File() and not extract.files
 
 
-def _in_default_format(run: Callable[..., None]) -> Callable[..., None]:
-    """Return the engine's `run` for a spec with the default file."""
+def _is_encrypted(extract: Any) -> bool:
+    return any(getattr(file, "encryption", None) for file in (extract.file, *(extract.files or {}).values()))
 
-    def plain(extract: Any, *positional: Any, **named: Any) -> None:
-        run(dataclasses.replace(extract, file=rolling_extract.File(), files=None), *positional, **named)
 
-    return plain
+def _readable(file: Any) -> Any:
+    """Return the file without what hides its lines."""
+    return dataclasses.replace(file, name=None, compression=None, markers=(), flat=False, encryption=None)
+
+
+def _changed(run: Callable[..., None], change: Callable[[Any], Any]) -> Callable[..., None]:
+    """Return the engine's `run` for a spec with other files."""
+
+    def changed(extract: Any, *positional: Any, **named: Any) -> None:
+        files = {name: change(file) for name, file in (extract.files or {}).items()} or None
+        run(dataclasses.replace(extract, file=change(extract.file), files=files), *positional, **named)
+
+    return changed
 
 
 def _run(

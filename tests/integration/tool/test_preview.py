@@ -9,6 +9,7 @@ import io
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -95,19 +96,45 @@ def test_preview_shows_files_of_another_format(
     assert f">{html.escape(lines[0])}\n{html.escape(lines[1], quote=False)}" in page.replace("&#34;", '"')
 
 
-def test_preview_encrypts_for_keys_in_a_folder(
-    served: database.Database, tmp_path: Path, gpg: Gpg, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = tmp_path / "project"
+def encrypting(project: Path, gpg: Gpg, file: str) -> None:
+    """Make a project whose files are encrypted, and a folder with the keys."""
     shutil.copytree(PROJECT / "Glue", project / "Glue")
     script = project / "Glue/etl.py"
-    text = script.read_text().replace("import Extract,", "import Extract, File, Pgp,")
-    file = "file=File(encryption=Pgp()),"
-    script.write_text(text.replace('    entity="Loans",', f'    entity="Loans",\n    {file}'))
+    text = script.read_text().replace("import Extract,", "import Csv, Extract, File, Pgp,")
+    script.write_text(text.replace('    entity="Loans",', f'    entity="Loans",\n    file={file},'))
     (project / "keys").mkdir()
     key = gpg.key("preview")
     for bank in ("First Bank", "Ubuntu Savings Bank", "Karoo & Coast Bank"):
         (project / f"keys/{bank}.asc").write_text(gpg.public(key))
+
+
+@pytest.mark.parametrize("history", ["0", "1"])
+def test_page_shows_an_encrypted_file_as_its_recipient_reads_it(
+    served: database.Database, tmp_path: Path, gpg: Gpg, history: str
+) -> None:
+    project, output = tmp_path / "project", tmp_path / "out"
+    german = 'Csv(delimiter=";", decimal=",", encoding="cp1252")'
+    more = 'header_record="H{rows}", compression="zip", encryption=Pgp(armor=True), markers=("sha256",)'
+    encrypting(project, gpg, f"File(format={german}, {more})")
+    keys = ("--pgp-keys", str(project / "keys"))
+    arguments = ("--period", "2026-10", "--output", str(output), "--history", history)
+    done = preview(str(project), *keys, *arguments, DATABASE_URL=served.url)
+    assert done.returncode == 0, done.stderr
+    [path] = output.rglob("FirstBank_20261031.csv.zip.asc")
+    with zipfile.ZipFile(io.BytesIO(gpg.decrypted(path.read_bytes()))) as archive:
+        lines = archive.read("FirstBank_20261031.csv").decode("cp1252").splitlines()
+    assert lines[0] == "H12"
+    assert ";" in lines[2]
+    page = html.unescape((output / "report.html").read_text())
+    assert ">" + "\n".join(lines[:4]) + "<" in page
+    assert sum(bool(group[-1]) for group in averages_of(page)) == 29
+
+
+def test_preview_encrypts_for_keys_in_a_folder(
+    served: database.Database, tmp_path: Path, gpg: Gpg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    encrypting(project, gpg, "File(encryption=Pgp())")
     command = (
         "extracts preview --pgp-keys keys . --database-url postgresql://reader@source.example.com/DATABASE"
         " --period 2026-10 --output preview"

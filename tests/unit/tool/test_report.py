@@ -217,7 +217,7 @@ def test_encrypted_file_is_shown_as_before_encryption(page: Page, tmp_path: Path
     [plain] = report_months.published(tmp_path / "output")
     [entry] = plain.manifest["files"]
     encrypted = {**entry, "key": "First.csv.pgp", "encryption": {"keys": ["ABCD"]}}
-    month = report_months.Month("2026-10", tmp_path, {"files": [encrypted]}, plain)
+    month = report_months.Month("2026-10", tmp_path, {"files": [encrypted]}, readable=plain)
     said = report_months.beginning(month, encrypted, SPEC)
     assert said.splitlines()[1] == "First,A,2026-10,,,1,5,5"
     unknown = report_months.Month("2026-10", tmp_path, {"files": [encrypted]})

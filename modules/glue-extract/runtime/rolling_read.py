@@ -32,17 +32,20 @@ def read(
     cutoff: datetime | None,
     session: Session,
     folder: Path,
-    keys: Keys | None = None,
+    keys: Keys,
 ) -> Result:
     """Run all queries. Their rows stay in `folder`, however many they are.
 
-    A recipient without a key for its encrypted file is refused before the large queries, if a small one finds
-    the recipients.
+    A recipient without a key for its encrypted file, and an entry of `files` for somebody who is no
+    recipient, are refused before the large queries, if a small one finds the recipients.
     """
     span = Span.of(resolved, periods)
     facts = rolling_result.facts(resolved, rolling_queries.checks(resolved, span, cutoff), session)
-    if keys is not None and keys.found and facts.recipients is not None:
-        keys.check(rolling_file.recipients_of(resolved, facts.recipients), resolved.file, resolved.files)
+    if (keys.found or resolved.files) and facts.recipients is not None:
+        known = rolling_file.recipients_of(resolved, facts.recipients)
+        rolling_file.check_files_of(resolved, known)
+        if keys.found:
+            keys.check(known, resolved.file, resolved.files)
     if resolved.aggregate_in == "spark":
         import rolling_spark
 

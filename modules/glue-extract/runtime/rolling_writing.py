@@ -20,7 +20,6 @@ from rolling_errors import ExtractError, counted, quoted
 from rolling_file import (
     File,
     cells_of,
-    check_files_of,
     check_fills,
     check_names,
     columns_of,
@@ -58,8 +57,6 @@ def write_files(
     resolved = result.resolved
     known = sorted({*known})
     check_fills(resolved)
-    if resolved.recipient.alias != "t0":
-        check_files_of(resolved, known)
     writing = Writing(result, period, folder, revision, seal)
     files: list[File] = []
     tally = result.tally()

@@ -206,6 +206,7 @@ def test_files_of_somebody_who_is_no_recipient_are_refused(loans: Store, engine:
     assert 'files has "Alhpa", which is no recipient; did you mean "Alpha"?' in engine.refusal(
         "2026-10", files={"Alhpa": File()}
     )
+    assert "statement" not in [line["event"] for line in engine.log]  # the entity is not read
 
 
 def manifest(engine: Engine) -> dict[str, list[dict[str, Any]]]:

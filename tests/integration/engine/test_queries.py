@@ -19,6 +19,7 @@ from rolling_errors import ExtractError
 from rolling_expression import Binary, Call, Number, Ref, Text
 from rolling_nodes import Case
 from rolling_period import Period
+from rolling_pgp import Keys
 from rolling_resolved import Listing, Resolved
 from rolling_result import Result
 from rolling_source import Source
@@ -87,7 +88,7 @@ def either(request: pytest.FixtureRequest, store: Store, tmp_path: Path, reading
         with source.session() as session:
             asked = tuple(map(Period.parse, periods or ("2026-10",)))
             folder = Path(tempfile.mkdtemp(dir=tmp_path))
-            return rolling_read.read(found, asked, cutoff, session, folder)
+            return rolling_read.read(found, asked, cutoff, session, folder, Keys())
 
     return in_spark
 

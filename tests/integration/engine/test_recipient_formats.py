@@ -1,25 +1,36 @@
-"""The layouts in docs/how-to/recipient-formats.md are what the engine writes."""
+"""A stamped project with a layout of docs/how-to/recipient-formats.md writes the bytes on the page."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import re
+import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import rolling_extract
-from tests.support.bank import Engine, Store
+from extracts.preview import environment
+from tests.support.bank import Store
 from tests.support.pgp import Gpg, gpg
 from tools.drawings import ROOT
 
 __all__ = ["gpg"]
-PAGE = ROOT / "docs/how-to/recipient-formats.md"
+PROJECT = ROOT / "examples/bank-loans"  # other tests compare it with the template
+PAGE = (ROOT / "docs/how-to/recipient-formats.md").read_text()
 SECTION = re.compile(r"^## (.*?)\n.*?^```python\n(.*?)^```\n\n`(.*?)`.*?^```text\n(.*?)^```\n", re.M | re.S)
-SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE.read_text())}
+SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE)}
+[IMPORT] = re.findall(r"^`(from rolling_extract import [^`]*)`", PAGE, re.M)
+# Encoding and line ending, where they are not the default.
+OTHERS = {
+    "German CSV": ("cp1252", "\r\n"),
+    "Pipes without a header": ("utf-8", "\n"),
+    "Fixed widths with header and trailer": ("latin-1", "\r\n"),
+}
 
 
 @pytest.fixture
@@ -36,7 +47,17 @@ def loans(bare_store: Store) -> Store:
     return bare_store
 
 
-def read(path: Path, encoding: str, gpg: Gpg) -> str:
+def stamped(folder: Path, field: str, schema: str) -> Path:
+    """Return the script of a project with this field of the spec, edited as the page says."""
+    shutil.copytree(PROJECT / "Glue", folder / "Glue")
+    script = folder / "Glue/etl.py"
+    text = script.read_text().replace("    entity=", f'    schema="{schema}",\n    {field},\n    entity=')
+    script.write_text(f"{IMPORT}\n{text}")
+    return script
+
+
+def unpacked(path: Path, gpg: Gpg) -> bytes:
+    """Return the content of a file, without encryption and compression."""
     data = path.read_bytes()
     if path.suffix == ".pgp":
         data, path = gpg.decrypted(data), path.with_suffix("")
@@ -45,36 +66,45 @@ def read(path: Path, encoding: str, gpg: Gpg) -> str:
     if path.suffix == ".zip":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             [member] = archive.namelist()
+            assert member == path.stem
             data = archive.read(member)
-    return data.decode(encoding)
+    return data
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_layout_on_the_page_is_what_the_engine_writes(
-    title: str, loans: Store, engine: Engine, gpg: Gpg, tmp_path: Path
+def test_stamped_project_writes_the_layout_on_the_page(
+    title: str, loans: Store, gpg: Gpg, tmp_path: Path
 ) -> None:
-    code, name, expected = SECTIONS[title]
-    changes: dict[str, Any] = {}
-    if code.startswith("{"):
-        changes["files"] = eval(code, vars(rolling_extract))
-        form = changes["files"]["Beta"]
-    else:
-        form = changes["file"] = eval(code, vars(rolling_extract))
-    arguments = []
-    if form.encryption is not None:
-        arguments = ["--pgp-keys", str(tmp_path)]
+    code, name, shown = SECTIONS[title]
+    differs = code.startswith("{")
+    script = stamped(tmp_path / "project", f"{'files' if differs else 'file'}={code.strip()}", loans.schema)
+    output = tmp_path / "out"
+    command = [sys.executable, str(script), "--database-url", loans.url, "--output", str(output)]
+    if "Pgp()" in code:
+        command += ["--pgp-keys", str(tmp_path)]
         for recipient in ("Alpha", "Beta"):
             (tmp_path / f"{recipient}.asc").write_text(gpg.public(gpg.key(recipient)))
-    engine("2026-10", *arguments, **changes)
-    bank = "Beta" if "files" in changes else "Alpha"
-    folder = engine.folder / f"bank_name={bank}" / ("" if form.flat else "year=2026/month=10")
-    text = read(folder / name, form.format.encoding, gpg)
-    shown = "".join(
-        re.sub(" +$", lambda blanks: "·" * len(blanks[0]), line) + "\n" for line in text.splitlines()
+    done = subprocess.run(
+        [*command, "--period", "2026-10"],
+        env=environment(tmp_path / "project"),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert shown == expected
-    markers = [f"{name}.{marker}" for marker in form.markers]
-    assert sorted(path.name for path in folder.iterdir()) == sorted([name, *markers])
+    assert done.returncode == 0, done.stdout
+    folder = output / f"bank_name={'Beta' if differs else 'Alpha'}"
+    folder /= "" if "flat=True" in code else "year=2026/month=10"
+    encoding, ending = OTHERS.get(title, ("utf-8", "\r\n"))
+    text = shown.replace("·", " ").replace("\n", ending)
+    assert unpacked(folder / name, gpg) == text.encode(encoding)
+    markers = sorted(path.name for path in folder.iterdir() if path.name != name)
+    assert markers == sorted(f"{name}.{kind}" for kind in ("sha256", "done") if f'"{kind}"' in code)
+    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    for marker in markers:
+        said = f"{digest}  {name}\n" if marker.endswith(".sha256") else ""
+        assert (folder / marker).read_text() == said
+    if any(marker.endswith(".sha256") for marker in markers):
+        subprocess.run(["sha256sum", "--check", "--quiet", f"{name}.sha256"], cwd=folder, check=True)
 
 
 def test_page_has_these_layouts() -> None:

@@ -70,6 +70,10 @@ RUN: dict[str, str] = {
     " --period 2026-10 --output preview": (
         "tests/integration/tool/test_preview.py::test_preview_encrypts_for_keys_in_a_folder"
     ),
+    "pip download --no-deps --only-binary :all: --python-version 3.13 --platform manylinux2014_x86_64"
+    " --dest Terraform pysequoia==0.1.35": (
+        "tests/integration/engine/test_pgp_wheel.py::test_page_has_the_name_and_the_digest_of_the_wheel"
+    ),
     "extracts status .": f"{HERE}::test_documented_commands_update_a_project",
     "extracts update .": f"{HERE}::test_documented_commands_update_a_project",
     "extracts update . --plan --dry-run": f"{HERE}::test_documented_commands_update_a_project",
@@ -133,10 +137,8 @@ NOT_RUN: dict[str, str] = {
     "make test-attack": "kills and races at random times, for many minutes",
     "make test-matrix": "the template's tests with more combinations, for half an hour",
     "make test-deep": "the engine's tests with more examples, for many minutes",
-    "pip download --no-deps --only-binary :all: --python-version 3.13 --platform manylinux2014_x86_64"
-    " --dest Terraform pysequoia==0.1.35": "downloads a wheel for another machine from a package index",
     "sha256sum Terraform/pysequoia-0.1.35-cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl": (
-        "reads the downloaded wheel"
+        "test_pgp_wheel.py compares the digest of the downloaded wheel"
     ),
     "gpg --decrypt --output FirstBank_20261031.csv.gz FirstBank_20261031.csv.gz.pgp": (
         "the recipient's; test_encrypted_files.py decrypts with GnuPG"

@@ -54,6 +54,12 @@ def test_file_outside_a_month_has_no_period() -> None:
     assert (found["period"], found["collected"].split(" ")[:2]) == ("other", ["other", "/readme.txt"])
 
 
+@pytest.mark.parametrize("marker", [".sha256", ".done"])
+def test_marker_has_no_period_because_its_file_may_not_be_downloaded(marker: str) -> None:
+    found = receipt(download(file_path=f"/data/loans/bank_name=FirstBank{PATH}{marker}"))
+    assert (found["period"], found["collected"].split(" ")[:2]) == ("other", ["other", f"{PATH}{marker}"])
+
+
 def test_without_an_etag_the_time_distinguishes_downloads() -> None:
     event = download()
     del event["detail"]["etag"]

@@ -89,13 +89,13 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
             f'{what}: name="{file.template}" must end with "{_COMPRESSION[file.compression]}"{before},'
             f' because compression="{file.compression}"'
         )
-    check_literals(f"{what}: name", file.template, date(2000, 1, 31))
     if isinstance(file.markers, str) or not isinstance(file.markers, tuple | list):
         raise _wrong(f'{what}: markers={_kind(file.markers)} is no tuple; write ("sha256",)')
     if wrong := [marker for marker in file.markers if marker not in _MARKERS]:
         raise _wrong(f'{what}: markers has {_kind(wrong[0])}; the markers are "sha256" and "done"')
     if len({*file.markers}) < len(file.markers):
         raise _wrong(f"{what}: markers={_kind(file.markers)} has a marker twice")
+    check_literals(f"{what}: name", file.template, date(2000, 1, 31), file.markers)
     if isinstance(file.format, Csv | FixedWidth) and file.format.fault is not None:
         raise _wrong(f"{what}: {file.format.fault}")
     if isinstance(file.format, Csv):

@@ -17,8 +17,9 @@ RECORD_FIELDS = (*NAME_FIELDS, "rows", "records", "sum", "count")
 _DATES = ("date", "window_start", "window_end")
 # Windows refuses these in a name, and the names of its devices, also before an ending.
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+_DEVICES = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\.|$)", re.IGNORECASE)
 _ARCHIVES = (".tar.gz", ".tgz")
+_MARKERS = (".sha256", ".done")
 _LONGEST = 255  # bytes, in most file systems
 _ZEROS = re.compile(r"0[0-9]+")
 _NUMBERS = ("rows", "records", "sum", "count", "revision")
@@ -214,25 +215,25 @@ def check_record(template: str, fields: Mapping[str, str | date], delimiter: str
             )
 
 
-def check_literals(what: str, template: str, day: date) -> None:
+def check_literals(what: str, template: str, day: date, markers: Iterable[str]) -> None:
     """Refuse the name of a file that no value of its fields makes possible. `day` stands for all dates."""
     text = []
     for before, field, form, _ in Formatter().parse(template):
         text.append(before)
         if field is not None:
             text.append(format(day, form or "") if field in _DATES else "x")
-    if fault := _fault("".join(text)):
+    if fault := _fault("".join(text), markers):
         raise _wrong(f'{what}="{template}" {fault}')
 
 
-def check_name(name: str, recipient: str) -> str:
-    """Return a file's name. Raise ExtractError if SFTP clients, S3 or Windows refuse it."""
-    if fault := _fault(name):
+def check_name(name: str, recipient: str, markers: Iterable[str]) -> str:
+    """Return a file's name. Raise ExtractError if SFTP clients, S3 or Windows refuse it or a marker's."""
+    if fault := _fault(name, markers):
         raise ExtractError(f"the file name {quoted(name)} of {quoted(recipient)} {fault}", kind="file")
     return name
 
 
-def _fault(name: str) -> str:
+def _fault(name: str, markers: Iterable[str]) -> str:
     """Return what is wrong with a file's name, or an empty text."""
     if bad := _REFUSED.search(name):
         return f"has the character {bad[0]!r}, which not every system allows"
@@ -245,8 +246,12 @@ def _fault(name: str) -> str:
             "ends in .tar.gz or .tgz, and the job may write no such file: Glue could load it as code; choose"
             " another name"
         )
-    if len(name.encode()) > _LONGEST:
-        return f"has {len(name.encode())} bytes, more than {_LONGEST}"
+    if name.casefold().endswith(_MARKERS):
+        return "ends like a marker, which is sent after all files; choose another name"
+    marker = max((f".{marker}" for marker in markers), key=len, default="")
+    if (size := len(f"{name}{marker}".encode())) > _LONGEST:
+        own = f"and its marker {marker} has" if marker else "has"
+        return f"{own} {size} bytes, more than {_LONGEST}"
     return ""
 
 

@@ -146,7 +146,7 @@ class FileWriter:
         name = rolling_name.filled(
             form.template, writing.fields(recipient), where=f"the name of the file of {quoted(recipient)}"
         )
-        self._name = rolling_name.check_name(name, recipient)
+        self._name = rolling_name.check_name(name, recipient, form.markers)
         # A first record may have totals, which are known at the end: then the rows wait in another file.
         self._waiting = path.with_name(f"{path.name}.rows") if form.header_record else None
         self._digest = _Digest(path.open("xb"))

@@ -190,6 +190,10 @@ def test_one_recipient_may_differ(loans: Store, engine: Engine) -> None:
         ),
         (File(name="{recipient}"), 'the file name "Con" of "Con" is a device on Windows'),
         (File(name="{recipient}{period}" + "x" * 245), "has 257 bytes, more than 255"),
+        (
+            File(name="{recipient}{period}" + "x" * 240, markers=("done",)),
+            "and its marker .done has 257 bytes, more than 255",
+        ),
     ],
 )
 def test_file_that_cannot_be_written_publishes_nothing(

@@ -14,7 +14,8 @@ import pytest
 
 from rolling_store import BucketStore, FolderStore
 from tests.support.clouds import cloud
-from tests.support.engine.publisher import PackedPublisher, Publisher, afresh, attempt, beside, bucket
+from tests.support.engine.packed import PackedPublisher
+from tests.support.engine.publisher import Publisher, afresh, attempt, beside, bucket
 
 __all__ = ["bucket", "cloud"]  # fixtures
 
@@ -28,7 +29,7 @@ TEXTS = {"Alpha": "a" * 200_000, "Beta": "b", "Gamma": "g" * 50_000}
 
 @pytest.fixture(params=["folder", "bucket", "folder-packed", "bucket-packed"])
 def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
-    """Publishers of plain files, and of compressed ones with markers, one recipient's in another form."""
+    """Publishers of plain files, and of encrypted ones with markers, one recipient's in another form."""
     (tmp_path / "scratch").mkdir()
     target, _, packed = request.param.partition("-")
     kind = PackedPublisher if packed else Publisher

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import os
@@ -12,27 +11,20 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from botocore.config import Config
 
-import rolling_format
 import rolling_manifest
 import rolling_publication
-import rolling_writing
 from local_cloud.aws import REGION, Cloud
-from rolling_blocks import Block, blocks_of
 from rolling_errors import ExtractError
 from rolling_file import File
 from rolling_period import Period
 from rolling_publication import Plan
-from rolling_resolved import Resolved
-from rolling_result import Result
-from rolling_span import Span
 from rolling_store import BucketStore, FolderStore, Store, sha256_of
-from rolling_totals import MetricTotals, Row, Tally, Totals
-from tests.support.engine.handmade import column, measure, metric, resolved, tables
+from rolling_totals import MetricTotals, Totals
 
 OCTOBER = Period(2026, 10)
 MANIFEST = "_manifests/2026-10.json"
@@ -138,6 +130,7 @@ class Publisher:
                 "sha256": file.sha256,
                 "rows": file.rows,
                 "totals": file.totals.as_json(),
+                **({"encryption": file.encryption.as_json()} if file.encryption else {}),
             }
             for file in made.files
             if not file.marker
@@ -191,74 +184,6 @@ class Publisher:
 
     def lies(self, name: str) -> bool:
         return self.store.version(self.place(name)) is not None
-
-
-@dataclass
-class PackedPublisher(Publisher):
-    """Publishes texts in files that the engine writes: compressed, with markers, one in a form of its own."""
-
-    def files(self, **texts: str) -> list[File]:
-        folder = self.scratch / uuid.uuid4().hex
-        written, _ = rolling_writing.write_files(cast(Result, _Given(texts)), OCTOBER, texts, folder)
-        return written
-
-    def place(self, name: str) -> str:
-        folder = f"bank_name={name}/year=2026/month=10"
-        return f"{folder}/{name}-2026-10.txt" if name == "Beta" else f"{folder}/{name}_20261031.csv.gz"
-
-    def text(self, name: str) -> str:
-        data = b"".join(self.store.read(self.place(name)))
-        lines = (data if name == "Beta" else gzip.decompress(data)).decode().splitlines()
-        return lines[-1].split("|" if name == "Beta" else ",")[1]
-
-    def published(self) -> dict[str, Any] | None:
-        """Check the markers, too: one that can be seen says that its file can be read."""
-        for name in ("Alpha", "Beta", "Gamma", "Delta", "Gone", "New", "Own0", "Own1", "Own2"):
-            done = self.store.version(f"{self.place(name)}.done")
-            assert done is None or self.lies(name), f"{name} has a marker and no file"
-        found = super().published()
-        for file in found["files"] if found else []:
-            place = file["key"].removeprefix(self.store.key(""))
-            if not place.endswith(".txt"):
-                line = f"{file['sha256']}  {place.rpartition('/')[2]}\n"
-                assert b"".join(self.store.read(f"{place}.sha256")).decode() == line
-            assert b"".join(self.store.read(f"{place}.done")) == b""
-        return found
-
-
-class _Given:
-    """The result of a read with one row for each text."""
-
-    def __init__(self, texts: dict[str, str]) -> None:
-        self.resolved: Resolved = resolved(
-            tables=tables("fees"),
-            date=column("t0", "day", "date"),
-            recipient_label="bank_name",
-            recipient=column("t0", "owner"),
-            group_by={"text": column("t0", "text")},
-            measures=(measure(column("t0", "amount", "integer")),),
-            metrics=(metric("sum", scale=None, name="amount_sum"),),
-            columns=("bank_name", "text", "amount_sum"),
-            file=rolling_format.File(compression="gzip", markers=("sha256", "done")),
-            files={
-                "Beta": rolling_format.File(
-                    name="{recipient}-{period}.txt",
-                    format=rolling_format.Csv(delimiter="|", header=False),
-                    markers=("done",),
-                )
-            },
-        )
-        self.span = Span((OCTOBER,), (1,))
-        self._texts = texts
-
-    def blocks(self, _: Period) -> Iterator[Block]:
-        return blocks_of(
-            Row(name, (text,), (str(len(text)),), (1, 1, len(text)))
-            for name, text in sorted(self._texts.items())
-        )
-
-    def tally(self) -> Tally:
-        return Tally(self.resolved, (0,))
 
 
 @pytest.fixture(scope="session")

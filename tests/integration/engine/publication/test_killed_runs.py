@@ -10,8 +10,8 @@ import pytest
 
 from rolling_errors import ExtractError
 from rolling_store import FolderStore
+from tests.support.engine.packed import PackedPublisher
 from tests.support.engine.publisher import (
-    PackedPublisher,
     Publisher,
     Watched,
     beside,
@@ -60,7 +60,7 @@ def repair(
     """Kill a run before each of its calls, and check that the next run repairs the target."""
     # After the repair, the target must look as if nothing had been killed.
     whole = killed if same else later
-    for calls in range(120):
+    for calls in range(200):
         publisher.store = beside(publisher.store, str(calls))
         if before:
             publisher.run(before)

@@ -21,7 +21,7 @@ class Csv:
     """
 
     delimiter: str = ","
-    quoting: str = "minimal"  # or "all"; "none" fails where a field would need quotes
+    quoting: str = "minimal"  # or "all", "nonnumeric"; "none" fails where a field would need quotes
     line_ending: str = "\r\n"
     header: bool = True
     encoding: str = "utf-8"  # any text codec of Python

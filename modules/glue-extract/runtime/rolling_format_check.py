@@ -23,7 +23,7 @@ from rolling_period import Period, between
 from rolling_record import has_control
 from rolling_spec import Extract
 
-_QUOTING = ("minimal", "all", "none")
+_QUOTING = ("minimal", "all", "nonnumeric", "none")
 _ENDINGS = ("\r\n", "\n", "\r")
 _COMPRESSION = {"gzip": ".gz", "zip": ".zip"}
 _MARKERS = ("sha256", "done")

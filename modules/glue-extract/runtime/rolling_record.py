@@ -131,8 +131,14 @@ def row_start(form: Csv) -> str:
     """Return what is before the first column of a row."""
     if not form.record_type:
         return ""
-    quote = '"' if form.quoting == "all" else ""
+    quote = '"' if form.quoting in ("all", "nonnumeric") else ""
     return f"{quote}{form.record_type}{quote}{form.delimiter}"
+
+
+def quoted_columns(form: Csv, columns: Sequence[Column]) -> list[bool]:
+    """Return for each column whether all its values have quotes."""
+    numbers = (METRIC, NUMBER) if form.quoting == "nonnumeric" else ()
+    return [form.quoting in ("all", "nonnumeric") and column.kind not in numbers for column in columns]
 
 
 def plain_columns(form: Csv, columns: Sequence[Column]) -> list[bool]:
@@ -150,7 +156,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     converted = converters(form.decimal, form.thousands, form.date_format, columns)
     is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
     is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
-    minimal, everything = form.quoting == "minimal", form.quoting == "all"
+    is_quoted, never = quoted_columns(form, columns), form.quoting == "none"
     order, start = range(len(columns)), row_start(form)
 
     def record(cells: Sequence[str | None], row: int) -> bytes:
@@ -164,9 +170,9 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
                 value = converted[i](value, row)
             if is_text[i]:
                 value = defused(value)
-            if everything or (not is_plain[i] and minimal and special(value)):
+            if is_quoted[i] or (not is_plain[i] and not never and special(value)):
                 value = '"' + value.replace('"', '""') + '"'
-            elif not minimal and not everything and special(value):
+            elif never and special(value):
                 has = (
                     f'is the text of null="{null}"'
                     if value == null

@@ -53,6 +53,7 @@ def _at_once(form: Csv | FixedWidth, columns: Sequence[Column], defuse: bool) ->
 
 def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
     delimiter, ending, null = form.delimiter, form.line_ending, form.null
+    is_quoted = rolling_record.quoted_columns(form, columns)
     special, is_plain = rolling_record.special_text(form), rolling_record.plain_columns(form, columns)
     start = rolling_record.row_start(form)
     texts = _Texts(form, columns, form.thousands, defused=rolling_record.defuser(delimiter), defuse=defuse)
@@ -61,7 +62,7 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
         missing = None if columns[i].kind != METRIC else ""  # nothing to aggregate is an empty text
         lacks = None in cells or (missing == "" and "" in cells)
         found = texts.of(i, cells, first)
-        if form.quoting == "all":
+        if is_quoted[i]:
             found = [_quoted(text) for text in found]
         elif (form.quoting == "none" or not is_plain[i]) and (
             special("".join(found)) or (null and null in found)

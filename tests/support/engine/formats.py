@@ -74,7 +74,7 @@ def files(draw: st.DrawFn) -> File:
 def delimited(draw: st.DrawFn) -> Csv:
     decimal = draw(st.sampled_from(".,"))
     thousands = draw(st.sampled_from([mark for mark in ("", "", ".", ",", " ", "'") if mark != decimal]))
-    quoting = draw(st.sampled_from(("minimal", "minimal", "all", "none")))
+    quoting = draw(st.sampled_from(("minimal", "minimal", "all", "nonnumeric", "none")))
     encoding = draw(st.sampled_from(ENCODINGS))
     numeric = {decimal, thousands} if quoting == "none" else set()
     return Csv(

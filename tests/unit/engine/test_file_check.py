@@ -154,7 +154,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (File(format=Csv(decimal="1")), "file: Csv: decimal='1' is no mark such as a comma"),
         (File(format=Csv(delimiter="||")), "delimiter='||' is not one character"),
         (File(format=Csv(delimiter='"')), "cannot separate fields"),
-        (File(format=Csv(quoting="some")), "quoting='some' is not minimal, all, none"),
+        (File(format=Csv(quoting="some")), "quoting='some' is not minimal, all, nonnumeric, none"),
         (File(format=Csv(decimal=",", quoting="none")), "delimiter=',' is also in numbers"),
         (File(format=Csv(decimal=",", thousands=",")), "decimal and thousands are both ','"),
         (File(format=Csv(thousands="-")), "file: Csv: thousands='-' is no mark such as a comma"),

@@ -49,6 +49,19 @@ def test_quoting_all_quotes_everything() -> None:
     )
 
 
+def test_quoting_nonnumeric_quotes_texts_and_dates_like_pythons_writer() -> None:
+    form = Csv(quoting="nonnumeric", delimiter=";", decimal=",", line_ending="\n")
+    assert header(form, COLUMNS) == b'"branch";"day";"id";"amount"\n'
+    assert written(form, ["a;b", "2026-10-31", "12", "7.50"]) == b'"a;b";"2026-10-31";12;7,50\n'
+    assert written(form, [None, None, None, ""]) == b";;;\n"
+    comma = Csv(quoting="nonnumeric", decimal=",")
+    assert written(comma, ["a", "2026-10-31", "12", "7.50"]) == b'"a","2026-10-31",12,"7,50"\r\n'
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_NONNUMERIC).writerow(["a", "2026-10-31", 12, 7.5])
+    plain = Csv(quoting="nonnumeric")
+    assert written(plain, ["a", "2026-10-31", "12", "7.5"]).decode() == text.getvalue()
+
+
 @pytest.mark.parametrize(
     ("form", "cells", "message"),
     [

@@ -36,7 +36,7 @@ ENCODINGS = st.sampled_from(["utf-8", "cp1252", "utf-16-le", "punycode", "cp037"
 CSV = st.builds(
     Csv,
     delimiter=st.sampled_from([",", ";", "|", "\t", "-"]),
-    quoting=st.sampled_from(["minimal", "all", "none"]),
+    quoting=st.sampled_from(["minimal", "all", "nonnumeric", "none"]),
     line_ending=st.sampled_from(["\r\n", "\n"]),
     encoding=ENCODINGS,
     decimal=st.sampled_from([".", ","]),

@@ -24,7 +24,8 @@ DATES = ("day", "window_start", "window_end")
 NUMBERS = ("id", "rate")
 ENCODINGS = ("utf-8", "utf-8", "iso8859-2", "utf-16-le", "utf-32-be", "cp1252", "cp037")
 DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "%m/%d/%Y")
-RECORD = "{rows:0>24}|{count[fees_sum]}|{sum[fees_sum]}|{date:%Y%m%d}|{recipient}"
+NULL = "n/a"  # in fields; no value has these letters
+RECORD = "{rows:0>24}|{count[fees_sum]}|{sum[fees_sum]}|{date:%Y%m%d}|{recipient}|{records}"
 
 # Formulas are not defused, because what is read back must be the value.
 SPEC = Extract(
@@ -77,17 +78,19 @@ def delimited(draw: st.DrawFn) -> Csv:
     quoting = draw(st.sampled_from(("minimal", "minimal", "all", "nonnumeric", "none")))
     encoding = draw(st.sampled_from(ENCODINGS))
     numeric = {decimal, thousands} if quoting == "none" else set()
+    header = draw(st.booleans())
     return Csv(
         delimiter=draw(st.sampled_from([mark for mark in ",;|\t.- /" if mark not in numeric])),
         quoting=quoting,
         line_ending=draw(st.sampled_from(("\r\n", "\n", "\r"))),
-        header=draw(st.booleans()),
+        header=header,
         encoding=encoding,
         bom=encoding.startswith("utf") and draw(st.booleans()),
         decimal=decimal,
         thousands=thousands,
         null=draw(st.sampled_from(("", "", "NULL"))),
         date_format=draw(st.sampled_from(DATE_FORMATS)),
+        record_type="" if header else draw(st.sampled_from(("", "DTL"))),
     )
 
 
@@ -95,14 +98,17 @@ def delimited(draw: st.DrawFn) -> Csv:
 def fixed(draw: st.DrawFn) -> FixedWidth:
     encoding = draw(st.sampled_from(ENCODINGS))
     unit = len("0".encode(encoding))
-    fields: dict[str, int | Field] = {}
+    fields: dict[str, int | Field | str] = {}
     for column in COLUMNS:
+        if draw(st.sampled_from((False, False, False, True))):
+            fields[f"before {column}"] = draw(st.sampled_from(("D", "  ", "EUR")))
         width = draw(st.sampled_from((12, 16, 16, 30, 30))) * unit
         right = draw(st.booleans())
         fill = draw(st.sampled_from(" 0*" if right and column in (*NUMBERS, *METRICS) else " *"))
         sign = draw(st.sampled_from((*["leading", "trailing"] * 6, "none")))
         implied = column in METRICS and draw(st.booleans())
-        made = Field(-width if right else width, fill=fill, implied=implied, sign=sign)
+        null = draw(st.sampled_from(("", "", NULL)))
+        made = Field(-width if right else width, fill=fill, implied=implied, sign=sign, null=null)
         fields[column] = made.width if draw(st.sampled_from((False, False, True))) else made
     return FixedWidth(
         fields,
@@ -143,6 +149,8 @@ def read(data: bytes, file: File) -> Content:
         last = record.split("|")
         text += form.line_ending if text else ""
     records = _delimited(text, form) if isinstance(form, Csv) else list(_sliced(text, form))
+    if isinstance(form, Csv) and form.record_type:
+        assert {record.pop(0) for record in records} <= {form.record_type}
     titles = records.pop(0) if form.header else None
     rows = [
         {
@@ -173,24 +181,33 @@ def _csv_cell(name: str, value: str, form: Csv) -> str | None:
 
 def _sliced(text: str, form: FixedWidth) -> list[list[str]]:
     data, ending = text.encode(form.encoding), form.line_ending.encode(form.encoding)
-    widths = [abs(form.field(name).width) for name in COLUMNS]
-    length = sum(widths) + len(ending)
+    sizes = [
+        len(given.encode(form.encoding)) if isinstance(given, str) else abs(form.field(name).width)
+        for name, given in form.fields.items()
+    ]
+    length = sum(sizes) + len(ending)
     assert len(data) % length == 0
     records = []
     for start in range(0, len(data), length):
         record, place = data[start : start + length], 0
         assert record.endswith(ending)
         fields = []
-        for width in widths:
-            fields.append(record[place : place + width].decode(form.encoding))
-            place += width
+        for given, size in zip(form.fields.values(), sizes, strict=True):
+            field = record[place : place + size].decode(form.encoding)
+            place += size
+            if not isinstance(given, str):
+                fields.append(field)
+            elif not form.header or start:
+                assert field == given
+            else:
+                assert not field.strip(" ")
         records.append(fields)
     return records
 
 
 def _fixed_cell(name: str, value: str, form: FixedWidth) -> str | None:
     part = form.field(name)
-    if not value.strip(" " if part.fill == "0" else part.fill):
+    if value.strip(" " if part.fill == "0" and not part.null else part.fill) == part.null:
         return None
     if name not in (*METRICS, *NUMBERS):
         text = value.lstrip(part.fill) if part.width < 0 else value.rstrip(part.fill)

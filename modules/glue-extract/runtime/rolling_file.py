@@ -204,9 +204,9 @@ def _check_fills(what: str, form: Csv | FixedWidth, columns: Sequence[Column]) -
     for label, kind in columns:
         fill = form.field(label).fill
         is_number = kind in (rolling_record.METRIC, rolling_record.NUMBER)
-        if (fill == "0") > is_number or (fill in "+-.," and is_number):
-            why = "would change the number" if is_number else "is for numbers, and this column has none"
-            raise ExtractError(f'{what}: FixedWidth: "{label}": fill="{fill}" {why}', kind="spec")
+        if (fill == "0" and kind == rolling_record.DATE) or (fill in "+-.," and is_number):
+            changed = f"would change the {'number' if is_number else 'date'}"
+            raise ExtractError(f'{what}: FixedWidth: "{label}": fill="{fill}" {changed}', kind="spec")
 
 
 def recipient_values(

@@ -246,6 +246,8 @@ def padding(column: Column, part: Field) -> Callable[[str], str]:
             return lambda value: (value or null).ljust(width, fill)
         # Zeros would be a value, where there is none.
         nothing = blanks if fill == "0" and not null else null.rjust(width, fill)
+        if fill == "0":
+            return lambda value: (value.zfill(width) if _is_digits(value) else too_long) if value else nothing
         return lambda value: value.rjust(width, fill) if value else nothing
 
     def pad(value: str) -> str:
@@ -261,8 +263,14 @@ def padding(column: Column, part: Field) -> Callable[[str], str]:
     return pad
 
 
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
 def _padded(value: str, column: Column, part: Field, encoding: str, row: int) -> bytes:
     """Return the field of a fixed-width record."""
+    if part.fill == "0" and value and column.kind not in (METRIC, NUMBER) and not _is_digits(value):
+        raise _wrong(f'{_place(row, column)}: a value has other characters than digits, and fill="0"')
     sign, value = "", value or part.null
     if column.kind in (METRIC, NUMBER):
         if part.implied:

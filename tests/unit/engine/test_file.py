@@ -255,27 +255,27 @@ WIDTHS: dict[str, int | Field] = dict.fromkeys(spec().columns, -20)
 @pytest.mark.parametrize(
     ("label", "fill", "why"),
     [
-        ("address", "0", "is for numbers, and this column has none"),
-        ("bank", "0", "is for numbers, and this column has none"),
+        ("address", "0", "would change the date"),
         ("id", "-", "would change the number"),
     ],
 )
 def test_fill_that_would_change_a_value_is_refused(label: str, fill: str, why: str) -> None:
     file = File(format=FixedWidth(WIDTHS | {"id": Field(-9, fill="0"), label: Field(-20, fill=fill)}))
+    days = {"id": column("t0", "id", "integer"), "address": column("t0", "address", "date")}
     for changes, what in (({"file": file}, "file"), ({"files": {"Alpha": file}}, 'files["Alpha"]')):
         with pytest.raises(ExtractError) as caught:
-            check_fills(spec(**changes))
+            check_fills(spec(group_by=days, **changes))
         assert caught.value.sentence == f'{what}: FixedWidth: "{label}": fill="{fill}" {why}'
 
 
 def test_wrong_fill_is_refused_also_if_the_entity_has_the_recipient(tmp_path: Path) -> None:
-    file = File(format=FixedWidth(WIDTHS | {"address": Field(-20, fill="0")}))
+    file = File(format=FixedWidth(WIDTHS | {"id": Field(-20, fill="-")}))
     found = Found([line("x")], file=file)
     assert found.resolved.recipient.alias == "t0"
-    with pytest.raises(ExtractError, match='"address": fill="0" is for numbers'):
+    with pytest.raises(ExtractError, match='"id": fill="-" would change the number'):
         write_files(cast(Result, found), Period(2026, 10), [], tmp_path / "f")
 
 
 def test_zeros_and_blanks_may_fill_numbers() -> None:
-    file = File(format=FixedWidth(WIDTHS | {"id": Field(-9, fill="0"), "fees_sum": Field(-9, fill="*")}))
-    check_fills(spec(file=file))
+    widths = WIDTHS | {"id": Field(-9, fill="0"), "fees_sum": Field(-9, fill="*")}
+    check_fills(spec(file=File(format=FixedWidth(widths | {"address": Field(-10, fill="0")}))))

@@ -233,3 +233,12 @@ def test_missing_value_of_a_field_may_be_zeros() -> None:
     form = FixedWidth({"branch": 3, "day": Field(8, null="00000000"), "id": zeros, "amount": zeros})
     assert written(form, [None, None, None, ""]) == b"   00000000000000000000\r\n"
     assert written(form, ["é", None, None, ""]) == "é 00000000000000000000\r\n".encode()
+
+
+def test_zeros_fill_a_text_of_digits_such_as_an_account_number() -> None:
+    form = FixedWidth({"branch": Field(-8, fill="0"), "day": 10, "id": -4, "amount": -5})
+    assert written(form, ["4711", "2026-10-31", "1", "2"])[:8] == b"00004711"
+    assert written(form, [None, "2026-10-31", "1", "2"])[:8] == b" " * 8
+    for text in ("DE47", "-4711", "47 1", "٤٧"):
+        with pytest.raises(ExtractError, match='row 7, column "branch": a value has other characters than'):
+            written(form, [text, "2026-10-31", "1", "2"], defuse=False)

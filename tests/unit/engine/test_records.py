@@ -18,7 +18,7 @@ COLUMNS = [
     *(Column("amount", METRIC), Column("period", OTHER)),
 ]
 # One kind of special characters at a time, so that not most of the examples are refused.
-ALPHABETS = ["ab1", "ab ;|'", 'a,"', "a=-", "a+\t", "a\r\n", "a\x85", "aé", "aŁ"]
+ALPHABETS = ["ab1", "12", "ab ;|'", 'a,"', "a=-", "a+\t", "a\r\n", "a\x85", "aé", "aŁ"]
 
 
 def rows(alphabet: str) -> st.SearchStrategy[list[tuple[str | None, ...]]]:
@@ -55,9 +55,10 @@ NUMBERS = st.builds(
 )
 CONSTANTS = st.sampled_from([{}, {"type": "D", "currency": "EUR"}, {"mark": "é"}])
 FIXED = st.builds(
-    lambda number, amount, constants, **rest: FixedWidth(
-        {"branch": 4, "day": 10, "id": number, **constants, "amount": amount, "period": -8}, **rest
+    lambda branch, number, amount, constants, **rest: FixedWidth(
+        {"branch": branch, "day": 10, "id": number, **constants, "amount": amount, "period": -8}, **rest
     ),
+    st.sampled_from([4, 4, Field(-4, fill="0")]),
     NUMBERS,
     NUMBERS,
     CONSTANTS,

@@ -108,4 +108,4 @@ def test_stamped_project_writes_the_layout_on_the_page(
 
 
 def test_page_has_these_layouts() -> None:
-    assert len(SECTIONS) == 9
+    assert len(SECTIONS) == 10

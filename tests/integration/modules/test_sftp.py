@@ -286,6 +286,22 @@ def test_download_by_a_user_of_the_other_extract_has_no_receipt(shared: Shared) 
     assert {item["recipient"]["S"] for item in items} <= {"first-bank", "lodz"}
 
 
+def test_marker_is_downloaded_and_is_not_the_file_of_the_month(shared: Shared) -> None:
+    folder = "/year=2026/month=10/"
+    key = f"loans/bank_name=ŁódźŻyrardówBank{folder}ŁódźŻyrardówBank_20261031.csv.done"
+    s3 = shared.cloud.client("s3")
+    s3.put_object(Bucket="shared-data", Key=key, Body=b"")
+    try:
+        done = shared.recipient("lodz").run(f"ls -1 {folder}", f"get {folder}*.done marker")
+        assert done.returncode == 0, done.stderr
+        assert ".csv.done" in done.stdout
+        assert (shared.place / "marker").read_bytes() == b""
+        [receipt] = until(lambda: [one for one in shared.receipts("lodz") if one["file"].endswith(".done")])
+        assert receipt["collected"].startswith(f"other {folder}")
+    finally:
+        s3.delete_object(Bucket="shared-data", Key=key)
+
+
 def test_new_version_of_a_file_has_its_own_receipt(shared: Shared) -> None:
     key = next(iter(FILES))
     file = key.removeprefix("loans/bank_name=FirstBank")

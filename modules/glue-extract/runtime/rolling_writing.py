@@ -151,7 +151,8 @@ class FileWriter:
         self._waiting = path.with_name(f"{path.name}.rows") if form.header_record else None
         self._digest = _Digest(path.open("xb"))
         inner = self._name if form.encryption is None else self._name[:-4]
-        self._target = _compressed(self._digest, form.compression, inner)
+        packing = path.with_name(f"{path.name}.content")
+        self._target = _compressed(self._digest, form.compression, inner, packing)
         self._sink: IO[bytes] = self._waiting.open("xb") if self._waiting else self._target
         if not self._waiting:
             self._sink.write(rolling_record.mark(form.format))
@@ -266,15 +267,18 @@ class _Digest:
         return self._hash.hexdigest()
 
 
-def _compressed(target: _Digest, compression: str | None, name: str) -> IO[bytes]:
-    """Return a file that compresses into `target`, without clock and host name."""
+def _compressed(target: _Digest, compression: str | None, name: str, waiting: Path) -> IO[bytes]:
+    """Return a file that compresses into `target`, without clock and host name.
+
+    `waiting` is the place of a file for content that has to wait.
+    """
     sink = cast("IO[bytes]", target)
     if compression == "gzip":
         return cast(
             "IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0, compresslevel=6)
         )
     if compression == "zip":
-        return cast("IO[bytes]", _Zipped(sink, name.removesuffix(".zip")))
+        return cast("IO[bytes]", _Zipped(sink, name.removesuffix(".zip"), waiting))
     return cast("IO[bytes]", _Plain(sink))
 
 
@@ -289,17 +293,33 @@ class _Plain:
 
 
 class _Zipped:
-    """A zip archive with one member."""
+    """A zip archive with one member.
 
-    def __init__(self, target: IO[bytes], name: str) -> None:
-        self._archive = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
-        member = zipfile.ZipInfo(name, _NO_TIME)
-        member.compress_type = zipfile.ZIP_DEFLATED
-        member.create_system = 3  # Unix, on any system
-        member.external_attr = 0o644 << 16
-        self._member = self._archive.open(member, "w", force_zip64=True)
-        self.write = self._member.write
+    The content waits on the disk until its size is known. Then the sizes are before the content, and have 64
+    bits only if they need them: many programs cannot read another archive as a stream.
+    """
+
+    def __init__(self, target: IO[bytes], name: str, waiting: Path) -> None:
+        self._target = target
+        self._member = zipfile.ZipInfo(name, _NO_TIME)
+        self._member.compress_type = zipfile.ZIP_DEFLATED
+        self._member.create_system = 3  # Unix, on any system
+        self._member.external_attr = 0o644 << 16
+        self._waiting = waiting
+        self._content = waiting.open("x+b")
+        self.write = self._content.write
 
     def close(self) -> None:
-        self._member.close()
-        self._archive.close()
+        self._member.file_size = self._content.tell()
+        self._content.seek(0)
+        packed = self._waiting.with_suffix(".zip")
+        with (
+            zipfile.ZipFile(packed, "x") as archive,
+            archive.open(self._member, "w") as member,
+        ):
+            shutil.copyfileobj(self._content, member)
+        self._content.close()
+        self._waiting.unlink()
+        with packed.open("rb") as file:
+            shutil.copyfileobj(file, self._target)
+        packed.unlink()

@@ -7,8 +7,10 @@ import gzip
 import hashlib
 import io
 import json
+import struct
 import time
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,19 @@ def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tm
     with zipfile.ZipFile(io.BytesIO(made["zip"][0])) as archive:
         assert archive.namelist() == ["Alpha_20261031.csv"]
         assert archive.read("Alpha_20261031.csv") == plain
+
+
+def test_archive_has_its_sizes_before_the_content(loans: Store, engine: Engine) -> None:
+    """Java before version 23 cannot read sizes of 64 bits behind the content as a stream."""
+    engine("2026-10", file=File(compression="zip", header_record="H{rows}"))
+    data = content(engine, "Alpha_20261031.csv.zip")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        [member] = archive.infolist()
+    version, flags, _, _, _, _, compressed, size, name, extra = struct.unpack("<HHHHHLLLHH", data[4:30])
+    assert (version, flags, extra) == (20, 0, 0)
+    assert (compressed, size) == (member.compress_size, member.file_size)
+    plain = zlib.decompress(data[30 + name :][:compressed], wbits=-15)
+    assert plain.startswith(b"H2\r\nbank_name,")
 
 
 def test_markers_are_in_the_manifest_and_follow_a_restatement(loans: Store, engine: Engine) -> None:

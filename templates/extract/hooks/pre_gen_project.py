@@ -65,10 +65,10 @@ def shown(text: str) -> str:
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in hidden else c for c in quoted)
 
 
-def nearest(text: str, names: list[str]) -> str:
+def nearest(text: str, names: list[str], cutoff: float = 0.6) -> str:
     """Return `; did you mean X?` for a similar name, or an empty text."""
     lower = {name.lower(): name for name in reversed(names)}
-    found = difflib.get_close_matches(text.lower(), list(lower), n=1)
+    found = difflib.get_close_matches(text.lower(), list(lower), n=1, cutoff=cutoff)
     return f"; did you mean {lower[found[0]]}?" if found else ""
 
 
@@ -176,8 +176,22 @@ def choice(question: str, *choices: str) -> str:
     """Check an answer against its choices. cookiecutter does so only after a prompt."""
     chosen = answer(question)
     if chosen not in choices:
-        raise Invalid(f"{shown(chosen)} is not one of {', '.join(choices)}{nearest(chosen, list(choices))}")
+        # Short words are similar by chance, as median and min.
+        hint = nearest(chosen, list(choices), cutoff=0.8)
+        raise Invalid(f"{shown(chosen)} is not one of {', '.join(choices)}{hint}")
     return chosen
+
+
+def aggregate() -> str:
+    """Check the aggregate. The engine has more of them than the template."""
+    choices = ("avg", "sum", "count", "min", "max")
+    chosen = answer("aggregate")
+    if re.fullmatch(r"count_distinct|median|stddev|p[1-9][0-9]?", chosen):
+        raise Invalid(
+            f"{shown(chosen)} is not one of {', '.join(choices)}; choose one of them, and write {chosen} in "
+            "Glue/etl.py of the project"
+        )
+    return choice("aggregate", *choices)
 
 
 def date_column(tables: list[str]) -> str:
@@ -348,7 +362,7 @@ def invalid_answers() -> dict[str, list[str]]:
     measured = check("metric", metric, [entity_table] if entity_table else [])
     for table in tables_of_metric() if measured else []:
         check("metric", known, table, tables, "amount = unit_price * quantity")
-    aggregate = check("aggregate", choice, "aggregate", "avg", "sum", "count", "min", "max")
+    aggregated = check("aggregate", aggregate)
     dated = check("date_column", date_column, tables)
     check("window_months", pattern, "window_months", WINDOW, "a number from 1 to 1200; write e.g. 3")
     groups = check("group", group, tables) or []
@@ -367,10 +381,10 @@ def invalid_answers() -> dict[str, list[str]]:
     check("__module_source", pattern, "__module_source", MODULE_SOURCE, f"{source}, e.g. ../../../modules/MODULE")
 
     taken = [*RESERVED_NAMES]
-    if entity_table and measured and aggregate:
+    if entity_table and measured and aggregated:
         counted, summed = (re.sub(r"\W+", "_", name).lower() for name in (entity_table, measured[0]))
         taken.append(f"{counted}_count")
-        taken += [f"{summed}_sum", f"{summed}_{aggregate}"] if summed else []
+        taken += [f"{summed}_sum", f"{summed}_{aggregated}"] if summed else []
     for question, columns in (("recipient", [recipient] if recipient else []), ("group", groups)):
         for name, _ in columns:
             if name in taken:

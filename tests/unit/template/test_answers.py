@@ -171,7 +171,7 @@ def test_answers_at_the_prompts_are_not_executed(
         ("metric", "total = Worker.wage * hours", "is neither the entity nor a table in joins"),
         ("joins", "a/b.Account: Loans.a = b", "is not a valid schema name"),
         ("joins", "Account: Loans.a = b; other.Account: Loans.c = b", '"Account" is joined twice'),
-        ("aggregate", "median", "is not one of avg, sum, count, min, max"),
+        ("aggregate", "agv", "is not one of avg, sum, count, min, max"),
         ("sftp", "Server", "is not one of server, instance, connector, none; did you mean server?"),
         ("_schedule", "cron(1 0 1 * ? *)", "is not a day of the month and a time"),
         ("_schedule", "0 00:01", "is not a day of the month and a time"),
@@ -245,6 +245,27 @@ def test_invalid_answer_is_reported_with_a_valid_example(
     # An invalid table is not reported again by the answers that refer to it.
     assert list(said) == [question]
     assert any(sentence in reason for reason in said[question]), said
+
+
+@pytest.mark.parametrize("aggregate", ["median", "count_distinct", "stddev", "p95"])
+def test_aggregate_that_only_a_spec_can_have_is_refused_with_the_place_for_it(
+    aggregate: str, refused: Callable[..., dict[str, list[str]]]
+) -> None:
+    reason = (
+        f'"{aggregate}" is not one of avg, sum, count, min, max; choose one of them, and write {aggregate} in'
+        " Glue/etl.py of the project"
+    )
+    assert refused(aggregate=aggregate) == {"aggregate": [reason]}
+
+
+@pytest.mark.parametrize(
+    ("question", "text"), [("delimiter", "colon"), ("sftp", "nope"), ("aggregate", "medium")]
+)
+def test_choice_that_only_looks_similar_is_not_suggested(
+    question: str, text: str, refused: Callable[..., dict[str, list[str]]]
+) -> None:
+    [reason] = refused(**{question: text})[question]
+    assert "did you mean" not in reason
 
 
 @pytest.mark.parametrize(

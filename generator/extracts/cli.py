@@ -93,7 +93,8 @@ def new(
         typer.Option(help=f"Database in which the tool finds answers. {URL_HELP}", metavar="URL"),
     ] = None,
     schema: Annotated[
-        str | None, typer.Option(help="Schema of the tables, if it is not public.", metavar="NAME")
+        str | None,
+        typer.Option(help="Schema of the database in which the tool looks for the entity.", metavar="NAME"),
     ] = None,
     answers: Annotated[
         Path | None, typer.Option(help="YAML or JSON file with answers.", metavar="FILE")
@@ -119,11 +120,14 @@ def new(
     given |= {name: value for name, value in options.items() if value is not None}
     suggested: dict[str, str] = {}
     open_options: tuple[str, ...] = ()
+    named, dot, table = given.get("entity", "TABLE").rpartition(".")
+    if schema and dot and named != schema:
+        raise typer.BadParameter(f"--schema is {schema}, but --entity has the schema {named}.")
     if schema and not database_url:
-        named, dot, table = given.get("entity", creating.questions()["entity"].default).rpartition(".")
-        if dot and named != schema:
-            raise typer.BadParameter(f"--schema is {schema}, but --entity has the schema {named}.")
-        (given if "entity" in given else suggested)["entity"] = f"{schema}.{table}"
+        raise typer.BadParameter(
+            "--schema needs --database-url; without a database, write the schema with the table:"
+            f" --entity {schema}.{table}"
+        )
     # A service may have no stdin.
     interactive = not no_input and sys.stdin is not None and sys.stdin.isatty()
     if database_url:

@@ -86,12 +86,19 @@ def test_missing_answers_without_a_terminal_are_refused(tmp_path: Path) -> None:
     assert "--metric" in done.stderr
 
 
-def test_schema_option_applies_with_and_without_an_entity(tmp_path: Path) -> None:
-    for named in ((), ("--entity", "Loans"), ("--entity", "sales.Loans")):
-        done = run_new(tmp_path / "-".join(named), "--no-input", "--schema", "sales", *named, "--json")
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["answers"]["entity"] == "sales.Loans"
-    done = run_new(tmp_path, "--no-input", "--schema", "sales", "--entity", "shop.Loans")
+def test_schema_without_a_database_is_refused(tmp_path: Path) -> None:
+    done = run_new(tmp_path, "--no-input", "--schema", "sales", "--entity", "Loans")
+    assert done.returncode == 2
+    assert (
+        "--schema needs --database-url; without a database, write the schema with the table: --entity"
+        " sales.Loans" in " ".join(done.stderr.split())
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", [(), ("--database-url", "postgresql://reader@127.0.0.1:1/bank")])
+def test_two_schemas_of_the_entity_are_refused(place: tuple[str, ...], tmp_path: Path) -> None:
+    done = run_new(tmp_path, "--no-input", "--schema", "sales", "--entity", "shop.Loans", *place)
     assert done.returncode == 2
     assert "--schema is sales, but --entity has the schema shop" in " ".join(done.stderr.split())
 

@@ -31,11 +31,6 @@ _AGGREGATES = {
     "median": "median of",
     "stddev": "standard deviation of",
 }
-_DATES = {
-    "period": "the reported month, `YYYY-MM`",
-    "window_start": "first day of the window",
-    "window_end": "last day of the month",
-}
 BAR = r"\|"  # in a cell of a table, `|` would end the cell
 _CHARACTERS = {"\t": "a tab", " ": "a blank"}
 
@@ -154,11 +149,18 @@ def _settings(given: Any, usual: Any, without: set[str]) -> list[str]:
 def _columns(extract: Extract) -> Iterator[str]:
     sources = {**extract.recipient, **(extract.group_by or {}), **(extract.rows or {})}
     metrics: Mapping[str, Metric] = extract.metrics or {}
+    windows = {metric.window for metric in metrics.values()}
+    start = "month" if not metrics else "window" if len(windows) == 1 else "longest window"
+    dates = {
+        "period": "the reported month, `YYYY-MM`",
+        "window_start": f"first day of the {start}",
+        "window_end": "last day of the month",
+    }
     for name in extract.file_columns:
         if name in metrics:
             content = _words(metrics[name])
         else:
-            content = _DATES[name] if name in _DATES and name not in sources else _code(sources[name])
+            content = _code(sources[name]) if name in sources else dates[name]
         yield f"| {_code(name)} | {content.replace('|', BAR)} |"
 
 
@@ -203,7 +205,7 @@ def _and(words: Iterable[str]) -> str:
 
 
 def main(project: Path) -> None:
-    """Write the description of a project's spec into its README."""
+    """Write the description of a project's spec into its README, and print what was done."""
     readme = project / "README.md"
     try:
         extract = runpy.run_path(str(project / "Glue/etl.py"))["EXTRACT"]
@@ -211,10 +213,15 @@ def main(project: Path) -> None:
         raise SystemExit(f"✗ Glue/etl.py cannot be read: {type(error).__name__}: {error}") from None
     try:
         check(extract)
-        text = written(readme.read_bytes().decode("utf-8"), extract)
+        before = readme.read_bytes().decode("utf-8")
+        text = written(before, extract)
     except ExtractError as error:
         raise SystemExit(f"✗ {error}") from None
+    if text == before:
+        print("README.md already describes Glue/etl.py; nothing changed.")
+        return
     readme.write_bytes(text.encode("utf-8"))
+    print("README.md now describes Glue/etl.py.")
 
 
 if __name__ == "__main__":

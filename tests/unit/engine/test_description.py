@@ -80,7 +80,7 @@ def test_sentences_and_columns_say_what_the_spec_says() -> None:
         "| `seller` | `Seller.name` |",
         "| `country` | `Brand.country` |",
         "| `period` | the reported month, `YYYY-MM` |",
-        "| `window_start` | first day of the window |",
+        "| `window_start` | first day of the longest window |",
         "| `window_end` | last day of the month |",
         "| `paid` | sum of `price \\| fee` over the year to date, where `state = 'paid'` |",
         "| `p95` | p95 of `price` over the month |",
@@ -106,6 +106,16 @@ def test_listing_with_fixed_widths_and_chosen_columns_is_described() -> None:
         "- The recipient `Alpha` has a file of its own format.",
     ]
     assert text[-2:] == ["| `number` | `Sale.id` |", "| `period` | the reported month, `YYYY-MM` |"]
+
+
+def test_start_of_the_only_window_is_described() -> None:
+    metrics = {"paid": Metric("sum", "price", window=3), "rows": Metric("count", window=3)}
+    said = "\n".join(rolling_description.lines(replace(TREE, metrics=metrics)))
+    assert "| `window_start` | first day of the window |\n" in said
+    listing = replace(
+        TREE, metrics=None, group_by=None, rows={"number": "Sale.id"}, columns=("number", "window_start")
+    )
+    assert "| `window_start` | first day of the month |" in "\n".join(rolling_description.lines(listing))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +161,26 @@ def describe(project: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rolling_description"]
     variables = {**os.environ, "PYTHONPATH": str(Path(rolling_description.__file__).parent)}
     return subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, check=False)
+
+
+SPEC = """from rolling_extract import Extract, Metric
+EXTRACT = Extract(entity="Sale", date_column="sold", recipient={"shop": "Sale.shop"},
+                  group_by={"till": "Sale.till"}, metrics={"rows": Metric("count")})
+"""
+
+
+def test_written_readme_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "Glue").mkdir()
+    (tmp_path / "Glue/etl.py").write_text(SPEC)
+    (tmp_path / "README.md").write_text(readme(TREE))
+    done = describe(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "README.md now describes Glue/etl.py.\n"
+    written = (tmp_path / "README.md").read_text()
+    assert "one row per `till`." in written
+    done = describe(tmp_path)
+    assert done.stdout == "README.md already describes Glue/etl.py; nothing changed.\n"
+    assert (tmp_path / "README.md").read_text() == written
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from slugify import slugify
 
 from extracts import rules
 from extracts.errors import ExtractsError
-from extracts.introspect import candidates, graph, measures
+from extracts.introspect import bridges, candidates, graph, measures
 from extracts.introspect.catalog import Catalog, Column, Table
 from extracts.introspect.finding import (
     Ambiguous,
@@ -143,7 +143,7 @@ def entity(catalog: Catalog, given: str | None, schema: str | None) -> Finding:
 
 def _likely_entities(catalog: Catalog, schema: str | None) -> Finding:
     wanted = (schema,) if schema else catalog.schemas
-    ranked = candidates.entities(catalog, wanted, graph.of_catalog(catalog))
+    ranked = candidates.entities(catalog, wanted, bridges.of_catalog(catalog))
     if not ranked:
         where = ", ".join(wanted) or catalog.database
         said = f"entity: {catalog.role} can read no table with a date and a metric in {where}"

@@ -151,6 +151,11 @@ def names(table: Table, links: graph.Links) -> list[Column]:
     return sorted(texts, key=lambda c: (is_personal(c), not called(c), words(c.name)[-1:] != ("name",)))
 
 
+def is_name(column: Column) -> bool:
+    """Return whether a column is called `name` or similarly."""
+    return bool(_NAMES.intersection(words(column.name)))
+
+
 def is_personal(column: Column) -> bool:
     """Return whether a column has personal data, a secret or free text, by its name."""
     return bool(_PERSONAL.intersection(words(column.name)))

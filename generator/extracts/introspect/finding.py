@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from extracts import rules
 from extracts.errors import ExtractsError
-from extracts.introspect import candidates, graph
+from extracts.introspect import bridges, candidates, graph
 from extracts.introspect.catalog import Catalog, Column, Table
 from extracts.introspect.words import column_name, fitting, missing
 
@@ -106,8 +106,8 @@ class Scope:
         Tables behind a bridge table come last.
         """
         found = {self.entity.name: self.entity, **{table.name: table for table in self.joined}}
-        for bridges in (False, True):
-            for table in graph.reachable(self.links, self.entity.id, bridges=bridges).values():
+        for behind_bridges in (False, True):
+            for table in graph.reachable(self.links, self.entity.id, bridges=behind_bridges).values():
                 found.setdefault(table.name, table)
         return found
 
@@ -143,7 +143,7 @@ def scope(catalog: Catalog, entity: str, repeats: candidates.Repeats) -> Scope:
     schema, dot, name = entity.rpartition(".")
     wanted = (schema if dot else "public", name)
     [table] = [table for table in catalog.tables if table.id == wanted]
-    return Scope(table, catalog, graph.of_catalog(catalog), repeats)
+    return Scope(table, catalog, bridges.of_catalog(catalog), repeats)
 
 
 ################################################################################

@@ -82,7 +82,7 @@ def unusable_name(links: Sequence[Link]) -> str:
 
 
 def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
-    """Return the links between all tables, keyed by the table that they start from.
+    """Return the foreign keys of all tables and guesses at others, keyed by the table that they start from.
 
     Guesses stay inside a schema.
     """
@@ -91,27 +91,11 @@ def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
     for key in catalog.foreign_keys:
         found[key.table.id].append(Link(key.table, key.columns, key.target, key.target_columns))
         declared |= {(key.table.id, column) for column in key.columns}
-    to_bridges = [_turned(link) for table in catalog.tables for link in _bridged(table, found[table.id])]
     for schema in catalog.schemas:
         for link in _guesses([table for table in catalog.tables if table.schema == schema]):
             if not any((link.start.id, column) in declared for column in link.columns):
                 found[link.start.id].append(link)
-    for link in to_bridges:
-        found[link.start.id].append(link)
     return found
-
-
-def _bridged(table: Table, links: Sequence[Link]) -> list[Link]:
-    """Return the foreign keys of a bridge table, whose key consists of at least two of them."""
-    for key in table.keys:
-        parts = [link for link in links if set(link.columns) < set(key) and link.target is not table]
-        if len({link.columns for link in parts}) > 1 and set(key) <= {c for p in parts for c in p.columns}:
-            return parts
-    return []
-
-
-def _turned(link: Link) -> Link:
-    return Link(link.target, link.target_columns, link.start, link.columns, to_bridge=True)
 
 
 def _guesses(tables: Sequence[Table]) -> Iterator[Link]:

@@ -98,9 +98,8 @@ def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
     while way[0].start is not entity:
         way.insert(0, next(one for one in before if one.target is way[0].start))
     own = {column.name for column in entity.columns}
-    others = [
-        column for column in candidates.key(bridge) if column not in link.target_columns and column not in own
-    ]
+    keys = [column for of in scope.links[bridge.id] if not of.to_bridge for column in of.columns]
+    others = [column for column in dict.fromkeys(keys) if column not in (*link.target_columns, *own)]
     if not others:
         return said
     name = f"{entity.name}_by_{bridge.name}"

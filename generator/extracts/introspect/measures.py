@@ -14,9 +14,9 @@ COUNT = "none"  # the answer for a table whose rows are counted
 # Words of numbers that identify, describe or order a row. A sum of them says nothing.
 _NO_AMOUNT = frozenset(
     """
-    active age bin code fax flag lat latitude level lng lon longitude month number num order phone position
-    postal postalcode postcode priority rank rating revision sequence size sort status style type version
-    year zip
+    active age bin code fax flag idx index lat latitude level lng lon longitude month num number ord order
+    ordinal phone pos position postal postalcode postcode priority rank rating revision sequence size sort
+    status style type version year zip
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
 _KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from extracts.errors import ExtractsError
-from extracts.introspect import candidates, graph, measures
+from extracts.introspect import bridges, candidates, graph, measures
 from extracts.introspect.catalog import Catalog
 from extracts.introspect.catalog import Table as Source
 from extracts.introspect.words import column_name, fitting, missing
@@ -61,6 +61,7 @@ class Described(TypedDict):
     metrics: list[str]
     ends: list[str]  # the tables where its paths end
     paths: NotRequired[list[Path]]
+    behind_bridges: NotRequired[list[str]]  # tables that only bridge tables lead to
 
 
 class Report(TypedDict):
@@ -86,7 +87,7 @@ def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report
     if table and not only:
         raise ExtractsError(missing("table", table, tables))
     described = []
-    links = graph.of_catalog(catalog)
+    links = bridges.of_catalog(catalog)
     for each in candidates.entities(catalog, schemas, links):
         if not only or each.table.name in only:
             described.append(_described(each))
@@ -96,6 +97,7 @@ def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report
                     for end in each.ends
                     for path in graph.paths(links, each.table.id, end.id)
                 ]
+                described[-1]["behind_bridges"] = bridges.behind(links, each.table)
     unread = [found for found in catalog.tables if found.schema in schemas and not found.readable]
     return Report(
         database=catalog.database,
@@ -216,7 +218,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         console.print(escape(missing_rights), soft_wrap=True)
     described = [each for each in listed if "paths" in each]
     for each in described:
-        if not each["paths"] and not any(date["advice"] for date in each["dates"]):
+        if not (each["paths"] or each["behind_bridges"] or any(date["advice"] for date in each["dates"])):
             continue
         console.print(f"\n[bold]{escape(_name(each))}[/]")
         for path, others in _shown_paths(each["paths"], everything=everything):
@@ -230,6 +232,10 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
             console.print(
                 f"  [dim]--entity {escape(_name(each))} shows the paths to {hidden} more {what}.[/]"
             )
+        if behind := each["behind_bridges"]:
+            shown = escape(", ".join(behind if everything else behind[:NAMED]))
+            more = "" if everything or len(behind) <= NAMED else f" and {len(behind) - NAMED} more"
+            console.print(f"  Behind bridge tables: {shown}{more}", soft_wrap=True)
         for date in each["dates"]:
             if date["advice"]:
                 said = f"no index on {escape(date['column'])}; before the first run, run: "

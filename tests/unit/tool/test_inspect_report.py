@@ -17,7 +17,15 @@ def shown(name: str) -> str:
     """Return the report of a database whose names are all the same, as a terminal gets it."""
     date = Date(column=name, type="date", indexed=True, advice=name)
     entity = Described(
-        schema=name, table=name, kind="table", rows=1, dates=[date], metrics=[name], ends=[name], paths=[]
+        schema=name,
+        table=name,
+        kind="table",
+        rows=1,
+        dates=[date],
+        metrics=[name],
+        ends=[name],
+        paths=[],
+        behind_bridges=[name],
     )
     report = Report(
         database=name, role=name, tables=1, entities=[entity], others=[name], unreadable=[name], grants=[name]

@@ -1,0 +1,71 @@
+"""Find bridge tables, which relate rows of two tables, and the links through them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extracts.introspect import candidates, graph, measures
+from extracts.introspect.catalog import Catalog, Id, Table
+from extracts.introspect.graph import Link
+
+EXTRAS = 4  # columns of a bridge table besides its keys: a position, a role, when it was written
+
+
+def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
+    """Return the links between all tables, keyed by the table that they start from.
+
+    Those to bridge tables come last.
+    """
+    found = graph.of_catalog(catalog)
+    referred_to = {link.target.id for of in found.values() for link in of}
+    to_bridges = [
+        Link(link.target, link.target_columns, link.start, link.columns, to_bridge=True)
+        for table in catalog.tables
+        for link in _bridged(table, found, is_referred_to=table.id in referred_to)
+    ]
+    for link in to_bridges:
+        found[link.start.id].append(link)
+    return found
+
+
+def behind(links: graph.Links, start: Table) -> list[str]:
+    """Return the names of the tables that only paths through bridge tables lead to, the nearest first."""
+    near = graph.reachable(links, start.id)
+    bridge_tables = {link.target.id for of in links.values() for link in of if link.to_bridge}
+    far = graph.reachable(links, start.id, bridges=True)
+    return [far[id].name for id in far if id not in {start.id, *near, *bridge_tables}]
+
+
+def _bridged(table: Table, links: graph.Links, *, is_referred_to: bool) -> list[Link]:
+    """Return the foreign keys of a bridge table, or nothing for another table.
+
+    The key of a bridge table consists of at least two foreign keys. Or it has little else than foreign keys,
+    and no other table refers to it.
+    """
+    declared = [link for link in links[table.id] if not link.guess and link.target is not table]
+    for key in table.keys:
+        parts = [link for link in declared if set(link.columns) < set(key)]
+        if _are_several(parts) and set(key) <= {c for part in parts for c in part.columns}:
+            return parts
+    return (
+        declared if _are_several(declared) and not is_referred_to and _has_little_else(table, links) else []
+    )
+
+
+def _are_several(links: Sequence[Link]) -> bool:
+    return len({link.columns for link in links}) > 1
+
+
+def _has_little_else(table: Table, links: graph.Links) -> bool:
+    """Return whether a table has no fact, no name and few columns besides its keys."""
+    keys = {*table.primary_key, *(column for link in links[table.id] for column in link.columns)}
+    extras = [column for column in table.columns if column.name not in keys]
+    texts = [column for column in extras if column.is_text]
+    return (
+        table.kind.endswith("table")
+        and len(extras) <= EXTRAS
+        and len(texts) <= 1
+        and not any(map(candidates.is_name, texts))
+        and not any(column.is_date and not candidates.is_bookkeeping(column) for column in extras)
+        and not measures.numbers(table, links)
+    )

@@ -44,12 +44,22 @@ def spark_environment(project: Path) -> dict[str, str]:
 def tell_message(line: str, tell: Callable[[str], None]) -> None:
     """Pass on the message for the user in a line of the log, if there is one."""
     entry = json.loads(line) if line.startswith("{") else {}
-    if "message" in entry and entry["level"] != "error":
-        before = "no earlier months: " if entry["event"] == "history_failed" else ""
-        tell(before + entry["message"])
+    if "message" not in entry or entry["level"] == "error":
+        return
+    if entry["event"] == "published":  # so the engine calls it, but a preview is no publication
+        files, rows = (
+            f"{entry[of]:,} {of if entry[of] != 1 else of.removesuffix('s')}" for of in ("files", "rows")
+        )
+        tell(f"{entry['period']}: {files}, {rows}")
+        return
+    before = "no earlier months: " if entry["event"] == "history_failed" else ""
+    tell(before + entry["message"])
 
 
-_ENDS = ("published", "unchanged")  # last log event of a month
+def failure(log: Sequence[Mapping[str, Any]], stderr: str) -> str:
+    """Return the error message of a run that failed, or an empty text if it left none."""
+    reasons = [f"{entry['reason']} Nothing was written." for entry in log if "reason" in entry]
+    return next(reversed([*(line for line in stderr.splitlines() if line.strip()), *reasons]), "")
 
 
 def with_password(database_url: str) -> str:
@@ -77,13 +87,11 @@ class Preview:
         from extracts.report_months import published
 
         said = {entry["event"]: entry for entry in self.log}
-        ended = {entry["period"]: entry["event"] for entry in self.log if entry["event"] in _ENDS}
         return {
             "output": str(self.output),
             "report": str(self.page) if self.page else None,
             "periods": [
                 {
-                    "outcome": ended[month.period],
                     **month.manifest,
                     "files": [
                         {"path": str(self.output / file["key"]), **file} for file in month.manifest["files"]
@@ -168,9 +176,8 @@ def preview(
         )
         log = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.strip()]
-            failure = said[-1] if said else f"{script} ended with code {done.returncode}."
-            return Preview(output.resolve(), None, log, failure)
+            said = failure(log, done.stderr) or f"{script} ended with code {done.returncode}."
+            return Preview(output.resolve(), None, log, said)
         if page is None:
             preview_folder.replace(output, staged)
             return Preview(output.resolve(), None, log, None)

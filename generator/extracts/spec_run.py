@@ -49,18 +49,17 @@ def main() -> None:
     span = _span(first, request, is_default=_is_default(names["EXTRACT"]))
     if not span:
         return
-    engine = rolling_extract.run
+    rolling_extract.run = _in_default_format(rolling_extract.run)
+    unseen = io.StringIO()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            if request["page"] and _is_encrypted(names["EXTRACT"]):
-                rolling_extract.run = _changed(engine, _readable)
-                requested = _span(first, {**request, "history": 0}, is_default=False)
-                _run(script, database_url, request["readable_output"], requested)
-            rolling_extract.run = _changed(engine, lambda _: rolling_extract.File())
+        with contextlib.redirect_stdout(unseen):
             _run(script, database_url, request["history_output"], span)
     except SystemExit as ended:
         # The requested months are complete, so a failure of earlier ones is only reported.
-        print(json.dumps({"event": "history_failed", "level": "info", "message": str(ended.code)}))
+        last = unseen.getvalue().splitlines()[-1:]
+        reason = json.loads(last[0]).get("reason") if last and last[0].startswith("{") else None
+        message = reason or str(ended.code)
+        print(json.dumps({"event": "history_failed", "level": "info", "message": message}))
 
 
 def _span(first: str, request: dict[str, Any], *, is_default: bool) -> list[str]:

@@ -42,12 +42,16 @@ class _Progress:
     periods: tuple[Period, ...] = ()
     published: list[Period] = field(default_factory=list)
 
-    def ending(self, sentence: str) -> str:
+    def fail(self, sentence: str, *, kind: str, cause: str) -> str:
+        """Log the failure, and return its sentence with what was published before it."""
         before = f"{_range(self.periods)}: " if self.periods else ""
+        stop = "" if sentence.endswith("?") else "."
+        reason = one_line(f"{before}{sentence}{stop}")
         done = listed([str(period) for period in self.published], limit=12)
         after = f"Published before that: {done}" if done else "Nothing was published"
-        stop = "" if sentence.endswith("?") else "."
-        return one_line(f"{before}{sentence}{stop} {after}.")
+        whole = f"{reason} {after}."
+        log("failed", whole, level="error", kind=kind, reason=reason, cause=cause)
+        return whole
 
 
 def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None = None) -> None:
@@ -62,14 +66,12 @@ def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None
     try:
         _run(extract, sys.argv[1:] if argv is None else argv, now or datetime.now(UTC), progress)
     except ExtractError as error:
-        sentence = progress.ending(error.sentence)
-        log("failed", sentence, level="error", kind=error.kind, cause=error.cause)
+        sentence = progress.fail(error.sentence, kind=error.kind, cause=error.cause)
     except Exception as error:  # a defect of ours or of Spark's: still one sentence, the rest in the log
         # Where it happened and not what it says: its words may quote rows.
         frames = traceback.extract_tb(error.__traceback__)
-        sentence = progress.ending(f"unexpected {type(error).__name__} in {_frame(frames[-1])}")
-        cause = " > ".join(map(_frame, frames))[-4000:]
-        log("failed", sentence, level="error", kind="unexpected", cause=cause)
+        what = f"unexpected {type(error).__name__} in {_frame(frames[-1])}"
+        sentence = progress.fail(what, kind="unexpected", cause=" > ".join(map(_frame, frames))[-4000:])
     else:
         return
     sys.exit(sentence)

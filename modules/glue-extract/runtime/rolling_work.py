@@ -170,10 +170,13 @@ class Work:
         if plan.withdrawn and not plan.idle:
             names = listed([key.rpartition("/")[2] for key in plan.withdrawn])
             log("withdrawn", f"{period}: {names} of an earlier revision removed", level="warning")
+        files = [file for file in plan.files if not file.marker]
         log(
             "unchanged" if plan.idle else "published",
             done if plan.idle else f"{period}: {done}",
             period=str(period),
+            files=len(files),
+            rows=sum(file.rows for file in files),
         )
         return not plan.idle
 

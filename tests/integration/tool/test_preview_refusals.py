@@ -40,7 +40,7 @@ def test_unknown_time_zone_is_reported_by_the_engine(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         '✗ there is no time zone "Nowhere"; time_zone takes a name like "Etc/GMT" or "Europe/Paris".'
-        " Nothing was published.\n"
+        " Nothing was written.\n"
     )
 
 

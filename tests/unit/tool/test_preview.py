@@ -11,7 +11,7 @@ import typer
 
 import rolling_extract
 from extracts import cli
-from extracts.preview import Preview, tell_message
+from extracts.preview import Preview, failure, tell_message
 
 LATE = {"event": "late_data", "level": "warning", "period": "2026-09", "message": "1 row is late"}
 NO_HISTORY = {"event": "history_failed", "level": "info", "message": "2026-09: 1 orphan"}
@@ -19,7 +19,14 @@ LOG = (
     {"event": "started", "level": "info", "periods": ["2026-10"], "message": "October"},
     {"event": "spec", "level": "info"},
     LATE,
-    {"event": "published", "level": "info", "period": "2026-10", "message": "2026-10: published"},
+    {
+        "event": "published",
+        "level": "info",
+        "period": "2026-10",
+        "files": 1,
+        "rows": 1200,
+        "message": "2026-10: published: 1 file, 1200 rows, revision 1",
+    },
     NO_HISTORY,
 )
 
@@ -39,9 +46,25 @@ def test_messages_name_the_failure_of_earlier_months() -> None:
     assert told == [
         "October",
         "1 row is late",
-        "2026-10: published",
+        "2026-10: 1 file, 1,200 rows",
         "no earlier months: 2026-09: 1 orphan",
     ]
+
+
+def test_failure_says_that_nothing_was_written_although_the_engine_had_published_months() -> None:
+    """The files of a preview that fails are thrown away, and the preview before stays."""
+    whole = "2026-09 to 2026-10: the disk is full. Published before that: 2026-09."
+    event = {
+        "event": "failed",
+        "level": "error",
+        "message": whole,
+        "reason": whole.partition(" Published")[0],
+    }
+    assert failure([*LOG, event], f"{whole}\n") == (
+        "2026-09 to 2026-10: the disk is full. Nothing was written."
+    )
+    assert failure(LOG, "etl.py fails\n\n") == "etl.py fails"
+    assert failure(LOG, "") == ""
 
 
 # Options in messages of the engine that a preview never shows.

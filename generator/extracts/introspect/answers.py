@@ -243,6 +243,7 @@ def recipient(scope: Scope, given: str | None) -> Finding:
         for table in candidates.preferred(ends, scope.links, scope.entity, scope.repeats)
         for column in candidates.recipients(table, scope.links, scope.repeats)
     ]
+    offered.sort(key=lambda one: candidates.is_personal(one[0].column(one[1])))
     if not offered:
         raise ExtractsError(
             f"recipient: {', '.join(t.name for t in ends)} has no column that can be the recipient"

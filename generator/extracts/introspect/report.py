@@ -16,8 +16,9 @@ from extracts.introspect.catalog import Table as Source
 from extracts.introspect.words import column_name, fitting, missing
 
 LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
-NAMED = 3  # columns or tables in a cell of it, paths, and candidates of a path
-FULL = 3  # entities that are reported with their paths, unless --entity chooses one
+NARROW = 16  # characters of a column of it
+NAMED = 3  # paths, and candidates of a path
+FULL = 3  # entities that are reported as JSON with their paths, unless --entity chooses one
 
 
 class Join(TypedDict):
@@ -172,9 +173,9 @@ def _recipients(table: Source, links: graph.Links) -> Sequence[str]:
 
 
 def show(report: Report, console: Console, *, everything: bool = False) -> None:
-    """Print the report: the likeliest entities in a table, then the paths from the first ones.
+    """Print the report: the likeliest entities in a table, and the paths from the first one, on one screen.
 
-    With `everything`, the table has all of them, also views.
+    With `everything`, the table has all of them, also views, with all columns, and it shows all paths.
     """
     unread, seen = len(report["unreadable"]), report["tables"]
     grants = " ".join(report["grants"])
@@ -190,22 +191,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     tables = [each for each in report["entities"] if not each["kind"].endswith("view")]
     listed = report["entities"] if everything or not tables else tables[:LISTED]
     title = escape(f"{report['database']}: possible entities of an extract")
-    table = Table(title=title, title_justify="left")
-    table.add_column("table", no_wrap=True)
-    table.add_column("rows", justify="right")
-    table.add_column("date columns", overflow="fold")
-    table.add_column("metrics", overflow="fold")
-    table.add_column("paths end at", overflow="fold")
-    for each in listed:
-        kind = "" if each["kind"] == "table" else f"\n[dim]{each['kind']}[/]"
-        table.add_row(
-            escape(_name(each)) + kind,
-            "?" if each["rows"] is None else f"{each['rows']:,}",
-            _cell([date["column"] for date in each["dates"]], everything=everything),
-            _cell(each["metrics"], everything=everything),
-            _cell(each["ends"], everything=everything) or "[dim]itself[/]",
-        )
-    console.print(table)
+    console.print(_table(listed, title, console.width, everything=everything))
     counted = "1 table" if seen == 1 else f"{seen} tables"
     console.print(f"[dim]{counted}; row counts are from the statistics, ? if ANALYZE never ran.[/]")
     if hidden := len(report["entities"]) - len(listed):
@@ -216,7 +202,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         console.print(f"[dim]Tables without a date and a metric: {names}[/]", soft_wrap=True)
     if unread:
         console.print(escape(missing_rights), soft_wrap=True)
-    described = [each for each in listed if "paths" in each]
+    described = [each for each in listed if "paths" in each][: None if everything else 1]
     for each in described:
         if not (each["paths"] or each["behind_bridges"] or any(date["advice"] for date in each["dates"])):
             continue
@@ -246,6 +232,30 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         )
 
 
+def _table(listed: Sequence[Described], title: str, width: int, *, everything: bool) -> Table:
+    """Return the table of entities: one line for each, with as many columns as fit, or with `everything`."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("table", no_wrap=True)
+    table.add_column("rows", justify="right")
+    cells = {
+        "metrics": [each["metrics"] for each in listed],
+        "date columns": [[date["column"] for date in each["dates"]] for each in listed],
+        "paths end at": [each["ends"] or ["itself"] for each in listed],
+    }
+    rows = ["?" if each["rows"] is None else f"{each['rows']:,}" for each in listed]
+    left = width - 7 - max(len(_name(each)) for each in listed) - max(4, *map(len, rows))
+    shown = [*cells][: 3 if everything else max(1, left // (NARROW + 3))]
+    for name in shown:
+        table.add_column(name, overflow="fold") if everything else table.add_column(
+            name, no_wrap=True, overflow="ellipsis", max_width=left // len(shown) - 3
+        )
+    for number, each in enumerate(listed):
+        kind = "" if each["kind"] == "table" or not everything else f"\n[dim]{each['kind']}[/]"
+        texts = (escape(", ".join(cells[name][number])) for name in shown)
+        table.add_row(escape(_name(each)) + kind, rows[number], *texts)
+    return table
+
+
 def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[Path, int]]:
     """Yield the paths to show, each with the number of hidden ones to the same table.
 
@@ -263,12 +273,6 @@ def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[P
 
 def _name(each: Described) -> str:
     return each["table"] if each["schema"] == "public" else f"{each['schema']}.{each['table']}"
-
-
-def _cell(names: Sequence[str], *, everything: bool) -> str:
-    hidden = 0 if everything else len(names) - NAMED
-    more = f"\n[dim]and {hidden} more[/]" if hidden > 0 else ""
-    return escape(", ".join(names[:NAMED] if more else names)) + more
 
 
 def _path_lines(path: Path, most: int | None) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from extracts import cli, preview
 from extracts.errors import ExtractsError
 from extracts.introspect import catalog, report
 from extracts.introspect.finding import Ambiguous
+from extracts.screen import Screen
 from tests.support.introspection import spec
 
 DATABASES = Path(__file__).parents[2] / "support/databases"
@@ -181,6 +183,36 @@ def test_report_offers_facts_first_and_neither_keys_nor_personal_data(
     )
     assert offered
     assert not [one for one in offered if any(word in one.partition(".")[2] for word in private)]
+
+
+def test_personal_data_are_behind_the_candidates_of_all_tables(
+    public: Callable[[str], str], created: Callable[..., Path]
+) -> None:
+    with pytest.raises(Ambiguous) as raised:
+        created(
+            public("northwind"), "--entity", "order_details", "--metric", "quantity",
+            "--date-column", "orders.order_date",
+        )  # fmt: skip
+    [question] = raised.value.findings
+    candidates = [candidate.rpartition(".")[2] for candidate in question.candidates]
+    assert candidates.index("company_name") == 1
+    plain, personal = candidates.index("supplier_id"), candidates.index("contact_name")
+    assert plain < personal
+    assert set(candidates[personal:]) <= {
+        "contact_name", "contact_title", "address", "postal_code", "phone", "fax", "last_name", "first_name",
+        "title_of_courtesy", "home_phone", "extension", "notes", "photo_path", "homepage",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("name", NAMES)
+def test_report_fits_on_a_screen(name: str, width: int, public: Callable[[str], str]) -> None:
+    file = io.StringIO()
+    found = report.describe(catalog.read(public(name)), None, None)
+    report.show(found, Screen(file=file, width=width, highlight=False))
+    lines = file.getvalue().splitlines()
+    assert sum(max(1, math.ceil(len(line) / width)) for line in lines) <= 50, file.getvalue()
+    assert found["entities"][0]["table"] in file.getvalue()
 
 
 ################################################################################

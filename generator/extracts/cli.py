@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from inspect import Parameter, signature
@@ -115,6 +116,7 @@ def new(
     """
     from extracts import asking
     from extracts import new as creating
+    from extracts.introspect import catalog
 
     given = creating.read_answers(answers) if answers else {}
     given |= {name: value for name, value in options.items() if value is not None}
@@ -155,7 +157,9 @@ def new(
     for file in files:
         say(file)
     made = output_dir / name
-    then = f"created. Next: extracts preview {made}; {made}/README.md describes the deployment."
+    source = shlex.quote(catalog.without_password(database_url)) if database_url else "URL"
+    command = f"extracts preview {made} --database-url {source}"
+    then = f"created. Next: {command}; {made}/README.md describes the deployment."
     say(f"{name}: {len(files)} files {'would be created.' if dry_run else then}")
 
 

@@ -131,7 +131,8 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
     ):
         at.expect(question)
         at.sendline(said)
-    at.expect("files created. Next: extracts preview bank-loans; bank-loans/README.md")
+    at.expect("files created. Next: (extracts preview bank-loans --database-url [^;]+); bank-loans/README.md")
+    assert at.match[1] == newcomer.says("extracts preview bank-loans")
     at.expect(pexpect.EOF)
     at.close()
     assert at.exitstatus == 0

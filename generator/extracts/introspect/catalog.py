@@ -320,6 +320,16 @@ def is_here(host: str) -> bool:
         return False
 
 
+def without_password(url: str) -> str:
+    """Return a URL that can be shown. PGPASSWORD gives the password instead.
+
+    >>> without_password("postgresql://me:secret@db:5432/bank?password=secret&sslmode=require")
+    'postgresql://me@db:5432/bank?sslmode=require'
+    """
+    plain = re.sub(r"^(\w+://[^/?#@:]*):[^/?#@]*@", r"\1@", url)
+    return re.sub(r"(?<=[?&])(ssl)?password=[^&]*&?", "", plain).rstrip("?&")
+
+
 def _sentence(error: Exception, url: str) -> str:
     """Return the reason of a driver's error, with what to do if that is known."""
     from urllib.parse import unquote, urlsplit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from extracts import asking, new
 from extracts.errors import ExtractsError
@@ -241,6 +243,25 @@ def test_number_selects_a_candidate(
     assert 'recipient={"region_name": "regions.name"}' in stamped
     assert 'Metric("avg", "paid", window=3)' in stamped
     assert 'time_zone="Europe/Paris"' in stamped
+
+
+def test_next_command_has_the_database_without_its_password(
+    shops: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("--no-input", "--database-url", shops, "--recipient", "region_name = regions.name")
+    done = run_new(tmp_path, *given)
+    assert done.returncode == 0, done.stderr
+    command = done.stdout.splitlines()[-1].partition("Next: ")[2].partition("; ")[0]
+    password = conninfo_to_dict(shops)["password"]
+    assert password not in command
+    monkeypatch.setenv("PGPASSWORD", str(password))
+    shown = call(*shlex.split(command)[1:], "--history", "0")
+    assert 'public."regions" names no recipient' in shown.stderr  # the tables are empty
+
+
+def test_next_command_without_a_database_says_what_to_give(tmp_path: Path) -> None:
+    done = run_new(tmp_path, "--no-input")
+    assert f"Next: extracts preview {tmp_path}/bank-loans --database-url URL; " in done.stdout
 
 
 @pytest.mark.parametrize(("given", "is_told"), [((), True), (("--time-zone", "Asia/Tokyo"), False)])

@@ -252,9 +252,9 @@ def test_next_command_has_the_database_without_its_password(
     done = run_new(tmp_path, *given)
     assert done.returncode == 0, done.stderr
     command = done.stdout.splitlines()[-1].partition("Next: ")[2].partition("; ")[0]
-    password = conninfo_to_dict(shops)["password"]
+    password = str(conninfo_to_dict(shops)["password"])
     assert password not in command
-    monkeypatch.setenv("PGPASSWORD", str(password))
+    monkeypatch.setenv("PGPASSWORD", password)
     shown = call(*shlex.split(command)[1:], "--history", "0")
     assert 'public."regions" names no recipient' in shown.stderr  # the tables are empty
 

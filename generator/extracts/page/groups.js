@@ -15,7 +15,6 @@ class Section {
     this.marks = { decimal: data.decimal, thousands: data.thousands };
     this.table = element.querySelector("table.groups");
     this.cards = element.querySelector(".cards");
-    this.reported = element.querySelector(".changes");
     this.cells = null;
     if (this.table) this.read();
   }
@@ -152,10 +151,6 @@ class Section {
     const { periods, chosen, latest, metric, metrics } = this.page;
     this.block?.remove();
     this.block = null;
-    if (this.reported) {
-      const told = this.reported.querySelector(":scope > p, :scope > [data-metric]:not([hidden])");
-      this.reported.hidden = chosen !== latest || !told;
-    }
     if (chosen === latest || this.before < 0) return;
     if (!this.data.whole) {
       this.block = made("p", "soft", `The page compares all groups of this file only for ${periods[latest].label}.`);

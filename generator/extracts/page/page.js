@@ -28,6 +28,9 @@
     for (const element of document.querySelectorAll("[data-metric]")) {
       element.hidden = Number(element.dataset.metric) !== page.metric;
     }
+    for (const element of document.querySelectorAll(".changes[data-period]:not([hidden])")) {
+      element.hidden = !element.querySelector(":scope > p, :scope > [data-metric]:not([hidden])");
+    }
     for (const element of document.querySelectorAll("[data-period-label]")) element.textContent = label;
     for (const section of sections) {
       section.stale = true;

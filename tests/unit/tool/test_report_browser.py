@@ -137,6 +137,22 @@ def test_page_fits_the_screen(opened: Open, months: int, groups: int, width: int
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_long_headings_do_not_overlap_on_a_phone(opened: Open) -> None:
+    """Names such as `productcategory_name` are one word."""
+    label = "productsubcategory_identifier"
+    page = opened(
+        made_up(3, 3),
+        width=390,
+        recipient={label: "Bank.Name"},
+        group_by={f"{label}_1": "Branch.Name"},
+    )
+    page.locator("#recipient-1").scroll_into_view_if_needed()
+    heads = page.locator("thead th:first-child").all()
+    assert any(label in head.inner_text() for head in heads)
+    for head in heads:
+        assert head.evaluate("element => element.scrollWidth <= element.clientWidth + 1"), head.inner_text()
+
+
 def test_click_on_a_heading_sorts(opened: Open) -> None:
     page = opened(FEW)
     assert names(page) == ["A", "Ärger", "D"]
@@ -205,6 +221,13 @@ def test_metric_without_a_change_says_nothing_about_changes(opened: Open) -> Non
     expect(page.locator("main")).to_contain_text("sum changed in 1 of 1 group:", use_inner_text=True)
     choose(page, "Metric", "count")
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
+
+
+def test_section_out_of_sight_says_nothing_about_a_metric_without_a_change(opened: Open) -> None:
+    same = {f"First {n}": {f"g{m}": (m, "5", "5") for m in range(40)} for n in range(3)}
+    changed = {name: {group: (row[0], "6", "6") for group, row in of.items()} for name, of in same.items()}
+    page = opened({"2026-09": same, "2026-10": changed})
+    expect(page.locator("#recipient-3 .changes")).to_be_hidden()
 
 
 def test_large_file_compares_the_reported_period_only(opened: Open) -> None:

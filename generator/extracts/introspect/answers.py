@@ -29,7 +29,7 @@ from extracts.introspect.finding import (
     usable,
 )
 from extracts.introspect.joins import checked, joins, needed, starts
-from extracts.introspect.words import fitting, missing
+from extracts.introspect.words import column_name, fitting, missing
 
 Step = Callable[[Mapping[str, str]], Finding]
 
@@ -177,11 +177,13 @@ def metric(scope: Scope, given: str | None, aggregate: str | None) -> Finding:
     if "=" in given:
         return Finding("metric", given, "your answer")  # PostgreSQL checks the expression before a run
     table, column = reference("metric", scope, given)
-    if table is not scope.entity:
-        raise ExtractsError(f"metric: {given} must be a column of {scope.entity.name}")
     if not column.is_number:
         raise ExtractsError(f'metric: "{column.name}" of {quoted(table)} is {column.type}, not a number')
-    return Finding("metric", column.name, "your answer", notes=tuple(unreadable(scope, table, column)))
+    answer = column.name
+    if table is not scope.entity:
+        name = column_name("", column.name)[:51]
+        answer = f"{name} = {measures.sql_name(table.name)}.{measures.sql_name(column.name)}"
+    return Finding("metric", answer, "your answer", notes=tuple(unreadable(scope, table, column)))
 
 
 def date_column(scope: Scope, given: str | None) -> Finding:

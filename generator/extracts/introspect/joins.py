@@ -59,7 +59,8 @@ def joins(scope: Scope, answers: Mapping[str, str], *, given: bool) -> Finding:
 def needed(answers: Mapping[str, str]) -> set[str]:
     """Return the names of the tables that the other answers use."""
     plain = (answers["recipient"], answers.get("group", ""), answers["date_column"])
-    return tables_of(*plain) | set(re.findall(r"([^\W\d]\w*)\s*\.", answers.get("metric", "")))
+    named = re.findall(r'(?:"([^"]+)"|([^\W\d]\w*))\s*\.', answers.get("metric", "").partition("=")[2])
+    return tables_of(*plain) | {quoted_name or name for quoted_name, name in named}
 
 
 def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:

@@ -21,7 +21,10 @@ _NO_AMOUNT = frozenset(
 )
 _KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")
 # Ends of names that are written in one word, as in `revisionnumber`.
-_JOINED = ("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency")
+_JOINED = (
+    *("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency", "type"),
+    *("expmonth", "expyear"),
+)
 # A rate is an amount, but the sum of rates is not what is usually meant, so it is listed last.
 _RATES = ("rate", "percent", "pct", "discount", "ratio", "share", "factor", "margin")
 # Without the words of the table: `item_price` of order_items is `price`.

@@ -147,7 +147,10 @@ def metric(tables: list[str]) -> tuple[str, str]:
         return expression(answer("metric")), ""
     table, dot, column = answer("metric").rpartition(".")
     if dot and tables and table.strip() != tables[0]:
-        raise Invalid(f"{shown(answer('metric'))} is not a column of {tables[0]}; write one, e.g. Amount")
+        raise Invalid(
+            f"{shown(answer('metric'))} is not a column of {tables[0]}; write one, e.g. Amount, or an expression with "
+            "a name, e.g. balance = Account.Balance"
+        )
     column = identifier(column, "column name", "Amount")
     return column, column
 

@@ -68,8 +68,8 @@ def history(
 ) -> None:
     """List the published periods, and who downloaded their files.
 
-    Shows revision, rows, orphan rows, late data, and downloads over SFTP. Reads the manifests in the
-    bucket, and the receipts of the SFTP server, with your own AWS credentials.
+    Shows revision, rows, orphan rows, totals, late data, and downloads over SFTP. Reads the manifests in
+    the bucket, and the receipts of the SFTP server, with your own AWS credentials.
     """
     from extracts.operate import history as listing
     from extracts.operate.deployment import deployment

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
 import jinja2
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from extracts.errors import ExtractsError
@@ -26,6 +26,18 @@ class Collection:
     user: str
     time: str
     client_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The number of values that a metric aggregates, and their sum; None without a value."""
+
+    count: int
+    sum: Decimal | None
+
+    def __str__(self) -> str:
+        values = f"{self.count:,} value{'' if self.count == 1 else 's'}"
+        return values if self.sum is None else f"{self.sum:,} in {values}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,7 @@ class Published:
     rows: int  # of all files
     entity_rows: int  # in the window
     orphan_rows: int
+    totals: Mapping[str, Total]  # of all files, by metric
     files: tuple[File, ...]
     warnings: tuple[str, ...]
     late_data: Mapping[str, str]  # earlier period to its difference, as this run saw it
@@ -97,12 +110,20 @@ def _published(place: str, text: bytes, receipts: Mapping[str, list[Collection]]
             rows=sum(int(file["rows"]) for file in found["files"]),
             entity_rows=int(found["source"]["rows"]),
             orphan_rows=int(found["orphans"]["rows"]),
+            totals={str(name): _total(total) for name, total in found["totals"]["metrics"].items()},
             files=tuple(_file(file, receipts) for file in found["files"]),
             warnings=tuple(map(str, found.get("warnings", ()))),
             late_data={str(late["period"]): str(late["difference"]) for late in found.get("late_data", ())},
         )
     except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ExtractsError(f"{place} is not a manifest of the engine; move it to another place.") from None
+
+
+def _total(entry: Mapping[str, Any]) -> Total:
+    total = Decimal(str(entry["sum"])) if "sum" in entry else None
+    if total is not None and not total.is_finite():
+        raise ValueError
+    return Total(int(entry["count"]), total)
 
 
 def _file(entry: Mapping[str, Any], receipts: Mapping[str, list[Collection]]) -> File:
@@ -149,6 +170,10 @@ def as_json(periods: Iterable[Published]) -> list[dict[str, Any]]:
             "rows": one.rows,
             "entity_rows": one.entity_rows,
             "orphan_rows": one.orphan_rows,
+            "totals": {
+                name: {"count": total.count} | ({} if total.sum is None else {"sum": str(total.sum)})
+                for name, total in one.totals.items()
+            },
             "files": [
                 {
                     "key": file.key,
@@ -171,18 +196,42 @@ def as_json(periods: Iterable[Published]) -> list[dict[str, Any]]:
 
 
 def show(periods: list[Published], console: Console, *, receipts: bool) -> None:
-    """Print a table, newest period first. `receipts`: with a column for the downloads."""
-    table = Table(box=None, pad_edge=False)
+    """Print a table, newest period first, with the totals and remarks of a period below its line.
+
+    `receipts`: with a column for the downloads.
+    """
     names = ["period", "revision", "published", "files", "rows", "entity rows", "orphan rows"]
-    for name in names + (["collected"] if receipts else []) + ["remarks"]:
-        numeric = name in ("revision", "files", "rows", "entity rows", "orphan rows", "collected")
-        table.add_column(name, justify="right" if numeric else "left")
+    lines = [(*names, *(["collected"] if receipts else []))]
     for one in reversed(periods):
-        numbers = [f"{number:,}" for number in (len(one.files), one.rows, one.entity_rows, one.orphan_rows)]
+        numbers = (f"{number:,}" for number in (len(one.files), one.rows, one.entity_rows, one.orphan_rows))
         collected = [f"{one.collected} of {len(one.files)}"] if receipts else []
-        cells = [one.period, str(one.revision), one.published_at, *numbers, *collected, remarks(one, periods)]
-        table.add_row(*map(Text, cells))
-    console.print(table)
+        lines.append((one.period, str(one.revision), one.published_at, *numbers, *collected))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    below = [[], *([_totals(one), _last(one), remarks(one, periods)] for one in reversed(periods))]
+    for line, more in zip(lines, below, strict=True):
+        cells = (
+            cell.rjust(width) if name not in ("period", "published") else cell.ljust(width)
+            for cell, width, name in zip(line, widths, lines[0], strict=True)
+        )
+        for text in ("  ".join(cells), *(f"  {text}" for text in more if text)):
+            console.print(Text(text), soft_wrap=True)
+
+
+def _last(one: Published) -> str:
+    """Return who downloaded a file of the period last, and when, in a sentence."""
+    downloads = [download for file in one.files for download in file.collected]
+    last = max(downloads, key=lambda download: download.time, default=None)
+    return "" if last is None else f"last collected by {last.user}, {last.time}"
+
+
+def _totals(one: Published) -> str:
+    """Return the totals of all files. Metrics of one column have the same, which is named only if needed."""
+    metrics: dict[Total, list[str]] = {}
+    for name, total in one.totals.items():
+        metrics.setdefault(total, []).append(name)
+    if len(metrics) == 1:
+        return f"total: {next(iter(metrics))}"
+    return "; ".join(f"{', '.join(names)}: {total}" for total, names in metrics.items())
 
 
 def remarks(one: Published, periods: Iterable[Published]) -> str:

@@ -39,6 +39,12 @@ for event, message in (("started", f"Loans for {period}"), ("published", publish
 """
 
 
+def totals(rows: int, amount: str) -> dict[str, Any]:
+    """Return control totals as the engine writes them: a count has the sum of its column, too."""
+    metrics = {name: {"count": rows, "sum": amount} for name in ("loans_count", "amount_sum")}
+    return {"rows": rows, "metrics": metrics}
+
+
 def manifest(period: str, revision: int = 1, **more: object) -> dict[str, Any]:
     """A manifest as the engine writes it, with two files."""
     day = {"2026-09": "20260930", "2026-10": "20261031"}[period]
@@ -50,7 +56,7 @@ def manifest(period: str, revision: int = 1, **more: object) -> dict[str, Any]:
             "bytes": 1234,
             "rows": rows,
             "sha256": "0" * 64,
-            "totals": {"rows": 7, "count": 7, "sum": "70.00"},
+            "totals": totals(7, "70.00"),
         }
         for name, rows in (("FirstBank", 2), ("SecondBank", 1001))
     ]
@@ -60,8 +66,9 @@ def manifest(period: str, revision: int = 1, **more: object) -> dict[str, Any]:
         "complete": True,
         "reason": None,
         "files": files,
-        "source": {"rows": 14000, "count": 14000, "sum": "140.00"},
-        "orphans": {"rows": 1, "count": 1, "sum": "0.00", "undated_rows": 0},
+        "totals": totals(13999, "1234567.50"),
+        "source": totals(14000, "1234567.50"),
+        "orphans": totals(1, "0.00"),
         "warnings": [],
         "late_data": [],
         "published_at": "2026-11-01T00:05:00Z",
@@ -252,11 +259,15 @@ def test_history_lists_the_newest_month_first(
     folder = project(tmp_path, deployed | {"sftp_receipts_table": TABLE})
     done = extracts("history", folder, **cloud.environment)
     assert (done.returncode, done.stderr) == (0, "")
-    header, newest, oldest = done.stdout.splitlines()[:3]
-    assert header.split()[:3] == ["period", "revision", "published"]
-    assert newest.split()[:8] == ["2026-10", "1", "2026-11-01T00:05:00Z", "2", "1,003", "14,000", "1", "0"]
-    assert oldest.split()[:8] == ["2026-09", "2", "2026-11-01T00:05:00Z", "2", "1,003", "14,000", "1", "1"]
-    assert "late bookings" in done.stdout
+    assert done.stdout.splitlines() == [
+        "period   revision  published             files   rows  entity rows  orphan rows  collected",
+        "2026-10         1  2026-11-01T00:05:00Z      2  1,003       14,000            1     0 of 2",
+        "  total: 1,234,567.50 in 13,999 values",
+        "2026-09         2  2026-11-01T00:05:00Z      2  1,003       14,000            1     1 of 2",
+        "  total: 1,234,567.50 in 13,999 values",
+        "  last collected by first-bank, 2026-10-01T06:00:00Z",
+        "  late bookings; late data: FirstBank_20260930.csv differs (sum 70.00 -> 75.00)",
+    ]
 
 
 @pytest.mark.usefixtures("published")
@@ -270,10 +281,12 @@ def test_history_as_json_and_page_tells_who_collected_what(
         {"user": "first-bank", "time": "2026-10-01T06:00:00Z", "client_ip": "192.0.2.7"}
     ]
     assert [file["collected"] for file in october["files"]] == [[], []]
+    assert october["totals"] == totals(13999, "1234567.50")["metrics"]
     assert october["late_data"] == {"2026-09": "FirstBank_20260930.csv differs (sum 70.00 -> 75.00)"}
     shown = (folder / "history.html").read_text()
     assert "2026-10-01T06:00:00Z by first-bank from 192.0.2.7" in shown
     assert "late data: FirstBank_20260930.csv differs (sum 70.00 -&gt; 75.00)" in shown
+    assert '<td>amount_sum</td><td class="n">13,999</td><td class="n">1,234,567.50</td>' in shown
 
 
 @pytest.mark.parametrize("content", ['{"period": "2026-08"}', '{"period": "2026-08", "revision": Infinity}'])

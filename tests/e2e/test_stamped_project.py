@@ -315,6 +315,21 @@ def test_project_tests_recover_after_a_failed_download(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_download_of_modules_that_fails_is_named_with_its_reason(
+    stamp: Callable[..., Path], environment: dict[str, str], tmp_path: Path
+) -> None:
+    source = f"git::file://{tmp_path}/nowhere.git//modules/MODULE?ref=v1"
+    project = stamp(__module_source=source)
+    done = run("make", "test", folder=project, environment=environment)
+    assert done.returncode != 0
+    assert done.stdout == "Downloading the modules and the provider...\n"
+    [message] = [line for line in done.stderr.splitlines() if line.startswith("✗")]
+    assert message.startswith("✗ terraform init: Could not download module ")
+    assert f"{tmp_path}/nowhere.git?ref=v1" in message
+    assert "fatal: '" in message
+    assert "does not appear to be a git repository" in message
+
+
 def test_project_tests_name_what_differs_from_the_spec(
     stamp: Callable[..., Path], repository: Path, environment: dict[str, str]
 ) -> None:
@@ -343,7 +358,7 @@ def test_project_tests_name_what_differs_from_the_spec(
 
     before = (project / "README.md").read_text()
     made = run("make", "readme", folder=project, environment=environment)
-    assert made.returncode == 0, made.stdout + made.stderr
+    assert (made.returncode, made.stdout) == (0, "README.md now describes Glue/etl.py.\n"), made.stderr
     readme = (project / "README.md").read_text()
     assert "`America/Sao_Paulo`" in readme
     assert "└─ Acount: Account_idAccount = idAccount" in readme

@@ -42,14 +42,22 @@ def choose(found: Finding, wrong: str) -> str:
     offered = found.candidates or tuple(filter(None, [found.answer]))
     typer.echo(f"\n{new.questions()[found.question].prompt}", err=True)
     typer.echo(printable(f"In the database: {found.because}:"), err=True)
-    for number, candidate in enumerate(offered, start=1):
-        typer.echo(printable(f"  {number}  {candidate}"), err=True)
+    for number, text in enumerate(_shown(found.question, offered), start=1):
+        typer.echo(printable(f"  {number}  {text}"), err=True)
     said = _prompt("Number or answer", "1" if offered else None)
     if not offered or not said.isdecimal():  # a name has letters
         return said
     if not 0 < int(said) <= len(offered):
         return choose(found, f"{said} is not a number from 1 to {len(offered)}")
     return offered[int(said) - 1]
+
+
+def _shown(question: str, offered: Sequence[str]) -> Sequence[str]:
+    """Return the candidates as a person reads them: joins as paths, unless two have the same tables."""
+    if question != "joins":
+        return offered
+    paths = [" and ".join(joins.paths("", candidate)) for candidate in offered]
+    return paths if all(paths) and len({*paths}) == len(paths) else offered
 
 
 def from_database(

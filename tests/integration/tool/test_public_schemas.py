@@ -157,6 +157,15 @@ def test_enter_at_every_prompt_gives_an_extract_with_correct_values(
     assert rows == by_hand(public(name), query)
 
 
+def test_joins_to_choose_from_are_shown_as_paths(
+    public: Callable[[str], str], created: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    created(public("pagila"), terminal=True)
+    shown = capsys.readouterr().err.splitlines()
+    assert "  1  payment → customer → address → city → country" in shown
+    assert "  12  payment → rental → inventory → store → staff → address → city → country" in shown
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_report_offers_facts_first_and_neither_keys_nor_personal_data(
     name: str, public: Callable[[str], str]

@@ -233,7 +233,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
 
 
 def _table(listed: Sequence[Described], title: str, width: int, *, everything: bool) -> Table:
-    """Return the table of entities: one line for each, with as many columns as fit, or with `everything`."""
+    """Return the table of entities: one row for each, with as many columns as fit, or with `everything`."""
     table = Table(title=title, title_justify="left")
     table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")

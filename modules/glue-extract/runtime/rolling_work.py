@@ -54,10 +54,8 @@ class Work:
             rows = "row has" if result.undated == 1 else "rows have"
             log("undated", f"{result.undated} {rows} no date", level="warning", rows=result.undated)
         if strays := result.facts.strays:
-            groups = "group reaches" if strays == 1 else "groups reach"
-            log(
-                "groups_without_recipient", f"{strays} {groups} no recipient and have no row", level="warning"
-            )
+            what = "group without a recipient has" if strays == 1 else "groups without a recipient have"
+            log("groups_without_recipient", f"{strays} {what} no row", level="warning")
 
     def prepared(self, period: Period) -> Prepared:
         """Write a period's files, reconcile them with the source, and compare them with what is published."""
@@ -78,8 +76,8 @@ class Work:
             )
         log(
             "reconciled",
-            f"{period}: {source.rows} source rows are {tally.totals.rows} in files, "
-            f"{counted(orphans.rows, 'orphan row')} and {counted(excluded, 'excluded row')}",
+            f"{period}: {counted(source.rows, 'source row')}: {tally.totals.rows} in files,"
+            f" {counted(orphans.rows, 'orphan row')}, {counted(excluded, 'excluded row')}",
             period=str(period),
             source_rows=source.rows,
             source_sums={name: total.sum for name, total in source.metrics.items() if total.sum is not None},

@@ -243,7 +243,7 @@ def recipient(scope: Scope, given: str | None) -> Finding:
     offered = [
         (table, column)
         for table in candidates.preferred(ends, scope.links, scope.entity, scope.repeats)
-        for column in candidates.recipients(table, scope.links, scope.repeats)
+        for column in scope.recipients(table)
     ]
     offered.sort(key=lambda one: candidates.is_personal(one[0].column(one[1])))
     if not offered:
@@ -287,10 +287,13 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     # Tables behind a bridge are no candidates, because joins to them may multiply rows.
     near = {entity.id: entity, **graph.reachable(scope.links, entity.id)}
     offered = [_row(scope, table, answers["recipient"]) for table in near.values() if table is not entity]
+    # Of an entity alone, rows are read to find columns that several facts share.
+    own = [column.name for column in candidates.names(entity, scope.links)]
     offered += [
-        Candidate(renamed("", entity, column.name, [*taken]), entity, (column.name,))
-        for column in candidates.names(entity, scope.links)
-        if f"{entity.name}.{column.name}" != answers["recipient"].rpartition("=")[2].strip()
+        Candidate(renamed("", entity, column, [*taken]), entity, (column,))
+        for column in (own if len(near) > 1 else scope.recipients(entity))
+        if (column,) != candidates.key(entity)
+        and f"{entity.name}.{column}" != answers["recipient"].rpartition("=")[2].strip()
     ]
     offered = [one for one in offered if one.text]
     if not offered:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from extracts.introspect import graph
 from extracts.introspect.catalog import Catalog, Column, Table
 from extracts.introspect.measures import Measure, measures
-from extracts.introspect.words import REFERENCE, singular, words
+from extracts.introspect.words import REFERENCE, referred, singular, words
 
 Repeats = Callable[[Table, tuple[str, ...]], bool | None]
 """Return whether several rows of a table have the same values in these columns. None if that is unknown."""
@@ -131,7 +131,7 @@ def names(table: Table, links: graph.Links) -> list[Column]:
 
     Personal data, free texts and secrets come last.
     """
-    leading = {c for link in links.get(table.id, ()) if not link.to_bridge for c in link.columns}
+    leading = _leading(table, links)
     texts = [
         column
         for column in table.columns
@@ -149,6 +149,11 @@ def names(table: Table, links: graph.Links) -> list[Column]:
     if len(found) == 1 and not is_personal(found[0]):
         return found
     return sorted(texts, key=lambda c: (is_personal(c), not called(c), words(c.name)[-1:] != ("name",)))
+
+
+def _leading(table: Table, links: graph.Links) -> set[str]:
+    """Return the columns of the table's foreign keys."""
+    return {c for link in links.get(table.id, ()) if not link.to_bridge for c in link.columns}
 
 
 def is_name(column: Column) -> bool:
@@ -182,6 +187,26 @@ def recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[str]:
             )
         )
     )
+
+
+def own_recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[str]:
+    """Return the columns of an entity whose values can be recipients, the likeliest first.
+
+    A unique column would give one file for each fact, so it comes after those that several rows share.
+    """
+    texts = names(table, links)
+    plain = [column.name for column in texts if not is_personal(column)]
+    references = [
+        column.name
+        for column in table.columns
+        if column.is_number
+        and column.readable
+        and referred(column.name)[1]
+        and column.name not in _leading(table, links)
+    ]
+    offered = dict.fromkeys((*plain, *references, *key(table)))
+    shared = [name for name in offered if repeats(table, (name,)) is not False and (name,) not in table.keys]
+    return list(dict.fromkeys((*shared, *offered, *(column.name for column in texts))))
 
 
 def preferred(

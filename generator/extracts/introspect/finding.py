@@ -111,6 +111,11 @@ class Scope:
                 found.setdefault(table.name, table)
         return found
 
+    def recipients(self, table: Table) -> list[str]:
+        """Return the columns of a table whose values can be recipients, the likeliest first."""
+        find = candidates.own_recipients if table is self.entity else candidates.recipients
+        return find(table, self.links, self.repeats)
+
     def table(self, text: str) -> Table:
         """Return the table that `TABLE` or `SCHEMA.TABLE` names, in any case.
 
@@ -182,7 +187,7 @@ def sources(question: str, scope: Scope, text: str, *, with_key: bool) -> list[t
         return [(table, column.name)]
     if with_key:
         return [(table, column) for column in candidates.row_columns(table, scope.links)]
-    named = candidates.recipients(table, scope.links, scope.repeats)
+    named = scope.recipients(table)
     if not named:
         raise ExtractsError(f"{question}: {quoted(table)} has no column that can be the recipient")
     return [(table, column) for column in named]

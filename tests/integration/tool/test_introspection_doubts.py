@@ -16,6 +16,10 @@ create table orders (id int primary key, shipped_on date, total numeric not null
                      region int not null references regions);
 create table visits (id int primary key, left_on date, arrived_on date not null, total numeric not null,
                      region int not null references regions);
+create table slips (slip_id int primary key, number text not null unique, till text not null,
+                    shop_id int not null, email text, total numeric not null, day date not null);
+insert into slips select n, 'No. ' || n, 'Till ' || n % 3, n % 2, 'a@example.com', n, '2026-10-05'
+  from generate_series(1, 9) n;
 create table t (a int primary key, d date not null, v numeric not null, r text not null unique);
 """
 
@@ -49,6 +53,17 @@ def test_missing_group_by_says_how_to_give_one(doubtful: str, extracts: Extracts
     done = extracts(*NEW, *given, "--group", "a=t.a")
     assert done.returncode == 0
     assert re.search(r"group +│ a = t.a +│ your answer", done.stdout)
+
+
+def test_key_of_the_entity_is_not_the_first_candidate(doubtful: str, extracts: Extracts) -> None:
+    """It would give one file or one row for each fact."""
+    given = ("--database-url", doubtful, "--entity", "slips", "--dry-run")
+    done = extracts(*NEW, *given)
+    candidates = [line.rpartition(".")[2].strip(' "') for line in done.stderr.splitlines()[1:]]
+    assert candidates == ["till", "shop_id", "number", "slip_id", "email"]
+    done = extracts(*NEW, *given, "--recipient", "slip_till = slips.till")
+    candidates = [line.rpartition(".")[2].strip(' "') for line in done.stderr.splitlines()[1:]]
+    assert candidates == ["shop_id", "number", "email"]
 
 
 def test_empty_entity_is_refused(extracts: Extracts) -> None:

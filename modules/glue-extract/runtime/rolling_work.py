@@ -76,8 +76,8 @@ class Work:
             )
         log(
             "reconciled",
-            f"{period}: {counted(source.rows, 'source row')}: {tally.totals.rows} in files,"
-            f" {counted(orphans.rows, 'orphan row')}, {counted(excluded, 'excluded row')}",
+            f"{period}: {counted(source.rows, 'source row')} = {tally.totals.rows} in files +"
+            f" {counted(orphans.rows, 'orphan row')} + {counted(excluded, 'excluded row')}",
             period=str(period),
             source_rows=source.rows,
             source_sums={name: total.sum for name, total in source.metrics.items() if total.sum is not None},

@@ -62,4 +62,4 @@ def test_group_without_a_recipient_is_reported(store: Store, engine: Engine) -> 
     store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', stray)
     told = {line["event"]: line["message"] for line in engine("2026-10").log}
     assert told["groups_without_recipient"] == "1 group without a recipient has no row"
-    assert told["reconciled"] == "2026-10: 1 source row: 1 in files, 0 orphan rows, 0 excluded rows"
+    assert told["reconciled"] == "2026-10: 1 source row = 1 in files + 0 orphan rows + 0 excluded rows"

@@ -325,8 +325,10 @@ def without_password(url: str) -> str:
 
     >>> without_password("postgresql://me:secret@db:5432/bank?password=secret&sslmode=require")
     'postgresql://me@db:5432/bank?sslmode=require'
+    >>> without_password("postgresql://me:se?c#ret@db/bank")  # libpq accepts it
+    'postgresql://me@db/bank'
     """
-    plain = re.sub(r"^(\w+://[^/?#@:]*):[^/?#@]*@", r"\1@", url)
+    plain = re.sub(r"^(\w+://[^/@:]*):[^/@]*@", r"\1@", url)
     return re.sub(r"(?<=[?&])(ssl)?password=[^&]*&?", "", plain).rstrip("?&")
 
 

@@ -28,8 +28,18 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", var.name))
+    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
     error_message = "name: write the project's name, for example \"bank-loans\"."
+  }
+}
+
+variable "region" {
+  description = "Region of the project."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region: write one region, for example \"eu-west-1\"."
   }
 }
 
@@ -137,9 +147,10 @@ locals {
   issuer  = "token.actions.githubusercontent.com"
   account = data.aws_caller_identity.this.account_id
   arn     = "arn:${data.aws_partition.this.partition}"
-  glue    = "${local.arn}:glue:*:${local.account}"
+  place   = "${var.region}:${local.account}"
+  glue    = "${local.arn}:glue:${local.place}"
   # Where the module puts a secret that it creates.
-  secret = "${local.arn}:secretsmanager:*:${local.account}:secret:${var.name}/reader-*"
+  secret = "${local.arn}:secretsmanager:${local.place}:secret:${var.name}/reader-*"
 
   # Three claims of GitHub's token decide who may assume a role: the audience (`aud`), the
   # repository with its branch or environment (`sub`), and the reusable workflow of the job
@@ -226,7 +237,7 @@ resource "aws_iam_role_policy" "apply" {
         Effect = "Deny"
         Action = "iam:*"
         Resource = concat(
-          [aws_iam_openid_connect_provider.github.arn],
+          [aws_iam_openid_connect_provider.github.arn, aws_iam_policy.plan.arn],
           [for role in aws_iam_role.github : role.arn],
         )
       },

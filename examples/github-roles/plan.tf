@@ -3,15 +3,68 @@
 # read the whole account. If a project has more resources, add what their plan reads.
 
 locals {
+  # Names of the project's resources. Names in full, or a "*" after a character that no project's
+  # name can have: "loans-*" would also be the resources of a project "loans-archive".
   glue_names = {
-    connection = var.name
-    crawler    = "${var.name}-crawler"
-    database   = replace(var.name, "-", "_")
-    job        = var.name
-    trigger    = "${var.name}-*"
-    workflow   = var.name
+    connection = [var.name]
+    crawler    = ["${var.name}-crawler"]
+    database   = [replace(var.name, "-", "_")]
+    job        = [var.name]
+    trigger    = ["${var.name}-crawled", "${var.name}-start"]
+    workflow   = [var.name]
   }
-  # Statements by what they read. The names of all other resources begin with the extract's name.
+  named = {
+    cloudformation = ["stack/serverlessrepo-${var.name}-rotation/*"]
+    cloudwatch = [
+      for alarm in ["dead-letters", "sftp-reboot", "sftp-recover"] : "alarm:${var.name}-${alarm}"
+    ]
+    dynamodb = [for table in ["incidents", "receipts"] : "table/${var.name}-${table}"]
+    events = [
+      for rule in [
+        "collection-failed", "collection-recovered", "crawler-failed", "crawler-recovered",
+        "job-failed", "job-recovered", "mail-unwritten", "published", "push-failed",
+        "push-recovered", "receipts", "receipts-failed", "receipts-recovered", "rotation-failed",
+        "rotation-recovered", "slow-failed",
+      ] : "rule/${var.name}-${rule}"
+    ]
+    logs = [
+      for group in [
+        "/aws-glue/crawlers-role/${local.role_names["crawler"]}-${var.name}",
+        "/aws-glue/jobs/${var.name}/*", "/aws/ec2/${var.name}", "/aws/transfer/${var.name}",
+        "/aws/vendedlogs/states/${var.name}-failures", "/aws/vendedlogs/states/${var.name}-push",
+        "/aws/vendedlogs/states/${var.name}-receipts",
+      ] : "log-group:${group}"
+    ]
+    scheduler = flatten([
+      for group in [var.name, "${var.name}-missing", "${var.name}-uncollected"] :
+      ["schedule/${group}/*", "schedule-group/${group}"]
+    ])
+    secretsmanager = ["secret:${var.name}/reader-*"]
+    sns            = ["${var.name}-failures"]
+    sqs            = ["${var.name}-dead-letters"]
+    states = [
+      for machine in ["-failures", "-missing", "-receipts", "-uncollected", "_push", "_push_*"] :
+      "stateMachine:${var.name}${machine}"
+    ]
+  }
+  # The modules shorten a role's name to 64 characters like this.
+  full_role_names = {
+    for role in [
+      "collected", "crawler", "dispatch", "failures-events", "failures-states", "job",
+      "missing-schedule", "missing-states", "published", "receipts", "schedule", "sftp-instance",
+      "uncollected", "uncollected-due",
+    ] : role => "${var.name}-${role}-${var.region}"
+  }
+  role_names = {
+    for role, name in local.full_role_names : role => (
+      length(name) <= 64 ? name : "${substr(name, 0, 55)}-${substr(sha1(name), 0, 8)}"
+    )
+  }
+  bucket = "${var.name}-${local.account}-${var.region}"
+}
+
+locals {
+  # Statements by what they read.
   reads = {
     Account = {
       # AWS allows these for all resources or for none.
@@ -33,13 +86,13 @@ locals {
       ]
       Resource = concat(
         [
-          "${local.arn}:kms:*:${local.account}:key/*",
+          "${local.arn}:kms:${local.place}:key/*",
           # AWS names the log group of a connector after its ID.
-          "${local.arn}:logs:*:${local.account}:log-group:/aws/transfer/c-*",
+          "${local.arn}:logs:${local.place}:log-group:/aws/transfer/c-*",
         ],
         [
           for type in ["connector/*", "server/*", "user/*"] :
-          "${local.arn}:transfer:*:${local.account}:${type}"
+          "${local.arn}:transfer:${local.place}:${type}"
         ],
       )
     }
@@ -50,14 +103,22 @@ locals {
       ]
       Resource = concat(
         ["${local.glue}:catalog"],
-        [for type, name in local.glue_names : "${local.glue}:${type}/${name}"],
+        flatten([
+          for type, names in local.glue_names : [
+            for name in names : "${local.glue}:${type}/${name}"
+          ]
+        ]),
       )
     }
     Roles = {
       Action = [
         "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
       ]
-      Resource = ["${local.arn}:iam::${local.account}:role/${var.name}-*"]
+      # The roles of recipients are the only ones with an underscore.
+      Resource = [
+        for role in concat(values(local.role_names), ["${var.name}_*"]) :
+        "${local.arn}:iam::${local.account}:role/${role}"
+      ]
     }
     Buckets = {
       Action = [
@@ -65,44 +126,12 @@ locals {
         "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket",
         "s3:ListTagsForResource",
       ]
-      Resource = ["${local.arn}:s3:::${var.name}-${local.account}-*"]
+      Resource = [for end in ["", "-artifacts"] : "${local.arn}:s3:::${local.bucket}${end}"]
     }
     # The programs of the job. Delivered files are in another bucket.
     Artifacts = {
       Action   = ["s3:GetObject", "s3:GetObjectTagging"]
-      Resource = ["${local.arn}:s3:::${var.name}-${local.account}-*-artifacts/artifacts/*"]
-    }
-    Named = {
-      Action = [
-        "cloudformation:DescribeStacks", "cloudwatch:DescribeAlarms",
-        "cloudwatch:ListTagsForResource", "dynamodb:DescribeContinuousBackups",
-        "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:ListTagsOfResource",
-        "events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule",
-        "logs:ListTagsForResource",
-        "scheduler:GetSchedule", "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource",
-        "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
-        "sns:GetTopicAttributes", "sns:ListTagsForResource", "sqs:GetQueueAttributes",
-        "sqs:ListQueueTags", "states:DescribeStateMachine", "states:ListStateMachineVersions",
-        "states:ListTagsForResource",
-      ]
-      Resource = [
-        for resource in [
-          "cloudformation:*:${local.account}:stack/serverlessrepo-${var.name}-*",
-          "cloudwatch:*:${local.account}:alarm:${var.name}-*",
-          "dynamodb:*:${local.account}:table/${var.name}-*",
-          "events:*:${local.account}:rule/${var.name}-*",
-          "logs:*:${local.account}:log-group:*${var.name}*",
-          "scheduler:*:${local.account}:schedule/${var.name}*",
-          "scheduler:*:${local.account}:schedule-group/${var.name}*",
-          "secretsmanager:*:${local.account}:secret:${var.name}/reader-*",
-          "sns:*:${local.account}:${var.name}-*",
-          "sqs:*:${local.account}:${var.name}-*",
-          "states:*:${local.account}:stateMachine:${var.name}-*",
-          # Machines of connectors. A name has no underscore, so they are of no other project.
-          "states:*:${local.account}:stateMachine:${var.name}_push",
-          "states:*:${local.account}:stateMachine:${var.name}_push_*",
-        ] : "${local.arn}:${resource}"
-      ]
+      Resource = ["${local.arn}:s3:::${local.bucket}-artifacts/artifacts/*"]
     }
     State = {
       Action   = ["s3:GetObject"]
@@ -127,12 +156,12 @@ locals {
     # User data often has passwords, so only that of the project's own instance.
     InstanceAttributes = {
       Action    = ["ec2:DescribeInstanceAttribute"]
-      Resource  = ["${local.arn}:ec2:*:${local.account}:instance/*"]
+      Resource  = ["${local.arn}:ec2:${local.place}:instance/*"]
       Condition = { StringEquals = { "aws:ResourceTag/Name" = "${var.name}-sftp" } }
     }
     InstanceImage = {
       Action   = ["ssm:GetParameter"]
-      Resource = ["${local.arn}:ssm:*::parameter/aws/service/ami-amazon-linux-latest/*"]
+      Resource = ["${local.arn}:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
     }
     # The fingerprint, and the recipients' public keys. Of the host key, only its settings.
     InstanceNamed = {
@@ -141,9 +170,9 @@ locals {
         "secretsmanager:GetResourcePolicy", "ssm:GetParameter", "ssm:ListTagsForResource",
       ]
       Resource = [
-        "${local.arn}:iam::${local.account}:instance-profile/${var.name}-*",
-        "${local.arn}:secretsmanager:*:${local.account}:secret:${var.name}/sftp-host-key-*",
-        "${local.arn}:ssm:*:${local.account}:parameter/${var.name}/sftp/*",
+        "${local.arn}:iam::${local.account}:instance-profile/${local.role_names["sftp-instance"]}",
+        "${local.arn}:secretsmanager:${local.place}:secret:${var.name}/sftp-host-key-*",
+        "${local.arn}:ssm:${local.place}:parameter/${var.name}/sftp/*",
       ]
     }
   }
@@ -161,7 +190,7 @@ locals {
       for secret in [local.secret] : {
         Effect    = "Allow"
         Action    = ["kms:Decrypt"]
-        Resource  = ["${local.arn}:kms:*:${local.account}:key/*"]
+        Resource  = ["${local.arn}:kms:${local.place}:key/*"]
         Condition = { StringLike = { "kms:EncryptionContext:SecretARN" = secret } }
       } if var.created_secret
     ],
@@ -190,4 +219,39 @@ resource "aws_iam_role_policy" "plan" {
       local.decrypts,
     )
   })
+}
+
+# A policy of its own, because all policies in a role have at most 10,240 characters:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+resource "aws_iam_policy" "plan" {
+  name = "${replace(var.repository, "/", "-")}-plan"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "Named"
+      Effect = "Allow"
+      Action = [
+        "cloudformation:DescribeStacks", "cloudwatch:DescribeAlarms",
+        "cloudwatch:ListTagsForResource", "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:ListTagsOfResource",
+        "events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule",
+        "logs:ListTagsForResource",
+        "scheduler:GetSchedule", "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource",
+        "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
+        "sns:GetTopicAttributes", "sns:ListTagsForResource", "sqs:GetQueueAttributes",
+        "sqs:ListQueueTags", "states:DescribeStateMachine", "states:ListStateMachineVersions",
+        "states:ListTagsForResource",
+      ]
+      Resource = flatten([
+        for service, names in local.named : [
+          for name in names : "${local.arn}:${service}:${local.place}:${name}"
+        ]
+      ])
+    }]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "plan" {
+  role       = aws_iam_role.github["plan"].name
+  policy_arn = aws_iam_policy.plan.arn
 }

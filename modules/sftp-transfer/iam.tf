@@ -4,10 +4,11 @@
 
 locals {
   # Role names are unique in an account. With the region in them, one name can be in two regions.
+  # `name` has no underscore, so no other extract's roles begin like those of these recipients.
   _role_names = merge(
-    { for user in keys(local.users) : "recipient/${user}" => "${var.name}-sftp-${user}" },
-    { for user in keys(local.pushes) : "connector/${user}" => "${var.name}-push-${user}" },
-    { for user in keys(local.pushes) : "push/${user}" => "${var.name}-send-${user}" },
+    { for user in keys(local.users) : "recipient/${user}" => "${var.name}_sftp_${user}" },
+    { for user in keys(local.pushes) : "connector/${user}" => "${var.name}_push_${user}" },
+    { for user in keys(local.pushes) : "push/${user}" => "${var.name}_send_${user}" },
     {
       collected   = "${var.name}-collected"
       dispatch    = "${var.name}-dispatch"

@@ -77,6 +77,7 @@ def roles(github: GitHub, folder: Path, cloud: aws.Cloud) -> dict[str, str]:
     values = {
         "repository": github.repository,
         "name": "bank-loans",
+        "region": aws.REGION,
         "state": {"bucket": "terraform-states", "key": "bank-loans.tfstate"},
         "data_buckets": [f"bank-loans-{aws.ACCOUNT}-{aws.REGION}"],
         "apply_policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess",

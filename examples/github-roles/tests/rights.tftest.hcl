@@ -23,6 +23,12 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_iam_policy.plan
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:policy/banking-group-bank-loans-plan" }
+}
+
+override_resource {
   target          = aws_iam_role.github
   override_during = plan
   values          = { arn = "arn:aws:iam::123456789012:role/banking-group-bank-loans" }
@@ -31,6 +37,7 @@ override_resource {
 variables {
   repository       = "banking-group/bank-loans"
   name             = "bank-loans"
+  region           = "eu-west-1"
   state            = { bucket = "terraform-states", key = "bank-loans.tfstate" }
   data_buckets     = ["bank-loans"]
   apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
@@ -47,27 +54,103 @@ run "plan_reads_only_resources_of_the_project" {
     error_message = "a statement reaches resources of other projects"
   }
   assert {
+    condition = alltrue([
+      for r in jsondecode(aws_iam_policy.plan.policy).Statement[0].Resource :
+      strcontains(r, "bank-loans")
+    ])
+    error_message = "a resource has another project's name"
+  }
+  assert {
     condition = toset(one([
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Resource
       if contains(s.Action, "glue:GetConnection")
       ])) == toset([
       for r in [
         "catalog", "connection/bank-loans", "crawler/bank-loans-crawler", "database/bank_loans",
-        "job/bank-loans", "trigger/bank-loans-*", "workflow/bank-loans",
-      ] : "arn:aws:glue:*:123456789012:${r}"
+        "job/bank-loans", "trigger/bank-loans-crawled", "trigger/bank-loans-start",
+        "workflow/bank-loans",
+      ] : "arn:aws:glue:eu-west-1:123456789012:${r}"
     ])
     error_message = "another project's connection has its hosts and user names"
   }
   assert {
     condition = toset(flatten([
-      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : [
+      for s in jsondecode(aws_iam_policy.plan.policy).Statement : [
         for r in s.Resource : r if strcontains(r, ":stateMachine:")
       ]
       ])) == toset([
-      for machine in ["bank-loans-*", "bank-loans_push", "bank-loans_push_*"] :
-      "arn:aws:states:*:123456789012:stateMachine:${machine}"
+      for machine in [
+        "bank-loans-failures", "bank-loans-missing", "bank-loans-receipts",
+        "bank-loans-uncollected", "bank-loans_push", "bank-loans_push_*",
+      ] :
+      "arn:aws:states:eu-west-1:123456789012:stateMachine:${machine}"
     ])
     error_message = "the plan does not read the state machines of connectors, or reads others"
+  }
+}
+
+run "no_role_reaches_a_project_whose_name_has_this_name_in_it" {
+  command = plan
+
+  variables {
+    created_secret   = true
+    plan_environment = "plan"
+    sftp_instance    = true
+  }
+
+  assert {
+    # The same resources of projects with names like these, where "*" stands for anything.
+    condition = alltrue(flatten([
+      for given in [flatten([
+        for policy in [
+          aws_iam_policy.plan.policy, aws_iam_role_policy.plan.policy,
+          aws_iam_role_policy.run.policy,
+        ] :
+        [
+          for s in flatten([jsondecode(policy).Statement]) : [
+            for r in flatten([s.Resource]) : r if can(regex("bank[-_]loans", r))
+          ]
+        ]
+        ])] : [
+        for pair in setproduct(
+          given,
+          given,
+          [
+            "bank$${1}loans$${1}archive", "bank$${1}loans$${1}failures",
+            "bank$${1}loans$${1}sftp", "old$${1}bank$${1}loans", "old$${1}bank$${1}loans$${1}job",
+          ],
+          ) : !can(regex(
+            "^${replace(replace(pair[0], "/[.$]/", "\\$0"), "*", ".*")}$",
+            replace(replace(pair[1], "/bank(.)loans/", pair[2]), "*", "x"),
+        ))
+      ]
+    ]))
+    error_message = "a project reads what belongs to another one"
+  }
+}
+
+run "longest_names_fit_into_a_policy" {
+  command = plan
+
+  variables {
+    name             = "an-extract-with-the-longest-name-allowed"
+    region           = "ap-southeast-1"
+    created_secret   = true
+    plan_environment = "plan"
+    sftp_instance    = true
+    state = {
+      bucket      = "terraform-states"
+      key         = "an-extract-with-the-longest-name-allowed.tfstate"
+      kms_key_arn = "arn:aws:kms:ap-southeast-1:123456789012:key/states"
+    }
+  }
+
+  assert {
+    # IAM User Guide, "IAM and AWS STS quotas".
+    condition = (
+      length(aws_iam_role_policy.plan.policy) <= 10240 && length(aws_iam_policy.plan.policy) <= 6144
+    )
+    error_message = "IAM refuses a longer policy"
   }
 }
 
@@ -84,7 +167,7 @@ run "plan_with_an_sftp_instance_reads_only_its_attributes_and_parameters" {
       [s.Resource, s.Condition.StringEquals]
       if contains(s.Action, "ec2:DescribeInstanceAttribute")
       ] == [[
-        ["arn:aws:ec2:*:123456789012:instance/*"],
+        ["arn:aws:ec2:eu-west-1:123456789012:instance/*"],
         { "aws:ResourceTag/Name" = "bank-loans-sftp" },
     ]]
     error_message = "the user data of other instances may have passwords"
@@ -95,8 +178,8 @@ run "plan_with_an_sftp_instance_reads_only_its_attributes_and_parameters" {
         for r in s.Resource : r if strcontains(r, ":ssm:")
       ]
       ])) == toset([
-      "arn:aws:ssm:*:123456789012:parameter/bank-loans/sftp/*",
-      "arn:aws:ssm:*::parameter/aws/service/ami-amazon-linux-latest/*",
+      "arn:aws:ssm:eu-west-1:123456789012:parameter/bank-loans/sftp/*",
+      "arn:aws:ssm:eu-west-1::parameter/aws/service/ami-amazon-linux-latest/*",
     ])
     error_message = "parameters of other projects are readable"
   }
@@ -125,14 +208,20 @@ run "plan_lists_each_action" {
   assert {
     condition = [
       for a in flatten([
-        for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
+        for s in concat(
+          jsondecode(aws_iam_role_policy.plan.policy).Statement,
+          jsondecode(aws_iam_policy.plan.policy).Statement,
+        ) : s.Action
       ]) : a if strcontains(a, "*")
     ] == ["s3:GetBucket*"]
     error_message = "a wildcard allows actions that a service adds later"
   }
   assert {
     condition = alltrue([
-      for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Effect == "Allow"
+      for s in concat(
+        jsondecode(aws_iam_role_policy.plan.policy).Statement,
+        jsondecode(aws_iam_policy.plan.policy).Statement,
+      ) : s.Effect == "Allow"
     ])
     error_message = "a list of allowed actions needs no denied ones"
   }
@@ -146,7 +235,7 @@ run "plan_reads_its_state_and_the_programs_of_the_job_only" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Resource
       if contains(s.Action, "s3:GetObject")
       ])) == toset([
-      "arn:aws:s3:::bank-loans-123456789012-*-artifacts/artifacts/*",
+      "arn:aws:s3:::bank-loans-123456789012-eu-west-1-artifacts/artifacts/*",
       "arn:aws:s3:::terraform-states/bank-loans.tfstate",
     ])
     error_message = "delivered files or other states are readable"
@@ -185,21 +274,21 @@ run "with_a_created_secret_roles_read_only_this_secret" {
     condition = flatten([
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Resource
       if contains(s.Action, "secretsmanager:GetSecretValue")
-    ]) == ["arn:aws:secretsmanager:*:123456789012:secret:bank-loans/reader-*"]
+    ]) == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"]
     error_message = "the plan can read other secrets"
   }
   assert {
     condition = [
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement :
       s.Condition.StringLike["kms:EncryptionContext:SecretARN"] if contains(s.Action, "kms:Decrypt")
-    ] == ["arn:aws:secretsmanager:*:123456789012:secret:bank-loans/reader-*"]
+    ] == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"]
     error_message = "the plan can decrypt other values"
   }
   assert {
     condition = one([
       for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.NotResource
       if s.Action == "secretsmanager:GetSecretValue"
-    ]) == "arn:aws:secretsmanager:*:123456789012:secret:bank-loans/reader-*"
+    ]) == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"
     error_message = "the apply can read other secrets"
   }
 }
@@ -250,6 +339,7 @@ run "apply_can_neither_read_delivered_files_nor_change_these_roles" {
       if s.Effect == "Deny" && s.Action == "iam:*"
       ])) == toset([
       "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+      "arn:aws:iam::123456789012:policy/banking-group-bank-loans-plan",
       "arn:aws:iam::123456789012:role/banking-group-bank-loans",
     ])
     error_message = "the apply can change the roles of the workflows"

@@ -25,6 +25,7 @@ override_resource {
 variables {
   repository       = "banking-group/bank-loans"
   name             = "bank-loans"
+  region           = "eu-west-1"
   state            = { bucket = "terraform-states", key = "bank-loans.tfstate" }
   data_buckets     = ["bank-loans"]
   apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"

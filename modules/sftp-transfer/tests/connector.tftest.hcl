@@ -287,8 +287,8 @@ run "connector_reads_one_prefix_and_one_secret" {
         values(aws_iam_role.published),
       ) : role.name => jsondecode(role.assume_role_policy).Statement[0].Principal.Service
       } == {
-      "bank-loans-push-first-bank-eu-west-1" = "transfer.amazonaws.com"
-      "bank-loans-send-first-bank-eu-west-1" = "states.amazonaws.com"
+      "bank-loans_push_first-bank-eu-west-1" = "transfer.amazonaws.com"
+      "bank-loans_send_first-bank-eu-west-1" = "states.amazonaws.com"
       "bank-loans-dispatch-eu-west-1"        = "states.amazonaws.com"
       "bank-loans-published-eu-west-1"       = "events.amazonaws.com"
     }

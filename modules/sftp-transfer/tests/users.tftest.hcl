@@ -198,11 +198,11 @@ run "role_names_have_the_region_and_at_most_64_characters" {
 
   assert {
     condition = { for user, role in aws_iam_role.recipient : user => role.name } == {
-      beta = "bank-loans-sftp-beta-eu-west-1"
+      beta = "bank-loans_sftp_beta-eu-west-1"
       first-bank-of-a-very-long-name-that-goes-on-and-on = join("-", [
-        "bank-loans-sftp-first-bank-of-a-very-long-name-that-goe",
+        "bank-loans_sftp_first-bank-of-a-very-long-name-that-goe",
         substr(sha1(join("-", [
-          "bank-loans-sftp-first-bank-of-a-very-long-name-that-goes-on-and-on-eu-west-1",
+          "bank-loans_sftp_first-bank-of-a-very-long-name-that-goes-on-and-on-eu-west-1",
         ])), 0, 8),
       ])
     }

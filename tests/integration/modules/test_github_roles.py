@@ -1,4 +1,4 @@
-"""Roles that GitHub assumes: Terraform's own tests, and a plan of SFTP servers with the plan role."""
+"""Roles that GitHub assumes: Terraform's own tests, and a plan of a project with the plan role."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ module "sftp" {
   bucket      = "planned-data"
   kms_key_arn = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
   endpoint    = { vpc_id = "vpc-00000001", subnet_ids = ["subnet-00000001"] }
+  receipts    = { due_day = 10 }
+
+  manifest_prefix   = "loans/_manifests"
+  dead_letter_queue = module.alerts.dead_letter_queue
+
   recipients  = { first-bank = { prefix = "loans/bank_name=FirstBank", public_keys = {} } }
 }
 """
@@ -38,6 +43,8 @@ module "connector" {
   bucket          = "planned-data"
   kms_key_arn     = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
   manifest_prefix = "loans/_manifests"
+
+  dead_letter_queue = module.alerts.dead_letter_queue
   recipients = {
     first-bank = {
       prefix = "loans/bank_name=FirstBank"
@@ -48,6 +55,70 @@ module "connector" {
         url               = "sftp://127.0.0.1:9"
       }
     }
+  }
+}
+"""
+# With all that a project can have, so that the plan reads every kind of resource.
+EXTRACT = """\
+module "bucket" {
+  source = "%(modules)s/kms-bucket"
+
+  name          = "planned-000000000000-eu-west-1"
+  prefixes      = { loans = "loans" }
+  force_destroy = true
+}
+
+module "artifacts" {
+  source = "%(modules)s/kms-bucket"
+
+  name          = "planned-000000000000-eu-west-1-artifacts"
+  kms_key       = { arn = module.bucket.kms_key_arn }
+  force_destroy = true
+}
+
+module "extract" {
+  source = "%(modules)s/glue-extract"
+
+  name              = "planned"
+  script_path       = "${path.module}/etl.py"
+  tables            = ["Loans"]
+  recipient_column  = "bank_name"
+  kms_key_arn       = module.bucket.kms_key_arn
+  catch_up_schedule = "cron(0 7 2-10 * ? *)"
+  database          = { host = "reader.internal", name = "bank" }
+  job               = { delay_notification_minutes = 10 }
+  rotation = {
+    function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:rotate"
+    host         = "writer.internal"
+  }
+  secret = {}
+  network = {
+    vpc_id            = "vpc-00000001"
+    subnet_id         = "subnet-00000001"
+    availability_zone = "eu-west-1a"
+  }
+  artifacts = { bucket = module.artifacts.name }
+  target = {
+    bucket             = module.bucket.name
+    prefix             = "loans"
+    writer_policy_json = module.bucket.writer_policies["loans"]
+  }
+  dead_letter_queue = module.alerts.dead_letter_queue
+}
+
+module "alerts" {
+  source = "%(modules)s/failure-alerts"
+
+  name           = "planned"
+  failure_events = module.extract.failure_events
+  target         = module.extract.target
+  subscriptions  = { team = { endpoint = "data-team@example.com" } }
+  delivery = {
+    events          = merge(module.sftp.delivery.events, module.connector.delivery.events)
+    push_arn_prefix = module.connector.delivery.push_arn_prefix
+    recipients      = module.sftp.delivery.recipients
+    recoveries      = merge(module.sftp.delivery.recoveries, module.connector.delivery.recoveries)
+    rule_arns       = concat(module.sftp.delivery.rule_arns, module.connector.delivery.rule_arns)
   }
 }
 """
@@ -67,10 +138,11 @@ def test_terraform_tests_of_the_github_roles_pass(roles: Path, open_root: OpenRo
 
 @pytest.fixture
 def instance(cloud: aws.Cloud, tmp_path: Path, open_root: OpenRoot) -> Root:
-    """Apply an SFTP server on EC2, and a connector."""
+    """Apply an extract with alerts, an SFTP server on EC2, and a connector."""
     (tmp_path / "instance").mkdir()
+    (tmp_path / "instance/etl.py").write_text("")
     key = " ".join(sftp.key_pair(tmp_path, "host", "rsa").public.split()[:2])
-    text = (INSTANCE + CONNECTOR).replace("%(modules)s", str(MODULES)).replace("%(key)s", key)
+    text = (EXTRACT + INSTANCE + CONNECTOR).replace("%(modules)s", str(MODULES)).replace("%(key)s", key)
     (tmp_path / "instance/main.tf").write_text(text)
     root = open_root(tmp_path / "instance", **cloud.environment)
     root.setup()
@@ -78,7 +150,7 @@ def instance(cloud: aws.Cloud, tmp_path: Path, open_root: OpenRoot) -> Root:
     return root
 
 
-def test_plan_role_reads_the_settings_of_its_connector_and_of_its_sftp_instance_only(
+def test_plan_role_reads_the_settings_of_a_whole_project_and_of_its_sftp_instance_only(
     cloud: aws.Cloud, roles: Path, instance: Root, open_root: OpenRoot
 ) -> None:
     """The user data of other instances often has passwords."""
@@ -103,16 +175,19 @@ def test_plan_role_reads_the_settings_of_its_connector_and_of_its_sftp_instance_
             tf_vars=variables(
                 repository="banking-group/planned",
                 name="planned",
+                region=aws.REGION,
                 state={"bucket": "terraform-states", "key": "planned.tfstate"},
                 data_buckets=["planned-data"],
                 apply_policy_arn="arn:aws:iam::aws:policy/AdministratorAccess",
                 sftp_instance=True,
+                created_secret=True,
+                plan_environment="plan",
             )
         )
         given = assume(
             cloud,
             made.output()["role_arns"]["plan"],
-            "repo:banking-group/planned:pull_request",
+            "repo:banking-group/planned:environment:plan",
             f"{HOME}/extract-plan.yml@refs/tags/v{extracts.__version__}",
         )
         instance.env |= {

@@ -48,7 +48,9 @@ def run_job(name: str, run_id: str) -> None:
     service = boto3.client("glue")
     job = service.get_job(JobName=name)["Job"]
     run = service.get_job_run(JobName=name, RunId=run_id)["JobRun"]
-    session = assume(job["Role"], f"GlueJobRunnerSession-{run_id[:24]}")
+    session = assume(
+        job["Role"], f"GlueJobRunnerSession-{run_id[:24]}", run.get("ExecutionRoleSessionPolicy")
+    )
     folder = Path.cwd()
     arguments = resolved_arguments(job, run)
     script = fetch(session, arguments.get("--scriptLocation", job["Command"]["ScriptLocation"]), folder)
@@ -75,17 +77,19 @@ def run_job(name: str, run_id: str) -> None:
         text=True,
         check=False,
     )
-    send_logs(
-        session,
-        arguments,
-        job.get("SecurityConfiguration"),
-        job["Role"].rsplit("/", 1)[-1],
-        run_id,
-        done.stdout,
-        done.stderr,
-    )
-    if done.returncode:
-        raise ServiceError(error_message(done.stderr, done.returncode))
+    try:
+        send_logs(
+            session,
+            arguments,
+            run.get("SecurityConfiguration"),
+            job["Role"].rsplit("/", 1)[-1],
+            run_id,
+            done.stdout,
+            done.stderr,
+        )
+    finally:  # a failed run has its own message, also if it may not log
+        if done.returncode:
+            raise ServiceError(error_message(done.stderr, done.returncode))
 
 
 def resolved_arguments(job: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]:
@@ -119,14 +123,15 @@ def worker_environment(
     }
 
 
-def assume(role_arn: str, session_name: str) -> boto3.Session:
+def assume(role_arn: str, session_name: str, session_policy: str | None = None) -> boto3.Session:
     """Return the session that Glue gets for a role that trusts it."""
     role = boto3.client("iam").get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
     trust = role["AssumeRolePolicyDocument"]
     principals = [s.get("Principal", {}).get("Service") for s in trust["Statement"] if s["Effect"] == "Allow"]
     if not any("glue.amazonaws.com" in ([p] if isinstance(p, str) else p or []) for p in principals):
         raise ServiceError(f"Service: AWSGlue; Glue is not trusted to assume the role {role_arn}")
-    answer = boto3.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName=session_name)
+    policy = {} if session_policy is None else {"Policy": session_policy}
+    answer = boto3.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName=session_name, **policy)
     credentials = answer["Credentials"]
     return boto3.Session(
         aws_access_key_id=credentials["AccessKeyId"],

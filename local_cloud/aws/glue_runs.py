@@ -29,6 +29,7 @@ WorkflowRun = tuple[str, str] | None
 # run id -> its process, while it runs
 _processes: dict[str, subprocess.Popen[str]] = {}
 _stopped: set[str] = set()
+_FROM_JOB = ("ExecutionRoleSessionPolicy", "SecurityConfiguration")  # a job has no session policy
 
 
 def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[str, str]:
@@ -104,6 +105,9 @@ def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
         "PredecessorRuns": [],
         "LogGroupName": "/aws-glue/jobs",
     }
+    # What a run can change. Else it has the security configuration of its job.
+    given = {**job, **data}
+    run |= {key: given[key] for key in _FROM_JOB if given.get(key)}
     _begin(run)
     in_background(_finish_job_run, run, workflow)
     return json_response({"JobRunId": run["Id"]})

@@ -317,6 +317,13 @@ resource "aws_iam_role_policy" "job" {
           ])
         },
         {
+          # The engine refuses a run that was started with other settings.
+          Sid      = "ReadOwnRuns"
+          Effect   = "Allow"
+          Action   = "glue:GetJobRuns"
+          Resource = "${local._arn.glue}:job/${local.job_name}"
+        },
+        {
           Sid       = "WriteMetrics"
           Effect    = "Allow"
           Action    = "cloudwatch:PutMetricData"

@@ -167,6 +167,8 @@ resource "aws_glue_job" "this" {
         "${local.artifacts_url}/${aws_s3_object.runtime[file].key}"
       ])
       "--job-language" = "python"
+      # A run can be started with another one. The engine refuses such a run.
+      "--job-security-configuration" = local.security_configuration_name
       # An argument of this name replaces the location in `command`.
       "--scriptLocation" = local._script_url
     },

@@ -215,10 +215,10 @@ variable "extra_arguments" {
         "--WORKFLOW_RUN_ID", "--allow-incomplete", "--ca-certificate", "--conf", "--connection",
         "--custom-logGroup-prefix", "--database-url", "--debug", "--dry-run", "--enable-metrics",
         "--enable-observability-metrics", "--enable-spark-ui", "--endpoint", "--extra-py-files",
-        "--fixed-arguments", "--from", "--iam-user", "--jdbc-url", "--job-language", "--mode",
-        "--output", "--period", "--pgp-keys", "--pgp-keys-sha256", "--reason", "--restate",
-        "--scriptLocation", "--spark-event-logs-path", "--to", "--write-shuffle-files-to-s3",
-        "--write-shuffle-spills-to-s3",
+        "--fixed-arguments", "--from", "--iam-user", "--jdbc-url", "--job-language",
+        "--job-security-configuration", "--mode", "--output", "--period", "--pgp-keys",
+        "--pgp-keys-sha256", "--reason", "--restate", "--scriptLocation", "--spark-event-logs-path",
+        "--to", "--write-shuffle-files-to-s3", "--write-shuffle-spills-to-s3",
       ], name)
     ])
     error_message = join(" ", [

@@ -20,7 +20,7 @@ from rolling_period import Period, between, last_complete
 _VALUES = (
     *("connection", "jdbc-url", "iam-user", "ca-certificate", "database-url", "output"),
     *("period", "from", "to", "reason", "statement-timeout", "lock-timeout"),
-    *("pgp-keys", "pgp-keys-sha256"),
+    *("pgp-keys", "pgp-keys-sha256", "job-security-configuration"),
 )
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
 
@@ -30,7 +30,7 @@ _FLAGS = ("restate", "allow-incomplete", "dry-run")
 _GLUE = (
     "conf", "connections", "continuous-log-conversionPattern", "job-bookmark-from", "job-bookmark-to",
     "job-language", "job-bookmark-option", "JOB_NAME", "JOB_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID",
-    "TempDir", "region", "files",
+    "TempDir", "region", "files", "security-configuration",
 )  # fmt: skip
 
 # Arguments of Glue that write data of all recipients to a folder, with the only value that the module gives.
@@ -76,6 +76,8 @@ class Arguments:
     statement_timeout: int = _STATEMENT_TIMEOUT  # seconds
     lock_timeout: int = _LOCK_TIMEOUT
     run_id: str = ""
+    job_name: str | None = None  # on Glue
+    job_security_configuration: str | None = None  # what every run of the job must have
     pgp_keys: str | None = None  # s3://bucket/key, or a folder
     pgp_keys_sha256: str | None = None  # of the object
 
@@ -91,7 +93,7 @@ def parse(argv: list[str]) -> Arguments:
     values: dict[str, str] = {}
     flags: dict[str, bool] = {}
     run_id = ""
-    on_glue = False
+    job_name: str | None = None
     given: set[str] = set()
     guarded: dict[str, str] = {}
     rest = list(argv)
@@ -104,7 +106,6 @@ def parse(argv: list[str]) -> Arguments:
             # The alerts look up the exact names of a run's arguments.
             raise _wrong("an argument has blanks around its name; write it without them")
         known = name.lower()
-        on_glue = on_glue or known == "job_name"
         if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", *_GUARDED):
             # Glue fixes "--output", but a run can pass the keys "--output=s3://x" and "--OUTPUT" beside it.
             raise _wrong(f"--{name} is given twice; give it once")
@@ -123,13 +124,16 @@ def parse(argv: list[str]) -> Arguments:
             values[name] = value.strip()
         elif known == "job_run_id":
             run_id = value if equals else (rest.pop(0) if rest else "")
+        elif known == "job_name":
+            job_name = value if equals else (rest.pop(0) if rest else "")
         else:
             _refuse_a_near_miss(name)
+    on_glue = job_name is not None
     if on_glue and "database-url" in values:
         raise _wrong(
             "--database-url is for previews and tests, not for Glue; the module sets the login there"
         )
-    arguments = _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}")
+    arguments = _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}", job_name)
     if on_glue:
         if "pgp-keys" in values and "pgp-keys" not in _names(guarded.get(_FIXED, "")):
             raise _wrong("--pgp-keys is set by the module; leave it out")
@@ -174,7 +178,7 @@ def _is_argument(token: str, *, anything: bool) -> bool:
     return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)
 
 
-def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arguments:
+def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_name: str | None) -> Arguments:
     given = {
         name: value for name, value in values.items() if value
     }  # a console field left blank is an argument not given
@@ -215,6 +219,8 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str) -> Arg
         statement_timeout=_seconds(given, "statement-timeout", _STATEMENT_TIMEOUT),
         lock_timeout=_seconds(given, "lock-timeout", _LOCK_TIMEOUT),
         run_id=run_id,
+        job_name=job_name,
+        job_security_configuration=given.get("job-security-configuration"),
         pgp_keys=given.get("pgp-keys"),
         pgp_keys_sha256=given.get("pgp-keys-sha256"),
     )

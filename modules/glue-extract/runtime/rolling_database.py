@@ -128,7 +128,7 @@ def from_token(url: str, user: str, certificate: str | None) -> Database:
             client = boto3.client("rds", region_name=_region(host))
             made: str = client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
         except Exception as error:
-            raise _aws_error(error, f'a token for "{user}"', "rds-db:connect", kind="secret") from error
+            raise aws_error(error, f'a token for "{user}"', "rds-db:connect", kind="secret") from error
         return made
 
     properties = {"user": user, **_tls("--jdbc-url", "--ca-certificate", certificate or "", url)}
@@ -154,8 +154,8 @@ def from_connection(name: str) -> Database:
         answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
     except (
         Exception
-    ) as error:  # botocore makes its classes at run time; `_aws_error` passes on what is not AWS's
-        raise _aws_error(
+    ) as error:  # botocore makes its classes at run time; `aws_error` passes on what is not AWS's
+        raise aws_error(
             error, f'Glue connection "{name}"', "glue:GetConnection", kind="connection"
         ) from error
     found = {
@@ -188,7 +188,7 @@ def _secret(identifier: str) -> tuple[str, str]:
     try:
         text = boto3.client("secretsmanager").get_secret_value(SecretId=identifier).get("SecretString", "")
     except Exception as error:
-        raise _aws_error(
+        raise aws_error(
             error, f"secret {identifier}", "secretsmanager:GetSecretValue", kind="secret"
         ) from error
     try:
@@ -307,10 +307,10 @@ def object_bytes(address: str, *, kind: str = "connection") -> bytes:
     try:
         return cast(bytes, boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     except Exception as error:
-        raise _aws_error(error, address, "s3:GetObject", kind=kind) from error
+        raise aws_error(error, address, "s3:GetObject", kind=kind) from error
 
 
-def _aws_error(error: Exception, what: str, right: str, *, kind: str) -> Exception:
+def aws_error(error: Exception, what: str, right: str, *, kind: str) -> Exception:
     """An AWS refusal as a sentence; any other exception unchanged."""
     response = getattr(error, "response", None)
     if not isinstance(response, dict):

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import rolling_file
+import rolling_glue
 import rolling_login
 import rolling_pgp
 import rolling_read
@@ -90,6 +91,7 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
     arguments = parse(argv)
     # Before the spec is checked, so that the sentence about a wrong spec begins with the period.
     progress.periods = arguments.periods(now, _zone(spec))
+    rolling_glue.check(arguments)
     rolling_spec_check.check(spec)
     cutoff = _cutoff(spec, arguments, progress.periods[-1], now)
     log(

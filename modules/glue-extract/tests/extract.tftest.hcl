@@ -85,6 +85,7 @@ run "job_has_the_arguments_of_the_engine_only" {
         "python-modules-installer-option", "user-jars-first",
       ])
       "--job-language"                    = "python"
+      "--job-security-configuration"      = "bank-loans"
       "--output"                          = "s3://bank-loans-data/loans"
       "--python-modules-installer-option" = "--no-index"
       "--scriptLocation"                  = "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"

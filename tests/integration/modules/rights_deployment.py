@@ -18,6 +18,13 @@ from tests.integration.modules.rights_root import (
 from tests.support.terraform import OpenRoot, Root
 from tools.hcl import REPOSITORY
 
+# What every run of the engine does before it reads anything.
+SCRIPT = """\
+import sys
+import rolling_arguments, rolling_glue
+rolling_glue.check(rolling_arguments.parse(sys.argv[1:]))
+print("ran")
+"""
 Given = Callable[..., Root]
 NOTHING: Inputs = {}
 
@@ -31,7 +38,7 @@ def deployment(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.T
     (folder / "driver.jar").write_text("stands in for a driver\n")
 
     def given(
-        script: str = 'print("ran")\n',
+        script: str = SCRIPT,
         bucket: Inputs = NOTHING,
         extract: Inputs = NOTHING,
         second: Inputs = NOTHING,

@@ -110,6 +110,11 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             read_object(BUCKET, f"{its_prefix}/old.csv"),
         ),
         Forbidden(
+            "the neighbor's runs",
+            ("glue:GetJobRuns", f"{GLUE}:job/{neighbor}", {}),
+            lambda role: role.client("glue").get_job_runs(JobName=neighbor),
+        ),
+        Forbidden(
             "the neighbor's connection",
             ("glue:GetConnection", f"{GLUE}:connection/{neighbor}", {}),
             read_connection(neighbor),

@@ -199,6 +199,12 @@ def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
             (("kms:Decrypt", facts["artifacts_key"], VIA_S3),),
         ),
         Step(
+            "see how it was started",
+            ("ReadOwnRuns", "glue:GetJobRuns"),
+            (("glue:GetJobRuns", f"{GLUE}:job/{facts['name']}", {}),),
+            lambda role: role.client("glue").get_job_runs(JobName=facts["name"]),
+        ),
+        Step(
             "send metrics",
             ("WriteMetrics", "cloudwatch:PutMetricData"),
             (("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "Glue"}),),

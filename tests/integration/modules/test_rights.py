@@ -212,6 +212,33 @@ def test_run_without_a_right_fails_with_the_missing_right(
     assert message in found.get("ErrorMessage", "")
 
 
+ALL_BUT_ITSELF = json.dumps(
+    {
+        **json.loads(EVERYTHING),
+        "Statement": [
+            *json.loads(EVERYTHING)["Statement"],
+            {"Effect": "Deny", "Action": "glue:GetJobRuns", "Resource": "*"},
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"SecurityConfiguration": "rights-two"}, 'another security configuration, "rights-two"'),
+        ({"ExecutionRoleSessionPolicy": EVERYTHING}, "a session policy"),
+        ({"ExecutionRoleSessionPolicy": ALL_BUT_ITSELF}, "permission denied for the runs of this job"),
+    ],
+)
+def test_run_with_weaker_settings_refuses_to_start(
+    cloud: aws.Cloud, facts: dict[str, dict[str, str]], settings: dict[str, str], message: str
+) -> None:
+    found = ended(cloud.client("glue"), "rights", **settings)
+    assert found["JobRunState"] == "FAILED", found
+    assert message in found["ErrorMessage"]
+
+
 def test_run_cannot_load_other_code(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
     mine = dict.fromkeys(("--scriptLocation", "--extra-py-files"), "s3://nowhere/mine.py")
     # The bucket does not exist, so the run would fail if Glue used one of these arguments.

@@ -1,0 +1,52 @@
+"""How Glue started this run. Who may start a run can weaken it, and no setting of a job forbids that.
+
+With another security configuration, a run writes no log, or one that is encrypted otherwise or not at all.
+With a session policy, it has fewer rights, and could end in the middle of a restatement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rolling_arguments import Arguments
+from rolling_database import aws_error
+from rolling_errors import ExtractError, harmless
+
+_LIVE = ("STARTING", "RUNNING")
+
+
+def check(arguments: Arguments) -> None:
+    """Refuse a weakened run, and one that cannot tell. Only the module's jobs name their configuration.
+
+    A job has one run at a time, so its live run is this one. `--JOB_RUN_ID` could name another.
+    """
+    own = arguments.job_security_configuration
+    if own is None:
+        return
+    runs: Iterable[dict[str, Any]] = [] if arguments.job_name is None else _runs(arguments.job_name)
+    live = next((run for run in runs if run.get("JobRunState") in _LIVE), None)
+    if live is None:
+        raise _refused("Glue lists no live run of this job, so the run cannot be checked; start it again")
+    # Without a configuration in the answer, the run has the job's.
+    if (given := live.get("SecurityConfiguration", own)) != own:
+        raise _refused(
+            f"the run was started with another security configuration, {harmless(given)}; start it without"
+        )
+    if live.get("ExecutionRoleSessionPolicy"):
+        raise _refused("the run was started with a session policy; start it without")
+
+
+def _runs(job: str) -> Iterator[dict[str, Any]]:
+    """Return the runs of a job, newest first."""
+    import boto3  # only a run on AWS needs it
+
+    try:
+        for page in boto3.client("glue").get_paginator("get_job_runs").paginate(JobName=job):
+            yield from page["JobRuns"]
+    except Exception as error:
+        raise aws_error(error, "the runs of this job", "glue:GetJobRuns", kind="run") from error
+
+
+def _refused(sentence: str) -> ExtractError:
+    return ExtractError(sentence, kind="run")

@@ -1,0 +1,96 @@
+"""A run on Glue refuses settings that it was started with, and that make it weaker than its job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+import rolling_glue
+from rolling_arguments import parse
+from rolling_errors import ExtractError
+
+MODULE = ("--connection", "c", "--output", "s3://b/loans", "--job-security-configuration", "loans")
+ARGUMENTS = parse([*MODULE, "--JOB_NAME", "loans", "--JOB_RUN_ID", "jr_2"])
+EARLIER = {"Id": "jr_1", "JobRunState": "SUCCEEDED", "SecurityConfiguration": "other"}
+POLICY = '{"Version": "2012-10-17", "Statement": []}'
+
+
+@pytest.fixture
+def glue(monkeypatch: pytest.MonkeyPatch) -> Stubber:
+    """Return answers of Glue, which are compared with AWS's model of them."""
+    client = boto3.client("glue", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    monkeypatch.setattr(boto3, "client", lambda service: {"glue": client}[service])
+    return Stubber(client)
+
+
+def answer(glue: Stubber, *runs: dict[str, Any]) -> None:
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    found = [{"JobName": "loans", "StartedOn": now, **run} for run in runs]
+    glue.add_response("get_job_runs", {"JobRuns": found}, {"JobName": "loans"})
+
+
+@pytest.mark.parametrize("state", ["STARTING", "RUNNING"])
+@pytest.mark.parametrize("own", [{}, {"SecurityConfiguration": "loans"}])
+def test_run_with_the_settings_of_its_job_is_accepted(glue: Stubber, state: str, own: dict[str, str]) -> None:
+    waiting = {"Id": "jr_3", "JobRunState": "WAITING", "SecurityConfiguration": "other"}
+    with glue:
+        answer(glue, waiting, {"Id": "jr_2", "JobRunState": state, **own}, EARLIER)
+        rolling_glue.check(ARGUMENTS)
+        glue.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        ({"SecurityConfiguration": "mine"}, 'another security configuration, "mine"'),
+        ({"SecurityConfiguration": "call 555 now"}, "another security configuration, the given value"),
+        ({"SecurityConfiguration": "loans", "ExecutionRoleSessionPolicy": POLICY}, "a session policy"),
+    ],
+)
+def test_weakened_run_is_refused(glue: Stubber, run: dict[str, str], reason: str) -> None:
+    with glue:
+        answer(glue, {"Id": "jr_2", "JobRunState": "RUNNING", **run}, EARLIER)
+        with pytest.raises(ExtractError) as refused:
+            rolling_glue.check(ARGUMENTS)
+    assert refused.value.sentence == f"the run was started with {reason}; start it without"
+    assert refused.value.kind == "run"
+
+
+def test_live_run_counts_and_not_the_one_that_the_arguments_name(glue: Stubber) -> None:
+    weak = {"Id": "jr_2", "JobRunState": "RUNNING", "SecurityConfiguration": "mine"}
+    forged = parse([*MODULE, "--JOB_NAME", "loans", "--JOB_RUN_ID", "jr_1"])
+    with glue:
+        answer(glue, weak, {**EARLIER, "SecurityConfiguration": "loans"})
+        with pytest.raises(ExtractError, match="another security configuration"):
+            rolling_glue.check(forged)
+
+
+def test_run_that_cannot_find_itself_is_refused(glue: Stubber) -> None:
+    with glue:
+        answer(glue, EARLIER)
+        with pytest.raises(ExtractError, match="Glue lists no live run of this job"):
+            rolling_glue.check(ARGUMENTS)
+    with pytest.raises(ExtractError, match="Glue lists no live run of this job"):
+        rolling_glue.check(parse([*MODULE]))
+
+
+def test_run_that_may_not_read_itself_is_refused(glue: Stubber) -> None:
+    with glue:
+        glue.add_client_error("get_job_runs", "AccessDeniedException")
+        with pytest.raises(ExtractError, match="grant glue:GetJobRuns to the job's role") as refused:
+            rolling_glue.check(ARGUMENTS)
+    assert refused.value.kind == "run"
+
+
+def test_only_runs_of_the_module_ask_glue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "client", None)
+    rolling_glue.check(parse(["--database-url", "postgresql://r@h/d", "--output", "o"]))
+
+
+def test_second_security_configuration_is_refused() -> None:
+    with pytest.raises(ExtractError, match="given twice"):
+        parse([*MODULE, "--JOB_NAME", "loans", "--job-security-configuration=mine"])

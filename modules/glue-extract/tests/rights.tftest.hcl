@@ -109,6 +109,9 @@ run "job_has_exactly_these_rights" {
             ])
           ]
       ])]
+      ReadOwnRuns = [
+        ["glue:GetJobRuns"], ["arn:aws:glue:eu-west-1:123456789012:job/bank-loans"],
+      ]
       WriteMetrics = [["cloudwatch:PutMetricData"], ["*"]]
     }
     error_message = "The job's role has exactly these rights, besides the policy of the target."

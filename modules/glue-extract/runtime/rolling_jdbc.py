@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rolling_copy
 from rolling_database import Database
 from rolling_log import log
+from rolling_quiet import quiet_driver
 from rolling_refusals import DRIVER
 from rolling_source import LOGIN
 
@@ -33,9 +34,8 @@ def spark_context() -> SparkContext:
         # Half of a short run on two cores is Java compiling what it will not run again: 11 s instead of 20.
         configuration.set("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     context = SparkContext.getOrCreate(configuration)
-    # A failure is one sentence, and its cause goes to our log. Spark's own log of a failed task has values of
-    # the row, also on Glue.
-    context.setLogLevel("OFF")
+    # A failure is one sentence, and its cause goes to our log.
+    quiet_driver(context)
     if not is_running:
         log("spark_started", f"Spark {context.version} is up")
     return context

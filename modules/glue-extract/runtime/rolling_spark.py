@@ -21,6 +21,7 @@ from rolling_columns import DECIMAL_DIGITS
 from rolling_errors import ExtractError
 from rolling_jdbc import spark_context
 from rolling_log import log
+from rolling_quiet import quiet_executors
 from rolling_relations import Relation
 from rolling_resolved import Resolved
 from rolling_result import Facts, Result
@@ -89,6 +90,7 @@ class _Reader:
                 frame = self.frame(relation)
                 if is_shared and relation.name == "t0":
                     # Rather than a cache: a cached part that is evicted would be read again.
+                    quiet_executors(self.snapshot.spark)
                     frame = frame.localCheckpoint(eager=True)
             frame.createOrReplaceTempView(relation.name)
 
@@ -118,6 +120,7 @@ class _Copy:
 
     def __call__(self, sql: str, path: Path) -> None:
         log("statement", "reading it with one query in Spark", sql=sql)
+        quiet_executors(self._spark)
         frame = self._spark.sql(sql)
         frame = frame.toDF(*(f"c{i}" for i, _ in enumerate(frame.columns)))
         columns = [_escaped(name, kind) for name, kind in frame.dtypes]

@@ -32,6 +32,7 @@ from rolling_errors import ExtractError, listed, one_line
 from rolling_expression import columns_of, digits_of
 from rolling_frames import SEGMENT, VIEW, FrameRelations, RawRelations
 from rolling_nodes import WHOLE
+from rolling_quiet import quiet_executors
 from rolling_relations import Relations
 from rolling_resolved import Column, Resolved
 from rolling_result import Facts
@@ -84,6 +85,7 @@ class Work:
         given = given.toDF(*(names[name] for name in given.columns))
         if SEGMENT not in given.columns:
             given = given.withColumn(SEGMENT, F.lit(1))
+        quiet_executors(self.spark)
         given = given.localCheckpoint(eager=True)
         digits = self.facts.digits
         same = replace(
@@ -202,6 +204,7 @@ class Work:
         relations = FrameRelations(self.session, resolved, self.span, self.cutoff, SPARK, rows, digits)
         sql = rolling_queries.control_body(relations, scales=False)
         views(relations.relations())
+        quiet_executors(self.spark)
         found = self.spark.sql(sql).collect()
         lines = [[None if value is None else str(value) for value in row] for row in found]
         control, _, seen = rolling_result.totals_of(resolved, lines)

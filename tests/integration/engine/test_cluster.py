@@ -15,9 +15,9 @@ import pytest
 
 import rolling_extract
 from extracts import spark
-from tests.support.bank import Delivered, Store
+from tests.support.bank import LOANS, Delivered, Store
 from tests.support.engine.checks import check
-from tests.support.engine.cluster_job import without_sign
+from tests.support.engine.cluster_job import miscast, raising, without_sign
 from tests.support.engine.expressions import Arithmetic, Column, Comparison, Number
 from tests.support.engine.loading import load
 from tests.support.engine.oracle import YEAR_TO_DATE, Case
@@ -76,10 +76,29 @@ def test_executors_in_other_processes_give_the_values_of_the_oracle(
     job.write_bytes(
         pickle.dumps([(found, [*source, "--output", str(tmp_path / name)]) for name, found in jobs.items()])
     )
-    assert submitted(job, home(tmp_path / "spark")) == 2
+    assert submitted(job, home(tmp_path / "spark"))[-1] == "2"
     check(CASE, made, SETTING.periods, Delivered(tmp_path / "plain", []))
     made["Loans"] = [{**row, "Amount": _without_sign(row["Amount"])} for row in made["Loans"]]
     check(average, made, SETTING.periods, Delivered(tmp_path / "transformed", []))
+
+
+@pytest.mark.timeout(1800)
+def test_failed_task_leaves_no_value_in_any_log(bare_store: Store, tmp_path: Path) -> None:
+    """On Glue, the log of each executor goes to CloudWatch."""
+    bare_store.create(amount="numeric(20,2)")
+    bare_store.loan(bare_store.branch(), "2026-10-05", Decimal("4111111111111.11"))
+    spec = replace(LOANS, schema=bare_store.schema, aggregate_in="spark")
+    arguments = ["--database-url", bare_store.url, "--output", str(tmp_path / "out"), "--period", "2026-10"]
+    job = tmp_path / "job"
+    failing = [replace(spec, transform=transform) for transform in (raising, miscast)]
+    job.write_bytes(pickle.dumps([(found, arguments) for found in failing]))
+    output = submitted(job, home(tmp_path / "spark"))
+    assert len([line for line in output if line.endswith("Nothing was published.")]) == 2
+    logs = [path for path in (tmp_path / "spark/work").rglob("std*") if path.is_file()]
+    assert len(logs) >= 4
+    texts = {str(path): path.read_text() for path in logs} | {"driver": "\n".join(output)}
+    assert any("Starting executor ID" in text for text in texts.values())
+    assert [name for name, text in texts.items() if "4111111111111" in text] == []
 
 
 def _without_sign(amount: object) -> Decimal | None:
@@ -96,8 +115,8 @@ def home(folder: Path) -> Path:
     return folder
 
 
-def submitted(job: Path, spark_home: Path) -> int:
-    """Run a job on a cluster of this machine, and return the number of its executors."""
+def submitted(job: Path, spark_home: Path) -> list[str]:
+    """Run a job on a cluster of this machine, and return what its driver wrote."""
     settings = (
         "spark.executor.memory=512m",
         "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
@@ -112,9 +131,10 @@ def submitted(job: Path, spark_home: Path) -> int:
         [sys.executable, "-m", "tests.support.engine.cluster_job", str(job)],
         env={**os.environ, **environment, "SPARK_HOME": str(spark_home)},
         cwd=job.parent,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return int(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout.splitlines()

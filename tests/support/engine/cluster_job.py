@@ -15,6 +15,8 @@ from typing import Any
 
 import rolling_extract
 
+DECIMAL = "decimal(20,2)"
+
 
 def without_sign(rows: Any) -> Any:
     """Return the rows with the amounts of a Python function, which runs in the executors."""
@@ -29,9 +31,29 @@ def without_sign(rows: Any) -> Any:
     return rows.withColumn("Amount", F.udf(amount, DecimalType(20, 2))("Amount"))
 
 
+def raising(rows: Any) -> Any:
+    """Return the rows with a Python function that fails in an executor, and quotes the amount."""
+    from pyspark.sql import functions as F
+
+    def fail(value: Decimal) -> Decimal:
+        raise ValueError(f"cannot use {value}")
+
+    return rows.withColumn("Amount", F.udf(fail, DECIMAL)("Amount"))
+
+
+def miscast(rows: Any) -> Any:
+    """Return the rows with a cast that fails in an executor, where Spark's error quotes the amount."""
+    from pyspark.sql import functions as F
+
+    return rows.withColumn("Amount", F.expr(f"CAST(concat('EUR ', CAST(Amount AS string)) AS {DECIMAL})"))
+
+
 def main(job: str) -> None:
     for extract, arguments in pickle.loads(Path(job).read_bytes()):
-        rolling_extract.run(extract, arguments, now=datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+        try:
+            rolling_extract.run(extract, arguments, now=datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+        except SystemExit as end:
+            print(end.code)
     from pyspark import SparkContext
 
     context = SparkContext._active_spark_context

@@ -1,0 +1,68 @@
+"""No log of Spark has a value of a row. An error of a task has them, and each process would log it.
+
+Glue does not allow a log4j file of our own, so the levels are set while the processes run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+_LOG4J = "org.apache.logging.log4j"
+# A configuration may give a logger a level of its own, so the root alone is not enough.
+_LOGGERS = (
+    *("", "com", "com.amazonaws", "com.amazonaws.services.glue", "org", "org.apache"),
+    *("org.apache.spark", "org.apache.spark.api.python", "org.apache.spark.executor"),
+    *("org.apache.spark.executor.Executor", "org.apache.spark.scheduler", "org.apache.spark.sql"),
+    *("org.apache.spark.storage", "org.apache.spark.util"),
+)
+# Loggers of PySpark, which write to stderr.
+_OF_PYTHON = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
+
+# The executors of each application whose log is off.
+_quiet: dict[str, str] = {}
+
+
+def quiet_driver(context: SparkContext) -> None:
+    """Turn off all logs of the driver."""
+    context.setLogLevel("OFF")
+    jvm = context._jvm
+    assert jvm is not None
+    log4j = jvm.org.apache.logging.log4j
+    log4j.core.config.Configurator.setAllLevels("", log4j.Level.OFF)
+    try:
+        from pyspark.logger import PySparkLogger
+    except ImportError:
+        return  # since Spark 4
+    for name in _OF_PYTHON:
+        PySparkLogger.getLogger(name).disabled = True
+
+
+def quiet_executors(spark: SparkSession) -> None:
+    """Turn off all logs of the executors, before they read rows. Costs a short job if there are new ones.
+
+    With more tasks than cores, each idle executor gets one of the first. An executor that starts later logs
+    until the next call.
+    """
+    java = spark.sparkContext._jsc
+    assert java is not None
+    context = java.sc()
+    if context.isLocal():
+        return  # the driver is the only executor
+    application = context.applicationId()
+    while (executors := _executors(context)) != _quiet.get(application):
+        tasks = 4 * spark.sparkContext.defaultParallelism
+        turned = (
+            f"java_method('{_LOG4J}.core.config.Configurator', 'setLevel', '{name}', 'OFF')"
+            for name in _LOGGERS
+        )
+        spark.range(0, tasks, 1, tasks).selectExpr(*turned).collect()
+        _quiet[application] = executors
+
+
+def _executors(context: Any) -> str:
+    """Return the addresses of the driver and its executors."""
+    return str(context.getExecutorMemoryStatus().keys().mkString(","))

@@ -35,6 +35,16 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
+# Python then imports nothing from the current folder, which may belong to somebody else, or from a script's
+# folder. Programs inherit it, so it also holds for a Python that cookiecutter, pip or Spark starts.
+_SAFE = {"PYTHONSAFEPATH": "1"}
+
+
+def python(module: str) -> list[str]:
+    """Return the first words of a command that runs a module in a Python like this one."""
+    return [sys.executable, "-P", "-m", module]
+
+
 def environment() -> dict[str, str]:
     """Return the environment without variables that contain a password."""
     return {name: value for name, value in os.environ.items() if name not in _SECRET}
@@ -74,7 +84,7 @@ def run(
     soon as the program has written it; then there is no limit of time.
     """
     words = [os.fspath(word) for word in command]
-    variables = environment() if variables is None else dict(variables)
+    variables = {**(environment() if variables is None else variables), **_SAFE}
     if shutil.which(words[0], path=variables.get("PATH")) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])
     ours, theirs = map(_above_standard, os.pipe())

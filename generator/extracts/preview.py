@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -169,7 +168,7 @@ def preview(
             "readable_output": str(Path(scratch, preview_folder.READABLE)),
         }
         done = children.run(
-            [sys.executable, "-m", "extracts.spec_run"],
+            children.python("extracts.spec_run"),
             input=json.dumps(request),
             variables=environment(project),
             each_line=lambda line: tell_message(line, tell),

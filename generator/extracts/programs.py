@@ -190,7 +190,7 @@ def wheel(requirement: str, *, because: str) -> Path:
         ) from error
     try:
         flags = ("--quiet", "--no-deps", "--only-binary=:all:", "--retries=2", "--disable-pip-version-check")
-        pip = [sys.executable, "-m", "pip", "install", *flags]
+        pip = [*children.python("pip"), "install", *flags]
         done = children.run([*pip, "--target", staging, requirement])
         if done.returncode:
             errors = [

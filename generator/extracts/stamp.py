@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +27,7 @@ def stamp(
     with tempfile.TemporaryDirectory(prefix="extracts-stamp-") as scratch:
         settings = Path(scratch) / "cookiecutter.yaml"
         settings.write_text(f"cookiecutters_dir: {scratch}/templates\nreplay_dir: {scratch}/replay\n")
-        command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", str(settings)]
+        command = [*children.python("cookiecutter"), "--no-input", "--config-file", str(settings)]
         words = (f"{k}={v}" for k, v in given.items())
         done = children.run([*command, "-o", output, template or templates() / "extract", *words])
     made = [path for path in output.iterdir() if path not in before and path.is_dir()]

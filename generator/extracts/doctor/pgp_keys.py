@@ -39,7 +39,7 @@ def checks(project: Path, keys: Mapping[str, Mapping[str, str]] | str) -> Iterat
         yield skipped(_NAME, "not checked; pip install pysequoia")
         return
     done = children.run(
-        [sys.executable, "-m", "extracts.doctor.pgp_keys"],
+        children.python("extracts.doctor.pgp_keys"),
         input=json.dumps(keys),
         variables=preview.environment(project),
     )

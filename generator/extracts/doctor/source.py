@@ -72,7 +72,7 @@ def _checked(script: Path, database_url: str | None, role: str | None) -> Result
     engine = preview.engine(script.parents[1])
     url = preview.with_password(database_url) if database_url else None
     done = children.run(
-        [sys.executable, "-m", "extracts.doctor.resolved"],
+        children.python("extracts.doctor.resolved"),
         input=json.dumps({"script": str(script), "database_url": url, "role": role}),
         variables={
             **children.environment(),

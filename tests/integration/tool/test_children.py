@@ -205,3 +205,34 @@ def test_only_one_module_starts_programs() -> None:
         if re.search(r"subprocess\.(run|Popen|check_\w+)\(|os\.(system|popen|spawn)", path.read_text())
     }
     assert starting == {"children.py"}
+
+
+def test_only_one_module_builds_a_command_of_python() -> None:
+    """Elsewhere, `sys.executable` is text: in a report, in the first line of a script, and for Spark."""
+    package = Path(children.__file__).parent
+    building = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"\[\s*sys\.executable|\bpython3?\b['\"],", path.read_text())
+    }
+    assert building == {"children.py"}
+
+
+def test_python_does_not_import_from_the_current_folder(tmp_path: Path) -> None:
+    """This holds for each way to start Python, and for a Python that a program starts."""
+    (tmp_path / "json.py").write_text("print('json of the current folder')")
+    (tmp_path / "script.py").write_text("import json")
+    (tmp_path / "starts.py").write_text(
+        "import subprocess, sys; subprocess.run([sys.executable, '-m', 'json.tool', '--help'], check=True)"
+    )
+    for words in (
+        ["-c", "import json"], ["-m", "json.tool", "--help"], ["script.py"], ["starts.py"],
+    ):  # fmt: skip
+        done = children.run([sys.executable, *words], folder=tmp_path)
+        assert (done.returncode, "of the current folder" in done.stdout) == (0, False), words
+    done = children.run([sys.executable, "-c", "import json"], folder=tmp_path, variables={})
+    assert done.stdout == ""
+    assert (
+        "of the current folder"
+        not in children.run([*children.python("json.tool"), "--help"], folder=tmp_path).stdout
+    )

@@ -346,3 +346,31 @@ def test_password_is_sent_to_another_machine_over_tls_only(
     if not told:
         assert "does not support TLS" in done.stderr
         assert "sslmode=disable" in done.stderr
+
+
+################################################################################
+# Python files of the current folder
+################################################################################
+
+
+@pytest.mark.parametrize("command", ["new", "update", "preview", "doctor"])
+def test_python_files_of_the_current_folder_do_not_run(
+    command: str, project: Path, extracts: Extracts, tmp_path: Path
+) -> None:
+    """A file that has the name of a module is not imported instead of this module."""
+    ran = tmp_path / "ran"
+    for name in ("cookiecutter", "extracts", "json", "pip", "rolling_errors", "typing"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})\n")
+    url = ("--database-url", "postgresql://reader@127.0.0.1:1/bank")
+    arguments = {
+        "new": ("--no-input", "--alert-email", "data-team@example.com", "--dry-run"),
+        "update": (str(project), "--dry-run"),
+        "preview": (str(project), *url),
+        "doctor": (str(project), *url),
+    }
+    wheels = {"EXTRACTS_PROGRAMS": "wheels", "EXTRACTS_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1"}
+    done = extracts(command, *arguments[command], **wheels)
+    assert not ran.exists(), ran.read_text()
+    expected = {"new": "", "update": "", "preview": "127.0.0.1:1", "doctor": "could not download"}[command]
+    assert expected in done.stdout + done.stderr
+    assert done.returncode == (1 if expected else 0), done.stderr

@@ -285,7 +285,7 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.execute(f"set local statement_timeout = '{SECONDS}s'")
             connection.execute(f"set local lock_timeout = '{SECONDS}s'")
-            connection.execute("set local search_path = pg_catalog")
+            connection.execute("set local search_path = pg_catalog, pg_temp")
             yield connection
     except psycopg.Error as error:
         raise ExtractsError(_sentence(error, url)) from None

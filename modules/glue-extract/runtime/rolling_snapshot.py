@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 import rolling_jdbc
 from rolling_expression import literal
 from rolling_refusals import DRIVER
 from rolling_relations import Relation
 from rolling_resolved import Resolved
-from rolling_source import Session, local_settings
+from rolling_source import SEARCH_PATH, Session, local_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 FEW_ROWS = 100_000  # up to which a table is read over one connection, and sent to where the rows are
 _FETCHED_AT_ONCE = 10_000
 
-_EXPORT = "SELECT pg_export_snapshot(), pg_postmaster_start_time()::text"
+_EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
+    (SELECT reset_val ~ '^pg_catalog *(,|$)' FROM pg_settings WHERE name = 'search_path')::text"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,14 @@ class Snapshot:
     spark: SparkSession
     identifier: str
     server: str  # since when it runs: no two servers have that to the microsecond in common
+    # Whether the role's own search_path begins with pg_catalog. If not, each login sets it, and a pooler may
+    # refuse that.
+    is_safe: bool = False
 
     @classmethod
     def exported(cls, session: Session, spark: SparkSession) -> Snapshot:
-        [[identifier, server]] = session.rows(_EXPORT, reads_rows=False)
-        return cls(session, spark, str(identifier), str(server))
+        [[identifier, server, is_safe]] = session.rows(_EXPORT, reads_rows=False)
+        return cls(session, spark, str(identifier), str(server), is_safe == "true")
 
     def read(self, query: str, conditions: Sequence[str]) -> DataFrame:
         """Return the rows of a query as a lazy frame: a part, and a connection, for each of the conditions.
@@ -51,17 +56,24 @@ class Snapshot:
         the query in it. Without one, the snapshot would silently be gone before the query.
         """
         source = self.session.source
+        login = rolling_jdbc.properties(source.database.fresh(), source.application, source.limit)
+        if not self.is_safe:
+            login["currentSchema"] = SEARCH_PATH  # at the login: also for Spark's question for the columns
+        # Spark makes the names of properties lower-case, and the driver ignores such names. A URL keeps them.
+        named = {name: value for name, value in login.items() if name != name.lower()}
+        url = source.database.url
+        url += ("&" if "?" in url else "?") + urlencode(named, quote_via=quote)
         properties = {
+            **{name: value for name, value in login.items() if name not in named},
             "driver": DRIVER,
             "fetchsize": str(_FETCHED_AT_ONCE),
             "sessionInitStatement": self._import(),
             # Spark asks for the columns on a connection that does not run the session's first statement, and
             # would wait for a lock without end.
             "queryTimeout": str(source.statement_timeout),
-            **rolling_jdbc.properties(source.database.fresh(), source.application, source.limit),
         }
         return self.spark.read.jdbc(
-            source.database.url, f"({query}) relation", predicates=list(conditions), properties=properties
+            url, f"({query}) relation", predicates=list(conditions), properties=properties
         )
 
     def conditions(self, resolved: Resolved, relation: Relation) -> list[str]:

@@ -128,6 +128,11 @@ class Source:
             raise explained(error, self.database, reads_rows=reads_rows) from None
 
 
+# Operators, functions and types of a query are those of PostgreSQL alone. In another schema, often `public`,
+# somebody else could create one that suits better, and PostgreSQL would run it with the rights of the reader.
+# Without pg_temp at the end, it would come first for tables and types.
+SEARCH_PATH = "pg_catalog, pg_temp"
+
 # A value of money is a whole number, and lc_monetary says where its point is. A view that casts money to
 # numeric needs the digits of the database, so only a locale with two digits is replaced by C, which has two.
 _MONEY = "SELECT set_config('lc_monetary', 'C', true) WHERE scale(CAST(1 AS money)::numeric) = 2"
@@ -159,7 +164,7 @@ def local_settings(time_zone: str, limits: Mapping[str, str]) -> str:
         " JOIN pg_catalog.pg_settings s ON s.name = v.name"
     )
     local = [f"SET LOCAL {name} = {_literal(value)}" for name, value in settings.items()]
-    return "; ".join([*local, newer, _MONEY])
+    return "; ".join([f"SET LOCAL search_path = {SEARCH_PATH}", *local, newer, _MONEY])
 
 
 def _literal(text: str) -> str:

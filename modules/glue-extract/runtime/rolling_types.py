@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from rolling_expression import Ref, columns_of, is_portable
+from collections.abc import Iterator
+
+from rolling_expression import Cast, Is, Node, Ref, columns_of, is_portable
 from rolling_names import Names, contract
-from rolling_nodes import WHOLE
+from rolling_nodes import WHOLE, children, walk
 from rolling_resolved import Column, Resolved, Step
 from rolling_spec_check import wrong
 
@@ -33,6 +35,7 @@ def check_types(resolved: Resolved, names: Names) -> None:
     for label, column in shown.items():
         if not _is_shown(column):
             raise contract(f'"{label}", {names.said(column)}, is {column.type}, which a file cannot show')
+    _check_operators(resolved, names)
     for step in resolved.steps:
         _check_join(resolved, step)
     for metric in resolved.metrics:
@@ -54,6 +57,30 @@ def check_types(resolved: Resolved, names: Names) -> None:
 
 def _is_shown(column: Column) -> bool:
     return column.category in _SHOWN or column.type == "uuid"
+
+
+def _check_operators(resolved: Resolved, names: Names) -> None:
+    """Refuse to compare values of a type that has operators of its own, for example of citext.
+
+    PostgreSQL would silently take those of pg_catalog for text, because the search_path has no other schema.
+    Enums have no operators of their own.
+    """
+    sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))
+    measured = (node for measure in resolved.measures for node in (measure.value, measure.where))
+    used = [*sides, *_operands(*measured, resolved.where, resolved.recipients_where)]
+    for column in used:
+        if "." in column.type and column.category != "E":
+            raise contract(
+                f"{names.said(column)} is of the type {column.type}, whose operators a run does not use; name"
+                " a view that casts it to a type of PostgreSQL itself"
+            )
+
+
+def _operands(*expressions: Node | None) -> Iterator[Column]:
+    """Yield the columns of expressions that an operator or a function takes."""
+    for node in (each for expression in expressions if expression is not None for each in walk(expression)):
+        if not isinstance(node, Cast | Is):
+            yield from (child.column for child in children(node) if isinstance(child, Ref))
 
 
 def _check_join(resolved: Resolved, step: Step) -> None:

@@ -1,0 +1,144 @@
+"""Operators, functions and types in other schemas than pg_catalog do not change what a run computes.
+
+Up to PostgreSQL 14, every role may create them in the schema `public`. PostgreSQL prefers one that suits the
+types of a query exactly, and runs it with the rights of the reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rolling_spec import Join, Metric
+from tests.support.bank import LOANS, Engine, Store
+
+# Each ends the run. pg_catalog has no exact match for these types, only text = text and lower(text). The
+# planner computes lower() of a constant.
+SHADOWS = """
+CREATE FUNCTION equal(varchar, varchar) RETURNS boolean IMMUTABLE LANGUAGE plpgsql
+    AS $$BEGIN RAISE 'code of somebody else'; END$$;
+CREATE FUNCTION lower(varchar) RETURNS varchar IMMUTABLE LANGUAGE plpgsql
+    AS $$BEGIN RAISE 'code of somebody else'; END$$;
+CREATE FUNCTION width_bucket(date, date[]) RETURNS int IMMUTABLE LANGUAGE plpgsql
+    AS $$BEGIN RAISE 'code of somebody else'; END$$;
+CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = equal);
+"""
+CODES = (
+    *LOANS.joins[:-1],
+    Join("Bank", left="Branch.bank_code", right="code"),
+)
+
+
+@pytest.fixture
+def shadowed(store: Store) -> Iterator[Store]:
+    """The source of a reader in whose search_path somebody else has created an operator and functions."""
+    schema = store.schema
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    store.loan(branch, "2026-09-01", 7)
+    store.sql(
+        """ALTER TABLE "Bank" ADD code varchar(10) DEFAULT 'A' UNIQUE;
+        ALTER TABLE "Branch" ADD bank_code varchar(10) DEFAULT 'A';
+        ALTER TABLE "Loans" ADD status varchar(10) DEFAULT 'open'"""
+    )
+    store.connection.execute(
+        f"""CREATE SCHEMA {schema}_other; SET search_path = {schema}_other; {SHADOWS};
+        SET search_path = {schema};
+        CREATE ROLE {schema}_reader LOGIN PASSWORD 'reader';
+        ALTER ROLE {schema}_reader SET search_path = {schema}_other;
+        GRANT USAGE ON SCHEMA {schema}, {schema}_other TO {schema}_reader;
+        GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {schema}_reader""".encode()
+    )
+    place = store.url.rpartition("@")[2]
+    yield replace(store, url=f"postgresql://{schema}_reader:reader@{place}")
+    store.connection.execute(
+        f"""DROP SCHEMA {schema}_other CASCADE; DROP OWNED BY {schema}_reader;
+        DROP ROLE {schema}_reader""".encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("driver", "aggregate_in"), [("psycopg", "database"), ("jdbc", "database"), ("psycopg", "spark")]
+)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"joins": CODES},
+        {"where": "status = 'open'"},
+        {"where": "status = lower(CAST('OPEN' AS varchar))"},
+    ],
+    ids=["join", "where", "planned"],
+)
+def test_objects_of_other_schemas_are_not_used(
+    shadowed: Store, engine: Engine, driver: str, aggregate_in: str, changes: dict[str, Any]
+) -> None:
+    reading = replace(engine, store=shadowed, driver=driver)
+    found = reading("2026-10", aggregate_in=aggregate_in, **changes)
+    assert [*found.figures("Alpha").values()] == ["6.00"]
+
+
+def test_types_of_other_schemas(store: Store, engine: Engine) -> None:
+    """Enums and domains have the operators of pg_catalog."""
+    branch = store.branch()
+    store.loan(branch, "2026-10-01", 5)
+    store.sql(
+        """CREATE TYPE mood AS ENUM ('open', 'closed'); CREATE DOMAIN word AS varchar(10);
+        ALTER TABLE "Loans" ADD mood mood DEFAULT 'open', ADD word word DEFAULT 'yes'"""
+    )
+    for aggregate_in in ("database", "spark"):
+        found = engine(
+            "--period", "2026-10", "--restate", "--reason", aggregate_in,
+            where="mood = 'open' AND mood IN ('open') AND word = 'yes' AND word LIKE 'y%'",
+            group_by={"branch_id": "Branch.idBranch", "mood": "Loans.mood"}, aggregate_in=aggregate_in,
+        )  # fmt: skip
+        assert [(line["mood"], line["loans_count"]) for line in found.lines("Alpha")] == [("open", "1")]
+
+
+@pytest.fixture
+def citext(store: Store) -> Store:
+    """A source with a type that has its own operators."""
+    store.sql(
+        """CREATE EXTENSION citext;
+        ALTER TABLE "Bank" ADD code citext DEFAULT 'a' UNIQUE;
+        ALTER TABLE "Branch" ADD bank_code citext DEFAULT 'A';
+        ALTER TABLE "Loans" ADD status citext DEFAULT 'Open'"""
+    )
+    store.loan(store.branch(), "2026-10-01", 5)
+    return store
+
+
+WHY = (
+    "is of the type {schema}.citext, whose operators a run does not use; name a view that casts it to a type"
+    " of PostgreSQL itself"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "column"),
+    [
+        ({"joins": CODES}, '"bank_code" in {schema}."Branch"'),
+        ({"where": "status = 'open'"}, '"status" in {schema}."Loans"'),
+        ({"where": "lower(status) = 'open'"}, '"status" in {schema}."Loans"'),
+        ({"recipients_where": "code IN ('a')"}, '"code" in {schema}."Bank"'),
+        ({"metrics": {"n": Metric("count", where="status LIKE 'o%'")}}, '"status" in {schema}."Loans"'),
+    ],
+)
+@pytest.mark.parametrize("aggregate_in", ["database", "spark"])
+def test_operator_of_a_type_of_another_schema_is_refused(
+    citext: Store, engine: Engine, changes: dict[str, Any], column: str, aggregate_in: str
+) -> None:
+    said = engine.refusal("--period", "2026-10", aggregate_in=aggregate_in, **changes)
+    assert said.startswith(f"2026-10: {column} {WHY}".format(schema=citext.schema))
+
+
+def test_values_of_a_type_of_another_schema_are_shown_and_cast(citext: Store, engine: Engine) -> None:
+    found = engine(
+        "2026-10",
+        group_by={"branch_id": "Branch.idBranch", "status": "Loans.status"},
+        where="status::text = 'Open' AND status IS NOT NULL",
+        metrics={"n": Metric("count_distinct", "status")},
+    )
+    assert [(line["status"], line["n"]) for line in found.lines("Alpha")] == [("Open", "1")]

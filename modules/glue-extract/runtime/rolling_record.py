@@ -17,8 +17,10 @@ from rolling_format import Csv, Field, FixedWidth
 
 TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
 
-# What a spreadsheet takes for the start of a formula, also in its full-width forms.
-_START = "=+@\uff1d\uff0b\uff0d\uff20-"
+# What a spreadsheet takes for the start of a formula, also in its full-width and small forms. After a separator
+# and a blank, a sign is usually a dash of an address: "12 Main St; - ; Flat 3".
+_FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
+_START = _FORMULA + _SIGN
 # A spreadsheet may remove these before a formula: blanks, controls, marks of direction, and characters
 # without width.
 _HIDDEN = (
@@ -103,12 +105,13 @@ def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
 
     `quotes` are those that may stand before a formula, because the format does not write them twice.
 
-    >>> [defuser("~")(text) for text in ("=1+1", "a;-b", "a~=b", "a-b")]
-    ["'=1+1", "a;'-b", "a~'=b", 'a-b']
+    >>> [defuser("~")(text) for text in ("=1+1", "a;-b", "a~=b", "a; =b", "a; -b")]
+    ["'=1+1", "a;'-b", "a~'=b", "a;' =b", 'a; -b']
     """
     separators = re.escape(_SEPARATORS + delimiter)
     start = re.compile(rf"[\t\r\n]|[{quotes}{_HIDDEN}]*[{_START}]")
-    inner = re.compile(rf"([{separators}])(?=(?:(?![{separators} ])[\"'{_HIDDEN}])*[{_START}])")
+    before = rf"(?![{separators}])[\"'{_HIDDEN}]"
+    inner = re.compile(rf"([{separators}])(?=(?:(?! ){before})*[{_SIGN}]|(?:{before})*[{_FORMULA}])")
 
     def defused(text: str) -> str:
         if start.match(text):

@@ -107,7 +107,7 @@ def test_csv_reader_returns_any_text_unchanged(fields: list[str]) -> None:
     assert read == fields
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\ufe66"])
 def test_text_that_starts_like_a_formula_is_defused(start: str) -> None:
     found = fields(written(line(f"{start}cmd", recipient="=A")))
     assert (found[0], found[2]) == ("'=A", f"'{start}cmd")
@@ -130,6 +130,9 @@ def test_formula_behind_invisible_characters_is_defused(hidden: str) -> None:
         ('x;"=1"', 'x;\'"=1"'),
         ("x;\x01=1", "x;'\x01=1"),
         ("12 Main St; -; Flat 3-4, a=b", "12 Main St; -; Flat 3-4, a=b"),
+        ("a; =1+1,  @SUM(1)|\x01 \uff1d1", "a;' =1+1,'  @SUM(1)|'\x01 \uff1d1"),
+        ('a; "=1"; +1', 'a;\' "=1"; +1'),
+        ("a; b=1; c@example.com", "a; b=1; c@example.com"),
         ("\u200bAlpha; \u202eBeta", "\u200bAlpha; \u202eBeta"),
     ],
 )

@@ -13,6 +13,8 @@ from extracts.operate.deployment import Deployment, explained
 
 _LIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 _PAUSE = 5.0  # seconds between two looks
+# As in the engine, which runs later.
+_LONGEST_REASON, _MOST_MONTHS = 1000, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,12 @@ def arguments(
         raise ExtractsError(f"--{'to' if first else 'from'} is missing; a backfill needs --from and --to.")
     if first and last and first > last:
         raise ExtractsError(f"--from {first} is after --to {last}.")
+    if first and last and (months := _month(last) - _month(first) + 1) > _MOST_MONTHS:
+        raise ExtractsError(
+            f"--from {first} --to {last} have {months} months; one run takes at most {_MOST_MONTHS}."
+        )
+    if len(reason or "") > _LONGEST_REASON:
+        raise ExtractsError(f"--reason has {len(reason or '')} characters; write at most {_LONGEST_REASON}.")
     if restate and not reason:
         raise ExtractsError("--restate needs --reason TEXT, which the manifest keeps.")
     given = {"--period": period, "--from": first, "--to": last, "--reason": reason}
@@ -126,3 +134,7 @@ def arguments(
     return {name: value for name, value in given.items() if value} | {
         name: "true" for name, is_set in flags.items() if is_set
     }
+
+
+def _month(period: str) -> int:
+    return int(period[:4]) * 12 + int(period[5:])

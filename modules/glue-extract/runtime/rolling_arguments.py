@@ -55,6 +55,10 @@ _LOCK_TIMEOUT = 60
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 
+# A longer manifest is not read by the state machines. A month too many leaves files that a lock may keep.
+LONGEST_REASON = 1000  # characters
+MOST_MONTHS = 120
+
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
@@ -201,6 +205,13 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_na
     months = {name: Period.parse(given[name]) for name in ("period", "from", "to") if name in given}
     if "from" in months and months["from"] > months["to"]:
         raise _wrong(f"--from {months['from']} is after --to {months['to']}")
+    if "from" in months and (count := months["to"].since(months["from"]) + 1) > MOST_MONTHS:
+        raise _wrong(
+            f"--from {months['from']} --to {months['to']} have {count} months; one run takes at most"
+            f" {MOST_MONTHS}"
+        )
+    if len(given.get("reason", "")) > LONGEST_REASON:
+        raise _wrong(f"--reason has {len(given['reason'])} characters; write at most {LONGEST_REASON}")
     output = given["output"]
     return Arguments(
         connection=given.get("connection"),

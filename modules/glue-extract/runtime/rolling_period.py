@@ -58,6 +58,14 @@ class Period:
         index = self.year * 12 + self.month - 1 + months
         return Period(index // 12, index % 12 + 1)
 
+    def since(self, other: Period) -> int:
+        """Return the number of months from another period to this one.
+
+        >>> Period(2026, 1).since(Period(2025, 11))
+        2
+        """
+        return (self.year - other.year) * 12 + self.month - other.month
+
     @property
     def first_day(self) -> date:
         return date(self.year, self.month, 1)

@@ -17,8 +17,8 @@ from rolling_format import Csv, Field, FixedWidth
 
 TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
 
-# What a spreadsheet takes for the start of a formula, also in its full-width and small forms. After a separator
-# and a blank, a sign is usually a dash of an address: "12 Main St; - ; Flat 3".
+# What a spreadsheet takes for the start of a formula, also in its full-width and small forms. After a blank
+# within a text, a sign is usually a dash of an address: "12 Main St; - ; Flat 3".
 _FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
 _START = _FORMULA + _SIGN
 # A spreadsheet may remove these before a formula: blanks, controls, marks of direction, and characters

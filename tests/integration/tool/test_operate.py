@@ -222,6 +222,11 @@ def test_failed_run_ends_with_the_error_message(extracts: Extracts, bank_loans: 
         (["--from", "2026-03", "--to", "2026-01"], "--from 2026-03 is after --to 2026-01."),
         (["--period", "2026-01", "--to", "2026-02"], "Give --period, or --from and --to, but not both."),
         (["--restate"], "--restate needs --reason TEXT, which the manifest keeps."),
+        (
+            ["--from", "2016-01", "--to", "2026-01"],
+            "--from 2016-01 --to 2026-01 have 121 months; one run takes at most 120.",
+        ),
+        (["--reason", "x" * 1001], "--reason has 1001 characters; write at most 1000."),
     ],
 )
 def test_wrong_arguments_start_nothing(extracts: Extracts, arguments: list[str], message: str) -> None:

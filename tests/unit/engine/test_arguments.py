@@ -256,6 +256,9 @@ def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant
         ([*BASE, "--from", "2026-01"], "--to is missing"),
         ([*BASE, "--to", "2026-01"], "--from is missing"),
         ([*BASE, "--from", "2026-02", "--to", "2026-01"], "--from 2026-02 is after --to 2026-01"),
+        ([*BASE, "--from", "0001-01", "--to", "9999-12"], "have 119988 months; one run takes at most 120"),
+        ([*BASE, "--from", "2016-01", "--to", "2026-01"], "have 121 months; one run takes at most 120"),
+        ([*BASE, "--restate", "--reason", "x" * 1001], "--reason has 1001 characters; write at most 1000"),
         ([*BASE, "--period", "2026-13"], '"2026-13" is not a period'),
         ([*BASE, "--period", "Oct 2026"], "the given value is not a period"),
         ([*BASE, "--period"], "--period needs a value"),
@@ -266,6 +269,11 @@ def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant
 def test_invalid_arguments_are_refused_in_one_sentence(given: list[str], sentence: str) -> None:
     with pytest.raises(ExtractError, match=sentence):
         parse(given)
+
+
+def test_longest_reason_and_backfill_are_taken() -> None:
+    given = parse([*BASE, "--from", "2016-02", "--to", "2026-01", "--restate", "--reason", "x" * 1000])
+    assert len(given.periods(datetime(2026, 11, 1, tzinfo=UTC), UTC)) == 120
 
 
 def test_backfill_has_all_its_periods_and_the_default_is_one_month() -> None:

@@ -13,7 +13,7 @@ from extracts import new, rules
 from extracts.introspect import answers as settling
 from extracts.introspect import catalog, joins, rows
 from extracts.introspect.finding import Finding
-from extracts.terminal import printable
+from extracts.terminal import one_line, printable
 
 
 def _prompt(text: str, default: str | None) -> str:
@@ -41,9 +41,9 @@ def choose(found: Finding, wrong: str) -> str:
         typer.secho(printable(f"✗ {wrong}."), fg="red", err=True)
     offered = found.candidates or tuple(filter(None, [found.answer]))
     typer.echo(f"\n{new.questions()[found.question].prompt}", err=True)
-    typer.echo(printable(f"In the database: {found.because}:"), err=True)
-    for number, text in enumerate(_shown(found.question, offered), start=1):
-        typer.echo(printable(f"  {number}  {text}"), err=True)
+    typer.echo(one_line(f"In the database: {found.because}:"), err=True)
+    for number, candidate in enumerate(offered, start=1):
+        typer.echo(one_line(f"  {number}  {candidate}"), err=True)
     said = _prompt("Number or answer", "1" if offered else None)
     if not offered or not said.isdecimal():  # a name has letters
         return said

@@ -73,6 +73,11 @@ def settings(path: Path, shown: str = "") -> Any:
         return yaml.load(content, _Loader)
     except RecursionError as error:
         raise ExtractsError(f"{shown or path} cannot be read: it is nested too deeply.") from error
+    except yaml.MarkedYAMLError as error:
+        # Without the text that PyYAML quotes: the file can be a link to another one.
+        at = error.problem_mark or error.context_mark
+        place = f" in line {at.line + 1}, column {at.column + 1}" if at else ""
+        raise ExtractsError(f"{shown or path} cannot be read: it is not YAML{place}.") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ExtractsError(f"{shown or path} cannot be read: {' '.join(str(error).split())}.") from error
 
@@ -125,6 +130,18 @@ def remove(folder: Path, place: str) -> None:
     """Delete a file in a folder."""
     with _opened(folder, place) as (parent, name):
         os.unlink(name, dir_fd=parent)
+
+
+def remove_empty(folder: Path, place: str) -> None:
+    """Delete a folder in a folder if it is empty."""
+    with _opened(folder, place) as (parent, name), contextlib.suppress(OSError):  # not empty
+        os.rmdir(name, dir_fd=parent)
+
+
+def move(source: Path, folder: Path, place: str) -> None:
+    """Move a file from one folder to the same place in another. Replaces a file there."""
+    with _opened(source, place) as (there, name), _opened(folder, place, create=True) as (here, _):
+        os.replace(name, name, src_dir_fd=there, dst_dir_fd=here)
 
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC

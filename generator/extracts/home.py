@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 from extracts import git
 from extracts.errors import ExtractsError
 from extracts.resources import templates
-from extracts.terminal import printable
+from extracts.terminal import one_line
 
 Version = tuple[int, int, int]
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
@@ -99,8 +100,8 @@ def runnable(named: str, template: str | None, project: str) -> str:
         return template
     if re.sub(r"(\.git)?/*$", "", named) == own():
         return named
-    shown = printable(named)
+    shown = one_line(named)
     raise ExtractsError(
         f"{project} was created from {shown}, not from {own()}. An update runs programs of that template. If"
-        f" you trust it, add --template {shown}."
+        f" you trust it, add --template {shlex.quote(shown)}."
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from extracts import children, files, preview_folder
+from extracts import children, files, pages, preview_folder
 from extracts.errors import ExtractsError
 from extracts.resources import modules
 
@@ -108,29 +108,6 @@ class Preview:
         }
 
 
-_MARK = b'<meta name="generator" content="extracts preview" />'  # near the start of each page
-
-
-def _check_page(page: Path, output: Path) -> None:
-    """Refuse a path for the page that has something else than a page of a preview.
-
-    Inside the folder of the preview, its record decides.
-    """
-    path = files.inside(page.parent, page.name)
-    if path.is_dir():
-        raise ExtractsError(f"--report {page} is a folder; give the path of a file, for example report.html.")
-    if page.parent.resolve() == output.resolve() or not path.exists():
-        return
-    start = b""
-    if path.is_file():
-        with path.open("rb") as file:
-            start = file.read(512)
-    if _MARK not in start:
-        raise ExtractsError(
-            f"--report {page} is not a page of a preview; move it away, or give another path."
-        )
-
-
 def preview(
     project: Path,
     database_url: str,
@@ -150,8 +127,11 @@ def preview(
     script = project / "Glue/etl.py"
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
-    if page:
-        _check_page(page, output)
+    # Inside the folder of the preview, its record decides.
+    if page and (page.is_dir() or page.parent.resolve() != output.resolve()):
+        pages.check(page, "--report", "preview")
+    elif page:
+        files.inside(page.parent, page.name)
     with (
         files.private_folder(output),
         preview_folder.staging(output) as staged,
@@ -191,7 +171,7 @@ def preview(
             preview_folder.replace(output, staged)
             try:
                 shown = report.page(name, log, output.resolve(), Path(scratch), folder=page.parent.resolve())
-                files.write(page.parent, page.name, shown.encode(), private=True)
+                pages.write(page, shown)
             except OSError as error:
                 why = f"The files are written, but the page {page} is not: {error.strerror}."
                 return Preview(output.resolve(), None, log, why)

@@ -45,7 +45,7 @@ def replace(output: Path, staged: Path) -> None:
     old = _recorded(output)
     for place in sorted(new):
         path = files.inside(output, place)
-        if os.path.lexists(path) and not _is_one_of(path, {*old.get(place, ()), new[place]}):
+        if os.path.lexists(path) and not _is_one_of(output, place, {*old.get(place, ()), new[place]}):
             raise ExtractsError(
                 f"{path} is in the way: no preview wrote it, or it was changed since. Move it away, or choose"
                 " another folder with --output."
@@ -54,14 +54,11 @@ def replace(output: Path, staged: Path) -> None:
         output, {place: [*old.get(place, ()), *filter(None, [new.get(place)])] for place in {**old, **new}}
     )
     for place in sorted(set(old) - set(new)):
-        path = files.inside(output, place)
-        if _is_one_of(path, set(old[place])):
-            path.unlink()
+        if _is_one_of(output, place, set(old[place])):
+            files.remove(output, place)
             _remove_empty(output, place)
     for place in sorted(new):
-        path = files.inside(output, place)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        (staged / place).replace(path)
+        files.move(staged, output, place)
     _record(output, {place: [digest] for place, digest in new.items()})
 
 
@@ -84,8 +81,9 @@ def _record(output: Path, listed: dict[str, list[str]]) -> None:
     files.write(output, RECORD, f"{content}\n".encode(), private=True)
 
 
-def _is_one_of(path: Path, digests: set[str]) -> bool:
-    return path.is_file() and _digest(path) in digests
+def _is_one_of(output: Path, place: str, digests: set[str]) -> bool:
+    content = files.content(output, place)
+    return content is not None and hashlib.sha256(content).hexdigest() in digests
 
 
 def _digest(path: Path) -> str:
@@ -95,6 +93,5 @@ def _digest(path: Path) -> str:
 
 def _remove_empty(output: Path, place: str) -> None:
     """Remove the folders of a deleted file that are empty now."""
-    with contextlib.suppress(OSError):  # not empty
-        for parent in PurePosixPath(place).parents[:-1]:
-            (output / parent).rmdir()
+    for parent in PurePosixPath(place).parents[:-1]:
+        files.remove_empty(output, str(parent))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import unicodedata
 from decimal import Decimal
 from importlib import resources
@@ -16,7 +17,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from extracts.pages import visible
 from extracts.report_numbers import NOTHING, counted, difference, month_name, number, percent, sparkline
+from extracts.terminal import json_escape
 
 STYLES = ("vendor/uPlot.min.css", "base.css", "parts.css")
 LICENSE = "vendor/uPlot.LICENSE"  # of the first style and script; each copy must contain it
@@ -66,14 +69,13 @@ def _source(text: str) -> str:
 
 def _embedded(data: dict[str, Any]) -> Markup:
     """Return the data as JSON that ends no element in HTML and needs no escaping in XML."""
-    text = json.dumps(data, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    text = visible(json.dumps(data, separators=(",", ":"), ensure_ascii=False))
+    return Markup(re.sub(r"[<>&]|[^\x00-\x7f]", lambda found: json_escape(found[0]), text))
 
 
 def _printable(text: str) -> str:
-    """Replace characters that XML does not allow. Names in a database may contain them."""
+    """Replace invisible characters, and those that XML does not allow. Names may contain them."""
     return "".join(
-        "\ufffd" if unicodedata.category(c) in ("Cc", "Cs", "Cn") and c not in "\n\t" else c for c in text
+        "\ufffd" if unicodedata.category(c) in ("Cc", "Cs", "Cn") and c not in "\n\t" else c
+        for c in visible(text)
     )

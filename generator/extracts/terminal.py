@@ -25,6 +25,15 @@ def printable(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
 
 
+def one_line(text: str) -> str:
+    r"""Return `text` as one line. A name may contain a line feed, and must not write a line of its own.
+
+    >>> one_line("loans\n✓ rights")
+    'loans�✓ rights'
+    """
+    return printable(text).replace("\n", "\ufffd")
+
+
 def escaped(json: str) -> str:
     r"""Return a JSON text with control and invisible characters as `\u` escapes.
 
@@ -34,10 +43,11 @@ def escaped(json: str) -> str:
     hidden = "".join(sorted({c for c in json if c != "\n" and unicodedata.category(c) in _HIDDEN}))
     if not hidden:
         return json
-    return re.sub(f"[{re.escape(hidden)}]", lambda found: _json_escape(found[0]), json)
+    return re.sub(f"[{re.escape(hidden)}]", lambda found: json_escape(found[0]), json)
 
 
-def _json_escape(character: str) -> str:
+def json_escape(character: str) -> str:
+    """Return a character as JSON writes it in ASCII."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 

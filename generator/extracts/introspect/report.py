@@ -14,6 +14,7 @@ from extracts.introspect import bridges, candidates, graph, measures
 from extracts.introspect.catalog import Catalog
 from extracts.introspect.catalog import Table as Source
 from extracts.introspect.words import column_name, fitting, missing
+from extracts.terminal import one_line
 
 LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
 NARROW = 16  # characters of a column of it
@@ -183,49 +184,58 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     if not report["entities"]:
         where, what = f"{report['database']}: ", "table with a date and a metric"
         if unread:
-            console.print(escape(f"{where}{report['role']} can read no {what}."), soft_wrap=True)
-            console.print(escape(missing_rights), soft_wrap=True)
+            console.print(_text(f"{where}{report['role']} can read no {what}."), soft_wrap=True)
+            console.print(_text(missing_rights), soft_wrap=True)
         else:
-            console.print(escape(f"{where}no {what} among {seen} tables."), soft_wrap=True)
+            console.print(_text(f"{where}no {what} among {seen} tables."), soft_wrap=True)
         return
     tables = [each for each in report["entities"] if not each["kind"].endswith("view")]
     listed = report["entities"] if everything or not tables else tables[:LISTED]
-    title = escape(f"{report['database']}: possible entities of an extract")
-    console.print(_table(listed, title, console.width, everything=everything))
+    title = _text(f"{report['database']}: possible entities of an extract")
+    table = Table(title=title, title_justify="left")
+    table.add_column("table", no_wrap=True)
+    table.add_column("rows", justify="right")
+    table.add_column("date columns", overflow="fold")
+    table.add_column("metrics", overflow="fold")
+    table.add_column("paths end at", overflow="fold")
+    for each in listed:
+        kind = "" if each["kind"] == "table" else f"\n[dim]{each['kind']}[/]"
+        table.add_row(
+            _text(_name(each)) + kind,
+            "?" if each["rows"] is None else f"{each['rows']:,}",
+            _cell([date["column"] for date in each["dates"]], everything=everything),
+            _cell(each["metrics"], everything=everything),
+            _cell(each["ends"], everything=everything) or "[dim]itself[/]",
+        )
+    console.print(table)
     counted = "1 table" if seen == 1 else f"{seen} tables"
     console.print(f"[dim]{counted}; row counts are from the statistics, ? if ANALYZE never ran.[/]")
     if hidden := len(report["entities"]) - len(listed):
         what = "table or view" if hidden == 1 else "tables and views"
         console.print(f"[dim]--all lists {hidden} more {what}.[/]")
     if everything and report["others"]:
-        names = escape(", ".join(report["others"]))
+        names = _text(", ".join(report["others"]))
         console.print(f"[dim]Tables without a date and a metric: {names}[/]", soft_wrap=True)
     if unread:
-        console.print(escape(missing_rights), soft_wrap=True)
-    described = [each for each in listed if "paths" in each][: None if everything else 1]
+        console.print(_text(missing_rights), soft_wrap=True)
+    described = [each for each in listed if "paths" in each]
     for each in described:
         if not (each["paths"] or each["behind_bridges"] or any(date["advice"] for date in each["dates"])):
             continue
-        console.print(f"\n[bold]{escape(_name(each))}[/]")
+        console.print(f"\n[bold]{_text(_name(each))}[/]")
         for path, others in _shown_paths(each["paths"], everything=everything):
             for text in _path_lines(path, None if everything else NAMED):
                 console.print(f"  {text}", soft_wrap=True)
             if others:
                 what = "path leads" if others == 1 else "paths lead"
-                console.print(f"    [dim]{others} more {what} to {escape(path['tables'][-1])}.[/]")
+                console.print(f"    [dim]{others} more {what} to {_text(path['tables'][-1])}.[/]")
         if (hidden := len(each["ends"]) - NAMED) > 0 and not everything:
             what = "table" if hidden == 1 else "tables"
-            console.print(
-                f"  [dim]--entity {escape(_name(each))} shows the paths to {hidden} more {what}.[/]"
-            )
-        if behind := each["behind_bridges"]:
-            shown = escape(", ".join(behind if everything else behind[:NAMED]))
-            more = "" if everything or len(behind) <= NAMED else f" and {len(behind) - NAMED} more"
-            console.print(f"  Behind bridge tables: {shown}{more}", soft_wrap=True)
+            console.print(f"  [dim]--entity {_text(_name(each))} shows the paths to {hidden} more {what}.[/]")
         for date in each["dates"]:
             if date["advice"]:
-                said = f"no index on {escape(date['column'])}; before the first run, run: "
-                console.print(f"  {said}{escape(date['advice'])}", soft_wrap=True)
+                said = f"no index on {_text(date['column'])}; before the first run, run: "
+                console.print(f"  {said}{_text(date['advice'])}", soft_wrap=True)
     if len(described) < len(report["entities"]):
         console.print(
             f"\n[dim]--entity TABLE shows the paths from another of the {len(report['entities'])} tables.[/]"
@@ -271,21 +281,32 @@ def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[P
         yield found[0], len(found) - 1
 
 
+def _text(text: str) -> str:
+    """Return text from a database as one line without markup."""
+    return escape(one_line(text))
+
+
 def _name(each: Described) -> str:
     return each["table"] if each["schema"] == "public" else f"{each['schema']}.{each['table']}"
 
 
+def _cell(names: Sequence[str], *, everything: bool) -> str:
+    hidden = 0 if everything else len(names) - NAMED
+    more = f"\n[dim]and {hidden} more[/]" if hidden > 0 else ""
+    return _text(", ".join(names[:NAMED] if more else names)) + more
+
+
 def _path_lines(path: Path, most: int | None) -> Iterator[str]:
     guessed = any(join["guess"] for join in path["joins"])
-    yield f"{escape(' → '.join(path['tables']))}{'  [yellow](a guess)[/]' if guessed else ''}"
+    yield f"{_text(' → '.join(path['tables']))}{'  [yellow](a guess)[/]' if guessed else ''}"
     for join in path["joins"]:
         said = _join_notes(join)
         if said:
-            yield f"  [dim]{escape(join['table'])}: {escape('; '.join(said))}[/]"
+            yield f"  [dim]{_text(join['table'])}: {_text('; '.join(said))}[/]"
     for number, recipient in enumerate(path["recipients"][:most]):
-        yield f"  {'' if number else 'recipient':<11}{escape(recipient)}"
+        yield f"  {'' if number else 'recipient':<11}{_text(recipient)}"
     for number, group in enumerate(path["groups"][:most]):
-        yield f"  {'' if number else 'group by':<11}{escape(', '.join(group))}"
+        yield f"  {'' if number else 'group by':<11}{_text(', '.join(group))}"
 
 
 def _join_notes(join: Join) -> Sequence[str]:

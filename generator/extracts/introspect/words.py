@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from slugify import slugify
 
+from extracts.terminal import one_line
+
 # Words of a foreign-key column besides the name of its target, and prefixes of table names.
 REFERENCE = frozenset(("id", "ids", "fk", "ref", "key", "code", "no", "nr", "num", "number", "uuid", "pk"))
 PREFIXES = frozenset(("tbl", "table", "t", "dim", "fact", "fct", "ref", "lkp", "lookup", "mst", "stg", "tab"))
@@ -102,5 +104,5 @@ def missing(what: str, name: str, known: Iterable[str], where: str = "") -> str:
     """Return the message for a name that does not exist, with the nearest one that does."""
     lower = {found.lower(): found for found in known}
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
-    hint = f'; did you mean "{lower[near[0]]}"?' if near else ""
+    hint = f'; did you mean "{one_line(lower[near[0]])}"?' if near else ""
     return f'there is no {what} "{name}"{where and f" {where}"}{hint}'

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from extracts import files
+from extracts import pages
 from extracts.command_options import AsJson, First, Last
 from extracts.errors import ExtractsError
 from extracts.terminal import console, escaped, say
@@ -74,13 +74,13 @@ def history(
     from extracts.operate import history as listing
     from extracts.operate.deployment import deployment
 
+    if page:
+        pages.check(page, "--page", "history")
     deployed = deployment(project)
     periods = listing.history(deployed)
     receipts = bool(deployed.outputs.get("sftp_receipts_table"))
     if page:
-        text = listing.page(project.resolve().name, periods, receipts=receipts)
-        page.parent.mkdir(parents=True, exist_ok=True)
-        files.write(page.parent, page.name, text.encode())
+        pages.write(page, listing.page(project.resolve().name, periods, receipts=receipts))
     if as_json:
         print(escaped(json.dumps({"periods": listing.as_json(periods)}, indent=2, ensure_ascii=False)))
     elif periods:

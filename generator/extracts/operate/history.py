@@ -17,6 +17,7 @@ from rich.text import Text
 
 from extracts.errors import ExtractsError
 from extracts.operate.deployment import PERIOD, Deployment, explained
+from extracts.pages import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,4 +251,4 @@ def page(name: str, periods: list[Published], *, receipts: bool) -> str:
     source = resources.files("extracts").joinpath("operate/history.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     rows = [(one, remarks(one, periods)) for one in reversed(periods)]
-    return environment.from_string(source).render(name=name, periods=rows, receipts=receipts)
+    return visible(environment.from_string(source).render(name=name, periods=rows, receipts=receipts))

@@ -288,10 +288,22 @@ def test_history_as_json_and_page_tells_who_collected_what(
     assert [file["collected"] for file in october["files"]] == [[], []]
     assert october["totals"] == totals(13999, "1234567.50")["metrics"]
     assert october["late_data"] == {"2026-09": "FirstBank_20260930.csv differs (sum 70.00 -> 75.00)"}
-    shown = (folder / "history.html").read_text()
+    page = folder / "history.html"
+    assert page.stat().st_mode & 0o777 == 0o600
+    shown = page.read_text()
     assert "2026-10-01T06:00:00Z by first-bank from 192.0.2.7" in shown
     assert "late data: FirstBank_20260930.csv differs (sum 70.00 -&gt; 75.00)" in shown
     assert '<td>amount_sum</td><td class="n">13,999</td><td class="n">1,234,567.50</td>' in shown
+
+
+def test_history_replaces_no_other_file_than_its_page(extracts: Extracts, tmp_path: Path) -> None:
+    page = tmp_path / "notes.html"
+    page.write_text("mine")
+    done = extracts("history", "no-project", "--page", str(page))
+    assert done.stderr == (
+        f"✗ --page {page} is not a page of `extracts history`; move it away, or give another path.\n"
+    )
+    assert page.read_text() == "mine"
 
 
 @pytest.mark.parametrize("content", ['{"period": "2026-08"}', '{"period": "2026-08", "revision": Infinity}'])

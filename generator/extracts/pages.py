@@ -1,0 +1,40 @@
+"""The file of a page. It replaces only a page of the same command, and only its owner can read it."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+from extracts import files
+from extracts.errors import ExtractsError
+
+# Joiners, which Persian names and some pictures need.
+_JOINERS = "\u200c\u200d"
+
+
+def check(page: Path, option: str, command: str) -> None:
+    """Refuse a path that has something else than a page of the command, for example of `preview`."""
+    path = files.inside(page.parent, page.name)
+    if path.is_dir():
+        raise ExtractsError(f"{option} {page} is a folder; give the path of a file, for example report.html.")
+    start = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(512)
+    # Near the start of each page.
+    if path.exists() and f'<meta name="generator" content="extracts {command}" />'.encode() not in start:
+        raise ExtractsError(
+            f"{option} {page} is not a page of `extracts {command}`; move it away, or give another path."
+        )
+
+
+def write(page: Path, text: str) -> None:
+    """Write a page. It lists recipients, so other users cannot read it."""
+    files.write(page.parent, page.name, text.encode(), private=True)
+
+
+def visible(text: str) -> str:
+    """Return text with a mark for invisible characters, such as those that reverse the order of a name."""
+    return "".join(
+        "\ufffd" if unicodedata.category(c) in ("Cf", "Zl", "Zp") and c not in _JOINERS else c for c in text
+    )

@@ -90,6 +90,11 @@ def own() -> str:
     return str(settings["_repository"])
 
 
+def is_own(address: str) -> bool:
+    """Return whether an address is that of the repository that this tool was installed from."""
+    return re.sub(r"(\.git)?/*$", "", address) == own()
+
+
 def runnable(named: str, template: str | None, project: str) -> str:
     """Return the repository whose template may run for an update.
 
@@ -98,7 +103,7 @@ def runnable(named: str, template: str | None, project: str) -> str:
     """
     if template:
         return template
-    if re.sub(r"(\.git)?/*$", "", named) == own():
+    if is_own(named):
         return named
     shown = one_line(named)
     raise ExtractsError(

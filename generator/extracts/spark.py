@@ -7,12 +7,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from extracts import programs
+from extracts import children, programs, spark_classes
 
 
-def environment(libraries: Path, *, cores: str = "*", settings: Sequence[str] = ()) -> dict[str, str]:
-    """Return variables for a process that imports `libraries`; `settings` are Spark's, `name=value`."""
-    local = ("spark.ui.enabled=false", "spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1")
+def environment(
+    libraries: Path, *, cores: str = "*", settings: Sequence[str] = (), archived: bool = True
+) -> dict[str, str]:
+    """Return variables for a process that imports `libraries`; `settings` are Spark's, `name=value`.
+
+    With `archived`, Java uses the archive of Spark's classes, if there is one.
+    """
+    local = ["spark.ui.enabled=false", "spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1"]
+    if archived and (java := spark_classes.options()) is not None:
+        local.append(f"spark.driver.defaultJavaOptions={java}")
     options = [part for setting in (*settings, *local) for part in ("--conf", setting)]
     options += ["--jars", str(programs.jdbc_driver()), "--master", f"local[{cores}]", "pyspark-shell"]
     return {
@@ -22,3 +29,13 @@ def environment(libraries: Path, *, cores: str = "*", settings: Sequence[str] = 
         "PYSPARK_SUBMIT_ARGS": shlex.join(options),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
+
+
+def prepare() -> None:
+    """Make the archive of Spark's classes if there is none. Where it cannot be kept, Spark starts slowly."""
+    if spark_classes.can_be_made():
+        spark_classes.make({**children.environment(), **environment(Path())})
+
+
+if __name__ == "__main__":
+    prepare()

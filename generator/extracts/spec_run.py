@@ -128,10 +128,14 @@ def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
 
     def prepared(extract: Any, *positional: Any, **named: Any) -> None:
         if getattr(extract, "aggregate_in", None) == "spark":
-            from extracts import extra, spark
+            from extracts import extra, spark, spark_classes
+            from rolling_log import log
 
             try:
                 extra.needed("pyspark")
+                if spark_classes.can_be_made():
+                    log("spark_prepared", "making Spark's next starts faster; this happens once")
+                    spark.prepare()
                 os.environ.update(spark.environment(Path(rolling_extract.__file__).parent))
             except ExtractsError as error:
                 sys.exit(str(error))

@@ -75,6 +75,26 @@ def test_session_has_its_settings(bare_store: Store, driver: str) -> None:
             assert session.rows(f"SELECT current_setting('{name}')") == [[value]], name
 
 
+def cipher(url: str) -> str | None:
+    with source(url, "jdbc").session() as session:
+        [[found]] = session.rows("SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    return found
+
+
+def test_java_has_the_cipher_that_it_decrypts_fastest(spark: None, bare_store: Store) -> None:
+    assert cipher(bare_store.url) == "TLS_CHACHA20_POLY1305_SHA256"
+
+
+def test_server_without_tls_1_3_is_supported(spark: None, bare_store: Store) -> None:
+    bare_store.sql("ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'")
+    bare_store.sql("SELECT pg_reload_conf()")
+    try:
+        assert (cipher(bare_store.url) or "").startswith("ECDHE-")
+    finally:
+        bare_store.sql("ALTER SYSTEM RESET ssl_max_protocol_version")
+        bare_store.sql("SELECT pg_reload_conf()")
+
+
 def test_row_level_security_is_refused(bare_store: Store, driver: str) -> None:
     bare_store.sql("CREATE TABLE fees (id int, bank int); INSERT INTO fees VALUES (1, 1), (2, 2)")
     bare_store.sql(

@@ -26,7 +26,7 @@ from pyspark.sql import SparkSession, functions as F
 spark = SparkSession.builder.getOrCreate()
 spark.conf.set("spark.sql.ansi.enabled", "true")
 rows = "(VALUES (1, 10, 'a'), (2, 20, 'b')) relation (c0, c1, c2)"
-given = {"driver": "org.apache.derby.iapi.jdbc.AutoloadedDriver", "fetchsize": "10"}
+given = {"driver": "org.apache.derby.jdbc.EmbeddedDriver", "fetchsize": "10"}
 for name in ("t0", "t1"):
     frame = spark.read.jdbc("jdbc:derby:memory:classes;create=true", rows, predicates=["C0 < 2", "C0 >= 2"],
         properties=given)

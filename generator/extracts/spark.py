@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extracts import children, programs, spark_classes
+from extracts.errors import ExtractsError
 
 
 def environment(
@@ -32,9 +33,12 @@ def environment(
 
 
 def prepare() -> None:
-    """Make the archive of Spark's classes if there is none. Where it cannot be kept, Spark starts slowly."""
+    """Make the archive of Spark's classes if there is none. Without it, Spark only starts more slowly."""
     if spark_classes.can_be_made():
-        spark_classes.make({**children.environment(), **environment(Path())})
+        try:
+            spark_classes.make({**children.environment(), **environment(Path())})
+        except ExtractsError as error:
+            print(f"Spark will start slowly: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":

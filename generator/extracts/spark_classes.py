@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import sys
 import tempfile
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -20,32 +19,8 @@ from pathlib import Path
 from extracts import children, programs
 from extracts.errors import ExtractsError
 
-# Does what a run does, so that its classes are loaded. Derby is a database that Spark brings.
-_PROGRAM = r"""
-from pyspark.sql import SparkSession, functions as F
-spark = SparkSession.builder.getOrCreate()
-spark.conf.set("spark.sql.ansi.enabled", "true")
-rows = "(VALUES (1, 10, 'a'), (2, 20, 'b')) relation (c0, c1, c2)"
-given = {"driver": "org.apache.derby.jdbc.EmbeddedDriver", "fetchsize": "10"}
-for name in ("t0", "t1"):
-    frame = spark.read.jdbc("jdbc:derby:memory:classes;create=true", rows, predicates=["C0 < 2", "C0 >= 2"],
-        properties=given)
-    frame = frame.select(F.col("C0").alias("c0"), F.col("C1").cast("DECIMAL(38, 2)").alias("c1"), "C2")
-    frame.createOrReplaceTempView(name)
-for joined in ("t1", "u1"):
-    query = f'''
-        WITH figures AS (SELECT t0.c0 AS k, count(*) AS n, sum(t0.c1) AS s FROM t0
-          LEFT JOIN {joined} ON {joined}.c0 = t0.c0 GROUP BY 1)
-        SELECT coalesce(m.c2, 'x') AS c2, CASE WHEN n IS NULL THEN 0 ELSE 1 END AS g, CAST(s AS string) AS s
-        FROM t1 m FULL JOIN figures f ON f.k = m.c0 ORDER BY c2 NULLS FIRST, g'''
-    frame = spark.sql(query).selectExpr("concat_ws('\t', c2, replace(s, '.', ','), CAST(g AS string))")
-    assert len(list(frame.toLocalIterator())) == 2
-    F.broadcast(spark.table("t1")).createOrReplaceTempView("u1")
-spark.stop()
-java = spark.sparkContext._gateway.proc
-java.stdin.close()  # ends it, and then it writes the archive
-java.wait()
-"""
+# Java says nothing about an archive that it does not use.
+_QUIET = "-Xlog:cds*=off"
 
 
 def archive() -> Path | None:
@@ -72,7 +47,7 @@ def make(variables: Mapping[str, str]) -> None:
         fast = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
         options = shlex.join(["--conf", f"spark.driver.extraJavaOptions={java} {fast} {_QUIET}"])
         given = {**variables, "PYSPARK_SUBMIT_ARGS": f"{options} {variables['PYSPARK_SUBMIT_ARGS']}"}
-        done = children.run([sys.executable, "-c", _PROGRAM], variables=given, folder=Path(folder))
+        done = children.run(children.python("extracts.spark_warm_up"), variables=given, folder=Path(folder))
         if done.returncode or not made.is_file():
             raise ExtractsError(f"Java did not make an archive of Spark's classes: {done.stderr[-500:]}")
         # A part of an archive, left by a power failure, would crash Java.
@@ -81,10 +56,6 @@ def make(variables: Mapping[str, str]) -> None:
         for old in path.parent.glob("classes-*.jsa"):
             old.unlink(missing_ok=True)
         made.rename(path)
-
-
-# Without a word about an archive that it does not use.
-_QUIET = "-Xlog:cds*=off"
 
 
 def options() -> str | None:

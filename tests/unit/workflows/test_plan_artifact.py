@@ -1,9 +1,11 @@
-"""The artifact of a plan has no state, because anyone who can read the repository can download it."""
+"""The artifact of a plan has no state and no sensitive value, because anyone who can read the repository can download it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,35 @@ resource "terraform_data" "whole" {
   input = sensitive({ password = file("secret-2.txt") })
 }
 
+resource "terraform_data" "changed" {
+  input = { host = "bank.internal", login = sensitive(file("secret-4.txt")) }
+}
+
+resource "terraform_data" "marked" {
+  input = file("secret-5.txt")
+}
+
 module "inner" {
   source = "./inner"
 }
 
 output "url" {
   value     = module.inner.url
+  sensitive = true
+}
+"""
+NEW = """\
+variable "login" {
+  type      = string
+  sensitive = true
+}
+
+resource "terraform_data" "new" {
+  input = { host = "new.internal", login = ["reader", var.login] }
+}
+
+output "login" {
+  value     = var.login
   sensitive = true
 }
 """
@@ -55,13 +80,14 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     root = folder / "Terraform"
     for name in ("Glue", "Terraform/inner"):
         (folder / name).mkdir(parents=True)
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4, 5):
         (root / f"secret-{number}.txt").write_text(f"s3cret-{number}")
     (root / "main.tf").write_text(DEPLOYED)
     (root / "inner/main.tf").write_text(INNER)
     (folder / "terraform").symlink_to(programs.terraform().command[0])
     environment = {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "TF_VAR_login": "s3cret-6",
         "GITHUB_OUTPUT": str(folder / "output"),
         "PROJECT": ".",
         "RUNNER_TEMP": str(folder),
@@ -73,7 +99,11 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     run("terraform", "init")
     run("terraform", "apply", "-auto-approve")
-    (root / "new.tf").write_text('resource "terraform_data" "new" {\n  input = "new.internal"\n}\n')
+    (root / "secret-4.txt").write_text("s3cret-7")
+    (root / "main.tf").write_text(
+        DEPLOYED.replace('= file("secret-5.txt")', '= sensitive(file("secret-5.txt"))')
+    )
+    (root / "new.tf").write_text(NEW)
     [step] = [step for step in WORKFLOW["jobs"]["plan"]["steps"] if step.get("id") == "plan"]
     run("bash", "-eo", "pipefail", "-c", step["run"])
     text = (folder / "plan/plan.json").read_text()
@@ -81,13 +111,32 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-def test_artifact_has_no_sensitive_value_of_the_state(artifact: dict[str, Any]) -> None:
+def test_artifact_has_no_sensitive_value(artifact: dict[str, Any]) -> None:
     assert "s3cret" not in json.dumps(artifact)
 
 
+def test_artifact_has_a_hash_of_each_sensitive_value_that_changes(artifact: dict[str, Any]) -> None:
+    changes = {change["address"]: change["change"] for change in artifact["resource_changes"]}
+    changed = changes["terraform_data.changed"]
+    old, new = (changed[side]["input"] for side in ("before", "after"))
+    assert old["host"] == new["host"] == "bank.internal"
+    assert re.fullmatch("sha256:[0-9a-f]{64}", old["login"])
+    assert re.fullmatch("sha256:[0-9a-f]{64}", new["login"])
+    assert old["login"] != new["login"]
+    created = changes["terraform_data.new"]["after"]["input"]
+    assert created == {"host": "new.internal", "login": ["reader", artifact["variables"]["login"]["value"]]}
+    # A value that only becomes sensitive is equal before and after, so the text shows no change of it.
+    marked = changes["terraform_data.marked"]
+    assert marked["before"]["input"] == marked["after"]["input"] != "s3cret-5"
+    # A guess of one value cannot be tested alone.
+    assert created["login"][1] != "sha256:" + hashlib.sha256(b'"s3cret-6"').hexdigest()
+
+
 def test_artifact_has_only_changes(artifact: dict[str, Any]) -> None:
-    assert [change["address"] for change in artifact["resource_changes"]] == ["terraform_data.new"]
-    assert artifact["output_changes"] == {}
+    assert [change["address"] for change in artifact["resource_changes"]] == [
+        *(f"terraform_data.{name}" for name in ("changed", "marked", "new"))
+    ]
+    assert list(artifact["output_changes"]) == ["login"]
     assert "prior_state" not in artifact
 
 
@@ -95,7 +144,9 @@ def test_artifact_has_all_resources_for_the_scan(artifact: dict[str, Any]) -> No
     root = artifact["planned_values"]["root_module"]
     found = {resource["address"]: resource["values"].get("input") for resource in root["resources"]}
     assert found == {
-        "terraform_data.new": "new.internal",
+        "terraform_data.changed": {"host": "bank.internal", "login": ""},
+        "terraform_data.marked": "",
+        "terraform_data.new": {"host": "new.internal", "login": ["reader", ""]},
         "terraform_data.same": {"host": "bank.internal", "login": ["reader", ""]},
         "terraform_data.whole": {},
     }

@@ -46,6 +46,7 @@ def plan(folder: Path, environment: Mapping[str, str], **given: str) -> dict[str
     """Return the plan of a root module as Terraform writes it in JSON."""
     if (sample := folder / "terraform.tfvars.example").is_file():
         shutil.copy(sample, folder / "terraform.tfvars")
+        (folder / "global-bundle.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     variables = {f"TF_VAR_{name}": value for name, value in given.items()}
     stack = terraform.Stack(folder, {**environment, **variables})
     try:

@@ -21,7 +21,7 @@ def write_example(folder: Path, text: str) -> None:
     """Write a root module with one example and the files that it names."""
     (folder / "Glue").mkdir(parents=True)
     (folder / "Glue/etl.py").write_text('"""Placeholder of a spec."""\n')
-    (folder / "rds-ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    (folder / "global-bundle.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     (folder / "main.tf").write_text(text)
 
 

@@ -7,8 +7,10 @@ variable "bucket" {
 }
 
 variable "database" {
-  description = "PostgreSQL source, and the secret with its login."
-  type        = object({ host = string, name = string, secret_arn = string })
+  description = "PostgreSQL source, the secret with its login, and the PEM file of its authorities."
+  type = object({
+    host = string, name = string, secret_arn = string, ca_certificate_file = string
+  })
 }
 
 variable "network" {
@@ -30,10 +32,12 @@ module "extract" {
   script_path      = "${path.module}/etl.py"
   tables           = ["sales", "shops"]
   recipient_column = "region"
-  database         = var.database
   network          = var.network
   kms_key_arn      = module.bucket.kms_key_arn
   artifacts        = { bucket = module.bucket.name }
+  database = merge(var.database, {
+    ca_certificate = file(var.database.ca_certificate_file)
+  })
   target = {
     bucket             = module.bucket.name
     prefix             = "sales"

@@ -118,7 +118,7 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
                 "name": served.name,
                 "secret_arn": made.secret_arn,
                 "security_group_id": made.database_security_group_id,
-                "ca_certificate": served.authority.read_text(),
+                "ca_certificate_file": str(served.authority),
             },
             "subnet_id": made.subnet_id,
             "recipients": {

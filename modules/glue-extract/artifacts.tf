@@ -16,7 +16,7 @@ locals {
 
   # Null without a certificate or a driver.
   certificate_url = (
-    var.database.ca_certificate == null ? null : "${local.artifacts_url}/${local.certificate_key}"
+    var.database.verify_server ? "${local.artifacts_url}/${local.certificate_key}" : null
   )
   driver_url = (
     var.crawler.driver_jar_path == null ? null : "${local.artifacts_url}/${local.driver_key}"
@@ -78,13 +78,14 @@ resource "aws_s3_object" "script" {
 }
 
 resource "aws_s3_object" "certificate" {
-  count = var.database.ca_certificate == null ? 0 : 1
+  count = var.database.verify_server ? 1 : 0
 
-  bucket      = var.artifacts.bucket
-  content     = var.database.ca_certificate
+  bucket = var.artifacts.bucket
+  # A bundle has 165,000 characters. A plan that shows them leaves no room for its other changes.
+  content     = sensitive(var.database.ca_certificate)
   key         = local.certificate_key
   kms_key_id  = var.kms_key_arn
-  source_hash = md5(var.database.ca_certificate)
+  source_hash = sha256(var.database.ca_certificate)
 
   override_provider {
     default_tags {

@@ -71,7 +71,7 @@ resource "aws_iam_role" "crawler" {
 locals {
   # Files that the crawler downloads before it connects.
   _crawler_files = concat(
-    var.database.ca_certificate == null ? [] : [local.certificate_key],
+    var.database.verify_server ? [local.certificate_key] : [],
     var.crawler.driver_jar_path == null ? [] : [local.driver_key],
   )
 

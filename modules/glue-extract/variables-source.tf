@@ -7,8 +7,10 @@ variable "database" {
     The PostgreSQL source.
     - `host`               - Host name, as in the source's certificate.
     - `name`               - Name of the database.
-    - `ca_certificate`     - (Optional) PEM text of the certificate authority. If null, the
-                             connection is encrypted, but the host is not verified.
+    - `ca_certificate`     - (Optional) PEM text of the certificate authorities that may sign the
+                             source's certificate. Required unless `verify_server = false`. The
+                             bundle of RDS is in
+                             https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
     - `port`               - (Optional) Port.
     - `resource_id`        - (Optional) Resource ID of the cluster, "cluster-ABC...". Required with
                              `auth = "iam"`.
@@ -19,6 +21,9 @@ variable "database" {
                              key.
     - `user_name`          - (Optional) Name of the login with `auth = "iam"`. If null, the
                              extract's name and `_reader`.
+    - `verify_server`      - (Optional) Verify certificate and host of the source. If false, the
+                             connection is only encrypted, and somebody in the network path can
+                             get the login.
   EOT
   type = object({
     host               = string
@@ -30,6 +35,7 @@ variable "database" {
     secret_arn         = optional(string)
     secret_kms_key_arn = optional(string)
     user_name          = optional(string)
+    verify_server      = optional(bool, true)
   })
   nullable = false
 
@@ -69,12 +75,22 @@ variable "database" {
   }
 
   validation {
+    condition = (var.database.ca_certificate != null) == var.database.verify_server
+    error_message = join(" ", [
+      "database: set ca_certificate to the PEM text of the source's certificate authorities, for",
+      "RDS file(\"global-bundle.pem\") from",
+      "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem, or verify_server = false",
+      "without ca_certificate.",
+    ])
+  }
+
+  validation {
     condition = (
       var.database.ca_certificate == null
       || can(regex("-----BEGIN CERTIFICATE-----", var.database.ca_certificate))
     )
     error_message = (
-      "database: ca_certificate must be PEM text, for example file(\"rds-ca.pem\"), not a path."
+      "database: ca_certificate must be PEM text, for example file(\"global-bundle.pem\"), not a path."
     )
   }
 

@@ -79,6 +79,7 @@ def root(
             "name": "bank",
             "secret_arn": made.secret_arn,
             "security_group_id": made.database_security_group_id,
+            "verify_server": False,
         },
         "subnet_id": made.subnet_id,
         "recipients": {

@@ -170,6 +170,8 @@ NOT_RUN: dict[str, str] = {
     "aws glue start-workflow-run --name NAME": ACCOUNT,
     'aws glue start-job-run --job-name bank-loans --arguments=\'{"--period": "2026-10"}\'': ACCOUNT,
     "aws secretsmanager create-secret --name bank-loans/database --secret-string file://secret.json": ACCOUNT,
+    "curl -f -o Terraform/global-bundle.pem"
+    " https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem": "downloads the certificates of AWS",
     "aws secretsmanager put-secret-value --secret-id bank-loans/database"
     " --secret-string file://secret.json": ACCOUNT,
     'aws glue start-job-run --job-name "$JOB" --arguments \'{"--from": "2026-01", "--to": "2026-09"}\'': (

@@ -276,6 +276,7 @@ def test_project_passes_its_own_tests_and_plans(
 
     folder = project / "Terraform"
     shutil.copy(folder / "terraform.tfvars.example", folder / "terraform.tfvars")
+    (folder / "global-bundle.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     (folder / "plan.tftest.hcl").write_text(plan_test(answers))
     tested = Root(folder, environment, provider).execute_command("test", "-no-color")
     assert "1 passed, 0 failed" in tested.out

@@ -56,7 +56,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, cloud: aws.Cloud) -> Iterato
                 "name": served.name,
                 "secret_arn": made.secret_arn,
                 "security_group_id": made.database_security_group_id,
-                "ca_certificate": served.authority.read_text(),
+                "ca_certificate_file": str(served.authority),
             },
             "subnet_id": made.subnet_id,
             "recipients": {"first-bank": {"name": store.BANKS[0], "public_keys": {}}},

@@ -5,26 +5,42 @@
 variable "database" {
   description = <<-EOT
     PostgreSQL source.
-    - `host`               - Host name. A reader endpoint keeps the load off the writer.
-    - `name`               - Database name.
-    - `secret_arn`         - ARN of the secret with `username` and `password` of a read-only role.
-    - `port`               - (Optional) Port.
-    - `schema`             - (Optional) Schema of the tables, the same as in Glue/etl.py.
-    - `secret_kms_key_arn` - (Optional) ARN of the secret's KMS key, if it is customer managed.
-    - `ca_certificate`     - (Optional) PEM text of the authority that signed the certificate.
-    - `security_group_id`  - (Optional) Security group of the source. It gets a rule for the job.
+    - `host`                - Host name. A reader endpoint keeps the load off the writer.
+    - `name`                - Database name.
+    - `secret_arn`          - ARN of the secret with `username` and `password` of a read-only role.
+    - `ca_certificate_file` - (Optional) PEM file in this folder with the authorities that may sign
+                              the source's certificate. Required unless `verify_server = false`.
+    - `port`                - (Optional) Port.
+    - `schema`              - (Optional) Schema of the tables, the same as in Glue/etl.py.
+    - `secret_kms_key_arn`  - (Optional) ARN of the secret's KMS key, if it is customer managed.
+    - `security_group_id`   - (Optional) Security group of the source. It gets a rule for the job.
+    - `verify_server`       - (Optional) Verify certificate and host of the source.
   EOT
   type = object({
-    host               = string
-    name               = string
-    secret_arn         = string
-    port               = optional(number, 5432)
-    schema             = optional(string, "public")
-    secret_kms_key_arn = optional(string)
-    ca_certificate     = optional(string)
-    security_group_id  = optional(string)
+    host                = string
+    name                = string
+    secret_arn          = string
+    ca_certificate_file = optional(string)
+    port                = optional(number, 5432)
+    schema              = optional(string, "public")
+    secret_kms_key_arn  = optional(string)
+    security_group_id   = optional(string)
+    verify_server       = optional(bool, true)
   })
   nullable = false
+
+  validation {
+    condition = (
+      var.database.verify_server == (var.database.ca_certificate_file != null)
+      && (!var.database.verify_server || try(fileexists(var.database.ca_certificate_file), false))
+    )
+    error_message = join(" ", [
+      "database: set ca_certificate_file to a PEM file in the folder Terraform with the source's",
+      "certificate authorities, for RDS \"global-bundle.pem\" from",
+      "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem, or verify_server = false",
+      "without ca_certificate_file.",
+    ])
+  }
 }
 
 variable "recipients" {

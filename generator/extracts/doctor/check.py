@@ -11,9 +11,9 @@ class Check:
     """The result of one check."""
 
     name: str
-    state: Literal["ok", "failed", "skipped"]
+    state: Literal["ok", "notice", "failed", "skipped"]
     text: str  # what was found, or what is wrong
-    remedy: str = ""  # what to do about a failure
+    remedy: str = ""  # what to do about a failure or a notice
 
 
 def ok(name: str, text: str) -> Check:
@@ -22,6 +22,11 @@ def ok(name: str, text: str) -> Check:
 
 def failed(name: str, text: str, remedy: str) -> Check:
     return Check(name, "failed", text.rstrip("."), remedy)
+
+
+def notice(name: str, text: str, remedy: str) -> Check:
+    """Return a check that found a risk which does not prevent a run. It does not make `doctor` fail."""
+    return Check(name, "notice", text.rstrip("."), remedy)
 
 
 def skipped(name: str, text: str) -> Check:

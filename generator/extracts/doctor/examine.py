@@ -12,9 +12,9 @@ from rich.markup import escape
 from extracts import extra
 from extracts.doctor import account, machine, pgp_keys, source
 from extracts.doctor.check import Check, failed, skipped
-from extracts.doctor.project import values, workflows
+from extracts.doctor.project import server_verification, values, workflows
 
-MARKS = {"ok": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]·[/]"}
+MARKS = {"ok": "[green]✓[/]", "notice": "[yellow]![/]", "failed": "[red]✗[/]", "skipped": "[dim]·[/]"}
 
 
 def examine(project: Path | None, database_url: str | None, *, test_mail: bool) -> Iterator[Check]:
@@ -25,6 +25,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
         return
     known, looked = values(project)
     yield from looked
+    yield from server_verification(project, known.database)
     yield from workflows(project)
     yield from pgp_keys.checks(project, known.pgp)
     role: str | None = None
@@ -45,7 +46,7 @@ def examine(project: Path | None, database_url: str | None, *, test_mail: bool) 
 
 
 def show(check: Check, console: Console) -> None:
-    """Print a check on one line. A failure ends with the remedy."""
+    """Print a check on one line. A failure or a notice ends with the remedy."""
     remedy = f" → {check.remedy}" if check.remedy else ""
     console.print(f"{MARKS[check.state]} {check.name:<20}{escape(check.text + remedy)}", soft_wrap=True)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from extracts import children, programs, terraform
-from extracts.doctor.check import Check, failed, ok, skipped
+from extracts.doctor.check import Check, failed, notice, ok, skipped
 from extracts.errors import ExtractsError
 
 VALUES = ("region", "subnet_id", "database")
@@ -111,6 +111,25 @@ def _one_line(expression: str) -> str:
     lines = [re.sub(r"\s(#|//) .*", "", line).strip() for line in expression.splitlines()]
     text = "\n".join(line for line in lines if line and not line.startswith(("#", "//")))
     return re.sub(r"\n", " ", re.sub(r"(?<![{(\[,:=>?])\n(?![})\]:?])", ", ", text))
+
+
+def server_verification(project: Path, database: Mapping[str, Any]) -> Iterator[Check]:
+    """Check that the job verifies the certificate of the source. `database` is the project's variable."""
+    name = "source certificate"
+    # Projects of earlier versions have the PEM text in the variable, or nothing.
+    if not database or database.get("ca_certificate"):
+        return
+    file = database.get("ca_certificate_file")
+    if not file:
+        said = "the job does not verify the source, so somebody in the network path can get the login"
+        remedy = (
+            "set database.ca_certificate_file to a PEM file in the folder Terraform, for RDS from"
+            " https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+        )
+        yield notice(name, said, remedy)
+        return
+    authorities = (project / "Terraform" / file).read_text(encoding="utf-8", errors="replace")
+    yield ok(name, f"{authorities.count('-----BEGIN CERTIFICATE-----')} authorities in {file}")
 
 
 def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]) -> Iterator[Check]:

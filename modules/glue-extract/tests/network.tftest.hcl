@@ -40,9 +40,10 @@ variables {
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
-    host       = "db.internal"
-    name       = "bank"
-    secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    host          = "db.internal"
+    name          = "bank"
+    secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    verify_server = false
   }
   network = {
     vpc_id            = "vpc-1"
@@ -173,9 +174,14 @@ run "endpoints_replace_access_to_the_internet" {
 run "iam_needs_no_endpoint_of_secrets_manager" {
   command = plan
   variables {
-    auth      = "iam"
-    crawler   = { enabled = false }
-    database  = { host = "db.internal", name = "bank", resource_id = "cluster-ABC123" }
+    auth    = "iam"
+    crawler = { enabled = false }
+    database = {
+      host          = "db.internal"
+      name          = "bank"
+      resource_id   = "cluster-ABC123"
+      verify_server = false
+    }
     endpoints = { route_table_ids = ["rtb-1"], services = ["kms", "secretsmanager"] }
   }
 

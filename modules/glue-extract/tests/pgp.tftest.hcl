@@ -23,9 +23,10 @@ variables {
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
-    host       = "db.internal"
-    name       = "bank"
-    secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    host          = "db.internal"
+    name          = "bank"
+    secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    verify_server = false
   }
   network = {
     vpc_id            = "vpc-1"

@@ -50,9 +50,10 @@ variables {
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
-    host       = "db.internal"
-    name       = "bank"
-    secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    host          = "db.internal"
+    name          = "bank"
+    secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    verify_server = false
   }
   network = {
     vpc_id            = "vpc-1"
@@ -159,6 +160,7 @@ run "aws_function_alternates_between_two_logins" {
       name               = "bank"
       secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
       secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/secret"
+      verify_server      = false
     }
     rotation = {
       application_version          = "1.1.618"
@@ -269,9 +271,15 @@ run "iam_uses_no_secret" {
 run "iam_user_name_is_configurable" {
   command = plan
   variables {
-    auth     = "iam"
-    crawler  = { enabled = false }
-    database = { host = "db", name = "bank", resource_id = "cluster-ABC123", user_name = "reader" }
+    auth    = "iam"
+    crawler = { enabled = false }
+    database = {
+      host          = "db"
+      name          = "bank"
+      resource_id   = "cluster-ABC123"
+      user_name     = "reader"
+      verify_server = false
+    }
   }
 
   assert {

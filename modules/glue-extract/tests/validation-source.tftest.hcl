@@ -23,9 +23,10 @@ variables {
 
   artifacts = { bucket = "bank-loans-artifacts" }
   database = {
-    host       = "db.internal"
-    name       = "bank"
-    secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    host          = "db.internal"
+    name          = "bank"
+    secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    verify_server = false
   }
   network = {
     vpc_id            = "vpc-1"
@@ -43,9 +44,10 @@ run "url_as_database_host_is_refused" {
   command = plan
   variables {
     database = {
-      host       = "jdbc:postgresql://db"
-      name       = "bank"
-      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      host          = "jdbc:postgresql://db"
+      name          = "bank"
+      secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      verify_server = false
     }
   }
   expect_failures = [var.database]
@@ -55,9 +57,10 @@ run "database_name_with_url_parameters_is_refused" {
   command = plan
   variables {
     database = {
-      host       = "db.internal"
-      name       = "bank?sslmode=disable"
-      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      host          = "db.internal"
+      name          = "bank?sslmode=disable"
+      secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      verify_server = false
     }
   }
   expect_failures = [var.database]
@@ -67,10 +70,11 @@ run "schema_with_a_wildcard_is_refused" {
   command = plan
   variables {
     database = {
-      host       = "db.internal"
-      name       = "bank"
-      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
-      schema     = "pub%"
+      host          = "db.internal"
+      name          = "bank"
+      secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      schema        = "pub%"
+      verify_server = false
     }
   }
   expect_failures = [var.database]
@@ -80,10 +84,11 @@ run "port_zero_is_refused" {
   command = plan
   variables {
     database = {
-      host       = "db.internal"
-      name       = "bank"
-      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
-      port       = 0
+      host          = "db.internal"
+      name          = "bank"
+      secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      port          = 0
+      verify_server = false
     }
   }
   expect_failures = [var.database]
@@ -93,9 +98,36 @@ run "secret_name_as_arn_is_refused" {
   command = plan
   variables {
     database = {
+      host          = "db.internal"
+      name          = "bank"
+      secret_arn    = "bank"
+      verify_server = false
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "source_without_a_certificate_is_refused" {
+  command = plan
+  variables {
+    database = {
       host       = "db.internal"
       name       = "bank"
-      secret_arn = "bank"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+    }
+  }
+  expect_failures = [var.database]
+}
+
+run "certificate_that_nothing_verifies_is_refused" {
+  command = plan
+  variables {
+    database = {
+      host           = "db.internal"
+      name           = "bank"
+      secret_arn     = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      ca_certificate = "-----BEGIN CERTIFICATE-----"
+      verify_server  = false
     }
   }
   expect_failures = [var.database]
@@ -141,7 +173,7 @@ run "missing_driver_is_refused" {
 run "missing_secret_is_refused" {
   command = plan
   variables {
-    database = { host = "db.internal", name = "bank" }
+    database = { host = "db.internal", name = "bank", verify_server = false }
   }
   expect_failures = [var.auth]
 }
@@ -165,7 +197,7 @@ run "rotation_without_a_function_is_refused" {
 run "secret_user_name_that_needs_quotes_is_refused" {
   command = plan
   variables {
-    database = { host = "db.internal", name = "bank" }
+    database = { host = "db.internal", name = "bank", verify_server = false }
     secret   = { user_name = "Reader" }
   }
   expect_failures = [var.secret]
@@ -174,7 +206,7 @@ run "secret_user_name_that_needs_quotes_is_refused" {
 run "password_version_zero_is_refused" {
   command = plan
   variables {
-    database = { host = "db.internal", name = "bank" }
+    database = { host = "db.internal", name = "bank", verify_server = false }
     secret   = { password_version = 0 }
   }
   expect_failures = [var.secret]
@@ -225,7 +257,7 @@ run "superuser_key_alias_is_refused" {
 run "rotation_host_with_a_scheme_is_refused" {
   command = plan
   variables {
-    database = { host = "db.internal", name = "bank" }
+    database = { host = "db.internal", name = "bank", verify_server = false }
     secret   = {}
     rotation = { application_version = "1.1.618", host = "postgresql://db.internal" }
   }
@@ -243,7 +275,11 @@ run "rotation_host_with_an_existing_secret_is_refused" {
 run "rotation_at_a_reader_endpoint_is_refused" {
   command = plan
   variables {
-    database = { host = "bank.cluster-ro-abc.eu-west-1.rds.amazonaws.com", name = "bank" }
+    database = {
+      host          = "bank.cluster-ro-abc.eu-west-1.rds.amazonaws.com"
+      name          = "bank"
+      verify_server = false
+    }
     secret   = {}
     rotation = { application_version = "1.1.618" }
   }
@@ -261,8 +297,13 @@ run "unknown_auth_is_refused" {
 run "crawler_with_iam_is_refused" {
   command = plan
   variables {
-    auth     = "iam"
-    database = { host = "db.internal", name = "bank", resource_id = "cluster-ABC123" }
+    auth = "iam"
+    database = {
+      host          = "db.internal"
+      name          = "bank"
+      resource_id   = "cluster-ABC123"
+      verify_server = false
+    }
   }
   expect_failures = [var.auth]
 }
@@ -272,7 +313,7 @@ run "iam_without_a_resource_id_is_refused" {
   variables {
     auth     = "iam"
     crawler  = { enabled = false }
-    database = { host = "db.internal", name = "bank" }
+    database = { host = "db.internal", name = "bank", verify_server = false }
   }
   expect_failures = [var.auth]
 }
@@ -283,10 +324,11 @@ run "iam_with_a_secret_is_refused" {
     auth    = "iam"
     crawler = { enabled = false }
     database = {
-      host        = "db.internal"
-      name        = "bank"
-      resource_id = "cluster-ABC123"
-      secret_arn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      host          = "db.internal"
+      name          = "bank"
+      resource_id   = "cluster-ABC123"
+      secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      verify_server = false
     }
   }
   expect_failures = [var.auth]
@@ -295,9 +337,14 @@ run "iam_with_a_secret_is_refused" {
 run "iam_with_rotation_is_refused" {
   command = plan
   variables {
-    auth     = "iam"
-    crawler  = { enabled = false }
-    database = { host = "db.internal", name = "bank", resource_id = "cluster-ABC123" }
+    auth    = "iam"
+    crawler = { enabled = false }
+    database = {
+      host          = "db.internal"
+      name          = "bank"
+      resource_id   = "cluster-ABC123"
+      verify_server = false
+    }
     rotation = { function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:r" }
   }
   expect_failures = [var.auth]
@@ -307,10 +354,11 @@ run "database_user_name_with_a_secret_is_refused" {
   command = plan
   variables {
     database = {
-      host       = "db.internal"
-      name       = "bank"
-      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
-      user_name  = "reader"
+      host          = "db.internal"
+      name          = "bank"
+      secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-AbCdEf"
+      user_name     = "reader"
+      verify_server = false
     }
   }
   expect_failures = [var.auth]
@@ -319,9 +367,14 @@ run "database_user_name_with_a_secret_is_refused" {
 run "cluster_name_as_resource_id_is_refused" {
   command = plan
   variables {
-    auth     = "iam"
-    crawler  = { enabled = false }
-    database = { host = "db.internal", name = "bank", resource_id = "bank-cluster" }
+    auth    = "iam"
+    crawler = { enabled = false }
+    database = {
+      host          = "db.internal"
+      name          = "bank"
+      resource_id   = "bank-cluster"
+      verify_server = false
+    }
   }
   expect_failures = [var.database]
 }
@@ -332,10 +385,11 @@ run "database_user_name_that_needs_quotes_is_refused" {
     auth    = "iam"
     crawler = { enabled = false }
     database = {
-      host        = "db.internal"
-      name        = "bank"
-      resource_id = "cluster-ABC123"
-      user_name   = "*"
+      host          = "db.internal"
+      name          = "bank"
+      resource_id   = "cluster-ABC123"
+      user_name     = "*"
+      verify_server = false
     }
   }
   expect_failures = [var.database]

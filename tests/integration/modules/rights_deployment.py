@@ -36,6 +36,7 @@ def deployment(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.T
     for part in ("modules", "examples"):
         (folder / part).symlink_to(REPOSITORY / part)
     (folder / "driver.jar").write_text("stands in for a driver\n")
+    (folder / "global-bundle.pem").write_text("-----BEGIN CERTIFICATE-----\n")
 
     def given(
         script: str = SCRIPT,

@@ -72,6 +72,7 @@ MINIMAL: Inputs = {
         "host": "localhost",
         "name": "shop",
         "secret_arn": f"arn:aws:secretsmanager:{ACCOUNT}:secret:shop-AbCdEf",
+        "ca_certificate_file": "global-bundle.pem",
     },
     "network": EXTRACT_INPUTS["network"],
 }

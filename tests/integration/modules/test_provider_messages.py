@@ -24,7 +24,7 @@ EXTRACT: dict[str, Any] = {
     "tables": ["Loans"],
     "recipient_column": "bank_name",
     "artifacts": {"bucket": "bank-artifacts"},
-    "database": {"host": "db.internal", "name": "bank"},
+    "database": {"host": "db.internal", "name": "bank", "verify_server": False},
     "secret": {},
     "network": {"vpc_id": "vpc-1", "subnet_id": "subnet-1", "availability_zone": "eu-west-1a"},
     "target": {"bucket": "bank-data", "prefix": "loans", "writer_policy_json": "{}"},

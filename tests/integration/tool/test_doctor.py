@@ -32,7 +32,9 @@ GUIDE = Path(__file__).parents[3] / "docs/how-to/encrypt-files.md"
 ROOT = """
 variable "region" { type = string }
 variable "subnet_id" { type = string }
-variable "database" { type = object({ host = string, secret_arn = string }) }
+variable "database" {
+  type = object({ host = string, secret_arn = string, ca_certificate_file = optional(string) })
+}
 variable "topic" { type = string }
 output "alert_topic_arn" { value = var.topic }
 """
@@ -63,7 +65,7 @@ def looked(extracts: Extracts) -> Callable[..., dict[str, list[dict[str, str]]]]
         assert done.returncode == (0 if said["ok"] else 1), done.stderr
         found: dict[str, list[dict[str, str]]] = {}
         for check in said["checks"]:
-            assert bool(check["remedy"]) == (check["state"] == "failed"), check
+            assert bool(check["remedy"]) == (check["state"] in ("failed", "notice")), check
             found.setdefault(check["name"], []).append(check)
         return found
 
@@ -120,6 +122,9 @@ def test_account_checks_report_what_is_missing(
     Root(folder, terraform.environment(project)).apply()
     found = looked(str(project), **cloud.environment)
     assert states(found["Terraform's values"]) == states(found["deployment"]) == ["ok"]
+    [unverified] = found["source certificate"]
+    assert unverified["state"] == "notice"
+    assert unverified["remedy"].endswith("https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem")
     assert f"{aws.ACCOUNT}" in found["AWS credentials"][0]["text"]
     assert found["secret"][0]["text"] == f"readable; the job logs in as {store.READER}"
     assert "not to be told" not in json.dumps(found)
@@ -132,7 +137,10 @@ def test_account_checks_report_what_is_missing(
         f"{silent} is not confirmed and gets no mails",
     ]
 
-    # After following the advice, the check succeeds.
+    # After following the advice, the checks succeed.
+    (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n" * 2)
+    values["database"] |= {"ca_certificate_file": "ca.pem"}
+    (folder / "terraform.tfvars.json").write_text(json.dumps(values))
     [subnet] = ec2.describe_subnets(SubnetIds=[made.subnet_id])["Subnets"]
     tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])
     for service in re.findall(r"com\.amazonaws\.[\w.-]+", endpoints["remedy"]):
@@ -147,7 +155,9 @@ def test_account_checks_report_what_is_missing(
                 else {"SubnetIds": [made.subnet_id], "PrivateDnsEnabled": True}
             ),
         )
-    assert states(looked(str(project), **cloud.environment)["VPC endpoints"]) == ["ok"]
+    found = looked(str(project), **cloud.environment)
+    assert states(found["VPC endpoints"]) == ["ok"]
+    assert found["source certificate"][0]["text"] == "2 authorities in ca.pem"
 
 
 def test_missing_credentials_are_reported_with_how_to_log_in(

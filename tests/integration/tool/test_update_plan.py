@@ -83,6 +83,7 @@ def test_plan_of_a_project_reports_the_changed_script(project: Path, tmp_path: P
                 "name": "store",
                 "secret_arn": made.secret_arn,
                 "security_group_id": made.database_security_group_id,
+                "verify_server": False,
             },
             "subnet_id": made.subnet_id,
             "recipients": {"first-bank": {"name": "First Bank", "public_keys": {}}},

@@ -92,7 +92,9 @@ module "extract" {
   recipients       = { for key, recipient in var.recipients : key => recipient.name }
 {%- endif %}
 
-  database = var.database
+  database = merge(var.database, {
+    ca_certificate = var.database.verify_server ? file(var.database.ca_certificate_file) : null
+  })
   network = {
     vpc_id            = data.aws_subnet.this.vpc_id
     subnet_id         = data.aws_subnet.this.id

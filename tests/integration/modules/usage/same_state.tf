@@ -169,6 +169,7 @@ module "loans" {
     name               = "bank"
     secret_arn         = aws_secretsmanager_secret.login.arn
     secret_kms_key_arn = aws_kms_key.own.arn
+    ca_certificate     = terraform_data.cluster.output.certificate
   }
   endpoints = {
     client_security_group_ids = { database = aws_security_group.database.id }
@@ -230,9 +231,10 @@ module "fees" {
   artifacts        = { bucket = module.artifacts.name }
   crawler          = { enabled = false }
   database = {
-    host        = terraform_data.cluster.output.host
-    name        = "bank"
-    resource_id = terraform_data.cluster.output.resource_id
+    host          = terraform_data.cluster.output.host
+    name          = "bank"
+    resource_id   = terraform_data.cluster.output.resource_id
+    verify_server = false
   }
   network = {
     vpc_id            = aws_vpc.this.id

@@ -44,7 +44,7 @@ module "extract" {
   recipient_column = "bank_name"
   kms_key_arn      = aws_kms_key.this.arn
   artifacts        = { bucket = aws_s3_bucket.this.bucket }
-  database         = { host = "db.internal", name = "bank" }
+  database         = { host = "db.internal", name = "bank", verify_server = false }
   secret           = {}
   network = {
     vpc_id            = aws_vpc.this.id

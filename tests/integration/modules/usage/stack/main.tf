@@ -54,7 +54,7 @@ module "extract" {
   dead_letter_queue = module.alerts.dead_letter_queue
   kms_key_arn       = module.bucket.kms_key_arn
   artifacts         = { bucket = module.artifacts.name }
-  database          = { host = "db.internal", name = "bank" }
+  database          = { host = "db.internal", name = "bank", verify_server = false }
   endpoints         = { route_table_ids = ["rtb-0123456789abcdef0"] }
   job               = { delay_notification_minutes = 30 }
   rotation          = { application_version = "1.1.618" }

@@ -91,14 +91,14 @@ docs: $(READY)
 interfaces: $(READY)
 	@$(BIN)/python -m tools.interfaces $(if $(VERSION),--version "$(VERSION)")
 
-# Writes the version everywhere, runs all tests, commits and tags; pushes nothing.
+# Writes the version everywhere, runs all tests and commits; pushes nothing.
 release: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tools.release "$(VERSION)"
 
 dist: $(READY)
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist/*
 
-# Builds and checks what the release workflow publishes for a pushed tag. The tag stays in the environment, so that no
+# Builds and checks what the release workflow publishes. The tag stays in the environment, so that no
 # shell reads its name.
 release-files: dist
 	@$(BIN)/python -m tools.release_files "$$TAG"

@@ -1,6 +1,6 @@
-"""Release a version: `make release VERSION=1.2.0` sets it everywhere, runs the checks, commits and tags.
+"""Release a version: `make release VERSION=1.2.0` sets it everywhere, runs the checks and commits.
 
-It pushes nothing. It refuses uncommitted changes, a version that is too small for the changes of the modules'
+It pushes nothing and creates no tag: the release workflow creates it after the approval. It refuses uncommitted changes, a version that is too small for the changes of the modules'
 interfaces, an empty changelog, and a failing check. After a failure it undoes its changes.
 """
 
@@ -39,7 +39,7 @@ CHECKS = ["make", "--assume-old=.venv/.ready", "lint", "test"]
 
 
 def release(root: Path, text: str, today: date, say: Callable[[str], None] = print) -> None:
-    """Create the release commit and its tag in the repository at `root`."""
+    """Create the release commit in the repository at `root`."""
     version = spelled(parse(text))
     home = Home(root, str(root))
     if pending := home.git("status", "--porcelain").decode().splitlines():
@@ -62,13 +62,14 @@ def release(root: Path, text: str, today: date, say: Callable[[str], None] = pri
         _run(CHECKS, root, {}, "The checks fail")
         home.git("add", "--all")
         home.git("commit", "--quiet", "--message", f"Release {version}")
-        home.git("tag", "--annotate", f"v{version}", "--message", notes(dated, version))
     except BaseException:
         home.git("reset", "--quiet", "--hard", "HEAD")
         home.git("clean", "--quiet", "--force", "-d")
         raise
-    say(f"v{version} is committed and tagged here. Look at it with `git show v{version}`, then:")
-    say("  git push --follow-tags")
+    say(
+        f"{version} is committed here. Look at it with `git show`, then push it to main and start the release:"
+    )
+    say(f"  git push && gh workflow run release.yml -f version={version}")
 
 
 def with_date(log: str, version: str, today: date) -> str:

@@ -1,6 +1,6 @@
-"""Check a pushed tag and write its release notes beside the built files: `make release-files TAG=v1.2.0`.
+"""Check the tag of a release and write its notes beside the built files: `make release-files TAG=v1.2.0`.
 
-A tag can be set by hand, so it is compared again with the change of the modules' interfaces.
+The workflow gets the version by hand, so it is compared again with the change of the modules' interfaces.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import extracts
 from extracts.home import parse, spelled
 from local_cloud import aws
 from tests.support.github import HOME, ROOT, GitHub
+from tests.support.github.model import Event, Run, git
 
 # The workflows use the environment of this test, and the checkout must not create another one.
 MAKE = """\
@@ -25,6 +26,16 @@ case "$1" in
 release-files) exec {make} --old-file={venv}/.ready VENV={venv} "$@" ;;
 "$BROKEN") echo "$1 is broken" >&2; exit 2 ;;
 *) exec {make} --dry-run "$@" ;;
+esac
+"""
+
+
+# The ruleset of tags that CONTRIBUTING.md describes.
+RULESET = """\
+#!/bin/sh
+case "$1:$DEPLOY_KEY" in
+refs/tags/v*:key-of-the-environment) ;;
+refs/tags/v*) echo "Cannot create ref due to creations being restricted." >&2; exit 1 ;;
 esac
 """
 
@@ -39,6 +50,9 @@ def github(tmp_path: Path, cloud: aws.Cloud) -> GitHub:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
     made = GitHub(tmp_path / "github", cloud, {}, repository=HOME)
+    made.secrets["release"] = {"RELEASE_KEY": "key-of-the-environment"}
+    (made.origin / "hooks/update").write_text(RULESET)
+    (made.origin / "hooks/update").chmod(0o755)
     made.push(copy, "As it is here")
     return made
 
@@ -50,6 +64,18 @@ def with_make(github: GitHub, broken: str = "none") -> None:
     text = MAKE.format(make=make, venv=sys.prefix).replace("$BROKEN", broken)
     (github.folder / "bin/make").write_text(text)
     (github.folder / "bin/make").chmod(0o755)
+
+
+def start(github: GitHub, version: str, branch: str = "main") -> Run:
+    """Start the release workflow by hand."""
+    sha = git(github.origin, "rev-parse", branch)
+    event = Event("workflow_dispatch", f"refs/heads/{branch}", sha, inputs={"version": version})
+    return github.run("release.yml", event)
+
+
+def released(github: GitHub) -> list[str]:
+    """Return the tags that projects can use."""
+    return git(github.origin, "tag", "--list", "v*").splitlines()
 
 
 def test_ci_succeeds_if_all_targets_succeed(github: GitHub) -> None:
@@ -68,10 +94,12 @@ def test_ci_fails_if_a_target_fails(github: GitHub, target: str) -> None:
     assert {name.partition(" ")[0] for name in run.failures} == {"all-green", target}
 
 
-def test_pushed_tag_is_published_with_its_changelog(github: GitHub) -> None:
+def test_approved_release_is_tagged_and_published_with_its_changelog(github: GitHub) -> None:
     with_make(github)
-    run = github.run("release.yml", github.tag(f"v{extracts.__version__}"))
+    run = start(github, extracts.__version__)
     assert run.failures == {}
+    assert released(github) == [f"v{extracts.__version__}"]
+    assert git(github.origin, "rev-parse", released(github)[0]) == git(github.origin, "rev-parse", "main")
     [release] = github.state["releases"]
     assert release["tag"] == f"v{extracts.__version__}"
     assert [Path(name).suffix for name in release["files"]] == [".whl", ".gz"]
@@ -80,25 +108,34 @@ def test_pushed_tag_is_published_with_its_changelog(github: GitHub) -> None:
     assert len(release["notes"].splitlines()) > 3
 
 
-def test_tag_that_is_not_the_version_is_not_published(github: GitHub) -> None:
+def test_version_of_another_commit_is_not_published(github: GitHub) -> None:
     with_make(github)
-    run = github.run("release.yml", github.tag("v99.0.0"))
+    run = start(github, "99.0.0")
     assert run.failures.keys() == {"build"}
     assert "✗ v99.0.0 is not the tag of " in run.failures["build"]
     assert run.jobs["publish"].result == "skipped"
-    assert github.state["releases"] == []
+    assert released(github) == github.state["releases"] == []
 
 
-def test_a_tag_on_another_branch_is_not_published(github: GitHub, tmp_path: Path) -> None:
+def test_commit_on_another_branch_is_not_published(github: GitHub, tmp_path: Path) -> None:
     with_make(github)
     github.push(tmp_path / "copy", "Not reviewed", branch="aside")
-    run = github.run("release.yml", github.tag(f"v{extracts.__version__}", at="aside"))
+    run = start(github, extracts.__version__, branch="aside")
     assert run.failures.keys() == {"build"}
-    assert run.jobs["build"].errors == [f"v{extracts.__version__} is not on main."]
-    assert github.state["releases"] == []
+    assert run.jobs["build"].errors == ["Only the branch main is released, not refs/heads/aside."]
+    assert released(github) == github.state["releases"] == []
 
 
-def test_tag_that_is_too_small_for_the_change_is_not_published(github: GitHub, tmp_path: Path) -> None:
+def test_tag_is_not_created_without_the_key_of_the_environment(github: GitHub) -> None:
+    with_make(github)
+    github.secrets["release"] = {"RELEASE_KEY": "another-key"}
+    run = start(github, extracts.__version__)
+    assert run.failures.keys() == {"publish"}
+    assert "creations being restricted" in run.failures["publish"]
+    assert released(github) == github.state["releases"] == []
+
+
+def test_version_that_is_too_small_for_the_change_is_not_published(github: GitHub, tmp_path: Path) -> None:
     with_make(github)
     last = extracts.__version__
     github.tag(f"v{last}")
@@ -112,14 +149,15 @@ def test_tag_that_is_too_small_for_the_change_is_not_published(github: GitHub, t
         file = tmp_path / "copy" / name
         file.write_text(file.read_text().replace(before, after, 1))
     github.push(tmp_path / "copy", "Another name")
-    run = github.run("release.yml", github.tag(f"v{version}"))
+    run = start(github, version)
     assert run.failures.keys() == {"build"}
     assert f"✗ {version} is too small a step: this is at least " in run.failures["build"]
+    assert released(github) == [f"v{last}"]
     assert github.state["releases"] == []
 
 
 def test_nothing_is_published_if_a_check_fails(github: GitHub) -> None:
     with_make(github, broken="lint")
-    run = github.run("release.yml", github.tag(f"v{extracts.__version__}"))
+    run = start(github, extracts.__version__)
     assert run.jobs["publish"].result == "skipped"
-    assert github.state["releases"] == []
+    assert released(github) == github.state["releases"] == []

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 
 def _checkout(runner: Runner, given: dict[str, str]) -> None:
-    """Fetch one commit without tags, as `actions/checkout` does; with `fetch-depth: 0`, fetch everything."""
-    whole = given.get("fetch-depth") == "0"
-    assert given == {"persist-credentials": "False", **({"fetch-depth": "0"} if whole else {})}
+    """Fetch one commit without tags, as `actions/checkout` does; with `fetch-depth: 0`, fetch everything.
+
+    Pushes use the `ssh-key`, if there is one. A hook of the repository reads it from the environment.
+    """
+    whole, key = given.get("fetch-depth") == "0", given.get("ssh-key")
+    kept = {} if key else {"persist-credentials": "False"}
+    assert given == kept | ({"fetch-depth": "0"} if whole else {}) | ({"ssh-key": key} if key else {})
     runner.require("contents", "read")
     git(runner.place, "init", "--quiet", str(runner.workspace))
     git(runner.workspace, "remote", "add", "origin", f"file://{runner.github.origin}")
+    if key:
+        git(runner.workspace, "config", "remote.origin.receivepack", f"env DEPLOY_KEY={key} git-receive-pack")
     wanted = ["--tags", "origin"] if whole else ["--depth", "1", "--no-tags", "origin", runner.event.sha]
     git(runner.workspace, "fetch", "--quiet", *wanted)
     git(runner.workspace, "checkout", "--quiet", runner.event.sha)

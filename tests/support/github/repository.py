@@ -29,6 +29,7 @@ class GitHub:
     settings: Mapping[str, str]  # environment variables for Terraform to find its provider
     repository: str = "banking-group/bank-loans"
     variables: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # by environment
     runs: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -46,6 +46,7 @@ class Runner:
         contexts["steps"] = {}
         contexts["status"] = True
         self.deploys_to = str(interpolate(self.job.get("environment", ""), contexts))
+        contexts["secrets"] = self.github.secrets.get(self.deploys_to, {})
         commands: list[str] = []
         summary = self.place / "summary.md"
         for step in self.job["steps"]:

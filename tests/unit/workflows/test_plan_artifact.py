@@ -1,4 +1,4 @@
-"""The artifact of a plan has no state and no sensitive value, because anyone who can read the repository can download it."""
+"""The artifact of a plan has no state and no sensitive value: who can read the repository can download it."""
 
 from __future__ import annotations
 

@@ -81,11 +81,17 @@ def test_ci_runs_only_make_targets(repository: Path) -> None:
 
 def test_only_an_approved_job_without_other_code_publishes(repository: Path) -> None:
     """The token that may write must be out of reach for packages of the build and code of the tag."""
-    jobs = workflows(repository)["release.yml"]["jobs"]
+    release = workflows(repository)["release.yml"]
+    # A pushed tag must not start it: projects would use this tag before the approval.
+    assert list(release[True]) == ["workflow_dispatch"]
+    jobs = release["jobs"]
     [publish] = [job for job in jobs.values() if job["permissions"].get("contents") == "write"]
     assert publish["environment"] == "release"
+    assert [name for name, job in jobs.items() if "secrets." in str(job)] == ["publish"]
     commands = [step.get("run", step.get("uses", "")) for step in publish["steps"]]
     assert [command.partition("@")[0].partition(' "')[0] for command in commands] == [
+        "actions/checkout",
+        "git tag",
         "actions/download-artifact",
         "gh release create",
     ]

@@ -1,7 +1,8 @@
 """Release a version: `make release VERSION=1.2.0` sets it everywhere, runs the checks and commits.
 
-It pushes nothing and creates no tag: the release workflow creates it after the approval. It refuses uncommitted changes, a version that is too small for the changes of the modules'
-interfaces, an empty changelog, and a failing check. After a failure it undoes its changes.
+It pushes nothing and creates no tag: the release workflow creates it after the approval. It refuses uncommitted
+changes, a version that is too small for the changes of the modules' interfaces, an empty changelog, and a failing
+check. After a failure it undoes its changes.
 """
 
 from __future__ import annotations
@@ -66,9 +67,7 @@ def release(root: Path, text: str, today: date, say: Callable[[str], None] = pri
         home.git("reset", "--quiet", "--hard", "HEAD")
         home.git("clean", "--quiet", "--force", "-d")
         raise
-    say(
-        f"{version} is committed here. Look at it with `git show`, then push it to main and start the release:"
-    )
+    say(f"{version} is committed here. Look at it with `git show`, then push it and start its release:")
     say(f"  git push && gh workflow run release.yml -f version={version}")
 
 

@@ -13,8 +13,21 @@ import unicodedata
 # What a terminal, a mail header or a log viewer takes as an instruction or a new line, and characters that
 # are invisible or change the direction of text: controls, formats, surrogates, private use, separators.
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-# What a mail program makes a link of. No sentence of ours has one.
-_LINK = re.compile(r"\b(?:(https?|ftps?|file)(:)(?=//)|(mailto)(:)|(www)(\.))", re.IGNORECASE)
+# Letters and marks without a shape, which the categories above do not have.
+_SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(c) for c in range(0xFE00, 0xFE10)
+}
+# What a mail program makes a link of: every scheme but those of our sentences and of ARNs and rights, a path to
+# another machine, and www. A blank, a digit or ":" after the colon is no link, unless it is a phone number.
+# facts.jsonata of failure-alerts has the same rules.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(\s|[0-9:]|$)?")
+_PHONES = ("sms", "tel")
+_NO_LINKS = frozenset(
+    "arn aws cluster function glue iam jdbc kms log-group log-stream logs postgresql rds-db role s3 secret"
+    " secretsmanager sts".split()
+)
+_PATH = re.compile(r"(^|[^:/\]])//")
+_WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
 
 
 class ExtractError(Exception):
@@ -45,18 +58,21 @@ def one_line(text: str) -> str:
     """
     if not text.isascii() or not text.isprintable():
         text = "".join(_visible(character) for character in text)
-    return _LINK.sub(_without_link, " ".join(text.split()))
+    text = _SCHEME.sub(_without_scheme, " ".join(text.split()))
+    return _WWW.sub(r"\1[.]", _PATH.sub(r"\1/[/]", text.replace("\\\\", "\\[\\]")))
 
 
-def _without_link(found: re.Match[str]) -> str:
-    word, mark = (part for part in found.groups() if part is not None)
-    return f"{word}[{mark}]"
+def _without_scheme(found: re.Match[str]) -> str:
+    word, after = found[1], found[2]
+    if word.lower() in _NO_LINKS or (after is not None and word.lower() not in _PHONES):
+        return found[0]
+    return f"{word}[:]{after or ''}"
 
 
 def _visible(character: str) -> str:
     category = unicodedata.category(character)
     if category not in _UNPRINTABLE:
-        return character
+        return "" if character in _SHAPELESS else character
     return "" if category in ("Cf", "Cs") else " "
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.links import LINKS
 from tests.support.mail_programs import (
     CONFIG,
     CONSOLE,
@@ -116,6 +117,7 @@ def test_event_of_aws_is_accepted(event: dict[str, Any]) -> None:
         ("evil.csv.com evil.csvx evil.CSV", "evil.csv[.]com evil[.]csvx evil[.]CSV"),
         ('no column in public."Loans". 1.5 of 2.0', 'no column in public."Loans". 1.5 of 2.0'),
         ("pg_hba.conf, First Bank.csv: and so on...", "pg_hba.conf, First Bank.csv: and so on..."),
+        *LINKS,
     ],
 )
 def test_reason_has_no_links(message: str, shown: str) -> None:
@@ -123,7 +125,9 @@ def test_reason_has_no_links(message: str, shown: str) -> None:
     assert facts(crawler(errorMessage=message))["why"] == f"crawler: {shown}"
 
 
-@pytest.mark.parametrize("mark", ["\u00ad", "\u061c", "\u180e", "\u2060", "\u2063", "\ufff9", "\ufeff"])
+@pytest.mark.parametrize(
+    "mark", ["\u00ad", "\u061c", "\u180e", "\u2060", "\u2063", "\ufff9", "\ufeff", "\u3164", "\u2800"]
+)
 def test_reason_has_no_invisible_marks(mark: str) -> None:
     assert facts(job(message=f"se{mark}nd"))["why"] == "se nd"
 

@@ -1,0 +1,18 @@
+"""Sentences of the engine have no links: names in them come from the source, and mails quote them."""
+
+from __future__ import annotations
+
+import pytest
+
+from rolling_errors import ExtractError
+from tests.support.links import LINKS
+
+
+@pytest.mark.parametrize(("text", "shown"), LINKS)
+def test_sentence_has_no_link(text: str, shown: str) -> None:
+    assert str(ExtractError(text, kind="data")) == shown
+
+
+@pytest.mark.parametrize("hidden", ["\u3164", "\u115f", "\u2800", "\u034f", "\U000e0041", "\u202e", "\u00ad"])
+def test_sentence_has_no_invisible_character(hidden: str) -> None:
+    assert hidden not in str(ExtractError(f"a{hidden}b", kind="data"))

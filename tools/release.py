@@ -1,8 +1,8 @@
 """Release a version: `make release VERSION=1.2.0` sets it everywhere, runs the checks and commits.
 
-It pushes nothing and creates no tag: the release workflow creates it after the approval. It refuses uncommitted
-changes, a version that is too small for the changes of the modules' interfaces, an empty changelog, and a failing
-check. After a failure it undoes its changes.
+It pushes nothing and creates no tag: the release workflow creates it after the approval. It refuses
+uncommitted changes, a version that is too small for the changes of the modules' interfaces, an empty
+changelog, and a failing check. After a failure it undoes its changes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from extracts.doctor.check import Check, failed, ok, skipped
+from extracts.doctor.check import Check, failed, notice, ok, skipped
 from extracts.doctor.project import Values
 
 # The services that job and crawler call. A subnet without NAT needs an endpoint for each.
@@ -138,7 +138,7 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
         sns = aws("sns")
         pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         found = {
-            subscription["Endpoint"]: _is_confirmed(sns, subscription["SubscriptionArn"])
+            subscription["Endpoint"]: _attributes(sns, subscription["SubscriptionArn"])
             for page in pages
             for subscription in page["Subscriptions"]
         }
@@ -149,9 +149,16 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
         yield failed(
             "alert mails", "the topic has no subscription", "add an address to alert_emails, and apply"
         )
-    for address, is_confirmed in found.items():
-        if is_confirmed:
-            yield ok("alert mails", f"{address} is confirmed")
+    for address, attributes in found.items():
+        if attributes.get("PendingConfirmation") != "true":
+            # SNS adds the link to each mail if the subscription was confirmed without credentials.
+            if attributes.get("ConfirmationWasAuthenticated") == "false":
+                said = (
+                    f"{address} is confirmed, but everybody who gets a mail can end it with the mail's link"
+                )
+                yield notice("alert mails", said, _authenticated(topic))
+            else:
+                yield ok("alert mails", f"{address} is confirmed")
         else:
             remedy = (
                 f"follow the link in AWS's mail to {address}; it expires after two days, then apply again"
@@ -159,12 +166,19 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
             yield failed("alert mails", f"{address} is not confirmed and gets no mails", remedy)
 
 
-def _is_confirmed(sns: Any, arn: str) -> bool:
-    """Return whether a subscription is confirmed. A pending one has no ARN, or an attribute that says so."""
+def _authenticated(topic: str) -> str:
+    return (
+        "delete the subscription and apply again, then confirm with the token in the link of AWS's mail:"
+        f" aws sns confirm-subscription --topic-arn {topic} --token TOKEN --authenticate-on-unsubscribe true"
+    )
+
+
+def _attributes(sns: Any, arn: str) -> dict[str, str]:
+    """Return the attributes of a subscription. A pending one has no ARN, or an attribute that says so."""
     if not arn.startswith("arn:"):
-        return False
-    attributes = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-    return bool(attributes.get("PendingConfirmation") != "true")
+        return {"PendingConfirmation": "true"}
+    found: dict[str, str] = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    return found
 
 
 def deployed(aws: Client, values: Values, *, test_mail: bool) -> Iterator[Check]:

@@ -83,3 +83,37 @@ def test_invalid_secret_is_not_printed(text: str) -> None:
     check, user = account.secret(lambda _: client, "arn:aws:secretsmanager:eu-west-1:000000000000:secret:x")
     assert (check.state, user) == ("failed", None)
     assert "hunter2" not in check.text + check.remedy
+
+
+class Sns:
+    """A topic with one subscription."""
+
+    def __init__(self, attributes: dict[str, str]) -> None:
+        self.attributes = attributes
+
+    def get_paginator(self, _: str) -> Any:
+        subscription = {"Endpoint": "team@example.com", "SubscriptionArn": "arn:aws:sns:eu-west-1:1:alerts:2"}
+        return SimpleNamespace(paginate=lambda **_: [{"Subscriptions": [subscription]}])
+
+    def get_subscription_attributes(self, **_: object) -> dict[str, Any]:
+        return {"Attributes": self.attributes}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "state"),
+    [
+        ({"PendingConfirmation": "true", "ConfirmationWasAuthenticated": "false"}, "failed"),
+        ({"PendingConfirmation": "false", "ConfirmationWasAuthenticated": "false"}, "notice"),
+        ({"PendingConfirmation": "false", "ConfirmationWasAuthenticated": "true"}, "ok"),
+    ],
+    ids=["pending", "confirmed by the link", "confirmed with credentials"],
+)
+def test_subscription_that_a_link_in_each_mail_ends_is_reported(
+    attributes: dict[str, str], state: str
+) -> None:
+    topic = "arn:aws:sns:eu-west-1:1:alerts"
+    [check] = account.subscriptions(lambda _: Sns(attributes), topic)
+    assert check.state == state
+    if state == "notice":
+        assert f"aws sns confirm-subscription --topic-arn {topic} " in check.remedy
+        assert "--authenticate-on-unsubscribe true" in check.remedy

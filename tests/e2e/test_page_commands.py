@@ -193,7 +193,9 @@ NOT_RUN: dict[str, str] = {
     "aws dynamodb query --table-name bank-loans-receipts --key-condition-expression 'recipient = :r'"
     ' --expression-attribute-values \'{":r": {"S": "first-bank"}}\'': ACCOUNT,
     'TOPIC="$(terraform -chdir=Terraform output -raw alert_topic_arn)"': DEPLOYED,
-    'aws sns confirm-subscription --topic-arn "$TOPIC" --token TOKEN --authenticate-on-unsubscribe true': ACCOUNT,
+    'aws sns confirm-subscription --topic-arn "$TOPIC" --token TOKEN --authenticate-on-unsubscribe true': (
+        ACCOUNT
+    ),
     'JOB="$(terraform -chdir=Terraform output -raw job_name)"': DEPLOYED,
     'BUCKET="$(terraform -chdir=Terraform output -raw bucket)"': DEPLOYED,
     'MANIFEST="s3://$BUCKET/loans/_manifests/2026-10.json"': "sets a variable",

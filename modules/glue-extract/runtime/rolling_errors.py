@@ -18,9 +18,9 @@ _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code)
     for code in range(0xFE00, 0xFE10)  # variation selectors
 }
-# What a mail program makes a link of: every scheme but those of our sentences and of ARNs and rights, a path to
-# another machine, and www. A blank, a digit or ":" after the colon is no link, unless it is a phone number.
-# facts.jsonata of failure-alerts has the same rules.
+# What a mail program makes a link of: every scheme but those of our sentences and of ARNs and rights, a path
+# to another machine, and www. A blank, a digit or ":" after the colon is no link, unless it is a phone
+# number. facts.jsonata of failure-alerts has the same rules.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(\s|[0-9:]|$)?")
 _PHONES = ("sms", "tel")
 _NO_LINKS = {

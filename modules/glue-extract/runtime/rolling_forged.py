@@ -141,6 +141,7 @@ _PUBLISHED: dict[str, Shape] = {
         {
             "key": _text,
             "recipient": _text,
+            "recipient_key": _text,
             "bytes": _number,
             "rows": _number,
             "sha256": _text,

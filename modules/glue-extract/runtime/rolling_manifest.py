@@ -50,6 +50,7 @@ def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) 
     """
     resolved, period = result.resolved, made.period
     first, outside = result.span.days(period)
+    keys = result.facts.recipient_keys
     return {
         "period": str(period),
         "window": {
@@ -64,6 +65,7 @@ def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) 
             {
                 "key": store.key(file.place),
                 "recipient": file.recipient,
+                **({} if (key := keys.get(file.recipient)) is None else {"recipient_key": key}),
                 "bytes": file.bytes,
                 "rows": file.rows,
                 "sha256": file.sha256,

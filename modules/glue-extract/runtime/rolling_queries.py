@@ -28,7 +28,8 @@ class Checks:
       (unless every row has one), their sum (if they are numbers), and their most digits after the point
       (for Spark, if the types do not fix them).
     - `recipients`: name, number of rows that have it, and of each `recipient_columns` the number of values,
-      the smallest and the largest. None if the recipient is a column of the entity.
+      the smallest and the largest; then the smallest of each `recipient_key`. None if the recipient is a
+      column of the entity.
     - `strays`: the number of groups without a recipient. None if the groups are those of entity rows.
     - `join_checks`: by alias of a join's table, the number of its key values that are not unique.
     """
@@ -141,6 +142,7 @@ def _recipients(relations: Relations) -> str:
     for column in resolved.recipient_columns.values():
         value = f'{relations.label(column)} COLLATE "C"'  # under other collations, two texts can be equal
         columns += [f"count({value})", f"min({value})", f"max({value})"]
+    columns += [f"min({relations.label(column)})" for column in resolved.recipient_key]
     conditions = [f"{name} IS NOT NULL"]
     if (included := relations.included(())) is not None:
         conditions.append(included)

@@ -164,6 +164,13 @@ class Resolved:
     transform: Callable[[DataFrame], DataFrame] | None = None
     transform_columns: tuple[Column, ...] = ()
 
+    @property
+    def recipient_key(self) -> tuple[Column, ...]:
+        """Return the columns by which the recipient's table is joined: they identify a renamed recipient."""
+        alias = self.recipient.alias
+        rights = () if alias == "t0" else self.step(alias).rights
+        return tuple(column for column in rights if column.name != self.recipient.name)
+
     def file_of(self, recipient: str) -> File:
         return self.files.get(recipient, self.file)
 

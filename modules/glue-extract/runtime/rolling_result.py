@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, dropwhile, takewhile
@@ -78,6 +80,8 @@ class Facts:
     digits: tuple[int, ...]  # of each measure after the point, as far as the rows have them
     # By recipient, of each of `recipient_columns` its different values, at most two; None for NULL.
     recipient_values: Mapping[str, Sequence[frozenset[str | None]]] = field(default_factory=dict)
+    # By recipient that is one row of the recipient's table, the SHA-256 of its key.
+    recipient_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +176,13 @@ class Result:
 def facts(resolved: Resolved, checks: Checks, session: Session) -> Facts:
     """Run the small queries."""
     [[snapshot_time]] = session.rows(checks.snapshot)
-    recipients, values = None, {}
+    recipients, values, keys = None, {}, {}
     if checks.recipients is not None:
         lines = session.rows(checks.recipients)
         recipients = {line[0] or "": int(line[1] or 0) for line in lines}
-        values = {line[0] or "": _different(line) for line in lines if resolved.recipient_columns}
+        ends = 2 + 3 * len(resolved.recipient_columns)
+        values = {line[0] or "": _different(line[:ends]) for line in lines if resolved.recipient_columns}
+        keys = {line[0] or "": _key(line[ends:]) for line in lines if line[1] == "1" and line[ends:]}
     control, undated, digits = totals_of(resolved, session.rows(checks.control))
     return Facts(
         snapshot_time or "",
@@ -187,7 +193,12 @@ def facts(resolved: Resolved, checks: Checks, session: Session) -> Facts:
         0 if checks.strays is None else _count(session, checks.strays),
         digits,
         values,
+        keys,
     )
+
+
+def _key(values: Line) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _different(line: Line) -> list[frozenset[str | None]]:

@@ -13,6 +13,7 @@ import rolling_checks
 import rolling_file
 import rolling_manifest
 import rolling_publication
+import rolling_renames
 import rolling_swings
 import rolling_writing
 from rolling_arguments import Arguments
@@ -93,7 +94,18 @@ class Work:
             shutil.rmtree(self._place(period))
             files, _ = self._files(period, revision, seal)
             plan = rolling_publication.plan(self.store, period, files, restate=restate)
+        self._check_recipients(plan)
         return Prepared(plan, tally.totals)
+
+    def _check_recipients(self, plan: Plan) -> None:
+        """Refuse recipients that are not those of the month before, so that none gets the file of another."""
+        if plan.idle or not (changed := rolling_renames.changed(self.result, self.store, plan)):
+            return
+        if not (self.arguments.restate or self.arguments.dry_run):
+            raise ExtractError(
+                f"{changed}; if this is right, publish it with --restate --reason TEXT", kind="recipient_name"
+            )
+        log("recipient_changed", f"{plan.period}: {changed}", level="warning", period=str(plan.period))
 
     @property
     def _has_revision(self) -> bool:

@@ -55,11 +55,45 @@ def test_old_file_of_a_renamed_recipient_is_removed_and_listed(store: Store, eng
     assert told == "2026-10: Before_20261031.csv of an earlier revision removed"
 
 
-def test_group_without_a_recipient_is_reported(store: Store, engine: Engine) -> None:
-    store.loan(store.branch(), "2026-10-01", 5)
-    stray = store.branch()
-    store.sql('ALTER TABLE "Branch" ALTER COLUMN "Bank_idBank" DROP NOT NULL')
-    store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', stray)
-    told = {line["event"]: line["message"] for line in engine("2026-10").log}
-    assert told["groups_without_recipient"] == "1 group without a recipient has no row"
-    assert told["reconciled"] == "2026-10: 1 source row = 1 in files + 0 orphan rows + 0 excluded rows"
+def test_swapped_recipients_are_refused_unless_restated(store: Store, engine: Engine) -> None:
+    store.branch(bank="Alpha")
+    other = store.bank("Beta")
+    engine("2026-08")
+    store.sql('UPDATE "Bank" SET "Name" = \'x\' WHERE "Name" = \'Alpha\'')
+    store.sql('UPDATE "Bank" SET "Name" = \'Alpha\' WHERE "idBank" = %s', other)
+    store.sql('UPDATE "Bank" SET "Name" = \'Beta\' WHERE "Name" = \'x\'')
+    assert engine.refusal("2026-09") == (
+        f'2026-09: "Alpha" is another row of {store.schema}."Bank" than in 2026-08, and so is "Beta"; if this'
+        " is right, publish it with --restate --reason TEXT. Nothing was published."
+    )
+    delivered = engine("--period", "2026-09", "--restate", "--reason", "the names were swapped")
+    assert delivered.manifest("2026-09")["reason"] == "the names were swapped"
+    assert engine("2026-10").manifest()["revision"] == 1
+
+
+def test_renamed_recipient_is_refused_unless_restated(store: Store, engine: Engine) -> None:
+    store.branch()
+    renamed = store.bank("Before")
+    engine("2026-09")
+    store.sql('UPDATE "Bank" SET "Name" = %s WHERE "idBank" = %s', "After", renamed)
+    assert '"After" was called "Before" in 2026-09; if this is right' in engine.refusal("2026-10")
+    engine("--period", "2026-10", "--restate", "--reason", "merger")
+
+
+def test_new_recipient_does_not_get_the_folder_of_another(store: Store, engine: Engine) -> None:
+    store.branch()
+    old = store.bank("Foo Bank")
+    engine("2026-09")
+    store.sql('DELETE FROM "Bank" WHERE "idBank" = %s', old)
+    store.bank("FooBank")
+    assert '"FooBank" has the folder of "Foo Bank" in 2026-09; if this' in engine.refusal("2026-10")
+
+
+def test_dry_run_reports_a_renamed_recipient(store: Store, engine: Engine) -> None:
+    store.branch()
+    renamed = store.bank("Before")
+    engine("2026-09")
+    store.sql('UPDATE "Bank" SET "Name" = %s WHERE "idBank" = %s', "After", renamed)
+    delivered = engine("--period", "2026-10", "--dry-run")
+    [told] = [line["message"] for line in delivered.log if line["event"] == "recipient_changed"]
+    assert told == '2026-10: "After" was called "Before" in 2026-09'

@@ -101,7 +101,7 @@ def manifest(folder: Path) -> dict[str, Any]:
         resolved=SimpleNamespace(time_zone="Etc/GMT", texts={"where": "true"}),
         span=SimpleNamespace(days=lambda period: (period.first_day, period.shift(1).first_day)),
         undated=0,
-        facts=SimpleNamespace(strays=0),
+        facts=SimpleNamespace(strays=0, recipient_keys={"A": "4" * 64}),
         snapshot_time="2026-11-01T00:00:00+00:00",
         **dict.fromkeys(("orphans", "excluded", "control"), lambda _: SimpleNamespace(totals=totals)),
     )

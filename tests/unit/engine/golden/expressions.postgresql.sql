@@ -9,10 +9,10 @@ SELECT 1, count(*), count(t0.c0), CAST(sum(t0.c0) AS text)
 
 -- recipients
 WITH t2 AS NOT MATERIALIZED (
-  SELECT t2."name"::text AS c0
+  SELECT t2."name"::text AS c0, t2."code"::text AS c1
   FROM "Fees"."bank" t2
 )
-SELECT t2.c0, count(*)
+SELECT t2.c0, count(*), min(t2.c1)
   FROM t2
   WHERE t2.c0 IS NOT NULL
   GROUP BY 1;

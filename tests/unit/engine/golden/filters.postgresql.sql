@@ -16,12 +16,12 @@ GROUP BY 1;
 
 -- recipients
 WITH t2 AS NOT MATERIALIZED (
-  SELECT t2."name"::text AS c0, (t2."active") IS TRUE AS c1
+  SELECT t2."name"::text AS c0, t2."code"::text AS c1, (t2."active") IS TRUE AS c2
   FROM "Fees"."bank" t2
 )
-SELECT t2.c0, count(*)
+SELECT t2.c0, count(*), min(t2.c1)
   FROM t2
-  WHERE t2.c0 IS NOT NULL AND t2.c1
+  WHERE t2.c0 IS NOT NULL AND t2.c2
   GROUP BY 1;
 
 -- groups without a recipient

@@ -10,10 +10,10 @@ GROUP BY 1;
 
 -- recipients
 WITH t4 AS NOT MATERIALIZED (
-  SELECT t4."Name"::text AS c0
+  SELECT t4."Name"::text AS c0, t4."idBank" AS c1
   FROM "public"."Bank" t4
 )
-SELECT t4.c0, count(*)
+SELECT t4.c0, count(*), min(CAST(t4.c1 AS text))
   FROM t4
   WHERE t4.c0 IS NOT NULL
   GROUP BY 1;

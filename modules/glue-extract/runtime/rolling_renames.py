@@ -1,0 +1,44 @@
+"""Recipients that are not those of the month before: swapped, renamed, or with the folder of another one."""
+
+from __future__ import annotations
+
+from rolling_errors import listed, quoted
+from rolling_file import file_name
+from rolling_forged import read
+from rolling_manifest import entries, manifest_place
+from rolling_publication import Plan
+from rolling_result import Result
+from rolling_store import Store
+
+
+def changed(result: Result, store: Store, made: Plan) -> str:
+    """Return which recipients differ from those of the published month before, as a sentence, or "".
+
+    A name decides who gets a file, and its folder. The manifest also has the key of the recipient's row.
+    """
+    before = made.period.shift(-1)
+    resolved, keys = result.resolved, result.facts.recipient_keys
+    if store.version(manifest_place(before)) is None:
+        return ""
+    last = [entry for entry in entries(read(store, manifest_place(before))).values() if "recipient" in entry]
+    key_of = {str(entry["recipient"]): entry.get("recipient_key") for entry in last}
+    name_of = {key: name for name, key in key_of.items() if key is not None}
+    folder_of = {file_name(name).casefold(): name for name in key_of}
+    others, found = [], []
+    for name in sorted({file.recipient for file in made.files}):
+        key = keys.get(name)
+        was = folder_of.get(file_name(name).casefold(), name)
+        if name in key_of:
+            if key is not None and key_of[name] not in (None, key):
+                others.append(quoted(name))
+        elif key in name_of:
+            found.append(f"{quoted(name)} was called {quoted(name_of[key])} in {before}")
+        elif was != name:
+            found.append(f"{quoted(name)} has the folder of {quoted(was)} in {before}")
+    if others:
+        table = resolved.table(resolved.recipient.alias)
+        also = f", and so is {listed(others[1:])}" if others[1:] else ""
+        found.insert(
+            0, f'{others[0]} is another row of {table.schema}."{table.table}" than in {before}{also}'
+        )
+    return listed(found)

@@ -14,6 +14,7 @@ LINKS = [
     ("at //evil/x", "at /[/]evil/x"),
     # What sentences of ours and errors of AWS have.
     ("denied: x, db:5432 at 10:30, then:", "denied: x, db:5432 at 10:30, then:"),
+    ("{rows:>10} {date:%H:%M} a:'b'", "{rows:>10} {date:%H:%M} a:'b'"),
     ("s3://bucket/key jdbc:postgresql://db:5432/x", "s3://bucket/key jdbc:postgresql://db:5432/x"),
     ("kms:Decrypt on arn:aws:kms:eu-west-1:1:key/2", "kms:Decrypt on arn:aws:kms:eu-west-1:1:key/2"),
 ]

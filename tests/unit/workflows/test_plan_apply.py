@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,9 @@ PLAN: dict[str, Any] = {
 TERRAFORM = """\
 #!/bin/sh
 case "$1" in
-  plan) for word; do case "$word" in -out=*) echo made-here > "${word#-out=}" ;; esac; done ;;
+  plan)
+    touch "$PLANNED"
+    for word; do case "$word" in -out=*) echo made-here > "${word#-out=}" ;; esac; done ;;
   show) cat "$PLAN" ;;
   apply) for word; do file=$word; done; cat "$file" >> "$APPLIED" ;;
 esac
@@ -89,7 +92,10 @@ def digest(project: Path, plan: dict[str, Any]) -> str:
     environment = {**workflow("extract-plan.yml")["env"], "GITHUB_OUTPUT": str(shown / "output")}
     done = script(read["run"], shown, **environment)
     assert done.returncode == 0, done.stderr
-    return (shown / "output").read_text().strip().removeprefix("digest=")
+    outputs = dict(line.split("=", 1) for line in (shown / "output").read_text().splitlines())
+    assert outputs.keys() == {"digest", "files"}
+    (project.parent / "files").write_text(outputs["files"])
+    return outputs["digest"]
 
 
 def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -105,7 +111,9 @@ def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.Comp
         PATH=f"{machine}:{os.environ['PATH']}",
         APPLIED=str(machine / "applied"),
         APPROVED=approved,
+        APPROVED_FILES=(machine / "files").read_text(),
         PLAN=str(machine / "plan.json"),
+        PLANNED=str(machine / "planned"),
         RUNNER_TEMP=str(machine / "temp"),
     )
 
@@ -138,8 +146,25 @@ def test_resource_without_changes_is_no_part_of_the_approval(project: Path) -> N
 def test_changed_file_is_refused_although_the_plan_has_the_same_json(project: Path, name: str) -> None:
     approved = digest(project, PLAN)
     write(project, name, FILES[name] + " ")
-    assert apply(project, approved, PLAN).returncode == 1
+    done = apply(project, approved, PLAN)
+    assert done.returncode == 1
+    assert "::error::These are not the files that were approved: something changed since." in done.stdout
     assert not (project.parent / "applied").exists()
+    # A plan runs the code of modules and providers with the role of the apply.
+    assert not (project.parent / "planned").exists()
+
+
+def test_plan_with_other_files_than_its_digest_is_refused(project: Path) -> None:
+    """The job `plan` runs the branch's code, so its text about the files may have more lines."""
+    approved = digest(project, PLAN)
+    shown = project.parent / "shown"
+    write(shown, "plan/files.txt", f"{files(project)}\ndigest={'0' * 64}\n")
+    [read] = [s for s in workflow("extract-plan.yml")["jobs"]["show"]["steps"] if s.get("id") == "read"]
+    environment = {**workflow("extract-plan.yml")["env"], "GITHUB_OUTPUT": str(shown / "again")}
+    shutil.rmtree(shown / "shown")
+    done = script(read["run"], shown, **environment)
+    assert done.returncode == 0, done.stderr
+    assert (shown / "again").read_text() == f"digest={approved}\nfiles={files(project)}\n"
 
 
 @pytest.mark.parametrize("target", ["common.tf", "common"], ids=["file", "folder"])

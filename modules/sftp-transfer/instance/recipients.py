@@ -70,6 +70,11 @@ def write(path: Path, text: str) -> bool:
 def admit(name: str, prefix: str, keys: str, known: bool) -> None:
     """Create or update the user of a recipient."""
     unit = f"sftp-recipient@{name}.service"
+    path = KEYS / name
+    removed = path.exists() and not {*path.read_text().splitlines()} <= {*keys.splitlines()}
+    if removed:
+        # Before the restart, which ends the sessions, so that none begins with the removed key.
+        write(path, keys)
     moved = write(PREFIXES / name, prefix)
     if not known:
         # "*" is no password; sshd would take the default, "!", for a locked account.
@@ -79,8 +84,8 @@ def admit(name: str, prefix: str, keys: str, known: bool) -> None:
     with contextlib.suppress(FileExistsError):
         (FOLDERS / name).mkdir(mode=0o700)
     run("systemctl", "enable", "--quiet", unit)
-    run("systemctl", "restart" if moved else "start", "--no-block", unit)
-    write(KEYS / name, keys)
+    run("systemctl", "restart" if moved or removed else "start", "--no-block", unit)
+    write(path, keys)
 
 
 def dismiss(name: str) -> None:

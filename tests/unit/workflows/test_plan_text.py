@@ -26,6 +26,7 @@ def shown(folder: Path, *resources: dict[str, Any], **plan: Any) -> list[str]:
     """Return the lines that the step of the workflow shows of a plan."""
     (folder / "plan").mkdir()
     (folder / "plan/plan.json").write_text(json.dumps({"resource_changes": list(resources), **plan}))
+    (folder / "plan/files.txt").write_text(f"{'0' * 64}\n")
     (folder / "plan/plan.txt").write_text("No changes. Forged by the job of the plan.\n")
     [step] = [step for step in WORKFLOW["jobs"]["show"]["steps"] if step.get("id") == "read"]
     subprocess.run(

@@ -1,0 +1,54 @@
+"""The program of the SFTP instance that brings users and keys in line with the recipients."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tools.hcl import MODULES
+
+OLD, NEW = "ssh-ed25519 OLD\n", "ssh-ed25519 NEW\n"
+
+
+@pytest.fixture
+def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the program with folders of this test. It notes its commands, with the keys of that moment."""
+    spec = importlib.util.spec_from_file_location(
+        "recipients", MODULES / "sftp-transfer/instance/recipients.py"
+    )
+    assert spec
+    assert spec.loader
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    for name in ("KEYS", "PREFIXES", "FOLDERS"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(program, name, tmp_path / name)
+    notes: list[tuple[str, str]] = []
+
+    def run(*command: str) -> str:
+        keys = tmp_path / "KEYS/first"
+        if command[0] == "systemctl":
+            notes.append((command[1], keys.read_text() if keys.exists() else ""))
+        return ""
+
+    monkeypatch.setattr(program, "run", run)
+    monkeypatch.setattr(program, "notes", notes, raising=False)
+    program.admit("first", "loans", OLD, False)
+    notes.clear()
+    return program
+
+
+def test_removed_key_ends_the_sessions_after_no_login_can_use_it(recipients: ModuleType) -> None:
+    """The restart of the unit ends the sessions of the recipient."""
+    recipients.admit("first", "loans", NEW, True)
+    assert recipients.notes[-1] == ("restart", NEW)
+
+
+@pytest.mark.parametrize("keys", [OLD, OLD + NEW], ids=["the same", "one more"])
+def test_session_goes_on_if_no_key_is_removed(recipients: ModuleType, keys: str) -> None:
+    recipients.admit("first", "loans", keys, True)
+    assert [command for command, _ in recipients.notes] == ["enable", "start"]
+    assert (recipients.KEYS / "first").read_text() == keys

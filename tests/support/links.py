@@ -12,7 +12,7 @@ LINKS = [
     ("mailto:x@evil javascript:alert(1)", "mailto[:]x@evil javascript[:]alert(1)"),
     ("1smb://evil s3:smb://evil", "1smb[:]//evil s3:smb[:]//evil"),
     ("at //evil/x", "at /[/]evil/x"),
-    # What sentences of ours and errors of AWS have.
+    # What our sentences and errors of AWS have.
     ("denied: x, db:5432 at 10:30, then:", "denied: x, db:5432 at 10:30, then:"),
     ("{rows:>10} {date:%H:%M} a:'b'", "{rows:>10} {date:%H:%M} a:'b'"),
     ("s3://bucket/key jdbc:postgresql://db:5432/x", "s3://bucket/key jdbc:postgresql://db:5432/x"),

@@ -102,4 +102,4 @@ def test_name_of_a_tag_is_not_executed(tag: str, given: str, tmp_path: Path) -> 
 def test_release_passes_its_tag_as_an_environment_variable() -> None:
     workflow = (ROOT / ".github/workflows/release.yml").read_text()
     assert "- run: make release-files\n" in workflow
-    assert "TAG: ${{ github.ref_name }}\n" in workflow
+    assert "TAG: v${{ inputs.version }}\n" in workflow

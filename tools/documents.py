@@ -100,7 +100,7 @@ def read(plan: Values) -> Iterator[Document]:
     """Yield the documents of a plan. It is an error if one is still unknown."""
     for change in plan["resource_changes"]:
         for (kind, attribute), name in DOCUMENTS.items():
-            # A data source of the same type reads another owner's document and creates none.
+            # A data source of the same type only reads a document of another owner.
             if (
                 change.get("mode") == "data"
                 or change["type"] != kind

@@ -33,7 +33,7 @@ def inside(folder: Path, place: str) -> Path:
     for number, part in enumerate(parts, start=1):
         path = path / part
         if path.is_symlink():
-            raise ExtractsError(f"{path} is a symbolic link; replace it by a {_kind(number, parts)}.")
+            raise ExtractsError(f"{path} is a symbolic link; replace it with a {_kind(number, parts)}.")
         if number < len(parts) and os.path.lexists(path / ".git"):
             raise ExtractsError(f"{path} is a separate git repository; {place} cannot be written there.")
     return path

@@ -16,7 +16,7 @@ TO_COME = "\0"
 
 @functools.cache
 def _hook() -> types.ModuleType:
-    """Return the hook as a module, with empty answers in place of cookiecutter's variable."""
+    """Return the hook as a module, with empty answers instead of cookiecutter's variable."""
     file = templates() / "extract/hooks/pre_gen_project.py"
     source = file.read_text(encoding="utf-8").replace("{{cookiecutter}}", "OrderedDict()")
     hook = types.ModuleType("extracts_template_hook")

@@ -18,7 +18,7 @@ def stamp(
     """Create a project below `output` without prompts, and return its folder.
 
     With `local_modules`, Terraform modules are used by path from this checkout, instead of by tag from git.
-    `template` is the template's folder; by default, the one of this version.
+    `template` is the template's folder; by default, the template of this version.
     """
     given = dict(answers)
     if local_modules:

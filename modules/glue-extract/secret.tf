@@ -118,7 +118,7 @@ resource "aws_serverlessapplicationrepository_cloudformation_stack" "rotation" {
       condition = contains(keys(local._publishers), local.partition)
       error_message = join(" ", [
         "rotation: AWS has no rotation function in the partition ${local.partition}; set",
-        "function_arn in place of application_version.",
+        "function_arn instead of application_version.",
       ])
     }
   }

@@ -177,7 +177,7 @@ variable "auth" {
 
   validation {
     condition     = var.auth == "iam" || var.database.user_name == null
-    error_message = "auth: with \"secret\", set secret.user_name in place of database.user_name."
+    error_message = "auth: with \"secret\", set secret.user_name instead of database.user_name."
   }
 
   validation {
@@ -338,8 +338,8 @@ variable "secret" {
     generated password is in no plan and no state. If null, `database.secret_arn` names a secret.
     Create the login itself by hand; see the README. The role that plans must be able to read this
     secret.
-    - `password_version`     - (Optional) Increment it for a new password. Host, port and superuser
-                               in the secret are written with it.
+    - `password_version`     - (Optional) Increment it for a new password. The module also writes
+                               database, host, port, user name and superuser to the secret then.
     - `recovery_window_days` - (Optional) Days in which a deleted secret can be restored, 7 to 30,
                                or 0 for none.
     - `user_name`            - (Optional) Name of the login. If null, the extract's name and

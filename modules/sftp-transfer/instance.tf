@@ -75,7 +75,7 @@ resource "aws_instance" "this" {
   tags = merge(var.tags, { Name = "${var.name}-sftp" })
 
   lifecycle {
-    # The instance installs updates. A new image must not replace it by surprise.
+    # The instance installs updates. A new image must not replace it unexpectedly.
     ignore_changes = [ami]
 
     precondition {

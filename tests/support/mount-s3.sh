@@ -1,5 +1,5 @@
 #!/bin/bash
-# In place of Mountpoint for Amazon S3, with its arguments: rclone mounts the bucket.
+# Replaces Mountpoint for Amazon S3 in tests: takes its arguments and mounts the bucket with rclone.
 set -euo pipefail
 while [[ $1 == --* ]]; do
   case $1 in

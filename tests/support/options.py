@@ -134,7 +134,7 @@ def combinations() -> Iterator[Answers]:
     """Return sets of answers that cover all pairs of values, or all triples, and all combinations of choices.
 
     The full product has 172,800 projects: it would take hours to create them and weeks to plan them. The
-    delimiter changes one line of the spec, so it is in the pairs alone.
+    delimiter changes one line of the spec, so only the pairs have it.
     """
     few = covering(factors(), TOGETHER)
     yield from few

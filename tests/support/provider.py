@@ -53,7 +53,7 @@ class Provider:
         return {"TF_REATTACH_PROVIDERS": self.address}
 
     def start(self, binary: Path, folder: Path, environment: Mapping[str, str]) -> None:
-        """Start the provider in place of the running one."""
+        """Start the provider instead of the running one."""
         self.stop()
         log = self.folder / "provider.log"
         log.unlink(missing_ok=True)

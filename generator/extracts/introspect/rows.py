@@ -1,4 +1,4 @@
-"""Test whether values repeat in a table. Everything else in this package reads the catalog alone."""
+"""Test whether values repeat in a table. Everything else in this package reads only the catalog."""
 
 from __future__ import annotations
 

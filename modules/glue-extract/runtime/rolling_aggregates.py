@@ -63,7 +63,7 @@ def _figures(relations: Relations, grouped: Sequence[str]) -> str:
 
 
 def _totals(relations: Relations) -> str:
-    """Return the part of `detail` with the totals of all figures, if the control totals need them."""
+    """Return the part of `detail` with the totals of all metrics, if the control totals need them."""
     if relations.dialect.is_spark or not (inner(relations) or uncontrolled(relations.resolved)):
         return ""
     segment = _bits(relations, "f")[1]

@@ -191,7 +191,7 @@ def columns_query(oids: Sequence[str]) -> str:
 def check_money(session: Reader, columns: Sequence[str]) -> None:
     """Refuse columns of type money if it has other than two digits in the locale of the database.
 
-    The session has the digits of the database, see `rolling_source.local_settings`. The figures have two.
+    The session has the digits of the database, see `rolling_source.local_settings`. Metrics have two.
     """
     if not columns:
         return

@@ -1,7 +1,7 @@
 """How to reach the store and log in: from a URL, from a Glue connection and its secret, or by an IAM token.
 
 What is found out is a `Database`: the JDBC URL, and as properties beside it all that is secret or that TLS
-needs. Nobody logs in here; the server is asked for its certificate alone, to find out who signed it.
+needs. Nobody logs in here; the server is asked only for its certificate, to find out who signed it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Classes whose wrong fields are a sentence of the spec's check in place of a TypeError."""
+"""Classes that report wrong fields in a sentence of the check of the spec instead of a TypeError."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Spec = TypeVar("_Spec")
 
 
 def named(cls: type[_Spec]) -> type[_Spec]:
-    """Let a call with wrong fields make an object that knows its `fault`, in place of a TypeError.
+    """Let a call with wrong fields make an object that knows its `fault`, instead of a TypeError.
 
     The spec is made while `Glue/etl.py` is imported, and only `run` can report a sentence.
     """

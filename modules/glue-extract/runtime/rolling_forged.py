@@ -131,7 +131,7 @@ def _metrics(value: object) -> bool:
     )
 
 
-# Version 1 had a count and a sum in place of the metrics.
+# Version 1 had a count and a sum instead of the metrics.
 _TOTALS: Shape = {"rows": _number, "metrics": _metrics, "count": _number, "sum": _sum}
 _PUBLISHED: dict[str, Shape] = {
     _REVISION: _revision,

@@ -105,7 +105,7 @@ class Pgp:
     ('.pgp', '.asc')
     """
 
-    armor: bool = False  # text in place of bytes
+    armor: bool = False  # text instead of bytes
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property

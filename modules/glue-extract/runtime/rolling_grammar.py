@@ -134,7 +134,7 @@ class _Parser:
         if token.kind == "end":
             raise ExpressionError(f"ends where {expected} should follow")
         if token.word == "select":
-            raise ExpressionError("has a subquery; name a view in place of the table, or join the table")
+            raise ExpressionError("has a subquery; name a view instead of the table, or join the table")
         if token.word in ("over", "filter", "collate", "array", "similar", "any", "all", "exists", "escape"):
             raise ExpressionError(
                 f"uses {token.text.upper()}, which is not supported; put the expression into a view"

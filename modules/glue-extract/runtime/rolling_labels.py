@@ -1,6 +1,6 @@
 """Whose a row of a body is: its kind, its recipient and its group, as columns and in order.
 
-A body uses columns of the relations alone, and little more than joins, CASE and aggregates, so that
+A body uses only columns of the relations, and little more than joins, CASE and aggregates, so that
 PostgreSQL and Spark run the same text. Its first columns say whose a row is:
 
 - `kind`: -1 all rows of a segment that were joined, 0 orphan rows, 1 rows of an excluded recipient, 2 a

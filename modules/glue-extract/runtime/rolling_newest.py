@@ -20,7 +20,7 @@ def period(resolved: Resolved, last: Period, session: Session) -> Period | None:
 def query(resolved: Resolved, last: Period) -> str:
     """Return the query for the period of the newest row; its value is NULL if the date is -infinity.
 
-    An index on the date answers it at once. For `max`, PostgreSQL uses no index if the query has a WITH.
+    With an index on the date, it is fast. For `max`, PostgreSQL uses no index if the query has a WITH.
     """
     relations = Relations(resolved, Span((last,), (1,)), None, POSTGRESQL, BEGINNING)
     when = relations.order(resolved.date)

@@ -265,7 +265,7 @@ def _parts(pile: Any, text: str) -> Iterator[Any]:
 
 def _private(what: str) -> ExtractError:
     return _wrong(
-        f"{what} is a private key, which only the recipient may have; replace it by the public key, and tell"
+        f"{what} is a private key, which only the recipient may have; use the public key instead, and tell"
         " the recipient that the private key is no secret any more"
     )
 

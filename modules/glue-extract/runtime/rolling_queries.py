@@ -108,7 +108,7 @@ def bodies(
 
 
 def control_body(relations: Relations, *, scales: bool) -> str:
-    """Return the query for the control totals, with the joins alone that measures and `where` need."""
+    """Return the query for the control totals, with only the joins that metrics and `where` need."""
     resolved, dialect = relations.resolved, relations.dialect
     columns = [relations.segment, "count(*)"]
     for index in rolling_partials.controlled(resolved):

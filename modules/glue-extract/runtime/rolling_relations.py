@@ -118,7 +118,7 @@ class Relations:
         if aliases == ["t0"] and not (spark and self.resolved.transform is not None):
             sql = render(node, "postgresql", exact)
             if self._rows == BEGINNING:
-                # What is before the span has no figures, and must not end the run by a division by zero.
+                # A row before the span is in no metric. A division by zero in it must not end the run.
                 sql = f"CASE WHEN {plain(self.resolved.date)} >= {self._bound(0)} THEN {sql} END"
             return self._computed("t0", sql, spark_type)
         if not spark or len(aliases) != 1:
@@ -219,7 +219,7 @@ class Relations:
     def unbroken(self, aliases: Sequence[str], among: Sequence[str] | None = None) -> list[str]:
         """Return the conditions under which every mandatory join to `aliases` found its row.
 
-        `among` takes the conditions of some of the joins alone.
+        `among` takes only the conditions of some joins.
         """
         conditions = []
         for must in rolling_joins.mandatory(self.resolved, aliases):

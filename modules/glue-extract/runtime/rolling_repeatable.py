@@ -123,7 +123,7 @@ def check_functions(node: Node, functions: Iterable[Function]) -> None:
         if name not in _SETTLED and any(function.volatility != "i" for function in found):
             raise ExpressionError(
                 f"calls {name}(), which is not immutable in PostgreSQL, so the same period could give other"
-                " figures later"
+                " results later"
             )
 
 

@@ -58,7 +58,7 @@ def resolve(spec: Extract, catalog: Catalog) -> Resolved:
 
 
 def numbers(resolved: Resolved) -> tuple[Column, ...]:
-    """Return the columns whose values the figures depend on."""
+    """Return the columns whose values the metrics depend on."""
     nodes = [node for measure in resolved.measures for node in (measure.value, measure.where)]
     shown = [*resolved.group_by.values(), *(resolved.listing.columns if resolved.listing else ())]
     return tuple(dict.fromkeys([*columns_of(*nodes, resolved.where, resolved.recipients_where), *shown]))

@@ -1,6 +1,6 @@
 """The resolved spec: every name of the spec as the catalog of the source spells it, with its type.
 
-`rolling_resolve` makes it once. Every later stage takes it alone.
+`rolling_resolve` makes it once. Later stages need nothing else of the spec.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Driver(Protocol):
 class Session:
     """The transaction of a run. Errors of the driver become sentences here.
 
-    `reads_rows=False` is for a query that reads the catalog alone: then the words of the server are safe to
+    `reads_rows=False` is for a query that reads only the catalog: then the words of the server are safe to
     repeat, because they quote no row.
     """
 

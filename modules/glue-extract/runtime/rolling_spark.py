@@ -153,7 +153,7 @@ def _check_digits(resolved: Resolved, facts: Facts) -> None:
         most = digits if measure.digits is None else measure.digits
         if most >= DECIMAL_DIGITS:
             raise ExtractError(
-                f"a metric has values with {most} digits after the point; {DECIMAL_DIGITS - 1} are the most"
-                ' that Spark can add exactly; use aggregate_in="database"',
+                f"a metric has values with {most} digits after the point; Spark can add at most"
+                f' {DECIMAL_DIGITS - 1} exactly; use aggregate_in="database"',
                 kind="contract",
             )

@@ -353,7 +353,7 @@ def _check_table(spec: Extract, reference: str, what: str, only: str | None) -> 
 
 
 def unresolved(spec: Extract, table: str, names: tuple[str, ...]) -> Column:
-    """Return a column of which only the table is known, in place of an alias."""
+    """Return a column of which only the table is known, instead of an alias."""
     if len(names) > 1:
         reference = ".".join(names)
         table, column = spec.split(reference)
@@ -377,7 +377,7 @@ def _read_early(spec: Extract, what: str, text: str, table: str) -> Node:
 def read_early(spec: Extract) -> list[Node]:
     """Return the expressions of a spec as far as they can be read without the catalog.
 
-    Columns have the name of their table in place of its alias.
+    Columns have the name of their table instead of its alias.
     """
     nodes = [_read_early(spec, what, text, table) for what, text, table in conditions(spec)]
     for what, text, table in expressions(spec):

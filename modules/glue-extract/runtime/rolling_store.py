@@ -26,7 +26,7 @@ __all__ = ["BucketStore", "FolderStore", "Store", "open_store", "sha256_of"]
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
-_PART = 64 << 20  # larger files go up in parts; 10,000 parts are the most that S3 takes: 640 GB
+_PART = 64 << 20  # larger files go up in parts; S3 takes at most 10,000 parts: 640 GB
 _PARTS = 10_000
 _KEY = 1024  # bytes
 _KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "claim": "application/json"}
@@ -342,7 +342,7 @@ def _denied(error: Exception, what: str, right: str) -> Exception:
         return ExtractError(f"there is no bucket for {what}", kind="store", cause=f"{code}: {said}")
     if status >= 500 or code == "SlowDown":
         return ExtractError(
-            f"S3 did not answer {right} on {what} but with {code}, however often it was asked; start the run"
+            f"S3 did not answer {right} on {what} but with {code} after all retries; start the run"
             " again later",
             kind="store",
             cause=f"{status} {code}: {said}",

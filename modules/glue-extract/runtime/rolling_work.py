@@ -191,7 +191,7 @@ class Work:
         return not plan.idle
 
     def _files(self, period: Period, revision: int, seal: Sealing) -> tuple[list[File], Tally]:
-        """Return a period's files on the local disk, each under a name of its own."""
+        """Return a period's files on the local disk, each under its own name."""
         known = rolling_file.recipients_of(self.result.resolved, self.result.recipients)
         return rolling_writing.write_files(self.result, period, known, self._place(period), revision, seal)
 

@@ -236,7 +236,7 @@ run "iam_uses_no_secret" {
       "--iam-user"       = "bank_loans_reader"
       "--jdbc-url"       = "jdbc:postgresql://db.internal:5433/bank"
     }
-    error_message = "The engine gets the source's URL and the login in place of a connection."
+    error_message = "The engine gets the source's URL and the login instead of a connection."
   }
   assert {
     condition = {

@@ -197,7 +197,7 @@ def attempt(download: Download, state: dict[str, Any]) -> None:
 
 
 def save(state: dict[str, Any]) -> None:
-    """Remember the last entry that is done, and the sessions that are open then."""
+    """Save the last entry that was processed and the sessions that are still open."""
     new = STATE.with_suffix(".new")
     new.write_text(json.dumps(state))
     new.replace(STATE)

@@ -287,7 +287,7 @@ run "instance_type_without_graviton_is_refused" {
   expect_failures = [var.instance]
 }
 
-run "update_day_in_full_is_refused" {
+run "update_day_with_full_name_is_refused" {
   command = plan
   variables {
     mode     = "instance"

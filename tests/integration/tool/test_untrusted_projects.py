@@ -231,9 +231,9 @@ def test_control_characters_of_a_changelog_are_not_printed(project: Path, home: 
 @pytest.mark.parametrize(
     ("link", "why"),
     [
-        ("Makefile", "is a symbolic link; replace it by a file."),
-        ("Glue", "is a symbolic link; replace it by a folder."),
-        ("CODEOWNERS", "is a symbolic link; replace it by a file."),
+        ("Makefile", "is a symbolic link; replace it with a file."),
+        ("Glue", "is a symbolic link; replace it with a folder."),
+        ("CODEOWNERS", "is a symbolic link; replace it with a file."),
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--dry-run",), ("--plan", "--dry-run")])
@@ -294,7 +294,7 @@ def test_page_of_a_preview_replaces_no_link(project: Path, tmp_path: Path) -> No
     done = call("preview", project, "--database-url", url, "--output", tmp_path / "figures")
     assert (done.returncode, done.stderr) == (
         1,
-        f"✗ {tmp_path}/figures/report.html is a symbolic link; replace it by a file.\n",
+        f"✗ {tmp_path}/figures/report.html is a symbolic link; replace it with a file.\n",
     )
 
 

@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """What an extract says, in trees in place of text."""
+    """The spec of an extract, as trees instead of text."""
 
     steps: tuple[Step, ...]
     recipient: Column

@@ -80,8 +80,8 @@ def _too_many_digits(setting: Setting, tables: Tables) -> Iterator[str]:
             found = digits(metric.expression, setting) or 0
         if found > MOST:
             yield (
-                f"a metric has values with {found} digits after the point; {MOST} are the most that Spark"
-                ' can add exactly; use aggregate_in="database"'
+                f"a metric has values with {found} digits after the point; Spark can add at most"
+                f' {MOST} exactly; use aggregate_in="database"'
             )
 
 

@@ -139,7 +139,7 @@ def test_what_spark_computes_exactly(text: str, reason: str | None) -> None:
         ("kind ? 'x'", "uses an operator with ?, which the driver takes for a parameter; call its function"),
         ("amount[1]", "has a '[' that is not in quotes (character 7)"),
         ("kind = $1", "has a '$' that is not in quotes (character 8)"),
-        ("amount > (SELECT 1)", "has a subquery; name a view in place of the table, or join the table"),
+        ("amount > (SELECT 1)", "has a subquery; name a view instead of the table, or join the table"),
         ("sum(amount) OVER ()", "uses OVER, which is not supported; put the expression into a view"),
         ("count(*)", "calls the aggregate count(); the metric's own aggregate is its first field"),
         (

@@ -148,7 +148,7 @@ def test_row_after_the_cutoff_does_not_count() -> None:
         ("count_distinct", When(Comparison(">", AMOUNT, Number(Decimal(0))), Number(Decimal(1)), None), "1"),
     ],
 )
-def test_other_aggregates(aggregate: str, expression: Any, figure: str) -> None:
+def test_oracle_computes_other_aggregates(aggregate: str, expression: Any, figure: str) -> None:
     case = replace(CASE, metrics={"it": Metric(aggregate, expression, 3)})
     assert oracle(case, TABLES, (2026, 10)).files["A"][0]["it"] == figure
 

@@ -64,13 +64,13 @@ def _inputs(old: Mapping[str, Input], new: Mapping[str, Input]) -> Iterator[Chan
         if after.required and not before.required:
             yield Change("major", f"the input {name} has become required")
         elif before.required and not after.required:
-            yield Change("minor", f"the input {name} need not be given any more")
+            yield Change("minor", f"the input {name} is no longer required")
         elif before.default != after.default:
             yield Change(
                 "major", f"the input {name} has another default: {before.default} -> {after.default}"
             )
         if before.nullable and not after.nullable:
-            yield Change("major", f"the input {name} may not be null any more")
+            yield Change("major", f"the input {name} can no longer be null")
         elif after.nullable and not before.nullable:
             yield Change("minor", f"the input {name} may be null")
         changes = list(_types(name, before.type, after.type))
@@ -107,7 +107,7 @@ def _types(name: str, old: Type, new: Type) -> Iterator[Change]:
         if before.optional and not after.optional:
             yield Change("major", f"the attribute {name}.{key} has become required")
         elif after.optional and not before.optional:
-            yield Change("minor", f"the attribute {name}.{key} need not be given any more")
+            yield Change("minor", f"the attribute {name}.{key} is no longer required")
         elif before.default != after.default:
             was, now = before.default or "null", after.default or "null"
             yield Change("major", f"the attribute {name}.{key} has another default: {was} -> {now}")

@@ -82,7 +82,7 @@ def judge(found: list[Finding], allowed: list[Accepted]) -> list[str]:
         if not reasons:
             complaints.append(str(finding))
     complaints += [
-        f"{ACCEPTED.name}: {one.issue} in {one.kind} accepts nothing any more; delete it"
+        f"{ACCEPTED.name}: {one.issue} in {one.kind} no longer accepts anything; delete it"
         for one in allowed
         if one not in used
     ]

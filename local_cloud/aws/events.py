@@ -90,7 +90,7 @@ def close_event_subjects() -> None:
 
 
 def close_schedule_keywords() -> None:
-    """Replace Scheduler's context attributes in a schedule's input by their values."""
+    """Replace Scheduler's context attributes in a schedule's input with their values."""
     original = eventbridge._invoke_target
 
     @functools.wraps(original)

@@ -99,7 +99,7 @@ def _call(target: Body, role: Mapping[str, str]) -> None:
     client = _client(SERVICES.get(found["service"], found["service"]), role)
     operation = found["action"][:1].upper() + found["action"][1:]
     if operation not in client.meta.service_model.operation_names:
-        raise Refused("ValidationException", f"{target['Arn']} is no operation")
+        raise Refused("ValidationException", f"{target['Arn']} is not an operation")
     try:
         getattr(client, xform_name(operation))(**json.loads(target.get("Input") or "{}"))
     except ParamValidationError as error:

@@ -15,7 +15,7 @@ def close_nested_executions() -> None:
     """Report a refused start with the error of Step Functions, and accept a repeated start.
 
     The error is StepFunctions.ExecutionAlreadyExistsException; ministack's is ExecutionAlreadyExists. A start
-    with the name and the input of a running execution is no error:
+    with the name and the input of a running execution is not an error:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
     original = stepfunctions._invoke_nested_start_execution

@@ -47,7 +47,7 @@ variable "pgp" {
     ])
     error_message = join(" ", [
       "pgp: public_keys must not have a private key. Remove it from your files, and tell the",
-      "recipient that it is no secret any more.",
+      "recipient that it is no longer secret.",
     ])
   }
 

@@ -132,7 +132,7 @@ RUN: dict[str, str] = {
 ACCOUNT = "needs an account; service, operation and options are compared with AWS's own model"
 DEPLOYED = "reads an output of a deployed project; the name is compared with the project's outputs"
 NOT_RUN: dict[str, str] = {
-    "make bench": "measures one machine for many minutes, and is no test",
+    "make bench": "measures one machine for many minutes, and is not a test",
     **{f"make bench-{what}": "measures one machine for many minutes" for what in ("formats", "groups")},
     "make test-attack": "kills and races at random times, for many minutes",
     "make test-matrix": "the template's tests with more combinations, for half an hour",
@@ -188,7 +188,7 @@ NOT_RUN: dict[str, str] = {
         ACCOUNT
     ),
     'aws s3 cp "$MANIFEST" "$MANIFEST" --metadata-directive REPLACE --content-type application/json': (
-        "needs an account, and is no operation of the service but of the client"
+        "needs an account, and is not an operation of the service but of the client"
     ),
     "aws dynamodb query --table-name bank-loans-receipts --key-condition-expression 'recipient = :r'"
     ' --expression-attribute-values \'{":r": {"S": "first-bank"}}\'': ACCOUNT,
@@ -252,7 +252,7 @@ def test_every_command_on_a_page_has_a_runner_or_a_reason() -> None:
     mentions = {f"extracts {name}" for name in names}
     assert not {c: p for c, p in told.items() if c not in RUN.keys() | NOT_RUN.keys() | mentions}
     assert not RUN.keys() & NOT_RUN.keys()
-    assert not (RUN.keys() | NOT_RUN.keys()) - told.keys(), "no page says so any more"
+    assert not (RUN.keys() | NOT_RUN.keys()) - told.keys(), "no page says so now"
 
 
 def test_command_in_a_block_is_marked_as_console() -> None:

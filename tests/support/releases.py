@@ -1,6 +1,6 @@
 """A repository with two releases, and a project of the first one, for tests of updates.
 
-The repository has two tags. Git's settings replace the public address of the template by its path.
+The repository has two tags. Git's settings replace the public address of the template with its path.
 """
 
 from __future__ import annotations

@@ -284,7 +284,7 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
         [columns_], _ = usable("group", [row])
         return Finding("group", columns_, f"{before} is the last table before {last} on the path")
     entity = scope.entity
-    # Tables behind a bridge are no candidates, because joins to them may multiply rows.
+    # Tables behind a bridge are not candidates, because joins to them may multiply rows.
     near = {entity.id: entity, **graph.reachable(scope.links, entity.id)}
     offered = [_row(scope, table, answers["recipient"]) for table in near.values() if table is not entity]
     # Of an entity alone, rows are read to find columns that several facts share.

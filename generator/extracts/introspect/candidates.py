@@ -212,7 +212,7 @@ def own_recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[s
 def preferred(
     ends: Sequence[Table], links: graph.Links, entity: Table, repeats: Repeats = lambda _table, _columns: None
 ) -> list[Table]:
-    """Return the tables, those first whose rows have a name that does not repeat and is no personal data.
+    """Return the tables, those first whose rows have a name that does not repeat and is not personal data.
 
     Of these the farthest comes first: it has the fewest rows, and so the fewest files.
     """

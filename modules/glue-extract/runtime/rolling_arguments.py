@@ -177,7 +177,7 @@ def _is_in(folder: str, output: str) -> bool:
 
 
 def _is_argument(token: str, *, anything: bool) -> bool:
-    """Whether a token is no value: it has dashes, or with `anything=False` the name of an argument."""
+    """Whether a token is not a value: it has dashes, or with `anything=False` the name of an argument."""
     known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id")
     return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)
 

@@ -58,7 +58,9 @@ def from_url(text: str) -> Database:
     try:
         parts = urlsplit(text)
         port = parts.port or 5432
-    except ValueError:  # a port that is no number, or brackets that are no IPv6 address; it may quote the URL
+    except (
+        ValueError
+    ):  # a port that is not a number, or brackets that are not an IPv6 address; it may quote the URL
         raise ExtractError(
             "--database-url is written postgresql://user:password@host:port/name; write other signs in user"
             " and password as %XX, for example [ as %5B",

@@ -24,7 +24,7 @@ def check_encoding(what: str, encoding: object, marks: str, *, has_bom: bool) ->
         name = codecs.lookup(encoding).name.replace("_", "-")
         is_plain = name in _MARKED or _is_plain(encoding)
     except (LookupError, ValueError):
-        raise ExtractError(f"{said} is no text encoding of Python", kind="spec") from None
+        raise ExtractError(f"{said} is not a text encoding of Python", kind="spec") from None
     if other := _MARKED.get(name):
         bom = " and bom=True" if has_bom else ""
         raise ExtractError(f'{said} writes its own marks; use "{other}"{bom}', kind="spec")

@@ -61,7 +61,7 @@ def settled(node: Node) -> Node:
 
 
 def _rest(node: Node) -> Node:
-    """Return a node that is no number arithmetic, with what is below it settled."""
+    """Return a node that is not number arithmetic, with what is below it settled."""
     match node:
         case Binary(operator, left, right) if operator in COMPARISONS and _is_number(left, right):
             scaled, _ = _common([left, right])

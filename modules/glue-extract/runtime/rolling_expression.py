@@ -215,7 +215,7 @@ def is_portable(node: Node) -> str | None:
             ):
                 return f"it uses the operator {operator}"
             case Binary(operator, left, right) if operator in ARITHMETIC and kind(each) != "number":
-                return f"it uses {operator} on what are no numbers"
+                return f"it uses {operator} on values that are not numbers"
             case Binary(operator, left, right) if operator in COMPARISONS:
                 kinds = {kind(left), kind(right)} - {"unknown"}
                 if "other" in kinds or (kinds == {"text"} and operator[0] in "<>" and operator != "<>"):

@@ -130,13 +130,13 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
 
 
 def _zone(spec: Extract) -> tzinfo:
-    """Return the time zone of a spec that is not checked yet: if it is no name, the check says so."""
+    """Return the time zone of a spec that is not checked yet: if it is not a name, the check says so."""
     name = getattr(spec, "time_zone", None)
     return zone(name) if isinstance(name, str) else UTC
 
 
 def _cutoff(spec: Extract, arguments: Arguments, last: Period, now: datetime) -> datetime | None:
-    """Return None if every period is over; else, if allowed, the moment after which rows do not exist yet."""
+    """Return the cutoff if an incomplete period is allowed, and None if every period is over."""
     here = now.astimezone(zone(spec.time_zone))
     if last < Period.of(here.date()):
         return None

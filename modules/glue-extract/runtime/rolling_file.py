@@ -181,13 +181,13 @@ def cells_of(
 
 
 def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
-    """Refuse an entry of `files` for somebody who is no recipient."""
+    """Refuse an entry of `files` for somebody who is not a recipient."""
     names = {*known}
     for name in resolved.files:
         if name not in names:
             near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.6)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            raise ExtractError(f"files has {quoted(name)}, which is no recipient{hint}", kind="spec")
+            raise ExtractError(f"files has {quoted(name)}, which is not a recipient{hint}", kind="spec")
 
 
 def check_fills(resolved: Resolved) -> None:

@@ -176,7 +176,7 @@ def inside(root: Path, place: str) -> Path:
     """
     parts = PurePosixPath(place).parts
     if not parts or place.startswith("/") or ".." in parts or "\0" in place:
-        raise ExtractError(f'"{place}" is no place in {root}', kind="store")
+        raise ExtractError(f'"{place}" is not a place in {root}', kind="store")
     path = root
     for part in parts:
         path = path / part

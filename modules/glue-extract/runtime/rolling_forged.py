@@ -36,7 +36,9 @@ def read(store: Store, place: str) -> Json:
 
 def no_manifest(store: Store, place: str, why: str) -> ExtractError:
     said = f": {why}" if why else ""
-    return ExtractError(f"{store.key(place)} is there but is no manifest{said}; move it away", kind="store")
+    return ExtractError(
+        f"{store.key(place)} is there but is not a manifest{said}; move it away", kind="store"
+    )
 
 
 def is_file_place(place: str) -> bool:
@@ -79,12 +81,12 @@ def _fits(name: str, value: object, shape: Shape) -> None:
     """Raise unless a value has its shape. An object may have other fields, and need not have all."""
     if isinstance(shape, list):
         if not isinstance(value, list):
-            raise UntrueError(f"{name} is no list")
+            raise UntrueError(f"{name} is not a list")
         for item in value:
             _fits(f"an item of {name}", item, shape[0])
     elif isinstance(shape, dict):
         if not isinstance(value, dict):
-            raise UntrueError(f"{name} is no object")
+            raise UntrueError(f"{name} is not an object")
         for field, inner in shape.items():
             if field in value:
                 _fits(field, value[field], inner)

@@ -64,7 +64,7 @@ class FixedWidth:
     """
 
     # By column, in the order of the columns. A number is the width of a field filled with `fill`; a text is a
-    # constant, under a name that is no column.
+    # constant, under a name that is not a column.
     fields: Mapping[str, int | Field | str]
     fill: str = " "
     line_ending: str = "\r\n"
@@ -77,7 +77,7 @@ class FixedWidth:
     def field(self, column: str) -> Field:
         """Return the field of a column."""
         found = self.fields[column]
-        assert not isinstance(found, str)  # a constant is no column
+        assert not isinstance(found, str)  # a constant is not a column
         return found if isinstance(found, Field) else Field(found, fill=self.fill)
 
     @property
@@ -99,7 +99,7 @@ class FixedWidth:
 @named
 @dataclass(frozen=True, slots=True)
 class Pgp:
-    """Encryption for the OpenPGP keys of the recipient, which are no part of the spec.
+    """Encryption for the OpenPGP keys of the recipient, which are not part of the spec.
 
     >>> Pgp().ending, Pgp(armor=True).ending
     ('.pgp', '.asc')

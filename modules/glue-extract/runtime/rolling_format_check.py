@@ -37,13 +37,15 @@ def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
     files: list[tuple[str, object]] = [("file", spec.file)]
     if spec.files is not None:
         if not isinstance(spec.files, Mapping):
-            raise _wrong(f'files={_kind(spec.files)} is no mapping; write {{"First Bank": File(...)}}')
+            raise _wrong(f'files={_kind(spec.files)} is not a mapping; write {{"First Bank": File(...)}}')
         if (wrong := next((name for name in spec.files if not isinstance(name, str)), "")) != "":
-            raise _wrong(f'files has {_kind(wrong)}, which is no name of a recipient; write "First Bank"')
+            raise _wrong(
+                f'files has {_kind(wrong)}, which is not the name of a recipient; write "First Bank"'
+            )
         files += [(f'files["{name}"]', file) for name, file in spec.files.items()]
     for what, file in files:
         if not isinstance(file, File):
-            raise _wrong(f"{what}={_kind(file)} is no File")
+            raise _wrong(f"{what}={_kind(file)} is not a File")
         if file.fault is not None:
             raise _wrong(f"{what}: {file.fault}")
         _check_file(what, file, spec, metrics)
@@ -90,7 +92,7 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
             f' because compression="{file.compression}"'
         )
     if isinstance(file.markers, str) or not isinstance(file.markers, tuple | list):
-        raise _wrong(f'{what}: markers={_kind(file.markers)} is no tuple; write ("sha256",)')
+        raise _wrong(f'{what}: markers={_kind(file.markers)} is not a tuple; write ("sha256",)')
     if wrong := [marker for marker in file.markers if marker not in _MARKERS]:
         raise _wrong(f'{what}: markers has {_kind(wrong[0])}; the markers are "sha256" and "done"')
     if len({*file.markers}) < len(file.markers):
@@ -110,7 +112,7 @@ def _check_flat(what: str, template: str) -> None:
     """Refuse a name that two periods of 40 years can share, also where upper and lower case are the same.
 
     A column's value and the revision may differ from period to period. So only what is before the first and
-    after the last of them tells periods apart. A revision between characters that are no digits has an end.
+    after the last of them tells periods apart. A revision between characters that are not digits has an end.
     """
     same: dict[str, str | date] = {"recipient": "x", "entity": "x", "revision": _REVISION}
     same |= {f"recipient[{key}]": _ANYTHING for key in recipient_columns([template])}
@@ -160,7 +162,7 @@ _ANYTHING, _REVISION = _Free("\0"), _Free("\1")
 
 def _check_pgp(what: str, form: object) -> None:
     if not isinstance(form, Pgp):
-        raise _wrong(f"{what}: encryption={_kind(form)} is no Pgp; write Pgp()")
+        raise _wrong(f"{what}: encryption={_kind(form)} is not a Pgp; write Pgp()")
     if form.fault is not None:
         raise _wrong(f"{what}: {form.fault}")
     if not isinstance(form.armor, bool):
@@ -183,7 +185,7 @@ def _check_csv(what: str, form: Csv) -> None:
         raise _wrong(f"{what}: quoting={_kind(form.quoting)} is not {listed(list(_QUOTING))}")
     for name, mark in (("decimal", form.decimal), ("thousands", form.thousands.replace("'", ""))):
         if mark and not _is_mark(mark):
-            raise _wrong(f"{what}: {name}={_kind(mark)} is no mark such as a comma or a point")
+            raise _wrong(f"{what}: {name}={_kind(mark)} is not a mark such as a comma or a point")
     if form.decimal == form.thousands:
         raise _wrong(f"{what}: decimal and thousands are both {_kind(form.decimal)}")
     if form.quoting == "none" and form.delimiter in (form.decimal, form.thousands):
@@ -192,7 +194,9 @@ def _check_csv(what: str, form: Csv) -> None:
             " delimiter"
         )
     if not isinstance(form.null, str) or set(form.null) & {form.delimiter, '"', "\r", "\n"}:
-        raise _wrong(f"{what}: null={_kind(form.null)} is no text without delimiter, quotes and line breaks")
+        raise _wrong(
+            f"{what}: null={_kind(form.null)} is not a text without delimiter, quotes and line breaks"
+        )
     _check_ending(what, form.line_ending)
     _check_record_type(what, form)
     marks = f"{form.delimiter}{form.decimal}{form.thousands}{form.null}{form.record_type}"
@@ -206,7 +210,7 @@ def _check_record_type(what: str, form: Csv) -> None:
     kind = form.record_type
     if not isinstance(kind, str) or form.delimiter in kind or '"' in kind or has_control(kind):
         raise _wrong(
-            f"{what}: record_type={_kind(kind)} is no text without delimiter, quotes and line breaks"
+            f"{what}: record_type={_kind(kind)} is not a text without delimiter, quotes and line breaks"
         )
     if kind and form.header:
         raise _wrong(
@@ -216,13 +220,13 @@ def _check_record_type(what: str, form: Csv) -> None:
 
 def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[str, bool]) -> None:
     if not isinstance(form.fields, Mapping):
-        raise _wrong(f'{what}: fields={_kind(form.fields)} is no mapping; write {{"branch_id": 10}}')
+        raise _wrong(f'{what}: fields={_kind(form.fields)} is not a mapping; write {{"branch_id": 10}}')
     columns, constants = spec.file_columns, []
     for name, given in form.fields.items():
         if isinstance(given, str):
             constants.append(name)
             if name in columns:
-                raise _wrong(f'{what}: "{name}" is a column of the file, and {_kind(given)} is no width')
+                raise _wrong(f'{what}: "{name}" is a column of the file, and {_kind(given)} is not a width')
             if not given or has_control(given):
                 raise _wrong(f'{what}: the text of "{name}" is empty or has a control character')
     if missing := [column for column in columns if column not in form.fields]:
@@ -237,13 +241,15 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
     if not isinstance(form.decimal, str) or len(form.decimal) != 1:
         raise _wrong(f"{what}: decimal={_kind(form.decimal)} is not one character")
     if not _is_mark(form.decimal):
-        raise _wrong(f"{what}: decimal={_kind(form.decimal)} is no mark such as a comma or a point")
+        raise _wrong(f"{what}: decimal={_kind(form.decimal)} is not a mark such as a comma or a point")
     if not isinstance(form.fill, str) or len(form.fill) != 1 or has_control(form.fill):
         raise _wrong(f"{what}: fill={_kind(form.fill)} is not one character that a text can have")
     for name in columns:
         given = form.fields[name]
         if not isinstance(given, Field) and (isinstance(given, bool) or not isinstance(given, int)):
-            raise _wrong(f'{what}: the width {_kind(given)} of "{name}" is no whole number and no Field')
+            raise _wrong(
+                f'{what}: the width {_kind(given)} of "{name}" is neither a whole number nor a Field'
+            )
         _check_field(f'{what}: "{name}"', form.field(name), is_metric=name in metrics, is_date=name in _DATES)
     parts = [form.field(name) for name in columns]
     texts = "".join(sorted({text for part in parts for text in (part.fill, part.null)} | {*form.constants}))
@@ -259,7 +265,7 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
 
 
 def _is_mark(text: str) -> bool:
-    """Return whether a character can be in a number and is no part of another one."""
+    """Return whether a character can be in a number and is not part of another one."""
     return not text.isalnum() and text not in "-\"'\r\n"
 
 
@@ -272,7 +278,7 @@ def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> N
     if not isinstance(part.fill, str) or len(part.fill) != 1 or has_control(part.fill):
         raise _wrong(f"{what}: fill={_kind(part.fill)} is not one character that a text can have")
     if not isinstance(part.null, str) or has_control(part.null):
-        raise _wrong(f"{what}: null={_kind(part.null)} is no text without control characters")
+        raise _wrong(f"{what}: null={_kind(part.null)} is not a text without control characters")
     if part.sign not in _SIGNS:
         raise _wrong(f"{what}: sign={_kind(part.sign)} is not {listed(list(_SIGNS))}")
     if not isinstance(part.implied, bool):
@@ -293,7 +299,7 @@ def _check_text(what: str, name: str, given: object) -> None:
     if given is not None and not isinstance(given, str):
         raise _wrong(f"{what}: {name}={_kind(given)} is not a text")
     if given is not None and any("\ud800" <= character <= "\udfff" for character in given):
-        raise _wrong(f"{what}: {name}={_kind(given)} has a surrogate, which is no character")
+        raise _wrong(f"{what}: {name}={_kind(given)} has a surrogate, which is not a character")
 
 
 def _check_ending(what: str, ending: object) -> None:
@@ -303,7 +309,7 @@ def _check_ending(what: str, ending: object) -> None:
 
 def _check_date_format(what: str, form: object) -> None:
     if not isinstance(form, str) or not form or has_control(form):
-        raise _wrong(f"{what}: date_format={_kind(form)} is no format such as %d.%m.%Y")
+        raise _wrong(f"{what}: date_format={_kind(form)} is not a format such as %d.%m.%Y")
     if fault := date_fault(form):
         raise _wrong(f"{what}: date_format={_kind(form)}: {fault}")
 

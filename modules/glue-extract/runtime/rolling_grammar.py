@@ -75,7 +75,7 @@ _MOST_OPERATORS = 150  # of which each takes the result of the one before
 
 
 def parse(text: str, resolve_name: Resolve) -> Node:
-    """Return the nodes of `text`. Raise `ExpressionError` if it is no expression."""
+    """Return the nodes of `text`. Raise `ExpressionError` if it is not an expression."""
     if not text.strip():
         raise ExpressionError("is empty; leave it out")
     if len(text) > _LONGEST:
@@ -339,7 +339,7 @@ class _Parser:
             self._expect("from")
             part_name = part.text.strip("'").lower()
             if not part_name.isalpha():
-                raise ExpressionError(f'extracts "{part_name}", which is no part of a date')
+                raise ExpressionError(f'extracts "{part_name}", which is not part of a date')
             return Call(name, (Text(part_name), *self._list()))
         if self._take(")"):
             return Call(name, ())

@@ -165,7 +165,7 @@ def metrics_of(entry: Json) -> Mapping[str, Mapping[str, object]]:
 def _changes_of_encryption(was: Json | None, file: File) -> list[str]:
     now = file.encryption
     if was is None or now is None:
-        return [] if was is None and now is None else ["encrypted" if now else "not encrypted any more"]
+        return [] if was is None and now is None else ["encrypted" if now else "no longer encrypted"]
     for what, after in (("keys", now.keys), ("subkeys", now.subkeys)):
         before = cast("list[str]", was.get(what) or [])
         if before != [*after]:

@@ -36,7 +36,7 @@ def parts_of(template: str) -> Iterator[tuple[str, str | None, str]]:
             continue
         found = _FIELD.fullmatch(field)
         if found is None or conversion or "{" in (form or ""):
-            raise ValueError(f"{{{field}}} is no field")
+            raise ValueError(f"{{{field}}} is not a field")
         yield found[1], found[2], form or ""
 
 
@@ -81,7 +81,7 @@ def check_template(what: str, template: str, known: tuple[str, ...], metrics: Ma
     try:
         parts = list(parts_of(template))
     except ValueError as error:
-        raise _wrong(f'{what}="{template}" is no template: {error}') from None
+        raise _wrong(f'{what}="{template}" is not a template: {error}') from None
     for name, key, form in parts:
         field = name if key is None else f"{name}[{key}]"
         if name == "now":
@@ -108,7 +108,7 @@ def _check_format(what: str, name: str, field: str, form: str) -> None:
         raise _wrong(f"{what} has {{{field}:{form}}}; write {{{field}:0>{form.lstrip('0') or '1'}}}")
     found = _SIZED.fullmatch(form)
     if found is None or (found[2] and not found[3]):
-        raise _wrong(f'{what} has {{{field}:{form}}}, and "{form}" is no format; write {{{field}:>10}}')
+        raise _wrong(f'{what} has {{{field}:{form}}}, and "{form}" is not a format; write {{{field}:>10}}')
     if max(int(found[3] or 0), int(found[4] or 0)) > _WIDEST:
         raise _wrong(f"{what} has {{{field}:{form}}}; a width is at most {_WIDEST}")
     fill = found[1] or " "
@@ -130,11 +130,11 @@ def date_fault(form: str) -> str:
     Allowed is what every date has, and what the language of a machine does not change.
 
     >>> date_fault("%d.%m.%Y"), date_fault("%H%M")
-    ('', '"%H" is no part of a date; use for example %Y, %m and %d')
+    ('', '"%H" is not part of a date; use for example %Y, %m and %d')
     """
     rest = _DIRECTIVE.sub("", form.replace("%%", ""))
     if "%" in rest:
-        return f'"{rest[rest.index("%") :][:2]}" is no part of a date; use for example %Y, %m and %d'
+        return f'"{rest[rest.index("%") :][:2]}" is not part of a date; use for example %Y, %m and %d'
     if rest == form.replace("%%", ""):
         return f'"{form}" has no part of a date; use for example %Y, %m and %d'
     return ""

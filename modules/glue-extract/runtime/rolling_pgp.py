@@ -158,7 +158,7 @@ def _object(address: str, digest: str | None) -> Iterator[tuple[tuple[str, str],
 def _folder(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield the keys in the files of a folder: `First Bank.asc`, and `First Bank/laptop.asc`."""
     if not folder.is_dir():
-        raise _wrong(f'--pgp-keys "{folder}" is no folder')
+        raise _wrong(f'--pgp-keys "{folder}" is not a folder')
     files = sorted([*folder.glob("*.asc"), *folder.glob("*/*.asc")])
     if not files:
         raise _wrong(f'--pgp-keys "{folder}" has no file such as "First Bank.asc" or "First Bank/laptop.asc"')
@@ -180,7 +180,7 @@ def _cert(what: str, text: str) -> Cert:
         raise _wrong(f"{what} has {len(text):,} characters, and {_LONGEST:,} are allowed; {_MINIMAL}")
     blocks = list(_BLOCK.finditer(text))
     if not blocks:
-        raise _wrong(f"{what} is no public key in ASCII armor; {_EXPORT}")
+        raise _wrong(f"{what} is not a public key in ASCII armor; {_EXPORT}")
     certs: list[Cert] = []
     for block in blocks:
         if block[1] == "PRIVATE KEY BLOCK":
@@ -266,7 +266,7 @@ def _parts(pile: Any, text: str) -> Iterator[Any]:
 def _private(what: str) -> ExtractError:
     return _wrong(
         f"{what} is a private key, which only the recipient may have; use the public key instead, and tell"
-        " the recipient that the private key is no secret any more"
+        " the recipient that the private key is no longer secret"
     )
 
 

@@ -21,7 +21,7 @@ _SPOKEN = (*("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "
 _UNSPOKEN = {
     "21000": "a subquery gave more than one row",
     "22003": "a number is out of the range of its type",
-    "22007": "a text is no date or time as it is cast to one",
+    "22007": "a text is not a date or time as it is cast to one",
     "22008": "a date or time is out of range",
     "22012": "a division by zero",
     "22P02": "a text is not written as the type that it is cast to",

@@ -99,7 +99,7 @@ def function_names(nodes: Iterable[Node]) -> tuple[str, ...]:
 
 
 def check_functions(node: Node, functions: Iterable[Function]) -> None:
-    """Refuse what does not exist, is no plain function, or may give another value in another run."""
+    """Refuse what does not exist, is not a plain function, or may give another value in another run."""
     known: dict[str, list[Function]] = {}
     for function in functions:
         known.setdefault(function.name, []).append(function)
@@ -108,7 +108,7 @@ def check_functions(node: Node, functions: Iterable[Function]) -> None:
         if name in _LANGUAGE:
             continue
         if name not in known:
-            raise ExpressionError(f"calls {name}(), which is no function of PostgreSQL")
+            raise ExpressionError(f"calls {name}(), which is not a function of PostgreSQL")
         found = [each for each in known[name] if each.least <= arguments <= each.most]
         if not found:
             raise ExpressionError(

@@ -31,7 +31,7 @@ _CHUNK = 1 << 20
 class Sealing:
     """Encrypts the files of a period for their recipients.
 
-    `late` is for a month that is only compared with what is published: then other keys are no difference, and
+    `late` is for a month that is only compared with the published files. Other keys do not count then, and
     nothing is encrypted. With `restate`, every file is encrypted again.
     """
 

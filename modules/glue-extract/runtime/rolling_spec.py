@@ -147,7 +147,7 @@ class Extract:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Return the labels of the columns that are no metrics and no dates: recipient, groups or rows."""
+        """Return the labels of the columns that are neither metrics nor dates: recipient, groups or rows."""
         return (self.recipient_label, *(self.group_by or ()), *(self.rows or ()))
 
     @property

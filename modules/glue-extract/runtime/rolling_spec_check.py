@@ -384,7 +384,7 @@ def read_early(spec: Extract) -> list[Node]:
         try:
             nodes.append(_read_early(spec, what, text, table))
         except ExtractError:
-            # Perhaps the name of a column that is no SQL, for example "Loan Amount".
+            # Perhaps the name of a column that is not SQL, for example "Loan Amount".
             if re.fullmatch(r"[^'()+/*=<>]+", text) is None:
                 raise
             nodes.append(Ref(Column(*spec.split(text), "", "", None)))

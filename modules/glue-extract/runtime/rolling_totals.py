@@ -16,7 +16,7 @@ from rolling_resolved import Resolved
 class MetricTotals:
     """The values of one metric in its own window: how many are not NULL, and their exact sum as text.
 
-    `sum` is None if the metric's values are no numbers, for example in a count of rows.
+    `sum` is None if the metric's values are not numbers, for example in a count of rows.
     """
 
     count: int

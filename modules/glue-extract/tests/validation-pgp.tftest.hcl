@@ -112,7 +112,7 @@ run "pgp_wheel_that_does_not_exist_is_refused" {
   expect_failures = [var.pgp]
 }
 
-run "pgp_file_that_is_no_wheel_of_pysequoia_is_refused" {
+run "pgp_file_that_is_not_a_wheel_of_pysequoia_is_refused" {
   command = plan
   variables {
     recipients = { first-bank = "First Bank" }

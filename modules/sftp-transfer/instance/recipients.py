@@ -77,7 +77,7 @@ def admit(name: str, prefix: str, keys: str, known: bool) -> None:
         write(path, keys)
     moved = write(PREFIXES / name, prefix)
     if not known:
-        # "*" is no password; sshd would take the default, "!", for a locked account.
+        # "*" is not a password; sshd would take the default, "!", for a locked account.
         options = ("--no-create-home", "--home-dir", "/", "--shell", "/sbin/nologin", "--password", "*")
         run("useradd", *options, "--gid", GROUP, name)
     # Without the mount, a session finds no folder that it may read.

@@ -236,7 +236,7 @@ def test_restatement_that_was_killed_is_continued_without_the_forged_file(
         assert (done.manifest()["revision"], done.manifest()["reason"]) == (2, "forged")
 
 
-def test_new_key_is_no_late_data(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:
+def test_new_key_is_not_late_data(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:
     more: dict[str, Any] = {"file": dataclasses.replace(ENCRYPTED, markers=("sha256",)), "files": BETA}
     (keys / "Alpha.asc").write_text(gpg.public(alpha))
     engine("2026-09", "--pgp-keys", str(keys), **more)

@@ -114,7 +114,7 @@ def test_sum_in_a_record_has_the_decimals_of_its_field(loans: Store, engine: Eng
     assert last == "T000000001000,25000000000100025"
 
 
-def test_sum_that_the_decimals_of_its_field_would_cut_is_refused(bare_store: Store, engine: Engine) -> None:
+def test_sum_with_more_decimals_than_its_field_is_refused(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="numeric(12,4)")
     bare_store.loan(bare_store.branch(key=11), "2026-10-05", 0.125)
     form = File(format=FixedWidth(WIDTHS), trailer_record="T{sum[amount_sum]:0>15}")
@@ -224,8 +224,8 @@ def test_file_that_cannot_be_written_publishes_nothing(
     assert engine_paths(engine) == []
 
 
-def test_files_of_somebody_who_is_no_recipient_are_refused(loans: Store, engine: Engine) -> None:
-    assert 'files has "Alhpa", which is no recipient; did you mean "Alpha"?' in engine.refusal(
+def test_files_of_somebody_who_is_not_a_recipient_are_refused(loans: Store, engine: Engine) -> None:
+    assert 'files has "Alhpa", which is not a recipient; did you mean "Alpha"?' in engine.refusal(
         "2026-10", files={"Alhpa": File()}
     )
     assert "statement" not in [line["event"] for line in engine.log]  # the entity is not read

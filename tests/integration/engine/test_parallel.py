@@ -49,7 +49,7 @@ def test_zeros_of_a_column_with_decimals_give_the_same_bytes(store: Store, engin
     assert found.splitlines()[1].endswith(",0.00" * 4 + ",")
 
 
-def test_partition_column_that_is_no_integer_is_refused(store: Store, in_spark: Engine) -> None:
+def test_partition_column_that_is_not_an_integer_is_refused(store: Store, in_spark: Engine) -> None:
     assert 'partition_by="loan_date" is date; it takes a column of whole numbers' in (
         in_spark.refusal("2026-10", partition_by="loan_date")
     )

@@ -24,7 +24,7 @@ def way(request: pytest.FixtureRequest) -> str:
     ("condition", "why"),
     [
         ("note::int > 0", "a text is not written as the type that it is cast to (SQLSTATE 22P02)"),
-        ("note::date > '2020-01-01'", "a text is no date or time as it is cast to one (SQLSTATE 22007)"),
+        ("note::date > '2020-01-01'", "a text is not a date or time as it is cast to one (SQLSTATE 22007)"),
         ("raised(note)", "a function of the database raised an exception (SQLSTATE P0001)"),
     ],
 )

@@ -105,7 +105,7 @@ def test_every_expression_is_taken_by_postgresql(fees: Store) -> None:
             "depends on clock_timestamp(), so the same period would give other values later",
         ),
         (metric("pg_backend_pid()"), "calls pg_backend_pid(), which is not immutable in PostgreSQL"),
-        (metric("lowr(status)"), "calls lowr(), which is no function of PostgreSQL"),
+        (metric("lowr(status)"), "calls lowr(), which is not a function of PostgreSQL"),
         (metric("amount / (2 - 2)"), 'the expression "amount / (2 - 2)" of metric "x" divides by zero'),
         (
             metric("left(status, day)", "count"),

@@ -93,7 +93,7 @@ def test_sum_with_more_than_38_digits_needs_aggregation_in_the_database(
     assert line["amount_sum"] == f"1{'9' * 35}8.00"
 
 
-def test_date_column_that_is_no_date_is_refused(bare_store: Store, engine: Engine) -> None:
+def test_date_column_that_is_not_a_date_is_refused(bare_store: Store, engine: Engine) -> None:
     bare_store.create(date="text")
     assert f'date_column "loan_date" in {bare_store.schema}."Loans" is text' in engine.refusal("2026-10")
 

@@ -287,7 +287,7 @@ def alerts(deployed: Deployed) -> Iterator[Deployed]:
 
 
 def says(mail: inbox.Mail, name: str, **names: str) -> None:
-    """Compare a mail with `mails/`, after replacing values that differ in each run by these names."""
+    """Compare a mail with `mails/`, after replacing values that differ in each run with these names."""
     text = f"Subject: {mail.subject}\n\n" + mail.text.split("\n\n--\n")[0].rstrip() + "\n"
     for pattern, stands in {
         r"jr_[0-9a-f]{64}": "jr_RUN",

@@ -26,7 +26,7 @@ def test_order_lines_have_the_date_of_their_order(
     assert line["metrics"] == ["amount = unit_price * quantity", "unit_price", "quantity"]
 
 
-def test_numbers_without_a_meaningful_sum_are_no_metrics(
+def test_numbers_without_a_meaningful_sum_are_not_metrics(
     cinema: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(cinema)

@@ -350,7 +350,7 @@ def test_rows_of_this_month_alone_are_found(
     assert preview(*given, *options.split(), DATABASE_URL=served.url).returncode == 0
 
 
-def test_source_without_rows_is_named(
+def test_source_without_rows_is_reported(
     served: database.Database, tmp_path: Path, loans: Callable[[str], None]
 ) -> None:
     loans('truncate "Loans"')
@@ -359,7 +359,7 @@ def test_source_without_rows_is_named(
     assert f"{LAST_MONTH} is empty: no row of Loans counts: none has a date" in done.stdout
 
 
-def test_rows_of_the_future_alone_are_named(
+def test_source_with_only_future_rows_is_reported(
     served: database.Database, tmp_path: Path, loans: Callable[[str], None]
 ) -> None:
     loans("""update "Loans" set loan_date = '2999-01-01'""")

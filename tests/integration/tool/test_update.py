@@ -112,7 +112,7 @@ def test_change_that_the_team_already_made_is_not_reported(project: Path) -> Non
     assert ".gitignore" not in done.stdout
 
 
-def test_changed_module_version_is_no_conflict(project: Path) -> None:
+def test_changed_module_version_is_not_a_conflict(project: Path) -> None:
     main = project / "Terraform/main.tf"
     main.write_text(main.read_text().replace("?ref=v1.0.0", "?ref=v1.0.5"))
     commit(project)

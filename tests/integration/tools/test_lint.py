@@ -107,7 +107,7 @@ def test_finding_is_accepted_in_its_kind_of_document_only() -> None:
 
 def test_acceptance_without_a_finding_is_an_error() -> None:
     [said] = lint.judge([], [Accepted("RESOURCE_STAR", "key", "the key itself")])
-    assert said == "accepted.toml: RESOURCE_STAR in key accepts nothing any more; delete it"
+    assert said == "accepted.toml: RESOURCE_STAR in key no longer accepts anything; delete it"
 
 
 def test_every_accepted_finding_has_a_reason() -> None:

@@ -287,7 +287,7 @@ def _in_fixed(name: str, value: str | None, form: FixedWidth) -> str | None:
     _fits(shown, part, form)
     if name in (*METRICS, *NUMBERS, *DATES):
         return value
-    # Fills at the end of a text are no part of it.
+    # Fills at the end of a text are not part of it.
     shown = value.lstrip(part.fill) if part.width < 0 else value.rstrip(part.fill)
     return shown or None
 

@@ -92,7 +92,7 @@ class Expected:
     undated: int = 0
     excluded: int = 0
     counts: dict[str, int] = field(default_factory=dict)  # by metric: values in its window
-    sums: dict[str, Fraction | None] = field(default_factory=dict)  # None: these are no numbers
+    sums: dict[str, Fraction | None] = field(default_factory=dict)  # None: these are not numbers
 
 
 class Reached:

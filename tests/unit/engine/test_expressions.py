@@ -1,4 +1,4 @@
-"""Expressions of the spec: what they mean in SQL, and the sentence for what is no expression."""
+"""Expressions of the spec: what they mean in SQL, and the sentence for what is not an expression."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_expression_in_spark(text: str, sql: str) -> None:
         ("kind < 'x'", "it compares dates or texts"),
         ("day > '2026-01-01'", "it compares dates or texts"),
         ("amount::integer", "it has a cast to integer"),
-        ("day - 3", "it uses - on what are no numbers"),
+        ("day - 3", "it uses - on values that are not numbers"),
         ("price * price * price * price * price", "its values have more than 19 digits after the point"),
     ],
 )
@@ -183,7 +183,7 @@ def test_clock_is_refused(text: str, what: str) -> None:
 @pytest.mark.parametrize(
     "text", ["kind = 'today'", "kind LIKE '%now%'", "lower(kind) IN ('now')", "kind || 'now' = 'x'"]
 )
-def test_word_in_a_text_is_no_clock(text: str) -> None:
+def test_word_in_a_text_is_not_a_clock(text: str) -> None:
     read(text)
 
 
@@ -212,7 +212,7 @@ def test_immutable_function_is_called(text: str) -> None:
         ("lower(kind, 'x')", "calls lower() with 2 arguments, which PostgreSQL does not have"),
         ("avg(amount)", "calls the aggregate avg()"),
         ("unnest(kind) = 'x'", "calls unnest(), which returns several rows"),
-        ("lowr(kind) = 'x'", "calls lowr(), which is no function of PostgreSQL"),
+        ("lowr(kind) = 'x'", "calls lowr(), which is not a function of PostgreSQL"),
     ],
 )
 def test_other_function_is_refused(text: str, reason: str) -> None:

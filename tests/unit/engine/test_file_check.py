@@ -67,7 +67,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("x.csv", "file='x.csv' is no File"),
+        ("x.csv", "file='x.csv' is not a File"),
         (_made(File, nam="x"), 'file: File has no field "nam". Did you mean "name"?'),
         (File(name="{version}.csv"), "file: name has {version}; the fields are recipient, date"),
         (File(name="{date[x]}.csv"), "file: name has {date[x]}; date has nothing in brackets"),
@@ -108,8 +108,8 @@ def test_file_that_works_is_accepted(file: File) -> None:
             "file: name has {now}, so the same period would give other bytes; use {date}",
         ),
         (File(name="{rows}.csv"), "file: name has {rows}; the fields are"),
-        (File(name="{recipient"), 'file: name="{recipient" is no template'),
-        (File(name="{recipient!r}.csv"), "is no field"),
+        (File(name="{recipient"), 'file: name="{recipient" is not a template'),
+        (File(name="{recipient!r}.csv"), "is not a field"),
         (File(trailer_record="{sum}"), "has {sum}; it takes one of"),
         *(
             (File(trailer_record=f"{{{field}}}"), f"has {{{field}}}, which would change the number; write")
@@ -118,14 +118,14 @@ def test_file_that_works_is_accepted(file: File) -> None:
                 *("sum[amount_sum]:.3", "sum[amount_sum]:0^12", "count[amount_avg]:٣>9"),
             )
         ),
-        (File(trailer_record="{rows:.0}"), 'has {rows:.0}, and ".0" is no format'),
-        (File(trailer_record="{rows:=+9,}"), "is no format; write {rows:>10}"),
-        (File(trailer_record="{recipient:.0}"), '".0" is no format; write {recipient:>10}'),
-        (File(trailer_record="{recipient:>9999999999}"), "is no format"),
+        (File(trailer_record="{rows:.0}"), 'has {rows:.0}, and ".0" is not a format'),
+        (File(trailer_record="{rows:=+9,}"), "is not a format; write {rows:>10}"),
+        (File(trailer_record="{recipient:.0}"), '".0" is not a format; write {recipient:>10}'),
+        (File(trailer_record="{recipient:>9999999999}"), "is not a format"),
         (File(name="{recipient:>1001}.csv"), "a width is at most 1000"),
-        (File(name="{date:%H}.csv"), 'has {date:%H}, and "%H" is no part of a date; use for example %Y'),
+        (File(name="{date:%H}.csv"), 'has {date:%H}, and "%H" is not part of a date; use for example %Y'),
         (File(name="{date:8}.csv"), '"8" has no part of a date'),
-        (File(name="{recipient:%d}.csv"), 'and "%d" is no format'),
+        (File(name="{recipient:%d}.csv"), 'and "%d" is not a format'),
         (File(trailer_record="{sum[amount]}"), "it takes one of loans_count, amount_sum, amount_avg"),
         (File(trailer_record="{rows[a]}"), "rows has nothing in brackets"),
         (
@@ -135,7 +135,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (File(header_record=""), "header_record is empty; leave it out"),
         (File(compression="bz2"), "compression='bz2' is not"),
         (File(name="x.csv", compression="gzip"), 'must end with ".gz", because compression="gzip"'),
-        (_made(File, encryption="pgp"), "encryption='pgp' is no Pgp; write Pgp()"),
+        (_made(File, encryption="pgp"), "encryption='pgp' is not a Pgp; write Pgp()"),
         (File(encryption=_made(Pgp, armour=True)), 'Pgp has no field "armour". Did you mean "armor"?'),
         (File(encryption=_made(Pgp, armor=1)), "Pgp: armor=1 is not True or False"),
         (File(name="x.csv", encryption=Pgp()), 'must end with ".pgp", ".gpg" or ".asc", because encryption'),
@@ -144,22 +144,22 @@ def test_file_that_works_is_accepted(file: File) -> None:
             File(name="x.csv.pgp", compression="gzip", encryption=Pgp()),
             'must end with ".gz" before ".pgp", because compression="gzip"',
         ),
-        (_made(File, markers="done"), "markers='done' is no tuple"),
+        (_made(File, markers="done"), "markers='done' is not a tuple"),
         (File(markers=("md5",)), "markers has 'md5'; the markers are"),
         (_made(File, format="csv"), "format='csv' must be Csv(...) or FixedWidth(...)"),
         (
             File(format=_made(Csv, delimeter=";")),
             'file: Csv has no field "delimeter". Did you mean "delimiter"?',
         ),
-        (File(format=Csv(decimal="1")), "file: Csv: decimal='1' is no mark such as a comma"),
+        (File(format=Csv(decimal="1")), "file: Csv: decimal='1' is not a mark such as a comma"),
         (File(format=Csv(delimiter="||")), "delimiter='||' is not one character"),
         (File(format=Csv(delimiter='"')), "cannot separate fields"),
         (File(format=Csv(quoting="some")), "quoting='some' is not minimal, all, nonnumeric, none"),
         (File(format=Csv(decimal=",", quoting="none")), "delimiter=',' is also in numbers"),
         (File(format=Csv(decimal=",", thousands=",")), "decimal and thousands are both ','"),
-        (File(format=Csv(thousands="-")), "file: Csv: thousands='-' is no mark such as a comma"),
-        (File(format=Csv(encoding="klingon")), "encoding='klingon' is no text encoding of Python"),
-        (File(format=Csv(encoding="base64")), "encoding='base64' is no text encoding of Python"),
+        (File(format=Csv(thousands="-")), "file: Csv: thousands='-' is not a mark such as a comma"),
+        (File(format=Csv(encoding="klingon")), "encoding='klingon' is not a text encoding of Python"),
+        (File(format=Csv(encoding="base64")), "encoding='base64' is not a text encoding of Python"),
         (File(format=Csv(encoding="utf-16")), 'writes its own marks; use "utf-16-le" and bom=True'),
         (File(format=Csv(encoding="cp1252", bom=True)), "bom=True needs an encoding such as utf-8"),
         (
@@ -174,7 +174,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
             for encoding in ("unicode_escape", "raw_unicode_escape", "punycode", "utf-7")
         ),
         *(
-            (_made(File, format=_made(Csv, encoding=encoding)), "is no text encoding of Python")
+            (_made(File, format=_made(Csv, encoding=encoding)), "is not a text encoding of Python")
             for encoding in ("idna", "undefined", "utf8\0", "\ud800", 8, ["utf-8"])
         ),
         *(
@@ -194,7 +194,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
                 "%-H",
             )
         ),
-        (File(format=Csv(date_format="%Y\n")), "is no format such as"),
+        (File(format=Csv(date_format="%Y\n")), "is not a format such as"),
         *(
             (File(trailer_record=f"T{mark}"), "trailer_record has a line break or another control character")
             for mark in ("\0", "\x85", "\u2028", "\r")
@@ -235,7 +235,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": "2026-10"})),
-            "\"period\" is a column of the file, and '2026-10' is no width",
+            "\"period\" is a column of the file, and '2026-10' is not a width",
         ),
         (
             File(format=FixedWidth(METRICS | WIDTHS)),
@@ -243,7 +243,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"amount_sum": Field(-9, null="\n")})),
-            "\"amount_sum\": null='\\n' is no text without control characters",
+            "\"amount_sum\": null='\\n' is not a text without control characters",
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(2, null="n/a")})),
@@ -253,7 +253,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         *(
             (
                 _made(File, format=_made(Csv, header=False, record_type=kind)),
-                "is no text without delimiter, quotes and line breaks",
+                "is not a text without delimiter, quotes and line breaks",
             )
             for kind in ("D,", '"', "\n", 5)
         ),
@@ -273,15 +273,15 @@ def test_file_that_works_is_accepted(file: File) -> None:
         (File(name="{period}.done"), "ends like a marker, which is sent after all files"),
         (File(name="{period}.SHA256"), "ends like a marker, which is sent after all files"),
         (File(name=".{recipient}"), "begins or ends with a dot or a blank"),
-        (File(format=Csv(null="a,b")), "null='a,b' is no text without delimiter"),
+        (File(format=Csv(null="a,b")), "null='a,b' is not a text without delimiter"),
         (File(format=Csv(line_ending="")), "line_ending='' is not"),
-        (File(format=_made(Csv, date_format=5)), "date_format=5 is no format"),
+        (File(format=_made(Csv, date_format=5)), "date_format=5 is not a format"),
         (File(format=FixedWidth(WIDTHS)), "fields has no width for loans_count, amount_sum, amount_avg"),
         (File(format=FixedWidth(WIDTHS | METRICS | {"x": 1})), 'fields has "x"; the columns are bank_name'),
         (File(format=FixedWidth(WIDTHS | METRICS | {"period": 0})), '"period": the width 0 is not from 1'),
         (
             File(format=FixedWidth(WIDTHS | METRICS, decimal="5")),
-            "FixedWidth: decimal='5' is no mark such as a comma",
+            "FixedWidth: decimal='5' is not a mark such as a comma",
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(7, fill="·")}, encoding="ascii")),
@@ -289,7 +289,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         ),
         (
             File(format=_made(FixedWidth, WIDTHS | METRICS | {"period": "7"})),
-            "\"period\" is a column of the file, and '7' is no width",
+            "\"period\" is a column of the file, and '7' is not a width",
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(7, implied=True)})),
@@ -322,7 +322,7 @@ def test_column_of_the_recipients_table_needs_one() -> None:
 
 @pytest.mark.parametrize("name", [1, None])
 def test_recipient_of_files_is_a_text(name: Any) -> None:
-    with pytest.raises(ExtractError, match=f"^files has {name}, which is no name of a recipient"):
+    with pytest.raises(ExtractError, match=f"^files has {name}, which is not the name of a recipient"):
         check(dataclasses.replace(LOANS, files={name: File()}))
 
 

@@ -1,4 +1,4 @@
-"""A folder as the target, while another process replaces its folders by links."""
+"""A folder as the target, while another process replaces its folders with links."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_manifest_that_names_another_months_manifest_is_refused(key: str, tmp_pa
         (tmp_path / place).write_bytes(content)
     entry = {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
     (tmp_path / SEPTEMBER).write_text(json.dumps({"revision": 1, "files": [entry]}))
-    with pytest.raises(ExtractError, match=r"2026-09.json is there but is no manifest"):
+    with pytest.raises(ExtractError, match=r"2026-09.json is there but is not a manifest"):
         rolling_publication.plan(FolderStore(tmp_path), Period(2026, 9), [], restate=True)
 
 
@@ -169,14 +169,14 @@ def test_forged_manifest_is_used_or_refused_in_one_sentence(
     ("path", "wrong", "why"),
     [
         (("revision",), "0", "its revision is 0"),
-        (("files",), "{}", "files is no list"),
-        (("files", 0), "1", "an item of files is no object"),
+        (("files",), "{}", "files is not a list"),
+        (("files", 0), "1", "an item of files is not an object"),
         (("files", 0, "totals", "rows"), '"3"', 'its rows is "3"'),
-        (("files", 0, "encryption", "keys"), '"ab"', "keys is no list"),
+        (("files", 0, "encryption", "keys"), '"ab"', "keys is not a list"),
         (("files", 0, "encryption", "armor"), "1", "its armor is 1"),
         (("files", 0, "sha256"), None, "a file in it has no sha256"),
         (("replaces", "revision"), '"1"', 'its revision is "1"'),
-        (("withdrawn",), '"ab"', "withdrawn is no list"),
+        (("withdrawn",), '"ab"', "withdrawn is not a list"),
         (("run_id",), f'"{"x" * 99}\\u0000"', f'its run_id is "{"x" * 36}...'),
     ],
 )
@@ -187,4 +187,4 @@ def test_error_names_what_is_wrong_in_a_manifest(
     (tmp_path / AUGUST).write_text(forged(path, wrong))
     with pytest.raises(ExtractError) as refused:
         rolling_publication.plan(FolderStore(tmp_path), Period(2026, 8), [], restate=True)
-    assert str(refused.value) == f"{AUGUST} is there but is no manifest: {why}; move it away"
+    assert str(refused.value) == f"{AUGUST} is there but is not a manifest: {why}; move it away"

@@ -64,8 +64,8 @@ def private(gpg: Gpg) -> str:
         (private, f"{WHAT} is a private key, which only the recipient may have"),
         (lambda gpg: private(gpg).replace("PRIVATE", "PUBLIC"), f"{WHAT} is a private key"),
         (lambda gpg: "x" * 65_537, f"{WHAT} has 65,537 characters, and 65,536 are allowed"),
-        (lambda gpg: "ssh-ed25519 AAAA", f"{WHAT} is no public key in ASCII armor; export it with"),
-        (lambda gpg: gpg.public(gpg.key("cut"))[:200], f"{WHAT} is no public key in ASCII armor"),
+        (lambda gpg: "ssh-ed25519 AAAA", f"{WHAT} is not a public key in ASCII armor; export it with"),
+        (lambda gpg: gpg.public(gpg.key("cut"))[:200], f"{WHAT} is not a public key in ASCII armor"),
         (
             lambda gpg: gpg("--armor", "--encrypt", "--recipient", gpg.key("me"), "--trust-model", "always"),
             f"{WHAT} is a PGP message and no public key",
@@ -167,7 +167,7 @@ def test_folder_has_one_or_several_keys_of_a_recipient(gpg: Gpg, tmp_path: Path)
 
 
 def test_folder_without_keys_is_refused(tmp_path: Path) -> None:
-    for folder, sentence in ((tmp_path, "has no file such as"), (tmp_path / "none", "is no folder")):
+    for folder, sentence in ((tmp_path, "has no file such as"), (tmp_path / "none", "is not a folder")):
         with pytest.raises(ExtractError, match=sentence):
             rolling_pgp.load(ENCRYPTED, str(folder), None)
 

@@ -111,7 +111,7 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        # Types: whatever is put in, one sentence comes out.
+        # A value of a wrong type is reported in one sentence.
         ({"entity": None}, "entity=None is not a text"),
         ({"entity": " "}, "entity is empty; write the name of a table"),
         ({"date_column": 5}, "date_column=5 is not a text"),

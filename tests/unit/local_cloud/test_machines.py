@@ -54,7 +54,10 @@ def test_machine_with_an_expression_of_several_lines_is_accepted() -> None:
         ({"Retry": [{"ErrorEquals": ["States.ALL", "X"]}]}, "States.ALL must stand alone"),
         ({"Retry": [{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["X"]}]}, "in the last rule of Retry"),
         ({"Catch": [{"ErrorEquals": ["States.ALL"]}]}, 'does not have required field "Next"'),
-        ({"Retry": [{"ErrorEquals": ["States.Tiemout"]}]}, "States.Tiemout is no error of Step Functions"),
+        (
+            {"Retry": [{"ErrorEquals": ["States.Tiemout"]}]},
+            "States.Tiemout is not an error of Step Functions",
+        ),
         ({"Arguments": {"a": "{% $x( %}"}}, "States.Send.Arguments.a: no valid JSONata"),
         ({"Arguments": {"a": "{% $x"}}, 'must start with "{%" and end with "%}"'),
         ({"Arguments": {"a": "{% $eval('1') %}"}}, "does not support $eval"),
@@ -80,4 +83,4 @@ def test_state_names_inside_a_map_are_checked() -> None:
 
 
 def test_value_that_is_not_an_object_is_refused() -> None:
-    assert machines.faults("[]") == ("The definition is no JSON object",)
+    assert machines.faults("[]") == ("The definition is not a JSON object",)

@@ -67,7 +67,7 @@ def test_closed_file_is_a_download(suffix: str) -> None:
         'sent status No such file for close "/a.csv" bytes read 12 written 0',
     ],
 )
-def test_other_lines_are_no_download(line: str) -> None:
+def test_other_lines_are_not_downloads(line: str) -> None:
     assert downloads(OPENED, line) == []
 
 

@@ -120,5 +120,5 @@ def test_other_input_ends_quietly(event: Any) -> None:
 
 
 @pytest.mark.parametrize("user", ["toString", "constructor", "__proto__"])
-def test_name_that_every_object_has_is_no_recipient(user: str) -> None:
+def test_name_that_every_object_has_is_not_a_recipient(user: str) -> None:
     assert receipt(download(username=user)) == {}

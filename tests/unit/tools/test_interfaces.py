@@ -87,7 +87,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "  nullable    = false\n",
         '  nullable    = false\n  default     = "x"\n',
         "minor",
-        "the input name need not be given any more",
+        "the input name is no longer required",
     ),
     "a default changes": (
         "default = {}",
@@ -99,7 +99,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "  default = {}\n",
         "  default  = {}\n  nullable = false\n",
         "major",
-        "the input users may not be null any more",
+        "the input users can no longer be null",
     ),
     "null is let through": ("  nullable    = false\n", "", "minor", "the input name may be null"),
     "a type changes": (
@@ -148,7 +148,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "folder = string",
         "folder = optional(string)",
         "minor",
-        "the attribute users.folder need not be given any more",
+        "the attribute users.folder is no longer required",
     ),
     "an attribute's default changes": (
         "(set(string), [])",

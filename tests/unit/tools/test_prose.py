@@ -82,7 +82,7 @@ def test_strings_in_tests_are_data() -> None:
     assert len(found("tools/some.py", text)) == 2
 
 
-def test_sql_in_a_string_is_no_prose() -> None:
+def test_sql_in_a_string_is_not_prose() -> None:
     assert found("tools/some.py", 'QUERY = "select hop from the store"\n') == []
 
 

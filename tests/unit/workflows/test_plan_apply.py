@@ -135,7 +135,7 @@ def test_plan_that_changed_after_the_approval_is_refused(project: Path) -> None:
     assert not (project.parent / "applied").exists()
 
 
-def test_resource_without_changes_is_no_part_of_the_approval(project: Path) -> None:
+def test_resource_without_changes_is_not_part_of_the_approval(project: Path) -> None:
     """Its values may differ at the apply, e.g. the time of the last run of a crawler."""
     same = {"address": "aws_s3_bucket.this", "change": {"actions": ["no-op"], "before": {"tags": {}}}}
     again = {**PLAN, "resource_changes": [*PLAN["resource_changes"], same]}

@@ -50,7 +50,7 @@ def faults(definition: str) -> tuple[str, ...]:
     """Return the faults of a state machine, one sentence each."""
     machine = parsed(definition)
     if not isinstance(machine, dict):
-        return ("The definition is no JSON object",)
+        return ("The definition is not a JSON object",)
     # A number may be written without a decimal point: BackoffRate 2 is 2.0.
     found = Linter.validate(_without_seconds(machine), Config(ignored_problem_types={ProblemType.FLOAT}))
     for name, state in states(machine):
@@ -104,7 +104,7 @@ def _of_errors(state: State) -> Iterator[str]:
                 yield f"States.ALL must stand alone in ErrorEquals, and in the last rule of {field}"
             for error in errors:
                 if error.startswith("States.") and error not in ERRORS:
-                    yield f"{error} is no error of Step Functions"
+                    yield f"{error} is not an error of Step Functions"
 
 
 def _of_expression(text: str) -> str:

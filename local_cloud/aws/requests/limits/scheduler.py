@@ -78,7 +78,7 @@ LIMITS = (
         one_of(
             "ScheduleExpressionTimezone",
             frozenset(available_timezones()),
-            "Invalid ScheduleExpressionTimezone: {value} is no time zone of the IANA database.",
+            "Invalid ScheduleExpressionTimezone: {value} is not a time zone of the IANA database.",
         ),
         TYPES,
     ),

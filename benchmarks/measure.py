@@ -1,7 +1,7 @@
 """Time, processor time and memory of a process and of the PostgreSQL server that works for it.
 
 On a machine that does other work, too, wall time says little. Processor time is that of the process, its
-children and all backends of the server, parallel workers included. Take the least of several tries, and
+children and all backends of the server, including parallel workers. Take the least of several tries, and
 compare things that take turns in each round.
 """
 

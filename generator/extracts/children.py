@@ -215,7 +215,7 @@ def _children() -> list[int]:
     found = []
     for place in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # PID (COMMAND) STATE PARENT ...; a command may contain blanks and brackets.
+            # PID (COMMAND) STATE PARENT ...; a command may contain spaces and brackets.
             if int(place.read_text(errors="replace").rpartition(")")[2].split()[1]) == own:
                 found.append(int(place.parent.name))
     return found

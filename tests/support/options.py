@@ -23,7 +23,7 @@ PROMPTS = QUESTIONS.pop("__prompts__")
 BANK = read_answers(ROOT / "examples/bank-loans/extract.yaml")
 ADDRESS = {"alert_email": BANK["alert_email"]}
 
-# Answers that are used together, so that loops, blanks, long names and other scripts appear in every file.
+# Answers that are used together, so that loops, spaces, long names and other scripts appear in every file.
 SHAPES: dict[str, Answers] = {
     "as by default": {},
     "without joins, outside the schema public": {

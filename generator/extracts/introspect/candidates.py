@@ -267,5 +267,5 @@ def grants(tables: Sequence[Table], role: str, *, whole: bool = False) -> list[s
 
 
 def quoted(*parts: str) -> str:
-    """Return a name as SQL, always in quotes because of case, blanks and reserved words."""
+    """Return a name as SQL, always in quotes because of case, spaces and reserved words."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)

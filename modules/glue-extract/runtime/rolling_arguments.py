@@ -1,8 +1,8 @@
 """The job's arguments, read without awsglue.
 
-Glue's own `getResolvedOptions` makes every named option required and is not there outside Glue, so the engine
-reads `sys.argv` itself: it takes its own arguments, lets Glue's pass, and refuses one that is likely a typing
-error of its own. A `--restat` that was silently ignored would be a restatement that silently did not happen.
+Glue's `getResolvedOptions` makes every named option required and does not exist outside Glue, so the engine
+reads `sys.argv`. It takes its own arguments, ignores those of Glue, and refuses arguments that are probably
+typing errors. If it ignored `--restat`, the period would not be restated and nobody would notice.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _VALUES = (
 )
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
 
-# What Glue and its workflows put on the command line beside ours. Only the ones that resemble an argument of
-# ours matter here, and `enable-*`, `custom-log*` and the like never do; the list keeps the guess below from
-# refusing a run that is right.
+# Arguments that Glue and its workflows add to the command line. The list has only names that resemble an
+# argument of the engine, so that the check for typing errors below does not refuse them. `enable-*`,
+# `custom-log*` and similar names resemble none.
 _GLUE = (
     "conf", "connections", "continuous-log-conversionPattern", "job-bookmark-from", "job-bookmark-to",
     "job-language", "job-bookmark-option", "JOB_NAME", "JOB_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID",
@@ -47,8 +47,8 @@ _ALWAYS = ("conf", "extra-py-files", "scriptlocation", "job-language", "custom-l
 _FIXED = "fixed-arguments"
 _GUARDED = (*_OFF, *_FOLDERS, *_LOADING, *_ALWAYS, _FIXED)
 
-# A statement ends before the job's own hour does, so that the job ends with a sentence. Whoever holds a lock
-# for longer than a minute is at work on the table.
+# A statement times out before the job, which has one hour. So the job can report it. A lock that is held
+# for longer than a minute belongs to somebody who works on the table.
 _STATEMENT_TIMEOUT = 3000
 _LOCK_TIMEOUT = 60
 
@@ -65,7 +65,7 @@ class Arguments:
     """One run's orders, as given: nothing is looked up and no clock is read yet."""
 
     connection: str | None = None  # a Glue connection's name
-    jdbc_url: str | None = None  # or where the store is, for a login by token
+    jdbc_url: str | None = None  # or the address of the source, for a login by token
     iam_user: str | None = None
     ca_certificate: str | None = None  # s3://bucket/key
     database_url: str | None = None  # or all of it in one, for previews
@@ -108,7 +108,7 @@ def parse(argv: list[str]) -> Arguments:
             continue  # the value of an argument that is not ours
         if token.partition("=")[0] != f"--{name}":
             # The alerts look up the exact names of a run's arguments.
-            raise _wrong("an argument has blanks around its name; write it without them")
+            raise _wrong("an argument has spaces around its name; write it without them")
         known = name.lower()
         if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", *_GUARDED):
             # Glue fixes "--output", but a run can pass the keys "--output=s3://x" and "--OUTPUT" beside it.
@@ -161,7 +161,7 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
 
 
 def _split(token: str) -> tuple[str, str, str]:
-    """Return the name of an argument without blanks around it, "=" if it has one, and its value."""
+    """Return the name of an argument without spaces around it, "=" if it has one, and its value."""
     name, equals, value = token.strip().removeprefix("--").partition("=")
     return name.strip(), equals, value
 

@@ -14,8 +14,8 @@ from rolling_relations import Relations
 def windows(relations: Relations, family: Family) -> str:
     """Return the query for the metrics of a family.
 
-    Columns: recipient, groups, the number of the period in the span from 0, the number of values, and of each
-    metric the number of distinct values, or the two values as text that the percentile lies between.
+    Columns: recipient, groups, the number of the period in the span from 0, and the number of values. Then
+    the number of distinct values of each metric, or as text the two values around its percentile.
     """
     resolved, dialect = relations.resolved, relations.dialect
     used = rolling_joins.used(resolved)

@@ -41,8 +41,8 @@ class Claim:
             store.create(place, body, digest)
         else:
             store.replace(place, body, digest, made.claim_version)
-        # Read in any case: an answer that got lost is asked for again, and then our own claim stands in the
-        # way. It bears this run's id, so nobody else can have written these bytes.
+        # Read in any case: after a lost response the request is repeated, and then the claim of this run
+        # exists already. It contains this run's ID, so no other run can have written these bytes.
         version = store.version(place)
         if version is None or sha256_of(store.read(place)) != digest:
             raise _lost(made.period)

@@ -1,4 +1,4 @@
-"""How to reach the store and log in: from a URL, from a Glue connection and its secret, or by an IAM token.
+"""How to reach the source and log in: from a URL, from a Glue connection and its secret, or by an IAM token.
 
 What is found out is a `Database`: the JDBC URL, and as properties beside it all that is secret or that TLS
 needs. Nobody logs in here; the server is asked only for its certificate, to find out who signed it.
@@ -26,7 +26,7 @@ _JDBC = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the store is and how to log in.
+    """Where the source is and how to log in.
 
     `properties` hold the secret; it is never part of `url`, of a log or of a sentence.
     """
@@ -39,7 +39,7 @@ class Database:
     )  # makes the password, if nobody keeps one
 
     def fresh(self) -> Database:
-        """With a password that opens connections now: a token does for a quarter of an hour."""
+        """Return the database with a password that works now: a token works for 15 minutes."""
         if self.token is None:
             return self
         return replace(self, properties={**self.properties, "password": self.token()})

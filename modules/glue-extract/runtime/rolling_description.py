@@ -32,7 +32,7 @@ _AGGREGATES = {
     "stddev": "standard deviation of",
 }
 BAR = r"\|"  # in a cell of a table, `|` would end the cell
-_CHARACTERS = {"\t": "a tab", " ": "a blank"}
+_CHARACTERS = {"\t": "a tab", " ": "a space"}
 
 
 def lines(extract: Extract) -> list[str]:

@@ -233,11 +233,11 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
     elif not (value := next(iter(values))):
         why = f"has no value of {where}; enter one, or use another column"
     elif character := rolling_name.unsafe(value):
-        # Whoever can write the recipient's table must not forge a record, a formula or a name.
+        # A person who can write to the recipient's table must not forge a record, a formula or a name.
         shown = f"U+{ord(character):04X} ({unicodedata.name(character, 'a control character')})"
         why = (
             f"has the character {shown} in its value of {where}; a value begins with a letter or digit, and"
-            ' has only letters, digits, "_", "-", "." and inner blanks'
+            ' has only letters, digits, "_", "-", "." and spaces inside'
         )
     else:
         return value
@@ -270,7 +270,7 @@ def scratch() -> Iterator[Path]:
         where = error.filename or tempfile.gettempdir()
         raise ExtractError(
             f"cannot write the files on the job's own disk, {where}: {error.strerror};"
-            " give the job a larger worker, or make room there",
+            " give the job a larger worker, or free space there",
             kind="disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "scratch",
             cause=repr(error),
         ) from error

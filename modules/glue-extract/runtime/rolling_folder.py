@@ -132,8 +132,7 @@ class FolderStore:
     def _aside(self, body: Iterator[bytes]) -> Iterator[Path]:
         """A file with the bytes of `body` in the folder under a name that nobody looks for.
 
-        It is locked for as long as this process needs it. Whoever comes later removes what a killed process
-        left.
+        It is locked for as long as this process needs it. A later process removes the folder of a killed one.
         """
         self._root.mkdir(parents=True, exist_ok=True)
         new = self._root / f".{uuid.uuid4().hex}.part"
@@ -189,7 +188,7 @@ def inside(root: Path, place: str) -> Path:
 
 
 def is_left(path: Path) -> bool:
-    """Whether a file or folder that a process of ours locks while it lives has none any more."""
+    """Return whether a file or folder that a process locks while it runs is no longer locked."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:  # gone, or somebody else's
@@ -216,7 +215,8 @@ def check_length(name: str, most: int) -> None:
 
 def gone(what: str) -> ExtractError:
     return ExtractError(
-        f"{what} was there and is gone; start the run again when whoever removed it has ended", kind="store"
+        f"{what} was there and is gone; start the run again when the process that removed it has ended",
+        kind="store",
     )
 
 

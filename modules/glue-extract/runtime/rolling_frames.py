@@ -38,13 +38,13 @@ class FrameRelations(Relations):
         super().__init__(*given)
         self._session = session
 
-    def key(self, column: Column, partner: Column) -> str:
+    def key(self, column: Column, other: Column) -> str:
         if column.alias != "t0":
-            return super().key(column, partner)
-        if column.type in WHOLE and partner.type in WHOLE:
+            return super().key(column, other)
+        if column.type in WHOLE and other.type in WHOLE:
             return self._add("t0", f"CAST({_quoted(column)} AS bigint)")
         text = f"CAST({_quoted(column)} AS string)"
-        if column.category == "N" and partner.category == "N":
+        if column.category == "N" and other.category == "N":
             # 5.10, 5.1 and 5 are written alike, as PostgreSQL writes the other side.
             text = rf"regexp_replace(regexp_replace({text}, '(\\.[0-9]*?)0+$', '$1'), '\\.$', '')"
         return self._add("t0", text)

@@ -39,9 +39,9 @@ def shown(resolved: Resolved) -> tuple[Column, ...]:
 def anchor(resolved: Resolved) -> str:
     """Return the last table that the paths to the recipient and to all group columns share.
 
-    Each of its rows is one group. In the example of the loans it is Branch: loans are reduced to one row for
-    each branch and segment without a join to Branch or Bank, and the groups are simply the rows of Branch. It
-    is the entity if a group column or the recipient is there, or if the paths have nothing else in common.
+    Each of its rows is one group. In the example of the loans it is Branch. Loans are reduced to one row for
+    each branch and segment without a join to Branch or Bank, and the groups are the rows of Branch. It is the
+    entity if a group column or the recipient is in it, or if the paths have nothing else in common.
     """
     paths = [resolved.path(column.alias) for column in shown(resolved)]
     shared: list[str] = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]

@@ -4,7 +4,7 @@ A body uses only columns of the relations, and little more than joins, CASE and 
 PostgreSQL and Spark run the same text. Its first columns say whose a row is:
 
 - `kind`: -1 all rows of a segment that were joined, 0 orphan rows, 1 rows of an excluded recipient, 2 a
-  group, 3 unassigned rows, which have a row in a file only while there are such rows;
+  group, 3 unassigned rows. Unassigned rows have a row in a file only if there are any;
 - `recipient`, and the group columns `g0`, `g1`, ... as text. Text is ordered by code point, other values
   first by their value (`o0`, `o1`, ...).
 

@@ -18,9 +18,8 @@ from rolling_source import Driver, Session, Source
 def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator[Session]:
     """Hold the transaction of a run.
 
-    The secret may be rotated between our reading it and the login, half a minute later on a cold start of
-    Spark. So a refused login is tried once more, if the secret says something else by then. A token is always
-    another one.
+    The secret may be rotated after it is read and before the login, which is 30 seconds later if Spark starts
+    cold. So a refused login is repeated if the secret has changed. A new token always differs.
     """
     driver = _driver(arguments, aggregate_in)
 

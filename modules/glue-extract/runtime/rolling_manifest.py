@@ -110,7 +110,7 @@ def replaces(made: Plan) -> Json:
 
 
 def kept(manifest: Json) -> Json:
-    """What a later manifest tells of this one."""
+    """Return the part of this manifest that a later manifest keeps."""
     names = ("revision", "published_at", "run_id", "files", "markers")
     return {name: manifest.get(name) for name in names if name != "markers" or name in manifest}
 

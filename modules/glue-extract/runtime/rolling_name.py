@@ -58,7 +58,7 @@ def has_revision(templates: Iterable[str]) -> bool:
 def unsafe(value: str) -> str:
     """Return the first character that a column's value in a name or record cannot have, or an empty text.
 
-    Letters and digits of any script are safe, and after the first of them "_", "-", "." and inner blanks.
+    Letters and digits of any script are safe, and after the first of them "_", "-", "." and spaces inside.
     Such a value begins no formula and no option of a command, ends no quotes and has nothing invisible.
 
     >>> [unsafe(value) for value in ("A-01", "Łódź 2", "=1+1", "A;0", "-rf", "A ", "A\u200b")]
@@ -117,7 +117,7 @@ def _check_format(what: str, name: str, field: str, form: str) -> None:
     ):
         raise _wrong(
             f"{what} has {{{field}:{form}}}, which would change the number; write {{{field}:0>10}}, or"
-            f" {{{field}:>10}} for blanks"
+            f" {{{field}:>10}} for spaces"
         )
 
 
@@ -151,8 +151,8 @@ def filled(
 ) -> str:
     """Return the template with its fields. `number` writes the sum of a metric as the file has numbers.
 
-    With an encoding, a width is the bytes of that many blanks. A number that is longer than its width raises
-    ExtractError, and with an encoding any value, because all after it would move.
+    With an encoding, a width is the number of bytes of so many spaces. A number longer than its width raises
+    ExtractError. With an encoding, any longer value does, because the fields after it would move.
     """
     text = []
     for before, field, form, _ in Formatter().parse(template):
@@ -238,7 +238,7 @@ def _fault(name: str, markers: Iterable[str]) -> str:
     if bad := _REFUSED.search(name):
         return f"has the character {bad[0]!r}, which not every system allows"
     if not name or name.strip(". ") != name.lstrip(". ") or name[0] in ". ":
-        return "begins or ends with a dot or a blank"
+        return "begins or ends with a dot or a space"
     if _DEVICES.match(name):
         return "is a device on Windows"
     if name.casefold().endswith(_ARCHIVES):

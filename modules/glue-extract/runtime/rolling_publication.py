@@ -78,7 +78,7 @@ class Plan:
     manifest_version: str | None
     claim: Json | None  # the one that is there and not settled
     claim_version: str | None  # also of one that is settled
-    withdrawn: tuple[str, ...]  # keys under which a file of ours is, or may be by then, and shall not
+    withdrawn: tuple[str, ...]  # keys of files to remove that exist, or may exist by then
     same: bool  # the manifest that is there describes these very files
 
     @property
@@ -108,7 +108,7 @@ class Plan:
 
     @property
     def reason(self) -> str | None:
-        """Why a run before this one was to restate, if it did not come to its end."""
+        """Return why an earlier run that did not finish had to restate."""
         return cast("str | None", self.claim.get("reason")) if self.claim else None
 
 
@@ -173,7 +173,7 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
 
 
 def refused(store: Store, made: Plan) -> str | None:
-    """Why this must not be published unless it was asked to restate; None where nothing stands against it."""
+    """Why this must not be published unless it was asked to restate; None if nothing prevents it."""
     names, are = _names(sorted(made.differing)), _is_are(len(made.differing))
     if made.claim is not None and not made.idle:
         # Bytes that no manifest vouches for, or that a run before this one was ordered to replace.

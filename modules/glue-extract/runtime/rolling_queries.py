@@ -24,9 +24,9 @@ class Checks:
     """The queries that PostgreSQL always runs, so that they are independent of what Spark reads.
 
     - `snapshot`: the time of the snapshot.
-    - `control`: segment (NULL of rows without a date), rows, and for each measure the number of values
-      (unless every row has one), their sum (if they are numbers), and their most digits after the point
-      (for Spark, if the types do not fix them).
+    - `control`: segment (NULL of rows without a date), rows, and for each metric the number of values (unless
+      every row has one) and their sum (if they are numbers). For Spark, also the largest number of digits
+      after the point, if the types do not fix it.
     - `recipients`: name, number of rows that have it, and of each `recipient_columns` the number of values,
       the smallest and the largest; then the smallest of each `recipient_key`. None if the recipient is a
       column of the entity.

@@ -17,18 +17,16 @@ from rolling_format import Csv, Field, FixedWidth
 
 TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
 
-# What a spreadsheet takes for the start of a formula, also in its full-width and small forms. After a blank
-# within a text, a sign is usually a dash of an address: "12 Main St; - ; Flat 3".
-_FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
-_START = _FORMULA + _SIGN
-# A spreadsheet may remove these before a formula: blanks, controls, marks of direction, and characters
+# What a spreadsheet takes for the start of a formula, also in its full-width forms.
+_START = "=+@\uff1d\uff0b\uff0d\uff20-"
+# A spreadsheet may remove these before a formula: spaces, controls, marks of direction, and characters
 # without width.
 _HIDDEN = (
     r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
     r"\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-# Whoever opens the file may choose another separator than the comma: then a cell also begins after each one
-# within a text, and after each line break; quotes may stand before the formula, too.
+# A person who opens the file may choose another separator than the comma. Then a cell also begins after each
+# separator in a text and after each line break. Quotes may come before the formula, too.
 _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 
 
@@ -67,7 +65,7 @@ def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:
 
 
 def _blanks(text: str, encoding: str) -> str:
-    """Return blanks of as many bytes as the text."""
+    """Return as many spaces as the text has bytes."""
     return " " * (len(text.encode(encoding)) // len(" ".encode(encoding)))
 
 

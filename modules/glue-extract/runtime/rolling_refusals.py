@@ -1,8 +1,8 @@
-"""What the errors of the store, of the driver and of Spark mean, in a sentence.
+"""Explain the errors of the source, of the driver and of Spark in a sentence.
 
-A sentence goes into a mail and a log, so it holds no value of a row. Many a text of the server does: a cast
-that fails quotes what it was given. So words are passed on by SQLSTATE, if its class speaks of names and
-settings alone; of all others, and of Spark, it is told what kind of error it was.
+A sentence goes into a mail and a log, so it contains no value of a row. Many texts of the server do: a cast
+that fails quotes its value. So the text is passed on only if the class of its SQLSTATE is about names and
+settings. For all other errors, and those of Spark, the sentence has only the kind of the error.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ _DRIVER_WORDS = re.compile(
 
 
 def explained(error: Exception, database: Database, *, reads_rows: bool = True) -> ExtractError:
-    """The sentence for a failure of the store, of the driver or of Spark.
+    """Return the error for a failure of the source, of the driver or of Spark.
 
-    `reads_rows` is false for a statement that reads nothing but the catalog: then all words are safe.
+    `reads_rows` is false for a statement that reads only the catalog: then the whole text is safe.
     """
     state, texts = _sql_state(error)
     text = "\n".join(texts)
@@ -175,8 +175,8 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
             )
         case "locked":
             return ExtractError(
-                f"a table of the extract stayed locked ({said}); start the run again when whoever works on it"
-                " has ended, or with a longer --lock-timeout",
+                f"a table of the extract stayed locked ({said}); start the run again when the lock is"
+                " released, or with a longer --lock-timeout",
                 kind="locked",
                 cause=cause,
             )
@@ -189,14 +189,14 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
             )
         case "conflict":
             return ExtractError(
-                f"the replica cancelled the read ({said}); start the run again, raise"
+                f"the replica canceled the read ({said}); start the run again, raise"
                 " max_standby_streaming_delay there, or read from the writer",
                 kind="conflict",
                 cause=cause,
             )
         case "cancelled":
             return ExtractError(
-                f"somebody cancelled the read ({said}); start the run again", kind="database", cause=cause
+                f"somebody canceled the read ({said}); start the run again", kind="database", cause=cause
             )
         case "lost":
             return ExtractError(
@@ -208,12 +208,12 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
         case "disk":
             if of_database:
                 sentence = (
-                    f"the database at {database.place} ran out of disk space ({said}); make room there and"
+                    f"the database at {database.place} ran out of disk space ({said}); free some there and"
                     " start the run again"
                 )
             else:
                 sentence = (
-                    f"the job's own disk is full ({said}); give the job a larger worker, or make room there"
+                    f"the job's own disk is full ({said}); give the job a larger worker, or free space there"
                 )
             return ExtractError(sentence, kind="disk_full", cause=cause)
         case "snapshot":

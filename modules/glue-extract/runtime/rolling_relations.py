@@ -71,11 +71,11 @@ class Relations:
 
     # -- columns ---------------------------------------------------------------------------------------
 
-    def key(self, column: Column, partner: Column) -> str:
-        """Return a column of a join, to compare with its partner's."""
+    def key(self, column: Column, other: Column) -> str:
+        """Return a column of a join, to compare with the other column of the join."""
         source = plain(column)
-        if self.dialect.is_spark and not (column.type in WHOLE and partner.type in WHOLE):
-            number = column.category == "N" and partner.category == "N"
+        if self.dialect.is_spark and not (column.type in WHOLE and other.type in WHOLE):
+            number = column.category == "N" and other.category == "N"
             source = normal(exact(column)) if number else f"{source}::text"
         return self._add(column.alias, source, column=column)
 

@@ -68,7 +68,7 @@ class Facts:
     """The results of the small queries.
 
     `recipients` are the names that get a file, each with the number of rows of the recipient's table that
-    have it; None if the recipient is a column of the entity: then the rows say who there is.
+    have it. It is None if the recipient is a column of the entity. Then the rows have the names.
     """
 
     snapshot_time: str  # ISO 8601, UTC

@@ -1,9 +1,9 @@
 """One snapshot for many connections: what the parts of a parallel read share.
 
-Without it, every part would see the source at the moment it begins, and money that is moved between two rows
-meanwhile would be counted twice or not at all. The session of the run exports its snapshot, and every
-connection of the read imports it. The session has to stay until the last part is read, a part that is read
-again by a retried task included.
+Without it, every part would read the source as it is when the part begins. An amount that moves from one row
+to another in the meantime would be counted twice or not at all. The session of the run exports its snapshot,
+and every connection of the read imports it. The session must stay open until the last part is read, also if
+Spark retries a task and reads a part again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Where files go: a bucket, or a folder that behaves like one.
 
-Both know few ways to change anything, and each has a condition: `create` writes only where nothing is,
-`replace` only over the version that was seen, `remove` takes away only that version, `commit` copies a
-version to where nothing is. A file is there whole or not at all, and a race has one winner who knows it and
-losers who know it.
+Both have few operations that change anything, and each has a condition. `create` writes only if no file
+exists. `replace` writes only over the version that was read. `remove` removes only that version. `commit`
+copies a version if no file exists. A file is complete or does not exist. In a race, one process succeeds, and
+all others get to know that they failed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Store(Protocol):
 
 
 def open_store(output: str) -> Store:
-    """The store for `--output`: `s3://bucket/prefix`, else a folder."""
+    """Return the target for `--output`: `s3://bucket/prefix`, else a folder."""
     if not output.startswith("s3://"):
         return FolderStore(Path(output))
     bucket, _, prefix = output.removeprefix("s3://").partition("/")
@@ -218,7 +218,7 @@ class BucketStore:
         return self._won("s3:PutObject", key, put)
 
     def _put_parts(self, to: dict[str, str], body: Path, kind: str, condition: dict[str, str]) -> bool:
-        """Nothing is there to see before the last request, which bears the condition."""
+        """Write a file in parts. It is not visible before the last request, which has the condition."""
         key = to["Key"]
         begun = self._ask(
             "s3:PutObject",
@@ -253,7 +253,7 @@ class BucketStore:
         """Parts cost storage until then; the bucket's own rule does this for a run that is killed."""
         try:
             self._s3.abort_multipart_upload(**upload)
-        except Exception as error:  # what there is to tell is told already
+        except Exception as error:  # the first error is already reported
             log(
                 "parts_left",
                 f"parts of {upload['Key']} stay for the bucket to expire: {error}",
@@ -304,7 +304,7 @@ def _client(bucket: str) -> Any:
     import boto3  # only a run on AWS needs it
     from botocore.config import Config
 
-    # A request that hangs is given up and made anew; every one of ours bears a condition or changes nothing.
+    # A request that hangs is repeated. This is safe, because each request has a condition or changes nothing.
     patience = Config(
         connect_timeout=10,
         read_timeout=_READ_TIMEOUT,

@@ -250,8 +250,8 @@ class Work:
         try:
             made = transform(frame)
         except Exception as error:
-            # Somebody else's code: what it raises is told as its own. Only of the plan's errors also the
-            # words, which are about columns; those of others may quote rows.
+            # The code of the project: its error is reported as an error of the transform. Only the text of an
+            # AnalysisException is included, because it is about columns. Other texts may quote rows.
             said = f": {one_line(str(error))[:300]}" if isinstance(error, AnalysisException) else ""
             code = getattr(transform, "__code__", None)  # not every callable is a function
             file = None if code is None else code.co_filename

@@ -22,7 +22,7 @@ def is_number(column: Column) -> bool:
 
 
 def check_types(resolved: Resolved, names: Names) -> None:
-    """Refuse types that cannot be what the spec makes of them."""
+    """Refuse columns whose type does not fit their use in the spec."""
     if resolved.date.type not in _DATES:
         said = names.said(resolved.date)
         raise contract(f"date_column {said} is {resolved.date.type}, not a date or timestamp")

@@ -85,7 +85,7 @@ class Work:
             orphan_rows=orphans.rows,
             excluded_rows=excluded,
         )
-        # A dry run says what stands against a publication instead of failing by it.
+        # A dry run reports what prevents a publication instead of failing.
         restate = self.arguments.restate or self.arguments.dry_run
         plan = rolling_publication.plan(self.store, period, files, restate=restate)
         # Names and records with the revision are compared as the published one, and written as the next.

@@ -51,7 +51,7 @@ class Invalid(Exception):
 
 
 def answer(question: str) -> str:
-    """Return an answer as text without blanks around it. In files it may be a number or null."""
+    """Return an answer as text without spaces around it. In files it may be a number or null."""
     value = ANSWERS.get(question, "")
     if isinstance(value, bool):  # YAML reads yes and no as booleans
         return "yes" if value else "no"
@@ -79,7 +79,7 @@ def identifier(text: str, what: str, example: str) -> str:
         raise Invalid(f"the {what} is empty; write it as in the database, e.g. {example}")
     if not re.fullmatch(r"[^\W\d]\w*([ $-]\w+)*", name):
         raise Invalid(
-            f"{shown(name)} is not a valid {what}; use letters, digits and _, with single blanks, hyphens or $ "
+            f"{shown(name)} is not a valid {what}; use letters, digits and _, with single spaces, hyphens or $ "
             f"between them, and start with a letter or _, e.g. {example}"
         )
     if len(name.encode("utf-8", "surrogatepass")) > IDENTIFIER_BYTES:
@@ -116,7 +116,7 @@ def renamed(text: str, tables: list[str], example: str) -> tuple[str, str]:
 
 
 def project_slug() -> None:
-    """Check the project's name, without removing blanks: cookiecutter has already created the folder."""
+    """Check the project's name, without removing spaces: cookiecutter has already created the folder."""
     slug = str(ANSWERS.get("project_slug", ""))
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) < 3:
         raise Invalid(

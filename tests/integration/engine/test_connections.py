@@ -126,7 +126,7 @@ def test_lock_timeout_is_reported(store: Store, engine: Engine) -> None:
     ("state", "message", "kind", "sentence"),
     [
         ("40001", "canceling statement due to conflict with recovery", "conflict", "the replica cancelled"),
-        ("57014", "canceling statement due to user request", "database", "somebody cancelled the read"),
+        ("57014", "canceling statement due to user request", "database", "somebody canceled the read"),
         ("53100", "could not extend file: No space left on device", "disk_full", "ran out of disk space"),
         ("53300", "too many clients already", "database", "takes no more connections"),
         ("XX000", "cache lookup failed", "database", "the database refused the read: cache lookup failed"),

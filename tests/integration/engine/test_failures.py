@@ -55,7 +55,7 @@ def test_full_disk_while_reading_is_reported(
     sentence = engine.refusal("2026-10")
     assert "the job's own disk" in sentence
     assert "No space left on device" in sentence
-    assert sentence.endswith("give the job a larger worker, or make room there. Nothing was published.")
+    assert sentence.endswith("give the job a larger worker, or free space there. Nothing was published.")
     assert engine.log[-1]["kind"] == "disk_full"
 
 

@@ -37,7 +37,7 @@ AWKWARD_SALE = ("--entity", "sales", "--metric", "amount", "--date-column", "day
         (("--date-column", "day:booked"), 'date_column: "day:booked" is not a valid column name; '),
         (("--recipient", "towns.name, long"), 'recipient: "name, long" is not a valid column name; '),
         (("--recipient", "shops/all"), 'recipient: "shops/all" is not a valid table name; '),
-        (("--recipient", "shops"), 'recipient: " name " begins or ends with a blank, '),
+        (("--recipient", "shops"), 'recipient: " name " begins or ends with a space, '),
         (("--group", "sales.Betrag €"), 'group: "Betrag €" is not a valid column name; '),
     ],
 )

@@ -62,7 +62,7 @@ def test_joins_are_shown_as_a_tree() -> None:
     )
 
 
-def test_sentences_and_columns_say_what_the_spec_says() -> None:
+def test_sentences_and_columns_describe_the_spec() -> None:
     assert rolling_description.lines(TREE)[:20] == [
         "- One file per `Brand.name` and month, one row per `product`, `seller` and `country`.",
         "- The file of a month is `brand=NAME/year=2026/month=10/{recipient}_{date:%Y%m%d}.csv.gz`.",

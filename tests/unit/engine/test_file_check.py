@@ -272,7 +272,7 @@ def test_file_that_works_is_accepted(file: File) -> None:
         ),
         (File(name="{period}.done"), "ends like a marker, which is sent after all files"),
         (File(name="{period}.SHA256"), "ends like a marker, which is sent after all files"),
-        (File(name=".{recipient}"), "begins or ends with a dot or a blank"),
+        (File(name=".{recipient}"), "begins or ends with a dot or a space"),
         (File(format=Csv(null="a,b")), "null='a,b' is not a text without delimiter"),
         (File(format=Csv(line_ending="")), "line_ending='' is not"),
         (File(format=_made(Csv, date_format=5)), "date_format=5 is not a format"),

@@ -114,7 +114,7 @@ def test_fixed_width_has_implied_decimals_and_zeros_after_the_sign() -> None:
 def test_width_of_a_multi_byte_encoding_is_in_bytes() -> None:
     record = written(FixedWidth(WIDTHS), ["Łódź", "2026-10-31", "1", "0.00"])
     assert len(record) == 12 + 10 + 6 + 14 + 2
-    assert record[:12].decode() == "Łódź     "  # 7 bytes and 5 blanks
+    assert record[:12].decode() == "Łódź     "  # 7 bytes and 5 spaces
 
 
 def test_sign_may_trail() -> None:

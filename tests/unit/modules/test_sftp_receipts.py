@@ -1,4 +1,4 @@
-"""`receipt.jsonata`: which downloads get a receipt. The input may be forged or odd."""
+"""`receipt.jsonata`: which downloads get a receipt. The input may be forged or incomplete."""
 
 from __future__ import annotations
 

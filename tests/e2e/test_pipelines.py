@@ -293,7 +293,7 @@ def test_change_by_hand_is_reported_as_drift(story: Story, deployed: Run) -> Non
     story.cloud.client("glue").update_workflow(Name="bank-loans", Description="by hand")
     run = story.github.run("drift.yml", story.push("As deployed"))
     assert refusal(run, "drift / drift").startswith(
-        "What is deployed is not what the branch says: Plan: 0 to add, 1 to change"
+        "The deployment differs from the branch: Plan: 0 to add, 1 to change"
     )
     assert "by hand" in run.jobs["drift / drift"].summary
 

@@ -140,7 +140,7 @@ def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]
     if known is None:
         yield skipped("flat folders", f"flat_recipients in {main} is unknown")
         return
-    # Which recipients "*" stands for is in the source only.
+    # Only the source knows which recipients "*" means.
     missing = (
         [] if "*" in known else [name for name in flat if name not in known and (name != "*" or not known)]
     )

@@ -176,7 +176,7 @@ def reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
 
 
 def sources(question: str, scope: Scope, text: str, *, with_key: bool) -> list[tuple[Table, str]]:
-    """Return the columns that `TABLE.COLUMN`, a column of the entity or a whole table stands for."""
+    """Return the columns of an answer: `TABLE.COLUMN`, a column of the entity, or a whole table."""
     try:
         table = scope.table(text)
     except ExtractsError as error:

@@ -17,9 +17,8 @@ from extracts.introspect.words import column_name, fitting, missing
 from extracts.terminal import one_line
 
 LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
-NARROW = 16  # characters of a column of it
-NAMED = 3  # paths, and candidates of a path
-FULL = 3  # entities that are reported as JSON with their paths, unless --entity chooses one
+NAMED = 3  # names in a cell of the table, paths, and candidates of a path
+FULL = 3  # entities that are reported with their paths, unless --entity chooses one
 
 
 class Join(TypedDict):

@@ -15,7 +15,7 @@ _CONDITION = ("boolean",)
 
 
 def check_expressions(session: Reader, resolved: Resolved) -> None:
-    """Refuse an expression that PostgreSQL does not take, or whose type is not what its place needs."""
+    """Refuse an expression that PostgreSQL does not accept, or that has the wrong type for its place."""
     _check(session, resolved, "where", resolved.where, _CONDITION)
     _check(session, resolved, "recipients_where", resolved.recipients_where, _CONDITION)
     for metric in resolved.metrics:

@@ -186,7 +186,8 @@ def refused(store: Store, made: Plan) -> str | None:
         differs = told(made.manifest, {store.key(file.place): file for file in made.files})
         return f"already published with other bytes ({_revision(made)}): {differs}"
     elif made.same and made.differing:
-        return f"{names} {are} not what the manifest says ({_revision(made)})"
+        verb = "differs" if len(made.differing) == 1 else "differ"
+        return f"{names} {verb} from the manifest ({_revision(made)})"
     elif not made.differing:
         return None
     return f"{names} {are} there with other bytes and no manifest: no run wrote them, or its claim is gone"

@@ -21,14 +21,14 @@ _SPOKEN = (*("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "
 _UNSPOKEN = {
     "21000": "a subquery gave more than one row",
     "22003": "a number is out of the range of its type",
-    "22007": "a text is not a date or time as it is cast to one",
+    "22007": "a text that is cast to a date or time is not one",
     "22008": "a date or time is out of range",
     "22012": "a division by zero",
-    "22P02": "a text is not written as the type that it is cast to",
+    "22P02": "a text is not a valid value of the type that it is cast to",
     "P0001": "a function of the database raised an exception",
 }
 
-# What one SQLSTATE, or none, has several reasons for: told by the text.
+# Errors with several reasons for one SQLSTATE, or without SQLSTATE. The text shows the reason.
 _BY_TEXT = (
     ("row_security", r"query would be affected by row-level security policy"),
     ("pooler", r"unsupported startup parameter"),
@@ -48,9 +48,9 @@ _BY_TEXT = (
         r"|java\.io\.EOFException",
     ),
 )
-# Told by SQLSTATE where the driver's exception can be reached, by the text where only Spark's summary of a
-# failed task can. The text is English unless the server's lc_messages says otherwise; then the general
-# sentence at the end of `explained` is what is left.
+# The SQLSTATE shows the reason if the driver's exception is available. If only Spark's summary of a failed
+# task is, the text shows it. The text is English unless the server's lc_messages is another language. Then the
+# general sentence at the end of `explained` is used.
 _BY_STATE = (
     (
         "authentication",

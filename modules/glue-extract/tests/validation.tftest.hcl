@@ -240,7 +240,7 @@ run "schedule_with_day_and_weekday_is_refused" {
   expect_failures = [var.schedule]
 }
 
-run "target_prefix_with_a_parent_part_is_refused" {
+run "target_prefix_with_two_dots_is_refused" {
   command = plan
   variables {
     target = { bucket = "b", prefix = "loans/../more", writer_policy_json = "{}" }

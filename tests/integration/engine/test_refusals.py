@@ -23,8 +23,8 @@ def way(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize(
     ("condition", "why"),
     [
-        ("note::int > 0", "a text is not written as the type that it is cast to (SQLSTATE 22P02)"),
-        ("note::date > '2020-01-01'", "a text is not a date or time as it is cast to one (SQLSTATE 22007)"),
+        ("note::int > 0", "a text is not a valid value of the type that it is cast to (SQLSTATE 22P02)"),
+        ("note::date > '2020-01-01'", "a text that is cast to a date or time is not one (SQLSTATE 22007)"),
         ("raised(note)", "a function of the database raised an exception (SQLSTATE P0001)"),
     ],
 )

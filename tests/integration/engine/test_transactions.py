@@ -137,7 +137,7 @@ def test_values_of_rows_are_not_repeated(bare_store: Store, driver: str) -> None
     with source(bare_store.url, driver).session() as session, pytest.raises(ExtractError) as refusal:
         session.rows("SELECT 'secret-value'::int")
     assert "secret-value" not in f"{refusal.value} {refusal.value.cause}"
-    assert "a text is not written as the type" in str(refusal.value)
+    assert "a text is not a valid value of the type" in str(refusal.value)
 
 
 def test_statement_timeout_is_explained(bare_store: Store, driver: str) -> None:

@@ -287,7 +287,7 @@ def test_resumed_download_has_no_receipt(served: Served) -> None:
     assert not [each for each in served.receipts() if each["file"].endswith("large.bin")]
 
 
-def test_letters_beyond_ascii_have_a_receipt(served: Served) -> None:
+def test_file_name_with_non_ascii_letters_has_a_receipt(served: Served) -> None:
     done = served.client("lodz").run("get /year=2026/month=10/ŁódźBank_20261031.csv lodz.csv")
     assert done.returncode == 0, done.stderr
     [receipt] = until(lambda: [each for each in served.receipts() if each["recipient"] == "lodz"])

@@ -89,7 +89,7 @@ def test_missing_published_file_is_written_again(publisher: Publisher, tmp_path:
 def test_changed_published_file_is_reported_and_kept(publisher: Publisher) -> None:
     publisher(Alpha="a")
     overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"forged")
-    with pytest.raises(ExtractError, match=r"Alpha_20261031.csv is not what the manifest says \(revision 1"):
+    with pytest.raises(ExtractError, match=r"Alpha_20261031.csv differs from the manifest \(revision 1"):
         publisher(Alpha="a")
     assert publisher(Alpha="a", restate=True) == "restated: 1 file, 1 row, revision 2"
     assert publisher.text("Alpha") == "a"

@@ -195,7 +195,7 @@ def copied(served: database.Database) -> Cost:
 
 
 def started(cost: Cost) -> Cost:
-    """Return the cost of what has no start-up."""
+    """Return the cost of the steps without start-up."""
     return replace(cost, after_start=cost.wall)
 
 

@@ -111,7 +111,7 @@ def _run(
 
 
 class _Copy(io.StringIO):
-    """Keeps what is written, and passes it on at once."""
+    """Keeps the output, and passes it on without delay."""
 
     def __init__(self, to: TextIO) -> None:
         super().__init__()

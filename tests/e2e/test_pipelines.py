@@ -359,7 +359,7 @@ def test_failed_backfill_shows_the_error(story: Story, deployed: Run) -> None:
 def started_by_hand(story: Story, deployed: Run, published: Run) -> Run:
     """Start the workflow by hand for a plan that no pull request showed.
 
-    No later test changes what is deployed.
+    No later test changes the deployment.
     """
     story.write("Terraform/hand.auto.tfvars", 'alert_emails = ["by-hand@example.com"]\n')
     pushed = story.push("By hand")

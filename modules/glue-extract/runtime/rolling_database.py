@@ -156,8 +156,8 @@ def from_connection(name: str) -> Database:
         answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
     except (
         Exception
-    ) as error:  # botocore makes its classes at run time; `aws_error` passes on what is not AWS's
-        raise aws_error(
+    ) as error:  # botocore makes its classes at run time; `_aws_error` raises other errors again
+        raise _aws_error(
             error, f'Glue connection "{name}"', "glue:GetConnection", kind="connection"
         ) from error
     found = {

@@ -1,4 +1,4 @@
-"""A folder as the target of an extract: what is there is whole, and all of it is the extract's own."""
+"""A folder as the target of an extract. Its files are complete, and all belong to the extract."""
 
 from __future__ import annotations
 

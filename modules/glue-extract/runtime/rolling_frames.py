@@ -21,7 +21,7 @@ class RawRelations(Relations):
     """The relation that a transform gets: the entity by the names of its columns."""
 
     def add_raw(self, column: Column, kind: str) -> str:
-        """Add a column that Spark has as `kind`, and return its name in the relation."""
+        """Add a column of the Spark type `kind`, and return its name in the relation."""
         if kind.startswith("DECIMAL"):
             added = self._add("t0", finite(exact(column)), kind)
         elif kind in ("string", "timestamp", "timestamp_ntz"):

@@ -1,4 +1,4 @@
-"""The manifest of a period: what it says, and what is believed of one that is there."""
+"""The manifest of a period: its content, and the checks of an existing one."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def entries(manifest: Json | None) -> dict[str, Json]:
 
 
 def touched(claim: Json | None) -> dict[str, object]:
-    """Every key that a claim's run may have touched, and what it meant to leave there: a SHA-256, or None."""
+    """Return each key that the run of a claim may have changed, with its intended SHA-256, or None."""
     if claim is None:
         return {}
     gone = cast(list[str], claim.get("withdrawn", []))

@@ -1,7 +1,7 @@
 """Publication: files first, the manifest last, and nothing that is published changes by accident.
 
 A period is published when its manifest exists; then every file that it names exists with the bytes that it
-names. What a run may do depends on what is in the target:
+names. The content of the target decides what a run may do:
 
 =============================  ==============================================================================
 nothing                        Create the files (`If-None-Match: *`), then the manifest.
@@ -28,7 +28,7 @@ Four steps keep this true if runs are killed or run at the same time:
    check for missing months sends a mail if the run was killed. Versioning keeps the removed manifest. A
    manifest with a mark would not do, because readers look only for its existence.
 3. *Files.* Each file is written under a condition. If the condition fails, the run looks at the claim. If
-   the claim is its own, it replaces what an older run wrote at the last moment; else it ends.
+   the claim is its own, it replaces files that an older run wrote at the last moment. Otherwise it ends.
 4. *Commit.* The target copies the claim to the manifest's place (`x-amz-copy-source-if-match`), if it is
    still this run's claim and if no manifest exists. So only the run that holds the claim can publish.
 
@@ -87,7 +87,7 @@ class Plan:
 
     @property
     def committed(self) -> Json | None:
-        """What was published last: the manifest, or what a claim remembers of the one that it withdrew."""
+        """Return the last publication: the manifest, or the part of a withdrawn one that a claim keeps."""
         if self.manifest is not None or self.claim is None:
             return self.manifest
         return cast("Json | None", self.claim.get("replaces"))
@@ -204,7 +204,7 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
         return f"put back {len(made.missing)} missing of {_files(len(made.files))}; {_revision(made)} stands"
     claim = Claim.make(store, made, manifest, scratch)
     if store.keeps_replaced is False and (made.differing or made.withdrawn):
-        what = "the bucket has no versioning: what this restatement replaces is lost"
+        what = "the bucket has no versioning: the replaced files are lost"
         log("nothing_kept", what, level="warning", period=str(made.period))
     claim.withdraw(made)
     for file in made.files:
@@ -229,7 +229,7 @@ def _expect(store: Store, file: File) -> None:
 
 
 def difference(store: Store, period: Period, files: Sequence[File]) -> str:
-    """How what is published of a period differs from these files; empty if it does not."""
+    """Return how the published files of a period differ from these; empty if they do not."""
     published = read(store, manifest_place(period))
     new = {store.key(file.place): file for file in files}
     if digests(published) == {key: file.sha256 for key, file in new.items()}:
@@ -242,7 +242,7 @@ def nothing_to_write(made: Plan) -> str:
 
 
 def forecast(store: Store, made: Plan) -> str:
-    """What `publish` would do and how it differs from what is there, for a dry run."""
+    """Return what `publish` would do, and how the files differ from the published ones, for a dry run."""
     if made.idle:
         return nothing_to_write(made)
     if not made.is_new:

@@ -48,9 +48,9 @@ _BY_TEXT = (
         r"|java\.io\.EOFException",
     ),
 )
-# The SQLSTATE shows the reason if the driver's exception is available. If only Spark's summary of a failed
-# task is, the text shows it. The text is English unless the server's lc_messages is another language. Then the
-# general sentence at the end of `explained` is used.
+# The SQLSTATE shows the reason if the exception of the driver is available. If there is only Spark's summary of
+# a failed task, the text shows it. The text is English, unless lc_messages of the server is another language.
+# Then the general sentence at the end of `explained` is used.
 _BY_STATE = (
     (
         "authentication",
@@ -305,9 +305,7 @@ def _is_spoken(state: str, found: str | None) -> bool:
 
 
 def _unspoken(state: str) -> str:
-    default = (
-        "a value does not suit what is done with it" if state[:2] == "22" else "its words may hold values"
-    )
+    default = "a value is not valid for its operation" if state[:2] == "22" else "its text may contain values"
     return f"{_UNSPOKEN.get(state, default)} (SQLSTATE {state or 'unknown'})"
 
 

@@ -1,4 +1,4 @@
-"""The spec and the catalog of the source make the resolved spec, or one sentence about what is wrong."""
+"""Make the resolved spec from the spec and the catalog of the source, or report one error."""
 
 from __future__ import annotations
 

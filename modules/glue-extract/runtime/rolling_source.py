@@ -117,7 +117,7 @@ class Source:
 
     @contextmanager
     def errors_explained(self, *, reads_rows: bool = True) -> Iterator[None]:
-        """Turn what a driver or Spark raises into one sentence."""
+        """Turn errors of a driver or of Spark into one sentence."""
         try:
             yield
         except ExtractError:

@@ -33,11 +33,11 @@ _KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "claim":
 
 
 class Store(Protocol):
-    """Places are relative to the prefix; `key` is what a consumer would ask for."""
+    """Places are relative to the prefix; `key` is the full key in the bucket."""
 
     @property
     def keeps_replaced(self) -> bool | None:
-        """Whether what is replaced or removed is kept as an older version, as far as a write has shown."""
+        """Return whether the target keeps replaced files as older versions, as far as a write has shown."""
         ...
 
     def key(self, place: str) -> str: ...
@@ -280,7 +280,7 @@ class BucketStore:
             return request()
         except (
             Exception
-        ) as error:  # botocore makes its classes at run time; `_denied` passes on what is not S3's
+        ) as error:  # botocore makes its classes at run time; `_denied` raises other errors again
             code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
             if right in ("s3:PutObject", "s3:DeleteObject") and code in _LOST:
                 raise _ConditionError(code) from error

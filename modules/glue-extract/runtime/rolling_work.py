@@ -48,7 +48,7 @@ class Work:
     keys: Keys
 
     def check_source(self) -> None:
-        """Refuse a result that no period can be published from; log what is allowed and worth a look."""
+        """Refuse a result that cannot be published. Log unusual facts that are allowed."""
         result = self.result
         rolling_checks.check_source(result.resolved, result)
         if result.undated:
@@ -59,7 +59,7 @@ class Work:
             log("groups_without_recipient", f"{strays} {what} no row", level="warning")
 
     def prepared(self, period: Period) -> Prepared:
-        """Write a period's files, reconcile them with the source, and compare them with what is published."""
+        """Write the files of a period, reconcile them with the source, and compare them with published ones."""
         result = self.result
         rolling_checks.check_period(result.resolved, result, period)
         revision = self._published(period)

@@ -46,7 +46,7 @@ def is_quotient(node: Node | None) -> bool:
 
 
 def _over_several_tables(setting: Setting) -> Iterator[str]:
-    """PostgreSQL computes what is over one table, so that only the rest is Spark's."""
+    """PostgreSQL computes expressions over one table, and Spark only the rest."""
     parts: list[tuple[str, Node | Condition | None]] = [("where", setting.case.where)]
     for name, metric in setting.case.metrics.items():
         parts += [(f'metric "{name}"', metric.expression), (f'the where of metric "{name}"', metric.where)]

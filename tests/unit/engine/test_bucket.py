@@ -1,4 +1,4 @@
-"""Requests of the engine to a bucket, and what a refusal tells to grant."""
+"""Requests of the engine to a bucket, and the rights that a refusal names."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def test_oracle_rounds_roots_half_up(square: Fraction, scale: int, written: str)
 
 @dataclass
 class Published:
-    """A publication in memory, made of what the oracle says."""
+    """A publication in memory, made from the oracle's result."""
 
     files: dict[str, list[dict[str, str]]]
     totals: dict[str, Any] = field(default_factory=dict)

@@ -85,7 +85,7 @@ def test_bucket_without_versioning_logs_a_warning_before_a_restatement(
     publisher(Alpha="b", restate=True, through=watched)
     said = [json.loads(line) for line in told + capsys.readouterr().out.splitlines()]
     expected = [] if versioning == "Enabled" else [
-        ("nothing_kept", "warning", "the bucket has no versioning: what this restatement replaces is lost")
+        ("nothing_kept", "warning", "the bucket has no versioning: the replaced files are lost")
     ]  # fmt: skip
     assert [(entry["event"], entry["level"], entry["message"]) for entry in said] == expected
 

@@ -221,7 +221,7 @@ def preview(
     ] = None,
     lock_timeout: Annotated[
         int | None,
-        typer.Option(help="Longest wait for a locked table; default: 60.", metavar="SECONDS"),
+        typer.Option(help="Seconds to wait for a locked table; default: 60.", metavar="SECONDS"),
     ] = None,
     pgp_keys: Annotated[
         Path | None,

@@ -11,7 +11,7 @@ from extracts import children
 from extracts.errors import ExtractsError
 from extracts.terminal import printable
 
-# Settings by which a repository can make git start a program.
+# Settings that let a repository start a program through git.
 _SAFE = (
     *("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "core.askPass=true"),
     *("diff.external=", "log.showSignature=false"),

@@ -133,7 +133,7 @@ def server_verification(project: Path, database: Mapping[str, Any]) -> Iterator[
 
 
 def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]) -> Iterator[Check]:
-    """Check that Terraform allows the flat folders of the spec. `flat` is that of `resolved.Result`."""
+    """Check that Terraform allows the flat folders of the spec. `flat` is the value of `resolved.Result`."""
     main = project / "Terraform/main.tf"
     if not flat:
         return

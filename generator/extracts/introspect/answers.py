@@ -146,7 +146,7 @@ def _likely_entities(catalog: Catalog, schema: str | None) -> Finding:
     ranked = candidates.entities(catalog, wanted, bridges.of_catalog(catalog))
     if not ranked:
         where = ", ".join(wanted) or catalog.database
-        said = f"entity: {catalog.role} can read no table with a date and a metric in {where}"
+        said = f"entity: {catalog.role} cannot read any table with a date and a metric in {where}"
         unread = [table for table in catalog.tables if table.schema in wanted and not table.readable]
         if unread:
             grants = " ".join(candidates.grants(unread, catalog.role, whole=True))

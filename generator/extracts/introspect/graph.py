@@ -130,7 +130,7 @@ def _own_key(table: Table) -> str:
 
 
 def _identifies(table: Table, column: str) -> bool:
-    """Return whether a name is that of a key: `id`, or `branch_id` in a table of branches."""
+    """Return whether a name is a key's name: `id`, or `branch_id` in a table of branches."""
     about, is_reference = referred(column)
     return is_reference and (not about or stem(about) == stem(meant(table.name)))
 

@@ -48,9 +48,9 @@ _BY_TEXT = (
         r"|java\.io\.EOFException",
     ),
 )
-# The SQLSTATE shows the reason if the exception of the driver is available. If there is only Spark's summary of
-# a failed task, the text shows it. The text is English, unless lc_messages of the server is another language.
-# Then the general sentence at the end of `explained` is used.
+# The SQLSTATE shows the reason if the driver's exception is available. If there is only Spark's summary of
+# a failed task, the text shows it. The text is English, unless lc_messages of the server is another language:
+# then the general sentence at the end of `explained` is used.
 _BY_STATE = (
     (
         "authentication",

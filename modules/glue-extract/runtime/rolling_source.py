@@ -103,7 +103,7 @@ class Source:
 
     @property
     def application(self) -> str:
-        """Return the name by which `pg_stat_activity` shows the run."""
+        """Return the name of the run in `pg_stat_activity`."""
         return f"rolling-extract {self.run_id}"
 
     @property

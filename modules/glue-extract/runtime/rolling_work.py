@@ -59,7 +59,7 @@ class Work:
             log("groups_without_recipient", f"{strays} {what} no row", level="warning")
 
     def prepared(self, period: Period) -> Prepared:
-        """Write the files of a period, reconcile them with the source, and compare them with published ones."""
+        """Write a period's files, reconcile them with the source, and compare them with published ones."""
         result = self.result
         rolling_checks.check_period(result.resolved, result, period)
         revision = self._published(period)

@@ -94,12 +94,12 @@ def test_role_without_rights_gets_all_grants(
 ) -> None:
     shown = extracts("inspect", "--database-url", locked)
     assert shown.stdout.splitlines() == [
-        "locked: stranger can read no table with a date and a metric.",
+        "locked: stranger cannot read any table with a date and a metric.",
         f"no right to read 1 of 1 tables; run as their owner: {' '.join(OPEN)}",
     ]
     stamped = extracts(*NEW, "--database-url", locked)
     assert stamped.stderr == (
-        "✗ entity: stranger can read no table with a date and a metric in Clinic;"
+        "✗ entity: stranger cannot read any table with a date and a metric in Clinic;"
         f" run as the owner: {' '.join(OPEN)}\n"
     )
     given = ("--entity", "Clinic.Visit", "--metric", "fee", "--date-column", "day", "--group", "ward")

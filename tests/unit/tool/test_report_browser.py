@@ -243,7 +243,7 @@ def test_large_file_compares_the_reported_period_only(opened: Open) -> None:
     assert len(names(page)) == 100
 
 
-def test_sparkline_of_the_scripts_is_that_of_the_page(opened: Open) -> None:
+def test_scripts_draw_the_same_sparkline_as_the_page(opened: Open) -> None:
     months = made_up(12, 30, seed=3)
 
     def points(page: Page) -> list[list[float]]:

@@ -82,6 +82,6 @@ def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group])
 
 
 def size(metrics: Sequence[Metric]) -> int:
-    """Return the index of the metric that decides which groups are large: a count, else a sum, else the first."""
+    """Return the index of the metric that ranks the groups: a count, else a sum, else the first."""
     kinds = [metric.aggregate for metric in metrics]
     return next((kinds.index(kind) for kind in ("count", "sum") if kind in kinds), 0)

@@ -62,13 +62,13 @@ def from_url(text: str) -> Database:
         ValueError
     ):  # a port that is not a number, or brackets that are not an IPv6 address; it may quote the URL
         raise ExtractError(
-            "--database-url is written postgresql://user:password@host:port/name; write other signs in user"
+            "--database-url must be postgresql://user:password@host:port/name; write special characters in user"
             " and password as %XX, for example [ as %5B",
             kind="arguments",
         ) from None
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or not parts.path.strip("/"):
         raise ExtractError(
-            "--database-url is written postgresql://user:password@host:port/name", kind="arguments"
+            "--database-url must be postgresql://user:password@host:port/name", kind="arguments"
         )
     if not parts.username:
         raise ExtractError(
@@ -120,7 +120,7 @@ def from_token(url: str, user: str, certificate: str | None) -> Database:
     """A database that lets `user` in by a token that IAM vouches for: no password is kept anywhere."""
     match = _JDBC.fullmatch(url)
     if match is None:
-        raise ExtractError("--jdbc-url is written jdbc:postgresql://host:5432/name", kind="arguments")
+        raise ExtractError("--jdbc-url must be jdbc:postgresql://host:5432/name", kind="arguments")
     host, port = match["host"].strip("[]"), int(match["port"] or 5432)
 
     def token() -> str:

@@ -183,7 +183,7 @@ class _Writer:
         return f"{name}({', '.join(written)})"
 
     def _plain(self, node: Node) -> str:
-        """Return the SQL of an argument of a function of PostgreSQL, a column in its own type."""
+        """Return the SQL of an argument of a PostgreSQL function. A column keeps its own type."""
         match node:
             case Ref(column) if not self.spark and (column.is_float or column.type == "money"):
                 text = self.column(column)

@@ -192,7 +192,7 @@ def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) ->
     width *= blank
     count, rest = divmod(width - size, unit)
     if rest and width > size:
-        raise ValueError(f"has the width {width}, and {width - size} bytes cannot have characters of {unit}")
+        raise ValueError(f"has the width {width}: the fill has {unit} bytes and cannot fill {width - size}")
     if count < 0:
         what = "characters" if encoding is None else f"bytes in {encoding}"
         raise ValueError(f"takes {size} {what}, and its width is {width}")

@@ -160,7 +160,7 @@ def test_preview_encrypts_for_keys_in_a_folder(
     assert "the spec has encryption=Pgp(), but there are no PGP keys" in without.stderr
 
 
-def test_preview_of_several_months_accepts_blanks_in_paths(served: database.Database, tmp_path: Path) -> None:
+def test_preview_of_several_months_accepts_spaces_in_paths(served: database.Database, tmp_path: Path) -> None:
     driver = tmp_path.with_name("my drivers") / "the driver.jar"
     driver.parent.mkdir()
     driver.symlink_to(programs.jdbc_driver())

@@ -7,14 +7,17 @@ import pytest
 from rolling_database import address_of, from_url
 from rolling_errors import ExtractError
 
-WRITTEN = "--database-url is written postgresql://user:password@host:port/name"
+WRITTEN = "--database-url must be postgresql://user:password@host:port/name"
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgresql://reader:p[ss@host/db", f"{WRITTEN}; write other signs in user and password as %XX"),
-        ("postgresql://reader@host:99999/db", f"{WRITTEN}; write other signs"),
+        (
+            "postgresql://reader:p[ss@host/db",
+            f"{WRITTEN}; write special characters in user and password as %XX",
+        ),
+        ("postgresql://reader@host:99999/db", f"{WRITTEN}; write special characters"),
         ("postgresql://reader@h1:5432,h2:5432/db", WRITTEN),
         ("postgresql:///db?host=/var/run/postgresql&user=reader", WRITTEN),
         ("postgresql+psycopg2://reader@host/db", WRITTEN),

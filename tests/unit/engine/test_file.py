@@ -279,6 +279,6 @@ def test_wrong_fill_is_refused_also_if_the_entity_has_the_recipient(tmp_path: Pa
         write_files(cast(Result, found), Period(2026, 10), [], tmp_path / "f")
 
 
-def test_zeros_and_blanks_may_fill_numbers() -> None:
+def test_zeros_and_spaces_may_fill_numbers() -> None:
     widths = WIDTHS | {"id": Field(-9, fill="0"), "fees_sum": Field(-9, fill="*")}
     check_fills(spec(file=File(format=FixedWidth(widths | {"address": Field(-10, fill="0")}))))

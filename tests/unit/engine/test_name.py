@@ -43,7 +43,7 @@ def test_value_begins_with_a_letter_or_digit(value: str) -> None:
     assert unsafe(value) == value[0]
 
 
-def test_value_does_not_end_with_a_blank() -> None:
+def test_value_does_not_end_with_a_space() -> None:
     assert unsafe("A ") == " "
 
 

@@ -93,7 +93,7 @@ def test_join_to_a_table_of_another_schema(typed: Callable[..., Path]) -> None:
     check_readme(project, "   └─ Bank (ref.Bank): bank = id")
 
 
-def test_names_of_any_script_and_with_blanks_are_kept(typed: Callable[..., Path]) -> None:
+def test_names_of_any_script_and_with_spaces_are_kept(typed: Callable[..., Path]) -> None:
     project = typed(
         project_slug="darlehen-2",
         entity="vertrieb.Darlehen Größe",
@@ -140,7 +140,7 @@ def test_composite_keys_with_names_containing_and_are_kept(typed: Callable[..., 
     ]
 
 
-def test_blanks_trailing_separators_and_repeated_table_names_are_allowed(typed: Callable[..., Path]) -> None:
+def test_spaces_trailing_separators_and_repeated_table_names_are_allowed(typed: Callable[..., Path]) -> None:
     project = typed(
         entity=" Loans ",
         metric=" Loans . Amount ",

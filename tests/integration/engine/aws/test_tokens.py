@@ -102,4 +102,4 @@ def test_invalid_jdbc_url_is_refused(account: Account, engine: Engine, url: str)
     given = ["--jdbc-url", url, "--iam-user", "u", "--output", "o"]
     with pytest.raises(SystemExit) as end:
         rolling_extract.run(engine.spec, given, now=NOW)
-    assert "--jdbc-url is written jdbc:postgresql://host:5432/name" in str(end.value.code)
+    assert "--jdbc-url must be jdbc:postgresql://host:5432/name" in str(end.value.code)

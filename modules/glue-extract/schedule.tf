@@ -66,7 +66,7 @@ resource "aws_scheduler_schedule" "start" {
   depends_on = [aws_glue_trigger.crawled, aws_glue_trigger.start, aws_iam_role_policy.schedule]
 }
 
-# Starts the job alone, without the crawler, because the first run has updated the catalog.
+# Starts only the job, without the crawler, because the first run has updated the catalog.
 resource "aws_scheduler_schedule" "catch_up" {
   #checkov:skip=CKV_AWS_297: the input is a name; a role that reads the plan needs no right to a key
   count = var.catch_up_schedule == null ? 0 : 1

@@ -179,7 +179,7 @@ def test_period_is_published_although_the_crawler_cannot_log_in(deployed: Deploy
     assert "The authentication type 10 is not supported" in event["detail"]["errorMessage"]
 
 
-def test_catch_up_schedule_starts_the_job_alone(deployed: Deployed) -> None:
+def test_catch_up_schedule_starts_only_the_job(deployed: Deployed) -> None:
     before = deployed.last_workflow_run()
     run = deployed.next_job_run(lambda: aws.start_schedule(deployed.cloud, "loans", "loans-catch-up"))
     assert run["JobRunState"] == "SUCCEEDED", run

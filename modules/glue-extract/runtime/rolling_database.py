@@ -58,11 +58,10 @@ def from_url(text: str) -> Database:
     try:
         parts = urlsplit(text)
         port = parts.port or 5432
-    except (
-        ValueError
-    ):  # a port that is not a number, or brackets that are not an IPv6 address; it may quote the URL
+    except ValueError:
+        # A port that is not a number, or brackets that are not an IPv6 address. The error may quote the URL.
         raise ExtractError(
-            "--database-url must be postgresql://user:password@host:port/name; write special characters in user"
+            "--database-url must be postgresql://user:password@host:port/name; write special characters in it"
             " and password as %XX, for example [ as %5B",
             kind="arguments",
         ) from None
@@ -154,9 +153,7 @@ def from_connection(name: str) -> Database:
 
     try:
         answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
-    except (
-        Exception
-    ) as error:  # botocore makes its classes at run time; `_aws_error` raises other errors again
+    except Exception as error:  # botocore makes its classes at run time; `_aws_error` keeps other errors
         raise _aws_error(
             error, f'Glue connection "{name}"', "glue:GetConnection", kind="connection"
         ) from error

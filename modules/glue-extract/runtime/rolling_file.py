@@ -121,7 +121,7 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
         place = f'{table.schema}."{table.table}"'
         if not known:
             # Nobody would get a file and nobody would miss one: most likely not the database that was meant.
-            raise ExtractError(f"{place} names no recipient; is this the right database?", kind="contract")
+            raise ExtractError(f"{place} has no recipient; is this the right database?", kind="contract")
         # Each row of the recipient's table is a recipient, unless groups are read from that table, too.
         shared = sorted(name for name, rows in (found or {}).items() if rows > 1)
         if shared and owner not in {column.alias for column in resolved.group_by.values()}:

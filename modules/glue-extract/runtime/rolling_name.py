@@ -216,7 +216,7 @@ def check_record(template: str, fields: Mapping[str, str | date], delimiter: str
 
 
 def check_literals(what: str, template: str, day: date, markers: Iterable[str]) -> None:
-    """Refuse the name of a file that no value of its fields makes possible. `day` stands for all dates."""
+    """Refuse the name of a file that is invalid for all values of its fields. `day` is used for all dates."""
     text = []
     for before, field, form, _ in Formatter().parse(template):
         text.append(before)

@@ -143,7 +143,7 @@ class Resolved:
     listing: Listing | None
     columns: tuple[str, ...]  # of the file, in order: labels, metrics, "period", "window_start", "window_end"
     where: Node | None  # of the extract
-    recipients_where: Node | None  # on columns of the recipient's table alone
+    recipients_where: Node | None  # only on columns of the recipient's table
     unassigned: str | None  # set if an optional join lies on the way to the recipient
     max_orphan_rows: int
     max_undated_rows: int

@@ -80,7 +80,7 @@ class Metric:
     """
 
     aggregate: str  # avg sum count count_distinct min max median p1 to p99 stddev
-    expression: str | None = None  # a column or a SQL expression; None, for count alone, counts the rows
+    expression: str | None = None  # a column or a SQL expression; None, only for count, counts the rows
     window: int | str = 1  # periods, or "year_to_date"
     where: str | None = None  # a SQL condition for this metric only
     scale: int | None = None  # digits after the point; None: whole numbers stay whole, else 2

@@ -98,7 +98,7 @@ class BucketStore:
     """A bucket and a prefix.
 
     Needs s3:GetObjectVersion, s3:PutObject and s3:ListBucketVersions there, and s3:GetObject for claims.
-    s3:DeleteObject is needed to restate alone: in a bucket with versioning it hides a version and destroys
+    s3:DeleteObject is needed only to restate: in a bucket with versioning it hides a version and destroys
     none.
 
     Everything is read with a version id. So the role needs no s3:GetObject for files, and an argument of Glue
@@ -278,9 +278,7 @@ class BucketStore:
         """The answer to `request`; a lost condition as `_ConditionError`, any other refusal as a sentence."""
         try:
             return request()
-        except (
-            Exception
-        ) as error:  # botocore makes its classes at run time; `_denied` raises other errors again
+        except Exception as error:  # botocore makes its classes at run time; `_denied` keeps other errors
             code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
             if right in ("s3:PutObject", "s3:DeleteObject") and code in _LOST:
                 raise _ConditionError(code) from error

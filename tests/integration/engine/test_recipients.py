@@ -27,8 +27,7 @@ def test_bank_with_an_empty_file_name_is_refused(store: Store, engine: Engine) -
 
 def test_source_without_recipients_is_refused(store: Store, engine: Engine) -> None:
     assert engine.refusal("2026-10") == (
-        f'2026-10: {store.schema}."Bank" names no recipient; is this the right database?'
-        " Nothing was published."
+        f'2026-10: {store.schema}."Bank" has no recipient; is this the right database? Nothing was published.'
     )
 
 

@@ -98,7 +98,7 @@ def test_run_without_spark_does_not_import_pyspark(engine: Engine, branches: tup
     assert len(files(engine.folder)) == 2
 
 
-def test_recipients_that_differ_in_case_alone_are_refused(
+def test_recipients_that_differ_only_in_case_are_refused(
     store: Store, engine: Engine, branches: tuple[int, int]
 ) -> None:
     store.bank("ALPHA")

@@ -128,7 +128,7 @@ def test_nondeterministic_collation_is_refused(
     try:
         store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:
-        pytest.skip("this PostgreSQL is built without ICU, which alone has such collations")
+        pytest.skip("this PostgreSQL is built without ICU; only ICU has such collations")
     store.sql('ALTER TABLE "Loans" ADD COLUMN owner text COLLATE ci')
     store.loan(store.branch(), "2026-10-01", 5)
     if not spec:
@@ -144,7 +144,7 @@ def test_column_used_only_in_where_may_have_any_collation(store: Store, engine: 
     try:
         store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:
-        pytest.skip("this PostgreSQL is built without ICU, which alone has such collations")
+        pytest.skip("this PostgreSQL is built without ICU; only ICU has such collations")
     store.sql("ALTER TABLE \"Loans\" ADD COLUMN note text COLLATE ci DEFAULT 'a'")
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)

@@ -335,7 +335,7 @@ def test_newest_month_with_rows_is_taken_and_named(
     assert "2026-09 is empty" in (tmp_path / "report.html").read_text()
 
 
-def test_rows_of_this_month_alone_are_found(
+def test_source_with_only_rows_of_this_month_is_reported(
     served: database.Database, tmp_path: Path, loans: Callable[[str], None]
 ) -> None:
     loans('update "Loans" set loan_date = current_date')

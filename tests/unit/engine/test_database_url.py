@@ -15,7 +15,7 @@ WRITTEN = "--database-url must be postgresql://user:password@host:port/name"
     [
         (
             "postgresql://reader:p[ss@host/db",
-            f"{WRITTEN}; write special characters in user and password as %XX",
+            f"{WRITTEN}; write special characters of user and password as %XX",
         ),
         ("postgresql://reader@host:99999/db", f"{WRITTEN}; write special characters"),
         ("postgresql://reader@h1:5432,h2:5432/db", WRITTEN),

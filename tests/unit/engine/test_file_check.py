@@ -60,7 +60,7 @@ METRICS = {"loans_count": -8, "amount_sum": -15, "amount_avg": -15}
         File(format=Csv(delimiter="|", header=False, record_type="DTL")),
     ],
 )
-def test_file_that_works_is_accepted(file: File) -> None:
+def test_valid_file_is_accepted(file: File) -> None:
     check(dataclasses.replace(LOANS, file=file))
 
 

@@ -119,7 +119,7 @@ def test_newest_signature_of_a_subkey_says_when_it_expires(
     before = Cert.from_bytes(gpg.public(key).encode())
     gpg("--quick-set-expire", key, f"{then + 399}d", gpg.fingerprints(key)[1], at=gpg.made(1))
     after = Cert.from_bytes(gpg.public(key).encode())
-    # GnuPG keeps the newest signature alone, a key server all of them.
+    # GnuPG keeps only the newest signature, a key server all of them.
     assert bool(read(str(before.merge(after))).warnings) == warned
 
 

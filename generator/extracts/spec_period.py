@@ -60,7 +60,10 @@ def explain_empty(extract: Any, argv: Sequence[str], said: Sequence[Mapping[str,
     now = str(last.shift(1))  # the month that is not over
     found = newest(extract, argv, now) or newest(extract, argv, _EVER)
     if found is None:
-        _tell(f"{asked} is empty: no row of {extract.entity} counts: none has a date", period=periods[-1])
+        _tell(
+            f"{asked} is empty: found no row of {extract.entity} that has a date and counts",
+            period=periods[-1],
+        )
         return
     option = f"--period {found}" + (" --allow-incomplete" if found == now else "")
     then = f"; {option} shows that month" if found <= now else ", which is in the future"

@@ -61,8 +61,8 @@ def from_url(text: str) -> Database:
     except ValueError:
         # A port that is not a number, or brackets that are not an IPv6 address. The error may quote the URL.
         raise ExtractError(
-            "--database-url must be postgresql://user:password@host:port/name; write special characters in it"
-            " and password as %XX, for example [ as %5B",
+            "--database-url must be postgresql://user:password@host:port/name; write special characters of"
+            " user and password as %XX, for example [ as %5B",
             kind="arguments",
         ) from None
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or not parts.path.strip("/"):

@@ -35,7 +35,7 @@ def test_rows_after_the_last_period_and_without_a_date_do_not_count(store: Store
     assert newest(store, "1998-03") is None
 
 
-def test_period_is_that_of_the_time_zone(bare_store: Store) -> None:
+def test_period_depends_on_the_time_zone(bare_store: Store) -> None:
     bare_store.create(date="timestamptz")
     bare_store.loan(bare_store.branch(), "2026-08-31 22:30:00+00", 5)
     assert newest(bare_store) == "2026-08"

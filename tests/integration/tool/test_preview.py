@@ -356,7 +356,7 @@ def test_source_without_rows_is_reported(
     loans('truncate "Loans"')
     done = preview(str(PROJECT), "--output", str(tmp_path), "--history", "0", DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
-    assert f"{LAST_MONTH} is empty: no row of Loans counts: none has a date" in done.stdout
+    assert f"{LAST_MONTH} is empty: found no row of Loans that has a date and counts" in done.stdout
 
 
 def test_source_with_only_future_rows_is_reported(

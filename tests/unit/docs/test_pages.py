@@ -125,7 +125,7 @@ def test_every_module_is_in_the_readme() -> None:
         assert f"](modules/{module.name})" in README
 
 
-def test_license_is_that_of_the_package() -> None:
+def test_license_equals_the_license_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["license"] == "Apache-2.0"
     words = (ROOT / "LICENSE").read_text().split()

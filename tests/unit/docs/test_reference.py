@@ -48,7 +48,7 @@ def test_generated_page_is_up_to_date(name: str) -> None:
     assert page(name) == reference.PAGES[name](), "run make docs"
 
 
-def test_prices_in_the_template_are_those_of_the_page_of_costs() -> None:
+def test_prices_in_the_template_equal_the_page_of_costs() -> None:
     [delivery] = [question for question in questions().values() if question.name == "sftp"]
     prices = {
         name: re.findall(r"[0-9.]+(?: to [0-9.]+)?(?= USD)", meaning)

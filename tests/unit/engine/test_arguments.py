@@ -210,7 +210,7 @@ def test_spaces_around_the_name_of_an_argument_are_refused(written: list[str]) -
         ["--to", "2026-10", "--from", "pay\u2063now"],
     ],
 )
-def test_text_of_a_run_is_not_quoted(given: list[str]) -> None:
+def test_error_does_not_quote_the_value_of_an_argument(given: list[str]) -> None:
     with pytest.raises(ExtractError, match=r"the given value") as refused:
         parse([*BASE, *given])
     assert given[-1].removeprefix("--restate=") not in str(refused.value)

@@ -143,7 +143,7 @@ def queries(name: str, dialect: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("dialect", ["postgresql", "spark"])
 @pytest.mark.parametrize("name", SPECS)
-def test_queries_are_those_of_the_golden_file(name: str, dialect: str) -> None:
+def test_queries_equal_the_golden_file(name: str, dialect: str) -> None:
     path = GOLDEN / f"{name}.{dialect}.sql"
     text = "\n".join(f"-- {title}\n{sql};\n" for title, sql in queries(name, dialect))
     if os.environ.get("REFRESH_GOLDEN"):

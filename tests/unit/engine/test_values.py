@@ -34,7 +34,7 @@ def test_rounding_is_half_up(numerator: int, denominator: int, scale: int, text:
     assert rounded(numerator, denominator, scale) == text
 
 
-def test_rounding_of_random_quotients_is_that_of_decimals() -> None:
+def test_rounding_of_random_quotients_equals_that_of_decimals() -> None:
     numbers = random.Random(7)
     for _ in range(2000):
         numerator, denominator = numbers.randint(-(10**6), 10**6), numbers.choice((1, 2, 8, 25, 1000))

@@ -39,7 +39,7 @@ def test_column_that_two_metrics_would_have_is_stamped_once(typed: Callable[...,
 
 
 @pytest.mark.parametrize("metric", ["order", "Total", "net-total", "Net Total", "größe"])
-def test_metric_is_an_expression_that_means_its_column(metric: str, typed: Callable[..., Path]) -> None:
+def test_metric_that_is_not_plain_sql_is_quoted(metric: str, typed: Callable[..., Path]) -> None:
     """A name that SQL would read as something else is quoted."""
     found = spec(typed(metric=metric))["metrics"]
     assert isinstance(found, dict)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tools import empty_wheel
 
 
-def test_committed_wheel_is_what_the_tool_writes() -> None:
+def test_committed_wheel_equals_the_output_of_the_tool() -> None:
     assert empty_wheel.PATH.read_bytes() == empty_wheel.content()
 
 

@@ -288,7 +288,9 @@ def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> N
     if part.fill == "0" and is_date:
         raise _wrong(f'{what}: fill="0" is for numbers, and this column has none')
     if is_metric and part.fill in "+-.,":
-        raise _wrong(f'{what}: fill="{part.fill}" would change the number; use "0", a space or another mark')
+        raise _wrong(
+            f'{what}: fill="{part.fill}" would change the number; use "0", a space or another character'
+        )
     if part.fill.isnumeric() and (part.fill != "0" or width > 0):
         raise _wrong(f'{what}: fill="{part.fill}" would change the number; use "0" with a negative width')
 

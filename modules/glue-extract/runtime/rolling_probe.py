@@ -38,7 +38,7 @@ def _check(session: Reader, resolved: Resolved, name: str, node: Node | None, ty
             raise
         said = refused.sentence.removeprefix("the database refused the read: ")
         raise ExtractError(
-            f"PostgreSQL does not take {what}: {said}", kind="spec", cause=refused.cause
+            f"PostgreSQL does not accept {what}: {said}", kind="spec", cause=refused.cause
         ) from None
     if types and found not in types:
         right = "a condition" if types == _CONDITION else "a number"

@@ -349,7 +349,7 @@ def _check_table(spec: Extract, reference: str, what: str, only: str | None) -> 
     if only is not None and table != only:
         raise wrong(f'{what} has "{reference}", which is not a column of the entity "{spec.entity}"')
     if "\0" in reference:
-        raise wrong(f"{what} has a character that PostgreSQL does not take")
+        raise wrong(f"{what} has a character that PostgreSQL does not accept")
 
 
 def unresolved(spec: Extract, table: str, names: tuple[str, ...]) -> Column:

@@ -26,7 +26,7 @@ _OTHERS = {
     "/*": "has a comment; write it in Python, beside the spec",
     "'": "has a quote that is not closed",
     '"': "has a quote that is not closed",
-    "\0": "has a character that PostgreSQL does not take",
+    "\0": "has a character that PostgreSQL does not accept",
 }
 
 

@@ -64,7 +64,7 @@ def test_names_are_found_in_other_case(fees: Store) -> None:
     assert found.date.not_null
 
 
-def test_every_expression_is_taken_by_postgresql(fees: Store) -> None:
+def test_postgresql_accepts_every_expression(fees: Store) -> None:
     metrics = {
         "rate_avg": Metric("avg", "rate * amount / 3"),
         "days": Metric("sum", "extract(DAY FROM since AT TIME ZONE 'UTC')", where="lower(status) = 'open'"),
@@ -109,13 +109,13 @@ def test_every_expression_is_taken_by_postgresql(fees: Store) -> None:
         (metric("amount / (2 - 2)"), 'the expression "amount / (2 - 2)" of metric "x" divides by zero'),
         (
             metric("left(status, day)", "count"),
-            'PostgreSQL does not take the expression of metric x, "left(status, day)": function left(text,'
+            'PostgreSQL does not accept the expression of metric x, "left(status, day)": function left(text,'
             " date) does not exist",
         ),
         (metric("make_date(2026, 1, 1)"), "is of the type date, and not a number"),
         (
             {"where": "day > 'soon'"},
-            """PostgreSQL does not take where "day > 'soon'": invalid input syntax for type date: "soon\"""",
+            """PostgreSQL does not accept where "day > 'soon'": invalid input syntax for type date: "soon\"""",
         ),
         ({"where": "amount + 1"}, 'where="amount + 1" is a number and not a condition'),
         ({"where": "day < 'today'"}, """where="day < 'today'" depends on 'today'"""),

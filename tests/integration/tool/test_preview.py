@@ -312,7 +312,7 @@ THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
 LAST_MONTH = f"{store.months_before(datetime.now(UTC).date(), 1):%Y-%m}"
 
 
-def test_newest_month_with_rows_is_taken_and_named(
+def test_newest_month_with_rows_is_chosen_and_reported(
     served: database.Database, tmp_path: Path, loans: Callable[[str], None]
 ) -> None:
     loans("""delete from "Loans" where loan_date > '2026-05-31' and "idLoan" <> 1""")

@@ -234,7 +234,7 @@ def test_download_that_aws_always_refuses_does_not_stop_the_others(
     assert (state["cursor"], state["tries"]) == ("4", 0)
 
 
-def test_download_waits_while_aws_takes_no_logs(
+def test_download_waits_while_aws_accepts_no_logs(
     send: Tried, aws: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(command: tuple[str, ...], **options: Any) -> None:

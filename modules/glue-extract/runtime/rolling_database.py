@@ -163,7 +163,7 @@ def from_connection(name: str) -> Database:
     url, secret = found.get("JDBC_CONNECTION_URL", ""), found.get("SECRET_ID", "")
     if not url.startswith("jdbc:postgresql://"):
         raise ExtractError(
-            f'Glue connection "{name}" leads to no PostgreSQL database; its JDBC_CONNECTION_URL must start'
+            f'Glue connection "{name}" is not for a PostgreSQL database; its JDBC_CONNECTION_URL must start'
             " with jdbc:postgresql://",
             kind="connection",
         )

@@ -118,7 +118,9 @@ FORGED = """=cmd|' /c calc'!A1;0;999.00"""
         ('A"', "U+0022 (QUOTATION MARK)"),
     ],
 )
-def test_code_forges_no_record(loans: Store, engine: Engine, record: str, code: str, character: str) -> None:
+def test_recipient_code_cannot_forge_a_record(
+    loans: Store, engine: Engine, record: str, code: str, character: str
+) -> None:
     loans.sql("""UPDATE "Bank" SET code = %s WHERE "Name" = 'Beta'""", code)
     form: dict[str, Any] = {record: "{recipient[code]};{rows};{sum[amount_sum]}"}
     assert f'"Beta" has the character {character}' in engine.refusal("2026-10", file=File(**form))

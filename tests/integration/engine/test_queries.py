@@ -137,7 +137,7 @@ def test_all_aggregates(store: Store, either: Read) -> None:
     ]
 
 
-def test_expression_over_joined_tables(store: Store, either: Read) -> None:
+def test_expression_may_use_columns_of_joined_tables(store: Store, either: Read) -> None:
     interest = Binary("*", Ref(AMOUNT), Ref(RATE))
     of_a = Binary("=", Ref(KIND), Text("a"))
     found = spec(

@@ -115,7 +115,7 @@ def test_postgresql_accepts_every_expression(fees: Store) -> None:
         (metric("make_date(2026, 1, 1)"), "is of the type date, and not a number"),
         (
             {"where": "day > 'soon'"},
-            """PostgreSQL does not accept where "day > 'soon'": invalid input syntax for type date: "soon\"""",
+            """PostgreSQL does not accept where "day > 'soon'": invalid input syntax for type date""",
         ),
         ({"where": "amount + 1"}, 'where="amount + 1" is a number and not a condition'),
         ({"where": "day < 'today'"}, """where="day < 'today'" depends on 'today'"""),

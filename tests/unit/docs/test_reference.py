@@ -159,7 +159,7 @@ def test_exit_code_page_has_every_kind_of_failure() -> None:
     assert [f"`{kind}`" for kind in sorted(kinds)] == [cells[0] for cells in rows(page("exit-codes.md"))]
 
 
-def test_file_page_shows_the_engines_names() -> None:
+def test_page_of_files_has_the_names_that_the_engine_writes() -> None:
     place = rolling_file.place("bank_name", "First Bank", Period(2026, 10), "FirstBank_20261031.csv")
     assert f"loans/{place}\nloans/{rolling_manifest.manifest_place(Period(2026, 10))}\n" in page("files.md")
     assert Period(2026, 10).file_date == date(2026, 10, 31)

@@ -193,7 +193,7 @@ def test_file_in_a_flat_folder_is_found_by_the_manifest(alerts: Deployed) -> Non
     says(over, "collected", **checked_time(over))
 
 
-def test_recipient_without_a_file_in_the_manifest_is_not_missed(alerts: Deployed) -> None:
+def test_recipient_without_a_file_in_the_manifest_is_not_reported(alerts: Deployed) -> None:
     alerts.put("loans/_manifests/2026-10.json", b'{"files": []}')
     assert alerts.mails_after(1, lambda: collection(alerts, "2026-11-10T07:00:00Z")) == []
 

@@ -191,7 +191,7 @@ def test_file_that_the_manifest_does_not_name_is_sent_only_if_it_is_too_long_to_
     assert {*arrived[before:]} == expected
 
 
-def test_flat_folder_sends_the_files_of_the_manifest(pushing: Pushing) -> None:
+def test_connector_of_a_flat_folder_sends_the_files_of_the_manifest(pushing: Pushing) -> None:
     names = ["ŁódźŻyrardówBank_20270228.csv", "ŁódźŻyrardówBank_20270331.csv"]
     for name in names:
         pushing.put(f"{LODZ}/{name}", name.encode())

@@ -18,7 +18,7 @@ from tests.support.introspection import NEW, paths
 from tests.support.tool import Extracts
 
 
-def test_many_tables_need_no_more_statements_and_no_row_is_read(
+def test_number_of_statements_does_not_grow_with_the_tables(
     made: Callable[[str, str], str],
     server: database.Database,
     entities: Callable[..., dict[str, Any]],

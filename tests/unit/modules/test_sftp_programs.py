@@ -71,7 +71,7 @@ def manifest(files: list[str], markers: list[str]) -> dict[str, Any]:
         ([], [], []),
     ],
 )
-def test_keys_in_a_manifest_are_those_below_the_prefix(
+def test_only_keys_below_the_prefix_are_read_from_a_manifest(
     files: list[str], markers: list[str], keys: list[str]
 ) -> None:
     states = {"result": manifest(files, markers)}

@@ -88,7 +88,7 @@ def test_records_of_a_file_are_counted_with_the_first_and_the_last(loans: Store,
     assert content(engine, "Alpha_20261031.csv").decode().splitlines()[2:] == ["T,3"]
 
 
-def test_fixed_width_is_sliced_back(loans: Store, engine: Engine) -> None:
+def test_fields_of_a_fixed_width_file_have_the_values(loans: Store, engine: Engine) -> None:
     form = File(format=FixedWidth(WIDTHS, encoding="iso8859-2", line_ending="\n"))
     engine("2026-10", file=form)
     lines = content(engine, "Alpha_20261031.txt").decode("iso8859-2").splitlines()

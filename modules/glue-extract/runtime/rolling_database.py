@@ -248,7 +248,7 @@ def _authority(url: str, blocks: Sequence[str], source: str) -> str:
                 blocks = blocks[len(blocks) // 2 :]
     except ssl.SSLCertVerificationError as error:
         if error.verify_code in (_WRONG_HOST, _WRONG_ADDRESS):
-            said = f"the certificate of the database at {place} is not made out to {host}"
+            said = f"the certificate of the database at {place} is not valid for the host {host}"
         elif error.verify_code == _EXPIRED:
             said = f"the certificate of the database at {place} has expired"
         else:
@@ -265,7 +265,7 @@ def _authority(url: str, blocks: Sequence[str], source: str) -> str:
 
 
 def _check_server(host: str, port: int, blocks: Sequence[str]) -> None:
-    """Raise unless the server's certificate ends in one of `blocks` and is made out to `host`."""
+    """Raise unless the server's certificate ends in one of `blocks` and is valid for `host`."""
     context = _trusting(blocks)
     with socket.create_connection((host, port), timeout=15) as plain:
         plain.sendall(_SSL_REQUEST)

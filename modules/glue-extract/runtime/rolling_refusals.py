@@ -334,4 +334,4 @@ def _kinds(texts: list[str], error: Exception) -> str:
 def _without_secret(text: str, database: Database) -> str:
     password = database.properties.get("password", "")
     text = text.replace(password, "***") if password else text
-    return re.sub(r"X-Amz-Signature=\w+", "X-Amz-Signature=***", text)[:4000]  # a token that has followed
+    return re.sub(r"X-Amz-Signature=\w+", "X-Amz-Signature=***", text)[:4000]  # of a newer token

@@ -46,7 +46,7 @@ def test_server_certificate_of_another_host_is_refused(account: Account, engine:
     alias = account.place.replace("127.0.0.1", "127.1")
     account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")
     assert engine.refusal(*account.arguments) == (
-        f"2026-10: the certificate of the database at {alias} is not made out to 127.1."
+        f"2026-10: the certificate of the database at {alias} is not valid for the host 127.1."
         " Nothing was published."
     )
 

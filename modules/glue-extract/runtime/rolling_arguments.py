@@ -261,7 +261,7 @@ def _truth(name: str, text: str) -> bool:
         return True
     if text.lower() in _FALSE:
         return False
-    raise _wrong(f"--{name} is true or false, not {harmless(text)}")
+    raise _wrong(f"--{name} must be true or false, not {harmless(text)}")
 
 
 def _wrong(sentence: str) -> ExtractError:

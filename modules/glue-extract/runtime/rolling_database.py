@@ -36,7 +36,7 @@ class Database:
     credentials: str  # where user and password came from, for a sentence: "secret arn:..."
     token: Callable[[], str] | None = field(
         default=None, repr=False
-    )  # makes the password, if nobody keeps one
+    )  # returns a new password, for a login with IAM
 
     def fresh(self) -> Database:
         """Return the database with a password that works now: a token works for 15 minutes."""

@@ -186,7 +186,7 @@ def test_markers_are_in_the_manifest_and_follow_a_restatement(loans: Store, engi
     ]
 
 
-def test_one_recipient_may_differ(loans: Store, engine: Engine) -> None:
+def test_file_of_one_recipient_may_have_other_settings(loans: Store, engine: Engine) -> None:
     engine("2026-10", files={"Beta": File(name="{recipient}.{period}", format=Csv(delimiter="\t"))})
     assert [path.rpartition("/")[2] for path in engine_paths(engine)] == [
         "Alpha_20261031.csv",

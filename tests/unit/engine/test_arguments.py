@@ -263,7 +263,7 @@ def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant
         ([*BASE, "--period", "Oct 2026"], "the given value is not a period"),
         ([*BASE, "--period"], "--period needs a value"),
         ([*BASE, "--period", "--restate"], "--period needs a value"),
-        ([*BASE, "--restate=maybe"], "--restate is true or false"),
+        ([*BASE, "--restate=maybe"], "--restate must be true or false"),
     ],
 )
 def test_invalid_arguments_are_refused_in_one_sentence(given: list[str], sentence: str) -> None:

@@ -121,7 +121,7 @@ def revision(store: Store, period: Period) -> int:
 
 
 def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) -> Plan:
-    """Compare what would be written with what is there; refuse what must not happen, before anything is
+    """Compare the new files with the target, and refuse changes that are not allowed, before anything is
     written.
     """
     # The claim's version before all else: if it is still that one when this run claims, no other run has

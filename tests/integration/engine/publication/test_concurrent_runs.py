@@ -57,9 +57,7 @@ def test_of_two_concurrent_runs_one_publishes_and_the_other_ends(
 
 
 @pytest.mark.parametrize("before", [{}, {"Alpha": "a", "Beta": "b"}], ids=["first", "restated"])
-def test_of_two_interleaved_runs_one_publishes_and_the_other_ends(
-    tmp_path: Path, before: dict[str, str]
-) -> None:
+def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict[str, str]) -> None:
     """Each of two runs is paused once, before any of its calls, in about 300 combinations."""
     for stop_first, stop_second in itertools.product(range(36), range(0, 36, 5)):
         scratch = tmp_path / f"{stop_first}-{stop_second}"

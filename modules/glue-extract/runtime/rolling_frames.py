@@ -113,7 +113,7 @@ class FrameRelations(Relations):
     def _text(self, alias: str, *more: str) -> str:
         if alias != "t0":
             return super()._text(alias, *more)
-        columns = [f"{sql} AS {name}" for sql, name in self._used["t0"].names.items()]
+        columns = [f"{sql} AS {name}" for (sql, _), name in self._used["t0"].names.items()]
         return f"SELECT {', '.join(columns) or '1 AS c0'} FROM {VIEW}"
 
     def _part(self, alias: str) -> str | None:

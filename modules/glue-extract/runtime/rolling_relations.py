@@ -44,7 +44,7 @@ class Relation:
 class _Used:
     """What bodies use of one relation: PostgreSQL's expressions by the name of the column."""
 
-    names: dict[str, str] = field(default_factory=dict)  # by expression
+    names: dict[tuple[str, str | None], str] = field(default_factory=dict)  # by expression and type in Spark
     types: dict[str, str] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
 
@@ -299,7 +299,7 @@ class Relations:
         return plain(key) if key.type in WHOLE else None
 
     def _text(self, alias: str, *more: str) -> str:
-        columns = [f"{sql} AS {name}" for sql, name in self._used[alias].names.items()]
+        columns = [f"{sql} AS {name}" for (sql, _), name in self._used[alias].names.items()]
         lines = [
             f"  SELECT {', '.join([*columns, *more]) or '1 AS c0'}",
             f"  FROM {self.table(alias)} {alias}",
@@ -362,10 +362,10 @@ class Relations:
         self, alias: str, sql: str, type: str | None = None, *, column: Column | None = None, name: str = ""
     ) -> str:
         used = self._used_of(alias)
-        if sql not in used.names:
-            used.names[sql] = name or f"c{len(used.names)}"
+        if (sql, type) not in used.names:
+            made = used.names[sql, type] = name or f"c{len(used.names)}"
             if type is not None:
-                used.types[used.names[sql]] = type
+                used.types[made] = type
             if column is not None:
-                used.columns[used.names[sql]] = column
-        return f"{alias}.{used.names[sql]}"
+                used.columns[made] = column
+        return f"{alias}.{used.names[sql, type]}"

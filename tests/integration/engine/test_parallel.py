@@ -38,6 +38,24 @@ def test_more_partitions_than_values_give_the_same_bytes(
     assert delivered.lines("Alpha")[0]["loans_count"] == "2"
 
 
+def test_metrics_of_one_expression_with_other_digits_are_exact(store: Store, engine: Engine) -> None:
+    """The rows of the first metric have no digits after the point, those of the others have one."""
+    store.sql('ALTER TABLE "Account" ADD fee numeric')
+    for fee in ("0.5", "2"):
+        store.loan(store.branch(), "2026-10-01", 4)
+        store.sql('UPDATE "Account" SET fee = %s WHERE fee IS NULL', fee)
+    metrics = {
+        "whole": Metric("sum", "abs(Account.fee)", window=1, where="Account.fee IN (1, 2)"),
+        "all": Metric("sum", "abs(Account.fee)", window=1),
+        "count": Metric("count", "abs(Account.fee)", window=1),
+    }
+    found = both_ways(engine, "2026-10", metrics=metrics).decode()
+    assert [line.split(",")[-3:] for line in found.splitlines()[1:]] == [
+        ["", "0.50", "1"],
+        ["2.00", "2.00", "1"],
+    ]
+
+
 def test_zeros_of_a_column_with_decimals_give_the_same_bytes(store: Store, engine: Engine) -> None:
     """PostgreSQL writes the least of 0.25 and 0 as 0, and Spark as 0.0000."""
     store.sql('ALTER TABLE "Loans" ADD fee numeric(6, 4) DEFAULT 0.25')

@@ -67,10 +67,9 @@ def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None
     try:
         _run(extract, sys.argv[1:] if argv is None else argv, now or datetime.now(UTC), progress)
     except ExtractError as error:
-        sentence = progress.ending(error.sentence)
-        log("failed", sentence, level="error", kind=error.kind, cause=error.cause)
-    except Exception as error:  # a defect of the engine or of Spark: one sentence, the rest in the log
-        # Only where it happened: the text of the error may quote rows.
+        sentence = progress.fail(error.sentence, kind=error.kind, cause=error.cause)
+    except Exception as error:  # a defect of the engine or of Spark: still one sentence, the rest in the log
+        # Where it happened and not what it says: its words may quote rows.
         frames = traceback.extract_tb(error.__traceback__)
         what = f"unexpected {type(error).__name__} in {_frame(frames[-1])}"
         sentence = progress.fail(what, kind="unexpected", cause=" > ".join(map(_frame, frames))[-4000:])

@@ -32,7 +32,7 @@ OTHER = {"Alpha": "a2", "Beta": "b", "Delta": "d"}
     [({}, ONE), ({}, OTHER), ({"Alpha": "a", "Beta": "b"}, OTHER)],
     ids=["first, the same", "first, others", "restated, others"],
 )
-def test_of_two_concurrent_runs_one_publishes_and_the_other_ends(
+def test_only_one_of_two_concurrent_runs_publishes(
     publisher: Publisher, before: dict[str, str], other: dict[str, str]
 ) -> None:
     """The whole second run takes place between two calls of the first. Every such place is tried."""

@@ -110,8 +110,8 @@ def check_over(period: Period, snapshot_time: str, where: tzinfo) -> None:
     end = datetime(day.year, day.month, day.day, tzinfo=where)
     if datetime.fromisoformat(snapshot_time) < end.astimezone(UTC):
         raise ExtractError(
-            f"the period {period} is over by the clock of this job, and not by the one of the database"
-            f" ({snapshot_time}); set the clock that is wrong, and start the run again",
+            f"the period {period} is over by the clock of this job, but not by that of the database"
+            f" ({snapshot_time}); correct the wrong clock, and start the run again",
             kind="clock",
         )
 

@@ -1,7 +1,7 @@
 """Exact aggregates to text. Every number is rounded once, half up.
 
-A measure has one number of digits after the point in a run. Its sums and values are held as whole numbers of
-the last digit, which Python adds and compares exactly, whatever their length.
+All values of a metric in a run have the same number of digits after the point. Sums and values are kept as
+whole numbers of the last digit. Python adds and compares whole numbers of any length exactly.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ def served(
         made.start(machine)
         parameter = cloud.client("ssm").get_parameter(Name="/own-sftp/sftp/host-key-fingerprint")["Parameter"]
         sftp.pin(made.port, parameter["Value"], place / "known_hosts")
-        # The same key on every port: a new instance has another one here.
+        # Accept the key on every port, because a new instance has another port here.
         known = (place / "known_hosts").read_text()
         (place / "known_hosts").write_text(re.sub(r"(?m)^\[\S+", "*", known))
         yield made

@@ -222,7 +222,7 @@ resource "aws_iam_role" "missing" {
   for_each = local._checks
 
   name                 = local.role_names["missing-states"]
-  description          = "Lets the daily check list the manifests, and publish."
+  description          = "Lets the daily check list the manifests and publish mails."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

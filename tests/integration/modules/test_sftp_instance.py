@@ -375,7 +375,7 @@ def test_new_key_works_and_removed_key_does_not(served: Served) -> None:
     assert served.client().run("ls /").returncode == 0
 
 
-def test_mount_that_dies_comes_back(served: Served) -> None:
+def test_mount_that_ended_is_restored(served: Served) -> None:
     served.machine.run("systemctl", "kill", "--signal=KILL", "sftp-recipient@first-bank.service")
     assert until(lambda: served.client().run(f"get {FILE} again.csv").returncode == 0, 30)
 

@@ -71,7 +71,7 @@ def from_url(text: str) -> Database:
         )
     if not parts.username:
         raise ExtractError(
-            "--database-url names no user; write postgresql://user:password@host:port/name", kind="arguments"
+            "--database-url has no user; write postgresql://user:password@host:port/name", kind="arguments"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     properties = {"user": unquote(parts.username), "password": unquote(parts.password or "")}
@@ -169,7 +169,7 @@ def from_connection(name: str) -> Database:
         )
     if not secret:
         raise ExtractError(
-            f'Glue connection "{name}" names no secret; set its SECRET_ID to the secret with username and'
+            f'Glue connection "{name}" has no secret; set its SECRET_ID to the secret with username and'
             " password",
             kind="connection",
         )

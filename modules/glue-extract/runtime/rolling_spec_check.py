@@ -21,8 +21,8 @@ _PERCENTILE = re.compile(r"p[1-9][0-9]?")
 COUNTS = ("count", "count_distinct")
 DATES = ("period", "window_start", "window_end")
 
-# Labels become headers of CSV files, and the recipient's label part of the names of objects. PostgreSQL cuts
-# a longer one.
+# Names of columns are in the headers of CSV files. The recipient's is also in the keys of objects. PostgreSQL
+# cuts names that are longer.
 _LONGEST_LABEL = 63
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _METRIC = re.compile(r"[^\W\d]\w*")

@@ -83,7 +83,7 @@ def open_store(output: str) -> Store:
         return FolderStore(Path(output))
     bucket, _, prefix = output.removeprefix("s3://").partition("/")
     if not bucket:
-        raise ExtractError(f'--output "{output}" names no bucket; write s3://bucket/prefix', kind="arguments")
+        raise ExtractError(f'--output "{output}" has no bucket; write s3://bucket/prefix', kind="arguments")
     return BucketStore(bucket, prefix.strip("/"))
 
 

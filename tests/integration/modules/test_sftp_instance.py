@@ -380,7 +380,7 @@ def test_mount_that_ended_is_restored(served: Served) -> None:
     assert until(lambda: served.client().run(f"get {FILE} again.csv").returncode == 0, 30)
 
 
-def test_sshd_that_dies_comes_back(served: Served) -> None:
+def test_sshd_that_ended_is_restarted(served: Served) -> None:
     served.machine.run("systemctl", "kill", "--signal=KILL", "sftp-server.service")
     assert until(lambda: served.client().run("ls /").returncode == 0, 30)
 

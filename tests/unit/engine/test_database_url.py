@@ -22,7 +22,7 @@ WRITTEN = "--database-url must be postgresql://user:password@host:port/name"
         ("postgresql:///db?host=/var/run/postgresql&user=reader", WRITTEN),
         ("postgresql+psycopg2://reader@host/db", WRITTEN),
         ("postgresql://reader@host", WRITTEN),
-        ("postgresql://host/db", "--database-url names no user"),
+        ("postgresql://host/db", "--database-url has no user"),
         ("postgresql://reader@host/db?channel_binding=require", "has the parameter channel_binding"),
         ("postgresql://reader@host/db?options=-c%20search_path%3Dx", "has the parameter options"),
         ("postgresql://reader@host/db?target_session_attrs=read-only", "has the parameter target_session"),

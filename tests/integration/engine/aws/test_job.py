@@ -132,7 +132,7 @@ def test_missing_glue_connection_is_named(account: Account, engine: Engine) -> N
 
 def test_connection_without_a_secret_says_what_to_set(account: Account, engine: Engine) -> None:
     account.connection({"USERNAME": "reader", "PASSWORD": "swordfish"})
-    assert "names no secret; set its SECRET_ID" in engine.refusal(*account.arguments)
+    assert "has no secret; set its SECRET_ID" in engine.refusal(*account.arguments)
 
 
 def test_missing_secret_is_named(account: Account, engine: Engine) -> None:

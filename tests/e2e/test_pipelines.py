@@ -375,7 +375,7 @@ def test_refused_plan_is_applied_by_hand_with_the_same_approval(started_by_hand:
     assert environments == {"apply / apply": "production"}
 
 
-def test_branch_is_not_applied_by_hand(story: Story, started_by_hand: Run) -> None:
+def test_manual_apply_of_a_branch_is_denied(story: Story, started_by_hand: Run) -> None:
     """The role of the plan trusts only the main branch."""
     event = replace(story.push("On a branch", branch="aside"), name="workflow_dispatch")
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -1,4 +1,4 @@
-"""Which joins decide what: the way to the groups, to the recipient, and to what is measured.
+"""The joins of an extract: to the groups, to the recipient, and to the columns of the metrics.
 
 This is the only place that decides which row has a recipient. Both shapes of the aggregates, the listing and
 the windows of single values are built from it.

@@ -149,7 +149,7 @@ def check_readable(catalog: Catalog, tables: Iterable[CatalogTable]) -> None:
 
 
 def as_column(alias: str, row: CatalogColumn) -> Column:
-    """Return a column with its type apart from the type's precision.
+    """Return a column. Its type has no precision; `digits` has the digits after the point.
 
     >>> row = CatalogColumn("1", "Amount", "numeric(12,2)", "N", True, False, None)
     >>> as_column("t0", row)

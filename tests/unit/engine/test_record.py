@@ -117,7 +117,7 @@ def test_width_of_a_multi_byte_encoding_is_in_bytes() -> None:
     assert record[:12].decode() == "Łódź     "  # 7 bytes and 5 spaces
 
 
-def test_sign_may_trail() -> None:
+def test_sign_may_follow_the_number() -> None:
     form = FixedWidth(WIDTHS | {"branch": 20, "amount": Field(-12, implied=True, sign="trailing")})
     assert written(form, [*CELLS[:3], "-12.50"]).decode().endswith("       1250-\r\n")
 

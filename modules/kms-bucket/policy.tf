@@ -49,7 +49,7 @@ locals {
   _grant_statements = flatten([
     for sid, grant in local._grants : concat([
       {
-        # "List" is in front. At the end, the Sid of "x" could equal that of a reader "x-list".
+        # With "List" at the end, the Sid of "x" could equal that of a reader "x-list".
         Sid       = "List${sid}"
         Effect    = "Allow"
         Principal = { AWS = grant.Principal }

@@ -193,7 +193,7 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_na
     if ("jdbc-url" in given) != ("iam-user" in given):
         raise _wrong("--jdbc-url and --iam-user go together: the login is by token")
     if "ca-certificate" in given and "jdbc-url" not in given:
-        raise _wrong("--ca-certificate goes with --jdbc-url; a Glue connection names its own")
+        raise _wrong("--ca-certificate requires --jdbc-url; a Glue connection has its own")
     if given.get("pgp-keys", "").startswith("s3://") != ("pgp-keys-sha256" in given):
         raise _wrong("--pgp-keys s3://bucket/key and --pgp-keys-sha256 go together")
     if flags.get("restate") and "reason" not in given:

@@ -253,7 +253,7 @@ def test_rows_without_a_date_are_counted(store: Store, reading: Read) -> None:
     check_source(replace(found, max_undated_rows=1), result)
 
 
-def test_date_on_a_joined_table(store: Store, reading: Read) -> None:
+def test_date_may_be_on_a_joined_table(store: Store, reading: Read) -> None:
     store.connection.execute(
         "alter table account add opened date;"
         "update account set opened = '2026-10-05' where id = 10;"

@@ -249,7 +249,7 @@ def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant
         ([*BASE, "--jdbc-url", "jdbc:postgresql://h/d", "--iam-user", "u"], "give one of --connection"),
         (["--output", "o", "--jdbc-url", "jdbc:postgresql://h/d"], "--jdbc-url and --iam-user go together"),
         ([*BASE, "--iam-user", "u"], "--jdbc-url and --iam-user go together"),
-        ([*BASE, "--ca-certificate", "s3://b/k"], "--ca-certificate goes with --jdbc-url"),
+        ([*BASE, "--ca-certificate", "s3://b/k"], "--ca-certificate requires --jdbc-url"),
         ([*BASE, "--lock-timeout", "1h"], '--lock-timeout is a number of seconds from 1 to 86400, not "1h"'),
         ([*BASE, "--statement-timeout", "0"], "--statement-timeout is a number of seconds"),
         ([*BASE, "--period", "2026-10", "--from", "2026-01", "--to", "2026-02"], "exclude each other"),

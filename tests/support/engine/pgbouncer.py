@@ -20,7 +20,7 @@ from extracts.programs import cache
 from local_cloud import processes
 from local_cloud.database import Database
 
-# Libraries of the package that a machine without PgBouncer lacks, by the beginning of their packages' names.
+# Libraries that PgBouncer needs and the machine may not have, by the beginning of their packages' names.
 _LIBRARIES = ("libevent", "libc-ares", "libcares")
 
 

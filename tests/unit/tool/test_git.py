@@ -55,7 +55,7 @@ def test_filter_that_cannot_be_turned_off_is_refused(name: bytes, repository: Pa
 ################################################################################
 
 
-def test_read_reaches_no_network_whatever_the_repository_allows(repository: Path) -> None:
+def test_read_never_uses_the_network(repository: Path) -> None:
     trace = repository.parent / "trace"
     own_git(repository, "config", "protocol.file.allow", "always")
     own_git(repository, "remote", "add", "origin", str(repository))

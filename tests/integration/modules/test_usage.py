@@ -197,7 +197,7 @@ def test_unknown_keys_and_addresses_have_known_map_keys(same_state: Planned) -> 
 def test_names_of_two_extracts_in_one_state_are_unique(same_state: Planned) -> None:
     ours = {address: found for address, found in same_state.items() if address.startswith("module.")}
     assert collisions(ours, lambda _: "eu-west-1") == []
-    # The other extract adds its users to the server and creates none.
+    # The other extract adds its users to the server and creates no server.
     assert [a for a, found in ours.items() if found["type"] == "aws_transfer_server"] == [
         "module.loans_server.aws_transfer_server.this[0]"
     ]

@@ -191,11 +191,11 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_na
     if sum(name in given for name in ("connection", "jdbc-url", "database-url")) != 1:
         raise _wrong("give one of --connection, a Glue connection's name, --jdbc-url and --database-url")
     if ("jdbc-url" in given) != ("iam-user" in given):
-        raise _wrong("--jdbc-url and --iam-user go together: the login is by token")
+        raise _wrong("--jdbc-url and --iam-user require each other: the login is by token")
     if "ca-certificate" in given and "jdbc-url" not in given:
         raise _wrong("--ca-certificate requires --jdbc-url; a Glue connection has its own")
     if given.get("pgp-keys", "").startswith("s3://") != ("pgp-keys-sha256" in given):
-        raise _wrong("--pgp-keys s3://bucket/key and --pgp-keys-sha256 go together")
+        raise _wrong("--pgp-keys s3://bucket/key and --pgp-keys-sha256 require each other")
     if flags.get("restate") and "reason" not in given:
         raise _wrong("--restate needs --reason TEXT, which the manifest keeps")
     if "period" in given and ("from" in given or "to" in given):

@@ -247,8 +247,11 @@ def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant
         (["--output", "o"], "give one of --connection"),
         ([*BASE, "--database-url", "postgresql://u@h/d"], "give one of --connection"),
         ([*BASE, "--jdbc-url", "jdbc:postgresql://h/d", "--iam-user", "u"], "give one of --connection"),
-        (["--output", "o", "--jdbc-url", "jdbc:postgresql://h/d"], "--jdbc-url and --iam-user go together"),
-        ([*BASE, "--iam-user", "u"], "--jdbc-url and --iam-user go together"),
+        (
+            ["--output", "o", "--jdbc-url", "jdbc:postgresql://h/d"],
+            "--jdbc-url and --iam-user require each other",
+        ),
+        ([*BASE, "--iam-user", "u"], "--jdbc-url and --iam-user require each other"),
         ([*BASE, "--ca-certificate", "s3://b/k"], "--ca-certificate requires --jdbc-url"),
         ([*BASE, "--lock-timeout", "1h"], '--lock-timeout is a number of seconds from 1 to 86400, not "1h"'),
         ([*BASE, "--statement-timeout", "0"], "--statement-timeout is a number of seconds"),

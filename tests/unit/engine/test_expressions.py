@@ -96,7 +96,7 @@ def test_expression_in_postgresql(text: str, sql: str, divisor: int) -> None:
         ("kind = 'it''s \\ here'", "(kind = 'it\\'s \\\\ here')"),
     ],
 )
-def test_expression_in_spark(text: str, sql: str) -> None:
+def test_spark_gets_an_equivalent_expression(text: str, sql: str) -> None:
     assert written(text, "spark") == (sql, 1)
 
 

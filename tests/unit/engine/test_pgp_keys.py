@@ -198,8 +198,8 @@ def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--pgp-keys", "s3://b/keys.json"], "--pgp-keys-sha256 go together"),
-        (["--pgp-keys", "keys", "--pgp-keys-sha256", "0"], "go together"),
+        (["--pgp-keys", "s3://b/keys.json"], "--pgp-keys-sha256 require each other"),
+        (["--pgp-keys", "keys", "--pgp-keys-sha256", "0"], "require each other"),
         (["--JOB_NAME", "loans", "--pgp-keys", "mine"], "--pgp-keys is set by the module; leave it out"),
         (["--pgp-keys", "keys", "--pgp-keys=mine"], "--pgp-keys is given twice"),
     ],

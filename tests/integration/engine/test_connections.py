@@ -125,7 +125,7 @@ def test_lock_timeout_is_reported(store: Store, engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("state", "message", "kind", "sentence"),
     [
-        ("40001", "canceling statement due to conflict with recovery", "conflict", "the replica cancelled"),
+        ("40001", "canceling statement due to conflict with recovery", "conflict", "the replica canceled"),
         ("57014", "canceling statement due to user request", "database", "somebody canceled the read"),
         ("53100", "could not extend file: No space left on device", "disk_full", "ran out of disk space"),
         ("53300", "too many clients already", "database", "takes no more connections"),

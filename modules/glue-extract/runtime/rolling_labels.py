@@ -1,7 +1,7 @@
 """Whose a row of a body is: its kind, its recipient and its group, as columns and in order.
 
 A body uses only columns of the relations, and little more than joins, CASE and aggregates, so that
-PostgreSQL and Spark run the same text. Its first columns say whose a row is:
+PostgreSQL and Spark run the same text. Its first columns identify the owner of a row:
 
 - `kind`: -1 all rows of a segment that were joined, 0 orphan rows, 1 rows of an excluded recipient, 2 a
   group, 3 unassigned rows. Unassigned rows have a row in a file only if there are any;

@@ -173,7 +173,7 @@ def _check_metric(name: str, metric: Metric) -> None:
         if text is not None and not isinstance(text, str):
             raise wrong(f'metric "{name}" has {what}={_kind(text)}, which is not a text')
     if metric.expression is None and aggregate != "count":
-        raise wrong(f'metric "{name}" lacks its expression; only "count" can do without, and counts rows')
+        raise wrong(f'metric "{name}" has no expression; only "count" may have none, and counts rows')
     if metric.expression is not None and not metric.expression.strip():
         raise wrong(f'metric "{name}" has an empty expression')
     window = metric.window

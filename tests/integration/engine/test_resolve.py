@@ -56,7 +56,7 @@ def metric(expression: str, aggregate: str = "sum", **fields: Any) -> dict[str, 
     return {"metrics": {"x": Metric(aggregate, expression, **fields)}}
 
 
-def test_names_are_found_in_other_case(fees: Store) -> None:
+def test_names_match_in_another_case(fees: Store) -> None:
     found = resolved(fees, entity="FEES", date_column="Day", recipient={"bank_name": "bank.NAME"})
     assert [(table.alias, table.table) for table in found.tables] == [("t0", "fees"), ("t1", "Bank")]
     assert (found.recipient.alias, found.recipient.name, found.recipient.not_null) == ("t1", "name", True)

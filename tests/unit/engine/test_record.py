@@ -175,7 +175,7 @@ def test_number_or_date_with_the_delimiter_in_it_is_quoted(delimiter: str) -> No
     assert next(csv.reader([record], delimiter=delimiter)) == CELLS
 
 
-def test_text_that_says_null_is_not_null() -> None:
+def test_text_null_differs_from_a_missing_value() -> None:
     form = Csv(null="NULL")
     assert written(form, ["NULL", None, "1", ""]) == b'"NULL",NULL,1,NULL\r\n'
     assert written(Csv(null="NULL", quoting="all"), ["NULL", None, "1", ""]) == b'"NULL",NULL,"1",NULL\r\n'

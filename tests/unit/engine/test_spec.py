@@ -146,7 +146,7 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
         ),
         (metric("p100", "Amount"), "metric \"x\" has the aggregate 'p100'"),
         (metric(None, "Amount"), 'metric "x" has the aggregate None'),
-        (metric("sum"), 'metric "x" lacks its expression; only "count" can do without, and counts rows'),
+        (metric("sum"), 'metric "x" has no expression; only "count" may have none, and counts rows'),
         (metric("sum", " "), 'metric "x" has an empty expression'),
         (metric("sum", 5), 'metric "x" has expression=5, which is not a text'),
         (metric("sum", "Amount", window=0), 'metric "x" has window=0, which is not a whole number from 1 to'),

@@ -42,8 +42,8 @@ def choose(found: Finding, wrong: str) -> str:
     offered = found.candidates or tuple(filter(None, [found.answer]))
     typer.echo(f"\n{new.questions()[found.question].prompt}", err=True)
     typer.echo(one_line(f"In the database: {found.because}:"), err=True)
-    for number, candidate in enumerate(offered, start=1):
-        typer.echo(one_line(f"  {number}  {candidate}"), err=True)
+    for number, text in enumerate(_shown(found.question, offered), start=1):
+        typer.echo(one_line(f"  {number}  {text}"), err=True)
     said = _prompt("Number or answer", "1" if offered else None)
     if not offered or not said.isdecimal():  # a name has letters
         return said

@@ -108,29 +108,6 @@ class Preview:
         }
 
 
-_MARK = b'<meta name="generator" content="extracts preview" />'  # near the start of each page
-
-
-def _check_page(page: Path, output: Path) -> None:
-    """Refuse a path for the page if it has anything but a page of a preview.
-
-    In the folder of the preview, the record of the preview lists the files that may be replaced.
-    """
-    path = files.inside(page.parent, page.name)
-    if path.is_dir():
-        raise ExtractsError(f"--report {page} is a folder; give the path of a file, for example report.html.")
-    if page.parent.resolve() == output.resolve() or not path.exists():
-        return
-    start = b""
-    if path.is_file():
-        with path.open("rb") as file:
-            start = file.read(512)
-    if _MARK not in start:
-        raise ExtractsError(
-            f"--report {page} is not a page of a preview; move it away, or give another path."
-        )
-
-
 def preview(
     project: Path,
     database_url: str,

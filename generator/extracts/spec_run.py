@@ -49,10 +49,14 @@ def main() -> None:
     span = _span(first, request, is_default=_is_default(names["EXTRACT"]))
     if not span:
         return
-    rolling_extract.run = _in_default_format(rolling_extract.run)
-    unseen = io.StringIO()
+    engine, unseen = rolling_extract.run, io.StringIO()
     try:
         with contextlib.redirect_stdout(unseen):
+            if request["page"] and _is_encrypted(names["EXTRACT"]):
+                rolling_extract.run = _changed(engine, _readable)
+                requested = _span(first, {**request, "history": 0}, is_default=False)
+                _run(script, database_url, request["readable_output"], requested)
+            rolling_extract.run = _changed(engine, lambda _: rolling_extract.File())
             _run(script, database_url, request["history_output"], span)
     except SystemExit as ended:
         # The requested months are complete, so a failure of earlier ones is only reported.

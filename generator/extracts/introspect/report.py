@@ -17,8 +17,9 @@ from extracts.introspect.words import column_name, fitting, missing
 from extracts.terminal import one_line
 
 LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
-NAMED = 3  # names in a cell of the table, paths, and candidates of a path
-FULL = 3  # entities that are reported with their paths, unless --entity chooses one
+NARROW = 16  # characters of a column of it
+NAMED = 3  # paths, and candidates of a path
+FULL = 3  # entities that are reported as JSON with their paths, unless --entity chooses one
 
 
 class Join(TypedDict):
@@ -183,30 +184,15 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     if not report["entities"]:
         where, what = f"{report['database']}: ", "table with a date and a metric"
         if unread:
-            console.print(escape(f"{where}{report['role']} cannot read any {what}."), soft_wrap=True)
-            console.print(escape(missing_rights), soft_wrap=True)
+            console.print(_text(f"{where}{report['role']} can read no {what}."), soft_wrap=True)
+            console.print(_text(missing_rights), soft_wrap=True)
         else:
             console.print(_text(f"{where}no {what} among {seen} tables."), soft_wrap=True)
         return
     tables = [each for each in report["entities"] if not each["kind"].endswith("view")]
     listed = report["entities"] if everything or not tables else tables[:LISTED]
     title = _text(f"{report['database']}: possible entities of an extract")
-    table = Table(title=title, title_justify="left")
-    table.add_column("table", no_wrap=True)
-    table.add_column("rows", justify="right")
-    table.add_column("date columns", overflow="fold")
-    table.add_column("metrics", overflow="fold")
-    table.add_column("paths end at", overflow="fold")
-    for each in listed:
-        kind = "" if each["kind"] == "table" else f"\n[dim]{each['kind']}[/]"
-        table.add_row(
-            _text(_name(each)) + kind,
-            "?" if each["rows"] is None else f"{each['rows']:,}",
-            _cell([date["column"] for date in each["dates"]], everything=everything),
-            _cell(each["metrics"], everything=everything),
-            _cell(each["ends"], everything=everything) or "[dim]itself[/]",
-        )
-    console.print(table)
+    console.print(_table(listed, title, console.width, everything=everything))
     counted = "1 table" if seen == 1 else f"{seen} tables"
     console.print(f"[dim]{counted}; row counts are from the statistics, ? if ANALYZE never ran.[/]")
     if hidden := len(report["entities"]) - len(listed):
@@ -217,7 +203,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
         console.print(f"[dim]Tables without a date and a metric: {names}[/]", soft_wrap=True)
     if unread:
         console.print(_text(missing_rights), soft_wrap=True)
-    described = [each for each in listed if "paths" in each]
+    described = [each for each in listed if "paths" in each][: None if everything else 1]
     for each in described:
         if not (each["paths"] or each["behind_bridges"] or any(date["advice"] for date in each["dates"])):
             continue
@@ -264,8 +250,8 @@ def _table(listed: Sequence[Described], title: str, width: int, *, everything: b
         )
     for number, each in enumerate(listed):
         kind = "" if each["kind"] == "table" or not everything else f"\n[dim]{each['kind']}[/]"
-        texts = (escape(", ".join(cells[name][number])) for name in shown)
-        table.add_row(escape(_name(each)) + kind, rows[number], *texts)
+        texts = (_text(", ".join(cells[name][number])) for name in shown)
+        table.add_row(_text(_name(each)) + kind, rows[number], *texts)
     return table
 
 
@@ -291,12 +277,6 @@ def _text(text: str) -> str:
 
 def _name(each: Described) -> str:
     return each["table"] if each["schema"] == "public" else f"{each['schema']}.{each['table']}"
-
-
-def _cell(names: Sequence[str], *, everything: bool) -> str:
-    hidden = 0 if everything else len(names) - NAMED
-    more = f"\n[dim]and {hidden} more[/]" if hidden > 0 else ""
-    return _text(", ".join(names[:NAMED] if more else names)) + more
 
 
 def _path_lines(path: Path, most: int | None) -> Iterator[str]:

@@ -153,8 +153,10 @@ def from_connection(name: str) -> Database:
 
     try:
         answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
-    except Exception as error:  # botocore makes its classes at run time; `_aws_error` keeps other errors
-        raise _aws_error(
+    except (
+        Exception
+    ) as error:  # botocore makes its classes at run time; `aws_error` passes on what is not AWS's
+        raise aws_error(
             error, f'Glue connection "{name}"', "glue:GetConnection", kind="connection"
         ) from error
     found = {

@@ -13,8 +13,35 @@ import unicodedata
 # What a terminal, a mail header or a log viewer takes as an instruction or a new line, and characters that
 # are invisible or change the direction of text: controls, formats, surrogates, private use, separators.
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-# Text that a mail program shows as a link. No sentence of the engine has one.
-_LINK = re.compile(r"\b(?:(https?|ftps?|file)(:)(?=//)|(mailto)(:)|(www)(\.))", re.IGNORECASE)
+# Letters and marks without a shape, which the categories above do not have.
+_SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(code)
+    for code in range(0xFE00, 0xFE10)  # variation selectors
+}
+# What a mail program makes a link of: every scheme but those of our sentences and of ARNs and rights, a path
+# to another machine, and www. A blank, a digit or a mark after the colon is no link, unless it is a phone
+# number. facts.jsonata of failure-alerts has the same rules.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?")
+_PHONES = ("sms", "tel")
+_NO_LINKS = {
+    *(
+        "arn",
+        "aws",
+        "cluster",
+        "function",
+        "glue",
+        "host",
+        "iam",
+        "jdbc",
+        "kms",
+        "log-group",
+        "log-stream",
+        "logs",
+    ),
+    *("postgresql", "rds-db", "role", "s3", "secret", "secretsmanager", "sts", "user"),
+}
+_PATH = re.compile(r"(^|[^:/\]])//")
+_WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
 
 
 class ExtractError(Exception):

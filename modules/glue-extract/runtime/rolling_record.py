@@ -17,9 +17,11 @@ from rolling_format import Csv, Field, FixedWidth
 
 TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
 
-# What a spreadsheet takes for the start of a formula, also in its full-width forms.
-_START = "=+@\uff1d\uff0b\uff0d\uff20-"
-# A spreadsheet may remove these before a formula: spaces, controls, marks of direction, and characters
+# What a spreadsheet takes for the start of a formula, also in its full-width and small forms. After a blank
+# within a text, a sign is usually a dash of an address: "12 Main St; - ; Flat 3".
+_FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
+_START = _FORMULA + _SIGN
+# A spreadsheet may remove these before a formula: blanks, controls, marks of direction, and characters
 # without width.
 _HIDDEN = (
     r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"

@@ -55,12 +55,8 @@ class Work:
             rows = "row has" if result.undated == 1 else "rows have"
             log("undated", f"{result.undated} {rows} no date", level="warning", rows=result.undated)
         if strays := result.facts.strays:
-            found = (
-                "group reaches no recipient and is in no file"
-                if strays == 1
-                else "groups reach no recipient and are in no file"
-            )
-            log("groups_without_recipient", f"{strays} {found}", level="warning")
+            what = "group without a recipient has" if strays == 1 else "groups without a recipient have"
+            log("groups_without_recipient", f"{strays} {what} no row", level="warning")
 
     def prepared(self, period: Period) -> Prepared:
         """Write a period's files, reconcile them with the source, and compare them with published ones."""

@@ -54,6 +54,16 @@ def test_old_file_of_a_renamed_recipient_is_removed_and_listed(store: Store, eng
     assert told == "2026-10: Before_20261031.csv of an earlier revision removed"
 
 
+def test_group_without_a_recipient_is_reported(store: Store, engine: Engine) -> None:
+    store.loan(store.branch(), "2026-10-01", 5)
+    stray = store.branch()
+    store.sql('ALTER TABLE "Branch" ALTER COLUMN "Bank_idBank" DROP NOT NULL')
+    store.sql('UPDATE "Branch" SET "Bank_idBank" = NULL WHERE "idBranch" = %s', stray)
+    told = {line["event"]: line["message"] for line in engine("2026-10").log}
+    assert told["groups_without_recipient"] == "1 group without a recipient has no row"
+    assert told["reconciled"] == "2026-10: 1 source row = 1 in files + 0 orphan rows + 0 excluded rows"
+
+
 def test_swapped_recipients_are_refused_unless_restated(store: Store, engine: Engine) -> None:
     store.branch(bank="Alpha")
     other = store.bank("Beta")

@@ -334,7 +334,25 @@ def test_table_with_nothing_to_sum_is_counted(
         """)  # fmt: skip
 
 
-def test_commands_of_the_how_to_guide_create_a_project(
+def test_metric_of_a_joined_table_is_an_expression(
+    public: Callable[[str], str], created: Callable[..., Path]
+) -> None:
+    url = public("chinook")
+    project = created(
+        url, "--entity", "invoice_line", "--metric", "Track.Milliseconds", "--aggregate", "max",
+        "--date-column", "invoice.invoice_date", "--recipient", "genre.name", "--group", "media_type",
+    )  # fmt: skip
+    assert 'Metric("max", "track.milliseconds", window=3)' in (project / "Glue/etl.py").read_text()
+    rows = {row for row in published(project, url) if row[3] != "0"}
+    assert rows == by_hand(url, f"""
+        select g.name, m.media_type_id, m.name, count(*), sum(t.milliseconds), max(t.milliseconds)
+        from invoice_line l join invoice i using (invoice_id) join track t using (track_id)
+        join genre g using (genre_id) join media_type m using (media_type_id)
+        where i.invoice_date::date {QUARTER} group by 1, 2, 3
+        """)  # fmt: skip
+
+
+def test_commands_of_the_how_to_guide(
     public: Callable[[str], str], created: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = "postgresql://reader@source.example.com/shop"

@@ -110,7 +110,7 @@ def parse(argv: list[str]) -> Arguments:
             # The alerts look up the exact names of a run's arguments.
             raise _wrong("an argument has spaces around its name; write it without them")
         known = name.lower()
-        if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", *_GUARDED):
+        if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", "job_name", *_GUARDED):
             # Glue fixes "--output", but a run can pass the keys "--output=s3://x" and "--OUTPUT" beside it.
             raise _wrong(f"--{name} is given twice; give it once")
         given.add(known)
@@ -127,9 +127,9 @@ def parse(argv: list[str]) -> Arguments:
                 value = rest.pop(0)
             values[name] = value.strip()
         elif known == "job_run_id":
-            run_id = value if equals else (rest.pop(0) if rest else "")
+            run_id = value if equals else _next(name, rest)
         elif known == "job_name":
-            job_name = value if equals else (rest.pop(0) if rest else "")
+            job_name = value if equals else _next(name, rest)
         else:
             _refuse_a_near_miss(name)
     on_glue = job_name is not None
@@ -143,6 +143,16 @@ def parse(argv: list[str]) -> Arguments:
             raise _wrong("--pgp-keys is set by the module; leave it out")
         _refuse_changes_of_glue(guarded, arguments.output)
     return arguments
+
+
+def _next(name: str, rest: list[str]) -> str:
+    """Take the value of an argument of Glue.
+
+    A run can pass the name of such an argument as a value. It must not hide the next argument of the module.
+    """
+    if not rest or rest[0].strip().startswith("--"):
+        raise _wrong(f"--{name} needs a value")
+    return rest.pop(0)
 
 
 def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
@@ -178,7 +188,7 @@ def _is_in(folder: str, output: str) -> bool:
 
 def _is_argument(token: str, *, anything: bool) -> bool:
     """Whether a token is not a value: it has dashes, or with `anything=False` the name of an argument."""
-    known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id")
+    known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id", *_GUARDED)
     return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)
 
 

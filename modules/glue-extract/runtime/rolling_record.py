@@ -34,6 +34,8 @@ _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 
 # In a record of fixed width, each may end the record: U+0085 is the newline of a mainframe.
 has_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
+# In a file that is read by line, each but the tab may end a record, also inside quotes.
+ends_record = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]").search
 is_hidden = re.compile(f"[{_HIDDEN}]").match
 # A text without any of these is harmless as it is.
 may_start_formula = re.compile(rf"[\t\r\n{_START}]").search
@@ -127,7 +129,13 @@ def special_text(form: Csv) -> Callable[[str], object]:
     A value that is the text of a missing value needs them too, or it would be read as one.
     """
     null = rf"|\A{re.escape(form.null)}\Z" if form.null else ""
-    return re.compile(f'[{re.escape(form.delimiter)}"\r\n]{null}').search
+    newline = "\x85" if "A".encode(form.encoding) == b"\xc1" else ""  # in EBCDIC
+    return re.compile(f'[{re.escape(form.delimiter)}"\r\n{newline}]{null}').search
+
+
+def is_read_by_line(form: Csv) -> bool:
+    """Return whether a line break must not be in a value, even if quotes would allow it."""
+    return form.quoting == "none" or bool(form.record_type)
 
 
 def row_start(form: Csv) -> str:
@@ -160,7 +168,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
     is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
     is_quoted, never = quoted_columns(form, columns), form.quoting == "none"
-    order, start = range(len(columns)), row_start(form)
+    order, start, by_line = range(len(columns)), row_start(form), is_read_by_line(form)
 
     def record(cells: Sequence[str | None], row: int) -> bytes:
         fields = []
@@ -182,6 +190,12 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
                     else "has a delimiter, a quote or a line break"
                 )
                 raise _wrong(f'{_place(row, columns[i])}: a value {has}, which quoting="none" cannot write')
+            if by_line and ends_record(value):
+                what = 'quoting="none"' if never else "record_type"
+                raise _wrong(
+                    f"{_place(row, columns[i])}: a value has a control character, which may end a record;"
+                    f" with {what} it cannot be written"
+                )
             fields.append(value)
         # A record of one empty field would be an empty line, which readers skip.
         text = start + delimiter.join(fields) or '""'

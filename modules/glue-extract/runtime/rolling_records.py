@@ -55,13 +55,15 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
     delimiter, ending, null = form.delimiter, form.line_ending, form.null
     is_quoted = rolling_record.quoted_columns(form, columns)
     special, is_plain = rolling_record.special_text(form), rolling_record.plain_columns(form, columns)
-    start = rolling_record.row_start(form)
+    start, by_line = rolling_record.row_start(form), rolling_record.is_read_by_line(form)
     texts = _Texts(form, columns, form.thousands, defused=rolling_record.defuser(delimiter), defuse=defuse)
 
     def fields(i: int, cells: Sequence[str | None], first: int) -> list[str] | None:
         missing = None if columns[i].kind != METRIC else ""  # nothing to aggregate is an empty text
         lacks = None in cells or (missing == "" and "" in cells)
         found = texts.of(i, cells, first)
+        if by_line and rolling_record.ends_record("".join(found)):
+            return None
         if is_quoted[i]:
             found = [_quoted(text) for text in found]
         elif (form.quoting == "none" or not is_plain[i]) and (

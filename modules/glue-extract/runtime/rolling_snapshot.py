@@ -29,7 +29,7 @@ FEW_ROWS = 100_000  # up to which a table is read over one connection, and sent 
 _FETCHED_AT_ONCE = 10_000
 
 _EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
-    (SELECT reset_val ~ '^pg_catalog *(,|$)' FROM pg_settings WHERE name = 'search_path')::text"""
+    (SELECT reset_val ~ '^pg_catalog *(, *pg_temp *)?$' FROM pg_settings WHERE name = 'search_path')::text"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Snapshot:
     spark: SparkSession
     identifier: str
     server: str  # since when it runs: no two servers have that to the microsecond in common
-    # Whether the role's own search_path begins with pg_catalog. If not, each login sets it, and a pooler may
-    # refuse that.
+    # Whether the role's own search_path has no schema that others can write to. If it has one, each login sets
+    # another path, and a pooler may refuse that.
     is_safe: bool = False
 
     @classmethod

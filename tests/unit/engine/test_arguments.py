@@ -82,11 +82,22 @@ def test_reason_may_begin_with_dashes() -> None:
         (["--connection="], "connection"),
         (["--dry-run", "true", "--dry-run=false"], "dry-run"),
         (["--JOB_RUN_ID", "jr_1", "--JOB_RUN_ID=jr_2"], "JOB_RUN_ID"),
+        (["--JOB_NAME", "loans", "--x", "--JOB_NAME", "y"], "JOB_NAME"),
     ],
 )
 def test_argument_given_twice_is_refused(again: list[str], name: str) -> None:
     with pytest.raises(ExtractError, match=rf"--{name} is given twice; give it once"):
         parse([*BASE, *again])
+
+
+@pytest.mark.parametrize("name", ["JOB_NAME", "JOB_RUN_ID", "reason"])
+@pytest.mark.parametrize(
+    "hidden", ["connection", "job-security-configuration", "fixed-arguments", "extra-jars"]
+)
+def test_value_of_a_run_does_not_hide_the_next_argument(name: str, hidden: str) -> None:
+    """A run can pass the name of an argument as the value of another one, before an argument of the module."""
+    with pytest.raises(ExtractError, match=rf"--{name} needs a value"):
+        parse(["--x", f"--{name}", f"--{hidden}", "store", "--output", "s3://bucket/loans"])
 
 
 def test_reason_does_not_take_the_next_argument() -> None:

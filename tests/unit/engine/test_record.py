@@ -242,3 +242,23 @@ def test_zeros_fill_a_text_of_digits_such_as_an_account_number() -> None:
     for text in ("DE47", "-4711", "47 1", "٤٧"):
         with pytest.raises(ExtractError, match='row 7, column "branch": a value has other characters than'):
             written(form, [text, "2026-10-31", "1", "2"], defuse=False)
+
+
+@pytest.mark.parametrize("ends", ["\r", "\n", "\v", "\x1e", "\x85", "\u2028"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        Csv(delimiter="|", quoting="none"),
+        Csv(record_type="D"),
+        Csv(record_type="D", quoting="all"),
+    ],
+)
+def test_control_character_is_refused_in_a_file_that_is_read_by_line(form: Csv, ends: str) -> None:
+    """Else a value could be a record of its own, such as a trailer."""
+    with pytest.raises(ExtractError, match=r"row 7, column \"branch\": a value has a (control|delimiter)"):
+        written(form, [f"x{ends}T", *CELLS[1:]])
+
+
+def test_newline_of_a_mainframe_has_quotes_in_its_encodings() -> None:
+    assert written(Csv(encoding="cp037"), ["x\x85y", *CELLS[1:]]).startswith('"x\x85y",'.encode("cp037"))
+    assert written(Csv(), ["x\x85y", *CELLS[1:]]).startswith("x\x85y,".encode())

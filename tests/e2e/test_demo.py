@@ -270,7 +270,7 @@ def first_deployment(demo: Demo) -> Callable[..., subprocess.CompletedProcess[st
     environment["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
     page = (ROOT / "docs/tutorial/first-deployment.md").read_text()
     steps = re.findall(r"^ {3,}\$ (.*)$", page, re.MULTILINE)
-    assert len(steps) == 10
+    assert len(steps) == 12
 
     def run(
         number: int, before: str = "", after: str = "", text: str = ""
@@ -303,7 +303,7 @@ def test_steps_of_a_first_deployment_have_the_documented_output(
     # The demo revoked this permission.
     with psycopg.connect(demo.note["database"]) as connection:
         connection.execute(f'grant select on "Loans" to {store.READER}'.encode())
-    for number in (1, 4):
+    for number in (1, 6):
         doctor = first_deployment(number)
         # The demo's network has no internet access. A run on this machine needs none.
         assert re.findall(r"^✗ (.*?)  ", doctor.stderr, re.MULTILINE) == ["VPC endpoints"]
@@ -312,34 +312,34 @@ def test_steps_of_a_first_deployment_have_the_documented_output(
     assert "Apply complete! Resources: 0 added" in first_deployment(2).stdout
     planned = first_deployment(3)
     assert (planned.returncode, "No changes." in planned.stdout) == (0, True), planned.stderr
-    schedule = json.loads(first_deployment(5).stdout)
+    schedule = json.loads(first_deployment(7).stdout)
     assert schedule["State"] == "ENABLED"
     assert schedule["ScheduleExpression"] == "cron(1 0 1 * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "Etc/GMT"
     assert schedule["Target"]["DeadLetterConfig"]["Arn"]
 
     def latest() -> dict[str, Any]:
-        return dict(json.loads(first_deployment(7).stdout)["JobRuns"][0])
+        return dict(json.loads(first_deployment(9).stdout)["JobRuns"][0])
 
     known = latest()["Id"]
-    assert json.loads(first_deployment(6).stdout)["RunId"]
+    assert json.loads(first_deployment(8).stdout)["RunId"]
     deadline = time.monotonic() + 300
     while (run := latest())["Id"] == known or run["JobRunState"] in ("STARTING", "RUNNING"):
         assert time.monotonic() < deadline
         time.sleep(1)
     assert run["JobRunState"] == "SUCCEEDED", run
     wait_for(demo.cloud.mailbox, "[RECOVERED] bank-loans")
-    listed = first_deployment(8).stdout
+    listed = first_deployment(10).stdout
     assert demo.place("First Bank") in listed
     assert f"loans/_manifests/{demo.rows.last_month:%Y-%m}.json" in listed
     here = (
         f"sftp -F none -b - -P {demo.note['sftp_port']} -i {demo.folder}/recipient_ed25519"
         f" -o HostName={processes.LOOPBACK} -o UserKnownHostsFile={demo.folder}/known_hosts first-bank@"
     )
-    session = first_deployment(9, "sftp first-recipient@", here, "ls\nput extract.yaml\n")
+    session = first_deployment(11, "sftp first-recipient@", here, "ls\nput extract.yaml\n")
     assert f"year={demo.rows.last_month:%Y}" in session.stdout, session.stderr
     assert "ermission denied" in session.stderr
-    assert json.loads(first_deployment(10).stdout)["JobRunId"]
+    assert json.loads(first_deployment(12).stdout)["JobRunId"]
     wait_for(demo.cloud.mailbox, "[FAILED] bank-loans 2099-12: the period 2099-12 has not begun")
 
 

@@ -119,7 +119,7 @@ RUN: dict[str, str] = {
     "make test-unit": CI,
     "make prose": LINT,
     "make release VERSION=1.2.0": "tests/integration/tools/test_release.py::"
-    "test_release_sets_the_version_everywhere_commits_and_tags",
+    "test_release_sets_the_version_everywhere_and_commits",
     "make interfaces VERSION=2.0.0": "tests/integration/tools/test_release.py::"
     "test_make_interfaces_prints_the_version_for_the_change",
     "make interfaces": "tests/integration/tools/test_release.py::"

@@ -352,7 +352,7 @@ def test_metric_of_a_joined_table_is_an_expression(
         """)  # fmt: skip
 
 
-def test_commands_of_the_how_to_guide(
+def test_commands_of_the_how_to_guide_create_a_project(
     public: Callable[[str], str], created: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = "postgresql://reader@source.example.com/shop"

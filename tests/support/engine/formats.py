@@ -252,6 +252,9 @@ def expected(rows: Sequence[Cells], recipient: str, file: File) -> list[dict[str
     return [{name: hold(name, row[name]) for name in COLUMNS} for row in rows]
 
 
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 def _in_csv(name: str, value: str | None, form: Csv) -> str | None:
     if value is None:
         return None
@@ -267,6 +270,8 @@ def _in_csv(name: str, value: str | None, form: Csv) -> str | None:
         set(shown) & {form.delimiter, '"', "\r", "\n"} or (form.null and shown == form.null)
     ):
         raise Unreadable(f"{name}={shown!r}")
+    if (form.quoting == "none" or form.record_type) and CONTROLS.search(shown.replace("\t", "")):
+        raise Unreadable(f"{name} has a control character")
     _encoded(shown, form.encoding)
     return value if value != form.null else None
 
@@ -282,7 +287,7 @@ def _in_fixed(name: str, value: str | None, form: FixedWidth) -> str | None:
         if value.startswith("-") and part.sign == "none":
             raise Unreadable(f"{name} is negative")
         shown = value.replace(".", "" if part.implied else form.decimal)
-    elif re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
+    elif CONTROLS.search(value):
         raise Unreadable(f"{name} has a control character")
     _fits(shown, part, form)
     if name in (*METRICS, *NUMBERS, *DATES):

@@ -37,7 +37,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("modules/kms-bucket", "templates", "examples", *code):
         shutil.copytree(ROOT / part, root / part, ignore=unwanted)
     others = ("README.md",)
-    shared = ("tests/conftest.py", *(f"tests/support/{n}.py" for n in ("options", "provider", "stamping")))
+    shared = (
+        "tests/conftest.py",
+        *(f"tests/support/{n}.py" for n in ("options", "provider", "schemas", "stamping")),
+    )
     for place in (*(place for place, _ in release.PLACES), *others, *shared, ".gitignore"):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / place, root / place)

@@ -90,7 +90,7 @@ variable "database" {
       || can(regex("-----BEGIN CERTIFICATE-----", var.database.ca_certificate))
     )
     error_message = (
-      "database: ca_certificate must be PEM text, for example file(\"global-bundle.pem\"), not a path."
+      "database: ca_certificate must be PEM text, like file(\"global-bundle.pem\"), not a path."
     )
   }
 

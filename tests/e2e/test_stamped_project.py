@@ -60,7 +60,8 @@ def planned(
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return terraform.environment(tmp_path) | {
+    ours = terraform.environment(tmp_path)
+    return {name: value for name, value in ours.items() if name not in ("MAKEFLAGS", "MAKELEVEL")} | {
         "TERRAFORM": programs.terraform().command[0],
         "PYTHON": sys.executable,
         "PYTHONDONTWRITEBYTECODE": "1",  # the engine is in this working copy

@@ -85,7 +85,7 @@ module "extract" {
   recipient_column  = "bank_name"
   kms_key_arn       = module.bucket.kms_key_arn
   catch_up_schedule = "cron(0 7 2-10 * ? *)"
-  database          = { host = "reader.internal", name = "bank" }
+  database          = { host = "reader.internal", name = "bank", verify_server = false }
   job               = { delay_notification_minutes = 10 }
   rotation = {
     function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:rotate"

@@ -26,7 +26,7 @@ def _checkout(runner: Runner, given: dict[str, str]) -> None:
     Pushes use the `ssh-key`, if there is one. A hook of the repository reads it from the environment.
     """
     whole, key = given.get("fetch-depth") == "0", given.get("ssh-key")
-    kept = {} if key else {"persist-credentials": "False"}
+    kept = {"persist-credentials": str(bool(key))}
     assert given == kept | ({"fetch-depth": "0"} if whole else {}) | ({"ssh-key": key} if key else {})
     runner.require("contents", "read")
     git(runner.place, "init", "--quiet", str(runner.workspace))

@@ -184,7 +184,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     if not report["entities"]:
         where, what = f"{report['database']}: ", "table with a date and a metric"
         if unread:
-            console.print(_text(f"{where}{report['role']} can read no {what}."), soft_wrap=True)
+            console.print(_text(f"{where}{report['role']} cannot read any {what}."), soft_wrap=True)
             console.print(_text(missing_rights), soft_wrap=True)
         else:
             console.print(_text(f"{where}no {what} among {seen} tables."), soft_wrap=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
+import io
 import os
 import stat
 import uuid
@@ -84,18 +86,31 @@ def settings(path: Path, shown: str = "") -> Any:
 
 def content(folder: Path, place: str) -> bytes | None:
     """Return the bytes of a file in a folder, or None if there is no regular file."""
+    with _regular(folder, place) as file:
+        return file.read() if file else None
+
+
+def digest(folder: Path, place: str) -> str | None:
+    """Return the SHA-256 of a file in a folder, or None if there is no regular file."""
+    with _regular(folder, place) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if file else None
+
+
+@contextlib.contextmanager
+def _regular(folder: Path, place: str) -> Iterator[io.BufferedReader | None]:
+    """Open a file in a folder. Yields None if there is no regular file."""
     try:
         with _opened(folder, place) as (parent, name):
             descriptor = os.open(name, _READ | os.O_NONBLOCK, dir_fd=parent)
     except FileNotFoundError:
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    finally:
+        yield None
+        return
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
+        yield None
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
 
 
 def write(

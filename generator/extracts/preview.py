@@ -45,14 +45,15 @@ def tell_message(line: str, tell: Callable[[str], None]) -> None:
     entry = json.loads(line) if line.startswith("{") else {}
     if "message" not in entry or entry["level"] == "error":
         return
-    if entry["event"] == "published":  # so the engine calls it, but a preview is no publication
-        files, rows = (
-            f"{entry[of]:,} {of if entry[of] != 1 else of.removesuffix('s')}" for of in ("files", "rows")
-        )
-        tell(f"{entry['period']}: {files}, {rows}")
+    if entry["event"] == "published":  # a preview is not a publication
+        tell(f"{entry['period']}: {_counted(entry['files'], 'file')}, {_counted(entry['rows'], 'row')}")
         return
     before = "no earlier months: " if entry["event"] == "history_failed" else ""
     tell(before + entry["message"])
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def failure(log: Sequence[Mapping[str, Any]], stderr: str) -> str:

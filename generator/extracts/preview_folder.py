@@ -7,7 +7,6 @@ that has other bytes, belongs to the user.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -41,11 +40,12 @@ def replace(output: Path, staged: Path) -> None:
     Raises ExtractsError before the first change if another file is in the way. The record is written first,
     so that the next preview knows the files even if this one is killed.
     """
-    new = {path.relative_to(staged).as_posix(): _digest(path) for path in staged.rglob("*") if path.is_file()}
+    places = [path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file()]
+    new = {place: str(files.digest(staged, place)) for place in places}
     old = _recorded(output)
     for place in sorted(new):
         path = files.inside(output, place)
-        if os.path.lexists(path) and not _is_one_of(output, place, {*old.get(place, ()), new[place]}):
+        if os.path.lexists(path) and files.digest(output, place) not in {*old.get(place, ()), new[place]}:
             raise ExtractsError(
                 f"{path} is in the way: no preview wrote it, or it was changed since. Move it away, or choose"
                 " another folder with --output."
@@ -54,7 +54,7 @@ def replace(output: Path, staged: Path) -> None:
         output, {place: [*old.get(place, ()), *filter(None, [new.get(place)])] for place in {**old, **new}}
     )
     for place in sorted(set(old) - set(new)):
-        if _is_one_of(output, place, set(old[place])):
+        if files.digest(output, place) in old[place]:
             files.remove(output, place)
             _remove_empty(output, place)
     for place in sorted(new):
@@ -79,16 +79,6 @@ def _recorded(output: Path) -> dict[str, list[str]]:
 def _record(output: Path, listed: dict[str, list[str]]) -> None:
     content = json.dumps({"files": listed}, indent=2, sort_keys=True, ensure_ascii=False)
     files.write(output, RECORD, f"{content}\n".encode(), private=True)
-
-
-def _is_one_of(output: Path, place: str, digests: set[str]) -> bool:
-    content = files.content(output, place)
-    return content is not None and hashlib.sha256(content).hexdigest() in digests
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove_empty(output: Path, place: str) -> None:

@@ -48,6 +48,12 @@ def equalities(condition: str) -> list[str]:
     return found
 
 
+def tables_of_metric(answer: str) -> list[str]:
+    """Return the tables that the metric `NAME = EXPRESSION` names."""
+    found: list[str] = _hook().tables_of_metric(answer)
+    return found
+
+
 def nearest_zone(name: str) -> str:
     """Return `; did you mean X?` for the name of a time zone, or an empty text."""
     found: str = _hook().nearest_zone(name)

@@ -8,6 +8,7 @@ pyspark, which is deleted with its environment.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shlex
@@ -65,12 +66,18 @@ def options() -> str | None:
 
 
 def _path() -> Path | None:
+    """Return where the archive for this Spark and this Java is, or will be; None without Spark."""
+    java = programs.java()
+    return _path_for(java.path, java.version)
+
+
+@functools.cache
+def _path_for(java: Path, version: str) -> Path | None:
     found = find_spec("pyspark")
     if found is None or found.origin is None:
         return None
     home = Path(found.origin).parent
-    java = programs.java()
-    parts = [str(java.path), java.version]
+    parts = [str(java), version]
     for jar in sorted((home / "jars").glob("*.jar")):
         state = jar.stat()
         parts.append(f"{jar.name} {state.st_size} {state.st_mtime_ns}")

@@ -59,7 +59,7 @@ RUN: dict[str, str] = {
             "extracts new --no-input --database-url postgresql://reader@source.example.com/shop"
             " --entity payment --recipient country",
         ),
-        "tests/integration/tool/test_public_schemas.py::test_commands_of_the_how_to_guide_create_a_project",
+        "tests/integration/tool/test_public_questions.py::test_commands_of_the_how_to_guide_create_a_project",
     ),
     # a project
     "make readme": ("tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"),

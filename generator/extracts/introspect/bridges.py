@@ -58,7 +58,7 @@ def _are_several(links: Sequence[Link]) -> bool:
 
 def _has_little_else(table: Table, links: graph.Links) -> bool:
     """Return whether a table has no fact, no name and few columns besides its keys."""
-    keys = {*table.primary_key, *(column for link in links[table.id] for column in link.columns)}
+    keys = {*table.primary_key, *graph.foreign_keys(links, table)}
     extras = [column for column in table.columns if column.name not in keys]
     texts = [column for column in extras if column.is_text]
     return (

@@ -131,7 +131,7 @@ def names(table: Table, links: graph.Links) -> list[Column]:
 
     Personal data, free texts and secrets come last.
     """
-    leading = _leading(table, links)
+    leading = graph.foreign_keys(links, table)
     texts = [
         column
         for column in table.columns
@@ -149,11 +149,6 @@ def names(table: Table, links: graph.Links) -> list[Column]:
     if len(found) == 1 and not is_personal(found[0]):
         return found
     return sorted(texts, key=lambda c: (is_personal(c), not called(c), words(c.name)[-1:] != ("name",)))
-
-
-def _leading(table: Table, links: graph.Links) -> set[str]:
-    """Return the columns of the table's foreign keys."""
-    return {c for link in links.get(table.id, ()) if not link.to_bridge for c in link.columns}
 
 
 def is_name(column: Column) -> bool:
@@ -202,7 +197,7 @@ def own_recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[s
         if column.is_number
         and column.readable
         and referred(column.name)[1]
-        and column.name not in _leading(table, links)
+        and column.name not in graph.foreign_keys(links, table)
     ]
     offered = dict.fromkeys((*plain, *references, *key(table)))
     shared = [name for name in offered if repeats(table, (name,)) is not False and (name,) not in table.keys]

@@ -98,6 +98,12 @@ def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
     return found
 
 
+def foreign_keys(links: Links, table: Table) -> list[str]:
+    """Return the columns of the table's foreign keys, also of guessed ones."""
+    columns = (c for link in links.get(table.id, ()) if not link.to_bridge for c in link.columns)
+    return list(dict.fromkeys(columns))
+
+
 def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
     """Yield links that names and types suggest, with a lookup by name that is fast for many tables."""
     by_meaning: dict[tuple[str, ...], list[tuple[Table, str]]] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from extracts import rules
@@ -59,8 +58,7 @@ def joins(scope: Scope, answers: Mapping[str, str], *, given: bool) -> Finding:
 def needed(answers: Mapping[str, str]) -> set[str]:
     """Return the names of the tables that the other answers use."""
     plain = (answers["recipient"], answers.get("group", ""), answers["date_column"])
-    named = re.findall(r'(?:"([^"]+)"|([^\W\d]\w*))\s*\.', answers.get("metric", "").partition("=")[2])
-    return tables_of(*plain) | {quoted_name or name for quoted_name, name in named}
+    return tables_of(*plain).union(rules.tables_of_metric(answers.get("metric", "")))
 
 
 def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
@@ -99,8 +97,8 @@ def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
     while way[0].start is not entity:
         way.insert(0, next(one for one in before if one.target is way[0].start))
     own = {column.name for column in entity.columns}
-    keys = [column for of in scope.links[bridge.id] if not of.to_bridge for column in of.columns]
-    others = [column for column in dict.fromkeys(keys) if column not in (*link.target_columns, *own)]
+    keys = graph.foreign_keys(scope.links, bridge)
+    others = [column for column in keys if column not in (*link.target_columns, *own)]
     if not others:
         return said
     name = f"{entity.name}_by_{bridge.name}"

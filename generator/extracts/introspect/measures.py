@@ -65,8 +65,8 @@ def measures(table: Table, links: graph.Links) -> list[Measure]:
 
 def numbers(table: Table, links: graph.Links) -> list[Column]:
     """Return the readable numeric columns that are not part of a key or foreign key, nor named like one."""
-    leading = {c for link in links.get(table.id, ()) if not link.to_bridge for c in link.columns}
-    taken = leading | {column for key in (table.primary_key, *table.keys) for column in key}
+    taken = {column for key in (table.primary_key, *table.keys) for column in key}
+    taken.update(graph.foreign_keys(links, table))
 
     def identifies(column: Column) -> bool:
         said = words(column.name)

@@ -23,23 +23,12 @@ _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
 # number. facts.jsonata of failure-alerts has the same rules.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?")
 _PHONES = ("sms", "tel")
-_NO_LINKS = {
-    *(
-        "arn",
-        "aws",
-        "cluster",
-        "function",
-        "glue",
-        "host",
-        "iam",
-        "jdbc",
-        "kms",
-        "log-group",
-        "log-stream",
-        "logs",
-    ),
-    *("postgresql", "rds-db", "role", "s3", "secret", "secretsmanager", "sts", "user"),
-}
+_NO_LINKS = frozenset(
+    """
+    arn aws cluster function glue host iam jdbc kms log-group log-stream logs postgresql rds-db role s3 secret
+    secretsmanager sts user
+    """.split()  # noqa: SIM905 (as a list it takes a line for each word)
+)
 _PATH = re.compile(r"(^|[^:/\]])//")
 _WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
 

@@ -40,8 +40,8 @@ class Snapshot:
     spark: SparkSession
     identifier: str
     server: str  # since when it runs: no two servers have that to the microsecond in common
-    # Whether the role's own search_path has no schema that others can write to. If it does, each login sets
-    # another path, and a pooler may refuse that.
+    # Whether the role's own search_path has only schemas that nobody else can write to. If not, each login
+    # sets another path, and a pooler may refuse that.
     is_safe: bool = False
 
     @classmethod

@@ -169,9 +169,9 @@ def expression(text: str) -> str:
     return name
 
 
-def tables_of_metric() -> list[str]:
-    """Return the tables that the expression of the metric names."""
-    found = re.findall(r'(?:"([^"]+)"|([^\W\d]\w*))\s*\.', answer("metric").partition("=")[2])
+def tables_of_metric(text: str) -> list[str]:
+    """Return the tables that the metric `NAME = EXPRESSION` names."""
+    found = re.findall(r'(?:"([^"]+)"|([^\W\d]\w*))\s*\.', text.partition("=")[2])
     return [quoted or plain for quoted, plain in found]
 
 
@@ -187,8 +187,7 @@ def choice(question: str, *choices: str) -> str:
 
 def aggregate() -> str:
     """Check the aggregate. The engine has more of them than the template."""
-    choices = ("avg", "sum", "count", "min", "max")
-    chosen = answer("aggregate")
+    chosen, choices = answer("aggregate"), ("avg", "sum", "count", "min", "max")
     if re.fullmatch(r"count_distinct|median|stddev|p[1-9][0-9]?", chosen):
         raise Invalid(
             f"{shown(chosen)} is not one of {', '.join(choices)}; choose one of them, and write {chosen} in "
@@ -316,7 +315,7 @@ def contradictions(
         reason = f"{shown(measured)} is also the metric; use another column"
         found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (measured in groups)
     used = {*starts, *(source.rpartition(".")[0] for source in (dated, recipient, *groups))}
-    used.update(tables_of_metric())
+    used.update(tables_of_metric(answer("metric")))
     # An unused join is reported only if no column has to change.
     return found or [
         ("joins", f"{shown(table)} is joined, but no other answer uses it; remove this join")
@@ -363,7 +362,7 @@ def invalid_answers() -> dict[str, list[str]]:
     if not entity_table or found.get("joins"):
         tables = []
     measured = check("metric", metric, [entity_table] if entity_table else [])
-    for table in tables_of_metric() if measured else []:
+    for table in tables_of_metric(answer("metric")) if measured else []:
         check("metric", known, table, tables, "amount = unit_price * quantity")
     aggregated = check("aggregate", aggregate)
     dated = check("date_column", date_column, tables)

@@ -12,6 +12,7 @@ from psycopg import sql
 from local_cloud import database
 from tests.support.clouds import cloud  # noqa: F401
 from tests.support.introspection import entities  # noqa: F401
+from tests.support.public_schemas import created, public  # noqa: F401
 from tests.support.releases import home, project, stamped_project  # noqa: F401
 from tests.support.tool import extracts  # noqa: F401
 

@@ -197,25 +197,21 @@ for _ in range(2):
     assert until(lambda: not alive(mark))
 
 
-def test_only_one_module_starts_programs() -> None:
+def modules_with(pattern: str) -> set[str]:
+    """Return the modules of the tool that contain the pattern."""
     package = Path(children.__file__).parent
-    starting = {
-        str(path.relative_to(package))
-        for path in package.rglob("*.py")
-        if re.search(r"subprocess\.(run|Popen|check_\w+)\(|os\.(system|popen|spawn)", path.read_text())
-    }
-    assert starting == {"children.py"}
+    found = (path for path in package.rglob("*.py") if re.search(pattern, path.read_text()))
+    return {str(path.relative_to(package)) for path in found}
+
+
+def test_only_one_module_starts_programs() -> None:
+    starting = r"subprocess\.(run|Popen|check_\w+)\(|os\.(system|popen|spawn)"
+    assert modules_with(starting) == {"children.py"}
 
 
 def test_only_one_module_builds_a_command_of_python() -> None:
     """Elsewhere, `sys.executable` is text: in a report, in the first line of a script, and for Spark."""
-    package = Path(children.__file__).parent
-    building = {
-        str(path.relative_to(package))
-        for path in package.rglob("*.py")
-        if re.search(r"\[\s*sys\.executable|\bpython3?\b['\"],", path.read_text())
-    }
-    assert building == {"children.py"}
+    assert modules_with(r"\[\s*sys\.executable|\bpython3?\b['\"],") == {"children.py"}
 
 
 def test_python_does_not_import_from_the_current_folder(tmp_path: Path) -> None:

@@ -6,62 +6,24 @@ import ast
 import csv
 import io
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from extracts import cli, preview
+from extracts import preview
 from extracts.errors import ExtractsError
 from extracts.introspect import catalog, report
 from extracts.introspect.finding import Ambiguous
 from extracts.screen import Screen
 from tests.support.introspection import spec
 
-DATABASES = Path(__file__).parents[2] / "support/databases"
 NAMES = ("adventureworks", "chinook", "northwind", "pagila", "sakila")
 QUARTER = "between '2026-08-01' and '2026-10-31'"
 YEAR = "between '2025-11-01' and '2026-10-31'"
-MAIL = ("--alert-email", "data@example.com")
 
 Row = tuple[str, ...]
-
-
-@pytest.fixture(scope="session")
-def public(made: Callable[[str, str], str]) -> Callable[[str], str]:
-    """Return the URL of a public schema, which is created at its first use."""
-    urls: dict[str, str] = {}
-
-    def public(name: str) -> str:
-        if name not in urls:
-            urls[name] = made(name, (DATABASES / f"{name}.sql").read_text())
-        return urls[name]
-
-    return public
-
-
-class Terminal(io.StringIO):
-    """A terminal at which a user presses Enter."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture
-def created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Run `extracts new` in this process, without a terminal or with Enter at every prompt."""
-
-    def created(url: str, *options: str, terminal: bool = False) -> Path:
-        monkeypatch.setattr(sys, "stdin", Terminal("\n" * 40) if terminal else io.StringIO())
-        output = tmp_path / "made"
-        given = ("--project-slug", "made-up", "--output-dir", str(output), *MAIL)
-        enter = () if terminal else ("--no-input",)
-        cli.app(["new", "--database-url", url, *given, *enter, *options], standalone_mode=False)
-        return output / "made-up"
-
-    return created
 
 
 def published(project: Path, url: str) -> set[Row]:
@@ -157,15 +119,6 @@ def test_enter_at_every_prompt_gives_an_extract_with_correct_values(
     assert rows == by_hand(public(name), query)
 
 
-def test_joins_to_choose_from_are_shown_as_paths(
-    public: Callable[[str], str], created: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    created(public("pagila"), terminal=True)
-    shown = capsys.readouterr().err.splitlines()
-    assert "  1  payment → customer → address → city → country" in shown
-    assert "  12  payment → rental → inventory → store → staff → address → city → country" in shown
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_report_offers_facts_first_and_neither_keys_nor_personal_data(
     name: str, public: Callable[[str], str]
@@ -190,25 +143,6 @@ def test_report_offers_facts_first_and_neither_keys_nor_personal_data(
     )
     assert offered
     assert not [one for one in offered if any(word in one.partition(".")[2] for word in private)]
-
-
-def test_personal_data_are_behind_the_candidates_of_all_tables(
-    public: Callable[[str], str], created: Callable[..., Path]
-) -> None:
-    with pytest.raises(Ambiguous) as raised:
-        created(
-            public("northwind"), "--entity", "order_details", "--metric", "quantity",
-            "--date-column", "orders.order_date",
-        )  # fmt: skip
-    [question] = raised.value.findings
-    candidates = [candidate.rpartition(".")[2] for candidate in question.candidates]
-    assert candidates.index("company_name") == 1
-    plain, personal = candidates.index("supplier_id"), candidates.index("contact_name")
-    assert plain < personal
-    assert set(candidates[personal:]) <= {
-        "contact_name", "contact_title", "address", "postal_code", "phone", "fax", "last_name", "first_name",
-        "title_of_courtesy", "home_phone", "extension", "notes", "photo_path", "homepage",
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -350,64 +284,3 @@ def test_metric_of_a_joined_table_is_an_expression(
         join genre g using (genre_id) join media_type m using (media_type_id)
         where i.invoice_date::date {QUARTER} group by 1, 2, 3
         """)  # fmt: skip
-
-
-def test_commands_of_the_how_to_guide_create_a_project(
-    public: Callable[[str], str], created: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    place = "postgresql://reader@source.example.com/shop"
-    start = f"--database-url {public('pagila')}"
-
-    def words(command: str) -> list[str]:
-        return command.replace(f"--database-url {place}", start).split()[1:]
-
-    cli.app(
-        words("extracts inspect --database-url postgresql://reader@source.example.com/shop"),
-        standalone_mode=False,
-    )
-    shown = capsys.readouterr().out
-    assert "payment → customer → address → city → country" in shown
-    assert "11 more paths lead to country." in shown
-    assert len(shown.splitlines()) < 50
-    options = words("extracts new --database-url postgresql://reader@source.example.com/shop")[3:]
-    assert created(public("pagila"), *options, terminal=True).is_dir()
-    with pytest.raises(Ambiguous, match="12 paths lead from payment to country") as raised:
-        cli.app(
-            words(
-                "extracts new --no-input --database-url postgresql://reader@source.example.com/shop"
-                " --entity payment --recipient country"
-            ),
-            standalone_mode=False,
-        )
-    assert '--joins "customer: payment.customer_id = customer_id; address:' in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("recipient", "sentence"),
-    [
-        ("production.prodct.name", 'recipient: there is no table "production.prodct"; did you mean'),
-        (
-            "humanresources.shift.name",
-            'no foreign keys lead from salesorderdetail to "humanresources"."shift"',
-        ),
-    ],
-)
-def test_error_about_a_table_of_another_schema_has_its_schema(
-    recipient: str, sentence: str, public: Callable[[str], str], created: Callable[..., Path]
-) -> None:
-    with pytest.raises(ExtractsError) as raised:
-        created(
-            public("adventureworks"), "--entity", "sales.salesorderdetail", "--metric", "unitprice",
-            "--date-column", "salesorderheader.orderdate", "--recipient", recipient,
-        )  # fmt: skip
-    assert sentence in str(raised.value)
-
-
-def test_recipient_whose_values_repeat_is_not_taken_without_asking(
-    public: Callable[[str], str], created: Callable[..., Path]
-) -> None:
-    """Two cities of different countries have the same name."""
-    with pytest.raises(Ambiguous) as raised:
-        created(public("pagila"), "--entity", "payment", "--recipient", "city")
-    [question] = raised.value.findings
-    assert question.candidates == ("city_id = city.city_id", "city = city.city")

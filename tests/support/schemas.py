@@ -10,11 +10,15 @@ https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+# gRPC would start its threads again in each fork of a test, and some of these processes would die.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import grpc  # type: ignore[import-untyped]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,20 @@ def test_commands_share_a_provider_in_the_same_folder_and_environment(tmp_path: 
     finally:
         provider.stop()
     assert provider.process.poll() is not None
+
+
+def test_other_processes_start_while_the_shared_provider_runs(tmp_path: Path) -> None:
+    """PySpark starts Java by fork, and gRPC's threads killed one of about 150 such processes."""
+    provider = Provider(tmp_path)
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "main.tf").write_text(PLANNED)
+    settings = terraform.environment(tmp_path) | {"AWS_REGION": "eu-west-1"}
+    root = Root(folder, settings, provider)
+    root.setup()
+    try:
+        root.execute_command("validate")
+        codes = {subprocess.Popen(["true"], preexec_fn=os.getpid).wait() for _ in range(800)}
+    finally:
+        provider.stop()
+    assert codes == {0}

@@ -1,7 +1,7 @@
 """Run extracts in one process, whose Spark has its executors in other processes: `python -m ... JOB`.
 
-JOB is a pickled list of pairs, each of an extract and its arguments. The last line of the output is the
-number of executors, the driver not counted.
+JOB is a pickled list of pairs, each of an extract and its arguments. The file JOB.executors gets the number
+of executors, the driver not counted: Java may write to the output until its end.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def main(job: str) -> None:
     context = SparkContext._active_spark_context
     assert context is not None
     assert context._jsc is not None
-    print(context._jsc.sc().getExecutorMemoryStatus().size() - 1)
+    executors = context._jsc.sc().getExecutorMemoryStatus().size() - 1
+    Path(f"{job}.executors").write_text(str(executors))
 
 
 if __name__ == "__main__":

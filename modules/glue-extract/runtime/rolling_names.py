@@ -71,13 +71,21 @@ def contract(sentence: str) -> ExtractError:
 
 
 def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
-    """Return the table that the spec calls `name`: of the spec's schema, or "schema.table"."""
-    schema, found = spec.schema, _tables(catalog, spec.schema, name)
-    before, dot, after = name.partition(".")
-    if not found and dot and after and fitting(before, [each.name for each in catalog.schemas]):
-        [schema, *_] = fitting(before, [each.name for each in catalog.schemas])
-        name, found = after, _tables(catalog, schema, after)
+    """Return the table that the spec calls `name`: of the spec's schema, or "schema.table".
+
+    If several tables fit, none is preferred, not even the exact spelling. Otherwise a role that may create
+    tables could create one that replaces the table of the spec.
+    """
     usable = {each.name: each.usable for each in catalog.schemas}
+    places = [(spec.schema, name)]
+    before, dot, after = name.partition(".")
+    if dot and after:
+        places += [(schema, after) for schema in _in_any_case(before, usable)]
+    found = [table for schema, each in places for table in _tables(catalog, schema, each)]
+    if len(found) > 1:
+        could = listed([spoken(table) for table in found])
+        raise contract(f'table "{name}" could be {could}; rename the other, or create a view with another name')
+    schema, name = (found[0].schema, found[0].name) if found else places[-1]
     if schema not in usable:
         raise missing(f'no schema "{schema}"', schema, usable)
     if not usable[schema]:
@@ -85,9 +93,6 @@ def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
             f'permission denied for schema {_name(schema)}; grant USAGE on it to role "{catalog.role}"',
             kind="permission",
         )
-    if len(found) > 1:
-        could = listed([spoken(table) for table in found])
-        raise contract(f'"{name}" could be {could}; spell it as the source does')
     if not found:
         known = [table.name for table in catalog.tables if table.schema == schema]
         raise missing(f"no table {_name(schema)}.{_name(name)}", name, known)
@@ -102,13 +107,18 @@ def schemas_of(spec: Extract) -> list[str]:
 
 def _tables(catalog: Catalog, schema: str, name: str) -> list[CatalogTable]:
     tables = {table.name: table for table in catalog.tables if table.schema == schema}
-    return [tables[found] for found in fitting(name, tables)]
+    return [tables[found] for found in _in_any_case(name, tables)]
+
+
+def _in_any_case(name: str, candidates: Iterable[str]) -> list[str]:
+    """Return all candidates that are spelled so or differ only in case."""
+    return [found for found in sorted(candidates) if found.casefold() == name.casefold()]
 
 
 def fitting(name: str, candidates: Iterable[str]) -> list[str]:
     """Return the candidate that is spelled exactly so, or else all that differ only in case."""
-    known = sorted(candidates)
-    return [name] if name in known else [found for found in known if found.casefold() == name.casefold()]
+    found = _in_any_case(name, candidates)
+    return [name] if name in found else found
 
 
 def missing(what: str, name: str, candidates: Iterable[str]) -> ExtractError:

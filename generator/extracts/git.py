@@ -70,19 +70,16 @@ def is_in_repository(folder: Path) -> bool:
 
 
 def _without_filters(folder: Path) -> list[str]:
-    """Return settings that disable the repository's filters; the user's stay."""
-    listed = _run(folder, _SAFE, ("config", "--list", "--show-scope", "--name-only", "-z"))
-    words = os.fsdecode(listed).split("\0")  # as arguments are encoded, so that every name stays the same
-    own = {
-        name for scope, name in zip(words[::2], words[1::2], strict=False) if scope in ("local", "worktree")
-    }
-    filters = {match[1] for name in own if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
+    """Return settings that disable all filters, also the user's: a filter can obey the repository's settings."""
+    listed = os.fsdecode(_run(folder, _SAFE, ("config", "--list", "--name-only", "-z")))
+    names = listed.split("\0")  # as arguments are encoded, so that every name stays the same
+    filters = {match[1] for name in names if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
     for name in sorted(filters):
         if "=" in name:  # git reads `-c name=value` up to the first "=", so this would set another name
             shown = printable(name.removeprefix("filter."))
             raise ExtractsError(
                 f'{folder} has a filter "{shown}" in its git settings, which cannot be turned off; remove it'
-                " from .git/config."
+                " from .git/config, or from your own settings."
             )
     return [
         f"{name}.{key}"

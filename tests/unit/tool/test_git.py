@@ -42,6 +42,22 @@ def test_changes_runs_no_filter_of_the_repository(name: bytes, key: bytes, repos
     assert not trace.exists()
 
 
+def test_changes_runs_no_filter_of_the_user(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a filter can run what the repository's settings name, as git-lfs runs its extensions."""
+    home = repository.parent / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        '[filter "user"]\n\tprocess = git config --get own.program | sh; false\n'
+    )
+    monkeypatch.setenv("HOME", str(home))
+    trace = repository.parent / "trace"
+    own_git(repository, "config", "own.program", f"touch {trace}")
+    (repository / ".git/info/attributes").write_text("*.tf filter=user\n")
+    (repository / "main.tf").write_text("a = 2\n")
+    assert git.changes(repository) == [" M main.tf"]
+    assert not trace.exists()
+
+
 @pytest.mark.parametrize("name", [b"a=b", b"=", b"a=clean=", b"\xff="], ids=repr)
 def test_filter_that_cannot_be_turned_off_is_refused(name: bytes, repository: Path) -> None:
     trace = with_filter(repository, name, b"clean", b"touch TRACE; cat")

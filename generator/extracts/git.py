@@ -70,7 +70,10 @@ def is_in_repository(folder: Path) -> bool:
 
 
 def _without_filters(folder: Path) -> list[str]:
-    """Return settings that disable all filters, also the user's: a filter can obey the repository's settings."""
+    """Return settings that disable all filters.
+
+    A filter of the user can run a program that the repository's settings name.
+    """
     listed = os.fsdecode(_run(folder, _SAFE, ("config", "--list", "--name-only", "-z")))
     names = listed.split("\0")  # as arguments are encoded, so that every name stays the same
     filters = {match[1] for name in names if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}

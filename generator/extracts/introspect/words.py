@@ -95,7 +95,7 @@ def column_name(table: str, column: str) -> str:
 
 
 def fitting(name: str, known: Iterable[str]) -> list[str]:
-    """Return the exact match, else all names that differ only in case. The engine resolves columns this way."""
+    """Return the exact match, else all names that differ only in case. The engine resolves columns so."""
     names = list(dict.fromkeys(known))
     return [name] if name in names else [found for found in names if found.lower() == name.lower()]
 

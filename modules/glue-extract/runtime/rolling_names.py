@@ -84,7 +84,9 @@ def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
     found = [table for schema, each in places for table in _tables(catalog, schema, each)]
     if len(found) > 1:
         could = listed([spoken(table) for table in found])
-        raise contract(f'table "{name}" could be {could}; rename the other, or create a view with another name')
+        raise contract(
+            f'table "{name}" could be {could}; rename the others, or read a view with another name'
+        )
     schema, name = (found[0].schema, found[0].name) if found else places[-1]
     if schema not in usable:
         raise missing(f'no schema "{schema}"', schema, usable)

@@ -53,13 +53,13 @@ def test_created_table_replaces_no_table_of_the_spec(
     """A role that may create tables needs no right on the table whose place its own would take."""
     store.loan(store.branch(), "2026-10-05", 100)
     shadow, entity = shadow.replace("SCHEMA", store.schema), entity.replace("SCHEMA", store.schema)
-    store.connection.execute(f'CREATE TABLE {shadow} (LIKE "Loans")')  # type: ignore[call-overload]
+    store.connection.execute(f'CREATE TABLE {shadow} (LIKE "Loans")')
     date = "Loans.loan_date" if "." in entity else engine.spec.date_column
     changes = {"entity": entity, "date_column": date}
     sentence = engine.refusal("2026-10", **changes)
     assert f'table "{entity}" could be ' in sentence
     assert f'{store.schema}."Loans"' in sentence
-    store.connection.execute(f"DROP TABLE {shadow}")  # type: ignore[call-overload]
+    store.connection.execute(f"DROP TABLE {shadow}")
     engine("2026-10", **changes)
 
 
@@ -67,12 +67,12 @@ def test_created_schema_replaces_no_schema_of_the_spec(store: Store, engine: Eng
     branch = store.branch()
     store.loan(branch, "2026-10-05", 100)
     upper = store.schema.upper()
-    store.connection.execute(f'CREATE SCHEMA "{upper}"')  # type: ignore[call-overload]
-    store.connection.execute(f'CREATE TABLE "{upper}"."Loans" (LIKE "Loans")')  # type: ignore[call-overload]
+    store.connection.execute(f'CREATE SCHEMA "{upper}"')
+    store.connection.execute(f'CREATE TABLE "{upper}"."Loans" (LIKE "Loans")')
     try:
         sentence = engine.refusal("2026-10", entity=f"{upper}.Loans", date_column="Loans.loan_date")
     finally:
-        store.connection.execute(f'DROP SCHEMA "{upper}" CASCADE')  # type: ignore[call-overload]
+        store.connection.execute(f'DROP SCHEMA "{upper}" CASCADE')
     assert f'table "{upper}.Loans" could be "{upper}"."Loans", {store.schema}."Loans"; rename' in sentence
 
 

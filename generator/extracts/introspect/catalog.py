@@ -37,6 +37,7 @@ _SEEN = """
 _TABLES = f"""
 with recursive seen as (
     select c.oid, n.nspname, c.relname, c.relkind, c.relhassubclass,
+           pg_catalog.pg_get_userbyid(c.relowner)::text as owner,
            has_schema_privilege(n.oid, 'usage') as open {_SEEN}
 ), tree(root, oid) as (
     select oid, oid from seen
@@ -48,7 +49,7 @@ with recursive seen as (
     from tree t join pg_catalog.pg_class c on c.oid = t.oid group by t.root
 )
 select s.oid::bigint, s.nspname::text, s.relname::text, s.relkind::text, s.relhassubclass, s.open,
-       c.rows::bigint, coalesce(p.partattrs::text, '')
+       c.rows::bigint, coalesce(p.partattrs::text, ''), s.owner
 from seen s join counted c on c.root = s.oid
 left join pg_catalog.pg_partitioned_table p on p.partrelid = s.oid
 order by s.nspname, s.relname
@@ -166,6 +167,7 @@ class Table:
     partitioned_by: str | None  # the first column of a partitioned table's key
     heaps: tuple[Heap, ...]
     is_open: bool = True  # whether the role may use its schema
+    owner: str = ""
 
     @property
     def id(self) -> Id:
@@ -233,7 +235,7 @@ def read(url: str) -> Catalog:
         for parent, schema, name, indexed in connection.execute(_CHILDREN):
             children.setdefault(parent, []).append(Heap(schema, name, frozenset(indexed)))
         tables: dict[int, Table] = {}
-        for oid, schema, name, kind, has_children, is_open, rows, partitioned_by in relations:
+        for oid, schema, name, kind, has_children, is_open, rows, partitioned_by, owner in relations:
             found = indexes.get(oid, [])
             # An index of an inheritance parent does not cover its children.
             whole = kind == "p" or not has_children
@@ -250,6 +252,7 @@ def read(url: str) -> Catalog:
                 partitioned_by=next((names[oid][number] for number in parts[:1] if number), None),
                 heaps=(Heap(schema, name, ranges), *children.get(oid, [])),
                 is_open=is_open,
+                owner=owner,
             )
         foreign_keys = dict.fromkeys(
             ForeignKey(
@@ -286,6 +289,7 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
             connection.execute(f"set local statement_timeout = '{SECONDS}s'")
             connection.execute(f"set local lock_timeout = '{SECONDS}s'")
             connection.execute("set local search_path = pg_catalog, pg_temp")
+            connection.execute("set local row_security = off")  # a policy would run functions of its owner
             yield connection
     except psycopg.Error as error:
         raise ExtractsError(_sentence(error, url)) from None

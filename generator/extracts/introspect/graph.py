@@ -84,15 +84,19 @@ def unusable_name(links: Sequence[Link]) -> str:
 def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
     """Return the foreign keys of all tables and guesses at others, keyed by the table that they start from.
 
-    Guesses stay inside a schema.
+    Guesses stay inside a schema and lead only to tables of the same owner. Otherwise a role that may create
+    tables could create one that the tool reads, and so run its own functions with the rights of the reader.
     """
     found: dict[Id, list[Link]] = {table.id: [] for table in catalog.tables}
     declared = set()
     for key in catalog.foreign_keys:
         found[key.table.id].append(Link(key.table, key.columns, key.target, key.target_columns))
         declared |= {(key.table.id, column) for column in key.columns}
-    for schema in catalog.schemas:
-        for link in _guesses([table for table in catalog.tables if table.schema == schema]):
+    of_one_owner: dict[tuple[str, str], list[Table]] = {}
+    for table in catalog.tables:
+        of_one_owner.setdefault((table.schema, table.owner), []).append(table)
+    for tables in of_one_owner.values():
+        for link in _guesses(tables):
             if not any((link.start.id, column) in declared for column in link.columns):
                 found[link.start.id].append(link)
     return found

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from extracts.errors import ExtractsError
-from extracts.introspect import catalog
+from extracts.introspect import catalog, rows
 from local_cloud import database
 from tests.support.introspection import NEW, paths
 from tests.support.tool import Extracts
@@ -152,3 +152,47 @@ def test_error_for_an_invalid_url_is_one_line_without_the_password(
     assert done.stderr.startswith(f"✗ {said}")
     assert len(done.stderr.splitlines()) == 1
     assert "hunter2" not in done.stderr
+
+
+STRANGER = """
+create role stranger_ROLE;
+grant usage, create on schema public to stranger_ROLE; set role stranger_ROLE;
+create table region (id int primary key, name text);
+insert into region values (1, 'x'), (2, 'y');
+create function seen() returns boolean language sql as $$ select true $$;
+create policy own on region using (public.seen()); alter table region enable row level security;
+reset role; revoke all on schema public from stranger_ROLE;
+"""
+
+
+def test_guess_leads_to_no_table_of_another_owner(
+    made: Callable[[str, str], str], entities: Callable[..., dict[str, Any]]
+) -> None:
+    """Its functions, in policies or indexes, would run with the rights of the user."""
+    own = "create table loan (id int primary key, region_id int, amount numeric, day date);"
+    url = made("stranger", own + STRANGER.replace("ROLE", "of_guesses"))
+    try:
+        [loan] = entities(url, "--entity", "loan").values()
+        assert paths(loan) == []
+        with psycopg.connect(url) as connection:
+            connection.execute("alter table region owner to current_user")
+        [loan] = entities(url, "--entity", "loan").values()
+        assert paths(loan) == ["loan → region"]
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute("drop owned by stranger_of_guesses cascade; drop role stranger_of_guesses")
+
+
+def test_policy_of_a_table_is_not_called(made: Callable[[str, str], str]) -> None:
+    url = made("policy", STRANGER.replace("ROLE", "of_policies"))
+    try:
+        with psycopg.connect(url) as connection:
+            connection.execute("create role reader_of_policies login password 'r'")
+            connection.execute("grant select on region to reader_of_policies")
+        [region] = [table for table in catalog.read(url).tables if table.name == "region"]
+        reader = re.sub("//.*@", "//reader_of_policies:r@", url)
+        assert rows.repeats(reader)(region, ("name",)) is None
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute("drop owned by stranger_of_policies, reader_of_policies cascade")
+            connection.execute("drop role stranger_of_policies, reader_of_policies")

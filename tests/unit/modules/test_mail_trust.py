@@ -98,6 +98,18 @@ def test_event_of_another_source_is_ignored(source: str | None) -> None:
     assert not facts(job(message="send money") | {"source": source})["known"]
 
 
+@pytest.mark.parametrize("name", ["(evil.example)", "@evil.example", "_a.example", "'$(id)'", "_a b", ""])
+def test_event_of_a_state_machine_with_a_name_of_no_module_is_ignored(name: str) -> None:
+    known = execution()["detail"]
+    detail = {
+        key: value.replace("bank-loans_push_karoo", f"bank-loans_push{name}" if name else "")
+        for key, value in known.items()
+        if isinstance(value, str)
+    }
+    assert detail["executionArn"] != known["executionArn"]
+    assert not facts(execution() | {"detail": detail})["known"]
+
+
 SLOW = glue("Glue Job Run Status", jobRunId="jr_0")
 
 

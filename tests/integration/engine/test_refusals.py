@@ -20,12 +20,21 @@ def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+UNSPOKEN = "its text may contain values"
+
+
 @pytest.mark.parametrize(
     ("condition", "why"),
     [
         ("note::int > 0", "a text is not a valid value of the type that it is cast to (SQLSTATE 22P02)"),
         ("note::date > '2020-01-01'", "a text that is cast to a date or time is not one (SQLSTATE 22007)"),
         ("raised(note)", "a function of the database raised an exception (SQLSTATE P0001)"),
+        ("note::tsquery IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 42601)"),
+        ("note::jsonpath IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 42601)"),
+        ("replace(note, ' ', '')::regclass IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 42P01)"),
+        ("(replace(note, ' ', '') || '.b')::regclass IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 3F000)"),
+        ("(replace(note, ' ', '') || '.b.c')::regclass IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 0A000)"),
+        ("repeat(replace(note, ' ', ''), 99)::tsquery IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 54000)"),
     ],
 )
 def test_failed_read_does_not_quote_the_row(

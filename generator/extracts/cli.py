@@ -79,9 +79,10 @@ def options(
 
 
 FLEET_HELP = "Projects, folders with projects, or addresses of their git repositories"
-TEMPLATE_HELP = "Path or address of the template's git repository; default: the one in extract.yaml."
+TEMPLATE_HELP = "Path or address of the template's git repository; default: the template in extract.yaml."
 TRUSTED_HELP = (
-    f"{TEMPLATE_HELP} An update runs hooks of the template; set this option to trust another repository."
+    f"{TEMPLATE_HELP} An update runs programs of the template. Set this option only to a repository that"
+    " you trust."
 )
 
 
@@ -91,7 +92,7 @@ def new(
     *,
     database_url: Annotated[
         str | None,
-        typer.Option(help=f"Database in which the tool finds answers. {URL_HELP}", metavar="URL"),
+        typer.Option(help=f"Source database in which the tool finds answers. {URL_HELP}", metavar="URL"),
     ] = None,
     schema: Annotated[
         str | None,
@@ -171,7 +172,7 @@ def inspect(
         str | None, typer.Option(help="Report this table only, e.g. Loans.", metavar="TABLE")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="List all tables and views, not only the likeliest tables.")
+        bool, typer.Option("--all", help="List all tables and views, not only the most likely entities.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -201,7 +202,7 @@ def preview(
     ] = None,
     period: Annotated[
         str | None,
-        typer.Option(help="Month; default: the newest complete one that has rows.", metavar="YYYY-MM"),
+        typer.Option(help="Month; default: the newest complete month that has rows.", metavar="YYYY-MM"),
     ] = None,
     first: First = None,
     last: Last = None,
@@ -210,14 +211,14 @@ def preview(
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(help="Path of the page; default: report.html in the folder.", metavar="FILE"),
+        typer.Option(help="Path of the page; default: report.html in the output folder.", metavar="FILE"),
     ] = None,
     history: Annotated[
         int, typer.Option(min=0, max=120, help="Number of earlier months on the page.", metavar="NUMBER")
     ] = 5,
     statement_timeout: Annotated[
         int | None,
-        typer.Option(help="Longest time of one query; default: 3000.", metavar="SECONDS"),
+        typer.Option(help="Seconds that one query may take; default: 3000.", metavar="SECONDS"),
     ] = None,
     lock_timeout: Annotated[
         int | None,
@@ -228,7 +229,7 @@ def preview(
         typer.Option(
             "--pgp-keys",
             metavar="FOLDER",
-            help='Folder of PGP public keys, e.g. "First Bank.asc"; for a spec with encryption.',
+            help='Folder with PGP public keys, e.g. "First Bank.asc"; only for a spec with encryption.',
         ),
     ] = None,
     as_json: AsJson = False,
@@ -269,7 +270,8 @@ def preview(
 @app.command(epilog="Example: extracts status ~/projects --json")
 def status(
     projects: Annotated[
-        list[str] | None, typer.Argument(help=f"{FLEET_HELP}; default: this folder.", metavar="PROJECT...")
+        list[str] | None,
+        typer.Argument(help=f"{FLEET_HELP}; default: the current folder.", metavar="PROJECT..."),
     ] = None,
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP, metavar="ADDRESS")] = None,
     as_json: AsJson = False,
@@ -294,7 +296,7 @@ def status(
 def update(
     projects: Annotated[list[str], typer.Argument(help=f"{FLEET_HELP}.", metavar="PROJECT...")],
     to: Annotated[
-        str | None, typer.Option(help="Version, e.g. 1.2.0; default: the newest.", metavar="VERSION")
+        str | None, typer.Option(help="Version, e.g. 1.2.0; default: the newest version.", metavar="VERSION")
     ] = None,
     template: Annotated[str | None, typer.Option(help=TRUSTED_HELP, metavar="ADDRESS")] = None,
     plan: Annotated[

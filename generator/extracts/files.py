@@ -30,7 +30,7 @@ def inside(folder: Path, place: str) -> Path:
     """
     parts = PurePosixPath(place).parts
     if not parts or place.startswith("/") or ".." in parts or "\0" in place:
-        raise ExtractsError(f"{place} is not a path inside {folder}; it must be relative, without ..")
+        raise ExtractsError(f"{place} is not a path inside {folder}; write a relative path without ..")
     path = folder
     for number, part in enumerate(parts, start=1):
         path = path / part
@@ -187,7 +187,7 @@ def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple
         if error.errno not in (errno.ELOOP, errno.ENOTDIR):
             raise
         raise ExtractsError(
-            f"{folder / place} or a folder on its path was replaced by a link or a file; undo that."
+            f"{folder / place} or a folder on its path was replaced by a link or a file; restore it."
         ) from error
     finally:
         os.close(descriptor)
@@ -259,6 +259,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()
-            raise yaml.YAMLError(f"line {event.start_mark.line + 1} has an alias; write the value instead")
+            line = event.start_mark.line + 1
+            raise yaml.YAMLError(f"line {line} has a YAML alias; write the value instead")
         node: yaml.Node | None = super().compose_node(parent, index)
         return node

@@ -58,7 +58,7 @@ def status(sources: Sequence[str], template: str | None) -> Status:
                 result.problems.append(f"{source}: {error}")
                 continue
             if not entries:
-                result.problems.append(f"{source} is not an extract project and contains none.")
+                result.problems.append(f"{source} is not an extract project, and no folder in it is one.")
             for path, name in entries:
                 try:
                     found.append(project.read(path, name))

@@ -30,7 +30,7 @@ def parse(text: str) -> Version:
     """
     match = _VERSION.fullmatch(text.strip())
     if not match:
-        raise ExtractsError(f'"{text}" is not a version; write it like 1.2.0.')
+        raise ExtractsError(f'"{text}" is not a version; write a version such as 1.2.0.')
     major, minor, patch = map(int, match.groups())
     return major, minor, patch
 
@@ -66,7 +66,7 @@ class Home:
         """Unpack a part of a version into a folder, and return its path."""
         if version not in self.versions():
             known = ", ".join(map(spelled, self.versions())) or "none"
-            raise ExtractsError(f"{self.source} has no version {spelled(version)}; it has {known}.")
+            raise ExtractsError(f"{self.source} has no version {spelled(version)}; its versions are {known}.")
         packed = self.git("archive", "--format=tar", f"v{spelled(version)}", part)
         with tarfile.open(fileobj=BytesIO(packed)) as archive:
             archive.extractall(folder, filter="data")
@@ -107,6 +107,6 @@ def runnable(named: str, template: str | None, project: str) -> str:
         return named
     shown = one_line(named)
     raise ExtractsError(
-        f"{project} was created from {shown}, not from {own()}. An update runs programs of that template. If"
-        f" you trust it, add --template {shlex.quote(shown)}."
+        f"{project} was created from {shown}, not from {own()}. An update runs programs of the template. If"
+        f" you trust this template, add --template {shlex.quote(shown)}."
     )

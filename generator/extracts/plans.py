@@ -81,7 +81,7 @@ def compare(before: Json, after: Json) -> Iterator[Change]:
         elif actions == ("delete",):
             yield Change(address, "destroyed", _lost(resource))
         elif actions == ("forget",):
-            yield Change(address, "forgotten", "it stays, but Terraform no longer manages it")
+            yield Change(address, "forgotten", "the resource stays, but Terraform no longer manages it")
         elif "delete" in actions:
             forced = ", ".join(dict.fromkeys(str(path[0]) for path in change.get("replace_paths", [])))
             because = f"because {forced} cannot change in place" if forced else ""

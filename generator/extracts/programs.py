@@ -200,7 +200,7 @@ def wheel(requirement: str, *, because: str) -> Path:
             reason = (
                 errors[-1].removeprefix("ERROR: ") if errors else f"pip ended with code {done.returncode}"
             )
-            raise ExtractsError(f"Found {because}, and pip could not download {requirement}: {reason}")
+            raise ExtractsError(f"Found {because}. pip could not download {requirement}: {reason}")
         staging.chmod(0o755)
         try:
             staging.rename(target)
@@ -225,7 +225,7 @@ def _java_version(binary: Path) -> str:
     done = _answer(binary, "-version")
     match = re.search(r'version "([^"]+)"', done.stderr)
     if not match:
-        raise ValueError("it prints no version")
+        raise ValueError("java -version prints no version")
     return match[1]
 
 

@@ -39,7 +39,7 @@ def unusable_name(name: str, what: str) -> str:
         kept = hook.identifier(name, f"{what} name", "Amount" if what == "column" else "Loans")
     except hook.Invalid as reason:
         return str(reason)
-    return "" if kept == name else f"{hook.shown(name)} begins or ends with a space, which an answer cannot"
+    return "" if kept == name else f"{hook.shown(name)} begins or ends with a space, which is not allowed"
 
 
 def equalities(condition: str) -> list[str]:

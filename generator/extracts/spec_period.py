@@ -41,8 +41,8 @@ def _chosen(extract: Any, argv: Sequence[str]) -> list[str]:
     if found in (None, last):
         return []
     _tell(
-        f"no row is from {last}, and the newest row before is from {found}, so this preview is of {found};"
-        " --period shows another month",
+        f"no row is from {last}; the newest earlier row is from {found}, so this preview shows {found}."
+        " To show another month, use --period",
         period=found,
     )
     return ["--period", str(found)]
@@ -61,7 +61,7 @@ def explain_empty(extract: Any, argv: Sequence[str], said: Sequence[Mapping[str,
     found = newest(extract, argv, now) or newest(extract, argv, _EVER)
     if found is None:
         _tell(
-            f"{asked} is empty: found no row of {extract.entity} that has a date and counts",
+            f"{asked} is empty: no row of {extract.entity} has a date and passes the filters of the spec",
             period=periods[-1],
         )
         return

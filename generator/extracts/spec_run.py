@@ -138,7 +138,7 @@ def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
             try:
                 extra.needed("pyspark")
                 if spark_classes.can_be_made():
-                    log("spark_prepared", "making Spark's next starts faster; this happens once")
+                    log("spark_prepared", "preparing Spark for faster starts; this happens only once")
                     spark.prepare()
                 os.environ.update(spark.environment(Path(rolling_extract.__file__).parent))
             except ExtractsError as error:

@@ -152,7 +152,7 @@ def reason(text: str) -> str:
         or "could not connect to registry" in plain.lower()
     ):
         return (
-            "the provider hashicorp/aws is in no mirror on this machine, and the registry is not reachable; "
+            "no mirror on this machine has the provider hashicorp/aws, and the registry is not reachable; "
             "set EXTRACTS_PROVIDER_MIRROR to a mirror, or connect to the network"
         )
     if "no space left on device" in plain:

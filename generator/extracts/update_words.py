@@ -22,7 +22,7 @@ def lines(update: Update, changes: Sequence[plans.Change] | None, *, dry_run: bo
     for file in update.files:
         yield f"  {file.path}: {WORDS[file.outcome]}"
     for question, answer in update.answered.items():
-        yield f'  new question {question}: answered "{answer}" by default; change it in extract.yaml'
+        yield f'  new question {question}: the default answer is "{answer}"; change it in extract.yaml'
     if changes is not None:
         yield f"Terraform: {plans.summary(changes)}"
         yield from (f"  {change}" for change in changes)

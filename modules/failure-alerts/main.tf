@@ -153,8 +153,8 @@ resource "aws_cloudwatch_event_target" "unwritten" {
         "Log:     ${local.links.log}",
         "",
         "What to do",
-        "Check the last run of the extract first. The input of the execution is the event that was",
-        "not reported, and its error says why.",
+        "Check the last run of the extract first. Then open the execution above. Its input is the",
+        "event that was not reported. Its error is the reason.",
       ] : "\"${line}\""
     ])
   }

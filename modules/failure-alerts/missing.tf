@@ -38,7 +38,7 @@ resource "aws_sfn_state_machine" "missing" {
       topic = jsonencode(aws_sns_topic.this.arn)
       # A subject has fewer than 100 characters, and a name at most 50.
       unknown_subject = jsonencode(
-        "[UNKNOWN] ${var.failure_events.name}: cannot check whether it was published"
+        "[UNKNOWN] ${var.failure_events.name}: cannot check for missing months"
       )
       unknown_text = jsonencode(join("\n", [
         "The daily check of ${var.failure_events.name} cannot list its bucket.",

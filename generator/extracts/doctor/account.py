@@ -84,7 +84,7 @@ def network(aws: Client, subnet_id: str) -> Iterator[Check]:
     served = {service: _serves(endpoints["VpcEndpoints"], service, table) for service in SERVICES}
     missing = [service for service, served_ in served.items() if not served_]
     if missing:
-        said = f"{subnet_id} has neither NAT nor an endpoint for {', '.join(missing)}"
+        said = f"{subnet_id} has no NAT and no endpoint for {', '.join(missing)}"
         names = ", ".join(f"com.amazonaws.{ec2.meta.region_name}.{service}" for service in missing)
         yield failed("VPC endpoints", said, f"create in {subnet['VpcId']}, with private DNS: {names}")
     else:
@@ -154,21 +154,22 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
             # SNS adds the link to each mail if the subscription was confirmed without credentials.
             if attributes.get("ConfirmationWasAuthenticated") == "false":
                 said = (
-                    f"{address} is confirmed, but everybody who gets a mail can end it with the mail's link"
+                    f"{address} is confirmed, but every reader of a mail can cancel the subscription with the"
+                    " link in the mail"
                 )
                 yield notice("alert mails", said, _authenticated(topic))
             else:
                 yield ok("alert mails", f"{address} is confirmed")
         else:
             remedy = (
-                f"follow the link in AWS's mail to {address}; it expires after two days, then apply again"
+                f"follow the link in AWS's mail to {address}; if the mail is older than two days, apply again"
             )
             yield failed("alert mails", f"{address} is not confirmed and gets no mails", remedy)
 
 
 def _authenticated(topic: str) -> str:
     return (
-        "delete the subscription and apply again, then confirm with the token in the link of AWS's mail:"
+        "delete the subscription and apply again. Then confirm it with the token in the link of AWS's mail:"
         f" aws sns confirm-subscription --topic-arn {topic} --token TOKEN --authenticate-on-unsubscribe true"
     )
 
@@ -196,7 +197,7 @@ def _test_mail(aws: Client, values: Values) -> Check:
     """Start the state machine of the alerts, which sends a test mail."""
     message = values.outputs.get("alert_test")
     if not message:
-        remedy = "update the project to a version with this output, and apply"
+        remedy = "run `extracts update`, then apply the project"
         return failed("test mail", "the project has no output alert_test", remedy)
 
     def send() -> str:

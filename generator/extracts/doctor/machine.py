@@ -18,7 +18,7 @@ def checks() -> Iterator[Check]:
     if extra.is_installed("boto3"):
         yield ok("boto3", importlib.metadata.version("boto3"))
     else:
-        yield failed("boto3", "not installed; all commands that ask AWS need it", extra.install("boto3"))
+        yield failed("boto3", "not installed; all commands that call AWS need it", extra.install("boto3"))
     yield _program(
         "Terraform", programs.terraform, "install Terraform 1.11 or newer, or set EXTRACTS_TERRAFORM"
     )

@@ -64,7 +64,8 @@ def values(project: Path) -> tuple[Values, list[Check]]:
                     found[name] = json.loads(json.loads(shown.stdout))
             applied = ask("output -json")
         except OSError as error:
-            return Values(), [failed("Terraform's values", str(error.strerror), "see the check of Terraform")]
+            remedy = 'fix the failed check "Terraform"'
+            return Values(), [failed("Terraform's values", str(error.strerror), remedy)]
     missing = [name for name in VALUES if name not in found]
     if missing:
         first = failed(
@@ -121,9 +122,12 @@ def server_verification(project: Path, database: Mapping[str, Any]) -> Iterator[
         return
     file = database.get("ca_certificate_file")
     if not file:
-        said = "the job does not verify the source, so somebody in the network path can get the login"
+        said = (
+            "the job does not verify the certificate of the source, so an attacker in the network path can"
+            " read the login"
+        )
         remedy = (
-            "set database.ca_certificate_file to a PEM file in the folder Terraform, for RDS from"
+            "set database.ca_certificate_file to a PEM file in the folder Terraform; for RDS, download"
             " https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
         )
         yield notice(name, said, remedy)
@@ -149,7 +153,7 @@ def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]
         said = f"the spec has flat=True, but flat_recipients in {main} does not have {listed}"
         yield failed("flat folders", said, f'add to module "extract" in {main}: flat_recipients = [{listed}]')
     else:
-        yield ok("flat folders", f"flat_recipients in {main} has the recipients that the spec names")
+        yield ok("flat folders", f"flat_recipients in {main} has all recipients with a flat folder")
 
 
 def workflows(project: Path) -> Iterator[Check]:
@@ -159,6 +163,6 @@ def workflows(project: Path) -> Iterator[Check]:
         return
     root = next((parent for parent in folder.parents if (parent / ".git").exists()), None)
     if root:
-        said = f"GitHub does not run them: {folder.name} is a folder of the repository {root}"
-        remedy = f"move them to {root}/.github/workflows, and set working_directory in them to the folder"
+        said = f"GitHub does not run these workflows: {folder.name} is not the root of the repository {root}"
+        remedy = f"move them to {root}/.github/workflows, and set their working_directory to the folder"
         yield failed("GitHub workflows", said, remedy)

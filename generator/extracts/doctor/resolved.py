@@ -69,9 +69,9 @@ def check(request: Request) -> Result:
     except ExtractError as error:
         return Result({**found, "wrong": str(error)})
     except KeyError:
-        return Result({**found, "wrong": "it does not define EXTRACT"})
+        return Result({**found, "wrong": "Glue/etl.py does not define EXTRACT"})
     except Exception as error:  # a spec is a program and may raise anything
-        return Result({**found, "wrong": f"it fails: {type(error).__name__}: {error}"})
+        return Result({**found, "wrong": f"Glue/etl.py fails: {type(error).__name__}: {error}"})
     found["schema"] = spec.schema
     columns = spec.metrics or spec.rows
     found["spec"] = f"{', '.join(columns)} of {spec.entity} for each {', '.join(spec.recipient)}"

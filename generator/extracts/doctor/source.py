@@ -28,7 +28,7 @@ def checks(project: Path, database_url: str | None, role: str | None, known: Val
     script = project / "Glue/etl.py"
     if not script.is_file():
         yield failed(
-            "spec", f"{script} does not exist", f"give the folder of a project; {project} is not one"
+            "spec", f"{script} does not exist", f"{project} is not a project; give the folder of a project"
         )
         return
     spec = _checked(script, None, None)
@@ -52,14 +52,14 @@ def checks(project: Path, database_url: str | None, role: str | None, known: Val
     yield ok("TLS", found["tls"]) if found["tls"] else failed("TLS", "the connection is not encrypted", _TLS)
     if not found["usable"]:
         grant = f"grant usage on schema {quoted(found['schema'])} to {quoted(found['role'])};"
-        text = f"{found['role']} may not use the schema {found['schema']}"
+        text = f"{found['role']} has no right to use the schema {found['schema']}"
         yield failed("rights", text, f"run as the owner of the schema: {grant}")
     for table, readable in sorted(found["readable"].items()):
         if readable:
-            yield ok("rights", f"{found['role']} may read {table}")
+            yield ok("rights", f"{found['role']} has the right to read {table}")
         else:
             grant = f"grant select on {quoted(found['schema'], table)} to {quoted(found['role'])};"
-            text = f"{found['role']} may not read {table}"
+            text = f"{found['role']} has no right to read {table}"
             yield failed("rights", text, f"run as the owner of the table: {grant}")
     if not found["wrong"]:
         yield ok("resolved spec", "all tables and columns of the spec exist and have usable types")

@@ -55,7 +55,7 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
     """
     found = _MONTHLY.fullmatch(schedule)
     if not found:
-        said = f"{schedule} does not start once a month; its starts are not checked"
+        said = f"{schedule} does not start once a month, so its start times are not checked"
         return skipped("schedule", said)
     minute, hour, day = map(int, found.groups())
     # Like the engine, the default needs no time zone database.

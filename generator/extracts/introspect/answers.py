@@ -200,8 +200,8 @@ def date_column(scope: Scope, given: str | None) -> Finding:
         pairs = [*candidates.joined_dates(scope.entity, scope.links), *pairs]
     if not pairs:
         raise ExtractsError(
-            f"date_column: neither {quoted(scope.entity)} nor a table that its foreign keys lead to has a"
-            " readable date column"
+            f"date_column: no readable date column in {quoted(scope.entity)} or in a table that its foreign"
+            " keys lead to"
         )
     answers, left_out = usable(
         "date_column",
@@ -220,7 +220,7 @@ def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
     undated = []
     if column.nullable and not table.is_view:  # of a view, the catalog does not know it
         undated.append(
-            f"{column.name} of {table.name} may be null: rows without a date fail the run, unless"
+            f"{column.name} of {table.name} can be null: rows without a date fail the run unless"
             " max_undated_rows in Glue/etl.py allows them"
         )
     notes = (*slow, *undated, *unreadable(scope, table, column))
@@ -298,9 +298,9 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     offered = [one for one in offered if one.text]
     if not offered:
         raise ExtractsError(
-            f"group: no column of {entity.name} can be the group; set --group NAME=TABLE.COLUMN"
+            f"group: no column of {entity.name} can be the group by; set --group NAME=TABLE.COLUMN"
         )
-    return single("group", offered, "group that a row of the file can stand for")
+    return single("group", offered, "possible group by of the file")
 
 
 def _row(scope: Scope, table: Table, recipient: str) -> Candidate:

@@ -11,7 +11,7 @@ from extracts.introspect.measures import Measure, measures
 from extracts.introspect.words import REFERENCE, referred, singular, words
 
 Repeats = Callable[[Table, tuple[str, ...]], bool | None]
-"""Return whether several rows of a table have the same values in these columns. None if that is unknown."""
+"""Return True if several rows of a table have the same values in these columns, None if unknown."""
 
 # Words for the time when a row was written, not when the fact happened. Such columns are listed last.
 _BOOKKEEPING = frozenset(

@@ -365,5 +365,5 @@ def _sentence(error: Exception, url: str) -> str:
             " is private, add ?sslmode=disable to the URL instead."
         )
     if getattr(error, "sqlstate", None) == "57014":
-        return f"The database at {place} did not answer within {SECONDS} s; retry when it has less load."
+        return f"The database at {place} did not answer within {SECONDS} s; retry when its load is lower."
     return f"The database at {place} cannot be read: {said}."

@@ -27,7 +27,7 @@ class Finding:
 
 
 Choose = Callable[[Finding, str], str]
-"""Ask a person an open question. The text is the error in the last answer, if any."""
+"""Ask a person an open question. The text is the error message for the last answer, or empty."""
 
 
 class Ambiguous(ExtractsError):
@@ -73,7 +73,7 @@ def usable(question: str, offered: Sequence[Candidate]) -> tuple[tuple[str, ...]
     if offered and len(refused) == len(offered):
         raise ExtractsError(f"{question}: {refused[0].refusal}")
     names = ", ".join(f'"{candidate.text.rpartition(" = ")[2]}"' for candidate in refused)
-    left_out = f"; without {names}, which an answer cannot contain" if names else ""
+    left_out = f"; not {names}, because an answer cannot contain these names" if names else ""
     return tuple(candidate.text for candidate in offered if candidate not in refused), left_out
 
 

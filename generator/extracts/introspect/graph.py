@@ -169,14 +169,15 @@ def _guess(
     # `billing_address_id` leads to Address. A name without a word such as `id` must be a table's whole name.
     for first in range(len(about) if is_reference else min(1, len(about))):
         for link in leads(
-            by_meaning.get(stem(about[first:]), ()), f"{column.name} has the name of the table"
+            by_meaning.get(stem(about[first:]), ()), f"{column.name} contains the name of the table"
         ):
             found = True
             yield link
         if found:
             return
     if not set(words(column.name)) <= _NAMELESS:
-        yield from leads(by_key.get(column.name.lower(), ()), f"{column.name} has the name of the key")
+        why = f"{column.name} has the same name as the key"
+        yield from leads(by_key.get(column.name.lower(), ()), why)
 
 
 def _composite_guesses(
@@ -193,7 +194,7 @@ def _composite_guesses(
                 for column, part in zip(same, key, strict=True)
             )
             if target is not table and fits and left != table.primary_key:
-                why = f"{', '.join(left)} have the names of the key; no foreign key is declared"
+                why = f"{', '.join(left)} have the same names as the key; no foreign key is declared"
                 yield Link(table, left, target, key, why)
 
 

@@ -34,7 +34,7 @@ def joins(scope: Scope, answers: Mapping[str, str], *, given: bool) -> Finding:
     if all(unusable.values()):
         name = next(iter(unusable.values()))
         raise ExtractsError(
-            f'joins: the path to {ends} uses "{name}", which an answer cannot contain; {RENAME}'
+            f'joins: the path to {ends} uses "{name}", and an answer cannot contain this name; {RENAME}'
         )
     schema = scope.entity.schema
     trees = [tree for tree in trees if not unusable[tree]]
@@ -49,7 +49,7 @@ def joins(scope: Scope, answers: Mapping[str, str], *, given: bool) -> Finding:
     [tree] = trees
     because = "foreign keys"
     if any(link.guess for link in tree):
-        because = "names and types: a guess"
+        because = "a guess from names and types"
     elif not tree:
         because = "no other table is needed"
     return Finding("joins", graph.text(tree, schema), because, notes=tuple(_notes(scope, tree)))
@@ -88,9 +88,9 @@ def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
     entity, bridge, schema = scope.entity, link.target, scope.entity.schema
     key = ", ".join(link.target_columns)
     said = (
-        f"joins: {bridge.name} has several rows with the same {key}, so a row of {entity.name} would count"
-        " once for each of them, and the sum over all recipients would be too high. Use a recipient and"
-        f" group by that need no {bridge.name}"
+        f"joins: {bridge.name} has several rows with the same {key}. A row of {entity.name} would count"
+        " once for each of these rows, and the sum over all recipients would be too high. Choose a recipient"
+        f" and a group by that do not need {bridge.name}"
     )
     before = tree[: tree.index(link) + 1]
     way = [link]
@@ -116,7 +116,7 @@ def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
         f" from {quoted(entity)}{joined};"
     )
     written = name if schema == "public" else f"{schema}.{name}"
-    return f"{said}. To count a row once for each of them, run: {view} Then use --entity {written}"
+    return f"{said}. To count a row once for each of these rows, run: {view} Then use --entity {written}"
 
 
 def _notes(scope: Scope, tree: graph.Path) -> Iterator[str]:
@@ -126,11 +126,12 @@ def _notes(scope: Scope, tree: graph.Path) -> Iterator[str]:
             yield f"{join} is a guess: {link.guess}"
         if not link.is_certain:
             columns = ", ".join(link.target_columns)
-            now = " They are today." if scope.repeats(link.target, link.target_columns) is False else ""
-            yield f"{join}: no unique index on {columns}; a run fails if its values are not unique.{now}"
+            unique = scope.repeats(link.target, link.target_columns) is False
+            now = " Today they are unique." if unique else ""
+            yield f"{join}: no unique index on {columns}; a run fails if the values are not unique.{now}"
         if link.may_be_null:
             columns = ", ".join(link.columns)
-            yield f"{join}: {columns} may be null; rows without a value reach no recipient and fail the run"
+            yield f"{join}: {columns} can be null; rows without a value reach no recipient and fail the run"
         yield from unreadable_table(link.target, scope.role)
 
 

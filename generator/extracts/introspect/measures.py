@@ -101,7 +101,7 @@ def _products(table: Table, columns: Sequence[Column]) -> list[Measure]:
         return [Measure(f"amount = {text}", tuple(column.name for column in used))]
     rate = sql_name(discount.name)
     rate = f"coalesce({rate}, 0)" if discount.nullable else rate
-    note = f"the expression takes {discount.name} as a fraction: 0.1 for 10 %"
+    note = f"the expression assumes that {discount.name} is a fraction: 0.1 for 10 %"
     return [Measure(f"amount = {text} * (1 - {rate})", tuple(column.name for column in used), note)]
 
 

@@ -194,7 +194,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
     title = _text(f"{report['database']}: possible entities of an extract")
     console.print(_table(listed, title, console.width, everything=everything))
     counted = "1 table" if seen == 1 else f"{seen} tables"
-    console.print(f"[dim]{counted}; row counts are from the statistics, ? if ANALYZE never ran.[/]")
+    console.print(f"[dim]{counted}; row counts come from the statistics; ? means that ANALYZE never ran.[/]")
     if hidden := len(report["entities"]) - len(listed):
         what = "table or view" if hidden == 1 else "tables and views"
         console.print(f"[dim]--all lists {hidden} more {what}.[/]")

@@ -27,7 +27,7 @@ def add(app: typer.Typer) -> None:
 def run(
     project: Project,
     period: Annotated[
-        str | None, typer.Option(help="Month; default: the last complete one.", metavar="YYYY-MM")
+        str | None, typer.Option(help="Month; default: the last complete month.", metavar="YYYY-MM")
     ] = None,
     first: First = None,
     last: Last = None,
@@ -94,7 +94,7 @@ def history(
 def resend(
     project: Project,
     period: Annotated[str, typer.Option(help="Published month.", metavar="YYYY-MM")],
-    recipient: Annotated[str, typer.Option(help="Recipient, by its key in `recipients`.", metavar="KEY")],
+    recipient: Annotated[str, typer.Option(help="Recipient: its key in `recipients`.", metavar="KEY")],
 ) -> None:
     """Send files of a published month again, through a connector.
 

@@ -46,7 +46,7 @@ class Deployment:
     @property
     def manifests(self) -> tuple[str, str]:
         """Return the bucket and the prefix of the manifests."""
-        url = str(self.output("manifests", "names the place of the manifests"))
+        url = str(self.output("manifests", "gives the location of the manifests"))
         found = re.fullmatch(r"s3://([^/]+)/(.+/)", url)
         if found is None:
             raise ExtractsError(
@@ -115,5 +115,5 @@ def _right(error: Any, said: str) -> str:
 def period(text: str) -> str:
     """Return the period if it is written as one."""
     if PERIOD.fullmatch(text) is None:
-        raise ExtractsError(f'"{text}" is not a period; write it YYYY-MM, for example 2026-10.')
+        raise ExtractsError(f'"{text}" is not a period; write YYYY-MM, for example 2026-10.')
     return text

@@ -237,7 +237,7 @@ def _totals(one: Published) -> str:
 
 def remarks(one: Published, periods: Iterable[Published]) -> str:
     """Return what a reader must know about a period, in one line."""
-    found = [] if one.complete else ["published before its end"]
+    found = [] if one.complete else ["published before the end of the month"]
     found += [one.reason] if one.reason else []
     found += one.warnings
     # The newest run that saw late data tells the present difference.

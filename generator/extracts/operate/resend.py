@@ -24,8 +24,8 @@ def resend(
     pushes = deployed.outputs.get("sftp_pushes")
     if pushes is None:
         raise ExtractsError(
-            f"{deployed.project} sends nothing: its recipients download from the bucket or over SFTP, and the"
-            " files stay there. Tell the recipient to download again."
+            f"{deployed.project} has no connector, so it cannot send a file: recipients download from the"
+            " bucket or over SFTP. The files are still there. Tell the recipient to download again."
         )
     if recipient not in pushes:
         known = ", ".join(sorted(pushes)) or "none"
@@ -45,7 +45,7 @@ def resend(
             found = states.describe_execution(executionArn=started["executionArn"])
     if found["status"] != "SUCCEEDED":
         raise ExtractsError(f"{period}: {found.get('cause') or found.get('error') or found['status']}")
-    say(f"{period}: {recipient} has the files.")
+    say(f"{period}: the files were sent to {recipient}.")
 
 
 def _manifest(deployed: Deployment, period: str) -> str:

@@ -73,7 +73,7 @@ def run(
 def _log(deployed: Deployment, run_id: str) -> Iterator[list[Mapping[str, Any]]]:
     """Yield the new events of the run's log at each step. The log appears some seconds after the start."""
     logs = deployed.client("logs")
-    groups = deployed.output("log_groups", "names the log groups of the job")
+    groups = deployed.output("log_groups", "gives the log groups of the job")
     given: dict[str, Any] = {
         "logGroupName": groups["output"],
         "logStreamName": run_id,
@@ -116,14 +116,14 @@ def arguments(
 ) -> dict[str, str]:
     """Return the job's arguments. Raise ExtractsError for a combination that the engine would refuse."""
     if period and (first or last):
-        raise ExtractsError("Give --period, or --from and --to, but not both.")
+        raise ExtractsError("Give either --period, or --from and --to.")
     if bool(first) != bool(last):
         raise ExtractsError(f"--{'to' if first else 'from'} is missing; a backfill needs --from and --to.")
     if first and last and first > last:
         raise ExtractsError(f"--from {first} is after --to {last}.")
     if first and last and (months := _month(last) - _month(first) + 1) > _MOST_MONTHS:
         raise ExtractsError(
-            f"--from {first} --to {last} have {months} months; one run takes at most {_MOST_MONTHS}."
+            f"--from {first} --to {last} are {months} months; one run can do at most {_MOST_MONTHS} months."
         )
     if len(reason or "") > _LONGEST_REASON:
         raise ExtractsError(f"--reason has {len(reason or '')} characters; write at most {_LONGEST_REASON}.")

@@ -129,9 +129,7 @@ def test_account_checks_report_what_is_missing(
     assert found["secret"][0]["text"] == f"readable; the job logs in as {store.READER}"
     assert "not to be told" not in json.dumps(found)
     [endpoints] = found["VPC endpoints"]
-    assert endpoints["text"].endswith(
-        "has neither NAT nor an endpoint for s3, secretsmanager, kms, logs, glue"
-    )
+    assert endpoints["text"].endswith("has no NAT and no endpoint for s3, secretsmanager, kms, logs, glue")
     assert [check["text"] for check in found["alert mails"]] == [
         "team@example.com is confirmed",
         f"{silent} is not confirmed and gets no mails",
@@ -178,7 +176,7 @@ def test_missing_rights_are_reported_per_table_until_granted(
     assert states(found["database"]) == states(found["TLS"]) == ["ok"]
     assert states(found["rights"]) == ["failed"] * 5
     loans = next(check for check in found["rights"] if " Loans" in check["text"])
-    assert loans["text"] == f"{READER} may not read Loans"
+    assert loans["text"] == f"{READER} has no right to read Loans"
     with psycopg.connect(bank, autocommit=True) as connection:
         for check in found["rights"]:
             connection.execute(check["remedy"].partition(": ")[2].encode())
@@ -196,7 +194,7 @@ def test_missing_right_on_the_schema_is_reported(
         connection.execute("revoke usage on schema public from public")
         url = re.sub(r"//[^@]*@", "//passer_by:none@", bank)
         [check] = [c for c in looked(str(project), "--database-url", url)["rights"] if c["state"] == "failed"]
-        assert check["text"] == "passer_by may not use the schema public"
+        assert check["text"] == "passer_by has no right to use the schema public"
         connection.execute(check["remedy"].partition(": ")[2].encode())
         found = looked(str(project), "--database-url", url)
         connection.execute("grant usage on schema public to public")
@@ -338,7 +336,7 @@ def test_spec_that_contradicts_the_database_gives_the_engines_error(
 def test_failing_spec_is_reported(project: Path, looked: Callable[..., dict[str, Any]]) -> None:
     (project / "Glue/etl.py").write_text("import nothing_like_it\n")
     [check] = looked(str(project))["spec"]
-    assert check["text"] == "it fails: ModuleNotFoundError: No module named 'nothing_like_it'"
+    assert check["text"] == "Glue/etl.py fails: ModuleNotFoundError: No module named 'nothing_like_it'"
 
 
 def test_error_for_a_folder_without_a_project_is_one_line(extracts: Extracts, tmp_path: Path) -> None:

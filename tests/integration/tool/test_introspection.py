@@ -155,7 +155,8 @@ def test_project_from_guesses_publishes_correct_values(
     given = ("--schema", "vertrieb", "--entity", "order", "--metric", "Betrag", "--date-column", "date")
     done = extracts(*NEW, "--database-url", ledger, *given, "--project-slug", "umsatz")
     assert done.returncode == 0, done.stderr
-    assert "order → Kunden is a guess: KundeNr has the name of the table" in " ".join(done.stdout.split())
+    said = " ".join(done.stdout.split())
+    assert "order → Kunden is a guess: KundeNr contains the name of the table" in said
     assert spec(tmp_path / "umsatz")["schema"] == "vertrieb"
     columns = ("filiale_nr", "order_count", "betrag_avg")
     assert previewed(extracts, ledger, tmp_path / "umsatz", columns) == {

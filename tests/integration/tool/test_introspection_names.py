@@ -61,19 +61,20 @@ def test_unusable_candidates_are_named_and_keep_a_question_ambiguous(
 ) -> None:
     done = extracts(*NEW, "--database-url", awkward)
     assert done.stderr.splitlines() == [
-        '✗ entity: 2 candidates, each a table with a date and a metric; without "order.lines", which an'
-        " answer cannot contain; choose one:",
+        '✗ entity: 2 candidates, each a table with a date and a metric; not "order.lines", because'
+        " an answer cannot contain these names; choose one:",
         '    --entity "sales"',
     ]
     done = extracts(*NEW, "--database-url", awkward, "--entity", "sales")
     assert done.stderr.splitlines() == [
-        '✗ metric: 3 candidates, each a number in sales; without "Betrag €", "net; tax", which an answer'
-        " cannot contain; choose one:",
+        '✗ metric: 3 candidates, each a number in sales; not "Betrag €", "net; tax", because an'
+        " answer cannot contain these names; choose one:",
         '    --metric "amount"',
-        'date_column: 2 date columns; without "day:booked", which an answer cannot contain; choose one:',
+        'date_column: 2 date columns; not "day:booked", because an answer cannot contain these names; choose'
+        " one:",
         '    --date-column "day"',
-        'recipient: the paths from sales end at 2 tables; without "shops/all.name", which an answer cannot'
-        " contain; choose one:",
+        'recipient: the paths from sales end at 2 tables; not "shops/all.name", because an answer'
+        " cannot contain these names; choose one:",
         '    --recipient "town_name = towns.name"',
     ]
 
@@ -90,8 +91,8 @@ def test_path_with_an_unusable_name_has_no_answer(
     done = extracts(*NEW, "--database-url", awkward, *given, "--recipient", "towns.name")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        '✗ joins: the path to towns uses "town.id", which an answer cannot contain; create a view with'
-        " another name\n"
+        '✗ joins: the path to towns uses "town.id", and an answer cannot contain this name; create a'
+        " view with another name\n"
     )
 
 
@@ -106,8 +107,8 @@ def test_group_by_with_an_unusable_key_is_refused(
     done = extracts(*NEW, "--database-url", url)
     # The join to the shops needs this name, too.
     assert done.stderr == (
-        '✗ joins: the path to owners uses "No.", which an answer cannot contain; create a view with'
-        " another name\n"
+        '✗ joins: the path to owners uses "No.", and an answer cannot contain this name; create a'
+        " view with another name\n"
     )
 
 

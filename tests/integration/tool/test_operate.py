@@ -217,14 +217,14 @@ def test_failed_run_ends_with_the_error_message(extracts: Extracts, bank_loans: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--period", "2026-13"], '"2026-13" is not a period; write it YYYY-MM, for example 2026-10.'),
+        (["--period", "2026-13"], '"2026-13" is not a period; write YYYY-MM, for example 2026-10.'),
         (["--from", "2026-01"], "--to is missing; a backfill needs --from and --to."),
         (["--from", "2026-03", "--to", "2026-01"], "--from 2026-03 is after --to 2026-01."),
-        (["--period", "2026-01", "--to", "2026-02"], "Give --period, or --from and --to, but not both."),
+        (["--period", "2026-01", "--to", "2026-02"], "Give either --period, or --from and --to."),
         (["--restate"], "--restate needs --reason TEXT, which the manifest keeps."),
         (
             ["--from", "2016-01", "--to", "2026-01"],
-            "--from 2016-01 --to 2026-01 have 121 months; one run takes at most 120.",
+            "--from 2016-01 --to 2026-01 are 121 months; one run can do at most 120 months.",
         ),
         (["--reason", "x" * 1001], "--reason has 1001 characters; write at most 1000."),
     ],
@@ -343,7 +343,7 @@ def test_resend_starts_the_machine_of_the_recipient(
         done = in_folder(folder, command.replace("2026-10", period).replace("first-bank", recipient), cloud)
         return done.returncode, (done.stderr or done.stdout).splitlines()[-1]
 
-    assert resend("2026-10", "first-bank") == (0, "2026-10: first-bank has the files.")
+    assert resend("2026-10", "first-bank") == (0, "2026-10: the files were sent to first-bank.")
     [execution] = states.list_executions(stateMachineArn=pushes["first-bank"])["executions"]
     given = json.loads(states.describe_execution(executionArn=execution["executionArn"])["input"])
     assert given == {"detail": {"object": {"key": "loans/_manifests/2026-10.json"}}}

@@ -320,8 +320,8 @@ def test_newest_month_with_rows_is_chosen_and_reported(
     done = preview(str(PROJECT), "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
     said = (
-        f"no row is from {LAST_MONTH}, and the newest row before is from 2026-05, so this preview is of"
-        " 2026-05; --period shows another month"
+        f"no row is from {LAST_MONTH}; the newest earlier row is from 2026-05, so this preview shows 2026-05."
+        " To show another month, use --period"
     )
     assert done.stdout.splitlines()[:2] == [said, "Loans for 2026-05"]
     assert said in (tmp_path / "report.html").read_text()
@@ -356,7 +356,8 @@ def test_source_without_rows_is_reported(
     loans('truncate "Loans"')
     done = preview(str(PROJECT), "--output", str(tmp_path), "--history", "0", DATABASE_URL=served.url)
     assert done.returncode == 0, done.stderr
-    assert f"{LAST_MONTH} is empty: found no row of Loans that has a date and counts" in done.stdout
+    said = f"{LAST_MONTH} is empty: no row of Loans has a date and passes the filters of the spec"
+    assert said in done.stdout
 
 
 def test_source_with_only_future_rows_is_reported(

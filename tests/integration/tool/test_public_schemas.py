@@ -229,9 +229,7 @@ def test_join_that_multiplies_rows_is_refused_with_a_view_that_accepts_it(
     with pytest.raises(ExtractsError) as raised:
         created(url, "--entity", "payment", "--recipient", "actor.actor_id", "--group", "store")
     said = str(raised.value)
-    assert said.startswith(
-        "joins: film_actor has several rows with the same film_id, so a row of payment would"
-    )
+    assert said.startswith("joins: film_actor has several rows with the same film_id. A row of payment would")
     view = said.partition("run: ")[2].partition(" Then use --entity ")
     with psycopg.connect(url) as connection:
         connection.execute(view[0].encode())

@@ -131,6 +131,6 @@ def test_folder_without_a_project_does_not_hide_the_others(project: Path, tmp_pa
     done = call("status", project, tmp_path / "empty")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        '✗ "soon" is not a version; write it like 1.2.0.',
-        f"✗ {tmp_path}/empty is not an extract project and contains none.",
+        '✗ "soon" is not a version; write a version such as 1.2.0.',
+        f"✗ {tmp_path}/empty is not an extract project, and no folder in it is one.",
     ]

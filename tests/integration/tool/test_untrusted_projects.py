@@ -51,7 +51,7 @@ def test_update_runs_no_hook_of_a_template_that_only_the_project_names(
     assert (done.returncode, done.stderr) == (
         1,
         f"✗ file://{project} was created from file://{collection}, not from {ADDRESS}. An update runs"
-        f" programs of that template. If you trust it, add --template file://{collection}.\n",
+        f" programs of the template. If you trust this template, add --template file://{collection}.\n",
     )
     assert call("update", project, "--dry-run", "--template", collection).returncode == 0
     assert trace.exists()
@@ -148,7 +148,7 @@ def bomb() -> str:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (bomb(), "line 2 has an alias; write the value instead."),
+        (bomb(), "line 2 has a YAML alias; write the value instead."),
         (deep("[", "]"), "it is nested too deeply."),
         ("a: 2026-13-45", "month must be in 1..12."),
         ("x" * (5 << 20), "it is larger than 4 MiB."),

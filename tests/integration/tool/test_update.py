@@ -40,7 +40,7 @@ def test_update_keeps_edits_and_adds_changes(project: Path) -> None:
     assert "  CODEOWNERS: added" in said
     assert "  Glue/etl.py: updated, your edits are kept" in said
     assert "  Terraform/terraform.tfvars.example: removed" in said
-    assert '  new question _colour: answered "teal" by default; change it in extract.yaml' in said
+    assert '  new question _colour: the default answer is "teal"; change it in extract.yaml' in said
 
 
 def test_update_keeps_line_endings_of_windows(project: Path) -> None:
@@ -248,7 +248,7 @@ def test_error_in_one_project_does_not_stop_the_others(project: Path, tmp_path: 
     [
         (["--to", "1.0.5"], "has no version 1.0.5; it has 1.0.0, 1.1.0."),
         (["--to", "0.9.0"], "has version 1.0.0; choose a version newer than 0.9.0."),
-        (["--to", "newest"], '"newest" is not a version; write it like 1.2.0.'),
+        (["--to", "newest"], '"newest" is not a version; write a version such as 1.2.0.'),
         (["--template", "/nowhere/home"], "git clone: repository '/nowhere/home' does not exist"),
     ],
 )

@@ -193,7 +193,7 @@ def test_empty_changelog_is_refused(home: Path) -> None:
     [
         ("1.0.0", "1.0.0 does not follow 1.0.0, the last release."),
         ("0.9.0", "0.9.0 does not follow 1.0.0, the last release."),
-        ("next", '"next" is not a version; write it like 1.2.0.'),
+        ("next", '"next" is not a version; write a version such as 1.2.0.'),
     ],
 )
 def test_version_that_does_not_follow_the_last_release_is_refused(

@@ -33,7 +33,7 @@ def test_mail_of_a_failed_crawl_names_its_remedy(reason: str, remedies: list[str
     all_remedies = {"driver_jar_path", "lakeformation grant-permissions", "crawler_role_arn"}
     assert all(remedy in told for remedy in remedies)
     assert not any(remedy in told for remedy in all_remedies - set(remedies))
-    assert "The job starts when the crawl has ended, whether it succeeded or failed." in told
+    assert "The job starts when the crawl has ended, also after a failure." in told
 
 
 def test_next_run_is_in_the_time_zone_of_the_extract() -> None:
@@ -44,7 +44,7 @@ def test_next_run_is_in_the_time_zone_of_the_extract() -> None:
 
 def test_mail_without_a_catch_up_explains_the_next_run() -> None:
     told = text(job(), config=CONFIG | {"catch_up_schedule": ""})
-    assert "The next scheduled run reports the next month, not this one." in told
+    assert "The next scheduled run is for the next month. It does not retry this month." in told
 
 
 def test_mail_of_a_failed_delivery_has_the_command_to_send_again() -> None:

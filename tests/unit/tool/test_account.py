@@ -65,7 +65,7 @@ def test_gateway_endpoint_in_the_route_table_is_enough() -> None:
     ids=["not available", "without private DNS", "in another route table"],
 )
 def test_endpoint_that_the_job_cannot_use_is_missing(s3: dict[str, Any]) -> None:
-    assert network(endpoints(**s3)) == ("failed", "subnet-1 has neither NAT nor an endpoint for s3")
+    assert network(endpoints(**s3)) == ("failed", "subnet-1 has no NAT and no endpoint for s3")
 
 
 def test_route_to_nat_needs_no_endpoints() -> None:

@@ -19,8 +19,8 @@ def project(tmp_path: Path) -> Path:
 def test_workflows_in_a_folder_of_a_repository_are_reported(project: Path) -> None:
     (project.parent / ".git").mkdir()
     [check] = workflows(project)
-    where = f"bank-loans is a folder of the repository {project.parent}"
-    assert (check.state, check.text) == ("failed", f"GitHub does not run them: {where}")
+    where = f"bank-loans is not the root of the repository {project.parent}"
+    assert (check.state, check.text) == ("failed", f"GitHub does not run these workflows: {where}")
 
 
 def test_workflows_in_the_root_of_a_repository_are_not_reported(project: Path) -> None:

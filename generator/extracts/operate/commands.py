@@ -33,7 +33,7 @@ def run(
     last: Last = None,
     restate: Annotated[bool, typer.Option("--restate", help="Replace published months that differ.")] = False,
     reason: Annotated[
-        str | None, typer.Option(help="Reason of the restatement; the manifest keeps it.", metavar="TEXT")
+        str | None, typer.Option(help="Reason of the restatement; the manifest records it.", metavar="TEXT")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Report what the run would change; write nothing.")

@@ -128,7 +128,7 @@ def arguments(
     if len(reason or "") > _LONGEST_REASON:
         raise ExtractsError(f"--reason has {len(reason or '')} characters; write at most {_LONGEST_REASON}.")
     if restate and not reason:
-        raise ExtractsError("--restate needs --reason TEXT, which the manifest keeps.")
+        raise ExtractsError("--restate needs --reason TEXT, which the manifest records.")
     given = {"--period": period, "--from": first, "--to": last, "--reason": reason}
     flags = {"--restate": restate, "--dry-run": dry_run}
     return {name: value for name, value in given.items() if value} | {

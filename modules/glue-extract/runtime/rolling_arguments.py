@@ -135,7 +135,7 @@ def parse(argv: list[str]) -> Arguments:
     on_glue = job_name is not None
     if on_glue and "database-url" in values:
         raise _wrong(
-            "--database-url is for previews and tests, not for Glue; the module sets the login there"
+            "--database-url is only for previews and tests; on Glue, the module glue-extract sets the login"
         )
     arguments = _checked(values, flags, run_id or f"local-{uuid.uuid4().hex}", job_name)
     if on_glue:
@@ -165,7 +165,7 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
         if name in _OFF and value != _OFF[name]:
             raise _wrong(f"--{name} is {_OFF[name]} in every run; leave it out")
         if name in _FOLDERS and _is_in(value, output):
-            raise _wrong(f"--{name} is a folder of the target, which holds files of recipients; leave it out")
+            raise _wrong(f"--{name} is a folder of the target, where recipients' files are; leave it out")
         if name in _LOADING and name not in fixed:
             raise _wrong(f"--{name} loads code into the run; leave it out, or set it in extra_arguments")
 
@@ -197,19 +197,19 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_na
         name: value for name, value in values.items() if value
     }  # a console field left blank is an argument not given
     if "output" not in given:
-        raise _wrong("--output is missing; it takes s3://bucket/prefix or a folder")
+        raise _wrong("--output is missing; write s3://bucket/prefix or a folder")
     if sum(name in given for name in ("connection", "jdbc-url", "database-url")) != 1:
-        raise _wrong("give one of --connection, a Glue connection's name, --jdbc-url and --database-url")
+        raise _wrong("give exactly one of --connection, --jdbc-url and --database-url")
     if ("jdbc-url" in given) != ("iam-user" in given):
-        raise _wrong("--jdbc-url and --iam-user require each other: the login is by token")
+        raise _wrong("--jdbc-url and --iam-user must be given together, for a login with an IAM token")
     if "ca-certificate" in given and "jdbc-url" not in given:
         raise _wrong("--ca-certificate requires --jdbc-url; a Glue connection has its own")
     if given.get("pgp-keys", "").startswith("s3://") != ("pgp-keys-sha256" in given):
-        raise _wrong("--pgp-keys s3://bucket/key and --pgp-keys-sha256 require each other")
+        raise _wrong("--pgp-keys s3://bucket/key and --pgp-keys-sha256 must be given together")
     if flags.get("restate") and "reason" not in given:
-        raise _wrong("--restate needs --reason TEXT, which the manifest keeps")
+        raise _wrong("--restate needs --reason TEXT, which the manifest records")
     if "period" in given and ("from" in given or "to" in given):
-        raise _wrong("--period and --from/--to exclude each other")
+        raise _wrong("give either --period, or --from and --to")
     if ("from" in given) != ("to" in given):
         raise _wrong(f"--{'to' if 'from' in given else 'from'} is missing; a backfill needs --from and --to")
     months = {name: Period.parse(given[name]) for name in ("period", "from", "to") if name in given}
@@ -217,8 +217,8 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_na
         raise _wrong(f"--from {months['from']} is after --to {months['to']}")
     if "from" in months and (count := months["to"].since(months["from"]) + 1) > MOST_MONTHS:
         raise _wrong(
-            f"--from {months['from']} --to {months['to']} have {count} months; one run takes at most"
-            f" {MOST_MONTHS}"
+            f"--from {months['from']} --to {months['to']} are {count} months; one run can do at most"
+            f" {MOST_MONTHS} months"
         )
     if len(given.get("reason", "")) > LONGEST_REASON:
         raise _wrong(f"--reason has {len(given['reason'])} characters; write at most {LONGEST_REASON}")
@@ -250,7 +250,7 @@ def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_na
 def _seconds(given: dict[str, str], name: str, default: int) -> int:
     text = given.get(name, str(default))
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 86_400:
-        raise _wrong(f"--{name} is a number of seconds from 1 to 86400, not {harmless(text)}")
+        raise _wrong(f"--{name} must be a number of seconds from 1 to 86400, not {harmless(text)}")
     return int(text)
 
 

@@ -200,7 +200,7 @@ def check_money(session: Reader, columns: Sequence[str]) -> None:
     if digits != "2":
         raise ExtractError(
             f"{listed(list(columns))} has the type money, whose values have {digits} digits after the point"
-            f' under the lc_monetary "{locale}" of the database; name a view that casts it to numeric',
+            f' under the lc_monetary "{locale}" of the database; use a view that casts the column to numeric',
             kind="contract",
         )
 

@@ -44,7 +44,7 @@ def check_period(resolved: Resolved, result: Result, period: Period) -> None:
     if names := result.not_finite(period):
         raise ExtractError(
             f"the values of {listed(names)} in the window that ends with {period}"
-            " include NaN or Infinity, which have no sum; correct them, or exclude them with where",
+            " include NaN or Infinity, which cannot be added; correct them, or exclude them with where",
             kind="source",
         )
     orphans = result.orphans(period).totals
@@ -54,7 +54,7 @@ def check_period(resolved: Resolved, result: Result, period: Period) -> None:
         remedy = (
             f"fix the foreign keys along {steps}"
             if steps
-            else f'give them a value of "{resolved.recipient.name}", or exclude them with where'
+            else f'give the rows a value of "{resolved.recipient.name}", or exclude them with where'
         )
         raise ExtractError(
             f"{count} of {result.control(period).totals.rows} rows of the window that ends with"
@@ -73,7 +73,7 @@ def check_totals(result: Result, period: Period, files: Tally) -> None:
         raise ExtractError(
             f"the control totals of {period} do not reconcile: the source has"
             f" {counted(control.totals.rows, 'row')}{_sums(control.totals)} in the window;"
-            f" files, orphan rows and excluded rows have {counted(held.totals.rows, 'row')}"
+            f" files, orphan rows and excluded rows together have {counted(held.totals.rows, 'row')}"
             f"{_sums(held.totals)}",
             kind="reconciliation",
         )

@@ -85,8 +85,7 @@ class Claim:
             if version is not None and sha256_of(self.store.read(file.place)) == file.sha256:
                 return
         raise ExtractError(
-            f"{file.name} keeps changing because something else writes it; start this run again when"
-            " that has ended",
+            f"another process keeps changing {file.name}; start this run again when that process has ended",
             kind="already_published",
         )
 
@@ -118,7 +117,7 @@ class Claim:
 
 def _lost(period: Period) -> ExtractError:
     return ExtractError(
-        f"another run has begun to publish {period} meanwhile; when that has ended, start this one again to"
-        " compare with what it published",
+        f"another run started to publish {period} during this run; wait until the other run has ended, then"
+        " start this run again",
         kind="already_published",
     )

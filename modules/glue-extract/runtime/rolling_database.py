@@ -79,8 +79,7 @@ def from_url(text: str) -> Database:
     if unknown := sorted(set(given) - {"sslmode", "sslrootcert"}):
         # One that is about security must not be passed over in silence, so none is.
         raise ExtractError(
-            f"--database-url has the parameter {unknown[0]}; sslmode and sslrootcert are the ones that it may"
-            " have",
+            f"--database-url has the parameter {unknown[0]}; only sslmode and sslrootcert are allowed",
             kind="arguments",
         )
     if "sslmode" not in given and not _is_here(parts.hostname):
@@ -207,14 +206,14 @@ def _tls(where: str, setting: str, certificate: str, url: str) -> dict[str, str]
     if not certificate:
         log(
             "tls_unverified",
-            f"{where} uses TLS but has no {setting}: the server is not authenticated",
+            f"{where} uses TLS without {setting}: the certificate of the server is not verified",
             level="warning",
         )
         return {"sslmode": "require"}
     pem = object_bytes(certificate).decode("ascii", "replace")
     blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
     if not blocks:
-        raise ExtractError(f"{certificate} holds no certificate in PEM", kind="connection")
+        raise ExtractError(f"{certificate} has no certificate in PEM format", kind="connection")
     return {
         "sslmode": "verify-full",
         # Reads one certificate and forgets what follows, so it gets the one that is needed.
@@ -274,7 +273,7 @@ def _check_server(host: str, port: int, blocks: Sequence[str]) -> None:
         answer = plain.recv(1)
         if answer != b"S":
             place = f"{host}:{port}"
-            raise ExtractError(f"the database at {place} speaks no TLS; switch ssl on there", kind="tls")
+            raise ExtractError(f"the database at {place} does not support TLS; set ssl = on", kind="tls")
         with context.wrap_socket(plain, server_hostname=host):
             pass
 
@@ -317,7 +316,7 @@ def aws_error(error: Exception, what: str, right: str, *, kind: str) -> Exceptio
     if not isinstance(response, dict):
         if type(error).__module__.startswith("botocore."):
             return ExtractError(
-                f"cannot ask AWS for {what}: {one_line(str(error))}", kind=kind, cause=repr(error)
+                f"cannot get {what} from AWS: {one_line(str(error))}", kind=kind, cause=repr(error)
             )
         return error
     code = str(response.get("Error", {}).get("Code", ""))

@@ -54,7 +54,7 @@ def stale(readme: str, extract: Extract) -> str:
         return ""
     number = min(len(have), len(want)) if number is None else number
     said, right = (each[number] if number < len(each) else "nothing" for each in (have, want))
-    return f"README.md has {said!r} where Glue/etl.py means {right!r}; run: make readme"
+    return f"README.md has {said!r}, but Glue/etl.py requires {right!r}; run: make readme"
 
 
 def written(readme: str, extract: Extract) -> str:
@@ -104,17 +104,17 @@ def _sentences(extract: Extract) -> Iterator[str]:
     if extract.transform is not None:
         yield f"The function `transform` changes the rows of {entity} before they are joined."
     if extract.where is not None:
-        yield f"Only rows where {_code(extract.where)} count."
+        yield f"Only rows for which {_code(extract.where)} is true are used."
     if extract.recipients_where is not None:
-        yield f"Only recipients where {_code(extract.recipients_where)} get a file."
+        yield f"Only recipients for which {_code(extract.recipients_where)} is true get a file."
     if any(join.optional for join in extract.joins):
         yield (
-            "Rows for which an optional join on the way to the recipient finds no row go to the recipient"
-            f" {_code(extract.unassigned)}."
+            "If an optional join on the path to the recipient finds no row, the row of the entity goes to the"
+            f" recipient {_code(extract.unassigned)}."
         )
     yield from _format(extract.file)
     for recipient in extract.files or ():
-        yield f"The recipient {_code(recipient)} has a file of its own format."
+        yield f"The file of the recipient {_code(recipient)} has a different format."
 
 
 def _format(file: File) -> Iterator[str]:

@@ -27,7 +27,7 @@ def check_encoding(what: str, encoding: object, marks: str, *, has_bom: bool) ->
         raise ExtractError(f"{said} is not a text encoding of Python", kind="spec") from None
     if other := _MARKED.get(name):
         bom = " and bom=True" if has_bom else ""
-        raise ExtractError(f'{said} writes its own marks; use "{other}"{bom}', kind="spec")
+        raise ExtractError(f'{said} writes its own byte order mark; use "{other}"{bom}', kind="spec")
     if not is_plain:
         raise ExtractError(
             f'{said} changes characters that a file needs; use for example "utf-8"', kind="spec"

@@ -225,7 +225,7 @@ def is_portable(node: Node) -> str | None:
     numbers = [c for c in columns_of(node) if c.category == "N"]
     open_ended = next((c for c in numbers if c.digits is None), None)
     if open_ended is not None and any(isinstance(each, Binary | Case | Call) for each in walk(node)):
-        return f'the type of column "{open_ended.name}" does not fix the digits after the point'
+        return f'the type of column "{open_ended.name}" does not fix the number of digits after the point'
     if (digits_of(node) or 0) > _MOST_DIGITS // 2:
         return f"its values have more than {_MOST_DIGITS // 2} digits after the point"
     return None

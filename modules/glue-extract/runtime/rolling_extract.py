@@ -49,7 +49,7 @@ class _Progress:
         stop = "" if sentence.endswith("?") else "."
         reason = one_line(f"{before}{sentence}{stop}")
         done = listed([str(period) for period in self.published], limit=12)
-        after = f"Published before that: {done}" if done else "Nothing was published"
+        after = f"Published before the error: {done}" if done else "Nothing was published"
         whole = f"{reason} {after}."
         log("failed", whole, level="error", kind=kind, reason=reason, cause=cause)
         return whole
@@ -108,7 +108,7 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
             resolved = rolling_resolve.read(spec, session)
             log(
                 "contract_checked",
-                f"{counted(len(resolved.tables), 'table')} with the columns that the spec names",
+                f"{counted(len(resolved.tables), 'table')} of the spec found with all columns",
                 role=resolved.role,
             )
             notes = rolling_read.notes(resolved)
@@ -144,8 +144,8 @@ def _cutoff(spec: Extract, arguments: Arguments, last: Period, now: datetime) ->
         raise ExtractError(f"the period {last} has not begun in {spec.time_zone}", kind="period_incomplete")
     if not arguments.allow_incomplete:
         raise ExtractError(
-            f"the period {last} is not over in {spec.time_zone}; run it from {last.shift(1).first_day} on,"
-            " or with --allow-incomplete",
+            f"the period {last} is not over in {spec.time_zone}; run the period on or after"
+            f" {last.shift(1).first_day}, or with --allow-incomplete",
             kind="period_incomplete",
         )
     return here

@@ -34,7 +34,7 @@ def named(cls: type[_Spec]) -> type[_Spec]:
             hint = f'. Did you mean "{near[0]}"? Its' if near else "; its"
             fault = f'{cls.__name__} has no field "{unknown}"{hint} fields are {", ".join(names)}'
         elif len(positional) > len(names):
-            fault = f"{cls.__name__} has {len(names)} fields and not {len(positional)}: {', '.join(names)}"
+            fault = f"{cls.__name__} has {len(names)} fields, not {len(positional)}: {', '.join(names)}"
         elif twice is not None:
             fault = f'{cls.__name__} has its field "{twice}" twice'
         elif missing:

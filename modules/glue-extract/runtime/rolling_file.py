@@ -97,8 +97,8 @@ def check_names(recipients: Iterable[str]) -> None:
         name = file_name(recipient)
         if not name:
             raise ExtractError(
-                f"the recipient {quoted(recipient)} has no letter or digit to name a file with; give it a"
-                " name",
+                f"the recipient {quoted(recipient)} has no letter or digit for a file name; change the name"
+                " of the recipient",
                 kind="recipient_name",
             )
         other = taken.setdefault(name.casefold(), recipient)
@@ -121,7 +121,7 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
         place = f'{table.schema}."{table.table}"'
         if not known:
             # Nobody would get a file and nobody would miss one: most likely not the database that was meant.
-            raise ExtractError(f"{place} has no recipient; is this the right database?", kind="contract")
+            raise ExtractError(f"{place} contains no recipient; is this the right database?", kind="contract")
         # Each row of the recipient's table is a recipient, unless groups are read from that table, too.
         shared = sorted(name for name, rows in (found or {}).items() if rows > 1)
         if shared and owner not in {column.alias for column in resolved.group_by.values()}:
@@ -133,8 +133,8 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
     if resolved.unassigned is not None:
         if resolved.unassigned in known:
             raise ExtractError(
-                f'there is a recipient "{resolved.unassigned}" in the source; give the rows that optional'
-                ' joins leave without one another name with unassigned="OTHER NAME"',
+                f'the source has a recipient "{resolved.unassigned}", but this name is for rows without a'
+                ' recipient; set unassigned="OTHER NAME"',
                 kind="recipient_name",
             )
         known.append(
@@ -227,7 +227,7 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
     where = f'"{column.name}" in {table.schema}."{table.table}"'
     if values is None:
         own = f"files={{{quoted(recipient)}: File(...)}}"
-        why = f'is not in {table.schema}."{table.table}"; give it a file of its own with {own}'
+        why = f'is not in {table.schema}."{table.table}"; define its own file with {own}'
     elif len(values) > 1:
         why = f"has several values of {where}; correct the rows, or use another column"
     elif not (value := next(iter(values))):
@@ -236,8 +236,8 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
         # A person who can write to the recipient's table must not forge a record, a formula or a name.
         shown = f"U+{ord(character):04X} ({unicodedata.name(character, 'a control character')})"
         why = (
-            f"has the character {shown} in its value of {where}; a value begins with a letter or digit, and"
-            ' has only letters, digits, "_", "-", "." and spaces inside'
+            f"has the character {shown} in its value of {where}; a value must begin with a letter or digit,"
+            ' and can contain only letters, digits, "_", "-", "." and spaces'
         )
     else:
         return value
@@ -270,7 +270,7 @@ def scratch() -> Iterator[Path]:
         where = error.filename or tempfile.gettempdir()
         raise ExtractError(
             f"cannot write the files on the job's own disk, {where}: {error.strerror};"
-            " give the job a larger worker, or free space there",
+            " give the job a larger worker, or free space on that disk",
             kind="disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "scratch",
             cause=repr(error),
         ) from error

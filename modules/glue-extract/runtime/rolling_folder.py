@@ -175,13 +175,13 @@ def inside(root: Path, place: str) -> Path:
     """
     parts = PurePosixPath(place).parts
     if not parts or place.startswith("/") or ".." in parts or "\0" in place:
-        raise ExtractError(f'"{place}" is not a place in {root}', kind="store")
+        raise ExtractError(f'"{place}" is not a path inside {root}', kind="store")
     path = root
     for part in parts:
         path = path / part
         if path.is_symlink():
             raise ExtractError(
-                f"{path} is a symbolic link, and a target holds files and folders of its own; remove it",
+                f"{path} is a symbolic link, and a target must not have links; remove the link",
                 kind="store",
             )
     return path
@@ -207,7 +207,7 @@ def check_length(name: str, most: int) -> None:
     if (length := len(name.encode())) > most:
         shown = name if len(name) <= 80 else f"{name[:77]}..."
         raise ExtractError(
-            f'"{shown}" is too long: {length} bytes, and {most} are the most; shorten the name of the'
+            f'"{shown}" is too long: {length} bytes; the limit is {most} bytes. Shorten the name of the'
             " recipient, or the prefix",
             kind="recipient_name",
         )
@@ -215,7 +215,7 @@ def check_length(name: str, most: int) -> None:
 
 def gone(what: str) -> ExtractError:
     return ExtractError(
-        f"{what} was there and is gone; start the run again when the process that removed it has ended",
+        f"another process deleted {what}; start the run again when that process has ended",
         kind="store",
     )
 

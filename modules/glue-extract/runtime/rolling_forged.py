@@ -36,9 +36,7 @@ def read(store: Store, place: str) -> Json:
 
 def no_manifest(store: Store, place: str, why: str) -> ExtractError:
     said = f": {why}" if why else ""
-    return ExtractError(
-        f"{store.key(place)} is there but is not a manifest{said}; move it away", kind="store"
-    )
+    return ExtractError(f"{store.key(place)} is not a manifest{said}; move the file away", kind="store")
 
 
 def is_file_place(place: str) -> bool:
@@ -74,7 +72,7 @@ def _check_key(store: Store, key: str) -> None:
     except ExtractError as error:
         raise UntrueError(error.sentence) from None
     if not right:
-        raise UntrueError(f"it names {key} as a file")
+        raise UntrueError(f"it lists {key} as a file")
 
 
 def _fits(name: str, value: object, shape: Shape) -> None:

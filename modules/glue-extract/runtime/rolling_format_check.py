@@ -40,7 +40,8 @@ def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
             raise _wrong(f'files={_kind(spec.files)} is not a mapping; write {{"First Bank": File(...)}}')
         if (wrong := next((name for name in spec.files if not isinstance(name, str)), "")) != "":
             raise _wrong(
-                f'files has {_kind(wrong)}, which is not the name of a recipient; write "First Bank"'
+                f"files has {_kind(wrong)}, which is not the name of a recipient; write for example"
+                ' "First Bank"'
             )
         files += [(f'files["{name}"]', file) for name, file in spec.files.items()]
     for what, file in files:
@@ -66,7 +67,7 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
             check_template(f"{what}: {name}", text, RECORD_FIELDS, metrics)
             if has_control(text.replace("\t", "") if isinstance(file.format, Csv) else text):
                 raise _wrong(
-                    f"{what}: {name} has a line break or another control character; it is one record"
+                    f"{what}: {name} has a line break or another control character, and must be one record"
                 )
     if (keys := recipient_columns(file.templates)) and spec.is_recipient_of_entity:
         raise _wrong(
@@ -94,9 +95,9 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
     if isinstance(file.markers, str) or not isinstance(file.markers, tuple | list):
         raise _wrong(f'{what}: markers={_kind(file.markers)} is not a tuple; write ("sha256",)')
     if wrong := [marker for marker in file.markers if marker not in _MARKERS]:
-        raise _wrong(f'{what}: markers has {_kind(wrong[0])}; the markers are "sha256" and "done"')
+        raise _wrong(f'{what}: markers has {_kind(wrong[0])}; the possible markers are "sha256" and "done"')
     if len({*file.markers}) < len(file.markers):
-        raise _wrong(f"{what}: markers={_kind(file.markers)} has a marker twice")
+        raise _wrong(f"{what}: markers={_kind(file.markers)} has the same marker twice")
     check_literals(f"{what}: name", file.template, date(2000, 1, 31), file.markers)
     if isinstance(file.format, Csv | FixedWidth) and file.format.fault is not None:
         raise _wrong(f"{what}: {file.format.fault}")
@@ -135,7 +136,7 @@ def _check_flat(what: str, template: str) -> None:
                 remedy = "add {date:%Y%m%d}" if fixed else "begin the name with {date:%Y%m%d}_"
                 raise _wrong(
                     f'{what}: name="{template}" {may} the same in {other} and {period},'
-                    f" and flat=True puts both into one folder; {remedy}"
+                    f" and flat=True puts the files of both months into one folder; {remedy}"
                 )
         others.append(period)
 
@@ -175,7 +176,7 @@ def _check_csv(what: str, form: Csv) -> None:
         if not isinstance(value, str) or len(value) != 1:
             raise _wrong(f"{what}: {name}={_kind(value)} is not one character")
     if not isinstance(form.thousands, str) or len(form.thousands) > 1:
-        raise _wrong(f"{what}: thousands={_kind(form.thousands)} is not one character, or none")
+        raise _wrong(f"{what}: thousands={_kind(form.thousands)} must be one character or empty")
     for name in ("header", "bom"):
         if not isinstance(getattr(form, name), bool):
             raise _wrong(f"{what}: {name}={_kind(getattr(form, name))} is not True or False")
@@ -190,19 +191,21 @@ def _check_csv(what: str, form: Csv) -> None:
         raise _wrong(f"{what}: decimal and thousands are both {_kind(form.decimal)}")
     if form.quoting == "none" and form.delimiter in (form.decimal, form.thousands):
         raise _wrong(
-            f'{what}: delimiter={_kind(form.delimiter)} is also in numbers; set quoting="minimal" or another'
-            " delimiter"
+            f'{what}: delimiter={_kind(form.delimiter)} is also a character in numbers; set quoting="minimal"'
+            " or another delimiter"
         )
     if not isinstance(form.null, str) or set(form.null) & {form.delimiter, '"', "\r", "\n"}:
         raise _wrong(
-            f"{what}: null={_kind(form.null)} is not a text without delimiter, quotes and line breaks"
+            f"{what}: null={_kind(form.null)} must be a text without delimiter, quotes and line breaks"
         )
     _check_ending(what, form.line_ending)
     _check_record_type(what, form)
     marks = f"{form.delimiter}{form.decimal}{form.thousands}{form.null}{form.record_type}"
     check_encoding(what, form.encoding, marks, has_bom=True)
     if form.bom and not codecs.lookup(form.encoding).name.startswith("utf"):
-        raise _wrong(f"{what}: bom=True needs an encoding such as utf-8, and {form.encoding} has none")
+        raise _wrong(
+            f"{what}: bom=True needs an encoding such as utf-8; {form.encoding} has no byte order mark"
+        )
     _check_date_format(what, form.date_format)
 
 
@@ -210,7 +213,7 @@ def _check_record_type(what: str, form: Csv) -> None:
     kind = form.record_type
     if not isinstance(kind, str) or form.delimiter in kind or '"' in kind or has_control(kind):
         raise _wrong(
-            f"{what}: record_type={_kind(kind)} is not a text without delimiter, quotes and line breaks"
+            f"{what}: record_type={_kind(kind)} must be a text without delimiter, quotes and line breaks"
         )
     if kind and form.header:
         raise _wrong(
@@ -233,9 +236,11 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
         raise _wrong(f"{what}: fields has no width for {listed(missing)}")
     ordered = [name for name in form.fields if name not in constants]
     if unknown := [name for name in ordered if name not in columns]:
-        raise _wrong(f'{what}: fields has "{unknown[0]}"; the columns are {", ".join(columns)}')
+        raise _wrong(
+            f'{what}: fields has "{unknown[0]}", which is not a column; the columns are {", ".join(columns)}'
+        )
     if ordered != [*columns]:
-        raise _wrong(f"{what}: the order of fields is not that of the columns: {', '.join(columns)}")
+        raise _wrong(f"{what}: fields must have the order of the columns: {', '.join(columns)}")
     if not isinstance(form.header, bool):
         raise _wrong(f"{what}: header={_kind(form.header)} is not True or False")
     if not isinstance(form.decimal, str) or len(form.decimal) != 1:
@@ -243,13 +248,11 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
     if not _is_mark(form.decimal):
         raise _wrong(f"{what}: decimal={_kind(form.decimal)} is not a mark such as a comma or a point")
     if not isinstance(form.fill, str) or len(form.fill) != 1 or has_control(form.fill):
-        raise _wrong(f"{what}: fill={_kind(form.fill)} is not one character that a text can have")
+        raise _wrong(f"{what}: fill={_kind(form.fill)} must be one character, but no control character")
     for name in columns:
         given = form.fields[name]
         if not isinstance(given, Field) and (isinstance(given, bool) or not isinstance(given, int)):
-            raise _wrong(
-                f'{what}: the width {_kind(given)} of "{name}" is neither a whole number nor a Field'
-            )
+            raise _wrong(f'{what}: the width {_kind(given)} of "{name}" must be a whole number or a Field')
         _check_field(f'{what}: "{name}"', form.field(name), is_metric=name in metrics, is_date=name in _DATES)
     parts = [form.field(name) for name in columns]
     texts = "".join(sorted({text for part in parts for text in (part.fill, part.null)} | {*form.constants}))
@@ -257,8 +260,8 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
     for name, part in zip(columns, parts, strict=True):
         if (size := len(part.null.encode(form.encoding))) > abs(part.width):
             raise _wrong(
-                f'{what}: "{name}": null={_kind(part.null)} takes {counted(size, "byte")} in {form.encoding},'
-                f" and the field has {abs(part.width)}"
+                f'{what}: "{name}": null={_kind(part.null)} has {counted(size, "byte")} in {form.encoding},'
+                f" but the field has {abs(part.width)}"
             )
     _check_ending(what, form.line_ending)
     _check_date_format(what, form.date_format)
@@ -274,19 +277,21 @@ def _check_field(what: str, part: Field, *, is_metric: bool, is_date: bool) -> N
         raise _wrong(f"{what}: {part.fault}")
     width = part.width
     if isinstance(width, bool) or not isinstance(width, int) or not 1 <= abs(width) <= 32_767:
-        raise _wrong(f"{what}: the width {_kind(width)} is not from 1 to 32767, or negative to align right")
+        raise _wrong(
+            f"{what}: the width {_kind(width)} must be from 1 to 32767, or from -32767 to -1 to align right"
+        )
     if not isinstance(part.fill, str) or len(part.fill) != 1 or has_control(part.fill):
-        raise _wrong(f"{what}: fill={_kind(part.fill)} is not one character that a text can have")
+        raise _wrong(f"{what}: fill={_kind(part.fill)} must be one character, but no control character")
     if not isinstance(part.null, str) or has_control(part.null):
-        raise _wrong(f"{what}: null={_kind(part.null)} is not a text without control characters")
+        raise _wrong(f"{what}: null={_kind(part.null)} must be a text without control characters")
     if part.sign not in _SIGNS:
         raise _wrong(f"{what}: sign={_kind(part.sign)} is not {listed(list(_SIGNS))}")
     if not isinstance(part.implied, bool):
         raise _wrong(f"{what}: implied={_kind(part.implied)} is not True or False")
     if part.implied and not is_metric:
-        raise _wrong(f"{what}: implied=True is for metrics, whose digits after the point are known")
+        raise _wrong(f"{what}: implied=True is only for metrics")
     if part.fill == "0" and is_date:
-        raise _wrong(f'{what}: fill="0" is for numbers, and this column has none')
+        raise _wrong(f'{what}: fill="0" is only for numbers, and this column has no numbers')
     if is_metric and part.fill in "+-.,":
         raise _wrong(
             f'{what}: fill="{part.fill}" would change the number; use "0", a space or another character'
@@ -301,7 +306,7 @@ def _check_text(what: str, name: str, given: object) -> None:
     if given is not None and not isinstance(given, str):
         raise _wrong(f"{what}: {name}={_kind(given)} is not a text")
     if given is not None and any("\ud800" <= character <= "\udfff" for character in given):
-        raise _wrong(f"{what}: {name}={_kind(given)} has a surrogate, which is not a character")
+        raise _wrong(f"{what}: {name}={_kind(given)} has a surrogate (half of a character)")
 
 
 def _check_ending(what: str, ending: object) -> None:

@@ -91,9 +91,8 @@ class FrameRelations(Relations):
             return super().included(aliases)
         if (reason := is_portable(node)) is not None:
             raise ExtractError(
-                "recipients_where is computed by Spark after the transform, which cannot do it exactly:"
-                f" {reason};"
-                ' use aggregate_in="database"',
+                "Spark computes recipients_where after the transform, and cannot compute it exactly:"
+                f' {reason}; use aggregate_in="database"',
                 kind="spec",
             )
         return self._add("t0", f"coalesce({render(node, 'spark', _quoted)}, false)")

@@ -27,14 +27,17 @@ def check(arguments: Arguments) -> None:
     runs: Iterable[dict[str, Any]] = [] if arguments.job_name is None else _runs(arguments.job_name)
     live = next((run for run in runs if run.get("JobRunState") in _LIVE), None)
     if live is None:
-        raise _refused("Glue lists no live run of this job, so the run cannot be checked; start it again")
+        raise _refused(
+            "Glue lists no live run of this job, so this run cannot be checked; start the run again"
+        )
     # Without a configuration in the answer, the run has the job's.
     if (given := live.get("SecurityConfiguration", own)) != own:
         raise _refused(
-            f"the run was started with another security configuration, {harmless(given)}; start it without"
+            f"the run was started with another security configuration, {harmless(given)}; start the run"
+            " without it"
         )
     if live.get("ExecutionRoleSessionPolicy"):
-        raise _refused("the run was started with a session policy; start it without")
+        raise _refused("the run was started with a session policy; start the run without it")
 
 
 def _runs(job: str) -> Iterator[dict[str, Any]]:

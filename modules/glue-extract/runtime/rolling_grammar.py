@@ -79,13 +79,15 @@ def parse(text: str, resolve_name: Resolve) -> Node:
     if not text.strip():
         raise ExpressionError("is empty; leave it out")
     if len(text) > _LONGEST:
-        raise ExpressionError(f"has more than {_LONGEST} characters; put it into a view")
+        raise ExpressionError(f"has more than {_LONGEST} characters; put the expression into a view")
     node = _Parser(tokens(text), resolve_name).whole()
     level, height = [node], 0
     while level:
         level, height = [child for each in level for child in children(each)], height + 1
     if height > _MOST_OPERATORS:
-        raise ExpressionError(f"has more than {_MOST_OPERATORS} operators in a row; put it into a view")
+        raise ExpressionError(
+            f"has more than {_MOST_OPERATORS} operators in a row; put the expression into a view"
+        )
     return node
 
 
@@ -134,7 +136,7 @@ class _Parser:
         if token.kind == "end":
             raise ExpressionError(f"ends where {expected} should follow")
         if token.word == "select":
-            raise ExpressionError("has a subquery; name a view instead of the table, or join the table")
+            raise ExpressionError("has a subquery; use a view instead of the table, or join the table")
         if token.word in ("over", "filter", "collate", "array", "similar", "any", "all", "exists", "escape"):
             raise ExpressionError(
                 f"uses {token.text.upper()}, which is not supported; put the expression into a view"
@@ -148,7 +150,9 @@ class _Parser:
     def _or(self) -> Node:
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise ExpressionError(f"is nested more than {_DEEPEST} levels deep; put it into a view")
+            raise ExpressionError(
+                f"is nested more than {_DEEPEST} levels deep; put the expression into a view"
+            )
         node = self._and()
         while self._take("or"):
             node = Binary("OR", node, self._and())
@@ -316,7 +320,7 @@ class _Parser:
             self.at += 1
         if self.next.word == "(":
             raise ExpressionError(
-                f"calls {'.'.join(names)}(); only the functions that every PostgreSQL has can be called"
+                f"calls {'.'.join(names)}(); only built-in functions of PostgreSQL are allowed"
             )
         return Ref(self.resolve(tuple(names)))
 
@@ -344,9 +348,7 @@ class _Parser:
         if self._take(")"):
             return Call(name, ())
         if self.next.word in ("*", "distinct"):
-            raise ExpressionError(
-                f"calls the aggregate {name}(); the metric's own aggregate is its first field"
-            )
+            raise ExpressionError(f"calls the aggregate {name}(); the first field of Metric is its aggregate")
         return Call(name, self._list())
 
     def _case(self) -> Node:

@@ -54,7 +54,7 @@ def spark_context() -> SparkContext:
     # A failure is one sentence, and its cause goes to our log.
     quiet_driver(context)
     if not is_running:
-        log("spark_started", f"Spark {context.version} is up")
+        log("spark_started", f"Spark {context.version} started")
     return context
 
 

@@ -147,12 +147,12 @@ def told(manifest: Json, new: Mapping[str, File]) -> str:
             changes = [moves, *_changes(old[key], new[after])]
             parts.append(f"{name} {', '.join(changes)}")
         elif key not in new:
-            parts.append(f"{name} would be gone")
+            parts.append(f"{name} would be removed")
         elif key not in old:
-            parts.append(f"{name} would be new")
+            parts.append(f"{name} would be added")
         elif old[key]["sha256"] != new[key].sha256:
             changes = _changes(old[key], new[key])
-            parts.append(f"{name} differs ({', '.join(changes) or 'same totals, other text'})")
+            parts.append(f"{name} differs ({', '.join(changes) or 'same totals, different text'})")
     return listed(parts) or "the markers differ"
 
 
@@ -171,9 +171,9 @@ def _changes_of_encryption(was: Json | None, file: File) -> list[str]:
         if before != [*after]:
             return [f"PGP {what} {_ids(before)} -> {_ids(after)}"]
     if was.get("armor") != now.armor:
-        return ["other armor"]
+        return ["different armor"]
     if was.get("sha256") == now.sha256:
-        return ["missing or changed in the target, or restated: encrypted again, it has other bytes"]
+        return ["encrypted again, so the bytes differ: missing or changed in the target, or restated"]
     return []
 
 

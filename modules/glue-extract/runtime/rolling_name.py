@@ -85,15 +85,15 @@ def check_template(what: str, template: str, known: tuple[str, ...], metrics: Ma
     for name, key, form in parts:
         field = name if key is None else f"{name}[{key}]"
         if name == "now":
-            raise _wrong(f"{what} has {{now}}, so the same period would give other bytes; use {{date}}")
+            raise _wrong(f"{what} has {{now}}, so each run would give different bytes; use {{date}}")
         if name not in known:
             raise _wrong(f"{what} has {{{name}}}; the fields are {', '.join(known)}")
         if name in ("sum", "count"):
             summed = [metric for metric, has_sum in metrics.items() if has_sum or name == "count"]
             if key not in summed:
-                raise _wrong(f"{what} has {{{field}}}; it takes one of {', '.join(summed) or 'no metric'}")
+                raise _wrong(f"{what} has {{{field}}}; the possible names: {', '.join(summed) or 'none'}")
         elif key is not None and (name != "recipient" or not key):
-            raise _wrong(f"{what} has {{{field}}}; {name} has nothing in brackets")
+            raise _wrong(f"{what} has {{{field}}}; write {{{name}}} without brackets")
         if form:
             _check_format(what, name, field, form)
 
@@ -192,10 +192,12 @@ def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) ->
     width *= blank
     count, rest = divmod(width - size, unit)
     if rest and width > size:
-        raise ValueError(f"has the width {width}: the fill has {unit} bytes and cannot fill {width - size}")
+        raise ValueError(
+            f"has the width {width}: the fill has {unit} bytes, but {width - size} bytes must be filled"
+        )
     if count < 0:
         what = "characters" if encoding is None else f"bytes in {encoding}"
-        raise ValueError(f"takes {size} {what}, and its width is {width}")
+        raise ValueError(f"has {size} {what}, but its width is {width}")
     if name in _NUMBERS and fill == "0" and value.startswith("-"):
         return "-" + "0" * count + value[1:]  # zeros are part of the number
     return format(value, f"{fill}{align}{len(value) + count}")
@@ -209,8 +211,8 @@ def check_record(template: str, fields: Mapping[str, str | date], delimiter: str
             continue
         if bad := {delimiter, after[:1]} & {*str(fields[field])}:
             raise ExtractError(
-                f'the record "{template}": the value of {{{field}}} has {quoted(min(bad))}, which also'
-                " separates it from the next field; correct the value, or write another separator",
+                f'the record "{template}": the value of {{{field}}} has {quoted(min(bad))}, which is also'
+                " the separator of the fields; correct the value, or use another separator",
                 kind="file",
             )
 
@@ -236,18 +238,18 @@ def check_name(name: str, recipient: str, markers: Iterable[str]) -> str:
 def _fault(name: str, markers: Iterable[str]) -> str:
     """Return what is wrong with a file's name, or an empty text."""
     if bad := _REFUSED.search(name):
-        return f"has the character {bad[0]!r}, which not every system allows"
+        return f"has the character {bad[0]!r}, which some systems do not allow"
     if not name or name.strip(". ") != name.lstrip(". ") or name[0] in ". ":
         return "begins or ends with a dot or a space"
     if _DEVICES.match(name):
-        return "is a device on Windows"
+        return "is the name of a device on Windows"
     if name.casefold().endswith(_ARCHIVES):
         return (
-            "ends in .tar.gz or .tgz, and the job may write no such file: Glue could load it as code; choose"
+            "ends in .tar.gz or .tgz, which is not allowed, because Glue could load the file as code; choose"
             " another name"
         )
     if name.casefold().endswith(_MARKERS):
-        return "ends like a marker, which is sent after all files; choose another name"
+        return "ends like a marker, and markers are sent after all files; choose another name"
     marker = max((f".{marker}" for marker in markers), key=len, default="")
     if (size := len(f"{name}{marker}".encode())) > _LONGEST:
         own = f"and its marker {marker} has" if marker else "has"

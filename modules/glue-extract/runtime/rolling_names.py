@@ -44,7 +44,7 @@ class Names:
         if len(found) > 1:
             raise contract(
                 f'column "{name}" of {spoken(table)} could be {listed([identifier(each) for each in found])};'
-                " spell it as the source does"
+                " use the exact spelling of one of them"
             )
         if not found:
             raise missing(f'no column "{name}" in {spoken(table)}', name, by_name)
@@ -95,6 +95,9 @@ def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
             f'permission denied for schema {_name(schema)}; grant USAGE on it to role "{catalog.role}"',
             kind="permission",
         )
+    if len(found) > 1:
+        could = listed([spoken(table) for table in found])
+        raise contract(f'"{name}" could be {could}; use the exact spelling of one of them')
     if not found:
         known = [table.name for table in catalog.tables if table.schema == schema]
         raise missing(f"no table {_name(schema)}.{_name(name)}", name, known)
@@ -152,7 +155,8 @@ def check_readable(catalog: Catalog, tables: Iterable[CatalogTable]) -> None:
         )
     for table in tables:
         if table.policies is not None:
-            policies = listed([identifier(policy) for policy in table.policies]) or "none: no row is visible"
+            policies = listed([identifier(policy) for policy in table.policies])
+            policies = policies or "none, so no row is visible"
             raise ExtractError(
                 f'row-level security can hide rows of {spoken(table)} from role "{catalog.role}" (policy'
                 f" {policies}); give the role BYPASSRLS, or read a view whose owner sees every row",

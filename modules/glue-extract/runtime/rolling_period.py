@@ -37,7 +37,7 @@ class Period:
         match = _WRITTEN.fullmatch(text)
         if match is None or match[1] == "0000":
             raise ExtractError(
-                f"{harmless(text)} is not a period; write it YYYY-MM, e.g. 2026-10", kind="arguments"
+                f"{harmless(text)} is not a period; write YYYY-MM, e.g. 2026-10", kind="arguments"
             )
         return cls(int(match[1]), int(match[2]))
 
@@ -87,7 +87,7 @@ def zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as unknown:  # a missing file, a path out of the database, a folder
         raise ExtractError(
-            f'there is no time zone "{name}"; time_zone takes a name like "Etc/GMT" or "Europe/Paris"',
+            f'there is no time zone "{name}"; time_zone must be a name such as "Etc/GMT" or "Europe/Paris"',
             kind="spec",
         ) from unknown
 
@@ -110,7 +110,7 @@ def check_over(period: Period, snapshot_time: str, where: tzinfo) -> None:
     end = datetime(day.year, day.month, day.day, tzinfo=where)
     if datetime.fromisoformat(snapshot_time) < end.astimezone(UTC):
         raise ExtractError(
-            f"the period {period} is over by the clock of this job, but not by that of the database"
+            f"the period {period} is over by the clock of this job, but not by the clock of the database"
             f" ({snapshot_time}); correct the wrong clock, and start the run again",
             kind="clock",
         )

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 _SOON = timedelta(days=60)
 _BLOCK = re.compile(r"-----BEGIN PGP ([A-Z ]+)-----.*?-----END PGP \1-----", re.DOTALL)
 _LONGEST = 65_536  # characters of a key; most have 1,000 to 10,000
-_MINIMAL = "export it without signatures of others: gpg --armor --export-options export-minimal --export KEY"
-_EXPORT = "export it with gpg --armor --export"
+_MINIMAL = (
+    "export the key without signatures of other people: gpg --armor --export-options export-minimal --export"
+    " KEY"
+)
+_EXPORT = "export the key with gpg --armor --export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,7 @@ def _cert(what: str, text: str) -> Cert:
 
     if len(text) > _LONGEST:
         # A key may be compressed, and a longer one could fill the memory.
-        raise _wrong(f"{what} has {len(text):,} characters, and {_LONGEST:,} are allowed; {_MINIMAL}")
+        raise _wrong(f"{what} has {len(text):,} characters; at most {_LONGEST:,} are allowed; {_MINIMAL}")
     blocks = list(_BLOCK.finditer(text))
     if not blocks:
         raise _wrong(f"{what} is not a public key in ASCII armor; {_EXPORT}")
@@ -186,7 +189,7 @@ def _cert(what: str, text: str) -> Cert:
         if block[1] == "PRIVATE KEY BLOCK":
             raise _private(what)
         if block[1] != "PUBLIC KEY BLOCK":
-            raise _wrong(f"{what} is a PGP {block[1].lower()} and no public key; {_EXPORT}")
+            raise _wrong(f"{what} is a PGP {block[1].lower()} and not a public key; {_EXPORT}")
         try:
             if any(part.tag in (Tag.SecretKey, Tag.SecretSubkey) for part in _parts(PacketPile, block[0])):
                 raise _private(what)
@@ -197,7 +200,7 @@ def _cert(what: str, text: str) -> Cert:
         raise _wrong(f"{what} is empty; {_EXPORT}")
     if len(certs) > 1:
         raise _wrong(
-            f"{what} has {len(certs)} keys; give each key a text of its own, and compare the fingerprints"
+            f"{what} has {len(certs)} keys; put each key into a separate text, and compare the fingerprints"
             " with the recipient"
         )
     return certs[0]
@@ -218,15 +221,15 @@ def _usable(what: str, cert: Cert, now: datetime) -> Key:
     except RuntimeError as error:
         if "No suitable encryption subkey" in str(error):
             raise _wrong(
-                f"{what} has no part that is for encryption, valid and not revoked; ask the recipient for"
-                " such a key"
+                f"{what} has no valid subkey for encryption, or the subkey is revoked; ask the recipient for"
+                " a new key"
             ) from None
         raise _unusable(what, error) from None
     # Without an end, a part is valid as long as the whole key.
     expiries = [one for one in parts.values() if one is not None]
     last = max(expiries) if len(expiries) == len(parts) else None
     if last is not None and last <= now:
-        raise _wrong(f"{what} can sign, but its part for encryption expired on {last:%Y-%m-%d}; ask the"
+        raise _wrong(f"{what} can sign, but its subkey for encryption expired on {last:%Y-%m-%d}; ask the"
                      " recipient for a new one")  # fmt: skip
     ends = min((one for one in (ends, last) if one is not None), default=None)
     return Key(cert, cert.fingerprint.upper(), tuple(sorted(parts)), ends)

@@ -42,7 +42,7 @@ def _check(session: Reader, resolved: Resolved, name: str, node: Node | None, ty
         ) from None
     if types and found not in types:
         right = "a condition" if types == _CONDITION else "a number"
-        raise wrong(f"{what} is of the type {found}, and not {right}")
+        raise wrong(f"{what} has the type {found}, but must be {right}")
 
 
 def _said(name: str) -> str:

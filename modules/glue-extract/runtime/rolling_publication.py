@@ -168,7 +168,10 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     )
     refusal = None if restate else refused(store, made)
     if refusal:
-        raise ExtractError(f"{refusal}; start with --restate to replace", kind="already_published")
+        raise ExtractError(
+            f"{refusal}; to replace the published files, start the run with --restate",
+            kind="already_published",
+        )
     return made
 
 
@@ -184,13 +187,13 @@ def refused(store: Store, made: Plan) -> str | None:
         names, are = _names(foreign), _is_are(len(foreign))
     elif made.manifest is not None and not made.same:
         differs = told(made.manifest, {store.key(file.place): file for file in made.files})
-        return f"already published with other bytes ({_revision(made)}): {differs}"
+        return f"already published with different bytes ({_revision(made)}): {differs}"
     elif made.same and made.differing:
         verb = "differs" if len(made.differing) == 1 else "differ"
         return f"{names} {verb} from the manifest ({_revision(made)})"
     elif not made.differing:
         return None
-    return f"{names} {are} there with other bytes and no manifest: no run wrote them, or its claim is gone"
+    return f"{names} {are} in the target with different bytes, but without a manifest or a claim of a run"
 
 
 def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
@@ -201,10 +204,10 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
         for file in made.files:
             if file.place in made.missing and not store.create(file.place, file.path, file.sha256):
                 _expect(store, file)
-        return f"put back {len(made.missing)} missing of {_files(len(made.files))}; {_revision(made)} stands"
+        return f"restored {len(made.missing)} missing of {_files(len(made.files))}; still {_revision(made)}"
     claim = Claim.make(store, made, manifest, scratch)
     if store.keeps_replaced is False and (made.differing or made.withdrawn):
-        what = "the bucket has no versioning: the replaced files are lost"
+        what = "the bucket has no versioning, so the replaced files are lost"
         log("nothing_kept", what, level="warning", period=str(made.period))
     claim.withdraw(made)
     for file in made.files:
@@ -223,7 +226,7 @@ def _expect(store: Store, file: File) -> None:
     """What was not written because something was there must be these very bytes."""
     if store.version(file.place) is None or sha256_of(store.read(file.place)) != file.sha256:
         raise ExtractError(
-            f"{file.name} was written by another run meanwhile; start this one again when that has ended",
+            f"{file.name} was written by another run; start this run again when the other run has ended",
             kind="already_published",
         )
 
@@ -246,7 +249,7 @@ def forecast(store: Store, made: Plan) -> str:
     if made.idle:
         return nothing_to_write(made)
     if not made.is_new:
-        return f"would put back {len(made.missing)} missing of {_files(len(made.files))}"
+        return f"would restore {len(made.missing)} missing of {_files(len(made.files))}"
     rows = sum(file.rows for file in made.files)
     text = (
         f"would write {len(made.missing)} new, replace {len(made.differing)} and remove"

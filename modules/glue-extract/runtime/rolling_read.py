@@ -67,9 +67,8 @@ def notes(resolved: Resolved) -> tuple[str, ...]:
         if column.is_float:
             table = resolved.table(column.alias)
             found.append(
-                f'the column "{column.name}" of {table.schema}."{table.table}" is {column.type}: its'
-                " values are"
-                " added exactly, as they are written, but the source itself keeps only the nearest binary"
-                " fraction"
+                f'the column "{column.name}" of {table.schema}."{table.table}" is {column.type}: the'
+                " run adds its values exactly, but the source itself stores only the nearest binary"
+                " fraction of a value"
             )
     return tuple(found)

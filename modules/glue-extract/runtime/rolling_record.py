@@ -189,12 +189,13 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
                     if value == null
                     else "has a delimiter, a quote or a line break"
                 )
-                raise _wrong(f'{_place(row, columns[i])}: a value {has}, which quoting="none" cannot write')
+                where = _place(row, columns[i])
+                raise _wrong(f'{where}: a value {has}, which is not possible with quoting="none"')
             if by_line and ends_record(value):
                 what = 'quoting="none"' if never else "record_type"
                 raise _wrong(
-                    f"{_place(row, columns[i])}: a value has a control character, which may end a record;"
-                    f" with {what} it cannot be written"
+                    f"{_place(row, columns[i])}: a value has a control character, which can end a record;"
+                    f" this is not possible with {what}"
                 )
             fields.append(value)
         # A record of one empty field would be an empty line, which readers skip.
@@ -287,7 +288,8 @@ def _is_digits(text: str) -> bool:
 def _padded(value: str, column: Column, part: Field, encoding: str, row: int) -> bytes:
     """Return the field of a fixed-width record."""
     if part.fill == "0" and value and column.kind not in (METRIC, NUMBER) and not _is_digits(value):
-        raise _wrong(f'{_place(row, column)}: a value has other characters than digits, and fill="0"')
+        where = _place(row, column)
+        raise _wrong(f'{where}: a value has characters that are not digits, but the field has fill="0"')
     sign, value = "", value or part.null
     if column.kind in (METRIC, NUMBER):
         if part.implied:
@@ -295,7 +297,7 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
         if value.startswith("-"):
             value, sign = value[1:], "-"
             if part.sign == "none":
-                raise _wrong(f'{_place(row, column)}: a value is negative, and sign="none"')
+                raise _wrong(f'{_place(row, column)}: a value is negative, but the field has sign="none"')
     before, after = (sign, "") if part.sign == "leading" else ("", sign)
     # Zeros would be a value, where there is none.
     width, fill = abs(part.width), (part.fill if value or part.fill != "0" else " ").encode(encoding)
@@ -304,12 +306,12 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
     count, rest = divmod(missing, len(fill))
     if rest and missing > 0:
         raise _wrong(
-            f'{_place(row, column)}: the fill "{part.fill}" has {len(fill)} bytes and cannot fill'
-            f" {counted(missing, 'byte')}; use another fill, or another width"
+            f'{_place(row, column)}: the fill "{part.fill}" has {len(fill)} bytes, but'
+            f" {counted(missing, 'byte')} must be filled; use another fill, or another width"
         )
     if missing < 0:
         raise _wrong(
-            f"{_place(row, column)}: a value takes {counted(width - missing, 'byte')} in {encoding}, and"
+            f"{_place(row, column)}: a value has {counted(width - missing, 'byte')} in {encoding}, but"
             f" the field has {width}"
         )
     padding = fill * count

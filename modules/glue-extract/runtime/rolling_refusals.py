@@ -22,12 +22,12 @@ DRIVER = "org.postgresql.Driver"
 _SPOKEN = (*("08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0"),)
 _SPOKEN += ("42501", "54001", "XX001", "XX002")
 _UNSPOKEN = {
-    "21000": "a subquery gave more than one row",
+    "21000": "a subquery returned more than one row",
     "22003": "a number is out of the range of its type",
-    "22007": "a text that is cast to a date or time is not one",
+    "22007": "a text cannot be cast to a date or time",
     "22008": "a date or time is out of range",
     "22012": "a division by zero",
-    "22P02": "a text is not a valid value of the type that it is cast to",
+    "22P02": "a text cannot be cast to the type",
     "P0001": "a function of the database raised an exception",
 }
 
@@ -126,7 +126,7 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
     )
     if "ClassNotFoundException" in text and DRIVER in text:
         return ExtractError(
-            f"Spark has no PostgreSQL driver ({DRIVER}); give it the driver's jar, e.g. with spark.jars",
+            f"Spark has no PostgreSQL driver ({DRIVER}); add the jar of the driver, e.g. with spark.jars",
             kind="driver",
             cause=cause,
         )
@@ -150,7 +150,7 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
             )
         case "no_database":
             return ExtractError(
-                f"there is no such database at {database.place}: {said}", kind="unreachable", cause=cause
+                f"the database does not exist at {database.place}: {said}", kind="unreachable", cause=cause
             )
         case "unreachable":
             return unreachable(database.place, said, cause)
@@ -164,7 +164,7 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
         case "pooler":
             return ExtractError(
                 f"the pooler at {database.place} refused the login ({said}); add the parameter to its"
-                " ignore_startup_parameters, or give the connection the database's own endpoint",
+                " ignore_startup_parameters, or connect to the endpoint of the database, not to the pooler",
                 kind="unreachable",
                 cause=cause,
             )
@@ -172,7 +172,7 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
             return ExtractError(f'{said}; grant it to role "{database.user}"', kind="permission", cause=cause)
         case "too_many":
             return ExtractError(
-                f"the database at {database.place} takes no more connections; start the run again later",
+                f"the database at {database.place} accepts no more connections; start the run again later",
                 kind="database",
                 cause=cause,
             )
@@ -193,17 +193,17 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
         case "conflict":
             return ExtractError(
                 f"the replica canceled the read ({said}); start the run again, raise"
-                " max_standby_streaming_delay there, or read from the writer",
+                " max_standby_streaming_delay of the replica, or read from the writer",
                 kind="conflict",
                 cause=cause,
             )
         case "cancelled":
             return ExtractError(
-                f"somebody canceled the read ({said}); start the run again", kind="database", cause=cause
+                f"the read was canceled ({said}); start the run again", kind="database", cause=cause
             )
         case "lost":
             return ExtractError(
-                f"the connection to the database at {database.place} was lost in the middle of the read"
+                f"the connection to the database at {database.place} was lost during the read"
                 f" ({said}); start the run again",
                 kind="lost",
                 cause=cause,
@@ -211,18 +211,19 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
         case "disk":
             if of_database:
                 sentence = (
-                    f"the database at {database.place} ran out of disk space ({said}); free some there and"
+                    f"the database at {database.place} ran out of disk space ({said}); free some space, then"
                     " start the run again"
                 )
             else:
                 sentence = (
-                    f"the job's own disk is full ({said}); give the job a larger worker, or free space there"
+                    f"the job's own disk is full ({said}); give the job a larger worker, or free space on"
+                    " that disk"
                 )
             return ExtractError(sentence, kind="disk_full", cause=cause)
         case "snapshot":
             return ExtractError(
-                f"the parts of the read could not all see one snapshot ({said}): give the connection the"
-                ' endpoint of one instance, not one that leads to several; or leave out aggregate_in="spark"',
+                f"the parts of the read could not use the same snapshot ({said}); connect to the endpoint of"
+                ' one instance, not of several, or leave out aggregate_in="spark"',
                 kind="snapshot",
                 cause=cause,
             )
@@ -245,7 +246,7 @@ def no_tls(database: Database, cause: str) -> ExtractError:
 
 def too_long(cause: str = "") -> ExtractError:
     """A sum that no decimal of Spark's can hold."""
-    sentence = "a sum of the metric takes more than the 38 digits that Spark can add exactly"
+    sentence = "a sum of the metric has more than 38 digits, and Spark cannot add it exactly"
     return ExtractError(sentence, kind="contract", cause=cause)
 
 

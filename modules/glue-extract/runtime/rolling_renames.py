@@ -34,11 +34,11 @@ def changed(result: Result, store: Store, made: Plan) -> str:
         elif key in name_of:
             found.append(f"{quoted(name)} was called {quoted(name_of[key])} in {before}")
         elif was != name:
-            found.append(f"{quoted(name)} has the folder of {quoted(was)} in {before}")
+            found.append(f"{quoted(name)} has the same folder as {quoted(was)} in {before}")
     if others:
         table = resolved.table(resolved.recipient.alias)
         also = f", and so is {listed(others[1:])}" if others[1:] else ""
         found.insert(
-            0, f'{others[0]} is another row of {table.schema}."{table.table}" than in {before}{also}'
+            0, f'{others[0]} is a different row of {table.schema}."{table.table}" than in {before}{also}'
         )
     return listed(found)

@@ -66,7 +66,7 @@ def check_clocks(node: Node, *, is_text: bool = False) -> None:
     match node:
         case Text(value) if not is_text and (found := _NOW.search(value)):
             raise ExpressionError(
-                f"depends on '{found[1]}', so the same period would give other values later"
+                f"depends on '{found[1]}', so a later run of the same period would give different values"
             )
         case Binary(operator, left, right) if operator in COMPARISONS:
             beside = _is_text(left) or _is_text(right)
@@ -112,20 +112,20 @@ def check_functions(node: Node, functions: Iterable[Function]) -> None:
         found = [each for each in known[name] if each.least <= arguments <= each.most]
         if not found:
             raise ExpressionError(
-                f"calls {name}() with {arguments} arguments, which PostgreSQL does not have"
+                f"calls {name}() with {arguments} arguments, but PostgreSQL has no such function"
             )
         if any(function.kind != "f" for function in found):
-            raise ExpressionError(
-                f"calls the aggregate {name}(); the metric's own aggregate is its first field"
-            )
+            raise ExpressionError(f"calls the aggregate {name}(); the first field of Metric is its aggregate")
         if any(function.returns_set for function in found):
             raise ExpressionError(f"calls {name}(), which returns several rows")
         if name not in _SETTLED and any(function.volatility != "i" for function in found):
             raise ExpressionError(
-                f"calls {name}(), which is not immutable in PostgreSQL, so the same period could give other"
-                " results later"
+                f"calls {name}(), which is not immutable in PostgreSQL, so a later run of the same"
+                " period could give different results"
             )
 
 
 def clock(word: str) -> ExpressionError:
-    return ExpressionError(f"depends on {word}, so the same period would give other values later")
+    return ExpressionError(
+        f"depends on {word}, so a later run of the same period would give different values"
+    )

@@ -213,7 +213,7 @@ class _Resolver:
             return None
         node = self._parse(what, text, table)
         if kind(node) not in ("boolean", "unknown"):
-            raise wrong(f"{what} is {_a(kind(node))} and not a condition")
+            raise wrong(f"{what} is {_a(kind(node))}, not a condition")
         return settled(node)
 
     def _recipients_where(self, recipient: Column) -> Node | None:
@@ -223,11 +223,11 @@ class _Resolver:
         node = self._condition(what, text, owner)
         for column in columns_of(node):
             if column.alias != recipient.alias:
-                raise wrong(f'{what} names {self.names.said(column)}; it takes columns of "{owner}" alone')
+                raise wrong(f'{what} names {self.names.said(column)}; it can name only columns of "{owner}"')
             if recipient.alias == "t0" and column.name != recipient.name:
                 raise wrong(
-                    f"{what} names {self.names.said(column)}; the recipient is a column of the entity, so it"
-                    f' takes "{recipient.name}" alone'
+                    f"{what} names {self.names.said(column)}; the recipient is a column of the entity, so"
+                    f' the condition can name only "{recipient.name}"'
                 )
         return node
 
@@ -244,7 +244,7 @@ class _Resolver:
             raise
         if is_column and not isinstance(node, Ref):
             quoted = '"' + self.spec.split(text)[1].replace('"', '""') + '"'
-            raise wrong(f"{what} is also the name of a column; write {quoted} for the column")
+            raise wrong(f"{what} is also the name of a column; to use the column, write {quoted}")
         return node
 
     # -- metrics -----------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ class _Resolver:
         if found == "unknown" and not is_count:
             return Exact(value), True
         if found != "number" and not is_count:
-            raise wrong(f"{what} is {_a(found)} and not a number")
+            raise wrong(f"{what} is {_a(found)}, not a number")
         return value, found == "number"
 
     def _measure(self, value: Node | None, where: Node | None, divisor: int, counted_only: bool) -> int:
@@ -312,7 +312,7 @@ class _Resolver:
         primary = next((key for key in self.names.catalog.keys_of(entity) if key.primary), None)
         if primary is None:
             raise contract(
-                f"a listing needs a primary key on {spoken(entity)}, by which its rows are in order"
+                f"a listing needs a primary key on {spoken(entity)}, which gives the order of the rows"
             )
         return Listing(
             columns=tuple(self.names.column(column) for column in rows.values()),

@@ -240,6 +240,6 @@ def _figures(texts: list[str], digits: int) -> list[str]:
 
 def _differs() -> ExtractError:
     return ExtractError(
-        "percentiles and distinct counts were computed from other values than the other aggregates",
+        "percentiles and distinct counts were computed from different values than the other aggregates",
         kind="reconciliation",
     )

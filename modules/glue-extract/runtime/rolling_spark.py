@@ -154,6 +154,6 @@ def _check_digits(resolved: Resolved, facts: Facts) -> None:
         if most >= DECIMAL_DIGITS:
             raise ExtractError(
                 f"a metric has values with {most} digits after the point; Spark can add at most"
-                f' {DECIMAL_DIGITS - 1} exactly; use aggregate_in="database"',
+                f' {DECIMAL_DIGITS - 1} digits exactly; use aggregate_in="database"',
                 kind="contract",
             )

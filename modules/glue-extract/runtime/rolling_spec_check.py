@@ -31,7 +31,7 @@ _METRIC = re.compile(r"[^\W\d]\w*")
 def check(spec: object) -> None:
     """Refuse a spec that contradicts itself, whatever types are in it."""
     if not isinstance(spec, Extract):
-        raise wrong(f"run takes an Extract and not {_kind(spec)}")
+        raise wrong(f"run needs an Extract, not {_kind(spec)}")
     if spec.fault is not None:
         raise wrong(spec.fault)
     _check_types(spec)
@@ -121,26 +121,26 @@ def _check_types(spec: Extract) -> None:
         if value is None and name != "recipient":
             continue
         if not isinstance(value, Mapping) or not value:
-            raise wrong(f"{name}={_kind(value)} does not name columns; write for example {name}={example}")
+            raise wrong(f"{name}={_kind(value)} must name columns; write for example {name}={example}")
         for label, column in value.items():
             if not isinstance(label, str) or not isinstance(column, str) or not column.strip():
                 raise wrong(f"{name} has {label!r}: {_kind(column)}; write for example {example}")
     if len(spec.recipient) != 1:
         raise wrong(
-            f'recipient names {len(spec.recipient)} columns; it takes one: {{"bank_name": "Bank.Name"}}'
+            f'recipient names {len(spec.recipient)} columns, but must name one: {{"bank_name": "Bank.Name"}}'
         )
     for name in ("columns", "transform_columns"):
         value = getattr(spec, name)
         if isinstance(value, str):
-            raise wrong(f'{name}="{value}" is one text; write ("{value}",)')
+            raise wrong(f'{name}="{value}" is one text, not a tuple; write ("{value}",)')
         if value is None and name == "columns":
             continue
         if not isinstance(value, tuple | list) or not all(isinstance(each, str) for each in value):
-            raise wrong(f"{name}={_kind(value)} is not a tuple of texts")
+            raise wrong(f"{name}={_kind(value)} must be a tuple of texts")
     if isinstance(spec.joins, Join):
-        raise wrong("joins is one Join; write (Join(...),)")
+        raise wrong("joins is one Join, not a tuple; write (Join(...),)")
     if not isinstance(spec.joins, tuple | list):
-        raise wrong(f"joins={_kind(spec.joins)} is not a tuple of Join")
+        raise wrong(f"joins={_kind(spec.joins)} must be a tuple of Join")
     _check_metric_types(spec)
 
 
@@ -173,7 +173,10 @@ def _check_metric(name: str, metric: Metric) -> None:
         if text is not None and not isinstance(text, str):
             raise wrong(f'metric "{name}" has {what}={_kind(text)}, which is not a text')
     if metric.expression is None and aggregate != "count":
-        raise wrong(f'metric "{name}" has no expression; only "count" may have none, and counts rows')
+        raise wrong(
+            f'metric "{name}" has no expression; only "count" can be without an'
+            " expression, and then counts rows"
+        )
     if metric.expression is not None and not metric.expression.strip():
         raise wrong(f'metric "{name}" has an empty expression')
     window = metric.window
@@ -216,7 +219,7 @@ def _check_numbers(spec: Extract) -> None:
         raise wrong(f'grain="{spec.grain}" is not supported; the grain is "month"')
     zone(spec.time_zone)
     if not any(character.isalnum() for character in spec.unassigned):
-        raise wrong(f'unassigned="{spec.unassigned}" has no letter or digit for the name of a file')
+        raise wrong(f'unassigned="{spec.unassigned}" must have a letter or digit, because it names a file')
 
 
 # -- joins -------------------------------------------------------------------------------------------
@@ -235,7 +238,7 @@ def _check_joins(spec: Extract) -> None:
         if len(join.lefts) != len(join.rights):
             raise wrong(
                 f'the join to "{join.name}" compares {counted(len(join.lefts), "column")} with'
-                f" {len(join.rights)}; a key has as many columns on the left as on the right"
+                f" {len(join.rights)}; left and right must have the same number of columns"
             )
         starts = {table_of(spec, left, known) for left in join.lefts}
         if None in starts:
@@ -245,7 +248,7 @@ def _check_joins(spec: Extract) -> None:
                 f' {listed(sorted(known))}; write left="Table.column" of the entity or of an earlier join'
             )
         if len(starts) > 1:
-            raise wrong(f'the join to "{join.name}" starts at two tables; a key is in one')
+            raise wrong(f'the join to "{join.name}" starts at two tables; it must start at one table')
         known.add(join.name)
 
 
@@ -276,7 +279,9 @@ def _check_shape(spec: Extract) -> None:
     if spec.rows is not None:
         for name in ("group_by", "metrics"):
             if getattr(spec, name) is not None:
-                raise wrong(f"rows and {name} exclude each other; a listing has no groups and no metrics")
+                raise wrong(
+                    f"rows and {name} must not be given together; a listing has no groups and no metrics"
+                )
         return
     if spec.metrics is None:
         raise wrong(
@@ -298,8 +303,8 @@ def _check_labels(spec: Extract) -> None:
     ]:
         if pattern is _LABEL and len(label) > _LONGEST_LABEL:
             raise wrong(
-                f'"{label[:40]}..." cannot be the name of a column: it has {len(label)} characters, and'
-                f" {_LONGEST_LABEL} are the most"
+                f'"{label[:40]}..." cannot be the name of a column: it has {len(label)} characters, but'
+                f" the limit is {_LONGEST_LABEL}"
             )
         if pattern.fullmatch(label) is None:
             raise wrong(f'"{label}" cannot be the name of a column; use letters, digits and underscores')
@@ -310,12 +315,13 @@ def _check_labels(spec: Extract) -> None:
     folded = [name.casefold() for name in names]
     if same := sorted({name for name in names if folded.count(name.casefold()) > 1}):
         raise wrong(
-            f"columns of the file differ only by upper and lower case: {listed(same)}; choose another label"
+            f"column names of the file differ only in upper and lower case: {listed(same)}; choose another"
+            " label"
         )
     if spec.columns is None:
         return
     if not spec.columns:
-        raise wrong("columns is empty; leave it out for all columns")
+        raise wrong("columns is empty; to write all columns, leave it out")
     for column in spec.columns:
         if column not in names:
             raise wrong(f'columns has "{column}", which is not one of {", ".join(names)}')
@@ -325,18 +331,20 @@ def _check_labels(spec: Extract) -> None:
 
 def _check_spark(spec: Extract) -> None:
     if spec.aggregate_in not in ("database", "spark"):
-        raise wrong(f'aggregate_in="{spec.aggregate_in}" is unknown; it takes "database" or "spark"')
+        raise wrong(f'aggregate_in="{spec.aggregate_in}" is unknown; write "database" or "spark"')
     if spec.transform is not None and not callable(spec.transform):
-        raise wrong(f"transform={_kind(spec.transform)} is not a function from DataFrame to DataFrame")
+        raise wrong(f"transform={_kind(spec.transform)} must be a function from DataFrame to DataFrame")
     given = {
         "transform": spec.transform is not None,
         f'partition_by="{spec.partition_by}"': spec.partition_by is not None,
     }
     for what, is_given in given.items():
         if is_given and spec.aggregate_in != "spark":
-            raise wrong(f'{what} needs the rows themselves; add aggregate_in="spark"')
+            raise wrong(f'{what} needs Spark; add aggregate_in="spark"')
     if spec.transform_columns and spec.transform is None:
-        raise wrong("transform_columns are given, but no transform that would use them")
+        raise wrong(
+            "transform_columns is given without a transform; add transform, or leave out transform_columns"
+        )
 
 
 # -- names and expressions, before the catalog is known ----------------------------------------------

@@ -117,7 +117,9 @@ class BucketStore:
     def place(self, key: str) -> str:
         place = key.removeprefix(self.key(""))
         if not place or self.key(place) != key:
-            raise ExtractError(f'"{key}" is not below s3://{self._bucket}/{self.key("")}', kind="store")
+            raise ExtractError(
+                f'"{key}" is not a path inside s3://{self._bucket}/{self.key("")}', kind="store"
+            )
         return place
 
     def check(self, place: str) -> None:
@@ -256,7 +258,7 @@ class BucketStore:
         except Exception as error:  # the first error is already reported
             log(
                 "parts_left",
-                f"parts of {upload['Key']} stay for the bucket to expire: {error}",
+                f"parts of {upload['Key']} stay until a rule of the bucket deletes them: {error}",
                 level="warning",
             )
 
@@ -329,7 +331,11 @@ def _denied(error: Exception, what: str, right: str) -> Exception:
     )
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if "AccessDenied" in code or code in ("403", "Forbidden"):
-        also = " and the use of the bucket's key" if right in ("s3:PutObject", "s3:GetObjectVersion") else ""
+        also = (
+            " and the right to use the bucket's key"
+            if right in ("s3:PutObject", "s3:GetObjectVersion")
+            else ""
+        )
         sentence = f"permission denied for {what}; grant {right}{also} to the job's role"
         if right == "s3:PutObject" and _FLAT.search(what):
             sentence += ", and add the recipient to flat_recipients of the module glue-extract"
@@ -337,11 +343,10 @@ def _denied(error: Exception, what: str, right: str) -> Exception:
     if code in ("NoSuchKey", "NoSuchVersion"):
         return gone(what)
     if code == "NoSuchBucket":
-        return ExtractError(f"there is no bucket for {what}", kind="store", cause=f"{code}: {said}")
+        return ExtractError(f"the bucket of {what} does not exist", kind="store", cause=f"{code}: {said}")
     if status >= 500 or code == "SlowDown":
         return ExtractError(
-            f"S3 did not answer {right} on {what} but with {code} after all retries; start the run"
-            " again later",
+            f"{right} on {what} still failed with {code} after all retries; start the run again later",
             kind="store",
             cause=f"{status} {code}: {said}",
         )

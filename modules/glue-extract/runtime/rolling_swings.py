@@ -39,8 +39,8 @@ def swings(resolved: Resolved, store: Store, made: Plan) -> tuple[str, ...]:
             is_near = old * new > 0 and abs(old) <= abs(new) * factor and abs(new) <= abs(old) * factor
             if old != new and not is_near:
                 found.append(
-                    f"{metric.name} of {quoted(file.recipient)} went from {_text(metric, old)} in {before} to"
-                    f" {_text(metric, new)}, by more than the factor {resolved.swing_factor}"
+                    f"{metric.name} of {quoted(file.recipient)} changed from {_text(metric, old)} in {before}"
+                    f" to {_text(metric, new)}, by a factor of more than {resolved.swing_factor}"
                 )
     return tuple(found)
 

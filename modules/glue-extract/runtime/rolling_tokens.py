@@ -21,9 +21,9 @@ _TOKEN = re.compile(
 )
 
 _OTHERS = {
-    ";": "has a semicolon; it takes one expression and not a statement",
-    "--": "has a comment; write it in Python, beside the spec",
-    "/*": "has a comment; write it in Python, beside the spec",
+    ";": "has a semicolon; write one expression, not a statement",
+    "--": "has a comment; write the comment in Python, beside the spec",
+    "/*": "has a comment; write the comment in Python, beside the spec",
     "'": "has a quote that is not closed",
     '"': "has a quote that is not closed",
     "\0": "has a character that PostgreSQL does not accept",
@@ -57,7 +57,7 @@ def tokens(text: str) -> list[Token]:
         if kind in ("comment", "other"):
             why = _OTHERS.get(found)
             if found == "?":
-                why = "uses an operator with ?, which the driver takes for a parameter; call its function"
+                why = "uses an operator with ?, which the driver reads as a parameter; call its function"
             raise ExpressionError(why or f"has a {found!r} that is not in quotes (character {start + 1})")
         last = read[-1] if read else None
         if kind in ("text", "name") and last is not None and last.start + len(last.text) == start:
@@ -65,7 +65,7 @@ def tokens(text: str) -> list[Token]:
                 raise ExpressionError("has two texts without an operator between them")
             if last.kind == "word" and kind == "text" and last.word in ("e", "b", "x", "n"):
                 form = f"{last.text}'…'"
-                raise ExpressionError(f"has a text of the form {form}; write it without escapes")
+                raise ExpressionError(f"has a text of the form {form}; write the text without escapes")
         read.append(Token(kind, found, start))
         position = match.end()
     return read

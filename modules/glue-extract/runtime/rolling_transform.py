@@ -164,7 +164,7 @@ class Work:
                 if column in shown and column.digits is None:
                     raise ExtractError(
                         f'the column "{column.name}" is in the file and in a metric, but its type has no'
-                        " scale; leave out the transform, or name a view that casts it",
+                        " scale; leave out the transform, or use a view that casts the column",
                         kind="contract",
                     )
                 found[column] = decimal(digits or 0)
@@ -189,7 +189,7 @@ class Work:
         if isinstance(kind, types.ByteType | types.ShortType | types.IntegerType | types.LongType):
             return replace(column, type="bigint", digits=0)
         raise _refused(
-            f'made "{column.name}" a {kind.simpleString()}; it must stay a decimal or a whole number'
+            f'changed "{column.name}" to {kind.simpleString()}; it must stay a decimal or a whole number'
         )
 
     # -- totals ----------------------------------------------------------------------------------------
@@ -233,9 +233,8 @@ class Work:
             ):
                 rows = 0 if given is None else given.rows
                 raise ExtractError(
-                    f"the database has {source.rows} rows in a part of the window, and the transform would"
-                    " get"
-                    f" {rows}, or rows with other totals",
+                    f"the database has {source.rows} rows in a part of the window, but the transform would"
+                    f" get {rows} rows, or rows with different totals",
                     kind="reconciliation",
                 )
 
@@ -259,10 +258,10 @@ class Work:
             where = f" in line {lines[-1]}" if lines else ""
             raise _refused(f"failed with {type(error).__name__}{where}{said}") from error
         if not isinstance(made, DataFrame):
-            raise _refused(f"gave back {type(made).__name__}, not a DataFrame")
+            raise _refused(f"returned {type(made).__name__}, not a DataFrame")
         needed = [*(column.name for column in self._kept()), SEGMENT]
         if missing := [name for name in needed if name not in made.columns]:
-            raise _refused(f"lost the column {listed(missing)}; it must keep {listed(needed, 20)}")
+            raise _refused(f"removed the column {listed(missing)}; it must keep {listed(needed, 20)}")
         return made
 
 

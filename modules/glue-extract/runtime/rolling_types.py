@@ -34,7 +34,9 @@ def check_types(resolved: Resolved, names: Names) -> None:
     }
     for label, column in shown.items():
         if not _is_shown(column):
-            raise contract(f'"{label}", {names.said(column)}, is {column.type}, which a file cannot show')
+            raise contract(
+                f'"{label}", {names.said(column)}, is {column.type}, which cannot be written to a file'
+            )
     _check_operators(resolved, names)
     for step in resolved.steps:
         _check_join(resolved, step)
@@ -47,8 +49,8 @@ def check_types(resolved: Resolved, names: Names) -> None:
             )
     if resolved.partition_by is not None and resolved.partition_by.type not in WHOLE:
         raise contract(
-            f'partition_by="{names.spec.partition_by}" is {resolved.partition_by.type}; it takes a column of'
-            " whole numbers"
+            f'partition_by="{names.spec.partition_by}" is {resolved.partition_by.type}; it must be a column'
+            " of whole numbers"
         )
     _check_collations(resolved, names)
     if resolved.aggregate_in == "spark":
@@ -71,8 +73,8 @@ def _check_operators(resolved: Resolved, names: Names) -> None:
     for column in used:
         if "." in column.type and column.category != "E":
             raise contract(
-                f"{names.said(column)} is of the type {column.type}, whose operators a run does not use; name"
-                " a view that casts it to a type of PostgreSQL itself"
+                f"{names.said(column)} has the type {column.type}, and a run does not use operators of this"
+                " type; use a view that casts the column to a built-in type"
             )
 
 
@@ -88,12 +90,12 @@ def _check_join(resolved: Resolved, step: Step) -> None:
         same = left.category == right.category and (left.category not in "UE" or left.type == right.type)
         if not same:
             raise contract(
-                f"the join {step.name} compares {left.type} with {right.type}; both sides must be of one kind"
+                f"the join {step.name} compares {left.type} with {right.type}; both must be of the same kind"
             )
         if resolved.aggregate_in == "spark" and not _compares_in_spark(left, right):
             raise contract(
-                f"the join {step.name} compares {left.type} with {right.type}, which Spark would not do as"
-                ' PostgreSQL does; use aggregate_in="database"'
+                f"the join {step.name} compares {left.type} with {right.type}, which Spark would not compare"
+                ' as PostgreSQL does; use aggregate_in="database"'
             )
 
 
@@ -123,8 +125,8 @@ def _check_collations(resolved: Resolved, names: Names) -> None:
     for column in (*resolved.group_by.values(), resolved.recipient, *sides, *distinct):
         if (collation := names.collation(column)) is not None:
             raise contract(
-                f"column {names.said(column)} has the nondeterministic collation {collation}, under which"
-                ' texts that differ are equal; name a view instead that reads it with COLLATE "C"'
+                f"column {names.said(column)} has the nondeterministic collation {collation}, so"
+                ' different texts can be equal; use a view that reads the column with COLLATE "C"'
             )
 
 
@@ -146,6 +148,6 @@ def _check_spark(resolved: Resolved) -> None:
         if (reason := is_portable(node)) is not None:
             where = "after the transform" if len(aliases) <= 1 else "over several tables"
             raise wrong(
-                f"{what} is computed by Spark {where}, which cannot do it exactly: {reason}; use"
-                ' aggregate_in="database", or name a view that has the value as a column'
+                f"Spark computes {what} {where}, and cannot compute it exactly: {reason}; use"
+                ' aggregate_in="database", or a view that has the value as a column'
             )

@@ -71,7 +71,7 @@ class Work:
             rows = "row belongs" if excluded == 1 else "rows belong"
             log(
                 "excluded",
-                f"{period}: {excluded} {rows} to recipients that recipients_where leaves out",
+                f"{period}: {excluded} {rows} to recipients that recipients_where excludes",
                 period=str(period),
                 rows=excluded,
             )
@@ -103,7 +103,8 @@ class Work:
             return
         if not (self.arguments.restate or self.arguments.dry_run):
             raise ExtractError(
-                f"{changed}; if this is right, publish it with --restate --reason TEXT", kind="recipient_name"
+                f"{changed}; if this is intended, publish the period with --restate --reason TEXT",
+                kind="recipient_name",
             )
         log("recipient_changed", f"{plan.period}: {changed}", level="warning", period=str(plan.period))
 
@@ -132,7 +133,7 @@ class Work:
             except ExtractError as error:
                 log(
                     "late_data",
-                    f"{period} could not be looked at again: {error.sentence}",
+                    f"{period} could not be checked for late data: {error.sentence}",
                     level="warning",
                     period=str(period),
                 )
@@ -143,8 +144,8 @@ class Work:
                 late[str(period)] = differs
                 log(
                     "late_data",
-                    f"{period} is published and would differ now: {differs}; --period {period} --restate"
-                    " --reason TEXT publishes it again",
+                    f"{period} is published, but its files would differ now: {differs}; to publish them, run"
+                    f" --period {period} --restate --reason TEXT",
                     level="warning",
                     period=str(period),
                 )

@@ -36,7 +36,7 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can have: the s
 
 
 Seal = Callable[[File, Pgp], File]
-"""Encrypts a file, or takes over the published one of the same content."""
+"""Encrypts a file, or uses the published file if its content is the same."""
 
 
 def write_files(
@@ -144,7 +144,7 @@ class FileWriter:
         self._cells = writing.cells
         self._records = writing.records(form)
         name = rolling_name.filled(
-            form.template, writing.fields(recipient), where=f"the name of the file of {quoted(recipient)}"
+            form.template, writing.fields(recipient), where=f"the file name of {quoted(recipient)}"
         )
         self._name = rolling_name.check_name(name, recipient, form.markers)
         # A first record may have totals, which are known at the end: then the rows wait in another file.
@@ -220,8 +220,8 @@ class FileWriter:
         whole, _, fraction = value.partition(".")
         if (found := len(fraction.rstrip("0"))) > digits:
             raise ExtractError(
-                f"{where}: {{sum[{metric}]}} has {counted(found, 'digit')} after the point, and the field"
-                f' "{metric}" has {digits}; set a larger scale in its metric, or leave out implied=True',
+                f"{where}: {{sum[{metric}]}} has {counted(found, 'digit')} after the point, but the field"
+                f' "{metric}" has {digits}; set a larger scale in the metric, or leave out implied=True',
                 kind="file",
             )
         return whole + fraction[:digits].ljust(digits, "0")

@@ -82,7 +82,7 @@ class Sessions:
             user, address = self.known.get(process, ("", ""))
             return Download(user, address, unescaped(read[1]), int(read[2]), closed_at(entry))
         elif text.startswith('close "') and len(text) >= 499:
-            print("A download has no receipt, because sshd cuts so long a path in its log.", file=sys.stderr)
+            print("A download has no receipt, because sshd cuts a long path in its log.", file=sys.stderr)
         return None
 
 
@@ -123,7 +123,7 @@ def event(download: Download) -> dict[str, Any] | None:
     key = prefix.read_text() + os.path.normpath("/" + download.path.lstrip("/"))
     found = version(key)
     if not found:
-        print(f"{key} has no receipt, because S3 has no such file, or refuses it.", file=sys.stderr)
+        print(f"{key} has no receipt, because S3 does not have the file or denies access.", file=sys.stderr)
         return None
     if download.size < found[1]:
         print(f"{download.user} has read only a part of {key}.", file=sys.stderr)

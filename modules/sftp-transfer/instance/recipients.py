@@ -46,7 +46,9 @@ def parsed(value: str) -> tuple[str, str]:
     recipient = json.loads(value)
     keys = [key for key in recipient["keys"] if KEY.fullmatch(key)]
     if len(keys) < len(recipient["keys"]):
-        print("A public key that is not one line of a known type was left out.", file=sys.stderr)
+        print(
+            "A public key was left out, because it is not one line or its type is unknown.", file=sys.stderr
+        )
     return recipient["prefix"], "".join(f"{key}\n" for key in keys)
 
 
@@ -106,7 +108,7 @@ def main() -> int:
     accounts = {user.pw_name for user in pwd.getpwall()} - here
     for name, (prefix, keys) in sorted(wanted.items()):
         if not NAME.fullmatch(name) or name in accounts:
-            print(f"{name} is an account of this machine, or no valid user name.", file=sys.stderr)
+            print(f"{name} is an account of this machine, or not a valid user name.", file=sys.stderr)
             failed = 1
             continue
         admit(name, prefix, keys, known=name in here)

@@ -55,7 +55,9 @@ def test_full_disk_while_reading_is_reported(
     sentence = engine.refusal("2026-10")
     assert "the job's own disk" in sentence
     assert "No space left on device" in sentence
-    assert sentence.endswith("give the job a larger worker, or free space there. Nothing was published.")
+    assert sentence.endswith(
+        "give the job a larger worker, or free space on that disk. Nothing was published."
+    )
     assert engine.log[-1]["kind"] == "disk_full"
 
 
@@ -117,7 +119,7 @@ def test_missing_driver_jar_is_reported_in_one_sentence(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(
-        "Spark has no PostgreSQL driver (org.postgresql.Driver); give it the driver's jar,"
+        "Spark has no PostgreSQL driver (org.postgresql.Driver); add the jar of the driver,"
         " e.g. with spark.jars. Nothing was published."
     )
     assert "Traceback" not in done.stdout.replace("cause", "") + done.stderr

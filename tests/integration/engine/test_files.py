@@ -120,7 +120,7 @@ def test_sum_with_more_decimals_than_its_field_is_refused(bare_store: Store, eng
     form = File(format=FixedWidth(WIDTHS), trailer_record="T{sum[amount_sum]:0>15}")
     sentence = engine.refusal("2026-10", file=form)
     assert (
-        '{sum[amount_sum]} has 3 digits after the point, and the field "amount_sum" has 2; set a' in sentence
+        '{sum[amount_sum]} has 3 digits after the point, but the field "amount_sum" has 2; set a' in sentence
     )
 
 
@@ -204,9 +204,9 @@ def test_file_of_one_recipient_may_have_other_settings(loans: Store, engine: Eng
         ),
         (
             File(format=FixedWidth({**WIDTHS, "branch_address": 9})),
-            'row 1, column "branch_address": a value takes 16 bytes in utf-8, and the field has 9',
+            'row 1, column "branch_address": a value has 16 bytes in utf-8, but the field has 9',
         ),
-        (File(name="{recipient}"), 'the file name "Con" of "Con" is a device on Windows'),
+        (File(name="{recipient}"), 'the file name "Con" of "Con" is the name of a device on Windows'),
         (File(name="{recipient}{period}" + "x" * 245), "has 257 bytes, more than 255"),
         (
             File(name="{recipient}{period}" + "x" * 240, markers=("done",)),

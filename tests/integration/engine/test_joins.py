@@ -249,7 +249,7 @@ def test_rows_excluded_by_where_are_neither_orphans_nor_in_the_control_totals(
     ("where", "said"),
     [
         ("amuont > 5", 'no column "amuont" in'),
-        ('"Amount" + 1', 'where=""Amount" + 1" is a number and not a condition'),
+        ('"Amount" + 1', 'where=""Amount" + 1" is a number, not a condition'),
         ('"Amount" > 5 GROUP BY 1', 'has "GROUP" (character 14) where the end should follow'),
         ('sum("Amount") > 5', "calls the aggregate sum()"),
         ('nosuch("Amount") > 5', "calls nosuch(), which is not a function of PostgreSQL"),

@@ -22,8 +22,9 @@ def test_late_data_of_every_published_period_is_reported_and_changes_nothing(
     told = [line for line in delivered.log if line["event"] == "late_data"]
     assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
     assert told[0]["message"] == (
-        "2026-07 is published and would differ now: Alpha_20260731.csv differs (count of loans_count"
-        " 0 -> 1, sum of loans_count 0 -> 9); --period 2026-07 --restate --reason TEXT publishes it again"
+        "2026-07 is published, but its files would differ now: Alpha_20260731.csv differs (count of"
+        " loans_count 0 -> 1, sum of loans_count 0 -> 9);"
+        " to publish them, run --period 2026-07 --restate --reason TEXT"
     )
     assert delivered.manifest()["late_data"][2] == {
         "period": "2026-09",
@@ -57,7 +58,7 @@ def test_failed_late_data_check_does_not_stop_the_publication(
     delivered = engine("2026-10", **way)
     assert delivered.figures("Alpha") == {str(branch): "4.00"}
     [told] = [line for line in delivered.log if line["event"] == "late_data"]
-    assert told["message"].startswith("2026-07 could not be looked at again: ")
+    assert told["message"].startswith("2026-07 could not be checked for late data: ")
 
 
 def test_late_data_periods_limits_the_check(store: Store, engine: Engine) -> None:
@@ -89,7 +90,7 @@ def test_swing_above_the_factor_is_a_warning(
             store.loan(branch, f"{month}-01", amount)
     months = ("--from", "2026-09", "--to", "2026-10")
     delivered = engine(*months, metrics={"it": Metric(aggregate, "Amount")}, swing_factor=2)
-    expected = [f"{told}, by more than the factor 2"] if told else []
+    expected = [f"{told}, by a factor of more than 2"] if told else []
     assert delivered.manifest()["warnings"] == expected
     assert [line["message"] for line in delivered.log if line["event"] == "swing"] == [
         f"2026-10: {warning}" for warning in expected

@@ -65,7 +65,7 @@ def test_money_with_other_digits_is_refused(priced: Engine, request: pytest.Fixt
     locale = request.node.callspec.params["priced"]
     assert priced.refusal("2026-10") == (
         f"2026-10: Amount has the type money, whose values have {LOCALES[locale]} digits after the point"
-        f' under the lc_monetary "{locale}" of the database; name a view that casts it to numeric.'
+        f' under the lc_monetary "{locale}" of the database; use a view that casts the column to numeric.'
         " Nothing was published."
     )
 

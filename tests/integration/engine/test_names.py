@@ -182,7 +182,7 @@ def test_unassigned_recipient_has_no_column(loans: Store, engine: Engine) -> Non
     *joins, last = engine.spec.joins
     optional = (*joins, Join(last.table, last.left, last.right, optional=True))
     sentence = engine.refusal("2026-10", file=CODED, joins=optional)
-    assert f'"Unassigned" is not in {loans.schema}."Bank"; give it a file of its own with files=' in sentence
+    assert f'"Unassigned" is not in {loans.schema}."Bank"; define its own file with files=' in sentence
     engine("2026-10", file=CODED, joins=optional, files={"Unassigned": File()})
 
 
@@ -222,7 +222,7 @@ def test_name_has_the_revision_and_an_unchanged_month_keeps_it(loans: Store, eng
 
     loans.loan(11, "2026-10-06", 1)
     refusal = engine.refusal("2026-10", file=FLAT)
-    assert "already published with other bytes (revision 1" in refusal
+    assert "already published with different bytes (revision 1" in refusal
     assert "Alpha_20261031_r01.csv differs (count of loans_count 1 -> 2" in refusal
     planned = engine("2026-10", "--dry-run", file=FLAT).message
     assert "as revision 2: Alpha_20261031_r01.csv becomes Alpha_20261031_r02.csv, count of" in planned
@@ -232,7 +232,10 @@ def test_name_has_the_revision_and_an_unchanged_month_keeps_it(loans: Store, eng
         for line in engine("2026-11", "--allow-incomplete", file=FLAT).log
         if line["event"] == "late_data"
     ]
-    assert "2026-10 is published and would differ now: Alpha_20261031_r01.csv differs" in late["message"]
+    assert (
+        "2026-10 is published, but its files would differ now: Alpha_20261031_r01.csv differs"
+        in late["message"]
+    )
 
     done = engine("2026-10", "--restate", "--reason", "late", file=FLAT)
     assert "restated: 2 files, 2 rows, revision 2" in done.message

@@ -68,7 +68,7 @@ def test_zeros_of_a_column_with_decimals_give_the_same_bytes(store: Store, engin
 
 
 def test_partition_column_that_is_not_an_integer_is_refused(store: Store, in_spark: Engine) -> None:
-    assert 'partition_by="loan_date" is date; it takes a column of whole numbers' in (
+    assert 'partition_by="loan_date" is date; it must be a column of whole numbers' in (
         in_spark.refusal("2026-10", partition_by="loan_date")
     )
 
@@ -193,6 +193,6 @@ def test_spark_compares_keys_like_postgresql(
 def test_keys_that_spark_compares_differently_are_refused(bare_store: Store, in_spark: Engine) -> None:
     bare_store.create()
     bare_store.sql('ALTER TABLE "Loans" ALTER "Account_idAccount" TYPE real')
-    assert "compares real with integer, which Spark would not do as PostgreSQL does" in in_spark.refusal(
+    assert "compares real with integer, which Spark would not compare as PostgreSQL does" in in_spark.refusal(
         "2026-10"
     )

@@ -47,8 +47,8 @@ def test_default_period_depends_on_the_time_zone_of_the_extract(store: Store, en
 
 def test_incomplete_period_is_refused(store: Store, engine: Engine) -> None:
     assert engine.refusal("2026-11") == (
-        "2026-11: the period 2026-11 is not over in Etc/GMT; run it from 2026-12-01 on, or with"
-        " --allow-incomplete. Nothing was published."
+        "2026-11: the period 2026-11 is not over in Etc/GMT; run the period on or after"
+        " 2026-12-01, or with --allow-incomplete. Nothing was published."
     )
 
 
@@ -92,7 +92,7 @@ def test_backfill_over_a_published_period_with_other_bytes_writes_nothing(
     branch = store.branch()
     engine("2026-09")
     store.loan(branch, "2026-09-01", 1)
-    assert "already published with other bytes" in engine.refusal("--from", "2026-08", "--to", "2026-10")
+    assert "already published with different bytes" in engine.refusal("--from", "2026-08", "--to", "2026-10")
     assert [path.name for path in (engine.folder / "_manifests").glob("*.json")] == ["2026-09.json"]
     assert {path.stem for path in (engine.folder / "_manifests").iterdir()} == {"2026-09"}
 

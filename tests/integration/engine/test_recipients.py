@@ -27,7 +27,8 @@ def test_bank_with_an_empty_file_name_is_refused(store: Store, engine: Engine) -
 
 def test_source_without_recipients_is_refused(store: Store, engine: Engine) -> None:
     assert engine.refusal("2026-10") == (
-        f'2026-10: {store.schema}."Bank" has no recipient; is this the right database? Nothing was published.'
+        f'2026-10: {store.schema}."Bank" contains no recipient; is this the right database?'
+        " Nothing was published."
     )
 
 
@@ -72,8 +73,8 @@ def test_swapped_recipients_are_refused_unless_restated(store: Store, engine: En
     store.sql('UPDATE "Bank" SET "Name" = \'Alpha\' WHERE "idBank" = %s', other)
     store.sql('UPDATE "Bank" SET "Name" = \'Beta\' WHERE "Name" = \'x\'')
     assert engine.refusal("2026-09") == (
-        f'2026-09: "Alpha" is another row of {store.schema}."Bank" than in 2026-08, and so is "Beta"; if this'
-        " is right, publish it with --restate --reason TEXT. Nothing was published."
+        f'2026-09: "Alpha" is a different row of {store.schema}."Bank" than in 2026-08, and so is "Beta"; if'
+        " this is intended, publish the period with --restate --reason TEXT. Nothing was published."
     )
     delivered = engine("--period", "2026-09", "--restate", "--reason", "the names were swapped")
     assert delivered.manifest("2026-09")["reason"] == "the names were swapped"
@@ -85,7 +86,7 @@ def test_renamed_recipient_is_refused_unless_restated(store: Store, engine: Engi
     renamed = store.bank("Before")
     engine("2026-09")
     store.sql('UPDATE "Bank" SET "Name" = %s WHERE "idBank" = %s', "After", renamed)
-    assert '"After" was called "Before" in 2026-09; if this is right' in engine.refusal("2026-10")
+    assert '"After" was called "Before" in 2026-09; if this is intended' in engine.refusal("2026-10")
     engine("--period", "2026-10", "--restate", "--reason", "merger")
 
 
@@ -95,7 +96,7 @@ def test_new_recipient_does_not_get_the_folder_of_another(store: Store, engine: 
     engine("2026-09")
     store.sql('DELETE FROM "Bank" WHERE "idBank" = %s', old)
     store.bank("FooBank")
-    assert '"FooBank" has the folder of "Foo Bank" in 2026-09; if this' in engine.refusal("2026-10")
+    assert '"FooBank" has the same folder as "Foo Bank" in 2026-09; if this' in engine.refusal("2026-10")
 
 
 def test_dry_run_reports_a_renamed_recipient(store: Store, engine: Engine) -> None:

@@ -88,8 +88,8 @@ def test_totals_that_do_not_reconcile_fail_the_run(
         store.loan(store.branch(), "2026-10-01", 5)
     assert engine.refusal("2026-10") == (
         "2026-10: the control totals of 2026-10 do not reconcile: the source has 2 rows (sum of loans_count,"
-        " amount_sum, amount_avg: 10) in the window; files, orphan rows and excluded rows have 1 row (sum of"
-        " loans_count, amount_sum, amount_avg: 5). Nothing was published."
+        " amount_sum, amount_avg: 10) in the window; files, orphan rows and excluded rows together have 1 row"
+        " (sum of loans_count, amount_sum, amount_avg: 5). Nothing was published."
     )
     assert not engine.folder.exists()
 
@@ -104,8 +104,8 @@ def test_undetected_duplicate_key_does_not_reconcile(
     store.sql('INSERT INTO "Client" SELECT * FROM "Client"')
     assert engine.refusal("2026-10") == (
         "2026-10: the control totals of 2026-10 do not reconcile: the source has 1 row (sum of loans_count,"
-        " amount_sum, amount_avg: 5) in the window; files, orphan rows and excluded rows have 2 rows (sum of"
-        " loans_count, amount_sum, amount_avg: 10). Nothing was published."
+        " amount_sum, amount_avg: 5) in the window; files, orphan rows and excluded rows together have 2 rows"
+        " (sum of loans_count, amount_sum, amount_avg: 10). Nothing was published."
     )
     assert engine.log[-1]["kind"] == "reconciliation"
     assert not engine.folder.exists()

@@ -26,8 +26,8 @@ UNSPOKEN = "its text may contain values"
 @pytest.mark.parametrize(
     ("condition", "why"),
     [
-        ("note::int > 0", "a text is not a valid value of the type that it is cast to (SQLSTATE 22P02)"),
-        ("note::date > '2020-01-01'", "a text that is cast to a date or time is not one (SQLSTATE 22007)"),
+        ("note::int > 0", "a text cannot be cast to the type (SQLSTATE 22P02)"),
+        ("note::date > '2020-01-01'", "a text cannot be cast to a date or time (SQLSTATE 22007)"),
         ("raised(note)", "a function of the database raised an exception (SQLSTATE P0001)"),
         ("note::tsquery IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 42601)"),
         ("note::jsonpath IS NOT NULL", f"{UNSPOKEN} (SQLSTATE 42601)"),

@@ -96,13 +96,13 @@ def test_postgresql_accepts_every_expression(fees: Store) -> None:
         (metric("status"), 'metric "x", "status" in {schema}.fees, is text, not a number'),
         (
             metric("status || 'x'"),
-            """the expression "status || 'x'" of metric "x" is a text and not a number""",
+            """the expression "status || 'x'" of metric "x" is a text, not a number""",
         ),
         (metric("day"), 'metric "x", "day" in {schema}.fees, is date, not a number'),
-        (metric("amount = 1"), 'the expression "amount = 1" of metric "x" is a condition and not a number'),
+        (metric("amount = 1"), 'the expression "amount = 1" of metric "x" is a condition, not a number'),
         (
             metric("clock_timestamp()"),
-            "depends on clock_timestamp(), so the same period would give other values later",
+            "depends on clock_timestamp(), so a later run of the same period would give different values",
         ),
         (metric("pg_backend_pid()"), "calls pg_backend_pid(), which is not immutable in PostgreSQL"),
         (metric("lowr(status)"), "calls lowr(), which is not a function of PostgreSQL"),
@@ -112,21 +112,21 @@ def test_postgresql_accepts_every_expression(fees: Store) -> None:
             'PostgreSQL does not accept the expression of metric x, "left(status, day)": function left(text,'
             " date) does not exist",
         ),
-        (metric("make_date(2026, 1, 1)"), "is of the type date, and not a number"),
+        (metric("make_date(2026, 1, 1)"), "has the type date, but must be a number"),
         (
             {"where": "day > 'soon'"},
             """PostgreSQL does not accept where "day > 'soon'": invalid input syntax for type date""",
         ),
-        ({"where": "amount + 1"}, 'where="amount + 1" is a number and not a condition'),
+        ({"where": "amount + 1"}, 'where="amount + 1" is a number, not a condition'),
         ({"where": "day < 'today'"}, """where="day < 'today'" depends on 'today'"""),
         (
             {"recipients_where": "fees.status = 'x'"},
-            'names "status" in {schema}.fees; it takes columns of "Bank"',
+            'names "status" in {schema}.fees; it can name only columns of "Bank"',
         ),
         ({"date_column": "status"}, 'date_column "status" in {schema}.fees is text, not a date or timestamp'),
         (
             {"joins": (Join("Bank", "fees.status", "id"),)},
-            "compares text with integer; both sides must be of one kind",
+            "compares text with integer; both must be of the same kind",
         ),
     ],
 )
@@ -279,9 +279,9 @@ def test_index_that_makes_a_join_unique(fees: Store, index: str, unique: bool) -
         ('amount / "Loan Amount"', None),
         (
             "amount / Bank.id",
-            "is computed by Spark over several tables, which cannot do it exactly: it divides",
+            "over several tables, and cannot compute it exactly: it divides",
         ),
-        ("rate * Bank.id", 'the type of column "rate" does not fix the digits after the point'),
+        ("rate * Bank.id", 'the type of column "rate" does not fix the number of digits after the point'),
     ],
 )
 def test_what_spark_cannot_do_is_refused(fees: Store, expression: str, sentence: str | None) -> None:

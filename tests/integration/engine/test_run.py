@@ -154,7 +154,7 @@ def test_late_data_is_reported_and_restated(store: Store, engine: Engine, branch
         in late["message"]
     )
     refused = engine.refusal("2026-09")
-    assert "already published with other bytes (revision 1," in refused
+    assert "already published with different bytes (revision 1," in refused
     restated = engine("2026-09", "--restate", "--reason", "late loan")
     assert restated.message.startswith("2026-09: restated: 2 files, 2 rows, revision 2")
     assert restated.manifest("2026-09")["reason"] == "late loan"
@@ -166,7 +166,7 @@ def test_swing_is_reported(store: Store, engine: Engine, branches: tuple[int, in
     store.loan(branches[0], "2026-09-01", 300)
     log = engine("2026-09", metrics=metrics, swing_factor=2).log
     assert [entry["message"] for entry in log if entry["event"] == "swing"] == [
-        '2026-09: amount_avg of "Alpha" went from 25.00 in 2026-08 to 300.00, by more than the factor 2'
+        '2026-09: amount_avg of "Alpha" changed from 25.00 in 2026-08 to 300.00, by a factor of more than 2'
     ]
 
 

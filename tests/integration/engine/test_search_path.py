@@ -111,8 +111,8 @@ def citext(store: Store) -> Store:
 
 
 WHY = (
-    "is of the type {schema}.citext, whose operators a run does not use; name a view that casts it to a type"
-    " of PostgreSQL itself"
+    "has the type {schema}.citext, and a run does not use operators of this type; use a view that casts the"
+    " column to a built-in type"
 )
 
 

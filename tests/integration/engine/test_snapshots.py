@@ -156,8 +156,8 @@ def test_endpoint_of_several_servers_is_refused(store: Store, in_spark: Engine, 
             url = store.url.replace(str(first), str(endpoint.server_address[1]))
             sentence = in_spark.refusal("--period", "2026-10", "--database-url", url)
             endpoint.shutdown()
-    assert sentence.startswith("2026-10: the parts of the read could not all see one snapshot (")
-    assert "give the connection the endpoint of one instance" in sentence
+    assert sentence.startswith("2026-10: the parts of the read could not use the same snapshot (")
+    assert "connect to the endpoint of one instance" in sentence
     assert in_spark.log[-1]["kind"] == "snapshot"
 
 

@@ -221,7 +221,7 @@ def test_failed_run_ends_with_the_error_message(extracts: Extracts, bank_loans: 
         (["--from", "2026-01"], "--to is missing; a backfill needs --from and --to."),
         (["--from", "2026-03", "--to", "2026-01"], "--from 2026-03 is after --to 2026-01."),
         (["--period", "2026-01", "--to", "2026-02"], "Give either --period, or --from and --to."),
-        (["--restate"], "--restate needs --reason TEXT, which the manifest keeps."),
+        (["--restate"], "--restate needs --reason TEXT, which the manifest records."),
         (
             ["--from", "2016-01", "--to", "2026-01"],
             "--from 2016-01 --to 2026-01 are 121 months; one run can do at most 120 months.",

@@ -39,7 +39,7 @@ def test_unknown_time_zone_is_reported_by_the_engine(tmp_path: Path) -> None:
     done = preview(str(tmp_path / "project"), "--database-url", "postgresql://me@127.0.0.1:1/store")
     assert done.returncode == 1
     assert done.stderr == (
-        '✗ there is no time zone "Nowhere"; time_zone takes a name like "Etc/GMT" or "Europe/Paris".'
+        '✗ there is no time zone "Nowhere"; time_zone must be a name such as "Etc/GMT" or "Europe/Paris".'
         " Nothing was written.\n"
     )
 

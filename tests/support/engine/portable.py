@@ -55,8 +55,8 @@ def _over_several_tables(setting: Setting) -> Iterator[str]:
             continue
         if (reason := _reason(tree, setting)) is not None:
             yield (
-                f"{what} is computed by Spark over several tables, which cannot do it exactly: {reason};"
-                ' use aggregate_in="database", or name a view that has the value as a column'
+                f"Spark computes {what} over several tables, and cannot compute it exactly: {reason};"
+                ' use aggregate_in="database", or a view that has the value as a column'
             )
 
 
@@ -64,7 +64,7 @@ def _reason(tree: Node | Condition | None, setting: Setting) -> str | None:
     if isinstance(tree, Divided) and is_quotient(tree):
         return "it divides by a column"
     if any(not column.text and _of_column(column, setting) is None for column in columns(tree)):
-        return 'the type of column "Amount" does not fix the digits after the point'
+        return 'the type of column "Amount" does not fix the number of digits after the point'
     if isinstance(tree, Node) and (digits(tree, setting) or 0) > MOST_JOINED:
         return f"its values have more than {MOST_JOINED} digits after the point"
     return None

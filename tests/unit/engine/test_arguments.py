@@ -42,7 +42,7 @@ def test_flag_works_with_and_without_a_value(written: list[str]) -> None:
 def test_restate_needs_a_reason() -> None:
     assert parse([*BASE, "--restate", "--reason", "late booking"]).restate
     for reason in ([], ["--reason", ""]):
-        with pytest.raises(ExtractError, match=r"--restate needs --reason TEXT, which the manifest keeps"):
+        with pytest.raises(ExtractError, match=r"--restate needs --reason TEXT, which the manifest records"):
             parse([*BASE, "--restate", *reason])
 
 
@@ -109,7 +109,7 @@ def test_reason_does_not_take_the_next_argument() -> None:
     "login", [["--database-url", "postgresql://h/d"], ["--database-url=postgresql://h/d"]]
 )
 def test_database_url_is_refused_on_glue(login: list[str]) -> None:
-    with pytest.raises(ExtractError, match=r"--database-url is for previews and tests, not for Glue"):
+    with pytest.raises(ExtractError, match=r"--database-url is only for previews and tests"):
         parse([*GLUE, "--output", "s3://bucket/loans", *login])
     assert parse(["--output", "folder", *login]).database_url == "postgresql://h/d"
 
@@ -255,23 +255,38 @@ def test_misspelled_argument_is_refused_with_the_nearest_match(wrong: str, meant
     ("given", "sentence"),
     [
         (["--connection", "c"], "--output is missing"),
-        (["--output", "o"], "give one of --connection"),
-        ([*BASE, "--database-url", "postgresql://u@h/d"], "give one of --connection"),
-        ([*BASE, "--jdbc-url", "jdbc:postgresql://h/d", "--iam-user", "u"], "give one of --connection"),
+        (["--output", "o"], "give exactly one of --connection"),
+        ([*BASE, "--database-url", "postgresql://u@h/d"], "give exactly one of --connection"),
+        (
+            [*BASE, "--jdbc-url", "jdbc:postgresql://h/d", "--iam-user", "u"],
+            "give exactly one of --connection",
+        ),
         (
             ["--output", "o", "--jdbc-url", "jdbc:postgresql://h/d"],
-            "--jdbc-url and --iam-user require each other",
+            "--jdbc-url and --iam-user must be given together",
         ),
-        ([*BASE, "--iam-user", "u"], "--jdbc-url and --iam-user require each other"),
+        ([*BASE, "--iam-user", "u"], "--jdbc-url and --iam-user must be given together"),
         ([*BASE, "--ca-certificate", "s3://b/k"], "--ca-certificate requires --jdbc-url"),
-        ([*BASE, "--lock-timeout", "1h"], '--lock-timeout is a number of seconds from 1 to 86400, not "1h"'),
-        ([*BASE, "--statement-timeout", "0"], "--statement-timeout is a number of seconds"),
-        ([*BASE, "--period", "2026-10", "--from", "2026-01", "--to", "2026-02"], "exclude each other"),
+        (
+            [*BASE, "--lock-timeout", "1h"],
+            '--lock-timeout must be a number of seconds from 1 to 86400, not "1h"',
+        ),
+        ([*BASE, "--statement-timeout", "0"], "--statement-timeout must be a number of seconds"),
+        (
+            [*BASE, "--period", "2026-10", "--from", "2026-01", "--to", "2026-02"],
+            "give either --period, or --from and --to",
+        ),
         ([*BASE, "--from", "2026-01"], "--to is missing"),
         ([*BASE, "--to", "2026-01"], "--from is missing"),
         ([*BASE, "--from", "2026-02", "--to", "2026-01"], "--from 2026-02 is after --to 2026-01"),
-        ([*BASE, "--from", "0001-01", "--to", "9999-12"], "have 119988 months; one run takes at most 120"),
-        ([*BASE, "--from", "2016-01", "--to", "2026-01"], "have 121 months; one run takes at most 120"),
+        (
+            [*BASE, "--from", "0001-01", "--to", "9999-12"],
+            "are 119988 months; one run can do at most 120 months",
+        ),
+        (
+            [*BASE, "--from", "2016-01", "--to", "2026-01"],
+            "are 121 months; one run can do at most 120 months",
+        ),
         ([*BASE, "--restate", "--reason", "x" * 1001], "--reason has 1001 characters; write at most 1000"),
         ([*BASE, "--period", "2026-13"], '"2026-13" is not a period'),
         ([*BASE, "--period", "Oct 2026"], "the given value is not a period"),
@@ -320,5 +335,7 @@ def test_connection_to_another_host_requires_tls(url: str, mode: str | None) -> 
 
 
 def test_unsupported_parameter_of_a_url_is_refused() -> None:
-    with pytest.raises(ExtractError, match="--database-url has the parameter channel_binding; sslmode and"):
+    with pytest.raises(
+        ExtractError, match="--database-url has the parameter channel_binding; only sslmode and"
+    ):
         rolling_database.from_url("postgresql://u:p@h/d?sslmode=require&channel_binding=require")

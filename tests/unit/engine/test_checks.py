@@ -55,14 +55,14 @@ def test_orphan_row_without_joins_names_the_column() -> None:
         check_period(spec(), cast(Result, _Orphans()), OCTOBER)
     assert caught.value.sentence == (
         "1 of 1 rows of the window that ends with 2026-10 reaches no recipient, more than max_orphan_rows=0;"
-        ' give them a value of "bank", or exclude them with where'
+        ' give the rows a value of "bank", or exclude them with where'
     )
 
 
 def test_name_of_unassigned_rows_is_not_lost() -> None:
     with pytest.raises(ExtractError) as caught:
         recipients_of(spec(unassigned="Alpha"), {"Alpha": 1})
-    assert caught.value.sentence.endswith('another name with unassigned="OTHER NAME"')
+    assert caught.value.sentence.endswith('set unassigned="OTHER NAME"')
 
 
 def test_file_of_its_own_is_not_lost() -> None:

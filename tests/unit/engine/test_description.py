@@ -67,9 +67,9 @@ def test_sentences_and_columns_describe_the_spec() -> None:
         "- One file per `Brand.name` and month, one row per `product`, `seller` and `country`.",
         "- The file of a month is `brand=NAME/year=2026/month=10/{recipient}_{date:%Y%m%d}.csv.gz`.",
         "- A row of `Sale` belongs to the month of its `sold` in the time zone `Etc/GMT`.",
-        "- Only rows where `price > 0` count.",
-        "- Rows for which an optional join on the way to the recipient finds no row go to the recipient"
-        " `Unassigned`.",
+        "- Only rows for which `price > 0` is true are used.",
+        "- If an optional join on the path to the recipient finds no row, the row of the entity goes to the"
+        " recipient `Unassigned`.",
         "- The delimiter is a tab and the decimal mark is `,`.",
         "- Other settings of the file: `encoding='cp1252'`, `compression='gzip'`.",
         "",
@@ -103,7 +103,7 @@ def test_listing_with_fixed_widths_and_chosen_columns_is_described() -> None:
     assert text[3:6] == [
         "- Fields have fixed widths.",
         "- Other settings of the file: `encoding='latin-1'`.",
-        "- The recipient `Alpha` has a file of its own format.",
+        "- The file of the recipient `Alpha` has a different format.",
     ]
     assert text[-2:] == ["| `number` | `Sale.id` |", "| `period` | the reported month, `YYYY-MM` |"]
 
@@ -121,9 +121,15 @@ def test_start_of_the_only_window_is_described() -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"where": None}, "has '- Only rows where `price > 0` count.' where Glue/etl.py means '- Rows for"),
-        ({"time_zone": "Europe/Paris"}, "where Glue/etl.py means '- A row of `Sale` belongs to the month of"),
-        ({"joins": ()}, "where Glue/etl.py means '- The delimiter is a tab"),
+        (
+            {"where": None},
+            "has '- Only rows for which `price > 0` is true are used.', but Glue/etl.py requires '- If an",
+        ),
+        (
+            {"time_zone": "Europe/Paris"},
+            "but Glue/etl.py requires '- A row of `Sale` belongs to the month of",
+        ),
+        ({"joins": ()}, "but Glue/etl.py requires '- The delimiter is a tab"),
         ({"metrics": {**(TREE.metrics or {}), "most": Metric("max", "fee")}}, "'| `most` | largest"),
     ],
 )
@@ -137,9 +143,9 @@ def test_first_stale_line_is_named(changed: dict[str, object], sentence: str) ->
 def test_missing_and_surplus_lines_are_stale() -> None:
     text = readme(TREE).replace("|---|---|\n", "").replace("```\n", "```\nMore.\n")
     assert rolling_description.stale(readme(TREE), TREE) == ""
-    assert "means '|---|---|'" in rolling_description.stale(text, TREE)
+    assert "requires '|---|---|'" in rolling_description.stale(text, TREE)
     surplus = readme(TREE).replace("\n" + rolling_description.END, "\nMore.\n" + rolling_description.END)
-    assert "README.md has 'More.' where Glue/etl.py means 'nothing'" in rolling_description.stale(
+    assert "README.md has 'More.', but Glue/etl.py requires 'nothing'" in rolling_description.stale(
         surplus, TREE
     )
 
@@ -188,7 +194,7 @@ def test_written_readme_is_reported_in_one_line(tmp_path: Path) -> None:
     [
         ("EXTRACT = ", "✗ Glue/etl.py cannot be read: SyntaxError: invalid syntax"),
         ("run = 1\n", "✗ Glue/etl.py cannot be read: KeyError: 'EXTRACT'"),
-        ("EXTRACT = 1\n", "✗ run takes an Extract and not"),
+        ("EXTRACT = 1\n", "✗ run needs an Extract, not"),
     ],
 )
 def test_unreadable_spec_is_one_sentence_and_the_readme_stays(

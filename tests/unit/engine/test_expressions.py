@@ -107,7 +107,7 @@ def test_spark_gets_an_equivalent_expression(text: str, sql: str) -> None:
         ("amount / 3", None),
         ("fee", None),
         ("CASE WHEN kind = 'x' THEN amount ELSE coalesce(price, 0) END", None),
-        ("amount * fee", 'the type of column "fee" does not fix the digits after the point'),
+        ("amount * fee", 'the type of column "fee" does not fix the number of digits after the point'),
         ("amount / price", "it divides by a column"),
         ("lower(kind) = 'x'", "it calls lower()"),
         ("kind LIKE 'x%'", "it uses the operator LIKE"),
@@ -131,27 +131,30 @@ def test_what_spark_computes_exactly(text: str, reason: str | None) -> None:
         ("(amount", 'ends where ")" should follow'),
         ("amount)", 'has ")" (character 7) where the end should follow'),
         ("count = 1 = 2", 'has "=" (character 11) where AND or OR should follow'),
-        ("amount; DROP TABLE x", "has a semicolon; it takes one expression and not a statement"),
-        ("amount -- fee", "has a comment; write it in Python, beside the spec"),
-        ("amount /* fee */", "has a comment; write it in Python, beside the spec"),
+        ("amount; DROP TABLE x", "has a semicolon; write one expression, not a statement"),
+        ("amount -- fee", "has a comment; write the comment in Python, beside the spec"),
+        ("amount /* fee */", "has a comment; write the comment in Python, beside the spec"),
         ("kind = 'x", "has a quote that is not closed"),
-        ("kind = E'\\''", "has a text of the form E'…'; write it without escapes"),
-        ("kind ? 'x'", "uses an operator with ?, which the driver takes for a parameter; call its function"),
+        ("kind = E'\\''", "has a text of the form E'…'; write the text without escapes"),
+        (
+            "kind ? 'x'",
+            "uses an operator with ?, which the driver reads as a parameter; call its function",
+        ),
         ("amount[1]", "has a '[' that is not in quotes (character 7)"),
         ("kind = $1", "has a '$' that is not in quotes (character 8)"),
-        ("amount > (SELECT 1)", "has a subquery; name a view instead of the table, or join the table"),
+        ("amount > (SELECT 1)", "has a subquery; use a view instead of the table, or join the table"),
         ("sum(amount) OVER ()", "uses OVER, which is not supported; put the expression into a view"),
-        ("count(*)", "calls the aggregate count(); the metric's own aggregate is its first field"),
+        ("count(*)", "calls the aggregate count(); the first field of Metric is its aggregate"),
         (
             "public.secret(1)",
-            "calls public.secret(); only the functions that every PostgreSQL has can be called",
+            "calls public.secret(); only built-in functions of PostgreSQL are allowed",
         ),
         ("amount / 0", "divides by zero"),
         ("amount / (1 - 1)", "divides by zero"),
         ("1e99 * amount", "has the number 1e99, which has too many digits"),
-        ("(" * 50 + "1" + ")" * 50, "is nested more than 40 levels deep; put it into a view"),
-        ("1" + "+amount" * 200, "has more than 150 operators in a row; put it into a view"),
-        ("amount" * 2000, "has more than 10000 characters; put it into a view"),
+        ("(" * 50 + "1" + ")" * 50, "is nested more than 40 levels deep; put the expression into a view"),
+        ("1" + "+amount" * 200, "has more than 150 operators in a row; put the expression into a view"),
+        ("amount" * 2000, "has more than 10000 characters; put the expression into a view"),
     ],
 )
 def test_invalid_expression_is_refused(text: str, reason: str) -> None:
@@ -177,7 +180,10 @@ def test_invalid_expression_is_refused(text: str, reason: str) -> None:
 def test_clock_is_refused(text: str, what: str) -> None:
     with pytest.raises(ExpressionError) as refused:
         read(text)
-    assert str(refused.value) == f"depends on {what}, so the same period would give other values later"
+    assert (
+        str(refused.value)
+        == f"depends on {what}, so a later run of the same period would give different values"
+    )
 
 
 @pytest.mark.parametrize(
@@ -209,7 +215,7 @@ def test_immutable_function_is_called(text: str) -> None:
     [
         ("inet_client_port() = 1", "calls inet_client_port(), which is not immutable in PostgreSQL"),
         ("length(kind, 'x')", "calls length(), which is not immutable in PostgreSQL"),
-        ("lower(kind, 'x')", "calls lower() with 2 arguments, which PostgreSQL does not have"),
+        ("lower(kind, 'x')", "calls lower() with 2 arguments, but PostgreSQL has no such function"),
         ("avg(amount)", "calls the aggregate avg()"),
         ("unnest(kind) = 'x'", "calls unnest(), which returns several rows"),
         ("lowr(kind) = 'x'", "calls lowr(), which is not a function of PostgreSQL"),

@@ -70,8 +70,8 @@ def test_valid_file_is_accepted(file: File) -> None:
         ("x.csv", "file='x.csv' is not a File"),
         (_made(File, nam="x"), 'file: File has no field "nam". Did you mean "name"?'),
         (File(name="{version}.csv"), "file: name has {version}; the fields are recipient, date"),
-        (File(name="{date[x]}.csv"), "file: name has {date[x]}; date has nothing in brackets"),
-        (File(name="{recipient[]}.csv"), "file: name has {recipient[]}; recipient has nothing in brackets"),
+        (File(name="{date[x]}.csv"), "file: name has {date[x]}; write {date} without brackets"),
+        (File(name="{recipient[]}.csv"), "file: name has {recipient[]}; write {recipient} without brackets"),
         (File(name="{revision:02}.csv"), "file: name has {revision:02}; write {revision:0>2}"),
         (
             File(trailer_record="{sum[amount_sum]:015}"),
@@ -80,8 +80,8 @@ def test_valid_file_is_accepted(file: File) -> None:
         (_made(File, flat="yes"), "flat='yes' is not True or False"),
         (
             File(name="LOANS.csv", flat=True),
-            'file: name="LOANS.csv" is the same in 2000-01 and 2000-02, and flat=True puts both into one'
-            " folder; add {date:%Y%m%d}",
+            'file: name="LOANS.csv" is the same in 2000-01 and 2000-02, and flat=True puts the'
+            " files of both months into one folder; add {date:%Y%m%d}",
         ),
         (File(name="{date:%m}.csv", flat=True), "is the same in 2000-01 and 2001-01"),
         (
@@ -92,7 +92,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         (
             File(name="{recipient[code]}{date:%-m}{date:%Y}.csv", flat=True),
             'name="{recipient[code]}{date:%-m}{date:%Y}.csv" can be the same in 2000-01 and 2000-11, and'
-            " flat=True puts both into one folder; begin the name with {date:%Y%m%d}_",
+            " flat=True puts the files of both months into one folder; begin the name with {date:%Y%m%d}_",
         ),
         (
             File(name="{recipient[code]:0>9}1{date:%-m}{date:%Y}.csv", flat=True),
@@ -105,12 +105,12 @@ def test_valid_file_is_accepted(file: File) -> None:
         ),
         (
             File(name="{now}.csv"),
-            "file: name has {now}, so the same period would give other bytes; use {date}",
+            "file: name has {now}, so each run would give different bytes; use {date}",
         ),
         (File(name="{rows}.csv"), "file: name has {rows}; the fields are"),
         (File(name="{recipient"), 'file: name="{recipient" is not a template'),
         (File(name="{recipient!r}.csv"), "is not a field"),
-        (File(trailer_record="{sum}"), "has {sum}; it takes one of"),
+        (File(trailer_record="{sum}"), "has {sum}; the possible names:"),
         *(
             (File(trailer_record=f"{{{field}}}"), f"has {{{field}}}, which would change the number; write")
             for field in (
@@ -126,11 +126,11 @@ def test_valid_file_is_accepted(file: File) -> None:
         (File(name="{date:%H}.csv"), 'has {date:%H}, and "%H" is not part of a date; use for example %Y'),
         (File(name="{date:8}.csv"), '"8" has no part of a date'),
         (File(name="{recipient:%d}.csv"), 'and "%d" is not a format'),
-        (File(trailer_record="{sum[amount]}"), "it takes one of loans_count, amount_sum, amount_avg"),
-        (File(trailer_record="{rows[a]}"), "rows has nothing in brackets"),
+        (File(trailer_record="{sum[amount]}"), "the possible names: loans_count, amount_sum, amount_avg"),
+        (File(trailer_record="{rows[a]}"), "write {rows} without brackets"),
         (
             File(trailer_record="a\nb"),
-            "trailer_record has a line break or another control character; it is one record",
+            "trailer_record has a line break or another control character, and must be one record",
         ),
         (File(header_record=""), "header_record is empty; leave it out"),
         (File(compression="bz2"), "compression='bz2' is not"),
@@ -145,7 +145,7 @@ def test_valid_file_is_accepted(file: File) -> None:
             'must end with ".gz" before ".pgp", because compression="gzip"',
         ),
         (_made(File, markers="done"), "markers='done' is not a tuple"),
-        (File(markers=("md5",)), "markers has 'md5'; the markers are"),
+        (File(markers=("md5",)), "markers has 'md5'; the possible markers are"),
         (_made(File, format="csv"), "format='csv' must be Csv(...) or FixedWidth(...)"),
         (
             File(format=_made(Csv, delimeter=";")),
@@ -155,12 +155,12 @@ def test_valid_file_is_accepted(file: File) -> None:
         (File(format=Csv(delimiter="||")), "delimiter='||' is not one character"),
         (File(format=Csv(delimiter='"')), "cannot separate fields"),
         (File(format=Csv(quoting="some")), "quoting='some' is not minimal, all, nonnumeric, none"),
-        (File(format=Csv(decimal=",", quoting="none")), "delimiter=',' is also in numbers"),
+        (File(format=Csv(decimal=",", quoting="none")), "delimiter=',' is also a character in numbers"),
         (File(format=Csv(decimal=",", thousands=",")), "decimal and thousands are both ','"),
         (File(format=Csv(thousands="-")), "file: Csv: thousands='-' is not a mark such as a comma"),
         (File(format=Csv(encoding="klingon")), "encoding='klingon' is not a text encoding of Python"),
         (File(format=Csv(encoding="base64")), "encoding='base64' is not a text encoding of Python"),
-        (File(format=Csv(encoding="utf-16")), 'writes its own marks; use "utf-16-le" and bom=True'),
+        (File(format=Csv(encoding="utf-16")), 'writes its own byte order mark; use "utf-16-le" and bom=True'),
         (File(format=Csv(encoding="cp1252", bom=True)), "bom=True needs an encoding such as utf-8"),
         (
             File(format=Csv(delimiter="¦", encoding="ascii")),
@@ -203,15 +203,15 @@ def test_valid_file_is_accepted(file: File) -> None:
         (_made(File, compression=["gzip"]), 'is not "gzip", "zip"'),
         (_made(File, compression={}), 'is not "gzip", "zip"'),
         (File(name="\ud800.csv"), "name='\\ud800.csv' has a surrogate"),
-        (File(markers=("done", "done")), "markers=('done', 'done') has a marker twice"),
+        (File(markers=("done", "done")), "markers=('done', 'done') has the same marker twice"),
         *(
-            (File(format=FixedWidth(WIDTHS | METRICS, fill=fill)), f"fill={fill!r} is not one character that")
+            (File(format=FixedWidth(WIDTHS | METRICS, fill=fill)), f"fill={fill!r} must be one character")
             for fill in ("\n", "\x85", "\t")
         ),
         (File(format=FixedWidth(WIDTHS | METRICS, fill="-")), 'fill="-" would change the number'),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(-9, fill="0")})),
-            '"period": fill="0" is for numbers, and this column has none',
+            '"period": fill="0" is only for numbers, and this column has no numbers',
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(-9, fill="\u0661")})),
@@ -219,7 +219,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS, encoding="utf-16")),
-            "FixedWidth: encoding='utf-16' writes its own marks; use \"utf-16-le\"",
+            "FixedWidth: encoding='utf-16' writes its own byte order mark; use \"utf-16-le\"",
         ),
         (
             File(format=FixedWidth({"type": "\n", **WIDTHS, **METRICS})),
@@ -239,46 +239,49 @@ def test_valid_file_is_accepted(file: File) -> None:
         ),
         (
             File(format=FixedWidth(METRICS | WIDTHS)),
-            "FixedWidth: the order of fields is not that of the columns: bank_name, branch_id, ",
+            "FixedWidth: fields must have the order of the columns: bank_name, branch_id, ",
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"amount_sum": Field(-9, null="\n")})),
-            "\"amount_sum\": null='\\n' is not a text without control characters",
+            "\"amount_sum\": null='\\n' must be a text without control characters",
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(2, null="n/a")})),
-            "\"period\": null='n/a' takes 3 bytes in utf-8, and the field has 2",
+            "\"period\": null='n/a' has 3 bytes in utf-8, but the field has 2",
         ),
         (File(format=Csv(record_type="D")), "record_type='D' would move the columns below their names; set"),
         *(
             (
                 _made(File, format=_made(Csv, header=False, record_type=kind)),
-                "is not a text without delimiter, quotes and line breaks",
+                "must be a text without delimiter, quotes and line breaks",
             )
             for kind in ("D,", '"', "\n", 5)
         ),
         (File(name="{records}.csv"), "file: name has {records}; the fields are"),
-        (File(name="CON.csv"), 'file: name="CON.csv" is a device on Windows'),
-        (File(name="{period}:x.csv"), "has the character ':', which not every system allows"),
-        (File(name="{date:%d/%m/%Y}.csv"), "has the character '/', which not every system allows"),
-        (File(name="{period}.tar.gz"), "ends in .tar.gz or .tgz, and the job may write no such file"),
-        (File(name="{period}.TGZ"), "ends in .tar.gz or .tgz, and the job may write no such file"),
+        (File(name="CON.csv"), 'file: name="CON.csv" is the name of a device on Windows'),
+        (File(name="{period}:x.csv"), "has the character ':', which some systems do not allow"),
+        (File(name="{date:%d/%m/%Y}.csv"), "has the character '/', which some systems do not allow"),
+        (File(name="{period}.tar.gz"), "ends in .tar.gz or .tgz, which is not allowed"),
+        (File(name="{period}.TGZ"), "ends in .tar.gz or .tgz, which is not allowed"),
         (File(name="x" * 256), "has 256 bytes, more than 255"),
-        (File(name="COM¹.csv"), "is a device on Windows"),
-        (File(name="conin$"), "is a device on Windows"),
+        (File(name="COM¹.csv"), "is the name of a device on Windows"),
+        (File(name="conin$"), "is the name of a device on Windows"),
         (
             File(name="x" * 250, markers=("done", "sha256")),
             "and its marker .sha256 has 257 bytes, more than 255",
         ),
-        (File(name="{period}.done"), "ends like a marker, which is sent after all files"),
-        (File(name="{period}.SHA256"), "ends like a marker, which is sent after all files"),
+        (File(name="{period}.done"), "ends like a marker, and markers are sent after all files"),
+        (File(name="{period}.SHA256"), "ends like a marker, and markers are sent after all files"),
         (File(name=".{recipient}"), "begins or ends with a dot or a space"),
-        (File(format=Csv(null="a,b")), "null='a,b' is not a text without delimiter"),
+        (File(format=Csv(null="a,b")), "null='a,b' must be a text without delimiter"),
         (File(format=Csv(line_ending="")), "line_ending='' is not"),
         (File(format=_made(Csv, date_format=5)), "date_format=5 is not a format"),
         (File(format=FixedWidth(WIDTHS)), "fields has no width for loans_count, amount_sum, amount_avg"),
-        (File(format=FixedWidth(WIDTHS | METRICS | {"x": 1})), 'fields has "x"; the columns are bank_name'),
-        (File(format=FixedWidth(WIDTHS | METRICS | {"period": 0})), '"period": the width 0 is not from 1'),
+        (
+            File(format=FixedWidth(WIDTHS | METRICS | {"x": 1})),
+            'fields has "x", which is not a column; the columns are bank_name',
+        ),
+        (File(format=FixedWidth(WIDTHS | METRICS | {"period": 0})), '"period": the width 0 must be from 1'),
         (
             File(format=FixedWidth(WIDTHS | METRICS, decimal="5")),
             "FixedWidth: decimal='5' is not a mark such as a comma",
@@ -293,7 +296,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"period": Field(7, implied=True)})),
-            '"period": implied=True is for metrics',
+            '"period": implied=True is only for metrics',
         ),
         (
             File(format=FixedWidth(WIDTHS | METRICS | {"amount_sum": Field(15, fill="0")})),

@@ -53,7 +53,7 @@ def test_manifest_that_names_another_months_manifest_is_refused(key: str, tmp_pa
         (tmp_path / place).write_bytes(content)
     entry = {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
     (tmp_path / SEPTEMBER).write_text(json.dumps({"revision": 1, "files": [entry]}))
-    with pytest.raises(ExtractError, match=r"2026-09.json is there but is not a manifest"):
+    with pytest.raises(ExtractError, match=r"2026-09.json is not a manifest"):
         rolling_publication.plan(FolderStore(tmp_path), Period(2026, 9), [], restate=True)
 
 
@@ -187,4 +187,4 @@ def test_error_names_what_is_wrong_in_a_manifest(
     (tmp_path / AUGUST).write_text(forged(path, wrong))
     with pytest.raises(ExtractError) as refused:
         rolling_publication.plan(FolderStore(tmp_path), Period(2026, 8), [], restate=True)
-    assert str(refused.value) == f"{AUGUST} is there but is not a manifest: {why}; move it away"
+    assert str(refused.value) == f"{AUGUST} is not a manifest: {why}; move the file away"

@@ -56,7 +56,7 @@ def test_weakened_run_is_refused(glue: Stubber, run: dict[str, str], reason: str
         answer(glue, {"Id": "jr_2", "JobRunState": "RUNNING", **run}, EARLIER)
         with pytest.raises(ExtractError) as refused:
             rolling_glue.check(ARGUMENTS)
-    assert refused.value.sentence == f"the run was started with {reason}; start it without"
+    assert refused.value.sentence == f"the run was started with {reason}; start the run without it"
     assert refused.value.kind == "run"
 
 

@@ -74,9 +74,9 @@ def test_number_is_filled_before_its_digits_and_after_its_sign(template: str, te
 def test_number_that_is_longer_than_its_width_is_refused(field: str, encoding: str | None) -> None:
     fields = {"revision": "100", "rows": "300"}
     with pytest.raises(
-        ExtractError, match=r"^the record of x: \{.*\} takes . .*, and its width is .$"
+        ExtractError, match=r"^the record of x: \{.*\} has . .*, but its width is .$"
     ) as caught:
         filled(f"{{{field}}}", fields, TOTALS, encoding=encoding, where="the record of x")
     name, _, form = field.partition(":")
-    assert f"{{{name}}} takes" in caught.value.sentence
+    assert f"{{{name}}} has" in caught.value.sentence
     assert caught.value.sentence.endswith(form[-1])

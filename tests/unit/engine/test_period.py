@@ -26,7 +26,7 @@ def test_file_date_is_the_last_day_of_the_period(period: str, day: str) -> None:
     "text", ["2026-13", "2026-00", "2026-1", "26-01", "2026/01", "", "0000-01", "\uff12\uff10\uff12\uff16-10"]
 )
 def test_invalid_period_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ExtractError, match=r"write it YYYY-MM, e\.g\. 2026-10"):
+    with pytest.raises(ExtractError, match=r"write YYYY-MM, e\.g\. 2026-10"):
         Period.parse(text)
 
 

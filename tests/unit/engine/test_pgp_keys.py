@@ -56,19 +56,19 @@ def private(gpg: Gpg) -> str:
         (lambda gpg: gpg.public(gpg.key("old", days=-1)), f"{WHAT} expired on 20"),
         (
             lambda gpg: gpg.public(gpg.key("old-subkey", subkeys=(-1, -9))),
-            f"{WHAT} can sign, but its part for encryption expired on 20",
+            f"{WHAT} can sign, but its subkey for encryption expired on 20",
         ),
         (revoked, f"{WHAT} is revoked; ask the recipient for a new one"),
-        (revoked_subkey, f"{WHAT} has no part that is for encryption, valid and not revoked"),
-        (lambda gpg: gpg.public(gpg.key("signer", subkeys=())), f"{WHAT} has no part that is for encryption"),
+        (revoked_subkey, f"{WHAT} has no valid subkey for encryption, or the subkey is revoked"),
+        (lambda gpg: gpg.public(gpg.key("signer", subkeys=())), f"{WHAT} has no valid subkey for encryption"),
         (private, f"{WHAT} is a private key, which only the recipient may have"),
         (lambda gpg: private(gpg).replace("PRIVATE", "PUBLIC"), f"{WHAT} is a private key"),
-        (lambda gpg: "x" * 65_537, f"{WHAT} has 65,537 characters, and 65,536 are allowed"),
-        (lambda gpg: "ssh-ed25519 AAAA", f"{WHAT} is not a public key in ASCII armor; export it with"),
+        (lambda gpg: "x" * 65_537, f"{WHAT} has 65,537 characters; at most 65,536 are allowed"),
+        (lambda gpg: "ssh-ed25519 AAAA", f"{WHAT} is not a public key in ASCII armor; export the key with"),
         (lambda gpg: gpg.public(gpg.key("cut"))[:200], f"{WHAT} is not a public key in ASCII armor"),
         (
             lambda gpg: gpg("--armor", "--encrypt", "--recipient", gpg.key("me"), "--trust-model", "always"),
-            f"{WHAT} is a PGP message and no public key",
+            f"{WHAT} is a PGP message and not a public key",
         ),
         (
             lambda gpg: "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----",
@@ -130,7 +130,8 @@ def test_text_with_a_second_key_is_refused(gpg: Gpg, blocks: int) -> None:
     with pytest.raises(ExtractError) as error:
         read(text)
     assert str(error.value) == (
-        f"{WHAT} has 2 keys; give each key a text of its own, and compare the fingerprints with the recipient"
+        f"{WHAT} has 2 keys; put each key into a separate text, and compare the fingerprints with the"
+        " recipient"
     )
 
 
@@ -198,8 +199,8 @@ def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--pgp-keys", "s3://b/keys.json"], "--pgp-keys-sha256 require each other"),
-        (["--pgp-keys", "keys", "--pgp-keys-sha256", "0"], "require each other"),
+        (["--pgp-keys", "s3://b/keys.json"], "--pgp-keys-sha256 must be given together"),
+        (["--pgp-keys", "keys", "--pgp-keys-sha256", "0"], "must be given together"),
         (["--JOB_NAME", "loans", "--pgp-keys", "mine"], "--pgp-keys is set by the module; leave it out"),
         (["--pgp-keys", "keys", "--pgp-keys=mine"], "--pgp-keys is given twice"),
     ],

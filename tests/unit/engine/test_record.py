@@ -125,13 +125,13 @@ def test_sign_may_follow_the_number() -> None:
 @pytest.mark.parametrize(
     ("amount", "part", "message"),
     [
-        ("-1234567.50", Field(-9), "a value takes 11 bytes in utf-8, and the field has 9"),
+        ("-1234567.50", Field(-9), "a value has 11 bytes in utf-8, but the field has 9"),
         (
             "7.500",
             Field(-8, fill="é"),
-            'the fill "é" has 2 bytes and cannot fill 3 bytes; use another fill, or another width',
+            'the fill "é" has 2 bytes, but 3 bytes must be filled; use another fill, or another width',
         ),
-        ("-12.50", Field(-9, sign="none"), 'a value is negative, and sign="none"'),
+        ("-12.50", Field(-9, sign="none"), 'a value is negative, but the field has sign="none"'),
     ],
 )
 def test_value_that_does_not_fit_is_named(amount: str, part: Field, message: str) -> None:
@@ -240,7 +240,7 @@ def test_zeros_fill_a_text_of_digits_such_as_an_account_number() -> None:
     assert written(form, ["4711", "2026-10-31", "1", "2"])[:8] == b"00004711"
     assert written(form, [None, "2026-10-31", "1", "2"])[:8] == b" " * 8
     for text in ("DE47", "-4711", "47 1", "٤٧"):
-        with pytest.raises(ExtractError, match='row 7, column "branch": a value has other characters than'):
+        with pytest.raises(ExtractError, match='row 7, column "branch": a value has characters that are not'):
             written(form, [text, "2026-10-31", "1", "2"], defuse=False)
 
 

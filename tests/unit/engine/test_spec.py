@@ -79,13 +79,13 @@ def made(cls: Any, *positional: Any, **named: Any) -> Any:
         ),
         (made(Extract, "Loans"), "Extract lacks date_column, recipient"),
         (made(Extract, "Loans", entity="Loans"), 'Extract has its field "entity" twice'),
-        (made(Extract, *range(30)), "Extract has 26 fields and not 30: entity, date_column"),
+        (made(Extract, *range(30)), "Extract has 26 fields, not 30: entity, date_column"),
         (
             replace(LOANS, joins=(made(Join, "Bank", on="x"),)),
             'Join has no field "on"; its fields are table,',
         ),
         (replace(LOANS, **metric("sum", column="x")), 'metric "x": Metric has no field "column"'),
-        ({}, "run takes an Extract and not {}"),
+        ({}, "run needs an Extract, not {}"),
     ],
 )
 def test_wrong_fields_are_a_sentence(spec: object, sentence: str) -> None:
@@ -116,19 +116,19 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
         ({"entity": " "}, "entity is empty; write the name of a table"),
         ({"date_column": 5}, "date_column=5 is not a text"),
         ({"where": True}, "where=True is not a text"),
-        ({"recipient": "Bank.Name"}, "recipient='Bank.Name' does not name columns; write for example"),
-        ({"group_by": {}}, "group_by={} does not name columns"),
+        ({"recipient": "Bank.Name"}, "recipient='Bank.Name' must name columns; write for example"),
+        ({"group_by": {}}, "group_by={} must name columns"),
         ({"group_by": {"a": None}}, "group_by has 'a': None; write for example"),
         ({"metrics": {}}, "metrics={} does not name metrics"),
         ({"metrics": {"x": "sum"}}, "metrics has 'x': 'sum'; write for example Metric(\"sum\", \"Amount\")"),
-        ({"joins": LOANS.joins[0]}, "joins is one Join; write (Join(...),)"),
-        ({"joins": 5}, "joins=5 is not a tuple of Join"),
+        ({"joins": LOANS.joins[0]}, "joins is one Join, not a tuple; write (Join(...),)"),
+        ({"joins": 5}, "joins=5 must be a tuple of Join"),
         ({"joins": ("Bank",)}, "joins has 'Bank'; write for example Join("),
         ({"joins": (Join("Bank", 5, "x"),)}, 'the join to "Bank" has left=5, which is not a column'),  # type: ignore[arg-type]
         ({"joins": (Join("Bank", "Loans.x", ()),)}, 'the join to "Bank" has right=(), which is not a column'),
         ({"joins": (Join("Bank", "Loans.x", "y", optional=1),)}, 'the join to "Bank" has optional=1'),  # type: ignore[arg-type]
-        ({"columns": "period"}, 'columns="period" is one text; write ("period",)'),
-        ({"columns": 5}, "columns=5 is not a tuple of texts"),
+        ({"columns": "period"}, 'columns="period" is one text, not a tuple; write ("period",)'),
+        ({"columns": 5}, "columns=5 must be a tuple of texts"),
         ({"defuse_formulas": "no"}, "defuse_formulas='no' is not True or False"),
         ({"max_orphan_rows": -1}, "max_orphan_rows=-1 is not a whole number from 0 up"),
         ({"max_undated_rows": True}, "max_undated_rows=True is not a whole number from 0 up"),
@@ -138,7 +138,7 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
         ({"swing_factor": "2"}, "swing_factor='2' is not a number above 1"),
         ({"grain": "week"}, 'grain="week" is not supported; the grain is "month"'),
         ({"time_zone": "CEST?"}, 'there is no time zone "CEST?"'),
-        ({"unassigned": "?"}, 'unassigned="?" has no letter or digit for the name of a file'),
+        ({"unassigned": "?"}, 'unassigned="?" must have a letter or digit, because it names a file'),
         # Metrics.
         (
             metric("mean", "Amount"),
@@ -146,7 +146,10 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
         ),
         (metric("p100", "Amount"), "metric \"x\" has the aggregate 'p100'"),
         (metric(None, "Amount"), 'metric "x" has the aggregate None'),
-        (metric("sum"), 'metric "x" has no expression; only "count" may have none, and counts rows'),
+        (
+            metric("sum"),
+            'metric "x" has no expression; only "count" can be without an expression, and then counts rows',
+        ),
         (metric("sum", " "), 'metric "x" has an empty expression'),
         (metric("sum", 5), 'metric "x" has expression=5, which is not a text'),
         (metric("sum", "Amount", window=0), 'metric "x" has window=0, which is not a whole number from 1 to'),
@@ -165,17 +168,17 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
             'metrics is missing; write for example metrics={"amount_sum": Metric("sum", "Amount")}',
         ),
         ({"group_by": None}, "group_by is missing; name what one row of a file stands for"),
-        ({"rows": {"loan_id": "idLoan"}}, "rows and group_by exclude each other"),
-        ({"recipient": {"a": "Bank.Name", "b": "Bank.Name"}}, "recipient names 2 columns; it takes one"),
+        ({"rows": {"loan_id": "idLoan"}}, "rows and group_by must not be given together"),
+        ({"recipient": {"a": "Bank.Name", "b": "Bank.Name"}}, "recipient names 2 columns, but must name one"),
         ({"recipient": {"bank name": "Bank.Name"}}, '"bank name" cannot be the name of a column'),
         ({"group_by": {"bank_name": "Bank.idBank"}}, "two columns of the file have the name bank_name"),
         ({"group_by": {"period": "Bank.idBank"}}, "two columns of the file have the name period"),
         ({"group_by": {"amount_avg": "Bank.idBank"}}, "two columns of the file have the name amount_avg"),
         (
             {"group_by": {"Bank_Name": "Bank.idBank"}},
-            "columns of the file differ only by upper and lower case: Bank_Name, bank_name",
+            "column names of the file differ only in upper and lower case: Bank_Name, bank_name",
         ),
-        ({"columns": ()}, "columns is empty; leave it out for all columns"),
+        ({"columns": ()}, "columns is empty; to write all columns, leave it out"),
         ({"columns": ("amount",)}, 'columns has "amount", which is not one of bank_name, account_id, period'),
         ({"columns": ("period", "period")}, 'columns has "period" twice'),
         # Names.
@@ -184,7 +187,7 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
         ({"where": "Worker.x = 1"}, 'where="Worker.x = 1" names "Worker.x", but no join leads to "Worker"'),
         (
             {"where": "loan_date < 'today'"},
-            "where=\"loan_date < 'today'\" depends on 'today', so the same period",
+            "where=\"loan_date < 'today'\" depends on 'today', so a later run of the same period",
         ),
         ({"where": "x; y"}, 'where="x; y" has a semicolon'),
         ({"recipients_where": ""}, 'recipients_where="" is empty; leave it out'),
@@ -211,22 +214,25 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
         ),
         (
             {"joins": (*LOANS.joins, Join("X", ("Loans.a", "Bank.b"), ("c", "d")))},
-            'the join to "X" starts at two tables; a key is in one',
+            'the join to "X" starts at two tables; it must start at one table',
         ),
         # Spark.
-        ({"aggregate_in": "excel"}, 'aggregate_in="excel" is unknown; it takes "database" or "spark"'),
-        ({"transform": lambda rows: rows}, 'transform needs the rows themselves; add aggregate_in="spark"'),
+        ({"aggregate_in": "excel"}, 'aggregate_in="excel" is unknown; write "database" or "spark"'),
+        ({"transform": lambda rows: rows}, 'transform needs Spark; add aggregate_in="spark"'),
         (
             {"partition_by": "idLoan"},
-            'partition_by="idLoan" needs the rows themselves; add aggregate_in="spark"',
+            'partition_by="idLoan" needs Spark; add aggregate_in="spark"',
         ),
         (
             {**SPARK, "partition_by": "Account.x"},
             'partition_by has "Account.x", which is not a column of the entity',
         ),
-        ({**SPARK, "transform": "twice"}, "transform='twice' is not a function from DataFrame to DataFrame"),
-        ({**SPARK, "transform_columns": ("fee",)}, "transform_columns are given, but no transform"),
-        ({**SPARK, "transform_columns": "fee"}, 'transform_columns="fee" is one text; write ("fee",)'),
+        ({**SPARK, "transform": "twice"}, "transform='twice' must be a function from DataFrame to DataFrame"),
+        ({**SPARK, "transform_columns": ("fee",)}, "transform_columns is given without a transform"),
+        (
+            {**SPARK, "transform_columns": "fee"},
+            'transform_columns="fee" is one text, not a tuple; write ("fee",)',
+        ),
     ],
 )
 def test_contradiction_is_one_sentence(changes: dict[str, Any], sentence: str) -> None:

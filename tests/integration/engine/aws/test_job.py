@@ -169,7 +169,7 @@ def test_missing_bucket_is_reported(account: Account, store: Store, engine: Engi
     account.act_as([{"Action": "*", "Resource": "*"}])
     arguments = [given.replace(BUCKET, "no-such-bucket") for given in account.arguments]
     sentence = engine.refusal(*arguments)
-    assert "there is no bucket for s3://no-such-bucket/loans/" in sentence
+    assert "the bucket of s3://no-such-bucket/loans/" in sentence
 
 
 def test_missing_credentials_are_reported_in_one_sentence(
@@ -187,4 +187,6 @@ def test_missing_credentials_are_reported_in_one_sentence(
     boto3.DEFAULT_SESSION = None
     with pytest.raises(SystemExit) as end:
         rolling_extract.run(engine.spec, ["--connection", "c", "--output", "s3://b/p"], now=NOW)
-    assert str(end.value.code).startswith('2026-10: cannot ask AWS for Glue connection "c": Unable to locate')
+    assert str(end.value.code).startswith(
+        '2026-10: cannot get Glue connection "c" from AWS: Unable to locate'
+    )

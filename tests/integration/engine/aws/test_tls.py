@@ -58,7 +58,7 @@ def test_server_without_tls_is_refused(
         place = f"127.0.0.1:{plain.port}"
         account.tls(plain.authority.read_bytes(), f"jdbc:postgresql://{place}/store")
         assert engine.refusal(*account.arguments) == (
-            f"2026-10: the database at {place} speaks no TLS; switch ssl on there. Nothing was published."
+            f"2026-10: the database at {place} does not support TLS; set ssl = on. Nothing was published."
         )
 
 
@@ -78,7 +78,7 @@ def test_driver_verifies_host_and_authority_too(
 
 def test_file_without_a_valid_certificate_is_refused(account: Account, engine: Engine) -> None:
     account.tls(b"hello")
-    assert f"{account.certificate} holds no certificate in PEM" in engine.refusal(*account.arguments)
+    assert f"{account.certificate} has no certificate in PEM format" in engine.refusal(*account.arguments)
     account.tls(b"-----BEGIN CERTIFICATE-----\nhello\n-----END CERTIFICATE-----\n")
     assert f"a certificate in {account.certificate} cannot be read" in engine.refusal(*account.arguments)
 

@@ -57,7 +57,7 @@ def test_token_without_a_ca_certificate_uses_tls_and_logs_a_warning(
     delivered = engine(*token_user.arguments)
     [warning] = [line for line in delivered.log if line["event"] == "tls_unverified"]
     assert warning["message"] == (
-        "--jdbc-url uses TLS but has no --ca-certificate: the server is not authenticated"
+        "--jdbc-url uses TLS without --ca-certificate: the certificate of the server is not verified"
     )
 
 

@@ -227,7 +227,7 @@ def test_conflicting_write_is_retried(publisher: Publisher, proxy: Proxy) -> Non
 def test_write_that_always_conflicts_is_refused(publisher: Publisher, proxy: Proxy) -> None:
     proxy.fault = error(409, "ConditionalRequestConflict")
     proxy.faulty = lambda method, attempt: method == "PUT"
-    with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
+    with pytest.raises(ExtractError, match="another run started to publish 2026-10"):
         publisher(Alpha="a")
     proxy.fault = None
     assert publisher.texts() is None
@@ -236,7 +236,7 @@ def test_write_that_always_conflicts_is_refused(publisher: Publisher, proxy: Pro
 def test_failed_precondition_is_not_retried(publisher: Publisher, proxy: Proxy) -> None:
     proxy.fault, before = error(412, "PreconditionFailed"), proxy.faults
     proxy.faulty = lambda method, attempt: method == "PUT"
-    with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
+    with pytest.raises(ExtractError, match="another run started to publish 2026-10"):
         publisher(Alpha="a")
     assert proxy.faults - before == 1
     assert publisher.store.version(CLAIM) is None

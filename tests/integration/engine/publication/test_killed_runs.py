@@ -89,7 +89,10 @@ def test_next_run_completes_a_killed_restatement(publisher: Publisher) -> None:
 
 def test_foreign_file_is_replaced_only_with_restate(publisher: Publisher) -> None:
     overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"theirs")
-    with pytest.raises(ExtractError, match=r"Alpha_20261031\.csv is there with other bytes and no manifest"):
+    with pytest.raises(
+        ExtractError,
+        match=r"Alpha_20261031\.csv is in the target with different bytes, but without a manifest",
+    ):
         publisher(Alpha="a", Beta="b")
     assert publisher(Alpha="a", Beta="b", restate=True).endswith("revision 1")
     assert publisher.text("Alpha") == "a"
@@ -98,7 +101,10 @@ def test_foreign_file_is_replaced_only_with_restate(publisher: Publisher) -> Non
 def test_foreign_file_next_to_a_claim_is_not_replaced(publisher: Publisher) -> None:
     assert not lives(publisher, 8, {"Alpha": "a"}, restate=False)
     overwrite(publisher, "bank_name=Beta/year=2026/month=10/Beta_20261031.csv", b"theirs")
-    with pytest.raises(ExtractError, match=r"^Beta_20261031\.csv is there with other bytes and no manifest"):
+    with pytest.raises(
+        ExtractError,
+        match=r"^Beta_20261031\.csv is in the target with different bytes, but without a manifest",
+    ):
         publisher(Alpha="later", Beta="b")
 
 

@@ -38,9 +38,9 @@ def test_other_bytes_are_refused_with_the_differences(publisher: Publisher) -> N
     with pytest.raises(ExtractError) as refusal:
         publisher(Alpha="aaa", Gamma="c")
     assert str(refusal.value) == (
-        "already published with other bytes (revision 1, 2026-11-01): "
-        "Alpha_20261031.csv differs (sum of amount_sum 1 -> 3), Beta_20261031.csv would be gone, "
-        "Gamma_20261031.csv would be new; start with --restate to replace"
+        "already published with different bytes (revision 1, 2026-11-01): "
+        "Alpha_20261031.csv differs (sum of amount_sum 1 -> 3), Beta_20261031.csv would be removed, "
+        "Gamma_20261031.csv would be added; to replace the published files, start the run with --restate"
     )
     assert publisher.text("Alpha") == "a"
 

@@ -59,7 +59,7 @@ def test_claim_that_is_replaced_just_before_the_copy_is_not_published(
 ) -> None:
     """The replaced version of the claim is still there, so the copy must not name it."""
     publisher = Publisher(BucketStore(bucket, "taken", TakenOver(cloud.client("s3"))), tmp_path)
-    with pytest.raises(ExtractError, match="another run has begun to publish 2026-10 meanwhile"):
+    with pytest.raises(ExtractError, match="another run started to publish 2026-10"):
         publisher(Alpha="a")
     assert publisher.texts() is None
 
@@ -85,7 +85,7 @@ def test_bucket_without_versioning_logs_a_warning_before_a_restatement(
     publisher(Alpha="b", restate=True, through=watched)
     said = [json.loads(line) for line in told + capsys.readouterr().out.splitlines()]
     expected = [] if versioning == "Enabled" else [
-        ("nothing_kept", "warning", "the bucket has no versioning: the replaced files are lost")
+        ("nothing_kept", "warning", "the bucket has no versioning, so the replaced files are lost")
     ]  # fmt: skip
     assert [(entry["event"], entry["level"], entry["message"]) for entry in said] == expected
 

@@ -169,9 +169,9 @@ def test_only_changes_of_content_or_keys_are_published_again(
         assert "Alpha_20261031.csv.pgp differs (missing or changed in the target" in refusal()
     run("--restate", "--reason", "repaired")
     assert gpg.decrypted(mine.read_bytes()).startswith(b"bank_name,")
-    # A missing marker is only put back.
+    # A missing marker is only restored.
     path(engine, "Alpha_20261031.csv.pgp.sha256").unlink()
-    assert "put back 1 missing" in run().message
+    assert "restored 1 missing" in run().message
 
     # The encrypted file of a former recipient is withdrawn.
     loans.sql('UPDATE "Branch" SET "Bank_idBank" = (SELECT "idBank" FROM "Bank" WHERE "Name" = \'Alpha\')')

@@ -71,14 +71,14 @@ def test_late_data_periods_limits_the_check(store: Store, engine: Engine) -> Non
 @pytest.mark.parametrize(
     ("aggregate", "was", "now", "told"),
     [
-        ("sum", [10], [21], 'it of "Alpha" went from 10 in 2026-09 to 21'),
+        ("sum", [10], [21], 'it of "Alpha" changed from 10 in 2026-09 to 21'),
         ("sum", [10], [20], None),
-        ("sum", [10], [4], 'it of "Alpha" went from 10 in 2026-09 to 4'),
+        ("sum", [10], [4], 'it of "Alpha" changed from 10 in 2026-09 to 4'),
         ("avg", [10], [10, 10, 10], None),
-        ("avg", [10], [10, 33], 'it of "Alpha" went from 10.00 in 2026-09 to 21.50'),
-        ("count", [10], [1, 1, 1], 'it of "Alpha" went from 1 in 2026-09 to 3'),
-        ("sum", [10], [], 'it of "Alpha" went from 10 in 2026-09 to 0'),
-        ("sum", [10], [-10], 'it of "Alpha" went from 10 in 2026-09 to -10'),
+        ("avg", [10], [10, 33], 'it of "Alpha" changed from 10.00 in 2026-09 to 21.50'),
+        ("count", [10], [1, 1, 1], 'it of "Alpha" changed from 1 in 2026-09 to 3'),
+        ("sum", [10], [], 'it of "Alpha" changed from 10 in 2026-09 to 0'),
+        ("sum", [10], [-10], 'it of "Alpha" changed from 10 in 2026-09 to -10'),
     ],
 )
 def test_swing_above_the_factor_is_a_warning(

@@ -262,7 +262,7 @@ def test_missing_file_with_a_revision_is_put_back_under_its_name(loans: Store, e
     lost = engine.folder / "bank_name=Alpha/Alpha_20261031_r01.csv"
     data = lost.read_bytes()
     lost.unlink()
-    assert "put back 1 missing of 4 files; revision 1" in engine("2026-10", file=FLAT).message
+    assert "restored 1 missing of 4 files; still revision 1" in engine("2026-10", file=FLAT).message
     assert lost.read_bytes() == data
 
 

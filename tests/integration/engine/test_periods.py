@@ -116,7 +116,7 @@ def test_dry_run_reports_differences_from_the_published_period(store: Store, eng
     assert engine("--period", "2026-10", "--dry-run").message == (
         "2026-10: would write 0 new, replace 1 and remove 1 of 2 files, 1 row, as revision 2:"
         " Alpha_20261031.csv differs (count of loans_count 0 -> 1, sum of loans_count 0 -> 9),"
-        " Gone_20261031.csv would be gone; only with --restate"
+        " Gone_20261031.csv would be removed; only with --restate"
     )
     assert {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()} == before
 

@@ -119,7 +119,7 @@ def test_row_level_security_is_refused(bare_store: Store, driver: str) -> None:
     ("change", "words", "kind"),
     [
         (("postgres:", "nobody-here:"), "refused user", "authentication"),
-        (("/store", "/nope"), "there is no such database at 127.0.0.1:", "unreachable"),
+        (("/store", "/nope"), "the database does not exist at 127.0.0.1:", "unreachable"),
         (("127.0.0.1", "no-such-host.invalid"), "cannot reach the database at no-such-host", "unreachable"),
     ],
 )
@@ -137,7 +137,7 @@ def test_values_of_rows_are_not_repeated(bare_store: Store, driver: str) -> None
     with source(bare_store.url, driver).session() as session, pytest.raises(ExtractError) as refusal:
         session.rows("SELECT 'secret-value'::int")
     assert "secret-value" not in f"{refusal.value} {refusal.value.cause}"
-    assert "a text is not a valid value of the type" in str(refusal.value)
+    assert "a text cannot be cast to the type" in str(refusal.value)
 
 
 def test_statement_timeout_is_explained(bare_store: Store, driver: str) -> None:

@@ -125,14 +125,17 @@ def test_transform_receives_spark_types(bare_store: Store, in_spark: Engine) -> 
 @pytest.mark.parametrize(
     ("transform", "sentence"),
     [
-        (lambda rows: rows.drop("Amount"), "lost the column Amount; it must keep Account_idAccount, Amount"),
+        (
+            lambda rows: rows.drop("Amount"),
+            "removed the column Amount; it must keep Account_idAccount, Amount",
+        ),
         (lambda rows: rows.selectExpr("*", "1 / 0"), None),
         (lambda rows: rows.where("no_such > 1"), "failed with AnalysisException in line "),
         (lambda rows: rows.collect()[9], "failed with IndexError in line "),
-        (lambda rows: rows.collect(), "gave back list, not a DataFrame"),
+        (lambda rows: rows.collect(), "returned list, not a DataFrame"),
         (
             lambda rows: rows.withColumn("Amount", rows["Amount"].cast("double")),
-            'made "Amount" a double; it must stay a decimal or a whole number',
+            'changed "Amount" to double; it must stay a decimal or a whole number',
         ),
     ],
 )

@@ -194,7 +194,7 @@ def test_missing_value_has_no_zeros_whatever_the_rest_of_the_row(address: str) -
 
 
 def test_title_that_does_not_fit_is_named() -> None:
-    with pytest.raises(ExtractError, match=r'^header, column "branch": a value takes 6 bytes in utf-8'):
+    with pytest.raises(ExtractError, match=r'^header, column "branch": a value has 6 bytes in utf-8'):
         header(FixedWidth(WIDTHS | {"branch": 5}, header=True), COLUMNS)
 
 
@@ -210,9 +210,9 @@ def test_constants_are_between_the_fields_of_a_fixed_width() -> None:
     form = FixedWidth(fields | {"currency": "EUR"}, header=True)
     assert written(form, ["North", "2026-10-31", "12", "7.50"]) == b"DNorth2026-10-31  12      7.50EUR\r\n"
     assert written(form, ["Os€", "2026-10-31", "12", "7.50"])[:8] == "DOs€20".encode()
-    with pytest.raises(ExtractError, match='row 7, column "branch": a value takes 6 bytes in utf-8'):
+    with pytest.raises(ExtractError, match='row 7, column "branch": a value has 6 bytes in utf-8'):
         written(form, ["Ost€", "2026-10-31", "12", "7.50"])
-    with pytest.raises(ExtractError, match=r'header, column "branch": a value takes 6 bytes'):
+    with pytest.raises(ExtractError, match=r'header, column "branch": a value has 6 bytes'):
         header(form, COLUMNS)
     form = FixedWidth(fields | {"branch": 7, "currency": "€"}, header=True)
     assert header(form, COLUMNS) == b" branch day       id    amount     \r\n"

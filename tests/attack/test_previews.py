@@ -84,7 +84,7 @@ def begun(served: database.Database, folder: Path, mark: str) -> subprocess.Pope
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sign: sign.name)
-def test_stopped_preview_leaves_nothing(
+def test_stopped_preview_leaves_no_process_and_no_file(
     served: database.Database, tmp_path: Path, sign: signal.Signals
 ) -> None:
     print(f"SEED={SEED}")

@@ -100,7 +100,7 @@ def test_restatements_killed_at_random_times_leave_a_complete_period(
 
 
 @pytest.mark.parametrize("runs", [2, 3])
-def test_one_of_parallel_restatements_is_published_completely(
+def test_parallel_restatements_publish_the_files_of_exactly_one_run(
     publisher: Publisher, dice: random.Random, runs: int
 ) -> None:
     for number in range(RACES):

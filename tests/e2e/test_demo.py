@@ -36,7 +36,7 @@ def test_demo_succeeds_with_nine_steps(demo: Demo) -> None:
     assert "a second plan shows no change" in demo.printed
 
 
-def test_demo_ends_with_a_page_and_shows_the_manifest_in_short(demo: Demo) -> None:
+def test_demo_prints_the_path_of_the_page_and_a_short_manifest(demo: Demo) -> None:
     page = re.search(r"Open the preview page in a browser: file://(\S+)", demo.printed)
     assert page
     shown = Path(page[1]).read_text()
@@ -200,7 +200,7 @@ def test_daily_check_reports_only_missing_months(demo: Demo) -> None:
     )
 
 
-def test_doctor_reports_only_what_this_deployment_lacks(demo: Demo) -> None:
+def test_doctor_reports_only_the_missing_endpoints_and_rights(demo: Demo) -> None:
     project = ("doctor", str(demo.folder / "bank-loans"), "--database-url", demo.note["database"], "--json")
     done = subprocess.run(
         [sys.executable, "-m", "extracts", *project],
@@ -364,7 +364,7 @@ def test_files_with_passwords_are_private(demo: Demo) -> None:
         assert (demo.folder / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_stop_ends_everything(demo: Demo) -> None:
+def test_stop_ends_all_processes_of_the_demo(demo: Demo) -> None:
     # The last test of this file that uses the running demo.
     subprocess.run([*DEMO, "--stop", str(demo.folder)], check=True, capture_output=True)
     with pytest.raises(psycopg.OperationalError):
@@ -374,7 +374,7 @@ def test_stop_ends_everything(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=lambda sign: sign.name)
-def test_interrupted_demo_leaves_nothing_running(tmp_path: Path, sign: signal.Signals) -> None:
+def test_interrupted_demo_leaves_no_process_running(tmp_path: Path, sign: signal.Signals) -> None:
     command = [*DEMO, "--loans", "5000", "--folder", str(tmp_path / "work")]
     process = subprocess.Popen(
         command,

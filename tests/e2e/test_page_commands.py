@@ -78,14 +78,16 @@ RUN: dict[str, str] = {
     "extracts update .": f"{HERE}::test_documented_commands_update_a_project",
     "extracts update . --plan --dry-run": f"{HERE}::test_documented_commands_update_a_project",
     'extracts run . --period 2026-10 --restate --reason "late bookings"': (
-        f"{OPERATE}::test_run_passes_its_options_to_the_job"
+        f"{OPERATE}::test_run_command_passes_its_options_to_the_job"
     ),
-    "extracts run . --from 2026-01 --to 2026-09": f"{OPERATE}::test_run_passes_its_options_to_the_job",
+    "extracts run . --from 2026-01 --to 2026-09": (
+        f"{OPERATE}::test_run_command_passes_its_options_to_the_job"
+    ),
     "extracts history . --page history.html": (
-        f"{OPERATE}::test_history_as_json_and_page_tells_who_collected_what"
+        f"{OPERATE}::test_history_as_json_and_page_shows_who_collected_which_file"
     ),
     "extracts resend . --period 2026-10 --recipient first-bank": (
-        f"{OPERATE}::test_resend_starts_the_machine_of_the_recipient"
+        f"{OPERATE}::test_resend_starts_the_state_machine_of_the_recipient"
     ),
     "terraform -chdir=Terraform init": f"{HERE}::test_project_is_initialized_from_the_released_modules",
     # the tutorial
@@ -242,7 +244,7 @@ def pages() -> dict[str, str]:
     return found
 
 
-def test_every_command_on_a_page_has_a_runner_or_a_reason() -> None:
+def test_every_command_on_a_page_has_a_test_that_runs_it_or_a_reason() -> None:
     names = set(typer.main.get_group(app).commands)
     told: dict[str, list[str]] = {}
     for page, text in pages().items():
@@ -264,7 +266,7 @@ def test_command_in_a_block_is_marked_as_console() -> None:
             assert not hidden, f"{page}: ```console, and `$ ` in front"
 
 
-def test_runner_of_a_command_runs_it() -> None:
+def test_test_that_is_listed_for_a_command_runs_it() -> None:
     missing = {c: runner for c, runner in RUN.items() if not runners.runs(c, runner, commands)}
     assert not missing
 
@@ -283,12 +285,12 @@ def test_runner_of_a_command_runs_it() -> None:
         ("make demo", LINT),
     ],
 )
-def test_runner_of_another_command_is_refused(command: str, runner: str) -> None:
+def test_listed_test_that_does_not_run_the_command_is_found(command: str, runner: str) -> None:
     assert not runners.runs(command, runner, commands)
 
 
 @pytest.mark.parametrize("place", [".", "examples/bank-loans"])
-def test_make_has_every_target_and_variable_on_the_pages(place: str) -> None:
+def test_every_make_target_and_variable_on_the_pages_exists(place: str) -> None:
     told = {
         command
         for page, text in pages().items()
@@ -312,7 +314,7 @@ def test_make_has_every_target_and_variable_on_the_pages(place: str) -> None:
             assert f"$({name})" in makefile or f"$(if $({name})" in makefile, command
 
 
-def test_aws_has_every_operation_and_option_on_the_pages() -> None:
+def test_every_aws_operation_and_option_on_the_pages_exists() -> None:
     told = {c for c in NOT_RUN if c.startswith("aws ") and NOT_RUN[c] == ACCOUNT}
     assert told
     session = botocore.session.get_session()
@@ -330,7 +332,7 @@ def test_aws_has_every_operation_and_option_on_the_pages() -> None:
         assert required <= given or len(words) == 0, command  # without words it names the operation only
 
 
-def test_project_has_every_output_that_its_page_reads(tmp_path: Path) -> None:
+def test_every_output_that_the_readme_of_a_project_reads_exists(tmp_path: Path) -> None:
     declared: dict[str, set[str]] = {}
     for way in ("server", "connector", "none"):
         folder = tmp_path / way

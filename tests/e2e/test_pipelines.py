@@ -80,7 +80,9 @@ def test_pull_request_shows_its_plan_in_a_comment(story: Story, proposed: Run) -
     assert len(comment) < 65_536, "GitHub refuses a longer comment"
 
 
-def test_cut_comment_says_so_and_links_to_the_whole_plan(story: Story, proposed: Run) -> None:
+def test_shortened_comment_says_that_it_is_short_and_links_to_the_whole_plan(
+    story: Story, proposed: Run
+) -> None:
     [comment] = story.github.comments(2)
     [whole] = story.github.shown(proposed)
     shown, of = map(int, re.findall(r"\*\*Cut here: (\d+) of (\d+) lines are shown\.\*\*", comment)[0])
@@ -101,7 +103,7 @@ def test_next_push_updates_the_same_comment(story: Story, proposed: Run) -> None
     assert 'tags.team = "data"' in whole.read_text()
 
 
-def test_different_hidden_values_have_different_digests(story: Story, proposed: Run) -> None:
+def test_plans_with_different_hidden_values_have_different_digests(story: Story, proposed: Run) -> None:
     """The text shows `(sensitive value)` for the properties of the connection."""
     values = story.project / "Terraform/team.auto.tfvars.json"
     before = values.read_text()
@@ -196,7 +198,7 @@ def test_plan_role_reads_no_file_secret_or_other_project(story: Story, deployed:
             getattr(client, call)(**arguments)
 
 
-def test_page_of_costs_counts_the_planned_resources(story: Story, deployed: Run) -> None:
+def test_page_of_costs_has_the_number_of_planned_resources(story: Story, deployed: Run) -> None:
     artifact = deployed.jobs["apply / plan / plan"].outputs["artifact"]
     plan = json.loads((story.github.artifact(deployed, artifact) / "plan.json").read_text())
     planned = Counter(
@@ -219,7 +221,7 @@ def test_plan_that_no_pull_request_showed_is_not_applied(story: Story, deployed:
     assert run.jobs["apply / apply"].result == "skipped"
 
 
-def test_plan_that_differs_from_the_shown_one_is_not_applied(story: Story, deployed: Run) -> None:
+def test_plan_that_differs_from_the_shown_plan_is_not_applied(story: Story, deployed: Run) -> None:
     story.push("Rename the team", team="figures", branch="rename")
     story.github.pull_request(3, "rename")  # merged before its plan existed
     run = story.github.run("extract.yml", story.github.merge(3))
@@ -253,7 +255,7 @@ def unchanged(story: Story, deployed: Run) -> Run:
     return story.github.run("drift.yml", story.push("As deployed"))
 
 
-def test_check_without_drift_succeeds(unchanged: Run) -> None:
+def test_drift_check_succeeds_without_drift(unchanged: Run) -> None:
     assert unchanged.failures == {}
 
 
@@ -289,7 +291,7 @@ def test_update_of_a_deployed_project_plans_only_the_changes_of_the_release(
     ]
 
 
-def test_change_by_hand_is_reported_as_drift(story: Story, deployed: Run) -> None:
+def test_manual_change_is_reported_as_drift(story: Story, deployed: Run) -> None:
     story.cloud.client("glue").update_workflow(Name="bank-loans", Description="by hand")
     run = story.github.run("drift.yml", story.push("As deployed"))
     assert refusal(run, "drift / drift").startswith(
@@ -368,7 +370,7 @@ def started_by_hand(story: Story, deployed: Run, published: Run) -> Run:
     return story.github.run("extract.yml", replace(pushed, name="workflow_dispatch"))
 
 
-def test_refused_plan_is_applied_by_hand_with_the_same_approval(started_by_hand: Run) -> None:
+def test_manual_start_applies_a_refused_plan_after_the_same_approval(started_by_hand: Run) -> None:
     assert started_by_hand.failures == {}
     assert "Apply complete!" in started_by_hand.jobs["apply / apply"].log
     environments = {name: job.environment for name, job in started_by_hand.jobs.items() if job.environment}

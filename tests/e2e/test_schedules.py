@@ -187,7 +187,9 @@ def test_catch_up_schedule_starts_only_the_job(deployed: Deployed) -> None:
     assert deployed.last_workflow_run() == before
 
 
-def test_start_without_the_right_goes_to_the_dead_letter_queue(deployed: Deployed) -> None:
+def test_start_without_the_right_to_start_the_workflow_goes_to_the_dead_letter_queue(
+    deployed: Deployed,
+) -> None:
     iam, role = deployed.cloud.client("iam"), f"loans-schedule-{aws.REGION}"
     policy = iam.get_role_policy(RoleName=role, PolicyName="start")["PolicyDocument"]
     fewer = [s for s in policy["Statement"] if s["Sid"] != "StartWorkflow"]
@@ -263,13 +265,13 @@ def test_month_begins_in_the_time_zone_of_the_extract() -> None:
     )
 
 
-def test_start_in_the_skipped_hour_does_not_happen() -> None:
+def test_start_time_in_the_skipped_hour_starts_nothing() -> None:
     assert start_after("cron(30 2 * * ? *)", "America/Los_Angeles", "2026-03-07T18:00+00:00") == (
         "2026-03-09T09:30+00:00"
     )
 
 
-def test_start_in_the_repeated_hour_happens_once() -> None:
+def test_start_time_in_the_repeated_hour_starts_once() -> None:
     first = start_after("cron(30 1 * * ? *)", "America/Los_Angeles", "2026-11-01T00:00+00:00")
     assert first == "2026-11-01T08:30+00:00"
     assert start_after("cron(30 1 * * ? *)", "America/Los_Angeles", first) == "2026-11-02T09:30+00:00"

@@ -43,7 +43,7 @@ variables {
   apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
 }
 
-run "plan_reads_only_resources_of_the_project" {
+run "plan_role_reads_only_resources_of_the_project" {
   command = plan
 
   assert {
@@ -89,7 +89,7 @@ run "plan_reads_only_resources_of_the_project" {
   }
 }
 
-run "no_role_reaches_a_project_whose_name_has_this_name_in_it" {
+run "no_role_has_rights_in_a_project_whose_name_contains_this_name" {
   command = plan
 
   variables {
@@ -129,7 +129,7 @@ run "no_role_reaches_a_project_whose_name_has_this_name_in_it" {
   }
 }
 
-run "longest_names_fit_into_a_policy" {
+run "policy_with_the_longest_names_is_within_the_size_limit" {
   command = plan
 
   variables {
@@ -154,7 +154,7 @@ run "longest_names_fit_into_a_policy" {
   }
 }
 
-run "plan_with_an_sftp_instance_reads_only_its_attributes_and_parameters" {
+run "plan_role_with_an_sftp_instance_reads_only_attributes_and_parameters_of_the_instance" {
   command = plan
 
   variables {
@@ -185,7 +185,7 @@ run "plan_with_an_sftp_instance_reads_only_its_attributes_and_parameters" {
   }
 }
 
-run "plan_without_an_sftp_instance_reads_no_instance" {
+run "plan_role_without_an_sftp_instance_cannot_read_instances" {
   command = plan
 
   assert {
@@ -198,7 +198,7 @@ run "plan_without_an_sftp_instance_reads_no_instance" {
   }
 }
 
-run "plan_lists_each_action" {
+run "policy_of_the_plan_role_has_no_wildcard_actions_except_get_bucket" {
   command = plan
 
   variables {
@@ -227,7 +227,7 @@ run "plan_lists_each_action" {
   }
 }
 
-run "plan_reads_its_state_and_the_programs_of_the_job_only" {
+run "plan_role_reads_only_the_state_and_the_programs_of_the_job" {
   command = plan
 
   assert {
@@ -242,7 +242,7 @@ run "plan_reads_its_state_and_the_programs_of_the_job_only" {
   }
 }
 
-run "without_a_created_secret_no_role_reads_a_secret" {
+run "no_role_reads_a_secret_if_the_module_creates_none" {
   command = plan
 
   assert {
@@ -262,7 +262,7 @@ run "without_a_created_secret_no_role_reads_a_secret" {
   }
 }
 
-run "with_a_created_secret_roles_read_only_this_secret" {
+run "roles_read_only_the_secret_that_the_module_creates" {
   command = plan
 
   variables {
@@ -293,7 +293,7 @@ run "with_a_created_secret_roles_read_only_this_secret" {
   }
 }
 
-run "created_secret_without_an_approved_plan_is_refused" {
+run "created_secret_without_a_plan_environment_is_refused" {
   command = plan
 
   variables {
@@ -303,7 +303,7 @@ run "created_secret_without_an_approved_plan_is_refused" {
   expect_failures = [var.created_secret]
 }
 
-run "encrypted_state_is_decrypted_through_s3_only" {
+run "key_of_the_state_decrypts_only_through_s3" {
   command = plan
 
   variables {
@@ -323,7 +323,7 @@ run "encrypted_state_is_decrypted_through_s3_only" {
   }
 }
 
-run "apply_can_neither_read_delivered_files_nor_change_these_roles" {
+run "apply_role_cannot_read_delivered_files_or_change_these_roles" {
   command = plan
 
   assert {

@@ -31,7 +31,7 @@ variables {
   apply_policy_arn = "arn:aws:iam::aws:policy/PowerUserAccess"
 }
 
-run "without_a_plan_environment_pull_requests_get_the_role" {
+run "pull_requests_get_the_plan_role_without_a_plan_environment" {
   command = plan
 
   assert {
@@ -46,7 +46,7 @@ run "without_a_plan_environment_pull_requests_get_the_role" {
   }
 }
 
-run "plan_environment_restricts_the_role_to_its_jobs_and_main" {
+run "with_a_plan_environment_only_its_jobs_and_the_main_branch_get_the_plan_role" {
   command = plan
 
   variables {
@@ -65,7 +65,7 @@ run "plan_environment_restricts_the_role_to_its_jobs_and_main" {
   }
 }
 
-run "roles_trust_workflows_of_exact_versions" {
+run "roles_trust_only_workflows_of_the_given_versions" {
   command = plan
 
   variables {
@@ -86,7 +86,7 @@ run "roles_trust_workflows_of_exact_versions" {
   }
 }
 
-run "default_version_is_one_tag" {
+run "roles_trust_one_version_tag_by_default" {
   command = plan
 
   assert {

@@ -208,7 +208,7 @@ run "failures_and_recoveries_start_the_same_state_machine" {
   }
 }
 
-run "state_machine_reads_only_its_own_job" {
+run "state_machine_reads_only_runs_of_its_own_job" {
   command = plan
 
   assert {

@@ -216,7 +216,7 @@ run "deadline_sets_hour_and_day_of_the_check" {
   }
 }
 
-run "no_check_without_a_target" {
+run "daily_check_is_not_created_without_a_target" {
   command = plan
   variables {
     target = null

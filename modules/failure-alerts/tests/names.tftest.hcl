@@ -61,7 +61,7 @@ run "default_time_zone_is_gmt" {
   }
 }
 
-run "longest_names_exceed_no_limit" {
+run "longest_names_are_within_all_limits" {
   command = plan
   variables {
     name = "loans-of-forty-characters-for-this-limit"
@@ -115,7 +115,7 @@ run "role_names_end_in_the_region" {
   }
 }
 
-run "characters_above_u_00ff_are_question_marks_in_policies_only" {
+run "characters_above_u_00ff_become_question_marks_only_in_policies" {
   command = plan
   variables {
     target = { bucket = "bank-loans-data", manifest_prefix = "Pożyczki & öre/_manifests" }
@@ -136,7 +136,7 @@ run "characters_above_u_00ff_are_question_marks_in_policies_only" {
   }
 }
 
-run "links_have_the_console_of_the_partition" {
+run "links_use_the_console_of_the_partition" {
   command = plan
 
   override_data {
@@ -161,7 +161,7 @@ run "links_have_the_console_of_the_partition" {
   }
 }
 
-run "unknown_partition_has_a_console_under_its_suffix" {
+run "console_of_an_unknown_partition_uses_the_dns_suffix_of_the_partition" {
   command = plan
 
   override_data {
@@ -181,7 +181,7 @@ run "unknown_partition_has_a_console_under_its_suffix" {
   }
 }
 
-run "hours_ahead_is_the_maximum_of_all_zones_in_the_area" {
+run "hours_ahead_is_the_maximum_of_all_time_zones_in_the_area_of_the_zone" {
   command = plan
   variables {
     failure_events = {

@@ -124,7 +124,7 @@ run "only_state_machines_and_alarms_can_publish_to_the_topic" {
   }
 }
 
-run "failures_of_the_alerts_are_reported" {
+run "failed_alert_and_undeliverable_event_are_reported" {
   command = plan
 
   assert {
@@ -178,7 +178,7 @@ run "failures_of_the_alerts_are_reported" {
   }
 }
 
-run "key_admits_eventbridge_without_a_condition" {
+run "key_allows_eventbridge_without_a_condition" {
   command = plan
 
   assert {
@@ -212,7 +212,7 @@ run "incidents_table_is_encrypted_and_expires_items" {
   }
 }
 
-run "subscriptions_can_be_urls_queues_and_functions" {
+run "subscription_endpoint_can_be_a_url_a_queue_or_a_function" {
   command = plan
   variables {
     subscriptions = {
@@ -254,7 +254,7 @@ run "subscriptions_can_be_urls_queues_and_functions" {
   }
 }
 
-run "existing_key_is_used_and_no_key_created" {
+run "existing_key_is_used_and_no_key_is_created" {
   command = plan
   variables {
     kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/given" }

@@ -186,7 +186,7 @@ run "deadline_day_after_28_is_refused" {
   expect_failures = [var.deadline]
 }
 
-run "deadline_hour_that_is_not_whole_is_refused" {
+run "deadline_hour_with_a_fraction_is_refused" {
   command = plan
   variables {
     deadline = { hour = 24 }
@@ -210,7 +210,7 @@ run "delivery_event_key_with_spaces_is_refused" {
   expect_failures = [var.delivery]
 }
 
-run "delivery_event_key_of_failure_events_is_refused" {
+run "delivery_event_key_that_failure_events_also_use_is_refused" {
   command = plan
   variables {
     delivery = { events = { job = "{\"source\":[\"aws.states\"]}" } }

@@ -126,7 +126,7 @@ run "crawler_cannot_read_a_bucket" {
   }
 }
 
-run "crawler_with_a_driver_may_run_it_in_a_glue_job" {
+run "crawler_with_a_driver_has_the_right_to_run_the_driver_in_a_glue_job" {
   command = plan
   variables {
     crawler = { driver_jar_path = "tests/driver.jar" }
@@ -196,7 +196,7 @@ run "crawler_with_a_driver_may_run_it_in_a_glue_job" {
   }
 }
 
-run "crawler_may_use_the_key_of_the_catalog" {
+run "crawler_has_the_right_to_use_the_key_of_the_catalog" {
   command = plan
   variables {
     crawler = { catalog_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/catalog" }

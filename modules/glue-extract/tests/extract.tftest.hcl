@@ -47,7 +47,7 @@ variables {
   }
 }
 
-run "job_has_the_arguments_of_the_engine_only" {
+run "job_has_only_the_arguments_of_the_engine" {
   command = plan
 
   assert {
@@ -187,7 +187,7 @@ run "log_groups_have_the_names_that_glue_uses" {
   }
 }
 
-run "outputs_for_other_modules" {
+run "outputs_have_the_values_that_other_modules_need" {
   command = plan
 
   assert {
@@ -315,7 +315,7 @@ run "job_settings_are_passed_to_glue" {
   }
 }
 
-run "catch_up_queuing_and_slow_event_are_off_by_default" {
+run "catch_up_and_queuing_and_slow_event_are_off_by_default" {
   command = plan
 
   assert {

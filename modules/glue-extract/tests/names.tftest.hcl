@@ -84,7 +84,7 @@ run "role_names_end_in_the_region" {
   }
 }
 
-run "role_name_of_64_characters_is_kept" {
+run "role_name_of_64_characters_is_not_shortened" {
   command = plan
   providers = {
     aws = aws.far

@@ -57,7 +57,7 @@ variables {
   }
 }
 
-run "source_security_group_and_extract_admit_each_other" {
+run "security_groups_of_source_and_extract_allow_each_other" {
   command = plan
   variables {
     network = {
@@ -89,7 +89,7 @@ run "source_security_group_and_extract_admit_each_other" {
   }
 }
 
-run "endpoints_replace_access_to_the_internet" {
+run "network_with_endpoints_needs_no_internet_access" {
   command = plan
   override_resource {
     target          = aws_security_group.endpoints
@@ -171,7 +171,7 @@ run "endpoints_replace_access_to_the_internet" {
   }
 }
 
-run "iam_needs_no_endpoint_of_secrets_manager" {
+run "iam_login_needs_no_secrets_manager_endpoint" {
   command = plan
   variables {
     auth    = "iam"
@@ -191,7 +191,7 @@ run "iam_needs_no_endpoint_of_secrets_manager" {
   }
 }
 
-run "no_endpoints_by_default" {
+run "no_endpoints_are_created_by_default" {
   command = plan
 
   assert {
@@ -207,7 +207,7 @@ run "no_endpoints_by_default" {
   }
 }
 
-run "endpoints_in_china_have_names_of_the_partition" {
+run "endpoints_in_china_have_the_service_names_of_the_partition" {
   command = plan
   providers = {
     aws = aws.china

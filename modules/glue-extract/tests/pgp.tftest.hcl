@@ -40,7 +40,7 @@ variables {
   }
 }
 
-run "keys_and_wheel_are_uploaded_and_fixed" {
+run "pgp_keys_and_wheel_are_uploaded_and_a_run_cannot_change_them" {
   command = plan
   variables {
     recipients = { first-bank = "First Bank" }
@@ -83,7 +83,7 @@ run "keys_and_wheel_are_uploaded_and_fixed" {
   }
 }
 
-run "other_modules_are_installed_too" {
+run "modules_of_extra_arguments_are_installed_with_the_pgp_wheel" {
   command = plan
   variables {
     recipients = { first-bank = "First Bank" }

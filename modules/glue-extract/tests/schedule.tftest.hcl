@@ -83,7 +83,7 @@ run "scheduler_starts_the_workflow_in_the_time_zone" {
   }
 }
 
-run "apply_does_not_fire_the_start_trigger" {
+run "apply_does_not_start_the_workflow" {
   command = plan
 
   assert {
@@ -98,7 +98,7 @@ run "apply_does_not_fire_the_start_trigger" {
   }
 }
 
-run "job_starts_after_every_end_of_a_crawl" {
+run "job_starts_after_a_crawl_with_any_end_state" {
   command = plan
 
   assert {

@@ -213,7 +213,7 @@ run "existing_secret_is_not_rotated_by_default" {
   }
 }
 
-run "iam_uses_no_secret" {
+run "iam_login_uses_no_secret" {
   command = plan
   variables {
     auth    = "iam"
@@ -268,7 +268,7 @@ run "iam_uses_no_secret" {
   }
 }
 
-run "iam_user_name_is_configurable" {
+run "user_name_of_the_iam_login_is_configurable" {
   command = plan
   variables {
     auth    = "iam"

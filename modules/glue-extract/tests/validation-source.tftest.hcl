@@ -119,7 +119,7 @@ run "source_without_a_certificate_is_refused" {
   expect_failures = [var.database]
 }
 
-run "certificate_that_nothing_verifies_is_refused" {
+run "certificate_with_disabled_verification_is_refused" {
   command = plan
   variables {
     database = {
@@ -294,7 +294,7 @@ run "unknown_auth_is_refused" {
   expect_failures = [var.auth]
 }
 
-run "crawler_with_iam_is_refused" {
+run "crawler_with_iam_login_is_refused" {
   command = plan
   variables {
     auth = "iam"
@@ -308,7 +308,7 @@ run "crawler_with_iam_is_refused" {
   expect_failures = [var.auth]
 }
 
-run "iam_without_a_resource_id_is_refused" {
+run "iam_login_without_a_resource_id_is_refused" {
   command = plan
   variables {
     auth     = "iam"
@@ -318,7 +318,7 @@ run "iam_without_a_resource_id_is_refused" {
   expect_failures = [var.auth]
 }
 
-run "iam_with_a_secret_is_refused" {
+run "iam_login_with_a_secret_is_refused" {
   command = plan
   variables {
     auth    = "iam"
@@ -334,7 +334,7 @@ run "iam_with_a_secret_is_refused" {
   expect_failures = [var.auth]
 }
 
-run "iam_with_rotation_is_refused" {
+run "iam_login_with_rotation_is_refused" {
   command = plan
   variables {
     auth    = "iam"

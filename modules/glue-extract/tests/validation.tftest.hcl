@@ -184,7 +184,7 @@ run "flat_recipient_without_letters_is_refused" {
   expect_failures = [var.flat_recipients]
 }
 
-run "flat_recipients_with_a_name_besides_the_star_are_refused" {
+run "star_with_other_flat_recipients_is_refused" {
   command = plan
   variables {
     flat_recipients = ["*", "Beta"]
@@ -224,7 +224,7 @@ run "schedule_with_five_fields_is_refused" {
   expect_failures = [var.schedule]
 }
 
-run "rate_as_schedule_is_refused" {
+run "rate_expression_as_schedule_is_refused" {
   command = plan
   variables {
     schedule = "rate(1 day)"
@@ -310,7 +310,7 @@ run "argument_without_hyphens_and_delay_after_the_timeout_are_refused" {
   expect_failures = [var.extra_arguments, var.job]
 }
 
-run "argument_of_the_module_is_refused" {
+run "extra_argument_that_the_module_sets_is_refused" {
   command = plan
   variables {
     extra_arguments = { "--connection" = "2026-10" }
@@ -318,7 +318,7 @@ run "argument_of_the_module_is_refused" {
   expect_failures = [var.extra_arguments]
 }
 
-run "argument_of_a_single_run_is_refused" {
+run "extra_argument_that_belongs_to_one_run_is_refused" {
   command = plan
   variables {
     extra_arguments = { "--period" = "2026-10" }
@@ -326,7 +326,7 @@ run "argument_of_a_single_run_is_refused" {
   expect_failures = [var.extra_arguments]
 }
 
-run "argument_of_glue_itself_is_refused" {
+run "extra_argument_that_glue_sets_is_refused" {
   command = plan
   variables {
     extra_arguments = { "--JOB_NAME" = "2026-10" }
@@ -334,7 +334,7 @@ run "argument_of_glue_itself_is_refused" {
   expect_failures = [var.extra_arguments]
 }
 
-run "argument_without_effect_is_refused" {
+run "extra_argument_without_effect_is_refused" {
   command = plan
   variables {
     extra_arguments = { "--continuous-log-logGroup" = "2026-10" }

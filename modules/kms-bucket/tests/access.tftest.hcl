@@ -97,7 +97,7 @@ run "reader_policy_allows_reads_under_its_prefix" {
   }
 }
 
-run "readers_and_writers_are_in_the_policies_of_bucket_and_key" {
+run "policies_of_bucket_and_key_allow_readers_and_writers" {
   command = plan
   variables {
     readers = {

@@ -25,7 +25,7 @@ variables {
   prefixes = { loans = "loans" }
 }
 
-run "created_key_rotates_and_admits_the_account_and_its_logs" {
+run "created_key_rotates_and_allows_only_the_account_and_cloudwatch_logs" {
   command = plan
 
   assert {
@@ -54,7 +54,7 @@ run "created_key_rotates_and_admits_the_account_and_its_logs" {
   }
 }
 
-run "existing_key_is_used_and_no_key_created" {
+run "existing_key_is_used_and_no_key_is_created" {
   command = plan
   variables {
     kms_key = { arn = "arn:aws:kms:eu-west-1:123456789012:key/given" }
@@ -70,7 +70,7 @@ run "existing_key_is_used_and_no_key_created" {
   }
 }
 
-run "created_key_admits_the_given_principals_and_services" {
+run "created_key_allows_the_given_principals_and_services" {
   command = plan
   variables {
     key_administrators         = ["arn:aws:iam::123456789012:role/security"]

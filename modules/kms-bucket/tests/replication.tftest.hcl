@@ -105,7 +105,7 @@ run "replication_copies_encrypted_files_but_no_deletions" {
   }
 }
 
-run "replicas_in_another_account_belong_to_it" {
+run "replicas_in_another_account_are_owned_by_that_account" {
   command = plan
   variables {
     replication = {

@@ -200,7 +200,7 @@ run "connector_mode_without_recipients_creates_nothing" {
   }
 }
 
-run "connector_reads_one_prefix_and_one_secret" {
+run "connector_role_reads_one_prefix_and_one_secret" {
   command = plan
 
   assert {

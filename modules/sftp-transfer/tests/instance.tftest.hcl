@@ -128,7 +128,7 @@ run "instance_has_encrypted_disk_and_protected_metadata" {
   }
 }
 
-run "network_admits_only_allowed_cidrs" {
+run "network_allows_only_the_allowed_cidrs" {
   command = plan
 
   assert {
@@ -146,7 +146,7 @@ run "network_admits_only_allowed_cidrs" {
   }
 }
 
-run "elastic_ip_and_host_name_lead_to_the_instance" {
+run "elastic_ip_and_host_name_point_to_the_instance" {
   command = plan
   variables {
     endpoint = {
@@ -223,7 +223,7 @@ run "instance_without_recipients_has_no_right_to_bucket_and_receipts" {
   }
 }
 
-run "recipients_are_parameters" {
+run "recipients_are_stored_as_parameters" {
   command = plan
 
   assert {
@@ -272,7 +272,7 @@ run "downloads_have_receipts" {
   }
 }
 
-run "logs_are_encrypted_and_kept" {
+run "logs_are_encrypted_and_have_a_retention" {
   command = plan
 
   assert {
@@ -285,7 +285,7 @@ run "logs_are_encrypted_and_kept" {
   }
 }
 
-run "alarms_recover_and_reboot" {
+run "alarms_recover_or_reboot_the_instance" {
   command = plan
 
   assert {
@@ -299,7 +299,7 @@ run "alarms_recover_and_reboot" {
   }
 }
 
-run "machine_gets_settings_banner_and_window" {
+run "instance_has_the_given_banner_and_update_window" {
   command = plan
   variables {
     banner   = "Files of Example Bank."
@@ -347,7 +347,7 @@ run "too_many_keys_of_a_recipient_are_refused" {
   expect_failures = [aws_ssm_parameter.recipient]
 }
 
-run "recipient_below_another_is_refused" {
+run "recipient_prefix_below_another_prefix_is_refused" {
   command = plan
   variables {
     recipients = {

@@ -66,7 +66,7 @@ variables {
   manifest_prefix = "loans/_manifests"
 }
 
-run "sixty_users_exceed_no_limit" {
+run "sixty_users_are_within_all_limits" {
   command = plan
   variables {
     endpoint        = { type = "PUBLIC" }
@@ -140,7 +140,7 @@ run "sixty_users_exceed_no_limit" {
   }
 }
 
-run "sixty_connectors_exceed_no_limit" {
+run "sixty_connectors_are_within_all_limits" {
   command = plan
   variables {
     mode = "connector"

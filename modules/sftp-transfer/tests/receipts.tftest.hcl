@@ -212,7 +212,7 @@ run "daily_check_reports_missing_downloads" {
   }
 }
 
-run "prefixes_that_exceed_one_policy_are_refused" {
+run "prefixes_that_exceed_the_size_of_one_policy_are_refused" {
   command = plan
   variables {
     receipts        = { due_day = 10 }

@@ -58,7 +58,7 @@ variables {
   }
 }
 
-run "server_admits_only_allowed_cidrs" {
+run "server_allows_only_the_allowed_cidrs" {
   command = plan
 
   assert {

@@ -150,7 +150,7 @@ run "login_before_the_first_publication_shows_an_empty_folder" {
   }
 }
 
-run "characters_above_u_00ff_are_question_marks_in_policies_only" {
+run "characters_above_u_00ff_become_question_marks_only_in_policies" {
   command = plan
   variables {
     recipients = {

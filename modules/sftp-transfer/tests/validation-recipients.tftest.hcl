@@ -118,7 +118,7 @@ run "dsa_key_is_refused" {
   expect_failures = [var.recipients]
 }
 
-run "key_in_rfc_4716_format_is_refused" {
+run "public_key_in_rfc_4716_format_is_refused" {
   command = plan
   variables {
     recipients = {

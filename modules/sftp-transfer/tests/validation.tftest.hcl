@@ -78,7 +78,7 @@ run "vpc_endpoint_without_subnets_is_refused" {
   expect_failures = [var.endpoint]
 }
 
-run "address_without_a_range_is_refused" {
+run "address_without_a_prefix_length_is_refused" {
   command = plan
   variables {
     endpoint = { vpc_id = "v", subnet_ids = ["s"], allowed_cidrs = { office = "203.0.113.7" } }
@@ -251,7 +251,7 @@ run "due_day_after_28_is_refused" {
   expect_failures = [var.receipts]
 }
 
-run "due_hour_that_is_not_whole_is_refused" {
+run "due_hour_with_a_fraction_is_refused" {
   command = plan
   variables {
     receipts = { due_hour = 24 }

@@ -213,7 +213,7 @@ def test_restatement_replaces_a_forged_file_that_the_manifest_names(
     assert done.manifest()["revision"] == 2
 
 
-def test_restatement_that_was_killed_is_continued_without_the_forged_file(
+def test_next_run_continues_a_killed_restatement_without_the_forged_file(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
 ) -> None:
     """Its claim is written, and the old manifest still there or withdrawn."""
@@ -283,7 +283,9 @@ def test_key_that_expires_soon_is_a_warning_in_log_and_manifest(
     assert done.manifest()["warnings"] == [warning["message"]]
 
 
-def test_killed_run_is_continued(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:
+def test_next_run_continues_a_killed_run(
+    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
+) -> None:
     """A claim without a manifest: its encrypted files are taken over."""
     (keys / "Alpha.asc").write_text(gpg.public(alpha))
     more: dict[str, Any] = {"file": ENCRYPTED, "files": BETA}
@@ -297,7 +299,7 @@ def test_killed_run_is_continued(loans: Store, engine: Engine, gpg: Gpg, keys: P
     assert json.loads(manifest.read_text())["revision"] == 1
 
 
-def test_encrypted_file_with_its_revision(
+def test_name_of_an_encrypted_file_has_the_revision(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
 ) -> None:
     form = File(name="{recipient}_{revision}.pgp", trailer_record="R{revision}", encryption=Pgp())

@@ -79,7 +79,7 @@ def test_full_disk_while_writing_files_is_reported(
     assert not engine.folder.exists()
 
 
-def test_unexpected_error_is_one_sentence(
+def test_unexpected_error_is_reported_in_one_sentence(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rolling_resolve.resolve", lambda *_: dict[str, int]()["boom"])

@@ -52,7 +52,7 @@ def content(engine: Engine, name: str, bank: str = "Alpha") -> bytes:
     return (engine.folder / FOLDER.format(bank) / name).read_bytes()
 
 
-def test_german_csv(loans: Store, engine: Engine) -> None:
+def test_german_csv_has_semicolons_and_decimal_commas(loans: Store, engine: Engine) -> None:
     engine(
         "2026-10", file=File(format=Csv(delimiter=";", decimal=",", thousands=".", date_format="%d.%m.%Y"))
     )
@@ -78,7 +78,7 @@ def test_trailer_has_the_control_totals_of_the_file(loans: Store, engine: Engine
     assert file["rows"] == 2
 
 
-def test_records_of_a_file_are_counted_with_the_first_and_the_last(loans: Store, engine: Engine) -> None:
+def test_number_of_records_includes_the_first_and_the_last_record(loans: Store, engine: Engine) -> None:
     form = File(header_record="H,{records}", trailer_record="T,{records:0>4},{rows}")
     engine("2026-10", file=form)
     lines = content(engine, "Alpha_20261031.csv").decode().splitlines()
@@ -88,7 +88,7 @@ def test_records_of_a_file_are_counted_with_the_first_and_the_last(loans: Store,
     assert content(engine, "Alpha_20261031.csv").decode().splitlines()[2:] == ["T,3"]
 
 
-def test_fields_of_a_fixed_width_file_have_the_values(loans: Store, engine: Engine) -> None:
+def test_fixed_width_file_has_the_expected_fields(loans: Store, engine: Engine) -> None:
     form = File(format=FixedWidth(WIDTHS, encoding="iso8859-2", line_ending="\n"))
     engine("2026-10", file=form)
     lines = content(engine, "Alpha_20261031.txt").decode("iso8859-2").splitlines()
@@ -156,7 +156,7 @@ def test_archive_has_its_sizes_before_the_content(loans: Store, engine: Engine) 
     assert plain.startswith(b"H2\r\nbank_name,")
 
 
-def test_markers_are_in_the_manifest_and_follow_a_restatement(loans: Store, engine: Engine) -> None:
+def test_markers_are_in_the_manifest_and_change_with_a_restatement(loans: Store, engine: Engine) -> None:
     form = File(markers=("sha256", "done"))
     engine("2026-10", file=form)
     data = content(engine, "Alpha_20261031.csv")
@@ -186,7 +186,7 @@ def test_markers_are_in_the_manifest_and_follow_a_restatement(loans: Store, engi
     ]
 
 
-def test_file_of_one_recipient_may_have_other_settings(loans: Store, engine: Engine) -> None:
+def test_file_of_one_recipient_may_have_different_settings(loans: Store, engine: Engine) -> None:
     engine("2026-10", files={"Beta": File(name="{recipient}.{period}", format=Csv(delimiter="\t"))})
     assert [path.rpartition("/")[2] for path in engine_paths(engine)] == [
         "Alpha_20261031.csv",
@@ -224,7 +224,7 @@ def test_file_that_cannot_be_written_publishes_nothing(
     assert engine_paths(engine) == []
 
 
-def test_files_of_somebody_who_is_not_a_recipient_are_refused(loans: Store, engine: Engine) -> None:
+def test_file_settings_for_an_unknown_recipient_are_refused(loans: Store, engine: Engine) -> None:
     assert 'files has "Alhpa", which is not a recipient; did you mean "Alpha"?' in engine.refusal(
         "2026-10", files={"Alhpa": File()}
     )

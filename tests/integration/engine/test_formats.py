@@ -28,7 +28,9 @@ GROUPS: tuple[tuple[tuple[str, str, str | None, str | None, str | None], tuple[s
 
 @hypothesis.settings(max_examples=40)
 @given(file=formats.files())
-def test_files_of_whole_runs_are_read_back(file: File, bare_store: Store, engine: Engine) -> None:
+def test_reader_of_each_format_returns_the_rows_that_a_run_wrote(
+    file: File, bare_store: Store, engine: Engine
+) -> None:
     load(bare_store)
     shutil.rmtree(engine.folder, ignore_errors=True)
     run = replace(engine, spec=replace(SPEC, file=file))

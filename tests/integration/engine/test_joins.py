@@ -45,7 +45,7 @@ def test_loans_without_a_branch_are_one_unassigned_row(store: Store, engine: Eng
     assert engine("2026-10", joins=optional("Account")).figures("Alpha") == {str(branch): "5.00"}
 
 
-def test_failed_mandatory_join_is_ignored_only_after_a_failed_optional_join(
+def test_mandatory_join_without_a_row_is_ignored_only_after_an_optional_join_without_a_row(
     store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
@@ -58,7 +58,9 @@ def test_failed_mandatory_join_is_ignored_only_after_a_failed_optional_join(
     assert unassigned(engine, joins=optional("Account", "Branch")) == [("", "2", "75")]
 
 
-def test_failed_mandatory_join_before_an_optional_join_is_an_orphan(store: Store, engine: Engine) -> None:
+def test_row_that_fails_a_mandatory_join_before_an_optional_join_is_an_orphan(
+    store: Store, engine: Engine
+) -> None:
     store.loan(store.branch(), "2026-10-01", 5)
     store.loan(None, "2026-10-01", 70)
     sentence = engine.refusal("2026-10", joins=optional("Branch"))
@@ -168,7 +170,7 @@ def test_join_may_use_several_columns(shops: Store, engine: Engine, index: Liter
     ]
 
 
-def test_composite_key_that_is_not_unique_is_refused_by_name(shops: Store, engine: Engine) -> None:
+def test_refusal_names_the_composite_key_that_is_not_unique(shops: Store, engine: Engine) -> None:
     shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # does not make (land, id) unique
     shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
     assert (
@@ -177,7 +179,7 @@ def test_composite_key_that_is_not_unique_is_refused_by_name(shops: Store, engin
     )
 
 
-def test_part_of_a_composite_key_is_refused_as_not_unique(shops: Store, engine: Engine) -> None:
+def test_join_to_a_part_of_a_composite_key_is_refused_as_not_unique(shops: Store, engine: Engine) -> None:
     joins = (Join("shop", left="sales.shop", right="id"),)
     assert 'would multiply rows: 1 value of "id"' in engine.refusal("2026-10", **{**BY_KEY, "joins": joins})
 
@@ -227,7 +229,7 @@ def test_table_may_be_joined_twice_with_an_alias(bare_store: Store, engine: Engi
         ("'it''s; -- no (comment' <> 'x' AND \"Amount\" IN (5, 70)", "37.50"),
     ],
 )
-def test_where_selects_the_rows(store: Store, engine: Engine, where: str, figure: str) -> None:
+def test_where_selects_the_rows_of_the_entity(store: Store, engine: Engine, where: str, figure: str) -> None:
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
     store.loan(branch, "2026-10-02", 70)

@@ -146,7 +146,7 @@ def test_every_aggregate_covers_the_whole_window(
     assert line[f"amount_{aggregate}"] == figure
 
 
-def test_aggregate_sum_has_only_one_sum_column(store: Store, engine: Engine) -> None:
+def test_metric_with_aggregate_sum_has_one_column(store: Store, engine: Engine) -> None:
     store.branch()
     assert (
         engine("2026-10", aggregate="sum")
@@ -256,7 +256,7 @@ def test_date_column_may_be_in_a_joined_table(store: Store, engine: Engine) -> N
     }
 
 
-def test_group_by_column_of_the_entity_has_rows_from_its_first_row_on(
+def test_group_of_an_entity_column_has_rows_from_its_first_entity_row_on(
     bare_store: Store, engine: Engine
 ) -> None:
     bare_store.sql("CREATE TABLE sales (shop text, product text, total numeric, month date)")

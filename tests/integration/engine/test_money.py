@@ -61,7 +61,7 @@ def priced(request: pytest.FixtureRequest, abroad: database.Database, engine: En
         owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def test_money_with_other_digits_is_refused(priced: Engine, request: pytest.FixtureRequest) -> None:
+def test_money_without_two_digits_is_refused(priced: Engine, request: pytest.FixtureRequest) -> None:
     locale = request.node.callspec.params["priced"]
     assert priced.refusal("2026-10") == (
         f"2026-10: Amount has the type money, whose values have {LOCALES[locale]} digits after the point"

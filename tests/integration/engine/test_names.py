@@ -42,14 +42,14 @@ def names(engine: Engine) -> list[str]:
 # -- {recipient[code]} -------------------------------------------------------------------------------
 
 
-def test_name_and_trailer_have_a_column_of_the_recipients_table(loans: Store, engine: Engine) -> None:
+def test_file_name_and_trailer_have_a_column_of_the_recipients_table(loans: Store, engine: Engine) -> None:
     form = File(name="{recipient[CODE]:x>6}.csv", trailer_record="T{recipient[code]}")
     engine("2026-10", file=form)
     assert [name.rpartition("/")[2] for name in names(engine)] == ["xxA-01.csv", "xxB-02.csv"]
     assert (engine.folder / names(engine)[0]).read_bytes().endswith(b"\r\nTA-01\r\n")
 
 
-def test_column_that_changed_moves_the_file_only_with_restate(loans: Store, engine: Engine) -> None:
+def test_changed_recipient_column_renames_the_file_only_with_restate(loans: Store, engine: Engine) -> None:
     engine("2026-10", file=CODED)
     loans.sql("""UPDATE "Bank" SET code = 'A-09' WHERE "Name" = 'Alpha'""")
     assert "A-01_20261031.csv becomes A-09_20261031.csv" in engine.refusal("2026-10", file=CODED)
@@ -127,7 +127,7 @@ def test_recipient_code_cannot_forge_a_record(
     assert names(engine) == []
 
 
-def test_recipients_name_forges_no_record(loans: Store, engine: Engine) -> None:
+def test_name_of_a_recipient_cannot_forge_a_record(loans: Store, engine: Engine) -> None:
     loans.sql("""UPDATE "Bank" SET "Name" = %s WHERE "Name" = 'Beta'""", FORGED + '"\u202e& Sons')
     record = "{recipient};{rows};{sum[amount_sum]}"
     engine("2026-10", file=File(header_record=record, trailer_record=record))
@@ -137,7 +137,7 @@ def test_recipients_name_forges_no_record(loans: Store, engine: Engine) -> None:
     assert first == last == "cmdccalcA1099900Sons;1;0"
 
 
-def test_code_moves_no_field_of_a_record(loans: Store, engine: Engine) -> None:
+def test_recipient_code_cannot_move_a_field_of_a_record(loans: Store, engine: Engine) -> None:
     dashes = File(trailer_record="T-{recipient[code]}-{rows}")
     sentence = 'the record "T-{recipient[code]}-{rows}": the value of {recipient[code]} has "-", which also'
     assert sentence in engine.refusal("2026-10", file=dashes)
@@ -146,7 +146,7 @@ def test_code_moves_no_field_of_a_record(loans: Store, engine: Engine) -> None:
     assert '{recipient[code]} has "-", which also' in engine.refusal("2026-10", file=delimited)
 
 
-def test_value_that_is_longer_than_its_width_moves_no_field(loans: Store, engine: Engine) -> None:
+def test_value_that_is_longer_than_its_width_cannot_move_a_field(loans: Store, engine: Engine) -> None:
     widths = dict.fromkeys(engine.spec.file_columns, 40)
     for field in ("recipient[code]:<3", "recipient[code]:>3", "recipient:x^3", "sum[amount_sum]:0>2"):
         form = File(format=FixedWidth(widths), trailer_record=f"T{{{field}}}{{rows:0>6}}")
@@ -160,7 +160,9 @@ def test_value_that_is_longer_than_its_width_moves_no_field(loans: Store, engine
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1250", "utf-16-le"])
-def test_width_in_a_fixed_record_is_in_bytes(loans: Store, engine: Engine, encoding: str) -> None:
+def test_width_of_a_field_in_a_fixed_width_record_is_in_bytes(
+    loans: Store, engine: Engine, encoding: str
+) -> None:
     loans.sql("""UPDATE "Bank" SET "Name" = 'Łódź' WHERE "Name" = 'Beta'""")
     form = FixedWidth(dict.fromkeys(engine.spec.file_columns, 40), encoding=encoding)
     engine("2026-10", file=File(format=form, trailer_record="T{recipient:.<10}{recipient:>10.3}|{rows:0>6}"))
@@ -173,12 +175,12 @@ def test_width_in_a_fixed_record_is_in_bytes(loans: Store, engine: Engine, encod
     assert (left.rstrip("."), right.lstrip(), int(rows)) == ("Łódź", "Łód", 1)
 
 
-def test_column_that_does_not_exist_is_refused(loans: Store, engine: Engine) -> None:
+def test_recipient_column_that_does_not_exist_is_refused(loans: Store, engine: Engine) -> None:
     sentence = engine.refusal("2026-10", file=File(name="{recipient[cdoe]}.csv"))
     assert f'no column "cdoe" in {loans.schema}."Bank". Did you mean "code"?' in sentence
 
 
-def test_unassigned_recipient_has_no_column(loans: Store, engine: Engine) -> None:
+def test_unassigned_recipient_needs_a_file_without_recipient_columns(loans: Store, engine: Engine) -> None:
     *joins, last = engine.spec.joins
     optional = (*joins, Join(last.table, last.left, last.right, optional=True))
     sentence = engine.refusal("2026-10", file=CODED, joins=optional)
@@ -189,7 +191,7 @@ def test_unassigned_recipient_has_no_column(loans: Store, engine: Engine) -> Non
 # -- flat and {revision} -----------------------------------------------------------------------------
 
 
-def test_months_are_in_one_flat_folder(loans: Store, engine: Engine) -> None:
+def test_files_of_all_months_are_in_one_flat_folder(loans: Store, engine: Engine) -> None:
     form = File(flat=True, markers=("sha256",))
     engine("--from", "2026-09", "--to", "2026-10", file=form)
     found = [
@@ -209,7 +211,9 @@ def test_restatement_to_a_flat_folder_moves_the_files(loans: Store, engine: Engi
     assert names(engine) == ["bank_name=Alpha/Alpha_20261031.csv", "bank_name=Beta/Beta_20261031.csv"]
 
 
-def test_name_has_the_revision_and_an_unchanged_month_keeps_it(loans: Store, engine: Engine) -> None:
+def test_file_name_has_the_revision_and_an_unchanged_month_keeps_its_revision(
+    loans: Store, engine: Engine
+) -> None:
     def shown() -> list[str]:
         return [name.rpartition("/")[2] for name in names(engine) if "Alpha" in name]
 
@@ -247,7 +251,7 @@ def test_name_has_the_revision_and_an_unchanged_month_keeps_it(loans: Store, eng
     assert "nothing to write" in engine("2026-10", file=FLAT).message
 
 
-def test_revision_in_a_record_is_the_one_of_the_manifest(loans: Store, engine: Engine) -> None:
+def test_record_has_the_same_revision_as_the_manifest(loans: Store, engine: Engine) -> None:
     form = File(trailer_record="T{revision}")
     for amount in (1, 2):
         loans.loan(11, "2026-10-06", amount)
@@ -257,7 +261,7 @@ def test_revision_in_a_record_is_the_one_of_the_manifest(loans: Store, engine: E
     assert json.loads((engine.folder / "_manifests/2026-10.json").read_text())["revision"] == 2
 
 
-def test_missing_file_with_a_revision_is_put_back_under_its_name(loans: Store, engine: Engine) -> None:
+def test_missing_file_with_a_revision_is_restored_with_the_same_name(loans: Store, engine: Engine) -> None:
     engine("2026-10", file=FLAT)
     lost = engine.folder / "bank_name=Alpha/Alpha_20261031_r01.csv"
     data = lost.read_bytes()
@@ -270,7 +274,9 @@ class Killed(BaseException):
     """The end of a run at any point."""
 
 
-def test_restatement_killed_before_any_call_is_repaired(loans: Store, engine: Engine, tmp_path: Path) -> None:
+def test_next_run_repairs_a_restatement_killed_before_any_call(
+    loans: Store, engine: Engine, tmp_path: Path
+) -> None:
     """A restatement under another name, beside another month, ends before any of its calls."""
     changes: dict[str, Any] = {
         "file": replace(FLAT, markers=()),
@@ -311,7 +317,7 @@ def test_restatement_killed_before_any_call_is_repaired(loans: Store, engine: En
     assert killed > 15
 
 
-def test_bucket_has_the_flat_names(loans: Store, engine: Engine, cloud: Cloud) -> None:
+def test_files_in_a_bucket_have_the_flat_names(loans: Store, engine: Engine, cloud: Cloud) -> None:
     s3, bucket = cloud.client("s3"), "flat-names"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     with mock.patch.object(rolling_extract, "open_store", return_value=BucketStore(bucket, "flat", s3)):

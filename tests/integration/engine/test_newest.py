@@ -43,7 +43,7 @@ def test_period_depends_on_the_time_zone(bare_store: Store) -> None:
     assert newest(bare_store, "2026-08", time_zone="Europe/Paris") is None
 
 
-def test_date_and_filter_can_be_of_joined_tables(store: Store) -> None:
+def test_date_and_filter_may_be_in_joined_tables(store: Store) -> None:
     for bank, day in (("Alpha", "2001-03-04"), ("Beta", "2005-06-07")):
         branch = store.branch(bank=bank)
         store.loan(branch, "2026-01-01", 5)
@@ -53,7 +53,7 @@ def test_date_and_filter_can_be_of_joined_tables(store: Store) -> None:
     assert newest(store, where='"Amount" > 5') is None
 
 
-def test_index_on_the_date_answers(store: Store) -> None:
+def test_query_uses_the_index_on_the_date(store: Store) -> None:
     store.sql('CREATE INDEX ON "Loans" (loan_date)')
     store.sql("INSERT INTO \"Loans\" SELECT i, i, 1, DATE '1990-01-01' + i FROM generate_series(1, 9999) i")
     store.sql('ANALYZE "Loans"')
@@ -67,6 +67,6 @@ def test_index_on_the_date_answers(store: Store) -> None:
 
 
 @pytest.mark.parametrize("day", ["-infinity", None])
-def test_rows_without_a_real_date_are_none(store: Store, day: str | None) -> None:
+def test_newest_month_is_none_if_no_row_has_a_finite_date(store: Store, day: str | None) -> None:
     store.loan(store.branch(), day, 5)
     assert newest(store) is None

@@ -38,7 +38,7 @@ def test_more_partitions_than_values_give_the_same_bytes(
     assert delivered.lines("Alpha")[0]["loans_count"] == "2"
 
 
-def test_metrics_of_one_expression_with_other_digits_are_exact(store: Store, engine: Engine) -> None:
+def test_metrics_of_one_expression_with_different_digits_are_exact(store: Store, engine: Engine) -> None:
     """The rows of the first metric have no digits after the point, those of the others have one."""
     store.sql('ALTER TABLE "Account" ADD fee numeric')
     for fee in ("0.5", "2"):

@@ -25,7 +25,7 @@ def test_backfill_that_fails_midway_says_what_was_published(
 
     monkeypatch.setattr(rolling_publication, "publish", fail_at_the_third)
     assert engine.refusal("--from", "2026-01", "--to", "2026-03") == (
-        "2026-01 to 2026-03: the disk is full. Published before that: 2026-01, 2026-02."
+        "2026-01 to 2026-03: the disk is full. Published before the error: 2026-01, 2026-02."
     )
 
 
@@ -75,7 +75,7 @@ def test_job_clock_ahead_of_the_database_clock_publishes_nothing(store: Store, e
     assert not engine.folder.exists()
 
 
-def test_failed_backfill_names_all_its_periods(store: Store, engine: Engine) -> None:
+def test_error_of_a_failed_backfill_has_all_its_periods(store: Store, engine: Engine) -> None:
     store.branch()
     store.loan(None, "2026-03-01", 1)
     sentence = engine.refusal("--from", "2026-01", "--to", "2026-09", window=1)
@@ -86,9 +86,7 @@ def test_failed_backfill_names_all_its_periods(store: Store, engine: Engine) -> 
     assert not engine.folder.exists()
 
 
-def test_backfill_over_a_published_period_with_other_bytes_writes_nothing(
-    store: Store, engine: Engine
-) -> None:
+def test_backfill_writes_nothing_if_a_published_period_would_change(store: Store, engine: Engine) -> None:
     branch = store.branch()
     engine("2026-09")
     store.loan(branch, "2026-09-01", 1)

@@ -102,7 +102,7 @@ def test_every_group_has_a_row(store: Store, reading: Read) -> None:
     ]
 
 
-def test_windows_of_different_lengths(store: Store, either: Read) -> None:
+def test_metrics_have_windows_of_different_lengths(store: Store, either: Read) -> None:
     metrics = (metric("sum"), metric("sum", window=2), metric("count", window="year_to_date", scale=None))
     result = either(spec(store, metrics=metrics), "2026-10", "2026-11")
     assert figures(result) == [
@@ -119,7 +119,7 @@ def test_windows_of_different_lengths(store: Store, either: Read) -> None:
     ]
 
 
-def test_all_aggregates(store: Store, either: Read) -> None:
+def test_all_aggregates_have_the_expected_values(store: Store, either: Read) -> None:
     needs = frozenset({"sum", "min", "max", "squares"})
     names = ("count", "sum", "avg", "min", "max", "stddev", "median", "p25", "count_distinct")
     found = spec(
@@ -170,7 +170,7 @@ def test_groups_of_the_entity_exist_from_their_first_row(store: Store, either: R
     ]
 
 
-def test_percentiles_of_groups_of_the_entity(store: Store, reading: Read) -> None:
+def test_groups_of_an_entity_column_have_percentiles(store: Store, reading: Read) -> None:
     metrics = (metric("sum"), metric("median", window=2), metric("count_distinct", window=2, scale=None))
     found = spec(store, group_by={"kind": KIND}, metrics=metrics)
     assert figures(reading(found, "2026-10", "2026-11")) == [
@@ -196,7 +196,7 @@ def test_orphan_rows_are_counted_in_their_window(store: Store, reading: Read) ->
     check_period(replace(result.resolved, max_orphan_rows=1), result, OCTOBER)
 
 
-def test_recipient_without_a_name_makes_orphans(store: Store, reading: Read) -> None:
+def test_rows_of_a_recipient_without_a_name_are_orphan_rows(store: Store, reading: Read) -> None:
     store.connection.execute("update bank set name = null where id = 2")
     result = reading(spec(store))
     assert [row[0] for row in figures(result)] == ["Alpha", "Alpha", "Empty"]
@@ -204,7 +204,9 @@ def test_recipient_without_a_name_makes_orphans(store: Store, reading: Read) -> 
 
 
 @pytest.mark.parametrize("groups", [{}, {"kind": KIND}], ids=["joined", "entity"])
-def test_unassigned_rows(store: Store, either: Read, groups: dict[str, Any]) -> None:
+def test_rows_without_a_recipient_go_to_unassigned(
+    store: Store, either: Read, groups: dict[str, Any]
+) -> None:
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
     result = either(spec(store, steps=steps, group_by=groups, unassigned="Nobody"), "2026-10", "2026-11")
@@ -227,12 +229,12 @@ def test_excluded_recipients_get_no_rows_and_reconcile(store: Store, either: Rea
         assert result.recipients == {"Alpha": 1, "Empty": 1}
 
 
-def test_filter_on_the_entity(store: Store, reading: Read) -> None:
+def test_filter_on_the_entity_excludes_rows(store: Store, reading: Read) -> None:
     result = reading(spec(store, where=Binary("=", Ref(KIND), Text("b")), group_by={}))
     assert figures(result) == [("Alpha", "20.00"), ("Empty", ""), ("beta", "")]
 
 
-def test_filter_on_a_joined_table_keeps_its_orphans(store: Store, either: Read) -> None:
+def test_filter_on_a_joined_table_does_not_exclude_orphan_rows(store: Store, either: Read) -> None:
     store.connection.execute("insert into loan values (7, 99, 4.00, '2026-10-02', 'a')")
     where = Binary("<", Ref(RATE), Number("1"))
     result = either(spec(store, where=where, group_by={}))
@@ -275,7 +277,7 @@ def test_join_that_repeats_rows_is_refused(store: Store, reading: Read) -> None:
         check_source(found, reading(found))
 
 
-def test_control_totals_differ(store: Store, reading: Read) -> None:
+def test_different_control_totals_are_refused(store: Store, reading: Read) -> None:
     result = reading(spec(store))
     files = result.tally()
     for row in list(result.rows(OCTOBER))[1:]:
@@ -287,7 +289,9 @@ def test_control_totals_differ(store: Store, reading: Read) -> None:
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity"])
-def test_values_that_are_not_finite_are_refused_by_name(store: Store, reading: Read, value: str) -> None:
+def test_refusal_names_the_metric_with_values_that_are_not_finite(
+    store: Store, reading: Read, value: str
+) -> None:
     store.connection.execute("alter table loan alter amount type double precision")
     store.connection.execute(f"update loan set amount = '{value}' where id = 1")
     price = column("t0", "amount", "double precision")
@@ -301,7 +305,7 @@ def test_values_that_are_not_finite_are_refused_by_name(store: Store, reading: R
         check_period(found, result, OCTOBER)
 
 
-def test_floats_are_the_decimals_that_they_print_as(store: Store, reading: Read) -> None:
+def test_floats_are_summed_as_their_printed_decimals(store: Store, reading: Read) -> None:
     store.connection.execute(
         "alter table loan alter amount type double precision; update loan set amount = 0.1"
     )
@@ -313,7 +317,7 @@ def test_floats_are_the_decimals_that_they_print_as(store: Store, reading: Read)
     assert figures(reading(found))[0] == ("Alpha", "10", "0.20000000000000000000")
 
 
-def test_function_of_a_table_that_is_not_reached(store: Store, either: Read) -> None:
+def test_function_of_columns_of_a_table_without_a_row_gets_nulls(store: Store, either: Read) -> None:
     """The value is that of an expression of NULLs, not NULL."""
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
@@ -333,14 +337,14 @@ def test_division_before_the_window_is_not_computed(store: Store, reading: Read)
         assert figures(reading(found))[0] == ("Alpha", "a", "0.10")
 
 
-def test_one_third_times_three_is_a_tie(store: Store, reading: Read) -> None:
+def test_product_of_one_third_and_three_is_rounded_as_a_tie(store: Store, reading: Read) -> None:
     store.connection.execute("delete from loan; insert into loan values (1, 10, 6.00, '2026-10-01', 'a')")
     third = Binary("/", Number("0.01"), Ref(AMOUNT))
     found = spec(store, group_by={}, measures=(measure(Binary("*", third, Number("3"))),))
     assert figures(reading(found))[0] == ("Alpha", "0.01")
 
 
-def test_listing(store: Store, either: Read) -> None:
+def test_listing_has_one_row_for_each_entity_row(store: Store, either: Read) -> None:
     key = column("t0", "id", "integer")
     listing = Listing((key, AMOUNT, column("t0", "day", "date"), RATE), (key,))
     found = spec(store, group_by={}, measures=(), metrics=(), listing=listing)
@@ -363,7 +367,7 @@ def test_equal_labels_are_one_group(store: Store, reading: Read) -> None:
     assert result.recipients == {"Alpha": 2, "Empty": 1}
 
 
-def test_order_of_groups(store: Store, either: Read) -> None:
+def test_groups_are_ordered_by_their_values_with_null_first(store: Store, either: Read) -> None:
     store.connection.execute(
         "update account set bank = 1, rate = null where id = 30; update account set rate = 10 where id = 20"
     )

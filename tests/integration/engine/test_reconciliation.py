@@ -10,7 +10,7 @@ from rolling_blocks import blocks_of
 from tests.support.bank import Engine, Store
 
 
-def test_join_to_a_key_that_is_not_unique_is_refused_by_name(store: Store, engine: Engine) -> None:
+def test_refusal_names_the_join_key_that_is_not_unique(store: Store, engine: Engine) -> None:
     store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)

@@ -56,7 +56,7 @@ def metric(expression: str, aggregate: str = "sum", **fields: Any) -> dict[str, 
     return {"metrics": {"x": Metric(aggregate, expression, **fields)}}
 
 
-def test_names_match_in_another_case(fees: Store) -> None:
+def test_names_match_regardless_of_case(fees: Store) -> None:
     found = resolved(fees, entity="FEES", date_column="Day", recipient={"bank_name": "bank.NAME"})
     assert [(table.alias, table.table) for table in found.tables] == [("t0", "fees"), ("t1", "Bank")]
     assert (found.recipient.alias, found.recipient.name, found.recipient.not_null) == ("t1", "name", True)
@@ -146,7 +146,7 @@ def test_unused_join_needs_no_rights(fees: Store, reader: str) -> None:
         resolved(fees, joins=(*FEES.joins, Join("secret", left="fees.id", right="idd")))
 
 
-def test_missing_rights_name_table_and_role(fees: Store, reader: str) -> None:
+def test_error_for_missing_rights_names_table_and_role(fees: Store, reader: str) -> None:
     with pytest.raises(ExtractError) as refused:
         resolved(fees, url=as_role(fees, reader))
     assert str(refused.value) == (
@@ -174,13 +174,13 @@ def test_row_level_security_is_refused(fees: Store, reader: str) -> None:
     assert resolved(fees).role != reader  # the owner sees every row
 
 
-def test_examples_of_the_documentation_suit_the_source(store: Store) -> None:
+def test_examples_of_the_documentation_are_valid_for_the_source(store: Store) -> None:
     for example in extract_page.EXAMPLES:
         resolved(store, extract_page.changed(example))
 
 
 @pytest.mark.parametrize("entity", ["Überweisung", "überweisung"])
-def test_table_with_a_capital_letter_that_is_not_ascii(fees: Store, entity: str) -> None:
+def test_table_name_with_a_non_ascii_capital_letter_is_found(fees: Store, entity: str) -> None:
     fees.sql('CREATE TABLE "Überweisung" (id int, "Größe" numeric(12,2), tag date, bank int)')
     found = resolved(
         fees,
@@ -196,7 +196,7 @@ def test_table_with_a_capital_letter_that_is_not_ascii(fees: Store, entity: str)
 @pytest.mark.parametrize(
     ("table", "column"), [("fees? 50%:net", 'a$b"c'), ("t" * 63, "ü" * 31), ("a.b'c\\", "x{y} z")]
 )
-def test_names_with_unusual_characters(fees: Store, table: str, column: str) -> None:
+def test_names_with_unusual_characters_are_found(fees: Store, table: str, column: str) -> None:
     quoted = column.replace('"', '""')
     fees.sql(f'CREATE TABLE "{table}" (id int, "{quoted}" numeric(12,2), day date, bank int)')
     metrics = {
@@ -208,7 +208,7 @@ def test_names_with_unusual_characters(fees: Store, table: str, column: str) -> 
     assert {measure.columns[0].name for measure in found.measures} == {column}
 
 
-def test_tables_of_other_schemas(fees: Store) -> None:
+def test_join_may_use_a_table_of_another_schema(fees: Store) -> None:
     fees.sql(f"CREATE SCHEMA {fees.schema}_more; CREATE TABLE {fees.schema}_more.bank (id int, name text)")
     joins = (Join(f"{fees.schema}_more.Bank", left="fees.bank", right="id"),)
     found = resolved(fees, joins=joins)
@@ -217,7 +217,7 @@ def test_tables_of_other_schemas(fees: Store) -> None:
     assert not found.steps[0].unique
 
 
-def test_money_has_two_digits(fees: Store) -> None:
+def test_money_column_has_two_digits_after_the_point(fees: Store) -> None:
     fees.sql("ALTER TABLE fees ADD fee money")
     assert resolved(fees, **metric("fee")).measures[0].digits == 2
 
@@ -261,7 +261,7 @@ def test_listing_is_in_the_order_of_the_primary_key(fees: Store) -> None:
         ("CREATE UNIQUE INDEX ON target (id); CREATE TABLE child () INHERITS (target)", False),
     ],
 )
-def test_index_that_makes_a_join_unique(fees: Store, index: str, unique: bool) -> None:
+def test_join_is_unique_only_with_a_complete_unique_index(fees: Store, index: str, unique: bool) -> None:
     fees.sql(f"CREATE TABLE target (id int, part int, name text); {index}")
     found = resolved(
         fees,
@@ -284,7 +284,9 @@ def test_index_that_makes_a_join_unique(fees: Store, index: str, unique: bool) -
         ("rate * Bank.id", 'the type of column "rate" does not fix the number of digits after the point'),
     ],
 )
-def test_what_spark_cannot_do_is_refused(fees: Store, expression: str, sentence: str | None) -> None:
+def test_expression_that_spark_cannot_compute_exactly_is_refused(
+    fees: Store, expression: str, sentence: str | None
+) -> None:
     def resolve() -> Resolved:
         return resolved(fees, aggregate_in="spark", **metric(expression))
 

@@ -80,7 +80,7 @@ def test_objects_of_other_schemas_are_not_used(
     assert [*found.figures("Alpha").values()] == ["6.00"]
 
 
-def test_types_of_other_schemas(store: Store, engine: Engine) -> None:
+def test_enums_and_domains_of_other_schemas_are_supported(store: Store, engine: Engine) -> None:
     """Enums and domains have the operators of pg_catalog."""
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)
@@ -134,7 +134,7 @@ def test_operator_of_a_type_of_another_schema_is_refused(
     assert said.startswith(f"2026-10: {column} {WHY}".format(schema=citext.schema))
 
 
-def test_values_of_a_type_of_another_schema_are_shown_and_cast(citext: Store, engine: Engine) -> None:
+def test_values_of_a_type_of_another_schema_can_be_written_and_cast(citext: Store, engine: Engine) -> None:
     found = engine(
         "2026-10",
         group_by={"branch_id": "Branch.idBranch", "status": "Loans.status"},

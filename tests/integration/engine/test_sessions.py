@@ -102,7 +102,7 @@ class _Stalling(socketserver.BaseRequestHandler):
                 target.sendall(data)
 
 
-def test_silent_server_ends_with_a_connection_error(
+def test_run_against_a_server_that_stops_responding_ends_with_a_connection_error(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rolling_jdbc, "LOGIN", 2)

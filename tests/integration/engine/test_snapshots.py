@@ -101,7 +101,7 @@ def test_parallel_reads_under_concurrent_writes_are_consistent(store: Store, rea
 
 
 @pytest.mark.parametrize("taken_away", ["import", "fetch size"])
-def test_parallel_reads_without_the_snapshot_are_inconsistent(
+def test_parallel_reads_without_a_shared_snapshot_are_inconsistent(
     store: Store, reader: Reader, taken_away: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Show that the test above can fail. One inconsistent read of 100 is enough, as it depends on timing."""

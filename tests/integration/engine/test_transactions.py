@@ -57,7 +57,7 @@ def test_session_sees_one_snapshot(bare_store: Store, driver: str) -> None:
         assert session.rows(query) == [["0"]]
 
 
-def test_session_has_its_settings(bare_store: Store, driver: str) -> None:
+def test_session_has_the_settings_of_the_engine(bare_store: Store, driver: str) -> None:
     names = {
         "transaction_isolation": "repeatable read",
         "transaction_read_only": "on",
@@ -81,7 +81,7 @@ def cipher(url: str) -> str | None:
     return found
 
 
-def test_java_has_the_cipher_that_it_decrypts_fastest(spark: None, bare_store: Store) -> None:
+def test_java_connection_uses_the_cipher_that_java_decrypts_fastest(spark: None, bare_store: Store) -> None:
     assert cipher(bare_store.url) == "TLS_CHACHA20_POLY1305_SHA256"
 
 
@@ -123,7 +123,7 @@ def test_row_level_security_is_refused(bare_store: Store, driver: str) -> None:
         (("127.0.0.1", "no-such-host.invalid"), "cannot reach the database at no-such-host", "unreachable"),
     ],
 )
-def test_login_that_fails_is_explained(
+def test_error_explains_a_failed_login(
     bare_store: Store, driver: str, change: tuple[str, str], words: str, kind: str
 ) -> None:
     url = bare_store.url.replace(*change)
@@ -133,14 +133,14 @@ def test_login_that_fails_is_explained(
     assert "\n" not in str(refusal.value)
 
 
-def test_values_of_rows_are_not_repeated(bare_store: Store, driver: str) -> None:
+def test_error_has_no_values_of_rows(bare_store: Store, driver: str) -> None:
     with source(bare_store.url, driver).session() as session, pytest.raises(ExtractError) as refusal:
         session.rows("SELECT 'secret-value'::int")
     assert "secret-value" not in f"{refusal.value} {refusal.value.cause}"
     assert "a text cannot be cast to the type" in str(refusal.value)
 
 
-def test_statement_timeout_is_explained(bare_store: Store, driver: str) -> None:
+def test_error_explains_a_statement_timeout(bare_store: Store, driver: str) -> None:
     late = pytest.raises(ExtractError, match=r"the read took too long \(canceling statement due to")
     with source(bare_store.url, driver, timeout=1).session() as session, late:
         session.rows("SELECT pg_sleep(30)")
@@ -168,7 +168,7 @@ def test_dead_connection_ends_soon_after_the_statement_timeout(
     assert time.monotonic() - started < 10
 
 
-def test_pooler_in_transaction_mode_keeps_nothing_of_a_run(
+def test_run_leaves_no_settings_in_a_pooler_in_transaction_mode(
     server: database.Database, bare_store: Store, driver: str, tmp_path: Path
 ) -> None:
     bare_store.sql("CREATE TABLE fees (id int)")
@@ -186,7 +186,7 @@ def test_pooler_in_transaction_mode_keeps_nothing_of_a_run(
     assert ([*set(before) ^ set(after)], prepared) == ([], [])
 
 
-def test_parameters_that_a_pooler_refuses_are_named(
+def test_error_names_the_parameters_that_a_pooler_refuses(
     server: database.Database, spark: None, tmp_path: Path
 ) -> None:
     ignored = "extra_float_digits"

@@ -64,7 +64,7 @@ def stopped() -> None:
     STOPS.append((frame.f_code.co_name, frame.f_locals["rows"].count()))
 
 
-def test_breakpoint_in_a_transform_stops_there(
+def test_debugger_stops_at_a_breakpoint_in_a_transform(
     store: Store, in_spark: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branch = store.branch()
@@ -95,7 +95,7 @@ def test_transform_may_add_rows_and_change_their_group(store: Store, in_spark: E
     assert in_spark("2026-10", transform=halved).figures("Alpha") == {str(here): "5.00", str(there): "5.00"}
 
 
-def test_transform_receives_spark_types(bare_store: Store, in_spark: Engine) -> None:
+def test_transform_gets_columns_with_spark_types(bare_store: Store, in_spark: Engine) -> None:
     bare_store.create(amount="double precision", date="timestamptz")
     bare_store.sql('ALTER TABLE "Loans" ADD ok boolean, ADD day date, ADD at timestamp, ADD note uuid')
     bare_store.loan(bare_store.branch(), "2026-10-05", 0.1)

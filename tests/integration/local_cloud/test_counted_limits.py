@@ -38,7 +38,7 @@ def role(refusing: aws.Cloud, name: str) -> str:
     return name
 
 
-def test_inline_policies_of_a_role_count_together(refusing: aws.Cloud, role: str) -> None:
+def test_size_limit_of_inline_policies_counts_all_policies_of_a_role(refusing: aws.Cloud, role: str) -> None:
     iam = refusing.client("iam")
 
     def put(policy: str, size: int) -> None:

@@ -26,7 +26,7 @@ def test_local_cloud_behaves_like_aws(cloud: aws.Cloud, probe: Probe) -> None:
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
-def test_published_emulator_still_has_the_gap(bare: aws.Cloud, probe: Probe) -> None:
+def test_emulator_without_our_changes_still_differs_from_aws(bare: aws.Cloud, probe: Probe) -> None:
     assert probe.on_aws != probe.published
     assert probe.result(bare) == probe.published, "if it is as on AWS, delete the probe and our function"
 

@@ -331,14 +331,14 @@ def test_request_that_is_not_a_call_is_refused(
     assert said in text
 
 
-def test_refusal_is_in_the_log(refusing: aws.Cloud) -> None:
+def test_refused_request_is_in_the_log(refusing: aws.Cloud) -> None:
     name = secrets.token_hex(40)
     refusal(lambda: ask(refusing, "iam", "get_role", RoleName=name))
     [told] = [line for line in refusing.refusals if name in line]
     assert told.startswith("iam.GetRole: ValidationError: 1 validation error detected: Value ")
 
 
-def test_request_is_also_checked_with_open_gaps(tmp_path: Path) -> None:
+def test_requests_are_also_checked_with_an_unchanged_emulator(tmp_path: Path) -> None:
     with aws.serve(tmp_path / "aws", gaps="open", refusals="expected") as bare:
         code, _ = refusal(lambda: ask(bare, "iam", "get_role", RoleName="a role"))
     assert code == "ValidationError"

@@ -42,7 +42,7 @@ def test_failed_run_sends_one_mail_over_all_retries_and_one_about_its_recovery(a
     assert alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10")) == []
 
 
-def test_another_reason_sends_another_mail(alerts: Deployed) -> None:
+def test_failure_with_a_different_reason_sends_a_second_mail(alerts: Deployed) -> None:
     alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     other = "import sys\nsys.exit('2026-10: no table public.\"Loans\".')\n"
     [told] = alerts.mails_after(2, lambda: alerts.run_job(other, period="2026-10"))
@@ -203,13 +203,13 @@ def start(alerts: Deployed, machine: str, given: object) -> None:
     alerts.cloud.client("stepfunctions").start_execution(stateMachineArn=arn, input=json.dumps(given))
 
 
-def test_check_that_fails_sends_a_mail(alerts: Deployed) -> None:
+def test_failed_daily_check_sends_a_mail(alerts: Deployed) -> None:
     given = {"time": "2026-99-99T00:00:00Z"}
     [failed] = alerts.mails_after(1, lambda: start(alerts, "uncollected", given))
     says(failed, "receipts-failed", **checked_time(failed))
 
 
-def test_odd_download_has_no_receipt_and_no_mail(alerts: Deployed) -> None:
+def test_download_with_invalid_values_has_no_receipt_and_no_mail(alerts: Deployed) -> None:
     detail = {"username": "first-bank", "file-path": "/x", "bytes": "The refund is at evil.example.com"}
     assert alerts.mails_after(1, lambda: start(alerts, "receipts", {"detail": detail})) == []
     receipts = alerts.cloud.client("dynamodb").scan(TableName="bank-loans-receipts")["Items"]

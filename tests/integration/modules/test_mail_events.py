@@ -92,7 +92,7 @@ def test_successful_rotation_sends_one_mail_about_the_recovery(alerts: Deployed)
     ],
     ids=lambda nothing: nothing["detail-type"],
 )
-def test_other_events_match_no_rule_for_failures(deployed: Deployed, nothing: dict[str, Any]) -> None:
+def test_events_that_are_not_failures_match_no_rule(deployed: Deployed, nothing: dict[str, Any]) -> None:
     events = deployed.cloud.client("events")
     sent = json.dumps(nothing | {"id": "0", "account": "0", "region": "eu-west-1", "resources": []})
     rules = deployed.outputs["alerts"]["rule_arns"].values()
@@ -143,7 +143,9 @@ FORGED = "x\r\n\r\nWhat to do\u2028Send\x85money\u202eto\tus"
     ],
     ids=["job", "rotation", "crawler"],
 )
-def test_values_cannot_fake_lines(alerts: Deployed, forged: dict[str, Any], label: str, shown: str) -> None:
+def test_values_of_an_event_cannot_fake_lines_of_a_mail(
+    alerts: Deployed, forged: dict[str, Any], label: str, shown: str
+) -> None:
     [mail] = alerts.execute("state_machine_arn", forged)
     honest = json.loads(json.dumps(forged).replace(json.dumps(FORGED)[1:-1], "y"))
     [plain] = alerts.execute("state_machine_arn", honest)
@@ -213,7 +215,7 @@ def test_manifest_with_a_similar_name_does_not_count(alerts: Deployed) -> None:
 
 # The unit tests of the program `due` try every day of a year.
 @pytest.mark.parametrize("day", [1, 2, 3, 10, 31])
-def test_check_in_january_reports_the_month_that_is_due(alerts: Deployed, day: int) -> None:
+def test_daily_check_in_january_reports_the_month_that_is_due(alerts: Deployed, day: int) -> None:
     at, period = f"2026-01-{day:02}T06:00:00Z", "2025-11" if day == 1 else "2025-12"
     [mail] = check(alerts, at)
     assert mail.subject.startswith(f"[MISSING] bank-loans {period}: not published, due on ")
@@ -224,14 +226,14 @@ def test_check_in_january_reports_the_month_that_is_due(alerts: Deployed, day: i
     assert check(alerts, at) == []
 
 
-def test_check_without_a_time_is_about_today(alerts: Deployed) -> None:
+def test_daily_check_without_a_given_time_uses_the_current_time(alerts: Deployed) -> None:
     # At most two months ago, on any day.
     months = {f"{datetime.now(UTC).date().replace(day=1) - timedelta(days=days):%Y-%m}" for days in (1, 32)}
     [mail] = check(alerts, None)
     assert line(mail, "Period") in months
 
 
-def test_check_can_list_manifests_and_nothing_else(alerts: Deployed) -> None:
+def test_role_of_the_daily_check_can_only_list_manifests(alerts: Deployed) -> None:
     alerts.publish("2026-10")
     iam = alerts.cloud.client("iam")
     rights = iam.get_role_policy(

@@ -69,7 +69,7 @@ def test_readme_tables_are_up_to_date(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", NAMES)
-def test_every_validation_has_a_run_that_fails_it(module: str) -> None:
+def test_every_validation_has_a_run_that_violates_it(module: str) -> None:
     expected = [
         failures
         for path in (MODULES / module / "tests").glob("validation*.tftest.hcl")
@@ -139,7 +139,7 @@ def test_modules_use_only_these_data_sources() -> None:
     assert asked <= DATA
 
 
-def test_every_trust_policy_of_a_service_names_the_account() -> None:
+def test_every_trust_policy_of_a_service_has_a_condition_with_the_account() -> None:
     trusts = [
         (f"{path.parent.name}/{path.name}", trust)
         for module in NAMES
@@ -152,7 +152,7 @@ def test_every_trust_policy_of_a_service_names_the_account() -> None:
     assert unnamed == ["sftp-transfer/instance-iam.tf"]
 
 
-def test_modules_agree_on_the_hosts_of_the_console() -> None:
+def test_modules_have_the_same_hosts_of_the_console() -> None:
     texts = [path.read_text() for module in NAMES for path in (MODULES / module).glob("*.tf")]
     rule = re.compile(r"  # AWS documents no console host.*?\n  _console  +=.*?\n", re.DOTALL)
     rules = [rule.search(text) for text in texts]

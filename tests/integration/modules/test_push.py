@@ -130,7 +130,7 @@ def test_second_plan_is_empty(pushing: Pushing) -> None:
     assert pushing.root.changes(pushing.given) == ""
 
 
-def test_files_of_a_recipient_with_characters_above_u_00ff_arrive(pushing: Pushing) -> None:
+def test_files_in_a_folder_with_characters_above_u_00ff_arrive(pushing: Pushing) -> None:
     pushing.put(f"{LODZ}/year=2026/month=08/ŁódźŻyrardówBank_20260831.csv", b"bank_name\r\n")
     ended = pushing.publish("2026-08")
     assert ended["status"] == "SUCCEEDED", ended
@@ -166,7 +166,7 @@ def test_more_files_than_one_transfer_allows_arrive(pushing: Pushing) -> None:
     assert {f"incoming/{name}" for name in names} <= pushing.server.files().keys()
 
 
-def test_more_files_than_one_list_returns_are_refused(pushing: Pushing) -> None:
+def test_more_than_100_files_of_a_recipient_are_refused(pushing: Pushing) -> None:
     for number in range(101):
         pushing.put(f"{LODZ}/year=2027/month=01/{number}.csv")
     ended = pushing.publish("2027-01", padding=TOO_LONG)
@@ -177,7 +177,7 @@ def test_more_files_than_one_list_returns_are_refused(pushing: Pushing) -> None:
 @pytest.mark.parametrize(
     ("period", "padding"), [("2027-07", ""), ("2027-08", TOO_LONG)], ids=["short", "long"]
 )
-def test_file_that_the_manifest_does_not_name_is_sent_only_if_it_is_too_long_to_read(
+def test_file_that_is_not_in_the_manifest_is_sent_only_if_the_manifest_is_too_long_to_read(
     pushing: Pushing, period: str, padding: str
 ) -> None:
     folder = f"{LODZ}/year={period[:4]}/month={period[5:]}"
@@ -204,12 +204,12 @@ def test_connector_of_a_flat_folder_sends_the_files_of_the_manifest(pushing: Pus
     assert pushing.server.files()[f"incoming/{names[1]}"] == names[1].encode()
 
 
-def test_published_month_without_a_file_fails(pushing: Pushing) -> None:
+def test_push_of_a_published_month_without_a_file_fails(pushing: Pushing) -> None:
     ended = pushing.publish("2027-02")
     assert (ended["status"], ended["error"]) == ("FAILED", "NothingToSend")
 
 
-def test_event_delivered_twice_sends_once(pushing: Pushing) -> None:
+def test_duplicate_event_sends_the_files_once(pushing: Pushing) -> None:
     pushing.put(f"{LODZ}/year=2027/month=03/Lodz_20270331.csv")
     assert pushing.publish("2027-03")["status"] == "SUCCEEDED"
     transfers = len(pushing.executions(f"{NAME}_push_lodz"))
@@ -243,7 +243,7 @@ def test_transfer_that_cannot_be_started_fails_with_the_recipient(pushing: Pushi
     assert re.fullmatch(r"The transfer to away \(\S+\) could not be started\.", ended["cause"])
 
 
-def test_destroy_leaves_nothing(pushing: Pushing) -> None:
+def test_destroy_deletes_all_resources(pushing: Pushing) -> None:
     # The last test of this file, because it destroys the deployment.
     pushing.root.destroy(tf_vars=pushing.given)
     machines = pushing.cloud.client("stepfunctions").list_state_machines()["stateMachines"]

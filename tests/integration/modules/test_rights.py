@@ -63,7 +63,7 @@ def forbidden(role: Role) -> tuple[Forbidden, ...]:
     return FORBIDDEN[role.name.removesuffix(f"-{aws.REGION}")](role.facts)
 
 
-def test_every_step_works_with_the_rights_of_the_role(role: Role) -> None:
+def test_every_step_succeeds_with_the_rights_of_its_role(role: Role) -> None:
     assert role.failing(steps(role), role.policies) == []
 
 
@@ -76,7 +76,7 @@ def test_removing_a_right_stops_exactly_the_step_that_needs_it(role: Role) -> No
         assert role.failing(steps(role), fewer) == [step.name]
 
 
-def test_removing_a_resource_stops_a_step_or_allows_something_forbidden(role: Role) -> None:
+def test_removing_a_resource_of_a_policy_stops_a_step_or_allows_a_forbidden_call(role: Role) -> None:
     for statement in (s for effect in ("Allow", "Deny") for s in statements_that(effect, role.policies)):
         key = "Resource" if "Resource" in statement else "NotResource"
         for resource in listed(statement[key]):
@@ -91,7 +91,7 @@ def test_removing_a_resource_stops_a_step_or_allows_something_forbidden(role: Ro
             assert stopped, f"{statement['Sid']}: no step needs {resource}"
 
 
-def test_removing_a_condition_allows_something_forbidden(role: Role) -> None:
+def test_removing_a_condition_of_a_policy_allows_a_forbidden_call(role: Role) -> None:
     for document in role.policies.values():
         for statement in document["Statement"]:
             if "Condition" not in statement:
@@ -108,7 +108,7 @@ def test_forbidden_calls_are_refused(role: Role) -> None:
     assert done == []
 
 
-def test_deployed_role_has_only_rights_that_are_on_the_page(role: Role) -> None:
+def test_deployed_role_has_only_rights_that_are_in_the_documentation(role: Role) -> None:
     kind = re.fullmatch(rf".+-(\w+)-{aws.REGION}", role.name)
     assert kind
     [listed_role] = [one for one in policies.roles("glue-extract") if one.name == kind[1]]
@@ -122,7 +122,7 @@ def test_deployed_role_has_only_rights_that_are_on_the_page(role: Role) -> None:
     assert deployed_rights.items() <= listed_role.rights.items()
 
 
-def test_job_cannot_use_buckets_that_admit_it_for_more(
+def test_job_cannot_use_other_buckets_even_if_their_policies_allow_it(
     cloud: aws.Cloud, facts: dict[str, dict[str, str]]
 ) -> None:
     role = deployed(cloud, role_name("rights", "job"), facts["rights"])

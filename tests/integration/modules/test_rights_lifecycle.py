@@ -109,7 +109,7 @@ def test_deleted_secret_can_be_created_again_at_once(
     assert json.loads(secrets.get_secret_value(SecretId=after)["SecretString"])["username"] == "rights_reader"
 
 
-def test_every_input_is_in_the_tests_of_changes() -> None:
+def test_every_input_is_changed_in_a_test() -> None:
     for module, bases, changes in (
         ("kms-bucket", [BUCKET_INPUTS], [BUCKET_CHANGES]),
         ("glue-extract", [EXTRACT_INPUTS, SECOND_INPUTS], [EXTRACT_CHANGES, SECOND_CHANGES]),
@@ -120,7 +120,7 @@ def test_every_input_is_in_the_tests_of_changes() -> None:
             assert all(base.get(name) != value for name, value in change.items())
 
 
-def test_inputs_change_in_place(
+def test_changed_inputs_change_resources_in_place(
     cloud: aws.Cloud, deployment: Given, facts: dict[str, dict[str, str]]
 ) -> None:
     changes = {"bucket": BUCKET_CHANGES, "extract": EXTRACT_CHANGES, "second": SECOND_CHANGES}
@@ -133,7 +133,9 @@ def test_inputs_change_in_place(
     assert edited.changes() == ""
 
 
-def test_minimal_example_can_be_deployed(cloud: aws.Cloud, facts: dict[str, dict[str, str]]) -> None:
+def test_example_with_only_required_inputs_can_be_deployed(
+    cloud: aws.Cloud, facts: dict[str, dict[str, str]]
+) -> None:
     job = cloud.client("glue").get_job(JobName="sales")["Job"]
     assert job["NonOverridableArguments"]["--output"] == "s3://rights-minimal/sales"
     schedule = cloud.client("scheduler").get_schedule(GroupName="sales", Name="sales-start")
@@ -141,7 +143,7 @@ def test_minimal_example_can_be_deployed(cloud: aws.Cloud, facts: dict[str, dict
     assert schedule["ScheduleExpressionTimezone"] == "Etc/GMT"
 
 
-def test_destroy_leaves_nothing(
+def test_destroy_deletes_all_resources(
     cloud: aws.Cloud, deployment: Given, facts: dict[str, dict[str, str]]
 ) -> None:
     deployment().destroy()

@@ -168,7 +168,7 @@ def test_second_plan_is_empty(shared: Shared) -> None:
     assert shared.root.changes(shared.given) == ""
 
 
-def test_both_extracts_output_the_same_server(shared: Shared) -> None:
+def test_outputs_of_both_extracts_have_the_same_server(shared: Shared) -> None:
     loans, tills = shared.outputs["loans"], shared.outputs["tills"]
     assert loans["server"] == tills["server"]
     transfer = shared.cloud.client("transfer")
@@ -178,7 +178,7 @@ def test_both_extracts_output_the_same_server(shared: Shared) -> None:
     assert {user["UserName"] for user in users} == {"first-bank", "corner-shop", "lodz", "new-bank"}
 
 
-def test_server_in_a_vpc_answers_only_to_the_name_of_its_vpc_endpoint(shared: Shared) -> None:
+def test_server_in_a_vpc_is_reached_only_by_the_name_of_its_vpc_endpoint(shared: Shared) -> None:
     server = shared.outputs["loans"]["server_id"]
     assert re.fullmatch(
         r"vpce-[0-9a-f]{17}-\w+\.server\.transfer\.eu-west-1\.vpce\.amazonaws\.com",
@@ -188,7 +188,7 @@ def test_server_in_a_vpc_answers_only_to_the_name_of_its_vpc_endpoint(shared: Sh
         sftp.resolve(shared.cloud, f"{server}.server.transfer.eu-west-1.amazonaws.com")
 
 
-def test_addresses_unknown_at_plan_time_may_connect(shared: Shared) -> None:
+def test_addresses_that_are_unknown_at_plan_time_can_be_allowed(shared: Shared) -> None:
     ec2 = shared.cloud.client("ec2")
     addresses = [address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]]
     rules = ec2.describe_security_group_rules()["SecurityGroupRules"]
@@ -207,7 +207,7 @@ def test_login_before_the_first_publication_shows_an_empty_folder(shared: Shared
     list(zip(("first-bank", "corner-shop", "lodz"), FILES, strict=True)),
     ids=("loans", "tills", "letters beyond Latin-1"),
 )
-def test_user_downloads_its_file_and_resumes(shared: Shared, user: str, file: str) -> None:
+def test_user_downloads_its_file_and_resumes_a_download(shared: Shared, user: str, file: str) -> None:
     name = file.rsplit("/", 1)[-1]
     (shared.place / name).write_bytes(FILES[file][:10])
     done = shared.recipient(user).run("ls -1 /", f"reget /year=2026/month=10/{name}")
@@ -227,7 +227,7 @@ def test_user_downloads_its_file_and_resumes(shared: Shared, user: str, file: st
         "rm /year=2026/month=10/Corner_20261031.csv",
     ],
 )
-def test_user_cannot_read_other_files_or_change_its_own(shared: Shared, command: str) -> None:
+def test_user_cannot_read_files_of_others_or_change_its_own_files(shared: Shared, command: str) -> None:
     done = shared.recipient("corner-shop").run(command)
     assert done.returncode == 1, done.stdout
     listed = shared.cloud.client("s3").list_objects_v2(Bucket="shared-data")["Contents"]
@@ -277,7 +277,7 @@ def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None
     assert shared.receipts("first-bank") == [receipt]
 
 
-def test_download_by_a_user_of_the_other_extract_has_no_receipt(shared: Shared) -> None:
+def test_download_by_a_user_of_another_extract_has_no_receipt(shared: Shared) -> None:
     before = len(shared.executions("bank-loans-receipts"))
     assert shared.recipient("corner-shop").run("get /year=2026/month=10/Corner_20261031.csv").returncode == 0
     until(lambda: len(shared.executions("bank-loans-receipts")) > before)
@@ -286,7 +286,7 @@ def test_download_by_a_user_of_the_other_extract_has_no_receipt(shared: Shared) 
     assert {item["recipient"]["S"] for item in items} <= {"first-bank", "lodz"}
 
 
-def test_marker_is_downloaded_and_is_not_the_file_of_the_month(shared: Shared) -> None:
+def test_download_of_a_marker_is_not_a_download_of_the_file(shared: Shared) -> None:
     folder = "/year=2026/month=10/"
     key = f"loans/bank_name=ŁódźŻyrardówBank{folder}ŁódźŻyrardówBank_20261031.csv.done"
     s3 = shared.cloud.client("s3")

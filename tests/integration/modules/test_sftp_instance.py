@@ -217,11 +217,11 @@ def test_role_has_exactly_the_rights_that_its_steps_need(role: Role) -> None:
         assert role.failing(STEPS, fewer) == [step.name]
 
 
-def test_role_cannot_do_anything_else(role: Role) -> None:
+def test_instance_role_cannot_make_forbidden_calls(role: Role) -> None:
     assert [item.name for item in FORBIDDEN if role.allows(role.policies, item.ask)] == []
 
 
-def test_each_condition_of_the_role_forbids_something(role: Role) -> None:
+def test_each_condition_of_the_instance_role_forbids_a_call(role: Role) -> None:
     conditional = [s["Sid"] for s in role.policies["serve"]["Statement"] if "Condition" in s]
     assert conditional == ["ListFolders", "Decrypt", "EncryptHostKey"]
     for sid in conditional:
@@ -229,7 +229,7 @@ def test_each_condition_of_the_role_forbids_something(role: Role) -> None:
         assert [item.name for item in FORBIDDEN if role.allows(wider, item.ask)], sid
 
 
-def test_fingerprint_becomes_an_output(served: Served) -> None:
+def test_fingerprint_of_the_host_key_becomes_an_output(served: Served) -> None:
     assert served.root.output()["sftp"]["host_key_fingerprint"] is None
     served.apply("laptop")
     assert re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", served.output["host_key_fingerprint"])
@@ -268,7 +268,7 @@ def test_download_resumes(served: Served) -> None:
     assert (served.place / "resumed").read_bytes() == FILES[f"loans/bank_name=FirstBank{LARGE}"]
 
 
-def test_several_downloads_at_once_have_one_receipt(served: Served) -> None:
+def test_parallel_downloads_of_the_same_file_have_one_receipt(served: Served) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda n: served.client().run(f"get {FILE} {n}.csv"), range(4)))
     assert [each.returncode for each in done] == [0] * 4
@@ -375,12 +375,12 @@ def test_new_key_works_and_removed_key_does_not(served: Served) -> None:
     assert served.client().run("ls /").returncode == 0
 
 
-def test_mount_that_ended_is_restored(served: Served) -> None:
+def test_mount_of_the_bucket_is_restored_after_it_ends(served: Served) -> None:
     served.machine.run("systemctl", "kill", "--signal=KILL", "sftp-recipient@first-bank.service")
     assert until(lambda: served.client().run(f"get {FILE} again.csv").returncode == 0, 30)
 
 
-def test_sshd_that_ended_is_restarted(served: Served) -> None:
+def test_sshd_is_restarted_after_it_ends(served: Served) -> None:
     served.machine.run("systemctl", "kill", "--signal=KILL", "sftp-server.service")
     assert until(lambda: served.client().run("ls /").returncode == 0, 30)
 

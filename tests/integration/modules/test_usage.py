@@ -138,17 +138,17 @@ def instances(usage_root: Callable[[str], Root]) -> Planned:
     return planned(usage_root("instances"))
 
 
-def test_count_of_zero_creates_nothing(instances: Planned) -> None:
+def test_module_with_count_zero_creates_nothing(instances: Planned) -> None:
     assert not within(instances, "module.none[0]")
 
 
 @pytest.mark.parametrize("instance", ["module.counted[1]", 'module.keyed["0"]', 'module.keyed["1"]'])
-def test_every_instance_has_all_resources(instances: Planned, instance: str) -> None:
+def test_every_module_instance_has_all_resources(instances: Planned, instance: str) -> None:
     assert len(within(instances, "module.counted[0]")) > 100
     assert within(instances, instance).keys() == within(instances, "module.counted[0]").keys()
 
 
-def test_names_of_instances_in_two_regions_are_unique(instances: Planned) -> None:
+def test_names_of_module_instances_in_two_regions_are_unique(instances: Planned) -> None:
     assert collisions(instances, lambda address: address.split("[")[0]) == []
 
 
@@ -179,12 +179,12 @@ def same_state(usage_root: Callable[[str], Root]) -> Planned:
     return planned(usage_root("same_state"))
 
 
-def test_existing_key_replaces_the_created_keys(same_state: Planned) -> None:
+def test_with_an_existing_key_no_keys_are_created(same_state: Planned) -> None:
     keys = {address for address, resource in same_state.items() if resource["type"] == "aws_kms_key"}
     assert keys == {"aws_kms_key.own", "module.artifacts.aws_kms_key.this[0]"}
 
 
-def test_unknown_keys_and_addresses_have_known_map_keys(same_state: Planned) -> None:
+def test_resources_for_unknown_keys_and_addresses_have_known_map_keys(same_state: Planned) -> None:
     assert {
         'module.loans_server.aws_transfer_ssh_key.this["first-bank/laptop"]',
         'module.loans_server.aws_transfer_ssh_key.this["first-bank/server"]',
@@ -194,7 +194,7 @@ def test_unknown_keys_and_addresses_have_known_map_keys(same_state: Planned) -> 
     } <= same_state.keys()
 
 
-def test_names_of_two_extracts_in_one_state_are_unique(same_state: Planned) -> None:
+def test_names_of_two_extracts_in_the_same_state_are_unique(same_state: Planned) -> None:
     ours = {address: found for address, found in same_state.items() if address.startswith("module.")}
     assert collisions(ours, lambda _: "eu-west-1") == []
     # The other extract adds its users to the server and creates no server.
@@ -225,7 +225,7 @@ def test_second_plan_is_empty(regions: Root) -> None:
 
 
 @pytest.mark.parametrize(("region", "tags"), [("eu-west-1", 11), ("eu-central-1", 45)])
-def test_default_tags_are_on_all_but_the_uploaded_objects(
+def test_all_resources_except_uploaded_objects_have_the_default_tags(
     regions: Root, cloud: aws.Cloud, region: str, tags: int
 ) -> None:
     found = cloud.client("iam").list_role_tags(RoleName=f"usage-job-{region}")["Tags"]

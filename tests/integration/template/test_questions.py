@@ -27,11 +27,11 @@ def settings(declared: dict[str, object]) -> list[str]:
     return [name for name in declared if re.match("_[a-z]", name) and name not in fixed]
 
 
-def test_at_most_twelve_questions_have_a_prompt(declared: dict[str, object]) -> None:
+def test_template_asks_at_most_twelve_questions(declared: dict[str, object]) -> None:
     assert len(public(declared)) <= 12
 
 
-def test_options_without_a_prompt_are_printed_with_their_values(
+def test_values_of_options_without_a_prompt_are_printed(
     declared: dict[str, object], stamp: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     readme = (stamp() / "README.md").read_text()
@@ -58,7 +58,7 @@ def test_every_prompt_has_an_example(template: Path, declared: dict[str, object]
             )
 
 
-def test_declared_and_used_answers_are_the_same(template: Path, declared: dict[str, object]) -> None:
+def test_template_uses_exactly_the_declared_answers(template: Path, declared: dict[str, object]) -> None:
     files = [path for path in template.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     text = "".join(path.read_text() + path.relative_to(template).as_posix() for path in files)
     used = set(re.findall(r"cookiecutter\.([A-Za-z_]\w*)", text)) - {"json", "items", "__folder"} | {
@@ -86,7 +86,7 @@ def test_hooks_use_only_the_standard_library(template: Path) -> None:
     assert not list((template / "hooks").glob("pre_prompt*"))
 
 
-def test_hooks_import_no_modules_from_the_temporary_folder(
+def test_hooks_do_not_import_modules_from_the_temporary_folder(
     template: Path, cookiecutter_settings: Path, tmp_path: Path
 ) -> None:
     """cookiecutter runs hooks from this folder, which is first on Python's path."""
@@ -144,7 +144,7 @@ def test_cookiecutter_creates_the_same_files_and_prints_the_next_steps(
     assert commands[0].startswith("cd bank-loans")
 
 
-def test_replay_creates_the_same_files_or_none(
+def test_replay_with_names_in_any_script_creates_the_same_files_or_none(
     tmp_path: Path, template: Path, cookiecutter_settings: Path, stamp: Callable[..., Path]
 ) -> None:
     """Names of any script are written as UTF-8, also where the locale has another encoding."""

@@ -86,7 +86,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 
 @needs_proc
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
-def test_program_and_its_children_end_with_the_tool(
+def test_program_and_its_children_end_when_the_tool_ends(
     family: subprocess.Popen[bytes], mark: str, sign: signal.Signals
 ) -> None:
     assert len(alive(mark)) >= 5  # parent, guard, program, and three that it started
@@ -96,7 +96,7 @@ def test_program_and_its_children_end_with_the_tool(
 
 
 @needs_proc
-def test_program_ends_with_its_guard(mark: str) -> None:
+def test_program_ends_when_its_guard_process_is_killed(mark: str) -> None:
     sleep = "import time; time.sleep(120)"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, sleep, mark])
     assert until(lambda: len(alive(mark)) == 3)
@@ -111,7 +111,7 @@ def test_program_ends_with_its_guard(mark: str) -> None:
 
 
 @needs_proc
-def test_children_of_a_program_end_with_it(mark: str) -> None:
+def test_children_of_a_program_end_when_the_program_ends(mark: str) -> None:
     leaves = (
         "import subprocess, sys; subprocess.Popen("
         "[sys.executable, '-c', 'import time; time.sleep(120)', sys.argv[1]], start_new_session=True)"
@@ -126,7 +126,7 @@ def test_program_reads_its_input_and_its_output_is_returned() -> None:
     assert (done.returncode, done.stdout, len(done.stderr)) == (0, "É" * 100_000, 200_000)
 
 
-def test_lines_are_passed_on_while_the_program_runs(tmp_path: Path) -> None:
+def test_output_lines_are_received_while_the_program_runs(tmp_path: Path) -> None:
     """The program ends only after the receiver of its first line has written a file."""
     waits = (
         "import pathlib, sys, time; print('first', flush=True)\n"
@@ -163,7 +163,7 @@ def test_exit_code_and_signal_of_the_program_are_returned() -> None:
         assert children.run([sys.executable, "-c", killed]).returncode == -sign
 
 
-def test_program_is_ended_after_the_timeout(mark: str) -> None:
+def test_program_is_killed_after_the_timeout(mark: str) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         children.run([sys.executable, "-c", "import time; time.sleep(120)", mark], seconds=1)
     assert alive(mark) == []
@@ -174,7 +174,7 @@ def test_missing_program_is_an_error() -> None:
         children.run(["no-such-program"])
 
 
-def test_program_gets_no_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_gets_no_passwords_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", "swordfish")
     monkeypatch.setenv("DATABASE_URL", "postgresql://reader:swordfish@host/db")
     shown = children.run([sys.executable, "-c", "import os; print(dict(os.environ))"]).stdout

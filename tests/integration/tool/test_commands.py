@@ -97,7 +97,7 @@ def test_failure_is_one_line_on_stderr_with_code_1(arguments: tuple[str, ...], e
 
 
 @FAILING
-def test_failure_without_stdin_is_the_same(arguments: tuple[str, ...], extracts: Extracts) -> None:
+def test_failure_is_the_same_without_standard_input(arguments: tuple[str, ...], extracts: Extracts) -> None:
     closed = extracts(*arguments, closed=True)
     assert (closed.returncode, closed.stderr) == (1, extracts(*arguments).stderr)
 

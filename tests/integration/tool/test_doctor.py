@@ -83,7 +83,7 @@ def test_doctor_without_a_project_checks_the_machine(extracts: Extracts) -> None
     assert re.findall(r"^✓ (.*?)  ", done.stdout, re.MULTILINE) == names
 
 
-def test_old_program_is_reported_with_what_to_install(extracts: Extracts, tmp_path: Path) -> None:
+def test_error_for_an_old_program_says_what_to_install(extracts: Extracts, tmp_path: Path) -> None:
     old = tmp_path / "terraform"
     old.write_text("""#!/bin/sh\necho '{"terraform_version": "1.5.7"}'\n""")
     old.chmod(0o755)
@@ -97,7 +97,7 @@ def test_old_program_is_reported_with_what_to_install(extracts: Extracts, tmp_pa
     assert "✓ Terraform" not in done.stdout
 
 
-def test_account_checks_report_what_is_missing(
+def test_checks_of_the_account_report_missing_parts(
     cloud: aws.Cloud, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     made = account.prepare(cloud, username=store.READER, password="not to be told")
@@ -158,7 +158,7 @@ def test_account_checks_report_what_is_missing(
     assert found["source certificate"][0]["text"] == "2 authorities in ca.pem"
 
 
-def test_missing_credentials_are_reported_with_how_to_log_in(
+def test_error_for_missing_credentials_says_how_to_log_in(
     project: Path, looked: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path), "AWS_REGION": aws.REGION}
@@ -168,7 +168,7 @@ def test_missing_credentials_are_reported_with_how_to_log_in(
         assert check["remedy"].startswith("log in")
 
 
-def test_missing_rights_are_reported_per_table_until_granted(
+def test_missing_rights_of_each_table_are_reported_until_they_are_granted(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     url = re.sub(r"//[^@]*@", f"//{READER}:reader@", bank)
@@ -245,7 +245,7 @@ def test_different_time_zones_are_reported_with_both_files(
     assert check["remedy"] == "write the same time_zone in both files"
 
 
-def test_missing_time_zone_in_terraform_means_the_modules_default(
+def test_time_zone_that_terraform_does_not_set_is_the_default_of_the_module(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     scheduled("Etc/GMT")
@@ -265,7 +265,7 @@ def test_unknown_time_zone_is_reported_with_the_nearest(
     assert states(found["resolved spec"]) == ["ok"], "an unknown time zone must not hide other checks"
 
 
-def test_side_without_the_time_zone_is_reported(
+def test_machine_or_database_without_the_time_zone_is_reported(
     bank: str,
     project: Path,
     tmp_path: Path,
@@ -291,7 +291,7 @@ def test_side_without_the_time_zone_is_reported(
     assert check["remedy"].endswith("pip install --upgrade tzdata")
 
 
-def test_start_skipped_by_daylight_saving_time_is_reported(
+def test_start_time_that_daylight_saving_time_skips_is_reported(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
     """In Havana, midnight to one o'clock of the second Sunday in March does not exist."""
@@ -315,7 +315,7 @@ def test_start_skipped_by_daylight_saving_time_is_reported(
     assert states(looked(str(project))["schedule"]) == ["skipped"]
 
 
-def test_starts_that_do_not_exist_are_found_two_years_ahead() -> None:
+def test_start_times_that_do_not_exist_are_found_two_years_ahead() -> None:
     now = datetime(2026, 11, 29, tzinfo=UTC)
     starts = list(monthly(1, 0, 31, ZoneInfo("America/Sao_Paulo"), now))
     assert [text for text, exists in starts if not exists][:2] == ["2026-11-31 00:01", "2027-02-31 00:01"]
@@ -324,7 +324,7 @@ def test_starts_that_do_not_exist_are_found_two_years_ahead() -> None:
     assert [text for text, exists in havana.items() if not exists] == ["2027-03-14 00:01"]
 
 
-def test_spec_that_contradicts_the_database_gives_the_engines_error(
+def test_spec_that_contradicts_the_database_is_reported_with_the_error_of_the_engine(
     bank: str, project: Path, looked: Callable[..., dict[str, Any]]
 ) -> None:
     script = project / "Glue/etl.py"
@@ -339,7 +339,7 @@ def test_failing_spec_is_reported(project: Path, looked: Callable[..., dict[str,
     assert check["text"] == "Glue/etl.py fails: ModuleNotFoundError: No module named 'nothing_like_it'"
 
 
-def test_error_for_a_folder_without_a_project_is_one_line(extracts: Extracts, tmp_path: Path) -> None:
+def test_error_for_a_folder_without_a_project_has_one_line(extracts: Extracts, tmp_path: Path) -> None:
     done = extracts("doctor", str(tmp_path))
     assert done.returncode == 1
     assert (
@@ -374,7 +374,7 @@ def test_pgp_keys_are_checked(project: Path, looked: Callable[..., dict[str, Any
         (-1, "failed", 'the PGP key "laptop" of "first-bank" expired'),
     ],
 )
-def test_doctor_says_whether_a_pgp_key_is_valid(gpg: Gpg, days: int, state: str, text: str) -> None:
+def test_doctor_reports_whether_a_pgp_key_is_valid(gpg: Gpg, days: int, state: str, text: str) -> None:
     key = gpg.key("doctor", days=days)
     check, *more = pgp_keys.checks(EXAMPLE, {"first-bank": {"laptop": gpg.public(key)}})
     assert check.state == state

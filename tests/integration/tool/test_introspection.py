@@ -47,7 +47,9 @@ def previewed(
     return lines
 
 
-def test_two_answers_create_the_bank_loans_project(bank: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_two_answers_are_enough_to_create_the_bank_loans_project(
+    bank: str, extracts: Extracts, tmp_path: Path
+) -> None:
     done = extracts(*NEW, "--database-url", bank, "--entity", "loans", "--metric", "amount")
     assert done.returncode == 0, done.stderr
     assert "Loans → Account → Client → Branch → Bank" in done.stdout
@@ -130,7 +132,7 @@ def test_joins_without_foreign_keys_are_marked_as_guesses(
     assert order["metrics"] == ["Betrag €", "Betrag"]
 
 
-def test_views_come_last_and_tables_without_a_number_before_them(
+def test_report_has_views_last_and_tables_without_a_number_before_the_views(
     ledger: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(ledger)
@@ -204,7 +206,7 @@ def test_each_inheritance_child_needs_an_index(tenants: str, entities: Callable[
         connection.execute("drop table app.calls cascade")
 
 
-def test_no_guess_where_a_foreign_key_is_declared(
+def test_column_with_a_declared_foreign_key_gets_no_guessed_join(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     visits = entities(tenants)["app.visits"]
@@ -243,7 +245,9 @@ def test_table_name_in_two_schemas_is_ambiguous(tenants: str, extracts: Extracts
     assert done.stderr.splitlines()[1:] == ['    --entity "app.invoices"', '    --entity "archive.invoices"']
 
 
-def test_table_without_foreign_keys_has_its_own_recipient(tenants: str, extracts: Extracts) -> None:
+def test_recipient_of_a_table_without_foreign_keys_may_be_its_own_column(
+    tenants: str, extracts: Extracts
+) -> None:
     given = ("--schema", "archive", "--entity", "invoices", "--date-column", "due_on")
     done = extracts(*NEW, "--database-url", tenants, *given, "--recipient", "customer_id")
     assert done.returncode == 1
@@ -278,7 +282,7 @@ def test_project_with_a_composite_key_publishes_correct_values(
     }
 
 
-def test_names_in_a_given_composite_key_are_checked(tenants: str, extracts: Extracts) -> None:
+def test_column_names_in_a_given_composite_key_are_checked(tenants: str, extracts: Extracts) -> None:
     given = ("--entity", "app.visits", "--recipient", "regions.title")
     joins = "customers: visits.customer_id = id; regions: customers.tenant_id = tenant_id and customers."
     done = extracts(*NEW, "--database-url", tenants, *given, "--joins", f"{joins}region_code = cod")
@@ -291,7 +295,7 @@ def test_names_in_a_given_composite_key_are_checked(tenants: str, extracts: Extr
     assert done.stderr.startswith('✗ joins: there is no column "region" in "app"."customers"')
 
 
-def test_materialized_view_needs_an_index_until_it_has_one(
+def test_missing_index_of_a_materialized_view_is_reported(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     with psycopg.connect(tenants, autocommit=True) as connection:
@@ -322,7 +326,7 @@ def test_group_by_does_not_repeat_the_recipient(shops: str, extracts: Extracts, 
 # -- declared keys, two ends, circles ----------------------------------------------------------------------
 
 
-def test_paths_with_two_ends_make_the_recipient_ambiguous(shops: str, extracts: Extracts) -> None:
+def test_recipient_is_ambiguous_if_paths_end_at_two_tables(shops: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", shops)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [

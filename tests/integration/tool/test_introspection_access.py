@@ -53,7 +53,7 @@ def test_number_of_statements_does_not_grow_with_the_tables(
     assert scans() == scanned
 
 
-def test_locked_catalog_is_an_error_after_the_timeout(shops: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_catalog_is_reported_after_the_timeout(shops: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "SECONDS", 1)
     with psycopg.connect(shops) as other:
         other.execute("lock table pg_catalog.pg_constraint in access exclusive mode")
@@ -61,7 +61,7 @@ def test_locked_catalog_is_an_error_after_the_timeout(shops: str, monkeypatch: p
             catalog.read(shops)
 
 
-def test_role_without_rights_gets_the_statements_to_grant_them(shops: str, extracts: Extracts) -> None:
+def test_report_for_a_role_without_rights_has_the_grant_statements(shops: str, extracts: Extracts) -> None:
     with psycopg.connect(shops, autocommit=True) as connection:
         connection.execute("create role nobody_yet login password 'none'")
     url = re.sub(r"//[^@]*@", "//nobody_yet:none@", shops)
@@ -89,7 +89,7 @@ OPEN = (
 )
 
 
-def test_role_without_rights_gets_all_grants(
+def test_error_for_a_role_without_rights_has_all_grant_statements(
     locked: str, extracts: Extracts, server: database.Database, tmp_path: Path
 ) -> None:
     shown = extracts("inspect", "--database-url", locked)
@@ -144,7 +144,7 @@ def test_long_statement_is_printed_on_one_line(made: Callable[[str, str], str], 
         ("postgresql://me:hunter2@host:port/db", "--database-url must have the form postgresql://"),
     ],
 )
-def test_error_for_an_invalid_url_is_one_line_without_the_password(
+def test_error_for_an_invalid_url_has_one_line_and_no_password(
     url: str, said: str, extracts: Extracts
 ) -> None:
     done = extracts("inspect", "--database-url", url)

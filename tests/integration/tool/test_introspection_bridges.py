@@ -59,9 +59,7 @@ def new(films: str, extracts: Extracts) -> Callable[..., Any]:
     return new
 
 
-def test_path_leads_through_a_bridge_table_with_a_key_of_its_own(
-    new: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_path_leads_through_a_bridge_table_with_its_own_key(new: Callable[..., Any], tmp_path: Path) -> None:
     done = new("--recipient", "genre", "--group", "film")
     assert done.returncode == 0, done.stderr
     assert "ticket → film → film_genre → genre" in done.stdout
@@ -71,7 +69,7 @@ def test_path_leads_through_a_bridge_table_with_a_key_of_its_own(
     assert made["joins"].count("Join(") == 3
 
 
-def test_bridge_that_multiplies_rows_is_refused_with_a_view_over_its_other_key(
+def test_refusal_of_a_bridge_that_multiplies_rows_suggests_a_view(
     films: str, new: Callable[..., Any], tmp_path: Path
 ) -> None:
     done = new("--recipient", "person", "--group", "film")
@@ -88,13 +86,13 @@ def test_bridge_that_multiplies_rows_is_refused_with_a_view_over_its_other_key(
 
 
 @pytest.mark.parametrize("recipient", ["jury", "payer", "hall"])
-def test_fact_or_dimension_is_no_bridge(recipient: str, new: Callable[..., Any]) -> None:
+def test_fact_table_and_dimension_table_are_not_bridges(recipient: str, new: Callable[..., Any]) -> None:
     done = new("--recipient", recipient, "--group", "film")
     said = f'no foreign keys lead from ticket to "public"."{recipient}"; set the joins with --joins'
     assert (done.returncode, done.stderr) == (1, f"✗ recipient: {said}\n")
 
 
-def test_bridge_tables_are_no_entities_of_the_report(
+def test_bridge_tables_are_not_in_the_entities_of_the_report(
     films: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     assert {name for name in entities(films) if "film_" in name} == set()

@@ -29,24 +29,24 @@ def doubtful(made: Callable[[str, str], str]) -> str:
     return made("doubtful", TABLES)
 
 
-def test_date_that_may_be_null_is_reported(doubtful: str, extracts: Extracts) -> None:
+def test_nullable_date_column_is_reported(doubtful: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", doubtful, "--entity", "orders", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "! shipped_on of orders can be null: rows without a date fail the run unless" in done.stdout
 
 
-def test_date_that_is_never_null_is_the_first_candidate(doubtful: str, extracts: Extracts) -> None:
+def test_date_column_that_cannot_be_null_is_the_first_candidate(doubtful: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", doubtful, "--entity", "visits", "--dry-run")
     assert done.stderr.splitlines()[1:3] == ['    --date-column "arrived_on"', '    --date-column "left_on"']
 
 
-def test_all_lists_tables_without_a_date(doubtful: str, extracts: Extracts) -> None:
+def test_option_all_lists_tables_without_a_date(doubtful: str, extracts: Extracts) -> None:
     shown = extracts("inspect", "--database-url", doubtful, "--all")
     assert "Tables without a date and a metric: regions" in shown.stdout.splitlines()
     assert "regions" not in extracts("inspect", "--database-url", doubtful).stdout.splitlines()[-1]
 
 
-def test_missing_group_by_says_how_to_give_one(doubtful: str, extracts: Extracts) -> None:
+def test_error_for_a_missing_group_by_says_how_to_set_it(doubtful: str, extracts: Extracts) -> None:
     given = ("--database-url", doubtful, "--entity", "t", "--recipient", "t.r", "--dry-run")
     done = extracts(*NEW, *given)
     assert done.stderr == "✗ group: no column of t can be the group by; set --group NAME=TABLE.COLUMN\n"
@@ -72,11 +72,11 @@ def test_empty_entity_is_refused(extracts: Extracts) -> None:
     assert "--entity is empty" in done.stderr
 
 
-def test_hint_is_near_the_name(doubtful: str, extracts: Extracts) -> None:
+def test_hint_is_only_shown_for_a_similar_name(doubtful: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", doubtful, "--entity", "Loans")
     assert done.stderr == '✗ entity: there is no table "Loans"\n'
 
 
-def test_project_is_looked_for_before_the_account(extracts: Extracts) -> None:
+def test_period_is_checked_before_the_project(extracts: Extracts) -> None:
     done = extracts("resend", "nowhere", "--period", "2026", "--recipient", "x")
     assert done.stderr == '✗ "2026" is not a period; write YYYY-MM, for example 2026-10.\n'

@@ -41,7 +41,7 @@ AWKWARD_SALE = ("--entity", "sales", "--metric", "amount", "--date-column", "day
         (("--group", "sales.Betrag €"), 'group: "Betrag €" is not a valid column name; '),
     ],
 )
-def test_name_that_an_answer_cannot_contain_is_refused(
+def test_name_that_is_not_allowed_in_an_answer_is_refused(
     awkward: str, given: tuple[str, ...], said: str, extracts: Extracts, tmp_path: Path
 ) -> None:
     known = dict(zip(AWKWARD_SALE[::2], AWKWARD_SALE[1::2], strict=True))
@@ -56,7 +56,7 @@ def test_name_that_an_answer_cannot_contain_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_unusable_candidates_are_named_and_keep_a_question_ambiguous(
+def test_question_with_unusable_candidates_stays_ambiguous_and_names_them(
     awkward: str, extracts: Extracts
 ) -> None:
     done = extracts(*NEW, "--database-url", awkward)

@@ -26,7 +26,7 @@ def test_order_lines_have_the_date_of_their_order(
     assert line["metrics"] == ["amount = unit_price * quantity", "unit_price", "quantity"]
 
 
-def test_numbers_without_a_meaningful_sum_are_not_metrics(
+def test_numbers_without_a_meaningful_sum_are_not_candidates_for_metrics(
     cinema: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(cinema)
@@ -34,7 +34,7 @@ def test_numbers_without_a_meaningful_sum_are_not_metrics(
     assert "line_number" not in found["public.order_line"]["metrics"]
 
 
-def test_contact_details_are_the_last_candidates(cinema: str, extracts: Extracts) -> None:
+def test_columns_with_contact_details_are_the_last_candidates(cinema: str, extracts: Extracts) -> None:
     done = extracts(*NEW, "--database-url", cinema, "--entity", "payment", "--recipient", "customer")
     candidates = [
         line.rpartition(".")[2].strip(' "') for line in done.stderr.splitlines() if "customer." in line
@@ -42,7 +42,7 @@ def test_contact_details_are_the_last_candidates(cinema: str, extracts: Extracts
     assert candidates == ["customer_id", "first_name", "last_name", "email", "card_number"]
 
 
-def test_new_answers_everything_for_order_lines(cinema: str, extracts: Extracts, tmp_path: Path) -> None:
+def test_new_finds_date_and_recipient_of_order_lines(cinema: str, extracts: Extracts, tmp_path: Path) -> None:
     done = extracts(
         *(*NEW, "--database-url", cinema, "--entity", "order_line", "--metric", "unit_price"),
         *("--recipient", "city", "--output-dir", "made"),

@@ -177,7 +177,7 @@ def in_folder(
     return tool.call(*words, *more, folder=project, variables={**os.environ, **cloud.environment})
 
 
-def test_run_follows_the_log_and_ends_with_its_message(
+def test_run_command_prints_the_log_and_ends_with_the_message_of_the_run(
     extracts: Extracts, bank_loans: Path, cloud: Cloud
 ) -> None:
     done = extracts("run", bank_loans, "--period", "2026-10", **cloud.environment)
@@ -197,7 +197,7 @@ def test_run_follows_the_log_and_ends_with_its_message(
         ("extracts run . --from 2026-01 --to 2026-09", {"--from": "2026-01", "--to": "2026-09"}),
     ],
 )
-def test_run_passes_its_options_to_the_job(
+def test_run_command_passes_its_options_to_the_job(
     bank_loans: Path, cloud: Cloud, command: str, arguments: dict[str, str]
 ) -> None:
     done = in_folder(bank_loans, command, cloud, "--json")
@@ -208,7 +208,9 @@ def test_run_passes_its_options_to_the_job(
     assert [event["event"] for event in found["events"]] == ["started", "published"]
 
 
-def test_failed_run_ends_with_the_error_message(extracts: Extracts, bank_loans: Path, cloud: Cloud) -> None:
+def test_run_command_ends_with_the_error_message_of_a_failed_run(
+    extracts: Extracts, bank_loans: Path, cloud: Cloud
+) -> None:
     done = extracts("run", bank_loans, "--period", "2020-01", **cloud.environment)
     assert done.returncode == 1
     assert "2020-01: 3 of 9 rows of the window reach no recipient. Nothing was published." in done.stderr
@@ -229,12 +231,16 @@ def test_failed_run_ends_with_the_error_message(extracts: Extracts, bank_loans: 
         (["--reason", "x" * 1001], "--reason has 1001 characters; write at most 1000."),
     ],
 )
-def test_wrong_arguments_start_nothing(extracts: Extracts, arguments: list[str], message: str) -> None:
+def test_run_command_with_wrong_arguments_starts_no_run(
+    extracts: Extracts, arguments: list[str], message: str
+) -> None:
     done = extracts("run", "no-project", *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"✗ {message}\n")
 
 
-def test_missing_right_is_named(extracts: Extracts, bank_loans: Path, cloud: Cloud, deployed: object) -> None:
+def test_error_names_the_missing_right(
+    extracts: Extracts, bank_loans: Path, cloud: Cloud, deployed: object
+) -> None:
     role = cloud.client("iam").create_role(
         RoleName="operate-nothing", AssumeRolePolicyDocument=json.dumps(TRUST)
     )
@@ -276,7 +282,7 @@ def test_history_lists_the_newest_month_first(
 
 
 @pytest.mark.usefixtures("published")
-def test_history_as_json_and_page_tells_who_collected_what(
+def test_history_as_json_and_page_shows_who_collected_which_file(
     tmp_path: Path, deployed: dict[str, Any], cloud: Cloud
 ) -> None:
     folder = project(tmp_path, deployed | {"sftp_receipts_table": TABLE})
@@ -296,7 +302,7 @@ def test_history_as_json_and_page_tells_who_collected_what(
     assert '<td>amount_sum</td><td class="n">13,999</td><td class="n">1,234,567.50</td>' in shown
 
 
-def test_history_replaces_no_other_file_than_its_page(extracts: Extracts, tmp_path: Path) -> None:
+def test_history_replaces_only_its_own_page(extracts: Extracts, tmp_path: Path) -> None:
     page = tmp_path / "notes.html"
     page.write_text("mine")
     done = extracts("history", "no-project", "--page", str(page))
@@ -307,7 +313,7 @@ def test_history_replaces_no_other_file_than_its_page(extracts: Extracts, tmp_pa
 
 
 @pytest.mark.parametrize("content", ['{"period": "2026-08"}', '{"period": "2026-08", "revision": Infinity}'])
-def test_history_refuses_a_manifest_of_somebody_else(
+def test_history_refuses_a_manifest_that_the_engine_did_not_write(
     extracts: Extracts, bank_loans: Path, cloud: Cloud, content: str
 ) -> None:
     key = "loans/_manifests/2026-08.json"
@@ -321,7 +327,7 @@ def test_history_refuses_a_manifest_of_somebody_else(
 
 
 @pytest.mark.usefixtures("published")
-def test_resend_starts_the_machine_of_the_recipient(
+def test_resend_starts_the_state_machine_of_the_recipient(
     tmp_path: Path, deployed: dict[str, Any], cloud: Cloud
 ) -> None:
     role = cloud.client("iam").get_role(RoleName="operate")["Role"]["Arn"]

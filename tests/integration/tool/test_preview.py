@@ -77,7 +77,7 @@ def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_p
 
 
 @pytest.mark.parametrize("history", ["0", "2"])
-def test_preview_shows_files_of_another_format(
+def test_preview_shows_compressed_files_with_decimal_commas(
     served: database.Database, tmp_path: Path, history: str
 ) -> None:
     project, output = tmp_path / "project", tmp_path / "out"
@@ -116,7 +116,7 @@ def encrypting(project: Path, gpg: Gpg, file: str) -> None:
 
 
 @pytest.mark.parametrize("history", ["0", "1"])
-def test_page_shows_an_encrypted_file_as_its_recipient_reads_it(
+def test_page_shows_the_decrypted_content_of_an_encrypted_file(
     served: database.Database, tmp_path: Path, gpg: Gpg, history: str
 ) -> None:
     project, output = tmp_path / "project", tmp_path / "out"
@@ -209,7 +209,7 @@ def test_json_has_files_and_control_totals_of_each_month(served: database.Databa
         assert (month["source"]["rows"], month["orphans"]["rows"]) == (month["totals"]["rows"], 0)
 
 
-def test_preview_replaces_the_preview_before(served: database.Database, tmp_path: Path) -> None:
+def test_preview_replaces_the_previous_preview(served: database.Database, tmp_path: Path) -> None:
     given = (str(PROJECT), "--output", str(tmp_path), "--history", "0")
     assert preview(*given, "--from", "2026-08", "--to", "2026-09", DATABASE_URL=served.url).returncode == 0
     (tmp_path / "notes.txt").write_text("mine")
@@ -232,7 +232,9 @@ def test_preview_replaces_the_preview_before(served: database.Database, tmp_path
         assert sha256(Path(file["path"]).read_bytes()).hexdigest() == file["sha256"]
 
 
-def test_failure_has_the_engines_error_message(served: database.Database, tmp_path: Path) -> None:
+def test_failed_preview_has_the_error_message_of_the_engine(
+    served: database.Database, tmp_path: Path
+) -> None:
     done = preview(str(PROJECT), "--period", "2999-01", "--output", str(tmp_path), DATABASE_URL=served.url)
     assert done.returncode == 1
     assert done.stderr.startswith("✗ 2999-01: ")
@@ -248,7 +250,7 @@ def test_wrong_password_is_not_printed(served: database.Database, tmp_path: Path
     assert "hunter2-secret" not in done.stdout + done.stderr
 
 
-def test_failure_for_earlier_months_is_reported_and_does_not_fail_the_preview(
+def test_failed_read_of_earlier_months_is_reported_and_does_not_fail_the_preview(
     served: database.Database, tmp_path: Path
 ) -> None:
     more = ("--history", "1")
@@ -277,7 +279,7 @@ def test_files_are_written_if_the_page_cannot_be_written(served: database.Databa
     assert done.stderr == f"✗ The files are written, but the page {page} is not: File exists.\n"
 
 
-def test_two_previews_do_not_share_a_folder(served: database.Database, tmp_path: Path) -> None:
+def test_preview_in_a_folder_that_others_use_is_refused(served: database.Database, tmp_path: Path) -> None:
     given = (str(PROJECT), "--output", str(tmp_path), "--history", "0")
     with files.private_folder(tmp_path):
         done = preview(*given, DATABASE_URL=served.url)
@@ -312,7 +314,7 @@ THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
 LAST_MONTH = f"{store.months_before(datetime.now(UTC).date(), 1):%Y-%m}"
 
 
-def test_newest_month_with_rows_is_chosen_and_reported(
+def test_default_month_is_the_newest_month_with_rows(
     served: database.Database, tmp_path: Path, loans: Callable[[str], None]
 ) -> None:
     loans("""delete from "Loans" where loan_date > '2026-05-31' and "idLoan" <> 1""")
@@ -368,7 +370,7 @@ def test_source_with_only_future_rows_is_reported(
     assert f"{LAST_MONTH} is empty: the newest row is from 2999-01, which is in the future" in done.stdout
 
 
-def test_locked_table_is_reported_after_the_given_time(served: database.Database, tmp_path: Path) -> None:
+def test_locked_table_is_reported_after_the_lock_timeout(served: database.Database, tmp_path: Path) -> None:
     given = (str(PROJECT), "--output", str(tmp_path), "--period", "2026-10", "--lock-timeout", "1")
     with psycopg.connect(served.url) as connection:
         connection.execute('lock table "Loans" in access exclusive mode')

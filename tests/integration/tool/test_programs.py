@@ -16,7 +16,7 @@ def _invoke_cli(words, output, errors):
 """
 
 
-def test_terraform_of_a_wheel_runs_after_the_python_of_its_first_use_was_deleted(
+def test_terraform_of_a_wheel_does_not_need_the_python_that_installed_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wheel is in a cache that virtual environments share."""

@@ -12,7 +12,7 @@ from extracts.errors import ExtractsError
 from extracts.introspect.finding import Ambiguous
 
 
-def test_joins_to_choose_from_are_shown_as_paths(
+def test_candidates_for_joins_are_shown_as_paths(
     public: Callable[[str], str], created: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     created(public("pagila"), terminal=True)
@@ -21,7 +21,7 @@ def test_joins_to_choose_from_are_shown_as_paths(
     assert "  12  payment → rental → inventory → store → staff → address → city → country" in shown
 
 
-def test_personal_data_are_behind_the_candidates_of_all_tables(
+def test_columns_with_personal_data_are_after_the_candidates_of_all_tables(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     with pytest.raises(Ambiguous) as raised:
@@ -80,7 +80,7 @@ def test_commands_of_the_how_to_guide_create_a_project(
         ),
     ],
 )
-def test_error_about_a_table_of_another_schema_has_its_schema(
+def test_error_about_a_table_of_another_schema_names_the_schema(
     recipient: str, sentence: str, public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     with pytest.raises(ExtractsError) as raised:
@@ -91,7 +91,7 @@ def test_error_about_a_table_of_another_schema_has_its_schema(
     assert sentence in str(raised.value)
 
 
-def test_recipient_whose_values_repeat_is_not_taken_without_asking(
+def test_recipient_with_repeated_values_is_not_chosen_without_a_question(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     """Two cities of different countries have the same name."""

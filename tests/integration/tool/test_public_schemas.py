@@ -106,7 +106,7 @@ ENTERED = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_enter_at_every_prompt_gives_an_extract_with_correct_values(
+def test_default_answers_create_an_extract_with_correct_values(
     name: str, public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     expected, query = ENTERED[name]
@@ -222,7 +222,7 @@ def test_payments_per_category_and_store_go_through_a_bridge_table(
         """)  # fmt: skip
 
 
-def test_join_that_multiplies_rows_is_refused_with_a_view_that_accepts_it(
+def test_refusal_of_a_join_that_multiplies_rows_suggests_a_view_that_works(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     url = public("sakila")
@@ -247,7 +247,7 @@ def test_join_that_multiplies_rows_is_refused_with_a_view_that_accepts_it(
         """)  # fmt: skip
 
 
-def test_table_with_nothing_to_sum_is_counted(
+def test_rows_of_a_table_without_a_number_are_counted(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
     url = public("pagila")

@@ -47,7 +47,7 @@ def test_spark_starts_with_the_classes_of_the_archive(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("archive")
-def test_java_ignores_the_archive_of_another_class_path_without_a_word(tmp_path: Path) -> None:
+def test_java_silently_ignores_the_archive_of_another_class_path(tmp_path: Path) -> None:
     options = spark_classes.options()
     assert options is not None
     command = [*programs.java().command, *shlex.split(options), "-cp", str(tmp_path), "-version"]
@@ -56,14 +56,14 @@ def test_java_ignores_the_archive_of_another_class_path_without_a_word(tmp_path:
 
 
 @pytest.mark.usefixtures("archive")
-def test_another_java_has_no_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_java_version_does_not_use_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     other = programs.Program("Java", Path("/opt/java/bin/java"), "21.0.1", "PATH")
     monkeypatch.setattr(programs, "java", lambda: other)
     assert spark_classes.archive() is None
     assert not any("SharedArchiveFile" in value for value in spark.environment(Path()).values())
 
 
-def test_a_java_without_an_archive_of_its_own_makes_none(
+def test_java_without_a_default_archive_creates_no_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trimmed = programs.Program("Java", tmp_path / "bin/java", "17.0.9", "wheel")

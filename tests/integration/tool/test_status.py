@@ -57,7 +57,7 @@ def test_status_of_repositories_leaves_no_files(repositories: list[str], tmp_pat
     assert (done.returncode, list(here.iterdir())) == (1, [])
 
 
-def test_repository_is_cloned_unless_it_is_a_dry_run(repositories: list[str], tmp_path: Path) -> None:
+def test_repository_is_cloned_except_in_a_dry_run(repositories: list[str], tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     done = call("update", *repositories, "--dry-run", folder=here)
@@ -95,7 +95,7 @@ def test_status_without_the_template_repository_reports_the_version(project: Pat
         ("extract.yaml", b"a = 1\n", "it needs template, version and default_context."),
     ],
 )
-def test_unreadable_project_does_not_hide_the_others(
+def test_unreadable_project_does_not_hide_other_projects(
     file: str, content: bytes, why: str, project: Path, home: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(project, tmp_path / "torn")
@@ -108,7 +108,7 @@ def test_unreadable_project_does_not_hide_the_others(
     assert told["problems"] == [done.stderr.removeprefix("✗ ").strip()]
 
 
-def test_project_without_permission_does_not_hide_the_others(
+def test_project_without_permission_does_not_hide_other_projects(
     project: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(project, tmp_path / "closed")
@@ -125,7 +125,7 @@ def test_project_without_permission_does_not_hide_the_others(
     assert found.problems == [f"{tmp_path}/closed/extract.yaml cannot be read: Permission denied."]
 
 
-def test_folder_without_a_project_does_not_hide_the_others(project: Path, tmp_path: Path) -> None:
+def test_folder_without_a_project_does_not_hide_other_projects(project: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     edit(project / "extract.yaml", 'version: "1.0.0"', "version: soon")
     done = call("status", project, tmp_path / "empty")

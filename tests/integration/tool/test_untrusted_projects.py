@@ -40,7 +40,7 @@ def strange(tmp_path: Path) -> tuple[Path, Path]:
     return folder, trace
 
 
-def test_update_runs_no_hook_of_a_template_that_only_the_project_names(
+def test_update_runs_no_hook_of_a_template_that_only_the_settings_of_the_project_name(
     project: Path, strange: tuple[Path, Path], tmp_path: Path
 ) -> None:
     collection, trace = strange
@@ -69,12 +69,12 @@ def test_update_runs_no_hook_of_a_release_before_the_oldest_safe_one(project: Pa
 
 
 @pytest.mark.parametrize("named", [ADDRESS, f"{ADDRESS}.git", f"{ADDRESS}/"])
-def test_template_of_this_repository_needs_no_option(named: str) -> None:
+def test_template_of_this_repository_needs_no_option_template(named: str) -> None:
     assert homes.runnable(named, None, "bank") == named
 
 
 @pytest.mark.parametrize("named", [f"{ADDRESS}-evil", f"{ADDRESS}/../evil", ".", "\x1b[2Jhome"])
-def test_template_of_another_repository_needs_the_option(named: str) -> None:
+def test_template_of_another_repository_needs_the_option_template(named: str) -> None:
     with pytest.raises(ExtractsError, match="add --template") as refused:
         homes.runnable(named, None, "bank")
     assert "\x1b" not in str(refused.value)
@@ -96,7 +96,7 @@ def program(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("setting", ["core.fsmonitor", "filter.own.clean", "filter.own.process"])
-def test_update_runs_no_program_from_the_repositorys_settings(
+def test_update_runs_no_program_from_the_git_settings_of_the_repository(
     setting: str, project: Path, tmp_path: Path
 ) -> None:
     (project / ".gitattributes").write_text("*.md filter=own\n")
@@ -109,7 +109,7 @@ def test_update_runs_no_program_from_the_repositorys_settings(
     assert not trace.exists()
 
 
-def test_update_runs_no_hook_of_a_projects_repository(project: Path, tmp_path: Path) -> None:
+def test_update_runs_no_git_hook_of_the_project(project: Path, tmp_path: Path) -> None:
     file, trace = program(tmp_path, "program")
     (project / ".git/hooks").mkdir(exist_ok=True)
     file.rename(project / ".git/hooks/post-index-change")
@@ -154,7 +154,7 @@ def bomb() -> str:
         ("x" * (5 << 20), "it is larger than 4 MiB."),
     ],
 )
-def test_error_for_unreadable_settings_is_one_line(
+def test_error_for_unreadable_settings_has_one_line(
     content: str, why: str, project: Path, tmp_path: Path
 ) -> None:
     (project / "extract.yaml").write_text(content)
@@ -166,7 +166,7 @@ def test_error_for_unreadable_settings_is_one_line(
     assert (new.returncode, new.stderr) == (1, f"✗ {answers} cannot be read: {why}\n")
 
 
-def test_error_quotes_nothing_of_a_file_behind_a_link(project: Path, tmp_path: Path) -> None:
+def test_error_does_not_quote_a_file_behind_a_link(project: Path, tmp_path: Path) -> None:
     (tmp_path / "secrets.yaml").write_text("password: swordfish: 1\n")
     (project / "extract.yaml").unlink()
     (project / "extract.yaml").symlink_to(tmp_path / "secrets.yaml")
@@ -180,7 +180,7 @@ def test_command_in_an_error_is_quoted_for_the_shell() -> None:
 
 
 @pytest.mark.parametrize("place", ["extract.yaml", "Terraform/main.tf"])
-def test_endless_file_is_refused(place: str, project: Path) -> None:
+def test_endless_file_in_a_project_is_refused(place: str, project: Path) -> None:
     (project / place).unlink()
     (project / place).symlink_to("/dev/zero")
     done = call("status", project)
@@ -190,7 +190,7 @@ def test_endless_file_is_refused(place: str, project: Path) -> None:
     )
 
 
-def test_pipe_is_refused_without_waiting(project: Path) -> None:
+def test_named_pipe_in_a_project_is_refused_without_waiting(project: Path) -> None:
     (project / "Terraform/main.tf").unlink()
     os.mkfifo(project / "Terraform/main.tf")
     assert "it is not a regular file" in call("status", project).stderr
@@ -237,7 +237,7 @@ def test_control_characters_of_a_changelog_are_not_printed(project: Path, home: 
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--dry-run",), ("--plan", "--dry-run")])
-def test_update_writes_through_no_symbolic_link(
+def test_update_does_not_write_through_a_symbolic_link(
     link: str, why: str, options: tuple[str, ...], project: Path, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside" / link
@@ -252,7 +252,7 @@ def test_update_writes_through_no_symbolic_link(
     assert {path: path.read_bytes() for path in outside.parent.rglob("*") if path.is_file()} == before
 
 
-def test_update_writes_into_no_repository_in_the_project(project: Path) -> None:
+def test_update_does_not_write_into_a_nested_repository(project: Path) -> None:
     git(project / "Glue", "init", "-q")
     commit(project / "Glue")
     git(project, "rm", "-rq", "--cached", "Glue")
@@ -274,20 +274,20 @@ def test_path_outside_the_folder_is_refused(place: str, tmp_path: Path) -> None:
         files.inside(tmp_path / "root", place)
 
 
-def test_folder_may_be_a_link(tmp_path: Path) -> None:
+def test_project_folder_may_be_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "root/a").mkdir(parents=True)
     (tmp_path / "link").symlink_to("root")
     assert files.inside(tmp_path / "link", "a/..b") == tmp_path / "link/a/..b"
 
 
-def test_new_project_replaces_no_link(tmp_path: Path) -> None:
+def test_new_project_does_not_replace_a_link(tmp_path: Path) -> None:
     (tmp_path / "bank-loans").symlink_to("nowhere")
     done = call("new", "--no-input", "--alert-email", "data-team@example.com", folder=tmp_path)
     assert done.returncode == 1
     assert "bank-loans is a symbolic link" in done.stderr
 
 
-def test_page_of_a_preview_replaces_no_link(project: Path, tmp_path: Path) -> None:
+def test_page_of_a_preview_does_not_replace_a_link(project: Path, tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/report.html").symlink_to(tmp_path / "mine")
     url = "postgresql://reader@127.0.0.1:1/bank"

@@ -106,14 +106,14 @@ def resource(address: str, *actions: str, **change: Any) -> dict[str, Any]:
     return {"address": address, "type": address.split(".")[-2], "mode": "managed", "change": values}
 
 
-def test_pending_changes_are_not_reported() -> None:
+def test_plan_does_not_report_changes_that_are_pending_before_the_update() -> None:
     waiting = resource("aws_sns_topic.a", "update", before={"name": "x"}, after={"name": "y"})
     new = resource("aws_sns_topic.b", "create", after={"name": "b"})
     [change] = plans.compare({"resource_changes": [waiting]}, {"resource_changes": [waiting, new]})
     assert str(change) == "aws_sns_topic.b is created"
 
 
-def test_lost_content_is_reported() -> None:
+def test_plan_reports_resources_whose_content_would_be_lost() -> None:
     bucket = resource("module.bucket.aws_s3_bucket.this", "delete", "create", replace_paths=[["bucket"]])
     [change] = plans.compare({}, {"resource_changes": [bucket]})
     assert str(change) == (
@@ -122,7 +122,7 @@ def test_lost_content_is_reported() -> None:
     )
 
 
-def test_changes_before_the_first_apply_are_reported() -> None:
+def test_plan_before_the_first_apply_reports_changes() -> None:
     was = resource("aws_sns_topic.a", "create", after={"name": "x", "kms": None})
     now = resource("aws_sns_topic.a", "create", after={"name": "x", "kms": "k"})
     gone = resource("aws_sns_topic.b", "create", after={})

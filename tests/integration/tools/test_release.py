@@ -126,7 +126,7 @@ def test_uncommitted_changes_are_refused(home: Path) -> None:
     assert refused(home, "1.0.1") == ("There are uncommitted changes (modules/new.txt); commit them first.")
 
 
-def test_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
+def test_version_step_that_is_too_small_for_the_change_is_refused(home: Path) -> None:
     renamed(home)
     commit(home)
     assert refused(home, "1.1.0") == "1.1.0 is too small a step: this is at least 2.0.0."

@@ -58,7 +58,7 @@ def test_root_is_applied_and_destroyed(root: Root) -> None:
     assert "terraform_data.this[0] will be created" in root.changes(GIVEN)
 
 
-def test_failed_command_raises_with_the_error_of_terraform(root: Root) -> None:
+def test_failed_command_raises_an_error_with_the_message_of_terraform(root: Root) -> None:
     root.setup()
     with pytest.raises(tftest.TerraformTestError) as caught:
         root.changes(variables(enabled=True, size=3))
@@ -74,13 +74,13 @@ def test_errors_of_a_plan_are_whole_sentences(root: Root) -> None:
     assert Root(Path(root.tfdir), root.env | given | {"TF_VAR_region": "eu-west-1"}).errors() == []
 
 
-def test_unformatted_file_raises_although_its_exit_code_is_3(root: Root) -> None:
+def test_unformatted_file_raises_an_error_although_the_exit_code_is_3(root: Root) -> None:
     (Path(root.tfdir) / "main.tf").write_text("locals {\n   a = 1\n}\n")
     with pytest.raises(tftest.TerraformTestError, match="Error running command fmt: 3"):
         root.execute_command("fmt", "-check")
 
 
-def test_killed_terraform_raises(root: Root, tmp_path: Path) -> None:
+def test_killed_terraform_raises_an_error(root: Root, tmp_path: Path) -> None:
     script = tmp_path / "terraform"
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o755)

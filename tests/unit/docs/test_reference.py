@@ -48,7 +48,7 @@ def test_generated_page_is_up_to_date(name: str) -> None:
     assert page(name) == reference.PAGES[name](), "run make docs"
 
 
-def test_prices_in_the_template_equal_the_page_of_costs() -> None:
+def test_prices_in_the_template_equal_those_on_the_page_of_costs() -> None:
     [delivery] = [question for question in questions().values() if question.name == "sftp"]
     prices = {
         name: re.findall(r"[0-9.]+(?: to [0-9.]+)?(?= USD)", meaning)
@@ -109,7 +109,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     return rolling_manifest.manifest(open_store(str(folder)), plan, cast(Any, result), totals, run)
 
 
-def test_manifest_page_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
+def test_page_of_the_manifest_has_every_field_that_the_engine_writes(tmp_path: Path) -> None:
     listed = {name for cells in rows(page("manifest.md")) for name in re.findall(r"`([^`]+)`", cells[0])}
     inside = {"window", "files", "files[].encryption", "markers", "late_data"}  # listed by their own fields
     kept = {f"replaces.{name}" for name in ("revision", "published_at", "run_id", "files")}
@@ -132,7 +132,7 @@ def strings(node: ast.AST) -> set[str]:
     return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
 
 
-def test_log_page_has_every_event_with_its_level_and_fields() -> None:
+def test_page_of_log_events_has_every_event_with_its_level_and_fields() -> None:
     logged: dict[str, tuple[set[str], set[str]]] = {}
     for call in calls("log"):
         given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
@@ -148,7 +148,7 @@ def test_log_page_has_every_event_with_its_level_and_fields() -> None:
     assert listed == logged
 
 
-def test_exit_code_page_has_every_kind_of_failure() -> None:
+def test_page_of_exit_codes_has_every_kind_of_failure() -> None:
     kinds = {
         kind
         for file in RUNTIME.glob("*.py")
@@ -159,7 +159,7 @@ def test_exit_code_page_has_every_kind_of_failure() -> None:
     assert [f"`{kind}`" for kind in sorted(kinds)] == [cells[0] for cells in rows(page("exit-codes.md"))]
 
 
-def test_page_of_files_has_the_names_that_the_engine_writes() -> None:
+def test_page_has_the_file_names_that_the_engine_writes() -> None:
     place = rolling_file.place("bank_name", "First Bank", Period(2026, 10), "FirstBank_20261031.csv")
     assert f"loans/{place}\nloans/{rolling_manifest.manifest_place(Period(2026, 10))}\n" in page("files.md")
     assert Period(2026, 10).file_date == date(2026, 10, 31)
@@ -171,7 +171,7 @@ def variables(folder: str) -> set[str]:
 
 
 @pytest.mark.parametrize("guide", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda guide: guide.stem)
-def test_terraform_on_a_guide_sets_variables_that_exist(guide: Path) -> None:
+def test_variables_in_the_terraform_code_of_a_guide_exist(guide: Path) -> None:
     """Attributes outside a block are values of `terraform.tfvars`, or arguments of `module "extract"`."""
     known = variables("examples/bank-loans/Terraform") | variables("modules/glue-extract")
     for block in re.findall(r"^ *```hcl\n(.*?)^ *```$", guide.read_text(), re.DOTALL | re.MULTILINE):

@@ -46,7 +46,7 @@ def test_restate_needs_a_reason() -> None:
             parse([*BASE, "--restate", *reason])
 
 
-def test_token_login_takes_url_user_and_ca_certificate() -> None:
+def test_login_by_token_accepts_url_user_and_ca_certificate() -> None:
     url, pem = "jdbc:postgresql://h:5432/d", "s3://b/ca.pem"
     given = ["--jdbc-url", url, "--iam-user", "reader", "--ca-certificate", pem, "--output", "o"]
     arguments = parse(given)
@@ -100,7 +100,7 @@ def test_value_of_a_run_does_not_hide_the_next_argument(name: str, hidden: str) 
         parse(["--x", f"--{name}", f"--{hidden}", "store", "--output", "s3://bucket/loans"])
 
 
-def test_reason_does_not_take_the_next_argument() -> None:
+def test_next_argument_is_not_part_of_the_reason() -> None:
     with pytest.raises(ExtractError, match=r"--reason needs a value"):
         parse(["--reason", "--output", "s3://bucket/loans", "--connection", "x", "--output=s3://elsewhere/x"])
 
@@ -166,7 +166,9 @@ def test_arguments_of_the_module_are_accepted() -> None:
         ("--python-virtual-env-storage-prefix", "s3://a/x/", "loads code into the run"),
     ],
 )
-def test_argument_of_glue_that_writes_or_loads_elsewhere_is_refused(name: str, value: str, why: str) -> None:
+def test_argument_of_glue_that_writes_elsewhere_or_loads_code_is_refused(
+    name: str, value: str, why: str
+) -> None:
     arguments = without("--TempDir" if name == "--tempdir" else name)
     for written in ([name, value], [f"{name}={value}"]):
         with pytest.raises(ExtractError, match=rf"--{name[2:].lower()} {why}"):
@@ -227,7 +229,7 @@ def test_error_does_not_quote_the_value_of_an_argument(given: list[str]) -> None
     assert given[-1].removeprefix("--restate=") not in str(refused.value)
 
 
-def test_name_of_an_unknown_argument_is_not_quoted_if_it_may_be_a_message() -> None:
+def test_error_does_not_quote_the_name_of_an_unknown_argument_if_it_may_be_data() -> None:
     with pytest.raises(ExtractError, match=r"there is no such argument; did you mean --statement-timeout\?"):
         parse([*BASE, "--statement timeout!", "1"])
 
@@ -300,19 +302,19 @@ def test_invalid_arguments_are_refused_in_one_sentence(given: list[str], sentenc
         parse(given)
 
 
-def test_longest_reason_and_backfill_are_taken() -> None:
+def test_longest_reason_and_longest_backfill_are_accepted() -> None:
     given = parse([*BASE, "--from", "2016-02", "--to", "2026-01", "--restate", "--reason", "x" * 1000])
     assert len(given.periods(datetime(2026, 11, 1, tzinfo=UTC), UTC)) == 120
 
 
-def test_backfill_has_all_its_periods_and_the_default_is_one_month() -> None:
+def test_backfill_has_all_its_periods_and_without_arguments_one_month_is_published() -> None:
     now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     backfill = parse([*BASE, "--from", "2025-12", "--to", "2026-02"]).periods(now, UTC)
     assert [str(period) for period in backfill] == ["2025-12", "2026-01", "2026-02"]
     assert parse(list(BASE)).periods(now, UTC) == (Period(2026, 10),)
 
 
-def test_runs_outside_glue_have_different_ids() -> None:
+def test_each_run_outside_glue_has_a_different_id() -> None:
     assert parse(list(BASE)).run_id != parse(list(BASE)).run_id
 
 

@@ -41,7 +41,9 @@ class Refusing:
         ("unit=loans", "_manifests/2026-10.claim", ""),
     ],
 )
-def test_refusal_of_a_flat_file_names_the_setting(tmp_path: Path, prefix: str, place: str, hint: str) -> None:
+def test_refused_write_of_a_flat_file_names_the_missing_setting(
+    tmp_path: Path, prefix: str, place: str, hint: str
+) -> None:
     (tmp_path / "body").write_bytes(b"x")
     with pytest.raises(ExtractError) as caught:
         BucketStore("data", prefix, Refusing()).create(place, tmp_path / "body", "00")
@@ -50,7 +52,7 @@ def test_refusal_of_a_flat_file_names_the_setting(tmp_path: Path, prefix: str, p
     assert caught.value.sentence == f"permission denied for s3://data/{key}; {right}{hint}"
 
 
-def test_refusal_of_a_read_names_the_right_for_versions() -> None:
+def test_refused_read_of_a_file_names_the_missing_right() -> None:
     with pytest.raises(ExtractError) as caught:
         next(BucketStore("data", "loans", Refusing()).read("a.csv"))
     right = "grant s3:GetObjectVersion and the right to use the bucket's key to the job's role"
@@ -86,7 +88,7 @@ class Versions:
         return {"ETag": '"e"', "Body": Breaking(b"de" if again else b"abc", whole=again)}
 
 
-def test_every_read_names_the_version_and_goes_on_with_the_same_bytes() -> None:
+def test_interrupted_read_continues_with_the_same_version_of_the_file() -> None:
     client = Versions("loans/a.csv")
     assert b"".join(BucketStore("data", "loans", client).read("a.csv")) == b"abcde"
     first = {"Bucket": "data", "Key": "loans/a.csv", "VersionId": "7"}
@@ -94,7 +96,7 @@ def test_every_read_names_the_version_and_goes_on_with_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize("keys", [(), ("loans/a.csv.done",)])
-def test_nothing_is_read_where_nothing_lies(keys: tuple[str, ...]) -> None:
+def test_read_of_a_missing_file_is_refused(keys: tuple[str, ...]) -> None:
     store = BucketStore("data", "loans", Versions(*keys))
     assert store.version("a.csv") is None
     with pytest.raises(ExtractError, match=r"another process deleted .*loans/a[.]csv"):

@@ -59,13 +59,13 @@ def test_orphan_row_without_joins_names_the_column() -> None:
     )
 
 
-def test_name_of_unassigned_rows_is_not_lost() -> None:
+def test_error_for_a_recipient_named_unassigned_says_what_to_set() -> None:
     with pytest.raises(ExtractError) as caught:
         recipients_of(spec(unassigned="Alpha"), {"Alpha": 1})
     assert caught.value.sentence.endswith('set unassigned="OTHER NAME"')
 
 
-def test_file_of_its_own_is_not_lost() -> None:
+def test_error_for_a_missing_recipient_column_suggests_a_separate_file() -> None:
     made = spec(
         file=File(name="{recipient[code]}.csv"),
         recipient_columns={"code": column("t0", "code")},

@@ -28,7 +28,7 @@ WRITTEN = "--database-url must be postgresql://user:password@host:port/name"
         ("postgresql://reader@host/db?target_session_attrs=read-only", "has the parameter target_session"),
     ],
 )
-def test_url_that_cannot_be_used_is_refused_without_its_password(url: str, message: str) -> None:
+def test_error_for_an_unusable_url_does_not_contain_the_password(url: str, message: str) -> None:
     with pytest.raises(ExtractError) as refused:
         from_url(url)
     assert message in refused.value.sentence
@@ -47,7 +47,7 @@ def test_url_that_cannot_be_used_is_refused_without_its_password(url: str, messa
         ),
     ],
 )
-def test_url_is_used_as_it_is_meant(
+def test_url_is_parsed_to_address_and_connection_properties(
     url: str, place: tuple[str, int, str], properties: dict[str, str]
 ) -> None:
     found = from_url(url)

@@ -88,7 +88,7 @@ def test_sentences_and_columns_describe_the_spec() -> None:
     ]
 
 
-def test_listing_with_fixed_widths_and_chosen_columns_is_described() -> None:
+def test_description_has_fixed_widths_and_chosen_columns_of_a_listing() -> None:
     listing = Extract(
         entity="Sale",
         date_column="sold",
@@ -108,7 +108,7 @@ def test_listing_with_fixed_widths_and_chosen_columns_is_described() -> None:
     assert text[-2:] == ["| `number` | `Sale.id` |", "| `period` | the reported month, `YYYY-MM` |"]
 
 
-def test_start_of_the_only_window_is_described() -> None:
+def test_description_has_the_first_day_of_the_only_window() -> None:
     metrics = {"paid": Metric("sum", "price", window=3), "rows": Metric("count", window=3)}
     said = "\n".join(rolling_description.lines(replace(TREE, metrics=metrics)))
     assert "| `window_start` | first day of the window |\n" in said
@@ -133,14 +133,14 @@ def test_start_of_the_only_window_is_described() -> None:
         ({"metrics": {**(TREE.metrics or {}), "most": Metric("max", "fee")}}, "'| `most` | largest"),
     ],
 )
-def test_first_stale_line_is_named(changed: dict[str, object], sentence: str) -> None:
+def test_error_names_the_first_line_that_is_out_of_date(changed: dict[str, object], sentence: str) -> None:
     said = rolling_description.stale(readme(TREE), replace(TREE, **changed))  # type: ignore[arg-type]
     assert sentence in said
     assert said.startswith("README.md has ")
     assert said.endswith("; run: make readme")
 
 
-def test_missing_and_surplus_lines_are_stale() -> None:
+def test_readme_with_missing_or_additional_lines_is_out_of_date() -> None:
     text = readme(TREE).replace("|---|---|\n", "").replace("```\n", "```\nMore.\n")
     assert rolling_description.stale(readme(TREE), TREE) == ""
     assert "requires '|---|---|'" in rolling_description.stale(text, TREE)
@@ -157,7 +157,7 @@ def test_generated_part_is_replaced_and_the_rest_is_kept(ending: str) -> None:
     assert rolling_description.written(before, changed) == readme(changed).replace("\n", ending)
 
 
-def test_readme_without_markers_is_not_checked_and_not_written() -> None:
+def test_readme_without_markers_is_neither_checked_nor_written() -> None:
     assert rolling_description.stale("# Ours\n", TREE) == ""
     with pytest.raises(ExtractError, match=re.escape(rolling_description.BEGIN)):
         rolling_description.written("# Ours\n", TREE)
@@ -175,7 +175,7 @@ EXTRACT = Extract(entity="Sale", date_column="sold", recipient={"shop": "Sale.sh
 """
 
 
-def test_written_readme_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_command_that_writes_the_readme_prints_one_line(tmp_path: Path) -> None:
     (tmp_path / "Glue").mkdir()
     (tmp_path / "Glue/etl.py").write_text(SPEC)
     (tmp_path / "README.md").write_text(readme(TREE))
@@ -197,7 +197,7 @@ def test_written_readme_is_reported_in_one_line(tmp_path: Path) -> None:
         ("EXTRACT = 1\n", "✗ run needs an Extract, not"),
     ],
 )
-def test_unreadable_spec_is_one_sentence_and_the_readme_stays(
+def test_unreadable_spec_is_reported_in_one_sentence_and_the_readme_stays_unchanged(
     spec: str, sentence: str, tmp_path: Path
 ) -> None:
     (tmp_path / "Glue").mkdir()
@@ -210,6 +210,6 @@ def test_unreadable_spec_is_one_sentence_and_the_readme_stays(
     assert (tmp_path / "README.md").read_text() == readme(TREE)
 
 
-def test_readme_and_preview_have_the_same_words_for_an_aggregate() -> None:
+def test_readme_and_preview_describe_an_aggregate_with_the_same_words() -> None:
     """The tool cannot read the engine's words, because a project may have another version of it."""
     assert rolling_description._AGGREGATES == report_months.AGGREGATES

@@ -85,7 +85,7 @@ def written(text: str, dialect: str = "postgresql") -> tuple[str, int]:
         ("CAST(kind AS double precision) || 'x'", "(CAST(kind AS double precision) || 'x')", 1),
     ],
 )
-def test_expression_in_postgresql(text: str, sql: str, divisor: int) -> None:
+def test_expression_is_written_as_sql_of_postgresql(text: str, sql: str, divisor: int) -> None:
     assert written(text) == (sql, divisor)
 
 
@@ -118,7 +118,7 @@ def test_spark_gets_an_equivalent_expression(text: str, sql: str) -> None:
         ("price * price * price * price * price", "its values have more than 19 digits after the point"),
     ],
 )
-def test_what_spark_computes_exactly(text: str, reason: str | None) -> None:
+def test_expressions_that_spark_computes_exactly_are_known(text: str, reason: str | None) -> None:
     assert is_portable(numerator(read(text))[0]) == reason
 
 
@@ -177,7 +177,7 @@ def test_invalid_expression_is_refused(text: str, reason: str) -> None:
         ("coalesce(day, 'now') > '2026-01-01'", "'now'"),
     ],
 )
-def test_clock_is_refused(text: str, what: str) -> None:
+def test_expression_that_depends_on_the_current_time_is_refused(text: str, what: str) -> None:
     with pytest.raises(ExpressionError) as refused:
         read(text)
     assert (
@@ -189,7 +189,7 @@ def test_clock_is_refused(text: str, what: str) -> None:
 @pytest.mark.parametrize(
     "text", ["kind = 'today'", "kind LIKE '%now%'", "lower(kind) IN ('now')", "kind || 'now' = 'x'"]
 )
-def test_name_of_a_clock_in_a_text_is_allowed(text: str) -> None:
+def test_name_of_a_time_function_in_a_text_is_allowed(text: str) -> None:
     read(text)
 
 
@@ -206,7 +206,7 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize("text", ["coalesce(lower(kind), 'x')", "length(kind)", "date_trunc('month', day)"])
-def test_immutable_function_is_called(text: str) -> None:
+def test_immutable_function_is_accepted(text: str) -> None:
     check_functions(read(text), FUNCTIONS)
 
 
@@ -221,13 +221,13 @@ def test_immutable_function_is_called(text: str) -> None:
         ("lowr(kind) = 'x'", "calls lowr(), which is not a function of PostgreSQL"),
     ],
 )
-def test_other_function_is_refused(text: str, reason: str) -> None:
+def test_function_that_is_not_immutable_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ExpressionError) as refused:
         check_functions(read(text), FUNCTIONS)
     assert str(refused.value).startswith(reason)
 
 
-def test_columns_come_once_in_the_order_of_the_text() -> None:
+def test_each_column_of_an_expression_is_listed_once_in_the_order_of_the_text() -> None:
     node = read("CASE WHEN price > 1 THEN amount ELSE price END")
     assert [column.name for column in columns_of(node, None, read("kind = 'x'"))] == [
         "price",

@@ -116,7 +116,7 @@ def test_text_that_starts_like_a_formula_is_defused(start: str) -> None:
 @pytest.mark.parametrize(
     "hidden", ["\x01", "\x7f\x80", "\xad", "\u200b\ufeff", "\u202e", "\u2066", "\U000e0041", "\ufe0f"]
 )
-def test_formula_behind_invisible_characters_is_defused(hidden: str) -> None:
+def test_formula_after_invisible_characters_is_defused(hidden: str) -> None:
     text = f"{hidden}=1+1;{hidden}-2"
     assert fields(written(line(text)))[2] == f"'{hidden}=1+1;'{hidden}-2"
 
@@ -144,7 +144,7 @@ def test_formula_after_another_separator_is_defused(text: str, defused: str) -> 
     texts=st.lists(st.text(alphabet=";,|\t\r\n\"'=+-@\x01\uff1d x", max_size=12), min_size=1, max_size=3),
     separator=st.sampled_from(",;|\t"),
 )
-def test_no_separator_turns_text_into_a_formula(texts: list[str], separator: str) -> None:
+def test_field_separator_cannot_turn_text_into_a_formula(texts: list[str], separator: str) -> None:
     lines = [written(line(text, f"A{text}", "1")) for text in texts]
     read = csv.reader(io.StringIO(b"".join(lines).decode(), newline=""), delimiter=separator)
     cells = [cell.lstrip("\x01") for cells in read for cell in cells]
@@ -176,11 +176,11 @@ def test_defusing_is_optional_and_leaves_numbers_unchanged() -> None:
     assert written(line("=1"), defuse_formulas=False).split(b",")[2] == b"=1"
 
 
-def test_row_has_its_columns_in_order() -> None:
+def test_columns_of_a_row_are_in_the_order_of_the_spec() -> None:
     assert written(line(None)) == b"Alpha,-1,,2026-10,2026-10-01,2026-10-31,2,10.01\r\n"
 
 
-def test_spec_chooses_and_orders_the_columns() -> None:
+def test_columns_of_the_file_are_chosen_and_ordered_by_the_spec() -> None:
     assert written(line("x"), columns=("fees_sum", "period", "address")) == b"10.01,2026-10,x\r\n"
 
 
@@ -262,7 +262,7 @@ WIDTHS: dict[str, int | Field] = dict.fromkeys(spec().columns, -20)
         ("id", "-", "would change the number"),
     ],
 )
-def test_fill_that_would_change_a_value_is_refused(label: str, fill: str, why: str) -> None:
+def test_fill_character_that_would_change_a_value_is_refused(label: str, fill: str, why: str) -> None:
     file = File(format=FixedWidth(WIDTHS | {"id": Field(-9, fill="0"), label: Field(-20, fill=fill)}))
     days = {"id": column("t0", "id", "integer"), "address": column("t0", "address", "date")}
     for changes, what in (({"file": file}, "file"), ({"files": {"Alpha": file}}, 'files["Alpha"]')):
@@ -271,7 +271,9 @@ def test_fill_that_would_change_a_value_is_refused(label: str, fill: str, why: s
         assert caught.value.sentence == f'{what}: FixedWidth: "{label}": fill="{fill}" {why}'
 
 
-def test_wrong_fill_is_refused_also_if_the_entity_has_the_recipient(tmp_path: Path) -> None:
+def test_fill_character_that_would_change_a_value_is_also_refused_if_the_recipient_is_in_the_entity(
+    tmp_path: Path,
+) -> None:
     file = File(format=FixedWidth(WIDTHS | {"id": Field(-20, fill="-")}))
     found = Found([line("x")], file=file)
     assert found.resolved.recipient.alias == "t0"
@@ -279,6 +281,6 @@ def test_wrong_fill_is_refused_also_if_the_entity_has_the_recipient(tmp_path: Pa
         write_files(cast(Result, found), Period(2026, 10), [], tmp_path / "f")
 
 
-def test_zeros_and_spaces_may_fill_numbers() -> None:
+def test_zeros_and_spaces_are_accepted_as_fill_characters_of_numbers() -> None:
     widths = WIDTHS | {"id": Field(-9, fill="0"), "fees_sum": Field(-9, fill="*")}
     check_fills(spec(file=File(format=FixedWidth(widths | {"address": Field(-10, fill="0")}))))

@@ -304,7 +304,7 @@ def test_valid_file_is_accepted(file: File) -> None:
         ),
     ],
 )
-def test_file_that_cannot_work_is_refused(file: Any, message: str) -> None:
+def test_invalid_file_settings_are_refused(file: Any, message: str) -> None:
     with pytest.raises(ExtractError) as caught:
         check(dataclasses.replace(LOANS, file=file))
     assert message in caught.value.sentence
@@ -313,7 +313,7 @@ def test_file_that_cannot_work_is_refused(file: Any, message: str) -> None:
     assert 'files["First Bank"]' in caught.value.sentence
 
 
-def test_column_of_the_recipients_table_needs_one() -> None:
+def test_recipient_column_in_a_file_name_needs_a_recipients_table() -> None:
     entity = dataclasses.replace(LOANS, recipient={"bank_name": "region"}, file=File(name="{recipient[x]}"))
     with pytest.raises(ExtractError) as caught:
         check(entity)
@@ -324,12 +324,12 @@ def test_column_of_the_recipients_table_needs_one() -> None:
 
 
 @pytest.mark.parametrize("name", [1, None])
-def test_recipient_of_files_is_a_text(name: Any) -> None:
+def test_key_of_files_must_be_a_text(name: Any) -> None:
     with pytest.raises(ExtractError, match=f"^files has {name}, which is not the name of a recipient"):
         check(dataclasses.replace(LOANS, files={name: File()}))
 
 
-def test_encoding_of_fixed_width_gets_no_advice_about_marks() -> None:
+def test_error_for_an_encoding_of_fixed_width_does_not_suggest_bom() -> None:
     with pytest.raises(ExtractError) as caught:
         check(dataclasses.replace(LOANS, file=File(format=FixedWidth(WIDTHS | METRICS, encoding="utf-16"))))
     assert "bom" not in caught.value.sentence

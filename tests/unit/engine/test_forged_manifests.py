@@ -46,7 +46,7 @@ AUGUST, SEPTEMBER = "_manifests/2026-08.json", "_manifests/2026-09.json"
         ".",
     ],
 )
-def test_manifest_that_names_another_months_manifest_is_refused(key: str, tmp_path: Path) -> None:
+def test_manifest_that_lists_the_manifest_of_another_month_is_refused(key: str, tmp_path: Path) -> None:
     content = b'{"revision": 1, "files": []}'
     for place in (AUGUST, "bank_name=Alpha/Alpha.csv"):
         (tmp_path / place).parent.mkdir(parents=True)
@@ -57,7 +57,7 @@ def test_manifest_that_names_another_months_manifest_is_refused(key: str, tmp_pa
         rolling_publication.plan(FolderStore(tmp_path), Period(2026, 9), [], restate=True)
 
 
-def test_manifest_that_names_its_files_is_read(tmp_path: Path) -> None:
+def test_manifest_that_lists_its_files_is_read(tmp_path: Path) -> None:
     place = "bank_name=Alpha/year=2026/month=09/Alpha_20260930.csv"
     (tmp_path / SEPTEMBER).parent.mkdir()
     entry = {"key": place, "sha256": "0" * 64}
@@ -130,7 +130,7 @@ def forged(path: tuple[str | int, ...], wrong: str | None) -> str:
 
 @pytest.mark.parametrize("place", [AUGUST, AUGUST.replace(".json", ".claim")])
 @pytest.mark.parametrize("path", list(paths(MANIFEST)), ids=lambda path: ".".join(map(str, path)) or "all")
-def test_forged_manifest_is_used_or_refused_in_one_sentence(
+def test_forged_manifest_is_either_used_or_refused_in_one_sentence(
     path: tuple[str | int, ...], place: str, tmp_path: Path
 ) -> None:
     (tmp_path / "body").write_text("new")
@@ -180,7 +180,7 @@ def test_forged_manifest_is_used_or_refused_in_one_sentence(
         (("run_id",), f'"{"x" * 99}\\u0000"', f'its run_id is "{"x" * 36}...'),
     ],
 )
-def test_error_names_what_is_wrong_in_a_manifest(
+def test_error_names_the_wrong_field_of_a_manifest(
     path: tuple[str | int, ...], wrong: str | None, why: str, tmp_path: Path
 ) -> None:
     (tmp_path / "_manifests").mkdir()

@@ -100,7 +100,7 @@ def cells(row: Row) -> Cells:
 
 @hypothesis.settings(max_examples=10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 300)
 @given(file=formats.files(), found=st.lists(rows(), max_size=5))
-def test_every_file_is_read_back(file: File, found: list[Row]) -> None:
+def test_reader_of_each_format_returns_the_rows_that_were_written(file: File, found: list[Row]) -> None:
     check(replace(SPEC, file=file))
     found.sort(key=lambda row: row.recipient)
     by_recipient = {name: [row for row in found if row.recipient == name] for name in RECIPIENTS}

@@ -51,7 +51,9 @@ def test_run_with_the_settings_of_its_job_is_accepted(glue: Stubber, state: str,
         ({"SecurityConfiguration": "loans", "ExecutionRoleSessionPolicy": POLICY}, "a session policy"),
     ],
 )
-def test_weakened_run_is_refused(glue: Stubber, run: dict[str, str], reason: str) -> None:
+def test_run_with_a_weaker_setting_than_its_job_is_refused(
+    glue: Stubber, run: dict[str, str], reason: str
+) -> None:
     with glue:
         answer(glue, {"Id": "jr_2", "JobRunState": "RUNNING", **run}, EARLIER)
         with pytest.raises(ExtractError) as refused:
@@ -60,7 +62,7 @@ def test_weakened_run_is_refused(glue: Stubber, run: dict[str, str], reason: str
     assert refused.value.kind == "run"
 
 
-def test_live_run_counts_and_not_the_one_that_the_arguments_name(glue: Stubber) -> None:
+def test_check_uses_the_live_run_and_not_the_run_id_in_the_arguments(glue: Stubber) -> None:
     weak = {"Id": "jr_2", "JobRunState": "RUNNING", "SecurityConfiguration": "mine"}
     forged = parse([*MODULE, "--JOB_NAME", "loans", "--JOB_RUN_ID", "jr_1"])
     with glue:
@@ -69,7 +71,7 @@ def test_live_run_counts_and_not_the_one_that_the_arguments_name(glue: Stubber) 
             rolling_glue.check(forged)
 
 
-def test_run_that_cannot_find_itself_is_refused(glue: Stubber) -> None:
+def test_run_that_glue_does_not_list_is_refused(glue: Stubber) -> None:
     with glue:
         answer(glue, EARLIER)
         with pytest.raises(ExtractError, match="Glue lists no live run of this job"):
@@ -78,7 +80,7 @@ def test_run_that_cannot_find_itself_is_refused(glue: Stubber) -> None:
         rolling_glue.check(parse([*MODULE]))
 
 
-def test_run_that_may_not_read_itself_is_refused(glue: Stubber) -> None:
+def test_run_without_the_right_to_read_its_settings_is_refused(glue: Stubber) -> None:
     with glue:
         glue.add_client_error("get_job_runs", "AccessDeniedException")
         with pytest.raises(ExtractError, match="grant glue:GetJobRuns to the job's role") as refused:
@@ -86,11 +88,11 @@ def test_run_that_may_not_read_itself_is_refused(glue: Stubber) -> None:
     assert refused.value.kind == "run"
 
 
-def test_only_runs_of_the_module_ask_glue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_runs_of_the_module_read_their_settings_from_glue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3, "client", None)
     rolling_glue.check(parse(["--database-url", "postgresql://r@h/d", "--output", "o"]))
 
 
-def test_second_security_configuration_is_refused() -> None:
+def test_run_with_a_second_security_configuration_is_refused() -> None:
     with pytest.raises(ExtractError, match="given twice"):
         parse([*MODULE, "--JOB_NAME", "loans", "--job-security-configuration=mine"])

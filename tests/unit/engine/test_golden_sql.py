@@ -162,7 +162,7 @@ def test_queries_parse_in_their_dialect(name: str, dialect: str) -> None:
         assert not list(parsed.find_all(sqlglot.exp.Command)), title
 
 
-def test_bodies_are_the_same_text_in_both_dialects() -> None:
+def test_query_bodies_are_the_same_text_in_both_dialects() -> None:
     """Apart from the relations in front, the inner joins of PostgreSQL, casts and collations."""
     spec, periods = SPECS["percentiles"]
     span = Span.of(spec, periods)
@@ -174,6 +174,6 @@ def test_bodies_are_the_same_text_in_both_dialects() -> None:
     assert texts["postgresql"] == texts["spark"]
 
 
-def test_no_golden_file_is_left_over() -> None:
+def test_every_golden_file_belongs_to_a_query() -> None:
     names = {f"{name}.{dialect}.sql" for name in SPECS for dialect in ("postgresql", "spark")}
     assert {path.name for path in GOLDEN.iterdir()} == names

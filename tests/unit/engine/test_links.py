@@ -9,10 +9,10 @@ from tests.support.links import LINKS
 
 
 @pytest.mark.parametrize(("text", "shown"), LINKS)
-def test_sentence_has_no_link(text: str, shown: str) -> None:
+def test_error_message_has_no_link(text: str, shown: str) -> None:
     assert str(ExtractError(text, kind="data")) == shown
 
 
 @pytest.mark.parametrize("hidden", ["\u3164", "\u115f", "\u2800", "\u034f", "\U000e0041", "\u202e", "\u00ad"])
-def test_sentence_has_no_invisible_character(hidden: str) -> None:
+def test_error_message_has_no_invisible_character(hidden: str) -> None:
     assert hidden not in str(ExtractError(f"a{hidden}b", kind="data"))

@@ -23,7 +23,7 @@ NO_TLS = "the database at 127.0.0.1:5432/bank does not support TLS; set ssl = on
         ),
     ],
 )
-def test_missing_password_is_named(error: Exception) -> None:
+def test_error_for_a_missing_password_says_what_to_set(error: Exception) -> None:
     found = explained(error, from_url(URL), reads_rows=False)
     assert found.sentence == 'no password for "reader" at 127.0.0.1:5432/bank; set PGPASSWORD'
     assert found.kind == "authentication"
@@ -36,7 +36,7 @@ def test_missing_password_is_named(error: Exception) -> None:
         RuntimeError(f"{DRIVER}The server does not support SSL."),
     ],
 )
-def test_server_without_tls_is_named(error: Exception) -> None:
+def test_error_for_a_server_without_tls_says_what_to_set(error: Exception) -> None:
     database = from_url(f"{URL}?sslmode=require")
     found = explained(error, database, reads_rows=False)
     assert found.sentence == (f"{NO_TLS}. If the network is private, add ?sslmode=disable to the URL instead")

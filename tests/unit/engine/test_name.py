@@ -25,7 +25,7 @@ from rolling_totals import MetricTotals, Totals
         "1-",
     ],
 )
-def test_letters_and_digits_of_any_script_are_safe(value: str) -> None:
+def test_letters_and_digits_of_any_script_are_accepted_in_a_value(value: str) -> None:
     assert unsafe(value) == ""
 
 
@@ -33,17 +33,17 @@ def test_letters_and_digits_of_any_script_are_safe(value: str) -> None:
     "character",
     [*"=+@;,|\t\n\r\"'`$&<>(){}[]!#%*?/\\:~^", *"\0\x7f\x85\xa0\xad\u200b\u202e\u2028\u3164\ufe0f\uff1d€½"],
 )
-def test_unsafe_character_is_returned(character: str) -> None:
+def test_first_unsafe_character_of_a_value_is_returned(character: str) -> None:
     for value in (character, f"A{character}1", f"A{character}"):
         assert unsafe(value) == character
 
 
 @pytest.mark.parametrize("value", ["-rf", ".ssh", "_x", " A", "\u0301A"])
-def test_value_begins_with_a_letter_or_digit(value: str) -> None:
+def test_value_must_begin_with_a_letter_or_digit(value: str) -> None:
     assert unsafe(value) == value[0]
 
 
-def test_value_does_not_end_with_a_space() -> None:
+def test_value_must_not_end_with_a_space() -> None:
     assert unsafe("A ") == " "
 
 
@@ -63,7 +63,7 @@ TOTALS = Totals(3, {"m": MetricTotals(12, "-6091.71"), "n": MetricTotals(2, "340
         ("{revision:0>2}", "07"),
     ],
 )
-def test_number_is_filled_before_its_digits_and_after_its_sign(template: str, text: str) -> None:
+def test_fill_characters_of_a_number_are_between_sign_and_digits(template: str, text: str) -> None:
     for encoding in (None, "cp1252"):
         fields = {"recipient": "Alpha", "revision": "7", "rows": "3"}
         assert filled(template, fields, TOTALS, encoding=encoding) == text

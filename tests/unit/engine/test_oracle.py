@@ -107,13 +107,13 @@ def test_oracle_matches_a_result_computed_by_hand() -> None:
     )
 
 
-def test_recipient_that_the_filter_leaves_out_gets_no_file() -> None:
+def test_recipient_that_the_filter_excludes_gets_no_file() -> None:
     only = replace(CASE, recipients_where=Comparison(">", Column("Bank", "rating"), Number(Decimal(1))))
     made = oracle(only, TABLES, (2026, 10))
     assert (list(made.files), made.rows, made.orphans, made.excluded) == (["A", "Unassigned"], 8, 2, 1)
 
 
-def test_row_whose_condition_reaches_no_row_counts_as_an_orphan() -> None:
+def test_row_for_which_a_condition_finds_no_joined_row_is_an_orphan_row() -> None:
     """A condition on Price cannot leave out the row without a price; it is an orphan row."""
     metrics = {"loans_count": CASE.metrics["loans_count"]}
     cheap = replace(CASE, metrics=metrics, where=Comparison(">", RATE, Number(Decimal(1))))
@@ -133,7 +133,7 @@ def test_listing_has_the_rows_of_the_period_in_the_order_of_the_key() -> None:
     assert (made.rows, made.orphans) == (6, 1)  # without the join to Price, which nothing uses
 
 
-def test_row_after_the_cutoff_does_not_count() -> None:
+def test_row_after_the_cutoff_is_not_counted() -> None:
     early = replace(CASE, cutoff=datetime(2026, 10, 14, tzinfo=UTC))
     assert oracle(early, TABLES, (2026, 10)).rows == 2
 
@@ -148,7 +148,7 @@ def test_row_after_the_cutoff_does_not_count() -> None:
         ("count_distinct", When(Comparison(">", AMOUNT, Number(Decimal(0))), Number(Decimal(1)), None), "1"),
     ],
 )
-def test_oracle_computes_other_aggregates(aggregate: str, expression: Any, figure: str) -> None:
+def test_oracle_computes_all_other_aggregates(aggregate: str, expression: Any, figure: str) -> None:
     case = replace(CASE, metrics={"it": Metric(aggregate, expression, 3)})
     assert oracle(case, TABLES, (2026, 10)).files["A"][0]["it"] == figure
 
@@ -192,7 +192,7 @@ def published() -> Published:
     return Published(copy.deepcopy(made.files), copy.deepcopy(totals))
 
 
-def test_publication_of_the_oracle_itself_passes() -> None:
+def test_publication_that_equals_the_oracle_passes() -> None:
     check(CASE, TABLES, ((2026, 10),), published())
 
 
@@ -220,7 +220,9 @@ def test_publication_of_the_oracle_itself_passes() -> None:
         lambda it: it.totals["source"]["metrics"]["cost"].pop("sum"),
     ],
 )
-def test_comparison_fails_for_a_spoiled_publication(spoil: Callable[[Published], object]) -> None:
+def test_comparison_with_the_oracle_fails_for_a_changed_publication(
+    spoil: Callable[[Published], object],
+) -> None:
     made = published()
     spoil(made)
     with pytest.raises((AssertionError, KeyError)):

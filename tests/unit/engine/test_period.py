@@ -31,12 +31,12 @@ def test_invalid_period_is_refused_with_an_example(text: str) -> None:
 
 
 @given(period=periods, months=st.integers(-600, 600))
-def test_shift_and_its_inverse_return_the_same_period(period: Period, months: int) -> None:
+def test_period_is_the_same_after_a_shift_and_its_inverse(period: Period, months: int) -> None:
     assert period.shift(months).shift(-months) == period
 
 
 @given(period=periods, months=st.integers(1, 36))
-def test_window_ends_where_the_next_period_begins(period: Period, months: int) -> None:
+def test_window_ends_on_the_day_before_the_next_period(period: Period, months: int) -> None:
     first, outside = days_of(period, months)
     assert outside == period.shift(1).first_day
     assert (outside.year - first.year) * 12 + outside.month - first.month == months
@@ -84,7 +84,7 @@ def test_unknown_time_zone_is_refused(name: str) -> None:
         ("2026-11-01T04:00:00.000000Z", "America/New_York"),  # still daylight saving time
     ],
 )
-def test_period_must_be_over_by_the_database_clock(snapshot: str, where: str) -> None:
+def test_period_must_be_over_according_to_the_database_clock(snapshot: str, where: str) -> None:
     check_over(Period(2026, 10), snapshot, zone(where))
     inside = datetime.fromisoformat(snapshot) - timedelta(microseconds=1)
     with pytest.raises(ExtractError, match="the period 2026-10 is over by the clock of this job"):

@@ -85,7 +85,7 @@ def test_unusable_key_is_refused(gpg: Gpg, made: Callable[[Gpg], str | bytes], s
     assert "Stack" not in str(error.value)
 
 
-def test_only_valid_parts_of_a_key_are_used(gpg: Gpg) -> None:
+def test_only_valid_subkeys_of_a_key_are_used(gpg: Gpg) -> None:
     key = gpg.key("several", subkeys=(-1, None, 90, None))
     gpg.revoke_subkey(key, 4)
     _, _, second, third, _ = gpg.fingerprints(key)
@@ -112,9 +112,7 @@ def test_key_that_expires_within_60_days_is_a_warning(
 
 
 @pytest.mark.parametrize(("first", "then", "warned"), [(-1, 100, False), (100, 30, True)])
-def test_newest_signature_of_a_subkey_says_when_it_expires(
-    gpg: Gpg, first: int, then: int, warned: bool
-) -> None:
+def test_newest_signature_of_a_subkey_sets_its_expiry(gpg: Gpg, first: int, then: int, warned: bool) -> None:
     key = gpg.key("renewed", subkeys=(first,))
     before = Cert.from_bytes(gpg.public(key).encode())
     gpg("--quick-set-expire", key, f"{then + 399}d", gpg.fingerprints(key)[1], at=gpg.made(1))
@@ -156,7 +154,7 @@ def test_run_logs_the_fingerprint_of_each_key(
     ]
 
 
-def test_folder_has_one_or_several_keys_of_a_recipient(gpg: Gpg, tmp_path: Path) -> None:
+def test_keys_of_a_recipient_are_read_from_one_file_or_a_folder(gpg: Gpg, tmp_path: Path) -> None:
     one, two, three = (gpg.key(name) for name in ("one", "two", "three"))
     (tmp_path / "Beta.asc").write_text(gpg.public(three))
     (tmp_path / "First Bank").mkdir()
@@ -173,7 +171,7 @@ def test_folder_without_keys_is_refused(tmp_path: Path) -> None:
             rolling_pgp.load(ENCRYPTED, str(folder), None)
 
 
-def test_object_must_be_the_one_that_terraform_wrote(gpg: Gpg, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_object_with_keys_is_refused(gpg: Gpg, monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.dumps({"Łódź Bank": {"laptop": gpg.public(gpg.key("łódź"))}}, ensure_ascii=False).encode()
     monkeypatch.setattr(rolling_database, "object_bytes", lambda address, kind: data)
     digest = hashlib.sha256(data).hexdigest()
@@ -182,7 +180,7 @@ def test_object_must_be_the_one_that_terraform_wrote(gpg: Gpg, monkeypatch: pyte
         rolling_pgp.load(ENCRYPTED, "s3://bucket/keys.json", "0" * 64)
 
 
-def test_keys_and_encryption_need_each_other(tmp_path: Path) -> None:
+def test_keys_without_encryption_and_encryption_without_keys_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ExtractError, match=r"the spec has encryption=Pgp\(\), but there are no PGP keys"):
         rolling_pgp.load(ENCRYPTED, None, None)
     with pytest.raises(ExtractError, match="there are PGP keys, but no file is encrypted"):
@@ -190,7 +188,9 @@ def test_keys_and_encryption_need_each_other(tmp_path: Path) -> None:
     assert rolling_pgp.load(LOANS, None, None).warnings == ()
 
 
-def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_error_for_a_missing_library_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pysequoia", None)
     with pytest.raises(ExtractError, match=r"needs the Python package pysequoia; set pgp\.wheel_path"):
         rolling_pgp.load(ENCRYPTED, str(tmp_path), None)
@@ -205,13 +205,13 @@ def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         (["--pgp-keys", "keys", "--pgp-keys=mine"], "--pgp-keys is given twice"),
     ],
 )
-def test_argument_that_would_change_the_keys_is_refused(arguments: list[str], sentence: str) -> None:
+def test_run_argument_that_would_change_the_keys_is_refused(arguments: list[str], sentence: str) -> None:
     with pytest.raises(ExtractError, match=sentence):
         parse(["--output", "s3://b/p", "--connection", "c", *arguments])
 
 
 @given(st.binary(max_size=300), st.integers(0, 200_000), st.booleans())
-def test_gnupg_reads_what_was_encrypted(
+def test_gnupg_decrypts_an_encrypted_file(
     gpg: Gpg, tmp_path_factory: pytest.TempPathFactory, data: bytes, zeros: int, armor: bool
 ) -> None:
     texts = {("First Bank", key): gpg.public(key) for key in _two_keys(gpg)}

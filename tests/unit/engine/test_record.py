@@ -20,12 +20,12 @@ def written(form: Csv | FixedWidth, cells: Sequence[str | None], *, defuse: bool
     return writer(form, COLUMNS, defuse=defuse)(cells, 7)
 
 
-def test_default_is_rfc_4180_in_utf_8() -> None:
+def test_default_format_is_rfc_4180_csv_in_utf_8() -> None:
     assert header(Csv(), COLUMNS) == b"branch,day,id,amount\r\n"
     assert written(Csv(), CELLS) == "Łódź; Nord,2026-10-31,1234,-1234567.50\r\n".encode()
 
 
-def test_german_csv_has_its_marks_in_metrics_but_not_in_keys() -> None:
+def test_german_csv_has_decimal_commas_in_metrics_but_not_in_keys() -> None:
     form = Csv(delimiter=";", decimal=",", thousands=".", date_format="%d.%m.%Y", line_ending="\n")
     assert written(form, CELLS) == '"Łódź; Nord";31.10.2026;1234;-1.234.567,50\n'.encode()
 
@@ -42,7 +42,7 @@ def test_decimal_comma_with_a_comma_is_quoted() -> None:
     assert row == ["Łódź; Nord", "2026-10-31", "1234", "-1234567,50"]
 
 
-def test_quoting_all_quotes_everything() -> None:
+def test_quoting_all_quotes_every_field() -> None:
     assert (
         written(Csv(quoting="all"), ['a "b"', "2026-10-31", "1", "2"])
         == b'"a ""b""","2026-10-31","1","2"\r\n'
@@ -78,7 +78,7 @@ def test_quoting_nonnumeric_quotes_texts_and_dates_like_pythons_writer() -> None
         ),
     ],
 )
-def test_value_that_cannot_be_written_is_named_by_row_and_column(
+def test_error_for_a_value_that_cannot_be_written_names_row_and_column(
     form: Csv, cells: list[str | None], message: str
 ) -> None:
     with pytest.raises(ExtractError, match=r'row 7, column "(branch|day)": ') as caught:
@@ -89,7 +89,7 @@ def test_value_that_cannot_be_written_is_named_by_row_and_column(
 @pytest.mark.parametrize(
     "text", ["=1+1", "\x01=1+1", "\u200b=1", "\u202e-1", "x|=1", "  @x", "\ufeff+1", "x\t=1"]
 )
-def test_text_that_a_spreadsheet_would_run_is_defused(text: str) -> None:
+def test_text_that_a_spreadsheet_would_run_as_a_formula_is_defused(text: str) -> None:
     [row] = csv.reader(io.StringIO(written(Csv(), [text, "2026-10-31", "1", "2"]).decode(), newline=""))
     assert "'" in row[0]
     [row] = csv.reader(
@@ -106,12 +106,12 @@ WIDTHS: dict[str, int | Field] = {
 }
 
 
-def test_fixed_width_has_implied_decimals_and_zeros_after_the_sign() -> None:
+def test_fixed_width_file_has_implied_decimals_and_zeros_after_the_sign() -> None:
     form = FixedWidth(WIDTHS, encoding="iso8859-2", date_format="%Y%m%d")
     assert written(form, CELLS).decode("iso8859-2") == "Łódź; Nord  20261031  001234-0000123456750\r\n"
 
 
-def test_width_of_a_multi_byte_encoding_is_in_bytes() -> None:
+def test_width_is_in_bytes_for_an_encoding_with_several_bytes_per_character() -> None:
     record = written(FixedWidth(WIDTHS), ["Łódź", "2026-10-31", "1", "0.00"])
     assert len(record) == 12 + 10 + 6 + 14 + 2
     assert record[:12].decode() == "Łódź     "  # 7 bytes and 5 spaces
@@ -134,37 +134,37 @@ def test_sign_may_follow_the_number() -> None:
         ("-12.50", Field(-9, sign="none"), 'a value is negative, but the field has sign="none"'),
     ],
 )
-def test_value_that_does_not_fit_is_named(amount: str, part: Field, message: str) -> None:
+def test_error_names_a_value_that_does_not_fit(amount: str, part: Field, message: str) -> None:
     with pytest.raises(ExtractError) as caught:
         written(FixedWidth(WIDTHS | {"amount": part}), ["a", "2026-10-31", "1", amount])
     assert caught.value.sentence == f'row 7, column "amount": {message}'
 
 
-def test_header_of_fixed_width_has_the_widths_of_the_fields() -> None:
+def test_header_of_a_fixed_width_file_has_the_widths_of_the_fields() -> None:
     form = FixedWidth(WIDTHS, header=True)
     assert header(form, COLUMNS) == b"branch      day       id    amount        \r\n"
 
 
-def test_text_of_a_fixed_width_is_defused() -> None:
+def test_formula_in_a_fixed_width_file_is_defused() -> None:
     cells = ["=HYPER(1)", "2026-10-31", "1", "0.00"]
     assert written(FixedWidth(WIDTHS), cells)[:12] == b"'=HYPER(1)  "
     assert written(FixedWidth(WIDTHS), cells, defuse=False)[:12] == b"=HYPER(1)   "
 
 
 @pytest.mark.parametrize("text", ['"=1+1",', '\'"-1",', '" =1",'])
-def test_quote_before_a_formula_in_a_fixed_width_is_defused(text: str) -> None:
+def test_text_of_quotes_before_a_formula_in_a_fixed_width_file_is_defused(text: str) -> None:
     record = written(FixedWidth(WIDTHS), [text, "2026-10-31", "1", "0.00"])
     assert record.startswith(f"'{text}".encode())
 
 
 @pytest.mark.parametrize("mark", ["\n", "\x85", "\x0b", "\x1a", "\u2028"])
-def test_control_character_in_a_fixed_width_is_refused(mark: str) -> None:
+def test_control_character_in_a_fixed_width_file_is_refused(mark: str) -> None:
     with pytest.raises(ExtractError, match='row 7, column "branch": a value has a line break or another'):
         written(FixedWidth(WIDTHS, encoding="utf-8"), [f"a{mark}b", "2026-10-31", "1", "0.00"])
 
 
 @pytest.mark.parametrize("delimiter", ["~", "^", ":", "]", "-"])
-def test_formula_after_the_files_own_delimiter_is_defused(delimiter: str) -> None:
+def test_formula_after_the_delimiter_of_the_file_is_defused(delimiter: str) -> None:
     record = written(Csv(delimiter=delimiter), [f"x{delimiter}=1+1", "2026-10-31", "1", "2"]).decode()
     assert f"{delimiter}'=1+1" in record
 
@@ -175,7 +175,7 @@ def test_number_or_date_with_the_delimiter_in_it_is_quoted(delimiter: str) -> No
     assert next(csv.reader([record], delimiter=delimiter)) == CELLS
 
 
-def test_text_null_differs_from_a_missing_value() -> None:
+def test_text_that_equals_null_is_not_a_missing_value() -> None:
     form = Csv(null="NULL")
     assert written(form, ["NULL", None, "1", ""]) == b'"NULL",NULL,1,NULL\r\n'
     assert written(Csv(null="NULL", quoting="all"), ["NULL", None, "1", ""]) == b'"NULL",NULL,"1",NULL\r\n'
@@ -184,7 +184,7 @@ def test_text_null_differs_from_a_missing_value() -> None:
 
 
 @pytest.mark.parametrize("address", ["x", "é"])
-def test_missing_value_has_no_zeros_whatever_the_rest_of_the_row(address: str) -> None:
+def test_missing_value_is_never_filled_with_zeros(address: str) -> None:
     widths: dict[str, int | Field] = {
         "branch": 3,
         **dict.fromkeys(("day", "id", "amount"), Field(-4, fill="0")),
@@ -193,12 +193,12 @@ def test_missing_value_has_no_zeros_whatever_the_rest_of_the_row(address: str) -
     assert record[len("ab" if address == "é" else "abc") :] == " " * 12 + "\r\n"
 
 
-def test_title_that_does_not_fit_is_named() -> None:
+def test_error_names_a_column_title_that_does_not_fit() -> None:
     with pytest.raises(ExtractError, match=r'^header, column "branch": a value has 6 bytes in utf-8'):
         header(FixedWidth(WIDTHS | {"branch": 5}, header=True), COLUMNS)
 
 
-def test_constants_are_between_the_fields_of_a_fixed_width() -> None:
+def test_constants_are_between_the_fields_of_a_fixed_width_file() -> None:
     fields: dict[str, int | Field | str] = {
         "type": "D",
         "branch": 5,
@@ -218,7 +218,7 @@ def test_constants_are_between_the_fields_of_a_fixed_width() -> None:
     assert header(form, COLUMNS) == b" branch day       id    amount     \r\n"
 
 
-def test_rows_of_a_csv_begin_with_their_type() -> None:
+def test_rows_of_a_csv_file_begin_with_the_record_type() -> None:
     form = Csv(delimiter="|", header=False, record_type="DTL")
     cells = ["North", "2026-10-31", "12", "7.50"]
     assert written(form, cells) == b"DTL|North|2026-10-31|12|7.50\r\n"
@@ -228,14 +228,14 @@ def test_rows_of_a_csv_begin_with_their_type() -> None:
     assert single([None], 1) == b"D,\r\n"
 
 
-def test_missing_value_of_a_field_may_be_zeros() -> None:
+def test_null_of_a_field_may_be_zeros() -> None:
     zeros = Field(-6, fill="0", null="0")
     form = FixedWidth({"branch": 3, "day": Field(8, null="00000000"), "id": zeros, "amount": zeros})
     assert written(form, [None, None, None, ""]) == b"   00000000000000000000\r\n"
     assert written(form, ["é", None, None, ""]) == "é 00000000000000000000\r\n".encode()
 
 
-def test_zeros_fill_a_text_of_digits_such_as_an_account_number() -> None:
+def test_zeros_can_fill_a_text_of_digits_such_as_an_account_number() -> None:
     form = FixedWidth({"branch": Field(-8, fill="0"), "day": 10, "id": -4, "amount": -5})
     assert written(form, ["4711", "2026-10-31", "1", "2"])[:8] == b"00004711"
     assert written(form, [None, "2026-10-31", "1", "2"])[:8] == b" " * 8
@@ -259,6 +259,6 @@ def test_control_character_is_refused_in_a_file_that_is_read_by_line(form: Csv, 
         written(form, [f"x{ends}T", *CELLS[1:]])
 
 
-def test_newline_of_a_mainframe_has_quotes_in_its_encodings() -> None:
+def test_next_line_character_is_quoted_in_mainframe_encodings() -> None:
     assert written(Csv(encoding="cp037"), ["x\x85y", *CELLS[1:]]).startswith('"x\x85y",'.encode("cp037"))
     assert written(Csv(), ["x\x85y", *CELLS[1:]]).startswith("x\x85y,".encode())

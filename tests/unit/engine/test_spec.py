@@ -88,11 +88,11 @@ def made(cls: Any, *positional: Any, **named: Any) -> Any:
         ({}, "run needs an Extract, not {}"),
     ],
 )
-def test_wrong_fields_are_a_sentence(spec: object, sentence: str) -> None:
+def test_wrong_fields_are_reported_in_one_sentence(spec: object, sentence: str) -> None:
     assert refusal(spec).startswith(sentence)
 
 
-def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
+def test_run_with_wrong_fields_ends_with_the_error_message(tmp_path: Path) -> None:
     arguments = [
         "--period",
         "2026-10",
@@ -235,7 +235,7 @@ def test_run_ends_with_the_sentence(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_contradiction_is_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+def test_contradiction_in_a_spec_is_reported_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     assert refusal(replace(LOANS, **changes)).startswith(sentence)
 
 
@@ -279,12 +279,12 @@ def test_invalid_value_in_a_field_raises_only_extract_error(field: str) -> None:
         ("nobody.name", "Loans", "nobody.name"),
     ],
 )
-def test_reference_to_a_column(reference: str, table: str, column: str) -> None:
+def test_reference_is_split_into_table_and_column(reference: str, table: str, column: str) -> None:
     joins = (Join("production.Product", "Loans.a", "b"), Join("Product", "Loans.c", "d", alias="Other"))
     assert replace(LOANS, joins=joins).split(reference) == (table, column)
 
 
-def test_default_columns_of_a_file() -> None:
+def test_file_has_all_labels_dates_and_metrics_by_default() -> None:
     assert LOANS.file_columns == (
         "bank_name",
         "account_id",

@@ -30,11 +30,11 @@ AMOUNT = measure(Ref(column("t0", "amount", "numeric", 2)))
         (0, 1, 4, "0.0000"),
     ],
 )
-def test_rounding_is_half_up(numerator: int, denominator: int, scale: int, text: str) -> None:
+def test_quotients_are_rounded_half_up(numerator: int, denominator: int, scale: int, text: str) -> None:
     assert rounded(numerator, denominator, scale) == text
 
 
-def test_rounding_of_random_quotients_equals_that_of_decimals() -> None:
+def test_random_quotients_are_rounded_like_decimals() -> None:
     numbers = random.Random(7)
     for _ in range(2000):
         numerator, denominator = numbers.randint(-(10**6), 10**6), numbers.choice((1, 2, 8, 25, 1000))
@@ -47,7 +47,7 @@ def test_rounding_of_random_quotients_equals_that_of_decimals() -> None:
         assert not (text.startswith("-") and expected == 0)
 
 
-def test_quotient_next_to_a_tie_is_the_tie() -> None:
+def test_quotient_within_the_precision_of_a_tie_is_the_tie() -> None:
     third = scaled("0." + "3" * 60, 60)
     assert rounded(third * 3 + 5 * 10**59 - 10**60, 10**60, 0, 60) == "1"
     assert rounded(5 * 10**59 - 10**19, 10**60, 0, 60) == "1"
@@ -57,16 +57,16 @@ def test_quotient_next_to_a_tie_is_the_tie() -> None:
 @pytest.mark.parametrize(
     ("text", "digits", "number"), [("-0.5", 2, -50), ("7", 1, 70), ("1.500", 1, 15), ("-0.05", 2, -5)]
 )
-def test_number_in_units_of_its_last_digit(text: str, digits: int, number: int) -> None:
+def test_number_is_scaled_to_units_of_its_last_digit(text: str, digits: int, number: int) -> None:
     assert scaled(text, digits) == number
 
 
-def test_digit_that_the_control_totals_lack_is_refused() -> None:
+def test_value_with_more_digits_than_the_control_totals_is_refused() -> None:
     with pytest.raises(ExtractError, match="a value has more than 1 digits after the point"):
         scaled("1.05", 1)
 
 
-def test_number_that_is_too_long_is_one_sentence() -> None:
+def test_number_that_is_too_long_is_reported_in_one_sentence() -> None:
     with pytest.raises(ExtractError, match="more than 4000 digits"):
         scaled("9" * 5000, 0)
     with pytest.raises(ExtractError, match="more than 4000 digits"):
@@ -107,7 +107,7 @@ def test_standard_deviation_of_one_value_is_empty() -> None:
     assert formatter(metric("stddev"), AMOUNT, 2)([1, 500, 0, 0, 250000]) == ""
 
 
-def test_percentile_lies_on_the_line_between_two_values() -> None:
+def test_percentile_is_interpolated_between_two_values() -> None:
     """0.9 * (4 - 1) = 2.7: 0.7 of the way from the third value to the fourth."""
     write = formatter(metric("p90"), AMOUNT, 2)
     assert write([4, 0, 0, 0, 0, 100, 200]) == "1.70"

@@ -9,7 +9,7 @@ from pathlib import Path
 from local_cloud import inbox
 
 
-def test_mails_of_the_same_moment_keep_their_order(tmp_path: Path) -> None:
+def test_mails_with_the_same_time_keep_their_order(tmp_path: Path) -> None:
     box = mailbox.Maildir(tmp_path / "mailbox", create=True)
     for number in range(12):  # as text, the tenth sorts before the second
         mail = EmailMessage()

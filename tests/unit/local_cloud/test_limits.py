@@ -126,7 +126,7 @@ def test_flexible_execution_needs_glue_3_or_newer(version: str, accepted: bool) 
     assert (refusal is None) == accepted
 
 
-def test_text_instead_of_a_number_is_refused() -> None:
+def test_text_in_place_of_a_number_is_refused() -> None:
     parameters = {"QueueName": "x", "Attributes": {"MessageRetentionPeriod": "two weeks"}}
     refusal = limits.check(Request("sqs", "CreateQueue", parameters, "", "eu-west-1"))
     assert refusal is not None
@@ -139,7 +139,7 @@ def test_keys_of_a_roles_tags_must_differ_by_more_than_case() -> None:
     assert "case insensitive" in assert_refused(limit, ask(limit, tagged(role, {"Owner": "a", "owner": "b"})))
 
 
-def test_every_limit_has_a_probe_and_every_probe_a_limit() -> None:
+def test_every_limit_has_a_test_value_and_every_test_value_has_a_limit() -> None:
     listed = [(limit.service, limit.name) for limit in limits.LIMITS]
     assert len(listed) == len(set(listed))
     probed = {(service, name) for service, probes in PROBES.items() for name in probes}
@@ -147,12 +147,12 @@ def test_every_limit_has_a_probe_and_every_probe_a_limit() -> None:
 
 
 @pytest.mark.parametrize("limit", limits.LIMITS, ids=named)
-def test_limit_names_its_source(limit: Limit) -> None:
+def test_every_limit_has_a_source(limit: Limit) -> None:
     assert limit.source.title
     assert limit.source.address.startswith(("https://docs.aws.amazon.com/", "https://github.com/"))
 
 
-def test_other_operations_are_accepted() -> None:
+def test_operations_without_limits_are_accepted() -> None:
     assert limits.check(Request("iam", "GetRole", {"RoleName": "x" * 65}, "", "eu-west-1")) is None
 
 

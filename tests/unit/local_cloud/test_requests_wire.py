@@ -116,13 +116,13 @@ def patterns_of(service: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_patterns_compile(service: str) -> None:
+def test_patterns_of_aws_compile_in_python(service: str) -> None:
     for pattern in patterns_of(service):
         patterns.compiled(pattern)
 
 
 @pytest.mark.parametrize(("service", "protocol"), PROTOCOLS)
-def test_requests_are_decoded_to_their_parameters(service: str, protocol: str) -> None:
+def test_parameters_of_requests_are_decoded(service: str, protocol: str) -> None:
     model = models.service(service)
     for name in set(model.operation_names) - INDISTINCT:
         operation = model.operation_model(name)
@@ -136,7 +136,7 @@ def test_requests_are_decoded_to_their_parameters(service: str, protocol: str) -
 
 
 @pytest.mark.parametrize("signed", ["header", "query"])
-def test_scope_is_read_from_header_and_presigned_query(signed: str) -> None:
+def test_service_and_region_are_read_from_header_and_presigned_query(signed: str) -> None:
     credential = "AKIA/20261101/eu-west-1/s3/aws4_request"
     query = urlencode({"X-Amz-Credential": credential}) if signed == "query" else ""
     headers = {"authorization": f"AWS4-HMAC-SHA256 Credential={credential}"} if signed == "header" else {}

@@ -11,7 +11,7 @@ import rolling_arguments
 from tests.support.mail_programs import CONFIG, crawler, execution, facts, glue, job, text
 
 
-def test_null_counts_as_absent_in_an_execution() -> None:
+def test_null_in_an_execution_is_the_same_as_a_missing_value() -> None:
     # As Step Functions sends it: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     found = facts(execution(cause=None, error=None, input=None, status="TIMED_OUT"))
     assert found["why"] == "delivery: the run exceeded its timeout"
@@ -39,7 +39,7 @@ def test_facts_and_mail_contain_no_null(event: dict[str, Any]) -> None:
     assert "null" not in text(event, **answers)
 
 
-def test_null_argument_counts_as_absent() -> None:
+def test_null_argument_is_the_same_as_a_missing_argument() -> None:
     run = {"Arguments": {"--period": None, "--from": None, "--to": None, "--dry-run": None}}
     found = facts(job(state="SUCCEEDED"), run=run)
     assert (found["asked"], found["keys"]) == ("", ["2026-10", "missing 2026-10"])
@@ -49,7 +49,7 @@ WORDS = ["true", "TRUE", "1", "yes", "on", "", "maybe", "false", "False", "0", "
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_alerts_and_engine_read_the_dry_run_argument_alike(word: str) -> None:
+def test_alerts_and_engine_read_the_dry_run_argument_in_the_same_way(word: str) -> None:
     run = {"Arguments": {"--period": "2026-10", "--dry-run": word}}
     ended = facts(job(state="SUCCEEDED"), run=run)["keys"]
     dry = rolling_arguments.parse(["--connection", "c", "--output", "o", "--dry-run", word]).dry_run
@@ -92,7 +92,7 @@ def test_state_machine_with_the_push_prefix_is_a_delivery(name: str, kind: str) 
     assert facts(execution(name))["kind"] == kind
 
 
-def test_without_connectors_every_state_machine_writes_receipts() -> None:
+def test_without_connectors_every_failed_state_machine_is_about_receipts() -> None:
     assert facts(execution(), config=CONFIG | {"push_arn_prefix": ""})["kind"] == "receipts"
 
 

@@ -28,7 +28,7 @@ LAKE_FORMATION = (
         ("Connection timed out", ["enabled = false"]),
     ],
 )
-def test_mail_of_a_failed_crawl_names_its_remedy(reason: str, remedies: list[str]) -> None:
+def test_mail_about_a_failed_crawl_has_a_remedy_for_the_error(reason: str, remedies: list[str]) -> None:
     told = text(crawler(errorMessage=reason))
     all_remedies = {"driver_jar_path", "lakeformation grant-permissions", "crawler_role_arn"}
     assert all(remedy in told for remedy in remedies)
@@ -36,18 +36,18 @@ def test_mail_of_a_failed_crawl_names_its_remedy(reason: str, remedies: list[str
     assert "The job starts when the crawl has ended, also after a failure." in told
 
 
-def test_next_run_is_in_the_time_zone_of_the_extract() -> None:
+def test_mail_has_the_catch_up_schedule_with_the_time_zone() -> None:
     told = text(job(), config=CONFIG | {"time_zone": "Africa/Johannesburg"})
     assert "cron(0 6 2-10 * ? *), time zone Africa/Johannesburg." in told
     assert "GMT" not in told.partition("What happens next")[2]
 
 
-def test_mail_without_a_catch_up_explains_the_next_run() -> None:
+def test_mail_without_a_catch_up_schedule_explains_the_next_run() -> None:
     told = text(job(), config=CONFIG | {"catch_up_schedule": ""})
     assert "The next scheduled run is for the next month. It does not retry this month." in told
 
 
-def test_mail_of_a_failed_delivery_has_the_command_to_send_again() -> None:
+def test_mail_about_a_failed_delivery_has_the_command_that_sends_the_file_again() -> None:
     told = text(execution(input='{"detail":{"object":{"key":"loans/_manifests/2026-10.json"}}}'))
     assert told.endswith(
         "--state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_karoo "

@@ -153,7 +153,7 @@ def test_reason_has_no_invisible_marks(mark: str) -> None:
         ("http://console.aws.amazon.com/", False),
     ],
 )
-def test_only_links_to_the_console_are_shown(link: str, shown: bool) -> None:
+def test_only_links_to_the_aws_console_are_kept(link: str, shown: bool) -> None:
     assert (f"Log:     {link}" in text(crawler(cloudWatchLogLink=link))) == shown
 
 

@@ -54,7 +54,7 @@ OPENED = "session opened for local user first-bank from [203.0.113.7]"
 
 
 @pytest.mark.parametrize("suffix", ["", " [postauth]"])
-def test_closed_file_is_a_download(suffix: str) -> None:
+def test_close_of_a_read_file_is_a_download(suffix: str) -> None:
     found = downloads(f"{OPENED}{suffix}", f'close "/a b.csv" bytes read 12 written 0{suffix}')
     assert found == [("first-bank", "203.0.113.7", "/a b.csv", 12, "2026-11-03T08:15:32Z")]
 
@@ -67,7 +67,7 @@ def test_closed_file_is_a_download(suffix: str) -> None:
         'sent status No such file for close "/a.csv" bytes read 12 written 0',
     ],
 )
-def test_other_lines_are_not_downloads(line: str) -> None:
+def test_other_log_lines_are_not_downloads(line: str) -> None:
     assert downloads(OPENED, line) == []
 
 
@@ -75,17 +75,17 @@ def test_lines_of_another_program_are_ignored() -> None:
     assert downloads(OPENED, 'close "/a.csv" bytes read 12 written 0', unit="other.service") == []
 
 
-def test_name_that_imitates_a_log_line_stays_a_name() -> None:
+def test_file_name_that_imitates_a_log_line_is_not_a_log_line() -> None:
     [found] = downloads(OPENED, 'close "/a" bytes read 9 written 0.csv" bytes read 1 written 0')
     assert found[2:4] == ('/a" bytes read 9 written 0.csv', 1)
 
 
-def test_cut_path_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+def test_path_that_sshd_cut_in_its_log_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert downloads(OPENED, 'close "/' + "a" * 500) == []
     assert "has no receipt" in capsys.readouterr().err
 
 
-def test_end_of_a_session_forgets_its_user() -> None:
+def test_end_of_a_session_removes_its_user() -> None:
     closed = "session closed for local user first-bank from [203.0.113.7]"
     [found] = downloads(OPENED, closed, 'close "/a.csv" bytes read 12 written 0')
     assert found[0] == ""
@@ -100,7 +100,7 @@ def test_end_of_a_session_forgets_its_user() -> None:
         (r"/line\nend", "/line\nend"),
     ],
 )
-def test_names_are_unescaped(escaped: str, name: str) -> None:
+def test_escaped_file_names_are_decoded(escaped: str, name: str) -> None:
     assert journal.unescaped(escaped) == name
 
 
@@ -213,7 +213,7 @@ def test_empty_file_has_a_receipt(send: Tried) -> None:
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("path", ["/year=2026", "/gone.csv"], ids=["folder", "deleted file"])
-def test_missing_file_does_not_stop_the_others(
+def test_missing_file_does_not_stop_other_downloads(
     send: Tried, aws: Cloud, path: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.missing = status
@@ -221,7 +221,7 @@ def test_missing_file_does_not_stop_the_others(
     assert f"FirstBank{path} has no receipt" in capsys.readouterr().err
 
 
-def test_download_that_aws_always_refuses_does_not_stop_the_others(
+def test_download_that_aws_always_refuses_does_not_stop_other_downloads(
     send: Tried, aws: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.broken.add("loans/bank_name=FirstBank/b.csv")
@@ -252,7 +252,9 @@ def test_download_waits_while_aws_accepts_no_logs(
     ['command="sh" ssh-ed25519 AAAA', "ssh-ed25519 AAAA\nssh-ed25519 BBBB", "ssh-dss AAAA"],
     ids=["options", "two lines", "unknown type"],
 )
-def test_key_that_could_widen_rights_is_left_out(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_public_key_with_options_that_could_add_rights_is_left_out(
+    key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     value = json.dumps({"prefix": "p", "keys": ["ssh-ed25519 AAAA", key]})
     assert recipients.parsed(value) == ("p", "ssh-ed25519 AAAA\n")
     assert "was left out" in capsys.readouterr().err

@@ -30,11 +30,11 @@ def batches(*names: str) -> list[list[str]]:
     return [batch["paths"] for batch in found]
 
 
-def test_no_files_need_no_transfer() -> None:
+def test_no_transfer_is_started_for_no_files() -> None:
     assert batches() == []
 
 
-def test_single_file_is_a_transfer_with_a_list() -> None:
+def test_single_file_is_a_transfer_with_a_list_of_one_file() -> None:
     assert batches("x/a.csv") == [["/b/x/a.csv"]]
 
 
@@ -71,7 +71,7 @@ def manifest(files: list[str], markers: list[str]) -> dict[str, Any]:
         ([], [], []),
     ],
 )
-def test_only_keys_below_the_prefix_are_read_from_a_manifest(
+def test_only_keys_under_the_prefix_are_read_from_a_manifest(
     files: list[str], markers: list[str], keys: list[str]
 ) -> None:
     states = {"result": manifest(files, markers)}

@@ -45,17 +45,17 @@ def test_download_has_a_receipt() -> None:
     }
 
 
-def test_bytes_may_be_digits() -> None:
+def test_number_of_bytes_may_be_a_text_of_digits() -> None:
     assert receipt(download(bytes="0"))["bytes"] == "0"
 
 
-def test_file_outside_a_month_has_no_period() -> None:
+def test_receipt_of_a_file_outside_a_month_has_no_period() -> None:
     found = receipt(download(file_path="/data/loans/bank_name=FirstBank/readme.txt"))
     assert (found["period"], found["collected"].split(" ")[:2]) == ("other", ["other", "/readme.txt"])
 
 
 @pytest.mark.parametrize("marker", [".sha256", ".done"])
-def test_marker_has_no_period_because_its_file_may_not_be_downloaded(marker: str) -> None:
+def test_receipt_of_a_marker_has_no_period(marker: str) -> None:
     found = receipt(download(file_path=f"/data/loans/bank_name=FirstBank{PATH}{marker}"))
     assert (found["period"], found["collected"].split(" ")[:2]) == ("other", ["other", f"{PATH}{marker}"])
 
@@ -95,7 +95,7 @@ VALUES = [None, True, 7, -1, 1.5, 1e300, "", FORGED, "12\n", "9" * 2000, [], ["f
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
 @pytest.mark.parametrize("name", ["bytes", "client-ip", "etag", "file-path", "time", "username"])
-def test_odd_value_ends_quietly(name: str, value: Any) -> None:
+def test_invalid_value_gives_no_receipt_and_no_error(name: str, value: Any) -> None:
     event = download(**{name: value}) if name != "time" else download() | {"time": value}
     found = receipt(event)
     harmless: dict[str, list[Any]] = {
@@ -108,17 +108,17 @@ def test_odd_value_ends_quietly(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("missing", ["bytes", "client-ip", "file-path", "username"])
-def test_missing_value_ends_quietly(missing: str) -> None:
+def test_missing_value_gives_no_receipt_and_no_error(missing: str) -> None:
     event = download()
     del event["detail"][missing]
     assert receipt(event) == {}
 
 
 @pytest.mark.parametrize("event", [{}, None, "x", 7, [], {"detail": None}, {"detail": FORGED}, {"time": "x"}])
-def test_other_input_ends_quietly(event: Any) -> None:
+def test_input_of_another_kind_gives_no_receipt_and_no_error(event: Any) -> None:
     assert receipt(event) == {}
 
 
 @pytest.mark.parametrize("user", ["toString", "constructor", "__proto__"])
-def test_name_that_every_object_has_is_not_a_recipient(user: str) -> None:
+def test_name_of_a_built_in_property_is_not_a_recipient(user: str) -> None:
     assert receipt(download(username=user)) == {}

@@ -41,14 +41,14 @@ def recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return program
 
 
-def test_removed_key_ends_the_sessions_after_no_login_can_use_it(recipients: ModuleType) -> None:
+def test_removed_key_ends_sessions_after_it_can_no_longer_be_used_to_log_in(recipients: ModuleType) -> None:
     """The restart of the unit ends the sessions of the recipient."""
     recipients.admit("first", "loans", NEW, True)
     assert recipients.notes[-1] == ("restart", NEW)
 
 
 @pytest.mark.parametrize("keys", [OLD, OLD + NEW], ids=["the same", "one more"])
-def test_session_goes_on_if_no_key_is_removed(recipients: ModuleType, keys: str) -> None:
+def test_sessions_continue_if_no_key_is_removed(recipients: ModuleType, keys: str) -> None:
     recipients.admit("first", "loans", keys, True)
     assert [command for command, _ in recipients.notes] == ["enable", "start"]
     assert (recipients.KEYS / "first").read_text() == keys

@@ -22,7 +22,7 @@ def test_counted_column_may_be_in_group_by(typed: Callable[..., Path]) -> None:
     }
 
 
-def test_column_that_two_metrics_would_have_is_stamped_once(typed: Callable[..., Path]) -> None:
+def test_column_name_that_two_metrics_would_have_is_written_once(typed: Callable[..., Path]) -> None:
     summed = spec(typed(aggregate="sum"))["metrics"]
     assert summed == {"loans_count": ("count", "Amount", 3), "amount_sum": ("sum", "Amount", 3)}
     project = typed(
@@ -93,7 +93,7 @@ def test_join_to_a_table_of_another_schema(typed: Callable[..., Path]) -> None:
     check_readme(project, "   └─ Bank (ref.Bank): bank = id")
 
 
-def test_names_of_any_script_and_with_spaces_are_kept(typed: Callable[..., Path]) -> None:
+def test_names_in_any_script_and_with_spaces_are_unchanged(typed: Callable[..., Path]) -> None:
     project = typed(
         project_slug="darlehen-2",
         entity="vertrieb.Darlehen Größe",
@@ -126,7 +126,7 @@ def test_names_of_any_script_and_with_spaces_are_kept(typed: Callable[..., Path]
     assert '    "銀行",\n' in (project / "Terraform/main.tf").read_text(encoding="utf-8")
 
 
-def test_composite_keys_with_names_containing_and_are_kept(typed: Callable[..., Path]) -> None:
+def test_composite_keys_with_the_word_and_in_names_are_unchanged(typed: Callable[..., Path]) -> None:
     project = typed(
         entity="and and",
         joins="or:and and.and=and and and and.and and = and and ; 銀行 : or.a and b =銀行 . 番号 and or . c "
@@ -168,7 +168,7 @@ def test_entity_with_all_columns_needs_no_joins(none: str, typed: Callable[..., 
 @pytest.mark.parametrize(
     ("answer", "stamped"), [(" yes ", True), (True, True), ("no", False), (False, False)]
 )
-def test_yes_and_no_may_be_text_or_booleans(
+def test_yes_and_no_may_be_texts_or_booleans(
     answer: object, stamped: bool, typed: Callable[..., Path]
 ) -> None:
     project = typed(_github_workflows=answer)

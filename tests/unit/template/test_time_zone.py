@@ -38,13 +38,13 @@ def test_scheduled_run_reports_the_previous_month(name: str, stamp: Callable[...
         assert last_complete(start, zone(spec)) == month.shift(-1)
 
 
-def test_start_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
+def test_schedule_in_gmt_reports_the_wrong_month_west_of_gmt() -> None:
     """The reason for a time zone of the schedule: this start reports September instead of October."""
     start = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
     assert str(last_complete(start, zone(WEST))) == "2026-09"
 
 
-def test_hook_without_a_time_zone_database_checks_the_format(template: Path, tmp_path: Path) -> None:
+def test_hook_without_a_time_zone_database_checks_only_the_format(template: Path, tmp_path: Path) -> None:
     """Run the hook as a slim container does: neither /usr/share/zoneinfo nor the package tzdata."""
     hook = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
     answers = 'OrderedDict(_time_zone="{}")'
@@ -68,7 +68,9 @@ def test_hook_without_a_time_zone_database_checks_the_format(template: Path, tmp
     "name", ["Pacific/Pago_Pago", "America/Los_Angeles", "Atlantic/Azores", "Africa/Cairo", EAST]
 )
 @pytest.mark.parametrize("schedule", ["1 00:01", "27 23:59"])
-def test_daily_check_is_hours_after_the_start(name: str, schedule: str, stamp: Callable[..., Path]) -> None:
+def test_daily_check_runs_hours_after_the_scheduled_start(
+    name: str, schedule: str, stamp: Callable[..., Path]
+) -> None:
     project = stamp(_time_zone=name, _schedule=schedule)
     minute, hour, day, *_ = stamped(project)[0].split()
     variables = (project / "Terraform/variables.tf").read_text()

@@ -46,11 +46,11 @@ def network(found: list[dict[str, Any]], *routes: dict[str, Any]) -> tuple[str, 
     return check.state, check.text
 
 
-def test_endpoint_for_each_service_is_enough() -> None:
+def test_subnet_with_an_endpoint_for_each_service_passes() -> None:
     assert network(endpoints()) == ("ok", "s3, secretsmanager, kms, logs, glue")
 
 
-def test_gateway_endpoint_in_the_route_table_is_enough() -> None:
+def test_gateway_endpoint_in_the_route_table_passes() -> None:
     gateway = {"VpcEndpointType": "Gateway", "RouteTableIds": ["rtb-1"]}
     assert network(endpoints(**gateway))[0] == "ok"
 
@@ -64,7 +64,7 @@ def test_gateway_endpoint_in_the_route_table_is_enough() -> None:
     ],
     ids=["not available", "without private DNS", "in another route table"],
 )
-def test_endpoint_that_the_job_cannot_use_is_missing(s3: dict[str, Any]) -> None:
+def test_endpoint_that_the_job_cannot_use_is_reported_as_missing(s3: dict[str, Any]) -> None:
     assert network(endpoints(**s3)) == ("failed", "subnet-1 has no NAT and no endpoint for s3")
 
 
@@ -73,7 +73,7 @@ def test_route_to_nat_needs_no_endpoints() -> None:
     assert network([], route) == ("ok", "not needed: the default route of the subnet is nat-1")
 
 
-def test_route_to_an_internet_gateway_is_not_enough() -> None:
+def test_route_to_an_internet_gateway_does_not_replace_endpoints() -> None:
     assert network([], {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1"})[0] == "failed"
 
 
@@ -108,7 +108,7 @@ class Sns:
     ],
     ids=["pending", "confirmed by the link", "confirmed with credentials"],
 )
-def test_subscription_that_a_link_in_each_mail_ends_is_reported(
+def test_subscription_that_every_reader_of_a_mail_can_cancel_is_reported(
     attributes: dict[str, str], state: str
 ) -> None:
     topic = "arn:aws:sns:eu-west-1:1:alerts"

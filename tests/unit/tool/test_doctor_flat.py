@@ -23,7 +23,7 @@ FLAT = 'File(flat=True, name="{recipient}_{date:%Y%m%d}.csv")'
     ("files", "flat"),
     [("file=File()", []), (f"file={FLAT}", ["*"]), (f"files={{'A': {FLAT}, 'B': File()}}", ["A"])],
 )
-def test_check_returns_the_flat_recipients_of_a_spec(files: str, flat: list[str], tmp_path: Path) -> None:
+def test_check_finds_the_flat_recipients_of_a_spec(files: str, flat: list[str], tmp_path: Path) -> None:
     script = tmp_path / "etl.py"
     script.write_text(SPEC.replace("FILES", files))
     found = check({"script": str(script), "database_url": None, "role": None})

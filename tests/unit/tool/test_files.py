@@ -14,7 +14,7 @@ from extracts.update import File, Update, write_files
 from tests.support.files import file_size_limit, tree
 
 
-def test_update_writes_through_no_hard_link(tmp_path: Path) -> None:
+def test_update_does_not_write_through_a_hard_link(tmp_path: Path) -> None:
     outside, folder = tmp_path / "outside", tmp_path / "project"
     folder.mkdir()
     outside.write_text("mine")
@@ -41,7 +41,7 @@ def test_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
-def test_failed_rename_leaves_no_other_file(tmp_path: Path) -> None:
+def test_failed_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
         files.write(tmp_path, "folder", b"new")
@@ -119,7 +119,7 @@ def test_folder_is_created_private_and_deleted_if_it_stays_empty(tmp_path: Path)
 
 
 @pytest.mark.parametrize("mode", [0o750, 0o701, 0o777])
-def test_folder_that_others_have_access_to_is_refused(mode: int, tmp_path: Path) -> None:
+def test_folder_that_other_users_can_access_is_refused(mode: int, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     folder.chmod(mode)
@@ -143,7 +143,7 @@ def test_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
         pass
 
 
-def test_folder_is_held_by_one_process(tmp_path: Path) -> None:
+def test_folder_is_locked_by_one_process(tmp_path: Path) -> None:
     (tmp_path / ".extracts.lock").touch()  # a process that was killed left it
     with files.private_folder(tmp_path):
         with (
@@ -157,7 +157,7 @@ def test_folder_is_held_by_one_process(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_lock_follows_no_link(tmp_path: Path) -> None:
+def test_lock_does_not_follow_a_link(tmp_path: Path) -> None:
     (tmp_path / ".extracts.lock").symlink_to(tmp_path / "mine")
     with pytest.raises(OSError, match=r"symbolic links"), files.private_folder(tmp_path):
         pass

@@ -36,7 +36,9 @@ def with_filter(repository: Path, name: bytes, key: bytes, command: bytes) -> Pa
 
 @pytest.mark.parametrize("name", [b"own", b"a.b", b"", b"\xff", "ż".encode()], ids=repr)
 @pytest.mark.parametrize("key", [b"clean", b"process"])
-def test_changes_runs_no_filter_of_the_repository(name: bytes, key: bytes, repository: Path) -> None:
+def test_changes_of_a_repository_are_read_without_its_filters(
+    name: bytes, key: bytes, repository: Path
+) -> None:
     trace = with_filter(repository, name, key, b"touch TRACE; cat")
     assert git.changes(repository) == [" M main.tf"]
     assert not trace.exists()
@@ -92,7 +94,7 @@ def helper(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("address", ["other::repository", "other://repository", "ext::git-remote-other"])
-def test_clone_runs_no_helper_of_another_protocol(
+def test_clone_does_not_run_helpers_of_other_protocols(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace = helper(tmp_path, monkeypatch)
@@ -102,7 +104,7 @@ def test_clone_runs_no_helper_of_another_protocol(
 
 
 @pytest.mark.parametrize("address", ["http://localhost:1/x", "git://localhost:1/x"])
-def test_clone_needs_an_encrypted_protocol(address: str, tmp_path: Path) -> None:
+def test_clone_is_accepted_only_over_an_encrypted_protocol(address: str, tmp_path: Path) -> None:
     with pytest.raises(ExtractsError, match="not allowed"):
         git.clone(address, tmp_path / "clone")
 
@@ -137,7 +139,7 @@ def test_merge_of_changes_in_different_lines_has_no_conflict(tmp_path: Path) -> 
     assert merged(tmp_path, b"A\nb\nc\nd\n", b"a\nb\nc\nd\n", b"a\nb\nc\nD\n") == (b"A\nb\nc\nD\n", True)
 
 
-def test_merge_of_changes_in_the_same_line_shows_all_three(tmp_path: Path) -> None:
+def test_conflict_in_the_same_line_shows_all_three_versions(tmp_path: Path) -> None:
     text = b"<<<<<<< ours\nA\n||||||| base\na\n=======\nB\n>>>>>>> theirs\n"
     assert merged(tmp_path, b"A\n", b"a\n", b"B\n") == (text, False)
 

@@ -36,19 +36,19 @@ def shown(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", [LINK, "[/]", "[bold]bank", "bank\\", "\\[link=https://evil.example]bank"])
-def test_markup_in_names_is_text(name: str) -> None:
+def test_markup_in_names_is_printed_as_text(name: str) -> None:
     text = shown(name)
     assert f"{name}: possible entities of an extract" in Text.from_ansi(text).plain
     assert "\x1b]8" not in text
 
 
-def test_line_feed_in_a_name_writes_no_line() -> None:
+def test_line_feed_in_a_name_does_not_start_a_line() -> None:
     text = Text.from_ansi(shown("bank\n✓ rights")).plain
     assert "bank\ufffd✓ rights: possible entities of an extract" in text
     assert [line for line in text.splitlines() if line.startswith("✓")] == []
 
 
-def test_screen_has_no_links() -> None:
+def test_printed_report_has_no_links() -> None:
     file = io.StringIO()
     Screen(file=file, force_terminal=True).print(LINK, Text("more", style="bold link https://evil.example"))
     assert "bank more" in Text.from_ansi(file.getvalue()).plain

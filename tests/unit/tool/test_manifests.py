@@ -63,6 +63,6 @@ def test_forged_manifest_is_refused(changed: dict[str, Any], why: str, tmp_path:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "7" * 5_000, "[" * 3_000 + "]" * 3_000, "{}"])
-def test_other_content_is_refused_in_one_sentence(content: str, tmp_path: Path) -> None:
+def test_content_that_is_not_a_manifest_is_refused_in_one_sentence(content: str, tmp_path: Path) -> None:
     with pytest.raises(ExtractsError, match=r"2026-10.json is not a manifest: \S.*; move it away\.$"):
         manifests.read(written(tmp_path, content), "2026-10")

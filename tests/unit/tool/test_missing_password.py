@@ -11,7 +11,7 @@ from extracts.errors import ExtractsError
 from extracts.introspect import catalog
 
 
-def test_missing_password_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_for_a_missing_password_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PGPASSWORD", "PGPASSFILE"):
         monkeypatch.delenv(name, raising=False)
 

@@ -18,7 +18,7 @@ def table(primary_key: tuple[str, ...], *keys: tuple[str, ...]) -> Table:
     return Table("public", "t", "table", 1, columns, primary_key, keys, None, ())
 
 
-def test_row_is_identified_by_the_primary_key_else_by_the_shortest_unique_key() -> None:
+def test_row_is_identified_by_the_primary_key_or_else_by_the_shortest_unique_key() -> None:
     assert candidates.key(table(("a", "b"), ("c",))) == ("a", "b")
     assert candidates.key(table((), ("a", "b"), ("c",))) == ("c",)
     assert candidates.key(table(())) == ()
@@ -38,7 +38,7 @@ def test_generated_column_name_does_not_end_with_an_underscore() -> None:
     assert column_name("b" * 62, "name") == "b" * 62
 
 
-def test_generated_column_name_without_letters_is_column() -> None:
+def test_generated_column_name_for_a_name_without_letters_is_column() -> None:
     assert column_name("§", "§§") == "column"
 
 

@@ -38,7 +38,7 @@ def test_json_has_the_warnings_and_the_failure_of_earlier_months(tmp_path: Path)
     ]
 
 
-def test_messages_name_the_failure_of_earlier_months() -> None:
+def test_messages_have_the_error_of_earlier_months() -> None:
     told: list[str] = []
     for entry in LOG:
         tell_message(json.dumps(entry), told.append)
@@ -51,9 +51,9 @@ def test_messages_name_the_failure_of_earlier_months() -> None:
     ]
 
 
-def test_failure_says_that_nothing_was_written_although_the_engine_had_published_months() -> None:
+def test_failed_preview_says_that_nothing_was_written_even_if_the_engine_published_months() -> None:
     """The files of a preview that fails are thrown away, and the preview before stays."""
-    whole = "2026-09 to 2026-10: the disk is full. Published before that: 2026-09."
+    whole = "2026-09 to 2026-10: the disk is full. Published before the error: 2026-09."
     event = {
         "event": "failed",
         "level": "error",
@@ -77,7 +77,7 @@ NOT_IN_A_PREVIEW = {
 }
 
 
-def test_messages_of_the_engine_name_options_of_the_preview() -> None:
+def test_messages_of_the_engine_name_the_options_of_preview() -> None:
     """A message that says "start it with --lock-timeout" needs a command with this option."""
     command = typer.main.get_group(cli.app).commands["preview"]
     options = {option for param in command.params for option in param.opts}

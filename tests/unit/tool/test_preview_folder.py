@@ -41,7 +41,7 @@ def test_next_preview_replaces_the_files_and_leaves_no_empty_folder(tmp_path: Pa
 
 
 @pytest.mark.parametrize("place", ["a.csv", "report.html"])
-def test_file_of_the_user_is_in_the_way(place: str, tmp_path: Path) -> None:
+def test_file_of_the_user_is_not_replaced(place: str, tmp_path: Path) -> None:
     publish(tmp_path, {"old.csv": "1"})
     (tmp_path / place).write_text("mine")
     with pytest.raises(ExtractsError) as refused:
@@ -62,14 +62,14 @@ def test_file_that_the_user_changed_is_neither_replaced_nor_deleted(tmp_path: Pa
     assert files(tmp_path) == {"a.csv": "changed", "b.csv": "2"}
 
 
-def test_folder_in_the_way_is_not_deleted(tmp_path: Path) -> None:
+def test_folder_with_the_name_of_a_new_file_is_not_deleted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").mkdir()
     with pytest.raises(ExtractsError, match=r"a\.csv is not the file that a preview wrote"):
         publish(tmp_path, {"a.csv": "2"})
     assert (tmp_path / "a.csv").is_dir()
 
 
-def test_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+def test_link_with_the_name_of_a_new_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out/bank=A").symlink_to(tmp_path / "theirs")
@@ -79,7 +79,7 @@ def test_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moved", [0, 1])
-def test_preview_after_one_that_was_killed_knows_its_files(
+def test_preview_replaces_the_files_of_a_killed_preview(
     moved: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path, {"a.csv": "1", "b.csv": "1", "c.csv": "1"})

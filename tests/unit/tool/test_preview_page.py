@@ -16,7 +16,7 @@ NOWHERE = "postgresql://me:x@127.0.0.1:1/store"
 
 
 @pytest.mark.parametrize("content", ["EXTRACT = 1\n", "", "<!DOCTYPE html>\n<title>Mine</title>\n"])
-def test_another_file_at_the_path_of_the_page_stays(content: str, tmp_path: Path) -> None:
+def test_file_at_the_path_of_the_page_that_is_not_a_page_stays(content: str, tmp_path: Path) -> None:
     page = tmp_path / "etl.py"
     page.write_text(content)
     with pytest.raises(ExtractsError) as refused:
@@ -39,7 +39,7 @@ def test_page_of_a_preview_can_be_replaced(tmp_path: Path) -> None:
     assert "cannot reach the database" in str(done.failure)  # so the run began
 
 
-def test_names_show_characters_that_reverse_text(tmp_path: Path) -> None:
+def test_characters_that_reverse_text_are_visible_in_names(tmp_path: Path) -> None:
     """Otherwise "exe.fdp" could look like "pdf.exe". A joiner is part of a name."""
     name = "Alpha \u202eexe.fdp\u2066"
     page = preview_page.write(tmp_path, {"2026-10": {name: {"a\u200cb\u202e": (1, 2, 2)}}}).read_text()

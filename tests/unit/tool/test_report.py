@@ -79,7 +79,7 @@ def test_sparkline_has_a_point_for_each_month_with_a_value(page: Page) -> None:
     assert paths == ["M4 24L41.3 4M116 14h1", "M116 14h1"]  # a month without a file interrupts the line
 
 
-def test_page_shows_changes_since_the_month_before(page: Page) -> None:
+def test_page_shows_changes_since_the_previous_month(page: Page) -> None:
     months = {
         "2026-09": {"First": {"A": (1, "5", "5"), "B": (1, "1000.10", "1000.10"), "C": (1, "3", "3")}},
         "2026-10": {"First": {"B": (1, "400.05", "400.05"), "C": (1, "3", "3"), "D": (1, "1", "1")}},
@@ -91,13 +91,13 @@ def test_page_shows_changes_since_the_month_before(page: Page) -> None:
     assert "B 1000.10 400.05 \u2212600.05 \u221260.0\u00a0%".replace("\u00a0", " ") in said
 
 
-def test_page_without_changes_says_nothing_about_them(page: Page) -> None:
+def test_page_without_changes_does_not_mention_changes(page: Page) -> None:
     lines = {"A": (1, "5", "5")}
     said = text(page({"2026-09": {"First": lines}, "2026-10": {"First": lines}}))
     assert "changed" not in said
 
 
-def test_page_without_the_month_before_shows_no_changes(page: Page) -> None:
+def test_page_without_the_previous_month_shows_no_changes(page: Page) -> None:
     said = text(
         page({"2026-08": {"First": {"A": (1, "5", "5")}}, "2026-10": {"First": {"B": (1, "4", "4")}}})
     )
@@ -105,7 +105,7 @@ def test_page_without_the_month_before_shows_no_changes(page: Page) -> None:
     assert "What changed" not in said
 
 
-def test_value_that_was_missing_is_a_change_without_a_difference(page: Page) -> None:
+def test_value_that_was_missing_before_is_a_change_without_a_difference(page: Page) -> None:
     months = {"2026-09": {"First": {"A": (0, "", "")}}, "2026-10": {"First": {"A": (1, "5", "5")}}}
     assert "A \u2013 5 no value before" in text(page(months))
 
@@ -121,7 +121,7 @@ def test_numbers_have_the_digits_and_marks_of_the_file(page: Page) -> None:
     ]  # fmt: skip
 
 
-def test_scripts_get_the_values_of_all_months_as_in_the_files(page: Page) -> None:
+def test_scripts_get_the_values_of_all_months_as_they_are_in_the_files(page: Page) -> None:
     months = {
         "2026-07": {"First": {"A": (2, "10.50", "5.25")}},
         "2026-09": {"First": {"A": (0, "", ""), "Old": (1, "7.00", "7.00")}},
@@ -141,7 +141,7 @@ def test_scripts_get_the_values_of_all_months_as_in_the_files(page: Page) -> Non
     assert [row.split()[0] for row in groups(found)[1:]] == ["A", "B", "Old"]
 
 
-def test_large_file_is_shown_by_its_largest_groups_and_largest_changes(page: Page) -> None:
+def test_page_shows_the_largest_groups_and_changes_of_a_large_file(page: Page) -> None:
     before = {f"g{n:04}": (n, "5.00", "5.00") for n in range(1, 2001)}
     now = {**before, "g0007": (7, "900.00", "5.00"), "g0009": (9, "5.00", "901.00"), "new": (1, "5.00", "5")}
     found = page({"2026-09": {"First": before}, "2026-10": {"First": now}})
@@ -152,7 +152,7 @@ def test_large_file_is_shown_by_its_largest_groups_and_largest_changes(page: Pag
     assert data(found)["sections"]["recipient-1"]["whole"] is False
 
 
-def test_many_small_files_are_not_all_listed_whole(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_does_not_list_many_small_files_completely(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = {f"g{n:03}": (n, "5.00", "5.00") for n in range(1, 151)}
     months = {"2026-10": {"First": lines, "Second": lines}}
     assert len(groups(page(months))) == 2 * 151
@@ -160,7 +160,7 @@ def test_many_small_files_are_not_all_listed_whole(page: Page, monkeypatch: pyte
     assert len(groups(page(months))) == 2 * 101
 
 
-def test_groups_with_equal_names_are_compared_once_and_both_listed(page: Page, tmp_path: Path) -> None:
+def test_groups_with_equal_names_are_compared_once_and_listed_twice(page: Page, tmp_path: Path) -> None:
     """Escaping formulas, and `columns`, can make two names equal."""
     rows = [report_months.Row(("'=x",), ("1",)), report_months.Row(("'=x",), ("2",))]
     with report_changes.changes(rows, rows) as against:
@@ -184,7 +184,7 @@ def test_largest_changes_are_first_and_equal_ones_in_the_order_of_the_file() -> 
     assert (compared.moves[0].before, compared.moves[0].now) == (Decimal(5), None)
 
 
-def test_manifest_with_a_file_outside_is_refused(page: Page, tmp_path: Path) -> None:
+def test_manifest_with_a_file_outside_the_folder_is_refused(page: Page, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
     page({"2026-10": {"Alpha": {"Main": (1, "1.00", "1.00")}}})
     manifest = tmp_path / "output/_manifests/2026-10.json"
@@ -224,7 +224,7 @@ def test_encrypted_file_is_shown_as_before_encryption(page: Page, tmp_path: Path
     assert report_months.beginning(unknown, encrypted, SPEC) == "encrypted for ABCD"
 
 
-def test_links_lead_from_the_folder_of_the_page(tmp_path: Path) -> None:
+def test_links_are_relative_to_the_folder_of_the_page(tmp_path: Path) -> None:
     folder = tmp_path / "pages & more"
     folder.mkdir()
     page = preview_page.write(
@@ -257,7 +257,7 @@ def test_names_from_the_database_are_escaped(page: Page, tmp_path: Path) -> None
     assert words(all_of(found, "pre")[-1]) == "SELECT '<b>' FROM \"Loans\""
 
 
-def test_page_has_no_external_resources_and_allows_its_own_programs_only(page: Page, tmp_path: Path) -> None:
+def test_page_has_no_external_resources_and_allows_only_its_own_scripts(page: Page, tmp_path: Path) -> None:
     found = page({"2026-10": {"First": {"A": (1, "5", "5")}}})
     written = (tmp_path / "output/report.html").read_text()
     markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1", written, flags=re.DOTALL)
@@ -276,7 +276,7 @@ def test_page_has_no_external_resources_and_allows_its_own_programs_only(page: P
         assert rules[rule].split() == [f"'sha256-{found}'" for found in hashes]
 
 
-def test_vendored_files_are_the_recorded_ones_with_their_license(tmp_path: Path) -> None:
+def test_vendored_files_have_the_recorded_digests_and_a_license(tmp_path: Path) -> None:
     recorded = dict(
         re.findall(
             r"^\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|$", (FOLDER / "vendor/README.md").read_text(), re.M
@@ -346,7 +346,7 @@ def test_extract_without_groups_shows_the_recipient(page: Page) -> None:
     assert groups(found) == ["bank count sum avg", "First 3 5 5"]
 
 
-def test_columns_that_the_files_lack_are_not_shown(page: Page) -> None:
+def test_columns_that_are_not_in_the_files_are_not_shown(page: Page) -> None:
     columns = ("bank", "branch", "count", "sum")
     found = page({"2026-10": {"First": {"A": (3, "5", "5")}}}, columns=columns)
     assert groups(found) == ["branch count sum", "A 3 5"]

@@ -153,7 +153,7 @@ def test_long_headings_do_not_overlap_on_a_phone(opened: Open) -> None:
         assert head.evaluate("element => element.scrollWidth <= element.clientWidth + 1"), head.inner_text()
 
 
-def test_click_on_a_heading_sorts(opened: Open) -> None:
+def test_click_on_a_heading_sorts_the_table(opened: Open) -> None:
     page = opened(FEW)
     assert names(page) == ["A", "Ärger", "D"]
     heading(page, "sum").click()
@@ -181,7 +181,9 @@ def test_search_ignores_case_and_accents(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("metric", ["count", "sum", "avg"])
-def test_another_period_has_the_values_and_changes_of_its_own_page(opened: Open, metric: str) -> None:
+def test_page_shows_another_period_with_the_values_and_changes_of_that_period(
+    opened: Open, metric: str
+) -> None:
     """A page that was requested for the period is the oracle, without its scripts."""
     months = made_up(4, 40, seed=7)
     page, asked = opened(months), opened({p: months[p] for p in periods(4)[:3]}, script=False)
@@ -204,7 +206,7 @@ def test_another_period_has_the_values_and_changes_of_its_own_page(opened: Open,
     assert rows(page) == rows(asked)
 
 
-def test_period_without_a_change_says_nothing_about_changes(opened: Open) -> None:
+def test_period_without_a_change_does_not_mention_changes(opened: Open) -> None:
     lines = {"A": (1, "5", "5")}
     page = opened(
         {"2026-08": {"First": lines}, "2026-09": {"First": lines}, "2026-10": {"First": {"A": (2, "6", "3")}}}
@@ -214,7 +216,7 @@ def test_period_without_a_change_says_nothing_about_changes(opened: Open) -> Non
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
 
 
-def test_metric_without_a_change_says_nothing_about_changes(opened: Open) -> None:
+def test_metric_without_a_change_does_not_mention_changes(opened: Open) -> None:
     page = opened({"2026-09": {"First": {"A": (1, "5", "5")}}, "2026-10": {"First": {"A": (1, "6", "6")}}})
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
     choose(page, "Metric", "sum")
@@ -223,14 +225,14 @@ def test_metric_without_a_change_says_nothing_about_changes(opened: Open) -> Non
     expect(page.locator("main")).not_to_contain_text("hanged", use_inner_text=True)
 
 
-def test_section_out_of_sight_says_nothing_about_a_metric_without_a_change(opened: Open) -> None:
+def test_section_that_is_not_visible_does_not_mention_a_metric_without_a_change(opened: Open) -> None:
     same = {f"First {n}": {f"g{m}": (m, "5", "5") for m in range(40)} for n in range(3)}
     changed = {name: {group: (row[0], "6", "6") for group, row in of.items()} for name, of in same.items()}
     page = opened({"2026-09": same, "2026-10": changed})
     expect(page.locator("#recipient-3 .changes")).to_be_hidden()
 
 
-def test_large_file_compares_the_reported_period_only(opened: Open) -> None:
+def test_large_file_is_compared_only_for_the_reported_period(opened: Open) -> None:
     months = {
         period: {"First": {f"g{n}": (n, f"{n + place}.00", "1.00") for n in range(1_100)}}
         for place, period in enumerate(periods(3))
@@ -312,7 +314,7 @@ def test_charts_follow_the_colors_of_the_system(opened: Open) -> None:
     assert page.locator("canvas").first.evaluate("canvas => canvas.toDataURL()") != light
 
 
-def test_page_without_scripts_has_its_content(opened: Open) -> None:
+def test_page_has_its_content_without_scripts(opened: Open) -> None:
     page = opened(FEW, script=False, asked=2)
     expect(page.locator("main")).to_contain_text(
         "Sep 2026: bank=0/2026-09-0.csv", use_inner_text=True
@@ -327,7 +329,7 @@ def test_page_without_scripts_has_its_content(opened: Open) -> None:
     assert not page.locator("#period").is_visible()
 
 
-def test_hostile_names_run_nothing(opened: Open) -> None:
+def test_hostile_names_do_not_run_scripts(opened: Open) -> None:
     metrics = {HOSTILE + "1": {"aggregate": "count", **OVER}, HOSTILE + "2": {"aggregate": "sum", **OVER}}
     months: Months = {
         period: {HOSTILE: {HOSTILE: (place, "1.00"), HOSTILE + period: (1, "1.00")}}
@@ -343,7 +345,7 @@ def test_hostile_names_run_nothing(opened: Open) -> None:
     assert page.evaluate("window.hacked") is None
 
 
-def test_policy_stops_programs_that_are_not_of_the_page(browser: Browser, tmp_path: Path) -> None:
+def test_content_policy_stops_scripts_that_are_not_of_the_page(browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page()
     page.goto(preview_page.write(tmp_path, FEW).as_uri())
     page.evaluate("""() => {

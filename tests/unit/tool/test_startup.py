@@ -12,7 +12,7 @@ LARGE = ("boto3", "cookiecutter", "jinja2", "psycopg", "pydantic", "pyspark", "r
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["preview", "--help"]], ids=" ".join)
-def test_start_imports_no_large_package(arguments: list[str]) -> None:
+def test_start_of_the_tool_imports_no_large_package(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "extracts", *arguments],
         capture_output=True,

@@ -249,7 +249,7 @@ def changes(folder: Path, before: str, after: str) -> list[interfaces.Change]:
 
 
 @pytest.mark.parametrize(("before", "after", "weight", "sentence"), CASES.values(), ids=CASES)
-def test_change_requires_the_expected_version_step(
+def test_change_of_an_interface_requires_the_expected_version_step(
     before: str, after: str, weight: str, sentence: str, tmp_path: Path
 ) -> None:
     found = changes(tmp_path, before, after)

@@ -35,7 +35,7 @@ def said(
 
 
 @pytest.mark.parametrize("index", ["", "[0]", '["a.b"]'])
-def test_skip_in_the_code_applies_to_every_index(tmp_path: Path, index: str) -> None:
+def test_skip_of_a_resource_applies_to_every_index(tmp_path: Path, index: str) -> None:
     assert said(tmp_path, f"module.it.aws_security_group.this{index}") == []
 
 
@@ -49,11 +49,11 @@ def test_skip_in_the_code_applies_to_every_index(tmp_path: Path, index: str) -> 
     ],
     ids=["another resource", "another check", "the same name in another module", "the root's own"],
 )
-def test_skip_applies_to_nothing_else(tmp_path: Path, address: str, check: str, source: str) -> None:
+def test_skip_applies_to_no_other_resource(tmp_path: Path, address: str, check: str, source: str) -> None:
     assert said(tmp_path, address, check, source) == [f"plan: {address}: {check}: Why"]
 
 
-def test_values_set_by_the_code_are_filled_in_and_others_are_not() -> None:
+def test_values_from_the_code_are_added_to_the_plan_and_no_others() -> None:
     resource = {"type": "aws_thing", "name": "this", "address": "module.it.aws_thing.this"}
     unknown = {"key": True, "logging": True, "rules": [{"key": True}]}
     written: dict[str, Any] = {"key": {}, "rules": [{}]}

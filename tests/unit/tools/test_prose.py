@@ -53,7 +53,7 @@ def test_sentence_of_36_words_is_too_long() -> None:
     assert finding.startswith("3: sentence of 36 words, more than 35")
 
 
-def test_cells_of_a_table_are_sentences_of_their_own() -> None:
+def test_each_cell_of_a_table_is_a_separate_sentence() -> None:
     assert found("page.md", f"| {'word ' * 30} | {'word ' * 30} |") == []
 
 
@@ -76,7 +76,7 @@ def test_python_comments_docstrings_messages_and_test_names_are_read() -> None:
     ]
 
 
-def test_strings_in_tests_are_data() -> None:
+def test_strings_in_tests_are_not_checked() -> None:
     text = 'MESSAGE = "the store is told"\n'
     assert found("tests/some.py", text) == []
     assert len(found("tools/some.py", text)) == 2

@@ -43,7 +43,7 @@ def written(folder: Path) -> str:
     return line.removeprefix("arguments=")
 
 
-def test_request_is_shown_before_the_approval(tmp_path: Path) -> None:
+def test_backfill_request_is_shown_before_the_approval(tmp_path: Path) -> None:
     summary, arguments = request(tmp_path, "2026-01..2026-09", restate=True, reason="späte Buchungen")
     assert summary == (
         "### Backfill of 2026-01..2026-09\n\n"

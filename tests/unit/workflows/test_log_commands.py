@@ -51,7 +51,7 @@ def commands(log: str) -> list[str]:
         ("extract-drift.yml", "drift", "terraform plan", 1),
     ],
 )
-def test_text_of_terraform_is_no_command(
+def test_workflow_commands_in_the_output_of_terraform_are_not_executed(
     workflow: str, job: str, name: str, code: int, tmp_path: Path
 ) -> None:
     (tmp_path / "terraform").write_text(TERRAFORM)

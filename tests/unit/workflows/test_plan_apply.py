@@ -118,7 +118,7 @@ def apply(project: Path, approved: str, plan: dict[str, Any]) -> subprocess.Comp
     )
 
 
-def test_apply_uses_no_plan_file_of_another_job(project: Path) -> None:
+def test_apply_does_not_use_the_plan_file_of_another_job(project: Path) -> None:
     """A plan file has copies of code, state, backend and lock that its JSON does not show."""
     done = apply(project, digest(project, PLAN), PLAN)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -143,7 +143,7 @@ def test_resource_without_changes_is_not_part_of_the_approval(project: Path) -> 
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_changed_file_is_refused_although_the_plan_has_the_same_json(project: Path, name: str) -> None:
+def test_plan_with_a_changed_file_is_refused_even_if_its_json_is_the_same(project: Path, name: str) -> None:
     approved = digest(project, PLAN)
     write(project, name, FILES[name] + " ")
     done = apply(project, approved, PLAN)
@@ -154,31 +154,7 @@ def test_changed_file_is_refused_although_the_plan_has_the_same_json(project: Pa
     assert not (project.parent / "planned").exists()
 
 
-def test_code_in_a_git_folder_of_a_module_is_deleted_before_the_plan(project: Path) -> None:
-    """Terraform loads a module from there: `source = "https://host/module.zip//.git"`."""
-    modules = project / "Terraform/.terraform/modules"
-    for place in ("m/.git", "m/sub/.git"):
-        write(modules, f"{place}/main.tf", "harmless")
-    approved = digest(project, PLAN)
-    for place in ("m/.git", "m/sub/.git"):
-        assert not (modules / place).exists()
-        write(modules, f"{place}/main.tf", "other")
-    (modules / "link").symlink_to("m/.git")
-    assert "No such file" in script('bash -eo pipefail -c "$FILES"', project / "Terraform").stderr
-    (modules / "link").unlink()
-    assert apply(project, approved, PLAN).returncode == 0
-    assert not list(modules.rglob(".git"))
-
-
-def test_git_folder_of_the_repository_is_no_part_of_the_files(project: Path) -> None:
-    write(project, "Terraform/.terraform/modules/modules.json", '{"Modules": [{"Dir": "../.."}]}')
-    write(project.parent, ".git/index", "first")
-    before = files(project)
-    write(project.parent, ".git/index", "second")
-    assert files(project) == before
-
-
-def test_plan_with_other_files_than_its_digest_is_refused(project: Path) -> None:
+def test_plan_whose_files_differ_from_the_digest_is_refused(project: Path) -> None:
     """The job `plan` runs the branch's code, so its text about the files may have more lines."""
     approved = digest(project, PLAN)
     shown = project.parent / "shown"
@@ -217,7 +193,7 @@ def test_digest_ignores_programs_of_providers_and_the_history(project: Path) -> 
     assert files(project) == before
 
 
-def test_workflows_share_the_programs_of_the_digest() -> None:
+def test_workflows_have_the_same_programs_for_the_digest() -> None:
     ours, theirs = workflow("extract-plan.yml")["env"], workflow("extract-apply.yml")["env"]
     assert {name: ours[name] for name in theirs} == theirs
     assert theirs.keys() == {"DIGEST", "FILES", "KEPT"}

@@ -132,7 +132,7 @@ def test_artifact_has_a_hash_of_each_sensitive_value_that_changes(artifact: dict
     assert created["login"][1] != "sha256:" + hashlib.sha256(b'"s3cret-6"').hexdigest()
 
 
-def test_artifact_has_only_changes(artifact: dict[str, Any]) -> None:
+def test_artifact_has_only_resources_with_changes(artifact: dict[str, Any]) -> None:
     assert [change["address"] for change in artifact["resource_changes"]] == [
         *(f"terraform_data.{name}" for name in ("changed", "marked", "new"))
     ]

@@ -101,7 +101,7 @@ def test_imported_resource_changes_the_digest() -> None:
 
 
 @pytest.mark.parametrize("workflow", ["extract-backfill.yml", "extract-drift.yml"])
-def test_workflows_share_the_program_of_the_fence(workflow: str) -> None:
+def test_workflows_have_the_same_program_for_the_code_block(workflow: str) -> None:
     assert program(workflow, "FENCED") == program("extract-plan.yml", "FENCED")
 
 
@@ -130,7 +130,7 @@ def test_no_text_ends_the_code_block_or_hides_lines(attack: str) -> None:
     )
 
 
-def test_cut_text_says_so_and_links_to_the_whole_plan() -> None:
+def test_shortened_text_says_that_it_is_short_and_links_to_the_whole_plan() -> None:
     shown = fenced("\n".join(f"line {number:03}" for number in range(500)), limit=999)
     assert shown.count("line ") == 111
     assert shown.endswith("\n**Cut here: 111 of 500 lines are shown.** The whole plan: https://run\n")
@@ -140,7 +140,7 @@ def test_cut_text_says_so_and_links_to_the_whole_plan() -> None:
 @pytest.mark.parametrize(
     ("ref", "code"), [("refs/heads/main", 0), ("refs/heads/aside", 1), ("refs/tags/main", 1)]
 )
-def test_only_the_default_branch_is_applied(ref: str, code: int) -> None:
+def test_only_commits_of_the_default_branch_are_applied(ref: str, code: int) -> None:
     steps = yaml.safe_load((WORKFLOWS / "extract-apply.yml").read_text())["jobs"]["reviewed"]["steps"]
     step = steps[0]
     assert (step["name"], step.get("if")) == ("Is it the default branch?", None)

@@ -38,7 +38,7 @@ def shown(folder: Path, *resources: dict[str, Any], **plan: Any) -> list[str]:
     return (folder / "shown/plan.txt").read_text().splitlines()
 
 
-def test_text_from_the_plan_job_is_ignored(tmp_path: Path) -> None:
+def test_text_that_the_plan_job_wrote_is_ignored(tmp_path: Path) -> None:
     lines = shown(tmp_path, resource("aws_iam_user.evil", ["create"], before=None, after={"name": "evil"}))
     assert lines == [
         "  # aws_iam_user.evil will be created",
@@ -61,14 +61,14 @@ def test_text_from_the_plan_job_is_ignored(tmp_path: Path) -> None:
         (["teleport"], "teleport", "0 to add, 0 to change, 0 to destroy"),
     ],
 )
-def test_each_action_has_its_words_and_count(
+def test_each_action_of_a_plan_has_a_description_and_a_count(
     tmp_path: Path, actions: list[str], words: str, count: str
 ) -> None:
     lines = shown(tmp_path, resource("a.b", actions))
     assert lines == [f"  # a.b {words}", "", f"Plan: {count}."]
 
 
-def test_move_import_and_deposed_object_are_shown(tmp_path: Path) -> None:
+def test_moved_and_imported_and_deposed_resources_are_shown(tmp_path: Path) -> None:
     lines = shown(
         tmp_path,
         resource("a.new", ["no-op"], previous_address="a.old"),
@@ -150,7 +150,7 @@ def test_sensitive_values_are_hidden_and_their_change_is_shown(tmp_path: Path) -
     ]
 
 
-def test_json_is_decoded_only_if_that_loses_nothing(tmp_path: Path) -> None:
+def test_json_is_decoded_only_if_no_information_is_lost(tmp_path: Path) -> None:
     def policy(action: str) -> str:
         return json.dumps({"Statement": [{"Action": action, "Effect": "Allow"}]}, separators=(",", ":"))
 
@@ -185,6 +185,6 @@ def test_line_breaks_and_invisible_characters_are_escaped(tmp_path: Path) -> Non
     ]
 
 
-def test_part_of_the_plan_without_text_is_named(tmp_path: Path) -> None:
+def test_part_of_the_plan_without_a_text_form_is_named(tmp_path: Path) -> None:
     lines = shown(tmp_path, deferred_changes=[{"reason": "x"}], action_invocations=[], complete=True)
     assert lines == ["  # not shown, see the JSON of the plan: deferred_changes", "", "No changes."]

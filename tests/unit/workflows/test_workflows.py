@@ -37,7 +37,7 @@ def test_jobs_have_only_permissions_of_the_list(repository: Path, stamp: Callabl
             assert job["permissions"].items() <= PERMISSIONS | (OWN if name in own else set()), name
 
 
-def test_actions_are_pinned_by_commit_and_name_their_version(repository: Path) -> None:
+def test_actions_are_pinned_to_a_commit_and_have_a_version_comment(repository: Path) -> None:
     for path in (repository / ".github/workflows").glob("*.yml"):
         for line in path.read_text().splitlines():
             if "uses:" in line:
@@ -79,7 +79,7 @@ def test_ci_runs_only_make_targets(repository: Path) -> None:
         assert target in targets
 
 
-def test_only_an_approved_job_without_other_code_publishes(repository: Path) -> None:
+def test_only_an_approved_job_that_runs_no_other_code_publishes(repository: Path) -> None:
     """The token that may write must be out of reach for packages of the build and code of the tag."""
     release = workflows(repository)["release.yml"]
     # A pushed tag must not start it: projects would use this tag before the approval.

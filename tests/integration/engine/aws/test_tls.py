@@ -18,7 +18,9 @@ def test_tls_with_the_ca_certificate_verifies_the_server(
     assert engine(*account.arguments).message.startswith("2026-10: published")
 
 
-def test_ca_bundle_may_contain_120_other_authorities(account: Account, store: Store, engine: Engine) -> None:
+def test_ca_bundle_with_120_other_authorities_is_accepted(
+    account: Account, store: Store, engine: Engine
+) -> None:
     """The bundle of RDS has that many. The driver itself reads only the first certificate of a file."""
     store.branch()
     others = [authority(f"authority {number}") for number in range(120)]
@@ -62,7 +64,7 @@ def test_server_without_tls_is_refused(
         )
 
 
-def test_driver_verifies_host_and_authority_too(
+def test_jdbc_driver_also_verifies_host_and_authority(
     account: Account, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spark opens its connections in other processes, which the check of this process does not protect."""

@@ -61,7 +61,7 @@ def test_token_without_a_ca_certificate_uses_tls_and_logs_a_warning(
     )
 
 
-def test_refused_token_is_replaced_by_another(
+def test_refused_token_is_replaced_by_a_new_token(
     token_user: TokenUser, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
@@ -79,7 +79,7 @@ def test_refused_token_is_replaced_by_another(
     assert retried["message"] == "the login was refused; logging in again: with another token"
 
 
-def test_every_read_has_its_own_token(token_user: TokenUser) -> None:
+def test_every_login_creates_a_new_token(token_user: TokenUser) -> None:
     database = rolling_database.from_token(token_user.url, token_user.name, None)
     token_user.clock = datetime(2026, 11, 1, 0, 15)
     assert database.fresh().properties["password"] == token_user.token()

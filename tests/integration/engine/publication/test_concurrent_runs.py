@@ -143,7 +143,9 @@ def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publishe
 
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3])
-def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher, later: int) -> None:
+def test_file_that_appears_after_the_next_run_made_its_plan_is_removed(
+    publisher: Publisher, later: int
+) -> None:
     """The next run plans before the file exists, and takes over the claim `later` calls after that."""
     publisher(Alpha="a")
     looked: list[Plan] = []
@@ -165,7 +167,7 @@ def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher
     assert not publisher.lies("Own")
 
 
-def test_run_that_lost_the_claim_requests_no_restatement(publisher: Publisher) -> None:
+def test_run_that_lost_the_claim_does_not_make_the_next_run_a_restatement(publisher: Publisher) -> None:
     """The run claims a period that another run has just published, and ends. Its claim has no effect."""
     late: list[Plan] = []
 

@@ -21,7 +21,7 @@ from tests.support.engine.publisher import (
 )
 
 
-def test_other_file_in_the_place_of_the_manifest_is_refused(publisher: Publisher) -> None:
+def test_file_that_is_not_a_manifest_at_the_path_of_the_manifest_is_refused(publisher: Publisher) -> None:
     path = publisher.scratch / "other"
     path.write_text("hello")
     publisher.store.create(MANIFEST, path, hashlib.sha256(b"hello").hexdigest())
@@ -38,7 +38,7 @@ def forge(publisher: Publisher, **changes: object) -> None:
 
 @pytest.mark.parametrize("key", ["/abs/file", "../file", "bank_name=Alpha/../../file", "", "link/file"])
 @pytest.mark.parametrize("where", ["files", "withdrawn"])
-def test_manifest_that_names_a_file_outside_the_target_deletes_nothing(
+def test_manifest_that_lists_a_file_outside_the_target_deletes_nothing(
     key: str, where: str, tmp_path: Path
 ) -> None:
     outside = tmp_path / "file"
@@ -61,7 +61,7 @@ def test_manifest_that_names_a_file_outside_the_target_deletes_nothing(
     assert publisher.text("Alpha") == "a"
 
 
-def test_manifest_that_names_a_key_of_another_prefix_deletes_nothing(
+def test_manifest_that_lists_a_key_of_another_prefix_deletes_nothing(
     cloud: Cloud, bucket: str, tmp_path: Path
 ) -> None:
     publisher = Publisher(BucketStore(bucket, "ours", cloud.client("s3")), tmp_path)

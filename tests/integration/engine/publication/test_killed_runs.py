@@ -43,7 +43,7 @@ def test_next_run_repairs_a_run_killed_before_any_call(
     repair(publisher, before, killed, later, same=same)
 
 
-def test_next_run_repairs_killed_files_with_markers(tmp_path: Path) -> None:
+def test_next_run_repairs_a_killed_run_that_writes_markers(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     publisher = PackedPublisher(FolderStore(tmp_path / "out"), tmp_path / "scratch")
     repair(publisher, *AGAIN, same=False)
@@ -87,7 +87,7 @@ def test_next_run_completes_a_killed_restatement(publisher: Publisher) -> None:
     assert publisher(Alpha="new") == "restated: 1 file, 1 row, revision 2"
 
 
-def test_foreign_file_is_replaced_only_with_restate(publisher: Publisher) -> None:
+def test_file_that_no_run_wrote_is_replaced_only_with_restate(publisher: Publisher) -> None:
     overwrite(publisher, "bank_name=Alpha/year=2026/month=10/Alpha_20261031.csv", b"theirs")
     with pytest.raises(
         ExtractError,
@@ -98,7 +98,7 @@ def test_foreign_file_is_replaced_only_with_restate(publisher: Publisher) -> Non
     assert publisher.text("Alpha") == "a"
 
 
-def test_foreign_file_next_to_a_claim_is_not_replaced(publisher: Publisher) -> None:
+def test_file_that_no_run_wrote_is_not_replaced_even_if_a_claim_exists(publisher: Publisher) -> None:
     assert not lives(publisher, 8, {"Alpha": "a"}, restate=False)
     overwrite(publisher, "bank_name=Beta/year=2026/month=10/Beta_20261031.csv", b"theirs")
     with pytest.raises(

@@ -24,7 +24,7 @@ def test_first_publication_writes_the_manifest_last(publisher: Publisher) -> Non
     assert (publisher.texts(), publisher.revision()) == ({"Alpha": "a", "Beta": "b"}, 1)
 
 
-def test_same_bytes_again_write_nothing(publisher: Publisher) -> None:
+def test_second_run_with_the_same_bytes_writes_nothing(publisher: Publisher) -> None:
     publisher(Alpha="a")
     watched = Watched(publisher.store)
     assert publisher(Alpha="a", through=watched) == (
@@ -33,7 +33,7 @@ def test_same_bytes_again_write_nothing(publisher: Publisher) -> None:
     assert watched.writes == []
 
 
-def test_other_bytes_are_refused_with_the_differences(publisher: Publisher) -> None:
+def test_run_with_different_bytes_is_refused_with_the_differences(publisher: Publisher) -> None:
     publisher(Alpha="a", Beta="b")
     with pytest.raises(ExtractError) as refusal:
         publisher(Alpha="aaa", Gamma="c")

@@ -153,7 +153,7 @@ def test_invalid_answer_is_asked_again_and_the_others_are_kept(
     at.sendline("median")
     at.expect('"median" is not one of avg, sum, count, min, max.*Aggregate of the metric')
     at.sendline("sum")
-    at.expect("Date or timestamp of a fact")
+    at.expect("Date column, the date")
     at.sendline("day")
     at.expect("Window, the number of calendar months")
     at.sendline("")  # the default

@@ -290,7 +290,7 @@ def _check_shape(spec: Extract) -> None:
         )
     if spec.group_by is None:
         raise wrong(
-            "group_by is missing; name what one row of a file stands for, for example"
+            "group_by is missing; name the columns that identify one row of a file, for example"
             ' group_by={"branch_id": "Branch.idBranch"}'
         )
 

@@ -139,11 +139,11 @@ def test_name_of_a_recipient_cannot_forge_a_record(loans: Store, engine: Engine)
 
 def test_recipient_code_cannot_move_a_field_of_a_record(loans: Store, engine: Engine) -> None:
     dashes = File(trailer_record="T-{recipient[code]}-{rows}")
-    sentence = 'the record "T-{recipient[code]}-{rows}": the value of {recipient[code]} has "-", which also'
+    sentence = 'the record "T-{recipient[code]}-{rows}": the value of {recipient[code]} has "-", which is'
     assert sentence in engine.refusal("2026-10", file=dashes)
     assert names(engine) == []
     delimited = File(format=Csv(delimiter="-"), trailer_record="{rows}/{recipient[code]}")
-    assert '{recipient[code]} has "-", which also' in engine.refusal("2026-10", file=delimited)
+    assert '{recipient[code]} has "-", which is also' in engine.refusal("2026-10", file=delimited)
 
 
 def test_value_that_is_longer_than_its_width_cannot_move_a_field(loans: Store, engine: Engine) -> None:
@@ -151,7 +151,7 @@ def test_value_that_is_longer_than_its_width_cannot_move_a_field(loans: Store, e
     for field in ("recipient[code]:<3", "recipient[code]:>3", "recipient:x^3", "sum[amount_sum]:0>2"):
         form = File(format=FixedWidth(widths), trailer_record=f"T{{{field}}}{{rows:0>6}}")
         name = field.partition(":")[0]
-        assert f"{{{name}}} takes " in engine.refusal("2026-10", file=form)
+        assert f"{{{name}}} has " in engine.refusal("2026-10", file=form)
     assert names(engine) == []
     exact = "T{recipient[code]:<4}{recipient:<3.3}{date:%Y%m%d}{rows:0>6}"
     engine("2026-10", file=File(format=FixedWidth(widths), trailer_record=exact))

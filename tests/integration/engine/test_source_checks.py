@@ -167,9 +167,9 @@ def test_nondeterministic_collation_is_refused(
     if not spec:
         store.sql(f'ALTER TABLE "{table}" ALTER "{column}" TYPE text COLLATE ci')
     assert engine.refusal("2026-10", aggregate_in=way, **spec) == (
-        f'2026-10: column "{column}" in {store.schema}."{table}" has the nondeterministic collation ci, under'
-        ' which texts that differ are equal; name a view instead that reads it with COLLATE "C". Nothing'
-        " was published."
+        f'2026-10: column "{column}" in {store.schema}."{table}" has the nondeterministic collation ci, so'
+        ' different texts can be equal; use a view that reads the column with COLLATE "C". Nothing was'
+        " published."
     )
 
 

@@ -81,7 +81,7 @@ def _too_many_digits(setting: Setting, tables: Tables) -> Iterator[str]:
         if found > MOST:
             yield (
                 f"a metric has values with {found} digits after the point; Spark can add at most"
-                f' {MOST} exactly; use aggregate_in="database"'
+                f' {MOST} digits exactly; use aggregate_in="database"'
             )
 
 

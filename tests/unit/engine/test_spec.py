@@ -167,7 +167,7 @@ def test_run_with_wrong_fields_ends_with_the_error_message(tmp_path: Path) -> No
             {"metrics": None},
             'metrics is missing; write for example metrics={"amount_sum": Metric("sum", "Amount")}',
         ),
-        ({"group_by": None}, "group_by is missing; name what one row of a file stands for"),
+        ({"group_by": None}, "group_by is missing; name the columns that identify one row of a file"),
         ({"rows": {"loan_id": "idLoan"}}, "rows and group_by must not be given together"),
         ({"recipient": {"a": "Bank.Name", "b": "Bank.Name"}}, "recipient names 2 columns, but must name one"),
         ({"recipient": {"bank name": "Bank.Name"}}, '"bank name" cannot be the name of a column'),

@@ -208,7 +208,7 @@ def test_persistent_failure_ends_the_run_and_publishes_nothing_partial(
     with pytest.raises(ExtractError) as failure:
         publisher(Alpha="a2", restate=True)
     if kind == "503":
-        assert "but with SlowDown after all retries; start the run again later" in str(failure.value)
+        assert "still failed with SlowDown after all retries; start the run again later" in str(failure.value)
     else:
         assert str(failure.value).startswith("cannot reach s3://faulty/loans/")
     proxy.fault = None

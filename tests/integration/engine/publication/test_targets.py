@@ -166,7 +166,7 @@ def test_file_name_that_is_too_long_is_refused_before_the_manifest_is_removed(
     [made] = publisher.files(Long="l")
     place = f"bank_name={letter * 300}/{'y' * 240}/{'z' * 240}/{letter * 300}.csv"
     long = File(made.recipient, made.path, place, made.bytes, made.rows, made.sha256, made.totals)
-    with pytest.raises(ExtractError, match=r"is too long: .* bytes, and (1024|255) are the most"):
+    with pytest.raises(ExtractError, match=r"is too long: .* bytes; the limit is (1024|255) bytes"):
         rolling_publication.plan(publisher.store, OCTOBER, [long], restate=True)
     assert publisher.texts() == {"Alpha": "a"}
 

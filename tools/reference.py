@@ -28,7 +28,7 @@ def cli() -> str:
     parts = [
         "# Command-line tool",
         GENERATED,
-        "`extracts COMMAND --help` prints the same. [Exit codes](exit-codes.md) has the exit codes.",
+        "`extracts COMMAND --help` prints the same text. [Exit codes](exit-codes.md) explains the exit codes.",
     ]
     for name, command in group.commands.items():
         arguments = [_name(one) for one in command.params if one.param_type_name == "argument"]
@@ -79,11 +79,12 @@ def answers() -> str:
             [
                 "# Template answers",
                 GENERATED,
-                "A project is made from these answers and keeps them in `extract.yaml`. cookiecutter and"
-                " `extracts new` ask the questions marked with yes. The others have a default; `extracts new`"
-                " has an option for each of them. With `--database-url`, it also asks for the time zone if"
-                " the date column is a timestamp with time zone. `alert_email` has no default, so it must be"
-                " given with `--no-input`, too.",
+                "The template creates a project from the answers to these questions. The project's file"
+                " `extract.yaml` contains the answers. cookiecutter and `extracts new` ask the questions"
+                " marked with yes. All other questions have a default. `extracts new` has an option for each"
+                " question. With `--database-url`, `extracts new` also asks for the time zone if the date"
+                " column is a timestamp with time zone. `alert_email` has no default, so you must also set it"
+                " with `--no-input`.",
                 _table(("answer", "asked", "default", "question"), rows),
                 "## Choices",
                 _table(("answer", "choice", "meaning"), choices),

@@ -19,7 +19,7 @@ from extracts.operate import commands
 from extracts.terminal import console, escaped, say
 
 app = typer.Typer(
-    help="Create and maintain extract projects: every month, one file per recipient from PostgreSQL, on AWS.",
+    help="Create and maintain projects on AWS that report a PostgreSQL database in monthly files.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the boxes of rich cut off words in a terminal of 80 columns
@@ -78,11 +78,12 @@ def options(
         raise typer.Exit
 
 
-FLEET_HELP = "Projects, folders with projects, or addresses of their git repositories"
-TEMPLATE_HELP = "Path or address of the template's git repository; default: the template in extract.yaml."
+FLEET_HELP = "Folders of projects, folders that contain projects, or addresses of git repositories"
+TEMPLATE_HELP = (
+    "Path or address of the template's git repository; default: the address in the project's extract.yaml."
+)
 TRUSTED_HELP = (
-    f"{TEMPLATE_HELP} An update runs programs of the template. Set this option only to a repository that"
-    " you trust."
+    f"{TEMPLATE_HELP} An update runs the template's hooks, so name only a repository that you trust."
 )
 
 
@@ -109,11 +110,11 @@ def new(
     as_json: AsJson = False,
     **options: str | None,
 ) -> None:
-    """Create an extract project. Prompts for answers that neither an option nor the database gives.
+    """Create an extract project. Prompts for the answers that are not in options or in the database.
 
-    With --database-url, the tool finds metric, joins, date, group by and recipient in the catalog of the
-    database, and prompts only for the ambiguous ones. It reads rows only to test whether values are unique.
-    Without a terminal, set --no-input to use the defaults.
+    With --database-url, the tool finds the metric, the joins, the date, the group by and the recipient in the
+    catalog of the database. It prompts only if several answers are possible. It reads rows only to test
+    whether values are unique. Without a terminal, set --no-input to use the defaults.
     """
     from extracts import asking
     from extracts import new as creating
@@ -176,10 +177,9 @@ def inspect(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report possible entities, their joins and missing rights.
+    """Report possible entities of a database, their joins, missing rights and missing indexes.
 
-    Also reports missing indexes. Reads only the catalog of the database and no rows, in a read-only
-    transaction with a timeout.
+    The command reads only the catalog of the database and no rows, in a read-only transaction with a timeout.
     """
     from extracts.introspect import catalog, report
 
@@ -198,7 +198,7 @@ def preview(
     database_url: DatabaseUrl,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder to write to; default: preview in the project.", metavar="FOLDER"),
+        typer.Option(help="Folder for the files; default: the project's folder preview.", metavar="FOLDER"),
     ] = None,
     period: Annotated[
         str | None,
@@ -207,18 +207,18 @@ def preview(
     first: First = None,
     last: Last = None,
     allow_incomplete: Annotated[
-        bool, typer.Option("--allow-incomplete", help="Allow a month that is not over.")
+        bool, typer.Option("--allow-incomplete", help="Also preview a month that is not over yet.")
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(help="Path of the page; default: report.html in the output folder.", metavar="FILE"),
+        typer.Option(help="Path of the page; default: report.html in the --output folder.", metavar="FILE"),
     ] = None,
     history: Annotated[
         int, typer.Option(min=0, max=120, help="Number of earlier months on the page.", metavar="NUMBER")
     ] = 5,
     statement_timeout: Annotated[
         int | None,
-        typer.Option(help="Seconds that one query may take; default: 3000.", metavar="SECONDS"),
+        typer.Option(help="Seconds after which a query is canceled; default: 3000.", metavar="SECONDS"),
     ] = None,
     lock_timeout: Annotated[
         int | None,
@@ -229,22 +229,22 @@ def preview(
         typer.Option(
             "--pgp-keys",
             metavar="FOLDER",
-            help='Folder with PGP public keys, e.g. "First Bank.asc"; only for a spec with encryption.',
+            help='Folder with PGP public keys, e.g. "First Bank.asc"; needed if the spec encrypts files.',
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the files of a project, and a page that shows them.
 
-    Needs no AWS account, and neither Java nor Spark unless the spec has aggregate_in="spark". Runs
-    Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
+    The command needs no AWS account. It needs Java and Spark only if the spec has aggregate_in="spark". It
+    runs Glue/etl.py of the project as a program with your rights, so preview only projects that you trust.
 
-    The files and the page report.html are in one folder, which is created for your user only. An existing
-    folder must be private (chmod 700), and only one preview at a time can write to it. The next preview
-    replaces the files of this one, and no other file. The page needs no network.
+    The files and the page report.html are in one folder, which only your user can read. An existing folder
+    must be private (chmod 700). Only one preview at a time can write to a folder. A new preview replaces the
+    files of the previous preview, and no other files. The page needs no network.
 
-    --json prints the manifest of each month with files, rows, hashes, control totals and orphan rows, and the
-    warnings of the run.
+    With --json, the command prints the manifest of each month, which has the files, rows, hashes, control
+    totals and orphan rows. It also prints the warnings of the run.
     """
     from extracts import preview as previewing
 
@@ -276,10 +276,10 @@ def status(
     template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP, metavar="ADDRESS")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report versions of projects and the changes in newer versions.
+    """Report the versions of projects and the changes in newer versions.
 
-    Connects to the address in each extract.yaml, by https, ssh or file. With --template, it connects only to
-    the address that you give there.
+    The command connects to the template's address in each project's extract.yaml, by https, ssh or file. With
+    --template, it connects only to the address in this option.
     """
     from extracts import fleet
 
@@ -296,7 +296,7 @@ def status(
 def update(
     projects: Annotated[list[str], typer.Argument(help=f"{FLEET_HELP}.", metavar="PROJECT...")],
     to: Annotated[
-        str | None, typer.Option(help="Version, e.g. 1.2.0; default: the newest version.", metavar="VERSION")
+        str | None, typer.Option(help="New version, e.g. 1.2.0; default: the newest.", metavar="VERSION")
     ] = None,
     template: Annotated[str | None, typer.Option(help=TRUSTED_HELP, metavar="ADDRESS")] = None,
     plan: Annotated[
@@ -310,11 +310,11 @@ def update(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Merge a newer version into projects. Your edits stay, conflicts are marked, and nothing is applied.
+    """Merge a newer version into projects. Keeps your edits, marks conflicts, and applies nothing to AWS.
 
     A project must be in a git repository without uncommitted changes, so that you can review and undo the
-    update. A repository that is given by its address is cloned into this folder. The exit code is 1 if there
-    are conflicts. --plan runs Terraform of the project with your credentials.
+    update. If you give the address of a repository, the tool clones it into the current folder. The exit code
+    is 1 if there are conflicts. With --plan, the tool runs the project's Terraform with your credentials.
     """
     from extracts import fleet, home, update_words
 
@@ -338,7 +338,8 @@ def doctor(
     project: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder of a project; without it, only this machine is checked.", metavar="PROJECT"
+            help="Folder of a project; without a folder, the tool checks only this machine.",
+            metavar="PROJECT",
         ),
     ] = None,
     database_url: Annotated[
@@ -355,12 +356,12 @@ def doctor(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check what a run or a deployment needs, and say how to fix it.
+    """Check the requirements of a run or a deployment, and explain how to fix each failure.
 
-    Checks the programs on this machine. For a project, it also checks the spec, the Terraform values,
-    credentials, secret, network and alert subscriptions. With --database-url, it checks the rights on each
-    table. Failures are on stderr, with exit code 1. The command runs Glue/etl.py of the project as a program
-    with your rights.
+    The command checks the programs on this machine. For a project, it also checks the spec, the Terraform
+    values, the credentials, the secret, the network and the alert subscriptions. With --database-url, it also
+    checks the rights on each table. It prints failures on stderr and then ends with exit code 1. It runs
+    Glue/etl.py of the project as a program with your rights.
     """
     from extracts.doctor import examine
 

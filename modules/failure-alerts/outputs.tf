@@ -3,12 +3,16 @@
 ################################################################################
 
 output "alarm_arns" {
-  description = "ARNs of the alarms about the alerts themselves, for your own actions."
+  description = <<-EOT
+    ARNs of the alarms that report failures of the alerts themselves, for your own actions.
+  EOT
   value       = { dead-letters = aws_cloudwatch_metric_alarm.dead_letters.arn }
 }
 
 output "dead_letter_queue" {
-  description = "Queue for undeliverable events, for `dead_letter_queue` of other modules."
+  description = <<-EOT
+    Queue for undeliverable events, for the input `dead_letter_queue` of other modules.
+  EOT
   value = {
     arn         = aws_sqs_queue.dead_letters.arn
     kms_key_arn = local.kms_key_arn
@@ -27,14 +31,14 @@ output "incidents_table_name" {
 
 output "missing_state_machine_arn" {
   description = <<-EOT
-    ARN of the state machine of the daily check, to start it by hand: input `{}`, or a `time` such
-    as 2026-11-02T06:00:00Z. Null without `target`.
+    ARN of the state machine of the daily check. To start the check by hand, use the input `{}`, or
+    a `time` such as 2026-11-02T06:00:00Z. Null without `target`.
   EOT
   value       = one(values(aws_sfn_state_machine.missing)[*].arn)
 }
 
 output "pending_subscriptions" {
-  description = "Keys of `subscriptions` that were not confirmed when Terraform last refreshed."
+  description = "Keys of the subscriptions that were not confirmed at Terraform's last refresh."
   value = sort([
     for key, subscription in aws_sns_topic_subscription.this : key
     if subscription.pending_confirmation
@@ -42,7 +46,7 @@ output "pending_subscriptions" {
 }
 
 output "rule_arns" {
-  description = "ARNs of the EventBridge rules for failures, by key of the events."
+  description = "ARNs of the EventBridge rules for failures, keyed by event."
   value       = { for key, rule in aws_cloudwatch_event_rule.failure : key => rule.arn }
 }
 
@@ -53,7 +57,8 @@ output "state_machine_arn" {
 
 output "test_message" {
   description = <<-EOT
-    Test mail: `command` for a shell; `input` and `state_machine_arn` for a program.
+    Test mail. Run `command` in a shell to send it. A program can start `state_machine_arn` with
+    `input`.
   EOT
   value = {
     command = join(" ", [

@@ -4,13 +4,14 @@
 
 variable "failure_events" {
   description = <<-EOT
-    Failures of the extract, as the output `failure_events` of `glue-extract` describes them.
+    Failures of the extract: the output `failure_events` of `glue-extract`.
     - `events`            - EventBridge patterns in JSON for failures, by key.
-    - `job_name`          - Glue job in the command that reruns a period.
-    - `log_group`         - Log group of the job.
+    - `job_name`          - Name of the Glue job, for the command in the mail that reruns a period.
+    - `log_group`         - Name of the job's log group.
     - `name`              - Name of the extract in the mails.
-    - `workflow_name`     - Glue workflow that starts crawler and job.
-    - `catch_up_schedule` - (Optional) Cron expression, in `time_zone`, of a later second run.
+    - `workflow_name`     - Name of the Glue workflow that starts the crawler and the job.
+    - `catch_up_schedule` - (Optional) Cron expression of the later runs in the same month, in
+                            `time_zone`.
     - `recoveries`        - (Optional) EventBridge patterns in JSON for successes, by key.
     - `time_zone`         - (Optional) IANA name of the time zone of the extract's schedules.
   EOT
@@ -113,8 +114,10 @@ variable "name" {
 
 variable "deadline" {
   description = <<-EOT
-    When the previous month must be published, in GMT. From then on, a check runs every day.
-    - `day`  - (Optional) Day of the month, after the extract's schedule and its retries.
+    Time in GMT by which the previous month must be published. From this time on, a check runs every
+    day.
+    - `day`  - (Optional) Day of the month. It must be after the extract's scheduled start and its
+               retries.
     - `hour` - (Optional) Hour of the daily check.
   EOT
   type = object({
@@ -137,12 +140,12 @@ variable "deadline" {
 
 variable "delivery" {
   description = <<-EOT
-    Failures of the delivery, as the output `delivery` of `sftp-transfer` describes them.
+    Failures of the delivery: the output `delivery` of `sftp-transfer`.
     - `events`          - (Optional) EventBridge patterns in JSON for failures, by key.
     - `push_arn_prefix` - (Optional) Common beginning of the ARNs of the state machines that send
-                          files. All others write receipts.
-    - `recipients`      - (Optional) URLs of the recipients' folders, keyed by recipient. Events of
-                          other recipients are ignored.
+                          files. All other state machines write receipts.
+    - `recipients`      - (Optional) URLs of the recipients' folders, keyed by recipient. The module
+                          ignores events about other recipients.
     - `recoveries`      - (Optional) EventBridge patterns in JSON for successes, by key.
     - `rule_arns`       - (Optional) ARNs of the EventBridge rules that use `dead_letter_queue`.
   EOT
@@ -228,8 +231,8 @@ variable "delivery" {
 
 variable "kms_key" {
   description = <<-EOT
-    KMS key that encrypts everything in this module. If null, a key is created.
-    - `arn` - ARN of the key; it may be unknown at plan time.
+    KMS key that encrypts all data of this module. If null, the module creates a key.
+    - `arn` - ARN of the key, which may be unknown at plan time.
   EOT
   type = object({
     arn = string
@@ -248,7 +251,7 @@ variable "kms_key" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Number of days for which the log groups keep logs."
   type        = number
   default     = 365
   nullable    = false
@@ -266,7 +269,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "runbook_url" {
-  description = "URL of your own runbook. If set, the mails name it."
+  description = "URL of your own runbook. If set, the mails contain it."
   type        = string
   default     = null
 
@@ -278,8 +281,8 @@ variable "runbook_url" {
 
 variable "subscriptions" {
   description = <<-EOT
-    Recipients of the mails, keyed by a name. A person must confirm a mail that AWS sends first. A
-    queue or a function must allow the topic to send to it.
+    Recipients of the mails, keyed by a name of your choice. AWS first sends a mail that a person
+    must confirm. A queue or a function must allow the SNS topic to send messages to it.
     - `endpoint` - Mail address, URL or ARN, depending on `protocol`.
     - `protocol` - (Optional) "email", "https", "lambda" or "sqs".
   EOT
@@ -347,10 +350,11 @@ variable "tags" {
 
 variable "target" {
   description = <<-EOT
-    Target of the extract: the output `target` of `glue-extract`. If null, the module does not
-    check whether a period was published.
-    - `bucket`          - Name of the bucket of the files.
-    - `manifest_prefix` - Bucket prefix of the manifests, such as `2026-10.json`.
+    Target of the extract: the output `target` of `glue-extract`. If null, the module does not check
+    whether a period is published.
+    - `bucket`          - Name of the bucket with the files.
+    - `manifest_prefix` - Bucket prefix of the manifests, whose names are for example
+                          `2026-10.json`.
   EOT
   type = object({
     bucket          = string

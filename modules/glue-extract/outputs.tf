@@ -3,7 +3,7 @@
 ################################################################################
 
 output "catalog_database_name" {
-  description = "Name of the catalog database. Null without a crawler."
+  description = "Name of the database in the Data Catalog. Null without a crawler."
   value       = one(aws_glue_catalog_database.this[*].name)
 }
 
@@ -18,7 +18,9 @@ output "crawler_arn" {
 }
 
 output "crawler_name" {
-  description = "Name of the crawler. Null without a crawler. Starting it does not start the job."
+  description = <<-EOT
+    Name of the crawler. Null without a crawler. A start of the crawler does not start the job.
+  EOT
   value       = one(aws_glue_crawler.this[*].name)
 }
 
@@ -51,7 +53,9 @@ output "job_role_arn" {
 }
 
 output "log_groups" {
-  description = "Names of the job's log groups: `output` of the engine, `error` of Spark and Glue."
+  description = <<-EOT
+    Names of the job's log groups: `output` (of the engine) and `error` (of Spark and Glue).
+  EOT
   value       = { for kind, group in aws_cloudwatch_log_group.job : kind => group.name }
 }
 
@@ -70,7 +74,9 @@ locals {
 }
 
 output "log_links" {
-  description = "Console URLs of the log groups: `output`, `error` and, with a crawler, `crawler`."
+  description = <<-EOT
+    URLs of the log groups in the AWS console: `output`, `error` and, with a crawler, `crawler`.
+  EOT
   value = {
     for kind, group in merge(
       local.job_log_groups,
@@ -84,21 +90,24 @@ output "log_links" {
 
 output "security_group_id" {
   description = <<-EOT
-    ID of the security group of job and crawler. The source must admit it, unless
-    `network.database_security_group_ids` is set.
+    ID of the security group of the job and the crawler. If `network.database_security_group_ids` is
+    not set, allow this security group to connect to the source.
   EOT
   value       = aws_security_group.this.id
 }
 
 output "secret_arn" {
   description = <<-EOT
-    ARN of the secret with the login, existing or created. Null with `auth = "iam"`.
+    ARN of the secret with the login: an existing secret, or the secret that the module has created.
+    Null with `auth = "iam"`.
   EOT
   value       = local.secret_arn
 }
 
 output "user_name" {
-  description = "Name of the login to create at the source. Null with `database.secret_arn`."
+  description = <<-EOT
+    Name of the login that you must create at the source. Null with `database.secret_arn`.
+  EOT
   value       = local.user_name
 }
 
@@ -138,7 +147,7 @@ locals {
 }
 
 output "failure_events" {
-  description = "Failures of the extract and their context, for `failure-alerts`."
+  description = "Failures of the extract, for the input `failure_events` of `failure-alerts`."
   value = {
     name = var.name
     events = {
@@ -205,7 +214,8 @@ output "failure_events" {
 
 output "recipients" {
   description = <<-EOT
-    Recipients, by key of `recipients`: `name` in file names, and `prefix` in the bucket.
+    Recipients, keyed like the input `recipients`. `name` is the name in the names of files, and
+    `prefix` is the prefix in the bucket.
   EOT
   value = {
     for key, name in local.recipient_names : key => {

@@ -9,15 +9,17 @@ locals {
 
 variable "pgp" {
   description = <<-EOT
-    Encryption of the files with OpenPGP, for a spec with `encryption=Pgp()`. If null, no file is
+    Encryption of files with OpenPGP. Set it if the spec has `encryption=Pgp()`. If null, no file is
     encrypted.
-    - `public_keys`  - Public keys of the recipients in ASCII armor, by the keys of `recipients` and
-                       by a name of your choice. Each text has one key. A file can be decrypted with
-                       each key of its recipient.
-    - `wheel_path`   - Local path of the wheel of `pysequoia` for the Python of `job.glue_version`:
-                       3.13 for Glue 6.0, 3.11 for Glue 5.1. The job installs it without a network.
-    - `wheel_sha256` - (Optional) SHA-256 of the wheel, as PyPI shows it. A plan with another wheel
-                       fails.
+    - `public_keys`  - Public keys of the recipients in ASCII armor, keyed by the key of the
+                       recipient in `recipients`, and then by a name of your choice. Each text must
+                       have only one public key. A recipient can decrypt a file with each of its
+                       keys.
+    - `wheel_path`   - Local path of the wheel of `pysequoia` for the job's version of Python: 3.13
+                       for Glue 6.0, 3.11 for Glue 5.1. The job installs the wheel without a
+                       network.
+    - `wheel_sha256` - (Optional) SHA-256 of the wheel on PyPI. If the wheel has another SHA-256,
+                       the plan fails.
   EOT
   type = object({
     public_keys  = map(map(string))

@@ -1,9 +1,10 @@
 variable "catch_up_schedule" {
   description = <<-EOT
-    When EventBridge Scheduler starts the job again, as a cron expression in `time_zone`, for
-    example `cron(0 6 2-10 * ? *)`: at 6:00 on the nine days after the first. A run writes nothing
-    if the period is published and unchanged, publishes it if it is missing, and fails if the source
-    has changed since. If null, the job is not started again.
+    Times at which EventBridge Scheduler starts the job again, as a cron expression in `time_zone`.
+    For example, `cron(0 6 2-10 * ? *)` starts the job at 6:00 on each day from the 2nd to the 10th.
+    A run publishes the period if it is missing, writes nothing if the period is published and the
+    source has not changed, and fails if the source has changed. If null, EventBridge Scheduler does
+    not start the job again.
   EOT
   type        = string
   default     = null
@@ -24,7 +25,7 @@ variable "catch_up_schedule" {
 variable "dead_letter_queue" {
   description = <<-EOT
     Queue for starts that EventBridge Scheduler cannot deliver: the output `dead_letter_queue` of
-    `failure-alerts`. If null, they are lost.
+    `failure-alerts`. If null, these starts are lost.
     - `arn`         - ARN of the queue.
     - `kms_key_arn` - ARN of the KMS key of the queue.
   EOT
@@ -45,10 +46,11 @@ variable "dead_letter_queue" {
 
 variable "schedule" {
   description = <<-EOT
-    When EventBridge Scheduler starts the workflow, as a cron expression in `time_zone`. The default
-    is one minute past midnight on the first day of the month. There is no start
-    in the hour that daylight saving time skips. If the time is between 22:00 and 4:00, also set
-    `catch_up_schedule`. The first two hours of the first day of a month are never skipped.
+    Time at which EventBridge Scheduler starts the workflow, as a cron expression in `time_zone`.
+    The default is one minute past midnight on the first day of the month. If a start is in the hour
+    that daylight saving time skips, the workflow does not start. This cannot happen in the first
+    two hours of the first day of a month. For another time between 22:00 and 4:00, also set
+    `catch_up_schedule`.
   EOT
   type        = string
   default     = "cron(1 0 1 * ? *)"
@@ -69,7 +71,7 @@ variable "schedule" {
 variable "time_zone" {
   description = <<-EOT
     IANA time zone of `schedule` and `catch_up_schedule`, for example `Europe/Zurich`. It must equal
-    the `time_zone` of the spec, else a run at the start of a period reports the wrong period.
+    the `time_zone` of the spec, otherwise a run at the start of a period reports the wrong period.
   EOT
   type        = string
   default     = "Etc/GMT"

@@ -4,26 +4,28 @@
 
 variable "database" {
   description = <<-EOT
-    The PostgreSQL source.
-    - `host`               - Host name, as in the source's certificate.
+    Connection to the PostgreSQL source.
+    - `host`               - Host name of the source. The source's certificate must contain this
+                             name.
     - `name`               - Name of the database.
     - `ca_certificate`     - (Optional) PEM text of the certificate authorities that may sign the
                              source's certificate. Required unless `verify_server = false`. The
-                             bundle of RDS is in
+                             address of the bundle for RDS is
                              https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
-    - `port`               - (Optional) Port.
+    - `port`               - (Optional) Port of the source.
     - `resource_id`        - (Optional) Resource ID of the cluster, "cluster-ABC...". Required with
                              `auth = "iam"`.
-    - `schema`             - (Optional) Schema of `tables`.
-    - `secret_arn`         - (Optional) ARN of a secret in JSON with `username` and `password`. If
-                             null, set `secret`.
+    - `schema`             - (Optional) Schema of the tables in `tables` that have no schema in
+                             their name.
+    - `secret_arn`         - (Optional) ARN of a secret that contains `username` and `password` in
+                             JSON. If null, set the input `secret`.
     - `secret_kms_key_arn` - (Optional) ARN of the secret's KMS key, if it is a customer managed
                              key.
-    - `user_name`          - (Optional) Name of the login with `auth = "iam"`. If null, the
-                             extract's name and `_reader`.
-    - `verify_server`      - (Optional) Verify certificate and host of the source. If false, the
-                             connection is only encrypted, and somebody in the network path can
-                             get the login.
+    - `user_name`          - (Optional) Name of the login at the source with `auth = "iam"`. If
+                             null, the extract's name followed by `_reader`.
+    - `verify_server`      - (Optional) Whether the job verifies the certificate and the host of the
+                             source. If false, the connection is only encrypted, and somebody in the
+                             network path can get the login.
   EOT
   type = object({
     host               = string
@@ -117,8 +119,8 @@ variable "database" {
 
 variable "tables" {
   description = <<-EOT
-    Tables of the spec, spelled as in the source. The crawler reads no others. A table outside of
-    `database.schema` is written with its schema, `production.Product`.
+    Tables of the spec, spelled as in the source. The crawler reads only these tables. Write a table
+    outside of `database.schema` with its schema, for example `production.Product`.
   EOT
   type        = set(string)
   nullable    = false
@@ -140,9 +142,10 @@ variable "tables" {
 
 variable "auth" {
   description = <<-EOT
-    How the job logs in at the source. "secret": with user name and password from a secret. "iam":
-    with its IAM role and a token that is valid for 15 minutes, without a password. IAM
-    authentication must be enabled at the source, and `database.resource_id` is required.
+    Method with which the job logs in to the source. With "secret", the job uses the user name and
+    the password in a secret. With "iam", it uses its IAM role and a token that is valid for 15
+    minutes, without a password. "iam" needs `database.resource_id`, and IAM authentication must be
+    enabled at the source.
   EOT
   type        = string
   default     = "secret"
@@ -195,16 +198,19 @@ variable "auth" {
 
 variable "crawler" {
   description = <<-EOT
-    Crawler that enters `tables` in the Data Catalog before each run. The catalog is for people: the
-    job does not read it, and starts when the crawl has ended, even if it has failed.
+    Crawler that writes the definitions of `tables` into the Data Catalog before each run. Only
+    people use the Data Catalog. The job does not read it, and starts when the crawl has ended, even
+    if the crawl has failed.
     - `catalog_kms_key_arn` - (Optional) ARN of the customer managed KMS key that encrypts the
                               account's Data Catalog, if there is one.
     - `driver_class`        - (Optional) Class of the driver in `driver_jar_path`.
-    - `driver_jar_path`     - (Optional) Local path of a PostgreSQL JDBC driver, 42.2.0 or later,
-                              if the crawler's own driver cannot log in to a source that requires
-                              SCRAM, as Aurora PostgreSQL 14 and later do. The crawler then runs a
-                              Glue job, so its role may create, start and delete Glue jobs.
-    - `enabled`             - (Optional) Create a crawler. If false, the workflow has only the job.
+    - `driver_jar_path`     - (Optional) Local path of a PostgreSQL JDBC driver, 42.2.0 or later.
+                              Set it if the source requires SCRAM, as Aurora PostgreSQL 14 and later
+                              do, and the crawler's own driver cannot log in. With this driver the
+                              crawler runs a Glue job, so its role may create, start and delete Glue
+                              jobs.
+    - `enabled`             - (Optional) Whether the module creates a crawler. If false, the
+                              workflow has only the job.
   EOT
   type = object({
     catalog_kms_key_arn = optional(string)
@@ -242,9 +248,9 @@ variable "crawler" {
 
 variable "rotation" {
   description = <<-EOT
-    Rotation of the secret's password. If null, the password is not rotated. A secret in
-    `database.secret_arn` must have the JSON format that AWS's rotation functions read; the secret
-    of this module has it.
+    Rotation of the secret's password. If null, the password is not rotated. The secret must have
+    the JSON format that AWS's rotation functions read. A secret that this module creates has this
+    format. A secret in `database.secret_arn` must have it, too.
     - `application_version`          - (Optional) Version of AWS's rotation function in the
                                        Serverless Application Repository. The function gets the
                                        extract's subnet and security group. Required without
@@ -252,12 +258,12 @@ variable "rotation" {
     - `days`                         - (Optional) Days between two rotations.
     - `function_arn`                 - (Optional) ARN of a custom rotation function, which
                                        Secrets Manager may invoke.
-    - `host`                         - (Optional) Host of the writer, where the function changes
-                                       the password. Required if `secret` is set and
+    - `host`                         - (Optional) Host of the writer, at which the rotation function
+                                       changes the password. Required if `secret` is set and
                                        `database.host` is a reader endpoint (`.cluster-ro-`).
-    - `superuser_secret_arn`         - (Optional) ARN of the secret of a superuser. AWS's function
-                                       then alternates between two logins, so that no run is
-                                       interrupted.
+    - `superuser_secret_arn`         - (Optional) ARN of the secret of a superuser. If it is set,
+                                       AWS's function alternates between two logins, so that a
+                                       rotation interrupts no run.
     - `superuser_secret_kms_key_arn` - (Optional) ARN of the KMS key of the superuser's secret,
                                        if it is a customer managed key.
   EOT
@@ -335,14 +341,15 @@ variable "rotation" {
 variable "secret" {
   description = <<-EOT
     If set, for example to `{}`, the module creates a secret for the login at the source. The
-    generated password is in no plan and no state. If null, `database.secret_arn` names a secret.
-    Create the login itself by hand; see the README. The role that plans must be able to read this
-    secret.
-    - `password_version`     - (Optional) Increment it for a new password. The module also writes
-                               database, host, port, user name and superuser to the secret then.
-    - `recovery_window_days` - (Optional) Days in which a deleted secret can be restored, 7 to 30,
-                               or 0 for none.
-    - `user_name`            - (Optional) Name of the login. If null, the extract's name and
+    generated password is in no plan and no Terraform state. Create the login at the source by hand,
+    as the README describes. A role that plans must be able to read the secret. If null, set
+    `database.secret_arn` to the ARN of an existing secret.
+    - `password_version`     - (Optional) Version of the password. Increase it to generate a new
+                               password. With a new password, the module also writes the database,
+                               host, port, user name and superuser to the secret.
+    - `recovery_window_days` - (Optional) Number of days in which you can restore a deleted secret:
+                               7 to 30, or 0 to delete the secret at once.
+    - `user_name`            - (Optional) Name of the login. If null, the extract's name followed by
                                `_reader`.
   EOT
   type = object({

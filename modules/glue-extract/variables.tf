@@ -4,7 +4,7 @@
 
 variable "artifacts" {
   description = <<-EOT
-    Where the module uploads the spec, the engine and the crawler's files.
+    Location to which the module uploads the spec, the engine and the crawler's files.
     - `bucket` - Name of a bucket that `kms_key_arn` encrypts.
     - `prefix` - (Optional) Bucket prefix, without leading or trailing slash.
   EOT
@@ -27,7 +27,7 @@ variable "artifacts" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts logs and everything else that the module stores."
+  description = "ARN of the KMS key that encrypts the logs and all other stored data."
   type        = string
   nullable    = false
 
@@ -61,7 +61,8 @@ variable "network" {
     - `vpc_id`                      - ID of the VPC of the subnet.
     - `database_security_group_ids` - (Optional) IDs of the source's security groups, keyed by a
                                       name of your choice, so that an ID may be unknown at plan
-                                      time. Each gets a rule that admits the job and the crawler.
+                                      time. The module adds a rule to each security group, which
+                                      admits the job and the crawler.
   EOT
   type = object({
     availability_zone           = string
@@ -84,8 +85,8 @@ variable "network" {
 
 variable "recipient_column" {
   description = <<-EOT
-    Name of the recipient column in the spec, for example `bank_name`. It is part of the prefix of
-    each recipient, for example `loans/bank_name=FirstBank/`.
+    Name of the recipient column in the spec, for example `bank_name`. The name is part of the
+    prefix of each recipient, for example `loans/bank_name=FirstBank/`.
   EOT
   type        = string
   nullable    = false
@@ -99,7 +100,7 @@ variable "recipient_column" {
 }
 
 variable "script_path" {
-  description = "Local path of the spec, for example `Glue/etl.py`. A change updates the job."
+  description = "Local path of the spec, for example `Glue/etl.py`. Terraform uploads each change."
   type        = string
   nullable    = false
 
@@ -111,11 +112,11 @@ variable "script_path" {
 
 variable "target" {
   description = <<-EOT
-    Where the files are published.
+    Location in which the job publishes the files.
     - `bucket`             - Name of the bucket.
     - `prefix`             - Bucket prefix, without leading or trailing slash.
-    - `writer_policy_json` - IAM policy in JSON that lets the job publish there, from the output
-                             `writer_policies` of `kms-bucket`.
+    - `writer_policy_json` - IAM policy in JSON that allows the job to publish under the prefix: an
+                             entry of the output `writer_policies` of `kms-bucket`.
   EOT
   type = object({
     bucket             = string
@@ -154,13 +155,14 @@ variable "target" {
 
 variable "endpoints" {
   description = <<-EOT
-    VPC endpoints of AWS services, for a subnet without NAT. The whole VPC uses them, so only one
-    extract of a VPC creates them. If null, none is created.
+    VPC endpoints of AWS services, for a subnet without NAT. The whole VPC uses these endpoints, so
+    set this input in only one extract of a VPC. If null, the module creates no endpoints.
     - `route_table_ids`           - IDs of the subnet's route tables, for the endpoint of S3.
     - `client_security_group_ids` - (Optional) IDs of other security groups that may use the
                                     endpoints, keyed by a name of your choice.
-    - `services`                  - (Optional) Services that get an interface endpoint, by default
-                                    those that a run calls. The VPC must not have them yet.
+    - `services`                  - (Optional) AWS services that get an interface endpoint. By
+                                    default, they are the services that a run calls. The VPC must
+                                    not have endpoints of these services yet.
   EOT
   type = object({
     route_table_ids           = set(string)
@@ -231,9 +233,9 @@ variable "extra_arguments" {
 
 variable "flat_recipients" {
   description = <<-EOT
-    Names of the recipients, as in the source, whose files have `flat=True` in the spec. The job may
-    write files into their folders without `year=2026/month=10`. Up to 10 names, or `["*"]` if the
-    files of all recipients are flat.
+    Names of recipients, as in the source, whose files have `flat=True` in the spec. The job may
+    write files into the folders of these recipients without `year=2026/month=10`. The list can have
+    up to 10 names. If the files of all recipients are flat, use `["*"]`.
   EOT
   type        = set(string)
   default     = []
@@ -260,14 +262,15 @@ variable "flat_recipients" {
 variable "job" {
   description = <<-EOT
     Settings of the Glue job.
-    - `delay_notification_minutes` - (Optional) Minutes after which Glue reports that a run takes
-                                     long.
-    - `execution_class`            - (Optional) "STANDARD", or "FLEX", which costs less and fails if
-                                     there is no spare capacity.
+    - `delay_notification_minutes` - (Optional) Minutes after which Glue sends an event about a slow
+                                     run.
+    - `execution_class`            - (Optional) "STANDARD" or "FLEX". A run with "FLEX" costs less,
+                                     but fails if AWS has no spare capacity.
     - `glue_version`               - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).
-    - `max_retries`                - (Optional) How often Glue restarts a failed run.
+    - `max_retries`                - (Optional) Number of times that Glue restarts a failed run.
     - `number_of_workers`          - (Optional) Number of workers, including the driver.
-    - `queuing`                    - (Optional) Wait for capacity in the account instead of failing.
+    - `queuing`                    - (Optional) Whether a run waits for free capacity in the
+                                     account. If false, it fails.
     - `timeout_minutes`            - (Optional) Minutes after which Glue stops a run.
     - `worker_type`                - (Optional) Size of a worker.
   EOT
@@ -324,7 +327,7 @@ variable "job" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Number of days for which the log groups keep logs."
   type        = number
   default     = 365
   nullable    = false
@@ -342,7 +345,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "recipients" {
-  description = "Names of the recipients as in the source, keyed by names of your choice."
+  description = "Names of the recipients as in the source, keyed by a name of your choice."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -9,7 +9,9 @@ output "arn" {
 }
 
 output "name" {
-  description = "Name of the bucket, once it is encrypted, versioned and private."
+  description = <<-EOT
+    Name of the bucket. It is known only when the bucket is encrypted, versioned and private.
+  EOT
   value       = aws_s3_bucket.this.bucket
 
   depends_on = [
@@ -35,12 +37,14 @@ output "kms_key_arn" {
 ################################################################################
 
 output "reader_policies" {
-  description = "IAM policies in JSON to list and read a prefix, by key of `prefixes`."
+  description = "IAM policies in JSON to list and read a prefix, keyed like the input `prefixes`."
   value       = local.reader_policies
 }
 
 output "writer_policies" {
-  description = "IAM policies in JSON to list, read and write a prefix, by key of `prefixes`."
+  description = <<-EOT
+    IAM policies in JSON to list, read and write a prefix, keyed like the input `prefixes`.
+  EOT
   value       = local.writer_policies
 }
 
@@ -50,7 +54,7 @@ output "writer_policies" {
 
 output "replication_role_arn" {
   description = <<-EOT
-    ARN of the role that replicates, for the policies of a bucket and key of another account. Null
+    ARN of the replication role, for the policies of a bucket and a key in another account. Null
     without `replication`.
   EOT
   value       = one(aws_iam_role.replication[*].arn)

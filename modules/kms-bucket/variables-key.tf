@@ -1,5 +1,5 @@
 variable "additional_key_policy_json" {
-  description = "Policy in JSON whose statements are added to the policy of the created key."
+  description = "Policy in JSON. The module adds its statements to the policy of the created key."
   type        = string
   default     = null
 
@@ -46,7 +46,9 @@ variable "key_administrators" {
 }
 
 variable "key_alias" {
-  description = "Alias of the created key, without `alias/`. If null, the name of the bucket."
+  description = <<-EOT
+    Alias of the created key, without `alias/`. If null, the alias is the name of the bucket.
+  EOT
   type        = string
   default     = null
 
@@ -62,14 +64,14 @@ variable "key_alias" {
 }
 
 variable "key_deletion_window_days" {
-  description = "Days in which the deletion of the created key can be canceled."
+  description = "Number of days in which you can cancel the deletion of the created key."
   type        = number
   default     = 30
   nullable    = false
 }
 
 variable "key_rotation_days" {
-  description = "Days after which the created key is rotated. Old files stay readable."
+  description = "Number of days after which AWS rotates the created key. Old files stay readable."
   type        = number
   default     = 365
   nullable    = false
@@ -79,8 +81,8 @@ variable "key_services" {
   description = <<-EOT
     AWS services, besides CloudWatch Logs, that may use the created key without a role: `glue`,
     `transfer`, `sns-from-cloudwatch` (alarms) and `sns-from-eventbridge` (rules) for topics or
-    queues with this key. The latter two have no condition: with one, EventBridge drops events;
-    give topics their own key if you can.
+    queues with this key. The permissions for the two values that begin with `sns` have no
+    condition, because EventBridge would drop events. If you can, give topics their own key.
   EOT
   type        = set(string)
   default     = []
@@ -126,8 +128,8 @@ variable "key_users" {
 
 variable "kms_key" {
   description = <<-EOT
-    KMS key that encrypts everything in this module. If null, a key is created.
-    - `arn` - ARN of the key; it may be unknown at plan time.
+    KMS key that encrypts all data of this module. If null, the module creates a key.
+    - `arn` - ARN of the key, which may be unknown at plan time.
   EOT
   type = object({
     arn = string

@@ -20,12 +20,12 @@ variable "name" {
 
 variable "access_logs" {
   description = <<-EOT
-    Bucket to which S3 logs every request. If null, requests are not logged.
+    Bucket in which S3 logs every request. If null, S3 does not log requests.
     - `bucket` - Name of a bucket in this region that allows `logging.s3.amazonaws.com` to write. It
                  must be encrypted with SSE-S3, because S3 delivers no logs to a bucket with a KMS
                  key.
     - `prefix` - (Optional) Bucket prefix of the logs, without leading or trailing slash. If null,
-                 the name of this bucket.
+                 the prefix is the name of the created bucket.
   EOT
   type = object({
     bucket = string
@@ -51,8 +51,8 @@ variable "access_logs" {
 
 variable "additional_bucket_policy_json" {
   description = <<-EOT
-    Policy in JSON whose statements are added to the bucket's policy. The module's Deny statements
-    stay in force.
+    Policy in JSON. The module adds its statements to the bucket's policy. The module's own Deny
+    statements still apply.
   EOT
   type        = string
   default     = null
@@ -67,7 +67,7 @@ variable "additional_bucket_policy_json" {
 }
 
 variable "eventbridge_notifications" {
-  description = "Whether S3 sends events to EventBridge about objects that are created or deleted."
+  description = "Whether S3 sends an event to EventBridge for each created or deleted object."
   type        = bool
   default     = false
   nullable    = false
@@ -75,8 +75,8 @@ variable "eventbridge_notifications" {
 
 variable "force_destroy" {
   description = <<-EOT
-    Whether destroying the bucket first deletes everything in it, including old versions. Refused
-    in production.
+    Whether Terraform deletes all files, including old versions, before it destroys the bucket. The
+    module refuses this setting in production.
   EOT
   type        = bool
   default     = false
@@ -95,7 +95,7 @@ variable "force_destroy" {
 }
 
 variable "noncurrent_version_days" {
-  description = "Days after which a replaced or deleted version is deleted permanently."
+  description = "Number of days after which S3 permanently deletes a replaced or deleted version."
   type        = number
   default     = 365
   nullable    = false
@@ -103,13 +103,13 @@ variable "noncurrent_version_days" {
 
 variable "object_lock" {
   description = <<-EOT
-    Retention in which no version of a file can be deleted or changed. It can only be set when the
-    bucket is created. Restating a period works, because it adds a version. If null, nothing is
-    locked.
-    - `mode`  - `GOVERNANCE` (principals with the right to bypass it can delete) or `COMPLIANCE`
-                (nobody can).
-    - `days`  - (Optional) Retention in days; either this or `years`.
-    - `years` - (Optional) Retention in years.
+    Time during which nobody can delete or change a version of a file. You can set this input only
+    when you create the bucket. A restatement still works, because it adds new versions. If null,
+    files are not locked.
+    - `mode`  - `GOVERNANCE` or `COMPLIANCE`. With `GOVERNANCE`, principals with the right to bypass
+                the lock can delete versions. With `COMPLIANCE`, nobody can.
+    - `days`  - (Optional) Length of the time in days. Set either `days` or `years`.
+    - `years` - (Optional) Length of the time in years.
   EOT
   type = object({
     mode  = string
@@ -151,7 +151,9 @@ variable "permissions_boundary_arn" {
 }
 
 variable "prefixes" {
-  description = "Bucket prefixes for which the module outputs reader and writer policies, by key."
+  description = <<-EOT
+    Prefixes that get reader and writer policies in the outputs, keyed by a name of your choice.
+  EOT
   type        = map(string)
   default     = {}
   nullable    = false
@@ -168,8 +170,9 @@ variable "prefixes" {
 
 variable "readers" {
   description = <<-EOT
-    Principals that the policies of bucket and created key allow to list and read a prefix, keyed by
-    a name of your choice. A principal of another account also needs an IAM policy that allows it.
+    Principals that may list and read a prefix, keyed by a name of your choice. The module adds
+    these rights to the policies of the bucket and of the created key. A principal of another
+    account also needs an IAM policy with these rights.
     - `prefix`        - Bucket prefix, without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT
@@ -212,13 +215,15 @@ variable "readers" {
 
 variable "replication" {
   description = <<-EOT
-    Second bucket to which every new file is copied. If null, nothing is copied.
-    - `bucket_arn`    - ARN of a versioned bucket; with `object_lock` it needs Object Lock too.
-    - `kms_key_arn`   - ARN of the KMS key in that bucket's region that encrypts the copies.
-    - `account_id`    - (Optional) ID of that bucket's account, if it is another account, which
-                        then owns the copies.
-    - `prefix`        - (Optional) Bucket prefix that is copied, without leading or trailing slash.
-                        If null, everything is copied.
+    Second bucket to which S3 copies every new file. If null, S3 copies no files.
+    - `bucket_arn`    - ARN of the second bucket, which must be versioned. With `object_lock`, it
+                        also needs Object Lock.
+    - `kms_key_arn`   - ARN of the KMS key that encrypts the copies, in the region of the second
+                        bucket.
+    - `account_id`    - (Optional) ID of the account of the second bucket, if it is another account.
+                        This account then owns the copies.
+    - `prefix`        - (Optional) Prefix of the files that S3 copies, without leading or trailing
+                        slash. If null, S3 copies all files.
     - `storage_class` - (Optional) Storage class of the copies.
   EOT
   type = object({
@@ -269,11 +274,13 @@ variable "transitions" {
   description = <<-EOT
     Transitions of old files to cheaper storage, keyed by a name of your choice.
     - `storage_class`   - `STANDARD_IA`, `ONEZONE_IA`, `INTELLIGENT_TIERING`, `GLACIER_IR`,
-                          `GLACIER` or `DEEP_ARCHIVE`; the last two for replaced versions only.
-    - `days`            - (Optional) Days after which a file moves there.
-    - `noncurrent_days` - (Optional) Days after which a replaced version moves there.
-    - `prefix`          - (Optional) Bucket prefix of the files, without leading or trailing
-                          slash. If null, all files.
+                          `GLACIER` or `DEEP_ARCHIVE`. `GLACIER` and `DEEP_ARCHIVE` are for replaced
+                          versions only.
+    - `days`            - (Optional) Number of days after which a file moves to this storage class.
+    - `noncurrent_days` - (Optional) Number of days after which a replaced version moves to this
+                          storage class.
+    - `prefix`          - (Optional) Bucket prefix of the files, without leading or trailing slash.
+                          If null, the transition applies to all files.
   EOT
   type = map(object({
     storage_class   = string
@@ -339,9 +346,9 @@ variable "transitions" {
 
 variable "writers" {
   description = <<-EOT
-    Principals that the policies of bucket and created key allow to list, read and write a prefix,
-    keyed by a name of your choice. A principal of another account also needs an IAM policy that
-    allows it.
+    Principals that may list, read and write a prefix, keyed by a name of your choice. The module
+    adds these rights to the policies of the bucket and of the created key. A principal of another
+    account also needs an IAM policy with these rights.
     - `prefix`        - Bucket prefix, without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT

@@ -79,7 +79,8 @@ output "delivery" {
 
 output "connectors" {
   description = <<-EOT
-    IDs of the connectors, keyed like `recipients`, for `aws transfer test-connection`.
+    IDs of the connectors, keyed like the input `recipients`. Use an ID in `aws transfer
+    test-connection`.
   EOT
   value = {
     for key, connector in aws_transfer_connector.this : key => connector.connector_id
@@ -88,7 +89,7 @@ output "connectors" {
 
 output "push_state_machine_arns" {
   description = <<-EOT
-    ARNs of the state machines that send published files, keyed like `recipients`, for
+    ARNs of the state machines that send published files, keyed like the input `recipients`, for
     `extracts resend`. Empty without connectors.
   EOT
   value       = { for key, machine in aws_sfn_state_machine.push : key => machine.arn }
@@ -100,8 +101,8 @@ output "push_state_machine_arns" {
 
 output "endpoint" {
   description = <<-EOT
-    Host name of the server, for the recipients. In mode "instance" without `host_name`, it is an
-    address.
+    Host name of the server, for the recipients. In mode "instance" without `host_name`, the value
+    is an IP address.
   EOT
   value = (
     !local._on_instance ? one(local.server[*].endpoint)
@@ -111,8 +112,8 @@ output "endpoint" {
 
 output "host_key_fingerprint" {
   description = <<-EOT
-    Fingerprint of the server's host key, for the recipients. In mode "instance", it is null until
-    the instance has started once; the next plan shows it.
+    Fingerprint of the server's host key, for the recipients. In mode "instance", the value is null
+    until the instance has started. Then the next plan shows the fingerprint.
   EOT
   value = local._on_instance ? one([
     for key, parameter in aws_ssm_parameter.host_key_fingerprint : parameter.insecure_value
@@ -121,19 +122,20 @@ output "host_key_fingerprint" {
 }
 
 output "receipts_table_name" {
-  description = "Name of the table of receipts. Null without users."
+  description = "Name of the table with the receipts. Null without users."
   value       = one(values(aws_dynamodb_table.receipts)[*].name)
 }
 
 output "server" {
   description = <<-EOT
-    Server, for the input `server` of other extracts that share it. Null in the other modes.
+    The created server, for the input `server` of extracts that share it. Null in the modes
+    "instance" and "connector".
   EOT
   value       = local.server
 }
 
 output "server_id" {
-  description = "ID of the server. Null in the other modes."
+  description = "ID of the server. Null in the modes \"instance\" and \"connector\"."
   value       = one(local.server[*].id)
 }
 
@@ -142,7 +144,9 @@ output "server_id" {
 ################################################################################
 
 output "users" {
-  description = "User name, role ARN and prefix of each user, keyed like `recipients`."
+  description = <<-EOT
+    User name, role ARN and prefix of each SFTP user, keyed like the input `recipients`.
+  EOT
   value = {
     for key, recipient in local.downloaders : key => {
       user_name = key

@@ -10,10 +10,12 @@ variable "recipients" {
                              `ecdsa-sha2-nistp256`, `-nistp384`, `-nistp521`.
     - `url`                - URL of the recipient's server, for example
                              `sftp://sftp.example.com:22`.
-    - `public_keys`        - (Optional) OpenSSH public keys, keyed by device name. Without keys the
-                             user cannot log in.
-    - `push`               - (Optional) Server that files are sent to. Required in mode "connector".
-    - `secret_kms_key_arn` - (Optional) ARN of the KMS key of the secret, if it has its own key.
+    - `public_keys`        - (Optional) OpenSSH public keys, keyed by device name. Without public
+                             keys, nobody can log in as this user.
+    - `push`               - (Optional) The recipient's server, to which a connector sends the
+                             files. Required in mode "connector".
+    - `secret_kms_key_arn` - (Optional) ARN of the KMS key of the secret, if it is a customer
+                             managed key.
   EOT
   type = map(object({
     prefix      = string

@@ -3,13 +3,13 @@
 ################################################################################
 
 variable "bucket" {
-  description = "Name of the bucket that holds the files."
+  description = "Name of the bucket with the files."
   type        = string
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts logs and everything else that the module stores."
+  description = "ARN of the KMS key that encrypts the logs and all other stored data."
   type        = string
   nullable    = false
 
@@ -76,7 +76,7 @@ variable "connector_security_policy_name" {
 variable "dead_letter_queue" {
   description = <<-EOT
     Queue for events that EventBridge cannot deliver: the output `dead_letter_queue` of
-    `failure-alerts`. If null, they are lost.
+    `failure-alerts`. If null, these events are lost.
     - `arn`         - ARN of the queue.
     - `kms_key_arn` - ARN of the KMS key of the queue.
   EOT
@@ -89,14 +89,16 @@ variable "dead_letter_queue" {
 
 variable "endpoint" {
   description = <<-EOT
-    Network endpoint of the server or the instance. Required if the module creates one of them.
+    Network endpoint. Required if the module creates a server or an instance.
     - `allowed_cidrs`  - (Optional) IPv4 ranges that may connect to a VPC endpoint, keyed by a name
                          of your choice.
-    - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, which
-                         make the server reachable from the internet.
-    - `subnet_ids`     - (Optional) Subnets of a VPC endpoint, or the one subnet of the instance.
-    - `type`           - (Optional) "VPC", or "PUBLIC", which every address can reach.
-    - `vpc_id`         - (Optional) VPC of the subnets.
+    - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, with
+                         which recipients reach the server from the internet.
+    - `subnet_ids`     - (Optional) IDs of the subnets of the VPC endpoint. In mode "instance", the
+                         ID of one subnet.
+    - `type`           - (Optional) "VPC" or "PUBLIC". Every address can reach an endpoint of the
+                         type "PUBLIC".
+    - `vpc_id`         - (Optional) ID of the VPC of the subnets.
   EOT
   type = object({
     allowed_cidrs  = optional(map(string), {})
@@ -186,7 +188,7 @@ variable "endpoint" {
 
 variable "host_name" {
   description = <<-EOT
-    Custom host name, which stays when the server is replaced. If null, AWS's name is used.
+    Custom host name, which a new server keeps. If null, recipients use AWS's host name.
     - `hosted_zone_id` - ID of the hosted zone in Route 53 that gets the record.
     - `name`           - Host name, for example "sftp.example.com".
   EOT
@@ -225,12 +227,11 @@ variable "host_name" {
 
 variable "instance" {
   description = <<-EOT
-    Instance of mode "instance".
-    - `type`        - (Optional) Instance type with a Graviton processor. The smallest is enough for
+    Settings of the EC2 instance in mode "instance".
+    - `type`        - (Optional) Instance type with a Graviton processor. The default is enough for
                       about eight recipients.
     - `update_day`  - (Optional) Weekday on which security updates are installed: Mon to Sun.
-    - `update_hour` - (Optional) Full hour of the updates, in GMT. If an update needs it, the
-                      instance restarts.
+    - `update_hour` - (Optional) Full hour of the updates and of a necessary restart, in GMT.
   EOT
   type = object({
     type        = optional(string, "t4g.nano")
@@ -259,7 +260,7 @@ variable "instance" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Number of days for which the log groups keep logs."
   type        = number
   default     = 365
   nullable    = false
@@ -273,7 +274,7 @@ variable "log_retention_days" {
 variable "manifest_prefix" {
   description = <<-EOT
     Prefix of the manifests. In mode "connector", a new manifest starts the transfer of its period.
-    With `receipts.due_day`, it says which files are due.
+    With `receipts.due_day`, the daily check reads the names of the due files from the manifest.
   EOT
   type        = string
   default     = null
@@ -291,8 +292,9 @@ variable "manifest_prefix" {
 
 variable "mode" {
   description = <<-EOT
-    "server": recipients download their files from AWS Transfer Family. "instance": from OpenSSH on
-    an EC2 instance. "connector": files are sent to their servers.
+    Kind of delivery. "server": recipients download their files from AWS Transfer Family.
+    "instance": recipients download their files from OpenSSH on an EC2 instance. "connector": AWS
+    sends the files to the recipients' own servers.
   EOT
   type        = string
   default     = "server"
@@ -312,10 +314,10 @@ variable "permissions_boundary_arn" {
 
 variable "receipts" {
   description = <<-EOT
-    Receipts of the files that recipients download, kept for `log_retention_days`. With a day, an
-    event also reports who has not downloaded last month's file; `failure-alerts` mails it.
-    - `due_day`  - (Optional) Day of the month by which a file must be downloaded. Null reports
-                   nothing.
+    Receipts of downloaded files, kept for `log_retention_days`. With `due_day`, an event reports
+    each recipient that has not downloaded last month's file, and `failure-alerts` sends a mail.
+    - `due_day`  - (Optional) Day of the month by which a recipient must download its file. If null,
+                   there is no check.
     - `due_hour` - (Optional) Full hour of the daily check, in GMT.
   EOT
   type = object({
@@ -365,10 +367,10 @@ variable "security_policy_name" {
 
 variable "server" {
   description = <<-EOT
-    Existing server to share: the output `server` of the module that created it. If null, a server
-    is created.
+    Existing server of another extract: the output `server` of the module that created the server.
+    If null, the module creates a server.
     - `endpoint`             - Host name of the server.
-    - `host_key_fingerprint` - Fingerprint of its host key.
+    - `host_key_fingerprint` - Fingerprint of the server's host key.
     - `id`                   - ID of the server.
   EOT
   type = object({

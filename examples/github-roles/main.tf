@@ -1,6 +1,6 @@
-# Roles that a project's workflows assume, each only for the jobs that need it. Apply this
-# once for each repository, with credentials of the account's owner. No workflow may change
-# these roles.
+# Roles that the workflows of a project assume. Each role can be assumed only by the jobs that need
+# it. Apply this configuration once for each repository, with credentials of the account's owner. No
+# workflow may change these roles.
 
 terraform {
   required_version = ">= 1.11, < 2.0"
@@ -24,7 +24,9 @@ variable "repository" {
 }
 
 variable "name" {
-  description = "Name of the extract. It is the name of the job, and all resources begin with it."
+  description = <<-EOT
+    Name of the extract. The job has this name, and the names of all resources begin with it.
+  EOT
   type        = string
 
   validation {
@@ -45,10 +47,11 @@ variable "region" {
 
 variable "state" {
   description = <<-EOT
-    Object in S3 with the project's state, as in its `backend.tf`.
+    S3 object that contains the Terraform state of the project, as in the project's `backend.tf`.
     - `bucket`      - Name of the bucket.
     - `key`         - Key of the object.
-    - `kms_key_arn` - (Optional) ARN of the KMS key that encrypts it. If null, no KMS key.
+    - `kms_key_arn` - (Optional) ARN of the KMS key that encrypts the object. Null if no KMS key
+                      encrypts it.
   EOT
   type = object({
     bucket      = string
@@ -58,29 +61,31 @@ variable "state" {
 
   validation {
     condition     = !can(regex("[*?]", "${var.state.bucket}${var.state.key}"))
-    error_message = "state: name one object, without * and ?."
+    error_message = "state: write the names of one bucket and one key, without * and ?."
   }
 }
 
 variable "data_buckets" {
-  description = "Names of buckets whose files no apply may read: at least the project's own."
+  description = <<-EOT
+    Names of the buckets whose files no apply may read. They must include the project's own bucket.
+  EOT
   type        = list(string)
 
   validation {
     condition     = length(var.data_buckets) > 0
-    error_message = "data_buckets: name at least the bucket of the delivered files."
+    error_message = "data_buckets: write at least the name of the bucket with the delivered files."
   }
 }
 
 variable "apply_policy_arn" {
-  description = "ARN of the policy with the rights of an apply."
+  description = "ARN of the IAM policy that the role of the apply gets."
   type        = string
 }
 
 variable "created_secret" {
   description = <<-EOT
-    Whether `module "extract"` creates the secret of the source's login (`secret = {}`). Then every
-    plan reads this secret. If false, neither plan nor apply can read any secret.
+    Whether `module "extract"` creates the secret of the source's login (`secret = {}`). If true,
+    every plan reads this secret. If false, no plan and no apply can read any secret.
   EOT
   type        = bool
   default     = false
@@ -88,14 +93,14 @@ variable "created_secret" {
 
   validation {
     condition     = !var.created_secret || var.plan_environment != null
-    error_message = "created_secret: set plan_environment, because a plan runs a branch's code."
+    error_message = "created_secret: set plan_environment, because a plan runs code of a branch."
   }
 }
 
 variable "sftp_instance" {
   description = <<-EOT
-    Whether `module "sftp"` has `mode = "instance"`. Then a plan reads the settings of its instance,
-    parameters and secret.
+    Whether `module "sftp"` has `mode = "instance"`. If true, a plan may read the settings of the
+    instance and of its parameters and secret.
   EOT
   type        = bool
   default     = false
@@ -104,7 +109,7 @@ variable "sftp_instance" {
 
 variable "plan_environment" {
   description = <<-EOT
-    Environment where somebody approves a plan, as in the repository's variable
+    GitHub environment in which a person approves a plan, as in the repository's variable
     AWS_PLAN_ENVIRONMENT. If null, the plan of a pull request gets its role without approval.
   EOT
   type        = string
@@ -118,8 +123,8 @@ variable "plan_environment" {
 
 variable "workflow_refs" {
   description = <<-EOT
-    Versions of the reusable workflows that may assume the roles: tags as `refs/tags/v1.2.0`, or
-    full SHAs of commits. While a project is upgraded, name the old version and the new one.
+    Versions of the reusable workflows that may assume the roles: tags such as `refs/tags/v1.2.0`,
+    or full SHAs of commits. During an upgrade of a project, include the old and the new version.
   EOT
   type        = list(string)
   default     = ["refs/tags/v0.1.0"]
@@ -129,12 +134,12 @@ variable "workflow_refs" {
     condition = length(var.workflow_refs) > 0 && alltrue([
       for ref in var.workflow_refs : can(regex("^(refs/tags/[\\w.-]+|[0-9a-f]{40})$", ref))
     ])
-    error_message = "workflow_refs: name exact versions, for example [\"refs/tags/v1.2.0\"]."
+    error_message = "workflow_refs: write exact versions, for example [\"refs/tags/v1.2.0\"]."
   }
 }
 
 variable "workflows" {
-  description = "Repository whose reusable workflows the project calls, as `owner/name`."
+  description = "Repository of the reusable workflows that the project calls, as `owner/name`."
   type        = string
   default     = "terraform-aws-extracts/terraform-aws-extracts"
   nullable    = false
@@ -149,18 +154,18 @@ locals {
   arn     = "arn:${data.aws_partition.this.partition}"
   place   = "${var.region}:${local.account}"
   glue    = "${local.arn}:glue:${local.place}"
-  # Where the module puts a secret that it creates.
+  # ARN pattern of the secret that `module "extract"` creates.
   secret = "${local.arn}:secretsmanager:${local.place}:secret:${var.name}/reader-*"
 
   # Three claims of GitHub's token decide who may assume a role: the audience (`aud`), the
   # repository with its branch or environment (`sub`), and the reusable workflow of the job
-  # (`job_workflow_ref`). Without the last one, any workflow that somebody pushes to a branch could
-  # assume the role of the plan.
+  # (`job_workflow_ref`). Without `job_workflow_ref`, any workflow that somebody pushes to a branch
+  # could assume the role of the plan.
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
   trusted = {
-    # A plan runs the code of a branch: providers and data sources. With plan_environment, somebody
-    # approves before that code gets the role. Then a pull request alone must not be enough, because
-    # a branch could delete the line `environment:` of its workflow.
+    # A plan runs code of the branch: providers and data sources. If plan_environment is set, a
+    # person must approve before this code gets the role. Then the subject "pull_request" is not
+    # trusted, because a branch could delete the line `environment:` of its workflow.
     plan = {
       subjects = [
         var.plan_environment == null ? "pull_request" : "environment:${var.plan_environment}",
@@ -198,8 +203,8 @@ resource "aws_iam_role" "github" {
         StringEquals = {
           "${local.issuer}:aud" = "sts.amazonaws.com"
           "${local.issuer}:sub" = [for s in each.value.subjects : "repo:${var.repository}:${s}"]
-          # A pattern for the version would also match a fork's commit, because GitHub serves such a
-          # commit from this repository by its SHA.
+          # Only exact versions are trusted. A pattern would also match a commit of a fork, because
+          # GitHub serves such a commit from this repository by its SHA.
           "${local.issuer}:job_workflow_ref" = [
             for w in setproduct(each.value.workflows, var.workflow_refs) :
             "${var.workflows}/.github/workflows/${w[0]}.yml@${w[1]}"
@@ -215,8 +220,8 @@ resource "aws_iam_role_policy_attachment" "apply" {
   policy_arn = var.apply_policy_arn
 }
 
-# What no apply needs, whatever its own policy allows: to read secrets and delivered files, and to
-# change the roles of this configuration.
+# Rights that no apply needs: to read secrets and delivered files, and to change the roles of this
+# configuration. They are denied, whatever the policy in apply_policy_arn allows.
 resource "aws_iam_role_policy" "apply" {
   name = "apply"
   role = aws_iam_role.github["apply"].name
@@ -259,6 +264,8 @@ resource "aws_iam_role_policy" "run" {
 }
 
 output "role_arns" {
-  description = "Values of the variables AWS_PLAN_ROLE_ARN, AWS_APPLY_ROLE_ARN, AWS_RUN_ROLE_ARN."
+  description = <<-EOT
+    ARNs of the roles, for the variables AWS_PLAN_ROLE_ARN, AWS_APPLY_ROLE_ARN, AWS_RUN_ROLE_ARN.
+  EOT
   value       = { for name, role in aws_iam_role.github : name => role.arn }
 }

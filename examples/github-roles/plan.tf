@@ -1,10 +1,11 @@
-# Rights of a plan: to read the settings of the project's own resources, and its state. It reads no
-# delivered file, log, receipt or execution. A policy of AWS like ReadOnlyAccess would let a branch
-# read the whole account. If a project has more resources, add what their plan reads.
+# Rights of a plan: to read the state and the settings of the project's own resources. A plan reads
+# no delivered file, log, receipt or execution. An AWS managed policy such as ReadOnlyAccess would
+# let a branch read the whole account. If a project has more resources, add the rights that a plan
+# of them needs.
 
 locals {
-  # Names of the project's resources. Names in full, or a "*" after a character that no project's
-  # name can have: "loans-*" would also be the resources of a project "loans-archive".
+  # Names of the project's resources. A pattern has "*" only after a character that no project's
+  # name can have: "loans-*" would also match the resources of a project "loans-archive".
   glue_names = {
     connection = [var.name]
     crawler    = ["${var.name}-crawler"]
@@ -47,7 +48,7 @@ locals {
       "stateMachine:${var.name}${machine}"
     ]
   }
-  # The modules shorten a role's name to 64 characters like this.
+  # Names of the roles. The modules shorten a longer name to 64 characters in the same way.
   full_role_names = {
     for role in [
       "collected", "crawler", "dispatch", "failures-events", "failures-states", "job",
@@ -64,10 +65,10 @@ locals {
 }
 
 locals {
-  # Statements by what they read.
+  # One statement for each kind of resource that a plan reads.
   reads = {
     Account = {
-      # AWS allows these for all resources or for none.
+      # AWS supports no single resource for these actions.
       Action = [
         "ec2:DescribeNetworkInterfaces", "ec2:DescribePrefixLists",
         "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
@@ -87,7 +88,7 @@ locals {
       Resource = concat(
         [
           "${local.arn}:kms:${local.place}:key/*",
-          # AWS names the log group of a connector after its ID.
+          # AWS adds the ID of a connector to the name of its log group.
           "${local.arn}:logs:${local.place}:log-group:/aws/transfer/c-*",
         ],
         [
@@ -114,7 +115,7 @@ locals {
       Action = [
         "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies",
       ]
-      # The roles of recipients are the only ones with an underscore.
+      # Only the names of the recipients' roles have an underscore after the project's name.
       Resource = [
         for role in concat(values(local.role_names), ["${var.name}_*"]) :
         "${local.arn}:iam::${local.account}:role/${role}"
@@ -128,7 +129,7 @@ locals {
       ]
       Resource = [for end in ["", "-artifacts"] : "${local.arn}:s3:::${local.bucket}${end}"]
     }
-    # The programs of the job. Delivered files are in another bucket.
+    # The files of the job: spec and engine. Delivered files are in another bucket.
     Artifacts = {
       Action   = ["s3:GetObject", "s3:GetObjectTagging"]
       Resource = ["${local.arn}:s3:::${local.bucket}-artifacts/artifacts/*"]
@@ -142,10 +143,10 @@ locals {
       Resource = ["${local.arn}:s3:::${var.state.bucket}"]
     }
   }
-  # What an SFTP server on EC2 adds.
+  # Statements that a plan needs only for an SFTP server on EC2.
   instance_reads = {
     InstanceAccount = {
-      # AWS allows these for all resources or for none.
+      # AWS supports no single resource for these actions.
       Action = [
         "ec2:DescribeAddresses", "ec2:DescribeInstanceCreditSpecifications",
         "ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeTags",
@@ -153,7 +154,8 @@ locals {
       ]
       Resource = ["*"]
     }
-    # User data often has passwords, so only that of the project's own instance.
+    # User data often contains passwords. So a plan reads only the user data of the project's own
+    # instance.
     InstanceAttributes = {
       Action    = ["ec2:DescribeInstanceAttribute"]
       Resource  = ["${local.arn}:ec2:${local.place}:instance/*"]
@@ -163,7 +165,8 @@ locals {
       Action   = ["ssm:GetParameter"]
       Resource = ["${local.arn}:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
     }
-    # The fingerprint, and the recipients' public keys. Of the host key, only its settings.
+    # A plan reads the values of two kinds of parameters: the fingerprint of the host key, and the
+    # public keys of the recipients. Of the secret with the host key, it reads only the settings.
     InstanceNamed = {
       Action = [
         "iam:GetInstanceProfile", "secretsmanager:DescribeSecret",
@@ -176,7 +179,8 @@ locals {
       ]
     }
   }
-  # Rights for encrypted values, only through the service that keeps them.
+  # Rights to decrypt. Each right is limited to the service or the secret that holds the encrypted
+  # value.
   decrypts = concat(
     [
       for key in [var.state.kms_key_arn] : {
@@ -221,7 +225,8 @@ resource "aws_iam_role_policy" "plan" {
   })
 }
 
-# A policy of its own, because all policies in a role have at most 10,240 characters:
+# This is a separate managed policy, because the inline policies of a role have at most 10,240
+# characters in total:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 resource "aws_iam_policy" "plan" {
   name = "${replace(var.repository, "/", "-")}-plan"

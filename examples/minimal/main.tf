@@ -1,13 +1,18 @@
-# A minimal deployment: every month one file per region, with the sum of sales of each shop.
-# Credentials and region come from the environment; `terraform.tfvars.example` shows the values.
+# A minimal deployment. Every month it publishes one file per region, with the sum of sales of each
+# shop. Credentials and region come from the environment. `terraform.tfvars.example` has an example
+# of all values.
 
 variable "bucket" {
-  description = "Name of the bucket of the files. It must be unique in the world."
+  description = <<-EOT
+    Name of the bucket that stores the files. No other bucket in the world may have this name.
+  EOT
   type        = string
 }
 
 variable "database" {
-  description = "PostgreSQL source, the secret with its login, and the PEM file of its authorities."
+  description = <<-EOT
+    PostgreSQL source, the secret with its login, and the PEM file of its certificate authorities.
+  EOT
   type = object({
     host = string, name = string, secret_arn = string, ca_certificate_file = string
   })

@@ -3,7 +3,7 @@
 ################################################################################
 
 locals {
-  # A role name is unique in the account, and has at most 64 characters.
+  # A role name is unique in the account and has at most 64 characters.
   _full_role_names = {
     for purpose in ["failures-events", "failures-states", "missing-schedule", "missing-states"] :
     purpose => "${var.name}-${purpose}-${local.region}"
@@ -30,7 +30,8 @@ resource "aws_iam_role" "events" {
 
   lifecycle {
     precondition {
-      # IAM User Guide, "IAM and AWS STS quotas": the default length of a role's trust policy.
+      # IAM User Guide, "IAM and AWS STS quotas": the default maximum length of a role's trust
+      # policy.
       condition = length(local._events_trust) <= 2048
       error_message = join(" ", [
         "failure_events, delivery: the trust policy of EventBridge's role names every rule and has",
@@ -76,7 +77,7 @@ resource "aws_iam_role_policy" "events" {
 
 resource "aws_iam_role" "states" {
   name                 = local.role_names["failures-states"]
-  description          = "Lets the state machine look up a run, remember failures, and publish."
+  description          = "Lets the state machine read Glue runs, store failures and publish mails."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -135,7 +136,8 @@ locals {
       }
     },
     {
-      # Step Functions writes logs through log delivery, whose actions do not support a resource.
+      # Step Functions sends logs through CloudWatch log delivery. The actions of log delivery do
+      # not support a single resource.
       Sid    = "WriteLogs"
       Effect = "Allow"
       Action = [
@@ -170,7 +172,7 @@ resource "aws_iam_role" "scheduler" {
       Effect    = "Allow"
       Principal = { Service = "scheduler.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Scheduler names the group as the source, never the schedule.
+      # EventBridge Scheduler sends the ARN of the schedule's group as the source of a request.
       Condition = {
         StringEquals = {
           "aws:SourceAccount" = local.account_id
@@ -199,7 +201,8 @@ resource "aws_iam_role_policy" "scheduler" {
         Resource = local.missing_arn
       },
       {
-        # A schedule sends dead letters with its role; a rule sends them without a role.
+        # A schedule sends dead letters with its role, so the role needs these rights. A rule sends
+        # dead letters without a role.
         Sid      = "KeepDeadLetters"
         Effect   = "Allow"
         Action   = "sqs:SendMessage"
@@ -222,7 +225,7 @@ resource "aws_iam_role" "missing" {
   for_each = local._checks
 
   name                 = local.role_names["missing-states"]
-  description          = "Lets the daily check list the manifests and publish mails."
+  description          = "Lets the daily check list manifests, store failures and publish mails."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -258,7 +261,8 @@ resource "aws_iam_role_policy" "missing" {
         Effect   = "Allow"
         Action   = "s3:ListBucket"
         Resource = "arn:${local.partition}:s3:::${each.value.bucket}"
-        # IAM policies may only have characters up to U+00FF; "?" matches any one character.
+        # IAM policies may only have characters up to U+00FF, so "?" replaces all other characters.
+        # It matches any one character.
         Condition = {
           StringLike = {
             "s3:prefix" = join("/", [

@@ -6,18 +6,19 @@ locals {
   kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 }
 
-# Not the key of the data: the grant to EventBridge below cannot have a condition.
+# A separate key, not the key of the published files: the statement for EventBridge cannot have a
+# condition.
 resource "aws_kms_key" "this" {
   count = var.kms_key == null ? 1 : 0
 
-  description         = "Encrypts the alerts ${var.name}: topic, dead letters and logs."
+  description         = "Encrypts topic, dead letters and logs of the alerts ${var.name}."
   enable_key_rotation = true
 
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
       {
-        # Without this statement, IAM policies have no effect on the key, and nobody can manage it.
+        # Without this statement, no IAM policy applies to the key, and nobody can manage the key.
         Sid       = "AccountManagesKey"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
@@ -25,8 +26,8 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # EventBridge drops the event silently without these two rights, and with a condition on the
-        # source.
+        # EventBridge needs both rights, else it silently drops the event. With a condition on the
+        # source, it drops the event, too.
         Sid       = "EventBridgeWritesDeadLetters"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -34,7 +35,7 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # Without these rights, CloudWatch silently drops an alarm's message.
+        # CloudWatch needs these rights, else it silently drops the message of an alarm.
         Sid       = "AlarmsEncryptMessages"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
@@ -42,7 +43,8 @@ resource "aws_kms_key" "this" {
         Resource  = "*"
       },
       {
-        # CloudWatch Logs encrypts a log group as its own principal, not as that of the writer.
+        # CloudWatch Logs encrypts a log group as its own service principal, not as the principal
+        # that writes the logs.
         Sid       = "LogsEncryptGroups"
         Effect    = "Allow"
         Principal = { Service = "logs.${local.region}.${local.dns_suffix}" }

@@ -2,7 +2,8 @@
 # Logs
 ################################################################################
 
-# For groups outside /aws/vendedlogs/, AWS extends a resource policy, whose size is limited.
+# The name begins with /aws/vendedlogs/. For log groups with other names, AWS adds to a resource
+# policy whose size is limited.
 resource "aws_cloudwatch_log_group" "states" {
   name              = "/aws/vendedlogs/states/${var.name}-failures"
   kms_key_id        = local.kms_key_arn

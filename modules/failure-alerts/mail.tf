@@ -10,7 +10,7 @@ locals {
   _push_arn_prefix   = var.delivery.push_arn_prefix
 
   # Hours that the extract's time zone may be ahead of GMT. Neither Terraform nor JSONata supports
-  # time zones, so this is the maximum of all zones in the area.
+  # time zones, so each area has the maximum of all its zones.
   _area_hours = {
     "Africa"    = 3
     "America"   = 0
@@ -42,7 +42,8 @@ resource "aws_sfn_state_machine" "this" {
     merge(local._template, {
       config = jsonencode(merge(local._config, {
         catch_up_schedule = local._catch_up_schedule == null ? "" : local._catch_up_schedule
-        # Glue's links to the console have host names with and without the region.
+        # Glue sends links to the console with two kinds of host names: with the region, and without
+        # it.
         consoles    = ["${local._console}/", "https://${local._console_host}/"]
         hours_ahead = local._hours_ahead
         links = {
@@ -74,6 +75,6 @@ resource "aws_sfn_state_machine" "this" {
 
   tags = var.tags
 
-  # AWS checks the role's rights when the state machine is created.
+  # AWS checks the rights of the role when it creates the state machine.
   depends_on = [aws_iam_role_policy.states]
 }

@@ -8,8 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have
-  # `endpoint`.
+  # In version 5 of the provider, the attribute `name` is the name of the region. In version 6, it
+  # is `region`. The attribute `endpoint` exists in both versions.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   _arn = {
@@ -23,11 +23,13 @@ locals {
 ################################################################################
 
 locals {
-  # Failures and successes both start one state machine, which remembers what it has reported.
+  # Failures and successes start the same state machine. It remembers which failures it has
+  # reported.
   _events     = merge(var.failure_events.events, var.delivery.events)
   _recoveries = merge(var.failure_events.recoveries, var.delivery.recoveries)
 
-  # Built from names, because the queue's policy must name the rules before they exist.
+  # These names are not read from the rules: the policy of the queue must name the rules before they
+  # exist.
   rule_names     = { for key in keys(local._events) : key => "${var.name}-${key}-failed" }
   recovery_names = { for key in keys(local._recoveries) : key => "${var.name}-${key}-recovered" }
   unwritten_name = "${var.name}-mail-unwritten"
@@ -104,11 +106,11 @@ resource "aws_cloudwatch_event_target" "recovery" {
 # State machines of the alerts that failed
 ################################################################################
 
-# The rule publishes directly to the topic, because a state machine that failed cannot send a mail.
-# EventBridge sets no subject and keeps the quotation marks of each line.
+# The rule publishes directly to the topic. A failed state machine cannot send a mail. The message
+# from EventBridge has no subject, and each of its lines is in quotation marks.
 resource "aws_cloudwatch_event_rule" "unwritten" {
   name        = local.unwritten_name
-  description = "Failed state machines of the alerts ${var.name}, which wrote no mail."
+  description = "Failed state machines of the alerts ${var.name}, which could not write a mail."
   state       = "ENABLED"
 
   event_pattern = jsonencode({
@@ -139,8 +141,8 @@ resource "aws_cloudwatch_event_target" "unwritten" {
       execution = "$.detail.executionArn"
       status    = "$.detail.status"
     }
-    # EventBridge requires one string per line. The strings are not written with jsonencode, which
-    # would write the angle brackets as \u003c.
+    # EventBridge requires one JSON string per line. The strings are written without jsonencode,
+    # because jsonencode writes angle brackets as \u003c.
     input_template = join("\n", [
       for line in [
         "[FAILED] ${var.failure_events.name}: a mail about a failure could not be written.",
@@ -170,13 +172,15 @@ locals {
   _queue_name = "${var.name}-dead-letters"
 }
 
-# Events for which EventBridge or Scheduler could not start anything for a day, so no mail was sent.
+# The queue gets events whose target EventBridge or Scheduler could not start, even after retries
+# for hours. No mail was sent about these events.
 resource "aws_sqs_queue" "dead_letters" {
   name                      = local._queue_name
   kms_master_key_id         = local.kms_key_arn
   message_retention_seconds = 1209600
 
-  # Not by aws_sqs_queue_policy: the provider would wait half a minute for each of the two.
+  # The queue has its policy in this argument, because the resource aws_sqs_queue_policy makes the
+  # provider wait half a minute.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -196,7 +200,8 @@ resource "aws_sqs_queue" "dead_letters" {
   tags = var.tags
 }
 
-# In earlier versions the policy was a resource, whose destruction could remove the queue's policy.
+# In earlier versions, the policy of the queue was a separate resource. Destroying that resource
+# could remove the policy from the queue.
 removed {
   from = aws_sqs_queue_policy.dead_letters
 

@@ -2,8 +2,8 @@
 # Memory
 ################################################################################
 
-# One item per open failure, so that a failure and its recovery are reported once. With
-# conditional writes, two events at the same time send one mail.
+# The table has one item per open failure, so that each failure and each recovery is reported once.
+# Conditional writes ensure that two events at the same time cause only one mail.
 resource "aws_dynamodb_table" "incidents" {
   name         = "${var.name}-incidents"
   billing_mode = "PAY_PER_REQUEST"
@@ -32,7 +32,7 @@ resource "aws_dynamodb_table" "incidents" {
 }
 
 locals {
-  # A failure without a recovery is deleted after a year.
+  # The item of a failure without a recovery is deleted after a year.
   _incident_seconds = 365 * 86400
   _memory_statements = [
     {

@@ -2,8 +2,8 @@
 # Periods that are not published
 ################################################################################
 
-# Checks the bucket, not Glue's schedule or events. So it also finds a period that is missing
-# because a schedule was disabled or an event was lost.
+# The daily check reads the bucket, not the schedule or the events of Glue. So it also finds a
+# period that is missing because a schedule was disabled or an event was lost.
 
 locals {
   _checks = var.target == null ? {} : { this = var.target }
@@ -36,7 +36,7 @@ resource "aws_sfn_state_machine" "missing" {
         topic           = aws_sns_topic.this.arn
       }))
       topic = jsonencode(aws_sns_topic.this.arn)
-      # A subject has fewer than 100 characters, and a name at most 50.
+      # SNS accepts subjects of fewer than 100 characters. The name in it has at most 50 characters.
       unknown_subject = jsonencode(
         "[UNKNOWN] ${var.failure_events.name}: cannot check for missing months"
       )
@@ -66,7 +66,7 @@ resource "aws_sfn_state_machine" "missing" {
 
   tags = var.tags
 
-  # AWS checks the role's rights when the state machine is created.
+  # AWS checks the rights of the role when it creates the state machine.
   depends_on = [aws_iam_role_policy.missing]
 }
 
@@ -74,7 +74,7 @@ resource "aws_sfn_state_machine" "missing" {
 # Daily schedule
 ################################################################################
 
-# A separate group, because a role's trust can be restricted to a group, not to a schedule.
+# The schedule has its own group, because a role's trust policy can name a group, but no schedule.
 resource "aws_scheduler_schedule_group" "missing" {
   for_each = local._checks
 
@@ -100,8 +100,8 @@ resource "aws_scheduler_schedule" "missing" {
 
   target {
     arn = aws_sfn_state_machine.missing[each.key].arn
-    # Written without jsonencode, which would write the angle brackets as \u003c. Scheduler would
-    # not recognize its keyword.
+    # The text is written without jsonencode, because jsonencode writes angle brackets as \u003c.
+    # EventBridge Scheduler would not recognize its keyword then.
     input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
     role_arn = aws_iam_role.scheduler[each.key].arn
 

@@ -3,9 +3,7 @@
 ################################################################################
 
 output "alarm_arns" {
-  description = <<-EOT
-    ARNs of the alarms that report failures of the alerts themselves, for your own actions.
-  EOT
+  description = "ARNs of the alarms that report a fault of the alerts, for actions of your own."
   value       = { dead-letters = aws_cloudwatch_metric_alarm.dead_letters.arn }
 }
 
@@ -25,20 +23,22 @@ output "dead_letter_queue_url" {
 }
 
 output "incidents_table_name" {
-  description = "Name of the table of open failures."
+  description = "Name of the DynamoDB table of open failures."
   value       = aws_dynamodb_table.incidents.name
 }
 
 output "missing_state_machine_arn" {
   description = <<-EOT
-    ARN of the state machine of the daily check. To start the check by hand, use the input `{}`, or
-    a `time` such as 2026-11-02T06:00:00Z. Null without `target`.
+    ARN of the state machine of the daily check. To start it by hand, use the input `{}`, or a time
+    such as `{"time":"2026-11-02T06:00:00Z"}`. Null without `target`.
   EOT
   value       = one(values(aws_sfn_state_machine.missing)[*].arn)
 }
 
 output "pending_subscriptions" {
-  description = "Keys of the subscriptions that were not confirmed at Terraform's last refresh."
+  description = <<-EOT
+    Keys of `subscriptions` that nobody had confirmed when Terraform last refreshed the state.
+  EOT
   value = sort([
     for key, subscription in aws_sns_topic_subscription.this : key
     if subscription.pending_confirmation
@@ -46,19 +46,19 @@ output "pending_subscriptions" {
 }
 
 output "rule_arns" {
-  description = "ARNs of the EventBridge rules for failures, keyed by event."
+  description = "ARNs of the EventBridge rules for failures, keyed like the events."
   value       = { for key, rule in aws_cloudwatch_event_rule.failure : key => rule.arn }
 }
 
 output "state_machine_arn" {
-  description = "ARN of the state machine that sends a mail about its input event."
+  description = "ARN of the state machine that sends a mail about the event in its input."
   value       = aws_sfn_state_machine.this.arn
 }
 
 output "test_message" {
   description = <<-EOT
-    Test mail. Run `command` in a shell to send it. A program can start `state_machine_arn` with
-    `input`.
+    How to request a test mail: `command` for a shell, or `state_machine_arn` and `input` for a
+    program.
   EOT
   value = {
     command = join(" ", [
@@ -71,6 +71,6 @@ output "test_message" {
 }
 
 output "topic_arn" {
-  description = "ARN of the topic, for subscriptions outside this module."
+  description = "ARN of the topic of the mails, for subscriptions outside this module."
   value       = aws_sns_topic.this.arn
 }

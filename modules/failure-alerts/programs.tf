@@ -3,7 +3,8 @@
 ################################################################################
 
 locals {
-  # JSONata programs are separate files. They are inserted in JSON strings of a definition.
+  # Each JSONata program is a separate file. The program is inserted into a JSON string of a state
+  # machine's definition.
   _programs = {
     for file in fileset(path.module, "*.jsonata") :
     trimsuffix(file, ".jsonata") => trimsuffix(trimprefix(
@@ -11,7 +12,7 @@ locals {
     ), "\"")
   }
 
-  # A retry cannot fix these errors. It may fix all others.
+  # Errors that a retry cannot fix. All other errors are retried.
   _never   = ["States.QueryEvaluationError"]
   _backoff = { BackoffRate = 2, IntervalSeconds = 5, MaxAttempts = 6 }
   _retries = {
@@ -20,7 +21,7 @@ locals {
     retry_conditional = concat(local._never, ["DynamoDB.ConditionalCheckFailedException"])
   }
 
-  # Values of the templates of both state machines, besides `config`.
+  # Values that the templates of both state machines use, besides `config`.
   _template = merge(
     local._programs,
     { partition = local.partition },
@@ -30,7 +31,7 @@ locals {
         merge({ ErrorEquals = ["States.ALL"] }, local._backoff),
       ])
     },
-    # For calls whose result is optional in the mail.
+    # Retries of a call whose result the mail does not require.
     {
       retry_once = jsonencode([
         { ErrorEquals = ["States.ALL"], IntervalSeconds = 1, MaxAttempts = 1 },
@@ -38,7 +39,7 @@ locals {
     },
   )
 
-  # $config of the programs of both state machines. An empty string stands for null.
+  # Value of $config in the programs of both state machines. An empty string stands for null.
   _config = {
     extract          = var.failure_events.name
     incident_seconds = local._incident_seconds
@@ -54,7 +55,8 @@ locals {
 ################################################################################
 
 locals {
-  # AWS documents no console host for other partitions. Theirs have the DNS suffix of the partition.
+  # AWS documents no console host for the partitions that are not in this map. Their host is
+  # "console." and the DNS suffix of the partition.
   _console_hosts = {
     aws        = "console.aws.amazon.com"
     aws-cn     = "console.amazonaws.cn"
@@ -65,7 +67,7 @@ locals {
   }
   _console_host = lookup(local._console_hosts, local.partition, "console.${local.dns_suffix}")
   _console      = "https://${local.region}.${local._console_host}"
-  # The console decodes the fragment twice, and reads "$" as "%".
+  # The console decodes the fragment of the URL twice, and reads "$" as "%".
   _log_group_encoded = replace(urlencode(urlencode(var.failure_events.log_group)), "%", "$")
 
   links = {

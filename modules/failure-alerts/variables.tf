@@ -4,14 +4,15 @@
 
 variable "failure_events" {
   description = <<-EOT
-    Failures of the extract: the output `failure_events` of `glue-extract`.
+    Events that report failures of the extract: the output `failure_events` of `glue-extract`.
     - `events`            - EventBridge patterns in JSON for failures, by key.
-    - `job_name`          - Name of the Glue job, for the command in the mail that reruns a period.
-    - `log_group`         - Name of the job's log group.
-    - `name`              - Name of the extract in the mails.
+    - `job_name`          - Name of the Glue job. The mails contain a command that reruns a period
+                            with it.
+    - `log_group`         - Log group of the job.
+    - `name`              - Name of the extract that the mails show.
     - `workflow_name`     - Name of the Glue workflow that starts the crawler and the job.
-    - `catch_up_schedule` - (Optional) Cron expression of the later runs in the same month, in
-                            `time_zone`.
+    - `catch_up_schedule` - (Optional) Cron expression, in `time_zone`, of later runs that repeat a
+                            failed run.
     - `recoveries`        - (Optional) EventBridge patterns in JSON for successes, by key.
     - `time_zone`         - (Optional) IANA name of the time zone of the extract's schedules.
   EOT
@@ -41,7 +42,8 @@ variable "failure_events" {
     )
   }
 
-  # The state machine identifies an event by its source. It ignores events of other sources.
+  # The state machine reads the kind of an event from its source. It ignores events of unknown
+  # sources.
   validation {
     condition = alltrue([
       for e in concat(
@@ -114,9 +116,9 @@ variable "name" {
 
 variable "deadline" {
   description = <<-EOT
-    Time in GMT by which the previous month must be published. From this time on, a check runs every
-    day.
-    - `day`  - (Optional) Day of the month. It must be after the extract's scheduled start and its
+    Day and hour, in GMT, by which the previous month must be published. From then on, a check runs
+    every day.
+    - `day`  - (Optional) Day of the month. It must be after the last run of the extract and its
                retries.
     - `hour` - (Optional) Hour of the daily check.
   EOT
@@ -140,12 +142,12 @@ variable "deadline" {
 
 variable "delivery" {
   description = <<-EOT
-    Failures of the delivery: the output `delivery` of `sftp-transfer`.
+    Events that report failures of the delivery: the output `delivery` of `sftp-transfer`.
     - `events`          - (Optional) EventBridge patterns in JSON for failures, by key.
     - `push_arn_prefix` - (Optional) Common beginning of the ARNs of the state machines that send
-                          files. All other state machines write receipts.
-    - `recipients`      - (Optional) URLs of the recipients' folders, keyed by recipient. The module
-                          ignores events about other recipients.
+                          files. State machines with other ARNs write receipts.
+    - `recipients`      - (Optional) URLs of the recipients' folders, keyed by recipient. Events of
+                          other recipients are ignored.
     - `recoveries`      - (Optional) EventBridge patterns in JSON for successes, by key.
     - `rule_arns`       - (Optional) ARNs of the EventBridge rules that use `dead_letter_queue`.
   EOT
@@ -251,7 +253,7 @@ variable "kms_key" {
 }
 
 variable "log_retention_days" {
-  description = "Number of days for which the log groups keep logs."
+  description = "Days for which CloudWatch Logs keeps logs."
   type        = number
   default     = 365
   nullable    = false
@@ -263,13 +265,13 @@ variable "log_retention_days" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the permissions boundary of all IAM roles."
+  description = "ARN of the IAM policy that all IAM roles have as their permissions boundary."
   type        = string
   default     = null
 }
 
 variable "runbook_url" {
-  description = "URL of your own runbook. If set, the mails contain it."
+  description = "URL of your own runbook. If set, every mail contains it."
   type        = string
   default     = null
 
@@ -281,8 +283,9 @@ variable "runbook_url" {
 
 variable "subscriptions" {
   description = <<-EOT
-    Recipients of the mails, keyed by a name of your choice. AWS first sends a mail that a person
-    must confirm. A queue or a function must allow the SNS topic to send messages to it.
+    Subscribers that get the mails, keyed by a name of your choice. For an email subscription, AWS
+    first sends a mail with a link that the reader must open. A queue or a function must allow the
+    topic to send messages to it.
     - `endpoint` - Mail address, URL or ARN, depending on `protocol`.
     - `protocol` - (Optional) "email", "https", "lambda" or "sqs".
   EOT
@@ -350,11 +353,11 @@ variable "tags" {
 
 variable "target" {
   description = <<-EOT
-    Target of the extract: the output `target` of `glue-extract`. If null, the module does not check
-    whether a period is published.
-    - `bucket`          - Name of the bucket with the files.
-    - `manifest_prefix` - Bucket prefix of the manifests, whose names are for example
-                          `2026-10.json`.
+    Where the extract publishes files: the output `target` of `glue-extract`. If null, the module
+    does not check whether a period is published.
+    - `bucket`          - Name of the bucket with the published files.
+    - `manifest_prefix` - Bucket prefix of the manifests, without a trailing slash. A manifest below
+                          it is named like `2026-10.json`.
   EOT
   type = object({
     bucket          = string
@@ -379,7 +382,7 @@ variable "target" {
 ################################################################################
 
 locals {
-  # The sources that facts.jsonata accepts in each input.
+  # Sources of events that facts.jsonata accepts, for each variable.
   _delivery_sources = ["aws.states", "sftp-transfer"]
   _extract_sources  = ["aws.glue", "aws.secretsmanager"]
 }

@@ -60,7 +60,8 @@ output "log_groups" {
 }
 
 locals {
-  # AWS documents no console host for other partitions. Theirs have the DNS suffix of the partition.
+  # AWS documents no console host for the partitions that are not in this map. Their host is
+  # "console." and the DNS suffix of the partition.
   _console_hosts = {
     aws        = "console.aws.amazon.com"
     aws-cn     = "console.amazonaws.cn"

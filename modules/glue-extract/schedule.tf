@@ -24,7 +24,7 @@ locals {
   longest_minutes = (1 + var.job.max_retries) * var.job.timeout_minutes
 }
 
-# A separate group, because a role's trust can be restricted to a group, not to a schedule.
+# The schedule has its own group, because a role's trust policy can name a group, but no schedule.
 resource "aws_scheduler_schedule_group" "this" {
   name = var.name
 
@@ -151,7 +151,7 @@ resource "aws_iam_role" "schedule" {
       Effect    = "Allow"
       Principal = { Service = "scheduler.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Scheduler names the group as the source, never the schedule.
+      # EventBridge Scheduler sends the ARN of the schedule's group as the source of a request.
       Condition = {
         StringEquals = {
           "aws:SourceAccount" = local.account_id
@@ -190,7 +190,8 @@ resource "aws_iam_role_policy" "schedule" {
       flatten([
         for queue in values(local._dead_letter) : [
           {
-            # A schedule sends dead letters with its role; a rule sends them without a role.
+            # A schedule sends dead letters with its role. An EventBridge rule sends dead letters
+            # without a role.
             Sid      = "KeepDeadLetters"
             Effect   = "Allow"
             Action   = "sqs:SendMessage"

@@ -18,8 +18,8 @@ locals {
         Condition = local._own_account
       }
       sns-from-eventbridge = {
-        # EventBridge drops the event silently without these two rights, and with a condition on the
-        # source.
+        # EventBridge needs both rights, else it silently drops the event. With a condition on the
+        # source, it drops the event, too.
         Sid       = "EventBridgeWritesToTopics"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -27,7 +27,7 @@ locals {
         Resource  = "*"
       }
       sns-from-cloudwatch = {
-        # Without these rights, CloudWatch silently drops an alarm's message.
+        # CloudWatch needs these rights, else it silently drops the message of an alarm.
         Sid       = "AlarmsWriteToTopics"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
@@ -108,7 +108,7 @@ locals {
     Version = "2012-10-17"
     Statement = concat([
       {
-        # Without this statement, IAM policies have no effect on the key, and nobody can manage it.
+        # Without this statement, no IAM policy applies to the key, and nobody can manage the key.
         Sid       = "AccountManagesKey"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
@@ -116,7 +116,8 @@ locals {
         Resource  = "*"
       },
       {
-        # CloudWatch Logs encrypts a log group as its own principal, not as that of the writer.
+        # CloudWatch Logs encrypts a log group as its own service principal, not as the principal
+        # that writes the logs.
         Sid       = "LogsEncryptGroups"
         Effect    = "Allow"
         Principal = { Service = "logs.${local.region}.${local.dns_suffix}" }

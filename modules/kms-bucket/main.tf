@@ -8,8 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have
-  # `endpoint`.
+  # In version 5 of the provider, the attribute `name` is the name of the region. In version 6, it
+  # is `region`. The attribute `endpoint` exists in both versions.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   # Built from the name, so that a plan shows the policies.

@@ -8,7 +8,7 @@ locals {
   # With a trailing slash; empty for the whole bucket.
   _replicated = try("${var.replication.prefix}/", "")
 
-  # A role name is unique in the account, and has at most 64 characters.
+  # A role name is unique in the account and has at most 64 characters.
   _replication_role_full = "${var.name}-replication-${local.region}"
   _replication_role_name = (
     length(local._replication_role_full) <= 64 ? local._replication_role_full : join("-", [

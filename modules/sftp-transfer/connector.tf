@@ -115,7 +115,7 @@ resource "aws_sfn_state_machine" "dispatch" {
 
   tags = var.tags
 
-  # AWS checks the role's rights when the state machine is created.
+  # AWS checks the rights of the role when it creates the state machine.
   depends_on = [aws_iam_role_policy.dispatch]
 }
 
@@ -152,7 +152,7 @@ resource "aws_sfn_state_machine" "push" {
 
   tags = var.tags
 
-  # AWS checks the role's rights when the state machine is created.
+  # AWS checks the rights of the role when it creates the state machine.
   depends_on = [aws_iam_role_policy.send]
 }
 

@@ -7,7 +7,7 @@ locals {
     "arn", local.partition, "ssm", local.region, local.account_id,
     "parameter${local._parameters}",
   ])
-  # Built from the name, so that the policy is known at plan time.
+  # The ARN is built from the name, so that the policy is known at plan time.
   _host_key_arn = join(":", [
     "arn", local.partition, "secretsmanager", local.region, local.account_id,
     "secret:${local._host_key_prefix}*",

@@ -4,7 +4,7 @@
 
 locals {
   _on_instance = var.mode == "instance"
-  # A map, so that the keys of for_each are known at plan time.
+  # A map, because for_each needs keys that are known at plan time.
   _instance = local._on_instance ? { this = var.instance } : {}
   _elastic  = length(var.endpoint.elastic_ip_ids) > 0 ? local._instance : {}
   _addresses = merge(

@@ -32,7 +32,8 @@ resource "aws_cloudwatch_log_group" "connector" {
   tags = var.tags
 }
 
-# For groups outside /aws/vendedlogs/, AWS extends a resource policy, whose size is limited.
+# The name begins with /aws/vendedlogs/. For log groups with other names, AWS adds to a resource
+# policy whose size is limited.
 resource "aws_cloudwatch_log_group" "push" {
   for_each = local._pushing
 

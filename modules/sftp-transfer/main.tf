@@ -8,8 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # The attribute with the region's name is `name` in provider 5 and `region` in 6. Both have
-  # `endpoint`.
+  # In version 5 of the provider, the attribute `name` is the name of the region. In version 6, it
+  # is `region`. The attribute `endpoint` exists in both versions.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
@@ -17,7 +17,7 @@ locals {
   own        = var.mode == "server" && var.server == null
   # Recipients that download their files.
   downloaders = var.mode == "connector" ? {} : var.recipients
-  # A map, so that the keys of for_each are known at plan time.
+  # A map, because for_each needs keys that are known at plan time.
   _dead_letters = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
   # For recipients, and for other extracts that share the server.

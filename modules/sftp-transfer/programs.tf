@@ -3,7 +3,8 @@
 ################################################################################
 
 locals {
-  # Long JSONata programs are separate files. They are inserted in JSON strings of a definition.
+  # Each long JSONata program is a separate file. The program is inserted into a JSON string of a
+  # state machine's definition.
   _programs = {
     for file in fileset(path.module, "*.jsonata") :
     trimsuffix(file, ".jsonata") => trimsuffix(trimprefix(
@@ -11,13 +12,14 @@ locals {
     ), "\"")
   }
 
-  # A retry cannot fix these errors. It may fix all others.
+  # Errors that a retry cannot fix. All other errors are retried.
   _retry = jsonencode([
     { ErrorEquals = ["States.QueryEvaluationError"], MaxAttempts = 0 },
     { ErrorEquals = ["States.ALL"], BackoffRate = 2, IntervalSeconds = 60, MaxAttempts = 6 },
   ])
 
-  # Step Functions writes logs through log delivery, whose actions do not support a resource.
+  # Step Functions sends logs through CloudWatch log delivery. The actions of log delivery do not
+  # support a single resource.
   _write_logs = {
     Sid    = "WriteLogs"
     Effect = "Allow"

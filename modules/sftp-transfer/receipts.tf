@@ -167,7 +167,7 @@ resource "aws_sfn_state_machine" "receipts" {
 
   tags = var.tags
 
-  # AWS checks the role's rights when the state machine is created.
+  # AWS checks the rights of the role when it creates the state machine.
   depends_on = [aws_iam_role_policy.receipts]
 }
 

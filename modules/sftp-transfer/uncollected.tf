@@ -41,11 +41,11 @@ resource "aws_sfn_state_machine" "uncollected" {
 
   tags = var.tags
 
-  # AWS checks the role's rights when the state machine is created.
+  # AWS checks the rights of the role when it creates the state machine.
   depends_on = [aws_iam_role_policy.uncollected]
 }
 
-# A separate group, because a role's trust can be restricted to a group, not to a schedule.
+# The schedule has its own group, because a role's trust policy can name a group, but no schedule.
 resource "aws_scheduler_schedule_group" "uncollected" {
   for_each = local._dues
 
@@ -71,8 +71,8 @@ resource "aws_scheduler_schedule" "uncollected" {
 
   target {
     arn = aws_sfn_state_machine.uncollected[each.key].arn
-    # Written without jsonencode, which would write the angle brackets as \u003c. Scheduler would
-    # not recognize its keyword.
+    # The text is written without jsonencode, because jsonencode writes angle brackets as \u003c.
+    # EventBridge Scheduler would not recognize its keyword then.
     input    = "{\"time\":\"<aws.scheduler.scheduled-time>\"}"
     role_arn = aws_iam_role.due[each.key].arn
 
@@ -180,7 +180,7 @@ resource "aws_iam_role" "due" {
       Effect    = "Allow"
       Principal = { Service = "scheduler.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Scheduler names the group as the source, never the schedule.
+      # EventBridge Scheduler sends the ARN of the schedule's group as the source of a request.
       Condition = {
         StringEquals = {
           "aws:SourceAccount" = local.account_id
@@ -213,7 +213,8 @@ resource "aws_iam_role_policy" "due" {
       flatten([
         for queue in values(local._dead_letters) : [
           {
-            # A schedule sends dead letters with its role; a rule sends them without a role.
+            # A schedule sends dead letters with its role. An EventBridge rule sends dead letters
+            # without a role.
             Sid      = "KeepDeadLetters"
             Effect   = "Allow"
             Action   = "sqs:SendMessage"

@@ -1,4 +1,4 @@
-# Plans with the real provider, without network, so that policies can be read as they will be.
+# The runs plan with the real AWS provider, without a network. So they can check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -51,14 +51,14 @@ run "plan_role_reads_only_resources_of_the_project" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Sid
       if !alltrue([for r in s.Resource : can(regex("bank[-_]loans|glue:[^/]*:catalog$", r))])
     ]) == toset(["Account", "Generated", "States"])
-    error_message = "a statement reaches resources of other projects"
+    error_message = "only these three statements may have resources of other projects"
   }
   assert {
     condition = alltrue([
       for r in jsondecode(aws_iam_policy.plan.policy).Statement[0].Resource :
       strcontains(r, "bank-loans")
     ])
-    error_message = "a resource has another project's name"
+    error_message = "every resource must have the project's name"
   }
   assert {
     condition = toset(one([
@@ -71,7 +71,7 @@ run "plan_role_reads_only_resources_of_the_project" {
         "workflow/bank-loans",
       ] : "arn:aws:glue:eu-west-1:123456789012:${r}"
     ])
-    error_message = "another project's connection has its hosts and user names"
+    error_message = "the plan must not read connections (hosts, user names) of other projects"
   }
   assert {
     condition = toset(flatten([
@@ -85,7 +85,7 @@ run "plan_role_reads_only_resources_of_the_project" {
       ] :
       "arn:aws:states:eu-west-1:123456789012:stateMachine:${machine}"
     ])
-    error_message = "the plan does not read the state machines of connectors, or reads others"
+    error_message = "the plan must read exactly the state machines of the project"
   }
 }
 
@@ -99,7 +99,8 @@ run "no_role_has_rights_in_a_project_whose_name_contains_this_name" {
   }
 
   assert {
-    # The same resources of projects with names like these, where "*" stands for anything.
+    # Test the ARN patterns against resources of other projects, whose names contain "bank-loans".
+    # In the names of these resources, "x" replaces "*".
     condition = alltrue(flatten([
       for given in [flatten([
         for policy in [
@@ -125,7 +126,7 @@ run "no_role_has_rights_in_a_project_whose_name_contains_this_name" {
         ))
       ]
     ]))
-    error_message = "a project reads what belongs to another one"
+    error_message = "a role must not reach resources of another project"
   }
 }
 
@@ -150,7 +151,7 @@ run "policy_with_the_longest_names_is_within_the_size_limit" {
     condition = (
       length(aws_iam_role_policy.plan.policy) <= 10240 && length(aws_iam_policy.plan.policy) <= 6144
     )
-    error_message = "IAM refuses a longer policy"
+    error_message = "IAM refuses longer policies"
   }
 }
 
@@ -170,7 +171,7 @@ run "plan_role_with_an_sftp_instance_reads_only_attributes_and_parameters_of_the
         ["arn:aws:ec2:eu-west-1:123456789012:instance/*"],
         { "aws:ResourceTag/Name" = "bank-loans-sftp" },
     ]]
-    error_message = "the user data of other instances may have passwords"
+    error_message = "the user data of other instances may contain passwords"
   }
   assert {
     condition = toset(flatten([
@@ -181,7 +182,7 @@ run "plan_role_with_an_sftp_instance_reads_only_attributes_and_parameters_of_the
       "arn:aws:ssm:eu-west-1:123456789012:parameter/bank-loans/sftp/*",
       "arn:aws:ssm:eu-west-1::parameter/aws/service/ami-amazon-linux-latest/*",
     ])
-    error_message = "parameters of other projects are readable"
+    error_message = "the plan must not read parameters of other projects"
   }
 }
 
@@ -194,7 +195,7 @@ run "plan_role_without_an_sftp_instance_cannot_read_instances" {
         for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
       ]) : can(regex("^ssm:|:DescribeInstance", a))
     ])
-    error_message = "the plan can read instances or parameters"
+    error_message = "the plan must not read instances or parameters"
   }
 }
 
@@ -214,7 +215,7 @@ run "policy_of_the_plan_role_has_no_wildcard_actions_except_get_bucket" {
         ) : s.Action
       ]) : a if strcontains(a, "*")
     ] == ["s3:GetBucket*"]
-    error_message = "a wildcard allows actions that a service adds later"
+    error_message = "a wildcard would also allow actions that AWS adds later"
   }
   assert {
     condition = alltrue([
@@ -223,7 +224,7 @@ run "policy_of_the_plan_role_has_no_wildcard_actions_except_get_bucket" {
         jsondecode(aws_iam_policy.plan.policy).Statement,
       ) : s.Effect == "Allow"
     ])
-    error_message = "a list of allowed actions needs no denied ones"
+    error_message = "all statements of the plan must be Allow statements"
   }
 }
 
@@ -238,7 +239,7 @@ run "plan_role_reads_only_the_state_and_the_programs_of_the_job" {
       "arn:aws:s3:::bank-loans-123456789012-eu-west-1-artifacts/artifacts/*",
       "arn:aws:s3:::terraform-states/bank-loans.tfstate",
     ])
-    error_message = "delivered files or other states are readable"
+    error_message = "the plan must not read delivered files or other states"
   }
 }
 
@@ -251,14 +252,14 @@ run "no_role_reads_a_secret_if_the_module_creates_none" {
         for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Action
       ]) : contains(["kms:Decrypt", "secretsmanager:GetSecretValue"], a)
     ])
-    error_message = "the plan can read a secret"
+    error_message = "the plan must not read a secret"
   }
   assert {
     condition = one([
       for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.Resource
       if s.Action == "secretsmanager:GetSecretValue"
     ]) == "*"
-    error_message = "the apply can read a secret"
+    error_message = "the apply must not read a secret"
   }
 }
 
@@ -275,21 +276,21 @@ run "roles_read_only_the_secret_that_the_module_creates" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : s.Resource
       if contains(s.Action, "secretsmanager:GetSecretValue")
     ]) == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"]
-    error_message = "the plan can read other secrets"
+    error_message = "the plan must not read other secrets"
   }
   assert {
     condition = [
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement :
       s.Condition.StringLike["kms:EncryptionContext:SecretARN"] if contains(s.Action, "kms:Decrypt")
     ] == ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"]
-    error_message = "the plan can decrypt other values"
+    error_message = "the plan must not decrypt values of other secrets"
   }
   assert {
     condition = one([
       for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.NotResource
       if s.Action == "secretsmanager:GetSecretValue"
     ]) == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bank-loans/reader-*"
-    error_message = "the apply can read other secrets"
+    error_message = "the apply must not read other secrets"
   }
 }
 
@@ -319,7 +320,7 @@ run "key_of_the_state_decrypts_only_through_s3" {
       for s in jsondecode(aws_iam_role_policy.plan.policy).Statement :
       [s.Resource, s.Condition.StringLike["kms:ViaService"]] if contains(s.Action, "kms:Decrypt")
     ] == [[["arn:aws:kms:eu-west-1:123456789012:key/states"], "s3.*"]]
-    error_message = "the key decrypts only objects"
+    error_message = "the plan must use the key only through S3"
   }
 }
 
@@ -331,7 +332,7 @@ run "apply_role_cannot_read_delivered_files_or_change_these_roles" {
       for s in jsondecode(aws_iam_role_policy.apply.policy).Statement : s.Resource
       if s.Effect == "Deny" && contains(flatten([s.Action]), "s3:GetObject")
     ] == [["arn:aws:s3:::bank-loans/*"]]
-    error_message = "the apply can read delivered files"
+    error_message = "the apply must not read delivered files"
   }
   assert {
     condition = toset(flatten([
@@ -342,7 +343,7 @@ run "apply_role_cannot_read_delivered_files_or_change_these_roles" {
       "arn:aws:iam::123456789012:policy/banking-group-bank-loans-plan",
       "arn:aws:iam::123456789012:role/banking-group-bank-loans",
     ])
-    error_message = "the apply can change the roles of the workflows"
+    error_message = "the apply must not change the roles of the workflows"
   }
 }
 

@@ -1,4 +1,4 @@
-# Plans with the real provider, without network, so that policies can be read as they will be.
+# The runs plan with the real AWS provider, without a network. So they can check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -42,7 +42,7 @@ run "pull_requests_get_the_plan_role_without_a_plan_environment" {
         "repo:banking-group/bank-loans:ref:refs/heads/main",
       ]
     )
-    error_message = "without an environment, a plan is for pull requests and main"
+    error_message = "without an environment, the role must trust pull requests and main"
   }
 }
 
@@ -61,7 +61,7 @@ run "with_a_plan_environment_only_its_jobs_and_the_main_branch_get_the_plan_role
         "repo:banking-group/bank-loans:ref:refs/heads/main",
       ]
     )
-    error_message = "a branch could delete the line `environment:` and get the role"
+    error_message = "a branch can delete `environment:`, so pull requests are not enough"
   }
 }
 
@@ -82,7 +82,7 @@ run "roles_trust_only_workflows_of_the_given_versions" {
         ])
       ]
     )
-    error_message = "only the versions in workflow_refs are trusted"
+    error_message = "the role must trust only the versions in workflow_refs"
   }
 }
 
@@ -91,7 +91,7 @@ run "roles_trust_one_version_tag_by_default" {
 
   assert {
     condition     = can(regex("^refs/tags/v\\d+\\.\\d+\\.\\d+$", one(var.workflow_refs)))
-    error_message = "the default is the tag of this version"
+    error_message = "the default must be the tag of one version"
   }
 }
 

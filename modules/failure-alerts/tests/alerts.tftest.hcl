@@ -1,4 +1,4 @@
-# Plans with the real provider, without network, so that policies can be read as they will be.
+# The runs plan with the real AWS provider, without a network. So they can check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -182,14 +182,14 @@ run "failures_and_recoveries_start_the_same_state_machine" {
         }
       }
     }]
-    error_message = "The queue accepts dead letters of the own and the given rules only."
+    error_message = "Only rules of this module and of delivery.rule_arns can use the queue."
   }
   assert {
     condition = output.dead_letter_queue == {
       arn         = "arn:aws:sqs:eu-west-1:123456789012:bank-loans-dead-letters"
       kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/own"
     }
-    error_message = "The output has the queue and its key."
+    error_message = "The output contains the ARN of the queue and the ARN of its key."
   }
 
   assert {
@@ -204,7 +204,7 @@ run "failures_and_recoveries_start_the_same_state_machine" {
         )
       ])
     )
-    error_message = "Events of delivery have rules like those of failure_events."
+    error_message = "Each event in delivery has a rule, like each event in failure_events."
   }
 }
 
@@ -221,7 +221,7 @@ run "state_machine_reads_only_runs_of_its_own_job" {
       && jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.job_name
       == "bank-loans"
     )
-    error_message = "The name of the job is in the definition, not in the event."
+    error_message = "The definition contains the name of the job, because the event does not."
   }
   assert {
     condition     = one(aws_sfn_state_machine.this.logging_configuration).level == "ERROR"

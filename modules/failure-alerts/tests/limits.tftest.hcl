@@ -1,4 +1,4 @@
-# Plans with the real provider, without network, so that policies can be read as they will be.
+# The runs plan with the real AWS provider, without a network. So they can check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -33,7 +33,7 @@ run "rule_name_of_64_characters_is_accepted" {
       length(aws_cloudwatch_event_rule.failure["sixteen-letters-"].name) == 64
       && length(aws_cloudwatch_event_rule.recovery["thirteen-char"].name) == 64
     )
-    error_message = "EventBridge accepts 64 characters."
+    error_message = "EventBridge accepts rule names of at most 64 characters."
   }
 }
 

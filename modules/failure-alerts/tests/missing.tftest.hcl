@@ -1,4 +1,4 @@
-# Plans with the real provider, without network, so that policies can be read as they will be.
+# The runs plan with the real AWS provider, without a network. So they can check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -65,7 +65,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       && aws_scheduler_schedule.missing["this"].kms_key_arn == null
       && aws_scheduler_schedule.missing["this"].flexible_time_window[0].mode == "OFF"
     )
-    error_message = "The check runs every day at 6:00 GMT, independent of Glue's schedule."
+    error_message = "The check runs every day at 6:00 GMT, whatever the schedule of Glue is."
   }
   assert {
     condition = (
@@ -76,7 +76,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       && aws_scheduler_schedule.missing["this"].target[0].dead_letter_config[0].arn
       == aws_sqs_queue.dead_letters.arn
     )
-    error_message = "The input is the scheduled time; an undeliverable start goes to the queue."
+    error_message = "The input has the scheduled time. A start that fails goes to the queue."
   }
   assert {
     condition = jsondecode(
@@ -86,7 +86,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       MaxKeys = 1
       Prefix  = "{% $due.key %}"
     }
-    error_message = "The check lists one key."
+    error_message = "The check lists exactly one key of the bucket."
   }
   assert {
     condition = alltrue([
@@ -95,7 +95,7 @@ run "daily_check_runs_at_the_deadline_hour" {
       ) :
       !strcontains(text, "{%")
     ])
-    error_message = "The mail about a failed check has no expressions, so it cannot fail."
+    error_message = "The mail about a failed check has no expressions that could fail."
   }
 }
 
@@ -144,7 +144,7 @@ run "daily_check_can_only_list_manifests" {
         Condition = { StringEquals = { "kms:ViaService" = "sns.eu-west-1.amazonaws.com" } }
       },
     ]
-    error_message = "The check can list one prefix, use the table and publish, and read no file."
+    error_message = "The check can list one prefix, use the table and publish. It can read no file."
   }
   assert {
     condition = jsondecode(aws_iam_role.missing["this"].assume_role_policy).Statement == [{
@@ -182,7 +182,7 @@ run "daily_check_can_only_list_manifests" {
         Condition = { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } }
       },
     ]
-    error_message = "EventBridge Scheduler can start the check and send dead letters."
+    error_message = "The role of EventBridge Scheduler can start the check and send dead letters."
   }
   assert {
     condition = jsondecode(
@@ -195,7 +195,7 @@ run "daily_check_can_only_list_manifests" {
         ])
       }
     }
-    error_message = "Only schedules of this group can assume the role."
+    error_message = "Only schedules of this schedule group can assume the role."
   }
 }
 
@@ -212,7 +212,7 @@ run "deadline_sets_hour_and_day_of_the_check" {
         aws_sfn_state_machine.missing["this"].definition
       ).States.Begin.Assign.config.deadline == "-05T18:00:00Z"
     )
-    error_message = "The hour is in the schedule, the day in the configuration."
+    error_message = "The schedule contains the hour, and the configuration the day."
   }
 }
 

@@ -1,4 +1,4 @@
-# Plans with the real provider, without network, so that policies can be read as they will be.
+# The runs plan with the real AWS provider, without a network. So they can check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -57,7 +57,7 @@ run "default_time_zone_is_gmt" {
       && jsondecode(aws_sfn_state_machine.this.definition).States.Begin.Assign.config.time_zone
       == "Etc/GMT"
     )
-    error_message = "Without time_zone, no hours are added."
+    error_message = "Without time_zone, the deadline has no added hours."
   }
 }
 
@@ -87,7 +87,7 @@ run "longest_names_are_within_all_limits" {
         aws_sfn_state_machine.missing["this"].definition
       ).States.Unknown.Arguments.Subject) < 100
     )
-    error_message = "A subject has fewer than 100 characters, an alarm description 1,024."
+    error_message = "A mail subject has at most 99 characters, an alarm description 1,024."
   }
   assert {
     condition = alltrue([
@@ -96,7 +96,7 @@ run "longest_names_are_within_all_limits" {
         aws_iam_role.states,
       ] : length(role.name) == 64 && can(regex("^loans-of-forty.*-[0-9a-f]{8}$", role.name))
     ])
-    error_message = "A longer role name becomes its first 55 characters and 8 of its SHA-1."
+    error_message = "A longer role name becomes 55 of its characters and 8 of its SHA-1."
   }
 }
 
@@ -126,13 +126,13 @@ run "characters_above_u_00ff_become_question_marks_only_in_policies" {
       for s in jsondecode(aws_iam_role_policy.missing["this"].policy).Statement :
       s.Condition.StringLike["s3:prefix"] if s.Sid == "SeeManifests"
     ]) == "Po?yczki & öre/_manifests/*"
-    error_message = "Characters above U+00FF are \"?\" in IAM policies."
+    error_message = "In IAM policies, \"?\" replaces each character above U+00FF."
   }
   assert {
     condition = jsondecode(
       aws_sfn_state_machine.missing["this"].definition
     ).States.Begin.Assign.config.manifest_prefix == "Pożyczki & öre/_manifests"
-    error_message = "Keys that are not in policies keep the characters."
+    error_message = "Keys outside of policies keep the characters above U+00FF."
   }
 }
 
@@ -157,7 +157,7 @@ run "links_use_the_console_of_the_partition" {
       && jsondecode(aws_sfn_state_machine.this.definition).States.Send.Resource
       == "arn:aws-eusc:states:::sns:publish"
     )
-    error_message = "Links have the console host of the partition."
+    error_message = "Links in mails have the console host of the AWS partition."
   }
 }
 
@@ -177,7 +177,7 @@ run "console_of_an_unknown_partition_uses_the_dns_suffix_of_the_partition" {
     condition = startswith(
       local.links.workflow, "https://us-isof-south-1.console.csp.hci.ic.gov/glue/"
     )
-    error_message = "The console host of an unknown partition is console.SUFFIX."
+    error_message = "For an unknown partition, the console host is console.SUFFIX."
   }
 }
 

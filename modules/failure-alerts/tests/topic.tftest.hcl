@@ -1,4 +1,4 @@
-# Plans with the real provider, without network, so that policies can be read as they will be.
+# The runs plan with the real AWS provider, without a network. So they can check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -167,14 +167,14 @@ run "failed_alert_and_undeliverable_event_are_reported" {
       ) :
       can(regex("^\"[^\"]*\"$", line))
     ])
-    error_message = "The template has one JSON string per line, as EventBridge requires."
+    error_message = "Each line of the template is one JSON string, as EventBridge requires."
   }
   assert {
     condition = [
       for s in jsondecode(aws_kms_key.this[0].policy).Statement : s.Action
       if s.Principal == { Service = "cloudwatch.amazonaws.com" }
     ] == [["kms:Decrypt", "kms:GenerateDataKey*"]]
-    error_message = "CloudWatch may use the key, else it drops the alarm's message silently."
+    error_message = "CloudWatch must have these rights, or it drops the alarm's message."
   }
 }
 
@@ -192,7 +192,7 @@ run "key_allows_eventbridge_without_a_condition" {
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
     }]
-    error_message = "With a condition on the source, EventBridge drops events silently."
+    error_message = "A condition on the source would make EventBridge drop events."
   }
 }
 
@@ -208,7 +208,7 @@ run "incidents_table_is_encrypted_and_expires_items" {
       && aws_dynamodb_table.incidents.point_in_time_recovery[0].enabled
       && output.incidents_table_name == "bank-loans-incidents"
     )
-    error_message = "The table is encrypted, on demand, and has a time to live."
+    error_message = "The table is encrypted, is billed on demand, and deletes old items."
   }
 }
 
@@ -246,11 +246,11 @@ run "subscription_endpoint_can_be_a_url_a_queue_or_a_function" {
       "sqs arn:aws:sqs:eu-west-1:123456789012:incidents",
       "email data-team@example.com",
     ]
-    error_message = "Each key has a subscription."
+    error_message = "Each key of subscriptions has one subscription."
   }
   assert {
     condition     = output.pending_subscriptions == tolist(["team"])
-    error_message = "The output lists unconfirmed subscriptions."
+    error_message = "The output contains the unconfirmed subscriptions."
   }
 }
 
@@ -267,6 +267,6 @@ run "existing_key_is_used_and_no_key_is_created" {
       && aws_sqs_queue.dead_letters.kms_master_key_id == var.kms_key.arn
       && aws_cloudwatch_log_group.states.kms_key_id == var.kms_key.arn
     )
-    error_message = "The existing key encrypts topic, queue and logs."
+    error_message = "The key in kms_key encrypts the topic, the queue and the logs."
   }
 }

@@ -1,4 +1,4 @@
-# Plans with the real provider, without network, so that policies can be read as they will be.
+# The runs plan with the real AWS provider, without a network. So they can check complete policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -31,7 +31,8 @@ override_resource {
   }
 }
 
-# The provider asks AWS to validate a definition that is known while planning.
+# The override replaces the real resource, because the provider would ask AWS to validate its
+# definition.
 override_resource {
   target          = aws_sfn_state_machine.dispatch
   override_during = plan

@@ -1,13 +1,14 @@
-"""Remove workflows that were not requested, and print the next steps.
+"""Remove workflows that the answers do not request, and print the next steps.
 
-An update of a project runs this hook again, in a temporary folder.
+The update of an existing project also runs this hook, in a temporary folder.
 """
 
 import os
 import sys
 
 if __name__ == "__main__":
-    # cookiecutter runs this from a shared temporary folder, where Python would import another user's json.py.
+    # cookiecutter runs this hook from a shared temporary folder. A json.py of another user there must not be
+    # imported.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
 
 from collections import OrderedDict
@@ -36,8 +37,9 @@ First edit `file` in Glue/etl.py: it has a placeholder for the format that the r
 def remove_workflows() -> None:
     """Delete the workflows of this template, and their folders if they are empty.
 
-    An existing folder may contain other files in `.github`, and with --skip-if-file-exists even other workflows
-    with these names. Workflows of the template call the reusable workflows of its repository.
+    The folder `.github` of an existing project may contain other files. With --skip-if-file-exists, it may
+    even contain other workflows with these names. A workflow is from the template if it calls the reusable
+    workflows of the template's repository.
     """
     folder = Path(".github/workflows")
     home = ANSWERS["_repository"].removeprefix("https://github.com/")

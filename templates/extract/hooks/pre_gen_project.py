@@ -1,14 +1,15 @@
 """Check all answers before cookiecutter writes a project, and report all errors at once.
 
-Uses the standard library only. cookiecutter renders this file first and inserts the answers as a Python literal,
-so that they stay data. The command-line tool imports the rules from here.
+The hook uses the standard library only. Before cookiecutter runs the hook, it inserts the answers as a Python
+literal, so that no answer can run as code. The command-line tool imports the rules from this file.
 """
 
 import os
 import sys
 
 if __name__ == "__main__":
-    # cookiecutter runs this from a shared temporary folder, where Python would import another user's json.py.
+    # cookiecutter runs this hook from a shared temporary folder. A json.py of another user there must not be
+    # imported.
     sys.path[:] = [path for path in sys.path if path != os.path.dirname(__file__)]
 
 import difflib
@@ -24,25 +25,28 @@ Result = TypeVar("Result")
 
 ANSWERS: OrderedDict = {{cookiecutter}}  # type: ignore  # noqa: F821
 
-# The daily check for a missing month starts on the next day, which must exist in February.
+# Last day of the month for a run. The daily check for a missing month starts on the day after. That day must
+# exist in February.
 LAST_DAY = 27
 LONGEST_LOCK_YEARS = 100
-# Limit of the modules. For buckets, Terraform/main.tf shortens names of more than 24 characters.
+# Longest project name that the modules accept. Terraform/main.tf shortens names of more than 24 characters
+# for buckets.
 SLUG_LENGTH = 40
-# PostgreSQL truncates longer identifiers.
+# PostgreSQL truncates identifiers of more bytes.
 IDENTIFIER_BYTES = 63
-# Area and place, as in the modules. Abbreviations such as EST have no daylight saving time.
+# An area and a place, the form that the modules accept. Abbreviations such as EST have no daylight saving
+# time.
 TIME_ZONE = r"UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+"
-# Columns and key parts that every file has.
+# Columns of every file, and names of the folders year= and month= in its object key.
 RESERVED_NAMES = ("period", "window_start", "window_end", "year", "month")
 WINDOW = r"[1-9][0-9]{0,2}|1[01][0-9]{2}|1200"
-REGION = r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?"  # not an availability zone
-# Inserted into a string of Terraform/main.tf.
+REGION = r"[a-z]{2}(-[a-z]{3,12}){1,2}-[1-9][0-9]?"  # does not match an availability zone
+# Pattern for a text that is inserted into a string of Terraform/main.tf.
 MODULE_SOURCE = r'(?!.*[$%]\{)(?!.*MODULE.*MODULE)[^"\\]*MODULE[^"\\]*'
 VERSION = r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?"
-# One plain address, without comments or quotes.
+# A plain address, without comments or quotes.
 EMAIL = r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}"
-# Prefixes that S3 reserves, and folder names that Windows reserves.
+# Beginnings of bucket names that S3 reserves, and names that Windows reserves.
 RESERVED_SLUGS = re.compile(r"(amzn-s3-demo-|sthree-).*|aux|con|nul|prn|(com|lpt)[0-9]")
 
 
@@ -51,9 +55,9 @@ class Invalid(Exception):
 
 
 def answer(question: str) -> str:
-    """Return an answer as text without spaces around it. In files it may be a number or null."""
+    """Return an answer as text without spaces around it. An answer in a file may be a number or null."""
     value = ANSWERS.get(question, "")
-    if isinstance(value, bool):  # YAML reads yes and no as booleans
+    if isinstance(value, bool):  # YAML reads an unquoted yes or no as a boolean
         return "yes" if value else "no"
     return str("" if value is None else value).strip()
 
@@ -66,14 +70,14 @@ def shown(text: str) -> str:
 
 
 def nearest(text: str, names: list[str], cutoff: float = 0.6) -> str:
-    """Return `; did you mean X?` for a similar name, or an empty text."""
+    """Return `; did you mean X?` for the most similar name, or an empty text if no name is similar."""
     lower = {name.lower(): name for name in reversed(names)}
     found = difflib.get_close_matches(text.lower(), list(lower), n=1, cutoff=cutoff)
     return f"; did you mean {lower[found[0]]}?" if found else ""
 
 
 def identifier(text: str, what: str, example: str) -> str:
-    """Return the name of a table or column."""
+    """Return the name of a table or column. Raise `Invalid` if it has other characters or is too long."""
     name = text.strip()
     if not name:
         raise Invalid(f"the {what} is empty; write it as in the database, e.g. {example}")
@@ -88,7 +92,7 @@ def identifier(text: str, what: str, example: str) -> str:
 
 
 def reference(text: str, tables: list[str], example: str) -> tuple[str, str]:
-    """Return table and column of `TABLE.COLUMN`."""
+    """Return the table and the column of `TABLE.COLUMN`."""
     table, dot, column = text.partition(".")
     if not dot:
         raise Invalid(f"{shown(text.strip())} has no table; write TABLE.COLUMN, e.g. {example}")
@@ -96,16 +100,16 @@ def reference(text: str, tables: list[str], example: str) -> tuple[str, str]:
 
 
 def known(text: str, tables: list[str], example: str) -> str:
-    """Return the name of a table that the extract reads."""
+    """Return the name of a table. Raise `Invalid` if the extract does not read the table."""
     table = identifier(text, "table name", example)
-    # Without tables, the entity or a join is invalid and already reported.
+    # The list is empty if the entity or a join is invalid. That error is already reported.
     if tables and table not in tables:
         raise Invalid(f"{shown(table)} is neither the entity nor a table in joins{nearest(table, tables)}")
     return table
 
 
 def renamed(text: str, tables: list[str], example: str) -> tuple[str, str]:
-    """Return name and source of `NAME = TABLE.COLUMN`."""
+    """Return the name and the source of `NAME = TABLE.COLUMN`."""
     name, equals, source = text.partition("=")
     name = name.strip()
     if not equals or not name:
@@ -116,7 +120,7 @@ def renamed(text: str, tables: list[str], example: str) -> tuple[str, str]:
 
 
 def project_slug() -> None:
-    """Check the project's name, without removing spaces: cookiecutter has already created the folder."""
+    """Check the project's name. Keep its spaces: the folder that cookiecutter created has them."""
     slug = str(ANSWERS.get("project_slug", ""))
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) < 3:
         raise Invalid(
@@ -130,7 +134,7 @@ def project_slug() -> None:
 
 
 def entity() -> str:
-    """Return the entity's table, without its schema."""
+    """Return the table of the entity, without its schema."""
     schema, dot, table = answer("entity").rpartition(".")
     if dot:
         identifier(schema, "schema name", "sales.Loans")
@@ -138,7 +142,7 @@ def entity() -> str:
 
 
 def metric(tables: list[str]) -> tuple[str, str]:
-    """Return the name of the metric, and its column, which is empty for an expression or for `none`."""
+    """Return the metric's name and its column. The column is empty for an expression and for `none`."""
     if answer("metric").lower() == "none":
         if answer("aggregate") != "count":
             raise Invalid("none counts the rows; use the aggregate count, or name a column, e.g. Amount")
@@ -156,9 +160,9 @@ def metric(tables: list[str]) -> tuple[str, str]:
 
 
 def expression(text: str) -> str:
-    """Return the name of the metric `NAME = EXPRESSION`. The engine and PostgreSQL check the expression."""
+    """Return the name in the metric `NAME = EXPRESSION`. The engine and PostgreSQL check the expression."""
     name, _, formula = (part.strip() for part in text.partition("="))
-    # A name in quotes has the characters of a name, so that no answer can end the string in Glue/etl.py.
+    # A name in double quotes may only have these characters. So no answer can end the string in Glue/etl.py.
     plain = re.sub(r'"[^\W\d]\w*([ $-]\w+)*"', "x", formula)
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,50}", name):
         raise Invalid(f"{shown(name)} is not a valid name; use a to z, digits and _, e.g. amount = price * quantity")
@@ -170,23 +174,23 @@ def expression(text: str) -> str:
 
 
 def tables_of_metric(text: str) -> list[str]:
-    """Return the tables that the metric `NAME = EXPRESSION` names."""
+    """Return the names of the tables in the metric `NAME = EXPRESSION`."""
     found = re.findall(r'(?:"([^"]+)"|([^\W\d]\w*))\s*\.', text.partition("=")[2])
     return [quoted or plain for quoted, plain in found]
 
 
 def choice(question: str, *choices: str) -> str:
-    """Check an answer against its choices. cookiecutter does so only after a prompt."""
+    """Check that an answer is one of its choices. cookiecutter checks only answers to a prompt."""
     chosen = answer(question)
     if chosen not in choices:
-        # Short words are similar by chance, as median and min.
+        # Short words such as median and min are similar by chance, so the cutoff is higher.
         hint = nearest(chosen, list(choices), cutoff=0.8)
         raise Invalid(f"{shown(chosen)} is not one of {', '.join(choices)}{hint}")
     return chosen
 
 
 def aggregate() -> str:
-    """Check the aggregate. The engine has more of them than the template."""
+    """Check the aggregate. The template accepts fewer aggregates than the engine."""
     chosen, choices = answer("aggregate"), ("avg", "sum", "count", "min", "max")
     if re.fullmatch(r"count_distinct|median|stddev|p[1-9][0-9]?", chosen):
         raise Invalid(
@@ -197,14 +201,14 @@ def aggregate() -> str:
 
 
 def date_column(tables: list[str]) -> str:
-    """Return the date column with its table, if the tables are valid."""
+    """Return the date column with its table in front, if the names of the tables are valid."""
     if "." in answer("date_column"):
         return ".".join(reference(answer("date_column"), tables, "Account.open_date"))
     return ".".join((*tables[:1], identifier(answer("date_column"), "column name", "loan_date")))
 
 
 def join(text: str, tables: list[str]) -> tuple[str, str]:
-    """Return the table of a join `TABLE: LEFT.COLUMN = COLUMN and ...`, and the one that it starts from."""
+    """Return two tables of a join `TABLE: LEFT.COLUMN = COLUMN and ...`: `TABLE`, and the table `LEFT`."""
     example = "Account: Loans.Account_idAccount = idAccount"
     table, colon, condition = text.partition(":")
     left, equals, right = condition.partition("=")
@@ -236,18 +240,18 @@ def join(text: str, tables: list[str]) -> tuple[str, str]:
 
 
 def equalities(condition: str) -> list[str]:
-    """Return each `COLUMN = COLUMN` of a join. The next one starts at `and TABLE.`, because names may contain `and`."""
+    """Return each `COLUMN = COLUMN` of a join. Split at `and TABLE.`, because names may contain `and`."""
     start = re.escape(condition.partition(".")[0].strip())
     return re.split(rf"\s+and\s+{start}\s*\.", f" and {condition.strip()}")[1:]
 
 
 def parts(question: str, separator: str) -> list[str]:
-    """Return the parts of a list, without empty ones."""
+    """Return the items of an answer that is a list, without empty items."""
     return [part for part in answer(question).split(separator) if part.strip()]
 
 
 def group(tables: list[str]) -> list[tuple[str, str]]:
-    """Return names and sources of the group-by columns."""
+    """Return the name and the source of each group-by column."""
     pieces = parts("group", ",")
     if not pieces:
         raise Invalid("no column; write at least one, e.g. branch_id = Branch.idBranch")
@@ -255,14 +259,14 @@ def group(tables: list[str]) -> list[tuple[str, str]]:
 
 
 def alert_email() -> None:
-    """Check the address. It has no default, because a wrong one would get the alerts of somebody else."""
+    """Check the alert address. It has no default, because a default address would get the alerts of all users."""
     if not answer("alert_email"):
         raise Invalid("the address is empty, so nobody would get the alerts; write e.g. data-team@example.com")
     pattern("alert_email", EMAIL, "a mail address; write e.g. data-team@example.com")
 
 
 def schedule() -> None:
-    """Check day and time of the monthly run."""
+    """Check the day and the time of the monthly run."""
     match = re.fullmatch(r"([1-9]|[12][0-9]) ([01][0-9]|2[0-3]):[0-5][0-9]", answer("_schedule"))
     if not match:
         raise Invalid(f"{shown(answer('_schedule'))} is not a day of the month and a time, e.g. 1 00:01")
@@ -274,7 +278,7 @@ def schedule() -> None:
 
 
 def time_zone() -> None:
-    """Check the IANA name. Without a time zone database, as in a slim container, check only its form."""
+    """Check the IANA name of the time zone. Without a time zone database, check only the form of the name."""
     name = answer("_time_zone")
     known = zoneinfo.available_timezones()
     if not re.fullmatch(TIME_ZONE, name) or (known and name not in known):
@@ -285,9 +289,9 @@ def time_zone() -> None:
 
 
 def nearest_zone(text: str) -> str:
-    """Return `; did you mean X?` for a city or a similar name, or an empty text.
+    """Return `; did you mean X?` for the zone of a city or the most similar zone, or an empty text.
 
-    Names with a number are not suggested: Etc/GMT+2 is two hours west of GMT, the opposite of GMT+2.
+    A zone with a number is never suggested, because its sign misleads: Etc/GMT+2 is two hours behind GMT.
     """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     names = sorted(name for name in zoneinfo.available_timezones() if re.fullmatch(TIME_ZONE, name) and not re.search("[0-9]", name))
@@ -296,7 +300,7 @@ def nearest_zone(text: str) -> str:
 
 
 def object_lock() -> None:
-    """Check that the answer is `none`, or mode and duration."""
+    """Check that the answer is `none`, or a mode and a duration."""
     match = re.fullmatch(r"none|(governance|compliance) ([1-9][0-9]{0,4}) (day|year)s?", answer("_object_lock"))
     if not match:
         raise Invalid(f"{shown(answer('_object_lock'))} is not none, or a mode and time, e.g. governance 5 years")
@@ -307,7 +311,7 @@ def object_lock() -> None:
 def contradictions(
     tables: list[str], starts: list[str], measured: str, dated: str, recipient: str, groups: list[str]
 ) -> list[tuple[str, str]]:
-    """Return question and reason for answers that contradict each other."""
+    """Return the question and the reason of each answer that contradicts another answer."""
     found = []
     if measured == dated:
         found.append(("metric", f"{shown(measured)} is also the date column; use another column"))
@@ -316,7 +320,7 @@ def contradictions(
         found += [("recipient", reason)] * (measured == recipient) + [("group", reason)] * (measured in groups)
     used = {*starts, *(source.rpartition(".")[0] for source in (dated, recipient, *groups))}
     used.update(tables_of_metric(answer("metric")))
-    # An unused join is reported only if no column has to change.
+    # Report an unused join only if no column has to change: the change could make a column use the join.
     return found or [
         ("joins", f"{shown(table)} is joined, but no other answer uses it; remove this join")
         for table in tables[1:]
@@ -331,11 +335,11 @@ def pattern(question: str, regex: str, right: str) -> None:
 
 
 def invalid_answers() -> dict[str, list[str]]:
-    """Return the reasons why answers are invalid, keyed by question, in the order of the questions."""
+    """Return the reason of each invalid answer, keyed by question, in the order of the questions."""
     found: dict[str, list[str]] = {question: [] for question in ANSWERS}
 
     def check(question: str, rule: Callable[..., Result], *arguments: object) -> Result | None:
-        """Return the result of the rule, or None after adding the reason to the invalid answers."""
+        """Return the result of the rule. If the answer is invalid, add the reason, and return None."""
         text = str(ANSWERS.get(question, ""))
         try:
             if len(text) > 5000:
@@ -353,12 +357,13 @@ def invalid_answers() -> dict[str, list[str]]:
     tables = [entity_table] if entity_table else []
     starts = []
     for piece in parts("joins", ";") if answer("joins").lower() != "none" else []:
-        # The table of an invalid join is known, so that later joins from it are not reported.
+        # The table of the invalid join is known. With it, later joins that start from this table are not
+        # reported.
         named = piece.partition(":")[0].rpartition(".")[2].strip()
         table, start = check("joins", join, piece, tables) or (named, "")
         tables.append(table)
         starts.append(start)
-    # After an error in a table, references to it are not reported, too.
+    # The error of a table is already reported. References to that table are not reported, too.
     if not entity_table or found.get("joins"):
         tables = []
     measured = check("metric", metric, [entity_table] if entity_table else [])
@@ -400,11 +405,11 @@ def invalid_answers() -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Print the invalid answers and stop cookiecutter, if there are any."""
+    """Print the invalid answers and stop cookiecutter. Do nothing if all answers are valid."""
     if found := invalid_answers():
         count = "1 answer is" if len(found) == 1 else f"{len(found)} answers are"
         lines = "".join(f"  - {question}: {reason}\n" for question, reasons in found.items() for reason in reasons)
-        # Bytes, because the terminal's encoding may not have all characters.
+        # Write bytes, because the encoding of the terminal may lack some of the characters.
         sys.stderr.buffer.write(
             f"\u2717 {count} invalid; nothing was written:\n{lines}".encode("utf-8", "backslashreplace")
         )

@@ -15,7 +15,7 @@ data "aws_subnet" "this" {
 
 locals {
   name   = "{{ cookiecutter.project_slug }}"
-  prefix = "{{ answers.prefix }}" # prefix of the files in the bucket
+  prefix = "{{ answers.prefix }}" # bucket prefix of the published files
 {%- if cookiecutter.project_slug | length > 24 %}
   # A bucket name has at most 63 characters, including the account, the region and "-artifacts".
   short  = "${trimsuffix(substr(local.name, 0, 15), "-")}-${substr(sha1(local.name), 0, 8)}"
@@ -41,7 +41,7 @@ module "bucket" {
 {%- endif %}
 {%- if answers.sftp == 'connector' %}
 
-  # A month is sent when its manifest appears.
+  # S3 reports the manifest of a month to EventBridge, which starts the transfer of the month.
   eventbridge_notifications = true
 {%- endif %}
 {%- if answers.lock %}
@@ -79,9 +79,9 @@ module "extract" {
   name        = local.name
   script_path = "${path.root}/../Glue/etl.py"
   schedule    = var.schedule
-  time_zone   = "{{ answers.time_zone }}" # the same as in Glue/etl.py
+  time_zone   = "{{ answers.time_zone }}" # must equal the time zone in Glue/etl.py
 
-  # The same tables as in Glue/etl.py.
+  # These must be the tables that Glue/etl.py uses.
   tables = [
 {%- for table in answers.tables %}
     "{{ table }}",

@@ -1,16 +1,21 @@
 {%- import 'answers.jinja' as answers with context -%}
 output "alert_emails_pending" {
-  description = "Addresses that get no alerts until somebody follows the link in AWS's mail."
+  description = <<-EOT
+    Mail addresses that get no alerts yet, because nobody has followed the link in the confirmation
+    mail from AWS.
+  EOT
   value       = module.alerts.pending_subscriptions
 }
 
 output "alert_test" {
-  description = "State machine and input of a test mail, for `extracts doctor --test-mail`."
+  description = <<-EOT
+    State machine that sends a test mail, and its input, for `extracts doctor --test-mail`.
+  EOT
   value       = module.alerts.test_message
 }
 
 output "alert_topic_arn" {
-  description = "Topic of the alerts, for more subscriptions."
+  description = "ARN of the topic of the alerts, for more subscriptions."
   value       = module.alerts.topic_arn
 }
 
@@ -26,13 +31,13 @@ output "crawler_name" {
 
 {% if answers.sftp == 'none' -%}
 output "files" {
-  description = "Address of the files, for the owners of the roles in `readers`."
+  description = "URL of the published files, for the owners of the roles in `readers`."
   value       = "s3://${module.bucket.name}/${local.prefix}/"
 }
 
 {% endif -%}
 output "job_name" {
-  description = "Job to start for a backfill or a restatement."
+  description = "Name of the Glue job, for a backfill or a restatement."
   value       = module.extract.job_name
 }
 
@@ -42,18 +47,20 @@ output "log_groups" {
 }
 
 output "manifests" {
-  description = "Address of the manifests, for `extracts history`."
+  description = "URL of the manifests, for `extracts history`."
   value       = "s3://${module.bucket.name}/${local.prefix}/_manifests/"
 }
 
 {% if answers.sftp == 'connector' -%}
 output "sftp_connectors" {
-  description = "Connector of each recipient, for `aws transfer test-connection`."
+  description = "ID of each recipient's connector, for `aws transfer test-connection`."
   value       = module.sftp.connectors
 }
 
 output "sftp_pushes" {
-  description = "State machine that sends files to each recipient, for `extracts resend`."
+  description = <<-EOT
+    ARN of the state machine that sends files to each recipient, for `extracts resend`.
+  EOT
   value       = module.sftp.push_state_machine_arns
 }
 
@@ -65,13 +72,15 @@ output "sftp_endpoint" {
 
 {% if answers.sftp == 'instance' -%}
 output "sftp_host_key_fingerprint" {
-  description = "Fingerprint of the host key, for recipients. Null until the instance has started."
+  description = <<-EOT
+    Fingerprint of the SFTP server's host key, for recipients. Null until the instance has started.
+  EOT
   value       = module.sftp.host_key_fingerprint
 }
 
 {% endif -%}
 output "sftp_receipts_table" {
-  description = "Table of the downloads, for `extracts history`."
+  description = "Name of the table that records downloads, for `extracts history`."
   value       = module.sftp.receipts_table_name
 }
 
@@ -83,12 +92,12 @@ output "sftp_server_id" {
 
 {% endif -%}
 output "sftp_users" {
-  description = "User name and folder of each recipient."
+  description = "SFTP user name and folder of each recipient."
   value       = module.sftp.users
 }
 
 {% endif -%}
 output "workflow_name" {
-  description = "Name of the workflow, for a run of the last complete month."
+  description = "Name of the workflow that publishes the last complete month."
   value       = module.extract.workflow_name
 }

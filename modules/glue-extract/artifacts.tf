@@ -6,15 +6,15 @@ locals {
   _artifacts      = "${var.artifacts.prefix}/${var.name}"
   artifacts_url   = "s3://${var.artifacts.bucket}"
   certificate_key = "${local._artifacts}/database-ca.pem"
-  # The crawler creates prefixes up to two levels above this folder. They must stay in the extract's
-  # own prefix; see crawler.tf.
+  # The crawler may also create folders two levels above this folder. That place must be in the
+  # extract's own prefix; see crawler.tf.
   driver_folder = "${local._artifacts}/crawler/driver"
   driver_key    = "${local.driver_folder}/database-driver.jar"
 
-  # `python -m tools.empty_wheel` writes this file.
+  # The command `python -m tools.empty_wheel` writes the file in this path.
   _empty_path = "${path.module}/packages/extract_without_packages-1.0-py3-none-any.whl"
 
-  # Null without a certificate or a driver.
+  # The URL is null without a certificate or a driver.
   certificate_url = (
     var.database.verify_server ? "${local.artifacts_url}/${local.certificate_key}" : null
   )
@@ -23,10 +23,11 @@ locals {
   )
 }
 
-# An S3 object can have only 10 tags, so these objects have neither the module's tags nor the
-# provider's default tags: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+# An S3 object can have only 10 tags. So the objects of this module have neither the tags of the
+# module nor the default tags of the provider:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
-# The files of the engine, one object each: Glue accepts a list of files as well as a zip.
+# Each file of the engine is one object, because Glue accepts a list of files as well as a zip.
 resource "aws_s3_object" "runtime" {
   for_each = fileset("${path.module}/runtime", "*.py")
 
@@ -43,7 +44,8 @@ resource "aws_s3_object" "runtime" {
   }
 }
 
-# A zip without code, as a wheel and as a jar; see _no_code_arguments in main.tf.
+# An archive without code, stored twice: with the extension of a wheel, and with that of a jar. See
+# _no_code_arguments in main.tf.
 resource "aws_s3_object" "empty" {
   for_each = {
     jar   = "empty.jar"
@@ -81,7 +83,8 @@ resource "aws_s3_object" "certificate" {
   count = var.database.verify_server ? 1 : 0
 
   bucket = var.artifacts.bucket
-  # A bundle has 165,000 characters. A plan that shows them leaves no room for its other changes.
+  # A bundle of certificates has 165,000 characters. The plan does not show its text, because other
+  # changes would be hard to find.
   content     = sensitive(var.database.ca_certificate)
   key         = local.certificate_key
   kms_key_id  = var.kms_key_arn

@@ -25,7 +25,7 @@ resource "aws_glue_crawler" "this" {
 
     content {
       connection_name = aws_glue_connection.this.name
-      # A table of another schema is written with it: "production.Product".
+      # The name of a table in another schema includes the schema: "production.Product".
       path = join("/", concat([var.database.name], (
         length(split(".", jdbc_target.value)) == 2
         ? split(".", jdbc_target.value) : [var.database.schema, jdbc_target.value]
@@ -38,7 +38,7 @@ resource "aws_glue_crawler" "this" {
   }
 
   schema_change_policy {
-    # Keep a table that has disappeared from the source, until a person deletes it.
+    # A table that no longer exists in the source stays in the catalog until a person deletes it.
     delete_behavior = "LOG"
     update_behavior = "UPDATE_IN_DATABASE"
   }
@@ -69,7 +69,7 @@ resource "aws_iam_role" "crawler" {
 }
 
 locals {
-  # Files that the crawler downloads before it connects.
+  # The crawler downloads these files before it connects to the source.
   _crawler_files = concat(
     var.database.verify_server ? [local.certificate_key] : [],
     var.crawler.driver_jar_path == null ? [] : [local.driver_key],
@@ -111,7 +111,8 @@ locals {
         Resource = key
       },
       {
-        # For the search index of the catalog, which Glue encrypts in the background.
+        # Glue encrypts the search index of the catalog in the background. This right is for the
+        # index.
         Sid      = "GrantCatalogKey"
         Effect   = "Allow"
         Action   = "kms:CreateGrant"
@@ -127,7 +128,8 @@ locals {
     ] if key != null
   ])
 
-  # Glue's guide requires this right. It has no effect unless the role may create jobs.
+  # Glue's guide requires that the crawler's role may pass itself to Glue. This right has no effect
+  # unless the role may create jobs.
   # https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html
   _pass_role = {
     Sid       = "PassRole"
@@ -140,9 +142,9 @@ locals {
     "arn:${local.partition}:iam::${local.account_id}:role/${local.role_names["crawler"]}",
   ])
 
-  # With a custom driver, the crawler runs a Glue job with its own role and exchanges files with it.
-  # Glue does not document the job's name, and its guides contradict each other about the prefix of
-  # the files: next to the jar, or two levels above it.
+  # With a custom driver, the crawler runs a Glue job with its own role and exchanges files with the
+  # job. Glue does not document the name of the job. Its guides contradict each other about the
+  # prefix of the files: next to the jar, or two levels above the jar.
   # https://docs.aws.amazon.com/glue/latest/dg/define-crawler-configure-security-settings.html
   # https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
   _run_driver = concat(

@@ -3,7 +3,8 @@
 ################################################################################
 
 locals {
-  # Names of endpoint services begin with com.amazonaws, except for these in China.
+  # Names of endpoint services begin with com.amazonaws, except for the services in this list, in
+  # China.
   # https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-endpoint.ts
   _endpoint_prefixes = {
     aws-cn = {
@@ -16,14 +17,15 @@ locals {
     }
   }
 
-  # With a token, no secret is read.
+  # With auth = "iam", a run reads no secret.
   _endpoint_services = var.endpoints == null ? [] : [
     for service in var.endpoints.services : service
     if var.auth == "secret" || service != "secretsmanager"
   ]
 
-  # Refuses credentials of other accounts, so that nobody can copy data to their own account. It is
-  # not limited to the extract's buckets, because the whole VPC uses the endpoints.
+  # This statement refuses credentials of other accounts, so that nobody can copy data to their own
+  # account. It is not limited to the extract's buckets, because all clients in the VPC use the
+  # endpoints.
   _own_account = {
     Sid       = "OwnAccount"
     Effect    = "Allow"
@@ -34,7 +36,7 @@ locals {
   }
 }
 
-# A gateway endpoint is free.
+# AWS does not charge for a gateway endpoint.
 resource "aws_vpc_endpoint" "s3" {
   count = var.endpoints == null ? 0 : 1
 
@@ -48,8 +50,8 @@ resource "aws_vpc_endpoint" "s3" {
     Statement = [
       local._own_account,
       {
-        # Glue loads its libraries from buckets of AWS, without credentials or with AWS's own. AWS
-        # does not document the names of these buckets.
+        # Glue loads its libraries from buckets of AWS, without credentials or with credentials of
+        # AWS. AWS does not document the names of these buckets.
         Sid       = "ReadElsewhere"
         Effect    = "Allow"
         Principal = "*"
@@ -65,7 +67,7 @@ resource "aws_vpc_endpoint" "s3" {
 resource "aws_vpc_endpoint" "this" {
   for_each = toset(local._endpoint_services)
 
-  # The whole VPC resolves the service to this endpoint.
+  # All clients in the VPC resolve the service's host name to this endpoint.
   private_dns_enabled = true
   security_group_ids  = [aws_security_group.endpoints[0].id]
   service_name = join(".", [
@@ -98,7 +100,7 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
     var.endpoints.client_security_group_ids,
   )
 
-  description                  = "HTTPS from a client of the endpoints"
+  description                  = "HTTPS from clients of the endpoints"
   from_port                    = 443
   ip_protocol                  = "tcp"
   referenced_security_group_id = each.value

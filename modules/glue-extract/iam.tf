@@ -3,7 +3,8 @@
 ################################################################################
 
 locals {
-  # Role names are unique in an account. With the region in them, one extract can be in two regions.
+  # Role names are unique in an account. They contain the region, so that the same extract can be
+  # deployed in two regions.
   _role_names = {
     for role in ["crawler", "job", "schedule"] : role => "${var.name}-${role}-${local.region}"
   }
@@ -15,7 +16,7 @@ locals {
 }
 
 ################################################################################
-# Statements for the job and the crawler
+# Statements for the roles of the job and the crawler
 ################################################################################
 
 locals {
@@ -27,12 +28,14 @@ locals {
     scheduler = "arn:${local.partition}:scheduler:${local.region}:${local.account_id}"
   }
   _artifacts_arn = "arn:${local.partition}:s3:::${var.artifacts.bucket}"
-  # IAM accepts only characters up to U+00FF; "?" matches any one, as in the policy of kms-bucket.
+  # IAM accepts only characters up to U+00FF, so "?" replaces all others, as in the policy of
+  # kms-bucket. "?" matches any one character.
   _target_pattern = replace(var.target.prefix, "/[^\\x{0}-\\x{FF}]/", "?")
   _target_arn     = "arn:${local.partition}:s3:::${var.target.bucket}/${local._target_pattern}"
   _subnet_arn     = "${local._arn.ec2}:subnet/${var.network.subnet_id}"
 
-  # Keys of files. "*" also matches slashes, so the job is denied everything below, too.
+  # Patterns of the keys of files. "*" also matches slashes, so another statement denies writes to
+  # folders below.
   _file_patterns = contains(var.flat_recipients, "*") ? ["${local._target_arn}/*=*/*"] : concat(
     ["${local._target_arn}/*=*/year=*/month=*/*"],
     [
@@ -44,7 +47,7 @@ locals {
     ],
   )
 
-  # A key can be used only through the service that needs it.
+  # A KMS key can be used only through the service that needs it.
   _via = {
     for service in ["s3", "secretsmanager", "sqs"] : service => {
       StringEquals = { "kms:ViaService" = "${service}.${local.region}.${local.dns_suffix}" }
@@ -57,8 +60,8 @@ locals {
       Effect    = "Allow"
       Principal = { Service = "glue.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # AWS does not document that Glue sends the account. With "IfExists", the condition applies
-      # only if Glue sends it, and otherwise fails no run. No other account can pass the role.
+      # AWS does not document whether Glue sends the account ID. With "IfExists", the condition
+      # applies only if Glue sends the ID. No other account can pass the role.
       Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })
@@ -101,7 +104,8 @@ locals {
     ],
   )
 
-  # Glue creates a network interface in the subnet with the role of the run, and deletes it again.
+  # For each run, Glue creates a network interface in the subnet with the role of the run, and later
+  # deletes the interface.
   _network = [
     {
       Sid    = "CreateInterface"
@@ -127,12 +131,13 @@ locals {
       Resource = "${local._arn.ec2}:network-interface/*"
       Condition = {
         "ForAllValues:StringEquals" = { "aws:TagKeys" = ["aws-glue-service-resource"] }
-        # A request without keys fulfills the condition above, and deletes all tags.
+        # A request without tag keys also meets the condition above. Such a request would delete all
+        # tags.
         Null = { "aws:TagKeys" = "false" }
       }
     },
     {
-      # These actions do not support a narrower resource.
+      # AWS supports no single resource for these actions.
       Sid    = "SeeNetwork"
       Effect = "Allow"
       Action = [
@@ -152,7 +157,8 @@ locals {
     },
   ]
 
-  # The groups exist, but Glue calls Create and Associate anyway. If a call fails, it logs nothing.
+  # The log groups exist, but Glue calls CreateLogGroup and AssociateKmsKey anyway. If such a call
+  # fails, Glue writes no logs.
   _log_actions = [
     "logs:AssociateKmsKey",
     "logs:CreateLogGroup",
@@ -160,8 +166,8 @@ locals {
     "logs:PutLogEvents",
   ]
 
-  # Glue's guide requires that the roles may use the key of encrypted logs. CloudWatch Logs puts the
-  # group into the encryption context, so the rights are limited to these groups.
+  # Glue's guide requires that the roles may use the KMS key of encrypted logs. CloudWatch Logs adds
+  # the ARN of the log group to the encryption context, so the rights are limited to these groups.
   # https://docs.aws.amazon.com/glue/latest/dg/encryption-security-configuration.html
   _log_key = {
     for kind, groups in {
@@ -189,7 +195,8 @@ locals {
     ]
   }
 
-  # Since Glue 6.0, S3A reads the files. It lists prefixes, and asks for the bucket's region.
+  # Since Glue 6.0, S3A reads the files of the job. S3A lists prefixes and requests the region of
+  # the bucket.
   _list_artifacts = [
     {
       Sid       = "ListArtifacts"
@@ -248,16 +255,17 @@ resource "aws_iam_role_policy" "job" {
         },
         local._read_artifacts_key,
         {
-          # Restating deletes the old manifest and the files of removed recipients. The job cannot
-          # delete versions, so the bucket keeps them.
+          # A restatement deletes the old manifest and the files of removed recipients. The job
+          # cannot delete versions of objects, so the bucket keeps the deleted files as old
+          # versions.
           Sid      = "DeleteReplacedFiles"
           Effect   = "Allow"
           Action   = "s3:DeleteObject"
           Resource = "${local._target_arn}/*"
         },
         {
-          # Glue can write more than the engine does, for example shuffle files with rows of all
-          # recipients. The job can write only keys of files and of manifests.
+          # Glue itself can write other objects, for example shuffle files with rows of all
+          # recipients. This statement limits the job to the keys of files and of manifests.
           Sid    = "DenyOtherFiles"
           Effect = "Deny"
           Action = "s3:PutObject"
@@ -267,18 +275,19 @@ resource "aws_iam_role_policy" "job" {
           )
         },
         {
-          # In the statement above, "*" at the end matches folders beside the files, too. There, a
-          # recipient could read rows of others.
+          # In the statement DenyOtherFiles, "*" at the end also matches keys in deeper folders. A
+          # recipient could read rows of other recipients there.
           Sid      = "DenyDeeperFolders"
           Effect   = "Deny"
           Action   = "s3:PutObject"
           Resource = [for pattern in local._file_patterns : "${pattern}/*"]
         },
         {
-          # Glue can load code from S3 with this role before the engine starts, for example by
-          # --python-virtual-env, which has no value that loads nothing. Glue names no version, so
-          # it needs s3:GetObject. The engine reads by version, and needs this right only to copy a
-          # claim on the condition that no other run replaced it.
+          # Before the engine starts, Glue can load code from S3 with this role, for example by
+          # --python-virtual-env. No value of that argument prevents this. Glue reads such code
+          # without a version ID, so it needs s3:GetObject. The engine reads by version ID. It needs
+          # s3:GetObject only to copy a claim on the condition that no other run has replaced the
+          # claim.
           Sid    = "DenyUnversionedReads"
           Effect = "Deny"
           Action = "s3:GetObject"
@@ -288,15 +297,16 @@ resource "aws_iam_role_policy" "job" {
           ]
         },
         {
-          # Since Glue 6.0, --python-virtual-env-storage-prefix lets Glue upload an environment.
+          # Since Glue 6.0, --python-virtual-env-storage-prefix lets Glue upload an archive of an
+          # environment.
           Sid      = "DenyArchives"
           Effect   = "Deny"
           Action   = "s3:PutObject"
           Resource = ["${local._target_arn}/*.tar.gz", "${local._target_arn}/*.tgz"]
         },
         {
-          # Without this, the policy of any bucket in the account can admit the job. A run could
-          # then be started with an argument of Glue that loads code from there or writes to it.
+          # Without this statement, the policy of any bucket in the account could admit the job. A
+          # run with certain arguments of Glue could then load code from that bucket or write to it.
           Sid    = "DenyOtherBuckets"
           Effect = "Deny"
           Action = "s3:*"
@@ -317,7 +327,8 @@ resource "aws_iam_role_policy" "job" {
           ])
         },
         {
-          # The engine refuses a run that was started with other settings.
+          # The engine reads the settings of its own run, and refuses to run with settings that are
+          # not those of the job.
           Sid      = "ReadOwnRuns"
           Effect   = "Allow"
           Action   = "glue:GetJobRuns"

@@ -30,9 +30,9 @@ resource "aws_glue_security_configuration" "this" {
 locals {
   security_configuration_name = var.name
 
-  # With a security configuration, the names of Glue's log groups contain its name and the role's.
-  # The groups are created here with exactly these names, else Glue creates them without a
-  # retention period.
+  # With a security configuration, Glue puts the name of the configuration and the name of the role
+  # into the names of its log groups. The groups are created here with exactly these names, else
+  # Glue would create them without a retention period.
   _job_log_prefix = "/aws-glue/jobs/${var.name}"
   _job_logs = join("/", [
     local._job_log_prefix,

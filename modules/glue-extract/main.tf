@@ -12,7 +12,7 @@ locals {
   # is `region`. The attribute `endpoint` exists in both versions.
   region = split(".", data.aws_region.current.endpoint)[1]
 
-  # Built from names, not read from resources, so that a plan shows whole policies and patterns.
+  # These names are not read from resources, so that a plan shows complete policies and patterns.
   catalog_database_name = replace(var.name, "-", "_")
   connection_name       = var.name
   crawler_name          = "${var.name}-crawler"
@@ -23,7 +23,7 @@ locals {
   target_url    = "s3://${var.target.bucket}/${var.target.prefix}"
   workflow_name = var.name
 
-  # The engine keeps the same characters: letters and digits of any script.
+  # The engine keeps the same characters of a name: letters and digits of any script.
   recipient_names = {
     for key, recipient in var.recipients : key => replace(recipient, "/[^\\p{L}\\p{N}]/", "")
   }
@@ -35,12 +35,13 @@ locals {
 
 resource "aws_glue_connection" "this" {
   name = local.connection_name
-  # A JDBC connection supports only passwords. With a token, the connection only gives the job its
-  # network, and the engine logs in.
+  # A JDBC connection supports only passwords. With auth = "iam", the connection only connects the
+  # job to its network, and the engine logs in with a token.
   connection_type = var.auth == "iam" ? "NETWORK" : "JDBC"
   description     = "Source of the extract ${var.name}."
 
-  # A plan hides these properties as sensitive. None is secret: the password is in the secret.
+  # A plan hides these properties, although none of them is secret: the password is in Secrets
+  # Manager.
   connection_properties = {
     for key, value in {
       CUSTOM_JDBC_CERT       = local.certificate_url
@@ -49,8 +50,9 @@ resource "aws_glue_connection" "this" {
       JDBC_DRIVER_JAR_URI    = local.driver_url
       JDBC_ENFORCE_SSL       = "true"
       SECRET_ID              = local.secret_arn
-      # Glue validates one RSA certificate and fails the crawl and the job on any other, such as the
-      # RDS bundle with its ECC certificates. The driver still verifies certificate and host.
+      # Glue can validate only one RSA certificate. With any other file, the crawl and the job fail,
+      # for example with the RDS bundle, which contains ECC certificates. The driver still verifies
+      # the certificate and the host name.
       # https://docs.aws.amazon.com/glue/latest/dg/connection-properties.html
       SKIP_CUSTOM_JDBC_CERT_VALIDATION = local.certificate_url == null ? null : "true"
     } : key => value if var.auth == "secret" && value != null
@@ -70,7 +72,7 @@ resource "aws_glue_connection" "this" {
 ################################################################################
 
 locals {
-  # Address and login of the source, for the engine.
+  # Arguments from which the engine gets the address and the login of the source.
   _login_arguments = var.auth == "secret" ? { "--connection" = local.connection_name } : merge(
     {
       "--iam-user" = local.user_name
@@ -79,8 +81,9 @@ locals {
     local.certificate_url == null ? {} : { "--ca-certificate" = local.certificate_url },
   )
 
-  # Glue installs and loads what these name before the engine starts, so a run must not set them.
-  # These values load nothing: an empty wheel, from which pip needs no index, and an empty jar.
+  # Glue installs or loads the values of these arguments before the engine starts, so a run must not
+  # set them. The values here load no code: an empty wheel, for which pip needs no index, and an
+  # empty jar.
   _no_code_arguments = {
     "--additional-python-modules" = local._empty_url["wheel"]
     "--extra-files"               = local._empty_url["wheel"]
@@ -93,7 +96,7 @@ locals {
   _empty_url = {
     for kind, file in aws_s3_object.empty : kind => "${local.artifacts_url}/${file.key}"
   }
-  # Arguments with a default that a run may change.
+  # Arguments with a default value that a run may change.
   _run_arguments = ["--lock-timeout", "--statement-timeout"]
   _script_url    = "${local.artifacts_url}/${aws_s3_object.script.key}"
   _unused_url    = "${local.artifacts_url}/${local._artifacts}/unused/"
@@ -105,7 +108,7 @@ resource "aws_glue_job" "this" {
   description     = "Publishes one file per recipient and period under ${local.target_url}."
   execution_class = var.job.execution_class
   glue_version    = var.job.glue_version
-  # Without capacity a run waits for up to 15 minutes instead of failing.
+  # If the account has no free capacity, a run waits for up to 15 minutes instead of failing.
   job_run_queuing_enabled = var.job.queuing
   max_retries             = var.job.max_retries
   number_of_workers       = var.job.number_of_workers
@@ -124,9 +127,11 @@ resource "aws_glue_job" "this" {
     for name, value in var.extra_arguments : name => value if contains(local._run_arguments, name)
   }
 
-  # Glue ignores the value of a run for these, so a run cannot publish elsewhere or load other code:
+  # A run cannot override these arguments, because Glue ignores the values that it passes. So a run
+  # cannot publish to another target or load other code:
   # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
-  # Names of _no_code_arguments may be in extra_arguments, too; a validation refuses the others.
+  # The names in _no_code_arguments may also be in extra_arguments. A validation refuses the other
+  # names.
   non_overridable_arguments = merge(
     local._no_code_arguments,
     {
@@ -146,14 +151,15 @@ resource "aws_glue_job" "this" {
       "--custom-logGroup-prefix"       = local._job_log_prefix
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
-      # A Spark UI, and shuffle files in S3, would put rows of all recipients into one folder. These
-      # need a folder, so the job gets one that it cannot write to.
+      # A Spark UI, and shuffle files in S3, would store rows of all recipients in one folder. Both
+      # are off. Glue requires a folder for them anyway, so the job has a folder that it cannot
+      # write to.
       "--enable-spark-ui"            = "false"
       "--spark-event-logs-path"      = local._unused_url
       "--TempDir"                    = local._unused_url
       "--write-shuffle-files-to-s3"  = "false"
       "--write-shuffle-spills-to-s3" = "false"
-      # The engine refuses an argument that loads code unless this list has it.
+      # The engine refuses an argument that loads code, unless the argument is in this list.
       "--fixed-arguments" = join(",", [
         for name in concat(
           ["--output"], keys(local._pgp_arguments),
@@ -167,9 +173,9 @@ resource "aws_glue_job" "this" {
         "${local.artifacts_url}/${aws_s3_object.runtime[file].key}"
       ])
       "--job-language" = "python"
-      # A run can be started with another one. The engine refuses such a run.
+      # A run can be started with another security configuration. The engine refuses such a run.
       "--job-security-configuration" = local.security_configuration_name
-      # An argument of this name replaces the location in `command`.
+      # Glue would use an argument of this name instead of the location in `command`.
       "--scriptLocation" = local._script_url
     },
   )
@@ -201,8 +207,8 @@ resource "aws_glue_job" "this" {
 # Workflow
 ################################################################################
 
-# Start the workflow, never the crawler: a crawler that is started by hand does not fire the trigger
-# of the job. https://docs.aws.amazon.com/glue/latest/dg/about-triggers.html
+# Always start the workflow, not the crawler: a crawler that is started by hand does not fire the
+# trigger of the job. https://docs.aws.amazon.com/glue/latest/dg/about-triggers.html
 resource "aws_glue_workflow" "this" {
   name = local.workflow_name
   description = join(" ", [
@@ -217,8 +223,9 @@ resource "aws_glue_workflow" "this" {
 resource "aws_glue_trigger" "start" {
   name        = "${var.name}-start"
   description = "Starts the extract ${var.name} when its workflow is started."
-  # The provider starts an ON_DEMAND trigger that is enabled as soon as it is created. Disabled, it
-  # fires when the workflow starts: https://github.com/hashicorp/terraform-provider-aws/issues/38222
+  # The provider fires an enabled ON_DEMAND trigger as soon as it is created. A disabled trigger
+  # fires when the workflow starts:
+  # https://github.com/hashicorp/terraform-provider-aws/issues/38222
   enabled       = false
   type          = "ON_DEMAND"
   workflow_name = aws_glue_workflow.this.name
@@ -248,7 +255,8 @@ resource "aws_glue_trigger" "crawled" {
   predicate {
     logical = "ANY"
 
-    # The job does not depend on the catalog. These are all states that a trigger can wait for:
+    # The job does not depend on the catalog, so it starts after every end of the crawl. A trigger
+    # can wait for no other states than these:
     # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-jobs-trigger.html
     dynamic "conditions" {
       for_each = ["CANCELLED", "FAILED", "SUCCEEDED"]

@@ -15,7 +15,7 @@ resource "aws_vpc_security_group_ingress_rule" "workers" {
   #checkov:skip=CKV_AWS_24: it admits only this group; the check ignores referenced groups
   #checkov:skip=CKV_AWS_25: it admits only this group; the check ignores referenced groups
   #checkov:skip=CKV_AWS_260: it admits only this group; the check ignores referenced groups
-  description                  = "Glue requires that workers of a run can connect to each other"
+  description                  = "Connections between workers of a run, which Glue requires"
   from_port                    = 0
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.this.id
@@ -26,7 +26,7 @@ resource "aws_vpc_security_group_ingress_rule" "workers" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "workers" {
-  description                  = "Workers of a run connect to each other"
+  description                  = "Connections between workers of a run"
   from_port                    = 0
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.this.id
@@ -36,7 +36,8 @@ resource "aws_vpc_security_group_egress_rule" "workers" {
   tags = var.tags
 }
 
-# With endpoints, these two rules allow AWS services only. Without them, HTTPS goes out through NAT.
+# With VPC endpoints, the following two rules allow only AWS services. Without endpoints, HTTPS
+# leaves the VPC through NAT.
 resource "aws_vpc_security_group_egress_rule" "aws" {
   cidr_ipv4                    = var.endpoints == null ? "0.0.0.0/0" : null
   description                  = "Secrets Manager, KMS, CloudWatch and Glue, and S3 through NAT"
@@ -63,7 +64,8 @@ resource "aws_vpc_security_group_egress_rule" "s3" {
 }
 
 locals {
-  # Without the source's security groups, the source's port is allowed to every address.
+  # If the security groups of the source are not given, connections to the port of the source are
+  # allowed to every address.
   _database_groups = var.network.database_security_group_ids
   _anywhere        = length(local._database_groups) == 0
 }

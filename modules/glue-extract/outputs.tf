@@ -19,7 +19,7 @@ output "crawler_arn" {
 
 output "crawler_name" {
   description = <<-EOT
-    Name of the crawler. Null without a crawler. A start of the crawler does not start the job.
+    Name of the crawler. Null without a crawler. A start of only the crawler does not start the job.
   EOT
   value       = one(aws_glue_crawler.this[*].name)
 }
@@ -91,24 +91,22 @@ output "log_links" {
 
 output "security_group_id" {
   description = <<-EOT
-    ID of the security group of the job and the crawler. If `network.database_security_group_ids` is
-    not set, allow this security group to connect to the source.
+    ID of the security group of the job and the crawler. The source must admit this group. If
+    `network.database_security_group_ids` is set, the module adds the rules for it.
   EOT
   value       = aws_security_group.this.id
 }
 
 output "secret_arn" {
   description = <<-EOT
-    ARN of the secret with the login: an existing secret, or the secret that the module has created.
-    Null with `auth = "iam"`.
+    ARN of the secret with the login to the source, whether existing or created by the module. Null
+    with `auth = "iam"`.
   EOT
   value       = local.secret_arn
 }
 
 output "user_name" {
-  description = <<-EOT
-    Name of the login that you must create at the source. Null with `database.secret_arn`.
-  EOT
+  description = "Name of the login that you create at the source. Null with `database.secret_arn`."
   value       = local.user_name
 }
 
@@ -125,11 +123,11 @@ output "workflow_name" {
 }
 
 ################################################################################
-# For the other modules
+# Values for the other modules
 ################################################################################
 
 output "target" {
-  description = "Target of the extract, for `failure-alerts` and `sftp-transfer`."
+  description = "Where the extract publishes files, for `failure-alerts` and `sftp-transfer`."
   value = {
     name            = var.name
     bucket          = var.target.bucket
@@ -148,7 +146,9 @@ locals {
 }
 
 output "failure_events" {
-  description = "Failures of the extract, for the input `failure_events` of `failure-alerts`."
+  description = <<-EOT
+    Events that report failures of the extract, and details for the mails, for `failure-alerts`.
+  EOT
   value = {
     name = var.name
     events = {
@@ -166,12 +166,13 @@ output "failure_events" {
             state   = ["ERROR", "FAILED", "STOPPED", "TIMEOUT"]
           }
         })
-        # CloudTrail sends these events, so the region needs a trail.
+        # The events arrive only if CloudTrail has a trail in the region.
         rotation = jsonencode({
           source      = ["aws.secretsmanager"]
           detail-type = ["AWS Service Event via CloudTrail"]
           detail = {
-            # All failures in "Log entries for rotation" of the Secrets Manager user guide.
+            # All events of failures in "Log entries for rotation" of the Secrets Manager user
+            # guide.
             eventName           = ["RotationAbandoned", "RotationFailed", "TestRotationFailed"]
             additionalEventData = { SecretId = [local.secret_arn] }
           }
@@ -215,8 +216,8 @@ output "failure_events" {
 
 output "recipients" {
   description = <<-EOT
-    Recipients, keyed like the input `recipients`. `name` is the name in the names of files, and
-    `prefix` is the prefix in the bucket.
+    Recipients, keyed like the variable `recipients`: `name` is the name in file names, and `prefix`
+    the bucket prefix.
   EOT
   value = {
     for key, name in local.recipient_names : key => {

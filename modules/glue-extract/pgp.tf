@@ -7,7 +7,8 @@ locals {
     for key, keys in var.pgp.public_keys : var.recipients[key] => keys
   })
   _pgp_arguments = var.pgp == null ? {} : {
-    # The digest is in the job, so nobody can change the keys without changing the job.
+    # The digest of the keys is an argument of the job. So nobody can change the keys without
+    # changing the job.
     "--pgp-keys"        = "${local.artifacts_url}/${one(aws_s3_object.pgp_keys[*].key)}"
     "--pgp-keys-sha256" = sha256(local._pgp_keys)
   }
@@ -15,8 +16,8 @@ locals {
   _extra_modules = compact(split(
     ",", lookup(var.extra_arguments, "--additional-python-modules", "")
   ))
-  # Python modules that the job installs. A wheel with machine code cannot be imported from
-  # --extra-py-files.
+  # Python modules that the job installs. pysequoia must be installed, because Python cannot import
+  # machine code from --extra-py-files.
   python_modules = coalescelist(
     concat(local._extra_modules, [
       for key in aws_s3_object.pgp_wheel[*].key : "${local.artifacts_url}/${key}"

@@ -3,13 +3,14 @@
 ################################################################################
 
 locals {
-  # A universal target is the name of an API operation; its input are the operation's parameters.
+  # A universal target is the name of an API operation. Its input contains the parameters of the
+  # operation.
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
   _targets     = "arn:${local.partition}:scheduler:::aws-sdk"
   _dead_letter = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
-  # When runs start, in minutes from the start of the month. A day that is not a number ("L", "?")
-  # can be any day.
+  # Times at which runs start, in minutes from the start of the month. A day that is not a number
+  # ("L", "?") stands for all days.
   _starts = {
     for kind, cron in { again = var.catch_up_schedule, first = var.schedule } : kind => [
       for day in flatten([
@@ -66,7 +67,7 @@ resource "aws_scheduler_schedule" "start" {
   depends_on = [aws_glue_trigger.crawled, aws_glue_trigger.start, aws_iam_role_policy.schedule]
 }
 
-# Starts only the job, without the crawler, because the first run has updated the catalog.
+# This schedule starts only the job, because the crawler has updated the catalog in the first run.
 resource "aws_scheduler_schedule" "catch_up" {
   #checkov:skip=CKV_AWS_297: the input is a name; a role that reads the plan needs no right to a key
   count = var.catch_up_schedule == null ? 0 : 1
@@ -102,8 +103,9 @@ resource "aws_scheduler_schedule" "catch_up" {
   }
 
   lifecycle {
-    # Glue refuses a second run at the same time, and the alerts would report a failure. A run that
-    # starts at the end of a month can last into the next month, which begins after 28 to 31 days.
+    # While a run lasts, Glue refuses a second run, and the alerts would report a failure. A run
+    # that starts at the end of a month can last into the next month, which begins after 28 to 31
+    # days.
     precondition {
       condition = alltrue(flatten([
         for again in local._starts.again : [

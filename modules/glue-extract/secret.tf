@@ -13,7 +13,7 @@ locals {
   secret_arn = (
     local._own_secret ? one(aws_secretsmanager_secret.this[*].arn) : var.database.secret_arn
   )
-  # Null with a secret of the caller, which holds the user name.
+  # The user name is null if the caller's secret contains it.
   user_name = var.auth == "secret" && !local._own_secret ? null : coalesce(
     var.database.user_name, try(var.secret.user_name, null), "${replace(var.name, "-", "_")}_reader"
   )
@@ -23,7 +23,8 @@ resource "aws_secretsmanager_secret" "this" {
   #checkov:skip=CKV2_AWS_57: rotation is optional, it needs a function that reaches the source
   count = local._own_secret ? 1 : 0
 
-  # A suffix, because the name of a deleted secret cannot be used during its recovery window.
+  # The name has a random suffix, because the name of a deleted secret cannot be used again during
+  # the recovery window.
   name_prefix             = "${var.name}/reader-"
   description             = "Login of the extract ${var.name} at its source."
   kms_key_id              = var.kms_key_arn
@@ -32,7 +33,7 @@ resource "aws_secretsmanager_secret" "this" {
   tags = var.tags
 }
 
-# An ephemeral value is never in a plan or state.
+# Terraform stores an ephemeral value in no plan and no state.
 ephemeral "aws_secretsmanager_random_password" "this" {
   count = local._own_secret ? 1 : 0
 
@@ -45,7 +46,8 @@ resource "aws_secretsmanager_secret_version" "this" {
   count = local._own_secret ? 1 : 0
 
   secret_id = aws_secretsmanager_secret.this[0].id
-  # The format of AWS's rotation functions. The engine reads only user name and password.
+  # Rotation functions of AWS require this format. The engine reads only the user name and the
+  # password.
   secret_string_wo = jsonencode(merge(
     {
       dbname   = var.database.name
@@ -58,8 +60,9 @@ resource "aws_secretsmanager_secret_version" "this" {
     local._superuser == null ? {} : { masterarn = local._superuser },
   ))
   secret_string_wo_version = var.secret.password_version
-  # AWS deletes versions without a staging label. Without MADE_BY_TERRAFORM, this version would be
-  # deleted after the second rotation, and Terraform would overwrite the current password.
+  # AWS deletes versions of a secret without a staging label. Without MADE_BY_TERRAFORM, AWS would
+  # delete this version after the second rotation, and Terraform would overwrite the current
+  # password.
   version_stages = ["AWSCURRENT", "MADE_BY_TERRAFORM"]
 
   lifecycle {
@@ -76,9 +79,9 @@ locals {
   _superuser           = try(var.rotation.superuser_secret_arn, null)
   _superuser_key       = try(var.rotation.superuser_secret_kms_key_arn, null)
 
-  # Region and account in which AWS publishes its rotation functions, by partition. These and the
-  # names of the parameters are from packages/aws-cdk-lib/aws-secretsmanager/lib/secret-rotation.ts
-  # of aws-cdk.
+  # Region and account in which AWS publishes its rotation functions, by partition. These values and
+  # the names of the parameters are from
+  # packages/aws-cdk-lib/aws-secretsmanager/lib/secret-rotation.ts of aws-cdk.
   _publishers = {
     aws        = "us-east-1:297356227824"
     aws-cn     = "cn-north-1:193023089310"
@@ -129,7 +132,8 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   count = var.rotation == null ? 0 : 1
 
   secret_id = local.secret_arn
-  # The login may not exist yet, and a first rotation would then fail.
+  # The first rotation would fail if the login does not exist yet, so the module does not rotate
+  # immediately.
   rotate_immediately = false
   rotation_lambda_arn = (
     local._application_version == null

@@ -3,7 +3,8 @@
 ################################################################################
 
 locals {
-  # Python of each version: https://docs.aws.amazon.com/glue/latest/dg/migrating-version-60.html
+  # Version of Python in each version of Glue:
+  # https://docs.aws.amazon.com/glue/latest/dg/migrating-version-60.html
   glue_pythons = { "5.1" = "3.11", "6.0" = "3.13" }
 }
 
@@ -11,15 +12,13 @@ variable "pgp" {
   description = <<-EOT
     Encryption of files with OpenPGP. Set it if the spec has `encryption=Pgp()`. If null, no file is
     encrypted.
-    - `public_keys`  - Public keys of the recipients in ASCII armor, keyed by the key of the
-                       recipient in `recipients`, and then by a name of your choice. Each text must
-                       have only one public key. A recipient can decrypt a file with each of its
-                       keys.
-    - `wheel_path`   - Local path of the wheel of `pysequoia` for the job's version of Python: 3.13
-                       for Glue 6.0, 3.11 for Glue 5.1. The job installs the wheel without a
-                       network.
-    - `wheel_sha256` - (Optional) SHA-256 of the wheel on PyPI. If the wheel has another SHA-256,
-                       the plan fails.
+    - `public_keys`  - Public keys of the recipients in ASCII armor, keyed like `recipients` and
+                       then by a name of your choice. Each text contains one key. A file can be
+                       decrypted with each key of its recipient.
+    - `wheel_path`   - Local path of the wheel of `pysequoia` for the Python of `job.glue_version`:
+                       3.13 for Glue 6.0, 3.11 for Glue 5.1. The job installs it without a network.
+    - `wheel_sha256` - (Optional) SHA-256 of the wheel, as PyPI shows it. A plan fails if the wheel
+                       has another digest.
   EOT
   type = object({
     public_keys  = map(map(string))
@@ -32,14 +31,14 @@ variable "pgp" {
     condition = alltrue([
       for key in keys(try(var.pgp.public_keys, {})) : contains(keys(var.recipients), key)
     ])
-    error_message = "pgp: public_keys must have keys of recipients only."
+    error_message = "pgp: each key of the map public_keys must be a key of recipients."
   }
 
   validation {
     condition = try(length(var.pgp.public_keys), 1) > 0 && alltrue([
       for keys in try(values(var.pgp.public_keys), []) : length(keys) > 0
     ])
-    error_message = "pgp: public_keys must have recipients, and at least one key of each."
+    error_message = "pgp: public_keys must have at least one recipient, and a public key for each."
   }
 
   validation {

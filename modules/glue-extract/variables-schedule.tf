@@ -1,10 +1,10 @@
 variable "catch_up_schedule" {
   description = <<-EOT
-    Times at which EventBridge Scheduler starts the job again, as a cron expression in `time_zone`.
-    For example, `cron(0 6 2-10 * ? *)` starts the job at 6:00 on each day from the 2nd to the 10th.
-    A run publishes the period if it is missing, writes nothing if the period is published and the
-    source has not changed, and fails if the source has changed. If null, EventBridge Scheduler does
-    not start the job again.
+    When EventBridge Scheduler starts the job again, as a cron expression in `time_zone`, for
+    example `cron(0 6 2-10 * ? *)`: at 6:00 from the 2nd to the 10th day of the month. If the period
+    is missing, the run publishes it. If the period is published and the source has not changed, the
+    run writes nothing. If the source has changed, the run fails. If null, the job is not started
+    again.
   EOT
   type        = string
   default     = null
@@ -25,7 +25,7 @@ variable "catch_up_schedule" {
 variable "dead_letter_queue" {
   description = <<-EOT
     Queue for starts that EventBridge Scheduler cannot deliver: the output `dead_letter_queue` of
-    `failure-alerts`. If null, these starts are lost.
+    `failure-alerts`. If null, such a start is lost.
     - `arn`         - ARN of the queue.
     - `kms_key_arn` - ARN of the KMS key of the queue.
   EOT
@@ -46,11 +46,11 @@ variable "dead_letter_queue" {
 
 variable "schedule" {
   description = <<-EOT
-    Time at which EventBridge Scheduler starts the workflow, as a cron expression in `time_zone`.
-    The default is one minute past midnight on the first day of the month. If a start is in the hour
-    that daylight saving time skips, the workflow does not start. This cannot happen in the first
-    two hours of the first day of a month. For another time between 22:00 and 4:00, also set
-    `catch_up_schedule`.
+    When EventBridge Scheduler starts the workflow, as a cron expression in `time_zone`. The default
+    is one minute past midnight on the first day of the month. If daylight saving time skips the
+    hour of a start, there is no start. For a time between 22:00 and 4:00, also set
+    `catch_up_schedule`, except in the first two hours of the first day of the month, which are
+    never skipped.
   EOT
   type        = string
   default     = "cron(1 0 1 * ? *)"
@@ -70,8 +70,9 @@ variable "schedule" {
 
 variable "time_zone" {
   description = <<-EOT
-    IANA time zone of `schedule` and `catch_up_schedule`, for example `Europe/Zurich`. It must equal
-    the `time_zone` of the spec, otherwise a run at the start of a period reports the wrong period.
+    IANA time zone of `schedule` and `catch_up_schedule`, for example `Europe/Zurich`. The
+    `time_zone` of the spec must be the same. Otherwise a run at the start of a period publishes the
+    wrong period.
   EOT
   type        = string
   default     = "Etc/GMT"
@@ -102,7 +103,7 @@ locals {
     weekday = "([1-7]|${local._cron_names.weekdays})"
     year    = "(20[0-9]{2})"
   }
-  # One value, a range or a step of each field; "*" with or without a step.
+  # A part of a field: "*", one value or a range, with or without a step.
   _cron_parts = {
     for field, value in local._cron_values :
     field => "(\\*|${value}(-${value})?)(/[0-9]{1,2})?"
@@ -111,7 +112,7 @@ locals {
     day     = "(\\?|LW?|${local._cron_values.day}W|${local._cron_parts.day})"
     weekday = "(\\?|L|${local._cron_values.weekday}(L|#[1-5])|${local._cron_parts.weekday})"
   })
-  # Day, month, weekday and year as in
+  # The fields day, month, weekday and year, in the syntax of
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based
   _cron_dates = join(" ", [
     for field in ["day", "month", "weekday", "year"] : join("", [
@@ -119,6 +120,6 @@ locals {
     ])
   ])
 
-  # One number as minute and as hour, so that there is at most one start a day.
+  # Minute and hour must each be one number, so that there is at most one start a day.
   cron_once_a_day = "^cron\\([0-5]?[0-9] ([01]?[0-9]|2[0-3]) ${local._cron_dates}\\)$"
 }

@@ -4,9 +4,9 @@
 
 variable "database" {
   description = <<-EOT
-    Connection to the PostgreSQL source.
-    - `host`               - Host name of the source. The source's certificate must contain this
-                             name.
+    The PostgreSQL source.
+    - `host`               - Host name of the source. With `verify_server`, the source's certificate
+                             must be valid for it.
     - `name`               - Name of the database.
     - `ca_certificate`     - (Optional) PEM text of the certificate authorities that may sign the
                              source's certificate. Required unless `verify_server = false`. The
@@ -21,11 +21,11 @@ variable "database" {
                              JSON. If null, set the input `secret`.
     - `secret_kms_key_arn` - (Optional) ARN of the secret's KMS key, if it is a customer managed
                              key.
-    - `user_name`          - (Optional) Name of the login at the source with `auth = "iam"`. If
-                             null, the extract's name followed by `_reader`.
-    - `verify_server`      - (Optional) Whether the job verifies the certificate and the host of the
-                             source. If false, the connection is only encrypted, and somebody in the
-                             network path can get the login.
+    - `user_name`          - (Optional) Name of the login with `auth = "iam"`. If null, the name of
+                             the extract, with the suffix `_reader`.
+    - `verify_server`      - (Optional) Verify the certificate and the host name of the source. If
+                             false, the connection is only encrypted, and an attacker in the network
+                             path can get the login.
   EOT
   type = object({
     host               = string
@@ -119,8 +119,8 @@ variable "database" {
 
 variable "tables" {
   description = <<-EOT
-    Tables of the spec, spelled as in the source. The crawler reads only these tables. Write a table
-    outside of `database.schema` with its schema, for example `production.Product`.
+    Tables of the spec, spelled as in the source. The crawler reads no other tables. If a table is
+    not in `database.schema`, write its schema first, for example `production.Product`.
   EOT
   type        = set(string)
   nullable    = false
@@ -142,10 +142,9 @@ variable "tables" {
 
 variable "auth" {
   description = <<-EOT
-    Method with which the job logs in to the source. With "secret", the job uses the user name and
-    the password in a secret. With "iam", it uses its IAM role and a token that is valid for 15
-    minutes, without a password. "iam" needs `database.resource_id`, and IAM authentication must be
-    enabled at the source.
+    How the job logs in to the source. "secret": with the user name and the password in a secret.
+    "iam": with its IAM role and a token that is valid for 15 minutes, without a password. For
+    "iam", IAM authentication must be enabled at the source, and `database.resource_id` is required.
   EOT
   type        = string
   default     = "secret"
@@ -198,19 +197,17 @@ variable "auth" {
 
 variable "crawler" {
   description = <<-EOT
-    Crawler that writes the definitions of `tables` into the Data Catalog before each run. Only
-    people use the Data Catalog. The job does not read it, and starts when the crawl has ended, even
-    if the crawl has failed.
+    Crawler that adds `tables` to the Data Catalog before each run. The catalog is for people, and
+    the job does not read it. The job starts when the crawl has ended, even if the crawl has failed.
     - `catalog_kms_key_arn` - (Optional) ARN of the customer managed KMS key that encrypts the
                               account's Data Catalog, if there is one.
     - `driver_class`        - (Optional) Class of the driver in `driver_jar_path`.
     - `driver_jar_path`     - (Optional) Local path of a PostgreSQL JDBC driver, 42.2.0 or later.
-                              Set it if the source requires SCRAM, as Aurora PostgreSQL 14 and later
-                              do, and the crawler's own driver cannot log in. With this driver the
+                              The crawler's own driver cannot log in to a source that requires
+                              SCRAM, as Aurora PostgreSQL 14 and later do. With a driver, the
                               crawler runs a Glue job, so its role may create, start and delete Glue
                               jobs.
-    - `enabled`             - (Optional) Whether the module creates a crawler. If false, the
-                              workflow has only the job.
+    - `enabled`             - (Optional) Create a crawler. If false, the workflow has only the job.
   EOT
   type = object({
     catalog_kms_key_arn = optional(string)
@@ -248,22 +245,21 @@ variable "crawler" {
 
 variable "rotation" {
   description = <<-EOT
-    Rotation of the secret's password. If null, the password is not rotated. The secret must have
-    the JSON format that AWS's rotation functions read. A secret that this module creates has this
-    format. A secret in `database.secret_arn` must have it, too.
+    Rotation of the secret's password. If null, the password is not rotated. A secret in
+    `database.secret_arn` must have the JSON format that the rotation functions of AWS read.
     - `application_version`          - (Optional) Version of AWS's rotation function in the
                                        Serverless Application Repository. The function gets the
                                        extract's subnet and security group. Required without
                                        `function_arn`.
     - `days`                         - (Optional) Days between two rotations.
-    - `function_arn`                 - (Optional) ARN of a custom rotation function, which
-                                       Secrets Manager may invoke.
-    - `host`                         - (Optional) Host of the writer, at which the rotation function
-                                       changes the password. Required if `secret` is set and
+    - `function_arn`                 - (Optional) ARN of a custom rotation function. Secrets Manager
+                                       must be allowed to invoke the function.
+    - `host`                         - (Optional) Host of the writer, where the function changes
+                                       the password. Required if `secret` is set and
                                        `database.host` is a reader endpoint (`.cluster-ro-`).
-    - `superuser_secret_arn`         - (Optional) ARN of the secret of a superuser. If it is set,
-                                       AWS's function alternates between two logins, so that a
-                                       rotation interrupts no run.
+    - `superuser_secret_arn`         - (Optional) ARN of the secret of a superuser. With it, AWS's
+                                       function alternates between two logins, so that a rotation
+                                       interrupts no run.
     - `superuser_secret_kms_key_arn` - (Optional) ARN of the KMS key of the superuser's secret,
                                        if it is a customer managed key.
   EOT
@@ -325,7 +321,7 @@ variable "rotation" {
   }
 
   validation {
-    # An Aurora reader refuses ALTER USER, so every rotation would fail.
+    # An Aurora reader endpoint refuses ALTER USER, so every rotation would fail.
     condition = (
       var.rotation == null || var.secret == null || !strcontains(
         coalesce(try(var.rotation.host, null), var.database.host), ".cluster-ro-"
@@ -340,17 +336,16 @@ variable "rotation" {
 
 variable "secret" {
   description = <<-EOT
-    If set, for example to `{}`, the module creates a secret for the login at the source. The
-    generated password is in no plan and no Terraform state. Create the login at the source by hand,
-    as the README describes. A role that plans must be able to read the secret. If null, set
-    `database.secret_arn` to the ARN of an existing secret.
-    - `password_version`     - (Optional) Version of the password. Increase it to generate a new
-                               password. With a new password, the module also writes the database,
-                               host, port, user name and superuser to the secret.
-    - `recovery_window_days` - (Optional) Number of days in which you can restore a deleted secret:
-                               7 to 30, or 0 to delete the secret at once.
-    - `user_name`            - (Optional) Name of the login. If null, the extract's name followed by
-                               `_reader`.
+    If set, for example to `{}`, the module creates a secret for the login at the source. No plan
+    and no state contains the generated password. Create the login itself by hand; see the README.
+    The role that runs a plan must be able to read this secret. If null, set `database.secret_arn`.
+    - `password_version`     - (Optional) Number of the password. Increment it to generate a new
+                               password. The secret then also gets the current database, host, port,
+                               user name and superuser.
+    - `recovery_window_days` - (Optional) Days in which a deleted secret can be restored, 7 to 30,
+                               or 0 for none.
+    - `user_name`            - (Optional) Name of the login. If null, the name of the extract, with
+                               the suffix `_reader`.
   EOT
   type = object({
     password_version     = optional(number, 1)

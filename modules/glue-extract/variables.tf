@@ -4,8 +4,8 @@
 
 variable "artifacts" {
   description = <<-EOT
-    Location to which the module uploads the spec, the engine and the crawler's files.
-    - `bucket` - Name of a bucket that `kms_key_arn` encrypts.
+    Bucket to which the module uploads the spec, the engine and the crawler's files.
+    - `bucket` - Name of the bucket. It must be encrypted with the key in `kms_key_arn`.
     - `prefix` - (Optional) Bucket prefix, without leading or trailing slash.
   EOT
   type = object({
@@ -61,8 +61,8 @@ variable "network" {
     - `vpc_id`                      - ID of the VPC of the subnet.
     - `database_security_group_ids` - (Optional) IDs of the source's security groups, keyed by a
                                       name of your choice, so that an ID may be unknown at plan
-                                      time. The module adds a rule to each security group, which
-                                      admits the job and the crawler.
+                                      time. The module adds a rule to each group that admits the job
+                                      and the crawler.
   EOT
   type = object({
     availability_zone           = string
@@ -73,7 +73,7 @@ variable "network" {
   nullable = false
 
   validation {
-    # Glue accepts a connection without a zone, and then every crawl fails.
+    # Glue accepts a connection without an availability zone, but then every crawl fails.
     condition = can(regex(
       "^[a-z]{2}(-[a-z]+)+-[0-9][a-z0-9-]*$", var.network.availability_zone
     ))
@@ -112,11 +112,11 @@ variable "script_path" {
 
 variable "target" {
   description = <<-EOT
-    Location in which the job publishes the files.
+    Bucket and prefix to which the extract publishes files.
     - `bucket`             - Name of the bucket.
     - `prefix`             - Bucket prefix, without leading or trailing slash.
-    - `writer_policy_json` - IAM policy in JSON that allows the job to publish under the prefix: an
-                             entry of the output `writer_policies` of `kms-bucket`.
+    - `writer_policy_json` - IAM policy in JSON that lets the job write to the prefix, from the
+                             output `writer_policies` of `kms-bucket`.
   EOT
   type = object({
     bucket             = string
@@ -137,7 +137,8 @@ variable "target" {
   }
 
   validation {
-    # A role that may read one of the two prefixes must not be able to read the other.
+    # In one bucket, a role that may read the prefix of the target must not be able to read the
+    # artifacts, and the reverse.
     condition = var.artifacts.bucket != var.target.bucket || !anytrue([
       startswith("${var.artifacts.prefix}/", "${var.target.prefix}/"),
       startswith("${var.target.prefix}/", "${var.artifacts.prefix}/"),
@@ -155,14 +156,14 @@ variable "target" {
 
 variable "endpoints" {
   description = <<-EOT
-    VPC endpoints of AWS services, for a subnet without NAT. The whole VPC uses these endpoints, so
-    set this input in only one extract of a VPC. If null, the module creates no endpoints.
+    VPC endpoints of AWS services, for a subnet without NAT. All clients in the VPC use them, so
+    create them in only one extract of a VPC. If null, no endpoint is created.
     - `route_table_ids`           - IDs of the subnet's route tables, for the endpoint of S3.
     - `client_security_group_ids` - (Optional) IDs of other security groups that may use the
                                     endpoints, keyed by a name of your choice.
-    - `services`                  - (Optional) AWS services that get an interface endpoint. By
-                                    default, they are the services that a run calls. The VPC must
-                                    not have endpoints of these services yet.
+    - `services`                  - (Optional) Services that get an interface endpoint, by default
+                                    the services that a run calls. The VPC must not yet have
+                                    endpoints for these services.
   EOT
   type = object({
     route_table_ids           = set(string)
@@ -195,7 +196,9 @@ variable "endpoints" {
 }
 
 variable "extra_arguments" {
-  description = "Additional arguments of the job, for example `--enable-auto-scaling`."
+  description = <<-EOT
+    Additional arguments of the Glue job, keyed by name, for example `--enable-auto-scaling`.
+  EOT
   type        = map(string)
   default     = {}
   nullable    = false
@@ -233,9 +236,9 @@ variable "extra_arguments" {
 
 variable "flat_recipients" {
   description = <<-EOT
-    Names of recipients, as in the source, whose files have `flat=True` in the spec. The job may
-    write files into the folders of these recipients without `year=2026/month=10`. The list can have
-    up to 10 names. If the files of all recipients are flat, use `["*"]`.
+    Names, as in the source, of the recipients with a flat folder (`flat=True` in the spec). The job
+    may write files into these folders without `year=2026/month=10`. Up to 10 names, or `["*"]` if
+    all recipients have a flat folder.
   EOT
   type        = set(string)
   default     = []
@@ -243,34 +246,34 @@ variable "flat_recipients" {
 
   validation {
     condition     = length(var.flat_recipients) <= 10
-    error_message = "flat_recipients must have at most 10 names; \"*\" stands for all recipients."
+    error_message = "flat_recipients must have at most 10 names; use \"*\" for all recipients."
   }
 
   validation {
     condition     = length(var.flat_recipients) == 1 || !contains(var.flat_recipients, "*")
-    error_message = "flat_recipients must not have other names besides \"*\"."
+    error_message = "flat_recipients must have no names besides \"*\"."
   }
 
   validation {
     condition = alltrue([
       for name in var.flat_recipients : name == "*" || can(regex("[\\p{L}\\p{N}]", name))
     ])
-    error_message = "flat_recipients: a name must have a letter or digit, as in recipients."
+    error_message = "flat_recipients: each name must contain a letter or a digit."
   }
 }
 
 variable "job" {
   description = <<-EOT
     Settings of the Glue job.
-    - `delay_notification_minutes` - (Optional) Minutes after which Glue sends an event about a slow
-                                     run.
-    - `execution_class`            - (Optional) "STANDARD" or "FLEX". A run with "FLEX" costs less,
-                                     but fails if AWS has no spare capacity.
+    - `delay_notification_minutes` - (Optional) Minutes after which Glue reports that a run takes
+                                     too long.
+    - `execution_class`            - (Optional) "STANDARD" or "FLEX". "FLEX" costs less, but a run
+                                     fails if AWS has no spare capacity.
     - `glue_version`               - (Optional) "6.0" (Spark 4.1) or "5.1" (Spark 3.5).
-    - `max_retries`                - (Optional) Number of times that Glue restarts a failed run.
+    - `max_retries`                - (Optional) How many times Glue restarts a failed run.
     - `number_of_workers`          - (Optional) Number of workers, including the driver.
-    - `queuing`                    - (Optional) Whether a run waits for free capacity in the
-                                     account. If false, it fails.
+    - `queuing`                    - (Optional) Whether a run waits if the account has no free
+                                     capacity, instead of failing.
     - `timeout_minutes`            - (Optional) Minutes after which Glue stops a run.
     - `worker_type`                - (Optional) Size of a worker.
   EOT
@@ -289,7 +292,7 @@ variable "job" {
 
   validation {
     condition     = contains(["5.1", "6.0"], var.job.glue_version)
-    error_message = "job: glue_version must be \"6.0\" or \"5.1\"; the engine is tested on these."
+    error_message = "job: glue_version must be \"6.0\" or \"5.1\", the versions that tests cover."
   }
 
   validation {
@@ -299,7 +302,7 @@ variable "job" {
 
   validation {
     condition     = var.job.number_of_workers >= 2
-    error_message = "job: number_of_workers must be at least 2, because Spark needs two."
+    error_message = "job: number_of_workers must be at least 2: a driver and an executor."
   }
 
   validation {
@@ -327,7 +330,7 @@ variable "job" {
 }
 
 variable "log_retention_days" {
-  description = "Number of days for which the log groups keep logs."
+  description = "Days for which CloudWatch Logs keeps logs."
   type        = number
   default     = 365
   nullable    = false
@@ -339,13 +342,13 @@ variable "log_retention_days" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the permissions boundary of all IAM roles."
+  description = "ARN of the IAM policy that all IAM roles have as their permissions boundary."
   type        = string
   default     = null
 }
 
 variable "recipients" {
-  description = "Names of the recipients as in the source, keyed by a name of your choice."
+  description = "Names of the recipients, spelled as in the source, keyed by names of your choice."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -54,7 +54,7 @@ run "crawler_reads_only_the_tables_of_the_spec" {
     condition = toset([for t in aws_glue_crawler.this[0].jdbc_target : t.path]) == toset([
       "bank/public/Loans", "bank/public/Bank",
     ])
-    error_message = "The crawler has one target per table, and no others."
+    error_message = "The crawler has exactly one target for each table."
   }
 }
 
@@ -68,7 +68,7 @@ run "crawler_reads_a_table_of_another_schema" {
     condition = toset([for t in aws_glue_crawler.this[0].jdbc_target : t.path]) == toset([
       "bank/public/Loans", "bank/hr/Employee",
     ])
-    error_message = "A table that is written with its schema is read there."
+    error_message = "A schema in the name of a table replaces the default schema."
   }
 }
 
@@ -83,7 +83,7 @@ run "crawler_cannot_read_a_bucket" {
       "ReadConnection", "ReadSecret", "SeeNetwork", "SeeVpc", "TagInterface", "WriteCatalog",
       "WriteLogs",
     ])
-    error_message = "Without certificate and driver, the crawler has no right to a bucket."
+    error_message = "Without a certificate and a driver, the crawler has no rights to a bucket."
   }
   assert {
     condition = [
@@ -94,7 +94,7 @@ run "crawler_cannot_read_a_bucket" {
         "arn:aws:iam::123456789012:role/bank-loans-crawler-eu-west-1",
         { StringEquals = { "iam:PassedToService" = "glue.amazonaws.com" } },
     ]]
-    error_message = "The crawler may pass its own role to Glue, as Glue's guide requires."
+    error_message = "The crawler's role may pass itself to Glue, as Glue's guide requires."
   }
   assert {
     condition = [
@@ -192,7 +192,7 @@ run "crawler_with_a_driver_has_the_right_to_run_the_driver_in_a_glue_job" {
         ["s3:GetBucketLocation"], ["arn:aws:s3:::bank-loans-artifacts"], null,
       ]
     }
-    error_message = "The crawler runs the driver in a Glue job, which needs these rights."
+    error_message = "With a driver, the crawler runs a Glue job and needs these rights."
   }
 }
 
@@ -240,7 +240,7 @@ run "workflow_without_a_crawler_has_only_the_job" {
       && aws_glue_trigger.start.actions[0].crawler_name == null
       && aws_glue_trigger.start.workflow_name == "bank-loans"
     )
-    error_message = "The start trigger starts the job."
+    error_message = "Without a crawler, the start trigger starts the job."
   }
   assert {
     condition = 0 == length(concat(
@@ -251,7 +251,7 @@ run "workflow_without_a_crawler_has_only_the_job" {
       aws_iam_role_policy.crawler,
       aws_cloudwatch_log_group.crawler,
     ))
-    error_message = "No resource of a crawler is created."
+    error_message = "Without a crawler, none of its resources is created."
   }
   assert {
     condition = (
@@ -260,6 +260,6 @@ run "workflow_without_a_crawler_has_only_the_job" {
       && keys(output.failure_events.events) == ["job"]
       && keys(output.failure_events.recoveries) == ["job"]
     )
-    error_message = "There are no failure events and outputs of a crawler."
+    error_message = "Without a crawler, there are no failure events and outputs of it."
   }
 }

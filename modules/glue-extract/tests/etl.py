@@ -1,1 +1,1 @@
-"""A placeholder for a project's spec."""
+"""A placeholder for the spec of a project."""

@@ -60,7 +60,7 @@ run "job_has_only_the_arguments_of_the_engine" {
         Condition = { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }
       }]
     ])
-    error_message = "Only Glue can assume the roles, for this account."
+    error_message = "Only Glue can assume the roles, and only for this account."
   }
   assert {
     condition = {
@@ -106,7 +106,7 @@ run "job_has_only_the_arguments_of_the_engine" {
         "s3://bank-loans-artifacts/artifacts/bank-loans/runtime/${file}"
       ])
     )
-    error_message = "Every file of the engine is on the job's path."
+    error_message = "The argument with the engine's files names every file of the engine."
   }
   assert {
     condition = (
@@ -114,7 +114,7 @@ run "job_has_only_the_arguments_of_the_engine" {
       == "s3://bank-loans-artifacts/artifacts/bank-loans/etl.py"
       && aws_s3_object.script.source_hash == filemd5("tests/etl.py")
     )
-    error_message = "The job runs the spec, and a changed spec is uploaded."
+    error_message = "The job runs the spec. A changed spec is uploaded again."
   }
   assert {
     condition = (
@@ -170,7 +170,7 @@ run "log_groups_have_the_names_that_glue_uses" {
         "crawlers-role/bank-loans-crawler-eu-west-1-bank-loans",
       ] : "/aws-glue/${group} 365 ${var.kms_key_arn}"
     ])
-    error_message = "The log groups exist before the first run, with key and retention."
+    error_message = "The log groups are created before the job, with key and retention."
   }
   assert {
     condition = (
@@ -195,7 +195,7 @@ run "outputs_have_the_values_that_other_modules_need" {
       first = { name = "FirstBankInc", prefix = "loans/bank_name=FirstBankInc" }
       zolw  = { name = "ŻółwSöhne2", prefix = "loans/bank_name=ŻółwSöhne2" }
     }
-    error_message = "A prefix has the letters and digits of a name, of any script."
+    error_message = "The prefix keeps only letters and digits of a recipient's name, of any script."
   }
   assert {
     condition = output.target == {
@@ -204,7 +204,7 @@ run "outputs_have_the_values_that_other_modules_need" {
       prefix          = "loans"
       manifest_prefix = "loans/_manifests"
     }
-    error_message = "manifest_prefix is where the engine writes manifests."
+    error_message = "The output manifest_prefix is the prefix to which the engine writes manifests."
   }
   assert {
     condition = { for key, event in output.failure_events.events : key => jsondecode(event) } == {
@@ -222,7 +222,7 @@ run "outputs_have_the_values_that_other_modules_need" {
         }
       }
     }
-    error_message = "Every end of a run or crawl other than success is a failure."
+    error_message = "Every run or crawl that ends without success is a failure."
   }
   assert {
     condition = {
@@ -243,7 +243,7 @@ run "outputs_have_the_values_that_other_modules_need" {
   }
   assert {
     condition     = output.failure_events.log_group == output.log_groups["output"]
-    error_message = "Mails name the engine's log group."
+    error_message = "The mails link to the log group of the engine."
   }
 }
 
@@ -269,7 +269,7 @@ run "job_settings_are_passed_to_glue" {
       aws_glue_job.this.non_overridable_arguments["--enable-auto-scaling"] == "true"
       && aws_glue_job.this.non_overridable_arguments["--output"] == "s3://bank-loans-data/loans"
     )
-    error_message = "extra_arguments are added to the module's own."
+    error_message = "The job has the arguments in extra_arguments and those of the module."
   }
   assert {
     condition = (
@@ -279,7 +279,7 @@ run "job_settings_are_passed_to_glue" {
         "python-modules-installer-option", "user-jars-first",
       ])
     )
-    error_message = "The engine knows which arguments a run did not add."
+    error_message = "The job tells the engine which arguments a run cannot set."
   }
   assert {
     condition = {
@@ -289,11 +289,11 @@ run "job_settings_are_passed_to_glue" {
       "--additional-python-modules"       = "pyarrow==21.0.0"
       "--python-modules-installer-option" = "--disable-pip-version-check"
     }
-    error_message = "Packages of extra_arguments come from the index, and a run cannot change it."
+    error_message = "pip uses the index for extra_arguments. A run cannot change them."
   }
   assert {
     condition     = aws_glue_job.this.default_arguments == tomap({ "--statement-timeout" = "7200" })
-    error_message = "A run can change only the timeouts."
+    error_message = "A run can override only the two timeouts."
   }
   assert {
     condition = (
@@ -311,7 +311,7 @@ run "job_settings_are_passed_to_glue" {
       detail-type = ["Glue Job Run Status"]
       detail      = { jobName = ["bank-loans"] }
     }
-    error_message = "A slow run is a failure event."
+    error_message = "A run that takes too long is a failure event."
   }
 }
 
@@ -337,6 +337,6 @@ run "catch_up_and_queuing_and_slow_event_are_off_by_default" {
   }
   assert {
     condition     = keys(output.log_links) == ["crawler", "error", "output"]
-    error_message = "Each log group has a link."
+    error_message = "The output has a link to each log group."
   }
 }

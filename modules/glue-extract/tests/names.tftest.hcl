@@ -80,7 +80,7 @@ run "role_names_end_in_the_region" {
       && aws_iam_role.crawler[0].name == "bank-loans-crawler-eu-west-1"
       && aws_iam_role.schedule.name == "bank-loans-schedule-eu-west-1"
     )
-    error_message = "The same extract in two regions has different roles."
+    error_message = "In another region, the same extract has other role names."
   }
 }
 
@@ -99,7 +99,7 @@ run "role_name_of_64_characters_is_not_shortened" {
       && aws_iam_role.schedule.name == "${var.name}-schedule-ap-southeast-2"
       && length(aws_iam_role.schedule.name) == 64
     )
-    error_message = "IAM allows 64 characters."
+    error_message = "IAM accepts role names of at most 64 characters."
   }
   assert {
     condition = (
@@ -127,7 +127,7 @@ run "role_name_over_64_characters_is_shortened" {
       == "${var.name}-schedule-ap-no-${substr(sha1("${var.name}-schedule-ap-northsouth-12"), 0, 8)}"
       && length(aws_iam_role.schedule.name) == 64
     )
-    error_message = "A longer name becomes its first 55 characters and 8 of its SHA-1."
+    error_message = "A longer role name becomes 55 of its characters and 8 of its SHA-1."
   }
 }
 
@@ -157,7 +157,7 @@ run "uploaded_objects_have_no_tags_even_with_default_tags" {
       ) : object.tags == null
       && object.override_provider[0].default_tags[0].tags == null
     ])
-    error_message = "S3 allows only 10 tags on an object."
+    error_message = "S3 accepts at most 10 tags on an object."
   }
   assert {
     condition     = length(aws_glue_job.this.tags_all) == 45

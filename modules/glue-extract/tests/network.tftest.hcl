@@ -78,14 +78,14 @@ run "security_groups_of_source_and_extract_allow_each_other" {
       == "sg-extract"
       && aws_vpc_security_group_ingress_rule.database["cluster"].from_port == 5432
     )
-    error_message = "The rules of both sides name security groups, not addresses."
+    error_message = "The rules of both security groups name the other group, not addresses."
   }
   assert {
     condition = (
       aws_vpc_security_group_ingress_rule.workers.referenced_security_group_id
       == "sg-extract"
     )
-    error_message = "Glue requires a rule that admits the group itself."
+    error_message = "Glue requires that the security group admits itself."
   }
 }
 
@@ -129,7 +129,7 @@ run "network_with_endpoints_needs_no_internet_access" {
       && aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway"
       && aws_vpc_endpoint.s3[0].route_table_ids == toset(["rtb-1"])
     )
-    error_message = "Services have an endpoint in the subnet, and S3 one in the route table."
+    error_message = "Each service has an interface endpoint in the subnet, S3 a gateway endpoint."
   }
   assert {
     condition = (
@@ -187,7 +187,7 @@ run "iam_login_needs_no_secrets_manager_endpoint" {
 
   assert {
     condition     = keys(aws_vpc_endpoint.this) == ["kms"]
-    error_message = "Without a password there is no endpoint of Secrets Manager."
+    error_message = "Without a password, there is no endpoint for Secrets Manager."
   }
 }
 
@@ -223,7 +223,7 @@ run "endpoints_in_china_have_the_service_names_of_the_partition" {
       == "cn.com.amazonaws.cn-north-1.monitoring"
       && aws_vpc_endpoint.s3[0].service_name == "com.amazonaws.cn-north-1.s3"
     )
-    error_message = "Some endpoint services in China have another prefix."
+    error_message = "In China, some service names begin with another prefix."
   }
   assert {
     condition = (
@@ -234,6 +234,6 @@ run "endpoints_in_china_have_the_service_names_of_the_partition" {
       && one(aws_scheduler_schedule.start.target).arn
       == "arn:aws-cn:scheduler:::aws-sdk:glue:startWorkflowRun"
     )
-    error_message = "Console links and ARNs are those of the partition."
+    error_message = "Console links and ARNs belong to the AWS partition."
   }
 }

@@ -1,4 +1,4 @@
-# Encryption: the keys and the wheel reach the job.
+# Encryption: the job gets the public keys and the wheel.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -54,7 +54,7 @@ run "pgp_keys_and_wheel_are_uploaded_and_a_run_cannot_change_them" {
     condition = jsondecode(aws_s3_object.pgp_keys[0].content) == {
       "First Bank" = { laptop = file("tests/first-bank.asc") }
     }
-    error_message = "The job gets the keys by the names in the source."
+    error_message = "The object with the public keys has the names of the recipients in the source."
   }
   assert {
     condition = {
@@ -75,11 +75,11 @@ run "pgp_keys_and_wheel_are_uploaded_and_a_run_cannot_change_them" {
       "--pgp-keys-sha256"                 = sha256(aws_s3_object.pgp_keys[0].content)
       "--python-modules-installer-option" = "--no-index"
     }
-    error_message = "A run cannot change the keys or the wheel, and pip asks no index."
+    error_message = "A run cannot change the keys or the wheel, and pip uses no index."
   }
   assert {
     condition     = aws_s3_object.pgp_wheel[0].source_hash == filemd5(var.pgp.wheel_path)
-    error_message = "A changed wheel is uploaded."
+    error_message = "A changed wheel is uploaded again."
   }
 }
 
@@ -105,6 +105,6 @@ run "modules_of_extra_arguments_are_installed_with_the_pgp_wheel" {
       aws_glue_job.this.non_overridable_arguments["--python-modules-installer-option"]
       == "--disable-pip-version-check"
     )
-    error_message = "pip may ask an index for other modules."
+    error_message = "pip may use an index for other modules."
   }
 }

@@ -1,4 +1,4 @@
-# Rights of the job in the planned policies.
+# The rights of the job's role, read from the planned policies.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -115,7 +115,7 @@ run "job_has_exactly_these_rights" {
       ]
       WriteMetrics = [["cloudwatch:PutMetricData"], ["*"]]
     }
-    error_message = "The job's role has exactly these rights, besides the policy of the target."
+    error_message = "Besides the target's policy, the job's role has exactly these rights."
   }
   assert {
     condition = {
@@ -144,7 +144,7 @@ run "job_has_exactly_these_rights" {
         "arn:aws:s3:::bank-loans-data/loans/*.tar.gz", "arn:aws:s3:::bank-loans-data/loans/*.tgz",
       ]]
     }
-    error_message = "The job is denied all other buckets, prefixes and keys."
+    error_message = "Deny statements cover all other buckets, prefixes and keys."
   }
   assert {
     condition = {
@@ -181,7 +181,7 @@ run "job_has_exactly_these_rights" {
       jsondecode(aws_iam_role_policy.target.policy)
       == jsondecode(var.target.writer_policy_json)
     )
-    error_message = "The rights on the target are those of writer_policy_json."
+    error_message = "The rights to the target are those in writer_policy_json."
   }
 }
 
@@ -205,7 +205,7 @@ run "job_has_the_right_to_write_flat_files_only_of_named_recipients" {
         "*=*/year=*/month=*/*/*", "bank_name=Beta/*/*", "bank_name=?ód?Bank/*/*",
       ]
     }
-    error_message = "Only the folders of these recipients may have files without year and month."
+    error_message = "Only folders of flat recipients may have files without year and month."
   }
 }
 
@@ -224,7 +224,7 @@ run "job_has_the_right_to_write_only_flat_files_if_all_recipients_are_flat" {
       DenyOtherFiles    = ["*=*/*", "_manifests/*.claim", "_manifests/*.json"]
       DenyDeeperFolders = ["*=*/*/*"]
     }
-    error_message = "No folder of a recipient may have folders."
+    error_message = "The job cannot write to a folder inside a recipient's folder."
   }
 }
 
@@ -239,6 +239,6 @@ run "letters_that_iam_does_not_accept_become_question_marks_in_the_policy" {
       for s in jsondecode(aws_iam_role_policy.job.policy).Statement :
       [for arn in flatten([try(s.Resource, s.NotResource)]) : arn if endswith(arn, "ka/*")]
     ])) == toset(["arn:aws:s3:::bank-loans-data/kredyty/??ka/*"])
-    error_message = "A letter above U+00FF is a question mark in the policy."
+    error_message = "In the policy, \"?\" replaces a letter above U+00FF."
   }
 }

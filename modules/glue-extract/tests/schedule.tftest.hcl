@@ -61,7 +61,7 @@ run "scheduler_starts_the_workflow_in_the_time_zone" {
       && aws_scheduler_schedule.start.flexible_time_window[0].mode == "OFF"
       && aws_scheduler_schedule.start.state == "ENABLED"
     )
-    error_message = "The workflow starts at 0:01 on the first, in time_zone."
+    error_message = "The workflow starts at 0:01 on the first day of the month, in time_zone."
   }
   assert {
     condition = (
@@ -69,13 +69,13 @@ run "scheduler_starts_the_workflow_in_the_time_zone" {
       == "arn:aws:scheduler:::aws-sdk:glue:startWorkflowRun"
       && jsondecode(one(aws_scheduler_schedule.start.target).input) == { Name = "bank-loans" }
     )
-    error_message = "The target is the operation StartWorkflowRun with its parameters."
+    error_message = "The schedule calls the operation StartWorkflowRun with its parameters."
   }
   assert {
     condition = alltrue([
       for attribute in ["kms_key_arn"] : aws_scheduler_schedule.start[attribute] == null
     ])
-    error_message = "A customer managed key would require kms:Decrypt for every plan."
+    error_message = "The schedule has no customer managed key: plans would need kms:Decrypt."
   }
   assert {
     condition     = output.failure_events.time_zone == "America/Sao_Paulo"
@@ -94,7 +94,7 @@ run "apply_does_not_start_the_workflow" {
       && aws_glue_trigger.start.actions[0].crawler_name == "bank-loans-crawler"
       && aws_glue_trigger.start.workflow_name == "bank-loans"
     )
-    error_message = "The provider fires an enabled ON_DEMAND trigger when it creates it."
+    error_message = "The trigger is disabled, so the provider does not fire it on creation."
   }
 }
 
@@ -117,7 +117,7 @@ run "job_starts_after_a_crawl_with_any_end_state" {
       ]) == toset([
       for state in ["CANCELLED", "FAILED", "SUCCEEDED"] : "bank-loans-crawler EQUALS ${state}"
     ])
-    error_message = "These are all the states of a crawl that a trigger can wait for."
+    error_message = "The trigger waits for every state of a crawl that Glue supports."
   }
 }
 
@@ -141,7 +141,7 @@ run "schedule_role_starts_only_this_workflow" {
         }
       }]
     )
-    error_message = "Only schedules of this group can assume the role."
+    error_message = "Only schedules of this schedule group can assume the role."
   }
   assert {
     condition = jsondecode(aws_iam_role_policy.schedule.policy).Statement == [{
@@ -179,7 +179,7 @@ run "undeliverable_starts_go_to_the_dead_letter_queue" {
         target.retry_policy[0].maximum_retry_attempts,
       ]
     ] == [for _ in range(2) : [var.dead_letter_queue.arn, 43200, 185]]
-    error_message = "A start is retried for 12 hours and then sent to the queue."
+    error_message = "A failed start is retried for 12 hours, then sent to the queue."
   }
   assert {
     condition = {
@@ -221,7 +221,7 @@ run "catch_up_starts_the_job_in_the_time_zone" {
       && jsondecode(one(aws_scheduler_schedule.catch_up[0].target).input)
       == { JobName = "bank-loans" }
     )
-    error_message = "The catch-up starts the job without the crawler."
+    error_message = "The catch-up schedule starts the job without the crawler."
   }
 }
 
@@ -234,7 +234,7 @@ run "catch_up_after_the_longest_run_is_accepted" {
 
   assert {
     condition     = aws_scheduler_schedule.catch_up[0].state == "ENABLED"
-    error_message = "A run of an hour and its retry end within two hours."
+    error_message = "With one retry, a run of one hour ends within two hours."
   }
 }
 

@@ -84,14 +84,14 @@ run "certificate_and_secret_key_add_only_their_own_rights" {
       aws_glue_connection.this.connection_properties["CUSTOM_JDBC_CERT"]
       == "s3://bank-loans-artifacts/${aws_s3_object.certificate[0].key}"
     )
-    error_message = "The connection names the certificate."
+    error_message = "The connection has the URL of the certificate."
   }
   assert {
     condition = (
       aws_glue_connection.this.connection_properties["SKIP_CUSTOM_JDBC_CERT_VALIDATION"] == "true"
       && aws_glue_connection.this.connection_properties["JDBC_ENFORCE_SSL"] == "true"
     )
-    error_message = "Glue does not validate the certificate, because it would fail on a bundle."
+    error_message = "Glue skips its validation, which fails on a bundle of certificates."
   }
   assert {
     condition = alltrue([
@@ -133,7 +133,7 @@ run "custom_function_rotates_the_secret" {
       && !aws_secretsmanager_secret_rotation.this[0].rotate_immediately
       && length(aws_serverlessapplicationrepository_cloudformation_stack.rotation) == 0
     )
-    error_message = "The secret is rotated every week, and not at once."
+    error_message = "The secret is rotated every week, but not immediately."
   }
   assert {
     condition = [
@@ -148,7 +148,7 @@ run "custom_function_rotates_the_secret" {
         additionalEventData = { SecretId = [var.database.secret_arn] }
       }
     ]
-    error_message = "A failed rotation is a failure event, and a successful one a recovery."
+    error_message = "A failed rotation is a failure, a successful rotation a recovery."
   }
 }
 
@@ -179,7 +179,7 @@ run "aws_function_alternates_between_two_logins" {
       && aws_serverlessapplicationrepository_cloudformation_stack.rotation[0].semantic_version
       == "1.1.618"
     )
-    error_message = "With a superuser's secret, the application is the multi-user one."
+    error_message = "With a superuser's secret, AWS's multi-user application is used."
   }
   assert {
     condition = one(
@@ -194,7 +194,7 @@ run "aws_function_alternates_between_two_logins" {
         vpcSecurityGroupIds   = "sg-extract"
         vpcSubnetIds          = "subnet-1"
     })
-    error_message = "The function is in the job's network, and uses no punctuation."
+    error_message = "The function is in the job's network; passwords have no punctuation."
   }
 }
 
@@ -209,7 +209,7 @@ run "existing_secret_is_not_rotated_by_default" {
       && output.secret_arn == var.database.secret_arn
       && output.user_name == null
     )
-    error_message = "An existing secret is only read."
+    error_message = "The module reads an existing secret, and creates none."
   }
 }
 
@@ -236,7 +236,7 @@ run "iam_login_uses_no_secret" {
       "--iam-user"       = "bank_loans_reader"
       "--jdbc-url"       = "jdbc:postgresql://db.internal:5433/bank"
     }
-    error_message = "The engine gets the source's URL and the login instead of a connection."
+    error_message = "The engine gets the URL and the login, instead of a connection."
   }
   assert {
     condition = {
@@ -288,7 +288,7 @@ run "user_name_of_the_iam_login_is_configurable" {
       && !contains(keys(aws_glue_job.this.non_overridable_arguments), "--ca-certificate")
       && output.user_name == "reader"
     )
-    error_message = "database.user_name is the login."
+    error_message = "The login has the name in database.user_name."
   }
 }
 
@@ -309,7 +309,7 @@ run "rotation_in_govcloud_uses_the_application_of_its_partition" {
         "SecretsManagerRDSPostgreSQLRotationSingleUser",
       ])
     )
-    error_message = "The application is that of the partition."
+    error_message = "The application is published in the AWS partition."
   }
 }
 

@@ -6,7 +6,7 @@ locals {
   _logs_arn   = "arn:${local.partition}:logs:${local.region}:${local.account_id}"
   kms_key_arn = var.kms_key == null ? aws_kms_key.this[0].arn : var.kms_key.arn
 
-  # Services that use the key without a role.
+  # Statements for AWS services that use the key without an IAM role.
   _key_services = [
     for service, statement in {
       glue = {
@@ -46,7 +46,8 @@ locals {
   ]
   _own_account = { StringEquals = { "aws:SourceAccount" = local.account_id } }
 
-  # Principals in the key's policy. Other roles of the account use the key by their IAM policies.
+  # Principals that the policy of the key names. Other roles of the account get access to the key
+  # from their IAM policies.
   _key_principals = [
     for statement in [
       {

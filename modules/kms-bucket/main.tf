@@ -12,7 +12,7 @@ locals {
   # is `region`. The attribute `endpoint` exists in both versions.
   region = split(".", data.aws_region.current.endpoint)[1]
 
-  # Built from the name, so that a plan shows the policies.
+  # The ARN is built from the name, so that a plan shows complete policies.
   bucket_arn = "arn:${local.partition}:s3:::${var.name}"
 }
 
@@ -92,7 +92,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     id     = "housekeeping"
     status = "Enabled"
 
-    # Without an empty filter, the provider reports an inconsistent result.
+    # Without an empty filter block, the provider reports an inconsistent result.
     filter {}
 
     abort_incomplete_multipart_upload {

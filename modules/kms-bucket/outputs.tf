@@ -10,7 +10,7 @@ output "arn" {
 
 output "name" {
   description = <<-EOT
-    Name of the bucket. It is known only when the bucket is encrypted, versioned and private.
+    Name of the bucket. It is known only after the bucket is encrypted, versioned and private.
   EOT
   value       = aws_s3_bucket.this.bucket
 
@@ -28,7 +28,7 @@ output "name" {
 ################################################################################
 
 output "kms_key_arn" {
-  description = "ARN of the KMS key, for every module that uses this bucket."
+  description = "ARN of the KMS key, for all modules that use this bucket."
   value       = local.kms_key_arn
 }
 
@@ -54,8 +54,8 @@ output "writer_policies" {
 
 output "replication_role_arn" {
   description = <<-EOT
-    ARN of the replication role, for the policies of a bucket and a key in another account. Null
-    without `replication`.
+    ARN of the IAM role that copies files. If the second bucket belongs to another account, the
+    policies of that bucket and its key must admit this role. Null without `replication`.
   EOT
   value       = one(aws_iam_role.replication[*].arn)
 }

@@ -6,23 +6,25 @@ locals {
   _sse        = "s3:x-amz-server-side-encryption"
   _sse_key_id = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
-  # Rights of readers and writers of a folder, in their own policies and in the bucket's.
+  # Rights of readers and writers of a prefix. Both the output policies and the bucket policy
+  # contain these rights.
   _read_actions     = ["s3:GetObject", "s3:GetObjectVersion"]
   _read_key_actions = ["kms:Decrypt"]
-  # A writer reads by version, and copies a claim without one. See DenyUnversionedReads of
-  # glue-extract.
+  # A writer reads an object by its version ID, but copies a claim without a version ID. See
+  # DenyUnversionedReads in glue-extract.
   _claim_actions     = ["s3:GetObject"]
   _write_actions     = ["s3:GetObjectVersion", "s3:PutObject", "s3:AbortMultipartUpload"]
   _write_key_actions = ["kms:GenerateDataKey", "kms:Decrypt"]
 
-  # IAM accepts only characters up to U+00FF in policies (IAM User Guide, "IAM and STS quotas"),
-  # and S3 documents no other set for a bucket's policy. "?" matches any one character.
+  # IAM accepts only characters up to U+00FF in policies (IAM User Guide, "IAM and STS quotas"). S3
+  # documents no other limit for bucket policies. In patterns, "?" replaces the other characters,
+  # because it matches any one character.
   _wide_letters = "/[^\\x{0}-\\x{FF}]/"
   _prefix_patterns = {
     for key, prefix in var.prefixes : key => replace(prefix, local._wide_letters, "?")
   }
 
-  # A statement's id has letters and digits only.
+  # The ID of a statement may have letters and digits only.
   _grants = merge(
     {
       for key, reader in var.readers : "Reader${local._sids.readers[key]}" => {
@@ -49,7 +51,8 @@ locals {
   _grant_statements = flatten([
     for sid, grant in local._grants : concat([
       {
-        # With "List" at the end, the Sid of "x" could equal that of a reader "x-list".
+        # If "List" were at the end, two Sids could be equal: that of a list statement of "x", and
+        # that of a reader "x-list".
         Sid       = "List${sid}"
         Effect    = "Allow"
         Principal = { AWS = grant.Principal }
@@ -84,7 +87,8 @@ locals {
   _folders = distinct(concat(
     values(var.prefixes), values(var.readers)[*].prefix, values(var.writers)[*].prefix,
   ))
-  # Pairs of a folder with such characters and another folder, cut to the same number of levels.
+  # Pairs of two prefixes, each cut to the same number of levels. In every pair, the first prefix
+  # has a character above U+00FF.
   _folder_pairs = [
     for pair in flatten([
       for folder in local._folders : [
@@ -102,7 +106,7 @@ locals {
   _confused_folders = [
     for pair in local._folder_pairs : "\"${pair.folder}\" from \"${pair.other}\""
     if pair.folder_head != pair.other_head && can(regex(join("", ["^", replace(
-      # A regular expression that is equivalent to the pattern in the policy.
+      # The pattern in the policy, as an equivalent regular expression.
       replace(pair.folder_head, "/[.+()|^{}\\[\\]\\\\]/", "\\$0"), local._wide_letters, "."
     ), "$"]), pair.other_head))
   ]
@@ -130,7 +134,8 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [local.bucket_arn, "${local.bucket_arn}/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
-      # A client that sends no header gets the bucket's key. "...IfExists" would deny its upload.
+      # An upload without an encryption header is encrypted with the bucket's key.
+      # "StringNotEqualsIfExists" would deny such an upload.
       {
         Sid       = "DenyOtherEncryption"
         Effect    = "Deny"
@@ -154,7 +159,8 @@ resource "aws_s3_bucket_policy" "this" {
         }
       },
       {
-        # "aws:kms" without a key id means the account's aws/s3 key, not the bucket's.
+        # For a request with "aws:kms" and no key ID, S3 would use the account's key aws/s3 instead
+        # of the bucket's key.
         Sid       = "DenyUnnamedKey"
         Effect    = "Deny"
         Principal = "*"
@@ -166,7 +172,8 @@ resource "aws_s3_bucket_policy" "this" {
         }
       },
       {
-        # SSE-C: only the client has the key, so the recipient could not read the file.
+        # This header means SSE-C: only the client has the key, so recipients could not read the
+        # file.
         Sid       = "DenyCustomerKey"
         Effect    = "Deny"
         Principal = "*"
@@ -198,9 +205,9 @@ resource "aws_s3_bucket_policy" "this" {
     }
 
     precondition {
-      # S3 User Guide, "Policies and permissions in Amazon S3": at most 20 KB. The statements above
-      # have less than 2 KB. They are not measured, because the key's ARN is unknown until the key
-      # is created. Base64 has 4 letters for 3 bytes.
+      # S3 accepts a bucket policy of at most 20 KB (S3 User Guide, "Policies and permissions in
+      # Amazon S3"). The statements above have less than 2 KB. They are not measured, because the
+      # ARN of the key is unknown until the key is created. In Base64, 3 bytes become 4 letters.
       condition = length(base64encode(jsonencode(local._given_statements))) <= 4 * ceil(18432 / 3)
       error_message = join(" ", [
         "readers, writers, additional_bucket_policy_json: the bucket's policy has more than the",
@@ -209,8 +216,8 @@ resource "aws_s3_bucket_policy" "this" {
     }
   }
 
-  # S3 refuses one of two calls at the same time: "a conflicting conditional operation is in
-  # progress".
+  # S3 refuses one of two changes to a bucket at the same time: "a conflicting conditional operation
+  # is in progress".
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
@@ -231,7 +238,7 @@ locals {
 
   _via_s3 = { StringEquals = { "kms:ViaService" = "s3.${local.region}.${local.dns_suffix}" } }
 
-  # No right to delete: published files stay, and a restated period is a new version.
+  # Writers have no right to delete. So published files stay, and a restatement adds new versions.
   writer_policies = {
     for key, pattern in local._prefix_patterns : key => jsonencode({
       Version = "2012-10-17"
@@ -250,7 +257,7 @@ locals {
           Resource = "${local.bucket_arn}/${pattern}/*.claim"
         },
         {
-          # S3 needs kms:Decrypt to complete a multipart upload.
+          # S3 requires kms:Decrypt to complete a multipart upload.
           Sid       = "UseKey"
           Effect    = "Allow"
           Action    = local._write_key_actions

@@ -5,7 +5,7 @@
 locals {
   _replication   = var.replication == null ? [] : [var.replication]
   _replica_owner = try(var.replication.account_id, null)
-  # With a trailing slash; empty for the whole bucket.
+  # Prefix of the copied files, with a slash at the end. It is empty for the whole bucket.
   _replicated = try("${var.replication.prefix}/", "")
 
   # A role name is unique in the account and has at most 64 characters.
@@ -27,7 +27,7 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     id     = "replica"
     status = "Enabled"
 
-    # Deletions are not copied.
+    # Deletions are not copied to the second bucket.
     delete_marker_replication {
       status = "Disabled"
     }
@@ -55,7 +55,8 @@ resource "aws_s3_bucket_replication_configuration" "this" {
     }
 
     source_selection_criteria {
-      # Without this block, S3 silently copies no object that is encrypted with a KMS key.
+      # Without this block, S3 copies no object that is encrypted with a KMS key, and reports no
+      # error.
       sse_kms_encrypted_objects {
         status = "Enabled"
       }
@@ -69,7 +70,7 @@ resource "aws_iam_role" "replication" {
   count = length(local._replication)
 
   name                 = local._replication_role_name
-  description          = "Replicates the bucket ${var.name}."
+  description          = "Copies objects of the bucket ${var.name} to another bucket."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -78,8 +79,8 @@ resource "aws_iam_role" "replication" {
       Effect    = "Allow"
       Principal = { Service = "s3.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # AWS does not document that S3 sends the account here. With "IfExists", the condition applies
-      # only if S3 sends it, and otherwise fails no copy. No other account can pass the role.
+      # AWS does not document whether S3 sends the account ID in this request. With "IfExists", the
+      # condition applies only if S3 sends the ID. No other account can pass the role.
       Condition = { StringEqualsIfExists = { "aws:SourceAccount" = local.account_id } }
     }]
   })
@@ -126,7 +127,7 @@ resource "aws_iam_role_policy" "replication" {
         Condition = local._via_s3
       },
       {
-        # The role has no right to delete.
+        # The role has no right to delete objects.
         Sid    = "WriteReplicas"
         Effect = "Allow"
         Action = concat(

@@ -21,7 +21,7 @@ variable "additional_key_policy_json" {
 
 variable "key_administrators" {
   description = <<-EOT
-    ARNs of roles and users that may manage the created key, but not use it.
+    ARNs of IAM roles and users that may manage the created key, but not use it.
   EOT
   type        = set(string)
   default     = []
@@ -59,7 +59,7 @@ variable "key_alias" {
 
   validation {
     condition     = var.key_alias == null || var.kms_key == null
-    error_message = "key_alias must be null when kms_key is set: that key keeps its own aliases."
+    error_message = "key_alias must be null when kms_key is set: an existing key keeps its aliases."
   }
 }
 
@@ -71,7 +71,7 @@ variable "key_deletion_window_days" {
 }
 
 variable "key_rotation_days" {
-  description = "Number of days after which AWS rotates the created key. Old files stay readable."
+  description = "Days between two rotations of the created key. Old files stay readable."
   type        = number
   default     = 365
   nullable    = false
@@ -79,10 +79,11 @@ variable "key_rotation_days" {
 
 variable "key_services" {
   description = <<-EOT
-    AWS services, besides CloudWatch Logs, that may use the created key without a role: `glue`,
-    `transfer`, `sns-from-cloudwatch` (alarms) and `sns-from-eventbridge` (rules) for topics or
-    queues with this key. The permissions for the two values that begin with `sns` have no
-    condition, because EventBridge would drop events. If you can, give topics their own key.
+    AWS services, besides CloudWatch Logs, that may use the created key without a role: `glue` and
+    `transfer`. With `sns-from-cloudwatch`, alarms may send to topics that this key encrypts. With
+    `sns-from-eventbridge`, rules may send to topics and queues that this key encrypts. The last two
+    services have no condition, because EventBridge would drop events. If possible, use another key
+    for topics.
   EOT
   type        = set(string)
   default     = []
@@ -101,13 +102,13 @@ variable "key_services" {
 
   validation {
     condition     = length(var.key_services) == 0 || var.kms_key == null
-    error_message = "key_services must be empty when kms_key is set: that key keeps its own policy."
+    error_message = "key_services must be empty when kms_key is set: that key keeps its policy."
   }
 }
 
 variable "key_users" {
   description = <<-EOT
-    ARNs of roles and users that may use the created key, but not manage it.
+    ARNs of IAM roles and users that may use the created key, but not manage it.
   EOT
   type        = set(string)
   default     = []
@@ -122,7 +123,7 @@ variable "key_users" {
 
   validation {
     condition     = length(var.key_users) == 0 || var.kms_key == null
-    error_message = "key_users must be empty when kms_key is set: that key keeps its own policy."
+    error_message = "key_users must be empty when kms_key is set: an existing key keeps its policy."
   }
 }
 

@@ -20,12 +20,12 @@ variable "name" {
 
 variable "access_logs" {
   description = <<-EOT
-    Bucket in which S3 logs every request. If null, S3 does not log requests.
-    - `bucket` - Name of a bucket in this region that allows `logging.s3.amazonaws.com` to write. It
-                 must be encrypted with SSE-S3, because S3 delivers no logs to a bucket with a KMS
-                 key.
+    Bucket to which S3 logs every request. If null, requests are not logged.
+    - `bucket` - Name of another bucket in this region. It must allow `logging.s3.amazonaws.com` to
+                 write, and must be encrypted with SSE-S3: S3 delivers no logs to a bucket with a
+                 KMS key.
     - `prefix` - (Optional) Bucket prefix of the logs, without leading or trailing slash. If null,
-                 the prefix is the name of the created bucket.
+                 the prefix is the name of the logged bucket.
   EOT
   type = object({
     bucket = string
@@ -67,7 +67,7 @@ variable "additional_bucket_policy_json" {
 }
 
 variable "eventbridge_notifications" {
-  description = "Whether S3 sends an event to EventBridge for each created or deleted object."
+  description = "Whether S3 sends events to EventBridge when objects are created or deleted."
   type        = bool
   default     = false
   nullable    = false
@@ -75,8 +75,8 @@ variable "eventbridge_notifications" {
 
 variable "force_destroy" {
   description = <<-EOT
-    Whether Terraform deletes all files, including old versions, before it destroys the bucket. The
-    module refuses this setting in production.
+    Whether `terraform destroy` first deletes all files in the bucket, including old versions. Do
+    not set it in production.
   EOT
   type        = bool
   default     = false
@@ -103,13 +103,13 @@ variable "noncurrent_version_days" {
 
 variable "object_lock" {
   description = <<-EOT
-    Time during which nobody can delete or change a version of a file. You can set this input only
-    when you create the bucket. A restatement still works, because it adds new versions. If null,
-    files are not locked.
-    - `mode`  - `GOVERNANCE` or `COMPLIANCE`. With `GOVERNANCE`, principals with the right to bypass
-                the lock can delete versions. With `COMPLIANCE`, nobody can.
-    - `days`  - (Optional) Length of the time in days. Set either `days` or `years`.
-    - `years` - (Optional) Length of the time in years.
+    Retention period in which no version of a file can be deleted or changed. It can only be set
+    when the bucket is created. A restatement is still possible, because it adds versions. If null,
+    no file is locked.
+    - `mode`  - `GOVERNANCE`, if principals with a special right can delete locked versions, or
+                `COMPLIANCE`, if nobody can.
+    - `days`  - (Optional) Retention in days. Set either `days` or `years`.
+    - `years` - (Optional) Retention in years.
   EOT
   type = object({
     mode  = string
@@ -145,7 +145,7 @@ variable "object_lock" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the permissions boundary of all IAM roles."
+  description = "ARN of the IAM policy that all IAM roles have as their permissions boundary."
   type        = string
   default     = null
 }
@@ -170,9 +170,9 @@ variable "prefixes" {
 
 variable "readers" {
   description = <<-EOT
-    Principals that may list and read a prefix, keyed by a name of your choice. The module adds
-    these rights to the policies of the bucket and of the created key. A principal of another
-    account also needs an IAM policy with these rights.
+    Principals that may list and read a prefix, keyed by a name of your choice. The bucket policy
+    and the policy of the created key allow this. A principal of another account also needs an IAM
+    policy.
     - `prefix`        - Bucket prefix, without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT
@@ -215,15 +215,15 @@ variable "readers" {
 
 variable "replication" {
   description = <<-EOT
-    Second bucket to which S3 copies every new file. If null, S3 copies no files.
-    - `bucket_arn`    - ARN of the second bucket, which must be versioned. With `object_lock`, it
-                        also needs Object Lock.
+    Second bucket to which every new file is copied. If null, nothing is copied.
+    - `bucket_arn`    - ARN of a versioned bucket. If `object_lock` is set, Object Lock must be
+                        enabled there, too.
     - `kms_key_arn`   - ARN of the KMS key that encrypts the copies, in the region of the second
                         bucket.
     - `account_id`    - (Optional) ID of the account of the second bucket, if it is another account.
-                        This account then owns the copies.
-    - `prefix`        - (Optional) Prefix of the files that S3 copies, without leading or trailing
-                        slash. If null, S3 copies all files.
+                        That account then owns the copies.
+    - `prefix`        - (Optional) Bucket prefix that is copied, without leading or trailing slash.
+                        If null, everything is copied.
     - `storage_class` - (Optional) Storage class of the copies.
   EOT
   type = object({
@@ -346,9 +346,9 @@ variable "transitions" {
 
 variable "writers" {
   description = <<-EOT
-    Principals that may list, read and write a prefix, keyed by a name of your choice. The module
-    adds these rights to the policies of the bucket and of the created key. A principal of another
-    account also needs an IAM policy with these rights.
+    Principals that may list, read and write a prefix, keyed by a name of your choice. The bucket
+    policy and the policy of the created key allow this. A principal of another account also needs
+    an IAM policy.
     - `prefix`        - Bucket prefix, without leading or trailing slash.
     - `principal_arn` - ARN of a role or user.
   EOT

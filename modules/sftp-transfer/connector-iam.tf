@@ -104,7 +104,7 @@ resource "aws_iam_role_policy" "push" {
 }
 
 ################################################################################
-# Roles of the state machines that send
+# Roles of the state machines that send files
 ################################################################################
 
 resource "aws_iam_role" "send" {
@@ -166,7 +166,7 @@ resource "aws_iam_role" "dispatch" {
   for_each = local._pushing
 
   name                 = local.role_names["dispatch"]
-  description          = "Starts the state machines that send files to the recipients."
+  description          = "Lets a state machine start those that send files to the recipients."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
@@ -201,7 +201,8 @@ resource "aws_iam_role_policy" "dispatch" {
         Sid    = "StartPush"
         Effect = "Allow"
         Action = "states:StartExecution"
-        # A list of all ARNs would exceed the 10,240 characters of a role's policies.
+        # The policy has a pattern, because a list of all ARNs could exceed the 10,240 characters of
+        # a role's policies.
         Resource = "${local._states_arn}:${local.dispatch_name}_*"
       },
       local._write_logs,

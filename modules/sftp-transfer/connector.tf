@@ -3,20 +3,20 @@
 ################################################################################
 
 locals {
-  # A map without null values, so that the keys of for_each are known at plan time.
+  # A map without null values, because for_each needs keys that are known at plan time.
   pushes = {
     for key, recipient in var.recipients :
     key => merge(recipient.push, { prefix = recipient.prefix })
     if var.mode == "connector" && recipient.push != null
   }
-  # Resources that all connectors share exist only with recipients.
+  # The resources that all connectors share are created only if there are recipients.
   _pushing = length(local.pushes) > 0 ? { this = var.manifest_prefix } : {}
 
   _events_arn = "arn:${local.partition}:events:${local.region}:${local.account_id}"
   _rule_arn   = "${local._events_arn}:rule"
   _states_arn = "arn:${local.partition}:states:${local.region}:${local.account_id}:stateMachine"
 
-  # `name` has no underscore, so no other state machine begins with this prefix.
+  # `name` has no underscore, so the names of no other state machines begin with this prefix.
   dispatch_name    = "${var.name}_push"
   published_name   = "${var.name}-published"
   _published_names = [for key in keys(local._pushing) : local.published_name]
@@ -32,7 +32,7 @@ resource "aws_transfer_connector" "this" {
   url                  = each.value.url
 
   sftp_config {
-    # Without comments, which AWS does not accept:
+    # AWS does not accept keys with comments, so comments are removed:
     # https://docs.aws.amazon.com/transfer/latest/userguide/connector-troubleshooting.html
     trusted_host_keys = [
       for key in each.value.trusted_host_keys :
@@ -47,15 +47,15 @@ resource "aws_transfer_connector" "this" {
 }
 
 ################################################################################
-# When a manifest appears
+# Start of a transfer when a manifest appears
 ################################################################################
 
-# One rule for all recipients: the number of rules per bus is limited.
+# One rule serves all recipients, because AWS limits the number of rules per event bus.
 resource "aws_cloudwatch_event_rule" "published" {
   for_each = local._pushing
 
   name        = local.published_name
-  description = "A period of ${var.name} is published: its files go to the recipients."
+  description = "A period of ${var.name} is published, so its files are sent to the recipients."
   state       = "ENABLED"
 
   event_pattern = jsonencode({
@@ -119,7 +119,8 @@ resource "aws_sfn_state_machine" "dispatch" {
   depends_on = [aws_iam_role_policy.dispatch]
 }
 
-# One state machine per recipient: a server that cannot be reached delays no other.
+# Each recipient has its own state machine, so that an unreachable server does not delay other
+# recipients.
 resource "aws_sfn_state_machine" "push" {
   for_each = local.pushes
 

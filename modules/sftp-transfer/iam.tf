@@ -1,10 +1,11 @@
 ################################################################################
-# Names and patterns in policies
+# Names of roles and patterns in policies
 ################################################################################
 
 locals {
-  # Role names are unique in an account. With the region in them, one name can be in two regions.
-  # `name` has no underscore, so no other extract's roles begin like those of these recipients.
+  # Role names are unique in an account. They contain the region, so that the same name can be used
+  # in two regions. `name` has no underscore, so the names of no other roles begin like those of the
+  # recipients' roles.
   _role_names = merge(
     { for user in keys(local.users) : "recipient/${user}" => "${var.name}_sftp_${user}" },
     { for user in keys(local.pushes) : "connector/${user}" => "${var.name}_push_${user}" },
@@ -29,14 +30,15 @@ locals {
     )
   }
 
-  # IAM accepts only characters up to U+00FF in a policy, and "?" matches any one character:
+  # IAM accepts only characters up to U+00FF in a policy, so "?" replaces the others. It matches any
+  # one character:
   # https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
   patterns = {
     for user, recipient in var.recipients :
     user => replace(recipient.prefix, "/[^\\x{0000}-\\x{00FF}]/", "?")
   }
 
-  # Rights of state machines that look for files in flat folders.
+  # Rights of the state machines that read manifests to find files in flat folders.
   manifest_pattern = replace(
     var.manifest_prefix == null ? "" : var.manifest_prefix, "/[^\\x{0000}-\\x{00FF}]/", "?",
   )
@@ -56,8 +58,9 @@ locals {
     }
   }
 
-  # The same patterns as regular expressions, one element per character, and their beginnings by
-  # length. A beginning per pair of recipients would take most of the time of a plan.
+  # The same patterns as regular expressions: one element per character, and the beginning of each
+  # expression for every length. Terraform computes each beginning once, because a beginning per
+  # pair of recipients would slow down a plan.
   _expressions = {
     for user, recipient in var.recipients : user => tolist([
       for character in regexall("(?s).", "${recipient.prefix}/") :
@@ -107,7 +110,7 @@ resource "aws_iam_role" "recipient" {
       Effect    = "Allow"
       Principal = { Service = "transfer.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      # Only users of this server: no other account's server can assume the role.
+      # Only users of this server can assume the role. The server of another account cannot.
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account_id }
         ArnLike      = { "aws:SourceArn" = "${local._users_arn}/*" }
@@ -132,7 +135,8 @@ resource "aws_iam_role_policy" "recipient" {
         Effect   = "Allow"
         Action   = "s3:ListBucket"
         Resource = local.bucket_arn
-        # Without the slash, the condition would also allow longer names, such as FirstBankTwo.
+        # Without the slash, the condition would also match prefixes with longer names, such as
+        # FirstBankTwo.
         Condition = { StringLike = { "s3:prefix" = "${local.patterns[each.key]}/*" } }
       },
       {

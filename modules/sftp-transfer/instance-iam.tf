@@ -12,7 +12,8 @@ locals {
     "arn", local.partition, "secretsmanager", local.region, local.account_id,
     "secret:${local._host_key_prefix}*",
   ])
-  # Without recipients, there is nothing to read and no state machine.
+  # This list is empty without recipients: then the instance needs no rights to files and to a state
+  # machine.
   _mounted = length(local._instance_recipients) > 0 ? [sort(keys(local._instance_recipients))] : []
 
   _instance_policy = jsonencode({
@@ -94,7 +95,8 @@ locals {
           Resource = "${local._log_group_arn}:*"
         },
         {
-          # Session Manager. AWS's managed policy could also read all parameters of the account.
+          # Rights for Session Manager. AWS's managed policy would also allow the instance to read
+          # all parameters of the account.
           Sid    = "OpenSessions"
           Effect = "Allow"
           Action = [
@@ -118,7 +120,8 @@ resource "aws_iam_role" "instance" {
   description          = "Lets the SFTP server of ${var.name} read its recipients' files."
   permissions_boundary = var.permissions_boundary_arn
 
-  # EC2 documents no source condition for this trust. Only iam:PassRole gives the role away.
+  # EC2 documents no condition on the source for this trust policy. Only a principal with
+  # iam:PassRole can give the role to an instance.
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

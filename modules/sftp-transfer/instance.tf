@@ -14,7 +14,8 @@ locals {
   instance_address = one(values(local._addresses))
 }
 
-# The interface keeps its address and security group when the instance is replaced.
+# This network interface stays when the instance is replaced. So the server keeps its address and
+# security group.
 resource "aws_network_interface" "this" {
   for_each = local._instance
 
@@ -49,7 +50,7 @@ resource "aws_instance" "this" {
   user_data_base64            = local.user_data
   user_data_replace_on_change = true
 
-  # "unlimited", AWS's default, may cost more than the instance.
+  # With "unlimited", the default of AWS, credits can cost more than the instance.
   credit_specification {
     cpu_credits = "standard"
   }
@@ -75,7 +76,8 @@ resource "aws_instance" "this" {
   tags = merge(var.tags, { Name = "${var.name}-sftp" })
 
   lifecycle {
-    # The instance installs updates. A new image must not replace it unexpectedly.
+    # The instance installs updates by itself. A new image must not replace the instance
+    # unexpectedly.
     ignore_changes = [ami]
 
     precondition {
@@ -85,7 +87,7 @@ resource "aws_instance" "this" {
     }
   }
 
-  # The programs start with the instance and need these at once.
+  # The programs on the instance need these resources as soon as it starts.
   depends_on = [
     aws_cloudwatch_log_group.this,
     aws_iam_role_policy.instance,
@@ -118,7 +120,7 @@ locals {
     SFTP_SERVER        = var.name
   }
 
-  # Each file of the machine: its path, mode and content.
+  # Each file that cloud-init writes on the instance: its path, mode and content.
   instance_files = merge(
     {
       for file in local._instance_scripts : "${local._programs_folder}/${file}" => {
@@ -154,12 +156,12 @@ locals {
   )
 
   cloud_config = {
-    # The machine has no key for an administrator; Session Manager is the only way in.
+    # No administrator has a key for the machine. Session Manager is the only way to log in.
     disable_root = true
     packages     = ["mount-s3"]
     runcmd       = [["${local._programs_folder}/setup.sh"]]
     ssh_pwauth   = false
-    # Installing updates needs more than the 512 MB of the smallest type.
+    # The installation of updates needs more memory than the 512 MB of the smallest type.
     swap = { filename = "/swap", size = 1073741824, maxsize = 1073741824 }
     write_files = [
       for path, file in local.instance_files : {
@@ -178,12 +180,13 @@ locals {
   _host_key_prefix = "${var.name}/sftp-host-key-"
 }
 
-# The instance writes the key at its first start, so that no state of Terraform holds it.
+# The instance writes the host key to this secret at its first start, so that no Terraform state
+# contains the key.
 resource "aws_secretsmanager_secret" "host_key" {
   for_each = local._instance
 
   #checkov:skip=CKV2_AWS_57: recipients trust this key; a rotation would break every login
-  # A prefix, because AWS keeps the name of a deleted secret for 30 days.
+  # The name has a random suffix, because AWS keeps the name of a deleted secret for 30 days.
   name_prefix = local._host_key_prefix
   description = "Private host key of the SFTP server ${var.name}."
   kms_key_id  = var.kms_key_arn
@@ -223,7 +226,7 @@ locals {
   }
 }
 
-# The instance reads them every minute, so that a new key needs no new instance.
+# The instance reads these parameters every minute, so that a new key needs no new instance.
 resource "aws_ssm_parameter" "recipient" {
   for_each = local._instance_recipients
 
@@ -273,7 +276,7 @@ resource "aws_cloudwatch_metric_alarm" "recovery" {
   alarm_actions       = ["arn:${local.partition}:automate:${local.region}:ec2:${each.key}"]
   comparison_operator = "GreaterThanOrEqualToThreshold"
   dimensions          = { InstanceId = aws_instance.this[each.value.instance].id }
-  # A reboot while the instance still starts would never end.
+  # If EC2 rebooted an instance that is still starting, the reboots would never end.
   evaluation_periods = each.key == "reboot" ? 5 : 2
   metric_name        = each.value.metric
   namespace          = "AWS/EC2"

@@ -10,7 +10,8 @@ locals {
   ])
 }
 
-# Logins and downloads. Structured logs of Transfer need no role. A shared server has its own group.
+# The group with logins and downloads. Structured logs of AWS Transfer Family need no role. A shared
+# server writes to the group of the module that created it.
 resource "aws_cloudwatch_log_group" "this" {
   count = local.own || local._on_instance ? 1 : 0
 
@@ -21,7 +22,8 @@ resource "aws_cloudwatch_log_group" "this" {
   tags = var.tags
 }
 
-# Connectors write to groups of this name. A group that AWS creates has no retention period.
+# A connector writes to a group with this name. Without this resource, AWS would create the group
+# without a retention period.
 resource "aws_cloudwatch_log_group" "connector" {
   for_each = local.pushes
 

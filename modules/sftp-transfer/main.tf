@@ -15,12 +15,12 @@ locals {
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket}"
   in_vpc     = local.own && var.endpoint.type == "VPC"
   own        = var.mode == "server" && var.server == null
-  # Recipients that download their files.
+  # Recipients that download files. In mode "connector" there are none.
   downloaders = var.mode == "connector" ? {} : var.recipients
   # A map, because for_each needs keys that are known at plan time.
   _dead_letters = var.dead_letter_queue == null ? {} : { this = var.dead_letter_queue }
 
-  # For recipients, and for other extracts that share the server.
+  # The server, for recipients and for other extracts that share it.
   server = var.mode != "server" ? null : local.own ? {
     endpoint = (
       var.host_name == null ? local.aws_host_name : var.host_name.name
@@ -50,16 +50,18 @@ resource "aws_transfer_server" "this" {
     for_each = local.in_vpc ? [var.endpoint] : []
 
     content {
-      # With Elastic IP addresses, the internet can reach it, limited to allowed_cidrs.
+      # With Elastic IP addresses, clients on the internet can reach the server, limited to
+      # allowed_cidrs.
       address_allocation_ids = endpoint_details.value.elastic_ip_ids
-      # Without a security group, the endpoint would get the VPC's default group.
+      # Without this argument, the endpoint would get the default security group of the VPC.
       security_group_ids = [aws_security_group.this[0].id]
       subnet_ids         = endpoint_details.value.subnet_ids
       vpc_id             = endpoint_details.value.vpc_id
     }
   }
 
-  # Without this option, a recipient that logs in before the first publication gets "no such file":
+  # Without this option, a recipient who logs in before the first publication gets the error "no
+  # such file":
   # https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
   s3_storage_options {
     directory_listing_optimization = "ENABLED"
@@ -77,7 +79,7 @@ locals {
     (local.own || local._on_instance) && var.host_name != null ? { this = var.host_name } : {}
   )
 
-  # The console shows the name by these tags:
+  # The console shows the custom host name if the server has these tags:
   # https://docs.aws.amazon.com/transfer/latest/userguide/requirements-dns.html
   _host_name_tags = merge([
     for host_name in values(local._host_names) : {
@@ -86,8 +88,9 @@ locals {
     }
   ]...)
 
-  # Inside a VPC only the first DNS name of the VPC endpoint answers, which AWS creates with the
-  # server. From the internet, with Elastic IP addresses or PUBLIC, the server's own name answers:
+  # From inside the VPC, clients can connect only to the first DNS name of the VPC endpoint, which
+  # AWS creates with the server. From the internet, with Elastic IP addresses or PUBLIC, clients
+  # connect to the server's own name:
   # https://docs.aws.amazon.com/transfer/latest/userguide/transfer-file.html#find-vpc-endpoint
   # https://repost.aws/knowledge-center/aws-sftp-endpoint-type
   _internal = local.in_vpc && length(var.endpoint.elastic_ip_ids) == 0
@@ -104,7 +107,8 @@ data "aws_vpc_endpoint" "this" {
   id = aws_transfer_server.this[0].endpoint_details[0].vpc_endpoint_id
 }
 
-# This name stays when the server is replaced, so recipients need not change anything.
+# This host name stays when the server is replaced. So recipients do not have to change their
+# settings.
 resource "aws_route53_record" "host_name" {
   for_each = local._host_names
 
@@ -126,7 +130,7 @@ locals {
       for device, key in recipient.public_keys : {
         device = device
         user   = user
-        # Without the comment, which is not part of a key.
+        # A comment at the end is not part of a key and is removed.
         body = join(" ", slice(split(" ", "${trimspace(key)} "), 0, 2))
       }
     ]

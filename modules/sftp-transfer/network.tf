@@ -26,7 +26,8 @@ resource "aws_vpc_security_group_ingress_rule" "allowed" {
   tags = var.tags
 }
 
-# AWS's services, and Amazon Linux's packages. Without the rule, nothing could leave the instance.
+# Connections to AWS services and to the packages of Amazon Linux. The instance can open no other
+# connections.
 resource "aws_vpc_security_group_egress_rule" "services" {
   for_each = local._instance
 

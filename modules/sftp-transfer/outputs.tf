@@ -7,7 +7,7 @@ locals {
     source      = ["aws.states"]
     detail-type = ["Step Functions Execution Status Change"]
   }
-  # By prefix, so that the pattern has the same length for any number of recipients.
+  # The pattern matches a prefix, so that its length does not depend on the number of recipients.
   _push_arns = length(local._pushing) > 0 ? [{ prefix = local._push_arn_prefix }] : []
   _check_arns = [
     for name in concat(local._receipt_names, local._check_names) : "${local._states_arn}:${name}"
@@ -51,7 +51,7 @@ locals {
 
 output "delivery" {
   description = <<-EOT
-    Events of failed and recovered deliveries, for the input `delivery` of `failure-alerts`.
+    Events that report failed and recovered deliveries, for `delivery` of `failure-alerts`.
   EOT
   value = {
     events = {
@@ -65,7 +65,8 @@ output "delivery" {
     recoveries = {
       for kind, event in local._delivery_recoveries : kind => event if local._delivery_kinds[kind]
     }
-    # Built from names, because the queue for the dead letters of these rules is created first.
+    # These ARNs are built from names, because the queue that gets dead letters of these rules is
+    # created before them.
     rule_arns = [
       for name in concat(local._published_names, local._collected_names) :
       "${local._rule_arn}/${name}"
@@ -112,8 +113,8 @@ output "endpoint" {
 
 output "host_key_fingerprint" {
   description = <<-EOT
-    Fingerprint of the server's host key, for the recipients. In mode "instance", the value is null
-    until the instance has started. Then the next plan shows the fingerprint.
+    Fingerprint of the server's host key, for the recipients. In mode "instance", it is null until
+    the first plan after the first start of the instance.
   EOT
   value = local._on_instance ? one([
     for key, parameter in aws_ssm_parameter.host_key_fingerprint : parameter.insecure_value
@@ -122,20 +123,20 @@ output "host_key_fingerprint" {
 }
 
 output "receipts_table_name" {
-  description = "Name of the table with the receipts. Null without users."
+  description = "Name of the DynamoDB table of receipts. Null if there are no users."
   value       = one(values(aws_dynamodb_table.receipts)[*].name)
 }
 
 output "server" {
   description = <<-EOT
-    The created server, for the input `server` of extracts that share it. Null in the modes
-    "instance" and "connector".
+    The server, for the input `server` of other extracts that share it. Null in the modes
+    "connector" and "instance".
   EOT
   value       = local.server
 }
 
 output "server_id" {
-  description = "ID of the server. Null in the modes \"instance\" and \"connector\"."
+  description = "ID of the server. Null in the modes \"connector\" and \"instance\"."
   value       = one(local.server[*].id)
 }
 
@@ -145,7 +146,7 @@ output "server_id" {
 
 output "users" {
   description = <<-EOT
-    User name, role ARN and prefix of each SFTP user, keyed like the input `recipients`.
+    SFTP user name, ARN of the IAM role, and bucket prefix of each user, keyed like `recipients`.
   EOT
   value = {
     for key, recipient in local.downloaders : key => {

@@ -1,9 +1,10 @@
 ################################################################################
-# Receipts: who downloaded what, and when
+# Receipts of downloads: recipient, file and time
 ################################################################################
 
 locals {
-  # A map, so that the keys of for_each are known at plan time, unlike the server's ID.
+  # A map, because for_each needs keys that are known at plan time. The server's ID is not known
+  # then.
   _receipts = length(local.downloaders) == 0 ? {} : { this = var.receipts }
   _dues     = { for key, receipts in local._receipts : key => receipts if receipts.due_day != null }
 
@@ -12,17 +13,18 @@ locals {
   _receipt_names   = [for key in keys(local._receipts) : local.receipts_name]
   _check_names     = [for key in keys(local._dues) : local.uncollected_name]
 
-  # Source of the events that `failure-alerts` mails.
+  # Source of the events about which `failure-alerts` sends mails.
   event_source = "sftp-transfer"
 
-  # The instance starts the state machine itself. With an event of its own source, every role with
-  # events:PutEvents could forge receipts; only AWS can send events as "aws.transfer".
+  # In mode "instance", the instance starts the state machine directly, not by an event. With an
+  # event, every role with events:PutEvents could forge receipts. Only AWS can send events with the
+  # source "aws.transfer".
   _collected       = local._on_instance ? {} : local._receipts
   _collected_names = [for key in keys(local._collected) : local.receipts_name]
-  # Built from the name, so that a new recipient does not replace the instance.
+  # The ARN is built from the name, so that a new recipient does not replace the instance.
   receipts_arn = "${local._states_arn}:${local.receipts_name}"
 
-  # Built from the name, so that policies are known at plan time.
+  # The ARN is built from the name, so that policies are known at plan time.
   _table_arn = join(":", [
     "arn", local.partition, "dynamodb", local.region, local.account_id,
     "table/${local.receipts_name}",
@@ -30,7 +32,7 @@ locals {
 
   _prefixes = { for user, recipient in local.downloaders : user => recipient.prefix }
 
-  # Rights that all state machines with the table need.
+  # Rights of all state machines that use the table.
   _receipt_statements = [
     {
       Sid      = "TellOutcome"
@@ -62,7 +64,8 @@ locals {
   ]
 }
 
-# A table and not the bucket: the daily check queries it, and only the job writes to the bucket.
+# Receipts are in a table, because the daily check queries them. They are not in the bucket, because
+# only the job writes to the bucket.
 resource "aws_dynamodb_table" "receipts" {
   for_each = local._receipts
 
@@ -76,8 +79,9 @@ resource "aws_dynamodb_table" "receipts" {
     type = "S"
   }
 
-  # Period, path and version of the file, so that a file that is read in parallel or twice has one
-  # receipt: 2026-10 /year=2026/month=10/FirstBank_20261031.csv 9b2cf535f27731c974343645a3985328
+  # The key is the period, path and version of the file. So a file that is read in parallel or twice
+  # has one receipt: 2026-10 /year=2026/month=10/FirstBank_20261031.csv
+  # 9b2cf535f27731c974343645a3985328
   attribute {
     name = "collected"
     type = "S"
@@ -110,8 +114,8 @@ resource "aws_cloudwatch_event_rule" "collected" {
   event_pattern = jsonencode({
     source      = ["aws.transfer"]
     detail-type = ["SFTP Server File Download Completed"]
-    # Without the user names: 60 of them would exceed the 2,048 characters of a pattern. The state
-    # machine ignores the users of other extracts that share the server.
+    # The pattern contains no user names, because 60 names would exceed its limit of 2,048
+    # characters. The state machine ignores users of other extracts that share the server.
     detail = { server-id = [local.server.id] }
   })
 
@@ -172,7 +176,7 @@ resource "aws_sfn_state_machine" "receipts" {
 }
 
 ################################################################################
-# Roles of the receipts
+# Roles for the receipts
 ################################################################################
 
 resource "aws_iam_role" "collected" {
@@ -219,7 +223,7 @@ resource "aws_iam_role" "receipts" {
   for_each = local._receipts
 
   name                 = local.role_names["receipts"]
-  description          = "Lets the state machine write receipts and send events of them."
+  description          = "Lets the state machine write receipts and send events about them."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

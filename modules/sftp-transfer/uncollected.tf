@@ -1,5 +1,5 @@
 ################################################################################
-# Files that were not downloaded by the due day
+# Check for files that were not downloaded by the due day
 ################################################################################
 
 locals {

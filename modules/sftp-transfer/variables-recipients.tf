@@ -10,12 +10,12 @@ variable "recipients" {
                              `ecdsa-sha2-nistp256`, `-nistp384`, `-nistp521`.
     - `url`                - URL of the recipient's server, for example
                              `sftp://sftp.example.com:22`.
-    - `public_keys`        - (Optional) OpenSSH public keys, keyed by device name. Without public
-                             keys, nobody can log in as this user.
-    - `push`               - (Optional) The recipient's server, to which a connector sends the
-                             files. Required in mode "connector".
-    - `secret_kms_key_arn` - (Optional) ARN of the KMS key of the secret, if it is a customer
-                             managed key.
+    - `public_keys`        - (Optional) OpenSSH public keys, keyed by device name. Without keys the
+                             user cannot log in.
+    - `push`               - (Optional) Server to which files are sent. Required in mode
+                             "connector".
+    - `secret_kms_key_arn` - (Optional) ARN of the KMS key that encrypts the secret, if it is a
+                             customer managed key.
   EOT
   type = map(object({
     prefix      = string
@@ -46,11 +46,11 @@ variable "recipients" {
     condition = length(var.recipients) == length(distinct([
       for user in keys(var.recipients) : lower(user)
     ]))
-    error_message = "recipients: two user names must differ by more than upper and lower case."
+    error_message = "recipients: user names must differ in more than upper and lower case."
   }
 
   validation {
-    # Step Functions recommends these characters for names of state machines with logs.
+    # Step Functions recommends these characters for the names of state machines that write logs.
     condition = var.mode != "connector" || alltrue([
       for user in keys(var.recipients) : can(regex("^[A-Za-z0-9_-]+$", user))
     ])
@@ -61,7 +61,7 @@ variable "recipients" {
   }
 
   validation {
-    # A state machine is named NAME_push_USER, and has at most 80 characters.
+    # The name of a state machine is NAME_push_USER, and has at most 80 characters.
     condition = var.mode != "connector" || alltrue([
       for user in keys(var.recipients) : length(var.name) + length(user) <= 74
     ])
@@ -72,7 +72,7 @@ variable "recipients" {
   }
 
   validation {
-    # Rules of useradd, and the accounts of Amazon Linux 2023.
+    # Names that useradd accepts, except the accounts that Amazon Linux 2023 already has.
     condition = var.mode != "instance" || alltrue([
       for user in keys(var.recipients) : can(regex("^[a-z][a-z0-9_-]{0,31}$", user))
       && !can(regex("^systemd-|-user$", user)) && !contains([
@@ -210,7 +210,8 @@ variable "recipients" {
   }
 
   ##############################################################################
-  # Host keys: SftpConnectorConfig, and "Security policies for SFTP connectors" in the user guide
+  # Types of host keys: see SftpConnectorConfig, and "Security policies for SFTP connectors" in the
+  # user guide
   ##############################################################################
 
   validation {

@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "bucket" {
-  description = "Name of the bucket with the files."
+  description = "Name of the bucket with the published files."
   type        = string
   nullable    = false
 }
@@ -76,7 +76,7 @@ variable "connector_security_policy_name" {
 variable "dead_letter_queue" {
   description = <<-EOT
     Queue for events that EventBridge cannot deliver: the output `dead_letter_queue` of
-    `failure-alerts`. If null, these events are lost.
+    `failure-alerts`. If null, such an event is lost.
     - `arn`         - ARN of the queue.
     - `kms_key_arn` - ARN of the KMS key of the queue.
   EOT
@@ -89,16 +89,15 @@ variable "dead_letter_queue" {
 
 variable "endpoint" {
   description = <<-EOT
-    Network endpoint. Required if the module creates a server or an instance.
+    Network endpoint of the server or the instance. Required if the module creates a server or an
+    instance.
     - `allowed_cidrs`  - (Optional) IPv4 ranges that may connect to a VPC endpoint, keyed by a name
                          of your choice.
-    - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, with
-                         which recipients reach the server from the internet.
-    - `subnet_ids`     - (Optional) IDs of the subnets of the VPC endpoint. In mode "instance", the
-                         ID of one subnet.
-    - `type`           - (Optional) "VPC" or "PUBLIC". Every address can reach an endpoint of the
-                         type "PUBLIC".
-    - `vpc_id`         - (Optional) ID of the VPC of the subnets.
+    - `elastic_ip_ids` - (Optional) Allocation IDs of Elastic IP addresses, one per subnet, which
+                         make the server reachable from the internet.
+    - `subnet_ids`     - (Optional) Subnets of a VPC endpoint, or the one subnet of the instance.
+    - `type`           - (Optional) "VPC" or "PUBLIC". Every address can reach a "PUBLIC" endpoint.
+    - `vpc_id`         - (Optional) VPC of the subnets.
   EOT
   type = object({
     allowed_cidrs  = optional(map(string), {})
@@ -143,7 +142,7 @@ variable "endpoint" {
   }
 
   validation {
-    # Two ranges of /1 would admit the whole internet.
+    # Two ranges with the prefix length /1 would admit the whole internet.
     condition = alltrue([
       for cidr in var.endpoint.allowed_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, true)
     ])
@@ -188,8 +187,8 @@ variable "endpoint" {
 
 variable "host_name" {
   description = <<-EOT
-    Custom host name, which a new server keeps. If null, recipients use AWS's host name.
-    - `hosted_zone_id` - ID of the hosted zone in Route 53 that gets the record.
+    Custom host name, which stays when the server is replaced. If null, clients use a name of AWS.
+    - `hosted_zone_id` - ID of the hosted zone in Route 53 in which the DNS record is created.
     - `name`           - Host name, for example "sftp.example.com".
   EOT
   type = object({
@@ -228,10 +227,11 @@ variable "host_name" {
 variable "instance" {
   description = <<-EOT
     Settings of the EC2 instance in mode "instance".
-    - `type`        - (Optional) Instance type with a Graviton processor. The default is enough for
+    - `type`        - (Optional) Instance type with a Graviton processor. The smallest is enough for
                       about eight recipients.
     - `update_day`  - (Optional) Weekday on which security updates are installed: Mon to Sun.
-    - `update_hour` - (Optional) Full hour of the updates and of a necessary restart, in GMT.
+    - `update_hour` - (Optional) Full hour of the updates, in GMT. If an update requires a restart,
+                      the instance restarts.
   EOT
   type = object({
     type        = optional(string, "t4g.nano")
@@ -260,7 +260,7 @@ variable "instance" {
 }
 
 variable "log_retention_days" {
-  description = "Number of days for which the log groups keep logs."
+  description = "Days for which CloudWatch Logs keeps logs."
   type        = number
   default     = 365
   nullable    = false
@@ -273,8 +273,9 @@ variable "log_retention_days" {
 
 variable "manifest_prefix" {
   description = <<-EOT
-    Prefix of the manifests. In mode "connector", a new manifest starts the transfer of its period.
-    With `receipts.due_day`, the daily check reads the names of the due files from the manifest.
+    Bucket prefix of the manifests. In mode "connector", a new manifest starts the transfer of its
+    period. With `receipts.due_day`, the manifest of the month names the files that must be
+    downloaded.
   EOT
   type        = string
   default     = null
@@ -292,9 +293,9 @@ variable "manifest_prefix" {
 
 variable "mode" {
   description = <<-EOT
-    Kind of delivery. "server": recipients download their files from AWS Transfer Family.
-    "instance": recipients download their files from OpenSSH on an EC2 instance. "connector": AWS
-    sends the files to the recipients' own servers.
+    How files are delivered. "server": recipients download their files from AWS Transfer Family.
+    "instance": recipients download their files from OpenSSH on an EC2 instance. "connector": the
+    module sends files to the recipients' servers.
   EOT
   type        = string
   default     = "server"
@@ -307,17 +308,18 @@ variable "mode" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "ARN of the permissions boundary of all IAM roles."
+  description = "ARN of the IAM policy that all IAM roles have as their permissions boundary."
   type        = string
   default     = null
 }
 
 variable "receipts" {
   description = <<-EOT
-    Receipts of downloaded files, kept for `log_retention_days`. With `due_day`, an event reports
-    each recipient that has not downloaded last month's file, and `failure-alerts` sends a mail.
-    - `due_day`  - (Optional) Day of the month by which a recipient must download its file. If null,
-                   there is no check.
+    Receipts of the files that recipients download, kept for `log_retention_days`. If `due_day` is
+    set, an event reports each recipient that has not downloaded last month's file, and
+    `failure-alerts` sends a mail.
+    - `due_day`  - (Optional) Day of the month by which recipients must download last month's file.
+                   If null, nothing is reported.
     - `due_hour` - (Optional) Full hour of the daily check, in GMT.
   EOT
   type = object({
@@ -367,8 +369,8 @@ variable "security_policy_name" {
 
 variable "server" {
   description = <<-EOT
-    Existing server of another extract: the output `server` of the module that created the server.
-    If null, the module creates a server.
+    Existing server that this module shares: the output `server` of the module that created the
+    server. If null, a server is created.
     - `endpoint`             - Host name of the server.
     - `host_key_fingerprint` - Fingerprint of the server's host key.
     - `id`                   - ID of the server.
@@ -387,7 +389,7 @@ variable "server" {
 
   validation {
     condition     = var.server == null || var.mode != "instance"
-    error_message = "server: an instance cannot share a server; remove server or set its mode."
+    error_message = "server: mode \"instance\" cannot share a server; remove server or mode."
   }
 }
 

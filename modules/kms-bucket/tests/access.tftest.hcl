@@ -156,11 +156,11 @@ run "policies_of_bucket_and_key_allow_readers_and_writers" {
       },
       { Sid = "More", Effect = "Deny" },
     ]
-    error_message = "They have the rights of the ready-made policies; added statements come last."
+    error_message = "The bucket policy has the rights of the outputs, then the added statements."
   }
   assert {
     condition     = length(jsondecode(aws_s3_bucket_policy.this.policy).Statement) == 12
-    error_message = "The Deny statements apply to them too."
+    error_message = "The Deny statements also apply to readers and writers."
   }
 }
 
@@ -197,7 +197,7 @@ run "characters_above_u_00ff_are_question_marks_in_every_policy" {
         "arn:aws:s3:::bank-loans/loans/bank_name=Kredyt?ód? & ö/*",
       ]
     ]
-    error_message = "Characters above U+00FF are \"?\" in IAM policies."
+    error_message = "In IAM policies, \"?\" replaces each character above U+00FF."
   }
   assert {
     condition = {
@@ -207,14 +207,14 @@ run "characters_above_u_00ff_are_question_marks_in_every_policy" {
       ReaderLodz    = "arn:aws:s3:::bank-loans/loans/bank_name=Kredyt?ód?/*"
       ReaderWroclaw = "arn:aws:s3:::bank-loans/loans/bank_name=Wroc?aw/*"
     }
-    error_message = "They are the same in the bucket policy."
+    error_message = "In the bucket policy, \"?\" replaces each character above U+00FF."
   }
   assert {
     condition = one([
       for s in jsondecode(aws_iam_role_policy.replication[0].policy).Statement : s.Resource
       if s.Sid == "ReadVersions"
     ]) == "arn:aws:s3:::bank-loans/za?ó??/*"
-    error_message = "They are the same in the policy of the replication role."
+    error_message = "In the replication role, \"?\" replaces each character above U+00FF."
   }
   assert {
     condition = !anytrue([
@@ -231,7 +231,7 @@ run "characters_above_u_00ff_are_question_marks_in_every_policy" {
     condition = (
       one(aws_s3_bucket_replication_configuration.this[0].rule).filter[0].prefix == "zażółć/"
     )
-    error_message = "Filters that are not policies keep the characters."
+    error_message = "Filters outside of policies keep the characters above U+00FF."
   }
 }
 
@@ -248,6 +248,6 @@ run "similar_keys_of_readers_have_different_sids" {
     condition = length(distinct([
       for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement : s.Sid
     ])) == 16
-    error_message = "A Sid is unique in a policy."
+    error_message = "Each Sid in a policy is unique."
   }
 }

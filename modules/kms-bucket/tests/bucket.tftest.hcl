@@ -36,7 +36,7 @@ run "bucket_is_encrypted_versioned_and_private" {
       && one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule)
       .apply_server_side_encryption_by_default).kms_master_key_id == aws_kms_key.this[0].arn
     )
-    error_message = "Objects are encrypted with the created key and a bucket key."
+    error_message = "Objects are encrypted with the created KMS key and an S3 bucket key."
   }
   assert {
     condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
@@ -71,7 +71,7 @@ run "bucket_policy_denies_insecure_requests_and_allows_nothing" {
     condition = alltrue([
       for s in jsondecode(aws_s3_bucket_policy.this.policy).Statement : s.Effect == "Deny"
     ])
-    error_message = "Without grants, the bucket policy allows nothing."
+    error_message = "Without readers and writers, the bucket policy allows nothing."
   }
   assert {
     condition = {
@@ -99,13 +99,13 @@ run "bucket_policy_denies_insecure_requests_and_allows_nothing" {
         Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" }
       }
     }
-    error_message = "Old TLS and other keys are denied; a missing encryption header is not."
+    error_message = "Old TLS and other keys are denied. No encryption header is allowed."
   }
   assert {
     condition = (
       length(aws_s3_bucket_policy.this.policy) + 8 * (63 - length(var.name)) + 60 < 2048
     )
-    error_message = "With the longest name, these statements use less than 2 of 20 KB."
+    error_message = "With the longest name, the Deny statements have less than 2 KB."
   }
 }
 
@@ -192,6 +192,6 @@ run "transitions_are_separate_lifecycle_rules" {
       ["transition-files", "loans/", ["90 GLACIER_IR"], []],
       ["transition-versions", "all", [], ["1 DEEP_ARCHIVE"]],
     ])
-    error_message = "Each transition is a rule, besides the default rule."
+    error_message = "Besides the default rule, each transition has a lifecycle rule."
   }
 }

@@ -33,7 +33,7 @@ run "created_key_rotates_and_allows_only_the_account_and_cloudwatch_logs" {
       aws_kms_key.this[0].enable_key_rotation
       && aws_kms_alias.this[0].name == "alias/bank-loans"
     )
-    error_message = "The key rotates and has the bucket's name as alias."
+    error_message = "The key is rotated, and its alias is the bucket's name."
   }
   assert {
     condition = {
@@ -42,7 +42,7 @@ run "created_key_rotates_and_allows_only_the_account_and_cloudwatch_logs" {
       AccountManagesKey = { AWS = "arn:aws:iam::123456789012:root" }
       LogsEncryptGroups = { Service = "logs.eu-west-1.amazonaws.com" }
     }
-    error_message = "The key policy has no other principals."
+    error_message = "Only the account and CloudWatch Logs are principals of the key policy."
   }
   assert {
     condition = jsondecode(aws_kms_key.this[0].policy).Statement[1].Condition == {
@@ -62,11 +62,11 @@ run "existing_key_is_used_and_no_key_is_created" {
 
   assert {
     condition     = length(aws_kms_key.this) == 0 && length(aws_kms_alias.this) == 0
-    error_message = "No key and no alias are created."
+    error_message = "With kms_key, no key and no alias are created."
   }
   assert {
     condition     = output.kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/given"
-    error_message = "Bucket and output have the existing key."
+    error_message = "The bucket and the output have the existing key."
   }
 }
 
@@ -139,7 +139,7 @@ run "created_key_allows_the_given_principals_and_services" {
         ["kms:Decrypt", "kms:GenerateDataKey*"],
         { StringEquals = { "aws:SourceAccount" = "123456789012" } },
       ]
-      # With a condition on the source, EventBridge drops events.
+      # The statement has no condition on the source: EventBridge would drop events.
       EventBridgeWritesToTopics = [
         { Service = "events.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"], null,
       ]
@@ -153,6 +153,6 @@ run "created_key_allows_the_given_principals_and_services" {
       ]
       More = [null, null, null]
     }
-    error_message = "Each principal has exactly its rights, in one statement."
+    error_message = "Each kind of principal has exactly these rights, in one statement."
   }
 }

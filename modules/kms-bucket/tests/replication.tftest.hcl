@@ -46,7 +46,7 @@ run "replication_copies_encrypted_files_but_no_deletions" {
       && one(one(aws_s3_bucket_replication_configuration.this[0].rule)
       .source_selection_criteria[0].sse_kms_encrypted_objects).status == "Enabled"
     )
-    error_message = "Encrypted files are copied, and deletions are not."
+    error_message = "Encrypted files are copied. Deletions are not copied."
   }
   assert {
     condition = (
@@ -88,7 +88,7 @@ run "replication_copies_encrypted_files_but_no_deletions" {
         "arn:aws:kms:eu-central-1:123456789012:key/copies", "s3.eu-central-1.amazonaws.com",
       ]
     }
-    error_message = "The role can replicate, and cannot delete in either bucket."
+    error_message = "The role can copy files. It can delete files in neither bucket."
   }
   assert {
     condition = (
@@ -101,7 +101,7 @@ run "replication_copies_encrypted_files_but_no_deletions" {
         Condition = { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }
       }]
     )
-    error_message = "Only S3 can assume the role, for this account, with the permissions boundary."
+    error_message = "Only S3 can assume the role, for this account. It has the boundary."
   }
 }
 
@@ -171,7 +171,7 @@ run "replication_role_name_over_64_characters_is_shortened" {
         ), 0, 8),
       ])
     )
-    error_message = "A longer name becomes its first 55 characters and 8 of its SHA-1."
+    error_message = "A longer role name becomes 55 of its characters and 8 of its SHA-1."
   }
 }
 
@@ -196,6 +196,6 @@ run "replication_with_object_lock_copies_retention" {
       "s3:GetObjectLegalHold",
       "s3:GetObjectRetention",
     ]
-    error_message = "The role can read retention and legal hold."
+    error_message = "The role can read the retention and the legal hold of objects."
   }
 }

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Fetches the host key. The first machine makes it; every later one gets the same.
+# Fetches the host key of the server. The first machine creates the key, and every later machine
+# gets the same key.
 set -euo pipefail
 umask 077
 
@@ -16,13 +17,13 @@ fetch() {
 }
 
 if ! fetch >"$work/key" 2>"$work/error"; then
-  # A secret without a value.
+  # The secret has no value yet.
   if ! grep -q ResourceNotFoundException "$work/error"; then
     cat "$work/error" >&2
     exit 1
   fi
   ssh-keygen -q -t ed25519 -N '' -C '' -f "$work/new"
-  # Secrets Manager refuses a second key with the same token, so one secret has one key for ever.
+  # Secrets Manager refuses another value with the same token, so a secret never gets a second key.
   aws secretsmanager put-secret-value --secret-id "$SFTP_HOST_KEY" \
     --client-request-token "$(printf %s "$SFTP_HOST_KEY" | sha256sum | cut -c 1-64)" \
     --secret-string "file://$work/new" >/dev/null || echo "Another machine has made the key." >&2

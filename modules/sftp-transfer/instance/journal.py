@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Send the machine's journal to CloudWatch Logs, and start the receipt of each completed download.
 
-Python 3.9 of Amazon Linux 2023, without other packages. When AWS refuses or does not answer, the program
-ends, and systemd starts it again. It continues after the last entry that AWS accepted, so no entry is lost.
-Only a download that AWS refuses several times, while it accepts logs, gets no receipt; the log says so.
+Runs with Python 3.9 of Amazon Linux 2023, without other packages. If AWS refuses a request or does not
+answer, the program ends, and systemd starts it again. It continues after the last entry that AWS accepted, so
+no entry is lost. One case has no receipt: AWS accepts logs, but refuses the receipt of a download several
+times. The log then reports this download.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from typing import Any, NamedTuple, TextIO
 STATE = Path("/var/lib/sftp/journal.json")
 PREFIXES = Path("/etc/sftp/prefixes")
 UNIT = "sftp-server.service"
-# A request of PutLogEvents has at most 1 MB; a message has at most 64 KB here.
+# A request of PutLogEvents may have at most 1 MB. A message has at most 64 KB before it is cut.
 BATCH, LONGEST = 500, 2000
 SECONDS = 5.0
 DAY = 86_400_000  # milliseconds
 TRIES = 10
 
-# sshd writes these lines. It adds "[postauth]" in a root folder that has no /dev/log.
+# Lines that sshd writes. sshd adds "[postauth]" if the root folder has no /dev/log.
 SUFFIX = r"(?: \[postauth\])?"
 OPENED = re.compile(rf"session opened for local user (\S+) from \[([0-9a-fA-F.:%]+)\]{SUFFIX}")
 CLOSED = re.compile(rf"session closed for local user \S+ from \[\S+\]{SUFFIX}")
@@ -45,12 +46,12 @@ class Download(NamedTuple):
     user: str
     address: str
     path: str
-    size: int  # bytes that were read
+    size: int  # number of bytes that were read
     time: str  # 2026-11-03T08:15:30Z
 
 
 def unescaped(text: str) -> str:
-    """Return the name of a file as it is in the bucket; sshd escapes everything that is not ASCII.
+    """Return the name of a file as it is in the bucket. sshd escapes all characters that are not ASCII.
 
     >>> unescaped('/Kredyt\\\\305\\\\201\\\\303\\\\263d.csv')
     '/KredytŁód.csv'
@@ -64,7 +65,7 @@ def unescaped(text: str) -> str:
 
 
 class Sessions:
-    """The sessions that are open, by the process that serves them."""
+    """The open sessions, by the ID of the process that serves the session."""
 
     def __init__(self, known: dict[str, list[str]]) -> None:
         self.known = known
@@ -93,7 +94,7 @@ def closed_at(entry: dict[str, Any]) -> str:
 
 
 def aws(*arguments: str) -> Any:
-    """Return the answer of AWS. Raise `CalledProcessError`."""
+    """Return the answer of AWS as JSON. Raise `CalledProcessError` if AWS refuses the request."""
     done = subprocess.run(("aws", *arguments), check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout or "{}")
 
@@ -101,7 +102,7 @@ def aws(*arguments: str) -> Any:
 def version(key: str) -> tuple[str, int] | None:
     """Return the ETag and size of a file, or None if it is gone, is a folder, or cannot be read.
 
-    Without the right to list the whole bucket, S3 answers 403 when there is no such file.
+    If a file does not exist, S3 answers 403 to a role that may not list the whole bucket.
     """
     command = ("aws", "s3api", "head-object", "--bucket", os.environ["SFTP_BUCKET"], "--key", key)
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -145,7 +146,7 @@ def event(download: Download) -> dict[str, Any] | None:
 
 
 def aws_with(content: Any, *arguments: str) -> Any:
-    """Call AWS with a file as the last argument, because a command line has a limited length."""
+    """Call AWS with `content` in a file as the last argument, because a command line has a limited length."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(content, file)
         file.flush()
@@ -153,7 +154,7 @@ def aws_with(content: Any, *arguments: str) -> Any:
 
 
 def write_logs(entries: list[dict[str, Any]]) -> None:
-    """Send entries to CloudWatch Logs, one request per day: AWS refuses a request of more than 24 hours."""
+    """Send entries to CloudWatch Logs, one request per day. AWS refuses a request over more than 24 hours."""
     lines = [
         {
             "timestamp": int(entry["__REALTIME_TIMESTAMP"]) // 1000,
@@ -181,10 +182,10 @@ def send(entries: list[dict[str, Any]], state: dict[str, Any]) -> None:
 
 
 def attempt(download: Download, state: dict[str, Any]) -> None:
-    """Start the receipt of a download. Go on without it after some tries: others wait for theirs."""
+    """Start the receipt of a download. After several failures, skip it, because other downloads wait."""
     tried = state.get("tries", 0)
     if tried < TRIES:
-        # Before the try, because a program that fails starts again at this entry.
+        # Count before the try. If the program fails, systemd starts it again, and it reads this entry again.
         state["tries"] = tried + 1
         save(state)
         if made := event(download):
@@ -197,20 +198,20 @@ def attempt(download: Download, state: dict[str, Any]) -> None:
 
 
 def save(state: dict[str, Any]) -> None:
-    """Save the last entry that was processed and the sessions that are still open."""
+    """Save the position of the last processed entry, and the open sessions."""
     new = STATE.with_suffix(".new")
     new.write_text(json.dumps(state))
     new.replace(STATE)
 
 
 def text(entry: dict[str, Any]) -> str:
-    """Return the message of an entry; journalctl gives bytes that are not UTF-8 as numbers."""
+    """Return the message of an entry. journalctl writes bytes that are not UTF-8 as numbers."""
     message = entry.get("MESSAGE") or ""
     return message if isinstance(message, str) else bytes(message).decode(errors="replace")
 
 
 def create_stream() -> None:
-    """Create the log stream of this machine, if it is not there."""
+    """Create the log stream of this machine, if the stream does not exist."""
     group, stream = os.environ["SFTP_LOG_GROUP"], socket.gethostname()
     command = ("aws", "logs", "create-log-stream", "--log-group-name", group, "--log-stream-name", stream)
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -220,7 +221,7 @@ def create_stream() -> None:
 
 
 def follow(stream: TextIO, lines: queue.Queue[str]) -> None:
-    """Hand on each line as soon as it is there; an empty one is the end."""
+    """Pass on each line as soon as it arrives. An empty line marks the end."""
     for line in stream:
         lines.put(line)
     lines.put("")

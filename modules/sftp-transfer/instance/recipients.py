@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Bring users, public keys and folders in line with the recipients in the parameter store.
+"""Make the users, public keys and folders of this machine match the recipients in the parameter store.
 
-Python 3.9 of Amazon Linux 2023, without other packages. The timer starts it every minute.
+Runs with Python 3.9 of Amazon Linux 2023, without other packages. A timer starts the program every minute.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PREFIXES = Path("/etc/sftp/prefixes")
 FOLDERS = Path("/srv/sftp")
 GROUP = "recipients"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-# No options: they could lift restrictions of sshd_config.
+# A key may not have options, because they could lift restrictions of sshd_config.
 KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}")
 
 
@@ -31,14 +31,14 @@ def run(*command: str) -> str:
 
 
 def recipients() -> dict[str, tuple[str, str]]:
-    """Return the prefix and the file of public keys of each recipient, by user name."""
+    """Return for each user name the recipient's prefix and the content of the file with its public keys."""
     path = os.environ["SFTP_RECIPIENTS"]
     found = json.loads(run("aws", "ssm", "get-parameters-by-path", "--path", path))
     return {item["Name"].rsplit("/", 1)[1]: parsed(item["Value"]) for item in found["Parameters"]}
 
 
 def parsed(value: str) -> tuple[str, str]:
-    """Return the prefix and the file of public keys of one parameter.
+    """Return the prefix and the content of the file with public keys, from the value of a parameter.
 
     >>> parsed('{"prefix": "loans/bank_name=FirstBank", "keys": ["ssh-ed25519 AAAA"]}')
     ('loans/bank_name=FirstBank', 'ssh-ed25519 AAAA\\n')
@@ -59,7 +59,7 @@ def members() -> set[str]:
 
 
 def write(path: Path, text: str) -> bool:
-    """Write a file at once, so that no login reads half of it. Return whether it has changed."""
+    """Write a file in one step, so that no login reads an incomplete file. Return whether it has changed."""
     if path.exists() and path.read_text() == text:
         return False
     new = path.with_name(f".{path.name}.new")
@@ -75,14 +75,15 @@ def admit(name: str, prefix: str, keys: str, known: bool) -> None:
     path = KEYS / name
     removed = path.exists() and not {*path.read_text().splitlines()} <= {*keys.splitlines()}
     if removed:
-        # Before the restart, which ends the sessions, so that none begins with the removed key.
+        # Write the keys before the restart. The restart ends all sessions, and no session can start with the
+        # removed key.
         write(path, keys)
     moved = write(PREFIXES / name, prefix)
     if not known:
-        # "*" is not a password; sshd would take the default, "!", for a locked account.
+        # With "*", no password works. sshd would treat the default, "!", as a locked account.
         options = ("--no-create-home", "--home-dir", "/", "--shell", "/sbin/nologin", "--password", "*")
         run("useradd", *options, "--gid", GROUP, name)
-    # Without the mount, a session finds no folder that it may read.
+    # Until the prefix is mounted, a session finds no folder that it may read.
     with contextlib.suppress(FileExistsError):
         (FOLDERS / name).mkdir(mode=0o700)
     run("systemctl", "enable", "--quiet", unit)
@@ -91,7 +92,7 @@ def admit(name: str, prefix: str, keys: str, known: bool) -> None:
 
 
 def dismiss(name: str) -> None:
-    """End the sessions of a recipient and remove it."""
+    """End the sessions of a recipient, and remove its user and folder."""
     (KEYS / name).unlink(missing_ok=True)
     run("systemctl", "disable", "--quiet", "--now", f"sftp-recipient@{name}.service")
     run("userdel", "--force", name)
@@ -100,7 +101,7 @@ def dismiss(name: str) -> None:
 
 
 def main() -> int:
-    """Return 1 if a recipient could not be admitted."""
+    """Update all recipients. Return 1 if at least one of them could not get a user."""
     failed = 0
     wanted, here = recipients(), members()
     for name in sorted(here - wanted.keys()):

@@ -1,15 +1,16 @@
 #!/bin/bash
-# Sets up the SFTP server at the first start of the machine. cloud-init has written all files before.
+# Sets up the SFTP server at the first start of the machine, after cloud-init has written all files.
 set -euo pipefail
 
-# Their settings and drop-in files, such as those of EC2 Instance Connect, must not open another way in.
+# Turns off the SSH server of the image, because its settings and drop-in files must allow no other
+# login, for example by EC2 Instance Connect.
 systemctl mask --now sshd.service sshd.socket sshd-keygen.target
 
 groupadd --force --system recipients
 install -d -m 0755 /etc/sftp /etc/sftp/keys /etc/sftp/prefixes /srv/sftp
 install -d -m 0700 /var/lib/sftp
 
-# Amazon Linux 2023 stays at the release of its image, unless this variable says otherwise:
+# Without this variable, Amazon Linux 2023 installs only packages of the release of its image:
 # https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades-usage.html
 install -d /etc/dnf/vars
 echo latest >/etc/dnf/vars/releasever

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs security updates, and restarts the machine if one of them needs it.
+# Installs security updates, and restarts the machine if an update requires a restart.
 set -euo pipefail
 
 dnf --assumeyes upgrade --security

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Waits until the recipient's files are there.
+# Waits until the bucket prefix of a recipient is mounted.
 set -euo pipefail
 
 for _ in {1..150}; do

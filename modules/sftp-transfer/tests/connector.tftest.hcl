@@ -86,7 +86,7 @@ run "connector_trusts_only_the_given_host_keys" {
       && output.server_id == null
       && output.connectors == { first-bank = "c-0123456789abcdef0" }
     )
-    error_message = "There is no server, so there is no fixed cost."
+    error_message = "Mode \"connector\" creates no server, so there is no fixed cost."
   }
 }
 
@@ -102,7 +102,7 @@ run "new_manifest_starts_the_transfers" {
         object = { key = [{ prefix = "loans/_manifests/" }] }
       }
     }
-    error_message = "Only a manifest starts transfers, so incomplete periods are not sent."
+    error_message = "Only a new manifest starts transfers, so no incomplete period is sent."
   }
   assert {
     condition = jsondecode(
@@ -131,7 +131,7 @@ run "new_manifest_starts_the_transfers" {
         recipient = "first-bank"
       }
     )
-    error_message = "Each recipient's files are sent to its folder by its connector."
+    error_message = "Each recipient has its own connector, prefix and folder."
   }
 }
 
@@ -155,7 +155,7 @@ run "characters_above_u_00ff_are_kept_in_transfers_and_replaced_in_policies" {
     condition = jsondecode(
       aws_sfn_state_machine.push["lodz"].definition
     ).States.Begin.Assign.config.prefix == "loans/bank_name=KredytŁódź"
-    error_message = "The state machine lists the real prefix."
+    error_message = "The state machine lists the prefix with its original letters."
   }
   assert {
     condition = (
@@ -173,7 +173,7 @@ run "characters_above_u_00ff_are_kept_in_transfers_and_replaced_in_policies" {
       ]
       && !can(regex("[^\\x{0000}-\\x{00FF}]", aws_iam_role_policy.push["lodz"].policy))
     )
-    error_message = "IAM accepts characters up to U+00FF."
+    error_message = "In IAM policies, \"?\" replaces each character above U+00FF."
   }
 }
 
@@ -197,7 +197,7 @@ run "connector_mode_without_recipients_creates_nothing" {
         rule_arns       = []
       }
     )
-    error_message = "AWS refuses a policy with an empty list of resources."
+    error_message = "No statement has an empty list of resources, which AWS refuses."
   }
 }
 
@@ -262,7 +262,7 @@ run "connector_role_reads_one_prefix_and_one_secret" {
         "arn:aws:transfer:eu-west-1:123456789012:connector/c-0123456789abcdef0",
       ]
     }
-    error_message = "The state machine lists names, starts this connector and reads only manifests."
+    error_message = "The state machine may list names, start its connector and read manifests."
   }
   assert {
     condition = (
@@ -279,7 +279,7 @@ run "connector_role_reads_one_prefix_and_one_secret" {
         Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_*"
       }
     )
-    error_message = "EventBridge can start one state machine, which can start the others."
+    error_message = "EventBridge can start one state machine, which starts those that send."
   }
   assert {
     condition = {
@@ -321,7 +321,7 @@ run "failed_transfers_are_events_for_the_alerts" {
         }
       }
     }
-    error_message = "A failed and a successful state machine are a failure and a recovery."
+    error_message = "Failed executions are failures, and successful executions recoveries."
   }
   assert {
     condition = (
@@ -336,7 +336,7 @@ run "failed_transfers_are_events_for_the_alerts" {
       && length(aws_sfn_state_machine.receipts) == 0
       && output.receipts_table_name == null
     )
-    error_message = "In connector mode there are no receipts."
+    error_message = "In mode \"connector\", there are no receipts."
   }
   assert {
     condition = (
@@ -344,7 +344,7 @@ run "failed_transfers_are_events_for_the_alerts" {
       && aws_cloudwatch_log_group.connector["first-bank"].retention_in_days == 365
       && aws_cloudwatch_log_group.connector["first-bank"].kms_key_id == var.kms_key_arn
     )
-    error_message = "Logs are encrypted and kept for a year."
+    error_message = "Logs are encrypted, and CloudWatch Logs keeps them for a year."
   }
 }
 
@@ -366,6 +366,6 @@ run "undeliverable_events_go_to_the_dead_letter_queue" {
       && output.delivery.rule_arns
       == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-published"]
     )
-    error_message = "The event of a manifest goes to the queue if it cannot be delivered."
+    error_message = "If the event of a manifest cannot be delivered, the queue gets it."
   }
 }

@@ -99,7 +99,7 @@ run "instance_has_encrypted_disk_and_protected_metadata" {
       && one(aws_instance.this["this"].root_block_device).kms_key_id == var.kms_key_arn
       && one(aws_instance.this["this"].root_block_device).volume_type == "gp3"
     )
-    error_message = "The disk has the module's key."
+    error_message = "The disk is encrypted with the KMS key of the module."
   }
   assert {
     condition = (
@@ -107,7 +107,7 @@ run "instance_has_encrypted_disk_and_protected_metadata" {
       && one(aws_instance.this["this"].metadata_options).http_put_response_hop_limit == 1
       && one(aws_instance.this["this"].credit_specification).cpu_credits == "standard"
     )
-    error_message = "Only IMDSv2, and no cost for credits."
+    error_message = "The instance uses only IMDSv2, and CPU credits cost nothing."
   }
   assert {
     condition = (
@@ -117,14 +117,14 @@ run "instance_has_encrypted_disk_and_protected_metadata" {
       && length(aws_eip_association.this) == 0
       && output.endpoint == "10.0.0.22"
     )
-    error_message = "The instance has the separate interface, and no public address."
+    error_message = "The instance uses the separate network interface and has no public address."
   }
   assert {
     condition = (
       length(aws_transfer_server.this) == 0 && length(aws_transfer_user.this) == 0
       && length(aws_iam_role.recipient) == 0 && output.server == null && output.server_id == null
     )
-    error_message = "There is no Transfer server."
+    error_message = "Mode \"instance\" creates no server of AWS Transfer Family."
   }
 }
 
@@ -142,7 +142,7 @@ run "network_allows_only_the_allowed_cidrs" {
     condition = [
       for r in aws_vpc_security_group_egress_rule.services : "${r.from_port}-${r.to_port}"
     ] == ["443-443"]
-    error_message = "The instance connects to HTTPS only."
+    error_message = "The instance can open HTTPS connections only."
   }
 }
 
@@ -162,13 +162,13 @@ run "elastic_ip_and_host_name_point_to_the_instance" {
       aws_eip_association.this["this"].allocation_id == "eipalloc-1"
       && aws_eip_association.this["this"].network_interface_id == "eni-0123456789abcdef0"
     )
-    error_message = "The address belongs to the interface, which stays."
+    error_message = "The Elastic IP address belongs to the network interface, which stays."
   }
   assert {
     condition = [
       for r in aws_route53_record.host_name : "${r.name} ${r.type} ${one(r.records)}"
     ] == ["sftp.example.com A 203.0.113.22"]
-    error_message = "The record has the public address."
+    error_message = "The DNS record has the public address."
   }
   assert {
     condition     = output.endpoint == "sftp.example.com"
@@ -193,7 +193,7 @@ run "instance_role_reads_only_the_recipients_prefixes" {
         "arn:aws:ssm:eu-west-1:123456789012", "parameter/bank-loans/sftp/recipients",
       ])
     }
-    error_message = "The role reads nothing else."
+    error_message = "Besides recipients' files, the role reads only its own settings."
   }
   assert {
     condition = {
@@ -204,7 +204,7 @@ run "instance_role_reads_only_the_recipients_prefixes" {
         "arn:aws:states:eu-west-1:123456789012", "stateMachine:bank-loans-receipts",
       ])
     }
-    error_message = "The role starts receipts, and sends no events."
+    error_message = "The role may start the receipts' state machine. It sends no events."
   }
 }
 
@@ -219,7 +219,7 @@ run "instance_without_recipients_has_no_right_to_bucket_and_receipts" {
       for s in jsondecode(aws_iam_role_policy.instance["this"].policy).Statement : s
       if strcontains(s.Sid, "Folders") || s.Sid == "StartReceipt"
     ]) == 0
-    error_message = "A statement without a resource is refused by IAM."
+    error_message = "No statement has an empty list of resources, which IAM refuses."
   }
 }
 
@@ -235,7 +235,7 @@ run "recipients_are_stored_as_parameters" {
         prefix = "loans/bank_name=FirstBank", keys = ["ssh-ed25519 AAAA", "ssh-rsa BBBB="]
       }
     }
-    error_message = "Keys have no comments."
+    error_message = "Comments of public keys are removed."
   }
   assert {
     condition = output.users["beta"] == {
@@ -243,7 +243,7 @@ run "recipients_are_stored_as_parameters" {
       role_arn  = "arn:aws:iam::123456789012:role/bank-loans-sftp-instance-eu-west-1"
       prefix    = "loans/bank_name=Beta"
     }
-    error_message = "The output users is the same as in mode server."
+    error_message = "The output users has the same fields as in mode \"server\"."
   }
 }
 
@@ -257,18 +257,18 @@ run "downloads_have_receipts" {
       && length(aws_iam_role.collected) == 0
       && length(output.delivery.rule_arns) == 0
     )
-    error_message = "No event starts a receipt: every role that may send events could forge it."
+    error_message = "No event starts a receipt, because many roles could forge such an event."
   }
   assert {
     condition = strcontains(
       local.instance_files["/etc/sftp/settings.env"].content,
       "SFTP_RECEIPTS=arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans-receipts\n",
     )
-    error_message = "The instance starts the state machine."
+    error_message = "The instance gets the ARN of the state machine that it starts."
   }
   assert {
     condition     = sort(keys(output.delivery.events)) == tolist(["collection", "receipts"])
-    error_message = "The output delivery is the same as in mode server."
+    error_message = "The output delivery is the same as in mode \"server\"."
   }
 }
 
@@ -281,7 +281,7 @@ run "logs_are_encrypted_and_have_a_retention" {
       && aws_cloudwatch_log_group.this[0].kms_key_id == var.kms_key_arn
       && aws_cloudwatch_log_group.this[0].retention_in_days == 365
     )
-    error_message = "Logs are encrypted and kept for a year."
+    error_message = "Logs are encrypted, and CloudWatch Logs keeps them for a year."
   }
 }
 
@@ -295,7 +295,7 @@ run "alarms_recover_or_reboot_the_instance" {
       StatusCheckFailed_Instance = "arn:aws:automate:eu-west-1:ec2:reboot"
       StatusCheckFailed_System   = "arn:aws:automate:eu-west-1:ec2:recover"
     }
-    error_message = "EC2 repairs the instance."
+    error_message = "Alarms recover or reboot the instance."
   }
 }
 
@@ -323,12 +323,13 @@ run "instance_has_the_given_banner_and_update_window" {
         local.instance_files["/etc/sftp/settings.env"].content, "SFTP_SERVER=bank-loans\n",
       )
     )
-    error_message = "cloud-init writes the files."
+    error_message = "cloud-init writes all files of the instance."
   }
   assert {
-    # In Base64, the 16 KB of user data have 21,848 characters. A third is left for a banner.
+    # 16 KB of user data have 21,848 characters in Base64. A third of them must be free for a
+    # banner.
     condition     = length(local.user_data) < 14000
-    error_message = "The user data fits."
+    error_message = "The user data leaves a third of 16 KB for a banner."
   }
 }
 

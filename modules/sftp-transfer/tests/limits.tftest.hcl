@@ -73,7 +73,7 @@ run "sixty_users_are_within_all_limits" {
     endpoint        = { type = "PUBLIC" }
     receipts        = { due_day = 10 }
     manifest_prefix = "loans/_manifests"
-    # User names of 100 characters, and folders of 120 with letters that IAM accepts in no policy.
+    # User names have 100 characters. Folders have 120 letters that IAM does not accept in policies.
     recipients = {
       for number in range(60) : format("user-%095d", number) => {
         prefix = format(
@@ -113,13 +113,13 @@ run "sixty_users_are_within_all_limits" {
         values(aws_iam_role.receipts), values(aws_iam_role.uncollected), values(aws_iam_role.due),
       ) : length(role.name) <= 64 && length(role.assume_role_policy) <= 2048
     ])
-    error_message = "A role's name has at most 64 characters, its trust policy 2,048."
+    error_message = "A role name has at most 64 characters, a trust policy 2,048."
   }
   assert {
     condition = 60 == length(distinct([
       for role in aws_iam_role.recipient : lower(role.name)
     ]))
-    error_message = "Shortened names stay different."
+    error_message = "Role names stay different after they are shortened."
   }
   assert {
     condition = alltrue([
@@ -127,7 +127,7 @@ run "sixty_users_are_within_all_limits" {
         values(aws_sfn_state_machine.receipts), values(aws_sfn_state_machine.uncollected),
       ) : length(machine.name) <= 80 && length(machine.definition) <= 1048576
     ])
-    error_message = "A state machine's name has at most 80 characters, its definition 1 MiB."
+    error_message = "A state machine has a name of at most 80 characters, and at most 1 MiB."
   }
   assert {
     condition = alltrue([
@@ -145,7 +145,8 @@ run "sixty_connectors_are_within_all_limits" {
   command = plan
   variables {
     mode = "connector"
-    # User names of 34 characters, because name and user name have at most 74 together.
+    # User names have 34 characters, because the name and a user name may have at most 74 characters
+    # together.
     recipients = {
       for number in range(60) : format("user-%029d", number) => {
         prefix = format(
@@ -172,7 +173,7 @@ run "sixty_connectors_are_within_all_limits" {
         ) : length(pattern) <= 2048 && !strcontains(pattern, "wildcard")
       ])
     )
-    error_message = "One rule without wildcards serves all recipients, within 2,048 characters."
+    error_message = "One rule without wildcards, of at most 2,048 characters, serves all."
   }
   assert {
     condition = alltrue([
@@ -190,13 +191,13 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_iam_role.published),
       ) : length(role.name) <= 64 && length(role.assume_role_policy) <= 2048
     ])
-    error_message = "A role's name has at most 64 characters, its trust policy 2,048."
+    error_message = "A role name has at most 64 characters, a trust policy 2,048."
   }
   assert {
     condition = 120 == length(distinct([
       for role in concat(values(aws_iam_role.push), values(aws_iam_role.send)) : lower(role.name)
     ]))
-    error_message = "Shortened names stay different."
+    error_message = "Role names stay different after they are shortened."
   }
   assert {
     condition = alltrue([
@@ -204,7 +205,7 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_sfn_state_machine.push), values(aws_sfn_state_machine.dispatch),
       ) : length(machine.name) <= 80 && length(machine.definition) <= 1048576
     ])
-    error_message = "A state machine's name has at most 80 characters, its definition 1 MiB."
+    error_message = "A state machine has a name of at most 80 characters, and at most 1 MiB."
   }
   assert {
     condition = alltrue([

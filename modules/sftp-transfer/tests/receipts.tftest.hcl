@@ -67,7 +67,7 @@ run "receipts_record_downloads" {
       detail-type = ["SFTP Server File Download Completed"]
       detail      = { server-id = ["s-0123456789abcdef0"] }
     }
-    error_message = "The event pattern has the same length for any number of users."
+    error_message = "The length of the event pattern does not depend on the number of users."
   }
   assert {
     condition = jsondecode(
@@ -83,7 +83,7 @@ run "receipts_record_downloads" {
       source = "sftp-transfer"
       table  = "bank-loans-receipts"
     }
-    error_message = "Only users of this module get receipts on a shared server, for own files."
+    error_message = "On a shared server, only users of this module get receipts."
   }
   assert {
     condition = (
@@ -118,7 +118,7 @@ run "receipts_record_downloads" {
         { StringEquals = { "kms:ViaService" = "dynamodb.eu-west-1.amazonaws.com" } },
       ]
     }
-    error_message = "The role can write receipts, and not read, change or delete them."
+    error_message = "The role can write receipts. It cannot read, change or delete them."
   }
   assert {
     condition = (
@@ -177,7 +177,7 @@ run "daily_check_reports_missing_downloads" {
         "dynamodb:Query", "arn:aws:dynamodb:eu-west-1:123456789012:table/bank-loans-receipts", null,
       ]
     }
-    error_message = "The daily check can list names and read no file."
+    error_message = "The daily check can list names of files. It can read no file."
   }
   assert {
     condition = (
@@ -199,7 +199,7 @@ run "daily_check_reports_missing_downloads" {
         first-bank = "s3://bank-loans-data/loans/bank_name=FirstBank"
       }
     )
-    error_message = "Missing downloads, downloads and a failed check are events for the alerts."
+    error_message = "The alerts get events about missing downloads, downloads and failed checks."
   }
   assert {
     condition = jsondecode(aws_iam_role_policy.due["this"].policy).Statement[0] == {
@@ -248,7 +248,7 @@ run "undeliverable_events_of_receipts_go_to_the_dead_letter_queue" {
       && output.delivery.rule_arns
       == ["arn:aws:events:eu-west-1:123456789012:rule/bank-loans-receipts"]
     )
-    error_message = "Receipts and daily check have the queue, and delivery has the rule."
+    error_message = "The rule and the check send dead letters. delivery contains the rule."
   }
   assert {
     condition = {

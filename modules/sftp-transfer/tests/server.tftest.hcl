@@ -80,7 +80,7 @@ run "server_allows_only_the_allowed_cidrs" {
       aws_cloudwatch_log_group.this[0].retention_in_days == 365
       && aws_cloudwatch_log_group.this[0].kms_key_id == var.kms_key_arn
     )
-    error_message = "Logs are encrypted and kept for a year."
+    error_message = "Logs are encrypted, and CloudWatch Logs keeps them for a year."
   }
 }
 
@@ -100,7 +100,7 @@ run "public_endpoint_has_no_security_group" {
   }
   assert {
     condition     = output.endpoint == "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
-    error_message = "The endpoint is the server's own name."
+    error_message = "Clients connect to the server's own name."
   }
 }
 
@@ -124,7 +124,7 @@ run "allowed_cidrs_apply_to_elastic_ips" {
   }
   assert {
     condition     = output.endpoint == "s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"
-    error_message = "The endpoint is the server's own name, which is public."
+    error_message = "With Elastic IP addresses, clients connect to the server's public name."
   }
 }
 
@@ -156,7 +156,7 @@ run "server_has_the_given_banner_and_host_name" {
     condition = [
       for r in aws_route53_record.host_name : "${r.name} ${r.type} ${one(r.records)}"
     ] == ["sftp.example.com CNAME s-0123456789abcdef0.server.transfer.eu-west-1.amazonaws.com"]
-    error_message = "The CNAME record has the server's name."
+    error_message = "The CNAME record points to the server's own name."
   }
   assert {
     condition     = output.endpoint == "sftp.example.com"
@@ -182,7 +182,7 @@ run "shared_server_gets_only_users" {
       && length(aws_vpc_security_group_ingress_rule.allowed) == 0
       && length(aws_cloudwatch_log_group.this) == 0
     )
-    error_message = "No server, network rule or log group is created."
+    error_message = "With a shared server, no server, network rule or log group is created."
   }
   assert {
     condition = (

@@ -63,14 +63,14 @@ run "recipient_sees_its_prefix_as_root" {
 
   assert {
     condition     = aws_transfer_user.this["first-bank"].home_directory_type == "LOGICAL"
-    error_message = "The path in the bucket is hidden."
+    error_message = "The SFTP session hides the bucket and the prefix."
   }
   assert {
     condition = [
       for m in aws_transfer_user.this["first-bank"].home_directory_mappings :
       "${m.entry} ${m.target}"
     ] == ["/ /bank-loans-data/loans/bank_name=FirstBank"]
-    error_message = "The only mapping is from root to the prefix."
+    error_message = "The only mapping leads from the root folder to the prefix."
   }
 }
 
@@ -86,7 +86,7 @@ run "user_role_reads_one_prefix" {
           Effect   = "Allow"
           Action   = "s3:ListBucket"
           Resource = "arn:aws:s3:::bank-loans-data"
-          # With the slash: FirstBank must not list FirstBankOfNamibia.
+          # The pattern ends with a slash, because FirstBank must not list FirstBankOfNamibia.
           Condition = { StringLike = { "s3:prefix" = "loans/bank_name=FirstBank/*" } }
         },
         {
@@ -130,7 +130,7 @@ run "public_keys_are_imported_without_comments" {
       "first-bank/laptop" = "ssh-ed25519 AAAA"
       "first-bank/office" = "ssh-rsa BBBB="
     }
-    error_message = "Each device has its key."
+    error_message = "Each device has its own public key."
   }
   assert {
     condition     = alltrue([for k in aws_transfer_ssh_key.this : k.user_name == "first-bank"])
@@ -146,7 +146,7 @@ run "login_before_the_first_publication_shows_an_empty_folder" {
       one(aws_transfer_server.this[0].s3_storage_options).directory_listing_optimization
       == "ENABLED"
     )
-    error_message = "Without this setting, the root folder must exist in the bucket."
+    error_message = "With this setting, the root folder need not exist in the bucket."
   }
 }
 
@@ -169,21 +169,21 @@ run "characters_above_u_00ff_become_question_marks_only_in_policies" {
       almaty  = "arn:aws:s3:::bank-loans-data/loans/bank_name=??????/*"
       saopaul = "arn:aws:s3:::bank-loans-data/loans/bank_name=SãoPaulo.+/*"
     }
-    error_message = "IAM accepts characters up to U+00FF."
+    error_message = "In IAM policies, \"?\" replaces each character above U+00FF."
   }
   assert {
     condition = (
       jsondecode(aws_iam_role_policy.recipient["lodz"].policy).Statement[0].Condition
       == { StringLike = { "s3:prefix" = "loans/bank_name=Kredyt?ód?/*" } }
     )
-    error_message = "Conditions have question marks too."
+    error_message = "In conditions, \"?\" replaces each character above U+00FF."
   }
   assert {
     condition = (
       one(aws_transfer_user.this["lodz"].home_directory_mappings).target
       == "/bank-loans-data/loans/bank_name=KredytŁódź"
     )
-    error_message = "The user's folder keeps the characters."
+    error_message = "The user's folder keeps characters above U+00FF."
   }
 }
 

@@ -29,7 +29,7 @@ variables {
   bucket      = "bank-loans-data"
   kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"
   endpoint    = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"] }
-  # Not an input of the module: the runs below change one value each.
+  # This is not an input of the module. Each run below changes one of these values.
   push = {
     folder            = "/in"
     secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"

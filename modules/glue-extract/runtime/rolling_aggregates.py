@@ -1,4 +1,4 @@
-"""The body of the aggregates: the entity reduced to groups and segments, and joined to the groups' labels."""
+"""The query for the aggregates: it reduces the entity to groups and segments, and joins the group labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def members(relations: Relations) -> str:
 
 
 def near(relations: Relations) -> tuple[str, ...]:
-    """Return the aliases that the entity is joined to before it is reduced."""
+    """Return the aliases that are joined to the entity before the entity is reduced."""
     resolved = relations.resolved
     anchor = rolling_joins.anchor(resolved)
     before = () if anchor == "t0" else resolved.path(resolved.step(anchor).start)[1:]
@@ -42,11 +42,11 @@ def near(relations: Relations) -> tuple[str, ...]:
 
 
 def inner(relations: Relations) -> tuple[str, ...]:
-    """Return those of `near` that PostgreSQL joins by an inner join, which is faster than an outer one.
+    """Return the aliases of `near` that PostgreSQL joins by inner joins, which are faster than outer joins.
 
-    The rows that such a join leaves out are orphan rows, in most sources none. The number of all others is in
-    the result, so it is known whether there are any, and then `broken` reads them. Spark would compute a
-    common table expression twice for that.
+    Inner joins leave out orphan rows. In most sources there are none. The result has the number of all other
+    rows. If this number shows that there are orphan rows, the query of `broken` reads them. Spark uses outer
+    joins instead, because it would compute a common table expression twice.
     """
     if relations.dialect.is_spark:
         return ()
@@ -63,7 +63,7 @@ def _figures(relations: Relations, grouped: Sequence[str]) -> str:
 
 
 def _totals(relations: Relations) -> str:
-    """Return the part of `detail` with the totals of all metrics, if the control totals need them."""
+    """Return the part of `detail` with totals over all rows, or "" if the control totals do not need them."""
     if relations.dialect.is_spark or not (inner(relations) or uncontrolled(relations.resolved)):
         return ""
     segment = _bits(relations, "f")[1]
@@ -75,7 +75,7 @@ def _totals(relations: Relations) -> str:
 
 
 def broken(relations: Relations) -> str | None:
-    """Return the query for the rows that the inner joins leave out; None if there are no such joins.
+    """Return the query for the rows that the inner joins leave out, or None without inner joins.
 
     Columns: segment, number of rows, and the partial aggregates as text.
     """
@@ -91,7 +91,7 @@ def broken(relations: Relations) -> str | None:
 
 
 def _from_anchor(relations: Relations) -> str:
-    """Reduce the entity to the key of the anchor and the segment first, and then join the wide tables."""
+    """First reduce the entity to the key of the anchor and the segment. Then join the wide tables."""
     resolved = relations.resolved
     step = resolved.step(rolling_joins.anchor(resolved))
     before = resolved.path(step.start)[1:]
@@ -99,8 +99,8 @@ def _from_anchor(relations: Relations) -> str:
     keys = [f"{relations.key(left, right)} AS k{i}" for i, (left, right) in enumerate(pairs)]
     same = [f"f.k{i} = m.k{i}" for i, _ in enumerate(pairs)]
     groups = members(relations)
-    # A row that misses a join before the anchor has no key, and so it reaches no group. One that misses
-    # another mandatory join needs a mark.
+    # A row that finds no row in a join before the anchor has no key, so it reaches no group. For the other
+    # mandatory joins, a column marks the rows that found no row.
     others = [alias for alias in near(relations) if alias not in inner(relations)]
     marks = relations.unbroken(near(relations), among=[alias for alias in others if alias not in before])
     if marks:
@@ -121,7 +121,7 @@ def _from_anchor(relations: Relations) -> str:
         *(f"{kind} AS kind", f"{recipient} AS recipient", *(f"m.{name}" for name in labels)),
         *(f"{segment} AS segment", "f.n", *(f"f.a{i}" for i, _ in enumerate(partials(resolved)))),
     ]
-    # Without an entity row, an excluded group has nothing to say.
+    # A row of an excluded group without entity rows has no values, so leave it out.
     some = "" if resolved.recipients_where is None else f"\n  WHERE m.kind = {GROUP} OR f.n IS NOT NULL"
     rows = f"""detail AS (
   SELECT {", ".join(detail)}
@@ -137,7 +137,7 @@ def _from_anchor(relations: Relations) -> str:
 
 
 def _from_entity(relations: Relations) -> str:
-    """Reduce the entity to its own label columns, its keys and the segment first, and then join the rest."""
+    """First reduce the entity to its label columns, its keys and the segment. Then join the other tables."""
     resolved = relations.resolved
     far = rolling_joins.far(resolved)
     grouped = [f"{sql} AS {sql.partition('.')[2]}" for sql in _own(relations, far)]
@@ -157,7 +157,8 @@ def _from_entity(relations: Relations) -> str:
         ),
         *(f"t0.a{i}" for i, _ in enumerate(found)),
     ]
-    # The reduced rows have the columns of the relation, so labels and joins only need its new name.
+    # The reduced rows have the same column names as the relation. So they can replace the relation in labels
+    # and joins.
     detail = f"""detail AS (
   SELECT {", ".join(columns)}
   FROM figures t0{relations.joined(far)}"""
@@ -193,11 +194,11 @@ def _own(relations: Relations, far: Sequence[str]) -> list[str]:
 
 
 def _bits(relations: Relations, name: str) -> tuple[list[str], str]:
-    """Return the bits of the segment's number to group by, and the number made of them.
+    """Return the bits of the segment's number to group by, and the SQL that makes the number from the bits.
 
-    PostgreSQL estimates as many values of an expression as of the column in it, here a group for each day.
-    It then sorts millions of rows where a small hash table would do. Of a condition it knows that it has two
-    values.
+    For an expression, PostgreSQL estimates as many values as for the column in it, here a group for each day.
+    It would then sort millions of rows, although a small hash table is enough. For a condition, PostgreSQL
+    knows that there are only two values.
     """
     if relations.one_segment:
         return [], f"CASE WHEN {name}.n IS NULL THEN 0 ELSE 1 END"

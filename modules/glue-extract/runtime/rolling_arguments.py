@@ -1,8 +1,9 @@
 """The job's arguments, read without awsglue.
 
-Glue's `getResolvedOptions` makes every named option required and does not exist outside Glue, so the engine
-reads `sys.argv`. It takes its own arguments, ignores those of Glue, and refuses arguments that are probably
-typing errors. If it ignored `--restat`, the period would not be restated and nobody would notice.
+The function `getResolvedOptions` of Glue makes every named option required and does not exist outside Glue.
+So the engine reads `sys.argv`. It reads its own arguments, ignores the arguments of Glue, and refuses
+arguments that are probably typing errors. If it ignored `--restat`, it would not restate the period, and
+nobody would notice.
 """
 
 from __future__ import annotations
@@ -24,51 +25,55 @@ _VALUES = (
 )
 _FLAGS = ("restate", "allow-incomplete", "dry-run")
 
-# Arguments that Glue and its workflows add to the command line. The list has only names that resemble an
-# argument of the engine, so that the check for typing errors below does not refuse them. `enable-*`,
-# `custom-log*` and similar names resemble none.
+# Arguments that Glue and its workflows add to the command line, and that resemble an argument of the engine.
+# The check for typing errors accepts the names in this list. Other arguments of Glue, such as `enable-*`,
+# resemble no argument of the engine.
 _GLUE = (
     "conf", "connections", "continuous-log-conversionPattern", "job-bookmark-from", "job-bookmark-to",
     "job-language", "job-bookmark-option", "JOB_NAME", "JOB_ID", "WORKFLOW_NAME", "WORKFLOW_RUN_ID",
     "TempDir", "region", "files", "security-configuration",
 )  # fmt: skip
 
-# Arguments of Glue that write data of all recipients to a folder, with the only value that the module gives.
+# Arguments of Glue that make a run write data of all recipients to a folder, with the only value that the
+# module sets.
 _OFF = dict.fromkeys(("write-shuffle-files-to-s3", "write-shuffle-spills-to-s3", "enable-spark-ui"), "false")
 _FOLDERS = ("tempdir", "spark-event-logs-path")
-# Arguments of Glue that load code into a run. The module gives all but the environments a value.
+# Arguments of Glue that load code into a run. The module sets all of them except those for virtual
+# environments.
 _LOADING = (
     *("additional-python-modules", "python-modules-installer-option"),
     *("python-virtual-env", "python-virtual-env-storage-prefix"),
     *("extra-jars", "extra-files", "user-jars-first"),
 )
-# Arguments of Glue that the module always sets. A run can pass the key "--conf=..." beside "--conf".
+# Arguments of Glue that the module always sets. In addition to "--conf", a run could pass the key
+# "--conf=...".
 _ALWAYS = ("conf", "extra-py-files", "scriptlocation", "job-language", "custom-loggroup-prefix")
 _FIXED = "fixed-arguments"
 _GUARDED = (*_OFF, *_FOLDERS, *_LOADING, *_ALWAYS, _FIXED)
 
-# A statement times out before the job, which has one hour. So the job can report it. A lock that is held
-# for longer than a minute belongs to somebody who works on the table.
+# In seconds. A statement times out before the job, whose limit is one hour. So the job can report the
+# statement. If a lock is held for longer than a minute, somebody probably works on the table.
 _STATEMENT_TIMEOUT = 3000
 _LOCK_TIMEOUT = 60
 
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 
-# A longer manifest is not read by the state machines. A month too many leaves files that a lock may keep.
+# The state machines cannot read a manifest with a longer reason. If a range has a month too many, an object
+# lock may keep its files.
 LONGEST_REASON = 1000  # characters
 MOST_MONTHS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """One run's orders, as given: nothing is looked up and no clock is read yet."""
+    """The arguments of one run as they were given. No name in them is looked up yet."""
 
-    connection: str | None = None  # a Glue connection's name
-    jdbc_url: str | None = None  # or the address of the source, for a login by token
+    connection: str | None = None  # name of a Glue connection
+    jdbc_url: str | None = None  # or JDBC URL of the source, for a login with a token
     iam_user: str | None = None
     ca_certificate: str | None = None  # s3://bucket/key
-    database_url: str | None = None  # or all of it in one, for previews
+    database_url: str | None = None  # or a URL with everything, for previews
     output: str = ""
     period: Period | None = None
     first: Period | None = None
@@ -81,19 +86,20 @@ class Arguments:
     lock_timeout: int = _LOCK_TIMEOUT
     run_id: str = ""
     job_name: str | None = None  # on Glue
-    job_security_configuration: str | None = None  # what every run of the job must have
+    # security configuration that every run of the job must have
+    job_security_configuration: str | None = None
     pgp_keys: str | None = None  # s3://bucket/key, or a folder
     pgp_keys_sha256: str | None = None  # of the object
 
     def periods(self, now: datetime, where: tzinfo) -> tuple[Period, ...]:
-        """Return the periods to publish, in order: the ones asked for, else the last complete one."""
+        """Return the periods to publish, in order: those that are given, or else the last complete period."""
         if self.first is not None and self.last is not None:
             return tuple(between(self.first, self.last))
         return (self.period or last_complete(now, where),)
 
 
 def parse(argv: list[str]) -> Arguments:
-    """Read `--name value`, `--name=value` and bare flags; `--restate true` is how Glue passes a flag."""
+    """Read `--name value`, `--name=value` and flags without a value. Glue writes `--restate true`."""
     values: dict[str, str] = {}
     flags: dict[str, bool] = {}
     run_id = ""
@@ -105,13 +111,14 @@ def parse(argv: list[str]) -> Arguments:
         token = rest.pop(0)
         name, equals, value = _split(token)
         if not token.strip().startswith("--"):
-            continue  # the value of an argument that is not ours
+            continue  # the value of an argument that is not an argument of the engine
         if token.partition("=")[0] != f"--{name}":
-            # The alerts look up the exact names of a run's arguments.
+            # The alerts find the arguments of a run only by their exact names.
             raise _wrong("an argument has spaces around its name; write it without them")
         known = name.lower()
         if known in given and known in (*_VALUES, *_FLAGS, "job_run_id", "job_name", *_GUARDED):
-            # Glue fixes "--output", but a run can pass the keys "--output=s3://x" and "--OUTPUT" beside it.
+            # Glue fixes the value of "--output". But a run could also pass the keys "--output=s3://x" and
+            # "--OUTPUT".
             raise _wrong(f"--{name} is given twice; give it once")
         given.add(known)
         if known in _GUARDED:
@@ -146,7 +153,7 @@ def parse(argv: list[str]) -> Arguments:
 
 
 def _next(name: str, rest: list[str]) -> str:
-    """Take the value of an argument of Glue.
+    """Return the value of an argument of Glue, and remove it from `rest`.
 
     A run can pass the name of such an argument as a value. It must not hide the next argument of the module.
     """
@@ -156,9 +163,10 @@ def _next(name: str, rest: list[str]) -> str:
 
 
 def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
-    """Refuse the arguments of Glue that the module does not give like this.
+    """Refuse arguments of Glue that do not have the values of the module.
 
-    The module's values are non-overridable. This is the second lock, before Spark reads a row.
+    Glue already prevents that a run overrides the module's values. This is a second check, before Spark reads
+    a row.
     """
     fixed = _names(guarded.pop(_FIXED, ""))
     for name, value in guarded.items():
@@ -171,7 +179,7 @@ def _refuse_changes_of_glue(guarded: dict[str, str], output: str) -> None:
 
 
 def _split(token: str) -> tuple[str, str, str]:
-    """Return the name of an argument without spaces around it, "=" if it has one, and its value."""
+    """Return an argument's name without spaces around it, "=" if the argument contains it, and its value."""
     name, equals, value = token.strip().removeprefix("--").partition("=")
     return name.strip(), equals, value
 
@@ -181,13 +189,13 @@ def _names(fixed: str) -> list[str]:
 
 
 def _is_in(folder: str, output: str) -> bool:
-    """Return whether a folder is in the target, or the target in it, however its address is written."""
+    """Return whether one of the two folders contains the other. A path may be written in different ways."""
     one, other = (f"{posixpath.normpath(url.strip().partition('://')[2])}/" for url in (folder, output))
     return one.startswith(other) or other.startswith(one)
 
 
 def _is_argument(token: str, *, anything: bool) -> bool:
-    """Whether a token is not a value: it has dashes, or with `anything=False` the name of an argument."""
+    """Return whether a token is an argument: it begins with "--", and is known or `anything` is true."""
     known = (*_VALUES, *_FLAGS, *map(str.lower, _GLUE), "job_run_id", *_GUARDED)
     return token.strip().startswith("--") and (anything or _split(token)[0].lower() in known)
 
@@ -195,7 +203,7 @@ def _is_argument(token: str, *, anything: bool) -> bool:
 def _checked(values: dict[str, str], flags: dict[str, bool], run_id: str, job_name: str | None) -> Arguments:
     given = {
         name: value for name, value in values.items() if value
-    }  # a console field left blank is an argument not given
+    }  # a field that is left blank in the console counts as not given
     if "output" not in given:
         raise _wrong("--output is missing; write s3://bucket/prefix or a folder")
     if sum(name in given for name in ("connection", "jdbc-url", "database-url")) != 1:

@@ -1,7 +1,7 @@
 """Rows of a file in blocks, column by column.
 
-With millions of groups, work for each row takes most of a run's time. A block has thousands of rows of one
-recipient, and most of the work is done for a column at once.
+With millions of groups, a run would spend most of its time on work for each row. A block has thousands of
+rows of one recipient, so that most work is done for a whole column at once.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import NamedTuple
 from rolling_copy import value_of
 from rolling_totals import Row
 
-_READ = 1 << 20  # bytes of a file that are taken at once
-_ROWS = 2000  # of a block that is made from rows
+_READ = 1 << 20  # bytes that are read from a file at once
+_ROWS = 2000  # number of rows in a block that is made from single rows
 
 Cells = list[str | None]
 
 
 class Block(NamedTuple):
-    """Rows of a file that come one after another, before their columns are chosen and ordered.
+    """Consecutive rows of a file, before their columns are chosen and ordered.
 
-    `columns` are the recipient, the group's columns and the metrics, or the columns of a listing. `measured`
-    is the sum of the rows' values for `Tally.add`.
+    `columns` are the recipient, the columns of the group and the metrics, or the columns of a listing.
+    `measured` has the sums over the rows for `Tally.add`.
     """
 
     recipient: str
@@ -35,7 +35,7 @@ class Block(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Lines of a result, column by column, as a COPY wrote them: all lines with the same labels, or none."""
+    """Lines of a result that a COPY wrote, column by column. An object has all lines with equal labels."""
 
     size: int
     columns: list[list[str]]
@@ -60,7 +60,7 @@ class Lines(NamedTuple):
 
 
 def blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
-    """Yield rows as blocks."""
+    """Yield the rows in blocks, each with rows of one recipient."""
     found: list[Row] = []
     for row in rows:
         if found and (len(found) == _ROWS or row.recipient != found[0].recipient):
@@ -81,11 +81,11 @@ def _block(rows: Sequence[Row]) -> Block:
 
 
 def lines_of(path: Path, labels: int) -> Iterator[Lines]:
-    """Yield the lines of a file that a COPY wrote. `labels` is the number of columns before the segment's."""
-    waiting: list[str] = []  # fields of the last lines, as more lines may have their labels
+    """Yield the lines of a file that a COPY wrote. `labels` is the number of columns before the segment."""
+    waiting: list[str] = []  # fields of the last lines: lines with the same labels may follow
     width = 0
     with path.open("rb") as file:
-        # Lines have a line feed at the end and nowhere else.
+        # Each line ends with a line feed. No line contains another one.
         while read := file.read(_READ):
             text = (read + file.readline()).decode()
             width = width or text.partition("\n")[0].count("\t") + 1
@@ -103,7 +103,7 @@ def _lines(fields: list[str], width: int) -> Lines:
 
 
 def _same_at_end(fields: list[str], width: int, labels: int) -> int:
-    """Return how many lines at the end have the same labels. The first column, the kind, is none of them."""
+    """Return how many lines at the end have equal labels. The first column, the kind, does not count."""
     last = fields[len(fields) - width + 1 : len(fields) - width + labels]
     count = 1
     for start in range(len(fields) - 2 * width, -1, -width):
@@ -114,12 +114,12 @@ def _same_at_end(fields: list[str], width: int, labels: int) -> int:
 
 
 def repeats(columns: Sequence[list[str]]) -> bool:
-    """Return whether two lines, one after another, are equal in these columns.
+    """Return whether any two consecutive lines are equal in all of these columns.
 
     >>> repeats([["1", "1", "2"], ["a", "b", "b"]]), repeats([["1", "1"], ["a", "a"]])
     (False, True)
     """
-    # Most columns of groups differ from line to line, and then the first look is enough.
+    # In most columns of groups, no two neighboring lines are equal. Then this first check is enough.
     if not all(any(map(eq, column, column[1:])) for column in columns):
         return False
     lines = [*zip(*columns, strict=True)]
@@ -127,7 +127,7 @@ def repeats(columns: Sequence[list[str]]) -> bool:
 
 
 def runs(column: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where each run of equal texts begins and ends.
+    """Yield the start and the end of each run of equal texts.
 
     >>> [*runs(["a", "a", "b"])]
     [(0, 2), (2, 3)]

@@ -1,4 +1,4 @@
-"""The other bodies: windows of single values, for metrics that do not merge, and listings."""
+"""Two other queries: windows of single values, for metrics that do not merge, and listings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from rolling_relations import Relations
 
 
 def windows(relations: Relations, family: Family) -> str:
-    """Return the query for the metrics of a family.
+    """Return the query for the metrics of one family.
 
-    Columns: recipient, groups, the number of the period in the span from 0, and the number of values. Then
-    the number of distinct values of each metric, or as text the two values around its percentile.
+    Columns: recipient, groups, the number of the period in the span, counted from 0, and the number of
+    values. Then for each metric the number of distinct values, or as text the two values around its
+    percentile.
     """
     resolved, dialect = relations.resolved, relations.dialect
     used = rolling_joins.used(resolved)
@@ -60,10 +61,10 @@ def windows(relations: Relations, family: Family) -> str:
 
 
 def _between(dialect: Dialect, fraction: Fraction | None) -> list[str]:
-    """Return the number of distinct values; of a percentile, the two values that it lies between.
+    """Return the SQL of the number of distinct values, or of the two values around the percentile.
 
-    It lies at 1 + fraction * (n - 1) of the ordered values. The conditions round this down and up without a
-    division.
+    The percentile is at position 1 + fraction * (n - 1) of the ordered values. The conditions round this
+    position down and up without a division.
     """
     if fraction is None:
         return ["count(DISTINCT v)"]

@@ -1,7 +1,7 @@
-"""What the catalog of the source knows of the spec: role, schemas, tables, columns, keys and functions.
+"""Facts that the catalog of the source has about the spec: role, schemas, tables, columns, keys, functions.
 
-The queries read `pg_catalog` and not `information_schema`, which hides what the role
-must not read. Then "no such table" would be wrong.
+The queries read `pg_catalog`, because `information_schema` hides tables that the role must not read. An error
+"no such table" would then be wrong.
 """
 
 from __future__ import annotations
@@ -35,30 +35,32 @@ class CatalogTable:
     oid: str
     schema: str
     name: str
-    estimate: int  # rows, by the planner's statistics; -1 if unknown
-    policies: tuple[str, ...] | None  # of row-level security that hides rows from the role; None if none does
+    estimate: int  # number of rows that the planner's statistics estimate; -1 if unknown
+    # names of the row-level security policies that hide rows from the role, or None
+    policies: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogColumn:
     table: str  # its oid
     name: str
-    type: str  # with its precision; of a domain its base
+    type: str  # with its precision; for a domain, its base type
     category: str
     readable: bool
     not_null: bool
-    collation: str | None  # if texts that differ are equal under it
+    collation: str | None  # name of the collation, if different texts can be equal under it
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The columns of a unique index, in its order."""
+    """The columns of a unique index, in the order of the index."""
 
     table: str  # its oid
     columns: tuple[str, ...]
     primary: bool
-    # Whether no two rows that a query sees have equal values. The index of an inheritance parent does not
-    # cover the children, and a deferred one does not hold before the end of a transaction.
+    # Whether a query never sees two rows with equal values. It is false for an inheritance parent, whose
+    # index does not cover the children, and for a deferred index, which is only checked at the end of a
+    # transaction.
     unique: bool
 
 
@@ -66,9 +68,9 @@ class Key:
 class Catalog:
     role: str
     schemas: tuple[Schema, ...]
-    tables: tuple[CatalogTable, ...]  # all of the spec's schemas
+    tables: tuple[CatalogTable, ...]  # all tables in the schemas of the spec
     functions: tuple[Function, ...]
-    columns: tuple[CatalogColumn, ...] = ()  # of the spec's tables
+    columns: tuple[CatalogColumn, ...] = ()  # columns of the tables in the spec
     keys: tuple[Key, ...] = ()
 
     def columns_of(self, table: CatalogTable) -> list[CatalogColumn]:
@@ -79,7 +81,7 @@ class Catalog:
 
 
 def read_tables(session: Reader, schemas: Iterable[str], functions: Iterable[str]) -> Catalog:
-    """Return the catalog without columns and keys. `functions` are the names that expressions call."""
+    """Return the catalog without columns and keys. `functions` are the names of functions in expressions."""
     found = session.rows(tables_query(schemas, functions), reads_rows=False)
     rows = [[text or "" for text in row] for row in found]
     return Catalog(
@@ -99,7 +101,7 @@ def read_tables(session: Reader, schemas: Iterable[str], functions: Iterable[str
 
 
 def read_columns(session: Reader, catalog: Catalog, tables: Iterable[CatalogTable]) -> Catalog:
-    """Return the catalog with the columns and keys of these tables."""
+    """Return `catalog` with the columns and keys of these tables."""
     rows = session.rows(columns_query([table.oid for table in tables]), reads_rows=False)
     columns = tuple(
         CatalogColumn(
@@ -123,7 +125,7 @@ def read_columns(session: Reader, catalog: Catalog, tables: Iterable[CatalogTabl
 
 
 def tables_query(schemas: Iterable[str], functions: Iterable[str]) -> str:
-    """Return the query of role, schemas, tables and functions, told apart by the first column."""
+    """Return the query for role, schemas, tables and functions. The first column tells the kind of a row."""
     return f"""
     SELECT 'session', current_user::text, NULL, NULL, NULL, NULL
     UNION ALL
@@ -148,7 +150,7 @@ def tables_query(schemas: Iterable[str], functions: Iterable[str]) -> str:
 
 
 def columns_query(oids: Sequence[str]) -> str:
-    """Return the query of columns and keys of tables, told apart by the first column."""
+    """Return the query for columns and keys of tables. The first column says which of these a row is."""
     tables = ", ".join(str(int(oid)) for oid in oids)
     return f"""
     SELECT 'column', a.attrelid::text, a.attname::text,
@@ -189,9 +191,10 @@ def columns_query(oids: Sequence[str]) -> str:
 
 
 def check_money(session: Reader, columns: Sequence[str]) -> None:
-    """Refuse columns of type money if it has other than two digits in the locale of the database.
+    """Refuse columns of type money if the database's locale does not give money two digits.
 
-    The session has the digits of the database, see `rolling_source.local_settings`. Metrics have two.
+    In the session, money has as many digits as in the database, see `rolling_source.local_settings`. Metrics
+    have two.
     """
     if not columns:
         return

@@ -1,4 +1,4 @@
-"""Checks of a result. Each raises one sentence, before anything is written."""
+"""Checks of a result, before anything is written. Each check raises an error with one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rolling_totals import Tally, Totals
 
 
 def check_source(resolved: Resolved, result: Result) -> None:
-    """Refuse a result that no period can be published from: joins that repeat rows, too many undated rows."""
+    """Refuse a result that is wrong for all periods: joins that repeat rows, too many undated rows."""
     check_repeated(resolved, result)
     if result.undated > resolved.max_undated_rows:
         count = result.undated
@@ -23,7 +23,7 @@ def check_source(resolved: Resolved, result: Result) -> None:
 
 
 def check_repeated(resolved: Resolved, result: Result) -> None:
-    """Refuse joins that lead to several rows of a table."""
+    """Refuse joins for which a row finds several rows in the joined table."""
     for alias, values in result.facts.repeated.items():
         if values:
             _refuse_repeated(resolved, alias, values)
@@ -65,7 +65,7 @@ def check_period(resolved: Resolved, result: Result, period: Period) -> None:
 
 
 def check_totals(result: Result, period: Period, files: Tally) -> None:
-    """Refuse a period whose files, orphan rows and excluded rows together are not the control totals."""
+    """Refuse a period if its files, orphan rows and excluded rows do not add up to the control totals."""
     held, control = result.tally(), result.control(period)
     for part in (files, result.orphans(period), result.excluded(period)):
         held.merge(part)
@@ -80,7 +80,7 @@ def check_totals(result: Result, period: Period, files: Tally) -> None:
 
 
 def _sums(totals: Totals) -> str:
-    """Return the sums of the metrics for a sentence, or nothing if there are none."""
+    """Return the sums of the metrics as part of a sentence, or an empty text if there are no sums."""
     names: dict[str, list[str]] = {}
     for name, metric in totals.metrics.items():
         if metric.sum is not None:

@@ -1,4 +1,4 @@
-"""The claim of a period: the right to publish it, for as long as no other run takes it over."""
+"""The claim of a period: the right to publish the period until another run takes over the claim."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from rolling_store import Store, sha256_of
 if TYPE_CHECKING:
     from rolling_publication import Plan
 
-_TRIES = 5  # for a file that an owner before us writes in the same moment; it has one such write at most
+_TRIES = 5  # for a file that the claim's previous owner writes now; it can write only one more file
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to publish a period, for as long as no other run takes it."""
+    """The right to publish a period until another run takes over the claim."""
 
     store: Store
     period: Period
@@ -41,8 +41,9 @@ class Claim:
             store.create(place, body, digest)
         else:
             store.replace(place, body, digest, made.claim_version)
-        # Read in any case: after a lost response the request is repeated, and then the claim of this run
-        # exists already. It contains this run's ID, so no other run can have written these bytes.
+        # Always read the claim again. If a response was lost, the client repeated the request, and the claim
+        # of this run already existed. The claim contains this run's ID, so no other run can have written
+        # these bytes.
         version = store.version(place)
         if version is None or sha256_of(store.read(place)) != digest:
             raise _lost(made.period)
@@ -53,10 +54,10 @@ class Claim:
             raise _lost(self.period)
 
     def withdraw(self, made: Plan) -> None:
-        """Take the manifest away, on the condition that it is still the one that was seen.
+        """Remove the manifest, on the condition that it is the one that this run has read.
 
-        Looked at again, because an owner before us may have taken it away, or may have put its own there just
-        before it lost its claim.
+        Read its version again. A previous owner of the claim may have removed the manifest, or may have
+        written its own manifest just before it lost the claim.
         """
         place = manifest_place(self.period)
         version = self.store.version(place)
@@ -70,7 +71,7 @@ class Claim:
     def write(self, made: Plan, file: File) -> None:
         version = made.versions.get(file.place)
         if version is not None and file.place not in made.differing | made.contested:
-            return  # there, and with these bytes
+            return  # the file exists with these bytes
         put = self.store.retag if file.place in made.contested else self.store.replace
         for _ in range(_TRIES):
             if version is None:
@@ -90,7 +91,7 @@ class Claim:
         )
 
     def _check_created(self, file: File) -> None:
-        """A file made in the very moment when another run took over goes again, unless that run wants one."""
+        """If another run has taken over the claim, remove the created file, unless that run writes it too."""
         place = claim_place(self.period)
         if self.store.version(place) == self.version:
             return
@@ -108,7 +109,7 @@ class Claim:
     def commit(self) -> None:
         place = manifest_place(self.period)
         done = self.store.commit(claim_place(self.period), self.version, place)
-        # Again, the answer to a commit that went through may have got lost.
+        # If the response of a successful commit was lost, the manifest exists already.
         if not done and (
             self.store.version(place) is None or sha256_of(self.store.read(place)) != self.sha256
         ):

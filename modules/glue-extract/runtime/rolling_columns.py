@@ -1,11 +1,11 @@
-"""Columns and numbers in the SQL of PostgreSQL, where it computes a relation."""
+"""SQL of PostgreSQL for columns and numbers in a relation."""
 
 from __future__ import annotations
 
 from rolling_dialect import identifier
 from rolling_resolved import Column
 
-DECIMAL_DIGITS = 38  # the most that a decimal of Spark has
+DECIMAL_DIGITS = 38  # the most digits that a decimal in Spark can have
 
 
 def plain(column: Column) -> str:
@@ -15,8 +15,8 @@ def plain(column: Column) -> str:
 def exact(column: Column) -> str:
     source = plain(column)
     if column.is_float:
-        # A cast of the number itself would round it to 15 digits. As text it has the fewest digits that mean
-        # this very number and no other.
+        # A cast of the float itself would round it to 15 digits. Its text has the fewest digits that identify
+        # exactly this float.
         return f"{source}::text::numeric"
     return f"{source}::numeric" if column.type == "money" else source
 
@@ -30,12 +30,12 @@ def decimal(digits: int) -> str:
 
 
 def finite(sql: str) -> str:
-    """Return a number as text that Spark can read. The control totals find NaN and Infinity in the window."""
+    """Return a number as text for Spark, NULL for NaN and Infinity. The control totals report these."""
     return f"nullif(nullif(nullif({sql}::text, 'NaN'), 'Infinity'), '-Infinity')"
 
 
 def normal(sql: str) -> str:
-    """Return a number as one text for all equal numbers: 9.50 as 9.5. PostgreSQL 12 has no trim_scale."""
+    """Return the same text for all equal numbers: 9.5 for 9.50. PostgreSQL 12 has no trim_scale."""
     return f"CASE WHEN scale({sql}) > 0 THEN rtrim(rtrim({sql}::text, '0'), '.') ELSE {sql}::text END"
 
 

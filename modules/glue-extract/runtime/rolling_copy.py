@@ -1,7 +1,7 @@
 """The text format of PostgreSQL's COPY, in which both drivers receive every result.
 
-COPY is run by parallel workers where a cursor would not be, and a long result goes to the disk instead of
-through memory.
+PostgreSQL can run COPY with parallel workers, which it does not use for a cursor. A long result goes to the
+disk and not into memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def rows_of(path: Path) -> Iterator[Row]:
 
 
 def rows_in(text: str) -> list[Row]:
-    """Return the rows in the text that a COPY sent."""
+    """Return the rows in the text that a COPY has sent."""
     return [row_of(line) for line in text.split("\n")[:-1]]
 
 

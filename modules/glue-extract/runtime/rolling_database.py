@@ -1,7 +1,7 @@
-"""How to reach the source and log in: from a URL, from a Glue connection and its secret, or by an IAM token.
+"""How to reach the source and log in: with a URL, a Glue connection and its secret, or an IAM token.
 
-What is found out is a `Database`: the JDBC URL, and as properties beside it all that is secret or that TLS
-needs. Nobody logs in here; the server is asked only for its certificate, to find out who signed it.
+The result is a `Database`: the JDBC URL, and properties with all secrets and all settings of TLS. This module
+does not log in. It only requests the certificate of the server, to find out which authority signed it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _JDBC = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the source is and how to log in.
+    """The address of the source, and how to log in.
 
-    `properties` hold the secret; it is never part of `url`, of a log or of a sentence.
+    `properties` contains the secret. `url`, logs and error messages never contain it.
     """
 
     url: str  # jdbc:postgresql://host:port/name
     properties: dict[str, str] = field(repr=False)
-    credentials: str  # where user and password came from, for a sentence: "secret arn:..."
+    credentials: str  # source of user and password, for error messages: "secret arn:..."
     token: Callable[[], str] | None = field(
         default=None, repr=False
-    )  # returns a new password, for a login with IAM
+    )  # returns a new password; only for a login with IAM
 
     def fresh(self) -> Database:
-        """Return the database with a password that works now: a token works for 15 minutes."""
+        """Return the database with a valid password. For a token, get a new one: it works for 15 minutes."""
         if self.token is None:
             return self
         return replace(self, properties={**self.properties, "password": self.token()})
@@ -54,12 +54,13 @@ class Database:
 
 
 def from_url(text: str) -> Database:
-    """A database given as `postgresql://user:password@host:port/name`, for previews and tests."""
+    """Return the database for `postgresql://user:password@host:port/name`, for previews and tests."""
     try:
         parts = urlsplit(text)
         port = parts.port or 5432
     except ValueError:
-        # A port that is not a number, or brackets that are not an IPv6 address. The error may quote the URL.
+        # The port is not a number, or brackets contain no IPv6 address. The text of the error may contain the
+        # URL.
         raise ExtractError(
             "--database-url must be postgresql://user:password@host:port/name; write special characters of"
             " user and password as %XX, for example [ as %5B",
@@ -77,20 +78,21 @@ def from_url(text: str) -> Database:
     properties = {"user": unquote(parts.username), "password": unquote(parts.password or "")}
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := sorted(set(given) - {"sslmode", "sslrootcert"}):
-        # One that is about security must not be passed over in silence, so none is.
+        # An unknown parameter may be about security. If it were ignored, nobody would notice, so it is
+        # refused.
         raise ExtractError(
             f"--database-url has the parameter {unknown[0]}; only sslmode and sslrootcert are allowed",
             kind="arguments",
         )
     if "sslmode" not in given and not _is_here(parts.hostname):
-        # Else a server that declines TLS is sent the password in clear text.
+        # Otherwise the driver would send the password in clear text to a server that declines TLS.
         given["sslmode"] = "require"
     properties |= given
     return Database(f"jdbc:postgresql://{host}:{port}/{parts.path.strip('/')}", properties, "--database-url")
 
 
 def _is_here(host: str) -> bool:
-    """Whether a host is this machine, by its address.
+    """Return whether a host is this machine, by its name or address.
 
     >>> _is_here("localhost"), _is_here("127.0.0.1"), _is_here("store.internal")
     (True, True, False)
@@ -104,7 +106,7 @@ def _is_here(host: str) -> bool:
 
 
 def address_of(url: str) -> tuple[str, int, str]:
-    """Return host, port and database of a JDBC URL.
+    """Return the host, the port and the database name of a JDBC URL.
 
     >>> address_of("jdbc:postgresql://[::1]:5433/my%20store")
     ('::1', 5433, 'my store')
@@ -115,14 +117,14 @@ def address_of(url: str) -> tuple[str, int, str]:
 
 
 def from_token(url: str, user: str, certificate: str | None) -> Database:
-    """A database that lets `user` in by a token that IAM vouches for: no password is kept anywhere."""
+    """Return a database to which `user` logs in with an IAM token. No password is stored anywhere."""
     match = _JDBC.fullmatch(url)
     if match is None:
         raise ExtractError("--jdbc-url must be jdbc:postgresql://host:5432/name", kind="arguments")
     host, port = match["host"].strip("[]"), int(match["port"] or 5432)
 
     def token() -> str:
-        import boto3  # only a run on AWS needs it
+        import boto3  # import only in a run on AWS
 
         try:
             client = boto3.client("rds", region_name=_region(host))
@@ -137,7 +139,7 @@ def from_token(url: str, user: str, certificate: str | None) -> Database:
 
 
 def _region(host: str) -> str | None:
-    """The region in the name of an RDS host, else whatever the job's own is.
+    """Return the region in the name of an RDS host. If None, boto3 uses the region of the job.
 
     >>> _region("bank.cluster-ro-abc.eu-west-1.rds.amazonaws.com"), _region("127.0.0.1")
     ('eu-west-1', None)
@@ -147,14 +149,14 @@ def _region(host: str) -> str | None:
 
 
 def from_connection(name: str) -> Database:
-    """A database as a Glue connection describes it, with user and password from the secret that it names."""
-    import boto3  # only a run on AWS needs it
+    """Return the database of a Glue connection. The secret that it names contains user and password."""
+    import boto3  # import only in a run on AWS
 
     try:
         answer = boto3.client("glue").get_connection(Name=name, HidePassword=True)
     except (
         Exception
-    ) as error:  # botocore makes its classes at run time; `aws_error` passes on what is not AWS's
+    ) as error:  # botocore creates its error classes at run time; `aws_error` returns other errors unchanged
         raise aws_error(
             error, f'Glue connection "{name}"', "glue:GetConnection", kind="connection"
         ) from error
@@ -195,14 +197,14 @@ def _secret(identifier: str) -> tuple[str, str]:
         values = json.loads(text)
         return str(values["username"]), str(values["password"])
     except (ValueError, KeyError, TypeError):
-        # `from None`: the parser's message quotes the text, and the text is the secret.
+        # `from None`, because the error of the JSON parser contains the text, and the text is the secret.
         raise ExtractError(
             f"secret {identifier} is not a JSON object with username and password", kind="secret"
         ) from None
 
 
 def _tls(where: str, setting: str, certificate: str, url: str) -> dict[str, str]:
-    """TLS as properties only. The certificate travels as text, so that no executor needs a file."""
+    """Return the properties for TLS. The certificate is in them as text, so that no executor needs a file."""
     if not certificate:
         log(
             "tls_unverified",
@@ -216,17 +218,19 @@ def _tls(where: str, setting: str, certificate: str, url: str) -> dict[str, str]
         raise ExtractError(f"{certificate} has no certificate in PEM format", kind="connection")
     return {
         "sslmode": "verify-full",
-        # Reads one certificate and forgets what follows, so it gets the one that is needed.
+        # The driver reads only the first certificate of the text, so the text has only the certificate that
+        # is needed.
         "sslfactory": "org.postgresql.ssl.SingleCertValidatingFactory",
         "sslfactoryarg": _authority(url, list(dict.fromkeys(blocks)), certificate),
     }
 
 
 def _authority(url: str, blocks: Sequence[str], source: str) -> str:
-    """The one certificate of a bundle (RDS's own has more than a hundred) that the server's chain ends in.
+    """Return the one certificate of a bundle that the driver needs: the authority of the server's chain.
 
-    The server is asked by this process, which checks it as the driver will: chain and host name. A set that
-    lets it pass is halved until one certificate is left.
+    This process connects to the server and checks it like the driver: certificate chain and host name. A set
+    of certificates that passes the check is halved until one certificate is left. RDS's bundle has more than
+    a hundred.
     """
     match = _JDBC.match(url)
     host, port = (match["host"].strip("[]"), int(match["port"] or 5432)) if match else ("", 0)
@@ -266,7 +270,7 @@ def _authority(url: str, blocks: Sequence[str], source: str) -> str:
 
 
 def _check_server(host: str, port: int, blocks: Sequence[str]) -> None:
-    """Raise unless the server's certificate ends in one of `blocks` and is valid for `host`."""
+    """Raise an error unless the server's chain ends in one of `blocks`, and the certificate is for `host`."""
     context = _trusting(blocks)
     with socket.create_connection((host, port), timeout=15) as plain:
         plain.sendall(_SSL_REQUEST)
@@ -280,7 +284,8 @@ def _check_server(host: str, port: int, blocks: Sequence[str]) -> None:
 
 def _trusting(blocks: Sequence[str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as for Java, any certificate given is trusted
+    # every given certificate is trusted, as in Java, even if it is not a root
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(cadata="\n".join(blocks))
     return context
 
@@ -293,14 +298,14 @@ def unreachable(place: str, said: str, cause: str) -> ExtractError:
     )
 
 
-# PostgreSQL's request to go on in TLS: a length of 8, and a version that there never was.
+# PostgreSQL's SSLRequest: the length 8, and a number in the place of the protocol version.
 _SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
-# OpenSSL's numbers for what is wrong with a certificate.
+# Numbers of OpenSSL for errors of a certificate.
 _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 10, 62, 64
 
 
 def object_bytes(address: str, *, kind: str = "connection") -> bytes:
-    """Return the content of an object of S3. `kind` is that of an error."""
+    """Return the content of an S3 object. `kind` is the kind of the error if the object cannot be read."""
     import boto3
 
     bucket, _, key = address.removeprefix("s3://").partition("/")
@@ -311,7 +316,7 @@ def object_bytes(address: str, *, kind: str = "connection") -> bytes:
 
 
 def aws_error(error: Exception, what: str, right: str, *, kind: str) -> Exception:
-    """An AWS refusal as a sentence; any other exception unchanged."""
+    """Return the refusal of AWS as an error with a sentence, and any other exception unchanged."""
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         if type(error).__module__.startswith("botocore."):

@@ -1,7 +1,7 @@
-"""Describes an extract in Markdown: the part of a project's README that `make readme` writes from the spec.
+"""Describe a spec in Markdown. `make readme` writes this description into a project's README.
 
-The template writes the same lines for the specs that it stamps. A README without the two markers belongs to
-its authors alone: nothing in it is checked or replaced.
+The template writes the same lines when it stamps a project. In a README without the two markers, nothing is
+checked or replaced.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _AGGREGATES = {
     "median": "median of",
     "stddev": "standard deviation of",
 }
-BAR = r"\|"  # in a cell of a table, `|` would end the cell
+BAR = r"\|"  # in a cell of a Markdown table, `|` would end the cell
 _CHARACTERS = {"\t": "a tab", " ": "a space"}
 
 
 def lines(extract: Extract) -> list[str]:
-    """Return the lines that describe a spec, without the markers."""
+    """Return the lines of the description, without the markers."""
     said = [f"- {sentence}" for sentence in _sentences(extract)]
     table = ["| column | content |", "|---|---|", *_columns(extract)]
     return [*said, "", *table, *_tree(extract)]
@@ -58,9 +58,9 @@ def stale(readme: str, extract: Extract) -> str:
 
 
 def written(readme: str, extract: Extract) -> str:
-    """Return the README with the lines of the spec between its markers.
+    """Return the README with the description of the spec between its markers.
 
-    Raises ExtractError if it has no markers.
+    Raises ExtractError if the README has no markers.
     """
     found = _split(readme)
     if found is None:
@@ -74,7 +74,7 @@ def written(readme: str, extract: Extract) -> str:
 
 
 def _split(readme: str) -> tuple[list[str], list[str], list[str]] | None:
-    """Return the lines until the first marker, those between, and those from the second marker on."""
+    """Return the lines before the first marker, between the markers, and from the second marker on."""
     text = readme.splitlines()
     if BEGIN not in text or END not in text[text.index(BEGIN) :]:
         return None
@@ -132,7 +132,7 @@ def _format(file: File) -> Iterator[str]:
 
 
 def _settings(given: Any, usual: Any, without: set[str]) -> list[str]:
-    """Return the fields that have not their default."""
+    """Return the fields whose values are not their defaults."""
     pairs = {f.name: (getattr(given, f.name), getattr(usual, f.name)) for f in fields(given) if f.compare}
     return [
         _code(f"{name}={value!r}")
@@ -173,7 +173,7 @@ def _words(metric: Metric) -> str:
 
 
 def _tree(extract: Extract) -> list[str]:
-    """Return the joins as the tree that they are, in a block; no lines if nothing is joined."""
+    """Return the joins as a tree, in a code block. Return no lines if the spec has no joins."""
     if not extract.joins:
         return []
 
@@ -195,7 +195,7 @@ def _step(extract: Extract, join: Join) -> str:
 
 
 def _code(text: str) -> str:
-    """Return text of the spec in backticks, on one line."""
+    """Return a text of the spec in backticks, on one line."""
     return "`" + one_line(text).replace("`", "'") + "`"
 
 
@@ -209,7 +209,7 @@ def main(project: Path) -> None:
     readme = project / "README.md"
     try:
         extract = runpy.run_path(str(project / "Glue/etl.py"))["EXTRACT"]
-    except Exception as error:  # code of the project: whatever it raises is its own
+    except Exception as error:  # this runs code of the project, which can raise any error
         raise SystemExit(f"✗ Glue/etl.py cannot be read: {type(error).__name__}: {error}") from None
     try:
         check(extract)

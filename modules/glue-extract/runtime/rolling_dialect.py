@@ -1,4 +1,4 @@
-"""What differs between the SQL of PostgreSQL and that of Spark, in the bodies of the queries."""
+"""Differences between the SQL of PostgreSQL and the SQL of Spark in the queries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rolling_expression import literal
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The SQL of one of the two engines. Spark needs its ANSI mode."""
+    """The SQL of PostgreSQL or of Spark. Spark must be in ANSI mode."""
 
     name: str  # "postgresql" or "spark"
 
@@ -29,7 +29,7 @@ class Dialect:
         return f"CAST({sql} AS bigint)"
 
     def by_code_point(self, sql: str) -> str:
-        """Return a text to order by: by code point, not by the locale of the database."""
+        """Return the SQL to order by a text in the order of code points, not of the database's locale."""
         return sql if self.is_spark else f'{sql} COLLATE "C"'
 
     def literal(self, text: str) -> str:
@@ -41,7 +41,7 @@ SPARK = Dialect("spark")
 
 
 def identifier(name: str) -> str:
-    """Return a name of PostgreSQL between double quotes.
+    """Return a name in double quotes, for the SQL of PostgreSQL.
 
     >>> identifier("Loans")
     '"Loans"'

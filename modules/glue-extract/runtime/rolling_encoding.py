@@ -1,4 +1,4 @@
-"""Encodings of a file: which of Python's codecs write characters, and nothing else."""
+"""Encodings of a file: which codecs of Python write each character as itself."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import codecs
 
 from rolling_errors import ExtractError
 
-# They write a byte order mark before each text, so only the first of them would be right.
+# These encodings write a byte order mark before each text. Only the mark of the first text would be right.
 _MARKED = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 _PLAIN = "0123456789ABCXYZabcxyz,;+-.& \r\n"
 _ESCAPE = "\\u0041"
 
 
 def check_encoding(what: str, encoding: object, marks: str, *, has_bom: bool) -> None:
-    """Refuse an encoding that cannot write a file, or lacks one of the format's `marks`.
+    """Refuse an encoding that cannot write a file, or that lacks one of the format's `marks`.
 
-    `has_bom`: the format can begin with a byte order mark.
+    `has_bom`: whether the format can begin with a byte order mark.
     """
     said = f"{what}: encoding={encoding!r}"[:200]
     try:
@@ -42,7 +42,7 @@ def check_encoding(what: str, encoding: object, marks: str, *, has_bom: bool) ->
 
 
 def _is_plain(encoding: str) -> bool:
-    """Return whether plain characters are read back, each from equally many bytes of its own."""
+    """Return whether plain characters keep their meaning, and all have the same number of bytes."""
     parts = [character.encode(encoding) for character in _PLAIN]
     data = _PLAIN.encode(encoding)
     if data != b"".join(parts) or data.decode(encoding) != _PLAIN or len({*map(len, parts)}) > 1:
@@ -50,4 +50,4 @@ def _is_plain(encoding: str) -> bool:
     try:
         return _ESCAPE.encode(encoding).decode(encoding) == _ESCAPE
     except UnicodeEncodeError:
-        return True  # an encoding without a backslash has no escapes
+        return True  # without a backslash, the encoding cannot have escapes

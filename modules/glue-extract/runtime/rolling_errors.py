@@ -1,8 +1,7 @@
-"""The one way a run fails: a sentence that a person can act on.
+"""The error that ends a run: a sentence that a person can act on.
 
-Whatever goes wrong is turned into an `ExtractError` as close to its cause as possible. Its text is what the
-operator reads in the alert mail, so it names the thing that is wrong and the thing to do; its `kind` is for
-scripts that read the log.
+Code raises an `ExtractError` as close to the cause of a failure as possible. The operator reads its text in
+the alert mail, so the text names what is wrong and what to do. Its `kind` is for scripts that read the log.
 """
 
 from __future__ import annotations
@@ -10,17 +9,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# What a terminal, a mail header or a log viewer takes as an instruction or a new line, and characters that
-# are invisible or change the direction of text: controls, formats, surrogates, private use, separators.
+# Categories of characters that are invisible, change the direction of text, or look like a new line or an
+# instruction to a terminal, a mail header or a log viewer: controls, formats, surrogates, private use,
+# separators.
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-# Letters and marks without a shape, which the categories above do not have.
+# Letters and marks without a shape, which the categories above do not include.
 _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code)
     for code in range(0xFE00, 0xFE10)  # variation selectors
 }
-# What a mail program makes a link of: every scheme but those of our sentences and of ARNs and rights, a path
-# to another machine, and www. A blank, a digit or a mark after the colon is no link, unless it is a phone
-# number. facts.jsonata of failure-alerts has the same rules.
+# Texts that mail programs show as links: a scheme, a path to another machine, and www. Not changed are
+# schemes in our own sentences, in ARNs and in names of rights. A colon before a space, a digit or a mark
+# makes no link, except in a phone number. facts.jsonata of failure-alerts has the same rules.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?")
 _PHONES = ("sms", "tel")
 _NO_LINKS = frozenset(
@@ -34,9 +34,9 @@ _WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
 
 
 class ExtractError(Exception):
-    """A failure with its sentence.
+    """A failure, with a sentence for the operator.
 
-    `cause` is the technical reason, for the log only: it may be long, it never holds a secret.
+    `cause` is the technical reason, for the log only. It may be long. It never contains a secret.
     """
 
     def __init__(self, sentence: str, *, kind: str, cause: str = "") -> None:
@@ -46,15 +46,15 @@ class ExtractError(Exception):
 
     @property
     def sentence(self) -> str:
-        """The sentence without a full stop, so that it can be quoted inside a longer one."""
+        """The sentence without a full stop, so that a longer sentence can contain it."""
         return str(self).rstrip(".")
 
 
 def one_line(text: str) -> str:
-    """`text` without invisible characters and links, and with single spaces.
+    """Return `text` without invisible characters and links, and with single spaces.
 
-    Names come from the source; one with a line feed must not be able to forge a second line in a log or a
-    mail, and none leads anywhere.
+    Names come from the source. A name with a line feed must not forge a second line in a log or a mail, and
+    no name may become a link.
 
     >>> one_line("First\\r\\nSubject: paid   in full, see https://example.com")
     'First Subject: paid in full, see https[:]//example.com'
@@ -80,7 +80,7 @@ def _visible(character: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A value of the source in a sentence; a mail program finds no host name in it.
+    """Return a value of the source for a sentence. A mail program finds no host name in the result.
 
     >>> quoted("evil.example")
     '"evil[.]example"'
@@ -89,7 +89,7 @@ def quoted(name: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number of things.
+    """Return a number with its noun, in singular or plural.
 
     >>> counted(1, "row"), counted(2, "row")
     ('1 row', '2 rows')
@@ -98,7 +98,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """A value that anybody who starts a run can choose: quoted in a mail only if it holds no message.
+    """Return a value of an argument for a sentence. Anybody who starts a run can choose it, so hide messages.
 
     >>> harmless("1h"), harmless("call 555 0100 now")
     ('"1h"', 'the given value')
@@ -107,7 +107,7 @@ def harmless(text: str) -> str:
 
 
 def listed(items: list[str], limit: int = 5) -> str:
-    """The items in a row, as many as a sentence can carry.
+    """Return the first items as text, and the number of the others.
 
     >>> listed(["a", "b", "c"], limit=2)
     'a, b and 1 more'

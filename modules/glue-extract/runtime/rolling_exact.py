@@ -1,6 +1,7 @@
-"""Division by a constant, taken out of an expression so that it is exact.
+"""Exact division by constants: an expression becomes a numerator and one divisor.
 
-`amount / 3 + fee` is `(amount + fee * 3) / 3`. A decimal holds the numerator; the result is divided once.
+`amount / 3 + fee` is `(amount + fee * 3) / 3`. A decimal can store the numerator exactly, and the result is
+divided only once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from rolling_tokens import ExpressionError
 
 
 def numerator(node: Node) -> tuple[Node, int]:
-    """Return an expression without division by constants, and the positive number that divides it."""
+    """Return an expression without divisions by constants, and the positive number to divide it by."""
     match node:
         case Unary("-", operand) if kind(node) == "number":
             inner, divisor = numerator(operand)
@@ -55,13 +56,13 @@ def numerator(node: Node) -> tuple[Node, int]:
 
 
 def settled(node: Node) -> Node:
-    """Return an expression whose divisions that remain are of a column, or inside of a function."""
+    """Return an expression whose other divisions are by columns or inside of functions."""
     inner, divisor = numerator(node)
     return inner if divisor == 1 else Binary("/", inner, Number(str(divisor)))
 
 
 def _rest(node: Node) -> Node:
-    """Return a node that is not number arithmetic, with what is below it settled."""
+    """Return a node that is not arithmetic, with `settled` nodes below it."""
     match node:
         case Binary(operator, left, right) if operator in COMPARISONS and _is_number(left, right):
             scaled, _ = _common([left, right])
@@ -96,7 +97,7 @@ def _is_number(*nodes: Node) -> bool:
 
 
 def _common(nodes: list[Node]) -> tuple[list[Node], int]:
-    """Return the numerators of several values over one divisor."""
+    """Return the numerators of several values, and their common divisor."""
     parts = [numerator(node) for node in nodes]
     divisor = lcm(*(each for _, each in parts))
     return [_times(inner, divisor // each) for inner, each in parts], divisor
@@ -148,7 +149,7 @@ def _negated(node: Node) -> Node:
 
 
 def _number(value: Fraction) -> Number:
-    """Return a fraction whose denominator has only the factors 2 and 5."""
+    """Return a fraction as a decimal. Its denominator must have only the factors 2 and 5."""
     digits = 0
     while (value * 10**digits).denominator != 1:
         digits += 1

@@ -1,10 +1,10 @@
-"""The engine's face: what a stamped `Glue/etl.py` imports.
+"""The interface of the engine: `Glue/etl.py` of a project imports this module.
 
     from rolling_extract import Extract, Join, Metric, run
 
-A run in order: arguments, spec, resolved spec, queries, result, files on the local disk, control totals,
-comparison with what is published, and only then the first write. Whatever fails, fails with one sentence, and
-before the first write if it can be known by then.
+The order of a run: arguments, spec, resolved spec, queries, result, files on the local disk, control totals,
+and comparison with published files. Only then the run writes to the target. Every failure has one sentence, and if
+possible it happens before the first write.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __version__ = "0.1.0"
 
 @dataclass
 class _Progress:
-    """How far a run got, for the sentence about its end."""
+    """The progress of a run, for its last sentence."""
 
     periods: tuple[Period, ...] = ()
     published: list[Period] = field(default_factory=list)
 
     def fail(self, sentence: str, *, kind: str, cause: str) -> str:
-        """Log the failure, and return its sentence with what was published before it."""
+        """Log the failure. Return its sentence, and the periods that were published before it."""
         before = f"{_range(self.periods)}: " if self.periods else ""
         stop = "" if sentence.endswith("?") else "."
         reason = one_line(f"{before}{sentence}{stop}")
@@ -58,18 +58,19 @@ class _Progress:
 def run(extract: Extract, argv: list[str] | None = None, *, now: datetime | None = None) -> None:
     """Run an extract with the arguments of the command line.
 
-    Ends by returning, or by `SystemExit` with one sentence.
+    The function returns, or raises `SystemExit` with one sentence.
 
-    The sentence begins with the period: Glue makes it the run's ErrorMessage, and the alert mail is built
-    from that.
+    The sentence begins with the period. Glue copies it to the ErrorMessage of the run, and the alert mail
+    shows this message.
     """
     progress = _Progress()
     try:
         _run(extract, sys.argv[1:] if argv is None else argv, now or datetime.now(UTC), progress)
     except ExtractError as error:
         sentence = progress.fail(error.sentence, kind=error.kind, cause=error.cause)
-    except Exception as error:  # a defect of the engine or of Spark: still one sentence, the rest in the log
-        # Where it happened and not what it says: its words may quote rows.
+    # a defect of the engine or of Spark: report one sentence, and the place in the log
+    except Exception as error:
+        # Report where the error happened, but not its message, because the message may contain rows.
         frames = traceback.extract_tb(error.__traceback__)
         what = f"unexpected {type(error).__name__} in {_frame(frames[-1])}"
         sentence = progress.fail(what, kind="unexpected", cause=" > ".join(map(_frame, frames))[-4000:])
@@ -89,7 +90,7 @@ def _range(periods: tuple[Period, ...]) -> str:
 
 def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> None:
     arguments = parse(argv)
-    # Before the spec is checked, so that the sentence about a wrong spec begins with the period.
+    # Set the periods before the spec is checked, so that an error of the spec also begins with the period.
     progress.periods = arguments.periods(now, _zone(spec))
     rolling_glue.check(arguments)
     rolling_spec_check.check(spec)
@@ -130,13 +131,13 @@ def _run(spec: Extract, argv: list[str], now: datetime, progress: _Progress) -> 
 
 
 def _zone(spec: Extract) -> tzinfo:
-    """Return the time zone of a spec that is not checked yet: if it is not a name, the check says so."""
+    """Return the time zone of a spec that is not checked yet. A later check reports an invalid one."""
     name = getattr(spec, "time_zone", None)
     return zone(name) if isinstance(name, str) else UTC
 
 
 def _cutoff(spec: Extract, arguments: Arguments, last: Period, now: datetime) -> datetime | None:
-    """Return the cutoff if an incomplete period is allowed, and None if every period is over."""
+    """Return the cutoff if the last period is not over and this is allowed. Return None if it is over."""
     here = now.astimezone(zone(spec.time_zone))
     if last < Period.of(here.date()):
         return None

@@ -1,4 +1,4 @@
-"""Classes that report wrong fields in a sentence of the check of the spec instead of a TypeError."""
+"""Let classes of the spec report wrong fields with a sentence instead of a TypeError."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _Spec = TypeVar("_Spec")
 
 
 def named(cls: type[_Spec]) -> type[_Spec]:
-    """Let a call with wrong fields make an object that knows its `fault`, instead of a TypeError.
+    """Let a call with wrong fields return an object with the error in `fault`, without a TypeError.
 
-    The spec is made while `Glue/etl.py` is imported, and only `run` can report a sentence.
+    Python creates the spec while it imports `Glue/etl.py`. Only `run`, which comes later, can report a
+    sentence.
     """
     plain: Callable[..., None] = cls.__init__
     parameters = list(inspect.signature(plain).parameters.values())[1:]

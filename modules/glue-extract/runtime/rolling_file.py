@@ -29,12 +29,12 @@ from rolling_totals import Totals
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """The file before its encryption, and for whom it is encrypted."""
+    """The state of a file before its encryption, and the keys that encrypt it."""
 
     bytes: int
     sha256: str
-    keys: tuple[str, ...]  # fingerprints of the recipient's keys, in order
-    subkeys: tuple[str, ...]  # fingerprints of their parts that can decrypt the file
+    keys: tuple[str, ...]  # fingerprints of the recipient's OpenPGP keys, in order
+    subkeys: tuple[str, ...]  # fingerprints of the parts of these keys that can decrypt the file
     armor: bool
 
     def as_json(self) -> dict[str, object]:
@@ -53,12 +53,12 @@ class File:
 
     recipient: str
     path: Path
-    place: str  # below the prefix: "bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv"
+    place: str  # path below the prefix: "bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv"
     bytes: int
     rows: int
     sha256: str
     totals: Totals
-    marker: str = ""  # "sha256" or "done": no file of rows, but one that says that the file is whole
+    marker: str = ""  # "sha256" or "done" for a file without rows that marks a complete file
     encryption: Encryption | None = None
 
     @property
@@ -67,10 +67,10 @@ class File:
 
 
 def file_name(recipient: str) -> str:
-    """The recipient's name without spaces and punctuation; letters and digits of any script stay.
+    """Return the recipient's name without spaces and punctuation. Letters and digits of any script stay.
 
-    The module works out the same name for the same recipient in Terraform, as `[^\\p{L}\\p{N}]` of a string
-    that Terraform keeps composed (NFC); a difference would show a recipient an empty folder.
+    The module computes the same name in Terraform: it removes `[^\\p{L}\\p{N}]` from a string that Terraform
+    keeps composed (NFC). If the two names differed, the recipient would see an empty folder.
 
     >>> file_name("First Bank, plc."), file_name("Crédit Łódź 24")
     ('FirstBankplc', 'CréditŁódź24')
@@ -79,9 +79,9 @@ def file_name(recipient: str) -> str:
 
 
 def place(label: str, recipient: str, period: Period, name: str, *, flat: bool = False) -> str:
-    """Return where a recipient's file for a period lies below the prefix.
+    """Return the path of a recipient's file for a period, below the prefix.
 
-    The first folder is always the recipient's own, because the recipient can read all of it.
+    The first folder belongs to this recipient only, because the recipient can read everything in it.
 
     >>> place("bank_name", "First Bank", Period(2026, 10), "FirstBank_20261031.csv")
     'bank_name=FirstBank/year=2026/month=10/FirstBank_20261031.csv'
@@ -91,7 +91,7 @@ def place(label: str, recipient: str, period: Period, name: str, *, flat: bool =
 
 
 def check_names(recipients: Iterable[str]) -> None:
-    """Refuse recipients that cannot have a file name of their own, also where a file system ignores case."""
+    """Refuse recipients that would share a file name, also if a file system ignores upper and lower case."""
     taken: dict[str, str] = {}
     for recipient in sorted(recipients):
         name = file_name(recipient)
@@ -113,16 +113,18 @@ def check_names(recipients: Iterable[str]) -> None:
 
 
 def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[str]:
-    """Return who gets a file in every period, from the names and the number of rows that have each."""
+    """Return who gets a file in every period. `found` has each name with its number of rows."""
     known = list(found or ())
     owner = resolved.recipient.alias
     if owner != "t0":
         table = resolved.table(owner)
         place = f'{table.schema}."{table.table}"'
         if not known:
-            # Nobody would get a file and nobody would miss one: most likely not the database that was meant.
-            raise ExtractError(f"{place} contains no recipient; is this the right database?", kind="contract")
-        # Each row of the recipient's table is a recipient, unless groups are read from that table, too.
+            # Without this error, nobody would get a file, and nobody would notice. Probably it is the wrong
+            # database.
+            raise ExtractError(f"{place} has no recipient; is this the right database?", kind="contract")
+        # Each row of the recipient's table is one recipient. Only if groups are read from it, several rows
+        # may have one name.
         shared = sorted(name for name, rows in (found or {}).items() if rows > 1)
         if shared and owner not in {column.alias for column in resolved.group_by.values()}:
             raise ExtractError(
@@ -139,13 +141,13 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
             )
         known.append(
             resolved.unassigned
-        )  # has a file in every period, so that its absence raises no question
+        )  # unassigned gets a file in every period, so that a missing file always means an error
     check_names(known)
     return known
 
 
 def columns_of(resolved: Resolved) -> list[Column]:
-    """Return the columns of a file in order, each with the kind of its cells."""
+    """Return the columns of a file in order, each with the kind of its values."""
     kinds = dict.fromkeys(("window_start", "window_end"), rolling_record.DATE)
     kinds["period"] = rolling_record.OTHER
     kinds |= {metric.name: rolling_record.METRIC for metric in resolved.metrics}
@@ -162,9 +164,9 @@ def columns_of(resolved: Resolved) -> list[Column]:
 def cells_of(
     resolved: Resolved, days: tuple[str, str], period: Period
 ) -> Callable[[Block], list[Sequence[str | None]]]:
-    """Return the function that makes the columns of a file from a block.
+    """Return a function that returns the columns of a file for a block.
 
-    `days` are the first and the last of the window.
+    `days` are the first and the last day of the window.
     """
     names = [resolved.recipient_label, *resolved.group_by, *(metric.name for metric in resolved.metrics)]
     if resolved.listing is not None:
@@ -181,7 +183,7 @@ def cells_of(
 
 
 def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
-    """Refuse an entry of `files` for somebody who is not a recipient."""
+    """Refuse an entry of `files` whose name is not the name of a recipient."""
     names = {*known}
     for name in resolved.files:
         if name not in names:
@@ -191,7 +193,7 @@ def check_files_of(resolved: Resolved, known: Iterable[str]) -> None:
 
 
 def check_fills(resolved: Resolved) -> None:
-    """Refuse fills that only the type of a column shows to be wrong: they would change a value."""
+    """Refuse fills that would change a value. Only the type of a column in the source shows this error."""
     columns = columns_of(resolved)
     _check_fills("file", resolved.file.format, columns)
     for name, file in resolved.files.items():
@@ -212,9 +214,10 @@ def _check_fills(what: str, form: Csv | FixedWidth, columns: Sequence[Column]) -
 def recipient_values(
     resolved: Resolved, recipient: str, found: Sequence[frozenset[str | None]]
 ) -> dict[str, str]:
-    """Return the values of a recipient's {recipient[code]}, by `recipient[code]`.
+    """Return the recipient's values for fields like {recipient[code]}, by `recipient[code]`.
 
-    `found` are the different values of each of `recipient_columns`. Refuse a recipient without exactly one.
+    `found` has the different values of each of `recipient_columns`. Refuse a recipient that has not exactly
+    one value.
     """
     needed = rolling_name.recipient_columns(resolved.file_of(recipient).templates)
     by_key = dict(zip(resolved.recipient_columns, found, strict=False))
@@ -233,7 +236,8 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
     elif not (value := next(iter(values))):
         why = f"has no value of {where}; enter one, or use another column"
     elif character := rolling_name.unsafe(value):
-        # A person who can write to the recipient's table must not forge a record, a formula or a name.
+        # A person who can write to the recipient's table must not be able to forge a record, a formula or a
+        # name.
         shown = f"U+{ord(character):04X} ({unicodedata.name(character, 'a control character')})"
         why = (
             f"has the character {shown} in its value of {where}; a value must begin with a letter or digit,"
@@ -247,13 +251,13 @@ def _only(resolved: Resolved, recipient: str, key: str, values: frozenset[str | 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder on the local disk for files on their way; gone at the end.
+    """Return a folder on the local disk for files before their publication. It is deleted at the end.
 
-    It is locked while this run lives. A run that is killed cannot clean up, so the next one does.
+    The folder is locked while this run lives. If a run is killed, the next run deletes the folder.
     """
     try:
         _sweep()
-        # Locked before it has the name that others look for.
+        # Lock the folder before it gets the name that other runs look for.
         made = Path(tempfile.mkdtemp(prefix=".rolling-extract-"))
         folder = made.with_name(made.name.removeprefix("."))
         lock = os.open(made, os.O_RDONLY)
@@ -278,6 +282,6 @@ def scratch() -> Iterator[Path]:
 
 def _sweep() -> None:
     for path in Path(tempfile.gettempdir()).glob("rolling-extract-*"):
-        with contextlib.suppress(OSError):  # another run sweeps, too
+        with contextlib.suppress(OSError):  # another run may remove the same folder
             if path.lstat().st_uid == os.geteuid() and is_left(path):
                 shutil.rmtree(path, ignore_errors=True)

@@ -19,12 +19,12 @@ _PART = re.compile(r"\.[0-9a-f]{32}\.part")
 class FolderStore:
     """A folder.
 
-    A file is written under a name that nobody looks for, then linked or renamed into its place, while the
-    folder is locked: a condition is looked at and acted on in one step. The lock is the system's and ends
-    with the process.
+    A file is first written under a temporary name. Then it is linked or renamed to its place. The folder is
+    locked meanwhile, so no other process can act between the check of a condition and the change. The
+    operating system removes the lock when the process ends.
     """
 
-    keeps_replaced = None  # nobody expects it of a folder
+    keeps_replaced = None  # nobody expects a folder to keep old versions
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -61,7 +61,8 @@ class FolderStore:
     def create(self, place: str, body: Path, sha256: str) -> bool:
         with self._explained(), self._aside(_chunks(body)) as new, self._room(place) as (folder, name):
             try:
-                os.link(new, name, dst_dir_fd=folder)  # fails where something is; a rename would replace it
+                # fails if a file exists there; a rename would replace that file
+                os.link(new, name, dst_dir_fd=folder)
             except FileExistsError:
                 return False
         return True
@@ -73,7 +74,7 @@ class FolderStore:
             self._rename(new, place)
         return True
 
-    retag = replace  # a new file has a tag of its own, whatever is in it
+    retag = replace  # a new file always has a new tag, whatever its bytes are
 
     def remove(self, place: str, version: str) -> bool:
         with self._explained(), self._locked():
@@ -96,10 +97,10 @@ class FolderStore:
 
     @contextlib.contextmanager
     def _opened(self, place: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-        """The open folder that a place is in, and the place's name there.
+        """Open the folder that contains a place. Return it with the name of the place in it.
 
-        A folder on the way could become a link after `inside` has looked. So each is opened in the one before
-        it, and no link is followed.
+        After `inside` has checked a path, another process could replace a folder in it by a link. So each
+        folder is opened relative to the folder before it, and no link is followed.
         """
         *folders, name = inside(self._root, place).relative_to(self._root).parts
         folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -116,7 +117,7 @@ class FolderStore:
             os.close(folder)
 
     def _room(self, place: str) -> contextlib.AbstractContextManager[tuple[int, str]]:
-        """The same, with the folders on the way created."""
+        """Do the same as `_opened`, and create missing folders."""
         return self._opened(place, create=True)
 
     @contextlib.contextmanager
@@ -130,9 +131,10 @@ class FolderStore:
 
     @contextlib.contextmanager
     def _aside(self, body: Iterator[bytes]) -> Iterator[Path]:
-        """A file with the bytes of `body` in the folder under a name that nobody looks for.
+        """Return a temporary file in the folder, with the bytes of `body`.
 
-        It is locked for as long as this process needs it. A later process removes the folder of a killed one.
+        The file is locked for as long as this process needs it. A later process removes the file of a killed
+        process.
         """
         self._root.mkdir(parents=True, exist_ok=True)
         new = self._root / f".{uuid.uuid4().hex}.part"
@@ -168,10 +170,10 @@ class FolderStore:
 
 
 def inside(root: Path, place: str) -> Path:
-    """The path of a place in a folder, if it belongs there; whatever reads, writes or deletes asks this.
+    """Return the path of a place in a folder, or refuse it. Reads, writes and deletions check this.
 
-    A place is relative and leads nowhere else: no `..`, and no symbolic link at its end or on its way. The
-    folder may be a link itself. What a manifest in it names may be anybody's word.
+    A place is a relative path without `..` and without symbolic links in it or at its end. Only the target
+    folder itself may be a link. A forged manifest could name any path.
     """
     parts = PurePosixPath(place).parts
     if not parts or place.startswith("/") or ".." in parts or "\0" in place:
@@ -188,10 +190,10 @@ def inside(root: Path, place: str) -> Path:
 
 
 def is_left(path: Path) -> bool:
-    """Return whether a file or folder that a process locks while it runs is no longer locked."""
+    """Return whether a file or folder is left over: processes lock such a file while they run."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:  # gone, or somebody else's
+    except OSError:  # the file does not exist, or belongs to another user
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -203,7 +205,7 @@ def is_left(path: Path) -> bool:
 
 
 def check_length(name: str, most: int) -> None:
-    """Refuse a key, or a file's name, of more bytes than its target takes."""
+    """Refuse a key or a file name that has more bytes than the target accepts."""
     if (length := len(name.encode())) > most:
         shown = name if len(name) <= 80 else f"{name[:77]}..."
         raise ExtractError(
@@ -221,7 +223,7 @@ def gone(what: str) -> ExtractError:
 
 
 def _longest(folder: Path) -> int:
-    """How many bytes a name in a folder, which may not be there yet, can have."""
+    """Return how many bytes a name in a folder can have. The folder may not exist yet."""
     for place in (folder, *folder.resolve().parents):
         with contextlib.suppress(OSError):
             return os.pathconf(place, "PC_NAME_MAX")

@@ -1,4 +1,4 @@
-"""Check what is read in the place of a manifest: anyone who can write to the target may have forged it."""
+"""Check a manifest or a claim after reading it. Anyone who can write to the target can forge it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from rolling_errors import ExtractError
 from rolling_store import Store
 
 Json = dict[str, object]
-# A test of a value, the tests of an object's fields, or the test of each item of a list, in a list.
+# A check of a value: a function for a single value, a dict of checks for the fields of an object, or a list
+# with one check for each item of a list.
 Shape = Callable[[object], bool] | dict[str, "Shape"] | list["Shape"]
 
-_LARGEST = 10**15  # of a number of rows, bytes or revisions, so that arithmetic with it stays cheap
+_LARGEST = 10**15  # largest number of rows, bytes or revisions; larger numbers would make arithmetic slow
 _REVISION, _FILES = "revision", "files"
 
 
 class UntrueError(ValueError):
-    """What no run writes into a manifest."""
+    """Content that no run writes into a manifest."""
 
 
 def read(store: Store, place: str) -> Json:
-    """Return the manifest or the claim in a place; an `ExtractError` if it is something else."""
+    """Return the manifest or the claim in a place. Raise `ExtractError` if the file is something else."""
     try:
         found = json.loads(b"".join(store.read(place)))
-        # With every name and text in it, so that a restatement can write them again.
+        # Check that all texts can be written as UTF-8, because a restatement writes them again.
         json.dumps(found, ensure_ascii=False).encode()
         _check(store, found)
     except (ValueError, RecursionError) as error:
@@ -40,16 +41,17 @@ def no_manifest(store: Store, place: str, why: str) -> ExtractError:
 
 
 def is_file_place(place: str) -> bool:
-    """Return whether a file may have this place: spelled without `.`, `..` and empty parts.
+    """Return whether a file may be in this place. The path has no empty parts, no `.` and no `..`.
 
-    Otherwise `./_manifests/2026-08.json` would be another month's manifest. Some file systems ignore case.
+    Otherwise a forged `./_manifests/2026-08.json` could name the manifest of another month. Upper and lower
+    case do not matter, because some file systems ignore case.
     """
     parts = place.split("/")
     return not {"", ".", ".."} & set(parts) and parts[0].casefold() != "_manifests"
 
 
 def _check(store: Store, found: object) -> None:
-    """Check every field that the engine uses: a restatement removes the files that a manifest names."""
+    """Check every field that the engine uses. A restatement removes files that a manifest names."""
     _fits("it", found, _MANIFEST)
     manifest = cast(Json, found)
     before = cast("Json | None", manifest.get("replaces"))
@@ -76,7 +78,7 @@ def _check_key(store: Store, key: str) -> None:
 
 
 def _fits(name: str, value: object, shape: Shape) -> None:
-    """Raise unless a value has its shape. An object may have other fields, and need not have all."""
+    """Raise an error unless a value has its shape. An object may have more or fewer fields."""
     if isinstance(shape, list):
         if not isinstance(value, list):
             raise UntrueError(f"{name} is not a list")
@@ -122,7 +124,7 @@ def _sum(value: object) -> bool:
 
 
 def _metrics(value: object) -> bool:
-    """Return whether a value has totals by metric."""
+    """Return whether a value is an object with the totals of each metric."""
     return isinstance(value, dict) and all(
         isinstance(totals, dict)
         and _number(totals.get("count"))
@@ -131,7 +133,7 @@ def _metrics(value: object) -> bool:
     )
 
 
-# Version 1 had a count and a sum instead of the metrics.
+# Manifests of version 1 have a count and a sum instead of the metrics.
 _TOTALS: Shape = {"rows": _number, "metrics": _metrics, "count": _number, "sum": _sum}
 _PUBLISHED: dict[str, Shape] = {
     _REVISION: _revision,

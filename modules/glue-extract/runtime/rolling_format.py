@@ -1,6 +1,7 @@
-"""The file that a recipient prescribes: its name, its format, its first and last record, its companions.
+"""The file that a recipient prescribes: name, format, first and last record, and markers.
 
-`rolling_format_check` refuses what cannot work. `rolling_record` makes the bytes of a record.
+The module `rolling_format_check` refuses invalid combinations, and `rolling_record` makes the bytes of a
+record.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ class Csv:
     line_ending: str = "\r\n"
     header: bool = True
     encoding: str = "utf-8"  # any text codec of Python
-    bom: bool = False  # a byte order mark at the start, for UTF-8, UTF-16 and UTF-32
+    bom: bool = False  # whether a byte order mark is at the start, for UTF-8, UTF-16 and UTF-32
     decimal: str = "."
-    thousands: str = ""  # between groups of three digits of metrics
-    null: str = ""  # for a missing value
-    date_format: str = "%Y-%m-%d"  # of strftime, for dates; the period stays 2026-10
-    record_type: str = ""  # first field of each row, such as "D"
+    thousands: str = ""  # character between groups of three digits of metrics
+    null: str = ""  # text for a missing value
+    date_format: str = "%Y-%m-%d"  # format of strftime for dates; the period is always written like 2026-10
+    record_type: str = ""  # text of the first field of each row, such as "D"
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
 
@@ -39,8 +40,8 @@ class Csv:
 class Field:
     """One field of a fixed-width record. A negative width aligns right.
 
-    `implied` leaves out the decimal point: 12.50 becomes 1250. `sign` says where the minus of a negative
-    number is: "leading", "trailing", or "none" to refuse negative numbers.
+    With `implied`, the field has no decimal point: 12.50 becomes 1250. `sign` is the place of the minus sign
+    of a negative number: "leading", "trailing", or "none" to refuse negative numbers.
 
     >>> Field(-12, fill="0", implied=True).sign
     'leading'
@@ -50,21 +51,21 @@ class Field:
     fill: str = " "
     implied: bool = False
     sign: str = "leading"
-    null: str = ""  # for a missing value
+    null: str = ""  # text for a missing value
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
 
 @named
 @dataclass(frozen=True, slots=True)
 class FixedWidth:
-    """Records of fields with fixed widths. A value that does not fit fails the run.
+    """Records of fields with fixed widths. If a value does not fit into its field, the run fails.
 
     >>> FixedWidth({"branch_id": 10, "amount_avg": -15}).header
     False
     """
 
-    # By column, in the order of the columns. A number is the width of a field filled with `fill`; a text is a
-    # constant, under a name that is not a column.
+    # Widths by column, in the order of the columns. A number is the width of a field that is filled with
+    # `fill`. A text is a constant, and its key must not be the name of a column.
     fields: Mapping[str, int | Field | str]
     fill: str = " "
     line_ending: str = "\r\n"
@@ -77,12 +78,12 @@ class FixedWidth:
     def field(self, column: str) -> Field:
         """Return the field of a column."""
         found = self.fields[column]
-        assert not isinstance(found, str)  # a constant is not a column
+        assert not isinstance(found, str)  # a text is a constant and no column
         return found if isinstance(found, Field) else Field(found, fill=self.fill)
 
     @property
     def constants(self) -> list[str]:
-        """Return the constant before each column, and after the last one.
+        """Return the constant before each column, and the constant after the last column.
 
         >>> FixedWidth({"type": "D", "branch_id": 10, "amount_avg": -15}).constants
         ['D', '', '']
@@ -99,18 +100,18 @@ class FixedWidth:
 @named
 @dataclass(frozen=True, slots=True)
 class Pgp:
-    """Encryption for the OpenPGP keys of the recipient, which are not part of the spec.
+    """Encryption with the OpenPGP keys of the recipient. The keys are not part of the spec.
 
     >>> Pgp().ending, Pgp(armor=True).ending
     ('.pgp', '.asc')
     """
 
-    armor: bool = False  # text instead of bytes
+    armor: bool = False  # write the encrypted file as text (ASCII armor)
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def ending(self) -> str:
-        """Return the ending of the file's default name."""
+        """Return the ending that an encrypted file has by default."""
         return ".asc" if self.armor else ".pgp"
 
 
@@ -119,20 +120,21 @@ class Pgp:
 class File:
     """The file of a recipient. The default is `FirstBank_20261031.csv` in the default format.
 
-    It is in the recipient's own folder, by default in `year=2026/month=10` there.
+    The file is in the recipient's own folder, by default in its subfolder `year=2026/month=10`.
 
     >>> File(name="{recipient}-{period}.txt", format=Csv(delimiter="|", header=False)).markers
     ()
     """
 
-    name: str | None = None  # default: {recipient}_{date:%Y%m%d}, with the ending of format and compression
+    # default: {recipient}_{date:%Y%m%d} and the ending for format, compression, encryption
+    name: str | None = None
     format: Csv | FixedWidth = Csv()
-    header_record: str | None = None  # before the header: "H{date:%Y%m%d}{rows:0>8}"
+    header_record: str | None = None  # record before the header: "H{date:%Y%m%d}{rows:0>8}"
     trailer_record: str | None = None  # the last record: "T{records:0>8}{sum[amount_sum]:0>18}"
     compression: str | None = None  # "gzip" or "zip"
-    markers: tuple[str, ...] = ()  # "sha256", "done": small files beside the file, written after it
-    flat: bool = False  # all periods in the recipient's own folder, without year=2026/month=10
-    encryption: Pgp | None = None  # of the file as it is after its compression
+    markers: tuple[str, ...] = ()  # "sha256", "done": small files that are written after the file
+    flat: bool = False  # store the files of all periods in one folder, without year=2026/month=10
+    encryption: Pgp | None = None  # encrypts the file after its compression
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property

@@ -1,4 +1,4 @@
-"""What cannot work in the file of a spec, in one sentence, before the source is read."""
+"""Refuse errors in the file of a spec, with one sentence, before the source is read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SIGNS = ("leading", "trailing", "none")
 
 
 def check_files(spec: Extract, metrics: Mapping[str, bool]) -> None:
-    """Refuse a file that cannot work. `metrics` are the names, each with whether it has a sum."""
+    """Refuse an invalid file. `metrics` has for each metric's name whether the metric has a sum."""
     files: list[tuple[str, object]] = [("file", spec.file)]
     if spec.files is not None:
         if not isinstance(spec.files, Mapping):
@@ -60,7 +60,7 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
         raise _wrong(f'{what}: compression={_kind(file.compression)} is not "gzip", "zip" or None')
     if file.encryption is not None:
         _check_pgp(what, file.encryption)
-    # The default name depends on compression and encryption.
+    # The default name depends on compression and encryption, so they are checked before it.
     check_template(f"{what}: name", file.template, NAME_FIELDS, {})
     for name, text in (("header_record", file.header_record), ("trailer_record", file.trailer_record)):
         if text is not None:
@@ -110,21 +110,23 @@ def _check_file(what: str, file: File, spec: Extract, metrics: Mapping[str, bool
 
 
 def _check_flat(what: str, template: str) -> None:
-    """Refuse a name that two periods of 40 years can share, also where upper and lower case are the same.
+    """Refuse a name that two periods within 40 years can share, also without regard to case.
 
-    A column's value and the revision may differ from period to period. So only what is before the first and
-    after the last of them tells periods apart. A revision between characters that are not digits has an end.
+    A column's value and the revision may differ from period to period. So only the text before the first and
+    after the last of these fields can distinguish two periods. A revision that is next to a digit has no
+    clear end, so it counts like any text.
     """
     same: dict[str, str | date] = {"recipient": "x", "entity": "x", "revision": _REVISION}
     same |= {f"recipient[{key}]": _ANYTHING for key in recipient_columns([template])}
-    same["window_start"] = date(2000, 1, 1)  # of "year_to_date" the same in all months
+    # with "year_to_date", this day is the same in all months of a year
+    same["window_start"] = date(2000, 1, 1)
     found: dict[Period, list[str]] = {}
     for period in between(Period(2000, 1), Period(2039, 12)):
         days = {"date": period.file_date, "window_end": period.file_date}
         name = filled(template, {**same, **days, "period": str(period)}).casefold()
         name = re.sub(f"(?<=[0-9]){_REVISION}|{_REVISION}(?=[0-9])", _ANYTHING, name)
         found[period] = name.split(_ANYTHING)
-    # Most names need no comparison of all periods with all others.
+    # For most names, this grouping avoids a comparison of all periods with each other.
     first, last = (min(len(parts[i]) for parts in found.values()) for i in (0, -1))
     near: dict[tuple[str, str], list[Period]] = {}
     for period, parts in found.items():
@@ -142,7 +144,7 @@ def _check_flat(what: str, template: str) -> None:
 
 
 def _can_be_equal(one: list[str], other: list[str]) -> bool:
-    """Return whether two names can be equal. Any text may be between their parts."""
+    """Return whether two names can be equal, if any text may be between the parts of a name."""
     if len(one) == 1:
         return one == other
     (begin, end), (first, last) = sorted((one[0], other[0]), key=len), sorted((one[-1], other[-1]), key=len)
@@ -150,7 +152,7 @@ def _can_be_equal(one: list[str], other: list[str]) -> bool:
 
 
 class _Free(str):
-    """A value that can be of any length, so that no format fills it."""
+    """A placeholder for a value of unknown length. No format pads it."""
 
     __slots__ = ()
 
@@ -268,7 +270,7 @@ def _check_fixed(what: str, form: FixedWidth, spec: Extract, metrics: Mapping[st
 
 
 def _is_mark(text: str) -> bool:
-    """Return whether a character can be in a number and is not part of another one."""
+    """Return whether a character can separate the digits of a number. Letters, digits and "-" cannot."""
     return not text.isalnum() and text not in "-\"'\r\n"
 
 

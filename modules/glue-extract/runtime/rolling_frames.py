@@ -1,4 +1,4 @@
-"""The relation of the entity that a transform gets, and the relations of the rows that it returns."""
+"""The relation of the entity for a transform, and the relations of the rows that the transform returns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VIEW = "rolling_entity"
 
 
 class RawRelations(Relations):
-    """The relation that a transform gets: the entity by the names of its columns."""
+    """The relation that a transform gets: the entity, with the column names of the source."""
 
     def add_raw(self, column: Column, kind: str) -> str:
         """Add a column of the Spark type `kind`, and return its name in the relation."""
@@ -32,7 +32,7 @@ class RawRelations(Relations):
 
 
 class FrameRelations(Relations):
-    """Relations whose `t0` is made of the frame that a transform returned, the view `rolling_entity`."""
+    """Relations whose `t0` is the frame that a transform returned. The frame is the view `rolling_entity`."""
 
     def __init__(self, session: Session, *given: Any) -> None:
         super().__init__(*given)
@@ -45,7 +45,7 @@ class FrameRelations(Relations):
             return self._add("t0", f"CAST({_quoted(column)} AS bigint)")
         text = f"CAST({_quoted(column)} AS string)"
         if column.category == "N" and other.category == "N":
-            # 5.10, 5.1 and 5 are written alike, as PostgreSQL writes the other side.
+            # Remove zeros at the end: 5.10 becomes 5.1, as PostgreSQL writes the other column.
             text = rf"regexp_replace(regexp_replace({text}, '(\\.[0-9]*?)0+$', '$1'), '\\.$', '')"
         return self._add("t0", text)
 
@@ -71,7 +71,7 @@ class FrameRelations(Relations):
             return self._add("t0", _quoted(column))
         if column.type == "date":
             return self._add("t0", f"datediff({_quoted(column)}, DATE'2000-01-01')")
-        return self.plain_label(column)  # of a timestamp, the order of its text is that of its value
+        return self.plain_label(column)  # the texts of timestamps have the order of their values
 
     def number(self, column: Column) -> str:
         return super().number(column) if column.alias != "t0" else self._add("t0", _quoted(column))
@@ -104,7 +104,7 @@ class FrameRelations(Relations):
     def _computed(self, alias: str, sql: str, spark_type: str) -> str:
         if alias != "t0":
             return super()._computed(alias, sql, spark_type)
-        # The value of an expression over a joined table for a row that does not reach it: a constant.
+        # An expression over a joined table, for a row that finds no row there. Its value is a constant.
         [[value]] = self._session.rows(f"SELECT ({sql})::text")
         text = "NULL" if value is None else literal(value, spark=True)
         return self._add("t0", f"CAST({text} AS {spark_type})")

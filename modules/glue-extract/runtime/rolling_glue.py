@@ -1,7 +1,7 @@
-"""How Glue started this run. Who may start a run can weaken it, and no setting of a job forbids that.
+"""Check how this run was started. Who may start a run can weaken it. No setting of a job prevents that.
 
-With another security configuration, a run writes no log, or one that is encrypted otherwise or not at all.
-With a session policy, it has fewer rights, and could end in the middle of a restatement.
+With another security configuration, a run writes no log, or a log with other encryption or none. With a
+session policy, a run has fewer rights, and could end in the middle of a restatement.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ _LIVE = ("STARTING", "RUNNING")
 
 
 def check(arguments: Arguments) -> None:
-    """Refuse a weakened run, and one that cannot tell. Only the module's jobs name their configuration.
+    """Refuse a weakened run, and a run that cannot be checked. Only jobs of the module are checked.
 
-    A job has one run at a time, so its live run is this one. `--JOB_RUN_ID` could name another.
+    A job has one run at a time, so its live run is this run. The argument `--JOB_RUN_ID` could name another
+    run.
     """
     own = arguments.job_security_configuration
     if own is None:
@@ -27,10 +28,8 @@ def check(arguments: Arguments) -> None:
     runs: Iterable[dict[str, Any]] = [] if arguments.job_name is None else _runs(arguments.job_name)
     live = next((run for run in runs if run.get("JobRunState") in _LIVE), None)
     if live is None:
-        raise _refused(
-            "Glue lists no live run of this job, so this run cannot be checked; start the run again"
-        )
-    # Without a configuration in the answer, the run has the job's.
+        raise _refused("Glue lists no live run of this job, so the run cannot be checked; start it again")
+    # If Glue shows no configuration for the run, the run has that of the job.
     if (given := live.get("SecurityConfiguration", own)) != own:
         raise _refused(
             f"the run was started with another security configuration, {harmless(given)}; start the run"
@@ -42,7 +41,7 @@ def check(arguments: Arguments) -> None:
 
 def _runs(job: str) -> Iterator[dict[str, Any]]:
     """Return the runs of a job, newest first."""
-    import boto3  # only a run on AWS needs it
+    import boto3  # import only in a run on AWS
 
     try:
         for page in boto3.client("glue").get_paginator("get_job_runs").paginate(JobName=job):

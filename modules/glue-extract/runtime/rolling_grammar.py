@@ -1,4 +1,4 @@
-"""The text of a SQL expression as nodes: a part of PostgreSQL's grammar, with PostgreSQL's precedence."""
+"""Parse the text of a SQL expression into nodes: a part of PostgreSQL's grammar, with its precedence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from rolling_tokens import ExpressionError, Token, decimal, tokens, unquoted
 if TYPE_CHECKING:
     from rolling_resolved import Column
 
-# Names of an expression, for example ("Account", "Balance"), to the column.
+# A function from the parts of a name in an expression, for example ("Account", "Balance"), to the column.
 Resolve = Callable[[tuple[str, ...]], "Column"]
 
 _RESERVED = (
@@ -70,8 +70,8 @@ _LONG_TYPES = ("double precision", "character varying", "bit varying")
 _ZONED = ("timestamp", "time")
 
 _LONGEST = 10_000
-_DEEPEST = 40  # parentheses inside of each other
-_MOST_OPERATORS = 150  # of which each takes the result of the one before
+_DEEPEST = 40  # levels of nested parentheses
+_MOST_OPERATORS = 150  # operators in a chain, in which each uses the result of the operator before
 
 
 def parse(text: str, resolve_name: Resolve) -> Node:
@@ -93,7 +93,7 @@ def parse(text: str, resolve_name: Resolve) -> Node:
 
 @dataclass(slots=True)
 class _Parser:
-    """One method for each level of precedence, the weakest first."""
+    """The parser. It has one method for each level of precedence, the lowest first."""
 
     tokens: list[Token]
     resolve: Resolve
@@ -113,7 +113,7 @@ class _Parser:
     # -- tokens --------------------------------------------------------------------------------------
 
     def _take(self, *words: str) -> str | None:
-        """Return the next word or sign if it is one of `words`, and go on."""
+        """If the next word or sign is one of `words`, return it and move to the token after it."""
         found = self.next.word
         if found not in words:
             return None
@@ -121,7 +121,7 @@ class _Parser:
         return found
 
     def _sees(self, *words: str) -> bool:
-        """Return whether these words come next, and go on if they do."""
+        """Return whether the next tokens are these words. If so, move to the token after them."""
         if [token.word for token in self.tokens[self.at : self.at + len(words)]] != list(words):
             return False
         self.at += len(words)
@@ -325,7 +325,7 @@ class _Parser:
         return Ref(self.resolve(tuple(names)))
 
     def _list(self) -> tuple[Node, ...]:
-        """Return the values up to the closing parenthesis."""
+        """Return the arguments up to the closing parenthesis."""
         found = [self._or()]
         while self._take(","):
             found.append(self._or())

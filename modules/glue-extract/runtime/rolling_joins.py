@@ -1,7 +1,7 @@
 """The joins of an extract: to the groups, to the recipient, and to the columns of the metrics.
 
-This is the only place that decides which row has a recipient. Both shapes of the aggregates, the listing and
-the windows of single values are built from it.
+Only this module decides which row has a recipient. All queries use it: both forms of the aggregates, the
+listing and the windows of single values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rolling_resolved import Column, Resolved, Step
 
 @dataclass(frozen=True, slots=True)
 class Must:
-    """A mandatory step that has to find a row, unless the row of `excuse` was not found either."""
+    """A mandatory step: it must find a row, unless the join to `excuse` found no row either."""
 
     step: Step
     excuse: str | None
@@ -27,21 +27,21 @@ def in_order(aliases: Iterable[str]) -> tuple[str, ...]:
 
 
 def way(resolved: Resolved, columns: Iterable[Column]) -> tuple[str, ...]:
-    """Return the aliases of the joins to the tables of `columns`, without the entity."""
+    """Return the aliases on the paths to the tables of `columns`, without the entity."""
     return in_order(alias for column in columns for alias in resolved.path(column.alias)[1:])
 
 
 def shown(resolved: Resolved) -> tuple[Column, ...]:
-    """Return the columns that a row of the aggregates is labeled with."""
+    """Return the columns that label a row of the aggregates: the group columns and the recipient."""
     return (*resolved.group_by.values(), resolved.recipient)
 
 
 def anchor(resolved: Resolved) -> str:
-    """Return the last table that the paths to the recipient and to all group columns share.
+    """Return the anchor: the last table that the paths to the recipient and to all group columns share.
 
-    Each of its rows is one group. In the example of the loans it is Branch. Loans are reduced to one row for
-    each branch and segment without a join to Branch or Bank, and the groups are the rows of Branch. It is the
-    entity if a group column or the recipient is in it, or if the paths have nothing else in common.
+    Each row of the anchor is one group. In the project bank-loans, the anchor is Branch. Loans are reduced to
+    one row for each branch and segment, without a join to Branch or Bank. The anchor is the entity if the
+    entity has a group column or the recipient, or if the paths share no other table.
     """
     paths = [resolved.path(column.alias) for column in shown(resolved)]
     shared: list[str] = [steps[0] for steps in zip(*paths, strict=False) if len(set(steps)) == 1]
@@ -49,7 +49,7 @@ def anchor(resolved: Resolved) -> str:
 
 
 def far(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases that the anchor's rows are joined to, to label them."""
+    """Return the aliases that are joined to the anchor to label its rows."""
     before = set(resolved.path(anchor(resolved)))
     return tuple(alias for alias in way(resolved, shown(resolved)) if alias not in before)
 
@@ -66,15 +66,15 @@ def measured(resolved: Resolved) -> tuple[str, ...]:
 
 
 def used(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases of all tables that a row of the entity must reach, but those of its date."""
+    """Return the aliases of all tables that the result uses, except tables that only the date needs."""
     columns = () if resolved.listing is None else (*resolved.listing.columns, *resolved.listing.key)
     return in_order({*measured(resolved), *way(resolved, (*shown(resolved), *columns))})
 
 
 def mandatory(resolved: Resolved, aliases: Sequence[str]) -> tuple[Must, ...]:
-    """Return the mandatory steps to `aliases`.
+    """Return the mandatory steps to the tables `aliases`.
 
-    A mandatory step after an optional one is excused if it had no row to start from.
+    A mandatory step after an optional step need not find a row if the optional step found none.
     """
     found = []
     for alias in aliases:

@@ -14,7 +14,7 @@ Field = str | int | bool | None | list[str] | dict[str, str]
 
 
 def log(event: str, message: str, *, level: str = "info", **fields: Field) -> None:
-    """Write one line. `event` is for machines and stays the same over versions; `message` is for people.
+    """Write one line. `event` is for programs and does not change between versions. `message` is for people.
 
     ASCII only (`\\u00fc`): a Glue worker's stdout has whatever encoding its image was built with, and a log
     line that raises would hide the very thing that it was to tell.

@@ -1,4 +1,4 @@
-"""The login of a run: to which database, with which driver, and again if the secret was rotated meanwhile."""
+"""The login of a run: database, driver, and a second login if the secret was rotated meanwhile."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from rolling_source import Driver, Session, Source
 
 @contextmanager
 def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator[Session]:
-    """Hold the transaction of a run.
+    """Log in, and keep the transaction of a run open.
 
-    The secret may be rotated after it is read and before the login, which is 30 seconds later if Spark starts
-    cold. So a refused login is repeated if the secret has changed. A new token always differs.
+    The secret may be rotated after it is read and before the login, which can be 30 seconds later. So after a
+    refused login, the secret is read again. If it has changed, the login is repeated. A new token always
+    differs.
     """
     driver = _driver(arguments, aggregate_in)
 
@@ -42,12 +43,12 @@ def session(arguments: Arguments, time_zone: str, aggregate_in: str) -> Iterator
 
 
 def _driver(arguments: Arguments, aggregate_in: str) -> Driver:
-    """Return psycopg where Spark is not needed and psycopg is there, else the driver of the JVM."""
+    """Return psycopg if it is installed and Spark is not needed, else the JDBC driver."""
     if arguments.database_url is not None and aggregate_in == "database" and rolling_psycopg.is_installed():
         return rolling_psycopg.connect
     import rolling_jdbc
 
-    rolling_jdbc.spark_context()  # takes seconds: a secret is read after it
+    rolling_jdbc.spark_context()  # start Spark first, which takes seconds: the secret is read afterwards
     return rolling_jdbc.connect
 
 
@@ -56,5 +57,5 @@ def _database(arguments: Arguments) -> Database:
         return rolling_database.from_url(arguments.database_url)
     if arguments.jdbc_url is not None and arguments.iam_user is not None:
         return rolling_database.from_token(arguments.jdbc_url, arguments.iam_user, arguments.ca_certificate)
-    assert arguments.connection is not None  # `parse` saw to it
+    assert arguments.connection is not None  # `parse` has checked this
     return rolling_database.from_connection(arguments.connection)

@@ -1,4 +1,4 @@
-"""The manifest of a period: its content, and the checks of an existing one."""
+"""The manifest of a period: its content, and comparisons with an existing manifest."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ def manifest_place(period: Period) -> str:
 
 
 def claim_place(period: Period) -> str:
-    """No `.json`: what looks for manifests must not find it."""
+    """Return the place of a claim. It does not end with `.json`, so that readers of manifests ignore it."""
     return f"_manifests/{period}.claim"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the manifest says about the run that wrote it."""
+    """Facts about the run that writes a manifest."""
 
     run_id: str
     engine_version: str
     published_at: str
     reason: str | None
     complete: bool
-    notes: tuple[str, ...] = ()  # what a reader of the values must know about their source
-    warnings: tuple[str, ...] = ()  # what a reader of the values should look at
-    late_data: Mapping[str, str] = field(default_factory=dict)  # earlier period to how it would differ now
+    notes: tuple[str, ...] = ()  # facts about the source that a reader of the values must know
+    warnings: tuple[str, ...] = ()  # unusual results that a reader should check
+    # by earlier period: how its files would differ now
+    late_data: Mapping[str, str] = field(default_factory=dict)
 
 
 def manifest(store: Store, made: Plan, result: Result, files: Totals, run: Run) -> Json:
-    """Return the record of a publication. `files` are the totals of all its files.
+    """Return the manifest of a publication. `files` are the totals of all its files.
 
-    Sums are strings: most readers would make a JSON number a float.
+    Sums are strings, because most programs would read a JSON number as a float.
     """
     resolved, period = result.resolved, made.period
     first, outside = result.span.days(period)
@@ -105,12 +106,12 @@ def _markers(store: Store, made: Plan) -> Json:
 
 
 def replaces(made: Plan) -> Json:
-    """What the revision before held. Should the run be killed, the next one has it from the claim."""
+    """Return the replaced revision. If this run is killed, the next run finds it in the claim."""
     return {} if made.committed is None else {"replaces": kept(made.committed)}
 
 
 def kept(manifest: Json) -> Json:
-    """Return the part of this manifest that a later manifest keeps."""
+    """Return the part of this manifest that the manifest of the next revision contains."""
     names = ("revision", "published_at", "run_id", "files", "markers")
     return {name: manifest.get(name) for name in names if name != "markers" or name in manifest}
 
@@ -134,7 +135,7 @@ def touched(claim: Json | None) -> dict[str, object]:
 
 
 def told(manifest: Json, new: Mapping[str, File]) -> str:
-    """Return which files differ from the manifest's and by how much; of markers only if no file differs."""
+    """Describe how new files differ from those in a manifest. Markers count only if no file differs."""
     old, parts = entries(manifest), []
     new = {key: file for key, file in new.items() if not file.marker}
     added = {file.recipient: key for key, file in new.items() if key not in old}
@@ -157,7 +158,7 @@ def told(manifest: Json, new: Mapping[str, File]) -> str:
 
 
 def metrics_of(entry: Json) -> Mapping[str, Mapping[str, object]]:
-    """Return the totals of each metric of a file that a manifest names. Version 1 had none by metric."""
+    """Return the totals by metric of a file in a manifest. In version 1, a manifest has none of them."""
     totals = cast(Json, entry.get("totals") or {})
     return cast("Mapping[str, Mapping[str, object]]", totals.get("metrics") or {})
 
@@ -178,12 +179,12 @@ def _changes_of_encryption(was: Json | None, file: File) -> list[str]:
 
 
 def _ids(fingerprints: Sequence[str]) -> str:
-    """Return fingerprints as people compare them, by their last 16 digits."""
+    """Return the last 16 digits of fingerprints, which are what people compare."""
     return listed([one[-16:] for one in fingerprints]) or "none"
 
 
 def _changes(entry: Json, file: File) -> list[str]:
-    """Return what differs: totals, and encryption. Metrics of the same values are named once."""
+    """Describe changes of totals and encryption. Equal changes of several metrics are described once."""
     changes = [f"rows {entry.get('rows')} -> {file.rows}"] if entry.get("rows") != file.rows else []
     changes += _changes_of_encryption(cast("Json | None", entry.get("encryption")), file)
     seen = set()

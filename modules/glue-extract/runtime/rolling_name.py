@@ -15,22 +15,22 @@ from rolling_totals import Totals
 NAME_FIELDS = ("recipient", "date", "period", "window_start", "window_end", "entity", "revision")
 RECORD_FIELDS = (*NAME_FIELDS, "rows", "records", "sum", "count")
 _DATES = ("date", "window_start", "window_end")
-# Windows refuses these in a name, and the names of its devices, also before an ending.
+# Windows refuses these characters in a name. It also refuses the names of its devices, even with an ending.
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\.|$)", re.IGNORECASE)
 _ARCHIVES = (".tar.gz", ".tgz")
 _MARKERS = (".sha256", ".done")
-_LONGEST = 255  # bytes, in most file systems
+_LONGEST = 255  # in bytes, for most file systems
 _ZEROS = re.compile(r"0[0-9]+")
 _NUMBERS = ("rows", "records", "sum", "count", "revision")
 _WIDEST = 1000
-# A format with a width: fill, alignment, width and the most characters.
+# A format with a width: fill, alignment, width and the maximum number of characters.
 _SIZED = re.compile(r"(?:(.)?([<>^]))?([1-9][0-9]{0,3})?(?:\.([1-9][0-9]{0,3}))?")
 _FIELD = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
 
 
 def parts_of(template: str) -> Iterator[tuple[str, str | None, str]]:
-    """Yield the fields of a template: name, key in brackets and format. Raise ValueError if it is none."""
+    """Yield name, key in brackets and format of each field. Raise ValueError for an invalid template."""
     for _, field, form, conversion in Formatter().parse(template):
         if field is None:
             continue
@@ -41,7 +41,7 @@ def parts_of(template: str) -> Iterator[tuple[str, str | None, str]]:
 
 
 def recipient_columns(templates: Iterable[str]) -> list[str]:
-    """Return the columns of the recipient's table that checked templates name.
+    """Return the keys in {recipient[key]} of checked templates.
 
     >>> recipient_columns(["{recipient[code]}_{date:%Y}", "T{recipient[code]}{rows}"])
     ['code']
@@ -51,15 +51,16 @@ def recipient_columns(templates: Iterable[str]) -> list[str]:
 
 
 def has_revision(templates: Iterable[str]) -> bool:
-    """Return whether checked templates name the revision."""
+    """Return whether checked templates contain the field {revision}."""
     return any(name == "revision" for template in templates for name, _, _ in parts_of(template))
 
 
 def unsafe(value: str) -> str:
-    """Return the first character that a column's value in a name or record cannot have, or an empty text.
+    """Return the first character that is not safe in a name or record, or an empty text.
 
-    Letters and digits of any script are safe, and after the first of them "_", "-", "." and spaces inside.
-    Such a value begins no formula and no option of a command, ends no quotes and has nothing invisible.
+    Letters and digits of any script are safe. "_", "-", "." and spaces are safe only after a letter or digit,
+    and a space not at the end. A safe value cannot begin a formula or an option of a command, cannot end
+    quotes, and has no invisible characters.
 
     >>> [unsafe(value) for value in ("A-01", "Łódź 2", "=1+1", "A;0", "-rf", "A ", "A\u200b")]
     ['', '', '=', ';', '-', ' ', '\u200b']
@@ -77,7 +78,7 @@ def unsafe(value: str) -> str:
 
 
 def check_template(what: str, template: str, known: tuple[str, ...], metrics: Mapping[str, bool]) -> None:
-    """Refuse a template with unknown fields. `metrics` are the names, each with whether it has a sum."""
+    """Refuse a template with invalid fields. `metrics` has for each metric's name whether it has a sum."""
     try:
         parts = list(parts_of(template))
     except ValueError as error:
@@ -104,7 +105,7 @@ def _check_format(what: str, name: str, field: str, form: str) -> None:
             raise _wrong(f"{what} has {{{field}:{form}}}, and {fault}")
         return
     if _ZEROS.fullmatch(form):
-        # Python fills a text with zeros at its end: 5 rows would become 50000000.
+        # With this format, Python pads a text with zeros at its end: 5 rows would become 50000000.
         raise _wrong(f"{what} has {{{field}:{form}}}; write {{{field}:0>{form.lstrip('0') or '1'}}}")
     found = _SIZED.fullmatch(form)
     if found is None or (found[2] and not found[3]):
@@ -125,9 +126,9 @@ _DIRECTIVE = re.compile(r"%(?:-[dmjy]|[aAbBdGjmuUVwWyY])")
 
 
 def date_fault(form: str) -> str:
-    """Return what is wrong with a format of dates, or an empty text.
+    """Return the error in a format of dates, or an empty text.
 
-    Allowed is what every date has, and what the language of a machine does not change.
+    A format may only use parts that every date has, and that do not depend on the settings of the machine.
 
     >>> date_fault("%d.%m.%Y"), date_fault("%H%M")
     ('', '"%H" is not part of a date; use for example %Y, %m and %d')
@@ -149,10 +150,11 @@ def filled(
     encoding: str | None = None,
     where: str = "the name of a file",
 ) -> str:
-    """Return the template with its fields. `number` writes the sum of a metric as the file has numbers.
+    """Return the template with the values of its fields. `number` formats the sum of a metric like the file.
 
-    With an encoding, a width is the number of bytes of so many spaces. A number longer than its width raises
-    ExtractError. With an encoding, any longer value does, because the fields after it would move.
+    With an encoding, a width counts in bytes: it is the size of as many spaces. A number longer than its
+    width raises ExtractError. With an encoding, every longer value raises ExtractError, because the fields
+    after it would move.
     """
     text = []
     for before, field, form, _ in Formatter().parse(template):
@@ -184,7 +186,7 @@ def filled(
 def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) -> str:
     """Return the value, filled to its width. Raise ValueError if it does not fit."""
     fill, align, width = sized[1] or " ", sized[2] or "<", int(sized[3])
-    # What the encoding lacks is refused with the whole record.
+    # Characters that the encoding lacks are not an error here. A later check refuses the whole record.
     blank, size, unit = (
         len(text) if encoding is None else len(text.encode(encoding, "replace"))
         for text in (" ", value, fill)
@@ -199,12 +201,12 @@ def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) ->
         what = "characters" if encoding is None else f"bytes in {encoding}"
         raise ValueError(f"has {size} {what}, but its width is {width}")
     if name in _NUMBERS and fill == "0" and value.startswith("-"):
-        return "-" + "0" * count + value[1:]  # zeros are part of the number
+        return "-" + "0" * count + value[1:]  # zeros belong to the number, so they follow its sign
     return format(value, f"{fill}{align}{len(value) + count}")
 
 
 def check_record(template: str, fields: Mapping[str, str | date], delimiter: str) -> None:
-    """Refuse a column's value with the delimiter or with what follows it: the next fields would move."""
+    """Refuse a value that contains the delimiter or the next character of the template. Fields would move."""
     parts = [*Formatter().parse(template)]
     for (_, field, _, _), (after, *_) in zip(parts, [*parts[1:], ("", None, None, None)], strict=True):
         if field is None or not field.startswith("recipient["):
@@ -218,7 +220,7 @@ def check_record(template: str, fields: Mapping[str, str | date], delimiter: str
 
 
 def check_literals(what: str, template: str, day: date, markers: Iterable[str]) -> None:
-    """Refuse the name of a file that is invalid for all values of its fields. `day` is used for all dates."""
+    """Refuse a template of names that is always invalid. `day` is an example for all dates."""
     text = []
     for before, field, form, _ in Formatter().parse(template):
         text.append(before)
@@ -229,14 +231,14 @@ def check_literals(what: str, template: str, day: date, markers: Iterable[str]) 
 
 
 def check_name(name: str, recipient: str, markers: Iterable[str]) -> str:
-    """Return a file's name. Raise ExtractError if SFTP clients, S3 or Windows refuse it or a marker's."""
+    """Return a file's name. Raise ExtractError if SFTP clients, S3 or Windows refuse it or its markers."""
     if fault := _fault(name, markers):
         raise ExtractError(f"the file name {quoted(name)} of {quoted(recipient)} {fault}", kind="file")
     return name
 
 
 def _fault(name: str, markers: Iterable[str]) -> str:
-    """Return what is wrong with a file's name, or an empty text."""
+    """Return the error in a file's name, or an empty text."""
     if bad := _REFUSED.search(name):
         return f"has the character {bad[0]!r}, which some systems do not allow"
     if not name or name.strip(". ") != name.lstrip(". ") or name[0] in ". ":

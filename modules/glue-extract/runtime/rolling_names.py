@@ -1,4 +1,4 @@
-"""The names of the spec in the catalog of the source: found, misspelled, ambiguous or not readable."""
+"""Find the names of a spec in the catalog of the source, and report missing or ambiguous ones."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rolling_spec import Extract
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The tables of a spec in the catalog, by what the spec calls each."""
+    """The tables of a spec in the catalog, by their names in the spec."""
 
     spec: Extract
     catalog: Catalog
     tables: dict[str, CatalogTable]
-    aliases: dict[str, str]  # of the tables that are used, by the same names
+    aliases: dict[str, str]  # aliases of the tables that queries use, by the same names
 
     def column(self, reference: str, *, of: str | None = None) -> Column:
-        """Return a readable column: `of` a table, or `Table.column` of the spec."""
+        """Return a column that the role may read: of the table `of`, or `Table.column` of the spec."""
         owner, name = self.spec.split(reference) if of is None else (of, reference)
         row = self.row(owner, name)
         if not row.readable:
@@ -37,7 +37,7 @@ class Names:
         return as_column(self.aliases[owner], row)
 
     def row(self, owner: str, name: str) -> CatalogColumn:
-        """Return a column of a table of the spec as the catalog has it."""
+        """Return the catalog's row of a column. `owner` is the table's name in the spec."""
         table = self.tables[owner]
         by_name = {row.name: row for row in self.catalog.columns_of(table)}
         found = fitting(name, by_name)
@@ -51,17 +51,17 @@ class Names:
         return by_name[found[0]]
 
     def has(self, reference: str) -> bool:
-        """Return whether a text is in whole the name of one column."""
+        """Return whether a text is the name of exactly one column."""
         owner, name = self.spec.split(reference)
         return len(fitting(name, [row.name for row in self.catalog.columns_of(self.tables[owner])])) == 1
 
     def collation(self, column: Column) -> str | None:
-        """Return the collation of a column if texts that differ are equal under it."""
+        """Return the collation of a column if different texts can be equal under it, else None."""
         owner = next(name for name, alias in self.aliases.items() if alias == column.alias)
         return self.row(owner, column.name).collation
 
     def said(self, column: Column) -> str:
-        """Return a column in a sentence."""
+        """Return the name of a column for a sentence."""
         owner = next(name for name, alias in self.aliases.items() if alias == column.alias)
         return f'"{column.name}" in {spoken(self.tables[owner])}'
 
@@ -71,11 +71,12 @@ def contract(sentence: str) -> ExtractError:
 
 
 def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
-    """Return the table that the spec calls `name`: of the spec's schema, or "schema.table".
-
-    If several tables fit, none is preferred, not even the exact spelling. Otherwise a role that may create
-    tables could create one that replaces the table of the spec.
-    """
+    """Return the table with this name in the spec: a table of the spec's schema, or "schema.table"."""
+    schema, found = spec.schema, _tables(catalog, spec.schema, name)
+    before, dot, after = name.partition(".")
+    if not found and dot and after and fitting(before, [each.name for each in catalog.schemas]):
+        [schema, *_] = fitting(before, [each.name for each in catalog.schemas])
+        name, found = after, _tables(catalog, schema, after)
     usable = {each.name: each.usable for each in catalog.schemas}
     places = [(spec.schema, name)]
     before, dot, after = name.partition(".")
@@ -105,7 +106,7 @@ def find_table(spec: Extract, name: str, catalog: Catalog) -> CatalogTable:
 
 
 def schemas_of(spec: Extract) -> list[str]:
-    """Return the schemas that tables of the spec can be in."""
+    """Return the schemas that tables of the spec can belong to."""
     before = [name.partition(".")[0] for name in (spec.entity, *(j.table for j in spec.joins)) if "." in name]
     return list(dict.fromkeys([spec.schema, *before, *(name.lower() for name in before)]))
 
@@ -121,13 +122,13 @@ def _in_any_case(name: str, candidates: Iterable[str]) -> list[str]:
 
 
 def fitting(name: str, candidates: Iterable[str]) -> list[str]:
-    """Return the candidate that is spelled exactly so, or else all that differ only in case."""
-    found = _in_any_case(name, candidates)
-    return [name] if name in found else found
+    """Return the candidate with exactly this name, or else all that differ only in upper and lower case."""
+    known = sorted(candidates)
+    return [name] if name in known else [found for found in known if found.casefold() == name.casefold()]
 
 
 def missing(what: str, name: str, candidates: Iterable[str]) -> ExtractError:
-    """Return the error for a name that does not exist, with the one that is most like it."""
+    """Return the error for a name that does not exist. It suggests the most similar candidate."""
     by_lower = {candidate.casefold(): candidate for candidate in sorted(candidates)}
     near = difflib.get_close_matches(name.casefold(), by_lower, n=1, cutoff=0.6)
     hint = f'. Did you mean "{by_lower[near[0]]}"?' if near else ""
@@ -135,7 +136,7 @@ def missing(what: str, name: str, candidates: Iterable[str]) -> ExtractError:
 
 
 def spoken(table: CatalogTable) -> str:
-    """Return a table's name in a sentence, with quotes where PostgreSQL needs them: `public."Loans"`."""
+    """Return a table's name for a sentence, with quotes where PostgreSQL needs them: `public."Loans"`."""
     return f"{_name(table.schema)}.{_name(table.name)}"
 
 
@@ -144,7 +145,7 @@ def _name(name: str) -> str:
 
 
 def check_readable(catalog: Catalog, tables: Iterable[CatalogTable]) -> None:
-    """Refuse tables that the role must not read, or that a policy would hide rows of."""
+    """Refuse tables that the role must not read, or in which a row-level security policy may hide rows."""
     tables = list(dict.fromkeys(tables))
     closed = [spoken(table) for table in tables if not any(row.readable for row in catalog.columns_of(table))]
     if closed:
@@ -165,7 +166,7 @@ def check_readable(catalog: Catalog, tables: Iterable[CatalogTable]) -> None:
 
 
 def as_column(alias: str, row: CatalogColumn) -> Column:
-    """Return a column. Its type has no precision; `digits` has the digits after the point.
+    """Return a column. Its type has no precision, and `digits` is the number of digits after the point.
 
     >>> row = CatalogColumn("1", "Amount", "numeric(12,2)", "N", True, False, None)
     >>> as_column("t0", row)

@@ -1,4 +1,4 @@
-"""The newest period that has rows. A preview asks for it, because a test database may end years ago."""
+"""Find the newest period with rows. A preview uses it, because the rows of a test database may be old."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def period(resolved: Resolved, last: Period, session: Session) -> Period | None:
 def query(resolved: Resolved, last: Period) -> str:
     """Return the query for the period of the newest row; its value is NULL if the date is -infinity.
 
-    With an index on the date, it is fast. For `max`, PostgreSQL uses no index if the query has a WITH.
+    The query is fast if the date has an index. It does not use `max`, because PostgreSQL would then use no
+    index in a query with WITH.
     """
     relations = Relations(resolved, Span((last,), (1,)), None, POSTGRESQL, BEGINNING)
     when = relations.order(resolved.date)

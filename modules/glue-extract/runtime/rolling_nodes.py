@@ -1,4 +1,4 @@
-"""The nodes of a SQL expression, and what is known of them without the database: kind and digits."""
+"""The nodes of a SQL expression, and facts about them that need no database: kind and digits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMPARISONS = ("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DIST
 ARITHMETIC = ("+", "-", "*", "/", "%")
 
 WHOLE = ("smallint", "integer", "bigint")
-# Functions whose kind and digits are those of their arguments.
+# The results of these functions have the kind and the digits of the arguments.
 CHOICES = ("coalesce", "greatest", "least", "nullif")
 _NUMBERS = (
     *("abs", "ceil", "ceiling", "div", "exp", "floor", "ln", "log", "mod", "power", "round", "sign", "sqrt"),
@@ -53,7 +53,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text between single quotes. PostgreSQL gives it the type that its place asks for."""
+    """A text in single quotes. Its type in PostgreSQL depends on its place."""
 
     value: str
 
@@ -81,7 +81,7 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Two operands and an operator: AND, OR, a comparison, arithmetic, or another one of PostgreSQL."""
+    """Two operands and an operator: AND, OR, a comparison, arithmetic, or another operator of PostgreSQL."""
 
     operator: str
     left: Node
@@ -111,7 +111,7 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of PostgreSQL, in lower case. `extract(year FROM day)` has the arguments 'year' and day."""
+    """A function call, in lower case. `extract(year FROM day)` has the two arguments 'year' and day."""
 
     name: str
     arguments: tuple[Node, ...]
@@ -119,7 +119,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """A number of any type as the exact decimal that it prints as."""
+    """A number of any type, as the exact decimal that PostgreSQL prints for it."""
 
     operand: Node
 
@@ -153,15 +153,15 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def columns_of(*nodes: Node | None) -> tuple[Column, ...]:
-    """Return the columns of the expressions, each once, in the order of the text."""
+    """Return the columns in the expressions, each once, in the order of the text."""
     refs = (each.column for node in nodes if node is not None for each in walk(node) if isinstance(each, Ref))
     return tuple(dict.fromkeys(refs))
 
 
 def kind(node: Node) -> str:
-    """Return what a node is: "number", "text", "boolean", "other" (dates, for example) or "unknown".
+    """Return the kind of a node: "number", "text", "boolean", "other" (for example a date) or "unknown".
 
-    A text between quotes is unknown until PostgreSQL gives it a type.
+    The kind of a text in quotes is unknown until PostgreSQL gives it a type.
     """
     match node:
         case Ref(column):
@@ -204,7 +204,7 @@ def _kind_of_type(type: str) -> str:
         case "smallint" | "integer" | "bigint" | "int" | "int2" | "int4" | "int8" | "numeric" | "decimal":
             return "number"
         case "real" | "float4" | "float8" | "float" | "double precision" | "money":
-            return "unknown"  # a number, and not an exact one
+            return "unknown"  # a number, but not an exact number
         case "text" | "varchar" | "character varying" | "char" | "character":
             return "text"
         case "boolean" | "bool":
@@ -214,7 +214,7 @@ def _kind_of_type(type: str) -> str:
 
 
 def digits_of(node: Node) -> int | None:
-    """Return the most digits after the point that a number can have; None if the types do not fix it."""
+    """Return how many digits after the point a number can have, or None if the types do not fix this."""
     match node:
         case Ref(column):
             return column.digits

@@ -8,7 +8,7 @@ import rolling_joins
 from rolling_expression import Ref
 from rolling_resolved import Measure, Resolved
 
-# How partial aggregates of two segments make that of both.
+# The aggregate that merges partial aggregates of two segments into one of both.
 MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "squares": "sum"}
 
 
@@ -21,7 +21,7 @@ class Partial:
 
 
 def counts_rows(measure: Measure) -> bool:
-    """Return whether the number of the measure's values is the number of rows."""
+    """Return whether the measure has exactly one value for each row."""
     if measure.where is not None:
         return False
     columns = measure.columns
@@ -31,7 +31,7 @@ def counts_rows(measure: Measure) -> bool:
 
 
 def partials(resolved: Resolved) -> tuple[Partial, ...]:
-    """Return the partial aggregates in the order of their columns, which follow the number of rows."""
+    """Return the partial aggregates in the order of their columns. The number of rows comes before them."""
     found = []
     for index, measure in enumerate(resolved.measures):
         if not counts_rows(measure):
@@ -43,17 +43,17 @@ def partials(resolved: Resolved) -> tuple[Partial, ...]:
 
 
 def controlled(resolved: Resolved) -> tuple[int, ...]:
-    """Return the measures that the control totals have by a read of their own.
+    """Return the measures whose control totals come from a separate query.
 
-    A measure over joined tables has nothing but joins to be read by. If PostgreSQL aggregates, its totals are
-    those of the joined rows, before they reach a group.
+    A measure over joined tables cannot be read without joins. If PostgreSQL aggregates, its totals are those
+    of the joined rows before the rows are grouped.
     """
     missing = uncontrolled(resolved)
     return tuple(i for i, _ in enumerate(resolved.measures) if i not in missing)
 
 
 def uncontrolled(resolved: Resolved) -> tuple[int, ...]:
-    """Return the other measures."""
+    """Return the measures without control totals from a separate query."""
     if resolved.aggregate_in == "spark":
         return ()
     found = enumerate(resolved.measures)
@@ -61,13 +61,13 @@ def uncontrolled(resolved: Resolved) -> tuple[int, ...]:
 
 
 def has_sum(measure: Measure) -> bool:
-    """Return whether the measure has numbers, whose sum is compared with the control totals."""
+    """Return whether the measure's values are numbers. Their sum is compared with the control totals."""
     return measure.value is not None and not measure.counted_only
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Metrics of one measure and window that do not merge. One query computes them for all periods."""
+    """Metrics with the same measure and window that do not merge. One query computes them for all periods."""
 
     measure: int
     window: int | str
@@ -75,7 +75,7 @@ class Family:
 
 
 def families(resolved: Resolved) -> tuple[Family, ...]:
-    """Return the families of the metrics that do not merge, each metric by its number."""
+    """Return the families of the metrics that do not merge. They contain each metric as its number."""
     found: dict[tuple[int, int | str], list[int]] = {}
     for number, metric in enumerate(resolved.metrics):
         if not metric.merges:
@@ -84,5 +84,5 @@ def families(resolved: Resolved) -> tuple[Family, ...]:
 
 
 def starts_at_entity(resolved: Resolved) -> bool:
-    """Return whether the groups are those of entity rows, and not the rows of a joined table."""
+    """Return whether entity rows form the groups. Otherwise each row of a joined table is a group."""
     return rolling_joins.anchor(resolved) == "t0"

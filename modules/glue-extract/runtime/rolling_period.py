@@ -1,7 +1,7 @@
-"""Months: what a period is, which window it closes, and which one is due.
+"""Periods, which are calendar months, and functions for them.
 
-Nothing here reads a clock. The caller passes `now`, once, so that a run cannot straddle midnight with two
-answers.
+No function in this module reads a clock. The caller passes `now` once, so that a run around midnight cannot
+get two different periods.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _WRITTEN = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, order=True, slots=True)
 class Period:
-    """One calendar month, the unit of publication.
+    """One calendar month. Each month is published separately.
 
-    Ordered and hashable. `Period(2026, 10)` prints as `2026-10`.
+    Periods are ordered and hashable. `Period(2026, 10)` prints as `2026-10`.
     """
 
     year: int
@@ -29,7 +29,7 @@ class Period:
 
     @classmethod
     def parse(cls, text: str) -> Period:
-        """The period written `YYYY-MM`.
+        """Return the period that is written as `YYYY-MM`.
 
         >>> Period.parse("2026-10")
         Period(year=2026, month=10)
@@ -43,14 +43,14 @@ class Period:
 
     @classmethod
     def of(cls, day: date) -> Period:
-        """The month that `day` lies in."""
+        """Return the month that contains `day`."""
         return cls(day.year, day.month)
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
 
     def shift(self, months: int) -> Period:
-        """The period so many months later, or earlier.
+        """Return the period that is so many months later, or earlier if `months` is negative.
 
         >>> str(Period(2026, 1).shift(-1))
         '2025-12'
@@ -72,20 +72,21 @@ class Period:
 
     @property
     def file_date(self) -> date:
-        """Last day of the month: the date in a delivered file's name, whatever day the run is on."""
+        """The last day of the month. It is the date in a file's name, whatever the date of the run is."""
         return self.shift(1).first_day - timedelta(days=1)
 
 
 def zone(name: str) -> tzinfo:
-    """The time zone called `name` in the IANA database.
+    """Return the time zone with this name in the IANA database.
 
-    The default zone does not ask the database for itself: a slim image may carry none.
+    The default zone needs no time zone database, because a slim container image may lack one.
     """
     if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC"):
         return UTC
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as unknown:  # a missing file, a path out of the database, a folder
+    # the file is missing, a folder, or outside of the time zone database
+    except (KeyError, ValueError, OSError) as unknown:
         raise ExtractError(
             f'there is no time zone "{name}"; time_zone must be a name such as "Etc/GMT" or "Europe/Paris"',
             kind="spec",
@@ -93,7 +94,7 @@ def zone(name: str) -> tzinfo:
 
 
 def last_complete(now: datetime, where: tzinfo) -> Period:
-    """The newest month that is over in that time zone.
+    """Return the newest month that is over in the time zone `where`.
 
     >>> str(last_complete(datetime(2026, 11, 1, 0, 1, tzinfo=UTC), UTC))
     '2026-10'
@@ -102,9 +103,9 @@ def last_complete(now: datetime, where: tzinfo) -> Period:
 
 
 def check_over(period: Period, snapshot_time: str, where: tzinfo) -> None:
-    """Refuse a period inside of which the snapshot was taken: rows may still come.
+    """Refuse a period that was not over at the time of the snapshot, because rows may still arrive.
 
-    It is called for periods that are over by the clock of this machine, which may run ahead.
+    The period is over by the clock of this machine, but this clock may be ahead of the database's clock.
     """
     day = period.shift(1).first_day
     end = datetime(day.year, day.month, day.day, tzinfo=where)
@@ -117,7 +118,7 @@ def check_over(period: Period, snapshot_time: str, where: tzinfo) -> None:
 
 
 def between(first: Period, last: Period) -> Iterator[Period]:
-    """Every period from `first` to `last`, both included."""
+    """Yield every period from `first` to `last`, including both."""
     while first <= last:
         yield first
         first = first.shift(1)

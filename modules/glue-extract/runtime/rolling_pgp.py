@@ -1,8 +1,8 @@
-"""The OpenPGP keys of the recipients: where they come from, and which of them can encrypt a file.
+"""Read the OpenPGP keys of the recipients, and check that they can encrypt a file.
 
-The library is pysequoia. It encrypts for the subkeys of a key that are for encryption, valid and not revoked.
-It does not refuse a revoked key, and it uses expired subkeys if a key has no others. This module refuses
-both.
+The library is pysequoia. It uses the subkeys of a key that are for encryption, valid and not revoked. But it
+also accepts a revoked key, and it uses expired subkeys if a key has no others. This module refuses revoked
+keys and expired subkeys.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _EXPORT = "export the key with gpg --armor --export"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that files can be encrypted for."""
+    """A public key that can encrypt files."""
 
     cert: Cert
     fingerprint: str  # of the primary key, in upper case
-    subkeys: tuple[str, ...]  # fingerprints of the parts that a file is encrypted for, in order
-    expires: datetime | None  # when no part of it can encrypt any more
+    subkeys: tuple[str, ...]  # fingerprints of the parts that encrypt a file, in order
+    expires: datetime | None  # date after which no part of the key can encrypt
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,14 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of all recipients, by the recipient's name as in file names."""
+    """The keys of all recipients, by the names of the recipients in file names."""
 
     found: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     named: tuple[Named, ...] = ()
 
     def of(self, recipient: str) -> tuple[Key, ...]:
-        """Return the keys of a recipient, by fingerprint; an `ExtractError` if there is none."""
+        """Return the keys of a recipient, ordered by fingerprint. Raise `ExtractError` if it has no key."""
         found = self.found.get(file_name(recipient))
         if not found:
             raise _wrong(
@@ -77,7 +77,7 @@ class Keys:
         return found
 
     def check(self, known: Iterable[str], form: File, files: Mapping[str, File]) -> None:
-        """Refuse recipients with an encrypted file and no key, and those with a key and a plain file."""
+        """Refuse recipients with an encrypted file and no key, and recipients with a key and a plain file."""
         for recipient in sorted(known):
             if files.get(recipient, form).encryption is not None:
                 self.of(recipient)
@@ -117,7 +117,7 @@ def load(spec: Extract, place: str | None, digest: str | None) -> Keys:
 
 
 def read(texts: Mapping[tuple[str, str], str], now: datetime) -> Keys:
-    """Return the keys in these texts in ASCII armor, by recipient and name of the key."""
+    """Return the keys in texts in ASCII armor. `texts` is keyed by recipient and name of the key."""
     found: dict[str, dict[str, Key]] = {}
     warnings, named = [], []
     for (recipient, name), text in sorted(texts.items()):
@@ -149,7 +149,7 @@ def _check_library() -> None:
 
 
 def _object(address: str, digest: str | None) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the keys in an object that Terraform wrote: {"First Bank": {"laptop": "-----BEGIN..."}}."""
+    """Yield the keys in an S3 object of Terraform: {"First Bank": {"laptop": "-----BEGIN..."}}."""
     data = rolling_database.object_bytes(address, kind="pgp")
     if hashlib.sha256(data).hexdigest() != digest:
         raise _wrong(f"{address} was changed after Terraform wrote it; run terraform apply")
@@ -174,13 +174,13 @@ def _folder(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _cert(what: str, text: str) -> Cert:
-    """Return the only key in a text. A second one, which nobody compared, could decrypt all files."""
+    """Return the only key in a text. Refuse a second key, because nobody has compared it."""
     from pysequoia import Cert
     from pysequoia.packet import PacketPile, Tag
 
     if len(text) > _LONGEST:
-        # A key may be compressed, and a longer one could fill the memory.
-        raise _wrong(f"{what} has {len(text):,} characters; at most {_LONGEST:,} are allowed; {_MINIMAL}")
+        # A key may be compressed. Unpacked, a longer text could fill the memory.
+        raise _wrong(f"{what} has {len(text):,} characters, and {_LONGEST:,} are allowed; {_MINIMAL}")
     blocks = list(_BLOCK.finditer(text))
     if not blocks:
         raise _wrong(f"{what} is not a public key in ASCII armor; {_EXPORT}")
@@ -207,7 +207,7 @@ def _cert(what: str, text: str) -> Cert:
 
 
 def _usable(what: str, cert: Cert, now: datetime) -> Key:
-    """Return a key, if the library would encrypt for a part of it that is valid now."""
+    """Return the key, if the library can encrypt with a part of it that is valid now."""
     from pysequoia import encrypt
 
     if cert.is_revoked:
@@ -225,7 +225,7 @@ def _usable(what: str, cert: Cert, now: datetime) -> Key:
                 " a new key"
             ) from None
         raise _unusable(what, error) from None
-    # Without an end, a part is valid as long as the whole key.
+    # A part without an end is valid as long as the whole key.
     expiries = [one for one in parts.values() if one is not None]
     last = max(expiries) if len(expiries) == len(parts) else None
     if last is not None and last <= now:
@@ -236,13 +236,14 @@ def _usable(what: str, cert: Cert, now: datetime) -> Key:
 
 
 def _encrypting(cert: bytes, message: bytes) -> Iterator[tuple[str, datetime | None]]:
-    """Yield the parts of a key that a message is encrypted for: the fingerprint, and when the part expires.
+    """Yield fingerprint and expiration of each part of a key that encrypts a message.
 
-    The newest signature of a subkey has its expiration. The primary key expires with the whole key.
+    The newest signature of a subkey contains its expiration. The primary key expires with the whole key.
     """
     from pysequoia.packet import PacketPile, SignatureType, Tag
 
-    found: dict[str, tuple[datetime | None, datetime | None]] = {}  # when signed, and when it ends
+    # time of the signature, and end of the part
+    found: dict[str, tuple[datetime | None, datetime | None]] = {}
     part: Any = None
     for packet in PacketPile.from_bytes(cert):
         if packet.tag in (Tag.PublicKey, Tag.PublicSubkey):
@@ -255,7 +256,8 @@ def _encrypting(cert: bytes, message: bytes) -> Iterator[tuple[str, datetime | N
                 found[part.fingerprint] = (made, part.key_created + valid if valid else None)
     for packet in PacketPile.from_bytes(message):
         if packet.tag == Tag.PKESK:
-            # Version 3 has the ID of a part, which is the end of its fingerprint; version 6 the fingerprint.
+            # In version 3 of this packet, the part has its ID, the end of its fingerprint. In version 6, it
+            # has the whole fingerprint.
             body = packet.body
             name = (body[1:9] if body[0] == 3 else body[3 : 2 + body[1]]).hex()
             [fingerprint] = [one for one in found if one.endswith(name)]
@@ -274,7 +276,7 @@ def _private(what: str) -> ExtractError:
 
 
 def _unusable(what: str, error: RuntimeError) -> ExtractError:
-    # The message goes on with a stack.
+    # After its first line, the message contains a stack trace.
     said = str(error).partition("\n")[0].strip().rstrip(".")
     return ExtractError(f"{what} cannot be used: {said}", kind="pgp", cause=said)
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL says of the expressions of a spec, before a run reads any row."""
+"""Let PostgreSQL check the expressions of a spec before a run reads any row."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _check(session: Reader, resolved: Resolved, name: str, node: Node | None, ty
 
 
 def _said(name: str) -> str:
-    """Return what a sentence calls an expression.
+    """Return the name of an expression for a sentence.
 
     >>> _said("metrics.paid.where"), _said("metrics.paid"), _said("where")
     ('the where of metric paid,', 'the expression of metric paid,', 'where')
@@ -59,7 +59,7 @@ def _said(name: str) -> str:
 
 
 def probe(resolved: Resolved, node: Node) -> str:
-    """Return a query for the type of an expression, which PostgreSQL parses and does not compute."""
+    """Return a query for the type of an expression. PostgreSQL parses it, but does not compute it."""
     aliases = {column.alias for column in columns_of(node)}
     tables = "".join(
         f" LEFT JOIN {identifier(table.schema)}.{identifier(table.table)} AS {table.alias} ON false"

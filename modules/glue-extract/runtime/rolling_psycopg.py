@@ -1,4 +1,4 @@
-"""The driver psycopg: a login without Java, for `--database-url` where PostgreSQL does the work."""
+"""Connections with psycopg: a login without Java, for `--database-url` if PostgreSQL aggregates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def is_installed() -> bool:
 
 
 def connect(database: Database, application: str, limit: int) -> PsycopgConnection:
-    """Log in. The parameters at the start are those that PgBouncer accepts: no `options`."""
+    """Log in, with startup parameters that PgBouncer accepts: it does not accept `options`."""
     import psycopg
 
     host, port, name = address_of(database.url)
@@ -35,12 +35,12 @@ def connect(database: Database, application: str, limit: int) -> PsycopgConnecti
         "application_name": application,
         "connect_timeout": 15,
         "client_encoding": "UTF8",
-        # Of the environment only what an empty value here does not replace is read: no PGOPTIONS.
+        # An empty value replaces the environment variable PGOPTIONS, so libpq does not read it.
         "options": "",
         "keepalives_idle": 30,
         **{key: value for key, value in database.properties.items() if value},
     }
-    # Named prepared statements would outlive the transaction on a pooler's connection.
+    # Named prepared statements would remain on the connection of a pooler after the transaction.
     connection = psycopg.connect(**given, autocommit=True, prepare_threshold=None)
     return PsycopgConnection(connection, limit)
 
@@ -48,11 +48,11 @@ def connect(database: Database, application: str, limit: int) -> PsycopgConnecti
 @dataclass(frozen=True, slots=True)
 class PsycopgConnection:
     connection: psycopg.Connection[Any]
-    limit: int  # seconds that a statement may take until the network is taken for dead
+    limit: int  # seconds after which the network counts as lost, if a statement still runs
 
     def execute(self, statement: str) -> None:
         with self._watched():
-            # As bytes, PostgreSQL gets the text without a look at its "%".
+            # psycopg sends bytes as they are. In a text it would replace "%".
             self.connection.execute(statement.encode())
 
     def copy(self, query: str, path: Path) -> None:
@@ -74,9 +74,9 @@ class PsycopgConnection:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Shut the connection down if the server stays silent for longer than its own timeout allows.
+        """Shut the connection down if the server is silent for longer than its own timeout.
 
-        libpq waits without end for a server behind a network that has lost the connection.
+        If the network has lost the connection, libpq would wait for the server forever.
         """
         timer = threading.Timer(self.limit, _shut, [self.connection.fileno()])
         timer.daemon = True

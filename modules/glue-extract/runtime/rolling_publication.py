@@ -1,43 +1,44 @@
 """Publication: files first, the manifest last, and nothing that is published changes by accident.
 
-A period is published when its manifest exists; then every file that it names exists with the bytes that it
-names. The content of the target decides what a run may do:
+A period is published when its manifest exists. Then every file in the manifest exists, with the SHA-256 of
+the manifest. The content of the target decides what a run may do:
 
 =============================  ==============================================================================
 nothing                        Create the files (`If-None-Match: *`), then the manifest.
 a claim, no manifest           Another run was killed or still runs: take over its claim. Keep files with the
-                               right bytes, replace files that the claim names, create the rest.
+                               right bytes, replace files that the claim names, create missing files.
 files, neither claim nor       Refuse if their bytes differ: no run wrote them, and a recipient may have
 manifest                       collected them. With `--restate`, replace them as revision 1.
-a manifest, same bytes         Write nothing. Put back a missing file; refuse if a file was changed.
-a manifest, other bytes        Refuse, and say what differs. With `--restate`, withdraw the manifest, replace
-                               the files (`If-Match`), remove files that no longer exist, and write the
-                               manifest of the next revision.
+a manifest, same bytes         Write nothing, except a missing file. Refuse if a file was changed.
+a manifest, other bytes        Refuse, and report the differences. With `--restate`, remove the manifest,
+                               replace the files (`If-Match`), remove files that no longer exist, and write
+                               the manifest of the next revision.
 =============================  ==============================================================================
 
-So existing bytes are never replaced without `--restate`, unless no manifest ever named them.
+So a run without `--restate` never replaces a file that was in a manifest.
 
-Four steps keep this true if runs are killed or run at the same time:
+Four steps ensure this, even if runs are killed or run at the same time:
 
 1. *Claim.* A run writes the future manifest to `_manifests/<period>.claim`, on the condition that the claim
    is still the one that it read. Two claims never have the same bytes, because each contains its run's ID.
-   The claim stays afterwards, for the condition of the next run. A claim with the content of the manifest
-   is settled.
+   The claim stays after the run, because the next run needs it for this condition. A claim with the content
+   of the manifest is settled.
 2. *Withdraw.* A restatement removes the manifest before it changes the first file, because the manifest
-   names the old files. Between two revisions, the month is not published: a push does not start, and the
-   check for missing months sends a mail if the run was killed. Versioning keeps the removed manifest. A
-   manifest with a mark would not do, because readers look only for its existence.
-3. *Files.* Each file is written under a condition. If the condition fails, the run looks at the claim. If
-   the claim is its own, it replaces files that an older run wrote at the last moment. Otherwise it ends.
+   names the old files. Between two revisions, the month is not published: no push starts. If the run is
+   killed then, the check for missing months sends a mail. The bucket keeps the removed manifest as an old
+   version. A mark in the manifest would not be enough, because readers only check whether it exists.
+3. *Files.* Each write of a file has a condition. If the condition fails, the run reads the claim. If it is
+   still the claim of this run, the run replaces the file, which an older run has written late. Otherwise the
+   run ends.
 4. *Commit.* The target copies the claim to the manifest's place (`x-amz-copy-source-if-match`), if it is
    still this run's claim and if no manifest exists. So only the run that holds the claim can publish.
 
-A run that finds a claim that is not settled takes it over at once, whether the other run still lives or
-not: with a lease, nobody could repair the month until the lease ends. If the other run lives, it ends with
-an error at its next step. One of its requests may still be on the way, but its condition fails by then. One
-file could still match: a file that the old run wanted to change and the new run keeps. So the new run
-writes its bytes again, which gives it another tag (`Store.retag`). An order to restate survives its run: the
-next run carries it out, with or without `--restate`, and for the same reason.
+If a run finds a claim that is not settled, it takes the claim over at once, even if the other run still
+lives. With a lease, nobody could repair the month until the lease ends. If the other run lives, it ends with
+an error at its next step. A request of the other run may still arrive later, but its condition then fails, with one
+exception: a file that the other run wants to change and the new run keeps. So the new run writes the same
+bytes again, which gives the file another tag (`Store.retag`). If a restatement is killed, the next run
+completes it, with or without `--restate`, and with the same reason.
 """
 
 from __future__ import annotations
@@ -67,19 +68,20 @@ from rolling_store import Store, sha256_of
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a publication will do, decided before its first write."""
+    """The changes that a publication will make. They are decided before the first write."""
 
     period: Period
     files: tuple[File, ...]
-    versions: dict[str, str]  # of the files that are there, by place
-    differing: frozenset[str]  # places where other bytes are
-    contested: frozenset[str]  # places that the claim's run meant to change and this one leaves as they are
-    manifest: Json | None  # the one that is there
+    versions: dict[str, str]  # versions of the files that exist in the target, by place
+    differing: frozenset[str]  # places with other bytes than the new file
+    contested: frozenset[str]  # places that the previous run meant to change, but this run keeps
+    manifest: Json | None  # the existing manifest
     manifest_version: str | None
-    claim: Json | None  # the one that is there and not settled
-    claim_version: str | None  # also of one that is settled
-    withdrawn: tuple[str, ...]  # keys of files to remove that exist, or may exist by then
-    same: bool  # the manifest that is there describes these very files
+    claim: Json | None  # the existing claim, unless it is settled
+    claim_version: str | None  # also if the claim is settled
+    # keys of files to remove, which exist or may still be written by the previous run
+    withdrawn: tuple[str, ...]
+    same: bool  # whether the existing manifest describes exactly these files
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -87,14 +89,14 @@ class Plan:
 
     @property
     def committed(self) -> Json | None:
-        """Return the last publication: the manifest, or the part of a withdrawn one that a claim keeps."""
+        """The last publication: the manifest, or the part of a withdrawn manifest that the claim contains."""
         if self.manifest is not None or self.claim is None:
             return self.manifest
         return cast("Json | None", self.claim.get("replaces"))
 
     @property
     def revision(self) -> int:
-        """The revision that was published last, 0 before the first."""
+        """The revision that was published last, or 0 if no revision was published."""
         return cast(int, self.committed["revision"]) if self.committed else 0
 
     @property
@@ -103,17 +105,17 @@ class Plan:
 
     @property
     def is_new(self) -> bool:
-        """Return whether the publication makes a new revision."""
+        """Whether the publication makes a new revision."""
         return not self.same or bool(self.differing)
 
     @property
     def reason(self) -> str | None:
-        """Return why an earlier run that did not finish had to restate."""
+        """The reason for the restatement of an earlier run that did not finish."""
         return cast("str | None", self.claim.get("reason")) if self.claim else None
 
 
 def revision(store: Store, period: Period) -> int:
-    """Return the revision that is published, or else the one that a run has begun; 1 if there is neither."""
+    """Return the published revision, or else the revision that a run has begun, or else 1."""
     for place in (manifest_place(period), claim_place(period)):
         if store.version(place) is not None:
             return cast(int, read(store, place)["revision"])
@@ -124,14 +126,14 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     """Compare the new files with the target, and refuse changes that are not allowed, before anything is
     written.
     """
-    # The claim's version before all else: if it is still that one when this run claims, no other run has
-    # begun since, and what is read here still holds.
+    # Read the version of the claim first. If the claim still has this version when this run claims, no other
+    # run has begun since, and everything that is read here is still true.
     claim_version = store.version(claim_place(period))
     claim = read(store, claim_place(period)) if claim_version is not None else None
     manifest_version = store.version(manifest_place(period))
     manifest = read(store, manifest_place(period)) if manifest_version is not None else None
     if claim == manifest or (manifest is not None and claim and claim.get("replaces") != kept(manifest)):
-        # Settled; or its run came too late, saw the manifest that another had written meanwhile, and ended.
+        # The claim is settled. Or its run came too late: another run had already written the manifest.
         claim = None
     versions: dict[str, str] = {}
     differing = set()
@@ -145,7 +147,7 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
     new = {store.key(file.place): file.sha256 for file in files}
     claimed = touched(claim)
     replaces = manifest or (cast("Json | None", claim.get("replaces")) if claim else None)
-    # Also what is not there: the claim's run may go on to write it until this run has the claim.
+    # These files may not exist yet. The claim's run can write them until this run has the claim.
     stray = set(claimed) - set(new)
     made = Plan(
         period=period,
@@ -176,10 +178,10 @@ def plan(store: Store, period: Period, files: Sequence[File], *, restate: bool) 
 
 
 def refused(store: Store, made: Plan) -> str | None:
-    """Why this must not be published unless it was asked to restate; None if nothing prevents it."""
+    """Return why only a restatement may make these changes, or None if nothing prevents them."""
     names, are = _names(sorted(made.differing)), _is_are(len(made.differing))
     if made.claim is not None and not made.idle:
-        # Bytes that no manifest vouches for, or that a run before this one was ordered to replace.
+        # A file is ours if the claim or the last manifest names its key. All other files are foreign.
         ours = {*touched(made.claim), *digests(made.committed)}
         foreign = sorted(place for place in made.differing if store.key(place) not in ours)
         if not foreign:
@@ -197,7 +199,7 @@ def refused(store: Store, made: Plan) -> str | None:
 
 
 def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
-    """Carry out a plan and say what was done."""
+    """Carry out a plan. Return a sentence about the changes."""
     if made.idle:
         return nothing_to_write(made)
     if not made.is_new:
@@ -212,7 +214,8 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
     claim.withdraw(made)
     for file in made.files:
         claim.write(made, file)
-    # Markers go before their file, whose name theirs begin with: a marker says that its file can be read.
+    # Remove markers before their file, because a marker says that its file can be read. The name of a marker
+    # begins with the name of its file, so the order is reversed.
     for key in reversed(made.withdrawn):
         claim.remove(store.place(key))
     claim.commit()
@@ -223,7 +226,7 @@ def publish(store: Store, made: Plan, manifest: Json, scratch: Path) -> str:
 
 
 def _expect(store: Store, file: File) -> None:
-    """What was not written because something was there must be these very bytes."""
+    """Check a file that another run has created meanwhile: it must have exactly the bytes of `file`."""
     if store.version(file.place) is None or sha256_of(store.read(file.place)) != file.sha256:
         raise ExtractError(
             f"{file.name} was written by another run; start this run again when the other run has ended",
@@ -232,7 +235,7 @@ def _expect(store: Store, file: File) -> None:
 
 
 def difference(store: Store, period: Period, files: Sequence[File]) -> str:
-    """Return how the published files of a period differ from these; empty if they do not."""
+    """Describe how the published files of a period differ from `files`. Return "" if they are equal."""
     published = read(store, manifest_place(period))
     new = {store.key(file.place): file for file in files}
     if digests(published) == {key: file.sha256 for key, file in new.items()}:
@@ -245,7 +248,7 @@ def nothing_to_write(made: Plan) -> str:
 
 
 def forecast(store: Store, made: Plan) -> str:
-    """Return what `publish` would do, and how the files differ from the published ones, for a dry run."""
+    """Describe for a dry run what `publish` would do, and how files would differ from the published ones."""
     if made.idle:
         return nothing_to_write(made)
     if not made.is_new:

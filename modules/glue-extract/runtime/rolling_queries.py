@@ -1,4 +1,4 @@
-"""The text of every query of a run, from the resolved spec and the span. Each has one job."""
+"""The SQL of every query of a run, made from the resolved spec and the span."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ SNAPSHOT = """SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The queries that PostgreSQL always runs, so that they are independent of what Spark reads.
+    """The small queries. PostgreSQL always runs them, so that their results do not depend on Spark.
 
     - `snapshot`: the time of the snapshot.
-    - `control`: segment (NULL of rows without a date), rows, and for each metric the number of values (unless
-      every row has one) and their sum (if they are numbers). For Spark, also the largest number of digits
-      after the point, if the types do not fix it.
-    - `recipients`: name, number of rows that have it, and of each `recipient_columns` the number of values,
-      the smallest and the largest; then the smallest of each `recipient_key`. None if the recipient is a
-      column of the entity.
-    - `strays`: the number of groups without a recipient. None if the groups are those of entity rows.
-    - `join_checks`: by alias of a join's table, the number of its key values that are not unique.
+    - `control`: for each segment (NULL for rows without a date) the number of rows, and for each metric the
+      number of values (unless every row has one) and their sum (if they are numbers). For Spark, also the
+      largest number of digits after the point, if the types do not fix it.
+    - `recipients`: for each name the number of rows with this name. For each column in `recipient_columns`,
+      the number of values, the smallest and the largest value. For each column in `recipient_key`, the
+      smallest value. None if the recipient is a column of the entity.
+    - `strays`: the number of groups without a recipient. None if entity rows form the groups.
+    - `join_checks`: by alias of a joined table, the number of key values that are not unique.
     """
 
     control: str
@@ -43,17 +43,18 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """The large queries in one dialect. `windows` has one for each of `rolling_partials.families`."""
+    """The large queries in one dialect. `windows` has one query for each of `rolling_partials.families`."""
 
     aggregates: str | None  # None for a listing
     windows: tuple[str, ...]
     listing: str | None
-    broken: str | None  # to run only if the aggregates have fewer rows than the control totals
-    relations: tuple[Relation, ...]  # for Spark; PostgreSQL has them in the texts
+    broken: str | None  # to it runs only if the aggregates have fewer rows than the control totals
+    # for Spark; for PostgreSQL, the texts of the queries contain the relations
+    relations: tuple[Relation, ...]
 
 
 def checks(resolved: Resolved, span: Span, cutoff: datetime | None) -> Checks:
-    """Return the small queries. Rows dated after `cutoff` do not count: set while a period is not over."""
+    """Return the small queries. A `cutoff` is set if the last period is not over. Later rows do not count."""
     name = resolved.recipient
     at_entity = resolved.listing is not None or rolling_partials.starts_at_entity(resolved)
     strays = None
@@ -72,7 +73,7 @@ def checks(resolved: Resolved, span: Span, cutoff: datetime | None) -> Checks:
 
 
 def rows_of(resolved: Resolved) -> str:
-    """Return which rows of the entity the large queries read."""
+    """Return the kind of rows of the entity that the large queries read."""
     at_entity = resolved.listing is None and rolling_partials.starts_at_entity(resolved)
     return BEGINNING if at_entity else WINDOW
 
@@ -87,7 +88,7 @@ def bodies(
 ) -> Bodies:
     """Return the large queries in the dialect "postgresql" or "spark".
 
-    `digits` are the most digits after the point of each measure, `Facts.digits`; Spark needs them.
+    Spark needs `digits`: for each measure the maximum number of digits after the point, from `Facts.digits`.
     """
     spark = dialect == "spark"
 
@@ -140,7 +141,8 @@ def _recipients(relations: Relations) -> str:
     name = relations.label(resolved.recipient)
     columns = [name, "count(*)"]
     for column in resolved.recipient_columns.values():
-        value = f'{relations.label(column)} COLLATE "C"'  # under other collations, two texts can be equal
+        # under another collation, different texts can be equal
+        value = f'{relations.label(column)} COLLATE "C"'
         columns += [f"count({value})", f"min({value})", f"max({value})"]
     columns += [f"min({relations.label(column)})" for column in resolved.recipient_key]
     conditions = [f"{name} IS NOT NULL"]

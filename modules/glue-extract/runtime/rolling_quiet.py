@@ -1,6 +1,7 @@
-"""No log of Spark has a value of a row. An error of a task has them, and each process would log it.
+"""Turn off the logs of Spark, so that no log contains values of rows. Errors of tasks contain them.
 
-Glue does not allow a log4j file of our own, so the levels are set while the processes run.
+Every process of Spark would log such errors. Glue allows no log4j file of the engine, so the levels are set
+while the processes run.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _LOG4J = "org.apache.logging.log4j"
-# A configuration may give a logger a level of its own, so the root alone is not enough.
+# The configuration may set the level of a single logger, so it is not enough to turn off the root logger.
 _LOGGERS = (
     *("", "com", "com.amazonaws", "com.amazonaws.services.glue", "org", "org.apache"),
     *("org.apache.spark", "org.apache.spark.api.python", "org.apache.spark.executor"),
@@ -22,7 +23,7 @@ _LOGGERS = (
 # Loggers of PySpark, which write to stderr.
 _OF_PYTHON = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 
-# The executors of each application whose log is off.
+# For each application, the executors whose logs are off.
 _quiet: dict[str, str] = {}
 
 
@@ -42,16 +43,16 @@ def quiet_driver(context: SparkContext) -> None:
 
 
 def quiet_executors(spark: SparkSession) -> None:
-    """Turn off all logs of the executors, before they read rows. Costs a short job if there are new ones.
+    """Turn off all logs of the executors before they read rows. New executors need a short Spark job.
 
-    With more tasks than cores, each idle executor gets one of the first. An executor that starts later logs
-    until the next call.
+    The job has more tasks than there are cores, so each idle executor gets a task. An executor that starts
+    later writes logs until the next call.
     """
     java = spark.sparkContext._jsc
     assert java is not None
     context = java.sc()
     if context.isLocal():
-        return  # the driver is the only executor
+        return  # in local mode, the driver is the only executor
     application = context.applicationId()
     while (executors := _executors(context)) != _quiet.get(application):
         tasks = 4 * spark.sparkContext.defaultParallelism

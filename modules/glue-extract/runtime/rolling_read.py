@@ -21,7 +21,7 @@ from rolling_store import Store
 
 
 def watched(resolved: Resolved, first: Period, store: Store) -> tuple[Period, ...]:
-    """Return the published periods before `first` that the read takes in, to see if they still hold."""
+    """Return the published periods before `first` that are also read, to find late data in them."""
     before = (first.shift(-number) for number in range(resolved.late_data_periods, 0, -1))
     return tuple(period for period in before if store.version(manifest_place(period)))
 
@@ -34,10 +34,10 @@ def read(
     folder: Path,
     keys: Keys,
 ) -> Result:
-    """Run all queries. Their rows stay in `folder`, however many they are.
+    """Run all queries. Their rows are stored in `folder` and not in memory.
 
-    A recipient without a key for its encrypted file, and an entry of `files` for somebody who is no
-    recipient, are refused before the large queries, if a small one finds the recipients.
+    If a small query finds the recipients, two errors are reported before the large queries: a recipient
+    without a key for its encrypted file, and an entry of `files` that names no recipient.
     """
     span = Span.of(resolved, periods)
     facts = rolling_result.facts(resolved, rolling_queries.checks(resolved, span, cutoff), session)
@@ -60,7 +60,7 @@ def read(
 
 
 def notes(resolved: Resolved) -> tuple[str, ...]:
-    """Return what a reader of the values must know about their source."""
+    """Return facts about the source that a reader of the values must know."""
     columns = columns_of(*(measure.value for measure in resolved.measures if not measure.counted_only))
     found = []
     for column in columns:

@@ -35,9 +35,9 @@ Four steps ensure this, even if runs are killed or run at the same time:
 
 If a run finds a claim that is not settled, it takes the claim over at once, even if the other run still
 lives. With a lease, nobody could repair the month until the lease ends. If the other run lives, it ends with
-an error at its next step. A request of the other run may still arrive later, but its condition then fails, with one
-exception: a file that the other run wants to change and the new run keeps. So the new run writes the same
-bytes again, which gives the file another tag (`Store.retag`). If a restatement is killed, the next run
+an error at its next step. A request of the other run may still arrive later, but its condition then fails,
+with one exception: a file that the other run wants to change and the new run keeps. So the new run writes the
+same bytes again, which gives the file another tag (`Store.retag`). If a restatement is killed, the next run
 completes it, with or without `--restate`, and with the same reason.
 """
 

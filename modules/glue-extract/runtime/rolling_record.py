@@ -1,8 +1,8 @@
-"""Records of a file: cells to bytes, in the format that the recipient prescribes.
+"""Convert the values of a row to a record in bytes, in the format that the recipient prescribes.
 
-Neither Spark's CSV writer nor Python's is used. Spark's names files itself and is not RFC 4180; Python's
-changed what it quotes between versions, and the same values must be the same bytes under Python 3.11 and
-3.13. The format is a dozen lines.
+The engine does not use the CSV writer of Spark, which chooses file names itself and does not follow RFC 4180.
+It does not use the CSV writer of Python, because its quoting has changed between versions. The same values
+must give the same bytes under Python 3.11 and 3.13.
 """
 
 from __future__ import annotations
@@ -17,32 +17,34 @@ from rolling_format import Csv, Field, FixedWidth
 
 TEXT, NUMBER, METRIC, DATE, OTHER = "text", "number", "metric", "date", "other"  # kinds of columns
 
-# What a spreadsheet takes for the start of a formula, also in its full-width and small forms. After a blank
-# within a text, a sign is usually a dash of an address: "12 Main St; - ; Flat 3".
+# Signs that begin a formula in a spreadsheet, including their full-width and small forms. After a space
+# within a text, a sign is usually a dash in an address: "12 Main St; - ; Flat 3".
 _FORMULA, _SIGN = "=@\uff1d\uff20\ufe66\ufe6b", "+\uff0b\uff0d\ufe62\ufe63-"
 _START = _FORMULA + _SIGN
-# A spreadsheet may remove these before a formula: blanks, controls, marks of direction, and characters
-# without width.
+# Characters that a spreadsheet may remove before a formula: spaces, controls, marks of direction, and
+# characters without width.
 _HIDDEN = (
     r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
     r"\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-# A person who opens the file may choose another separator than the comma. Then a cell also begins after each
-# separator in a text and after each line break. Quotes may come before the formula, too.
+# Whoever opens the file may choose a separator other than the comma. Then a cell also begins after each
+# separator in a text and after each line break. There may also be quotes before the formula.
 _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 
 
-# In a record of fixed width, each may end the record: U+0085 is the newline of a mainframe.
+# In a fixed-width file, each of these characters may end a record. For example, U+0085 is the newline of a
+# mainframe.
 has_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
-# In a file that is read by line, each but the tab may end a record, also inside quotes.
+# If a program reads a file line by line, each of these characters may end a record, even inside quotes. A tab
+# does not.
 ends_record = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]").search
 is_hidden = re.compile(f"[{_HIDDEN}]").match
-# A text without any of these is harmless as it is.
+# A text without these characters cannot start a formula.
 may_start_formula = re.compile(rf"[\t\r\n{_START}]").search
 
 
 class Column(NamedTuple):
-    """A column of a file."""
+    """A column of a file, and the kind of its values."""
 
     label: str
     kind: str
@@ -53,12 +55,12 @@ Record = Callable[[Sequence["str | None"], int], bytes]
 
 
 def header(form: Csv | FixedWidth, columns: Sequence[Column]) -> bytes:
-    """Return the record with the names of the columns, or nothing if the format has none."""
+    """Return the record with the names of the columns, or no bytes if the format has no header."""
     if not form.header:
         return b""
     titles = [Column(column.label, OTHER) for column in columns]
     if isinstance(form, FixedWidth):
-        # A name is text, whatever its column holds.
+        # The names of the columns are texts, even for columns of numbers.
         plain: dict[str, int | str] = {}
         for name, given in form.fields.items():
             plain[name] = (
@@ -74,19 +76,19 @@ def _blanks(text: str, encoding: str) -> str:
 
 
 def mark(form: Csv | FixedWidth) -> bytes:
-    """Return the byte order mark of the file, if it has one."""
+    """Return the byte order mark of the file, or no bytes if the format has none."""
     return "\ufeff".encode(form.encoding) if isinstance(form, Csv) and form.bom else b""
 
 
 def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Record:
-    """Return the function that makes a record. `defuse`: keep spreadsheets from running texts as formulas."""
+    """Return a function that makes a record. With `defuse`, no text of a row can run as a formula."""
     if isinstance(form, FixedWidth):
         return _fixed(form, columns, defuse=defuse)
     return _delimited(form, columns, defuse=defuse)
 
 
 def number(text: str, decimal: str, thousands: str = "") -> str:
-    """Return a number with these marks.
+    """Return a number with a decimal mark and a mark for thousands.
 
     >>> number("-1234567.50", ",", "."), number("123", ",", ".")
     ('-1.234.567,50', '123')
@@ -103,9 +105,10 @@ def number(text: str, decimal: str, thousands: str = "") -> str:
 
 
 def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
-    """Return the function that makes a text harmless in a spreadsheet, also with this delimiter.
+    """Return a function that changes a text so that no spreadsheet runs it as a formula.
 
-    `quotes` are those that may stand before a formula, because the format does not write them twice.
+    A file may be opened with `delimiter` or another separator. `quotes` are quotes that the format does not
+    double, so that they may come before a formula.
 
     >>> [defuser("~")(text) for text in ("=1+1", "a;-b", "a~=b", "a; =b", "a; -b")]
     ["'=1+1", "a;'-b", "a~'=b", "a;' =b", 'a; -b']
@@ -124,9 +127,9 @@ def defuser(delimiter: str, quotes: str = "") -> Callable[[str], str]:
 
 
 def special_text(form: Csv) -> Callable[[str], object]:
-    """Return the function that finds what needs quotes.
+    """Return a function that finds out whether a value needs quotes.
 
-    A value that is the text of a missing value needs them too, or it would be read as one.
+    A value that equals the text for a missing value also needs quotes. Otherwise it would be read as missing.
     """
     null = rf"|\A{re.escape(form.null)}\Z" if form.null else ""
     newline = "\x85" if "A".encode(form.encoding) == b"\xc1" else ""  # in EBCDIC
@@ -134,12 +137,12 @@ def special_text(form: Csv) -> Callable[[str], object]:
 
 
 def is_read_by_line(form: Csv) -> bool:
-    """Return whether a line break must not be in a value, even if quotes would allow it."""
+    """Return whether values must not contain line breaks, even in quotes."""
     return form.quoting == "none" or bool(form.record_type)
 
 
 def row_start(form: Csv) -> str:
-    """Return what is before the first column of a row."""
+    """Return the text before the first column of a row."""
     if not form.record_type:
         return ""
     quote = '"' if form.quoting in ("all", "nonnumeric") else ""
@@ -147,7 +150,7 @@ def row_start(form: Csv) -> str:
 
 
 def quoted_columns(form: Csv, columns: Sequence[Column]) -> list[bool]:
-    """Return for each column whether all its values have quotes."""
+    """Return for each column whether the format writes all its values in quotes."""
     numbers = (METRIC, NUMBER) if form.quoting == "nonnumeric" else ()
     return [form.quoting in ("all", "nonnumeric") and column.kind not in numbers for column in columns]
 
@@ -166,7 +169,8 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
     special, is_plain = special_text(form), plain_columns(form, columns)
     converted = converters(form.decimal, form.thousands, form.date_format, columns)
     is_text, defused = [column.kind == TEXT and defuse for column in columns], defuser(delimiter)
-    is_metric = [column.kind == METRIC for column in columns]  # nothing to aggregate is an empty text
+    # if there is nothing to aggregate, the value is an empty text
+    is_metric = [column.kind == METRIC for column in columns]
     is_quoted, never = quoted_columns(form, columns), form.quoting == "none"
     order, start, by_line = range(len(columns)), row_start(form), is_read_by_line(form)
 
@@ -198,7 +202,7 @@ def _delimited(form: Csv, columns: Sequence[Column], *, defuse: bool) -> Record:
                     f" this is not possible with {what}"
                 )
             fields.append(value)
-        # A record of one empty field would be an empty line, which readers skip.
+        # A record with one empty field would be an empty line. Programs skip empty lines.
         text = start + delimiter.join(fields) or '""'
         try:
             return (text + ending).encode(encoding)
@@ -213,7 +217,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
     parts = [(column, form.field(column.label)) for column in columns]
     for i, (column, part) in enumerate(parts):
         if part.implied and column.kind == METRIC:
-            converted.pop(i, None)  # the point is left out, so no mark replaces it
+            converted.pop(i, None)  # the point is left out, so it is not converted
     encoding, ending = form.encoding, form.line_ending.encode(form.encoding)
     simple = [padding(column, part) for column, part in parts]
     *before, after = form.constants
@@ -236,7 +240,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
                 data = text.encode(encoding)
             except UnicodeEncodeError as error:
                 raise _lacking(error, values, columns, encoding, row) from None
-            # Then every field has its width, because every character is one byte.
+            # If there are as many bytes as characters, every field has its width.
             if len(data) == length:
                 return data + ending
         return b"".join(slowly(values, row)) + ending
@@ -256,13 +260,13 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Reco
 
 
 def padding(column: Column, part: Field) -> Callable[[str], str]:
-    """Return the function that pads a value. A value that is too long comes out longer than its field."""
+    """Return a function that pads a value. If a value is too long, the result is longer than the field."""
     width, fill, null = abs(part.width), part.fill, part.null
     trails, blanks, too_long = part.sign != "leading", " " * width, "x" * (width + 1)
     if column.kind not in (METRIC, NUMBER):
         if part.width > 0:
             return lambda value: (value or null).ljust(width, fill)
-        # Zeros would be a value, where there is none.
+        # Pad a missing value with spaces, because zeros would look like a value.
         nothing = blanks if fill == "0" and not null else null.rjust(width, fill)
         if fill == "0":
             return lambda value: (value.zfill(width) if _is_digits(value) else too_long) if value else nothing
@@ -286,7 +290,7 @@ def _is_digits(text: str) -> bool:
 
 
 def _padded(value: str, column: Column, part: Field, encoding: str, row: int) -> bytes:
-    """Return the field of a fixed-width record."""
+    """Return the bytes of one field of a fixed-width record."""
     if part.fill == "0" and value and column.kind not in (METRIC, NUMBER) and not _is_digits(value):
         where = _place(row, column)
         raise _wrong(f'{where}: a value has characters that are not digits, but the field has fill="0"')
@@ -299,7 +303,7 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
             if part.sign == "none":
                 raise _wrong(f'{_place(row, column)}: a value is negative, but the field has sign="none"')
     before, after = (sign, "") if part.sign == "leading" else ("", sign)
-    # Zeros would be a value, where there is none.
+    # Pad a missing value with spaces, because zeros would look like a value.
     width, fill = abs(part.width), (part.fill if value or part.fill != "0" else " ").encode(encoding)
     data, left, right = value.encode(encoding), before.encode(encoding), after.encode(encoding)
     missing = width - len(data) - len(left) - len(right)
@@ -317,18 +321,18 @@ def _padded(value: str, column: Column, part: Field, encoding: str, row: int) ->
     padding = fill * count
     if part.width > 0:
         return left + data + right + padding
-    # Zeros are part of the number, and so come after its sign.
+    # Zeros belong to the number, so they follow its sign.
     return left + padding + data + right if part.fill == "0" else padding + left + data + right
 
 
 def converters(
     decimal: str, thousands: str, date_format: str, columns: Sequence[Column]
 ) -> dict[int, Callable[[str, int], str]]:
-    """Return the functions for the columns whose cells do not stay as they are."""
+    """Return functions that convert values, by the numbers of the columns whose values must be converted."""
 
     def converter(column: Column) -> Callable[[str, int], str] | None:
         if column.kind == DATE and date_format != "%Y-%m-%d":
-            days: dict[str, str] = {}  # a month has few different ones
+            days: dict[str, str] = {}  # a month has few different dates, so keep the results
 
             def convert(value: str, row: int) -> str:
                 if value not in days:
@@ -356,7 +360,7 @@ def _day(value: str, date_format: str, column: Column, row: int) -> str:
 def _lacking(
     error: UnicodeEncodeError, fields: Sequence[str], columns: Sequence[Column], encoding: str, row: int
 ) -> ExtractError:
-    """Return the sentence about the first character that the encoding lacks."""
+    """Return the error about the first character that the encoding lacks."""
     character = error.object[error.start]
     column = next(
         (column for value, column in zip(fields, columns, strict=True) if character in value),
@@ -368,7 +372,7 @@ def _lacking(
 
 
 def _place(row: int, column: Column) -> str:
-    """Return where a value is; row 0 has the names of the columns."""
+    """Return the place of a value for a sentence. Row 0 is the header."""
     return f'{f"row {row}" if row else "header"}, column "{column.label}"'
 
 

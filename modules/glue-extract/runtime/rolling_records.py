@@ -1,6 +1,6 @@
-"""Many records of a file at once, with the bytes that `rolling_record` gives each of them.
+"""Make many records of a file at once, with the same bytes that `rolling_record` makes one by one.
 
-What is rare is left to `rolling_record`: above all, values that the format refuses.
+`rolling_record` makes the records in rare cases, for example if the format refuses a value.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Records = Callable[[Columns, int], bytes]
 AtOnce = Callable[[Columns, int], bytes | None]
 """The same, or None for records that have to be made one by one."""
 
-# Encodings in which a text's bytes are those of its parts, one after another.
+# Encodings in which the bytes of a text are the bytes of its parts, one after another.
 _STATELESS = re.compile(r"utf-8|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|utf-(16|32)-[bl]e")
 
 
 def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -> Records:
-    """Return the function that makes records. `defuse`: keep spreadsheets from running texts as formulas."""
+    """Return a function that makes records. With `defuse`, no text of a row can run as a formula."""
     single = rolling_record.writer(form, columns, defuse=defuse)
     at_once = _at_once(form, columns, defuse)
 
@@ -34,7 +34,8 @@ def writer(form: Csv | FixedWidth, columns: Sequence[Column], *, defuse: bool) -
         try:
             found = at_once(cells, first) if at_once else None
         except (ExtractError, UnicodeEncodeError):
-            found = None  # the first record that is wrong says what is wrong
+            # the records are then made one by one, so that the error names the first wrong record
+            found = None
         if found is None:
             rows = enumerate(zip(*cells, strict=True), first)
             return b"".join([single(row, number) for number, row in rows])
@@ -59,7 +60,8 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
     texts = _Texts(form, columns, form.thousands, defused=rolling_record.defuser(delimiter), defuse=defuse)
 
     def fields(i: int, cells: Sequence[str | None], first: int) -> list[str] | None:
-        missing = None if columns[i].kind != METRIC else ""  # nothing to aggregate is an empty text
+        # if there is nothing to aggregate, the value is an empty text
+        missing = None if columns[i].kind != METRIC else ""
         lacks = None in cells or (missing == "" and "" in cells)
         found = texts.of(i, cells, first)
         if by_line and rolling_record.ends_record("".join(found)):
@@ -86,7 +88,7 @@ def _delimited(form: Csv, columns: Sequence[Column], defuse: bool) -> AtOnce:
             found.append(made)
         lines = [*map(delimiter.join, zip(*found, strict=True))]
         if len(found) == 1 and not start:
-            # A record of one empty field would be an empty line, which readers skip.
+            # A record with one empty field would be an empty line. Programs skip empty lines.
             lines = [line or '""' for line in lines]
         return (start + f"{ending}{start}".join(lines) + ending).encode(form.encoding)
 
@@ -98,7 +100,7 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], defuse: bool) -> AtOnce:
     texts = _Texts(form, columns, "", defused=rolling_record.defuser("", quotes="\"'"), defuse=defuse)
     for i, part in enumerate(parts):
         if part.implied and columns[i].kind == METRIC:
-            texts.converted.pop(i, None)  # the point is left out, so no mark replaces it
+            texts.converted.pop(i, None)  # the point is left out, so it is not converted
     pads = [rolling_record.padding(column, part) for column, part in zip(columns, parts, strict=True)]
     constants = form.constants
     length = sum(abs(part.width) for part in parts) + sum(map(len, constants)) + len(form.line_ending)
@@ -112,18 +114,18 @@ def _fixed(form: FixedWidth, columns: Sequence[Column], defuse: bool) -> AtOnce:
                 found.insert(i, [constants[i]] * len(cells[0]))
         lines = [*map("".join, zip(*found, strict=True)), ""]
         text = form.line_ending.join(lines)
-        # A field is never too short, so together they have this length only if none is too long.
+        # No field is shorter than its width. So if the total length is right, no field is too long.
         if len(text) != length * (len(lines) - 1):
             return None
         data = text.encode(form.encoding)
-        # Then every character is one byte.
+        # If there are as many bytes as characters, every character is one byte.
         return data if len(data) == len(text) else None
 
     return records
 
 
 class _Texts:
-    """Makes the texts of a column's cells, without quotes and padding."""
+    """Converts the values of a column to texts, without quotes and padding."""
 
     def __init__(
         self,

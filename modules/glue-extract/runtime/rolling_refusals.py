@@ -1,8 +1,9 @@
-"""Explain the errors of the source, of the driver and of Spark in a sentence.
+"""Explain errors of the source, of the driver and of Spark, each in a sentence.
 
-A sentence goes into a mail and a log, so it contains no value of a row. Many texts of the server do: a cast
-that fails quotes its value. So the text is passed on only if the class of its SQLSTATE is about names and
-settings. For all other errors, and those of Spark, the sentence has only the kind of the error.
+A sentence goes into a mail and a log, so it must contain no value of a row. Many messages of the server
+contain values: the error of a failed cast quotes the value. So the sentence contains the server's message
+only if the class of its SQLSTATE is about names and settings. For all other errors, and for errors of Spark,
+the sentence has only the kind of the error.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ from rolling_errors import ExtractError, one_line
 
 DRIVER = "org.postgresql.Driver"
 
-# https://www.postgresql.org/docs/current/errcodes-appendix.html: connections, transactions, logins,
-# databases, recovery conflicts, resources, states, operators, the system, its configuration; then rights,
-# the depth of the stack, damaged tables and indexes. The rest of class 42, and 0A, 3F and 54, are left out:
-# a cast of a text to regclass, tsquery or jsonpath fails with these, and the message quotes the text.
-_SPOKEN = (*("08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0"),)
-_SPOKEN += ("42501", "54001", "XX001", "XX002")
+# Classes of SQLSTATE whose messages contain no value, from
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: connections, features, transactions, logins,
+# catalog, recovery conflicts, names and rights, resources, limits, states, operators, the system, internals.
+_SPOKEN = (*("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0", "HV", "XX"),)
 _UNSPOKEN = {
     "21000": "a subquery returned more than one row",
     "22003": "a number is out of the range of its type",
@@ -31,7 +30,7 @@ _UNSPOKEN = {
     "P0001": "a function of the database raised an exception",
 }
 
-# Errors with several reasons for one SQLSTATE, or without SQLSTATE. The text shows the reason.
+# These errors share an SQLSTATE with other errors, or have no SQLSTATE. The text identifies them.
 _BY_TEXT = (
     ("row_security", r"query would be affected by row-level security policy"),
     ("pooler", r"unsupported startup parameter"),
@@ -51,9 +50,9 @@ _BY_TEXT = (
         r"|java\.io\.EOFException",
     ),
 )
-# The SQLSTATE shows the reason if the driver's exception is available. If there is only Spark's summary of
-# a failed task, the text shows it. The text is English, unless lc_messages of the server is another language:
-# then the general sentence at the end of `explained` is used.
+# The SQLSTATE identifies these errors if the exception of the driver is available. If there is only Spark's
+# summary of a failed task, the text identifies them. The text is English, unless lc_messages of the server is
+# another language. Then `explained` returns its general sentence.
 _BY_STATE = (
     (
         "authentication",
@@ -92,14 +91,15 @@ _TASK = (
     r" due to stage failure: Task [\d.]+ in stage [\d.]+ failed \d+ times, most recent failure:"
     r" Lost task [\d.]+ in stage [\d.]+ \(TID \d+\) \([\w.:-]+ executor \w+\)"
 )
-# "SparkException: Job aborted due to ...: java.io.IOException: No space left on device", and
+# Two examples: "SparkException: Job aborted due to ...: java.io.IOException: No space left on device", and
 # "SparkArithmeticException: [DIVIDE_BY_ZERO] ..."
 _BEGINNING = re.compile(
     rf"(?:(?:{_CLASS}|Job aborted(?:{_TASK})?|Exception thrown in awaitResult)(?:: |$))*"
     r"(?:No space left on device|\[(?P<condition>[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\])?"
 )
 
-# The driver's words follow such a beginning. Further on, a row can hold what looks like them.
+# The message of the driver follows directly after such a beginning. Later in the text, a value of a row could
+# look like a message.
 _DRIVER_WORDS = re.compile(
     rf"(?:(?:{_CLASS}|Job aborted(?:{_TASK})?|Exception thrown in awaitResult): )*"
     r"(?:org\.postgresql\.util\.)?PSQLException: (?P<words>.*)"
@@ -109,7 +109,7 @@ _DRIVER_WORDS = re.compile(
 def explained(error: Exception, database: Database, *, reads_rows: bool = True) -> ExtractError:
     """Return the error for a failure of the source, of the driver or of Spark.
 
-    `reads_rows` is false for a statement that reads only the catalog: then the whole text is safe.
+    `reads_rows` is false for a statement that reads only the catalog. Then the whole message is safe.
     """
     state, texts = _sql_state(error)
     text = "\n".join(texts)
@@ -237,7 +237,7 @@ def explained(error: Exception, database: Database, *, reads_rows: bool = True) 
 
 
 def no_tls(database: Database, cause: str) -> ExtractError:
-    """The sentence for a server without TLS. Only a URL can have another sslmode."""
+    """Return the error for a server without TLS. Only a URL can contain another sslmode."""
     sentence = f"the database at {database.place} does not support TLS; set ssl = on in its configuration"
     if database.credentials == "--database-url":
         sentence += ". If the network is private, add ?sslmode=disable to the URL instead"
@@ -245,15 +245,15 @@ def no_tls(database: Database, cause: str) -> ExtractError:
 
 
 def too_long(cause: str = "") -> ExtractError:
-    """A sum that no decimal of Spark's can hold."""
-    sentence = "a sum of the metric has more than 38 digits, and Spark cannot add it exactly"
+    """Return the error for a sum that has too many digits for a decimal of Spark."""
+    sentence = "a sum of the metric takes more than the 38 digits that Spark can add exactly"
     return ExtractError(sentence, kind="contract", cause=cause)
 
 
 def _sql_state(error: Exception) -> tuple[str, list[str]]:
-    """SQLSTATE and text of psycopg's exception, or the texts of a Java exception and its causes.
+    """Return SQLSTATE and text of a psycopg exception, or those of a Java exception and its causes.
 
-    PySpark hides it in one of two attributes, by the kind of error.
+    PySpark has the Java exception in one of two attributes, depending on the kind of error.
     """
     if type(error).__module__.partition(".")[0] == "psycopg":
         state, text = _of_libpq(error)
@@ -271,10 +271,10 @@ def _sql_state(error: Exception) -> tuple[str, list[str]]:
 
 
 def _of_libpq(error: Exception) -> tuple[str, str]:
-    """The same of psycopg, as the JDBC driver would have it.
+    """Return SQLSTATE and text of a psycopg exception, in the form of the JDBC driver.
 
-    libpq has no SQLSTATE for a login that fails. Its own words are about the network, and what the server
-    said follows after a severity.
+    For a failed login, libpq has no SQLSTATE. Its own message is about the network. The message of the server
+    follows after a severity such as FATAL.
     """
     text = str(getattr(getattr(error, "diag", None), "message_primary", None) or error)
     state = str(getattr(error, "sqlstate", None) or "")
@@ -288,22 +288,22 @@ def _of_libpq(error: Exception) -> tuple[str, str]:
 
 
 def _driver_message(text: str) -> str:
-    """The first line of the driver's words, without the server's severity."""
+    """Return the first line of the driver's message, without the severity that the server added."""
     line = next((line for line in text.splitlines() if line.strip()), "no reason given")
     line = re.sub(r"^(?:ERROR|FATAL|PANIC): ", "", line.strip())
     return one_line(line).rstrip(".")[:300]
 
 
 def _found(state: str, said: str) -> str | None:
-    """What happened, of what there is a sentence for."""
+    """Return the kind of an error that has its own sentence, or None."""
     found = next((what for what, pattern in _BY_TEXT if state != "08001" and _begins(said, pattern)), None)
     found = found or next((what for what, states, _ in _BY_STATE if state in states), None)
     return found or next((what for what, _, by in _BY_STATE if by and _begins(said, by)), None)
 
 
 def _is_spoken(state: str, found: str | None) -> bool:
-    """Whether the server's words hold no value: by their SQLSTATE, or because we know all of them."""
-    if found == "zone":  # it quotes the zone, which a column can hold
+    """Return whether the server's message contains no value, by its SQLSTATE or because its text is known."""
+    if found == "zone":  # the message quotes the time zone, which may be a value of a column
         return False
     return state.startswith(_SPOKEN) or found == "snapshot" or (found is not None and not state)
 
@@ -314,19 +314,20 @@ def _unspoken(state: str) -> str:
 
 
 def _begins(said: str, pattern: str) -> bool:
-    """Only at its beginning is a text the server's own: what follows may be quoted."""
+    """Return whether a message begins with a pattern. After the beginning, a message may quote values."""
     return re.match(pattern, said, re.IGNORECASE) is not None
 
 
 def _kinds(texts: list[str], error: Exception) -> str:
-    """Of an error of Spark its condition and classes, because its text may quote rows.
+    """Return the condition and the classes of a Spark error, without its text, which may quote rows.
 
-    Only the beginning of each text is Spark's own. Further on, a row can hold what looks like a class.
+    Only the beginning of each text is written by Spark. Later in the text, a value of a row could look like a
+    class.
     """
     conditions, classes = [], []
     for text in texts:
         begun = _BEGINNING.match(text)
-        assert begun is not None  # all of it is optional
+        assert begun is not None  # the pattern also matches an empty text
         classes += re.findall(rf"{_CLASS}(?:: No space left on device)?", begun[0])
         conditions += [begun["condition"]] if begun["condition"] else []
     python = re.findall(r"^([A-Z][A-Za-z]*): ", "\n".join(texts), re.MULTILINE)
@@ -338,4 +339,5 @@ def _kinds(texts: list[str], error: Exception) -> str:
 def _without_secret(text: str, database: Database) -> str:
     password = database.properties.get("password", "")
     text = text.replace(password, "***") if password else text
-    return re.sub(r"X-Amz-Signature=\w+", "X-Amz-Signature=***", text)[:4000]  # of a newer token
+    # the signature of an IAM token that is newer than the one in `database`
+    return re.sub(r"X-Amz-Signature=\w+", "X-Amz-Signature=***", text)[:4000]

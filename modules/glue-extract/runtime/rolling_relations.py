@@ -1,7 +1,7 @@
-"""The relations `t0`, `t1`, ...: the tables of the source as the bodies of the queries see them.
+"""The relations `t0`, `t1`, ...: subqueries for the tables of the source, which the large queries read.
 
-PostgreSQL always runs the text of a relation, also if Spark runs the body. So a relation may use everything
-of PostgreSQL: the range of dates, `width_bucket`, casts, and expressions over one table.
+PostgreSQL always runs the SQL of a relation, even if Spark runs the query over the relations. So a relation
+may use all features of PostgreSQL: the range of dates, `width_bucket`, casts, and expressions over one table.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from rolling_period import zone
 from rolling_resolved import Column, Resolved
 from rolling_span import Span
 
-# Which rows of the entity a query reads: those of the span, those of all time before, too, or also those
+# Which rows of the entity a query reads: the rows in the span; also all rows before the span; or also rows
 # without a date.
 WINDOW, BEGINNING, UNDATED = "window", "beginning", "undated"
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One relation for Spark: a temporary view `name` of the rows of `sql`, which PostgreSQL runs.
+    """A relation for Spark: a temporary view `name` with the rows of `sql`, which PostgreSQL runs.
 
-    Spark casts each column in `types` to that type; all others are as the driver reads them. `part` is a
-    column to split the parallel reads by, a whole number or (of the entity) the date; it is dropped
-    afterwards. `columns` are the plain columns of the table by their name in the view, for a transform.
+    Spark casts each column in `types` to the given type. All other columns have the type that the driver
+    reads. The column `part` divides the rows for parallel reads and is dropped afterwards. It is a whole
+    number, or for the entity the date. `columns` are the plain columns of the table by their name in the
+    view, for a transform.
     """
 
     name: str
@@ -42,15 +43,15 @@ class Relation:
 
 @dataclass(slots=True)
 class _Used:
-    """What bodies use of one relation: PostgreSQL's expressions by the name of the column."""
+    """The columns of one relation that queries use: SQL of PostgreSQL and the name of the column."""
 
-    names: dict[tuple[str, str | None], str] = field(default_factory=dict)  # by expression and type in Spark
+    names: dict[tuple[str, str | None], str] = field(default_factory=dict)  # by expression and Spark type
     types: dict[str, str] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
 
 
 class Relations:
-    """The relations of one query, or of all queries that Spark runs. Grows with what the bodies ask for."""
+    """The relations of one query, or of all queries in Spark. Queries add the columns that they need."""
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class Relations:
     # -- columns ---------------------------------------------------------------------------------------
 
     def key(self, column: Column, other: Column) -> str:
-        """Return a column of a join, to compare with the other column of the join."""
+        """Return a column of a join for the comparison with the other column of the join."""
         source = plain(column)
         if self.dialect.is_spark and not (column.type in WHOLE and other.type in WHOLE):
             number = column.category == "N" and other.category == "N"
@@ -80,19 +81,19 @@ class Relations:
         return self._add(column.alias, source, column=column)
 
     def label(self, column: Column) -> str:
-        """Return a column as the text that a file has."""
+        """Return a column as the text that a file shows."""
         if column.type in WHOLE:
             return self.dialect.text(self._add(column.alias, plain(column), column=column))
         source = exact(column) if column.type == "money" else plain(column)
         return self._add(column.alias, f"{source}::text", column=column)
 
     def plain_label(self, column: Column) -> str:
-        """Return the column of the relation that `label` is made of."""
+        """Return the column of the relation from which `label` makes its text."""
         label = self.label(column)
         return label if column.type not in WHOLE else self._add(column.alias, plain(column))
 
     def order(self, column: Column) -> str | None:
-        """Return what a column is ordered by; None for a text, whose order is that of its label."""
+        """Return the value to order a column by, or None for a text, which is ordered by its label."""
         if column.is_text:
             return None
         source = plain(column)
@@ -102,29 +103,31 @@ class Relations:
             return self.number(column)
         if column.type == "date":
             return self._add(column.alias, day_number(source))
-        # The rank of the value, because the types of Spark do not order every value as PostgreSQL does.
+        # This is the rank of the value, because Spark does not order the values of some types as PostgreSQL
+        # does.
         return self._add(column.alias, f"dense_rank() OVER (ORDER BY {source} NULLS FIRST)")
 
     def number(self, column: Column) -> str:
-        """Return a column for `render`: a number is exact."""
+        """Return a column for `render`, which needs exact numbers."""
         if self.dialect.is_spark and column.category == "N" and column.type not in WHOLE:
             return self._add(column.alias, finite(exact(column)), decimal(column.digits or 0), column=column)
         return self._add(column.alias, exact(column), column=column)
 
     def expression(self, node: Node, spark_type: str = "boolean") -> str:
-        """Return an expression. `spark_type` is what Spark has it as: also "string", or a decimal."""
+        """Return the SQL of an expression. `spark_type` is the type of its value in Spark."""
         aliases = sorted({column.alias for column in columns_of(node)})
         spark = self.dialect.is_spark
         if aliases == ["t0"] and not (spark and self.resolved.transform is not None):
             sql = render(node, "postgresql", exact)
             if self._rows == BEGINNING:
-                # A row before the span is in no metric. A division by zero in it must not end the run.
+                # A row before the span is in no metric, so its value is NULL. A division by zero in such a
+                # row must not end the run.
                 sql = f"CASE WHEN {plain(self.resolved.date)} >= {self._bound(0)} THEN {sql} END"
             return self._computed("t0", sql, spark_type)
         if not spark or len(aliases) != 1:
             return render(node, self.dialect.name, self.number)
-        # Over one joined table: PostgreSQL computes it for Spark. Of a row that was not reached it has the
-        # value that it has of NULLs, for example of coalesce(fee, 0).
+        # The expression is over one joined table, so PostgreSQL computes it for Spark. For a row that finds
+        # no row in that table, the value is that of an expression over NULLs, for example coalesce(fee, 0).
         found = self._computed(aliases[0], render(node, "postgresql", exact), spark_type)
         if isinstance(node, Ref):
             return found
@@ -136,14 +139,14 @@ class Relations:
         if not self.dialect.is_spark or spark_type == "boolean":
             return self._add(alias, sql)
         if spark_type == "bigint":
-            # CASE and exact arithmetic make it numeric, which Spark would read with 18 digits.
+            # CASE and exact arithmetic make the value numeric, which Spark would read with 18 digits.
             return self._add(alias, f"({sql})::bigint")
         if spark_type == "string":
             return self._add(alias, f"({sql})::text")
         return self._add(alias, finite(f"({sql})::numeric"), spark_type)
 
     def measure(self, index: int) -> str:
-        """Return the value of a measure in a row: NULL if its filter is not true, 1 for a count of rows."""
+        """Return the SQL of a measure's value: NULL if its filter is not true, 1 for a count of rows."""
         measure = self.resolved.measures[index]
         value, where = measure.value, measure.where
         if where is not None and value is not None and {c.alias for c in measure.columns} == {"t0"}:
@@ -156,7 +159,7 @@ class Relations:
         return sql
 
     def squared(self, index: int) -> str:
-        """Return the square of a measure's value, which does not overflow."""
+        """Return the SQL of the square of a measure's value. The square cannot overflow."""
         value = self.measure(index)
         type_ = "numeric"
         if self.dialect.is_spark:
@@ -175,7 +178,7 @@ class Relations:
 
     @property
     def segment(self) -> str:
-        """Return the number of the segment of a row, NULL without a date."""
+        """The SQL of the number of a row's segment. It is NULL for a row without a date."""
         if self.one_segment:
             return "1"
         bounds = ", ".join(self._bound(i) for i in range(len(self.span.bounds)))
@@ -186,7 +189,7 @@ class Relations:
 
     @property
     def one_segment(self) -> bool:
-        """Return whether all rows are of segment 1."""
+        """Whether all rows are in segment 1."""
         undated = self._rows == UNDATED and self.may_be_undated
         return len(self.span.bounds) == 2 and self._rows != BEGINNING and not undated
 
@@ -197,7 +200,7 @@ class Relations:
     # -- joins -----------------------------------------------------------------------------------------
 
     def reached(self, alias: str) -> str:
-        """Return whether a LEFT JOIN found a row: then no column of its key is NULL."""
+        """Return the condition that a LEFT JOIN has found a row. Then no column of its key is NULL."""
         step = self.resolved.step(alias)
         return f"{self.key(step.rights[0], step.lefts[0])} IS NOT NULL"
 
@@ -207,7 +210,7 @@ class Relations:
         return f"\n  FROM {alias}{self.joined(aliases, inner)}"
 
     def joined(self, aliases: Sequence[str], inner: Sequence[str] = ()) -> str:
-        """Return the joins to `aliases`."""
+        """Return the JOIN clauses to `aliases`."""
         lines = []
         for alias in aliases:
             step = self.resolved.step(alias)
@@ -217,9 +220,9 @@ class Relations:
         return "".join(lines)
 
     def unbroken(self, aliases: Sequence[str], among: Sequence[str] | None = None) -> list[str]:
-        """Return the conditions under which every mandatory join to `aliases` found its row.
+        """Return the conditions that every mandatory join to `aliases` has found its row.
 
-        `among` takes only the conditions of some joins.
+        With `among`, return only the conditions of these joins.
         """
         conditions = []
         for must in rolling_joins.mandatory(self.resolved, aliases):
@@ -230,7 +233,7 @@ class Relations:
         return conditions
 
     def counting(self) -> str:
-        """Return the WHERE clause of rows that count, as far as `where` uses joined tables; else nothing."""
+        """Return the WHERE clause for `where` if it uses joined tables, else an empty text."""
         where, aliases = self.resolved.where, rolling_joins.filtered(self.resolved)
         if where is None or not aliases:
             return ""
@@ -238,7 +241,7 @@ class Relations:
         return f"\n  WHERE ({' OR '.join([self.expression(where), *broken])})"
 
     def recipient(self, aliases: Sequence[str]) -> str:
-        """Return the name of the recipient, with `aliases` joined."""
+        """Return the SQL of the recipient's name, in a query that has joined `aliases`."""
         name = self.label(self.resolved.recipient)
         if not rolling_joins.may_be_unassigned(self.resolved, aliases):
             return name
@@ -252,11 +255,11 @@ class Relations:
         return self.dialect.literal(self.resolved.unassigned)
 
     def owned(self, aliases: Sequence[str]) -> str:
-        """Return whether a row reaches a recipient with a name, and every table of `aliases` that it must."""
+        """Return the condition that a row reaches a recipient and every mandatory table of `aliases`."""
         return " AND ".join([f"{self.recipient(aliases)} IS NOT NULL", *self.unbroken(aliases)])
 
     def included(self, aliases: Sequence[str]) -> str | None:
-        """Return whether the recipient gets a file; None if all do."""
+        """Return the condition that the recipient gets a file, or None if all recipients get files."""
         if self.resolved.recipients_where is None:
             return None
         alias = self.resolved.recipient.alias
@@ -270,7 +273,7 @@ class Relations:
     # -- texts -----------------------------------------------------------------------------------------
 
     def query(self, *parts: str) -> str:
-        """Return a whole query: PostgreSQL gets the relations in front of the body's own."""
+        """Return a complete query. For PostgreSQL, its WITH clause begins with the relations."""
         *named, body = parts
         if not self.dialect.is_spark:
             named = [
@@ -280,11 +283,11 @@ class Relations:
         return f"WITH {', '.join(named)}\n{body}" if named else body
 
     def texts(self) -> dict[str, str]:
-        """Return the texts of the relations by name."""
+        """Return the SQL of the relations by name."""
         return {alias: self._text(alias) for alias in rolling_joins.in_order(self._used)}
 
     def relations(self) -> tuple[Relation, ...]:
-        """Return the relations as Spark reads them."""
+        """Return the relations for Spark."""
         found = []
         for alias in rolling_joins.in_order(self._used):
             used, part = self._used[alias], self._part(alias)
@@ -323,7 +326,7 @@ class Relations:
         return lines
 
     def _conditions(self) -> list[str]:
-        """Return the half-open range on the plain date column, so that an index on it serves, and `where`."""
+        """Return `where` and the range of dates, which compares the plain column so that an index helps."""
         when = plain(self.resolved.date)
         found = [] if self._rows == BEGINNING else [f"{when} >= {self._bound(0)}"]
         found.append(f"{when} < {self._bound(-1)}")
@@ -340,8 +343,8 @@ class Relations:
         day = self.span.bounds[index]
         if self.resolved.date.type != "timestamp with time zone":
             return self._literal(datetime(day.year, day.month, day.day))
-        # Not PostgreSQL's AT TIME ZONE: of a midnight that comes twice because clocks are set back, it takes
-        # the second, an hour after the month began. Python takes the first.
+        # PostgreSQL's AT TIME ZONE is not used. If clocks are set back at midnight, there are two midnights.
+        # PostgreSQL takes the second, an hour after the month began. Python takes the first.
         return self._literal(datetime(day.year, day.month, day.day, tzinfo=zone(self.resolved.time_zone)))
 
     def _literal(self, moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Recipients that are not those of the month before: swapped, renamed, or with the folder of another one."""
+"""Find recipients that have changed since the month before: swapped, renamed, or in another's folder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from rolling_store import Store
 
 
 def changed(result: Result, store: Store, made: Plan) -> str:
-    """Return which recipients differ from those of the published month before, as a sentence, or "".
+    """Return a sentence about recipients that differ from the published month before, or "".
 
-    A name decides who gets a file, and its folder. The manifest also has the key of the recipient's row.
+    The name of a recipient determines its file and its folder. The manifest also has the key of the
+    recipient's row.
     """
     before = made.period.shift(-1)
     resolved, keys = result.resolved, result.facts.recipient_keys

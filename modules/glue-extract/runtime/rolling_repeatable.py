@@ -1,4 +1,4 @@
-"""Whether an expression gives the same value for the same row at any time, as a repeated run needs it."""
+"""Check that an expression always gives the same value for the same row, so that a run can be repeated."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from rolling_nodes import CHOICES, COMPARISONS, Binary, Call, Cast, In, Node, Ref, Text, children, kind, walk
 from rolling_tokens import ExpressionError
 
-# What PostgreSQL reads as the time of the run where a date is expected, alone or with a time of day.
+# In a date, PostgreSQL reads these words as the time of the run, alone or with a time of day.
 _NOW = re.compile(r"\b(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
-# No functions of the catalog, but parts of the language.
+# These are parts of the SQL language and no functions of the catalog.
 _LANGUAGE = (*CHOICES, "extract")
-# They depend on settings that are the same in every run, for example TimeZone and DateStyle.
+# These depend on settings that are the same in every run, for example TimeZone and DateStyle.
 _SETTLED = (
     "concat",
     "concat_ws",
@@ -26,7 +26,8 @@ _SETTLED = (
     "to_timestamp",
 )
 
-# What gives another value tomorrow, or to another role. The catalog knows the same of all other functions.
+# These can give another value tomorrow, or to another role. For all other functions, the catalog shows
+# whether they can.
 CLOCKS = (
     *("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"),
     *("current_user", "session_user", "user", "current_role", "current_schema", "current_catalog"),
@@ -48,7 +49,7 @@ CLOCK_CALLS = (
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of the catalog. Several can have one name."""
+    """A function of the catalog. Several functions can have the same name."""
 
     name: str
     kind: str  # pg_proc.prokind: f, a, w or p
@@ -59,9 +60,10 @@ class Function:
 
 
 def check_clocks(node: Node, *, is_text: bool = False) -> None:
-    """Refuse a text that PostgreSQL reads as the time of the run.
+    """Refuse a text such as 'now', which PostgreSQL reads as the time of the run.
 
-    `is_text` is for a value beside one that is text: there, these words are only words.
+    `is_text` is true if the value is compared or combined with text. There, these words have no special
+    meaning.
     """
     match node:
         case Text(value) if not is_text and (found := _NOW.search(value)):
@@ -88,18 +90,18 @@ def check_clocks(node: Node, *, is_text: bool = False) -> None:
 
 
 def _is_text(node: Node) -> bool:
-    """Return whether a value is text, or a column of which nothing is known yet."""
+    """Return whether a value is text, or a column whose type is not known yet."""
     return kind(node) == "text" or (isinstance(node, Ref) and node.column.category == "")
 
 
 def function_names(nodes: Iterable[Node]) -> tuple[str, ...]:
-    """Return the functions that the catalog must know."""
+    """Return the names of the functions to look up in the catalog."""
     found = (each.name for node in nodes for each in walk(node) if isinstance(each, Call))
     return tuple(sorted({name for name in found if name not in _LANGUAGE}))
 
 
 def check_functions(node: Node, functions: Iterable[Function]) -> None:
-    """Refuse what does not exist, is not a plain function, or may give another value in another run."""
+    """Refuse calls of missing functions, of aggregates, and of functions that are not immutable."""
     known: dict[str, list[Function]] = {}
     for function in functions:
         known.setdefault(function.name, []).append(function)

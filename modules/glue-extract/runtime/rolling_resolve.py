@@ -29,7 +29,7 @@ from rolling_spec_check import COUNTS, read_early, references, wrong
 from rolling_tokens import ExpressionError
 from rolling_types import check_types, is_number
 
-# What an aggregate is made from, apart from the count.
+# Partial aggregates that an aggregate needs, apart from the count.
 _NEEDS = {
     "avg": frozenset({"sum"}),
     "sum": frozenset({"sum"}),
@@ -37,12 +37,12 @@ _NEEDS = {
     "max": frozenset({"max"}),
     "stddev": frozenset({"sum", "squares"}),
 }
-# A name that can be written without quotes, with or without its table.
+# A name that needs no quotes, with or without its table.
 _PLAIN = re.compile(r"[\w$]+(\.[\w$]+)*")
 
 
 def read(spec: Extract, session: Reader) -> Resolved:
-    """Resolve a checked spec. Reads the catalog, and lets PostgreSQL check the expressions; reads no rows."""
+    """Resolve a checked spec with the catalog. PostgreSQL checks the expressions. No rows are read."""
     catalog = read_tables(session, schemas_of(spec), function_names(read_early(spec)))
     tables = [find_table(spec, name, catalog) for name in (spec.entity, *(join.table for join in spec.joins))]
     catalog = read_columns(session, catalog, tables)
@@ -58,14 +58,14 @@ def resolve(spec: Extract, catalog: Catalog) -> Resolved:
 
 
 def numbers(resolved: Resolved) -> tuple[Column, ...]:
-    """Return the columns whose values the metrics depend on."""
+    """Return the columns whose values the result depends on, except keys and dates."""
     nodes = [node for measure in resolved.measures for node in (measure.value, measure.where)]
     shown = [*resolved.group_by.values(), *(resolved.listing.columns if resolved.listing else ())]
     return tuple(dict.fromkeys([*columns_of(*nodes, resolved.where, resolved.recipients_where), *shown]))
 
 
 def _names(spec: Extract, catalog: Catalog) -> Names:
-    """Return the tables of the spec. Those of joins that nothing uses get no alias."""
+    """Return the tables of the spec. The tables of unused joins get no alias."""
     found = [find_table(spec, name, catalog) for name in (spec.entity, *(join.table for join in spec.joins))]
     tables = dict(zip(spec.names, found, strict=True))
     used = {spec.entity_name, *(spec.split(reference)[0] for reference, _, _ in references(spec))}
@@ -137,14 +137,14 @@ class _Resolver:
         return self.names.tables[name].estimate
 
     def _recipient_columns(self) -> Mapping[str, Column]:
-        """Return the columns that {recipient[code]} names in files."""
+        """Return the columns of fields like {recipient[code]} in names and records of files."""
         owner, _ = self.spec.split(self.spec.recipient[self.spec.recipient_label])
         forms = (self.spec.file, *(self.spec.files or {}).values())
         keys = recipient_columns([template for form in forms for template in form.templates])
         return {key: self.names.column(key, of=owner) for key in keys}
 
     def _texts(self) -> Mapping[str, str]:
-        """Return the expressions as the spec writes them."""
+        """Return the expressions as they are written in the spec."""
         found = {"where": self.spec.where, "recipients_where": self.spec.recipients_where}
         for name, metric in (self.spec.metrics or {}).items():
             found |= {f"metrics.{name}": metric.expression, f"metrics.{name}.where": metric.where}
@@ -175,7 +175,7 @@ class _Resolver:
         return tuple(steps)
 
     def _way(self, alias: str) -> list[Step]:
-        """Return the steps from the entity to a table, the last one first."""
+        """Return the steps from the entity to a table, in reverse order."""
         found = []
         while alias != "t0":
             step = next(step for step in self.steps if step.alias == alias)
@@ -232,7 +232,7 @@ class _Resolver:
         return node
 
     def _value(self, what: str, text: str) -> Node:
-        """Return the nodes of a metric's expression, which can also be the name of a column."""
+        """Return the nodes of a metric's expression, or the column if the expression is a column's name."""
         is_column = self.names.has(text)
         if is_column and _PLAIN.fullmatch(text):
             return Ref(self.names.column(text))
@@ -273,7 +273,7 @@ class _Resolver:
         return Metric(name, metric.aggregate, index, metric.window, scale)
 
     def _as_number(self, name: str, what: str, value: Node, *, is_count: bool) -> tuple[Node, bool]:
-        """Return a value, and whether it is a number. Counts take any value."""
+        """Return a value, and whether it is a number. Only counts accept other values."""
         if isinstance(value, Ref):
             if is_number(value.column) or is_count:
                 return value, is_number(value.column)
@@ -287,7 +287,7 @@ class _Resolver:
         return value, found == "number"
 
     def _measure(self, value: Node | None, where: Node | None, divisor: int, counted_only: bool) -> int:
-        """Return the index of the measure with this value, which several metrics can share."""
+        """Return the index of the measure with this value. Several metrics can share a measure."""
         columns = columns_of(value, where)
         steps = {step.alias for column in columns for step in self._way(column.alias)}
         digits = None if value is None else digits_of(value)

@@ -1,6 +1,6 @@
-"""The resolved spec: every name of the spec as the catalog of the source spells it, with its type.
+"""The resolved spec: every name is spelled as in the catalog of the source, and has its type.
 
-`rolling_resolve` makes it once. Later stages need nothing else of the spec.
+`rolling_resolve` makes the resolved spec once. Later steps of a run do not need the spec.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ YEAR_TO_DATE = "year_to_date"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the source. The entity has the alias `t0`, the table of the first join `t1`."""
+    """A table of the source. The entity has the alias `t0`, and the first joined table the alias `t1`."""
 
     alias: str
-    name: str  # in the spec: the table's name or the join's alias
+    name: str  # name in the spec: the table's name or the join's alias
     schema: str
     table: str
-    estimate: int  # rows, by the planner's statistics; -1 if unknown
+    estimate: int  # number of rows that the planner's statistics estimate; -1 if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. Equal if the same."""
+    """A column of a table."""
 
     alias: str  # of its table
     name: str
-    type: str  # by format_type without precision: "numeric", "timestamp with time zone"; of a domain its base
+    type: str  # from format_type, without precision: "timestamp with time zone"; for a domain, its base type
     category: str  # pg_type.typcategory
-    digits: int | None  # after the decimal point, as far as the type fixes them
+    digits: int | None  # number of digits after the point, if the type fixes it
     not_null: bool = False
 
     @property
     def is_text(self) -> bool:
-        """Return whether the column's order in a file is that of its text by code point."""
+        """Whether a file orders the column by the code points of its text."""
         return self.category in "SE"
 
     @property
@@ -59,34 +59,35 @@ class Step:
     lefts: tuple[Column, ...]
     rights: tuple[Column, ...]
     optional: bool
-    unique: bool  # by a unique index over the right columns or some of them; else it is checked on the rows
-    name: str  # for a sentence: "Loans.Account_idAccount = Account.idAccount"
+    # whether a unique index covers the right columns or some of them; else a query checks the rows
+    unique: bool
+    name: str  # for error messages: "Loans.Account_idAccount = Account.idAccount"
 
     @property
     def start(self) -> str:
-        """Return the alias of the table that the step starts from."""
+        """The alias of the table that the step starts from."""
         return self.lefts[0].alias
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """An expression with a filter, which one or several metrics aggregate. Computed once a row.
+    """An expression with a filter. It is computed once per row, for one or several metrics.
 
-    `value` is None for the number of rows. A value is an exact number, unless `counted_only` (count_distinct
-    and count take any type).
+    `value` is None if the measure counts rows. A value is an exact number, unless `counted_only` is true:
+    count and count_distinct accept values of any type.
     """
 
     value: Node | None
     where: Node | None
-    columns: tuple[Column, ...]  # of value and where
+    columns: tuple[Column, ...]  # columns of value and where
     aliases: tuple[
         str, ...
-    ]  # of the tables on the way to these columns, in the order of the joins, without t0
-    whole: bool  # whether every value is a whole number by its type
-    digits: int | None  # most digits after the point that a value can have; None if the types do not fix it
-    divisor: int = 1  # what every aggregated value is divided by, exactly: 100 for "amount / 100"
+    ]  # aliases of the tables on the way to these columns, in the order of the joins, without t0
+    whole: bool  # whether the type makes every value a whole number
+    digits: int | None  # maximum number of digits after the point; None if the types do not fix it
+    divisor: int = 1  # exact divisor of every aggregated value: 100 for "amount / 100"
     counted_only: bool = False
-    needs: frozenset[str] = frozenset()  # partial aggregates: "sum" "min" "max" "squares"; count always
+    needs: frozenset[str] = frozenset()  # partial aggregates besides count: "sum" "min" "max" "squares"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,11 @@ class Metric:
     window: int | str  # or YEAR_TO_DATE
     scale: (
         int | None
-    )  # digits after the point; None: written whole (count, or sum, min, max of whole numbers)
+    )  # digits after the point; None for whole numbers (count, or sum, min, max of whole numbers)
 
     @property
     def fraction(self) -> Fraction | None:
-        """Return the percentile as a fraction: 1/2 for the median; None for other aggregates."""
+        """The percentile as a fraction: 1/2 for the median. None for other aggregates."""
         if self.aggregate == "median":
             return Fraction(1, 2)
         if self.aggregate[0] == "p" and self.aggregate[1:].isdecimal():
@@ -112,7 +113,7 @@ class Metric:
 
     @property
     def merges(self) -> bool:
-        """Return whether partial aggregates of two segments of time give that of both."""
+        """Whether the metric can be computed from partial aggregates of segments."""
         return self.fraction is None and self.aggregate != "count_distinct"
 
 
@@ -130,21 +131,22 @@ class Resolved:
     """The resolved spec. Aliases in tuples come in the order of the joins."""
 
     role: str
-    tables: tuple[Table, ...]  # the entity and the joins that are used, in the order of the spec
-    steps: tuple[Step, ...]  # one for each of `tables` but the first
+    tables: tuple[Table, ...]  # the entity and the joined tables that are used, in the order of the spec
+    steps: tuple[Step, ...]  # one for each of `tables`, except the entity
     date: Column
     time_zone: str
     grain: str
     recipient_label: str
     recipient: Column
-    group_by: Mapping[str, Column]  # by label; of a listing empty
+    group_by: Mapping[str, Column]  # by label; empty for a listing
     measures: tuple[Measure, ...]
     metrics: tuple[Metric, ...]
     listing: Listing | None
-    columns: tuple[str, ...]  # of the file, in order: labels, metrics, "period", "window_start", "window_end"
+    # columns of the file, in order: labels, metrics, "period", "window_start", "window_end"
+    columns: tuple[str, ...]
     where: Node | None  # of the extract
-    recipients_where: Node | None  # only on columns of the recipient's table
-    unassigned: str | None  # set if an optional join lies on the way to the recipient
+    recipients_where: Node | None  # uses only columns of the recipient's table
+    unassigned: str | None  # set if there is an optional join on the way to the recipient
     max_orphan_rows: int
     max_undated_rows: int
     defuse_formulas: bool
@@ -153,10 +155,10 @@ class Resolved:
     aggregate_in: str  # "database" or "spark"
     texts: Mapping[str, str] = field(
         default_factory=dict
-    )  # of the spec, for sentences and manifest: "where", ...
+    )  # expressions of the spec, for sentences and the manifest: "where", ...
     file: File = File()  # noqa: RUF009 (frozen)
     files: Mapping[str, File] = field(default_factory=dict)  # by recipient
-    # Of the recipient's table, by the key in {recipient[key]}.
+    # Columns of the recipient's table, by the key in {recipient[key]}.
     recipient_columns: Mapping[str, Column] = field(default_factory=dict)
     # For aggregate_in="spark":
     partitions: int = 8
@@ -166,7 +168,7 @@ class Resolved:
 
     @property
     def recipient_key(self) -> tuple[Column, ...]:
-        """Return the columns by which the recipient's table is joined: they identify a renamed recipient."""
+        """The columns by which the recipient's table is joined. They identify a recipient that is renamed."""
         alias = self.recipient.alias
         rights = () if alias == "t0" else self.step(alias).rights
         return tuple(column for column in rights if column.name != self.recipient.name)
@@ -178,7 +180,7 @@ class Resolved:
         return next(table for table in self.tables if table.alias == alias)
 
     def step(self, alias: str) -> Step:
-        """Return the step that leads to `alias`, which is not t0."""
+        """Return the step that leads to `alias`, which must not be t0."""
         return next(step for step in self.steps if step.alias == alias)
 
     def path(self, alias: str) -> tuple[str, ...]:

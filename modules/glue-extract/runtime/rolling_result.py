@@ -1,4 +1,4 @@
-"""The result of a run's queries: typed rows, streamed from files, and the totals they are compared with."""
+"""The result of a run's queries: rows that are read from files, and totals to compare them with."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Line = list[str | None]
 
 
 class Session(Protocol):
-    """One login in one transaction, as `rolling_source` has it."""
+    """The part of `rolling_source.Session` that this module uses."""
 
     def rows(self, query: str) -> list[Line]:
-        """Return all rows of a small result, each value as PostgreSQL writes it."""
+        """Return all rows of a small result, each value as the text that PostgreSQL writes."""
         ...
 
 
@@ -43,9 +43,10 @@ Copy = Callable[[str, Path], None]
 
 @dataclass(slots=True)
 class Sums:
-    """Rows of one segment: how many, and of each measure the number of values and their sum.
+    """Totals of one segment: the number of rows, and for each measure the number of values and their sum.
 
-    A sum is in units of the measure's last digit. `not_finite` are the measures with a value that is none.
+    A sum is a whole number, in units of the measure's last digit. `not_finite` are the measures that have NaN
+    or Infinity among their values.
     """
 
     rows: int
@@ -67,32 +68,33 @@ BySegment = Mapping[int, Sums]
 class Facts:
     """The results of the small queries.
 
-    `recipients` are the names that get a file, each with the number of rows of the recipient's table that
-    have it. It is None if the recipient is a column of the entity. Then the rows have the names.
+    `recipients` has each name that gets a file, with the number of rows of the recipient's table with this
+    name. It is None if the recipient is a column of the entity. Then only the rows of the result have the
+    names.
     """
 
     snapshot_time: str  # ISO 8601, UTC
     recipients: Mapping[str, int] | None
     control: BySegment
     undated: Sums
-    repeated: Mapping[str, int]  # alias of a join's table to the number of its key values that are not unique
-    strays: int  # groups without a recipient
-    digits: tuple[int, ...]  # of each measure after the point, as far as the rows have them
-    # By recipient, of each of `recipient_columns` its different values, at most two; None for NULL.
+    repeated: Mapping[str, int]  # by alias of a joined table: number of key values that are not unique
+    strays: int  # number of groups without a recipient
+    digits: tuple[int, ...]  # number of digits after the point of each measure, as far as rows have them
+    # By recipient: for each of `recipient_columns` its different values, at most two. None stands for NULL.
     recipient_values: Mapping[str, Sequence[frozenset[str | None]]] = field(default_factory=dict)
-    # By recipient that is one row of the recipient's table, the SHA-256 of its key.
+    # By recipient: the SHA-256 of its key, if exactly one row of the recipient's table has its name.
     recipient_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one snapshot of the source says about all periods of a span."""
+    """The result of the queries for all periods of a span, from one snapshot of the source."""
 
     resolved: Resolved
     span: Span
     facts: Facts
     losses: Mapping[int, BySegment]  # by kind: ORPHAN and EXCLUDED
-    path: Path  # of the aggregates or the listing
+    path: Path  # file with the rows of the aggregates or the listing
     family_paths: tuple[tuple[Family, Path], ...]
 
     @property
@@ -104,9 +106,9 @@ class Result:
         return self.facts.recipients
 
     def blocks(self, period: Period) -> Iterator[Block]:
-        """Yield the rows of one period in their final order, in blocks: recipients one after another.
+        """Yield the rows of one period in blocks, in their final order, one recipient after another.
 
-        It may be called several times.
+        The method may be called several times.
         """
         if self.resolved.listing is None and not self.family_paths:
             rollup = Rollup(self.resolved, self.span, period, self.facts.digits)
@@ -116,7 +118,7 @@ class Result:
         return rolling_blocks.blocks_of(self.rows(period))
 
     def rows(self, period: Period) -> Iterator[Row]:
-        """Yield the rows of one period, as `blocks` has them."""
+        """Yield the rows of one period, with the values and in the order of `blocks`."""
         lines = dropwhile(lambda line: line[0] in ("-1", "0", "1"), rows_of(self.path))
         if self.resolved.listing is not None:
             segments = {str(number) for number in self.span.longest(period)}
@@ -126,24 +128,24 @@ class Result:
         return rollup.rows(lines, families)
 
     def tally(self) -> Tally:
-        """Return an empty tally, for rows of one period."""
+        """Return an empty tally for the rows of one period."""
         return Tally(self.resolved, self.facts.digits)
 
     def control(self, period: Period) -> Tally:
-        """Return all rows of the period's windows, read without the joins to the recipient."""
+        """Return the totals of all rows in the period's windows, read without the joins to the recipient."""
         return self._tally(self.facts.control, period)
 
     def orphans(self, period: Period) -> Tally:
-        """Return the rows in the period's windows that reach no recipient."""
+        """Return the totals of the rows in the period's windows that reach no recipient."""
         return self._tally(self.losses[ORPHAN], period)
 
     def excluded(self, period: Period) -> Tally:
-        """Return the rows in the period's windows whose recipient gets no file by `recipients_where`."""
+        """Return the totals of the rows in the period's windows that `recipients_where` excludes."""
         return self._tally(self.losses[EXCLUDED], period)
 
     @property
     def undated(self) -> int:
-        """Return the number of entity rows without a date, of whatever time."""
+        """The number of all entity rows without a date."""
         return self.facts.undated.rows
 
     def not_finite(self, period: Period) -> list[str]:
@@ -202,7 +204,7 @@ def _key(values: Line) -> str:
 
 
 def _different(line: Line) -> list[frozenset[str | None]]:
-    """Return the different values of each column of a recipient's rows, at most two of them."""
+    """Return for each column of a recipient's rows the different values, at most two."""
     found: list[frozenset[str | None]] = []
     for i in range(2, len(line), 3):
         values = {line[i + 1], line[i + 2]}
@@ -211,7 +213,7 @@ def _different(line: Line) -> list[frozenset[str | None]]:
 
 
 def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Copy, folder: Path) -> Result:
-    """Run the large queries by `copy` and keep their rows in `folder`."""
+    """Run the large queries with `copy`, and store their rows in `folder`."""
     path = folder / "rows"
     body = bodies.aggregates if bodies.listing is None else bodies.listing
     assert body is not None
@@ -224,7 +226,7 @@ def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Cop
     broken = []
     if bodies.broken is not None and _rows_are_missing(resolved, found.control, totals):
         copy(bodies.broken, folder / "broken")
-        # With the columns of an orphan row of the aggregates.
+        # Add the first columns of an orphan row, so that the lines look like lines of the aggregates.
         start = [str(ORPHAN), *[None] * (1 + len(resolved.group_by))]
         broken = [[*start, *line] for line in rows_of(folder / "broken")]
     if not bodies.relations and resolved.listing is None:
@@ -234,7 +236,7 @@ def read(resolved: Resolved, span: Span, found: Facts, bodies: Bodies, copy: Cop
 
 
 def _lines_of(kind: int, path: Path) -> list[Line]:
-    """Return the lines at the beginning of the result that are of this kind."""
+    """Return the lines of this kind at the beginning of the result."""
     return list(takewhile(lambda line: line[0] == str(kind), rows_of(path)))
 
 
@@ -270,9 +272,10 @@ def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line
 
 
 def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sums, tuple[int, ...]]:
-    """Return the control totals by segment, those of undated rows, and the digits of each measure."""
+    """Return the control totals by segment, the totals of undated rows, and the digits of each measure."""
     scales = resolved.aggregate_in == "spark"
-    # Spark writes all digits of a type, and PostgreSQL those of the value: the least of 0.25 and 0 is 0.
+    # Spark writes all digits of a type, and PostgreSQL the digits of the value: the minimum of 0.25 and 0 is
+    # 0.
     digits = [(measure.digits or 0) if scales else 0 for measure in resolved.measures]
     columns: list[tuple[int, str]] = []
     for index in rolling_partials.controlled(resolved):
@@ -304,7 +307,7 @@ def totals_of(resolved: Resolved, lines: Sequence[Line]) -> tuple[BySegment, Sum
 
 
 def _losses(resolved: Resolved, digits: Sequence[int], lines: Iterator[Line]) -> dict[int, BySegment]:
-    """Return the sums of the rows that no file gets, from the lines at the beginning of the result."""
+    """Return the sums of the rows that are in no file. Their lines are at the beginning of the result."""
     orphans: dict[int, Sums] = {}
     excluded: dict[int, Sums] = {}
     partials = rolling_partials.partials(resolved)

@@ -1,7 +1,8 @@
-"""The rows of one period: partial aggregates of segments rolled up to windows, and written as text.
+"""Make the rows of one period: merge partial aggregates of segments into windows, and write them as text.
 
-A run for one period whose windows are equally long has one segment, and then a line is a row. Such lines are
-rolled up in blocks, column by column, which takes a fraction of the time of the loop in `Rollup.rows`.
+If a run has one period and all its windows have the same length, there is one segment. Then each line becomes
+one row. Such lines are converted in blocks, column by column, which is much faster than the loop in
+`Rollup.rows`.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from rolling_values import COUNT, LOW, MAX, MIN, SQUARES, SUM, Aggregates, forma
 _PLACES = {"count": COUNT, "sum": SUM, "min": MIN, "max": MAX, "squares": SQUARES}
 _MERGED: dict[int, Callable[[int, int], int]] = {COUNT: add, SUM: add, SQUARES: add, MIN: min, MAX: max}
 _NONE = (0,) * 7
-_OWNED = (str(GROUP), str(UNASSIGNED))  # kinds of lines that have a row in a file
+_OWNED = (str(GROUP), str(UNASSIGNED))  # kinds of lines that become rows of a file
 
 Line = list[str | None]
 
 
 class Rollup:
-    """Makes the rows of one period from the lines of the queries, which come in the order of the file."""
+    """Makes the rows of one period from the lines of the queries, which have the order of the file."""
 
     def __init__(self, resolved: Resolved, span: Span, period: Period, digits: Sequence[int]) -> None:
         self._resolved = resolved
@@ -43,13 +44,14 @@ class Rollup:
         self._end = span.longest(period)[-1]
         longest = set(span.longest(period))
         windows = [set(span.numbers(period, pair.window)) for pair in self._pairs]
-        # By the text of a segment's number: the pairs whose windows it is in, if it is in the longest.
+        # By the number of a segment of the longest window, as text: the pairs whose windows contain the
+        # segment.
         self._in_window = {
             str(number): [i for i, window in enumerate(windows) if number in window] for number in longest
         }
         self._segment = 2 + len(resolved.group_by)
         self._columns = [self._columns_of(pair.measure) for pair in self._pairs]
-        # The pair of each metric, how it is written, and the family that it needs, if any.
+        # For each metric: the number of its pair, and the function that formats its value.
         self._metrics = []
         for metric in resolved.metrics:
             pair = next(i for i, p in enumerate(self._pairs) if p == (metric.measure, metric.window))
@@ -70,7 +72,7 @@ class Rollup:
         return found
 
     def rows(self, lines: Iterator[Line], families: Sequence[tuple[Family, Iterator[Line]]]) -> Iterator[Row]:
-        """Yield the rows. `lines` are those of groups and of unassigned rows."""
+        """Yield the rows. `lines` are the lines of groups and of unassigned rows."""
         singles = [
             _Singles(family, self._resolved, found, self._number, self._digits[family.measure])
             for family, found in families
@@ -108,13 +110,13 @@ class Rollup:
 
     @property
     def one_segment(self) -> bool:
-        """Return whether every window of the period is segment 1."""
+        """Whether every window of the period is exactly segment 1."""
         return self._in_window == {"1": [*range(len(self._pairs))]}
 
     def blocks(self, chunks: Iterator[Lines]) -> Iterator[Block]:
-        """Yield the rows of a period of one segment, of metrics that merge. `chunks` are all lines."""
+        """Yield the rows in blocks, if there is one segment and all metrics merge. `chunks` are all lines."""
         for chunk in chunks:
-            # Lines that have no row in a file come first.
+            # The first lines do not become rows of a file.
             kinds = chunk.columns[0]
             lines = chunk.part(next((i for i, kind in enumerate(kinds) if kind in _OWNED), len(kinds)))
             if not self._is_row_by_row(lines):
@@ -124,7 +126,7 @@ class Rollup:
                 yield self._block(lines.part(start, end))
 
     def _is_row_by_row(self, lines: Lines) -> bool:
-        """Return whether each line is a group, and has values only if they are in the window."""
+        """Return whether each line is one group, whose values, if any, are in the window."""
         columns = lines.columns
         segments, rows = columns[self._segment], columns[self._segment + 1]
         return (
@@ -135,7 +137,7 @@ class Rollup:
         )
 
     def _block(self, lines: Lines) -> Block:
-        """Return lines of one recipient, each of which is a row, as a block."""
+        """Return a block of lines of one recipient. Each line is one row."""
         measured = [sum(map(int, _figures(lines.columns[self._segment + 1], 0)))]
         aggregates = []
         for columns in self._columns:
@@ -190,7 +192,7 @@ class Rollup:
 
 
 class _Singles:
-    """The lines of a family of one period, taken along with the groups: both are in the same order."""
+    """The lines of a family for one period. They are read together with the groups, in the same order."""
 
     def __init__(
         self, family: Family, resolved: Resolved, lines: Iterator[Line], period: int, digits: int
@@ -203,7 +205,7 @@ class _Singles:
         self._next = next(self._lines, None)
 
     def of(self, labels: Line, count: int) -> list[tuple[int, int, int]]:
-        """Return number, low and high value of each metric for a group; nothing if it has no values."""
+        """Return number, low value and high value of each metric for a group; [] if it has no values."""
         line = self._next
         if line is None or line[: self._width] != labels:
             if count:
@@ -225,13 +227,13 @@ class _Singles:
         return found
 
     def check_ended(self) -> None:
-        """Refuse lines that no group took."""
+        """Refuse lines that belong to no group."""
         if self._next is not None:
             raise _differs()
 
 
 def _figures(texts: list[str], digits: int) -> list[str]:
-    """Return numbers as text, without NULL."""
+    """Return numbers as texts, with zero instead of NULL."""
     if NULL not in texts:
         return texts
     nothing = f"0.{'0' * digits}" if digits else "0"

@@ -1,11 +1,12 @@
-"""Encrypting the files of a period.
+"""Encrypt the files of a period.
 
-The same content encrypted again has other bytes. So a file whose content and keys have not changed is not
-encrypted again: the run takes over the published one. To the publication it is then a file like any other.
+If the same content is encrypted again, the bytes are different. So if the content and the keys of a file have
+not changed, the run does not encrypt the file again. It copies the published file, and the publication treats
+the copy like any file.
 
-A run cannot see whether a published file has the content that the manifest names, because only the recipient
-can decrypt it. So a restatement takes over nothing: it repairs a file that was forged together with its
-manifest.
+Only the recipient can decrypt a published file, so a run cannot check whether its content agrees with the
+manifest. So a restatement copies no published file. In this way it repairs a file that was forged together
+with its manifest.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _CHUNK = 1 << 20
 class Sealing:
     """Encrypts the files of a period for their recipients.
 
-    `late` is for a month that is only compared with the published files. Other keys do not count then, and
-    nothing is encrypted. With `restate`, every file is encrypted again.
+    `late` is for a month that is only compared with the published files. Then changed keys are ignored, and
+    no file is encrypted. With `restate`, every file is encrypted again.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Sealing:
         self._published: list[Json] | None = None
 
     def __call__(self, plain: File, form: Pgp) -> File:
-        """Return the file in its encrypted form, with its own size and SHA-256."""
+        """Return the encrypted file, with the size and the SHA-256 of its encrypted form."""
         if self._late:
             return self._compared(plain)
         keys = self._keys.of(plain.recipient)
@@ -66,7 +67,7 @@ class Sealing:
         return _sealed(plain, path, path.stat().st_size, digest.hexdigest(), encryption)
 
     def _compared(self, plain: File) -> File:
-        """Return the file as if it were encrypted for the keys of the published one."""
+        """Return the file as if it were encrypted with the keys of the published file."""
         entry = next(self._entries(plain.place), None)
         was = cast("Json | None", entry.get("encryption")) if entry else None
         if entry is None or was is None:
@@ -81,20 +82,20 @@ class Sealing:
 
         certs = [key.cert for key in self._keys.of(plain.recipient)]
         try:
-            # From file to file, so that memory does not grow with the file.
+            # Encrypt from file to file, so that the memory does not depend on the size of the file.
             encrypt_file(plain.path, path, recipients=certs, armor=form.armor)
         except RuntimeError as error:
             said = str(error).partition("\n")[0]
             raise ExtractError(f"cannot encrypt {plain.name}: {said}", kind="pgp", cause=said) from None
 
     def _entries(self, place: str) -> Iterator[Json]:
-        """Yield the entries of the published file in the manifest and in a claim that is not settled."""
+        """Yield the entries for the file in the manifest, and in a claim that is not settled."""
         if self._published is None:
             manifest = self._record(manifest_place(self._period))
             claim = None if self._late else self._record(claim_place(self._period))
             if manifest and claim and claim != manifest and claim.get("replaces") == kept(manifest):
-                # A restatement was killed before its first file. This run continues it, so it does not
-                # trust the files that the other one was going to replace.
+                # A restatement was killed before it changed the first file. This run completes it, so it does
+                # not trust files that the restatement would have replaced.
                 manifest = None
             self._published = [one for one in (manifest, claim) if one]
         key = self._store.key(place)
@@ -104,7 +105,7 @@ class Sealing:
         return None if self._store.version(place) is None else read(self._store, place)
 
     def _fetched(self, place: str, entry: Json, path: Path) -> bool:
-        """Copy the published file. Return False if it is not the one that the entry describes."""
+        """Copy the published file. Return False if its bytes are not those that the entry describes."""
         if self._store.version(place) is None:
             return False
         digest = hashlib.sha256()

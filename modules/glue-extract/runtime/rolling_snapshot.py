@@ -1,9 +1,9 @@
-"""One snapshot for many connections: what the parts of a parallel read share.
+"""One snapshot for many connections: all parts of a parallel read use the same snapshot.
 
-Without it, every part would read the source as it is when the part begins. An amount that moves from one row
-to another in the meantime would be counted twice or not at all. The session of the run exports its snapshot,
-and every connection of the read imports it. The session must stay open until the last part is read, also if
-Spark retries a task and reads a part again.
+Without a common snapshot, every part would read the source as it is when the part begins. If an amount moved
+from one row to another in the meantime, it would be counted twice or not at all. The session of the run
+exports its snapshot, and every connection of the read imports the snapshot. The session must stay open until
+the last part is read, because Spark may retry a task and read a part again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rolling_source import SEARCH_PATH, Session, local_settings
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-FEW_ROWS = 100_000  # up to which a table is read over one connection, and sent to where the rows are
+FEW_ROWS = 100_000  # a table with at most so many rows is read over one connection and broadcast
 _FETCHED_AT_ONCE = 10_000
 
 _EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
@@ -34,14 +34,14 @@ _EXPORT = r"""SELECT pg_export_snapshot(), pg_postmaster_start_time()::text,
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The source as it was at one moment, for as long as the session lasts."""
+    """The state of the source at one moment. It can be read until the session ends."""
 
     session: Session
     spark: SparkSession
     identifier: str
-    server: str  # since when it runs: no two servers have that to the microsecond in common
+    server: str  # start time of the server: two servers never have the same one to the microsecond
     # Whether the role's own search_path has only schemas that nobody else can write to. If not, each login
-    # sets another path, and a pooler may refuse that.
+    # must set another search_path, which a pooler may refuse.
     is_safe: bool = False
 
     @classmethod
@@ -50,16 +50,18 @@ class Snapshot:
         return cls(session, spark, str(identifier), str(server), is_safe == "true")
 
     def read(self, query: str, conditions: Sequence[str]) -> DataFrame:
-        """Return the rows of a query as a lazy frame: a part, and a connection, for each of the conditions.
+        """Return the rows of a query as a lazy frame. Each condition gives a part with its own connection.
 
-        Only with a fetch size does Spark open a transaction, and run the first statement of the session and
-        the query in it. Without one, the snapshot would silently be gone before the query.
+        The fetch size is necessary: with it, Spark runs sessionInitStatement and the query in one
+        transaction. Without it, the query would not use the snapshot, and there would be no error.
         """
         source = self.session.source
         login = rolling_jdbc.properties(source.database.fresh(), source.application, source.limit)
         if not self.is_safe:
-            login["currentSchema"] = SEARCH_PATH  # at the login: also for Spark's question for the columns
-        # Spark makes the names of properties lower-case, and the driver ignores such names. A URL keeps them.
+            # set at the login, because Spark also asks for the columns of the query
+            login["currentSchema"] = SEARCH_PATH
+        # Spark changes names of properties to lower case, and the driver ignores them then. In a URL, names
+        # do not change.
         named = {name: value for name, value in login.items() if name != name.lower()}
         url = source.database.url
         url += ("&" if "?" in url else "?") + urlencode(named, quote_via=quote)
@@ -68,8 +70,8 @@ class Snapshot:
             "driver": DRIVER,
             "fetchsize": str(_FETCHED_AT_ONCE),
             "sessionInitStatement": self._import(),
-            # Spark asks for the columns on a connection that does not run the session's first statement, and
-            # would wait for a lock without end.
+            # Spark asks for the columns on a connection without sessionInitStatement. Without this timeout,
+            # it would wait for a lock forever.
             "queryTimeout": str(source.statement_timeout),
         }
         return self.spark.read.jdbc(
@@ -77,10 +79,10 @@ class Snapshot:
         )
 
     def conditions(self, resolved: Resolved, relation: Relation) -> list[str]:
-        """Return conditions on `part` that every row of the relation meets one of.
+        """Return conditions on `part`. Every row of the relation meets exactly one of them.
 
-        The ranges leave no gap and are open at both ends, so that no row is lost or read twice, whatever is
-        in the column.
+        There is no gap between the ranges, and the first and the last range have no limit outside. So no row
+        is lost or read twice, whatever its value is.
         """
         estimate = resolved.table(relation.name).estimate
         is_small = relation.name != "t0" and 0 <= estimate <= FEW_ROWS
@@ -92,7 +94,7 @@ class Snapshot:
         return [f"part < {inner[0]} OR part IS NULL", *between, f"part >= {inner[-1]}"]
 
     def _inner(self, relation: Relation, count: int) -> list[str]:
-        """Return the limits between the parts."""
+        """Return the limits between the parts, as SQL."""
         query = f"SELECT min(part)::text, max(part)::text FROM ({relation.sql}) relation"
         [[least, most]] = self.session.rows(query)
         if least is None or most is None:
@@ -102,14 +104,15 @@ class Snapshot:
         except ValueError:
             try:
                 first, days = date.fromisoformat(least[:10]), _days(least, most)
-            except ValueError:  # infinity, or a year before 1 or after 9999
+            except ValueError:  # the date is infinity, or its year is before 1 or after 9999
                 return []
             limits = [first + timedelta(days * i // count) for i in range(1, count)]
             return list(dict.fromkeys(f"DATE '{limit}'" for limit in limits))
         return list(dict.fromkeys(str(low + (high - low) * i // count) for i in range(1, count)))
 
     def _import(self) -> str:
-        # Behind a name that leads to several servers, another one could know a snapshot of the same name.
+        # One host name can lead to several servers. Another server could have a snapshot with the same
+        # identifier.
         source = self.session.source
         return f"""
         SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;

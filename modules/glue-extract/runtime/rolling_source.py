@@ -1,7 +1,7 @@
-"""The source: one login and one read-only transaction, in which all queries of a run see the same rows.
+"""The source: a run has one login and one read-only transaction, so all its queries read the same rows.
 
-Everything that a session needs is `SET LOCAL`. Behind a pooler that gives a server connection to another
-client after each transaction, the next client inherits nothing.
+The session sets all its settings with `SET LOCAL`. A pooler may give the server connection to another client
+after the transaction. The other client then gets none of these settings.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from rolling_refusals import explained
 
 Row = list[str | None]
 
-LOGIN = 30  # seconds from the first packet to a session
-GRACE = 30  # seconds that a server may need to report that the time of a statement is over
-_WATCH = "5s"  # how often a server checks that the client of a running statement is still connected
+LOGIN = 30  # seconds for a login, from the first packet to a session
+GRACE = 30  # seconds that a server may need to report that a statement has timed out
+_WATCH = "5s"  # how often a server checks whether the client of a running statement is still connected
 
-# The settings that PostgreSQL has only since version 14 or 17, where it has them.
+# Settings that exist only since PostgreSQL 14 or 17. They are set if the server has them.
 _NEWER = {"client_connection_check_interval": _WATCH, "transaction_timeout": "0"}
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Connection(Protocol):
-    """A login through one of the drivers. Both send `COPY (query) TO STDOUT` and raise their own errors."""
+    """A connection of one of the drivers. Both use `COPY (query) TO STDOUT` and raise their own errors."""
 
     def execute(self, statement: str) -> None:
         """Run a statement without a result."""
@@ -47,17 +47,17 @@ class Connection(Protocol):
 
 
 class Driver(Protocol):
-    """Logs in to a database. `limit` is the longest time in seconds that the server may be silent."""
+    """A function that logs in. `limit` is the longest time in seconds that the server may be silent."""
 
     def __call__(self, database: Database, application: str, limit: int) -> Connection: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The transaction of a run. Errors of the driver become sentences here.
+    """The transaction of a run. It turns errors of the driver into sentences.
 
-    `reads_rows=False` is for a query that reads only the catalog: then the words of the server are safe to
-    repeat, because they quote no row.
+    `reads_rows=False` is for a query that reads only the catalog. Then a sentence may repeat the message of
+    the server, because the message quotes no row.
     """
 
     connection: Connection
@@ -78,7 +78,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A database, and how a run reads it."""
+    """A database, and the settings with which a run reads it."""
 
     database: Database
     driver: Driver
@@ -89,7 +89,7 @@ class Source:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Log in, and hold one transaction until the block ends."""
+        """Log in, and keep one transaction open until the block ends."""
         with self.errors_explained(reads_rows=False):
             connection = self.driver(self.database.fresh(), self.application, self.limit)
         try:
@@ -98,17 +98,17 @@ class Source:
             session.execute(local_settings(self.time_zone, self.limits))
             yield session
         finally:
-            # Ends the transaction, too: nothing was written that would need an answer.
+            # Closing also ends the transaction. It has written nothing, so it needs no COMMIT.
             connection.close()
 
     @property
     def application(self) -> str:
-        """Return the name of the run in `pg_stat_activity`."""
+        """The name of the run in `pg_stat_activity`."""
         return f"rolling-extract {self.run_id}"
 
     @property
     def limit(self) -> int:
-        """Return how many seconds the server may be silent. After them, the network to it is dead."""
+        """How many seconds the server may be silent. After this time, the network counts as lost."""
         return self.statement_timeout + GRACE
 
     @property
@@ -117,44 +117,46 @@ class Source:
 
     @contextmanager
     def errors_explained(self, *, reads_rows: bool = True) -> Iterator[None]:
-        """Turn errors of a driver or of Spark into one sentence."""
+        """Turn an error of a driver or of Spark into an error with one sentence."""
         try:
             yield
         except ExtractError:
             raise
         except Exception as error:
             if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
-                raise  # of our own disk: `rolling_file.scratch` explains it
+                raise  # an error of the local disk: `rolling_file.scratch` explains it
             raise explained(error, self.database, reads_rows=reads_rows) from None
 
 
-# Operators, functions and types of a query are those of PostgreSQL alone. In another schema, often `public`,
-# somebody else could create one that suits better, and PostgreSQL would run it with the rights of the reader.
-# Without pg_temp at the end, it would come first for tables and types.
+# Only the operators, functions and types of pg_catalog are used. In another schema, often `public`, another
+# user could create an operator or function that fits better, and PostgreSQL would run it with the rights of
+# the role. If pg_temp were not at the end, PostgreSQL would search it first for tables and types.
 SEARCH_PATH = "pg_catalog, pg_temp"
 
-# A value of money is a whole number, and lc_monetary says where its point is. A view that casts money to
-# numeric needs the digits of the database, so only a locale with two digits is replaced by C, which has two.
+# PostgreSQL stores money as a whole number, and lc_monetary determines the place of the decimal point. A view
+# that casts money to numeric needs the digits of the database's locale. So only a locale with two digits is
+# replaced by C, which also has two digits.
 _MONEY = "SELECT set_config('lc_monetary', 'C', true) WHERE scale(CAST(1 AS money)::numeric) = 2"
 
 
 def local_settings(time_zone: str, limits: Mapping[str, str]) -> str:
-    """Return the statements that give a transaction the same settings for every role and server."""
+    """Return statements for a transaction. They make its settings independent of the role and the server."""
     settings = {
         **limits,
-        # PostgreSQL then refuses a table whose policies would hide rows from the role.
+        # With this setting, PostgreSQL refuses a table if policies would hide rows of it from the role.
         "row_security": "off",
-        # The transaction is idle while Spark reads its snapshot over other connections.
+        # The transaction is idle while Spark reads its snapshot over other connections, so it must not time
+        # out.
         "idle_in_transaction_session_timeout": "0",
         "TimeZone": time_zone,
         "DateStyle": "ISO, YMD",
         "IntervalStyle": "iso_8601",
         "extra_float_digits": "1",
         "bytea_output": "hex",
-        # What to_char writes in an expression must not depend on the role that runs it.
+        # to_char in an expression must not depend on settings of the role.
         "lc_numeric": "C",
         "lc_time": "C",
-        # Compiling a query takes PostgreSQL longer than it saves, unless the query runs for a minute.
+        # Just-in-time compilation takes longer than it saves, unless a query runs for a minute.
         "jit": "off",
         "standard_conforming_strings": "on",
     }

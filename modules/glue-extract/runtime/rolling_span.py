@@ -1,8 +1,8 @@
-"""The segments of time that the windows of a run's periods are made of.
+"""Segments of time. The windows of a run's periods consist of segments.
 
-The first and last days of all windows cut the time into half-open segments. A row of the entity is reduced to
-its segment once, and every window is a range of segments, however many periods and windows there are. A run
-for one period, all of whose windows are equally long, has one segment.
+The first and last days of all windows divide the time into half-open segments. Each row of the entity is
+aggregated once, in its segment. Every window is a range of segments, however many periods and windows there
+are. If a run has one period and all its windows have the same length, there is one segment.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Span:
     def bounds(self) -> tuple[date, ...]:
         """The first day of each segment, and the first day after the last segment.
 
-        Segment 1 begins with the first of them, as PostgreSQL's `width_bucket` numbers them. Segment 0 is all
-        time before.
+        Segment 1 begins with the first of these days, like the numbers of PostgreSQL's `width_bucket`.
+        Segment 0 is all time before.
         """
         days = {day for period in self.periods for window in self.windows for day in days_of(period, window)}
         return tuple(sorted(days))

@@ -1,9 +1,8 @@
-"""The result with `aggregate_in="spark"`: Spark joins and aggregates rows that it reads in parallel.
+"""Make the result with `aggregate_in="spark"`: Spark reads rows in parallel, joins and aggregates them.
 
-For a source whose processor must be spared, and for a `transform`. The bodies of the queries are the same
-text, over temporary views `t0`, `t1`, ... of the relations; what follows is the same as well. The small
-queries are PostgreSQL's, from the same snapshot, so that the control totals also tell if rows were lost on
-the way.
+This reduces the load of the source, and a `transform` requires it. The large queries have the same SQL as in
+PostgreSQL, over temporary views `t0`, `t1`, ... of the relations. PostgreSQL runs the small queries on the
+same snapshot. So the control totals show whether Spark has lost rows.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _PARTITIONS = 32  # of a shuffle
 def read(
     resolved: Resolved, span: Span, cutoff: datetime | None, facts: Facts, session: Session, folder: Path
 ) -> Result:
-    """Run the bodies in Spark, while `session` holds the snapshot that all parts of the read see."""
+    """Run the large queries in Spark, while `session` keeps open the snapshot that all parts read."""
     _check_digits(resolved, facts)
     with session.source.errors_explained():
         reader = _Reader(resolved, Snapshot.exported(session, spark_session(resolved, facts)))
@@ -53,7 +52,7 @@ def read(
 
 
 def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
-    """Return a session of our own, whose settings are not everybody's."""
+    """Return a Spark session with its own settings. Other sessions are not changed."""
     from pyspark.sql import SparkSession
 
     ours = SparkSession(spark_context()).newSession()
@@ -62,9 +61,10 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
     settings = {
         "ansi.enabled": "true",
         "session.timeZone": "UTC",
-        # A product that has too many digits is an error or NULL, and never rounded.
+        # A product with too many digits must be an error or NULL. It must never be rounded.
         "decimalOperations.allowPrecisionLoss": "false",
-        # Glue's defaults suit terabytes. For a few thousand rows, one task with a fixed plan is faster.
+        # The defaults of Glue are for terabytes. For a few thousand rows, one task with a fixed plan is
+        # faster.
         "shuffle.partitions": "1" if is_small else str(_PARTITIONS),
         "adaptive.enabled": str(not is_small).lower(),
         "codegen.wholeStage": str(not is_small).lower(),
@@ -76,26 +76,27 @@ def spark_session(resolved: Resolved, facts: Facts) -> SparkSession:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Makes the temporary views of relations."""
+    """Makes temporary views of the relations."""
 
     resolved: Resolved
     snapshot: Snapshot
 
     def make_views(self, relations: Iterable[Relation], *, is_shared: bool = False) -> None:
-        """Make the view of each relation. Several queries read the entity if it `is_shared`."""
+        """Make the view of each relation. With `is_shared`, several queries read the entity."""
         for relation in relations:
             if relation.name == "t0" and self.resolved.transform is not None:
                 frame = self.snapshot.spark.sql(relation.sql)
             else:
                 frame = self.frame(relation)
                 if is_shared and relation.name == "t0":
-                    # Rather than a cache: a cached part that is evicted would be read again.
+                    # A checkpoint is used instead of a cache: Spark would read an evicted part of a cache
+                    # again.
                     quiet_executors(self.snapshot.spark)
                     frame = frame.localCheckpoint(eager=True)
             frame.createOrReplaceTempView(relation.name)
 
     def frame(self, relation: Relation) -> DataFrame:
-        """Return a relation with Spark's types. A small joined table goes to where the rows are."""
+        """Return a relation with Spark's types. A small joined table is broadcast."""
         from pyspark.sql import functions as F
 
         conditions = self.snapshot.conditions(self.resolved, relation)
@@ -113,7 +114,7 @@ class _Reader:
 
 
 class _Copy:
-    """Writes the rows of a body as COPY does. Spark makes one text of each, and the driver holds a part."""
+    """Writes the rows of a query like COPY. Spark makes a text per row; the driver reads part by part."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
@@ -131,7 +132,7 @@ class _Copy:
 
 
 def _escaped(name: str, kind: str) -> str:
-    """Return a column in the text format of COPY."""
+    """Return the SQL of a column in the text format of COPY."""
     text = f"CAST({name} AS string)"
     if kind == "string":
         for character, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):

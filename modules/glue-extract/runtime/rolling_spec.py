@@ -1,7 +1,7 @@
-"""The spec of an extract, as `Glue/etl.py` writes it.
+"""The spec of an extract. `Glue/etl.py` creates it.
 
-`rolling_spec_check` finds what contradicts itself without the database. Whether the names exist, and how the
-source spells them, is for `rolling_resolve`.
+`rolling_spec_check` finds errors that need no database. `rolling_resolve` checks whether the names exist, and
+finds their spelling in the source.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 @named
 @dataclass(frozen=True, slots=True)
 class Join:
-    """One foreign-key step: the row of `table` whose `right` column equals `left`.
+    """One foreign-key step. It leads to the row of `table` whose column `right` equals `left`.
 
-    `left` is a column of the entity or of an earlier join. The right side must be unique: a join leads from
-    many rows to one. A key of several columns is a tuple on both sides.
+    `left` is a column of the entity or of an earlier join. `right` must be unique, because a join leads to at
+    most one row. For a key of several columns, `left` and `right` are tuples.
 
-    A table that the spec joins twice takes an `alias`, by which the rest of the spec calls it. If an
+    A table that the spec joins twice needs an `alias`, which the rest of the spec uses as its name. If an
     `optional` join on the way to the recipient finds no row, the entity row goes to the recipient
-    `Extract.unassigned`. Without `optional`, it is an orphan row.
+    `Extract.unassigned`. Without `optional`, the entity row is an orphan row.
 
     >>> Join("Employee", alias="Manager", left="Employee.manager_id", right="id", optional=True).name
     'Manager'
@@ -35,7 +35,7 @@ class Join:
     'Product'
     """
 
-    table: str  # "Account"; outside of the spec's schema "production.Product"
+    table: str  # "Account"; "production.Product" for a table in another schema than the spec's
     left: str | tuple[str, ...]  # "Loans.Account_idAccount"
     right: str | tuple[str, ...]  # "idAccount", a column of `table`
     alias: str | None = None
@@ -44,7 +44,7 @@ class Join:
 
     @property
     def name(self) -> str:
-        """Return what the spec calls the table of this join."""
+        """The name that the spec uses for the table of this join."""
         if self.alias is not None:
             return self.alias
         schema, dot, table = self.table.partition(".")
@@ -52,7 +52,7 @@ class Join:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return every name that the spec may call the table by, `name` first."""
+        """All names that the spec may use for the table, `name` first."""
         return tuple(dict.fromkeys((self.name, self.alias or self.table)))
 
     @property
@@ -61,7 +61,7 @@ class Join:
 
     @property
     def rights(self) -> tuple[str, ...]:
-        """Return the columns of `table`, without the table's name if it was written before them."""
+        """The columns of `table`. A table's name before a column is removed."""
         rights = (self.right,) if isinstance(self.right, str) else tuple(self.right)
         return tuple(_without(right, self.names) for right in rights)
 
@@ -73,17 +73,17 @@ def _without(reference: str, names: tuple[str, ...]) -> str:
 @named
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """An aggregate of an expression over a window of periods that ends with the reported one.
+    """An aggregate of an expression, over a window of periods that ends with the reported period.
 
     >>> Metric("avg", "unit_price * quantity", window=3, where="status = 'paid'").aggregate
     'avg'
     """
 
     aggregate: str  # avg sum count count_distinct min max median p1 to p99 stddev
-    expression: str | None = None  # a column or a SQL expression; None, only for count, counts the rows
+    expression: str | None = None  # a column or a SQL expression; None counts the rows (only for count)
     window: int | str = 1  # periods, or "year_to_date"
     where: str | None = None  # a SQL condition for this metric only
-    scale: int | None = None  # digits after the point; None: whole numbers stay whole, else 2
+    scale: int | None = None  # digits after the point; None: 2, or none if the values are whole numbers
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
 
@@ -99,11 +99,12 @@ class Extract:
     metrics: Mapping[str, Metric] | None = None
     rows: Mapping[str, str] | None = None
     joins: tuple[Join, ...] = ()
-    columns: tuple[str, ...] | None = None  # of the file, in order
+    columns: tuple[str, ...] | None = None  # columns of the file, in order
     file: File = File()  # noqa: RUF009 (frozen)
-    files: Mapping[str, File] | None = None  # by recipient, for those whose file differs
-    where: str | None = None  # a SQL condition: only rows that meet it count
-    recipients_where: str | None = None  # a SQL condition on the recipient's table: the others get no file
+    files: Mapping[str, File] | None = None  # by recipient, for recipients with another file
+    where: str | None = None  # a SQL condition: other rows do not count
+    # a SQL condition on the recipient's table: other recipients get no file
+    recipients_where: str | None = None
     grain: str = "month"
     time_zone: str = "Etc/GMT"
     schema: str = "public"
@@ -123,17 +124,17 @@ class Extract:
 
     @property
     def entity_name(self) -> str:
-        """Return what the spec calls the entity: its table without the schema."""
+        """The name that the spec uses for the entity: its table without the schema."""
         return Join(self.entity, "", "").name
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Return the entity and the table of each join, as the spec writes them."""
+        """The entity and the table of each join, as the spec writes them."""
         return (self.entity, *(join.table for join in self.joins))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return what the spec calls the entity and the table of each join, in their order."""
+        """The names that the spec uses for the entity and the table of each join, in their order."""
         return (self.entity_name, *(join.name for join in self.joins))
 
     @property
@@ -142,12 +143,12 @@ class Extract:
 
     @property
     def is_recipient_of_entity(self) -> bool:
-        """Return whether the recipient is a column of the entity, so that there is no recipient's table."""
+        """Whether the recipient is a column of the entity. Then there is no recipient's table."""
         return self.split(self.recipient[self.recipient_label])[0] == self.entity_name
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Return the labels of the columns that are neither metrics nor dates: recipient, groups or rows."""
+        """The labels of the columns that are neither metrics nor dates: recipient, groups or rows."""
         return (self.recipient_label, *(self.group_by or ()), *(self.rows or ()))
 
     @property
@@ -162,8 +163,8 @@ class Extract:
     def split(self, reference: str) -> tuple[str, str]:
         """Return table and column of `Branch.idBranch`. A column without a table belongs to the entity.
 
-        Only the tables of the spec count as a table, so that a column's name may have a dot. A table can be
-        written in other case if only one fits.
+        A part before a dot is a table only if it is a table of the spec, because names of columns may contain
+        dots. Upper and lower case of a table may differ if only one table fits.
         """
         called = {name: join.name for join in self.joins for name in join.names}
         called |= {self.entity: self.entity_name, self.entity_name: self.entity_name}

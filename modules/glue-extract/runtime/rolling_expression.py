@@ -1,7 +1,7 @@
-"""The text of a SQL expression in the dialects of PostgreSQL and Spark.
+"""Write the SQL of an expression in the dialects of PostgreSQL and Spark.
 
-`rolling_grammar` makes the nodes from the text in the spec. Numbers are exact decimals: whole numbers do not
-overflow, and division keeps decimals.
+`rolling_grammar` makes the nodes from the text in the spec. All numbers are exact decimals. So whole numbers
+cannot overflow, and a division of whole numbers can have digits after the point.
 """
 
 from __future__ import annotations
@@ -59,13 +59,14 @@ __all__ = [
     "walk",
 ]
 
-# Digits that the quotient of two columns keeps.
+# Number of digits after the point in the quotient of two columns.
 QUOTIENT_DIGITS = 60
-_MOST_DIGITS = 38  # of a decimal in Spark
+_MOST_DIGITS = 38  # the most digits that a decimal in Spark can have
 
 # Precision of a whole number as a decimal of Spark.
 _WHOLE = {"smallint": 5, "integer": 10, "bigint": 19}
-# How many of a function's first arguments are exact decimals. What follows stays as it is: round(amount, 2).
+# For each function, how many of its first arguments must be exact decimals. The other arguments are not
+# changed, for example the 2 in round(amount, 2).
 _DECIMALS = {
     **dict.fromkeys(("abs", "ceil", "ceiling", "exp", "floor", "ln", "round", "sign", "sqrt", "trunc"), 1),
     **dict.fromkeys(("div", "log", "mod", "power"), 2),
@@ -75,15 +76,15 @@ _DECIMALS = {
 def render(node: Node, dialect: str, column: Callable[[Column], str]) -> str:
     """Return the SQL of an expression for `dialect`, "postgresql" or "spark".
 
-    `column` gives the SQL of a column. Numbers are exact there: a whole number in its own type, a numeric (in
-    Spark a decimal), and `real`, `double precision` and `money` as numeric. Spark needs the setting
-    `spark.sql.decimalOperations.allowPrecisionLoss=false`.
+    `column` returns the SQL of a column, in which numbers must be exact: whole numbers in their own type, and
+    all others as numeric (as decimal in Spark), including `real`, `double precision` and `money`. Spark needs
+    the setting `spark.sql.decimalOperations.allowPrecisionLoss=false`.
     """
     return _Writer(dialect == "spark", column).write(node)
 
 
 def literal(text: str, *, spark: bool = False) -> str:
-    r"""Return a text as a literal.
+    r"""Return the SQL literal of a text.
 
     >>> print(literal("it's"), literal("it's", spark=True))
     'it''s' 'it\'s'
@@ -138,7 +139,7 @@ class _Writer:
         return f"({self._number(left)} {operator} {self._number(right)})"
 
     def _number(self, node: Node) -> str:
-        """Return the SQL of an operand as an exact decimal, which does not overflow."""
+        """Return the SQL of an operand as an exact decimal, which cannot overflow."""
         match node:
             case Ref(column) if column.type in _WHOLE:
                 return self._decimal(self.column(column), _WHOLE[column.type])
@@ -183,11 +184,11 @@ class _Writer:
         return f"{name}({', '.join(written)})"
 
     def _plain(self, node: Node) -> str:
-        """Return the SQL of an argument of a PostgreSQL function. A column keeps its own type."""
+        """Return the SQL of a function's argument. A column has its own type there."""
         match node:
             case Ref(column) if not self.spark and (column.is_float or column.type == "money"):
                 text = self.column(column)
-                if column.is_float:  # from text, since a numeric has more digits than a float
+                if column.is_float:  # converted to text first, because a numeric has more digits than a float
                     text = f"CAST({text} AS text)"
                 return f"CAST({text} AS {column.type})"
             case _:
@@ -197,7 +198,7 @@ class _Writer:
 def is_portable(node: Node) -> str | None:
     """Return why Spark cannot compute an expression exactly as PostgreSQL does, or None if it can.
 
-    A reason continues the sentence "Spark cannot compute it, because ...".
+    The reason is the end of a sentence that begins "Spark cannot compute it, because".
     """
     for each in walk(node):
         match each:

@@ -325,7 +325,7 @@ class _Parser:
         return Ref(self.resolve(tuple(names)))
 
     def _list(self) -> tuple[Node, ...]:
-        """Return the arguments up to the closing parenthesis."""
+        """Return the values of a list in parentheses, up to the closing parenthesis."""
         found = [self._or()]
         while self._take(","):
             found.append(self._or())

@@ -1,15 +1,15 @@
-"""Whose a row of a body is: its kind, its recipient and its group, as columns and in order.
+"""The labels of the rows of a large query: kind, recipient and group. They also give the order of the rows.
 
-A body uses only columns of the relations, and little more than joins, CASE and aggregates, so that
-PostgreSQL and Spark run the same text. Its first columns identify the owner of a row:
+A large query uses only columns of the relations, and little more than joins, CASE and aggregates. So
+PostgreSQL and Spark can run the same SQL. The first columns of its result are the labels:
 
-- `kind`: -1 all rows of a segment that were joined, 0 orphan rows, 1 rows of an excluded recipient, 2 a
-  group, 3 unassigned rows. Unassigned rows have a row in a file only if there are any;
-- `recipient`, and the group columns `g0`, `g1`, ... as text. Text is ordered by code point, other values
-  first by their value (`o0`, `o1`, ...).
+- `kind`: -1 for all joined rows of a segment, 0 for orphan rows, 1 for rows of an excluded recipient, 2 for a
+  group, 3 for unassigned rows. Without unassigned rows, no file has a row for them.
+- `recipient`, and the group columns `g0`, `g1`, ... as text. Texts are ordered by code point. Other values are
+  ordered by their value first (`o0`, `o1`, ...).
 
-Rows of the kinds -1, 0 and 1 come first, in this order. Rows with equal labels come one after another; the
-reader adds them up.
+Rows of the kinds -1, 0 and 1 come first, in this order. Rows with equal labels come one after another. The
+program that reads the result adds them up.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _groups(relations: Relations) -> list[Column]:
 
 
 def labels_of(relations: Relations, aliases: Sequence[str]) -> list[str]:
-    """Return the labels of a row, with `aliases` joined, and the values that they are ordered by."""
+    """Return the SQL of a row's labels, and of the values to order them by. `aliases` are joined."""
     found = [f"{relations.recipient(aliases)} AS recipient"]
     for i, column in enumerate(_groups(relations)):
         found.append(f"{relations.label(column)} AS g{i}")

@@ -1,6 +1,4 @@
-"""The log: one JSON object a line on stdout, so that CloudWatch Logs Insights can filter by field without a
-parser.
-"""
+"""The log: one JSON object per line on stdout. CloudWatch Logs Insights can filter such lines by field."""
 
 from __future__ import annotations
 
@@ -16,8 +14,8 @@ Field = str | int | bool | None | list[str] | dict[str, str]
 def log(event: str, message: str, *, level: str = "info", **fields: Field) -> None:
     """Write one line. `event` is for programs and does not change between versions. `message` is for people.
 
-    ASCII only (`\\u00fc`): a Glue worker's stdout has whatever encoding its image was built with, and a log
-    line that raises would hide the very thing that it was to tell.
+    The line has only ASCII characters (`\\u00fc`), because the encoding of stdout on a Glue worker is not
+    known. If writing a line raised an error, its event would be lost.
     """
     entry = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

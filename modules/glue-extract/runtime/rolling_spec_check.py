@@ -1,4 +1,4 @@
-"""What contradicts itself in a spec, in one sentence, before a run connects to AWS or to the database."""
+"""Refuse errors in a spec, with one sentence, before a run connects to AWS or to the database."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _PERCENTILE = re.compile(r"p[1-9][0-9]?")
 COUNTS = ("count", "count_distinct")
 DATES = ("period", "window_start", "window_end")
 
-# Names of columns are in the headers of CSV files. The recipient's is also in the keys of objects. PostgreSQL
-# cuts names that are longer.
+# The header of a CSV file contains the names of columns. Keys of objects contain the name of the recipient's
+# column. PostgreSQL truncates longer names.
 _LONGEST_LABEL = 63
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _METRIC = re.compile(r"[^\W\d]\w*")
 
 
 def check(spec: object) -> None:
-    """Refuse a spec that contradicts itself, whatever types are in it."""
+    """Refuse a spec that contradicts itself. Its fields may have values of any type."""
     if not isinstance(spec, Extract):
         raise wrong(f"run needs an Extract, not {_kind(spec)}")
     if spec.fault is not None:
@@ -47,7 +47,7 @@ def check(spec: object) -> None:
 
 
 def _has_sum(metric: Metric) -> bool:
-    """Return whether a file's totals have the sum of the metric's values, as far as the spec tells."""
+    """Return whether a file's totals have the sum of the metric's values, as far as the spec shows it."""
     return metric.aggregate != "count_distinct" and metric.expression is not None
 
 
@@ -56,7 +56,7 @@ def wrong(sentence: str) -> ExtractError:
 
 
 def expressions(spec: Extract) -> list[tuple[str, str, str]]:
-    """Return the values of the metrics: what a sentence calls each, its text, and the table of bare names."""
+    """Return the expressions of the metrics: name for a sentence, text, and table of unqualified columns."""
     return [
         (f'the expression "{metric.expression}" of metric "{name}"', metric.expression, spec.entity_name)
         for name, metric in (spec.metrics or {}).items()
@@ -65,7 +65,7 @@ def expressions(spec: Extract) -> list[tuple[str, str, str]]:
 
 
 def conditions(spec: Extract) -> list[tuple[str, str, str]]:
-    """Return the conditions: what a sentence calls each, its text, and the table of bare names."""
+    """Return the conditions: name for a sentence, text, and table of unqualified columns."""
     recipient = spec.split(next(iter(spec.recipient.values())))[0]
     found = [
         (f'where="{spec.where}"', spec.where, spec.entity_name),
@@ -79,7 +79,7 @@ def conditions(spec: Extract) -> list[tuple[str, str, str]]:
 
 
 def references(spec: Extract) -> list[tuple[str, str, str | None]]:
-    """Return the plain columns: each with what names it, and the table that it must be on, if any."""
+    """Return the columns that the spec names: column, field of the spec, and required table or None."""
     own = spec.entity_name
     return [
         (spec.date_column, "date_column", None),
@@ -267,7 +267,7 @@ def _check_join_types(join: Join) -> None:
 
 
 def table_of(spec: Extract, left: str, known: set[str]) -> str | None:
-    """Return the table of a join's left column among those before it, or None."""
+    """Return the table of a join's left column, or None if no earlier join has this table."""
     table, column = spec.split(left)
     return table if table in known and column != left else None
 
@@ -361,7 +361,7 @@ def _check_table(spec: Extract, reference: str, what: str, only: str | None) -> 
 
 
 def unresolved(spec: Extract, table: str, names: tuple[str, ...]) -> Column:
-    """Return a column of which only the table is known, instead of an alias."""
+    """Return a column without a type. Its alias is the name of its table."""
     if len(names) > 1:
         reference = ".".join(names)
         table, column = spec.split(reference)
@@ -383,16 +383,16 @@ def _read_early(spec: Extract, what: str, text: str, table: str) -> Node:
 
 
 def read_early(spec: Extract) -> list[Node]:
-    """Return the expressions of a spec as far as they can be read without the catalog.
+    """Return the nodes of all expressions of a spec, as far as they can be read without the catalog.
 
-    Columns have the name of their table instead of its alias.
+    The alias of each column is the name of its table.
     """
     nodes = [_read_early(spec, what, text, table) for what, text, table in conditions(spec)]
     for what, text, table in expressions(spec):
         try:
             nodes.append(_read_early(spec, what, text, table))
         except ExtractError:
-            # Perhaps the name of a column that is not SQL, for example "Loan Amount".
+            # The text may be the name of a column that is not valid SQL, for example "Loan Amount".
             if re.fullmatch(r"[^'()+/*=<>]+", text) is None:
                 raise
             nodes.append(Ref(Column(*spec.split(text), "", "", None)))

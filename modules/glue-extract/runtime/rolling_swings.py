@@ -1,4 +1,4 @@
-"""Swings: whose values changed by more than `swing_factor` since the period before."""
+"""Swings: metrics of recipients that changed by more than `swing_factor` since the period before."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rolling_store import Store
 def swings(resolved: Resolved, store: Store, made: Plan) -> tuple[str, ...]:
     """Return a sentence for each recipient and metric that changed by more than the factor.
 
-    Compared are the counts, sums and averages over all rows of a recipient, because the manifest has no more.
-    For other aggregates it is the average.
+    The comparison uses counts, sums and averages over all rows of a recipient, because the manifest has no
+    other values. For all other aggregates, it uses the average.
     """
     before = made.period.shift(-1)
     if resolved.swing_factor is None or store.version(manifest_place(before)) is None:
@@ -46,7 +46,7 @@ def swings(resolved: Resolved, store: Store, made: Plan) -> tuple[str, ...]:
 
 
 def _whole(metric: Metric, totals: Mapping[str, object]) -> Fraction:
-    """Return the metric over all rows of a recipient."""
+    """Return the value of the metric over all rows of a recipient."""
     count = Fraction(str(totals["count"]))
     total = totals.get("sum")
     if metric.aggregate in ("count", "count_distinct") or total is None:

@@ -31,7 +31,7 @@ _OTHERS = {
 
 
 class ExpressionError(Exception):
-    """What is wrong with an expression, as the end of a sentence that begins with its text."""
+    """An error in an expression. Its text is the end of a sentence that begins with the expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Token:
 
     @property
     def word(self) -> str:
-        """Return a keyword in lower case, a sign as it is, and "" for anything else."""
+        """The token if it is a word (in lower case) or a sign, else ""."""
         return self.text.lower() if self.kind == "word" else self.text if self.kind == "sign" else ""
 
 
@@ -76,7 +76,7 @@ def unquoted(text: str) -> str:
 
 
 def decimal(text: str) -> str:
-    """Return a number without an exponent.
+    """Return a number in decimal notation, without an exponent.
 
     >>> decimal("1.50e2"), decimal(".5"), decimal("007")
     ('150', '0.5', '7')

@@ -1,4 +1,4 @@
-"""Totals: what the files of a period are compared with, and what its manifest says."""
+"""Totals of a period's files. The engine compares them with the source and writes them to the manifest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rolling_resolved import Resolved
 
 @dataclass(frozen=True, slots=True)
 class MetricTotals:
-    """The values of one metric in its own window: how many are not NULL, and their exact sum as text.
+    """Totals of one metric in its window: the number of values (not NULL), and their exact sum as text.
 
     `sum` is None if the metric's values are not numbers, for example in a count of rows.
     """
@@ -25,13 +25,13 @@ class MetricTotals:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Entity rows of the longest window, and the totals of every metric, by name in the order of the spec."""
+    """The number of entity rows in the longest window, and the totals of each metric, in the spec's order."""
 
     rows: int
     metrics: Mapping[str, MetricTotals]
 
     def as_json(self) -> dict[str, object]:
-        """Return the totals as a manifest has them.
+        """Return the totals in the form of the manifest.
 
         >>> Totals(2, {"amount_sum": MetricTotals(1, "9.50")}).as_json()
         {'rows': 2, 'metrics': {'amount_sum': {'count': 1, 'sum': '9.50'}}}
@@ -47,8 +47,8 @@ class Totals:
 class Row(NamedTuple):
     """One row of a file, before its columns are chosen and ordered.
 
-    `values` are the metrics in the order of the spec, as text; of a listing, its columns, and then `group` is
-    empty. `measured` is for `Tally.add`.
+    `values` are the metrics as text, in the order of the spec. For a listing, `values` are its columns, and
+    `group` is empty. `measured` is for `Tally.add`.
     """
 
     recipient: str
@@ -58,28 +58,28 @@ class Row(NamedTuple):
 
 
 class Measured(Protocol):
-    """What a tally adds up."""
+    """Rows that a tally can add."""
 
     @property
     def measured(self) -> Sequence[int]:
-        """Return the number of rows, and of each pair the number of values and their sum."""
+        """The number of rows, then for each pair the number of values and their sum."""
         ...
 
 
 class Pair(NamedTuple):
-    """A measure in a window. Metrics of the same pair share all aggregates."""
+    """A measure and a window. Metrics with the same pair share all aggregates."""
 
     measure: int
     window: int | str
 
 
 def pairs_of(resolved: Resolved) -> tuple[Pair, ...]:
-    """Return the pairs of the spec's metrics, each once."""
+    """Return each pair of the spec's metrics once."""
     return tuple(dict.fromkeys(Pair(metric.measure, metric.window) for metric in resolved.metrics))
 
 
 class Tally:
-    """Adds up rows of one period, to the totals of a file or of all files."""
+    """Adds rows of one period to the totals of a file or of all files."""
 
     def __init__(
         self, resolved: Resolved, digits: Sequence[int], measured: Sequence[int] | None = None
@@ -87,7 +87,8 @@ class Tally:
         self._resolved = resolved
         self._digits = digits
         self._pairs = pairs_of(resolved)
-        # Rows, and of each pair the number of values and their sum, in units of the last digit.
+        # The number of rows, then for each pair the number of values and their sum, in units of the last
+        # digit.
         self.measured = [0] * (1 + 2 * len(self._pairs)) if measured is None else list(measured)
 
     def add(self, rows: Measured) -> None:
@@ -100,7 +101,7 @@ class Tally:
 
     @property
     def totals(self) -> Totals:
-        """Return the totals of the rows so far."""
+        """The totals of the rows that were added so far."""
         return Totals(self.measured[0], {name: self._metric(i) for i, name in enumerate(self._names())})
 
     def _names(self) -> list[str]:

@@ -1,19 +1,20 @@
 """A transform changes the rows of the entity before Spark joins and aggregates them.
 
-It gets one frame for all periods of the run, with the rows that meet the extract's `where`. If the groups are
-those of entity rows, the rows before the windows are there as well, in segment 0.
+A transform gets one frame for all periods of the run. The frame has the rows that meet the extract's `where`.
+If entity rows form the groups, the frame also has the rows before the windows, in segment 0.
 
-- The columns are those of the entity that the spec names and `transform_columns`, by their names in the
-  source, and `rolling_segment`. A column that a metric or a condition uses as a number is decimal(38,
-  digits). Other whole numbers are bigint, and numeric with declared digits is decimal(38, digits). Boolean
-  and date are what they are, and so are timestamps, unless a row of a file has them or a join compares them.
-  All else is text, as PostgreSQL writes it.
-- It returns rows, fewer or more or others, with at least the columns of the spec and `rolling_segment`. A
-  number may become another decimal or whole number, never a float. A row stays in its segment.
-- The rows that it returns are the entity's rows from then on, also for the control totals. The rows that it
-  was given are compared with the database's own totals before.
-- It must return the same for the same rows: it runs more than once, and if the rows differ, the control
-  totals do not reconcile.
+- The frame has the columns of the entity that the spec names, the columns in `transform_columns`, and
+  `rolling_segment`. Columns have their names in the source. A column that a metric or a condition uses as a
+  number is decimal(38, digits). Other whole numbers are bigint, and numeric with declared digits is
+  decimal(38, digits). Boolean and date keep their types. Timestamps keep their types, unless a file shows
+  them or a join compares them. All other columns are text, as PostgreSQL writes it.
+- A transform may remove, add and change rows. It must return at least the columns of the spec and
+  `rolling_segment`. A number may become another decimal or whole number, but never a float. A row must stay
+  in its segment.
+- The returned rows replace the entity's rows, also in the control totals. Before the transform, the engine
+  compares the rows of the frame with the totals of the database.
+- For the same rows, a transform must always return the same rows. It runs more than once. If its results
+  differ, the control totals do not reconcile.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _TIMESTAMPS = {"timestamp without time zone": "timestamp_ntz", "timestamp with t
 
 
 class Transformed(NamedTuple):
-    """The resolved spec with the types that a transform has made, and the control totals of its rows."""
+    """The resolved spec with the types after the transform, control totals of the new rows, and queries."""
 
     resolved: Resolved
     facts: Facts
@@ -55,7 +56,7 @@ class Transformed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Runs the transform of a spec between the read of the entity and the bodies of the queries."""
+    """Runs the transform of a spec after the read of the entity and before the large queries."""
 
     resolved: Resolved
     span: Span
@@ -65,7 +66,7 @@ class Work:
     spark: SparkSession
 
     def relation(self) -> tuple[Any, Mapping[str, str]]:
-        """Return the relation of the entity, and the name of each of its columns by that of the source."""
+        """Return the relation of the entity, and for each of its columns the name in the source."""
         found = RawRelations(
             self.resolved, self.span, self.cutoff, SPARK, rolling_queries.rows_of(self.resolved)
         )
@@ -76,7 +77,7 @@ class Work:
         return found.relations()[0], names
 
     def done(self, given: DataFrame, names: Mapping[str, str], views: Callable[..., None]) -> Transformed:
-        """Transform the rows and make the bodies of the queries over what it returned.
+        """Transform the rows, and make the large queries over the rows that the transform returned.
 
         `views` makes the temporary views of relations.
         """
@@ -144,7 +145,7 @@ class Work:
         return list(dict.fromkeys(column for column in found if column.alias == "t0"))
 
     def _kinds(self) -> dict[Column, str]:
-        """Return the type of Spark of each column that the transform gets."""
+        """Return the Spark type of each column that the transform gets."""
         resolved = self.resolved
         listing = resolved.listing
         shown = {resolved.recipient, *resolved.group_by.values()}
@@ -177,7 +178,7 @@ class Work:
         return found
 
     def _made(self, column: Column, made: DataFrame) -> Column:
-        """Return a column with the type that the transform has given it."""
+        """Return a column with the type that it has after the transform."""
         from pyspark.sql import types
 
         kind = made.schema[column.name].dataType
@@ -221,7 +222,7 @@ class Work:
         }
 
     def _check_given(self, found: rolling_result.BySegment) -> None:
-        """Compare what was read with the database's own totals, while that can still be seen."""
+        """Compare the rows that Spark has read with the database's totals, before the transform runs."""
         for number, source in self.facts.control.items():
             given = found.get(number)
             if source.not_finite or number < 1:
@@ -249,10 +250,11 @@ class Work:
         try:
             made = transform(frame)
         except Exception as error:
-            # The code of the project: its error is reported as an error of the transform. Only the text of an
-            # AnalysisException is included, because it is about columns. Other texts may quote rows.
+            # This is code of the project, so its error is reported as an error of the transform. Only the
+            # message of an AnalysisException is included, because it is about columns. Messages of other
+            # errors may quote rows.
             said = f": {one_line(str(error))[:300]}" if isinstance(error, AnalysisException) else ""
-            code = getattr(transform, "__code__", None)  # not every callable is a function
+            code = getattr(transform, "__code__", None)  # a callable without code is not a function
             file = None if code is None else code.co_filename
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
             where = f" in line {lines[-1]}" if lines else ""
@@ -266,7 +268,7 @@ class Work:
 
 
 def _as_read(column: Column, kind: str) -> Column:
-    """Return a column with the type that the transform gets it in."""
+    """Return a column with the type that it has in the frame for the transform."""
     if not kind.startswith("DECIMAL") or column.type in WHOLE:
         return column
     digits = int(kind.rpartition(",")[2].strip(" )"))
@@ -274,7 +276,7 @@ def _as_read(column: Column, kind: str) -> Column:
 
 
 def _redigited(measure: Any) -> Any:
-    """Return a measure with the digits of its values by the types that the transform has made."""
+    """Return a measure with the digits that its values have after the transform."""
     if measure.value is None or measure.counted_only:
         return measure
     digits = digits_of(measure.value)
@@ -284,7 +286,7 @@ def _redigited(measure: Any) -> Any:
 
 
 def _typed(found: Any, columns: Mapping[Column, Column]) -> Any:
-    """Return dataclasses with some columns replaced, however deep they are."""
+    """Return a dataclass in which columns are replaced, also in nested values."""
     if isinstance(found, Column):
         return columns.get(found, found)
     if isinstance(found, tuple) and not hasattr(found, "_fields"):

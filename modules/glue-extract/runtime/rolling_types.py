@@ -1,4 +1,4 @@
-"""Whether the types of the source suit the spec."""
+"""Check that the types of the columns fit their use in the spec."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rolling_nodes import WHOLE, children, walk
 from rolling_resolved import Column, Resolved, Step
 from rolling_spec_check import wrong
 
-# Type categories of pg_type that a file can show: numbers, text, dates, booleans, enums, network addresses
-# and intervals. uuid has the category U, as json and others have.
+# Categories of pg_type that a file can show: numbers, text, dates, booleans, enums, network addresses and
+# intervals. The type uuid is allowed separately, because its category U also contains json and other types.
 _SHOWN = frozenset("NSDBEIT")
 _NUMBERS = (*WHOLE, "numeric", "money", "real", "double precision")
 _DATES = ("date", "timestamp without time zone", "timestamp with time zone")
@@ -62,10 +62,10 @@ def _is_shown(column: Column) -> bool:
 
 
 def _check_operators(resolved: Resolved, names: Names) -> None:
-    """Refuse to compare values of a type that has operators of its own, for example of citext.
+    """Refuse to compare values of a type that has its own operators, for example citext.
 
-    PostgreSQL would silently take those of pg_catalog for text, because the search_path has no other schema.
-    Enums have no operators of their own.
+    The search_path has only pg_catalog, so PostgreSQL would silently use the operators for text there. Enums
+    have no operators of their own.
     """
     sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))
     measured = (node for measure in resolved.measures for node in (measure.value, measure.where))
@@ -79,7 +79,7 @@ def _check_operators(resolved: Resolved, names: Names) -> None:
 
 
 def _operands(*expressions: Node | None) -> Iterator[Column]:
-    """Yield the columns of expressions that an operator or a function takes."""
+    """Yield the columns in expressions that are operands of an operator or arguments of a function."""
     for node in (each for expression in expressions if expression is not None for each in walk(expression)):
         if not isinstance(node, Cast | Is):
             yield from (child.column for child in children(node) if isinstance(child, Ref))
@@ -100,10 +100,10 @@ def _check_join(resolved: Resolved, step: Step) -> None:
 
 
 def _compares_in_spark(left: Column, right: Column) -> bool:
-    """Return whether two values are equal exactly if their texts are, apart from zeros after the point.
+    """Return whether two values are equal if and only if their texts are, apart from zeros at the end.
 
-    Not so for floats beside numerics, for `char(n)` beside text, and for types with their own equality
-    (citext, intervals, networks).
+    The result is false for a float and a numeric, for `char(n)` and text, and for types with their own
+    equality (citext, intervals, networks).
     """
     types = {left.type, right.type}
     alike = ({*WHOLE, "numeric"}, {"text", "character varying"})
@@ -114,7 +114,7 @@ def _compares_in_spark(left: Column, right: Column) -> bool:
 
 
 def _check_collations(resolved: Resolved, names: Names) -> None:
-    """Refuse texts that differ and are equal: of such a group, PostgreSQL would show any of them."""
+    """Refuse collations under which different texts are equal: PostgreSQL could show any of the texts."""
     sides = (side for step in resolved.steps for side in (*step.lefts, *step.rights))
     distinct = (
         column
@@ -131,7 +131,7 @@ def _check_collations(resolved: Resolved, names: Names) -> None:
 
 
 def _check_spark(resolved: Resolved) -> None:
-    """Refuse what Spark would have to compute and cannot compute exactly.
+    """Refuse expressions that Spark must compute but cannot compute exactly.
 
     PostgreSQL computes an expression over one table for Spark, unless a transform changes the table's rows.
     """

@@ -1,7 +1,7 @@
-"""Exact aggregates to text. Every number is rounded once, half up.
+"""Convert exact aggregates to text. Every number is rounded only once, half up.
 
-All values of a metric in a run have the same number of digits after the point. Sums and values are kept as
-whole numbers of the last digit. Python adds and compares whole numbers of any length exactly.
+All values of a metric in a run have the same number of digits after the point. Sums and values are stored as
+whole numbers, in units of the last digit. Python adds and compares whole numbers of any length exactly.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from math import isqrt
 from rolling_errors import ExtractError
 from rolling_resolved import Measure, Metric
 
-# From so many digits on, a value is a quotient that was cut off, and not exact.
+# A value with at least so many digits after the point is a truncated quotient, and not exact.
 _QUOTIENT = 50
-# What is as near to a rounding tie as this many digits is the tie.
+# If a value differs from a rounding tie only after so many digits, it counts as the tie.
 _TIE = 40
 _SHORT = 1000
-_SHOWN = 20  # digits of a sum that has no end
+_SHOWN = 20  # digits that are written of a sum whose digits never end
 
 COUNT, SUM, MIN, MAX, SQUARES, LOW, HIGH = range(7)
-# The aggregates of one group over one window, by these numbers. LOW is the number of distinct values, too.
+# Aggregates of one group over one window. The numbers above are their indexes. For count_distinct, LOW is the
+# number of distinct values.
 Aggregates = Sequence[int]
 
 
 def scaled(text: str, digits: int) -> int:
-    """Return a number as a whole number of its last of `digits` digits.
+    """Return a number as a whole number, in units of its last digit. It has `digits` digits after the point.
 
     >>> scaled("-0.5", 2), scaled("7", 1), scaled("1.500", 1)
     (-50, 70, 15)
@@ -49,7 +50,7 @@ def scaled(text: str, digits: int) -> int:
 
 
 def scaled_all(texts: list[str], digits: int) -> list[int]:
-    """Return `scaled` of each text. Texts that all have `digits` digits take less time.
+    """Return `scaled` of each text. It is faster if all texts have `digits` digits after the point.
 
     >>> scaled_all(["-0.50", "7.00"], 2), scaled_all(["1", "0.5"], 1)
     ([-50, 700], [10, 5])
@@ -70,9 +71,9 @@ def digits_in(text: str) -> int:
 
 
 def rounded(numerator: int, denominator: int, scale: int, digits: int = 0) -> str:
-    """Return a quotient with `scale` digits, half up (away from zero).
+    """Return a quotient as text, rounded half up (away from zero) to `scale` digits after the point.
 
-    `digits` are those of the values: with very many of them, the values are quotients that were cut off.
+    `digits` is the number of digits of the values. If it is very large, the values are truncated quotients.
 
     >>> rounded(1, 200, 2), rounded(-1, 200, 2), rounded(10, 3, 0)
     ('0.01', '-0.01', '3')
@@ -106,10 +107,10 @@ def _too_long() -> ExtractError:
 
 
 def plain(number: int, digits: int, known: int | None = None, divisor: int = 1) -> str:
-    """Return a sum of `number` units as text, exact if its digits have an end.
+    """Return a sum of `number` units as text. It is exact if it has a finite number of digits.
 
-    It does not depend on the digits of other values in the run: it has as many as the type fixes, `known`, or
-    else no zero at the end.
+    The text does not depend on other values in the run. It has the number of digits that the type fixes,
+    `known`, or else no zeros at the end.
 
     >>> plain(950, 2, 2), plain(950, 2), plain(7, 0, 2), plain(1, 0, 0, 3)
     ('9.50', '9.5', '7.00', '0.33333333333333333333')
@@ -125,9 +126,9 @@ def plain(number: int, digits: int, known: int | None = None, divisor: int = 1) 
 
 
 def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggregates], str]:
-    """Return the function from the aggregates of a window to the text of a metric.
+    """Return a function that converts the aggregates of a window to the text of a metric.
 
-    `digits` are those that the measure's values have after the point in this run.
+    `digits` is the number of digits after the point that the measure's values have in this run.
     """
     scale = metric.scale or 0
     unit = 10**digits * measure.divisor
@@ -145,7 +146,8 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
             return lambda found: _point(found[part] * shift, scale) if found[COUNT] else ""
         return lambda found: rounded(found[part], unit, scale, digits) if found[COUNT] else ""
 
-    # An average is (2 * up * sum + unit * count) // (2 * unit * count): cutting it off rounds it half up.
+    # An average is (2 * up * sum + unit * count) // (2 * unit * count). This truncated quotient is the
+    # average rounded half up.
     up, twice = 2 * 10**scale, 2 * unit
     is_plain = scale > 0 and digits < _QUOTIENT
 
@@ -163,7 +165,7 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
         n = found[COUNT]
         if n < 2:
             return ""
-        # n (n - 1) times the variance, in units of the last digit.
+        # The variance times n (n - 1), in units of the last digit.
         spread = n * found[SQUARES] - found[SUM] ** 2
         return _root(spread * 10 ** (2 * scale), n * (n - 1) * unit**2, scale)
 
@@ -173,7 +175,7 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
             return ""
         fraction = metric.fraction
         assert fraction is not None
-        # As percentile_cont of PostgreSQL: on the straight line between the two values.
+        # Like percentile_cont of PostgreSQL: linear interpolation between the two values.
         beyond = fraction.numerator * (n - 1) % fraction.denominator
         value = found[LOW] * (fraction.denominator - beyond) + found[HIGH] * beyond
         return rounded(value, unit * fraction.denominator, scale, digits)
@@ -198,6 +200,6 @@ def formatter(metric: Metric, measure: Measure, digits: int) -> Callable[[Aggreg
 
 
 def _root(numerator: int, denominator: int, scale: int) -> str:
-    """Return the square root of a quotient that is scaled by 10 ** (2 * scale), rounded half up to whole."""
+    """Return the square root of a quotient, rounded half up. `numerator` has the factor 10 ** (2 * scale)."""
     doubled = isqrt(4 * numerator // denominator)
     return _point((doubled + 1) // 2, scale)

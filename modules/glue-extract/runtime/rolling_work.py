@@ -31,7 +31,7 @@ from rolling_totals import Tally, Totals
 
 
 class Prepared(NamedTuple):
-    """A period that is ready to be published. `totals` are those of all its files."""
+    """A period that is ready to be published. `totals` are the totals of all its files."""
 
     plan: Plan
     totals: Totals
@@ -48,7 +48,7 @@ class Work:
     keys: Keys
 
     def check_source(self) -> None:
-        """Refuse a result that cannot be published. Log unusual facts that are allowed."""
+        """Refuse a result that cannot be published. Log warnings about allowed but unusual facts."""
         result = self.result
         rolling_checks.check_source(result.resolved, result)
         if result.undated:
@@ -59,7 +59,7 @@ class Work:
             log("groups_without_recipient", f"{strays} {what} no row", level="warning")
 
     def prepared(self, period: Period) -> Prepared:
-        """Write a period's files, reconcile them with the source, and compare them with published ones."""
+        """Write a period's files, reconcile them with the source, and compare them with published files."""
         result = self.result
         rolling_checks.check_period(result.resolved, result, period)
         revision = self._published(period)
@@ -85,10 +85,11 @@ class Work:
             orphan_rows=orphans.rows,
             excluded_rows=excluded,
         )
-        # A dry run reports what prevents a publication instead of failing.
+        # A dry run reports the reason against a publication, but does not fail.
         restate = self.arguments.restate or self.arguments.dry_run
         plan = rolling_publication.plan(self.store, period, files, restate=restate)
-        # Names and records with the revision are compared as the published one, and written as the next.
+        # If a name or a record contains the revision, the files are first made with the published revision,
+        # for the comparison. If they differ, they are made again with the next revision.
         while plan.is_new and revision != plan.revision + 1 and self._has_revision:
             revision = plan.revision + 1
             shutil.rmtree(self._place(period))
@@ -98,7 +99,7 @@ class Work:
         return Prepared(plan, tally.totals)
 
     def _check_recipients(self, plan: Plan) -> None:
-        """Refuse recipients that are not those of the month before, so that none gets the file of another."""
+        """Refuse changed recipients, because a recipient could get the file of another recipient."""
         if plan.idle or not (changed := rolling_renames.changed(self.result, self.store, plan)):
             return
         if not (self.arguments.restate or self.arguments.dry_run):
@@ -110,18 +111,18 @@ class Work:
 
     @property
     def _has_revision(self) -> bool:
-        """Return whether a file has its revision in its name or records."""
+        """Whether a file contains its revision in its name or its first or last record."""
         resolved = self.result.resolved
         return any(has_revision(form.templates) for form in (resolved.file, *resolved.files.values()))
 
     def _published(self, period: Period) -> int:
-        """Return the revision that files are compared with, if they have it in them."""
+        """Return the published revision for the comparison, if files contain their revision, else 1."""
         return rolling_publication.revision(self.store, period) if self._has_revision else 1
 
     def late_data(self, watched: Iterable[Period]) -> dict[str, str]:
-        """Return which published periods would differ by now, and how. It is logged, and nothing is changed.
+        """Return which published periods would be different now, and how. Log this, and change nothing.
 
-        That such a period cannot be computed any more must not keep a new one from being published.
+        If such a period cannot be computed any more, the new period is published nevertheless.
         """
         late = {}
         for period in watched:
@@ -152,7 +153,7 @@ class Work:
         return late
 
     def publish(self, prepared: Prepared, late: Mapping[str, str], *, complete: bool) -> bool:
-        """Carry out a plan, or say what it would do. Return whether something was written."""
+        """Carry out a plan, or in a dry run log what it would do. Return whether something was written."""
         plan, store = prepared.plan, self.store
         period = plan.period
         swings = () if plan.idle else rolling_swings.swings(self.result.resolved, store, plan)
@@ -192,7 +193,7 @@ class Work:
         return not plan.idle
 
     def _files(self, period: Period, revision: int, seal: Sealing) -> tuple[list[File], Tally]:
-        """Return a period's files on the local disk, each under its own name."""
+        """Write a period's files on the local disk. Return them and the tally of their rows."""
         known = rolling_file.recipients_of(self.result.resolved, self.result.recipients)
         return rolling_writing.write_files(self.result, period, known, self._place(period), revision, seal)
 

@@ -1,4 +1,4 @@
-"""Writing the files of a period on the local disk: rows, first and last records, compression, markers."""
+"""Write the files of a period on the local disk: rows, first and last records, compression, markers."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from rolling_period import Period
 from rolling_result import Result
 from rolling_totals import Tally, Totals
 
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can have: the same bytes on any day
+# the earliest time that a zip file can have; the bytes must not depend on the day
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 Seal = Callable[[File, Pgp], File]
-"""Encrypts a file, or uses the published file if its content is the same."""
+"""Encrypts a file, or copies the published file if it has the same content."""
 
 
 def write_files(
@@ -47,11 +48,11 @@ def write_files(
     revision: int = 1,
     seal: Seal | None = None,
 ) -> tuple[list[File], Tally]:
-    """Write the files of every recipient into `folder`, and return them with the tally of all their rows.
+    """Write the files of all recipients into `folder`. Return the files and the tally of all their rows.
 
-    A recipient without rows gets the header. Rows come recipient by recipient, so one file is open at a time
-    and memory does not grow with the number of groups. The markers come after all files. `revision` is for
-    names and records that have it.
+    A recipient without rows gets a file with only the header. The rows are ordered by recipient, so only one
+    file is open at a time, and the memory does not grow with the number of groups. In the result, markers are
+    after all other files. `revision` is for names and records that contain it.
     """
     folder.mkdir()
     resolved = result.resolved
@@ -81,7 +82,7 @@ def write_files(
 
 
 class Writing:
-    """What all files of a period have in common."""
+    """The values and functions that all files of a period share."""
 
     def __init__(
         self, result: Result, period: Period, folder: Path, revision: int, seal: Seal | None
@@ -107,7 +108,7 @@ class Writing:
         return FileWriter(self, recipient, form, self._folder / str(self._count))
 
     def records(self, form: rolling_format.File) -> rolling_records.Records:
-        """Return the function that makes records. Most recipients have the same."""
+        """Return a function that makes records. Most recipients share one function."""
         made = self._records.get(id(form))
         if made is None:
             made = rolling_records.writer(form.format, self.columns, defuse=self.resolved.defuse_formulas)
@@ -115,7 +116,7 @@ class Writing:
         return made
 
     def fields(self, recipient: str) -> dict[str, str | date]:
-        """Return the fields of names and records."""
+        """Return the values of the fields in names and records, for a recipient."""
         values: Sequence[frozenset[str | None]] = ()
         if self.resolved.recipient_columns:
             values = self.result.facts.recipient_values.get(recipient, ())
@@ -132,7 +133,7 @@ class Writing:
 
 
 class FileWriter:
-    """A file that is being written. Its totals are those of the rows that passed through."""
+    """A file that is being written. It adds up the totals of the rows."""
 
     def __init__(self, writing: Writing, recipient: str, form: rolling_format.File, path: Path) -> None:
         self.recipient = recipient
@@ -147,7 +148,8 @@ class FileWriter:
             form.template, writing.fields(recipient), where=f"the file name of {quoted(recipient)}"
         )
         self._name = rolling_name.check_name(name, recipient, form.markers)
-        # A first record may have totals, which are known at the end: then the rows wait in another file.
+        # A first record may contain totals, which are known only at the end. Then another file stores the
+        # rows until all rows are written.
         self._waiting = path.with_name(f"{path.name}.rows") if form.header_record else None
         self._digest = _Digest(path.open("xb"))
         inner = self._name if form.encryption is None else self._name[:-4]
@@ -179,7 +181,7 @@ class FileWriter:
         self._digest.close()
         made = self._file(self._path, self._name, self._digest, totals=totals, rows=self._rows)
         if form.encryption is not None:
-            assert self._writing.seal is not None  # a spec with encryption has keys
+            assert self._writing.seal is not None  # a run of a spec with encryption has keys
             made = self._writing.seal(made, form.encryption)
         markers = [self._marker(kind, made) for kind in form.markers]
         return [made, *markers]
@@ -210,7 +212,7 @@ class FileWriter:
             ) from None
 
     def _sum(self, metric: str, value: str, where: str) -> str:
-        """Return a sum as the file has the values of its metric."""
+        """Return a sum in the format that the file has for the values of the metric."""
         form = self._form.format
         if isinstance(form, Csv):
             return rolling_record.number(value, form.decimal, form.thousands)
@@ -244,7 +246,7 @@ class FileWriter:
 
 
 class _Digest:
-    """Writes to a file, and counts and hashes what it writes."""
+    """Writes bytes to a file, counts them, and computes their SHA-256."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -268,9 +270,9 @@ class _Digest:
 
 
 def _compressed(target: _Digest, compression: str | None, name: str, waiting: Path) -> IO[bytes]:
-    """Return a file that compresses into `target`, without clock and host name.
+    """Return a file that compresses its bytes into `target`, without a time and a file name of this machine.
 
-    `waiting` is the place of a file for content that has to wait.
+    `waiting` is the path of a temporary file for the content of a zip archive.
     """
     sink = cast("IO[bytes]", target)
     if compression == "gzip":
@@ -283,27 +285,28 @@ def _compressed(target: _Digest, compression: str | None, name: str, waiting: Pa
 
 
 class _Plain:
-    """Bytes as they are; closing it leaves the file open."""
+    """Writes bytes without compression. Closing it does not close the file."""
 
     def __init__(self, target: IO[bytes]) -> None:
         self.write = target.write
 
     def close(self) -> None:
-        """Do nothing: there is nothing left to write."""
+        """Do nothing, because all bytes are already written."""
 
 
 class _Zipped:
     """A zip archive with one member.
 
-    The content waits on the disk until its size is known. Then the sizes are before the content, and have 64
-    bits only if they need them: many programs cannot read another archive as a stream.
+    The content is stored on the disk until its size is known. So the archive can have the sizes before the
+    content, and sizes of 64 bits only for large files. Many programs can read only such an archive as a
+    stream.
     """
 
     def __init__(self, target: IO[bytes], name: str, waiting: Path) -> None:
         self._target = target
         self._member = zipfile.ZipInfo(name, _NO_TIME)
         self._member.compress_type = zipfile.ZIP_DEFLATED
-        self._member.create_system = 3  # Unix, on any system
+        self._member.create_system = 3  # the code for Unix, on every system
         self._member.external_attr = 0o644 << 16
         self._waiting = waiting
         self._content = waiting.open("x+b")

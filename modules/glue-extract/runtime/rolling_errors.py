@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Categories of characters that are invisible, change the direction of text, or look like a new line or an
-# instruction to a terminal, a mail header or a log viewer: controls, formats, surrogates, private use,
-# separators.
+# Categories of characters that are invisible or change the direction of text. Also those that a terminal, a
+# mail header or a log viewer reads as a new line or an instruction. They are controls, formats, surrogates,
+# private use and separators.
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 # Letters and marks without a shape, which the categories above do not include.
 _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {

@@ -27,7 +27,7 @@ _HIDDEN = (
     r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
     r"\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-# Whoever opens the file may choose a separator other than the comma. Then a cell also begins after each
+# A person who opens the file may choose a separator other than the comma. Then a cell also begins after each
 # separator in a text and after each line break. There may also be quotes before the formula.
 _SEPARATORS = ",;|\t\r\n\v\f\x85\u2028\u2029"
 

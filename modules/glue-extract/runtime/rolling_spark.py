@@ -2,7 +2,7 @@
 
 This reduces the load of the source, and a `transform` requires it. The large queries have the same SQL as in
 PostgreSQL, over temporary views `t0`, `t1`, ... of the relations. PostgreSQL runs the small queries on the
-same snapshot. So the control totals show whether Spark has lost rows.
+same snapshot. So the control totals show whether Spark has read all rows.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ PostgreSQL and Spark can run the same SQL. The first columns of its result are t
 
 - `kind`: -1 for all joined rows of a segment, 0 for orphan rows, 1 for rows of an excluded recipient, 2 for a
   group, 3 for unassigned rows. Without unassigned rows, no file has a row for them.
-- `recipient`, and the group columns `g0`, `g1`, ... as text. Texts are ordered by code point. Other values are
-  ordered by their value first (`o0`, `o1`, ...).
+- `recipient`, and the group columns `g0`, `g1`, ... as text. Texts are ordered by code point. Other values
+  are ordered by their value first (`o0`, `o1`, ...).
 
 Rows of the kinds -1, 0 and 1 come first, in this order. Rows with equal labels come one after another. The
 program that reads the result adds them up.

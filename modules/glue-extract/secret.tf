@@ -26,7 +26,7 @@ resource "aws_secretsmanager_secret" "this" {
   # The name has a random suffix, because the name of a deleted secret cannot be used again during
   # the recovery window.
   name_prefix             = "${var.name}/reader-"
-  description             = "Login of the extract ${var.name} at its source."
+  description             = "Login of the extract ${var.name} to its source."
   kms_key_id              = var.kms_key_arn
   recovery_window_in_days = var.secret.recovery_window_days
 
@@ -66,7 +66,7 @@ resource "aws_secretsmanager_secret_version" "this" {
   version_stages = ["AWSCURRENT", "MADE_BY_TERRAFORM"]
 
   lifecycle {
-    ignore_changes = [version_stages] # each rotation moves AWSCURRENT to a new version
+    ignore_changes = [version_stages] # each rotation moves the label AWSCURRENT to a new version
   }
 }
 

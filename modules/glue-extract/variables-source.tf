@@ -49,7 +49,7 @@ variable "database" {
   }
 
   validation {
-    # Other characters would change the JDBC URL.
+    # The excluded characters would change the meaning of the JDBC URL.
     condition     = can(regex("^[^/?&%\\s]+$", var.database.name))
     error_message = "database: name must not contain spaces or any of / ? & %"
   }
@@ -73,7 +73,7 @@ variable "database" {
     condition = var.database.secret_arn == null || can(regex(
       "^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:", var.database.secret_arn
     ))
-    error_message = "database: secret_arn must be a full ARN, arn:...:secret:..."
+    error_message = "database: secret_arn must be a complete ARN, arn:...:secret:..."
   }
 
   validation {

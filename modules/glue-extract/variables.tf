@@ -176,7 +176,7 @@ variable "endpoints" {
 
   validation {
     condition     = var.endpoints == null || try(length(var.endpoints.route_table_ids), 1) > 0
-    error_message = "endpoints: route_table_ids must not be empty, else S3 cannot be reached."
+    error_message = "endpoints: route_table_ids must not be empty: S3 could not be reached."
   }
 
   validation {

@@ -47,7 +47,7 @@ variable "key_administrators" {
 
 variable "key_alias" {
   description = <<-EOT
-    Alias of the created key, without `alias/`. If null, the alias is the name of the bucket.
+    Alias of the created key, without `alias/`. If null, the alias is the bucket's name.
   EOT
   type        = string
   default     = null

@@ -8,7 +8,7 @@ variable "name" {
   nullable    = false
 
   validation {
-    # A bucket name may contain dots, but then TLS fails.
+    # S3 allows dots in the name of a bucket, but then TLS fails.
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
     error_message = "name must have 3 to 63 lowercase letters, digits and hyphens."
   }
@@ -35,7 +35,7 @@ variable "access_logs" {
 
   validation {
     condition     = try(var.access_logs.bucket, null) != var.name
-    error_message = "access_logs: bucket must be another bucket, else each log causes a new log."
+    error_message = "access_logs: bucket must be another bucket, or each log would cause a new log."
   }
 
   validation {
@@ -272,15 +272,13 @@ variable "tags" {
 
 variable "transitions" {
   description = <<-EOT
-    Transitions of old files to cheaper storage, keyed by a name of your choice.
+    Rules that move old files to cheaper storage, keyed by a name of your choice.
     - `storage_class`   - `STANDARD_IA`, `ONEZONE_IA`, `INTELLIGENT_TIERING`, `GLACIER_IR`,
-                          `GLACIER` or `DEEP_ARCHIVE`. `GLACIER` and `DEEP_ARCHIVE` are for replaced
-                          versions only.
-    - `days`            - (Optional) Number of days after which a file moves to this storage class.
-    - `noncurrent_days` - (Optional) Number of days after which a replaced version moves to this
-                          storage class.
-    - `prefix`          - (Optional) Bucket prefix of the files, without leading or trailing slash.
-                          If null, the transition applies to all files.
+                          `GLACIER` or `DEEP_ARCHIVE`; the last two for replaced versions only.
+    - `days`            - (Optional) Days after which a file moves to `storage_class`.
+    - `noncurrent_days` - (Optional) Days after which a replaced version moves to `storage_class`.
+    - `prefix`          - (Optional) Bucket prefix of the files, without leading or trailing
+                          slash. If null, all files.
   EOT
   type = map(object({
     storage_class   = string

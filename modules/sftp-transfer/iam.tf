@@ -76,7 +76,7 @@ locals {
       count => "(?s)^${join("", slice(expression, 0, min(count, local._lengths[user])))}"
     }
   }
-  # For each recipient, the other recipients whose files its role could also read.
+  # For each recipient, all other recipients whose files the recipient's role could also read.
   overlaps = {
     for reader, beginnings in local._beginnings : reader => [
       for owner, recipient in var.recipients : owner

@@ -102,8 +102,8 @@ output "push_state_machine_arns" {
 
 output "endpoint" {
   description = <<-EOT
-    Host name of the server, for the recipients. In mode "instance" without `host_name`, the value
-    is an IP address.
+    Host name of the server, for the recipients. In mode "instance" without `host_name`, it is an IP
+    address.
   EOT
   value = (
     !local._on_instance ? one(local.server[*].endpoint)

@@ -54,7 +54,7 @@ variable "banner" {
 
   validation {
     condition     = var.banner == null || var.server == null
-    error_message = "banner: an existing server has its own banner; remove banner or server."
+    error_message = "banner: the existing server has its own banner; remove banner or server."
   }
 }
 

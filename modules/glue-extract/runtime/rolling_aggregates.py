@@ -20,7 +20,7 @@ def aggregates(relations: Relations) -> str:
 
 
 def members(relations: Relations) -> str:
-    """Return the groups as rows of a joined table: the columns of its key, `k0`, ..., kind and labels."""
+    """Return the query for groups that are rows of a joined table: its key `k0`, ..., kind and labels."""
     resolved = relations.resolved
     anchor, far = rolling_joins.anchor(resolved), rolling_joins.far(resolved)
     step = resolved.step(anchor)
@@ -175,7 +175,7 @@ def _from_entity(relations: Relations) -> str:
 
 
 def _own(relations: Relations, far: Sequence[str]) -> list[str]:
-    """Return the columns of t0 that labels, joins and the recipient's filter use after the reduction."""
+    """Return the columns of t0 that labels, joins and recipients_where use after the reduction."""
     resolved = relations.resolved
     found: dict[str, None] = {}
     for column in rolling_joins.shown(resolved):

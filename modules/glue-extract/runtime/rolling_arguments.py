@@ -1,4 +1,4 @@
-"""The job's arguments, read without awsglue.
+"""Read the arguments of the job, without the library awsglue.
 
 The function `getResolvedOptions` of Glue makes every named option required and does not exist outside Glue.
 So the engine reads `sys.argv`. It reads its own arguments, ignores the arguments of Glue, and refuses
@@ -155,7 +155,8 @@ def parse(argv: list[str]) -> Arguments:
 def _next(name: str, rest: list[str]) -> str:
     """Return the value of an argument of Glue, and remove it from `rest`.
 
-    A run can pass the name of such an argument as a value. It must not hide the next argument of the module.
+    A run could leave out this value. Then the next token, an argument of the module, must not count as the
+    value.
     """
     if not rest or rest[0].strip().startswith("--"):
         raise _wrong(f"--{name} needs a value")

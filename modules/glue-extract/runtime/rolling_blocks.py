@@ -1,4 +1,4 @@
-"""Rows of a file in blocks, column by column.
+"""Blocks of rows of a file. A block has its values column by column.
 
 With millions of groups, a run would spend most of its time on work for each row. A block has thousands of
 rows of one recipient, so that most work is done for a whole column at once.
@@ -41,7 +41,7 @@ class Lines(NamedTuple):
     columns: list[list[str]]
 
     def part(self, start: int, end: int | None = None) -> Lines:
-        """Return the lines from `start` to before `end`."""
+        """Return the lines from `start` up to the line before `end`."""
         if start == 0 and end in (None, self.size):
             return self
         columns = [column[start:end] for column in self.columns]
@@ -55,7 +55,7 @@ class Lines(NamedTuple):
         return [*texts]
 
     def rows(self) -> Iterator[Cells]:
-        """Yield the lines with their values."""
+        """Yield each line as the list of its values."""
         return map(list, zip(*map(self.cells, range(len(self.columns))), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""The text format of PostgreSQL's COPY, in which both drivers receive every result.
+"""Read the text format of PostgreSQL's COPY. Both drivers receive every result in this format.
 
 PostgreSQL can run COPY with parallel workers, which it does not use for a cursor. A long result goes to the
 disk and not into memory.
@@ -38,7 +38,7 @@ def row_of(line: str) -> Row:
 
 
 def value_of(text: str) -> str | None:
-    """Return the value that COPY wrote as this text.
+    """Return the value that COPY has written as this text.
 
     >>> value_of(r"a\\tb"), value_of(""), value_of(r"\\N")
     ('a\\tb', '', None)

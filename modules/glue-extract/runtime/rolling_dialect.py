@@ -18,7 +18,7 @@ class Dialect:
         return self.name == "spark"
 
     def text(self, sql: str) -> str:
-        """Return a value as text.
+        """Return the SQL that converts a value to text.
 
         >>> POSTGRESQL.text("sum(n)"), SPARK.text("sum(n)")
         ('CAST(sum(n) AS text)', 'CAST(sum(n) AS string)')

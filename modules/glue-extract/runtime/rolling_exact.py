@@ -123,7 +123,7 @@ def _quotient(left: Node, right: Node) -> tuple[Node, int]:
 
 
 def _folded(operator: str, left: Node, right: Node) -> Node:
-    """Return the node of an operation, or its result if both sides are constants."""
+    """Return the node of an operation, or the result of the operation if both operands are constants."""
     if operator == "*" and Number("1") in (left, right):
         return right if left == Number("1") else left
     if not (isinstance(left, Number) and isinstance(right, Number)):

@@ -63,7 +63,7 @@ __all__ = [
 QUOTIENT_DIGITS = 60
 _MOST_DIGITS = 38  # the most digits that a decimal in Spark can have
 
-# Precision of a whole number as a decimal of Spark.
+# Precision of the decimal in Spark for each type of whole numbers.
 _WHOLE = {"smallint": 5, "integer": 10, "bigint": 19}
 # For each function, how many of its first arguments must be exact decimals. The other arguments are not
 # changed, for example the 2 in round(amount, 2).

@@ -49,7 +49,7 @@ class Encryption:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that waits on the local disk for its publication."""
+    """A file on the local disk that is not yet published."""
 
     recipient: str
     path: Path
@@ -171,7 +171,7 @@ def cells_of(
     names = [resolved.recipient_label, *resolved.group_by, *(metric.name for metric in resolved.metrics)]
     if resolved.listing is not None:
         names += resolved.listing.labels
-    # An aggregate of nothing is an empty text; in a file it is a missing value, like NULL.
+    # These texts are the same in every row of the file.
     dates = (str(period), *days)
     places = [(*names, "period", "window_start", "window_end").index(name) for name in resolved.columns]
 

@@ -22,7 +22,7 @@ class Csv:
     """
 
     delimiter: str = ","
-    quoting: str = "minimal"  # or "all", "nonnumeric"; "none" fails where a field would need quotes
+    quoting: str = "minimal"  # or "all", "nonnumeric", or "none", which fails if a field needs quotes
     line_ending: str = "\r\n"
     header: bool = True
     encoding: str = "utf-8"  # any text codec of Python
@@ -38,7 +38,7 @@ class Csv:
 @named
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a fixed-width record. A negative width aligns right.
+    """One field of a fixed-width record. A negative width aligns the value right.
 
     With `implied`, the field has no decimal point: 12.50 becomes 1250. `sign` is the place of the minus sign
     of a negative number: "leading", "trailing", or "none" to refuse negative numbers.
@@ -47,7 +47,7 @@ class Field:
     'leading'
     """
 
-    width: int  # bytes in the encoding of the file
+    width: int  # number of bytes in the encoding of the file
     fill: str = " "
     implied: bool = False
     sign: str = "leading"
@@ -76,7 +76,7 @@ class FixedWidth:
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
     def field(self, column: str) -> Field:
-        """Return the field of a column."""
+        """Return the field that a column has in the record."""
         found = self.fields[column]
         assert not isinstance(found, str)  # a text is a constant and no column
         return found if isinstance(found, Field) else Field(found, fill=self.fill)
@@ -139,13 +139,13 @@ class File:
 
     @property
     def templates(self) -> tuple[str, ...]:
-        """Return the templates of the name and of the first and last record."""
+        """The templates of the name and of the first and last record."""
         records = (self.header_record, self.trailer_record)
         return (self.template, *(record for record in records if record is not None))
 
     @property
     def template(self) -> str:
-        """Return the template of the file's name."""
+        """The template of the file's name."""
         if self.name is not None:
             return self.name
         ending = {"gzip": ".gz", "zip": ".zip"}.get(self.compression or "", "")

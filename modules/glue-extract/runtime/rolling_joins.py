@@ -22,7 +22,7 @@ class Must:
 
 
 def in_order(aliases: Iterable[str]) -> tuple[str, ...]:
-    """Return aliases in the order of the joins; t10 comes after t9."""
+    """Return aliases in the order of the joins: t10 comes after t9."""
     return tuple(sorted(set(aliases), key=lambda alias: int(alias[1:])))
 
 
@@ -55,12 +55,12 @@ def far(resolved: Resolved) -> tuple[str, ...]:
 
 
 def filtered(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases of the tables that the extract's `where` uses, without the entity."""
+    """Return the aliases of the tables that `where` of the extract uses, except the entity."""
     return way(resolved, columns_of(resolved.where))
 
 
 def measured(resolved: Resolved) -> tuple[str, ...]:
-    """Return the aliases of the tables that measures and the extract's `where` use, without the entity."""
+    """Return the aliases of the tables that measures and `where` of the extract use, except the entity."""
     aliases = {alias for measure in resolved.measures for alias in measure.aliases}
     return in_order({*aliases, *filtered(resolved)})
 
@@ -87,6 +87,6 @@ def mandatory(resolved: Resolved, aliases: Sequence[str]) -> tuple[Must, ...]:
 
 
 def may_be_unassigned(resolved: Resolved, aliases: Sequence[str]) -> bool:
-    """Return whether an optional step among `aliases` lies on the way to the recipient."""
+    """Return whether one of the steps `aliases` is optional and on the way to the recipient."""
     path = resolved.path(resolved.recipient.alias)
     return any(resolved.step(alias).optional for alias in path if alias in aliases)

@@ -117,7 +117,7 @@ def kept(manifest: Json) -> Json:
 
 
 def digests(manifest: Json | None) -> dict[str, object]:
-    """Return the SHA-256 of the files and markers that a manifest names, by key."""
+    """Return the SHA-256 of each file and marker in a manifest, by key."""
     markers = cast("list[Json]", (manifest or {}).get("markers") or [])
     return {str(entry["key"]): entry["sha256"] for entry in [*entries(manifest).values(), *markers]}
 
@@ -127,7 +127,7 @@ def entries(manifest: Json | None) -> dict[str, Json]:
 
 
 def touched(claim: Json | None) -> dict[str, object]:
-    """Return each key that the run of a claim may have changed, with its intended SHA-256, or None."""
+    """Return each key that the run of a claim may change, with its new SHA-256, or None for a removal."""
     if claim is None:
         return {}
     gone = cast(list[str], claim.get("withdrawn", []))

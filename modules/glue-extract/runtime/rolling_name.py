@@ -1,4 +1,4 @@
-"""Names of files, and their first and last records: templates with the fields of a period and a recipient."""
+"""Templates for names of files and for first and last records. They have fields such as {recipient}."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def filled(
 
 
 def _exact(value: str, sized: re.Match[str], encoding: str | None, name: str) -> str:
-    """Return the value, filled to its width. Raise ValueError if it does not fit."""
+    """Return a value that is filled to its width. Raise ValueError if the value does not fit."""
     fill, align, width = sized[1] or " ", sized[2] or "<", int(sized[3])
     # Characters that the encoding lacks are not an error here. A later check refuses the whole record.
     blank, size, unit = (

@@ -12,13 +12,13 @@ from rolling_span import Span
 
 
 def period(resolved: Resolved, last: Period, session: Session) -> Period | None:
-    """Return the period of the newest row that counts, up to the end of `last`. None without such a row."""
+    """Return the period of the newest row that counts, not after `last`, or None without such a row."""
     found = session.rows(query(resolved, last))
     return Period.parse(found[0][0]) if found and found[0][0] else None
 
 
 def query(resolved: Resolved, last: Period) -> str:
-    """Return the query for the period of the newest row; its value is NULL if the date is -infinity.
+    """Return the query for the period of the newest row. The period is NULL if the date is -infinity.
 
     The query is fast if the date has an index. It does not use `max`, because PostgreSQL would then use no
     index in a query with WITH.

@@ -106,7 +106,7 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Cast:
     operand: Node
-    type: str  # a type's name in PostgreSQL: "numeric(12,2)"
+    type: str  # name of a type in PostgreSQL: "numeric(12,2)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the queries compute of each measure: partial aggregates of segments, and what does not merge."""
+"""What the queries compute for each measure: partial aggregates, and metrics that do not merge."""
 
 from __future__ import annotations
 

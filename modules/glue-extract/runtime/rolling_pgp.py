@@ -28,12 +28,9 @@ if TYPE_CHECKING:
 
 _SOON = timedelta(days=60)
 _BLOCK = re.compile(r"-----BEGIN PGP ([A-Z ]+)-----.*?-----END PGP \1-----", re.DOTALL)
-_LONGEST = 65_536  # characters of a key; most have 1,000 to 10,000
-_MINIMAL = (
-    "export the key without signatures of other people: gpg --armor --export-options export-minimal --export"
-    " KEY"
-)
-_EXPORT = "export the key with gpg --armor --export"
+_LONGEST = 65_536  # maximum number of characters in a key; most keys have 1,000 to 10,000
+_MINIMAL = "export it without signatures of others: gpg --armor --export-options export-minimal --export KEY"
+_EXPORT = "export it with gpg --armor --export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Key:
     """A public key that can encrypt files."""
 
     cert: Cert
-    fingerprint: str  # of the primary key, in upper case
+    fingerprint: str  # fingerprint of the primary key, in upper case
     subkeys: tuple[str, ...]  # fingerprints of the parts that encrypt a file, in order
     expires: datetime | None  # date after which no part of the key can encrypt
 
@@ -89,7 +86,7 @@ class Keys:
 
 
 def load(spec: Extract, place: str | None, digest: str | None) -> Keys:
-    """Return the keys in a folder, or in an object of S3 with this SHA-256. Log their fingerprints."""
+    """Return the keys in a folder, or in an S3 object with this SHA-256. Log the fingerprints of the keys."""
     files = [spec.file, *(spec.files or {}).values()]
     if not any(file.encryption is not None for file in files):
         if place is not None:

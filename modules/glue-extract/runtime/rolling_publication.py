@@ -1,4 +1,4 @@
-"""Publication: files first, the manifest last, and nothing that is published changes by accident.
+"""Publication: first the files, then the manifest. No published file changes by accident.
 
 A period is published when its manifest exists. Then every file in the manifest exists, with the SHA-256 of
 the manifest. The content of the target decides what a run may do:
@@ -30,8 +30,8 @@ Four steps ensure this, even if runs are killed or run at the same time:
 3. *Files.* Each write of a file has a condition. If the condition fails, the run reads the claim. If it is
    still the claim of this run, the run replaces the file, which an older run has written late. Otherwise the
    run ends.
-4. *Commit.* The target copies the claim to the manifest's place (`x-amz-copy-source-if-match`), if it is
-   still this run's claim and if no manifest exists. So only the run that holds the claim can publish.
+4. *Commit.* The target copies the claim to the place of the manifest (`x-amz-copy-source-if-match`), if this
+   run still owns the claim and if no manifest exists. So only the owner of the claim can publish.
 
 If a run finds a claim that is not settled, it takes the claim over at once, even if the other run still
 lives. With a lease, nobody could repair the month until the lease ends. If the other run lives, it ends with

@@ -45,7 +45,7 @@ class Checks:
 class Bodies:
     """The large queries in one dialect. `windows` has one query for each of `rolling_partials.families`."""
 
-    aggregates: str | None  # None for a listing
+    aggregates: str | None  # None if the spec is a listing
     windows: tuple[str, ...]
     listing: str | None
     broken: str | None  # to it runs only if the aggregates have fewer rows than the control totals

@@ -1,4 +1,4 @@
-"""The read of a run: all periods in one transaction, by PostgreSQL or by Spark."""
+"""Read the source: all periods of a run in one transaction, with PostgreSQL or with Spark."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Function:
     kind: str  # pg_proc.prokind: f, a, w or p
     volatility: str  # pg_proc.provolatile: i, s or v
     returns_set: bool
-    least: int  # number of arguments that a call must have
+    least: int  # minimum number of arguments
     most: int  # and can have
 
 

@@ -92,10 +92,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric, in file order. Windows are in periods of the grain."""
+    """One metric. The length of its window is a number of periods."""
 
     name: str
-    aggregate: str  # avg sum count count_distinct min max median p1 to p99 stddev
+    aggregate: str  # one of: avg sum count count_distinct min max median p1 to p99 stddev
     measure: int  # index into Resolved.measures
     window: int | str  # or YEAR_TO_DATE
     scale: (
@@ -119,7 +119,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The columns of a listing: one row for each entity row of the period, in the order of `key`."""
+    """The columns of a listing. It has one row for each entity row of the period, in the order of `key`."""
 
     columns: tuple[Column, ...]
     key: tuple[Column, ...]  # the entity's primary key
@@ -128,7 +128,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The resolved spec. Aliases in tuples come in the order of the joins."""
+    """The resolved spec. Aliases in tuples have the order of the joins."""
 
     role: str
     tables: tuple[Table, ...]  # the entity and the joined tables that are used, in the order of the spec
@@ -184,7 +184,7 @@ class Resolved:
         return next(step for step in self.steps if step.alias == alias)
 
     def path(self, alias: str) -> tuple[str, ...]:
-        """Return the aliases from `t0` to `alias`, both included."""
+        """Return the aliases on the path from `t0` to `alias`, including both."""
         found = [alias]
         while found[0] != "t0":
             found.insert(0, self.step(found[0]).start)

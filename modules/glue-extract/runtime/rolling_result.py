@@ -93,7 +93,7 @@ class Result:
     resolved: Resolved
     span: Span
     facts: Facts
-    losses: Mapping[int, BySegment]  # by kind: ORPHAN and EXCLUDED
+    losses: Mapping[int, BySegment]  # by kind, ORPHAN or EXCLUDED, the totals of rows that are in no file
     path: Path  # file with the rows of the aggregates or the listing
     family_paths: tuple[tuple[Family, Path], ...]
 
@@ -247,7 +247,7 @@ def _rows_are_missing(resolved: Resolved, control: BySegment, totals: Sequence[L
 
 
 def _with_joined_measures(resolved: Resolved, found: Facts, lines: Sequence[Line]) -> Facts:
-    """Return the facts with the totals of the measures that the control totals leave to the aggregates."""
+    """Return the facts with the totals of measures over joined tables, from the lines of the aggregates."""
     missing = rolling_partials.uncontrolled(resolved)
     if not missing:
         return found

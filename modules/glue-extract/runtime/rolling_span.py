@@ -18,7 +18,7 @@ from rolling_resolved import YEAR_TO_DATE, Resolved
 
 @dataclass(frozen=True)
 class Span:
-    """The periods of a run, in order, and the lengths of the windows that end with them.
+    """The periods of a run, in order, and the lengths of the windows that end with each period.
 
     >>> Span((Period(2026, 3),), (1, "year_to_date")).bounds
     (datetime.date(2026, 1, 1), datetime.date(2026, 3, 1), datetime.date(2026, 4, 1))
@@ -57,13 +57,13 @@ class Span:
         return max((self.numbers(period, window) for window in self.windows), key=len)
 
     def days(self, period: Period) -> tuple[date, date]:
-        """Return the first day of the longest window that ends with `period`, and the first day after it."""
+        """Return the first day of the longest window that ends with `period`, and the day after it."""
         numbers = self.longest(period)
         return self.bounds[numbers[0] - 1], self.bounds[numbers[-1]]
 
 
 def days_of(period: Period, window: int | str) -> tuple[date, date]:
-    """Return the first day of the window that ends with `period`, and the first day after it.
+    """Return the first day of the window that ends with `period`, and the day after the window.
 
     >>> days_of(Period(2026, 10), "year_to_date")
     (datetime.date(2026, 1, 1), datetime.date(2026, 11, 1))

@@ -79,7 +79,7 @@ class Metric:
     'avg'
     """
 
-    aggregate: str  # avg sum count count_distinct min max median p1 to p99 stddev
+    aggregate: str  # one of: avg sum count count_distinct min max median p1 to p99 stddev
     expression: str | None = None  # a column or a SQL expression; None counts the rows (only for count)
     window: int | str = 1  # periods, or "year_to_date"
     where: str | None = None  # a SQL condition for this metric only
@@ -153,7 +153,7 @@ class Extract:
 
     @property
     def file_columns(self) -> tuple[str, ...]:
-        """Return the columns of a file, in order."""
+        """The columns of a file, in order."""
         if self.columns is not None:
             return tuple(self.columns)
         if self.rows is not None:
@@ -161,7 +161,7 @@ class Extract:
         return (*self.labels, "period", "window_start", "window_end", *(self.metrics or ()))
 
     def split(self, reference: str) -> tuple[str, str]:
-        """Return table and column of `Branch.idBranch`. A column without a table belongs to the entity.
+        """Return the table and the column of `Branch.idBranch`. A column alone is a column of the entity.
 
         A part before a dot is a table only if it is a table of the spec, because names of columns may contain
         dots. Upper and lower case of a table may differ if only one table fits.

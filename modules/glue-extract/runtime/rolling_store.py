@@ -1,9 +1,9 @@
-"""Where files go: a bucket, or a folder that behaves like one.
+"""The target of files: a bucket, or a folder with the same operations.
 
-Both have few operations that change anything, and each has a condition. `create` writes only if no file
-exists. `replace` writes only over the version that was read. `remove` removes only that version. `commit`
-copies a version if no file exists. A file is complete or does not exist. In a race, one process succeeds, and
-all others get to know that they failed.
+Every operation that changes a file has a condition. `create` writes only if no file exists. `replace` writes
+only if the file still has the version that was read. `remove` removes only this version. `commit` copies a
+version only if no file exists in the new place. A file is complete or does not exist. If several processes
+act at the same time, one of them succeeds, and all others learn that they failed.
 """
 
 from __future__ import annotations
@@ -26,59 +26,60 @@ __all__ = ["BucketStore", "FolderStore", "Store", "open_store", "sha256_of"]
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
-_PART = 64 << 20  # larger files go up in parts; S3 takes at most 10,000 parts: 640 GB
+_PART = 64 << 20  # larger files are uploaded in parts; with 10,000 parts, the limit of S3, this is 640 GB
 _PARTS = 10_000
 _KEY = 1024  # bytes
 _KINDS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "claim": "application/json"}
 
 
 class Store(Protocol):
-    """Places are relative to the prefix; `key` is the full key in the bucket."""
+    """A target of files. A place is relative to the prefix. `key` returns the full key in the bucket."""
 
     @property
     def keeps_replaced(self) -> bool | None:
-        """Return whether the target keeps replaced files as older versions, as far as a write has shown."""
+        """Whether the target keeps replaced files as older versions. None if no write has shown it yet."""
         ...
 
     def key(self, place: str) -> str: ...
     def place(self, key: str) -> str:
-        """The place of a key that a manifest names; an `ExtractError` where it is outside of the target."""
+        """Return the place of a key in a manifest. Raise `ExtractError` if it is outside of the target."""
         ...
 
     def check(self, place: str) -> None:
-        """An `ExtractError` where no file can lie, so that a run ends before it has changed anything."""
+        """Raise `ExtractError` if no file can be in this place. Then a run ends before it changes a file."""
         ...
 
     def version(self, place: str) -> str | None:
-        """A tag of what lies there now; None when nothing does."""
+        """Return the tag of the file in this place, or None if there is no file."""
         ...
 
     def read(self, place: str) -> Iterator[bytes]: ...
     def create(self, place: str, body: Path, sha256: str) -> bool:
-        """Write where nothing is. False when something is there."""
+        """Write a file if no file is in this place. Return False if there is one."""
         ...
 
     def replace(self, place: str, body: Path, sha256: str, version: str) -> bool:
-        """Write over that version. False when it is not there any more."""
+        """Write over this version of a file. Return False if the file has another version."""
         ...
 
     def retag(self, place: str, body: Path, sha256: str, version: str) -> bool:
-        """Write the same bytes over that version, so that they have another tag from then on. False when it
-        is not there any more.
+        """Write the same bytes over this version of a file, which gives the file another tag.
+
+        Return False if the file has another version.
         """
         ...
 
     def remove(self, place: str, version: str) -> bool:
-        """Take that version away. False when it is not there any more."""
+        """Remove this version of a file. Return False if the file has another version."""
         ...
 
     def commit(self, source: str, version: str, place: str) -> bool:
-        """Copy what lies at `source`, if it is still that version, to `place`, if nothing is there."""
+        """Copy this version of `source` to `place`. Return False if it has changed, or `place` has a file."""
         ...
 
 
 def open_store(output: str) -> Store:
-    """Return the target for `--output`: `s3://bucket/prefix`, else a folder."""
+    """Return the target for `--output`: a bucket for `s3://bucket/prefix`, else a folder."""
     if not output.startswith("s3://"):
         return FolderStore(Path(output))
     bucket, _, prefix = output.removeprefix("s3://").partition("/")
@@ -97,16 +98,16 @@ def sha256_of(chunks: Iterator[bytes]) -> str:
 class BucketStore:
     """A bucket and a prefix.
 
-    Needs s3:GetObjectVersion, s3:PutObject and s3:ListBucketVersions there, and s3:GetObject for claims.
-    s3:DeleteObject is needed only to restate: in a bucket with versioning it hides a version and destroys
-    none.
+    The role needs s3:GetObjectVersion, s3:PutObject and s3:ListBucketVersions for the prefix, and
+    s3:GetObject for claims. It needs s3:DeleteObject only for restatements. In a bucket with versioning, this
+    right hides a version and destroys none.
 
-    Everything is read with a version id. So the role needs no s3:GetObject for files, and an argument of Glue
-    that loads code, which sends no version id, cannot load a file.
+    Files are read with a version ID, so the role needs no s3:GetObject for them. Some arguments of Glue load
+    code, and Glue reads without a version ID. So such an argument cannot load a file of the target.
     """
 
     def __init__(self, bucket: str, prefix: str, client: Any = None) -> None:
-        self._s3 = _client(bucket) if client is None else client  # boto3 has no types, hence the Any
+        self._s3 = _client(bucket) if client is None else client  # boto3 has no types, so the type is Any
         self._bucket = bucket
         self._prefix = prefix
         self.keeps_replaced: bool | None = None
@@ -131,13 +132,14 @@ class BucketStore:
         return None if found is None else found["ETag"]
 
     def _newest(self, key: str) -> dict[str, str] | None:
-        """The `ETag` and `VersionId` of what lies there now; None when nothing does.
+        """Return `ETag` and `VersionId` of the newest version of a key, or None if there is no object.
 
-        The id is "null" in a bucket without versioning, and S3 takes that id as any other.
+        In a bucket without versioning, the ID is "null". S3 accepts this ID like any other ID.
         """
-        # Listed, not HEADed: without an unconditional s3:ListBucket a HEAD of nothing answers 403, and the
-        # role's right to list is bound to the prefix. A list asks for the right with the prefix in hand. The
-        # key itself sorts before all that it begins, and its newest version, or delete marker, before others.
+        # The code uses a list request and no HEAD request. If an object does not exist, S3 answers a HEAD
+        # request with 403 unless the role may list the whole bucket. The role may only list the prefix. In a
+        # list of keys that begin with this key, the key itself is first, with its newest version or delete
+        # marker.
         ask = partial(self._s3.list_object_versions, Bucket=self._bucket, Prefix=key, MaxKeys=1)
         listed = self._ask("s3:ListBucketVersions", key, ask).get("Versions", [])
         return next((found for found in listed if found["Key"] == key and found["IsLatest"]), None)
@@ -149,12 +151,13 @@ class BucketStore:
             raise gone(f"s3://{self._bucket}/{key}")
         same = {"VersionId": newest["VersionId"]}
         while True:
-            # The client asks again while there is no answer; a body that breaks off is for us to go on with.
-            # Not from byte 0: an empty file has none.
+            # The client repeats a request that gets no answer. If the body of an answer breaks off, this loop
+            # requests the rest. The first request has no range, because an empty file has no byte 0.
             rest = {"Range": f"bytes={seen}-"} if seen else {}
             get = partial(self._s3.get_object, Bucket=self._bucket, Key=key, **rest, **same)
             answer = self._ask("s3:GetObjectVersion", key, get)
-            same["IfMatch"] = answer["ETag"]  # the bytes of the version "null" can change
+            # the bytes of the version "null" can change between two requests
+            same["IfMatch"] = answer["ETag"]
             try:
                 for chunk in answer["Body"].iter_chunks(_CHUNK):
                     seen += len(chunk)
@@ -173,8 +176,9 @@ class BucketStore:
         return self._put(place, body, sha256, {"IfMatch": version})
 
     def retag(self, place: str, body: Path, sha256: str, version: str) -> bool:
-        # S3 computes the tag of an object that is written at once from its bytes, and that of a multipart
-        # upload from the tags of the parts, with their number after a hyphen.
+        # If an object is written with one request, S3 computes its tag from its bytes. For a multipart
+        # upload, S3 computes the tag from the tags of the parts, and adds a hyphen and the number of parts.
+        # So the other way of writing gives another tag.
         return self._put(place, body, sha256, {"IfMatch": version}, in_parts="-" not in version)
 
     def remove(self, place: str, version: str) -> bool:
@@ -186,8 +190,9 @@ class BucketStore:
         )
 
     def commit(self, source: str, version: str, place: str) -> bool:
-        # Without a version id: a version stays as it is when another run replaces the claim, and so its
-        # condition would hold still. This is why the role may read claims by s3:GetObject.
+        # The source has no version ID. With a version ID, the condition would be true even after another run
+        # has replaced the claim, because the old version still exists. So the role needs s3:GetObject for
+        # claims.
         key = self.key(place)
         origin = {"Bucket": self._bucket, "Key": self.key(source)}
         return self._won(
@@ -214,13 +219,13 @@ class BucketStore:
                 answer = self._s3.put_object(
                     **to, Body=file, ContentType=kind, ChecksumSHA256=checksum, **condition
                 )
-            # Absent where versioning was never on, and "null" where it is suspended.
+            # VersionId is missing if versioning was never on, and "null" if versioning is suspended.
             self.keeps_replaced = answer.get("VersionId", "null") != "null"
 
         return self._won("s3:PutObject", key, put)
 
     def _put_parts(self, to: dict[str, str], body: Path, kind: str, condition: dict[str, str]) -> bool:
-        """Write a file in parts. It is not visible before the last request, which has the condition."""
+        """Write a file in parts. The file becomes visible with the last request, which has the condition."""
         key = to["Key"]
         begun = self._ask(
             "s3:PutObject",
@@ -252,10 +257,10 @@ class BucketStore:
                 self._abort(upload)
 
     def _abort(self, upload: dict[str, str]) -> None:
-        """Parts cost storage until then; the bucket's own rule does this for a run that is killed."""
+        """Delete the parts of an upload, which cost storage. A rule of the bucket does it for killed runs."""
         try:
             self._s3.abort_multipart_upload(**upload)
-        except Exception as error:  # the first error is already reported
+        except Exception as error:  # the first error is already being reported
             log(
                 "parts_left",
                 f"parts of {upload['Key']} stay until a rule of the bucket deletes them: {error}",
@@ -263,34 +268,34 @@ class BucketStore:
             )
 
     def _won(self, right: str, key: str, request: Callable[[], object]) -> bool:
-        """Whether a request with a condition went through."""
+        """Send a request with a condition. Return whether it succeeded."""
         for attempt in range(_TRIES):
             try:
                 self._ask(right, key, request)
                 return True
             except _ConditionError as lost:
-                # 409: another conditional write was under way; its outcome is not known yet, so ask again.
-                # 404: the version, or the upload, was removed meanwhile.
+                # 409: another conditional write is in progress. Its outcome is not known yet, so repeat the
+                # request. 404: the version or the upload was removed meanwhile.
                 if lost.code != "ConditionalRequestConflict":
                     return False
                 time.sleep(0.2 * 2**attempt)
         return False
 
     def _ask(self, right: str, key: str, request: Callable[[], T]) -> T:
-        """The answer to `request`; a lost condition as `_ConditionError`, any other refusal as a sentence."""
+        """Return the answer to `request`. Raise `_ConditionError` if its condition fails."""
         try:
             return request()
-        except Exception as error:  # botocore makes its classes at run time; `_denied` keeps other errors
+        except Exception as error:  # botocore creates its error classes at run time; `_denied` returns others
             code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
             if right in ("s3:PutObject", "s3:DeleteObject") and code in _LOST:
                 raise _ConditionError(code) from error
             raise _denied(error, f"s3://{self._bucket}/{key}", right) from error
 
 
-# The URL of a file in a flat folder.
+# Pattern of the URL of a file in a flat folder.
 _FLAT = re.compile(r"/(?!_manifests/|month=)[^/=]+=[^/]+/[^/]+$")
 _TRIES = 5
-_READ_TIMEOUT = 60  # seconds without a byte
+_READ_TIMEOUT = 60  # seconds without a received byte
 _LOST = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload")
 
 
@@ -301,10 +306,11 @@ class _ConditionError(Exception):
 
 
 def _client(bucket: str) -> Any:
-    import boto3  # only a run on AWS needs it
+    import boto3  # import only in a run on AWS
     from botocore.config import Config
 
-    # A request that hangs is repeated. This is safe, because each request has a condition or changes nothing.
+    # A request that times out is repeated. This is safe, because each request has a condition or changes
+    # nothing.
     patience = Config(
         connect_timeout=10,
         read_timeout=_READ_TIMEOUT,
@@ -317,7 +323,7 @@ def _client(bucket: str) -> Any:
 
 
 def _denied(error: Exception, what: str, right: str) -> Exception:
-    """A refusal of S3 as a sentence; any other exception unchanged."""
+    """Return the refusal of S3 as an error with a sentence, and any other exception unchanged."""
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         if type(error).__module__.startswith(("botocore.", "urllib3.")):

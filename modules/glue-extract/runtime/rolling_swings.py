@@ -15,7 +15,7 @@ from rolling_store import Store
 
 
 def swings(resolved: Resolved, store: Store, made: Plan) -> tuple[str, ...]:
-    """Return a sentence for each recipient and metric that changed by more than the factor.
+    """Return a sentence for each recipient and metric with a change by more than `swing_factor`.
 
     The comparison uses counts, sums and averages over all rows of a recipient, because the manifest has no
     other values. For all other aggregates, it uses the average.

@@ -36,7 +36,7 @@ class ExpressionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    kind: str  # number, text, name, word, sign or end
+    kind: str  # one of: number, text, name, word, sign, end
     text: str
     start: int
 

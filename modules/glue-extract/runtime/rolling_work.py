@@ -1,4 +1,4 @@
-"""The work of a run after its read: files, checks, comparison and publication of each period."""
+"""The steps of a run after the read: files, checks, comparison and publication of each period."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Work:
     result: Result
     store: Store
     arguments: Arguments
-    folder: Path  # on the local disk
+    folder: Path  # folder on the local disk
     notes: tuple[str, ...]
     engine_version: str
     keys: Keys

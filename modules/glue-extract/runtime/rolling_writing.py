@@ -102,7 +102,7 @@ class Writing:
         self._records: dict[int, rolling_records.Records] = {}
 
     def open(self, recipient: str) -> FileWriter:
-        """Open the file of a recipient."""
+        """Open a new file for a recipient."""
         self._count += 1
         form = self.resolved.file_of(recipient)
         return FileWriter(self, recipient, form, self._folder / str(self._count))

@@ -140,7 +140,7 @@ run "crawler_with_a_driver_has_the_right_to_run_the_driver_in_a_glue_job" {
       == "s3://bank-loans-artifacts/${aws_s3_object.driver[0].key}"
       && aws_s3_object.driver[0].source_hash == filemd5("tests/driver.jar")
     )
-    error_message = "The connection names the driver, and a changed driver is uploaded."
+    error_message = "The connection has the URL of the driver. A changed driver is uploaded."
   }
   assert {
     condition = [

@@ -96,7 +96,7 @@ run "job_has_only_the_arguments_of_the_engine" {
       "--write-shuffle-files-to-s3"       = "false"
       "--write-shuffle-spills-to-s3"      = "false"
     }
-    error_message = "The job has exactly these arguments, and a run cannot change them."
+    error_message = "The job has exactly these arguments. A run cannot change them."
   }
   assert {
     condition = (
@@ -125,7 +125,7 @@ run "job_has_only_the_arguments_of_the_engine" {
       && aws_glue_job.this.max_retries == 0
       && aws_glue_job.this.execution_property[0].max_concurrent_runs == 1
     )
-    error_message = "By default the job is small, ends within an hour, and runs once at a time."
+    error_message = "By default, the job is small, ends within an hour, and has one run at a time."
   }
 }
 
@@ -303,7 +303,7 @@ run "job_settings_are_passed_to_glue" {
       && aws_glue_job.this.max_retries == 1
       && aws_glue_job.this.notification_property[0].notify_delay_after == 10
     )
-    error_message = "The job has the given class, queuing, retries and notification."
+    error_message = "The job has the execution class, queuing, retries and notification of var.job."
   }
   assert {
     condition = jsondecode(output.failure_events.events["slow"]) == {
@@ -333,7 +333,7 @@ run "catch_up_and_queuing_and_slow_event_are_off_by_default" {
       "$252Faws-glue$252Fjobs$252Fbank-loans$252Fbank-loans-role",
       "$252Fbank-loans-job-eu-west-1$252Foutput",
     ])
-    error_message = "The link opens the engine's log group."
+    error_message = "The link to the logs opens the log group of the engine."
   }
   assert {
     condition     = keys(output.log_links) == ["crawler", "error", "output"]

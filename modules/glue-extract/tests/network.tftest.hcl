@@ -140,7 +140,7 @@ run "network_with_endpoints_needs_no_internet_access" {
       == "sg-source"
       && aws_vpc_security_group_egress_rule.s3[0].prefix_list_id == "pl-s3"
     )
-    error_message = "A run can connect to the endpoints, S3 and the source only."
+    error_message = "A run can connect only to the endpoints, S3 and the source."
   }
   assert {
     condition = {

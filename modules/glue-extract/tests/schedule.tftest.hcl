@@ -108,7 +108,7 @@ run "job_starts_after_a_crawl_with_any_end_state" {
       && aws_glue_trigger.crawled[0].actions[0].job_name == "bank-loans"
       && aws_glue_trigger.crawled[0].predicate[0].logical == "ANY"
     )
-    error_message = "The trigger starts the job after any of the states, in the same workflow."
+    error_message = "The trigger starts the job after each end of a crawl, in the same workflow."
   }
   assert {
     condition = toset([
@@ -154,7 +154,7 @@ run "schedule_role_starts_only_this_workflow" {
   }
   assert {
     condition     = length(one(aws_scheduler_schedule.start.target).dead_letter_config) == 0
-    error_message = "Without dead_letter_queue, the schedule has none."
+    error_message = "Without dead_letter_queue, the schedule has no dead-letter queue."
   }
 }
 

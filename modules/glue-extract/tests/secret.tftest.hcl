@@ -248,7 +248,7 @@ run "iam_login_uses_no_secret" {
         "arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-ABC123/bank_loans_reader",
       ]
     }
-    error_message = "The job can log in as this user of this source only, and read no secret."
+    error_message = "The job can log in only as this user of this source. It can read no secret."
   }
   assert {
     condition = (
@@ -264,7 +264,7 @@ run "iam_login_uses_no_secret" {
       && output.user_name == "bank_loans_reader"
       && length(aws_secretsmanager_secret.this) == 0
     )
-    error_message = "There is no secret, and user_name is the login to create."
+    error_message = "No secret is created. The output user_name is the login to create."
   }
 }
 

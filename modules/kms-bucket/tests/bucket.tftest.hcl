@@ -166,7 +166,7 @@ run "object_lock_retains_versions" {
       == "COMPLIANCE"
       && one(aws_s3_bucket_object_lock_configuration.this[0].rule).default_retention[0].years == 7
     )
-    error_message = "No version can be deleted for seven years."
+    error_message = "With this object_lock, no version can be deleted for seven years."
   }
 }
 

@@ -76,7 +76,7 @@ run "connector_trusts_only_the_given_host_keys" {
       && one(aws_transfer_connector.this["first-bank"].sftp_config).user_secret_id
       == var.recipients.first-bank.push.secret_arn
     )
-    error_message = "The connector sends to this server only, with the key in the secret."
+    error_message = "The connector sends only to this server, with the key in the secret."
   }
   assert {
     condition = (

@@ -150,7 +150,7 @@ run "server_has_the_given_banner_and_host_name" {
       "transfer:customHostname"      = "sftp.example.com"
       "transfer:route53HostedZoneId" = "/hostedzone/Z0123456789ABCDEFGHIJ"
     })
-    error_message = "Tags show the host name in the console."
+    error_message = "Tags make the console show the host name."
   }
   assert {
     condition = [

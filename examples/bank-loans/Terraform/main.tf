@@ -13,7 +13,7 @@ data "aws_subnet" "this" {
 
 locals {
   name   = "bank-loans"
-  prefix = "loans" # prefix of the files in the bucket
+  prefix = "loans" # bucket prefix of the published files
   bucket = "${local.name}-${data.aws_caller_identity.current.account_id}-${var.region}"
   tags   = merge({ extract = local.name }, var.tags)
 }
@@ -54,9 +54,9 @@ module "extract" {
   name        = local.name
   script_path = "${path.root}/../Glue/etl.py"
   schedule    = var.schedule
-  time_zone   = "Etc/GMT" # the same as in Glue/etl.py
+  time_zone   = "Etc/GMT" # must equal the time zone in Glue/etl.py
 
-  # The same tables as in Glue/etl.py.
+  # These must be the tables that Glue/etl.py uses.
   tables = [
     "Loans",
     "Account",

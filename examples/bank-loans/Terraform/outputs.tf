@@ -1,15 +1,20 @@
 output "alert_emails_pending" {
-  description = "Addresses that get no alerts until somebody follows the link in AWS's mail."
+  description = <<-EOT
+    Mail addresses that get no alerts yet, because nobody has followed the link in the confirmation
+    mail from AWS.
+  EOT
   value       = module.alerts.pending_subscriptions
 }
 
 output "alert_test" {
-  description = "State machine and input of a test mail, for `extracts doctor --test-mail`."
+  description = <<-EOT
+    State machine that sends a test mail, and its input, for `extracts doctor --test-mail`.
+  EOT
   value       = module.alerts.test_message
 }
 
 output "alert_topic_arn" {
-  description = "Topic of the alerts, for more subscriptions."
+  description = "ARN of the topic of the alerts, for more subscriptions."
   value       = module.alerts.topic_arn
 }
 
@@ -24,7 +29,7 @@ output "crawler_name" {
 }
 
 output "job_name" {
-  description = "Job to start for a backfill or a restatement."
+  description = "Name of the Glue job, for a backfill or a restatement."
   value       = module.extract.job_name
 }
 
@@ -34,7 +39,7 @@ output "log_groups" {
 }
 
 output "manifests" {
-  description = "Address of the manifests, for `extracts history`."
+  description = "URL of the manifests, for `extracts history`."
   value       = "s3://${module.bucket.name}/${local.prefix}/_manifests/"
 }
 
@@ -44,7 +49,7 @@ output "sftp_endpoint" {
 }
 
 output "sftp_receipts_table" {
-  description = "Table of the downloads, for `extracts history`."
+  description = "Name of the table that records downloads, for `extracts history`."
   value       = module.sftp.receipts_table_name
 }
 
@@ -54,11 +59,11 @@ output "sftp_server_id" {
 }
 
 output "sftp_users" {
-  description = "User name and folder of each recipient."
+  description = "SFTP user name and folder of each recipient."
   value       = module.sftp.users
 }
 
 output "workflow_name" {
-  description = "Name of the workflow, for a run of the last complete month."
+  description = "Name of the workflow that publishes the last complete month."
   value       = module.extract.workflow_name
 }

@@ -8,13 +8,15 @@ variable "database" {
     - `host`                - Host name. A reader endpoint keeps the load off the writer.
     - `name`                - Database name.
     - `secret_arn`          - ARN of the secret with `username` and `password` of a read-only role.
-    - `ca_certificate_file` - (Optional) PEM file in this folder with the authorities that may sign
-                              the source's certificate. Required unless `verify_server = false`.
+    - `ca_certificate_file` - (Optional) PEM file in this folder with the certificate authorities
+                              that may sign the source's certificate. Required unless
+                              `verify_server = false`.
     - `port`                - (Optional) Port.
     - `schema`              - (Optional) Schema of the tables, the same as in Glue/etl.py.
     - `secret_kms_key_arn`  - (Optional) ARN of the secret's KMS key, if it is customer managed.
-    - `security_group_id`   - (Optional) Security group of the source. It gets a rule for the job.
-    - `verify_server`       - (Optional) Verify certificate and host of the source.
+    - `security_group_id`   - (Optional) Security group of the source. A rule that admits the job
+                              is added to the group.
+    - `verify_server`       - (Optional) Verify the certificate and the host name of the source.
   EOT
   type = object({
     host                = string
@@ -58,7 +60,7 @@ variable "recipients" {
 }
 
 variable "subnet_id" {
-  description = "Private subnet of the job and the SFTP server. It reaches the source and AWS."
+  description = "Private subnet of the job and the SFTP server. It needs a route to the source and to AWS."
   type        = string
   nullable    = false
 }
@@ -76,9 +78,9 @@ variable "alert_emails" {
 
 variable "deadline" {
   description = <<-EOT
-    Deadline of the previous month, in GMT. After it, a daily check sends a mail while the month is
-    missing.
-    - `day`  - (Optional) Day of the month, after `schedule`.
+    Day and hour, in GMT, by which the previous month must be published. A daily check starts then
+    and sends a mail while the month is missing.
+    - `day`  - (Optional) Day of the month. It must be after the day in `schedule`.
     - `hour` - (Optional) Hour of the daily check.
   EOT
   type = object({
@@ -90,7 +92,7 @@ variable "deadline" {
 }
 
 variable "force_destroy" {
-  description = "Whether `terraform destroy` deletes buckets that contain files."
+  description = "Whether `terraform destroy` also deletes buckets that contain files."
   type        = bool
   default     = false
   nullable    = false
@@ -112,7 +114,7 @@ variable "schedule" {
 
 variable "sftp" {
   description = <<-EOT
-    Network access to the SFTP server.
+    Clients that can connect to the SFTP server.
     - `type`          - (Optional) `VPC`, or `PUBLIC` for an endpoint on the internet.
     - `allowed_cidrs` - (Optional) CIDR ranges that may connect to a VPC endpoint, keyed by a name
                         of your choice.

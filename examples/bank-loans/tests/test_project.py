@@ -1,4 +1,4 @@
-"""Tests that need no account and no database: `make test`."""
+"""Tests that need no AWS account and no database. `make test` runs them."""
 
 import ast
 import importlib
@@ -22,7 +22,7 @@ def terraform(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def engine() -> Path:
-    """Return the folder of the engine that `terraform init` downloaded: the version that the job runs."""
+    """Return the folder of the engine that `terraform init` downloaded. The job runs the same version."""
     manifest = TERRAFORM / ".terraform/modules/modules.json"
     if not manifest.exists():
         raise AssertionError("the modules are not installed; run `make test`")
@@ -33,7 +33,7 @@ def engine() -> Path:
 
 class SpecTest(unittest.TestCase):
     def setUp(self) -> None:
-        """Read Glue/etl.py with the engine on the path, as Glue does."""
+        """Read Glue/etl.py with the folder of the engine in sys.path, as Glue does."""
         sys.path.insert(0, str(engine()))
         self.addCleanup(sys.path.pop, 0)
         self.extract = runpy.run_path(str(PROJECT / "Glue/etl.py"))["EXTRACT"]

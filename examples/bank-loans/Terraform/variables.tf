@@ -60,7 +60,7 @@ variable "recipients" {
 }
 
 variable "subnet_id" {
-  description = "Private subnet of the job and the SFTP server. It needs a route to the source and to AWS."
+  description = "Private subnet of the job and the SFTP server, with routes to the source and AWS."
   type        = string
   nullable    = false
 }

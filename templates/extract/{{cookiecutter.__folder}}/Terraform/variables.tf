@@ -88,7 +88,7 @@ variable "recipients" {
 
 {% endif -%}
 variable "subnet_id" {
-  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp in ('server', 'instance') }}. It needs a route to the source and to AWS."
+  description = "Private subnet of the job{{ ' and the SFTP server' if answers.sftp in ('server', 'instance') }}, with routes to the source and AWS."
   type        = string
   nullable    = false
 }

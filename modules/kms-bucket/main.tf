@@ -8,8 +8,8 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   dns_suffix = data.aws_partition.current.dns_suffix
   partition  = data.aws_partition.current.partition
-  # In version 5 of the provider, the attribute `name` is the name of the region. In version 6, it
-  # is `region`. The attribute `endpoint` exists in both versions.
+  # In version 5 of the provider, the attribute `name` has the region's name. In version 6, the
+  # attribute `region` has the name. The attribute `endpoint` exists in both versions.
   region = split(".", data.aws_region.current.endpoint)[1]
 
   # The ARN is built from the name, so that a plan shows complete policies.

@@ -166,7 +166,7 @@ resource "aws_iam_role" "dispatch" {
   for_each = local._pushing
 
   name                 = local.role_names["dispatch"]
-  description          = "Lets a state machine start those that send files to the recipients."
+  description          = "Lets a state machine start the state machines that send files."
   permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({

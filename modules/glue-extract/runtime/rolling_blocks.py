@@ -35,7 +35,7 @@ class Block(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Lines of a result that a COPY wrote, column by column. An object has all lines with equal labels."""
+    """Lines of a result that a COPY wrote, column by column. Lines with equal labels are in one object."""
 
     size: int
     columns: list[list[str]]

@@ -44,7 +44,7 @@ class CatalogTable:
 class CatalogColumn:
     table: str  # its oid
     name: str
-    type: str  # with its precision; for a domain, its base type
+    type: str  # type with its precision; for a domain, the base type
     category: str
     readable: bool
     not_null: bool

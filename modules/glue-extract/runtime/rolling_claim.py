@@ -18,7 +18,7 @@ from rolling_store import Store, sha256_of
 if TYPE_CHECKING:
     from rolling_publication import Plan
 
-_TRIES = 5  # for a file that the claim's previous owner writes now; it can write only one more file
+_TRIES = 5  # a previous owner of the claim may write the same file, but only once
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Categories of characters that are invisible or change the direction of text. Also those that a terminal, a
-# mail header or a log viewer reads as a new line or an instruction. They are controls, formats, surrogates,
-# private use and separators.
+# Categories of characters that are removed or replaced: controls, formats, surrogates, private use and
+# separators. They are invisible, change the direction of text, or work as a new line or an instruction in a
+# terminal, a mail or a log viewer.
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 # Letters and marks without a shape, which the categories above do not include.
 _SHAPELESS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code)
     for code in range(0xFE00, 0xFE10)  # variation selectors
 }
-# Texts that mail programs show as links: a scheme, a path to another machine, and www. Not changed are
-# schemes in our own sentences, in ARNs and in names of rights. A colon before a space, a digit or a mark
-# makes no link, except in a phone number. facts.jsonata of failure-alerts has the same rules.
+# Texts that mail programs show as links: a scheme, a path to another machine, and www. Schemes in our own
+# sentences, in ARNs and in names of rights are not changed. A colon before a space, a digit or a mark makes
+# no link, except in a phone number. facts.jsonata of failure-alerts has the same rules.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([\s0-9:.,;<>=%!\"'()\[\]{}|~-]|$)?")
 _PHONES = ("sms", "tel")
 _NO_LINKS = frozenset(
@@ -98,7 +98,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return a value of an argument for a sentence. Anybody who starts a run can choose it, so hide messages.
+    """Return a value that a person gave for a run. Hide a value that could contain a message.
 
     >>> harmless("1h"), harmless("call 555 0100 now")
     ('"1h"', 'the given value')

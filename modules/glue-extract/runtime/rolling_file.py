@@ -120,11 +120,11 @@ def recipients_of(resolved: Resolved, found: Mapping[str, int] | None) -> list[s
         table = resolved.table(owner)
         place = f'{table.schema}."{table.table}"'
         if not known:
-            # Without this error, nobody would get a file, and nobody would notice. Probably it is the wrong
-            # database.
+            # Without this error, nobody would get a file, and nobody would notice. Probably the run reads the
+            # wrong database.
             raise ExtractError(f"{place} has no recipient; is this the right database?", kind="contract")
-        # Each row of the recipient's table is one recipient. Only if groups are read from it, several rows
-        # may have one name.
+        # Each row of the recipient's table is one recipient. But if groups are read from this table, several
+        # rows may have the same name.
         shared = sorted(name for name, rows in (found or {}).items() if rows > 1)
         if shared and owner not in {column.alias for column in resolved.group_by.values()}:
             raise ExtractError(

@@ -14,7 +14,7 @@ Field = str | int | bool | None | list[str] | dict[str, str]
 def log(event: str, message: str, *, level: str = "info", **fields: Field) -> None:
     """Write one line. `event` is for programs and does not change between versions. `message` is for people.
 
-    The line has only ASCII characters (`\\u00fc`), because the encoding of stdout on a Glue worker is not
+    Characters outside ASCII are escaped (`\\u00fc`), because the encoding of stdout on a Glue worker is not
     known. If writing a line raised an error, its event would be lost.
     """
     entry = {

@@ -253,8 +253,8 @@ def _encrypting(cert: bytes, message: bytes) -> Iterator[tuple[str, datetime | N
                 found[part.fingerprint] = (made, part.key_created + valid if valid else None)
     for packet in PacketPile.from_bytes(message):
         if packet.tag == Tag.PKESK:
-            # In version 3 of this packet, the part has its ID, the end of its fingerprint. In version 6, it
-            # has the whole fingerprint.
+            # In version 3, this packet has the ID of the part, which is the end of its fingerprint. In
+            # version 6, the packet has the whole fingerprint.
             body = packet.body
             name = (body[1:9] if body[0] == 3 else body[3 : 2 + body[1]]).hex()
             [fingerprint] = [one for one in found if one.endswith(name)]

@@ -1,7 +1,7 @@
 """Publication: first the files, then the manifest. No published file changes by accident.
 
-A period is published when its manifest exists. Then every file in the manifest exists, with the SHA-256 of
-the manifest. The content of the target decides what a run may do:
+A period is published when its manifest exists. Then every file in the manifest exists, and its SHA-256 is the
+one in the manifest. The content of the target decides what a run may do:
 
 =============================  ==============================================================================
 nothing                        Create the files (`If-None-Match: *`), then the manifest.
@@ -74,11 +74,11 @@ class Plan:
     files: tuple[File, ...]
     versions: dict[str, str]  # versions of the files that exist in the target, by place
     differing: frozenset[str]  # places with other bytes than the new file
-    contested: frozenset[str]  # places that the previous run meant to change, but this run keeps
+    contested: frozenset[str]  # places of files that the previous run meant to change, but this run keeps
     manifest: Json | None  # the existing manifest
     manifest_version: str | None
     claim: Json | None  # the existing claim, unless it is settled
-    claim_version: str | None  # also if the claim is settled
+    claim_version: str | None  # version of the existing claim, even if it is settled
     # keys of files to remove, which exist or may still be written by the previous run
     withdrawn: tuple[str, ...]
     same: bool  # whether the existing manifest describes exactly these files

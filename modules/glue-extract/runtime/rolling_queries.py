@@ -48,7 +48,7 @@ class Bodies:
     aggregates: str | None  # None if the spec is a listing
     windows: tuple[str, ...]
     listing: str | None
-    broken: str | None  # to it runs only if the aggregates have fewer rows than the control totals
+    broken: str | None  # it runs only if the aggregates have fewer rows than the control totals
     # for Spark; for PostgreSQL, the texts of the queries contain the relations
     relations: tuple[Relation, ...]
 

@@ -16,9 +16,9 @@ from rolling_errors import ExtractError, one_line
 
 DRIVER = "org.postgresql.Driver"
 
-# Classes of SQLSTATE whose messages contain no value, from
-# https://www.postgresql.org/docs/current/errcodes-appendix.html: connections, features, transactions, logins,
-# catalog, recovery conflicts, names and rights, resources, limits, states, operators, the system, internals.
+# Classes of SQLSTATE whose messages contain no value: connections, features, transactions, logins, catalog,
+# recovery conflicts, names and rights, resources, limits, states, operators, the system, internals.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
 _SPOKEN = (*("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0", "HV", "XX"),)
 _UNSPOKEN = {
     "21000": "a subquery returned more than one row",

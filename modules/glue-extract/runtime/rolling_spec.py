@@ -83,7 +83,7 @@ class Metric:
     expression: str | None = None  # a column or a SQL expression; None counts the rows (only for count)
     window: int | str = 1  # periods, or "year_to_date"
     where: str | None = None  # a SQL condition for this metric only
-    scale: int | None = None  # digits after the point; None: 2, or none if the values are whole numbers
+    scale: int | None = None  # digits after the point; None means 0 if the results are whole numbers, else 2
     fault: str | None = field(default=None, init=False, repr=False, compare=False)
 
 

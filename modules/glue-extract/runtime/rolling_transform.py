@@ -254,7 +254,7 @@ class Work:
             # message of an AnalysisException is included, because it is about columns. Messages of other
             # errors may quote rows.
             said = f": {one_line(str(error))[:300]}" if isinstance(error, AnalysisException) else ""
-            code = getattr(transform, "__code__", None)  # a callable without code is not a function
+            code = getattr(transform, "__code__", None)  # None if the callable is not a function
             file = None if code is None else code.co_filename
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
             where = f" in line {lines[-1]}" if lines else ""

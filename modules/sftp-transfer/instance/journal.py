@@ -185,7 +185,8 @@ def attempt(download: Download, state: dict[str, Any]) -> None:
     """Start the receipt of a download. After several failures, skip it, because other downloads wait."""
     tried = state.get("tries", 0)
     if tried < TRIES:
-        # Count before the try. If the program fails, systemd starts it again, and it reads this entry again.
+        # Count the try before it begins. If the program fails, systemd starts it again, and it reads this
+        # entry again.
         state["tries"] = tried + 1
         save(state)
         if made := event(download):

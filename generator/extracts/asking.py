@@ -1,4 +1,4 @@
-"""The terminal of `extracts new`: prompts, and a table of what was found in the database."""
+"""The terminal of `extracts new`: prompts, and a table of the answers that were found in the database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def choose(found: Finding, wrong: str) -> str:
     for number, text in enumerate(_shown(found.question, offered), start=1):
         typer.echo(one_line(f"  {number}  {text}"), err=True)
     said = _prompt("Number or answer", "1" if offered else None)
-    if not offered or not said.isdecimal():  # a name has letters
+    if not offered or not said.isdecimal():  # digits alone are never a name
         return said
     if not 0 < int(said) <= len(offered):
         return choose(found, f"{said} is not a number from 1 to {len(offered)}")
@@ -53,7 +53,7 @@ def choose(found: Finding, wrong: str) -> str:
 
 
 def _shown(question: str, offered: Sequence[str]) -> Sequence[str]:
-    """Return the candidates as a person reads them: joins as paths, unless two have the same tables."""
+    """Return the candidates in a readable form: joins as paths, unless two paths have the same tables."""
     if question != "joins":
         return offered
     paths = [" and ".join(joins.paths("", candidate)) for candidate in offered]
@@ -65,7 +65,7 @@ def from_database(
 ) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
     """Print and return the answers of the database, a suggestion for the project's name, and open options.
 
-    An open option is asked although it has a default.
+    An open option is prompted for although it has a default.
     """
     read = catalog.read(url)
     answers, found = settling.settle(read, given, schema, choose if interactive else None, rows.repeats(url))
@@ -90,7 +90,7 @@ def from_database(
 
 
 def has_time_zone(read: catalog.Catalog, answers: Mapping[str, str]) -> bool:
-    """Return whether the date column is a timestamp with time zone, which has another day in each zone."""
+    """Return whether the date column is a timestamp with time zone. Its day depends on the time zone."""
     schema, _, entity = answers["entity"].rpartition(".")
     table, _, name = answers["date_column"].rpartition(".")
     joined = [
@@ -115,7 +115,7 @@ def show(answers: Mapping[str, str], found: Sequence[Finding], console: Console)
             each.question, escape(answers[each.question]).replace("; ", ";\n"), escape(each.because)
         )
     console.print(table)
-    # Not wrapped, so that a statement in a note can be copied.
+    # The lines are not wrapped, so that users can copy a statement in a note.
     for line in joins.paths(answers["entity"], answers["joins"]):
         console.print(f"  [bold]{escape(line)}[/]", soft_wrap=True)
     for note in dict.fromkeys(note for each in found for note in each.notes):

@@ -35,8 +35,9 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-# Python then imports nothing from the current folder, which may belong to somebody else, or from a script's
-# folder. Programs inherit it, so it also holds for a Python that cookiecutter, pip or Spark starts.
+# With this variable, Python imports nothing from the current folder, which may belong to somebody else, or
+# from the folder of a script. Programs inherit the variable, so it also protects a Python that cookiecutter,
+# pip or Spark starts.
 _SAFE = {"PYTHONSAFEPATH": "1"}
 
 
@@ -80,8 +81,8 @@ def run(
 ) -> subprocess.CompletedProcess[str] | subprocess.CompletedProcess[bytes]:
     """Run a program, and capture its output as text, or as bytes if the input is bytes.
 
-    Raises `subprocess.TimeoutExpired` after that many `seconds`. `each_line` gets each line of the output as
-    soon as the program has written it; then there is no limit of time.
+    Raises `subprocess.TimeoutExpired` after `seconds`. `each_line` gets each line of the output as soon as
+    the program has written the line. With `each_line`, there is no time limit.
     """
     words = [os.fspath(word) for word in command]
     variables = {**(environment() if variables is None else variables), **_SAFE}
@@ -99,7 +100,7 @@ def run(
             text=isinstance(input, str),
             env=variables,
             cwd=folder,
-            start_new_session=True,  # so that Ctrl-C signals only this process
+            start_new_session=True,  # so that Ctrl-C sends its signal only to this process
             pass_fds=[ours],
         )
         if each_line is None:
@@ -117,7 +118,7 @@ def run(
 def _follow(
     process: subprocess.Popen[Any], input: str | bytes, each_line: Callable[[str], None]
 ) -> tuple[str, str]:
-    """Return output and errors of a program whose lines are passed on while it runs."""
+    """Return output and errors of a program. Pass on each line while the program runs."""
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
     assert stdin is not None
     assert stdout is not None
@@ -126,7 +127,7 @@ def _follow(
     reader = threading.Thread(target=lambda: errors.append(stderr.read()))
     reader.start()
     lines = []
-    with contextlib.suppress(BrokenPipeError):  # the program has ended without reading
+    with contextlib.suppress(BrokenPipeError):  # the program has ended without reading its input
         stdin.write(input)
         stdin.close()
     for line in stdout:
@@ -152,7 +153,7 @@ def _above_standard(descriptor: int) -> int:
 
 
 def _guard(lifeline: int, command: Sequence[str]) -> int:
-    """Run the command until it or the parent ends. Return its code, which is negative after a signal."""
+    """Run the command until it or the parent ends. Return the exit code, which is negative after a signal."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     process = subprocess.Popen(command, process_group=0, preexec_fn=end_with_parent)
     signal.signal(signal.SIGTERM, _ended)
@@ -215,7 +216,7 @@ def _children() -> list[int]:
     found = []
     for place in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # PID (COMMAND) STATE PARENT ...; a command may contain spaces and brackets.
+            # The file contains "PID (COMMAND) STATE PARENT ...". COMMAND may contain spaces and brackets.
             if int(place.read_text(errors="replace").rpartition(")")[2].split()[1]) == own:
                 found.append(int(place.parent.name))
     return found

@@ -1,4 +1,4 @@
-"""The command line. The modules that it calls do the work."""
+"""The command line. Other modules do the work of the commands."""
 
 from __future__ import annotations
 
@@ -390,6 +390,6 @@ def main(command: Callable[[], None] = app) -> None:
         say(f"✗ {error}", sys.stderr)
         sys.exit(1)
     except OSError as error:
-        # For example a full disk or a read-only folder.
+        # For example, the disk is full or the folder is read-only.
         say(f"✗ {error.strerror or error}: {error.filename or 'unknown file'}", sys.stderr)
         sys.exit(1)

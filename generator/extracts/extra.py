@@ -1,4 +1,4 @@
-"""The extras of the package: what only some commands need, and a plain installation leaves out."""
+"""The extras of the package. Only some commands need them, and a plain installation has none."""
 
 from __future__ import annotations
 

@@ -18,15 +18,15 @@ import yaml
 
 from extracts.errors import ExtractsError
 
-LIMIT = 4 << 20  # bytes; usual files of a project are a hundred times smaller
+LIMIT = 4 << 20  # bytes; the files of a usual project are a hundred times smaller
 
 
 def inside(folder: Path, place: str) -> Path:
-    """Return the path of `place` in `folder`. To read, write or delete it, use the functions below.
+    """Return the path of `place` in `folder`. Do not open the path: use the functions below.
 
-    Raises ExtractsError unless the path is relative and stays inside: without `..`, without symbolic links,
-    and without a nested git repository, whose changes the outer repository does not show. The folder itself
-    may be a link.
+    Raises ExtractsError unless the path is relative and stays inside the folder. It must not contain `..`,
+    symbolic links or a nested git repository, because the outer repository does not show changes of a nested
+    one. The folder itself may be a link.
     """
     parts = PurePosixPath(place).parts
     if not parts or place.startswith("/") or ".." in parts or "\0" in place:
@@ -48,11 +48,11 @@ def _kind(number: int, parts: tuple[str, ...]) -> str:
 def text(path: Path, shown: str = "") -> str:
     """Return the text of a regular file in UTF-8, up to the size limit.
 
-    `shown` is the name for error messages, if the path has no meaning for the user.
+    `shown` is the name in error messages. Set it if the path has no meaning for the user.
     """
     shown = shown or str(path)
     try:
-        # Non-blocking, because opening a pipe waits for its other end.
+        # The open is non-blocking, because opening a named pipe waits for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -76,7 +76,7 @@ def settings(path: Path, shown: str = "") -> Any:
     except RecursionError as error:
         raise ExtractsError(f"{shown or path} cannot be read: it is nested too deeply.") from error
     except yaml.MarkedYAMLError as error:
-        # Without the text that PyYAML quotes: the file can be a link to another one.
+        # The message omits the text that PyYAML quotes, because the file can be a link to any other file.
         at = error.problem_mark or error.context_mark
         place = f" in line {at.line + 1}, column {at.column + 1}" if at else ""
         raise ExtractsError(f"{shown or path} cannot be read: it is not YAML{place}.") from error
@@ -116,11 +116,12 @@ def _regular(folder: Path, place: str) -> Iterator[io.BufferedReader | None]:
 def write(
     folder: Path, place: str, content: bytes, *, executable: bool = False, private: bool = False
 ) -> None:
-    """Replace a file in a folder, or create it. The mode of the old file stays.
+    """Create a file in a folder, or replace it. A replaced file keeps its mode.
 
-    A new file that is private can be read by its owner only.
+    If a new file is private, only its owner can read it.
 
-    Writes another file and renames it, because the old one may be a hard link to a file elsewhere.
+    The function writes another file and renames it, because the old file may be a hard link to a file
+    elsewhere.
     """
     aside = f".{uuid.uuid4().hex}.part"
     with _opened(folder, place, create=True) as (parent, name):
@@ -166,8 +167,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 def _opened(folder: Path, place: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
     """Yield a descriptor of the folder that contains `place`, and the last part of `place`.
 
-    `inside` has the clear errors. But a folder could become a link after that check, so each folder is opened
-    inside the one before it, without following links.
+    `inside` reports clear errors. But a folder could become a link after the check of `inside`. So this
+    function opens each folder relative to the folder before it, without following links.
     """
     inside(folder, place)
     *parents, name = PurePosixPath(place).parts
@@ -198,10 +199,11 @@ _LOCK = ".extracts.lock"
 
 @contextlib.contextmanager
 def private_folder(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process. Other users can neither read it nor write to it.
+    """Lock a folder for this process. Other users can neither read the folder nor write to it.
 
-    The folder is created, and deleted if it is empty at the end. Raises ExtractsError if it belongs to
-    another user, if others have rights to it, or if another process holds it.
+    The folder is created if it does not exist. It is deleted at the end if it is empty. Raises ExtractsError
+    if the folder belongs to another user, if other users have rights to it, or if another process has locked
+    it.
     """
     created = not folder.exists()
     if created:
@@ -212,7 +214,8 @@ def private_folder(folder: Path) -> Iterator[None]:
         if status.st_uid != os.geteuid():
             raise ExtractsError(f"{folder} belongs to another user; choose a folder of your own.")
         if status.st_mode & 0o077:
-            # The tool leaves its record in a folder of its own. Any other folder may have to stay open.
+            # A folder with a record of the tool belongs to the tool. Other folders may have to stay open for
+            # other users.
             own = (folder / ".extracts-preview").exists()
             then = f"run `chmod 700 {folder}`" if own else "choose another folder"
             raise ExtractsError(f"Other users have access to {folder}; {then}.")
@@ -225,7 +228,7 @@ def private_folder(folder: Path) -> Iterator[None]:
     finally:
         os.close(descriptor)
         if created:
-            with contextlib.suppress(OSError):  # it has files
+            with contextlib.suppress(OSError):  # the folder contains files
                 folder.rmdir()
 
 
@@ -244,11 +247,11 @@ def _locked(folder: Path, descriptor: int) -> int:
             raise ExtractsError(
                 f"Another process writes to {folder}; wait until it has ended, or choose another folder."
             ) from error
-        os.close(lock)  # its owner has deleted it meanwhile
+        os.close(lock)  # another process has deleted the lock file meanwhile
 
 
 def write_private(path: Path, content: str) -> None:
-    """Create a file that only its owner may read, from the first moment on."""
+    """Create a file that only its owner can read at any time."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
         file.write(content)
 

@@ -22,9 +22,9 @@ from extracts.project import Project
 
 @dataclass
 class Status:
-    """Versions of a list of projects, and the notes of newer versions."""
+    """The versions of a list of projects, and the notes of newer versions."""
 
-    # With the newer versions, or None if the template's repository cannot be reached.
+    # Each project with its newer versions, or with None if the template's repository cannot be reached.
     projects: list[tuple[Project, list[Version] | None]] = field(default_factory=list)
     # Notes of each version that is newer than the oldest version in use, newest first.
     notes: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,8 @@ class Status:
 
 
 def status(sources: Sequence[str], template: str | None) -> Status:
-    """Return the status of every project in the folders and repositories. Unreadable ones are problems."""
+    """Return the status of every project in the folders and repositories. Report unreadable projects as
+    problems."""
     result = Status()
     found = []
     with TemporaryDirectory(prefix="extracts-clones-") as clones:
@@ -77,7 +78,8 @@ def status(sources: Sequence[str], template: str | None) -> Status:
             if (reached := homes[source]) is None:
                 result.projects.append((one, None))
                 continue
-            # The template is older than the modules if only the pins were changed.
+            # The version of the template is older than the version of the modules if somebody changed only
+            # the pins.
             oldest = min(one.modules, one.stamped or one.modules)
             newer = [version for version in reached.versions() if version > oldest]
             result.projects.append((one, newer))

@@ -1,4 +1,4 @@
-"""Run git on repositories that are not trusted, without the programs that their settings name."""
+"""Run git on untrusted repositories, without the programs that the settings of the repositories name."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from extracts import children
 from extracts.errors import ExtractsError
 from extracts.terminal import printable
 
-# Settings that let a repository start a program through git.
+# Safe values for the settings by which a repository could start a program through git.
 _SAFE = (
     *("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "core.askPass=true"),
     *("diff.external=", "log.showSignature=false"),
 )
-# GIT_ALLOW_PROTOCOL overrides all settings of a repository.
-# All other protocols either start a program or are not encrypted.
+# GIT_ALLOW_PROTOCOL overrides all settings of a repository. Other protocols either start a program or are not
+# encrypted.
 _NETWORK = "file:https:ssh"
-# Reading needs no network. A partial clone would fetch missing objects with a program that it names.
+# Reading needs no network. In a partial clone, git would fetch missing objects, with a program that the
+# clone's settings name.
 _NO_NETWORK = ""
 
 
 def clone(source: str, folder: Path, *options: str) -> None:
     """Clone a repository from a path or an address, without a prompt for a password.
 
-    By file, https or ssh, unless the user's GIT_ALLOW_PROTOCOL names other protocols.
+    Allows the protocols file, https and ssh, unless the user's GIT_ALLOW_PROTOCOL names others.
     """
     if Path(source).exists():
         if Path(source).is_dir() and not any((Path(source) / name).exists() for name in (".git", "HEAD")):
             raise ExtractsError(f"{source} is not a git repository.")
-        # Use git's protocol, not a local copy: a local repository is not trusted, either.
+        # Even a local repository is not trusted, so use git's protocol and not a local copy.
         source, options = str(Path(source).resolve()), (*options, "--no-local")
     command = ("clone", "--quiet", *options, "--", source, str(folder.resolve()))
     _run(folder.parent, _SAFE, command, os.environ.get("GIT_ALLOW_PROTOCOL", _NETWORK))
@@ -45,7 +46,7 @@ def read(repository: Path, *arguments: str) -> bytes:
 def changes(folder: Path) -> list[str]:
     """Return the uncommitted changes in a folder as lines of `git status`.
 
-    Without submodules, for which git would use their own settings.
+    Submodules are left out, because git would use their settings.
     """
     settings = (*_SAFE, *_without_filters(folder))
     return (
@@ -56,10 +57,10 @@ def changes(folder: Path) -> list[str]:
 
 
 def merged(folder: Path, labels: tuple[str, str, str], names: tuple[str, str, str]) -> tuple[bytes, bool]:
-    """Return the merge of three files in a folder, and whether it is without conflicts."""
+    """Return the merge of three files in a folder, and whether the merge has no conflicts."""
     marks = [word for label in labels for word in ("-L", label)]
     done = _done(folder, _SAFE, ("merge-file", "-p", "--diff3", *marks, *names))
-    if not 0 <= done.returncode <= 127:  # the number of conflicts; more is an error
+    if not 0 <= done.returncode <= 127:  # the code is the number of conflicts; a higher code is an error
         raise ExtractsError(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout, done.returncode == 0
 
@@ -70,15 +71,17 @@ def is_in_repository(folder: Path) -> bool:
 
 
 def _without_filters(folder: Path) -> list[str]:
-    """Return settings that disable all filters.
-
-    A filter of the user can run a program that the repository's settings name.
-    """
-    listed = os.fsdecode(_run(folder, _SAFE, ("config", "--list", "--name-only", "-z")))
-    names = listed.split("\0")  # as arguments are encoded, so that every name stays the same
-    filters = {match[1] for name in names if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
+    """Return settings that disable the filters of the repository. Filters of the user stay enabled."""
+    listed = _run(folder, _SAFE, ("config", "--list", "--show-scope", "--name-only", "-z"))
+    # Python encodes arguments in the same way, so every name stays the same.
+    words = os.fsdecode(listed).split("\0")
+    own = {
+        name for scope, name in zip(words[::2], words[1::2], strict=False) if scope in ("local", "worktree")
+    }
+    filters = {match[1] for name in own if (match := re.fullmatch(r"(filter\..*)\.\w+", name, re.DOTALL))}
     for name in sorted(filters):
-        if "=" in name:  # git reads `-c name=value` up to the first "=", so this would set another name
+        # git ends the name in `-c name=value` at the first "=", so git would change another setting.
+        if "=" in name:
             shown = printable(name.removeprefix("filter."))
             raise ExtractsError(
                 f'{folder} has a filter "{shown}" in its git settings, which cannot be turned off; remove it'

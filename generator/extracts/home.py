@@ -23,7 +23,7 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
 def parse(text: str) -> Version:
-    """Return a version as numbers, which can be compared.
+    """Return a version as a tuple of numbers, so that versions can be compared.
 
     >>> parse("v1.10.0") > parse("1.9.3")
     True
@@ -44,7 +44,7 @@ class Home:
     """A clone of the template's repository on this machine."""
 
     repository: Path
-    source: str  # path or address that it was cloned from
+    source: str  # the path or address that the clone comes from
 
     def versions(self) -> list[Version]:
         """Return the released versions, oldest first."""
@@ -91,15 +91,16 @@ def own() -> str:
 
 
 def is_own(address: str) -> bool:
-    """Return whether an address is that of the repository that this tool was installed from."""
+    """Return whether this tool was installed from the repository with this address."""
     return re.sub(r"(\.git)?/*$", "", address) == own()
 
 
 def runnable(named: str, template: str | None, project: str) -> str:
     """Return the repository whose template may run for an update.
 
-    `named` is from the project and not trusted, and hooks of a template are programs. `template` is the
-    user's option. Raises ExtractsError unless one of them is trusted.
+    Hooks of a template are programs, so the repository must be trusted. `named` comes from the project and is
+    not trusted by itself. `template` is the user's option. Raises ExtractsError if neither gives a trusted
+    repository.
     """
     if template:
         return template

@@ -1,4 +1,4 @@
-"""Check the AWS account: credentials, secret, network and subscribers of the alerts."""
+"""Check the AWS account: credentials, secret, network, and subscribers of the alerts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from extracts.doctor.check import Check, failed, notice, ok, skipped
 from extracts.doctor.project import Values
 
-# The services that job and crawler call. A subnet without NAT needs an endpoint for each.
+# The services that the job and the crawler call. A subnet without NAT needs an endpoint for each service.
 SERVICES = ("s3", "secretsmanager", "kms", "logs", "glue")
 
 Client = Callable[[str], Any]
@@ -43,7 +43,7 @@ def _called(name: str, call: Callable[[], str], remedy: str) -> Check:
 
 
 def secret(aws: Client, arn: str) -> tuple[Check, str | None]:
-    """Check the secret that contains the login. Return the check, and the user name in the secret."""
+    """Check the secret with the database login. Return the check, and the user name in the secret."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -57,7 +57,7 @@ def secret(aws: Client, arn: str) -> tuple[Check, str | None]:
         user = str(json.loads(text)["username"])
         json.loads(text)["password"]
     except (ValueError, KeyError, TypeError):
-        # The message does not quote the text, which is the secret.
+        # The message does not quote the value, because the value is secret.
         said = "the value is not a JSON object with username and password"
         return failed("secret", said, f"aws secretsmanager put-secret-value --secret-id {arn} ..."), None
     return ok("secret", f"readable; the job logs in as {user}"), user
@@ -92,7 +92,7 @@ def network(aws: Client, subnet_id: str) -> Iterator[Check]:
 
 
 def _route_table(ec2: Any, subnet: dict[str, Any]) -> dict[str, Any]:
-    """Return the route table of the subnet, else the main route table of its VPC."""
+    """Return the route table of the subnet, or the main route table of its VPC if the subnet has none."""
     for name, value in (("association.subnet-id", subnet["SubnetId"]), ("vpc-id", subnet["VpcId"])):
         tables: list[dict[str, Any]] = ec2.describe_route_tables(Filters=[{"Name": name, "Values": [value]}])[
             "RouteTables"
@@ -106,7 +106,8 @@ def _route_table(ec2: Any, subnet: dict[str, Any]) -> dict[str, Any]:
 
 
 def _default_gateway(table: dict[str, Any]) -> str:
-    """Return the target of the default route, but no internet gateway: the job has no public address."""
+    """Return the target of the default route. An internet gateway does not count: the job has no public
+    address."""
     for route in table.get("Routes", ()):
         gateway = (
             route.get("NatGatewayId") or route.get("TransitGatewayId") or route.get("NetworkInterfaceId")
@@ -125,7 +126,7 @@ def _serves(endpoints: list[dict[str, Any]], service: str, table: dict[str, Any]
                 return True
         elif endpoint.get(
             "PrivateDnsEnabled", True
-        ):  # without private DNS, the service's host name resolves to a public address
+        ):  # without private DNS, the host name of the service resolves to a public address
             return True
     return False
 
@@ -151,7 +152,8 @@ def subscriptions(aws: Client, topic: str) -> Iterator[Check]:
         )
     for address, attributes in found.items():
         if attributes.get("PendingConfirmation") != "true":
-            # SNS adds the link to each mail if the subscription was confirmed without credentials.
+            # If the subscription was confirmed without credentials, SNS adds a link for unsubscribing to each
+            # mail.
             if attributes.get("ConfirmationWasAuthenticated") == "false":
                 said = (
                     f"{address} is confirmed, but every reader of a mail can cancel the subscription with the"
@@ -175,7 +177,8 @@ def _authenticated(topic: str) -> str:
 
 
 def _attributes(sns: Any, arn: str) -> dict[str, str]:
-    """Return the attributes of a subscription. A pending one has no ARN, or an attribute that says so."""
+    """Return the attributes of a subscription. A pending subscription has no ARN, or an attribute for its
+    state."""
     if not arn.startswith("arn:"):
         return {"PendingConfirmation": "true"}
     found: dict[str, str] = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
@@ -183,7 +186,7 @@ def _attributes(sns: Any, arn: str) -> dict[str, str]:
 
 
 def deployed(aws: Client, values: Values, *, test_mail: bool) -> Iterator[Check]:
-    """Check the parts that exist only after a deployment."""
+    """Check the resources that exist only after a deployment."""
     topic = values.outputs.get("alert_topic_arn")
     if topic is None:
         yield skipped("alert mails", "nothing is deployed yet")

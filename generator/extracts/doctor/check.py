@@ -25,7 +25,7 @@ def failed(name: str, text: str, remedy: str) -> Check:
 
 
 def notice(name: str, text: str, remedy: str) -> Check:
-    """Return a check that found a risk which does not prevent a run. It does not make `doctor` fail."""
+    """Return a check that found a risk. The risk does not prevent a run, so `doctor` does not fail."""
     return Check(name, "notice", text.rstrip("."), remedy)
 
 

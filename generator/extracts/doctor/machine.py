@@ -40,7 +40,7 @@ def _program(name: str, find: Callable[[], programs.Program], remedy: str) -> Ch
 
 
 def _spark() -> Iterator[Check]:
-    """Check what a preview needs if the spec has aggregate_in="spark". Other previews need none of it."""
+    """Check the programs for a preview with aggregate_in="spark". Other previews do not need them."""
     if not extra.is_installed("pyspark"):
         only = f'not installed; only a preview with aggregate_in="spark" needs it: {extra.install("pyspark")}'
         yield skipped("Spark", only)

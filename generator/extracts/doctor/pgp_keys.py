@@ -1,7 +1,8 @@
 """Check the PGP keys of the recipients with the engine of the project.
 
-Runs as a separate process, because each project may have another version of the engine. Standard input has
-the keys as JSON, by recipient and name. Standard output is a `Result` as JSON.
+This file runs as a separate process, because each project may have another version of the engine. The process
+reads the keys from standard input, as JSON by recipient and name. It writes a `Result` as JSON to standard
+output.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _NAME = "PGP keys"
 class Result(TypedDict):
     """The result of the check. `wrong` is an error message, or empty."""
 
-    keys: list[str]  # a sentence with the fingerprint of each key
+    keys: list[str]  # one sentence per key, with its fingerprint
     warnings: list[str]
     wrong: str
 
@@ -61,7 +62,7 @@ def checks(project: Path, keys: Mapping[str, Mapping[str, str]] | str) -> Iterat
 
 
 def check(keys: Mapping[str, Mapping[str, str]]) -> Result:
-    """Return what is wrong with the keys."""
+    """Check the keys with the engine, and return the result."""
     import rolling_pgp
     from rolling_errors import ExtractError
 

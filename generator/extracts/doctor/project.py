@@ -21,15 +21,15 @@ _EXTRACT = re.compile(r'^module "extract" {\n(.*?)^}', re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Values of variables, and outputs if the project is deployed."""
+    """Values of the variables, and the outputs if the project is deployed."""
 
     region: str | None = None
     subnet_id: str | None = None
     database: Mapping[str, Any] = field(default_factory=dict)
     time_zone: str | None = None
     schedule: str | None = None
-    pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)  # keys, or why unknown
-    flat_recipients: Sequence[str] | None = None  # None if unknown
+    pgp: Mapping[str, Mapping[str, str]] | str = field(default_factory=dict)  # or an error message
+    flat_recipients: Sequence[str] | None = None  # None if the value is unknown
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -60,7 +60,8 @@ def values(project: Path) -> tuple[Values, list[Check]]:
                     return Values(time_zone=written and written[1]), [
                         failed("Terraform's values", said, remedy)
                     ]
-                if shown.stdout.startswith('"'):  # a variable without a value is "(known after apply)"
+                # For a variable without a value, Terraform shows "(known after apply)".
+                if shown.stdout.startswith('"'):
                     found[name] = json.loads(json.loads(shown.stdout))
             applied = ask("output -json")
         except OSError as error:
@@ -85,7 +86,7 @@ def values(project: Path) -> tuple[Values, list[Check]]:
 
 
 def _arguments(main: Path) -> dict[str, str]:
-    """Return the expressions of arguments in module "extract". The one of `time_zone` has a default."""
+    """Return the expressions of arguments in module "extract". `time_zone` has a default expression."""
     block = _EXTRACT.search(main.read_text(encoding="utf-8"))
     if block is None:
         return {}
@@ -98,13 +99,14 @@ def _arguments(main: Path) -> dict[str, str]:
 
 def _value(block: str, name: str) -> str | None:
     """Return the value of an argument, which may have several lines, on one line."""
-    # It ends before the next argument. The other lines of an object are indented more, or begin with a brace.
+    # The value ends before the next argument. The other lines of an object are indented more, or begin with a
+    # brace.
     found = re.search(rf"^  {name}\s*= (.*?)(?=\n  [a-z#/]|\Z)", block, re.MULTILINE | re.DOTALL)
     return None if found is None else _one_line(found[1])
 
 
 def _one_line(expression: str) -> str:
-    """Return an expression on one line, because `terraform console` reads lines.
+    """Return an expression on one line, because `terraform console` reads one line at a time.
 
     >>> _one_line("{\\n  a = 1 # first\\n  b = [\\n    2,\\n  ]\\n}")
     '{ a = 1, b = [ 2, ] }'
@@ -115,9 +117,9 @@ def _one_line(expression: str) -> str:
 
 
 def server_verification(project: Path, database: Mapping[str, Any]) -> Iterator[Check]:
-    """Check that the job verifies the certificate of the source. `database` is the project's variable."""
+    """Check that the job verifies the certificate of the source. `database` is a variable of the project."""
     name = "source certificate"
-    # Projects of earlier versions have the PEM text in the variable, or nothing.
+    # Projects from earlier versions of the template have the PEM text in the variable, or nothing.
     if not database or database.get("ca_certificate"):
         return
     file = database.get("ca_certificate_file")
@@ -137,14 +139,14 @@ def server_verification(project: Path, database: Mapping[str, Any]) -> Iterator[
 
 
 def flat_folders(project: Path, known: Sequence[str] | None, flat: Sequence[str]) -> Iterator[Check]:
-    """Check that Terraform allows the flat folders of the spec. `flat` is the value of `resolved.Result`."""
+    """Check that Terraform allows the flat folders of the spec. `flat` is a field of `resolved.Result`."""
     main = project / "Terraform/main.tf"
     if not flat:
         return
     if known is None:
         yield skipped("flat folders", f"flat_recipients in {main} is unknown")
         return
-    # Only the source knows which recipients "*" means.
+    # Only the source can tell which recipients "*" stands for.
     missing = (
         [] if "*" in known else [name for name in flat if name not in known and (name != "*" or not known)]
     )

@@ -1,7 +1,8 @@
 """Resolve a spec against the catalog of a source, with the engine of the project.
 
-Runs as a separate process, because a spec is a program of the project, and each project may have another
-version of the engine. Standard input is a `Request` as JSON, and standard output is a `Result` as JSON.
+This file runs as a separate process, because a spec is a program of the project, and each project may have
+another version of the engine. The process reads a `Request` as JSON from standard input, and writes a
+`Result` as JSON to standard output.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rolling_errors import ExtractError
 from rolling_period import zone
 from rolling_source import Session, Source
 
-_SECONDS = 60  # for a query of the catalog
+_SECONDS = 60  # time limit of a catalog query
 
 
 class Request(TypedDict):
@@ -45,11 +46,11 @@ class Result(TypedDict):
     tls: str
     version: str
     usable: bool  # whether the role may use the schema
-    readable: dict[str, bool]  # for each existing table of the spec, whether the role may read a column
-    flat: list[str]  # recipients with flat=True; "*" for all that `files` does not name
+    readable: dict[str, bool]  # by existing table of the spec: whether the role may read a column
+    flat: list[str]  # recipients with flat=True; "*" stands for all recipients that `files` does not name
     time_zone: str
     zone_here: bool  # whether this machine has the time zone
-    zone_there: bool | None  # whether the source has it; None without a source
+    zone_there: bool | None  # whether the source has the time zone; None without a source
 
 
 def check(request: Request) -> Result:
@@ -62,7 +63,7 @@ def check(request: Request) -> Result:
         spec = runpy.run_path(request["script"])["EXTRACT"]
         found["time_zone"], found["zone_here"] = spec.time_zone, _is_here(spec.time_zone)
         found["flat"] = _flat(spec)
-        # A separate check reports a missing time zone. It must not hide other errors.
+        # A separate check reports a missing time zone. A missing time zone must not hide other errors.
         rolling_spec_check.check(
             spec if found["zone_here"] else dataclasses.replace(spec, time_zone="Etc/GMT")
         )
@@ -92,7 +93,7 @@ def check(request: Request) -> Result:
             "select exists (select from pg_catalog.pg_timezone_names where lower(name) = lower(%s))",
             [spec.time_zone],
         )
-        # The session of the engine, so that errors are its sentences.
+        # The session is a session of the engine, so the errors have the wording of the engine.
         database = rolling_database.from_url(request["database_url"])
         source = Source(database, rolling_psycopg.connect, spec.time_zone, "doctor", _SECONDS, _SECONDS)
         session = Session(rolling_psycopg.PsycopgConnection(connection, _SECONDS), source)
@@ -111,7 +112,7 @@ def check(request: Request) -> Result:
 
 
 def _flat(spec: Any) -> list[str]:
-    """Return the recipients with `flat=True`. Engines before it have no such field."""
+    """Return the recipients with `flat=True`. Older engines have no field `flat`."""
     files = {"*": getattr(spec, "file", None), **(getattr(spec, "files", None) or {})}
     return [name for name, file in files.items() if getattr(file, "flat", False)]
 

@@ -24,7 +24,7 @@ _TLS = "set ssl = on in the server's configuration, and add ?sslmode=verify-full
 
 
 def checks(project: Path, database_url: str | None, role: str | None, known: Values) -> Iterator[Check]:
-    """Check the spec with the engine of the project, then the source and the rights of `role`."""
+    """Check the spec with the engine of the project. Then check the source and the rights of `role`."""
     script = project / "Glue/etl.py"
     if not script.is_file():
         yield failed(
@@ -68,7 +68,7 @@ def checks(project: Path, database_url: str | None, role: str | None, known: Val
 
 
 def _checked(script: Path, database_url: str | None, role: str | None) -> Result | str:
-    """Return the result of the process, or its error message."""
+    """Return the result of the process that resolves the spec, or its error message."""
     engine = preview.engine(script.parents[1])
     url = preview.with_password(database_url) if database_url else None
     done = children.run(
@@ -82,6 +82,6 @@ def _checked(script: Path, database_url: str | None, role: str | None) -> Result
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         return lines[-1] if lines else f"the check ended with code {done.returncode}"
-    # The result is the last line, because a spec may print something.
+    # The result is the last line, because a spec may print something before it.
     answer: Result = json.loads(done.stdout.splitlines()[-1])
     return answer

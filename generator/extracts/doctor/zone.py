@@ -1,4 +1,5 @@
-"""Check the time zone: equal in both files, known here and at the source, and valid at each start."""
+"""Check the time zone: the spec and Terraform must agree, this machine and the source must know it, and each
+start must exist."""
 
 from __future__ import annotations
 
@@ -16,13 +17,14 @@ from extracts.doctor.project import Values
 if TYPE_CHECKING:
     from extracts.doctor.resolved import Result
 
-# One day and time of every month, as the template writes it.
+# A schedule with one day and time of every month, in the form that the template writes.
 _MONTHLY = re.compile(r"cron\((\d+) (\d+) (\d+) \* \? \*\)")
 MONTHS = 24
 
 
 def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterator[Check]:
-    """Check that Terraform and the spec have the same time zone, known here and in the source."""
+    """Check that Terraform and the spec have the same time zone, and that this machine and the source know
+    it."""
     name, main, script = found["time_zone"], project / "Terraform/main.tf", project / "Glue/etl.py"
     if known.time_zone is None:
         yield skipped("time zone", f'the time zone of module "extract" in {main} is unknown')
@@ -50,15 +52,15 @@ def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterat
 def _starts(schedule: str, name: str, now: datetime) -> Check:
     """Return the next start of the extract. Fails if a start in the next months does not exist.
 
-    EventBridge Scheduler skips a start that the clock jumps over when daylight saving time begins:
-    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+    When daylight saving time begins, the clock jumps over some times of the day. EventBridge Scheduler skips
+    a start at such a time:
     """
     found = _MONTHLY.fullmatch(schedule)
     if not found:
         said = f"{schedule} does not start once a month, so its start times are not checked"
         return skipped("schedule", said)
     minute, hour, day = map(int, found.groups())
-    # Like the engine, the default needs no time zone database.
+    # The default needs no time zone database, as in the engine.
     zone = UTC if name in ("Etc/GMT", "Etc/UTC", "GMT", "UTC") else ZoneInfo(name)
     starts = list(monthly(minute, hour, day, zone, now))
     if missing := [text for text, exists in starts if not exists]:
@@ -68,7 +70,7 @@ def _starts(schedule: str, name: str, now: datetime) -> Check:
 
 
 def monthly(minute: int, hour: int, day: int, zone: tzinfo, now: datetime) -> Iterator[tuple[str, bool]]:
-    """Yield the starts of the next months in local time, and whether that time exists.
+    """Yield the starts of the next months in local time, and whether this local time exists on that day.
 
     >>> now = datetime(2027, 3, 1, tzinfo=UTC)
     >>> next(monthly(1, 0, 14, ZoneInfo("America/Havana"), now))

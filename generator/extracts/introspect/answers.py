@@ -1,4 +1,4 @@
-"""Answer the template's questions from a catalog: take the only candidate, else list the candidates."""
+"""Answer the template's questions from a catalog. If a question has several candidates, list them."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def settle(
     choose: Choose | None,
     repeats: candidates.Repeats = lambda _table, _columns: None,
 ) -> tuple[dict[str, str], list[Finding]]:
-    """Return the answers that the database gives, and how each was found. Given answers are completed.
+    """Return the answers that the database gives, and how each was found. Complete the given answers.
 
-    `choose` is asked for open questions. Without it, they raise `Ambiguous`. `repeats` says whether values of
-    a column occur twice.
+    The function calls `choose` for open questions. Without `choose`, an open question raises `Ambiguous`.
+    `repeats` returns whether values of a column occur twice.
     """
     first = _settled(lambda known: entity(catalog, known.get("entity"), schema), "entity", given, choose)
     if first.answer is None:
@@ -98,7 +98,7 @@ def _take(
 
 
 def _settled(step: Step, question: str, given: Mapping[str, str], choose: Choose | None) -> Finding:
-    """Return the finding of one question. Ask until the answer is valid."""
+    """Return the finding of one question. Repeat the question until the answer is valid."""
     known = dict(given)
     while True:
         try:
@@ -161,7 +161,7 @@ def _entity_name(table: Table) -> str:
 
 
 def metric(scope: Scope, given: str | None, aggregate: str | None) -> Finding:
-    """Find what is aggregated: a number, an expression over columns, or `none` to count the rows."""
+    """Find what the metric aggregates: a number, an expression over columns, or `none` to count the rows."""
     if given is None:
         offered = [
             Candidate(measure.answer, scope.entity, measure.columns)
@@ -175,7 +175,7 @@ def metric(scope: Scope, given: str | None, aggregate: str | None) -> Finding:
     if given.strip().lower() == measures.COUNT:
         return Finding("metric", measures.COUNT, "your answer")
     if "=" in given:
-        return Finding("metric", given, "your answer")  # PostgreSQL checks the expression before a run
+        return Finding("metric", given, "your answer")  # PostgreSQL checks the expression later, before a run
     table, column = reference("metric", scope, given)
     if not column.is_number:
         raise ExtractsError(f'metric: "{column.name}" of {quoted(table)} is {column.type}, not a number')
@@ -187,7 +187,7 @@ def metric(scope: Scope, given: str | None, aggregate: str | None) -> Finding:
 
 
 def date_column(scope: Scope, given: str | None) -> Finding:
-    """Find the date of a fact, on the entity or on a table that its foreign keys lead to."""
+    """Find the date of a fact: a column of the entity, or of a table that its foreign keys lead to."""
     if given is not None:
         table, column = reference("date_column", scope, given)
         if not column.is_date:
@@ -218,7 +218,8 @@ def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
         [f"no index on {column.name}: every run reads the whole table; run once: {advice}"] if advice else []
     )
     undated = []
-    if column.nullable and not table.is_view:  # of a view, the catalog does not know it
+    # For a view, the catalog does not tell whether a column may be null.
+    if column.nullable and not table.is_view:
         undated.append(
             f"{column.name} of {table.name} can be null: rows without a date fail the run unless"
             " max_undated_rows in Glue/etl.py allows them"
@@ -228,7 +229,7 @@ def _dated(scope: Scope, table: Table, column: Column, because: str) -> Finding:
 
 
 def recipient(scope: Scope, given: str | None) -> Finding:
-    """Find the recipient: a column that names the rows of the table where paths from the entity end."""
+    """Find the recipient: a column that names the rows of the last table on a path from the entity."""
     if given is not None:
         said, equals, source = given.rpartition("=")
         found = sources("recipient", scope, source.strip(), with_key=False)
@@ -267,7 +268,7 @@ def _recipient(name: str, table: Table, column: str) -> Candidate:
 
 
 def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
-    """Find the group by: key and name column of the last table before the recipient's on the path."""
+    """Find the group by: the key and the name of the last table before the recipient's table on the path."""
     taken = [*rules.reserved_names(), answers["recipient"].partition("=")[0].strip()]
     if (given := answers.get("group")) is not None:
         columns: list[str] = []
@@ -287,7 +288,7 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
     # Tables behind a bridge are not candidates, because joins to them may multiply rows.
     near = {entity.id: entity, **graph.reachable(scope.links, entity.id)}
     offered = [_row(scope, table, answers["recipient"]) for table in near.values() if table is not entity]
-    # Of an entity alone, rows are read to find columns that several facts share.
+    # If the entity has no other table, read rows to find columns with the same value in several facts.
     own = [column.name for column in candidates.names(entity, scope.links)]
     offered += [
         Candidate(renamed("", entity, column, [*taken]), entity, (column,))
@@ -304,7 +305,7 @@ def group(scope: Scope, answers: Mapping[str, str]) -> Finding:
 
 
 def _row(scope: Scope, table: Table, recipient: str) -> Candidate:
-    """Return the columns that identify a row of the table, without the recipient's own column."""
+    """Return the columns that identify a row of the table, without the column of the recipient."""
     name, _, source = (part.strip() for part in recipient.partition("="))
     columns = candidates.row_columns(table, scope.links)
     kept = [column for column in columns if f"{table.name}.{column}" != source]
@@ -313,7 +314,7 @@ def _row(scope: Scope, table: Table, recipient: str) -> Candidate:
 
 
 def project_slug(answers: Mapping[str, str]) -> Iterator[str]:
-    """Yield names for the project, the best first. The template decides whether they are valid."""
+    """Yield names for the project, the best name first. The template decides whether a name is valid."""
     [last] = tables_of(answers["recipient"])
     name = answers["entity"].rpartition(".")[2]
     if last != name:

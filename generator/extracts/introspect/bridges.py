@@ -1,4 +1,4 @@
-"""Find bridge tables, which relate rows of two tables, and the links through them."""
+"""Find bridge tables, and the links through them. A bridge table relates the rows of two tables."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from extracts.introspect import candidates, graph, measures
 from extracts.introspect.catalog import Catalog, Id, Table
 from extracts.introspect.graph import Link
 
-EXTRAS = 4  # columns of a bridge table besides its keys: a position, a role, when it was written
+EXTRAS = 4  # most columns of a bridge table besides its keys, for example a position, a role and a time
 
 
 def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
     """Return the links between all tables, keyed by the table that they start from.
 
-    Those to bridge tables come last.
+    Links to bridge tables come last.
     """
     found = graph.of_catalog(catalog)
     referred_to = {link.target.id for of in found.values() for link in of}
@@ -29,7 +29,7 @@ def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
 
 
 def behind(links: graph.Links, start: Table) -> list[str]:
-    """Return the names of the tables that only paths through bridge tables lead to, the nearest first."""
+    """Return the names of tables that are reachable only through bridge tables, the nearest first."""
     near = graph.reachable(links, start.id)
     bridge_tables = {link.target.id for of in links.values() for link in of if link.to_bridge}
     far = graph.reachable(links, start.id, bridges=True)
@@ -37,10 +37,10 @@ def behind(links: graph.Links, start: Table) -> list[str]:
 
 
 def _bridged(table: Table, links: graph.Links, *, is_referred_to: bool) -> list[Link]:
-    """Return the foreign keys of a bridge table, or nothing for another table.
+    """Return the foreign keys of a bridge table. Return nothing for any other table.
 
-    The key of a bridge table consists of at least two foreign keys. Or it has little else than foreign keys,
-    and no other table refers to it.
+    In a bridge table, the key consists of at least two foreign keys. Or the table has few columns besides
+    foreign keys, and no other table refers to it.
     """
     declared = [link for link in links[table.id] if not link.guess and link.target is not table]
     for key in table.keys:
@@ -57,7 +57,7 @@ def _are_several(links: Sequence[Link]) -> bool:
 
 
 def _has_little_else(table: Table, links: graph.Links) -> bool:
-    """Return whether a table has no fact, no name and few columns besides its keys."""
+    """Return whether a table has no fact, no name, and few columns besides its keys."""
     keys = {*table.primary_key, *graph.foreign_keys(links, table)}
     extras = [column for column in table.columns if column.name not in keys]
     texts = [column for column in extras if column.is_text]

@@ -47,8 +47,7 @@ class Status:
 
 
 def status(sources: Sequence[str], template: str | None) -> Status:
-    """Return the status of every project in the folders and repositories. Report unreadable projects as
-    problems."""
+    """Return the status of every project in folders and repositories. Unreadable projects are problems."""
     result = Status()
     found = []
     with TemporaryDirectory(prefix="extracts-clones-") as clones:

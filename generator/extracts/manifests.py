@@ -1,4 +1,4 @@
-"""Read the manifests in a folder, which may be forged."""
+"""Read the manifests in a folder. A manifest may be forged."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from extracts import files
 from extracts.errors import ExtractsError
 
-# The types of the fields that the page shows; a list has one for each item, and an object with ANY one
-# for each field. A number in text may be missing.
+# The types of the manifest fields that the page shows. A list has one type for each item. An object with _ANY
+# has the same type for all fields. A number that is written as text may be missing.
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _ANY = "*"
 _TOTALS = {"rows": int, "metrics": {_ANY: {"count": int, "sum": _NUMBER}}}
@@ -48,7 +48,7 @@ def read(folder: Path, period: str) -> Mapping[str, Any]:
 
 
 def _wrong(value: object, shape: Any, name: str) -> str:
-    """Return what is wrong with a value, or nothing."""
+    """Return what is wrong with a value, or an empty text."""
     if isinstance(shape, re.Pattern):
         right = value is None or (isinstance(value, str) and shape.fullmatch(value))
         return "" if right else f"{name} is not a number in quotes"

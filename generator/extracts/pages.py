@@ -1,4 +1,7 @@
-"""The file of a page. It replaces only a page of the same command, and only its owner can read it."""
+"""Write the page of a command.
+
+It replaces only a page of the same command, and only its owner can read it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from pathlib import Path
 from extracts import files
 from extracts.errors import ExtractsError
 
-# Joiners, which Persian names and some pictures need.
+# Zero-width joiners. Persian names and some emojis need them.
 _JOINERS = "\u200c\u200d"
 
 
 def check(page: Path, option: str, command: str) -> None:
-    """Refuse a path that has something else than a page of the command, for example of `preview`."""
+    """Refuse the path of an existing file, unless the file is a page of this command."""
     path = files.inside(page.parent, page.name)
     if path.is_dir():
         raise ExtractsError(f"{option} {page} is a folder; give the path of a file, for example report.html.")
@@ -21,7 +24,7 @@ def check(page: Path, option: str, command: str) -> None:
     if path.is_file():
         with path.open("rb") as file:
             start = file.read(512)
-    # Near the start of each page.
+    # Each page has this element near its start.
     if path.exists() and f'<meta name="generator" content="extracts {command}" />'.encode() not in start:
         raise ExtractsError(
             f"{option} {page} is not a page of `extracts {command}`; move it away, or give another path."
@@ -29,12 +32,12 @@ def check(page: Path, option: str, command: str) -> None:
 
 
 def write(page: Path, text: str) -> None:
-    """Write a page. It lists recipients, so other users cannot read it."""
+    """Write a page. Other users cannot read it, because it lists recipients."""
     files.write(page.parent, page.name, text.encode(), private=True)
 
 
 def visible(text: str) -> str:
-    """Return text with a mark for invisible characters, such as those that reverse the order of a name."""
+    """Return text with a mark for each invisible character, such as one that reverses the order of a name."""
     return "".join(
         "\ufffd" if unicodedata.category(c) in ("Cf", "Zl", "Zp") and c not in _JOINERS else c for c in text
     )

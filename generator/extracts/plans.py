@@ -1,7 +1,7 @@
 """Describe what an update would change in a deployment: the difference between two Terraform plans.
 
 Two plans are necessary because a project may have its own changes that are not yet applied. Both plans
-contain them, so the difference does not.
+contain these changes, so the difference does not contain them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from extracts.errors import ExtractsError
 
 Json = Mapping[str, Any]
 
-# Resources whose content is lost when they are replaced.
+# Kinds of resources that lose their content when Terraform replaces them.
 PRECIOUS = {
     "aws_s3_bucket": "the files in it",
     "aws_kms_key": "everything that was encrypted with it",
@@ -27,7 +27,7 @@ PRECIOUS = {
 }
 
 
-# The most dangerous first.
+# The most dangerous verb is first.
 VERBS = (
     *("destroyed", "replaced", "changed", "created", "moved", "forgotten"),
     *("created differently", "no longer created"),
@@ -47,7 +47,7 @@ class Change:
 
 
 def difference(made: update.Update) -> list[Change]:
-    """Plan copies of the project before and after the update, and return the difference."""
+    """Plan copies of the project before and after the update. Return the difference between the plans."""
     with TemporaryDirectory(prefix="extracts-plans-") as scratch:
         before = _copied(made.project.folder, Path(scratch) / "before")
         after = _copied(made.project.folder, Path(scratch) / "after")
@@ -98,7 +98,7 @@ def summary(changes: Sequence[Change]) -> str:
 
 
 def _changes(plan: Json) -> dict[str, Json]:
-    """Return the changes of a plan, keyed by address. A move is a change."""
+    """Return the changes of a plan, keyed by address. A move of a resource is a change, too."""
     return {
         resource["address"]: resource
         for resource in plan.get("resource_changes", [])
@@ -119,7 +119,7 @@ def _lost(resource: Json) -> str:
 
 
 def _copied(project: Path, folder: Path) -> Path:
-    """Copy the project without modules and providers, but with its selected workspace."""
+    """Copy the project without modules and providers. The copy keeps the selected workspace."""
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".terraform", ".git"), symlinks=True)
     selected = project / "Terraform/.terraform/environment"
     if selected.is_file():

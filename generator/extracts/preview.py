@@ -1,4 +1,4 @@
-"""Run the spec of a project against a database, and write the files that it would publish, without AWS."""
+"""Run the spec of a project against a database without AWS, and write the files that it would publish."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from extracts.resources import modules
 
 
 def engine(project: Path) -> Path:
-    """Return the engine that `terraform init` installed in the project, else the engine of this version."""
+    """Return the engine that `terraform init` installed in the project, or else the engine of the tool."""
     listed = project / "Terraform/.terraform/modules/modules.json"
     if listed.is_file():
         folders = {module["Key"]: module["Dir"] for module in json.loads(listed.read_text())["Modules"]}
@@ -41,7 +41,7 @@ def spark_environment(project: Path) -> dict[str, str]:
 
 
 def tell_message(line: str, tell: Callable[[str], None]) -> None:
-    """Pass on the message for the user in a line of the log, if there is one."""
+    """Read a line of the log. If it has a message for the user, pass the message on."""
     entry = json.loads(line) if line.startswith("{") else {}
     if "message" not in entry or entry["level"] == "error":
         return
@@ -57,7 +57,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def failure(log: Sequence[Mapping[str, Any]], stderr: str) -> str:
-    """Return the error message of a run that failed, or an empty text if it left none."""
+    """Return the error message of a failed run, or an empty text if the run left no message."""
     reasons = [f"{entry['reason']} Nothing was written." for entry in log if "reason" in entry]
     return next(reversed([*(line for line in stderr.splitlines() if line.strip()), *reasons]), "")
 
@@ -65,7 +65,8 @@ def failure(log: Sequence[Mapping[str, Any]], stderr: str) -> str:
 def with_password(database_url: str) -> str:
     """Return the URL with the password from PGPASSWORD.
 
-    PostgreSQL's programs read this variable. The engine does not: on AWS the login is a secret or a token.
+    The programs of PostgreSQL read PGPASSWORD. The engine does not read it, because on AWS the login is a
+    secret or a token.
     """
     password = os.environ.get("PGPASSWORD")
     place = re.fullmatch(r"(\w+://[^/?#@:]+)(@.*)", database_url)
@@ -77,7 +78,7 @@ class Preview:
     """The result of a preview: the log of the engine, the target and the page."""
 
     output: Path
-    page: Path | None  # None if it was not written
+    page: Path | None  # None if the page was not written
     log: Sequence[Mapping[str, Any]]
     failure: str | None  # the error message of the run
 
@@ -99,7 +100,8 @@ class Preview:
                 }
                 for month in published(self.output, said["started"]["periods"])
             ],
-            # Warnings of this run. An unchanged manifest has the warnings of the run that published it.
+            # The warnings of this run. An unchanged manifest has the warnings of the run that published the
+            # period.
             "warnings": [
                 {name: entry.get(name) for name in ("event", "period", "message")}
                 for entry in self.log
@@ -119,16 +121,17 @@ def preview(
     history: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Preview:
-    """Run the project's spec against a database, and replace the preview before in `output`.
+    """Run the project's spec against a database. Replace the previous preview in `output`.
 
-    `arguments` are those of the job: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. Without them, the
-    preview is of the newest complete month that has rows. `page` is the path of the report, if any. `history`
-    is the number of earlier months on it. `tell` gets the messages of the run while it works.
+    `arguments` are arguments of the job: `--period 2026-10`, or `--from 2026-01 --to 2026-10`. Without
+    arguments, the preview shows the newest complete month that has rows. `page` is the path of the page, or
+    None. `history` is the number of earlier months on the page. `tell` gets the messages of the run while the
+    run works.
     """
     script = project / "Glue/etl.py"
     if not script.is_file():
         raise ExtractsError(f"{project} is not an extract project: {script} does not exist.")
-    # Inside the folder of the preview, its record decides.
+    # If the page is inside the folder of the preview, the record of that folder decides what may be replaced.
     if page and (page.is_dir() or page.parent.resolve() != output.resolve()):
         pages.check(page, "--report", "preview")
     elif page:
@@ -164,7 +167,8 @@ def preview(
         from extracts import report
 
         name = project.resolve().name
-        if page.parent.resolve() == output.resolve():  # then the page is one of the files of the preview
+        # In this folder, the page is one of the files of the preview.
+        if page.parent.resolve() == output.resolve():
             shown = report.page(name, log, staged.resolve(), Path(scratch), folder=staged.resolve())
             files.write(staged, page.name, shown.encode(), private=True)
             preview_folder.replace(output, staged)

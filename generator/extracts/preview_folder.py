@@ -1,7 +1,7 @@
-"""The folder of a preview. Each preview replaces the files of the one before it, and no other file.
+"""The folder of a preview. Each preview replaces the files of the previous preview, and no other file.
 
-A record in the folder lists the files of the last preview with their digests. A file that is not in it, or
-that has other bytes, belongs to the user.
+A record in the folder lists the files of the last preview with their digests. A file belongs to the user if
+it is not in the record, or if its digest differs.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from extracts import files
 from extracts.errors import ExtractsError
 
 RECORD = ".extracts-preview"
-READABLE = "readable"  # folder for encrypted files in their readable form, beside the earlier months
+# Folder for the readable form of encrypted files, beside the folder of the earlier months.
+READABLE = "readable"
 _NEW = ".extracts-new"
 
 
 @contextlib.contextmanager
 def staging(output: Path) -> Iterator[Path]:
-    """Yield an empty folder inside `output` for the new files. It is deleted at the end."""
+    """Yield an empty folder inside `output` for the new files. Delete the folder at the end."""
     folder = files.inside(output, _NEW)
-    # A preview that was killed may have left one.
+    # A preview that was killed may have left this folder.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:
@@ -35,10 +36,10 @@ def staging(output: Path) -> Iterator[Path]:
 
 
 def replace(output: Path, staged: Path) -> None:
-    """Move all files of `staged` to `output`, and delete the other files of the preview before.
+    """Move all files of `staged` to `output`. Delete the other files of the previous preview.
 
-    Raises ExtractsError before the first change if another file is in the way. The record is written first,
-    so that the next preview knows the files even if this one is killed.
+    If a file of the user has the same path as a new file, raise ExtractsError before the first change. The
+    record is written first. So the next preview knows all files, even if this preview is killed.
     """
     places = [path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file()]
     new = {place: str(files.digest(staged, place)) for place in places}
@@ -63,7 +64,7 @@ def replace(output: Path, staged: Path) -> None:
 
 
 def _recorded(output: Path) -> dict[str, list[str]]:
-    """Return the digests that each file of the preview before can have."""
+    """Return the files of the previous preview, and the digests that each of them can have."""
     content = files.content(output, RECORD)
     if content is None:
         return {}
@@ -82,6 +83,6 @@ def _record(output: Path, listed: dict[str, list[str]]) -> None:
 
 
 def _remove_empty(output: Path, place: str) -> None:
-    """Remove the folders of a deleted file that are empty now."""
+    """Remove the folders of a deleted file if they are empty now."""
     for parent in PurePosixPath(place).parents[:-1]:
         files.remove_empty(output, str(parent))

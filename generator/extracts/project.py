@@ -1,4 +1,4 @@
-"""Read a stamped project: its answers, the version of its template and of its modules."""
+"""Read a stamped project: its answers, the version of its template, and the version of its modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extracts import files, git
 from extracts.errors import ExtractsError
 from extracts.home import Version, parse
 
-# A scheme, or a host and a colon, as in git.
+# A scheme, or a host with a colon, as in an address of git.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:]+:", re.I)
 _REFERENCE = re.compile(
     r"^[ \t]*source[ \t]*=[ \t]*\"(?:git::)?(\S+?)(?:\.git)?//modules/[\w-]+\?ref=v(\d+\.\d+\.\d+)\"", re.M
@@ -20,18 +20,18 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What the files of a project say about its origin."""
+    """The origin of a project, as its files describe it."""
 
     folder: Path
-    name: str  # for messages: its folder, or the address that it was cloned from
-    home: str  # the repository of its template
-    modules: Version  # the tag of its modules
-    stamped: Version | None  # the template's version; None without an extract.yaml
+    name: str  # name in messages: the folder of the project, or the address of its repository
+    home: str  # the repository of the template
+    modules: Version  # the tag of the modules
+    stamped: Version | None  # the version of the template; None without an extract.yaml
     answers: Mapping[str, str]
 
 
 def read(folder: Path, name: str = "") -> Project:
-    """Read a project. Without extract.yaml, only the version of its modules is known."""
+    """Read a project. If it has no extract.yaml, only the version of its modules is known."""
     try:
         return _read(folder, name or str(folder))
     except OSError as error:
@@ -68,7 +68,8 @@ def _read(folder: Path, name: str) -> Project:
 def found_in(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Path, str]]:
     """Return the projects in a folder or a git repository, with their names for messages.
 
-    A repository is cloned below `clones`. With `keep`, the clone has the repository's name and its history.
+    A repository is cloned below `clones`. With `keep`, the clone has the name and the history of the
+    repository.
     """
     if Path(source).exists() or not _ADDRESS.match(source):
         return [(path, str(path)) for path in below(Path(source))]
@@ -90,17 +91,18 @@ def found_in(source: str, clones: Path, *, keep: bool = False) -> list[tuple[Pat
 
 
 def below(folder: Path) -> list[Path]:
-    """Return the project in a folder, or the projects up to two levels below it, not behind a link."""
+    """Return the project in a folder, or the projects up to two levels below the folder. Follow no links."""
 
     def is_project(path: Path) -> bool:
         try:
             return (path / "Glue/etl.py").is_file() and (path / "Terraform").is_dir()
         except PermissionError:
-            return True  # `read` reports the error
+            return True  # the function `read` reports the error later
 
     if is_project(folder):
         return [folder]
-    # A repository could lead by a link to a project of yours elsewhere, which would then be updated.
+    # In a repository, a link could lead to another project of the user. The tool would then update that
+    # project.
     folders = [path for path in sorted(folder.glob("*")) if not path.is_symlink()]
     inner = [path for path in sorted(folder.glob("*/*")) if path.parent in folders and not path.is_symlink()]
     return [path for path in (*folders, *inner) if is_project(path)]

@@ -1,7 +1,7 @@
-"""Render a preview as one page with charts, tables, changes, checks and SQL, which needs no network.
+"""Render a preview as one page with charts, tables, changes, checks and SQL. The page needs no network.
 
-All values are read from the files and manifests that the run wrote. Names come from a database, so the
-template escapes all text. `report_page` puts the page together with its style and scripts.
+The page shows only values from the files and manifests that the run wrote. Names come from a database, so the
+template escapes all text. `report_page` combines the page with its style and scripts.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from extracts.report_lines import LISTED, WHOLE, Line, lines, matter, size, whol
 from extracts.report_months import Json, Month, Shown, axis, beginning, combined, prescribed
 from extracts.report_numbers import Marks, month_name
 
-RECIPIENTS = 40  # recipients with a section; the files of all are listed
+RECIPIENTS = 40  # most recipients with a section of their own; the page lists the files of all recipients
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a recipient: its entry in the manifest, and its first lines if it is in the output."""
+    """A file of a recipient: its entry in the manifest, and its first lines if the file is in the output."""
 
     period: str
     entry: Json
@@ -39,18 +39,19 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The page's section of a recipient: its files, its groups, and the changes from the month before."""
+    """The section of a recipient on the page: files, groups, and changes since the month before."""
 
     recipient: str
     anchor: str
     marks: Marks
     files: list[File]
     lines: list[Line]
-    whole: bool  # all groups are in `lines`
+    whole: bool  # whether `lines` contains all groups
     unlisted: int = 0
     new: Groups = field(default_factory=Groups)
     gone: Groups = field(default_factory=Groups)
-    compared: list[Compared] = field(default_factory=list)  # by metric; none without the month before
+    # One per metric; empty if the month before was not published.
+    compared: list[Compared] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -60,7 +61,10 @@ class Section:
 def page(
     project: str, log: Sequence[Json], output: Path, history: Path, *, folder: Path | None = None
 ) -> str:
-    """Return the page for the run with this log. `folder` is the page's; the default is the output."""
+    """Return the page for the run with this log.
+
+    `folder` will contain the page; the default is the output.
+    """
     said = {entry["event"]: entry for entry in log}
     spec: Json = said["spec"]["spec"]
     asked = [str(period) for period in said["started"]["periods"]]
@@ -113,12 +117,12 @@ def page(
 
 
 def statements(log: Sequence[Json]) -> str | None:
-    """Return the SQL with which a run read the source."""
+    """Return the SQL statement with which a run read the source."""
     return "\n\n".join(_dedented(entry["sql"]) for entry in log if entry.get("sql")) or None
 
 
 def _file(month: Month, recipient: str, spec: Json, base: str | None, *, begins: bool = True) -> File:
-    """Return a file. `base` is the path from the page to the output, or None for an earlier month."""
+    """Return a file. `base` is the path from the page to the output. It is None for an earlier month."""
     entry = month.file(recipient)
     assert entry is not None
     if base is None:
@@ -130,7 +134,7 @@ def _file(month: Month, recipient: str, spec: Json, base: str | None, *, begins:
 def _filled(
     section: Section, what: Shown, months: Sequence[Month], periods: Sequence[str], before: Month | None
 ) -> Section:
-    """Return the section with its groups and changes."""
+    """Return the section with its groups and their changes."""
     name, latest = section.recipient, months[-1]
     rows = (latest.file(name) or {"rows": 0})["rows"]
     if not what.metrics:
@@ -153,7 +157,7 @@ def _filled(
 def _data(
     what: Shown, months: Sequence[Month], periods: Sequence[str], sections: Sequence[Section]
 ) -> dict[str, Any]:
-    """Return what the scripts of the page need besides its tables."""
+    """Return the data for the scripts of the page. The tables of the page contain the other data."""
     published = {month.period for month in months}
     return {
         "periods": [
@@ -177,6 +181,6 @@ def _data(
 
 
 def _dedented(sql: str) -> str:
-    """Return the statement without its indentation."""
+    """Return the SQL statement without its indentation."""
     kept = [line.removeprefix("    ").rstrip() for line in sql.strip("\n").splitlines()]
     return "\n".join(line for line in kept if line)

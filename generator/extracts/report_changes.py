@@ -1,7 +1,7 @@
-"""Compare a recipient's files of two months, for files of any size.
+"""Compare the files of a recipient from two months. The files may be of any size.
 
-The rows of both months are compared in a temporary database on disk, so memory does not grow with them.
-Values are compared as in the files, with a fixed number of digits.
+A temporary database on disk compares the rows of both months, so large files need no more memory. Values are
+compared as the files contain them, with a fixed number of digits.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from decimal import Decimal
 from extracts.report_months import Group, Row
 from extracts.report_numbers import number
 
-MOVES = 6  # groups with the largest changes
-NAMED = 5  # listed new or removed groups
+MOVES = 6  # number of listed groups with the largest changes
+NAMED = 5  # most listed groups that are new or removed
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The number of groups, and the first of them."""
+    """The number of groups, and the first groups."""
 
     count: int = 0
     first: list[Group] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A group's value, and its value in the month before. One of them may be missing."""
+    """The value of a group in this month and in the month before. One of the two values may be missing."""
 
     group: Group
     before: Decimal | None
@@ -45,7 +45,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The changes of a metric: the largest ones, the largest first, and the groups with and without one."""
+    """The changes of a metric: the largest changes, and the numbers of changed and of unchanged groups."""
 
     moves: list[Move]
     changed: int
@@ -59,11 +59,11 @@ class Changes:
     connection: sqlite3.Connection
 
     def new(self) -> Groups:
-        """Return the groups that the month before does not have, in the file's order."""
+        """Return the groups that are not in the month before, in the order of the file."""
         return self._groups("now", "before")
 
     def gone(self) -> Groups:
-        """Return the groups that only the month before has."""
+        """Return the groups that are only in the month before."""
         return self._groups("before", "now")
 
     def compared(self, metrics: int) -> list[Compared]:
@@ -81,7 +81,8 @@ class Changes:
                 changed[metric] += 1
                 move = Move(tuple(json.loads(key)), number(old), number(new))
                 keep = heapq.heappush if len(largest[metric]) < MOVES else heapq.heappushpop
-                keep(largest[metric], (move.size, -place, move))  # equal ones in the file's order
+                # Equal changes stay in the order of the file.
+                keep(largest[metric], (move.size, -place, move))
         return [
             Compared([move for _, _, move in sorted(found, reverse=True)], count, rows - count)
             for found, count in zip(largest, changed, strict=True)
@@ -97,7 +98,7 @@ class Changes:
 @contextmanager
 def changes(before: Iterable[Row], now: Iterable[Row]) -> Iterator[Changes]:
     """Open a comparison of two months."""
-    connection = sqlite3.connect("")  # a private temporary file
+    connection = sqlite3.connect("")  # an empty name makes a private temporary file
     try:
         for table, rows in (("before", before), ("now", now)):
             connection.execute(

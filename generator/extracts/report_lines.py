@@ -1,6 +1,6 @@
-"""The groups that a preview's page lists, each with its values of all periods.
+"""The groups that the page of a preview lists. Each group has its values of all periods.
 
-A small file is listed whole. Of a large one, the page has the groups that matter: the largest, and those with
+The page lists all groups of a small file. Of a large file, it lists the largest groups and the groups with
 the largest changes.
 """
 
@@ -14,21 +14,24 @@ from dataclasses import dataclass
 from extracts.report_months import Group, Metric, Month, Shown
 from extracts.report_numbers import number
 
-WHOLE = 1_000  # rows of the largest file that is listed whole
-VALUES = 600_000  # values of all files that are listed whole, so that the page stays below about 10 MB
-LISTED = 100  # rows of a file that is not listed whole
+WHOLE = 1_000  # most rows of a file whose groups are all listed
+VALUES = 600_000  # most values of all these files together, so that the page stays below about 10 MB
+LISTED = 100  # number of listed rows of a larger file
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A group, and the text of each metric in each period: None where the file does not have the group."""
+    """A group, and the text of each metric in each period.
+
+    The text is None if the file does not have the group.
+    """
 
     group: Group
     texts: list[list[str | None]]
 
 
 def whole(months: Sequence[Month], recipients: Sequence[str], metrics: int) -> frozenset[str]:
-    """Return the recipients whose files are listed whole: all that are small, if they fit on the page."""
+    """Return the recipients whose files are listed completely: all small files, if they fit on the page."""
     largest: Counter[str] = Counter()
     values = dict.fromkeys(recipients, 0)
     for month in months:
@@ -47,9 +50,10 @@ def lines(
     recipient: str,
     wanted: Collection[Group] | None,
 ) -> list[Line]:
-    """Return the groups of a recipient, or those of them in `wanted`.
+    """Return the groups of a recipient. With `wanted`, return only these groups.
 
-    The latest file's groups are first, in its order. Equal groups, which `columns` allows, have a line each.
+    The groups of the latest file come first, in the order of the file. A spec with `columns` can give several
+    equal groups. Then each group has its own line.
     """
     found: dict[tuple[Group, int], Line] = {}
     for month in reversed(months):
@@ -68,7 +72,7 @@ def lines(
 
 
 def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group]) -> frozenset[Group]:
-    """Return the groups of a large file that matter: those that moved, and the largest ones."""
+    """Return the groups of a large file to list: the groups that moved, then the largest groups."""
     by = size(what.metrics)
     largest = heapq.nlargest(
         LISTED,
@@ -82,6 +86,6 @@ def matter(what: Shown, latest: Month, recipient: str, moved: Collection[Group])
 
 
 def size(metrics: Sequence[Metric]) -> int:
-    """Return the index of the metric that ranks the groups: a count, else a sum, else the first."""
+    """Return the index of the metric that ranks the groups: a count, or else a sum, or else the first metric."""
     kinds = [metric.aggregate for metric in metrics]
     return next((kinds.index(kind) for kind in ("count", "sum") if kind in kinds), 0)

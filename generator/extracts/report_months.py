@@ -1,4 +1,4 @@
-"""What a preview's page reads: the metrics of the spec, the published months and the rows of their files."""
+"""Read the data for the page of a preview: the metrics of the spec, the published months and their rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from extracts.preview_folder import READABLE
 
 Json = Mapping[str, Any]
 Group = tuple[str, ...]
-_LINES, _BEGINNING = 4, 4_000  # lines and bytes of a file's beginning
+_LINES, _BEGINNING = 4, 4_000  # most lines, and most bytes, of the beginning of a file
 
 AGGREGATES = {
     "avg": "average of",
@@ -33,7 +33,7 @@ AGGREGATES = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric as the spec describes it. The page knows nothing else about aggregates."""
+    """A metric as the spec describes it. The page has no other information about aggregates."""
 
     name: str
     aggregate: str
@@ -43,12 +43,15 @@ class Metric:
 
     @property
     def of(self) -> tuple[object, ...]:
-        """Return what the metric aggregates: two metrics of the same are about the same rows and values."""
+        """Return what the metric aggregates.
+
+        If two metrics have equal results, they use the same rows and values.
+        """
         return self.expression, self.window, self.where
 
     @property
     def words(self) -> str:
-        """Return the metric in words.
+        """Return a description of the metric in words.
 
         >>> Metric("amount_avg", "avg", "Amount", 3, "Amount > 0").words
         'average of Amount over 3 months, where Amount > 0'
@@ -66,7 +69,7 @@ class Metric:
 
 
 def metrics(spec: Json) -> list[Metric]:
-    """Return the metrics of a spec, in its order. A listing has none."""
+    """Return the metrics of a spec, in the order of the spec. A listing has no metrics."""
     return [
         Metric(name, it["aggregate"], it["expression"], it["window"], it["where"])
         for name, it in (spec["metrics"] or {}).items()
@@ -75,12 +78,12 @@ def metrics(spec: Json) -> list[Metric]:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A published month: its manifest, and the folder of its files."""
+    """A published month: its manifest, and the folder that contains its files."""
 
     period: str
     folder: Path
     manifest: Json
-    plain: Month | None = None  # the same month in the default format, if the files have another one
+    plain: Month | None = None  # the same month in the default format, if its files have another format
     readable: Month | None = None  # the same month without encryption and compression, if it is encrypted
 
     @property
@@ -88,15 +91,18 @@ class Month:
         return [str(file["recipient"]) for file in self.manifest["files"]]
 
     def file(self, recipient: str) -> Json | None:
-        """Return the manifest's entry of a recipient's file, if there is one."""
+        """Return the manifest entry of the recipient's file, or None if there is no file."""
         return next((file for file in self.manifest["files"] if file["recipient"] == recipient), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a file: its group, or the columns of a listing; and its metrics in the order of the spec.
+    """A row of a file: its group, and its metrics in the order of the spec.
 
-    Values have the characters of the file in the default format, such as `1234.50`; a missing value has none.
+    In a listing, the group has all columns.
+
+    Values have the same characters as in a file of the default format, such as `1234.50`. A missing value is
+    an empty text.
     """
 
     group: Group
@@ -105,7 +111,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What files show of a spec: `columns=` may leave out labels and metrics."""
+    """The parts of a spec that its files contain: `columns=` may leave out group-by columns and metrics."""
 
     labels: tuple[str, ...]
     metrics: tuple[Metric, ...]
@@ -120,7 +126,10 @@ class Shown:
         )
 
     def rows(self, month: Month | None, recipient: str) -> Iterator[Row]:
-        """Yield the rows of a recipient's file in the file's order; nothing if there is no file."""
+        """Yield the rows of a recipient's file, in the order of the file.
+
+        Yield nothing if there is no file.
+        """
         source = month.plain or month if month else None
         for file in source.manifest["files"] if source else ():
             if file["recipient"] != recipient:
@@ -136,7 +145,7 @@ class Shown:
 
 
 def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
-    """Return the published months in a folder, or those of them in `asked`, the earliest first."""
+    """Return the published months in a folder, the earliest first. With `asked`, return only these months."""
     return [
         Month(path.stem, folder, manifests.read(folder, path.stem))
         for path in sorted((folder / "_manifests").glob("*.json"))
@@ -145,7 +154,7 @@ def published(folder: Path, asked: Sequence[str] | None = None) -> list[Month]:
 
 
 def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
-    """Return the earlier months and the requested ones, the earliest first."""
+    """Return the earlier months and the requested months, the earliest first."""
     earlier = {month.period: month for month in published(history)}
     readable = {month.period: month for month in published(history / READABLE)}
     found = [
@@ -156,7 +165,7 @@ def combined(history: Path, output: Path, asked: Sequence[str]) -> list[Month]:
 
 
 def axis(months: Sequence[Month]) -> list[str]:
-    """Return every period from the first to the last month, also those that are not published."""
+    """Return every period from the first to the last month, including periods that are not published."""
     first, last = (
         int(month.period[:4]) * 12 + int(month.period[5:]) - 1 for month in (months[0], months[-1])
     )
@@ -170,9 +179,10 @@ def prescribed(spec: Json, recipient: str) -> Json:
 
 
 def beginning(month: Month, file: Json, spec: Json) -> str:
-    """Return the first lines of a file as text, uncompressed.
+    """Return the first lines of a file as text, without compression.
 
-    Of an encrypted file, they are those before its encryption, or else its keys.
+    For an encrypted file, return its first lines before the encryption. If they are unknown, return the names
+    of its keys.
     """
     encryption, form = file.get("encryption"), prescribed(spec, file["recipient"])
     if not encryption:
@@ -194,5 +204,5 @@ def _first_lines(path: Path, form: Json) -> str:
         data = stream.read(_BEGINNING)
     text = data.decode(form["format"]["encoding"], "ignore").removeprefix("\ufeff")
     lines = text.splitlines()
-    # The last of many lines may be cut off.
+    # The last of these lines may be incomplete, because only the beginning of the file is read.
     return "\n".join(lines[:_LINES] if len(data) < _BEGINNING else lines[:-1][:_LINES])

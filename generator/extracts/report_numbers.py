@@ -1,6 +1,7 @@
-"""Numbers, periods and sparklines of a preview's page as text.
+"""Format numbers, periods and sparklines for the page of a preview.
 
-Values of metrics keep all characters of the file. Counts of the page itself have thousands separators.
+A value of a metric keeps all characters that it has in the file. Numbers that the page itself counts have
+thousands separators.
 """
 
 from __future__ import annotations
@@ -13,23 +14,25 @@ from extracts.report_months import Json
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NOTHING = "\u2013"
-WIDTH, HEIGHT, MARGIN = 120.0, 28.0, 4.0  # of a sparkline
+WIDTH, HEIGHT, MARGIN = 120.0, 28.0, 4.0  # size and margin of a sparkline
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How a recipient's file writes numbers."""
+    """The marks with which a recipient's file writes numbers."""
 
     decimal: str = "."
     thousands: str = ""
 
     @classmethod
     def of(cls, form: Json) -> Marks:
-        """Return the marks of a file's format. Fixed widths have no thousands separator."""
+        """Return the marks of a file format. A format with fixed widths has no thousands separator."""
         return cls(form.get("decimal", "."), form.get("thousands", ""))
 
     def write(self, text: str | None) -> str:
-        """Return a number of the default format as the file writes it; a dash for a missing one.
+        """Return a number of the default format in the notation of the file.
+
+        Return a dash for a missing value.
 
         >>> Marks(",", ".").write("-1234567.50"), Marks().write("1234567.50")
         ('-1.234.567,50', '1234567.50')
@@ -43,12 +46,12 @@ class Marks:
 
 
 def number(text: str | None) -> Decimal | None:
-    """Return the number in a field, or None for an empty or missing one."""
+    """Return the number in a field, or None if the field is empty or missing."""
     return Decimal(text) if text else None
 
 
 def difference(now: Decimal, before: Decimal, marks: Marks) -> str:
-    """Return a difference with its sign and all digits, as the file writes numbers.
+    """Return a difference with its sign and all its digits, in the notation of the file.
 
     >>> difference(Decimal("2.50"), Decimal("3"), Marks()), difference(Decimal(1), Decimal(1), Marks())
     ('\u22120.50', '\u00b10')
@@ -59,7 +62,7 @@ def difference(now: Decimal, before: Decimal, marks: Marks) -> str:
 
 
 def percent(now: Decimal, before: Decimal) -> str:
-    """Return a relative change with one digit; nothing where it has no meaning.
+    """Return a relative change as a percentage with one digit, or an empty text if it has no meaning.
 
     >>> percent(Decimal("1.5"), Decimal(1)), percent(Decimal(1), Decimal(0)), percent(Decimal(1), Decimal(1))
     ('+50.0\xa0%', '', '')
@@ -80,14 +83,14 @@ def counted(value: Decimal | int | str | None) -> str:
 
 
 def month_name(period: str) -> str:
-    """Return `Oct 2026` for `2026-10`."""
+    """Return the name of a month, such as `Oct 2026` for `2026-10`."""
     return f"{MONTHS[int(period[5:]) - 1]} {period[:4]}"
 
 
 def sparkline(values: Sequence[str | None]) -> tuple[str, float, float]:
-    """Return the path of a small line over the periods, and its last point.
+    """Return the path of a sparkline over the periods, and the last point of the path.
 
-    A missing value interrupts the line. A value between two missing ones is a short dash.
+    A missing value interrupts the line. A value between two missing values is a short dash.
 
     >>> sparkline(["1", None, "3"])
     ('M4 24h1M116 4h1', 116.0, 4.0)
@@ -95,7 +98,7 @@ def sparkline(values: Sequence[str | None]) -> tuple[str, float, float]:
     floats = [float(value) if value else None for value in values]
     known = [value for value in floats if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    path, x, y = "", -9.0, -9.0  # without values, outside the picture
+    path, x, y = "", -9.0, -9.0  # without values, the last point is outside the picture
     for before, value, after, place in zip(
         [None, *floats], floats, [*floats[1:], None], range(len(floats)), strict=False
     ):

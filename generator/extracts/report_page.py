@@ -1,6 +1,7 @@
-"""Put the page of a preview together: template, style, scripts, data, and the policy that allows no others.
+"""Assemble the page of a preview from template, style, scripts and data. Its policy allows nothing else.
 
-The scripts and styles are files in the folder `page`. Those in `page/vendor` are of a charting library.
+The scripts and styles are files in the folder `page`. The files in `page/vendor` belong to the charting
+library uPlot.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from extracts.report_numbers import NOTHING, counted, difference, month_name, nu
 from extracts.terminal import json_escape
 
 STYLES = ("vendor/uPlot.min.css", "base.css", "parts.css")
-LICENSE = "vendor/uPlot.LICENSE"  # of the first style and script; each copy must contain it
+LICENSE = "vendor/uPlot.LICENSE"  # the license of the first style and script, which each copy must contain
 SCRIPTS = (
     "vendor/uPlot.iife.min.js", "numbers.js", "changes.js", "charts.js", "groups.js", "page.js",
 )  # fmt: skip
@@ -31,7 +32,7 @@ SCRIPTS = (
 def render(*, data: dict[str, Any], **shown: Any) -> str:
     """Return the page."""
     style = f"/* {_asset(LICENSE)} */\n" + "\n".join(map(_asset, STYLES))
-    # For parsers of XML, a script is text in a CDATA section; for browsers, its marks are comments.
+    # An XML parser reads a script as text in a CDATA section. A browser reads the CDATA marks as comments.
     scripts = [f"//<![CDATA[\n{_asset(name)}\n//]]>" for name in SCRIPTS]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("extracts", "page"),
@@ -63,18 +64,21 @@ def _asset(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """Return the hash of a style or script as the policy has it."""
+    """Return the hash of a style or script in the form that the content security policy needs."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _embedded(data: dict[str, Any]) -> Markup:
-    """Return the data as JSON that ends no element in HTML and needs no escaping in XML."""
+    """Return the data as JSON. The JSON cannot end an HTML element, and needs no escaping in XML."""
     text = visible(json.dumps(data, separators=(",", ":"), ensure_ascii=False))
     return Markup(re.sub(r"[<>&]|[^\x00-\x7f]", lambda found: json_escape(found[0]), text))
 
 
 def _printable(text: str) -> str:
-    """Replace invisible characters, and those that XML does not allow. Names may contain them."""
+    """Replace invisible characters, and characters that XML does not allow.
+
+    Names may contain such characters.
+    """
     return "".join(
         "\ufffd" if unicodedata.category(c) in ("Cc", "Cs", "Cn") and c not in "\n\t" else c
         for c in visible(text)

@@ -1,4 +1,4 @@
-"""Find templates and modules: beside this package in a checkout, inside it in a wheel."""
+"""Find the templates and modules: beside this package in a checkout, and inside this package in a wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The template's rules for answers, taken from its hook."""
+"""The template's rules for answers, from the hook of the template."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from extracts.errors import ExtractsError
 from extracts.resources import templates
 
-# An answer that is not known yet. It is invalid for every question, so rules that depend on it do not run.
+# Stands for an answer that is not known yet. It is invalid for every question, so rules that depend on the
+# answer do not run.
 TO_COME = "\0"
 
 
@@ -25,7 +26,7 @@ def _hook() -> types.ModuleType:
 
 
 def wrong(answers: Mapping[str, str], private: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the reasons why answers are invalid, keyed by question; empty if the project can be created."""
+    """Return the reasons why answers are invalid, keyed by question. The result is empty if all are valid."""
     hook = _hook()
     hook.__dict__["ANSWERS"] = OrderedDict({**answers, **private})
     found: dict[str, list[str]] = hook.invalid_answers()
@@ -33,7 +34,7 @@ def wrong(answers: Mapping[str, str], private: Mapping[str, str]) -> dict[str, l
 
 
 def unusable_name(name: str, what: str) -> str:
-    """Return why an answer cannot contain this name of a table, column or schema; empty if it can."""
+    """Return why an answer cannot contain this name of a table, column or schema, or else an empty text."""
     hook = _hook()
     try:
         kept = hook.identifier(name, f"{what} name", "Amount" if what == "column" else "Loans")
@@ -43,7 +44,7 @@ def unusable_name(name: str, what: str) -> str:
 
 
 def equalities(condition: str) -> list[str]:
-    """Return each `COLUMN = COLUMN` of a join `TABLE: START.COLUMN = COLUMN and START.COLUMN = COLUMN`."""
+    """Return each equality of a join `TABLE: START.COLUMN = COLUMN and START.COLUMN = COLUMN`."""
     found: list[str] = _hook().equalities(condition)
     return found
 
@@ -55,7 +56,7 @@ def tables_of_metric(answer: str) -> list[str]:
 
 
 def nearest_zone(name: str) -> str:
-    """Return `; did you mean X?` for the name of a time zone, or an empty text."""
+    """Return `; did you mean X?` for a wrong name of a time zone, or an empty text."""
     found: str = _hook().nearest_zone(name)
     return found
 
@@ -67,7 +68,7 @@ def reserved_names() -> tuple[str, ...]:
 
 
 def refusal(found: Mapping[str, list[str]]) -> ExtractsError:
-    """Return one error with all reasons, worded like the hook's."""
+    """Return one error with all reasons, in the words of the hook."""
     count = "1 answer is" if len(found) == 1 else f"{len(found)} answers are"
     lines = [f"  - {question}: {reason}" for question, reasons in found.items() for reason in reasons]
     return ExtractsError("\n".join((f"{count} invalid; nothing was written:", *lines)))

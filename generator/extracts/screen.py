@@ -1,4 +1,4 @@
-"""A console of rich that shows text from databases, repositories and changelogs."""
+"""A console of the package rich that shows text from databases, repositories and changelogs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from extracts.terminal import printable
 class Screen(Console):
     """A console that removes control characters and links from text.
 
-    The tool prints no links. One in a text would show another address than the one that it opens.
+    The tool itself prints no links. A link in such text could show another address than the address that it
+    opens.
     """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

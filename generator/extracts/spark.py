@@ -1,4 +1,4 @@
-"""The environment of a process that uses Spark: Java, the JDBC driver, and loopback addresses only."""
+"""The environment of a process that uses Spark: Java, the JDBC driver, and only loopback addresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extracts.errors import ExtractsError
 def environment(
     libraries: Path, *, cores: str = "*", settings: Sequence[str] = (), archived: bool = True
 ) -> dict[str, str]:
-    """Return variables for a process that imports `libraries`; `settings` are Spark's, `name=value`.
+    """Return variables for a process that imports `libraries`. `settings` are `name=value` for Spark.
 
     With `archived`, Java uses the archive of Spark's classes, if there is one.
     """
@@ -33,7 +33,7 @@ def environment(
 
 
 def prepare() -> None:
-    """Make the archive of Spark's classes if there is none. Without it, Spark only starts more slowly."""
+    """Make the archive of Spark's classes if it does not exist. Without it, Spark starts more slowly."""
     if spark_classes.can_be_made():
         try:
             spark_classes.make({**children.environment(), **environment(Path())})

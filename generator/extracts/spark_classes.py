@@ -1,9 +1,10 @@
-"""An archive of Spark's classes, with which Java starts Spark in half of the processor time.
+"""An archive of Spark's classes. With it, Java needs half of the processor time to start Spark.
 
-At each start of Spark, Java reads thousands of classes from 300 JAR files and checks them. From an archive it
-maps them into its memory (application class-data sharing). It ignores an archive of other JAR files or of
-another Java, so the name of the archive has a digest of both. It has 160 MB and lies in the folder of
-pyspark, which is deleted with its environment.
+At each start of Spark, Java reads thousands of classes from 300 JAR files and checks them. With an archive,
+Java maps the classes into its memory (application class-data sharing). Java ignores an archive that was made
+from other JAR files or by another Java. So the name of the archive contains a digest of the JAR files and of
+Java. The archive has 160 MB. It is in the folder of pyspark, so it is deleted together with the Python
+environment.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from extracts import children, programs
 from extracts.errors import ExtractsError
 
-# Java says nothing about an archive that it does not use.
+# Without this option, Java prints a warning if it does not use an archive.
 _QUIET = "-Xlog:cds*=off"
 
 
@@ -31,15 +32,15 @@ def archive() -> Path | None:
 
 
 def can_be_made() -> bool:
-    """Return whether there is no archive yet, and Java and the folder allow one."""
+    """Return whether there is no archive yet, and whether Java and the folder allow one."""
     path = _path()
-    # Java's archive of its own classes, on which ours builds. A trimmed Java has none.
+    # The archive of Java's own classes, which our archive extends. A reduced Java does not have it.
     base = programs.java_home() / "lib/server/classes.jsa"
     return path is not None and not path.is_file() and os.access(path.parent, os.W_OK) and base.is_file()
 
 
 def make(variables: Mapping[str, str]) -> None:
-    """Make the archive, in the time of three starts of Spark. `variables` are those of a process with it."""
+    """Make the archive. This takes as long as three starts of Spark. `variables` are for the process."""
     path = _path()
     assert path is not None
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="classes-") as folder:
@@ -50,8 +51,8 @@ def make(variables: Mapping[str, str]) -> None:
         given = {**variables, "PYSPARK_SUBMIT_ARGS": f"{options} {variables['PYSPARK_SUBMIT_ARGS']}"}
         done = children.run(children.python("extracts.spark_warm_up"), variables=given, folder=Path(folder))
         if done.returncode or not made.is_file():
-            raise ExtractsError(f"Java could not create an archive of Spark's classes: {done.stderr[-500:]}")
-        # A part of an archive, left by a power failure, would crash Java.
+            raise ExtractsError(f"Java did not make an archive of Spark's classes: {done.stderr[-500:]}")
+        # Write the archive to disk first. After a power failure, an incomplete archive would crash Java.
         with made.open("rb") as file:
             os.fsync(file.fileno())
         for old in path.parent.glob("classes-*.jsa"):
@@ -60,13 +61,13 @@ def make(variables: Mapping[str, str]) -> None:
 
 
 def options() -> str | None:
-    """Return the options of Java for the archive, as Spark splits them, if there is one."""
+    """Return the Java options for the archive, quoted as Spark splits them, or None without an archive."""
     path = archive()
     return None if path is None else f"-XX:SharedArchiveFile={shlex.quote(str(path))} {_QUIET}"
 
 
 def _path() -> Path | None:
-    """Return where the archive for this Spark and this Java is, or will be; None without Spark."""
+    """Return the path of the archive for this Spark and this Java, or None without Spark."""
     java = programs.java()
     return _path_for(java.path, java.version)
 

@@ -1,6 +1,6 @@
-"""Use Spark as a run does, so that its classes are loaded. `extracts.spark_classes` starts this program.
+"""Use Spark in the same way as a run, so that Java loads its classes. `extracts.spark_classes` runs this.
 
-Derby is a database that Spark brings.
+Spark includes the database Derby, which this program reads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SOURCE = "jdbc:derby:memory:classes;create=true"
 
 
 def main() -> None:
-    """Read two relations, join and aggregate them, and end Java."""
+    """Read two relations, join and aggregate them. Then end Java."""
     spark: Any = SparkSession.builder.getOrCreate()
     spark.conf.set("spark.sql.ansi.enabled", "true")
     given = {"driver": "org.apache.derby.jdbc.EmbeddedDriver", "fetchsize": "10"}
@@ -35,7 +35,7 @@ def main() -> None:
         F.broadcast(spark.table("t1")).createOrReplaceTempView("u1")
     spark.stop()
     java = spark.sparkContext._gateway.proc
-    java.stdin.close()  # ends Java, which then writes the archive
+    java.stdin.close()  # end Java, which writes the archive when it ends
     java.wait()
 
 

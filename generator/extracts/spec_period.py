@@ -1,7 +1,7 @@
-"""Find a month that has rows, for a preview. Runs beside the engine, in the process of `extracts.spec_run`.
+"""Find a month that has rows, for a preview. This runs in the process of `extracts.spec_run`.
 
-A test database may end years ago, and a new one may begin this month. Then the last complete month is empty,
-and a preview of it shows nothing.
+The rows of a test database may end years ago, and the rows of a new database may begin this month. Then the
+last complete month has no rows, and a preview of this month would show nothing.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any
 
-_SECONDS = 20  # for a question about one date; without an index it reads the whole table
+_SECONDS = 20  # time limit of the query for the newest date; without an index the query reads the whole table
 _EVER = "9998-12"
 
 
 def with_rows(run: Callable[..., None]) -> Callable[..., None]:
-    """Return the engine's `run`, which takes the newest complete month with rows if no month is given."""
+    """Return the engine's `run`, but with the newest complete month that has rows as default month."""
 
     def prepared(extract: Any, *positional: Any, **named: Any) -> None:
         if not positional and not named and not {"--period", "--from", "--to"} & set(sys.argv):
@@ -29,13 +29,13 @@ def with_rows(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def _chosen(extract: Any, argv: Sequence[str]) -> list[str]:
-    """Return the arguments for the newest complete month that has rows; none if it is the default one."""
+    """Return the arguments for the newest complete month with rows, or none if it is the default month."""
     from rolling_errors import ExtractError
     from rolling_period import last_complete, zone
 
     try:
         last = str(last_complete(datetime.now(UTC), zone(extract.time_zone)))
-    except (ExtractError, AttributeError):  # the run says what is wrong with the spec
+    except (ExtractError, AttributeError):  # the run itself reports what is wrong with the spec
         return []
     found = newest(extract, argv, last)
     if found in (None, last):
@@ -49,7 +49,7 @@ def _chosen(extract: Any, argv: Sequence[str]) -> list[str]:
 
 
 def explain_empty(extract: Any, argv: Sequence[str], said: Sequence[Mapping[str, Any]]) -> None:
-    """Say where the rows are if the run found no row in any window."""
+    """If the run found no row in any window, print where the rows are."""
     from rolling_period import last_complete, zone
 
     if any(entry["source_rows"] for entry in said if entry["event"] == "reconciled"):
@@ -57,7 +57,7 @@ def explain_empty(extract: Any, argv: Sequence[str], said: Sequence[Mapping[str,
     periods = next(entry["periods"] for entry in said if entry["event"] == "started")
     asked = periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
     last = last_complete(datetime.now(UTC), zone(extract.time_zone))
-    now = str(last.shift(1))  # the month that is not over
+    now = str(last.shift(1))  # the current month, which is not over
     found = newest(extract, argv, now) or newest(extract, argv, _EVER)
     if found is None:
         _tell(
@@ -73,8 +73,8 @@ def explain_empty(extract: Any, argv: Sequence[str], said: Sequence[Mapping[str,
 def newest(extract: Any, argv: Sequence[str], last: str) -> str | None:
     """Return the month of the newest row up to the end of the month `last`.
 
-    None without such a row, if the engine of the project cannot say it, or if it takes too long. Errors that
-    the run itself reports, such as one in the spec, are left to it.
+    Return None if there is no such row, if the engine of the project cannot find it, or if the query takes
+    too long. The function ignores errors that the run itself reports later, such as an error in the spec.
     """
     if find_spec("rolling_newest") is None:
         return None
@@ -93,7 +93,7 @@ def newest(extract: Any, argv: Sequence[str], last: str) -> str | None:
             resolved = rolling_resolve.read(extract, session)
             found = rolling_newest.period(resolved, Period.parse(last), session)
     except ExtractError as error:
-        if error.kind == "unreachable":  # to try it a second time takes half a minute
+        if error.kind == "unreachable":  # a second connection would take half a minute to fail
             sys.exit(f"{error.sentence}. Nothing was written.")
         return None
     return None if found is None else str(found)

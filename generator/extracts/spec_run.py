@@ -1,8 +1,10 @@
-"""Run a project's spec for the requested months and for earlier ones. `extracts.preview` starts this program.
+"""Run a project's spec for the requested months and for earlier months.
 
-It is a separate process, because each project may have another engine, and because it ends Spark's JVM. The
-request is on standard input, because other users can see command lines, and the URL contains a password.
-Java and Spark start only for a spec that needs them.
+`extracts.preview` starts this program.
+
+The program is a separate process, because each project may have another engine, and because the process ends
+Spark's JVM. It reads the request from standard input. Other users can see command lines, and the URL in the
+request contains a password. Java and Spark start only if the spec needs them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from extracts.errors import ExtractsError
 
 
 def main() -> None:
-    """Read the request, run the spec, and print the log of the engine and the spec as lines of JSON."""
+    """Read the request, run the spec, and print the log of the engine and the output of the spec."""
     request = json.load(sys.stdin)
     script, database_url = request["script"], request["database_url"]
     if not hasattr(rolling_extract, "Metric"):
@@ -32,7 +34,7 @@ def main() -> None:
             f"{script} is of version {rolling_extract.__version__}, which this tool cannot preview;"
             " update the project: extracts update"
         )
-    # A preview need not survive a power failure, and each of its files would wait for the disk.
+    # A preview need not survive a power failure. With fsync, each file would wait for the disk.
     os.fsync = lambda fd: None
     rolling_extract.run = _with_spark(spec_period.with_rows(rolling_extract.run))
     try:
@@ -59,7 +61,7 @@ def main() -> None:
             rolling_extract.run = _changed(engine, lambda _: rolling_extract.File())
             _run(script, database_url, request["history_output"], span)
     except SystemExit as ended:
-        # The requested months are complete, so a failure of earlier ones is only reported.
+        # The requested months are complete, so a failure of earlier months is only reported.
         last = unseen.getvalue().splitlines()[-1:]
         reason = json.loads(last[0]).get("reason") if last and last[0].startswith("{") else None
         message = reason or str(ended.code)
@@ -67,10 +69,10 @@ def main() -> None:
 
 
 def _span(first: str, request: dict[str, Any], *, is_default: bool) -> list[str]:
-    """Return the arguments of the run for the page, or nothing if it needs none.
+    """Return the arguments of a run for the page, or nothing if the page needs no further run.
 
-    The page reads files in the default format. If the spec has another one, this run writes the requested
-    months in it, too.
+    The page reads files in the default format. If the spec has another format, this run writes the requested
+    months in the default format, too.
     """
     history, arguments = request["history"], request["arguments"]
     if is_default or not request["page"]:
@@ -89,12 +91,12 @@ def _is_encrypted(extract: Any) -> bool:
 
 
 def _readable(file: Any) -> Any:
-    """Return the file without what hides its lines."""
+    """Return the file definition without name, compression, markers and encryption, so the lines are readable."""
     return dataclasses.replace(file, name=None, compression=None, markers=(), flat=False, encryption=None)
 
 
 def _changed(run: Callable[..., None], change: Callable[[Any], Any]) -> Callable[..., None]:
-    """Return the engine's `run` for a spec with other files."""
+    """Return the engine's `run` with changed definitions of the files."""
 
     def changed(extract: Any, *positional: Any, **named: Any) -> None:
         files = {name: change(file) for name, file in (extract.files or {}).items()} or None
@@ -106,7 +108,7 @@ def _changed(run: Callable[..., None], change: Callable[[Any], Any]) -> Callable
 def _run(
     script: str, database_url: str, output: str, arguments: list[str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Run the script. Return its names and the log, which is printed while the script runs."""
+    """Run the script. Return the names that it defines, and its log, which is also printed at once."""
     sys.argv = [script, "--database-url", database_url, "--output", output, *arguments]
     said = _Copy(sys.stdout)
     with contextlib.redirect_stdout(said):
@@ -115,7 +117,7 @@ def _run(
 
 
 class _Copy(io.StringIO):
-    """Keeps the output, and passes it on without delay."""
+    """Keep the output, and pass it on without delay."""
 
     def __init__(self, to: TextIO) -> None:
         super().__init__()
@@ -128,7 +130,7 @@ class _Copy(io.StringIO):
 
 
 def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
-    """Return the engine's `run` with an environment for Spark, if the spec needs it."""
+    """Return the engine's `run`, which sets an environment for Spark if the spec needs Spark."""
 
     def prepared(extract: Any, *positional: Any, **named: Any) -> None:
         if getattr(extract, "aggregate_in", None) == "spark":
@@ -149,7 +151,7 @@ def _with_spark(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def _before(period: str, months: int) -> str:
-    """Return the period that many months earlier."""
+    """Return the period `months` before this period."""
     year, month = divmod(int(period[:4]) * 12 + int(period[5:]) - 1 - months, 12)
     return f"{year:04}-{month + 1:02}"
 

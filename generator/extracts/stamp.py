@@ -17,8 +17,8 @@ def stamp(
 ) -> Path:
     """Create a project below `output` without prompts, and return its folder.
 
-    With `local_modules`, Terraform modules are used by path from this checkout, instead of by tag from git.
-    `template` is the template's folder; by default, the template of this version.
+    With `local_modules`, the project uses the Terraform modules of this checkout by path, instead of by tag
+    from git. `template` is the folder of the template. The default is the template of this version.
     """
     given = dict(answers)
     if local_modules:
@@ -34,12 +34,12 @@ def stamp(
     if done.returncode or len(made) != 1:
         raise ExtractsError(_reason(done.stderr))
     for folder in [*made[0].rglob("__pycache__")]:
-        shutil.rmtree(folder)  # pip compiles the Python files of an installed template, too
+        shutil.rmtree(folder)  # pip also compiles the Python files of an installed template
     return made[0]
 
 
 def _reason(errors: str) -> str:
-    """Return all messages of the template's hook, else the first line of cookiecutter's error."""
+    """Return all messages of the template's hook, or else the first line of cookiecutter's error."""
     lines = [line for line in errors.splitlines() if line.strip()]
     said = [line.removeprefix("✗ ") for line in lines if line.startswith(("✗ ", "  - "))]
     return "\n".join(said) or f"cookiecutter failed: {lines[0] if lines else 'no message'}"

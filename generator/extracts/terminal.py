@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from extracts.screen import Screen
 
-# Control characters (escape sequences begin with one), surrogates, and invisible or bidirectional characters.
+# Categories of control characters, which begin escape sequences, of surrogates, and of invisible or
+# bidirectional characters.
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
@@ -26,7 +27,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Return `text` as one line. A name may contain a line feed, and must not write a line of its own.
+    r"""Return `text` as one line. For example, a name that contains a line feed must not begin a new line.
 
     >>> one_line("loans\n✓ rights")
     'loans�✓ rights'
@@ -59,7 +60,7 @@ def say(text: object, file: TextIO | None = None) -> None:
 
 def console(*, stderr: bool = False) -> Screen:
     """Return a console with the terminal's width, or 120 columns without a terminal."""
-    from extracts.screen import Screen  # imports rich, which takes as long as the rest of a start
+    from extracts.screen import Screen  # importing rich takes as long as the rest of a start
 
     found = Screen(highlight=False, stderr=stderr)
     return found if found.is_terminal else Screen(highlight=False, width=120, stderr=stderr)

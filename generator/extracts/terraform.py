@@ -15,7 +15,7 @@ from extracts import children, programs
 from extracts.errors import ExtractsError
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
-# Usual folders of provider mirrors. `EXTRACTS_PROVIDER_MIRROR` has precedence.
+# Usual folders of provider mirrors. The variable `EXTRACTS_PROVIDER_MIRROR` has precedence.
 MIRRORS = (
     "~/.terraform.d/plugins",
     "~/.local/share/terraform/plugins",
@@ -34,11 +34,11 @@ class Change:
 
     address: str
     actions: tuple[str, ...]
-    attributes: frozenset[str]  # top-level attributes that differ; empty for a creation or deletion
+    attributes: frozenset[str]  # top-level attributes whose values differ; empty for a creation or deletion
 
 
 def mirror() -> Path | None:
-    """Return the filesystem mirror that contains the AWS provider, or None."""
+    """Return the folder of a provider mirror that contains the AWS provider, or None."""
     if named := os.environ.get("EXTRACTS_PROVIDER_MIRROR"):
         if not (Path(named) / PROVIDER).is_dir():
             raise ExtractsError(
@@ -53,19 +53,19 @@ def mirror() -> Path | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment for Terraform, without the user's workspace and arguments."""
+    """Return the environment for Terraform. It leaves out the user's workspace and default arguments."""
     ours = {k: v for k, v in os.environ.items() if k not in {"TF_LOG", "TF_CLI_ARGS", "TF_WORKSPACE"}}
     return ours | quiet(folder)
 
 
 def quiet(folder: Path) -> dict[str, str]:
-    """Return variables for Terraform without prompts. May write a settings file to `folder`."""
-    # Each command reads the schemas of all AWS resources. With Go's default collector this takes half as much
-    # processor time again.
+    """Return variables that prevent prompts of Terraform. May write a settings file to `folder`."""
+    # Each command reads the schemas of all AWS resources. With the default settings of Go's garbage
+    # collector, this takes 50% more processor time.
     collector = {"GOGC": os.environ.get("GOGC", "400")}
     variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"} | collector
-    # The user's settings are kept, because they may configure a mirror. A file that does not exist is
-    # ignored, because Terraform would only warn and continue without a mirror.
+    # Keep the user's settings, because they may configure a mirror. Ignore a settings file that does not
+    # exist, because Terraform would only print a warning and continue without a mirror.
     if "EXTRACTS_PROVIDER_MIRROR" not in os.environ:
         for named in filter(None, (os.environ.get("TF_CLI_CONFIG_FILE"), "~/.terraformrc")):
             if (file := Path(named).expanduser()).is_file():
@@ -85,7 +85,7 @@ class Stack:
 
     folder: Path
     environment: Mapping[str, str]
-    log: Path | None = None  # file for Terraform's output
+    log: Path | None = None  # file that gets the output of Terraform
 
     def init(self) -> None:
         """Run `terraform init`."""
@@ -121,7 +121,7 @@ class Stack:
             raise ExtractsError(f"terraform {arguments[0]} could not start: {error.strerror}.") from error
         if self.log:
             with self.log.open("a") as log:
-                # JSON output contains all values, also sensitive ones.
+                # JSON output contains all values, including sensitive values, so it is not shown.
                 shown = "" if "-json" in arguments else done.stdout
                 log.write(f"$ terraform {' '.join(arguments)}\n{shown}{done.stderr}\n")
         if done.returncode:
@@ -145,7 +145,7 @@ def _changes(shown: Mapping[str, object]) -> Iterator[Change]:
 
 
 def reason(text: str) -> str:
-    """Return Terraform's first error: its summary and the first lines of its detail."""
+    """Return the first error of Terraform: its summary, and the first lines of its detail."""
     plain = re.sub(r"^[│╷╵ ]+", "", text, flags=re.MULTILINE)
     if (
         "Failed to query available provider packages" in plain

@@ -106,8 +106,10 @@ def _route_table(ec2: Any, subnet: dict[str, Any]) -> dict[str, Any]:
 
 
 def _default_gateway(table: dict[str, Any]) -> str:
-    """Return the target of the default route. An internet gateway does not count: the job has no public
-    address."""
+    """Return the target of the default route.
+
+    An internet gateway is no target, as the job has no public IP.
+    """
     for route in table.get("Routes", ()):
         gateway = (
             route.get("NatGatewayId") or route.get("TransitGatewayId") or route.get("NetworkInterfaceId")
@@ -177,8 +179,7 @@ def _authenticated(topic: str) -> str:
 
 
 def _attributes(sns: Any, arn: str) -> dict[str, str]:
-    """Return the attributes of a subscription. A pending subscription has no ARN, or an attribute for its
-    state."""
+    """Return the attributes of a subscription. A pending subscription may have no ARN."""
     if not arn.startswith("arn:"):
         return {"PendingConfirmation": "true"}
     found: dict[str, str] = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]

@@ -1,5 +1,4 @@
-"""Check the time zone: the spec and Terraform must agree, this machine and the source must know it, and each
-start must exist."""
+"""Check the time zone of a project, and whether each start of a run exists in local time."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ MONTHS = 24
 
 
 def checks(project: Path, known: Values, found: Result, now: datetime) -> Iterator[Check]:
-    """Check that Terraform and the spec have the same time zone, and that this machine and the source know
-    it."""
+    """Check that Terraform and the spec have the same time zone. This machine and the source must know it."""
     name, main, script = found["time_zone"], project / "Terraform/main.tf", project / "Glue/etl.py"
     if known.time_zone is None:
         yield skipped("time zone", f'the time zone of module "extract" in {main} is unknown')

@@ -1,4 +1,7 @@
-"""Find entities, dates, names and keys of tables, and the statements that add missing indexes and rights."""
+"""Find entities, dates, names and keys of tables.
+
+Write the statements that add missing indexes and rights.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,23 @@ from extracts.introspect.words import REFERENCE, referred, singular, words
 Repeats = Callable[[Table, tuple[str, ...]], bool | None]
 """Return True if several rows of a table have the same values in these columns, None if unknown."""
 
-# Words for the time when a row was written, not when the fact happened. Such columns are listed last.
+# Words in names of columns for the time when a row was written, not when the fact happened. Such columns are
+# listed last.
 _BOOKKEEPING = frozenset(
     """
     audit changed create created deleted inserted loaded modified modifieddate update updated
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
-# Words for a time that is not that of the fact: planned, much later, or of a person's life.
+# Words in names of columns for another time than the time of the fact: planned times, much later times, or
+# dates in a person's life.
 _LATER = frozenset(
     """
     birth birthdate deliver delivered delivery due duedate end enddate expected planned required return
     returned ship shipdate shipped
     """.split()  # noqa: SIM905
 )
-# Words of texts that are personal, secret or free text. Such columns are the last candidates.
+# Words in names of text columns that contain personal data, secrets or free text. Such columns are the last
+# candidates.
 _PERSONAL = frozenset(
     """
     account addr address address1 address2 addressline1 addressline2 birth card cardnumber comment comments
@@ -37,10 +43,10 @@ _PERSONAL = frozenset(
     text token url user username website zip
     """.split()  # noqa: SIM905
 )
-# Names of a person. A column `title` beside them is the person's title.
+# Words in names of columns for a person's name. In a table with such a column, `title` is the person's title.
 _PERSON = frozenset(("firstname", "lastname", "surname", "first", "last", "middlename"))
 _NAMES = frozenset(("name", "title", "label", "naam", "nom", "nome", "nombre", "bezeichnung"))
-SMALL = 10_000  # rows that need no index
+SMALL = 10_000  # a table with fewer rows needs no index
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,10 @@ class Entity:
     """A table that can be the entity of an extract."""
 
     table: Table
-    dates: tuple[Column, ...]  # its own, the likeliest first
-    joined_dates: tuple[tuple[Table, Column], ...]  # of other tables, if it has none of its own
-    measures: tuple[Measure, ...]  # empty if there is nothing to sum: then its rows are counted
-    ends: tuple[Table, ...]  # the tables where paths from it end
+    dates: tuple[Column, ...]  # date columns of the table, the likeliest first
+    joined_dates: tuple[tuple[Table, Column], ...]  # date columns of other tables, if the table has none
+    measures: tuple[Measure, ...]  # empty if no column can be summed; then the metric counts the rows
+    ends: tuple[Table, ...]  # the tables where paths from the entity end
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -63,9 +69,10 @@ class Entity:
 def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> list[Entity]:
     """Return the tables with a date column and something to sum or count, the likeliest entity first.
 
-    The date may be on a table that foreign keys lead to, as that of order lines. Tables that no foreign key
-    leads to come first, the largest of them first. Tables that only have the time when a row was written, and
-    views, come last. A table without a number needs a date of its own and a foreign key.
+    The date may be in a table that foreign keys lead to. For example, order lines have the date of their
+    order. Tables that no foreign key leads to come first, the largest of them first. Views, and tables whose
+    only time is when a row was written, come last. A table without a number needs a date column and a foreign
+    key.
     """
     found = []
     for table in catalog.tables:
@@ -99,7 +106,7 @@ def entities(catalog: Catalog, schemas: Sequence[str], links: graph.Links) -> li
 
 
 def dates(table: Table) -> list[Column]:
-    """Return the readable date columns; bookkeeping columns come last, and those with NULLs after others."""
+    """Return the readable date columns. Nullable columns come later, and bookkeeping columns come last."""
     found = [column for column in table.columns if column.is_date and column.readable]
     return sorted(
         found,
@@ -127,7 +134,7 @@ def is_bookkeeping(column: Column) -> bool:
 
 
 def names(table: Table, links: graph.Links) -> list[Column]:
-    """Return the text columns that can name a row: the only one with a name like `name`, else all.
+    """Return the text columns that can name a row: the only column with a name like `name`, or all of them.
 
     Personal data, free texts and secrets come last.
     """
@@ -152,19 +159,19 @@ def names(table: Table, links: graph.Links) -> list[Column]:
 
 
 def is_name(column: Column) -> bool:
-    """Return whether a column is called `name` or similarly."""
+    """Return whether the column's name is `name`, or similar."""
     return bool(_NAMES.intersection(words(column.name)))
 
 
 def is_personal(column: Column) -> bool:
-    """Return whether a column has personal data, a secret or free text, by its name."""
+    """Return whether the column's name suggests personal data, a secret or free text."""
     return bool(_PERSONAL.intersection(words(column.name)))
 
 
 def recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[str]:
     """Return the columns whose values can be recipients, the likeliest first.
 
-    A name that is unique comes first, then the key, then values that several rows share, then personal data.
+    The order is: unique names, the key, values that several rows share, personal data.
     """
     texts = names(table, links)
     plain = [column for column in texts if not is_personal(column)]
@@ -187,7 +194,8 @@ def recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[str]:
 def own_recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[str]:
     """Return the columns of an entity whose values can be recipients, the likeliest first.
 
-    A unique column would give one file for each fact, so it comes after those that several rows share.
+    A unique column would give one file for each fact, so it comes after columns whose values several rows
+    share.
     """
     texts = names(table, links)
     plain = [column.name for column in texts if not is_personal(column)]
@@ -207,9 +215,9 @@ def own_recipients(table: Table, links: graph.Links, repeats: Repeats) -> list[s
 def preferred(
     ends: Sequence[Table], links: graph.Links, entity: Table, repeats: Repeats = lambda _table, _columns: None
 ) -> list[Table]:
-    """Return the tables, those first whose rows have a name that does not repeat and is not personal data.
+    """Return the tables. Tables whose rows have a unique name without personal data come first.
 
-    Of these the farthest comes first: it has the fewest rows, and so the fewest files.
+    Among these tables, the farthest comes first, because it has the fewest rows, and so the fewest files.
     """
 
     far = graph.distances(links, entity.id)
@@ -223,7 +231,7 @@ def preferred(
 
 
 def key(table: Table) -> tuple[str, ...]:
-    """Return the columns that identify a row: the primary key, else the shortest unique key, else by name."""
+    """Return the columns that identify a row: the primary key, a unique key, or a key by name."""
     if table.primary_key:
         return table.primary_key
     if table.keys:
@@ -232,16 +240,16 @@ def key(table: Table) -> tuple[str, ...]:
 
 
 def row_columns(table: Table, links: graph.Links) -> list[str]:
-    """Return the group-by columns for a row of the table: its key, and its name if there is only one."""
+    """Return the group-by columns for a row of the table: its key, and its name column if it has only one."""
     called = names(table, links)
     return list(dict.fromkeys([*key(table), *([called[0].name] if len(called) == 1 else [])]))
 
 
 def index_advice(table: Table, date: Column) -> str:
-    """Return the statements that create a missing index, or an empty text if none is needed."""
+    """Return the statements that create a missing index, or an empty text if no index is needed."""
     if table.kind in ("view", "foreign table") or (table.rows is not None and table.rows < SMALL):
         return ""
-    # PostgreSQL cannot create an index of a partitioned table concurrently in one statement.
+    # PostgreSQL has no single statement that creates an index of a partitioned table concurrently.
     how = "" if table.kind == "partitioned table" else " concurrently"
     return " ".join(
         f"create index{how} on {quoted(heap.schema, heap.name)} ({quoted(date.name)});"
@@ -250,7 +258,7 @@ def index_advice(table: Table, date: Column) -> str:
 
 
 def grants(tables: Sequence[Table], role: str, *, whole: bool = False) -> list[str]:
-    """Return the GRANT statements for these tables, or with `whole` for all tables of their schemas."""
+    """Return the GRANT statements for these tables. With `whole`, they grant all tables of the schemas."""
     unusable = dict.fromkeys(table.schema for table in tables if not table.is_open)
     names = [f"all tables in schema {quoted(schema)}" for schema in dict.fromkeys(t.schema for t in tables)]
     if not whole:
@@ -262,5 +270,5 @@ def grants(tables: Sequence[Table], role: str, *, whole: bool = False) -> list[s
 
 
 def quoted(*parts: str) -> str:
-    """Return a name as SQL, always in quotes because of case, spaces and reserved words."""
+    """Return a name as SQL. The name always has quotes, because of upper case, spaces and reserved words."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)

@@ -1,7 +1,7 @@
 """Read the catalog of a database: tables, columns, keys and row counts, but no rows.
 
-Six statements in one read-only transaction with a timeout on the server, for any number of tables. They read
-`pg_catalog`, because `information_schema` hides what the role may not read.
+The module runs six statements in one read-only transaction, for any number of tables. The server limits their
+time. The statements read `pg_catalog`, because `information_schema` hides tables that the role may not read.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from extracts.errors import ExtractsError
 if TYPE_CHECKING:
     import psycopg
 
-SECONDS = 15  # for a connection, and for each statement
+SECONDS = 15  # time limit of a connection, and of each statement
 
 KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "money", "real", "double precision")
 DATES = ("date", "timestamp without time zone", "timestamp with time zone")
 
-# Without partitions and inheritance children, whose rows are read with their parent, and without tables of
-# extensions.
+# Excludes partitions and inheritance children, because queries of the parent read their rows. Excludes tables
+# of extensions, too.
 _SEEN = """
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
@@ -103,8 +103,8 @@ join pg_catalog.pg_class c on c.oid = t.oid and c.relkind = 'r'
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 order by n.nspname, c.relname
 """
-# PostgreSQL copies a foreign key of a partitioned table to each partition; `conparentid` names the original.
-# A foreign key that is declared on each partition belongs to the partitioned table, too.
+# PostgreSQL copies a foreign key of a partitioned table to each partition. `conparentid` of a copy names the
+# original. A foreign key that every partition declares counts as a foreign key of the partitioned table.
 _FOREIGN_KEYS = """
 select coalesce(pg_catalog.pg_partition_root(c.conrelid), c.conrelid)::bigint, c.confrelid::bigint,
        array(select a.attname::text from unnest(c.conkey) with ordinality k(number, place)
@@ -123,11 +123,11 @@ Id = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, with its name as in the database."""
+    """A column. Its name is written as in the database."""
 
     name: str
-    type: str  # without precision; for a domain, its base type
-    category: str  # of pg_type: N number, D date, S text, ...
+    type: str  # the type without precision; for a domain, the base type
+    category: str  # the category in pg_type, for example N for numbers, D for dates and S for texts
     nullable: bool
     readable: bool
 
@@ -150,31 +150,30 @@ class Heap:
 
     schema: str
     name: str
-    indexed: frozenset[str]  # first columns of indexes that can find a range
+    indexed: frozenset[str]  # the first columns of the indexes that can find a range of values
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or view; its partitions and children are part of it."""
+    """A table or view. Its partitions and inheritance children are part of it."""
 
     schema: str
     name: str
     kind: str
-    rows: int | None  # from the statistics; None if there are none
+    rows: int | None  # the number of rows in the statistics; None without statistics
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     keys: tuple[tuple[str, ...], ...]  # the primary key and the columns of other unique indexes
-    partitioned_by: str | None  # the first column of a partitioned table's key
+    partitioned_by: str | None  # for a partitioned table, the first column of the partition key
     heaps: tuple[Heap, ...]
-    is_open: bool = True  # whether the role may use its schema
-    owner: str = ""
+    is_open: bool = True  # whether the role may use the schema of the table
 
     @property
     def id(self) -> Id:
         return self.schema, self.name
 
     def unindexed(self, column: str) -> tuple[Heap, ...]:
-        """Return the parts of the table in which a range of this column needs a full scan."""
+        """Return the parts of the table in which a search for a range of this column needs a full scan."""
         if column == self.partitioned_by:
             return ()
         return tuple(heap for heap in self.heaps if column not in heap.indexed)
@@ -228,7 +227,7 @@ def read(url: str) -> Catalog:
         indexes: dict[int, list[tuple[tuple[str, ...], bool, bool, bool]]] = {}
         for oid, key, width, primary, unique, ranged in connection.execute(_INDEXES):
             numbers = [int(number) for number in key.split()][:width]
-            if oid in names and all(numbers):  # 0 is an expression
+            if oid in names and all(numbers):  # in the catalog, number 0 stands for an expression
                 indexed = tuple(names[oid][number] for number in numbers)
                 indexes.setdefault(oid, []).append((indexed, primary, unique, ranged))
         children: dict[int, list[Heap]] = {}
@@ -237,7 +236,7 @@ def read(url: str) -> Catalog:
         tables: dict[int, Table] = {}
         for oid, schema, name, kind, has_children, is_open, rows, partitioned_by, owner in relations:
             found = indexes.get(oid, [])
-            # An index of an inheritance parent does not cover its children.
+            # An index of an inheritance parent does not cover the inheritance children.
             whole = kind == "p" or not has_children
             ranges = frozenset(columns_[0] for columns_, _, _, ranged in found if ranged)
             parts = [int(number) for number in partitioned_by.split()]
@@ -277,7 +276,7 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
     import psycopg
 
     if not url.startswith(("postgresql://", "postgres://")):
-        # The message does not quote the value: it may contain a password.
+        # The message does not quote the URL, because the URL may contain a password.
         raise ExtractsError("--database-url must have the form postgresql://user:password@host:port/database")
     if not re.match(r"\w+://([^/?#]*@)?[^/?#@:]", url) and "host=" not in url:
         raise ExtractsError("--database-url has no host; write postgresql://user:password@host:port/database")
@@ -298,8 +297,8 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
 def _tls(url: str) -> dict[str, str]:
     """Return the options that require TLS for a server on another machine.
 
-    Without them, libpq sends the password in clear text to a server that declines TLS. They do not verify the
-    server; `?sslmode=verify-full&sslrootcert=FILE` in the URL does.
+    Without these options, libpq sends the password in clear text to a server that has no TLS. The options do
+    not verify the server. To verify it, add `?sslmode=verify-full&sslrootcert=FILE` to the URL.
     """
     from psycopg.conninfo import conninfo_to_dict
 
@@ -311,7 +310,7 @@ def _tls(url: str) -> dict[str, str]:
 
 
 def is_here(host: str) -> bool:
-    """Return whether a host is this machine: a socket, or a loopback address.
+    """Return whether the host is this machine: a socket, or a loopback address.
 
     >>> [is_here(host) for host in ("/run/postgresql", "localhost", "127.0.0.2", "::1", "db.internal")]
     [True, True, True, True, False]
@@ -325,7 +324,7 @@ def is_here(host: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """Return a URL that can be shown. PGPASSWORD gives the password instead.
+    """Return a URL that can be shown. The variable PGPASSWORD replaces the password in the URL.
 
     >>> without_password("postgresql://me:secret@db:5432/bank?password=secret&sslmode=require")
     'postgresql://me@db:5432/bank?sslmode=require'
@@ -337,11 +336,12 @@ def without_password(url: str) -> str:
 
 
 def _sentence(error: Exception, url: str) -> str:
-    """Return the reason of a driver's error, with what to do if that is known."""
+    """Return the reason of a driver's error. Add what to do about it, if that is known."""
     from urllib.parse import unquote, urlsplit
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # The line after "connection to server at ... failed: Connection refused" is only a hint of the driver.
+    # After the line "connection to server at ... failed: Connection refused", the driver prints a hint, which
+    # is not the reason.
     telling = [
         line.rpartition(word)[2]
         for word in ("FATAL:", "ERROR:", "failed: ")

@@ -1,4 +1,4 @@
-"""The answer to one question of the template, or its candidates, and the tables that it may use."""
+"""The answer to one question of the template, or its candidates. The tables that an answer may name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extracts.introspect import bridges, candidates, graph
 from extracts.introspect.catalog import Catalog, Column, Table
 from extracts.introspect.words import column_name, fitting, missing
 
-SHOWN = 12  # candidates in an error message
+SHOWN = 12  # most candidates in an error message
 RENAME = "create a view with another name"
 
 
@@ -56,7 +56,10 @@ class Candidate:
 
     @property
     def refusal(self) -> str:
-        """Return why the template refuses this name, or an empty text. PostgreSQL allows more names."""
+        """Return why the template refuses the name, or an empty text.
+
+        PostgreSQL allows more names than the template.
+        """
         own = [("table", self.table.name), *(("column", column) for column in self.columns)]
         if self.table.schema != "public":
             own.insert(0, ("schema", self.table.schema))
@@ -65,7 +68,7 @@ class Candidate:
 
 
 def usable(question: str, offered: Sequence[Candidate]) -> tuple[tuple[str, ...], str]:
-    """Return the usable answers, and a clause that names the others.
+    """Return the candidates that can be an answer, and a clause that names the other candidates.
 
     Raises ExtractsError if no candidate is usable.
     """
@@ -78,7 +81,7 @@ def usable(question: str, offered: Sequence[Candidate]) -> tuple[tuple[str, ...]
 
 
 def single(question: str, offered: Sequence[Candidate], what: str, *, given: bool = False) -> Finding:
-    """Return the only candidate as the answer, or all of them to choose from."""
+    """Return the only candidate as the answer. Return several candidates as a list to choose from."""
     answers, left_out = usable(question, offered)
     if len(offered) == 1:
         return Finding(question, answers[0], "your answer" if given else f"the only {what}")
@@ -87,13 +90,13 @@ def single(question: str, offered: Sequence[Candidate], what: str, *, given: boo
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The entity, and the tables and links of the database."""
+    """The entity, with all tables and links of the database."""
 
     entity: Table
     catalog: Catalog
     links: graph.Links
     repeats: candidates.Repeats
-    joined: tuple[Table, ...] = ()  # the tables of given joins
+    joined: tuple[Table, ...] = ()  # the tables of the joins that the user gave
 
     @property
     def role(self) -> str:
@@ -101,7 +104,7 @@ class Scope:
 
     @property
     def reachable(self) -> dict[str, Table]:
-        """Return the tables that an answer can name, by their names without schemas, the nearest first.
+        """Return the tables that an answer can name, keyed by name without schema, the nearest first.
 
         Tables behind a bridge table come last.
         """
@@ -117,9 +120,9 @@ class Scope:
         return find(table, self.links, self.repeats)
 
     def table(self, text: str) -> Table:
-        """Return the table that `TABLE` or `SCHEMA.TABLE` names, in any case.
+        """Return the table that `TABLE` or `SCHEMA.TABLE` names. Upper and lower case are equal.
 
-        Raises ExtractsError for a table that does not exist, or that no foreign keys lead to.
+        Raises ExtractsError if the table does not exist, or if no foreign keys lead to it.
         """
         known = self.reachable
         named = {f"{table.schema}.{table.name}": table for table in known.values()}
@@ -144,7 +147,7 @@ class Scope:
 
 
 def scope(catalog: Catalog, entity: str, repeats: candidates.Repeats) -> Scope:
-    """Return the scope for the entity, spelled as in an answer: `Loans` or `sales.Loans`."""
+    """Return the scope for the entity, which is written as in an answer: `Loans` or `sales.Loans`."""
     schema, dot, name = entity.rpartition(".")
     wanted = (schema if dot else "public", name)
     [table] = [table for table in catalog.tables if table.id == wanted]
@@ -157,7 +160,10 @@ def scope(catalog: Catalog, entity: str, repeats: candidates.Repeats) -> Scope:
 
 
 def reference(question: str, scope: Scope, text: str) -> tuple[Table, Column]:
-    """Return the column that `TABLE.COLUMN` or a column of the entity names, in any case."""
+    """Return the column that `TABLE.COLUMN` or a column of the entity names.
+
+    Upper and lower case are equal.
+    """
     own = any(column.name == text.strip() for column in scope.entity.columns)
     table_name, dot, name = ("", "", text.strip()) if own else text.strip().rpartition(".")
     table = scope.entity
@@ -194,7 +200,7 @@ def sources(question: str, scope: Scope, text: str, *, with_key: bool) -> list[t
 
 
 def renamed(given: str, table: Table, column: str, taken: list[str]) -> str:
-    """Return `NAME = TABLE.COLUMN`, by default with a new name, and add the name to `taken`."""
+    """Return `NAME = TABLE.COLUMN`, and add NAME to `taken`. Without a given name, make a new name."""
     name = made = given or column_name(table.name, column)
     number = 2
     while not given and name in taken:
@@ -204,7 +210,7 @@ def renamed(given: str, table: Table, column: str, taken: list[str]) -> str:
 
 
 def in_scope(scope: Scope, table: Table, column: str) -> str:
-    """Return the column as an answer writes it: with its table, unless that is the entity."""
+    """Return the column in the form of an answer: with its table, unless the table is the entity."""
     return column if table is scope.entity else f"{table.name}.{column}"
 
 

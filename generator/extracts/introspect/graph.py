@@ -1,4 +1,4 @@
-"""The graph of tables and foreign keys of a database, with guesses where no foreign key is declared."""
+"""The graph of tables and foreign keys of a database. Guesses replace foreign keys that are not declared."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from extracts import rules
 from extracts.introspect.catalog import Catalog, Column, Id, Table
 from extracts.introspect.words import REFERENCE, meant, referred, stem, words
 
-LONGEST = 8  # links of a path
-MOST = 24  # paths from one table to another; with more, the user has to set the joins
-STEPS = 20_000  # limit of the search, for schemas with very many foreign keys
+LONGEST = 8  # most links in a path
+MOST = 24  # most paths from one table to another; if there are more, the user must set the joins
+STEPS = 20_000  # most steps of the search, for schemas with very many foreign keys
 
-# Names that many tables use. The same name in two tables does not suggest a foreign key.
+# Names of columns that many tables have. The same name in two tables does not suggest a foreign key.
 _NAMELESS = frozenset((*REFERENCE, "name", "type", "kind", "status", "date", "value", "text", "description"))
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A foreign key, or a guess at one: from many rows of `start` to one of `target`.
+    """A foreign key, or a guess at one. Many rows of `start` refer to one row of `target`.
 
-    The link of a bridge table leads the other way, from one row of `start` to the rows of the bridge.
+    A link to a bridge table has the other direction: from one row of `start` to several rows of the bridge
+    table.
     """
 
     start: Table
     columns: tuple[str, ...]
     target: Table
     target_columns: tuple[str, ...]
-    guess: str = ""  # the reason for it, if no foreign key is declared
+    guess: str = ""  # the reason for the guess, if no foreign key is declared
     to_bridge: bool = False
 
     @property
     def is_certain(self) -> bool:
-        """Return whether the target's columns are unique, so that a join cannot multiply rows."""
+        """Return whether the target's columns are unique. If they are, a join cannot multiply rows."""
         return any(set(key) <= set(self.target_columns) for key in self.target.keys)
 
     @property
@@ -45,7 +46,7 @@ class Link:
     def text(self, schema: str) -> str:
         """Return the link as a join in an answer: `TABLE: START.COLUMN = COLUMN`.
 
-        A table outside of the entity's schema is written with its own.
+        A table in another schema than the entity is written with its schema.
         """
         pairs = zip(self.columns, self.target_columns, strict=True)
         said = " and ".join(f"{self.start.name}.{left} = {right}" for left, right in pairs)
@@ -57,17 +58,17 @@ Links = Mapping[Id, Sequence[Link]]
 
 
 def written(table: Table, schema: str) -> str:
-    """Return a table as an answer writes it: with its schema, unless that is the entity's."""
+    """Return a table in the form of an answer: with its schema, unless the entity has the same schema."""
     return table.name if table.schema == schema else f"{table.schema}.{table.name}"
 
 
 def text(links: Sequence[Link], schema: str) -> str:
-    """Return the links as an answer to the template's question for joins."""
+    """Return the links in the form of an answer to the template's question for joins."""
     return "; ".join(link.text(schema) for link in links) or "none"
 
 
 def unusable_name(links: Sequence[Link]) -> str:
-    """Return the first name of the links that an answer cannot contain, or an empty text."""
+    """Return the first name in the links that an answer cannot contain, or an empty text."""
     names = (
         (what, name)
         for link in links
@@ -82,10 +83,9 @@ def unusable_name(links: Sequence[Link]) -> str:
 
 
 def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
-    """Return the foreign keys of all tables and guesses at others, keyed by the table that they start from.
+    """Return the foreign keys of all tables, and guesses, keyed by the table where they start.
 
-    Guesses stay inside a schema and lead only to tables of the same owner. Otherwise a role that may create
-    tables could create one that the tool reads, and so run its own functions with the rights of the reader.
+    A guess links only tables of the same schema.
     """
     found: dict[Id, list[Link]] = {table.id: [] for table in catalog.tables}
     declared = set()
@@ -103,13 +103,13 @@ def of_catalog(catalog: Catalog) -> dict[Id, list[Link]]:
 
 
 def foreign_keys(links: Links, table: Table) -> list[str]:
-    """Return the columns of the table's foreign keys, also of guessed ones."""
+    """Return the columns of all foreign keys of the table, including guessed foreign keys."""
     columns = (c for link in links.get(table.id, ()) if not link.to_bridge for c in link.columns)
     return list(dict.fromkeys(columns))
 
 
 def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
-    """Yield links that names and types suggest, with a lookup by name that is fast for many tables."""
+    """Yield links that names and types suggest. A lookup by name keeps this fast for many tables."""
     by_meaning: dict[tuple[str, ...], list[tuple[Table, str]]] = {}
     by_key: dict[str, list[tuple[Table, str]]] = {}
     by_composite_key: dict[str, list[tuple[Table, tuple[str, ...]]]] = {}
@@ -126,7 +126,10 @@ def _guesses(tables: Sequence[Table]) -> Iterator[Link]:
 
 
 def _own_key(table: Table) -> str:
-    """Return the one column that identifies a row: its key, else a column named like a key; not for views."""
+    """Return the column that identifies a row: the key, or a column with the name of a key.
+
+    None for a view.
+    """
     single = [key[0] for key in table.keys if len(key) == 1]
     if table.primary_key:
         return table.primary_key[0] if len(table.primary_key) == 1 else ""
@@ -140,7 +143,7 @@ def _own_key(table: Table) -> str:
 
 
 def _identifies(table: Table, column: str) -> bool:
-    """Return whether a name is a key's name: `id`, or `branch_id` in a table of branches."""
+    """Return whether a column has the name of a key: `id`, or `branch_id` in a table of branches."""
     about, is_reference = referred(column)
     return is_reference and (not about or stem(about) == stem(meant(table.name)))
 
@@ -166,7 +169,8 @@ def _guess(
             yield Link(table, (column.name,), target, (key,), f"{why}; no foreign key is declared")
 
     found = False
-    # `billing_address_id` leads to Address. A name without a word such as `id` must be a table's whole name.
+    # `billing_address_id` leads to Address. A name without a word such as `id` must be the whole name of a
+    # table.
     for first in range(len(about) if is_reference else min(1, len(about))):
         for link in leads(
             by_meaning.get(stem(about[first:]), ()), f"{column.name} contains the name of the table"
@@ -208,12 +212,12 @@ def _comparable(one: Column, other: Column) -> bool:
 
 
 def reachable(links: Links, start: Id, *, bridges: bool = False) -> dict[Id, Table]:
-    """Return every table that a path leads to, the nearest first."""
+    """Return every table that can be reached from `start`, the nearest first."""
     return {table.id: table for table, _ in _walked(links, start, bridges=bridges)}
 
 
 def distances(links: Links, start: Id) -> dict[Id, int]:
-    """Return the number of links to every table that a path without bridges leads to."""
+    """Return the number of links to every table that can be reached without bridge tables."""
     return {table.id: distance for table, distance in _walked(links, start, bridges=False)}
 
 
@@ -234,7 +238,7 @@ def _usable(links: Links, start: Id, *, bridges: bool) -> Iterator[Link]:
 
 
 def ends(links: Links, start: Id) -> list[Table]:
-    """Return the tables where paths end. If all paths are circular, return all reachable tables."""
+    """Return the tables where paths end. If all paths are circular, return all tables that can be reached."""
     tables = reachable(links, start)
     found = [
         table
@@ -247,7 +251,8 @@ def ends(links: Links, start: Id) -> list[Table]:
 def paths(links: Links, start: Id, goal: Id) -> list[Path]:
     """Return the paths from one table to another that visit no table twice, the shortest first.
 
-    Guesses are used only if declared foreign keys give no path, and bridge tables only if guesses give none.
+    The paths have guesses only if declared foreign keys give no path. They have bridge tables only if guesses
+    give none.
     """
     forward = {name: list(_usable(links, name, bridges=False)) for name in links}
     declared = {name: [link for link in of if not link.guess] for name, of in forward.items()}
@@ -265,7 +270,7 @@ def _paths(links: Links, start: Id, goal: Id) -> list[Path]:
         if at == goal:
             found.append(path)
             continue
-        # A spec calls a table by its name without the schema.
+        # In a spec, the name of a table has no schema.
         visited = {start[1], *(link.target.name for link in path)}
         for link in links.get(at, ()):
             left = distance.get(link.target.id)

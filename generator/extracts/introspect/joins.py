@@ -1,4 +1,4 @@
-"""Find the joins from the entity to the tables that the other answers name, and check given ones."""
+"""Find the joins from the entity to the tables that other answers name, and check given joins."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def needed(answers: Mapping[str, str]) -> set[str]:
 
 
 def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
-    """Return the tree with the path added, or None if they reach a table by different joins."""
+    """Return the tree with the path added, or None if tree and path reach one table by different joins."""
     known = {link.target.name: link for link in tree}
     if any(known.get(link.target.name, link) != link for link in path):
         return None
@@ -75,7 +75,7 @@ def _grown(tree: graph.Path, path: graph.Path) -> graph.Path | None:
 
 
 def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
-    """Return the first join whose target has several rows for a key, as far as that is known."""
+    """Return the first join whose target has several rows with the same key, as far as the catalog knows."""
     for link in tree:
         if not link.is_certain and scope.repeats(link.target, link.target_columns):
             return link
@@ -83,7 +83,7 @@ def _multiplying(scope: Scope, tree: graph.Path) -> graph.Link | None:
 
 
 def _refusal(scope: Scope, tree: graph.Path, link: graph.Link | None) -> str:
-    """Return why the tree multiplies rows, and the view with which a user can accept that."""
+    """Return why the tree multiplies rows. Propose a view that allows this, if the user wants it."""
     assert link is not None
     entity, bridge, schema = scope.entity, link.target, scope.entity.schema
     key = ", ".join(link.target_columns)
@@ -136,7 +136,10 @@ def _notes(scope: Scope, tree: graph.Path) -> Iterator[str]:
 
 
 def checked(scope: Scope, text: str) -> tuple[str, tuple[Table, ...]]:
-    """Return the given joins if all their names exist, and their tables. The template checks their form."""
+    """Return the given joins and their tables, if all names exist.
+
+    The template checks the form of the joins.
+    """
     known = {scope.entity.name: scope.entity}
     for piece in _pieces(text):
         name, _, condition = piece.partition(":")
@@ -159,7 +162,7 @@ def checked(scope: Scope, text: str) -> tuple[str, tuple[Table, ...]]:
 
 
 def _named(scope: Scope, name: str) -> Table:
-    """Return the table `TABLE` of the entity's schema, or `SCHEMA.TABLE`."""
+    """Return the table that `TABLE` of the entity's schema, or `SCHEMA.TABLE`, names."""
     known = {graph.written(table, scope.entity.schema): table for table in scope.catalog.tables}
     own, elsewhere = f"{scope.entity.schema}.", [known_ for known_ in known if known_.endswith(f".{name}")]
     if (plain := name.removeprefix(own)) in known:
@@ -170,7 +173,7 @@ def _named(scope: Scope, name: str) -> Table:
 
 
 def starts(answer: str) -> dict[str, str]:
-    """Return the joined tables of an answer without schemas, each with the table its join starts from."""
+    """Return the joined tables of an answer, without schemas. Each has the table where its join starts."""
     found = {}
     for piece in _pieces(answer):
         table, _, condition = piece.partition(":")
@@ -179,7 +182,7 @@ def starts(answer: str) -> dict[str, str]:
 
 
 def paths(entity: str, answer: str) -> list[str]:
-    """Return the paths of an answer, one text per end: `Loans → Account → Client`."""
+    """Return the paths of an answer, one text per last table: `Loans → Account → Client`."""
     before = starts(answer)
     ends = [table for table in before if table not in before.values()]
     found = []

@@ -10,8 +10,8 @@ from extracts.introspect import graph
 from extracts.introspect.catalog import Column, Table
 from extracts.introspect.words import singular, words
 
-COUNT = "none"  # the answer for a table whose rows are counted
-# Words of numbers that identify, describe or order a row. A sum of them says nothing.
+COUNT = "none"  # the answer for a table without numbers; the metric counts its rows
+# Words in names of numbers that identify, describe or order a row. A sum of such numbers has no meaning.
 _NO_AMOUNT = frozenset(
     """
     active age bin code fax flag idx index lat latitude level lng lon longitude month num number ord order
@@ -20,14 +20,14 @@ _NO_AMOUNT = frozenset(
     """.split()  # noqa: SIM905 (as a list it takes a line for each word)
 )
 _KEYS = ("id", "fk", "pk", "key", "no", "nr", "guid")
-# Ends of names that are written in one word, as in `revisionnumber`.
+# Last parts of names that consist of words without a separator, such as `revisionnumber`.
 _JOINED = (
     *("number", "flag", "status", "code", "rating", "sequence", "level", "promotion", "frequency", "type"),
     *("expmonth", "expyear"),
 )
-# A rate is an amount, but the sum of rates is not what is usually meant, so it is listed last.
+# Words in names of rates. A sum of rates is possible but rarely useful, so rates are listed last.
 _RATES = ("rate", "percent", "pct", "discount", "ratio", "share", "factor", "margin")
-# Without the words of the table: `item_price` of order_items is `price`.
+# Names of prices, without the words of the table's name: `item_price` of order_items counts as `price`.
 _PRICES = (
     "unitprice",
     "price",
@@ -50,13 +50,13 @@ _DISCOUNTS = ("discount", "unitpricediscount", "discountrate", "rabatt", "kortin
 class Measure:
     """What a metric aggregates: a column, or an expression over columns of the entity."""
 
-    answer: str  # to the template's question for the metric
+    answer: str  # answer to the template's question for the metric
     columns: tuple[str, ...]
     note: str = ""
 
 
 def measures(table: Table, links: graph.Links) -> list[Measure]:
-    """Return what can be summed, the likeliest first: a price by quantity, amounts, then rates."""
+    """Return what can be summed, the likeliest first: price times quantity, then amounts, then rates."""
     found = numbers(table, links)
     plain = [Measure(column.name, (column.name,)) for column in found]
     plain.sort(key=lambda measure: _joined(measure.answer).endswith(_RATES))
@@ -64,7 +64,7 @@ def measures(table: Table, links: graph.Links) -> list[Measure]:
 
 
 def numbers(table: Table, links: graph.Links) -> list[Column]:
-    """Return the readable numeric columns that are not part of a key or foreign key, nor named like one."""
+    """Return the readable numeric columns, without keys, foreign keys and columns with similar names."""
     taken = {column for key in (table.primary_key, *table.keys) for column in key}
     taken.update(graph.foreign_keys(links, table))
 
@@ -85,7 +85,7 @@ def numbers(table: Table, links: graph.Links) -> list[Column]:
 
 
 def _products(table: Table, columns: Sequence[Column]) -> list[Measure]:
-    """Return price by quantity, less a discount if there is one."""
+    """Return price times quantity, minus a discount if the table has one."""
     own = {singular(word) for word in words(table.name)}
     meanings = {"".join(w for w in words(c.name) if singular(w) not in own): c for c in reversed(columns)}
 
@@ -109,7 +109,7 @@ def _joined(name: str) -> str:
     return "".join(words(name))
 
 
-# Words that SQL reserves. A column of such a name has quotes in an expression.
+# Words that SQL reserves. In an expression, a column with such a name has quotes.
 _RESERVED = frozenset(
     """
     all and any array as asc both case cast check collate column constraint create default desc distinct do
@@ -121,7 +121,7 @@ _RESERVED = frozenset(
 
 
 def sql_name(name: str) -> str:
-    """Return a name in an expression: with quotes if SQL needs them.
+    """Return a name for an expression, with quotes if SQL needs them.
 
     >>> sql_name("UnitPrice"), sql_name("Unit Price"), sql_name("order")
     ('UnitPrice', '"Unit Price"', '"order"')

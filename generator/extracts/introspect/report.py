@@ -16,10 +16,10 @@ from extracts.introspect.catalog import Table as Source
 from extracts.introspect.words import column_name, fitting, missing
 from extracts.terminal import one_line
 
-LISTED = 15  # entities in the table, unless all are asked for: it fits on a screen
-NARROW = 16  # characters of a column of it
-NAMED = 3  # paths, and candidates of a path
-FULL = 3  # entities that are reported as JSON with their paths, unless --entity chooses one
+LISTED = 15  # most entities in the table, so that the report fits on a screen
+NARROW = 16  # least width of a column of that table, in characters
+NAMED = 3  # most paths of the report, and most candidates of a path
+FULL = 3  # number of entities whose paths are in the JSON report, unless --entity chooses one
 
 
 class Join(TypedDict):
@@ -28,16 +28,16 @@ class Join(TypedDict):
     table: str
     left: list[str]
     right: list[str]
-    guess: str | None  # the reason for it, if no foreign key is declared
+    guess: str | None  # the reason for the guess, if no foreign key is declared
     unique: bool
     may_be_null: bool
 
 
 class Path(TypedDict):
-    """One path from the entity to a table where paths end."""
+    """One path from the entity to a table where the path ends."""
 
     tables: list[str]
-    answer: str | None  # for `extracts new --joins`; None if an answer cannot contain a name
+    answer: str | None  # answer for `extracts new --joins`; None if an answer cannot contain one of the names
     joins: list[Join]
     recipients: list[str]
     groups: list[list[str]]
@@ -61,9 +61,9 @@ class Described(TypedDict):
     rows: int | None
     dates: list[Date]
     metrics: list[str]
-    ends: list[str]  # the tables where its paths end
+    ends: list[str]  # the tables where paths from the entity end
     paths: NotRequired[list[Path]]
-    behind_bridges: NotRequired[list[str]]  # tables that only bridge tables lead to
+    behind_bridges: NotRequired[list[str]]  # tables that can be reached only through bridge tables
 
 
 class Report(TypedDict):
@@ -73,13 +73,13 @@ class Report(TypedDict):
     role: str
     tables: int
     entities: list[Described]
-    others: list[str]  # tables without a date and a metric; `new --entity` accepts them, too
+    others: list[str]  # readable tables that are not listed as entities; `new --entity` accepts them, too
     unreadable: list[str]  # tables that the role may not read
     grants: list[str]  # statements that grant the missing rights
 
 
 def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report:
-    """Return the tables that can be an entity, the likeliest first, and the paths from them."""
+    """Return the tables that can be an entity, the likeliest first, and the paths that start at them."""
     if schema is not None and schema not in catalog.schemas:
         raise ExtractsError(missing("schema", schema, catalog.schemas))
     named, _, table = (entity or "").rpartition(".")
@@ -113,7 +113,7 @@ def describe(catalog: Catalog, schema: str | None, entity: str | None) -> Report
 
 
 def _others(catalog: Catalog, schemas: Sequence[str], described: Sequence[Described]) -> list[str]:
-    """Return the names of the readable tables that are not among the described ones."""
+    """Return the names of the readable tables that are not in `described`."""
     shown = {(each["schema"], each["table"]) for each in described}
     return [
         table.name if table.schema == "public" else f"{table.schema}.{table.name}"
@@ -168,15 +168,19 @@ def _path(links: graph.Links, entity: candidates.Entity, path: graph.Path) -> Pa
 
 
 def _recipients(table: Source, links: graph.Links) -> Sequence[str]:
-    """Return the columns that can name a recipient, without personal data: without a name, the key."""
+    """Return the columns that can name a recipient, without personal data.
+
+    If there are none, return the key.
+    """
     named = [c.name for c in candidates.names(table, links) if not candidates.is_personal(c)]
     return named or candidates.key(table)
 
 
 def show(report: Report, console: Console, *, everything: bool = False) -> None:
-    """Print the report: the likeliest entities in a table, and the paths from the first one, on one screen.
+    """Print the report: the likeliest entities in a table, and the paths from the first entity.
 
-    With `everything`, the table has all of them, also views, with all columns, and it shows all paths.
+    The report fits on one screen. With `everything`, it has all entities, including views, all columns and
+    all paths.
     """
     unread, seen = len(report["unreadable"]), report["tables"]
     grants = " ".join(report["grants"])
@@ -232,7 +236,7 @@ def show(report: Report, console: Console, *, everything: bool = False) -> None:
 
 
 def _table(listed: Sequence[Described], title: str, width: int, *, everything: bool) -> Table:
-    """Return the table of entities: one row for each, with as many columns as fit, or with `everything`."""
+    """Return the table of entities. Its number of columns depends on the width, except with `everything`."""
     table = Table(title=title, title_justify="left")
     table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")
@@ -256,9 +260,9 @@ def _table(listed: Sequence[Described], title: str, width: int, *, everything: b
 
 
 def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[Path, int]]:
-    """Yield the paths to show, each with the number of hidden ones to the same table.
+    """Yield the paths to show. Each has the number of hidden paths to the same table.
 
-    Without `everything`, only the shortest path to each of the likeliest tables is shown.
+    Without `everything`, show only the shortest path to each of the likeliest tables.
     """
     if everything:
         yield from ((path, 0) for path in paths)
@@ -271,7 +275,7 @@ def _shown_paths(paths: Sequence[Path], *, everything: bool) -> Iterator[tuple[P
 
 
 def _text(text: str) -> str:
-    """Return text from a database as one line without markup."""
+    """Return a text from the database as one line without markup."""
     return escape(one_line(text))
 
 

@@ -1,4 +1,4 @@
-"""Test whether values repeat in a table. Everything else in this package reads only the catalog."""
+"""Test whether values repeat in a table. The other modules of this package read only the catalog."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from extracts.errors import ExtractsError
 from extracts.introspect.candidates import Repeats, quoted
 from extracts.introspect.catalog import Table, connected
 
-LARGE = 5_000_000  # rows of which a test would take too long
+LARGE = 5_000_000  # a test of a table with more rows would take too long
 
 
 def repeats(url: str) -> Repeats:
-    """Return a function that tells whether several rows of a table have the same values in some columns.
+    """Return a function that reports whether several rows of a table have the same values in some columns.
 
-    A unique index answers without a query. The function returns None for large tables, views, a missing right
-    and a timeout. Each query has its own connection, because a user thinks between two of them.
+    If there is a unique index, the function needs no query. It returns None for large tables and views, and
+    after a missing right or a timeout. Each query has its own connection, because a prompt may wait long
+    between two queries.
     """
     known: dict[tuple[Table, tuple[str, ...]], bool | None] = {}
 
@@ -40,5 +41,5 @@ def _repeated(url: str, table: Table, columns: tuple[str, ...]) -> bool | None:
         with connected(url) as connection:
             [(repeated,)] = connection.execute(query.encode())
     except ExtractsError:
-        return None  # for example a timeout: the answer stays open, and the run checks it
+        return None  # for example after a timeout; the question stays open, and a run checks the values
     return bool(repeated)

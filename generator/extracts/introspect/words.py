@@ -11,12 +11,12 @@ from slugify import slugify
 
 from extracts.terminal import one_line
 
-# Words of a foreign-key column besides the name of its target, and prefixes of table names.
+# Words in a foreign-key column that are not part of its target's name, and prefixes of table names.
 REFERENCE = frozenset(("id", "ids", "fk", "ref", "key", "code", "no", "nr", "num", "number", "uuid", "pk"))
 PREFIXES = frozenset(("tbl", "table", "t", "dim", "fact", "fct", "ref", "lkp", "lookup", "mst", "stg", "tab"))
 
 
-@functools.cache  # a schema has thousands of columns, but only hundreds of different names
+@functools.cache  # cached, because a schema with thousands of columns has only hundreds of different names
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name, in lower case.
 
@@ -28,7 +28,9 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def singular(word: str) -> str:
-    """Return the singular of an English word by its ending, good enough to compare two names.
+    """Return the singular of an English word.
+
+    It depends only on the ending, which is enough to compare names.
 
     >>> [singular(w) for w in ("loans", "branches", "companies", "address", "addresses", "status", "boxes")]
     ['loan', 'branch', 'company', 'address', 'address', 'status', 'box']
@@ -43,7 +45,7 @@ def singular(word: str) -> str:
 
 
 def stem(found: tuple[str, ...]) -> tuple[str, ...]:
-    """Return words without the plural endings of several languages, to be compared with other stems.
+    """Return the words without plural endings of several languages. The result is only for comparisons.
 
     >>> stem(meant("Kunden")) == stem(("kunde",)), stem(meant("klanten")) == stem(("klant",))
     (True, True)
@@ -65,7 +67,7 @@ def meant(name: str) -> tuple[str, ...]:
 
 @functools.cache
 def referred(name: str) -> tuple[tuple[str, ...], bool]:
-    """Return the words of a column's name without words such as `id`, and whether there was such a word.
+    """Return the words of a column's name without words such as `id`, and whether the name has such a word.
 
     >>> referred("Account_idAccount"), referred("billing_address_id"), referred("branch")
     ((('account',), True), (('billing', 'address'), True), (('branch',), False))
@@ -78,7 +80,7 @@ def referred(name: str) -> tuple[tuple[str, ...], bool]:
 
 @functools.cache
 def column_name(table: str, column: str) -> str:
-    """Return a name for a column of a file, made from the names of table and column.
+    """Return a name for a column of a file, made from the names of the table and the column.
 
     >>> column_name("Branch", "idBranch"), column_name("customers", "customer_name")
     ('branch_id', 'customer_name')
@@ -87,7 +89,7 @@ def column_name(table: str, column: str) -> str:
     """
     own = meant(table)
     joined = "".join(own)
-    # `productid` of the table `product` is `id`, as `product_id` is.
+    # In the table `product`, the column `productid` becomes `id`, in the same way as `product_id`.
     rest = [word.removeprefix(joined) for word in words(column) if singular(word) not in (*own, joined)]
     text = slugify("_".join((*own, *rest)), separator="_", lowercase=True)
     text = re.sub(r"[^a-z0-9_]", "", text) or "column"
@@ -95,13 +97,19 @@ def column_name(table: str, column: str) -> str:
 
 
 def fitting(name: str, known: Iterable[str]) -> list[str]:
-    """Return the exact match, else all names that differ only in case. The engine resolves columns so."""
+    """Return the exact match, or else all names that differ only in case.
+
+    The engine finds names in the same way.
+    """
     names = list(dict.fromkeys(known))
     return [name] if name in names else [found for found in names if found.lower() == name.lower()]
 
 
 def missing(what: str, name: str, known: Iterable[str], where: str = "") -> str:
-    """Return the message for a name that does not exist, with the nearest one that does."""
+    """Return the message for a name that does not exist.
+
+    The message proposes the nearest name that exists.
+    """
     lower = {found.lower(): found for found in known}
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     hint = f'; did you mean "{one_line(lower[near[0]])}"?' if near else ""

@@ -1,4 +1,4 @@
-"""The commands `run`, `history` and `resend`. The modules beside this one do the work."""
+"""The commands `run`, `history` and `resend`. Other modules of this package do their work."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from extracts.doctor import account
 from extracts.errors import ExtractsError
 
 PERIOD = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-# IAM names some actions differently than the API.
+# IAM names these actions differently than the API does.
 _ACTIONS = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
@@ -27,14 +27,17 @@ _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "4
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployed project: its outputs and clients of its account, with the user's own credentials."""
+    """A deployed project: its outputs, and clients for its AWS account with the user's own credentials."""
 
     project: Path
     outputs: Mapping[str, Any]
     client: Callable[[str], Any]
 
     def output(self, name: str, purpose: str) -> Any:
-        """Return an output. Raise ExtractsError if the project has none, or if it is null."""
+        """Return the value of an output.
+
+        Raise ExtractsError if the project does not have it, or if it is null.
+        """
         found = self.outputs.get(name)
         if found is None:
             raise ExtractsError(
@@ -56,7 +59,7 @@ class Deployment:
 
 
 def deployment(project: Path) -> Deployment:
-    """Return the deployment of a project. Reads the outputs from its Terraform state."""
+    """Return the deployment of a project. Read its outputs from the Terraform state."""
     folder = project / "Terraform"
     if not (folder / "main.tf").is_file():
         raise ExtractsError(f"{project} is not an extract project: {folder}/main.tf does not exist.")
@@ -73,14 +76,14 @@ def deployment(project: Path) -> Deployment:
 
 
 def _region(outputs: Mapping[str, Any]) -> str | None:
-    """Return the region of the deployment, from an ARN among the outputs; None: that of the credentials."""
+    """Return the region from an ARN in the outputs. None stands for the region of the credentials."""
     arn = re.match(r"arn:[^:]+:[^:]+:([a-z0-9-]+):", str(outputs.get("alert_topic_arn", "")))
     return arn[1] if arn else None
 
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn an error of AWS into one message. A refusal names the missing right.
+    """Turn an error of AWS into one message. If AWS refuses a call, the message names the missing right.
 
     `what` is the object of the calls, for example "the job bank-loans".
     """
@@ -103,7 +106,7 @@ def explained(what: str) -> Iterator[None]:
 
 
 def _right(error: Any, said: str) -> str:
-    """Return the IAM action that is missing: the one in AWS's message, else that of the call."""
+    """Return the missing IAM action: the action in the message of AWS, or else the action of the call."""
     if found := re.search(r"not authorized to perform: ([a-zA-Z0-9-]+:[a-zA-Z]+)", said):
         return found[1]
     name = str(error.operation_name)
@@ -113,7 +116,7 @@ def _right(error: Any, said: str) -> str:
 
 
 def period(text: str) -> str:
-    """Return the period if it is written as one."""
+    """Return the text if it is a period. Otherwise raise an error."""
     if PERIOD.fullmatch(text) is None:
         raise ExtractsError(f'"{text}" is not a period; write YYYY-MM, for example 2026-10.')
     return text

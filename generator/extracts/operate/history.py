@@ -31,7 +31,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The number of values that a metric aggregates, and their sum; None without a value."""
+    """The number and the sum of the values that a metric aggregates. The sum is None without a value."""
 
     count: int
     sum: Decimal | None
@@ -66,13 +66,13 @@ class Published:
     complete: bool
     reason: str | None
     published_at: str
-    rows: int  # of all files
-    entity_rows: int  # in the window
+    rows: int  # number of rows of all files
+    entity_rows: int  # number of entity rows in the window
     orphan_rows: int
-    totals: Mapping[str, Total]  # of all files, by metric
+    totals: Mapping[str, Total]  # totals of all files, by metric
     files: tuple[File, ...]
     warnings: tuple[str, ...]
-    late_data: Mapping[str, str]  # earlier period to its difference, as this run saw it
+    late_data: Mapping[str, str]  # by earlier period, the difference that this run found
 
     @property
     def collected(self) -> int:
@@ -99,7 +99,7 @@ def history(deployed: Deployment) -> list[Published]:
 
 
 def _published(place: str, text: bytes, receipts: Mapping[str, list[Collection]]) -> Published:
-    """Return what a manifest says. Raise ExtractsError if it is not a manifest."""
+    """Return the content of a manifest. Raise ExtractsError if the text is not a manifest."""
     try:
         found = json.loads(text)
         return Published(
@@ -146,7 +146,7 @@ def _receipts(deployed: Deployment) -> dict[str, list[Collection]]:
         return {}
     found: dict[str, list[Collection]] = {}
     for item in _items(deployed.client("dynamodb"), str(table)):
-        # The path begins with the bucket: /bucket/loans/...
+        # The path in the receipt begins with the name of the bucket: /bucket/loans/...
         key = item["file"]["S"].lstrip("/").partition("/")[2]
         user, time, address = (item[name]["S"] for name in ("recipient", "time", "client_ip"))
         found.setdefault(key, []).append(Collection(user, time, address))
@@ -197,9 +197,9 @@ def as_json(periods: Iterable[Published]) -> list[dict[str, Any]]:
 
 
 def show(periods: list[Published], console: Console, *, receipts: bool) -> None:
-    """Print a table, newest period first, with the totals and remarks of a period below its line.
+    """Print a table, newest period first. Below each period's line are its totals and remarks.
 
-    `receipts`: with a column for the downloads.
+    With `receipts`, the table has a column for downloads.
     """
     names = ["period", "revision", "published", "files", "rows", "entity rows", "orphan rows"]
     lines = [(*names, *(["collected"] if receipts else []))]
@@ -219,14 +219,14 @@ def show(periods: list[Published], console: Console, *, receipts: bool) -> None:
 
 
 def _last(one: Published) -> str:
-    """Return who downloaded a file of the period last, and when, in a sentence."""
+    """Return a sentence about the last download of the period: by which user, and when."""
     downloads = [download for file in one.files for download in file.collected]
     last = max(downloads, key=lambda download: download.time, default=None)
     return "" if last is None else f"last collected by {last.user}, {last.time}"
 
 
 def _totals(one: Published) -> str:
-    """Return the totals of all files. Metrics of one column have the same, which is named only if needed."""
+    """Return the totals of all files. Metrics with equal totals share one text."""
     metrics: dict[Total, list[str]] = {}
     for name, total in one.totals.items():
         metrics.setdefault(total, []).append(name)
@@ -236,14 +236,14 @@ def _totals(one: Published) -> str:
 
 
 def remarks(one: Published, periods: Iterable[Published]) -> str:
-    """Return what a reader must know about a period, in one line."""
-    found = [] if one.complete else ["published before the end of the month"]
+    """Return notes about a period on one line: its reason, its warnings and late data."""
+    found = [] if one.complete else ["published before its end"]
     found += [one.reason] if one.reason else []
     found += one.warnings
-    # The newest run that saw late data tells the present difference.
+    # Among the runs that found late data, the newest run knows the current difference.
     late = [other.late_data[one.period] for other in periods if one.period in other.late_data]
     found += [f"late data: {late[-1]}"] if late else []
-    return " ".join("; ".join(found).split())  # one line, whatever a manifest has
+    return " ".join("; ".join(found).split())  # one line, even if the manifest contains line breaks
 
 
 def page(name: str, periods: list[Published], *, receipts: bool) -> str:

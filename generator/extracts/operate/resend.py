@@ -1,4 +1,4 @@
-"""Send the unchanged files of a published period to one recipient again, through its connector."""
+"""Send the unchanged files of a published period to a recipient again, through its connector."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from extracts.errors import ExtractsError
 from extracts.operate.deployment import Deployment, explained
 
-_PAUSE = 5.0  # seconds between two looks
+_PAUSE = 5.0  # seconds between two queries of the state
 
 
 def resend(
@@ -18,8 +18,8 @@ def resend(
 ) -> None:
     """Start the recipient's state machine, and wait until the files have arrived.
 
-    `recipient` is a key of `recipients`. Raise ExtractsError if nothing can be sent, or if a file does not
-    arrive.
+    `recipient` is a key of the variable `recipients`. Raise ExtractsError if nothing can be sent, or if a
+    file does not arrive.
     """
     pushes = deployed.outputs.get("sftp_pushes")
     if pushes is None:

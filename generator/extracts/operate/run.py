@@ -1,4 +1,4 @@
-"""Start the deployed job, follow its log, and report its end."""
+"""Start the deployed job, follow its log, and report how the run ended."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from extracts.errors import ExtractsError
 from extracts.operate.deployment import Deployment, explained
 
 _LIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
-_PAUSE = 5.0  # seconds between two looks
-# As in the engine, which runs later.
+_PAUSE = 5.0  # seconds between two queries of the state
+# The limits of the engine. The tool checks them before it starts the job.
 _LONGEST_REASON, _MOST_MONTHS = 1000, 120
 
 
@@ -42,9 +42,9 @@ def run(
     *,
     pause: float = _PAUSE,
 ) -> Run:
-    """Start a run with these arguments of the job, and wait until it ends. Reports progress with `say`.
+    """Start a run with these arguments of the job, and wait until it ends. `say` gets the progress.
 
-    Raise ExtractsError if AWS refuses the start. A failed run is returned.
+    Raise ExtractsError if AWS refuses to start the run. If the run fails, return it.
     """
     job = str(deployed.output("job_name", "names the job"))
     glue = deployed.client("glue")
@@ -71,7 +71,7 @@ def run(
 
 
 def _log(deployed: Deployment, run_id: str) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the new events of the run's log at each step. The log appears some seconds after the start."""
+    """Yield the new events of the run's log at each step. The log begins some seconds after the start."""
     logs = deployed.client("logs")
     groups = deployed.output("log_groups", "gives the log groups of the job")
     given: dict[str, Any] = {
@@ -90,12 +90,12 @@ def _log(deployed: Deployment, run_id: str) -> Iterator[list[Mapping[str, Any]]]
                         break
                     given["nextToken"] = page["nextForwardToken"]
             except logs.exceptions.ResourceNotFoundException:
-                pass  # no message yet
+                pass  # the log has no message yet
         yield found
 
 
 def _event(line: str) -> Mapping[str, Any] | None:
-    """Return an event of the engine; None for other lines."""
+    """Return the event in a line of the log, or None if the engine did not write the line."""
     if not line.startswith("{"):
         return None
     try:
@@ -114,7 +114,7 @@ def arguments(
     reason: str | None,
     dry_run: bool,
 ) -> dict[str, str]:
-    """Return the job's arguments. Raise ExtractsError for a combination that the engine would refuse."""
+    """Return the arguments of the job. Raise ExtractsError for a combination that the engine would refuse."""
     if period and (first or last):
         raise ExtractsError("Give either --period, or --from and --to.")
     if bool(first) != bool(last):

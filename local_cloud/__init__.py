@@ -1,5 +1,5 @@
 """The local cloud: real PostgreSQL, real Terraform, real Spark, a real SFTP client and an emulated AWS.
 
-Each module is a context manager for one part. The part is ready when the manager yields, and removed when it
-exits.
+Each module is a context manager for one part. When the manager yields, the part is ready. When the manager
+exits, it removes the part.
 """

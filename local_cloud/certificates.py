@@ -1,4 +1,4 @@
-"""A local certificate authority, so that the loopback uses TLS as AWS does."""
+"""A local certificate authority, so that connections on the loopback interface use TLS, as with AWS."""
 
 from __future__ import annotations
 

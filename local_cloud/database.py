@@ -1,4 +1,7 @@
-"""A real PostgreSQL on the loopback, in the place of Aurora: TLS, passwords, and its own data folder."""
+"""A real PostgreSQL on the loopback interface, in place of Aurora.
+
+It has TLS, passwords and its own data folder.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ import psycopg
 from extracts.errors import ExtractsError
 from local_cloud import certificates, processes, programs
 
-PREFIX = "extracts-postgresql-"  # name of the folder with a server's data
-ATTEMPTS = 3  # another process can take a free port before the server binds it
+PREFIX = "extracts-postgresql-"  # prefix of the name of a server's data folder
+ATTEMPTS = 3  # the server starts again if another process takes its port before the server binds it
 
-# The data is thrown away, so it need not survive a power failure. All other settings are PostgreSQL's
-# defaults.
+# The data is temporary, so it need not survive a power failure. All other settings are the defaults of
+# PostgreSQL.
 SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -36,15 +39,15 @@ SETTINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A running server, and its owner's login."""
+    """A running PostgreSQL server, and the login of its owner."""
 
     host: str
     port: int
     name: str
     user: str
     password: str
-    authority: Path  # certificate of the authority that signed the server's certificate, PEM
-    home: Path  # data and keys, removed when the server ends
+    authority: Path  # the certificate of the authority that signed the server's certificate, in PEM format
+    home: Path  # the folder with data and keys; it is removed when the server ends
     pid: int = 0
 
     @property
@@ -62,12 +65,13 @@ def serve(
     kept: bool = False,
     locales: Path | None = None,
 ) -> Iterator[Database]:
-    """Start a server with an empty database. Log and certificate are in `folder`. Remove the data on exit.
+    """Start a server with an empty database. Log and certificate are in `folder`. On exit, remove the data.
 
-    `locales` is a folder with compiled locales, which the server finds beside those of the system.
+    `locales` is a folder with compiled locales. The server finds them in addition to the locales of the
+    system.
 
-    The data is not in `folder`: PostgreSQL refuses to run as root, and the account that it then runs as may
-    lack access to `folder`.
+    The data is not in `folder`. PostgreSQL refuses to run as root, so the server runs as another user, who
+    may lack access to `folder`.
     """
     program = programs.postgresql()
     user = processes.unprivileged_user()
@@ -164,7 +168,7 @@ def _running(
 
 
 def _initialize(binaries: Path, home: Path, user: str | None) -> Path:
-    """Create the cluster, its owner's password and its certificate, and give them to `user`."""
+    """Create the database cluster, the owner's password and the certificate. They belong to `user`."""
     files = certificates.issue(home, "local PostgreSQL")
     (home / "password").write_text(secrets.token_urlsafe(18))
     account = pwd.getpwnam(user) if user else None
@@ -198,7 +202,7 @@ def _initialize(binaries: Path, home: Path, user: str | None) -> Path:
             )
         raise ExtractsError(f"PostgreSQL's initdb failed: {reason.removeprefix('initdb: ')}")
     # The server accepts both kinds of passwords, like RDS. The stored password of a role decides which kind
-    # it uses.
+    # the role uses.
     (home / "data/pg_hba.conf").write_text("host all all all md5\n")
     return files.authority
 

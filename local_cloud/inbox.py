@@ -1,4 +1,4 @@
-"""The mailbox of the e-mail subscriptions: a Maildir that any mail program can read."""
+"""The mailbox of the e-mail subscriptions. It is a Maildir, which any mail program can read."""
 
 from __future__ import annotations
 
@@ -33,12 +33,15 @@ def read(folder: Path) -> list[Mail]:
 
 
 def _age(key: str) -> list[int]:
-    """Return a sort key. A Maildir's keys contain second, microsecond and number, without padding."""
+    """Return a sort key.
+
+    The keys of a Maildir contain second, microsecond and number, without leading zeros.
+    """
     return [int(number) for number in re.findall(r"\d+", key.split(".", 2)[0] + " " + key.split(".", 2)[1])]
 
 
 def wait(folder: Path, *, after: int, seconds: float = 60) -> Mail:
-    """Wait for a message after the first `after` messages, and return it."""
+    """Wait until there are more than `after` messages. Return the first message after these."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         mails = read(folder)

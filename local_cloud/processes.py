@@ -1,4 +1,4 @@
-"""Start a server, wait until it answers, and make sure that it ends with this process."""
+"""Start a server, wait until it answers, and make sure that it ends together with this process."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class PortTakenError(ExtractsError):
 
 
 def free_port() -> int:
-    """Return a free port of the loopback. If another process takes it, the server is started again."""
+    """Return a free port of the loopback interface. If another process takes it, start the server again."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
 def unprivileged_user() -> str | None:
-    """Return the account for servers that refuse to run as root; None if this process is not root."""
+    """Return the user for servers that refuse to run as root, or None if this process is not root."""
     if os.geteuid() != 0:
         return None
     for name in ("nobody", "daemon"):
@@ -63,10 +63,11 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` in `folder` until the block ends. Yield once `ready()` is true.
 
-    The process has its own session, so that Ctrl-C reaches only this process, and the parts end in order. Its
-    output goes to `log`. If it does not start, the error quotes the last line of the log.
+    The process has its own session. So Ctrl-C reaches only this process, and the parts end in order. The
+    output of the process goes to `log`. If the process does not start, the error quotes the last line of the
+    log.
 
-    On Linux it also ends when this process is killed, unless it is `kept`.
+    On Linux, the process also ends when this process is killed, unless it is `kept`.
     """
     process = None
     try:
@@ -103,8 +104,8 @@ def running(
 def undisturbed() -> Iterator[None]:
     """Delay Ctrl-C and SIGTERM until the block ends.
 
-    Otherwise an interrupt during a start leaves a process behind, and a second interrupt during the cleanup
-    leaves the rest.
+    Without this delay, an interrupt during a start leaves a process behind. A second interrupt during the
+    cleanup leaves the other processes behind.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -132,7 +133,7 @@ def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM) ->
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    _end_group(process.pid)  # children that still run
+    _end_group(process.pid)  # the children of the process may still run
 
 
 def _end_group(leader: int) -> None:
@@ -164,7 +165,7 @@ def answers(port: int) -> bool:
 
 
 def identities(numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """Return process ids with their commands, so that `end` never stops another process with the same id."""
+    """Return process IDs with their commands. So `end` never stops another process with the same ID."""
     return [(number, _command(number)) for number in numbers]
 
 

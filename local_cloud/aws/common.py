@@ -1,4 +1,4 @@
-"""Functions that the gaps of several services share."""
+"""Functions that close the gaps of several services."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ministack.services import eventbridge
 
 log = logging.getLogger("extracts.emulator")
 
-# The parts of ministack's types that we use.
+# Types of ministack, with only the parts that we use.
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 Answer = Callable[[Body], Response]
@@ -31,7 +31,10 @@ def body_of(response: Response) -> Body:
 def answer_json(
     module: Any, handler: str, *, instead: Mapping[str, Answer], after: Mapping[str, Afterwards]
 ) -> None:
-    """Wrap actions of a JSON service: `instead` replaces the handler, `after` may replace its answer."""
+    """Wrap actions of a JSON service.
+
+    `instead` replaces the handler, and `after` may replace its response.
+    """
     original = getattr(module, handler)
 
     def read(headers: Mapping[str, str], body: bytes) -> tuple[str, Body]:
@@ -68,17 +71,17 @@ def answer_json(
 
 
 def in_background(function: Callable[..., Any], *arguments: Any) -> None:
-    """Run a function in a thread with the account and region of the current request."""
+    """Run a function in a thread, with the account and the region of the current request."""
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(function, *arguments), daemon=True).start()
 
 
 def seconds_now() -> int:
-    """Return the time in the format of Glue."""
+    """Return the current time in the format of Glue."""
     return int(time.time())
 
 
 def emit(detail_type: str, detail: Body, source: str = "aws.glue") -> None:
-    """Send an event of a service to the event bus."""
+    """Send an event to the event bus, as a service does."""
     entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

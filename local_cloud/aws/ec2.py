@@ -1,4 +1,4 @@
-"""VPC: interface endpoints lose their policy and have no DNS names."""
+"""VPC: in ministack, interface endpoints lose their policy and have no DNS names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local_cloud.aws.common import Body, Response
 
 
 def close_vpc_endpoints() -> None:
-    """Endpoints keep their security groups, private DNS setting and policy, and have DNS names."""
+    """Keep security groups, private DNS setting and policy of endpoints, and give endpoints DNS names."""
     create, modify, shown = ec2._create_vpc_endpoint, ec2._modify_vpc_endpoint, ec2._vpce_fields_xml
 
     def private_names(parameters: Body, otherwise: bool) -> bool:
@@ -49,13 +49,17 @@ def close_vpc_endpoints() -> None:
         )
         return str(shown(endpoint, tag)).replace("<ownerId>", f"{added}<ownerId>")
 
-    # ministack's map holds the functions themselves, so the new functions must replace the old ones in it.
+    # The map of ministack contains the functions themselves, so the new functions must replace the old
+    # functions in the map.
     ec2._ACTION_MAP |= {"CreateVpcEndpoint": created, "ModifyVpcEndpoint": modified}
     ec2._vpce_fields_xml = fields
 
 
 def create_endpoint(service: str, vpc: str, subnets: list[str], groups: list[str]) -> str:
-    """Create an interface endpoint, as Transfer Family does for a server in a VPC. Return its id."""
+    """Create an interface endpoint, as Transfer Family does for a server in a VPC.
+
+    Return the endpoint's ID.
+    """
     known = set(ec2._vpc_endpoints.keys())
     parameters = {
         "ServiceName": [f"com.amazonaws.{get_region()}.{service}"],
@@ -70,7 +74,7 @@ def create_endpoint(service: str, vpc: str, subnets: list[str], groups: list[str
 
 
 def delete_endpoint(name: str) -> None:
-    """Delete an endpoint that a service created."""
+    """Delete an interface endpoint that a service created."""
     ec2._ACTION_MAP["DeleteVpcEndpoints"]({"VpcEndpointId.1": [name]})
 
 
@@ -84,7 +88,7 @@ def dns_names(endpoint: Body) -> list[str]:
         return []
     stem = f"{endpoint['VpcEndpointId']}-{endpoint['VpcEndpointId'][-8:]}"
     service = endpoint["ServiceName"].split(".", 3)[3]
-    # The service name of a Transfer server ends with a cell number, which is not part of the DNS names.
+    # The service name of a Transfer server ends with a cell number. The DNS names do not contain this number.
     host = "server.transfer" if service.startswith("transfer.server") else service
     zones = [
         ec2._subnets[subnet]["AvailabilityZone"] for subnet in endpoint["SubnetIds"] if subnet in ec2._subnets
@@ -96,7 +100,7 @@ def dns_names(endpoint: Body) -> list[str]:
 
 
 def close_prefix_lists() -> None:
-    """A security group rule may name a prefix list instead of addresses."""
+    """Accept a security group rule that names a prefix list instead of addresses."""
     parse, shown = ec2._parse_ip_permissions, ec2._sg_rule_xml
 
     def parsed(parameters: Body, prefix: str) -> list[Body]:

@@ -1,4 +1,4 @@
-"""EC2 instances: their own network interface, disk, metadata options and user data are lost."""
+"""EC2 instances: ministack loses their network interface, disk, metadata options and user data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 
 
 def close_arm_images() -> None:
-    """The newest image of Amazon Linux 2023 for Graviton processors has a public parameter."""
+    """Add the public parameter for the newest image of Amazon Linux 2023 for Graviton processors."""
     ssm._PUBLIC_AMI_PARAMETERS[IMAGE] = ssm._PUBLIC_AMI_PARAMETERS[IMAGE.replace("arm64", "x86_64")]
 
 
 def close_instances() -> None:
-    """An instance keeps what it was launched with, and has a public address only if its interface has one."""
+    """Keep the launch options of an instance. Give it a public address only if its interface has one."""
     run, terminate, shown = ec2._run_instances, ec2._terminate_instances, ec2._instance_xml
     attribute, volume = ec2._describe_instance_attribute, ec2._volume_inner_xml
 
@@ -55,7 +55,7 @@ def close_instances() -> None:
 
     def fields(instance: Body) -> str:
         options = instance.get("Metadata")
-        if not options:  # the answer of RunInstances, of which Terraform reads only the ID
+        if not options:  # the response of RunInstances has no options, but Terraform reads only its ID
             return str(shown(instance))
         added = f"<ebsOptimized>{str(instance['EbsOptimized']).lower()}</ebsOptimized>"
         added += (
@@ -77,7 +77,8 @@ def close_instances() -> None:
         key = shown_volume.get("KmsKeyId", "")
         return f"{volume(shown_volume)}<kmsKeyId>{key}</kmsKeyId>" if key else str(volume(shown_volume))
 
-    # ministack's map holds the functions themselves, so the new functions must replace the old ones in it.
+    # The map of ministack contains the functions themselves, so the new functions must replace the old
+    # functions in the map.
     ec2._ACTION_MAP |= {
         "DescribeInstanceAttribute": described,
         "RunInstances": launched,
@@ -87,7 +88,7 @@ def close_instances() -> None:
 
 
 def close_instance_tags() -> None:
-    """A policy may name the tags of an instance."""
+    """Let policies name the tags of an instance."""
 
     def tagged() -> Iterator[tuple[str, list[Body]]]:
         place = f"arn:aws:ec2:{get_region()}:{get_account_id()}:instance"
@@ -98,7 +99,7 @@ def close_instance_tags() -> None:
 
 
 def close_interface_tags() -> None:
-    """An interface keeps the tags that it was created with."""
+    """Keep the tags with which an interface was created."""
     create = ec2._create_network_interface
 
     def created(parameters: Body) -> Response:

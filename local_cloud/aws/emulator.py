@@ -1,9 +1,9 @@
-"""The emulated AWS: ministack, plus our code for the features that the modules need and ministack lacks.
+"""The emulated AWS: ministack, and our code for features that the modules need and ministack lacks.
 
-`aws.serve` runs it as a process (`python -m local_cloud.aws.emulator`). Each gap is closed by one small
-function that wraps a function of ministack and says why. `tests/support/emulator/` has a probe for each gap.
-The probe fails when a new release of ministack closes the gap. The behavior of AWS is taken from its
-documentation; no test here proves it.
+`aws.serve` runs this module as a process (`python -m local_cloud.aws.emulator`). For each gap of ministack,
+one small function wraps a function of ministack and says why. `tests/support/emulator/` has a probe for each
+gap. The probe fails when a new release of ministack closes the gap. The behavior of AWS is taken from the
+documentation of AWS. No test here proves it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 
-# ministack reads its settings on import. `aws.serve` has put them into the environment.
+# ministack reads its settings on import. `aws.serve` has set them in the environment.
 from ministack.services import scheduler as schedules
 
 from local_cloud.aws import (
@@ -79,23 +79,25 @@ GAPS: tuple[Callable[[], None], ...] = (
 
 
 def main() -> None:
-    """Serve on the socket that the parent process bound, until the parent stops this process."""
+    """Serve on the socket that the parent process has bound, until the parent stops this process."""
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
 
-    if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":  # set by the probes of the gaps
+    # The probes set this variable, to find the gaps of ministack.
+    if os.environ.get("EXTRACTS_EMULATOR_GAPS") != "open":
         for close in GAPS:
             close()
     integrations.guard_state_machines()
-    schedules._SCHEDULE_TICK_INTERVAL = 1  # seconds; ministack checks every 10 for due schedules
+    # In seconds; ministack itself looks for due schedules every 10 seconds.
+    schedules._SCHEDULE_TICK_INTERVAL = 1
     config = Config()
     config.bind = [f"fd://{os.environ['EXTRACTS_EMULATOR_SOCKET']}"]
     config.certfile, config.keyfile = os.environ["EXTRACTS_EMULATOR_TLS"].split(os.pathsep)
     config.keep_alive_timeout = 75
     # Terraform sends all requests of an apply over one HTTP/2 connection. After 1,000 requests, hypercorn
-    # would close it and lose the pending responses. Terraform would repeat these requests and create
-    # resources twice.
+    # would close this connection and lose the pending responses. Terraform would then repeat these requests
+    # and create resources twice.
     config.keep_alive_max_requests = sys.maxsize
     config.loglevel = "WARNING"
     asyncio.run(serve(gate.guard(app), config))

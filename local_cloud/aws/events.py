@@ -16,10 +16,9 @@ from local_cloud.aws.identity import role_may, role_of, trusts
 
 
 def close_event_target_permissions() -> None:
-    """Start a state machine only if the target's role trusts the service and allows the start.
+    """Start a state machine only if the role of the target trusts the service and allows the start.
 
-    Rules come from EventBridge and schedules from EventBridge Scheduler. ministack uses the same function for
-    both.
+    ministack uses one function for the rules of EventBridge and the schedules of EventBridge Scheduler.
     """
     original = eventbridge._invoke_target
 
@@ -37,7 +36,8 @@ def close_event_target_permissions() -> None:
     @functools.wraps(original)
     def invoke(target: Body, event: Body, rule: Body, view: Any = None) -> Any:
         service, source_arn = "events.amazonaws.com", rule.get("Arn", "")
-        if _is_schedule(rule):  # the event names the group, never the schedule
+        # An event of a schedule names the schedule group as its source, not the schedule.
+        if _is_schedule(rule):
             service = "scheduler.amazonaws.com"
             source_arn = source_arn.rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
         if ":states:" in target.get("Arn", "") and (why := refusal(target, service, source_arn)):
@@ -50,9 +50,10 @@ def close_event_target_permissions() -> None:
 
 
 def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
-    """Send an event that was not delivered to the target's queue, with the reason in its attributes.
+    """Send an event that was not delivered to the dead letter queue of its target, with the reason.
 
-    For a rule the queue's policy must allow this, for a schedule its role.
+    For the event of a rule, the queue's policy must allow the message. For the event of a schedule, the role
+    of the schedule must allow it.
     """
     queue = target.get("DeadLetterConfig", {}).get("Arn", "")
     if not queue:
@@ -79,7 +80,7 @@ def _keep_dead_letter(target: Body, event: Body, rule: Body, why: str) -> None:
 
 
 def close_event_subjects() -> None:
-    """EventBridge sets no subject; ministack sets "EventBridge Notification"."""
+    """Send mails of EventBridge without a subject. ministack sets the subject "EventBridge Notification"."""
     original = sns.publish_internal
 
     @functools.wraps(original)
@@ -90,7 +91,7 @@ def close_event_subjects() -> None:
 
 
 def close_schedule_keywords() -> None:
-    """Replace Scheduler's context attributes in a schedule's input with their values."""
+    """Replace the context attributes of Scheduler in a schedule's input with their values."""
     original = eventbridge._invoke_target
 
     @functools.wraps(original)

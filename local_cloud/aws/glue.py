@@ -26,7 +26,7 @@ JOB_ATTRIBUTES = (
 
 
 def remember_tags(kind: str) -> Afterwards:
-    """Store the tags of a create request where the tag operations look for them."""
+    """Store the tags of a create request in the place where the operations for tags read them."""
 
     def created(data: Body, _: Response) -> None:
         name = data.get("Name") or data.get("ConnectionInput", {}).get("Name")
@@ -37,7 +37,7 @@ def remember_tags(kind: str) -> Afterwards:
 
 
 def close_glue_jobs() -> None:
-    """Store class, concurrency, delay notice, queuing and tags of jobs. An update unsets the omitted ones."""
+    """Store all attributes of jobs. An update removes the attributes that the request omits."""
 
     def created(data: Body, response: Response) -> None:
         remember_tags("job")(data, response)
@@ -74,7 +74,7 @@ def close_glue_crawlers() -> None:
 
 
 def close_glue_connections() -> None:
-    """Store the tags of connections, and add UpdateConnection, which ministack lacks."""
+    """Store the tags of connections. Add UpdateConnection, which ministack lacks."""
 
     def update(data: Body) -> Response:
         old = glue._connections.get(data["Name"])
@@ -93,7 +93,7 @@ def close_glue_connections() -> None:
 
 
 def close_glue_resources() -> None:
-    """Evaluate permissions on one resource; ministack treats every resource as a table."""
+    """Evaluate the permissions on the resource of a request. ministack treats every resource as a table."""
     original = iam_actions.extract_resource_arn
 
     @functools.wraps(original)
@@ -115,7 +115,7 @@ def close_glue_resources() -> None:
 
 
 def close_glue_triggers() -> None:
-    """Return no predicate for a trigger without one; ministack returns an empty predicate."""
+    """Return no predicate for a trigger that has none. ministack returns an empty predicate."""
 
     def got(_: Body, response: Response) -> Response:
         out = body_of(response)

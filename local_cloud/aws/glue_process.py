@@ -1,9 +1,9 @@
-"""The part of Glue that runs a job or a crawler, as a process for its workers.
+"""The worker process of the emulated Glue, which runs one job or one crawler.
 
 The emulator runs `python -m local_cloud.aws.glue_process job NAME RUN_ID` or `... crawler NAME -`. The
 process reads everything from the emulated AWS: definition, script, libraries, arguments, connection and
-secret. It uses the job's role for the steps for which Glue uses the job's role. The last line on stderr is
-the run's error message.
+secret. Where Glue uses the role of the job, the process uses this role, too. The last line on stderr is the
+error message of the run.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ DECORATION = "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: {line}; Sy
 
 
 class ServiceError(Exception):
-    """An error that Glue itself reports when a run cannot start."""
+    """An error that Glue itself reports because a run cannot start."""
 
 
 def main(what: str, name: str, run_id: str) -> None:
-    """Run the job or the crawler; if it fails, exit with the error message on stderr."""
+    """Run the job or the crawler. If it fails, print the error message on stderr and exit."""
     try:
         if what == "job":
             run_job(name, run_id)
@@ -60,12 +60,13 @@ def run_job(name: str, run_id: str) -> None:
         fetch(session, location, libraries)
     for module in filter(None, arguments.get("--additional-python-modules", "").split(",")):
         if module.startswith("s3://"):
-            fetch(session, module, folder)  # pip installs it; here the package is already installed
+            fetch(session, module, folder)  # Glue installs it with pip; here the package is already installed
     for kind in ("--extra-jars", "--extra-files"):
         for location in filter(None, arguments.get(kind, "").split(",")):
             fetch(session, location, folder)
     for connection in job.get("Connections", {}).get("Connections", []):
-        session.client("glue").get_connection(Name=connection)  # Glue attaches it before the script starts
+        # Glue attaches the connection before the script starts.
+        session.client("glue").get_connection(Name=connection)
 
     given = {**arguments, "--JOB_NAME": name, "--JOB_ID": "j_" + name, "--JOB_RUN_ID": run_id}
     command = [sys.executable, str(script), *(part for pair in given.items() for part in pair)]
@@ -87,13 +88,13 @@ def run_job(name: str, run_id: str) -> None:
             done.stdout,
             done.stderr,
         )
-    finally:  # a failed run has its own message, also if it may not log
+    finally:  # a failed run has its own message, even if the role must not write logs
         if done.returncode:
             raise ServiceError(error_message(done.stderr, done.returncode))
 
 
 def resolved_arguments(job: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]:
-    """Return the arguments of a run; Glue ignores the run's value of a non-overridable argument.
+    """Return the arguments of a run. For a non-overridable argument, Glue ignores the value of the run.
 
     https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
     """
@@ -109,7 +110,7 @@ def worker_environment(
 ) -> dict[str, str]:
     """Return the environment of a worker: the role's credentials, libraries, Spark and the JDBC driver."""
     credentials = session.get_credentials().get_frozen_credentials()
-    # Glue accepts several settings in one argument: "a=1 --conf b=2".
+    # Glue accepts several Spark settings in one argument: "a=1 --conf b=2".
     settings = [part for part in map(str.strip, re.split(r"--conf\s", arguments.get("--conf", ""))) if part]
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION")
     return {
@@ -124,7 +125,7 @@ def worker_environment(
 
 
 def assume(role_arn: str, session_name: str, session_policy: str | None = None) -> boto3.Session:
-    """Return the session that Glue gets for a role that trusts it."""
+    """Return a session with the role, as Glue gets it if the role trusts Glue."""
     role = boto3.client("iam").get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
     trust = role["AssumeRolePolicyDocument"]
     principals = [s.get("Principal", {}).get("Service") for s in trust["Statement"] if s["Effect"] == "Allow"]
@@ -162,14 +163,15 @@ def send_logs(
     """Write both streams to the log groups of Glue 5 and 6, with the role's permissions."""
     logs = session.client("logs")
     prefix = arguments.get("--custom-logGroup-prefix", "/aws-glue/jobs")
-    if security_configuration:  # then Glue adds its own name and the role's to the name of the group
+    # Glue then adds the names of the security configuration and the role to the log group.
+    if security_configuration:
         prefix = f"{prefix}/{security_configuration}-role/{role}"
     for kind, text in (("output", output), ("error", errors)):
         group = f"{prefix}/{kind}"
         try:
             logs.create_log_group(logGroupName=group)
         except logs.exceptions.ResourceAlreadyExistsException:
-            pass  # the module creates it, with its retention and key
+            pass  # the module creates the log group, with its retention and key
         except ClientError as error:
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 raise
@@ -195,7 +197,7 @@ def error_message(errors: str, code: int) -> str:
 # Crawler
 ################################################################################
 
-# Names of PostgreSQL's types in the Glue Data Catalog.
+# The types of PostgreSQL, and their names in the Glue Data Catalog.
 CATALOG_TYPES = {
     "smallint": "smallint",
     "integer": "int",
@@ -211,7 +213,7 @@ CATALOG_TYPES = {
 
 
 def run_crawler(crawler_name: str) -> None:
-    """Add the target's tables to the Data Catalog, with the crawler's role."""
+    """Add the tables of the crawler's target to the Data Catalog, with the crawler's role."""
     crawler = boto3.client("glue").get_crawler(Name=crawler_name)["Crawler"]
     session = assume(crawler["Role"], f"AWS-Crawler-{crawler_name[:40]}")
     glue = session.client("glue")
@@ -240,7 +242,7 @@ def run_crawler(crawler_name: str) -> None:
                     glue.create_table(DatabaseName=crawler["DatabaseName"], TableInput=entry)
 
 
-# The message of PostgreSQL's JDBC driver before 42.2.0 when the server asks for SCRAM.
+# The error message of PostgreSQL's JDBC driver before 42.2.0 if the server requires SCRAM.
 NO_SCRAM = (
     "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to"
     " include the client's IP address or subnet, and that it is using an authentication scheme supported by"
@@ -249,10 +251,10 @@ NO_SCRAM = (
 
 
 def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """Connect as a crawler does, with the address, secret, certificate and driver of a Glue connection.
+    """Connect in the same way as a crawler, with address, secret, certificate and driver of a connection.
 
-    The crawler's own driver may not support SCRAM. So SCRAM fails here unless the connection has a driver.
-    https://docs.aws.amazon.com/glue/latest/dg/console-connections-jdbc-drivers.html
+    The built-in driver of crawlers may not support SCRAM. So SCRAM fails here unless the connection has its
+    own driver.
     """
     properties = session.client("glue").get_connection(Name=name)["Connection"]["ConnectionProperties"]
     driver = properties.get("JDBC_DRIVER_JAR_URI")
@@ -289,7 +291,7 @@ def connect(session: boto3.Session, name: str) -> psycopg.Connection[tuple[Any, 
 def tables(
     connection: psycopg.Connection[tuple[Any, ...]], path: str
 ) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Return the tables that the login sees under `database/schema/table`, where % matches any text."""
+    """Return the tables under `database/schema/table` that the login can see. % matches any text."""
     _, schema, pattern = path.split("/", 2)
     rows = connection.execute(
         "select table_name, column_name, data_type from information_schema.columns"

@@ -1,4 +1,4 @@
-"""Glue: in ministack runs execute nothing and send no event."""
+"""Glue: in ministack, runs execute nothing and send no events."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from local_cloud.aws.common import (
     seconds_now,
 )
 
-# (workflow, run id) -> the nodes that ended with their states, and the triggers that fired
+# by (workflow, run ID): the nodes that ended, with their states, and the triggers that fired
 _workflow_progress: dict[tuple[str, str], tuple[dict[tuple[str, str], str], set[str]]] = {}
 WorkflowRun = tuple[str, str] | None
 
 
-# run id -> its process, while it runs
+# by run ID: the process of a run that has not ended
 _processes: dict[str, subprocess.Popen[str]] = {}
 _stopped: set[str] = set()
-_FROM_JOB = ("ExecutionRoleSessionPolicy", "SecurityConfiguration")  # a job has no session policy
+# A run can set them; a job has no session policy.
+_FROM_JOB = ("ExecutionRoleSessionPolicy", "SecurityConfiguration")
 
 
 def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[str, str]:
-    """Run a job or a crawler in a process; return its final state and the reason. See `glue_process.py`."""
+    """Run a job or a crawler in a process. Return the final state and the reason of a failure."""
     command = [sys.executable, "-m", "local_cloud.aws.glue_process", what, name, run_id]
     with tempfile.TemporaryDirectory(prefix="extracts-glue-") as scratch:
         process = subprocess.Popen(
@@ -42,7 +43,7 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
             stderr=subprocess.PIPE,
             text=True,
             cwd=scratch,
-            start_new_session=True,  # so that child processes can be stopped with it
+            start_new_session=True,  # so that child processes can be stopped together with the process
         )
         _processes[run_id] = process
         try:
@@ -53,7 +54,7 @@ def execute(what: str, name: str, run_id: str, timeout_minutes: int) -> tuple[st
         finally:
             _processes.pop(run_id, None)
     if run_id in _stopped:
-        _stopped.discard(run_id)  # the next crawl of this crawler has the same name
+        _stopped.discard(run_id)  # the next crawl of this crawler has the same run ID
         return "STOPPED", ""
     if process.returncode:
         lines = [line for line in errors.splitlines() if line.strip()]
@@ -73,7 +74,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def stop_job_runs(data: Body) -> Response:
-    """BatchStopJobRun; ministack stops nothing and sends no event."""
+    """BatchStopJobRun. In ministack, this action stops nothing and sends no event."""
     for run_id in data["JobRunIds"]:
         _stop(run_id)
     done = [{"JobName": data["JobName"], "JobRunId": run_id} for run_id in data["JobRunIds"]]
@@ -81,7 +82,7 @@ def stop_job_runs(data: Body) -> Response:
 
 
 def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
-    """StartJobRun; ministack reports success without running anything."""
+    """StartJobRun. ministack reports success without running anything."""
     name = data["JobName"]
     job = glue._jobs.get(name)
     if job is None:
@@ -105,7 +106,7 @@ def start_job_run(data: Body, workflow: WorkflowRun = None) -> Response:
         "PredecessorRuns": [],
         "LogGroupName": "/aws-glue/jobs",
     }
-    # What a run can change. Else it has the security configuration of its job.
+    # A run can set these attributes. Otherwise the run has the security configuration of its job.
     given = {**job, **data}
     run |= {key: given[key] for key in _FROM_JOB if given.get(key)}
     _begin(run)
@@ -146,7 +147,7 @@ def _finish_job_run(run: Body, workflow: WorkflowRun) -> None:
 
 
 def start_crawler(data: Body, workflow: WorkflowRun = None) -> Response:
-    """StartCrawler; ministack finds no tables and sends no event."""
+    """StartCrawler. In ministack, a crawler finds no tables and sends no event."""
     crawler = glue._crawlers.get(data["Name"])
     if crawler is None:
         return error_response_json("EntityNotFoundException", f"Crawler {data['Name']} not found", 400)
@@ -158,7 +159,7 @@ def start_crawler(data: Body, workflow: WorkflowRun = None) -> Response:
 
 
 def stop_crawler(data: Body) -> Response:
-    """StopCrawler; ministack stops nothing."""
+    """StopCrawler. In ministack, this action stops nothing."""
     crawler = glue._crawlers.get(data["Name"])
     if crawler is None:
         return error_response_json("EntityNotFoundException", f"Crawler {data['Name']} not found", 400)
@@ -183,7 +184,7 @@ def _finish_crawl(crawler: Body, workflow: WorkflowRun) -> None:
     detail = {"crawlerName": name, "accountId": get_account_id()}
     if state == "SUCCEEDED":
         emit("Glue Crawler State Change", {**detail, "state": "Succeeded", "message": "Crawler Succeeded"})
-    elif state == "FAILED":  # Glue sends no event for a stopped crawl
+    elif state == "FAILED":  # Glue sends no event for a crawl that was stopped
         emit(
             "Glue Crawler State Change",
             {**detail, "state": "Failed", "message": "Crawler Failed", "errorMessage": why},
@@ -192,7 +193,7 @@ def _finish_crawl(crawler: Body, workflow: WorkflowRun) -> None:
 
 
 def _advance(workflow: WorkflowRun, node: tuple[str, str], state: str) -> None:
-    """Fire the conditional triggers that wait for `node`; if none fires, the workflow run is complete."""
+    """Fire the conditional triggers that wait for `node`. If no trigger fires, complete the workflow run."""
     if workflow is None:
         return
     ended, fired = _workflow_progress.setdefault(workflow, ({}, set()))
@@ -226,7 +227,7 @@ def _fire(trigger: Body, workflow: WorkflowRun) -> None:
 
 
 def close_glue_runs() -> None:
-    """Run, retry and stop jobs and crawlers, and send the same events as Glue."""
+    """Run, retry and stop jobs and crawlers, and send the events that Glue sends."""
     answer_json(
         glue,
         "_handle_request_sync",
@@ -241,7 +242,7 @@ def close_glue_runs() -> None:
 
 
 def close_glue_run_pages() -> None:
-    """Return a job's runs newest first and in pages; ministack returns all, oldest first.
+    """Return the runs of a job in pages, newest first. ministack returns all runs, oldest first.
 
     https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRuns.html
     """
@@ -257,7 +258,7 @@ def close_glue_run_pages() -> None:
 
 
 def close_glue_workflows() -> None:
-    """Fire the start trigger of a workflow run, then its chain; in ministack the run stays RUNNING."""
+    """Fire the start trigger of a workflow run, then the other triggers. In ministack, the run never ends."""
 
     def without_gaps(run: Body) -> Body:
         return {key: value for key, value in run.items() if value is not None}

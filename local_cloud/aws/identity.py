@@ -1,4 +1,4 @@
-"""Roles: who may assume one, and what it may do."""
+"""Roles: which principal may assume a role, and which actions a role may call."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def role_of(arn: str) -> Body | None:
 
 
 def trusts(role: Body, service: str, source_arn: str) -> bool:
-    """Return whether the service may assume the role for that resource, under the trust's conditions."""
+    """Return whether the service may assume the role for that resource, under the role's trust policy."""
     document = role["AssumeRolePolicyDocument"]
     trust = json.loads(document) if isinstance(document, str) else document
     named = [s for s in trust["Statement"] if iam._service_principal_matches(s.get("Principal"), service)]
     account = get_account_id()
     context = iam.EvalContext(
         principal_arn=service,
-        principal_type="Root",  # ministack accepts it for every service
+        principal_type="Root",  # ministack accepts this type for every service
         principal_account=account,
         action="sts:AssumeRole",
         resource_arn="*",
@@ -42,7 +42,7 @@ def trusts(role: Body, service: str, source_arn: str) -> bool:
 
 
 def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
-    """Return the credentials, as environment variables, that a service gets for a role that trusts it."""
+    """Return the credentials that a service gets for a role that trusts it, as environment variables."""
     role = role_of(role_arn)
     if role is None or not trusts(role, service, source_arn):
         return {}
@@ -65,7 +65,7 @@ def credentials(role_arn: str, service: str, source_arn: str) -> dict[str, str]:
 
 
 def close_resource_names() -> None:
-    """Requests name a path of parameters, a log stream or a connector; ministack checks them for less.
+    """Check requests for the parameter path, log stream or connector that they name, as AWS does.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awstransferfamily.html
@@ -89,7 +89,7 @@ def close_resource_names() -> None:
 
 
 def close_event_conditions() -> None:
-    """A policy may name the source and type of the events that a role sends.
+    """Let policies name the source and the type of the events that a role sends.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """
@@ -108,7 +108,7 @@ def close_event_conditions() -> None:
 
 
 def close_web_identity_claims() -> None:
-    """Add the condition keys that AWS has for GitHub's claims; ministack has only `aud` and `sub`.
+    """Add condition keys for all claims of GitHub's tokens. ministack has only `aud` and `sub`.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
     """
@@ -150,10 +150,9 @@ def role_may(role_arn: str, action: str, resource: str) -> bool:
 
 
 def close_named_resources() -> None:
-    """Authorize some reads for the resource that they name; ministack authorizes them for `*`.
+    """Authorize some reads for the resource that the request names. ministack authorizes them for `*`.
 
-    The ARN of a rule of the default event bus does not name the bus.
-    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+    The ARN of a rule on the default event bus does not contain the name of the bus.
     """
     extract = iam_actions.extract_resource_arn
 
@@ -185,7 +184,7 @@ def close_named_resources() -> None:
             found = f"arn:aws:cloudwatch:{place}:alarm:{_first(alarms)}"
         if found == "*":
             found = next((str(v) for k, v in values.items() if k.lower() == "resourcearn"), found)
-        # Public parameters belong to no account.
+        # The ARN of a public parameter contains no account.
         found = found.replace(f"{place}:parameter/aws/", f"{region}::parameter/aws/")
         return found.replace(":rule/default/", ":rule/")
 

@@ -31,7 +31,8 @@ from local_cloud.aws.identity import credentials
 
 UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[A-Za-z0-9]+)")
 
-# Services whose name in the SDK for Java, which universal targets use, differs from botocore's.
+# Universal targets use the service names of the SDK for Java. This table has the names that differ in
+# botocore.
 SERVICES = {"cloudwatchlogs": "logs", "eventbridge": "events", "sfn": "stepfunctions"}
 
 
@@ -42,17 +43,17 @@ SERVICES = {"cloudwatchlogs": "logs", "eventbridge": "events", "sfn": "stepfunct
 
 @dataclass(frozen=True, slots=True)
 class Refused(Exception):
-    """A call to a target that failed, with the code and the message for the dead letter queue."""
+    """The error of a failed call to a target, with the code and the message for the dead letter queue."""
 
     code: str
     message: str
 
 
 def close_universal_targets() -> None:
-    """Call a universal target with its role. AWS would also retry the call, as its retry policy says.
+    """Call a universal target with its role. The emulator does not follow the retry policy, as AWS would.
 
-    The call goes through the emulator's endpoint like any other request, so it is checked and authorized.
-    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
+    The call goes through the endpoint of the emulator like any other request, so the emulator checks and
+    authorizes it.
     """
     original = eventbridge._invoke_target
 
@@ -68,7 +69,7 @@ def close_universal_targets() -> None:
 
 def _deliver(target: Body, schedule: Body, scheduled: float) -> None:
     group = schedule["Arn"].rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
-    # Scheduler reports the group as the source, never the schedule.
+    # Scheduler names the schedule group as the source, not the schedule.
     role = credentials(target.get("RoleArn", ""), "scheduler.amazonaws.com", group)
     try:
         if not role:
@@ -111,7 +112,7 @@ def _call(target: Body, role: Mapping[str, str]) -> None:
 def _keep_dead_letter(
     target: Body, schedule: Body, scheduled: float, role: Mapping[str, str], refused: Refused
 ) -> None:
-    """Send a failed call to the dead letter queue with the schedule's role.
+    """Send a failed call to the dead letter queue, with the role of the schedule.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
@@ -142,15 +143,15 @@ def _keep_dead_letter(
 # Time zones
 ################################################################################
 
-# (account, region, "group/name", time of creation) -> time of the last check of the schedule
+# by (account, region, "group/name", time of creation): the time of the last check of the schedule
 _seen: dict[tuple[str, str, str, float], datetime] = {}
 
 
 def next_start(schedule: Body, after: datetime) -> datetime | None:
     """Return the next start of a schedule in its time zone.
 
-    A start in the hour that daylight saving time skips does not happen. A start in the hour that occurs twice
-    happens once, the first time. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    A start does not happen if daylight saving time skips its hour. If an hour occurs twice, the start happens
+    only the first time.
     """
     zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
     expression = schedule["ScheduleExpression"].strip()
@@ -164,7 +165,7 @@ def next_start(schedule: Body, after: datetime) -> datetime | None:
     fields = eventbridge._parse_cron_fields(expression)
     if fields is None:
         return None
-    local = after.astimezone(zone).replace(tzinfo=UTC)  # the emulator uses local times without a zone
+    local = after.astimezone(zone).replace(tzinfo=UTC)  # the emulator uses local times without a time zone
     while local := eventbridge._cron_next_fire(fields, local):
         start: datetime = local.replace(tzinfo=zone).astimezone(UTC)
         is_skipped = start.astimezone(zone).replace(tzinfo=UTC) != local
@@ -174,12 +175,12 @@ def next_start(schedule: Body, after: datetime) -> datetime | None:
 
 
 def close_time_zones() -> None:
-    """Start schedules in their own time zone; ministack treats every time as UTC."""
+    """Start each schedule in its own time zone. ministack treats every time as UTC."""
     scheduler._tick_schedules = tick
 
 
 def tick() -> None:
-    """Start the schedules that are due, each in its account and region."""
+    """Start the schedules that are due, each in its own account and region."""
     now = datetime.fromtimestamp(time.time(), UTC)
     previous = get_account_id(), get_region()
     try:
@@ -200,7 +201,7 @@ def _is_running(schedule: Body, now: datetime) -> bool:
 
 def _start_if_due(key: tuple[str, str, str], schedule: Body, now: datetime) -> None:
     is_once = schedule["ScheduleExpression"].strip().startswith("at(")
-    # A one-time schedule starts even if its time was already past when it was created.
+    # A one-time schedule starts even if its time was already past when the schedule was created.
     created = (*key, schedule["CreationDate"])
     since = _seen.get(created, datetime.min.replace(tzinfo=UTC) if is_once else now)
     due = next_start(schedule, since)

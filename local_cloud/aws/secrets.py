@@ -1,4 +1,4 @@
-"""Secrets Manager: custom labels are lost, rotation cannot be canceled, a new secret always has a value."""
+"""Secrets Manager: ministack loses custom labels, cannot cancel a rotation, and gives each secret a value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local_cloud.aws.common import Body, Response, answer_json, body_of
 
 
 def close_secret_labels() -> None:
-    """Keep every staging label and every version with a label; ministack keeps only AWS's own labels."""
+    """Keep every staging label, and every version with a label. ministack keeps only the labels of AWS."""
 
     def put(data: Body, response: Response) -> Response:
         out = body_of(response)
@@ -27,7 +27,7 @@ def close_secret_labels() -> None:
 
 
 def close_empty_secrets() -> None:
-    """A secret that is created without a value has no version."""
+    """A secret that is created without a value gets no version."""
 
     def created(data: Body, response: Response) -> Response:
         out = body_of(response)

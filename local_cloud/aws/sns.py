@@ -1,4 +1,4 @@
-"""SNS: ministack sends no e-mail."""
+"""SNS: ministack sends no mail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNSUBSCRIBE = (
 
 
 def close_sns_email() -> None:
-    """Put a message for an e-mail subscription into the mailbox, with the text and encoding of SNS."""
+    """Put a message for an e-mail subscription into the mailbox, with the text and the encoding of SNS."""
     original = sns._fanout
 
     @functools.wraps(original)

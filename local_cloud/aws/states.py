@@ -1,4 +1,4 @@
-"""Step Functions: nested executions, the identity of an execution, and the content of objects."""
+"""Step Functions: nested executions, the role of an execution, and the content of objects."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from local_cloud.aws.common import Body
 def close_nested_executions() -> None:
     """Report a refused start with the error of Step Functions, and accept a repeated start.
 
-    The error is StepFunctions.ExecutionAlreadyExistsException; ministack's is ExecutionAlreadyExists. A start
-    with the name and the input of a running execution is not an error:
-    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    The error is StepFunctions.ExecutionAlreadyExistsException. ministack reports ExecutionAlreadyExists. A
+    second start with the name and the input of a running execution is not an error:
     """
     original = stepfunctions._invoke_nested_start_execution
 
@@ -44,8 +43,8 @@ def _equal(one: str, other: str) -> bool:
 def close_execution_identity() -> None:
     """Run the tasks of an execution with the role of the state machine, over TLS.
 
-    ministack uses the caller and the transport of the request that started the execution. A schedule has
-    neither, so a resource policy with `aws:SecureTransport` denied the tasks.
+    ministack uses the caller and the transport of the request that started the execution. A schedule has no
+    such request. So a resource policy with `aws:SecureTransport` denied the tasks.
     """
     original = stepfunctions._run_execution
 
@@ -62,7 +61,9 @@ def close_execution_identity() -> None:
 
 
 def close_object_bodies() -> None:
-    """Let a state machine read an object: `Body` is its text, as in AWS's examples for `States.StringToJson`.
+    """Let a state machine read an object.
+
+    `Body` is the text, as AWS's examples of `States.StringToJson` expect.
 
     ministack has no getObject: "Body shape is convention-based ... defer until verified".
     """

@@ -11,7 +11,7 @@ from local_cloud.aws import ec2
 from local_cloud.aws.common import Body, Response, answer_json, body_of
 from local_cloud.aws.transfer_connectors import _connectors
 
-_endpoints: dict[str, str] = {}  # VPC endpoint of each server in a VPC
+_endpoints: dict[str, str] = {}  # the VPC endpoint of each server in a VPC
 SERVER_ATTRIBUTES = (
     "EndpointDetails",
     "LoggingRole",
@@ -33,9 +33,10 @@ USER_ATTRIBUTES = (
 
 
 def close_transfer_servers() -> None:
-    """Store security policy, logging and endpoint of servers; otherwise every plan has changes.
+    """Store security policy, logging and endpoint of servers. Otherwise every plan would have changes.
 
-    A server in a VPC has a VPC endpoint, which Transfer Family creates and deletes with it.
+    A server in a VPC has a VPC endpoint. Transfer Family creates and deletes the endpoint together with the
+    server.
     """
 
     def keep(server: Body, data: Body) -> None:
@@ -46,7 +47,7 @@ def close_transfer_servers() -> None:
             server.pop("EndpointDetails", None)
             drop(server["ServerId"])
             return
-        groups = details.pop("SecurityGroupIds", [])  # only the VPC endpoint reports them
+        groups = details.pop("SecurityGroupIds", [])  # only the VPC endpoint reports the security groups
         if server["ServerId"] not in _endpoints:
             _endpoints[server["ServerId"]] = ec2.create_endpoint(
                 "transfer.server.c-0001", details["VpcId"], details["SubnetIds"], groups
@@ -89,7 +90,10 @@ def close_transfer_servers() -> None:
 
 
 def close_transfer_users() -> None:
-    """Store the session policy of users, and return a key's date as a number, as the provider expects."""
+    """Store the session policy of users.
+
+    Return the date of a key as a number, as the AWS provider expects.
+    """
 
     def key_of(data: Body) -> str:
         return str(transfer._user_key(data["ServerId"], data["UserName"]))
@@ -122,7 +126,7 @@ def close_transfer_users() -> None:
 
 
 def close_transfer_tags() -> None:
-    """Read and change the tags of servers and users; ministack lacks the three operations."""
+    """Read and change the tags of servers and users. ministack lacks the three operations for tags."""
 
     def tagged(arn: str) -> Body:
         for store in (transfer._servers, transfer._users, _connectors):

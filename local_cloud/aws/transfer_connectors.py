@@ -1,4 +1,4 @@
-"""Transfer Family's connectors."""
+"""The connectors of Transfer Family."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONNECTOR_ATTRIBUTES = ("AccessRole", "LoggingRole", "SecurityPolicyName", "Sftp
 
 
 def close_transfer_connectors() -> None:
-    """Add connectors, which ministack lacks: a real SFTP client sends to the recipient's server."""
+    """Add connectors, which ministack lacks. A real SFTP client sends the files to the recipient's server."""
 
     def unknown(data: Body) -> Response:
         return error_response_json(
@@ -76,9 +76,9 @@ def close_transfer_connectors() -> None:
 
 
 def _send(connector: Body, order: Body, number: str) -> None:
-    """Send the files one after the other, with an event at the end of each.
+    """Send the files one after the other. After each file, send an event.
 
-    A result contains the path on the recipient's server. It exists only after the transfer of its file
+    A result contains the path on the recipient's server. The result of a file exists only after its transfer
     begins.
     """
     folder = order.get("RemoteDirectoryPath", "/")
@@ -103,7 +103,7 @@ def _send(connector: Body, order: Body, number: str) -> None:
 
 
 def _refused(connector: Body, path: str, folder: str) -> str:
-    """Send one file in a process with the connector's role; return why it failed."""
+    """Send one file in a process with the connector's role. Return the reason of a failure."""
     session = credentials(connector["AccessRole"], "transfer.amazonaws.com", connector["Arn"])
     if not session:
         return f"{connector['AccessRole']} does not trust {connector['Arn']}"

@@ -1,8 +1,8 @@
-"""The part of a Transfer connector that reads one file and writes it to the recipient's server.
+"""The process of an emulated Transfer connector. It reads one file and writes it to the recipient's server.
 
-The emulator runs `python -m local_cloud.aws.transfer_process`, with the role's credentials in the
-environment. The connector, the path of the file and the remote folder come as JSON on stdin. The last line on
-stderr is the reason of a failed transfer.
+The emulator runs `python -m local_cloud.aws.transfer_process`, with the credentials of the role in the
+environment. The process reads the connector, the path of the file and the remote folder from stdin, as JSON.
+The last line on stderr is the reason of a failed transfer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HOST_KEY_ALGORITHMS = (
 
 
 def main(order: dict[str, Any]) -> None:
-    """Send the file; if that fails, exit with the reason on stderr."""
+    """Send the file. On a failure, print the reason on stderr and exit."""
     try:
         secrets = boto3.client("secretsmanager")
         secret = secrets.get_secret_value(SecretId=order["SftpConfig"]["UserSecretId"])
@@ -43,8 +43,7 @@ def main(order: dict[str, Any]) -> None:
 async def send(order: dict[str, Any], login: dict[str, str], target: str, body: bytes) -> None:
     """Write the file to the recipient's server, which must present one of the trusted host keys.
 
-    It offers only the algorithms that connectors support:
-    https://docs.aws.amazon.com/transfer/latest/userguide/security-policies-connectors.html
+    The client offers only the algorithms that connectors support:
     """
     url = urlsplit(order["Url"])
     place = f"[{url.hostname}]:{url.port}" if url.port and url.port != 22 else url.hostname

@@ -1,4 +1,7 @@
-"""Transfer Family's SFTP server: it checks the user's permissions, and sends an event for each download."""
+"""The SFTP server of Transfer Family.
+
+It checks the user's permissions, and sends an event for each download.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,10 @@ _sftp_user: contextvars.ContextVar[Body | None] = contextvars.ContextVar("sftp_u
 
 
 def close_sftp_authorization() -> None:
-    """Check each SFTP operation against the user's role and session policy, as Transfer does.
+    """Check each SFTP operation against the user's role and session policy, as Transfer Family does.
 
-    A write is refused when the file is opened, because the client reports an error on closing as a success.
+    A write is refused when the client opens the file. An error when it closes the file would come too late,
+    because the client reports such an error as a success.
     """
     resolve = transfer._sftp_resolve_s3_target
 
@@ -90,7 +94,10 @@ def close_sftp_authorization() -> None:
 
 
 def close_sftp_events() -> None:
-    """Send Transfer's event for a download. It says "completed" if the client read to the end of the file."""
+    """Send the event of Transfer Family for a download.
+
+    If the client read the whole file, it is "completed".
+    """
     ensure = transfer._ensure_sftp_runtime
 
     def ensure_telling() -> None:
@@ -117,7 +124,7 @@ def close_sftp_events() -> None:
             file = self._open_files.get(handle)
             closed = original_close(self, handle)
             if file and file["mode"] == "read":
-                self._resolve("/")  # the event belongs to the user's account and region
+                self._resolve("/")  # makes the event use the account and region of the user
                 completed = file.get("reached", 0) >= file["size"]
                 detail = {
                     "bytes": file.get("reached", 0),
@@ -142,7 +149,7 @@ def close_sftp_events() -> None:
 
 
 def close_sftp_root_folders() -> None:
-    """Show a user's empty root folder only if the server optimizes the listing of folders.
+    """Show a user's empty root folder only if the server has the option for faster listings of folders.
 
     https://docs.aws.amazon.com/transfer/latest/userguide/implement-log-dirs.html
     """

@@ -1,4 +1,4 @@
-"""The parts that exist in an account before the extract: a network and the login's secret."""
+"""The resources that exist in an account before the extract: a network, and the secret with the login."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Account:
 
 
 def prepare(cloud: Cloud, *, username: str, password: str) -> Account:
-    """Create a VPC with a private subnet, the database's security group, and the login's secret."""
+    """Create a VPC with a private subnet, the security group of the database, and the login's secret."""
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]

@@ -31,7 +31,7 @@ from local_cloud.demo.screen import Screen
 REPOSITORY = Path(__file__).parents[2]
 ANSWERS = REPOSITORY / "examples/bank-loans/extract.yaml"
 STEPS = 9
-DISK = 1_500_000_000  # bytes: PostgreSQL, Terraform's folder, the scratch space of Spark
+DISK = 1_500_000_000  # bytes for PostgreSQL, Terraform's folder and the scratch space of Spark
 RECIPIENTS = {"first-bank": store.BANKS[0], "ubuntu": store.BANKS[1], "karoo": store.BANKS[2]}
 
 
@@ -39,11 +39,11 @@ RECIPIENTS = {"first-bank": store.BANKS[0], "ubuntu": store.BANKS[1], "karoo": s
 class Settings:
     """The options of the demo."""
 
-    folder: Path | None = None  # default: a new folder in the system's temporary folder
+    folder: Path | None = None  # default: a new folder in the temporary folder of the system
     keep: bool = False
     loans: int = store.LOANS
     sftp_port: int | None = None
-    picture: Path | None = None  # where to save the output as an SVG
+    picture: Path | None = None  # file in which to save the output as an SVG
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Local:
 
 
 def run(settings: Settings, console: Console) -> None:
-    """Run the demo, and stop all its parts at the end, even after an error, unless `keep` is set."""
+    """Run the demo. At the end, stop all its parts, even after an error, unless `keep` is set."""
     signal.signal(signal.SIGTERM, _interrupt)
     folder = _folder(settings)
     screen = Screen(console, STEPS)
@@ -93,7 +93,7 @@ def _steps(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -
 
 
 def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) -> Local:
-    """Steps 1 to 3: start the source and the cloud, and apply the stamped project."""
+    """Steps 1 to 3: start the source and the emulated AWS, and apply the stamped project."""
     login = secrets.token_urlsafe(18)
     with screen.step("Start PostgreSQL and fill the banks' database"):
         screen.waiting("PostgreSQL to answer")
@@ -145,7 +145,7 @@ def start(parts: ExitStack, folder: Path, settings: Settings, screen: Screen) ->
 
 
 def run_workflow(local: Local, screen: Screen) -> dict[str, Any]:
-    """Let the schedule start the workflow, and wait until its job has ended."""
+    """Start the workflow with its schedule, and wait until the job has ended."""
     glue = local.cloud.client("glue")
     workflow, job = local.outputs["workflow_name"], local.outputs["job_name"]
     screen.waiting("EventBridge Scheduler to start the workflow")
@@ -191,7 +191,7 @@ def log_lines(local: Local, run_id: str) -> list[dict[str, Any]]:
 
 
 def collect(local: Local, period: str, screen: Screen) -> None:
-    """Step 6: the recipient downloads a file; everything else is denied."""
+    """Step 6: the recipient downloads a file, and other actions are denied."""
     name, user = next(iter(local.outputs["sftp_users"].items()))
     year, month = period.split("-")
     with screen.step("Download a file over SFTP as the recipient's user"):
@@ -267,7 +267,7 @@ def fail(local: Local, screen: Screen) -> None:
 
 
 def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
-    """Keep everything running: save a list of the processes for `stop`, and exit without cleaning up."""
+    """Keep everything running. Save a list of the processes for `stop`, and exit without cleaning up."""
     shell = local.folder / "environment"
     exports = (f"export {name}={value}\n" for name, value in local.cloud.environment.items())
     files.write_private(shell, "".join(exports))
@@ -280,7 +280,8 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
         "outputs": local.outputs,
     }
     files.write_private(local.folder / "running.json", json.dumps(note))
-    kept = parts.pop_all()  # a reference until the last line: garbage collection would stop the parts
+    # Keep this reference until the last line, because garbage collection would stop the parts.
+    kept = parts.pop_all()
     key, user = local.key.private, next(iter(local.outputs["sftp_users"].values()))["user_name"]
     screen.say("\nEverything is still running. Look around:", style="bold")
     screen.say(f"  psql '{local.database.url}'")
@@ -297,14 +298,14 @@ def _keep(local: Local, parts: ExitStack, screen: Screen) -> None:
 
 
 def stop(folder: Path) -> None:
-    """Stop the processes that a demo with `keep` left running."""
+    """Stop the processes that a demo with `keep` did not stop."""
     note = folder / "running.json"
     if not note.is_file():
         raise ExtractsError(f"No demo is running in {folder}.")
     left = json.loads(note.read_text())
     processes.end(left["processes"])
     for place in map(Path, left["folders"]):
-        # Remove only what the demo creates: another program may have written this file.
+        # Remove only what the demo creates, because another program may have written this list.
         if place.name.startswith(database.PREFIX) and (place / "data/PG_VERSION").is_file():
             shutil.rmtree(place, ignore_errors=True)
     note.unlink()

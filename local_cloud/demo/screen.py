@@ -15,13 +15,13 @@ from rich.table import Table
 
 
 class Screen:
-    """A live display on a terminal, plain lines elsewhere. Other output appears above the live line."""
+    """A live display on a terminal, and plain lines elsewhere. Other output appears above the live line."""
 
     def __init__(self, console: Console, steps: int) -> None:
         self.console = console
         self.steps = steps
         self.number = 0
-        # The same output as on a terminal, for the picture in the README.
+        # A second console records the same output as on a terminal, for the picture in the README.
         self._picture = Console(
             file=io.StringIO(),
             force_terminal=True,
@@ -37,7 +37,7 @@ class Screen:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """One numbered step. Its line gets a check mark and its time when the block succeeds."""
+        """One numbered step. When the block succeeds, the line of the step gets a check mark and its time."""
         self.number += 1
         self._title, self._waiting, self._step_began = title, "", time.monotonic()
         if self.console.is_terminal:
@@ -61,7 +61,7 @@ class Screen:
             self._line(f"    {what}")
 
     def say(self, text: object = "", *, style: str | None = None, picture: bool = True) -> None:
-        """Print a line that stays. Long output is left out of the picture."""
+        """Print a permanent line. The picture leaves out long output."""
         if picture:
             self._picture.print(text, style=style, markup=False, highlight=False)
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=isinstance(text, str))

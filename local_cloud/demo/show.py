@@ -1,4 +1,4 @@
-"""What the demo shows of a published month: its files, its manifest, the preview page and the folders."""
+"""Show a published month in the demo: its files, its manifest, the preview page and the folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local_cloud.demo.screen import Screen
 if TYPE_CHECKING:
     from local_cloud.demo.run import Local
 
-HISTORY = 5  # earlier months on the preview page, as `extracts preview` shows by default
+HISTORY = 5  # number of earlier months on the preview page, as in `extracts preview` by default
 
 
 def manifest(local: Local, period: str) -> dict[str, Any]:
@@ -65,7 +65,10 @@ def show_files(local: Local, period: str, screen: Screen) -> None:
 
 
 def preview_page(local: Local, period: str, screen: Screen) -> Path:
-    """Step 9: write the page that `extracts preview` makes of the project and the database, and return it."""
+    """Step 9: write the page of `extracts preview` for the project and the database.
+
+    Return the page's path.
+    """
     screen.waiting("the database to compute the month and those before it")
     output = local.folder / "preview"
     made = preview(

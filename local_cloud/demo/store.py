@@ -1,6 +1,6 @@
 """The source of a banking group: the example's data model, filled with seeded, realistic rows.
 
-It deliberately contains cases that a simple extract gets wrong: see `Store`.
+The rows deliberately contain cases that a simple extract gets wrong: see `Store`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MONTHS = 24
 LOANS = 200_000
 READER = "extract_reader"
 
-# Names with spaces and an ampersand, which file names do not keep.
+# Names with spaces and an ampersand. File names do not contain these characters.
 BANKS = ("First Bank", "Ubuntu Savings Bank", "Karoo & Coast Bank")
 BRANCHES_PER_BANK = (12, 10, 8)
 STREETS = (
@@ -102,12 +102,12 @@ class Store:
     """
 
     banks: tuple[tuple[int, str, int], ...]
-    branches: tuple[tuple[int, int, str], ...]  # id, bank, address
-    clients: tuple[tuple[int, str, str, int], ...]  # id, name, surname, branch
-    accounts: tuple[tuple[int, int, int, date], ...]  # id, balance, client, opened
+    branches: tuple[tuple[int, int, str], ...]  # columns: id, bank, address
+    clients: tuple[tuple[int, str, str, int], ...]  # columns: id, name, surname, branch
+    accounts: tuple[tuple[int, int, int, date], ...]  # columns: id, balance, client, opened
     loans: tuple[Loan, ...]
     workers: tuple[tuple[int, str, str, int, str], ...]
-    last_month: date  # its first day
+    last_month: date  # first day of the last month
     never: int
     pausing: int
     twins: tuple[int, int]
@@ -125,7 +125,7 @@ def months_before(month: date, number: int) -> date:
 
 
 def generate(last_month: date, *, loans: int = LOANS, seed: int = SEED) -> Store:
-    """Return the same rows for the same arguments, on any machine."""
+    """Return the rows. The same arguments give the same rows on any machine."""
     dice = random.Random(seed)
     banks = tuple((n, name, dice.randrange(10**6, 10**9)) for n, name in enumerate(BANKS, start=1))
     branches = _branches(dice)
@@ -195,13 +195,13 @@ def _loans(
         amount = None if dice.random() < 0.01 else round(dice.lognormvariate(10.5, 0.9))
         rows.append(Loan(len(rows) + 1, amount, account, day))
 
-    for month in months:  # the first and the last day of every month, where a wrong window shows
+    for month in months:  # the first and the last day of every month, where a wrong window changes the result
         days = monthrange(month.year, month.month)[1]
         for _ in range(40):
             lend(month)
             lend(month.replace(day=days))
     next_month = months_before(last_month, -1)
-    for _ in range(count // 200):  # agreed already, paid out later
+    for _ in range(count // 200):  # loans that are agreed already but paid out later
         lend(next_month + timedelta(days=dice.randrange(0, 400)))
     while len(rows) < count:
         month = dice.choice(months)
@@ -210,7 +210,7 @@ def _loans(
 
 
 def load(url: str, store: Store, password: str) -> None:
-    """Create and fill the tables in an empty database, and grant the extract's login read access."""
+    """Create and fill the tables in an empty database. Let the extract's login read them."""
     with psycopg.connect(url) as connection:
         connection.execute(TABLES)
         _copy(connection, "Bank", store.banks)
@@ -220,9 +220,9 @@ def load(url: str, store: Store, password: str) -> None:
         _copy(connection, "Loans", ((loan.id, loan.amount, loan.account, loan.day) for loan in store.loans))
         _copy(connection, "Worker", store.workers)
         connection.execute(INDEXES)
-        # The crawler's own driver may not support SCRAM. A login with an MD5 password works with it.
+        # The built-in driver of crawlers may not support SCRAM. It supports a login with an MD5 password.
         connection.execute("set local password_encryption = 'md5'")
-        # A utility statement takes no parameters. The password is generated here, and the driver quotes it.
+        # A utility statement accepts no parameters. The password is generated here, and the driver quotes it.
         quoted = sql.Literal(password)
         connection.execute(sql.SQL("create role {} login password {}").format(sql.Identifier(READER), quoted))
         tables = sql.SQL(", ").join(map(sql.Identifier, ("Bank", "Branch", "Client", "Account", "Loans")))

@@ -1,4 +1,4 @@
-"""Check one API call: first its shape, then the documented limits. Every refusal is recorded."""
+"""Check one API call: first its shape, then the documented limits. Record every refusal."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from local_cloud.aws.requests.request import Refusal, Request
 
 
 def faults_of(request: Request) -> shapes.Faults:
-    """Return the parts of the input that the shape of the operation does not allow."""
+    """Return the parts of the input that are not allowed by the shape of the operation."""
     shape = models.service(request.service).operation_model(request.operation).input_shape
     return shapes.validator(shape)(request.parameters) if shape is not None else ()
 
 
 def refusal_of(request: Request, protocol: Protocol) -> Refusal | None:
-    """Return why AWS would refuse the request, or None."""
+    """Return the refusal with which AWS would answer the request, or None."""
     if faults := faults_of(request):
         shape = models.service(request.service).operation_model(request.operation).input_shape
         refusal: Refusal | None = refusals.of_faults(request.service, protocol, shape, faults)
@@ -30,10 +30,10 @@ def refusal_of(request: Request, protocol: Protocol) -> Refusal | None:
 
 
 def checked(service: str, operation: str, parameters: dict[str, Any], region: str) -> Refusal | None:
-    """Return why AWS would refuse a call that one of its services makes for the caller, or None.
+    """Return the refusal of a call that a service of AWS makes for the caller, or None.
 
-    `service` and `operation` are botocore's names; the first letter of the operation may be small.
-    `parameters` have the names of boto3 and may be JSON: times as text, bytes in base64.
+    `service` and `operation` are names of botocore. The first letter of the operation may be lower case.
+    `parameters` have the names of boto3. They may be JSON values, with times as text and bytes in base64.
     """
     operation = operation[:1].upper() + operation[1:]
     if operation not in models.service(service).operation_names:

@@ -1,7 +1,6 @@
-"""Convert a request's body into boto3's parameters, using a shape of the service model.
+"""Convert the body of a request into boto3's parameters, by means of a shape of the service model.
 
-A value that is not in the shape, or that has a wrong type, is kept as it is, so that the check can report
-it.
+If a value is not in the shape or has a wrong type, it is not converted, so that the check can report it.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def _names(shape: Any, naming: Naming) -> Mapping[str, str]:
 
 
 def from_json(value: Any, shape: Any, *, wire: bool = True) -> Any:
-    """Return a JSON or CBOR value as boto3 accepts it. Members have the protocol's names, or boto3's."""
+    """Convert a JSON or CBOR value for boto3. With `wire`, members have the names of the protocol."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict) and not shape.is_document_type:
         names = _names(shape, _plainly if wire else _as_it_is)
@@ -75,7 +74,7 @@ def from_json(value: Any, shape: Any, *, wire: bool = True) -> Any:
 
 
 def from_text(text: str, shape: Any) -> Any:
-    """Return the text of a header, a query field or an XML element as boto3 accepts it."""
+    """Convert the text of a header, a query field or an XML element for boto3."""
     kind = shape.type_name
     try:
         if kind in ("integer", "long"):
@@ -96,7 +95,7 @@ def from_text(text: str, shape: Any) -> Any:
 
 
 def from_xml(element: Element, shape: Any) -> Any:
-    """Return an XML element as boto3 accepts it."""
+    """Convert an XML element for boto3."""
     kind = shape.type_name
     if kind == "structure":
         return _structure_from_xml(element, shape)
@@ -154,7 +153,7 @@ def tree(pairs: Iterable[tuple[str, str]]) -> Tree:
 
 
 def from_query(node: Tree, shape: Any, *, ec2: bool = False) -> Any:
-    """Return a node of the query's tree as boto3 accepts it."""
+    """Convert a node of the query's tree for boto3."""
     kind = shape.type_name
     if kind == "structure":
         names = _names(shape, _in_ec2 if ec2 else _in_query)

@@ -1,4 +1,4 @@
-"""The gate in front of the emulator: an ASGI application that accepts only requests that AWS would accept."""
+"""The gate of the emulator: an ASGI application that passes on only requests that AWS would accept."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# Paths of the emulator itself: health and data for tests. No SDK uses them, and no bucket has these names.
+# Paths of the emulator itself, for its health and for test data. No SDK uses these paths, and no bucket has
+# these names.
 _OWN_PATHS = ("/_ministack/",)
 
 
 def guard(application: Application) -> Application:
-    """Return the application with the gate in front of it."""
+    """Return an application that passes requests through the gate to the given application."""
 
     async def guarded(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(_OWN_PATHS) or scope["method"] == "OPTIONS":
@@ -65,14 +66,14 @@ def _head(scope: Message) -> wire.Http:
 
 
 def _account(http: wire.Http) -> str:
-    """Return the caller's account, which the emulator derives from the access key."""
+    """Return the account of the caller. The emulator derives it from the access key."""
     if key := extract_access_key_id(http.headers, http.query):
         set_request_account_id(key)
     return str(get_account_id())
 
 
 class _Body:
-    """A request's body that is read here and again by the emulator, without a second copy."""
+    """The body of a request. The gate and the emulator both read it, without a second copy."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -94,7 +95,10 @@ class _Body:
         return self._messages.pop(0) if self._messages else await self._next()
 
     async def drain(self) -> None:
-        """Read the rest of the request, so that the client can read the answer on the same connection."""
+        """Read the rest of the request.
+
+        Otherwise the client could not read the response on this connection.
+        """
         while not self._ended:
             await self._next()
 

@@ -1,4 +1,4 @@
-"""Check the calls of state machines, which reach the emulator's services without HTTP."""
+"""Check the calls of state machines. These calls reach the services of the emulator without HTTP."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from local_cloud.aws.requests import check, models, record
 from local_cloud.aws.requests.request import Refusal, Request
 from local_cloud.aws.requests.shapes import Fault
 
-# arn:aws:states:::aws-sdk:glue:getJob is an SDK integration, arn:aws:states:::sns:publish an optimized one. A
-# Lambda function and an activity accept any input.
+# For example, arn:aws:states:::aws-sdk:glue:getJob is an SDK integration, and arn:aws:states:::sns:publish is
+# an optimized integration. A Lambda function and an activity accept any input.
 _RESOURCE = re.compile(r"arn:[^:]+:states:::(aws-sdk:)?(?!lambda:)([a-z0-9]+):([A-Za-z0-9]+)")
 
-# Services whose name in the SDK for Java, which Step Functions uses, differs from botocore's.
+# Step Functions uses the service names of the SDK for Java. This table has the names that differ in botocore.
 _SERVICES = {
     "cloudwatchlogs": "logs",
     "eventbridge": "events",
@@ -28,11 +28,10 @@ _SERVICES = {
     "states": "stepfunctions",
 }
 
-# Members that accept text. In an optimized integration they also accept JSON, which becomes text.
-# https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
+# Members of parameters that are text. In an optimized integration, they may also be JSON, which becomes text.
 _JSON_AS_TEXT = {"events": "Detail", "sns": "Message", "sqs": "MessageBody", "stepfunctions": "input"}
 
-# Names of services in the errors of optimized integrations, which come from an older SDK.
+# Names of services in the errors of optimized integrations. These errors come from an older SDK.
 _OPTIMIZED = {
     "dynamodb": "DynamoDB",
     "events": "EventBridge",
@@ -43,7 +42,7 @@ _OPTIMIZED = {
 
 
 def guard_state_machines() -> None:
-    """Fail a task that makes a call that AWS would refuse, with AWS's error."""
+    """Let a task fail with the error of AWS if AWS would refuse the task's call."""
     for name in ("_invoke_resource", "_invoke_with_callback"):
         setattr(stepfunctions, name, _guarded(getattr(stepfunctions, name)))
 
@@ -92,7 +91,10 @@ def _as_text(value: Any, member: str) -> Any:
 
 
 def _unfit(given: Any, faults: Sequence[Fault]) -> Refusal:
-    """Check names and types of the parameters, which Step Functions itself does before the call."""
+    """Return the error of Step Functions for wrong names or types of parameters.
+
+    AWS checks them before the call.
+    """
     return Refusal(
         "States.Runtime",
         f"The Parameters '{json.dumps(given)}' could not be used to start the Task: "
@@ -110,7 +112,7 @@ def _complaint(fault: Fault) -> str:
 
 
 def _error_name(name: str, request: Request, code: str, *, sdk: bool) -> str:
-    """Return the name of an error as a Catch must spell it: "Sns.InvalidParameterException"."""
+    """Return the name of an error for a Catch, for example "Sns.InvalidParameterException"."""
     operation = models.service(request.service).operation_model(request.operation)
     known = {
         word: shape.name

@@ -7,7 +7,7 @@ from typing import Any
 
 import botocore.session
 
-# Services whose signing name differs from botocore's name.
+# Services whose name in signatures differs from the name in botocore.
 _SIGNED_AS = {"monitoring": "cloudwatch", "states": "stepfunctions"}
 # Services that accept requests without a signature, or with a presigned URL.
 _UNSIGNED = ("sts", "sns", "iam", "cloudwatch")
@@ -26,7 +26,7 @@ def service_names() -> frozenset[str]:
 
 @functools.cache
 def service(name: str) -> Any:
-    """Return the model of a service by botocore's name, for example "stepfunctions"."""
+    """Return the model of the service with this name in botocore, for example "stepfunctions"."""
     return _session().get_service_model(name)
 
 
@@ -37,7 +37,7 @@ def protocols(name: str) -> tuple[str, ...]:
 
 
 def signed_as(signing_name: str, path: str) -> str | None:
-    """Return botocore's name of the service with this signing name, or None."""
+    """Return the botocore name of the service with this name in signatures, or None."""
     if signing_name == "s3" and path.startswith("/v20180820/"):
         return "s3control"
     name = _SIGNED_AS.get(signing_name, signing_name)
@@ -45,7 +45,10 @@ def signed_as(signing_name: str, path: str) -> str | None:
 
 
 def by_action(action: str, version: str) -> str | None:
-    """Return the service of an unsigned query, found by its API version or its action."""
+    """Return the service of an unsigned query request.
+
+    The API version or the action determines the service.
+    """
     for name in _UNSIGNED:
         model = service(name)
         if action in model.operation_names and version in ("", model.metadata["apiVersion"]):

@@ -1,4 +1,4 @@
-"""Translate the regular expressions of AWS's service models, which are Java's and JavaScript's."""
+"""Translate the regular expressions of AWS's service models, which have the syntax of Java and JavaScript."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import regex
 
-# In Java (java.util.regex.Pattern, "Predefined character classes") and JavaScript, shorthands match ASCII
-# only. `regex` must run in Unicode mode for \p{L}. Each value is the inside of a character class.
+# In Java (java.util.regex.Pattern, "Predefined character classes") and JavaScript, shorthands match only
+# ASCII. The package `regex` must run in Unicode mode because of \p{L}. Each value is the inside of a
+# character class.
 _CLASSES = {
     "w": r"a-zA-Z0-9_",
     "W": r"\u0000-/:-@\[-\^`{-\U0010ffff",
@@ -19,13 +20,13 @@ _CLASSES = {
 }
 _ANYTHING = r"[^\n\r\u0085\u2028\u2029]"  # a dot does not match any of Java's line terminators
 
-# Java's strings are UTF-16, so the models write characters above U+FFFF as surrogate pairs.
+# Strings of Java are UTF-16, so the models write characters above U+FFFF as surrogate pairs.
 _PLANES_ABOVE = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010ffff")
 
 
 @functools.cache
 def compiled(pattern: str) -> regex.Pattern[str]:
-    """Return the pattern for `fullmatch`. AWS matches the whole value, even if the pattern has no anchors."""
+    """Return the pattern for `fullmatch`. AWS always matches the whole value, even without anchors."""
     return regex.compile("".join(_translated(pattern.replace(*_PLANES_ABOVE))))
 
 

@@ -1,4 +1,4 @@
-"""The refusals of a run: one line each in the emulator's log."""
+"""The refusals of a run of the emulator. Each is one line in the emulator's log."""
 
 from __future__ import annotations
 

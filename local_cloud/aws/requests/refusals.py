@@ -1,4 +1,4 @@
-"""Create AWS's answer to a refused request, for each service and protocol."""
+"""Create the response of AWS to a refused request, for each service and protocol."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Protocol = Literal["json", "cbor", "query", "ec2", "rest-json", "rest-xml"]
 
 Headers = dict[str, str]
 
-# Error codes for a request with an invalid shape, if the code is not ValidationException. Public reports show
-# ValidationException for Glue, KMS, Lambda, Secrets Manager and Step Functions, ValidationError for IAM
-# (github.com/SWO-GS/auto-tag/issues/90) and InvalidParameterException for CloudWatch Logs. The other codes
-# come from the services' lists of common errors.
+# Error codes for a request with an invalid shape, for services where the code is not ValidationException.
+# Public reports show ValidationException for Glue, KMS, Lambda, Secrets Manager and Step Functions. They show
+# ValidationError for IAM (github.com/SWO-GS/auto-tag/issues/90) and InvalidParameterException for CloudWatch
+# Logs. The other codes come from each service's list of common errors.
 _CODES = {
     "cloudformation": "ValidationError",
     "cloudwatch": "ValidationError",
@@ -71,9 +71,9 @@ def _not_well_formed(why: str) -> str:
 
 
 def _s3(input_shape: Any, faults: Sequence[Fault]) -> Refusal:
-    """Return S3's error. The text in brackets is our addition.
+    """Return the error of S3. We add the text in brackets.
 
-    S3 reports the place of a fault only if it is outside the body.
+    S3 names the place of a fault only if the fault is outside the body.
     """
     outside = {
         shapes.in_path(name)
@@ -136,12 +136,13 @@ _OWN_WORDS: dict[str, Callable[[Any, Sequence[Fault]], Refusal]] = {
 
 
 def response(refusal: Refusal, protocol: Protocol, service: str) -> tuple[int, Headers, bytes]:
-    """Return a refusal as a response in the client's protocol."""
+    """Return a refusal as a response in the protocol of the client."""
     request_id = secrets.token_hex(16)
     code, message = escape(refusal.code), escape(refusal.message)
     error = f"<Code>{code}</Code><Message>{message}</Message>"
     headers = {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
-    by_query = {"x-amzn-query-error": f"{refusal.code};Sender"}  # for clients that used query before
+    # For clients that used the query protocol before.
+    by_query = {"x-amzn-query-error": f"{refusal.code};Sender"}
     match protocol:
         case "json":
             headers |= {"content-type": "application/x-amz-json-1.1"} | by_query

@@ -1,4 +1,4 @@
-"""A request to an AWS service, and the answer if AWS would refuse it."""
+"""A request to an AWS service, and the refusal if AWS would refuse the request."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 class Request:
     """One API call in any protocol.
 
-    `service` and `operation` are botocore's names, for example "stepfunctions" and "CreateStateMachine".
-    `parameters` are boto3's parameters for this operation.
+    `service` and `operation` are names of botocore, for example "stepfunctions" and "CreateStateMachine".
+    `parameters` are the parameters of boto3 for this operation.
     """
 
     service: str
@@ -23,7 +23,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """AWS's error for a request that it refuses: error code, message and HTTP status."""
+    """The error of AWS for a request that AWS refuses: error code, message and HTTP status."""
 
     code: str
     message: str

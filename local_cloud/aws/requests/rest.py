@@ -1,4 +1,4 @@
-"""Find the operation of a REST request by method and path, and collect its parameters."""
+"""Find the operation of a REST request by its method and path, and collect the parameters."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from local_cloud.aws.requests import decode
 
-# Query fields that signatures and SDKs add. They are not parameters. S3 accepts its headers as query fields,
-# too.
+# Query fields that signatures and SDKs add. They are not parameters. S3 also accepts its headers as query
+# fields.
 ADDED = re.compile(r"(?i)x-amz-|x-id$|AWSAccessKeyId$|Signature$|Expires$")
 
 
 class MalformedError(Exception):
-    """The body has an invalid format. The text of the error says why."""
+    """The body has an invalid format. The text of the error gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Route:
     method: str
     path: re.Pattern[str]
     labels: tuple[str, ...]
-    query: Mapping[str, str]  # fixed parts of the template, for example `list-type=2`
-    required: tuple[tuple[str, str], ...]  # location and name of the required members
-    rank: int  # longer templates first, replaced operations last
+    query: Mapping[str, str]  # fixed query fields of the template, for example `list-type=2`
+    required: tuple[tuple[str, str], ...]  # location and name of each required member
+    rank: int  # sort key: longer templates first, replaced operations last
 
 
 @functools.cache
@@ -69,7 +69,7 @@ def _route(operation: Any) -> Route:
 def route_of(
     model: Any, method: str, raw_path: str, query: Mapping[str, list[str]], headers: Mapping[str, str]
 ) -> Route | None:
-    """Return the best match among the routes for a request, or None."""
+    """Return the route that fits a request best, or None."""
 
     def fits(route: Route, path: str) -> bool:
         fixed = all(name in query and value in ("", *query[name]) for name, value in route.query.items())
@@ -86,7 +86,7 @@ def route_of(
 
 
 def streams(operation: Any) -> bool:
-    """Return whether the body is raw bytes that no shape describes."""
+    """Return whether the body is raw bytes without a shape."""
     shape = operation.input_shape
     payload = shape and shape.serialization.get("payload")
     return bool(payload) and shape.members[payload].type_name == "blob"
@@ -100,7 +100,7 @@ def parameters(
     headers: Mapping[str, str],
     body: bytes,
 ) -> dict[str, Any]:
-    """Return boto3's parameters for this request. The body of a stream is left out."""
+    """Return the parameters of boto3 for this request, without the body of a stream."""
     shape = operation.input_shape
     if shape is None:
         return {}

@@ -1,4 +1,7 @@
-"""Check parameters against the shapes of a service model, including rules that botocore's own check omits."""
+"""Check parameters against the shapes of a service model.
+
+Some of these rules are not in botocore's own check.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 class Fault:
     """A value that its shape does not allow.
 
-    `path` leads from the outermost member to the value, in AWS's notation: ("tags", "1", "member", "key").
-    `constraint` is AWS's text.
+    `path` leads from the outermost member to the value, in the notation of AWS: ("tags", "1", "member",
+    "key"). `constraint` is the text of AWS.
     """
 
     kind: Kind
@@ -43,7 +46,7 @@ class Fault:
     path: tuple[str, ...] = ()
 
     def below(self, *names: str) -> Fault:
-        """Return the fault with a path that begins one level further out."""
+        """Return the fault with a longer path, which begins with `names`."""
         return replace(self, path=names + self.path)
 
 
@@ -53,7 +56,7 @@ Validator = Callable[[Any], Faults]
 
 @functools.cache
 def validator(shape: Any) -> Validator:
-    """Return the check of a shape: a function that takes a value and returns its faults."""
+    """Return the check of a shape: a function that returns the faults of a value."""
     if shape.type_name == "structure":
         return _structure(shape)
     checks = [_type(shape)]
@@ -88,7 +91,7 @@ def _structure(shape: Any) -> Validator:
         return lambda value: ()
     right_type = _type(shape)
     required = shape.required_members
-    checks: dict[str, Validator] = {}  # filled on first use, because shapes may contain themselves
+    checks: dict[str, Validator] = {}  # filled on first use, because a shape may contain itself
 
     def check(value: Any) -> Faults:
         if faults := right_type(value):
@@ -169,12 +172,12 @@ def _limits(shape: Any) -> list[Callable[[Any], Fault | None]]:
 
 
 def in_path(name: str) -> str:
-    """Return a member's name as AWS writes it in messages: "dBName" for "DBName"."""
+    """Return the name of a member in the form of AWS's messages: "dBName" for "DBName"."""
     return name[:1].lower() + name[1:]
 
 
 def sentence(fault: Fault) -> str:
-    """Return AWS's sentence about one fault, as most of its services write it.
+    """Return the sentence of AWS about one fault, in the form that most services use.
 
     >>> sentence(Fault("length", "abc", "Member must have length less than or equal to 2", None, ("name",)))
     "Value 'abc' at 'name' failed to satisfy constraint: Member must have length less than or equal to 2"
@@ -185,7 +188,7 @@ def sentence(fault: Fault) -> str:
 
 
 def _written(value: Any) -> str:
-    """Return a value as Java prints it."""
+    """Return a value in the form in which Java prints it."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}={_written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):

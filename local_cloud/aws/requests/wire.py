@@ -32,7 +32,7 @@ class UnrecognizedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """The head of an HTTP request: header names in lower case, the path unchanged."""
+    """The head of an HTTP request: header names in lower case, and the unchanged path."""
 
     method: str
     path: str
@@ -46,7 +46,10 @@ class Http:
 
     @property
     def scope(self) -> tuple[str, str]:
-        """Return region and service of the signature, from the header or the query. Both may be empty."""
+        """Return the region and the service in the signature, which is a header or in the query.
+
+        Both may be empty.
+        """
         given = (
             self.headers.get("authorization") or f"Credential={self.query.get('X-Amz-Credential', [''])[0]}"
         )
@@ -56,7 +59,7 @@ class Http:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The operation that a request calls, found before the body is read."""
+    """The operation that a request calls. It is found before the body is read."""
 
     http: Http
     service: str
@@ -71,19 +74,19 @@ class Call:
 
     @property
     def has_readable_body(self) -> bool:
-        """Return whether the parameters are in the body."""
+        """Return whether the body contains the parameters."""
         return self.route is None or not rest.streams(self.model)
 
 
 def is_form(http: Http) -> bool:
-    """Return whether the operation's name is in a form: in the body, or in the query of a presigned URL."""
+    """Return whether a form has the name of the operation: the body, or the query of a presigned URL."""
     return http.path == "/" and (
         "Action" in http.query or http.headers.get("content-type", "").startswith(_FORM)
     )
 
 
 def call_of(http: Http, form: bytes = b"") -> Call:
-    """Return the call in a request. `form` is its body if `is_form`."""
+    """Return the API call in a request. If `is_form` is true, `form` is the body of the request."""
     _, signing_name = http.scope
     target = http.headers.get("x-amz-target", "")
     if http.headers.get("smithy-protocol") == "rpc-v2-cbor":
@@ -95,7 +98,8 @@ def call_of(http: Http, form: bytes = b"") -> Call:
         return _targeted(http, signing_name, prefix, operation, "json")
     if is_form(http):
         return _asked(http, signing_name, dict(_pairs(http, form)))
-    return _routed(http, signing_name or "s3")  # only S3 has anonymous requests
+    # A request without a signature is for S3, because only S3 has anonymous requests.
+    return _routed(http, signing_name or "s3")
 
 
 def _targeted(http: Http, signing_name: str, prefix: str, operation: str, protocol: Protocol) -> Call:
@@ -145,7 +149,7 @@ def _known(http: Http, service: str, operation: str, protocol: Protocol) -> Call
 
 
 def parameters(call: Call, body: bytes) -> dict[str, Any]:
-    """Return boto3's parameters for the call. `body` must be empty if the call has no readable body."""
+    """Return the parameters of boto3 for the call. `body` must be empty if the call has no readable body."""
     http, shape = call.http, call.model.input_shape
     if body and http.headers.get("content-encoding") == "gzip" and call.has_readable_body:
         body = gzip.decompress(body)

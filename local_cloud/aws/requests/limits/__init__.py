@@ -1,4 +1,4 @@
-"""Documented limits of AWS that botocore's models do not contain. One table holds one or two services."""
+"""Documented limits of AWS that the models of botocore do not contain. A table has one or two services."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ LIMITS: tuple[Limit, ...] = tuple(limit for table in TABLES for limit in table.L
 
 
 def check(request: Request) -> Refusal | None:
-    """Return AWS's refusal of a request that exceeds a documented limit, or None.
+    """Return the refusal of AWS if a request exceeds a documented limit, or None.
 
-    Some limits count objects that the emulator holds, so the request's account must be set.
+    Some limits count objects in the emulator, so the account of the request must be set before.
     """
     state.enter(request.region)
     for limit in LIMITS:

@@ -1,4 +1,4 @@
-"""EventBridge: patterns, rules with wildcards, targets and entries."""
+"""Limits of EventBridge: patterns, rules with wildcards, targets and entries."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _has_role(request: Request) -> str | None:
 
 
 LIMITS = (
-    # The default quota. The model allows 4,096, the highest quota that an account can get.
+    # This is the default quota. The model of botocore allows 4,096, which is the highest quota of an account.
     Limit(
         "events",
         "PutRule",

@@ -1,4 +1,4 @@
-"""Glue: jobs, triggers, schedules and connections."""
+"""Limits of Glue: jobs, triggers, schedules and connections."""
 
 from __future__ import annotations
 

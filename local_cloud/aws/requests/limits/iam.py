@@ -1,4 +1,4 @@
-"""IAM: size and form of policies, and the limits of one role."""
+"""Limits of IAM: size and form of policies, and the quotas of a role."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ LIMITS = (
         "size of a managed policy",
         at_most("PolicyDocument", 6_144, "Cannot exceed quota for PolicySize: 6144", policies.size),
     ),
-    # The default. An account can get up to 4,096.
+    # This is the default quota. AWS can raise the quota of an account to 4,096.
     _quota(
         TRUST,
         "size of a trust policy",
         at_most(TRUST_POLICY, 2_048, "Cannot exceed quota for ACLSizePerRole: 2048", policies.size),
     ),
-    # The default. An account can get up to 20.
+    # This is the default quota. AWS can raise the quota of an account to 20.
     _quota("AttachRolePolicy", "managed policies of a role", _managed_policies),
     _quota("TagRole", "tags of a role", _tags, TAGS),
     _malformed(

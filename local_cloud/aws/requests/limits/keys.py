@@ -1,4 +1,4 @@
-"""KMS and Secrets Manager: key policies, aliases, names and deletion of secrets."""
+"""Limits of KMS and Secrets Manager: key policies, aliases, names, and deletion of secrets."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ LIMITS = (
         "MalformedPolicyDocumentException",
         KEY,
     ),
-    # AWS accepts such a statement and ignores it, which is worse than a refusal.
+    # AWS accepts a statement without an action and ignores it. That is worse than a refusal, so the emulator
+    # refuses it.
     Limit(
         "kms",
         KEY_POLICIES,

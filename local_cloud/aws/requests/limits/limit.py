@@ -10,9 +10,9 @@ from typing import Any
 
 from local_cloud.aws.requests.request import Request
 
-# Returns AWS's message for a request over the limit, and None for any other request.
+# A function that returns the message of AWS if a request exceeds the limit, and None otherwise.
 Complaint = Callable[[Request], str | None]
-# Returns whether AWS accepts a value.
+# A function that returns whether AWS accepts a value.
 Accepts = Callable[[Any], bool]
 
 
@@ -26,9 +26,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Something that AWS refuses although botocore's model allows it.
+    """A rule by which AWS refuses a request that the model of botocore allows.
 
-    `operations` are separated by spaces. `code` and the message are AWS's own if they are publicly known.
+    `operations` are separated by spaces. `code` and the message are those of AWS, if they are publicly known.
     Otherwise they have the same meaning.
     """
 
@@ -42,12 +42,14 @@ class Limit:
 
 
 def documentation(title: str, path: str) -> Source:
-    """Return a page of AWS's documentation."""
+    """Return a page in the documentation of AWS."""
     return Source(title, f"https://docs.aws.amazon.com/{path}")
 
 
 def each(value: Any, path: str) -> Iterator[Any]:
-    """Yield the values at a path of a request; `[]` is every item, `|` separates alternatives.
+    """Yield the values at a path of a request.
+
+    In the path, `[]` is every item, and `|` separates alternatives.
 
     >>> list(each({"Targets": [{"Input": "a"}, {"Id": "b"}]}, "Targets[].Input"))
     ['a']
@@ -66,7 +68,7 @@ def _along(value: Any, way: str) -> Iterator[Any]:
 
 
 def each_is(path: str, accepts: Accepts, sentence: str) -> Complaint:
-    """Refuse the first value that is not accepted. The message may contain {value}."""
+    """Refuse the first value that `accepts` does not accept. The message may contain {value}."""
 
     def complain(request: Request) -> str | None:
         for value in each(request.parameters, path):
@@ -78,12 +80,12 @@ def each_is(path: str, accepts: Accepts, sentence: str) -> Complaint:
 
 
 def at_most(path: str, maximum: int, sentence: str, measure: Callable[[Any], int] = len) -> Complaint:
-    """Refuse a value whose measure, for example its length, is above the limit."""
+    """Refuse a value if its measure, for example its length, is greater than `maximum`."""
     return each_is(path, lambda value: measure(value) <= maximum, sentence)
 
 
 def between(path: str, low: int, high: int, sentence: str) -> Complaint:
-    """Refuse a number outside the range, and a text that is not a number."""
+    """Refuse a number outside the range. Refuse a text that is not a number, too."""
 
     def accepts(value: Any) -> bool:
         try:
@@ -95,7 +97,7 @@ def between(path: str, low: int, high: int, sentence: str) -> Complaint:
 
 
 def matching(path: str, pattern: str, sentence: str) -> Complaint:
-    """Refuse a text that does not match the pattern as a whole."""
+    """Refuse a text if the whole text does not match the pattern."""
     compiled = re.compile(pattern, re.DOTALL)
     return each_is(path, lambda value: compiled.fullmatch(str(value)) is not None, sentence)
 
@@ -106,7 +108,7 @@ def one_of(path: str, values: frozenset[Any], sentence: str) -> Complaint:
 
 
 def octets(value: Any) -> int:
-    """Return the size in bytes of UTF-8."""
+    """Return the number of bytes of a value in UTF-8."""
     return len(value if isinstance(value, bytes | bytearray) else str(value).encode())
 
 

@@ -1,4 +1,4 @@
-"""CloudWatch and CloudWatch Logs: alarms and log groups."""
+"""Limits of CloudWatch and CloudWatch Logs: alarms and log groups."""
 
 from __future__ import annotations
 

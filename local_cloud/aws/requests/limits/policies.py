@@ -10,7 +10,7 @@ from local_cloud.aws.requests.limits.limit import Accepts, Complaint, each, each
 from local_cloud.aws.requests.request import Request
 
 Statement = dict[str, Any]
-# Returns the fault of a statement.
+# A function that returns the fault of a statement, or None.
 Fault = Callable[[Statement], str | None]
 
 
@@ -65,7 +65,7 @@ def distinct_sids(path: str, sentence: str) -> Complaint:
 
 
 def each_statement(path: str, fault: Fault) -> Complaint:
-    """Refuse the first statement with the fault."""
+    """Refuse a policy at its first statement that has the fault."""
 
     def complain(request: Request) -> str | None:
         for document in each(request.parameters, path):
@@ -78,7 +78,7 @@ def each_statement(path: str, fault: Fault) -> Complaint:
 
 
 def needs(element: str, sentence: str) -> Fault:
-    """Find a statement that lacks an element and its negation, or has an empty list there."""
+    """Find a statement that has neither the element nor its negation, or has an empty list in it."""
 
     def fault(statement: Statement) -> str | None:
         given = [v for name in (element, f"Not{element}") if (v := statement.get(name))]

@@ -1,4 +1,4 @@
-"""S3: names, keys, tags and metadata of objects, bucket policies, replication of locked objects."""
+"""Limits of S3: names, keys, tags and metadata of objects, bucket policies, replication of locked objects."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _names_another_bucket(request: Request) -> str | None:
 
 
 def _unlocked_destinations(request: Request) -> str | None:
-    """AWS replicates locked objects only to buckets that have Object Lock."""
+    """AWS replicates locked objects only to a bucket with Object Lock."""
     if not state.locks_objects(request.parameters["Bucket"]):
         return None
     for arn in each(request.parameters, "ReplicationConfiguration.Rules[].Destination.Bucket"):

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: expressions, time zones and the input of targets."""
+"""Limits of EventBridge Scheduler: expressions, time zones and the input of targets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNIVERSAL = documentation(
     "scheduler/latest/UserGuide/managing-targets-universal.html",
 )
 OPERATIONS = "CreateSchedule UpdateSchedule"
-# Scheduler calls no operation that only reads.
+# Scheduler cannot call an operation that only reads data.
 READS = re.compile(
     "(get|describe|list|poll|receive|search|scan|query|select|read|lookup|discover|validate|batchGet|"
     "batchDescribe|batchRead|transactGet|adminGet|adminList|testMigration|retrieve|testConnection|"

@@ -1,4 +1,4 @@
-"""Cron, rate and at expressions."""
+"""Cron expressions, rate expressions and at expressions of schedules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 
 MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
 DAYS = {name.upper(): (number + 1) % 7 + 1 for number, name in enumerate(calendar.day_abbr)}
-# Lowest value, highest value and names of each field.
+# The lowest value, the highest value and the names of each field of a cron expression.
 FIELDS: tuple[tuple[int, int, dict[str, int]], ...] = (
     (0, 59, {}),
     (0, 23, {}),
@@ -22,13 +22,13 @@ DAY_OF_MONTH, DAY_OF_WEEK = 2, 4
 
 
 def fields(expression: str) -> list[str]:
-    """Return the fields of a cron expression, or nothing if it is not one."""
+    """Return the fields of a cron expression. Return nothing for another text."""
     found = re.fullmatch(r"cron\((.*)\)", expression)
     return found[1].split() if found else []
 
 
 def is_cron(expression: str) -> bool:
-    """Return whether this is a cron expression of six fields with one day field that is a question mark."""
+    """Return whether this is a cron expression with six fields, of which exactly one day field is "?"."""
     given = fields(expression)
     days = [given[place] for place in (DAY_OF_MONTH, DAY_OF_WEEK)] if len(given) == 6 else []
     return days.count("?") == 1 and all(_is_field(text, place) for place, text in enumerate(given))
@@ -80,7 +80,7 @@ def is_at(expression: str) -> bool:
 
 
 def gap(expression: str) -> int:
-    """Return the smallest number of minutes between two runs of a cron expression within its hours."""
+    """Return the smallest number of minutes between two starts of a cron expression in the same hour."""
     minutes: set[int] = set()
     for item in fields(expression)[0].split(","):
         span, _, step = item.partition("/")

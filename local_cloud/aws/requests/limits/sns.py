@@ -1,4 +1,4 @@
-"""SNS: names, subjects, messages and topic policies."""
+"""Limits of SNS: names, subjects, messages and topic policies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def policy_documents(parameters: dict[str, Any]) -> list[str]:
 
 
 def _of_policy(complaint: Complaint) -> Complaint:
-    """Apply a limit for `Policy` to the topic policy, wherever the request contains it."""
+    """Apply a limit for `Policy` to the topic policy.
+
+    The place of the topic policy depends on the request.
+    """
 
     def complain(request: Request) -> str | None:
         for document in policy_documents(request.parameters):

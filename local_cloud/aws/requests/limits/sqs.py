@@ -1,4 +1,4 @@
-"""SQS: names, attributes and policies of queues, messages."""
+"""Limits of SQS: names, attributes and policies of queues, and messages."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ LIMITS = (
             ),
         ),
     ),
-    # An empty policy removes the policy.
+    # An empty text is valid, because it removes the policy.
     _policy(
         "form of a queue policy",
         each_is(

@@ -1,6 +1,6 @@
-"""Read the emulator's state, for limits that count more than one request.
+"""Read the state of the emulator, for limits that count the objects of earlier requests.
 
-ministack keeps the state per account and region, which are context variables.
+ministack keeps the state per account and region. Account and region are context variables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ Record = dict[str, Any]
 
 
 def enter(region: str) -> None:
-    """Read the state of the region. The account is known from the request's access key."""
+    """Select the state of the region. The access key of the request determines the account."""
     from ministack.core import responses
 
     responses.set_request_region(region)
@@ -54,7 +54,7 @@ def targets(rule: str, bus: str) -> set[str]:
 
 
 def has_bucket(name: str) -> bool:
-    """Return whether this account and region have the bucket."""
+    """Return whether the bucket exists in this account and region."""
     from ministack.services import s3
 
     return name in s3._buckets
@@ -105,7 +105,7 @@ def ssh_keys(server: str, user: str) -> int:
 
 
 def table_keys(table: str) -> list[tuple[str, str, int]]:
-    """Return the keys of a DynamoDB table: attribute, name in errors, and maximum size in bytes."""
+    """Return the keys of a DynamoDB table: attribute, name in error messages, and maximum size in bytes."""
     from ministack.services import dynamodb
 
     schema = (dynamodb._tables.get(table) or {}).get("KeySchema", [])

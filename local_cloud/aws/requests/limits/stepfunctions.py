@@ -1,4 +1,4 @@
-"""Step Functions: names, and sizes in bytes; the model counts characters."""
+"""Limits of Step Functions: names, and sizes in bytes. The model of botocore counts characters."""
 
 from __future__ import annotations
 

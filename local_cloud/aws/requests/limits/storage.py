@@ -1,4 +1,4 @@
-"""DynamoDB and EC2: items, tables, security groups and endpoint policies."""
+"""Limits of DynamoDB and EC2: items, tables, security groups and endpoint policies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags: how many a resource may have, and which characters they may contain."""
+"""Limits of tags: the number of tags of a resource, and the characters of a tag."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ RESERVED = "aws: prefixed tag key names are not allowed for external use."
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """The tags of a service's requests: their place, and the errors for too many and for invalid ones.
+    """The tags in the requests of a service: their place, and the errors for too many or invalid tags.
 
-    `path` leads to the tags of one resource: a list of objects with `key` and `value`, or an object.
+    `path` leads to the tags of one resource. The tags are a list of objects with `key` and `value`, or one
+    object.
     """
 
     service: str
@@ -180,7 +181,7 @@ def _fault(tagged: Tagged, given: list[tuple[str, str]]) -> str | None:
             return f"A tag's key has 1 to 128 characters and its value at most 256: {key}"
         if not (tagged.any_character or (_is_text(key) and _is_text(value))):
             return f"A tag has letters, digits, spaces and _.:/=+-@ only: {key}={value}"
-        # The keys of a role's tags must differ by more than case.
+        # Two tag keys of a role must not differ only in case.
         if (same := key.lower() if tagged.service == "iam" else key) in seen:
             return "Duplicate tag keys found. Please note that Tag keys are case insensitive."
         seen.add(same)

@@ -1,4 +1,4 @@
-"""Transfer Family: keys, home directories of users, connectors and endpoints."""
+"""Limits of Transfer Family: keys, home directories of users, connectors and endpoints."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
 def is_key(text: str, types: tuple[str, ...]) -> bool:
-    """Return whether a public key has one of the types, and its body has the same type."""
+    """Return whether a public key has one of these types, and whether its body has the same type."""
     parts = text.split()
     if len(parts) < 2 or parts[0] not in types:
         return False
@@ -48,7 +48,10 @@ def is_key(text: str, types: tuple[str, ...]) -> bool:
 
 
 def _is_host_key(text: str) -> bool:
-    """Return whether this is a key without a comment, and without the host name of ssh-keyscan."""
+    """Return whether this is a host key without a comment.
+
+    It may begin with a host name, as in ssh-keyscan.
+    """
     parts = text.split()
     key = parts[1:] if len(parts) == 3 else parts
     return len(key) == 2 and is_key(" ".join(key), ("ssh-rsa", *ECDSA))

@@ -1,4 +1,4 @@
-"""Fixtures and settings of all tests."""
+"""Fixtures and settings for all tests."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ("tests.support.provider", "tests.support.stamping")
 
-# Each example is one run of the engine on many random sources: see test_oracle.
+# Each example runs the engine on many random sources: see test_oracle.
 _quiet = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
-# No shrinking: it would take minutes, and the failure already shows the file that differs.
+# Hypothesis does not shrink examples. It would take minutes, and the failure already shows the file that
+# differs.
 _phases = (Phase.explicit, Phase.reuse, Phase.generate)
 for _profile, _runs in (("default", 13), ("deep", 250)):
     settings.register_profile(
@@ -22,10 +23,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    """`--dist loadfile`, but Terraform's tests of each module go to any worker: they take minutes each.
+    """Distribute test files to workers as `--dist loadfile` does, except tests of the modules in HCL.
 
-    The files of tests about mails go to one worker, because they share a deployment. So do those about
-    rights.
+    A test of a module in HCL takes minutes, so it goes to any free worker. All files about mails go to one
+    worker, because they share a deployment. All files about rights go to one worker for the same reason.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -38,5 +39,5 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no type
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
-    """Return the scheduler of `make test`; None means the one of xdist."""
+    """Return the scheduler of `make test`. None selects the scheduler of xdist."""
     return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None

@@ -1,4 +1,4 @@
-"""The page of a preview with millions of rows: it stays small, opens, and needs little memory."""
+"""The page of a preview with millions of rows is small, opens in a browser, and needs little memory."""
 
 from __future__ import annotations
 

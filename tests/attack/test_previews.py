@@ -1,4 +1,4 @@
-"""Previews that are stopped at random times leave no process, no statement and no password."""
+"""Previews that stop at random times leave no process, no running statement and no password."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 
 def marked(mark: str) -> dict[int, bytes]:
-    """Return the processes that were started with a mark, with their environment."""
+    """Return the environments of all processes whose environment contains the mark, keyed by process ID."""
     found = {}
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -67,7 +67,7 @@ def none_of(mark: str) -> bool:
 
 
 def idle(connection: psycopg.Connection[Any]) -> bool:
-    """Return whether the server has no session of a run."""
+    """Return whether the server has no session of a run of the engine."""
     sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'rolling-extract%'"
     return not connection.execute(sessions).fetchall()
 

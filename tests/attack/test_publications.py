@@ -1,4 +1,4 @@
-"""Publications that are killed or run in parallel at random times: a published period is always complete."""
+"""Runs that are killed, or that run in parallel, at random times. A published period is always complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TEXTS = {"Alpha": "a" * 200_000, "Beta": "b", "Gamma": "g" * 50_000}
 
 @pytest.fixture(params=["folder", "bucket", "folder-packed", "bucket-packed"])
 def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
-    """Publishers of plain files, and of encrypted ones with markers, one recipient's in another form."""
+    """A publisher to a folder or a bucket, with plain files, or with encrypted files in several forms."""
     (tmp_path / "scratch").mkdir()
     target, _, packed = request.param.partition("-")
     kind = PackedPublisher if packed else Publisher
@@ -42,12 +42,12 @@ def publisher(request: pytest.FixtureRequest, tmp_path: Path) -> Publisher:
 
 @pytest.fixture
 def dice() -> random.Random:
-    print(f"SEED={SEED}")  # printed if the test fails
+    print(f"SEED={SEED}")  # pytest prints the seed if the test fails
     return random.Random(SEED)
 
 
 def started(publisher: Publisher, texts: dict[str, str]) -> int:
-    """Return the id of a process that restates."""
+    """Start a process that restates a period. Return its ID."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -63,7 +63,7 @@ def started(publisher: Publisher, texts: dict[str, str]) -> int:
 
 
 def rounds(dice: random.Random, count: int) -> Iterator[tuple[dict[str, str], float]]:
-    """Random texts to publish, and seconds before the kill."""
+    """Yield random texts to publish, and the number of seconds before the kill."""
     for number in range(count):
         chosen = {name: f"{text}{number}" for name, text in TEXTS.items() if dice.random() < 0.8}
         yield chosen or {"Alpha": str(number)}, dice.random()
@@ -87,7 +87,8 @@ def test_restatements_killed_at_random_times_leave_a_complete_period(
             took = time.monotonic() - began
         known.append(texts)
         assert publisher.texts() in (None, *known[-2:])
-        if publisher.texts() is None:  # the restatement's claim outlives its run
+        # The run was killed after it withdrew the manifest, so only its claim exists.
+        if publisher.texts() is None:
             publisher.run(texts)
             assert publisher.texts() == texts
         known.append(publisher.texts() or {})

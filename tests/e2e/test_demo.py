@@ -1,4 +1,4 @@
-"""The demo that was kept running, tested from outside."""
+"""Test a demo that keeps running, from another process."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_bucket_has_three_files_and_their_manifest(demo: Demo) -> None:
     versions = s3.list_object_versions(Bucket=bucket)["Versions"]
     named = {file["key"] for file in manifest["files"]}
     assert named == {demo.place(bank) for bank in FILES}
-    # One version of each object, because the second run wrote nothing.
+    # Each object has one version, because the second run of the period wrote nothing.
     marks = {f"loans/_manifests/{demo.rows.last_month:%Y-%m}.{kind}" for kind in ("claim", "json")}
     assert sorted(version["Key"] for version in versions) == sorted(named | marks)
     assert "nothing to write" in demo.printed
@@ -162,7 +162,7 @@ def test_schedule_starts_the_daily_check(demo: Demo) -> None:
     assert schedule["ScheduleExpression"] == "cron(0 6 * * ? *)"
     check = schedule["Target"]["Arn"]
     assert not states.list_executions(stateMachineArn=check)["executions"]
-    # Change only the time of the schedule, so that it is due now.
+    # Change only the time of the schedule, so that the schedule is due now.
     kept = {key: schedule[key] for key in ("GroupName", "FlexibleTimeWindow", "Target")}
     scheduler.create_schedule(Name="now", **kept, ScheduleExpression="at(2026-01-01T00:00:00)")
     deadline = time.monotonic() + 30
@@ -191,7 +191,7 @@ def test_daily_check_reports_only_missing_months(demo: Demo) -> None:
             time.sleep(0.1)
         return str(status)
 
-    assert look(after=1) == "SUCCEEDED"  # the published month
+    assert look(after=1) == "SUCCEEDED"  # this month is published
     assert inbox.read(demo.cloud.mailbox) == before
     assert look(after=2) == "SUCCEEDED"
     [mail] = inbox.read(demo.cloud.mailbox)[len(before) :]
@@ -211,7 +211,8 @@ def test_doctor_reports_only_the_missing_endpoints_and_rights(demo: Demo) -> Non
     )
     assert done.returncode == 1, done.stderr
     checks = json.loads(done.stdout)["checks"]
-    # The demo's network has no internet access, and its last step revoked the permission to read Loans.
+    # The network of the demo has no internet access. The last step of the demo revoked the right to read
+    # Loans.
     assert [(c["name"], c["remedy"]) for c in checks if c["state"] == "failed" and c["name"] == "rights"] == [
         ("rights", f'run as the owner of the table: grant select on "public"."Loans" to "{store.READER}";')
     ]
@@ -257,7 +258,7 @@ def test_crawler_adds_only_the_tables_of_the_spec(demo: Demo) -> None:
 
 @pytest.fixture
 def first_deployment(demo: Demo) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run one step of the page on the deployment of the demo."""
+    """Return a function that runs one step of docs/tutorial/first-deployment.md with the demo."""
     binaries = demo.folder / "bin"
     binaries.mkdir()
     for name, program in {
@@ -300,12 +301,12 @@ def wait_for(mailbox: Path, beginning: str) -> None:
 def test_steps_of_a_first_deployment_have_the_documented_output(
     demo: Demo, first_deployment: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    # The demo revoked this permission.
+    # Grant again the right that the demo revoked.
     with psycopg.connect(demo.note["database"]) as connection:
         connection.execute(f'grant select on "Loans" to {store.READER}'.encode())
     for number in (1, 6):
         doctor = first_deployment(number)
-        # The demo's network has no internet access. A run on this machine needs none.
+        # The network of the demo has no internet access. A run on this machine does not need internet access.
         assert re.findall(r"^✗ (.*?)  ", doctor.stderr, re.MULTILINE) == ["VPC endpoints"]
         assert "the next start is" in doctor.stdout
     wait_for(demo.cloud.mailbox, "[TEST] bank-loans: ")
@@ -364,8 +365,8 @@ def test_files_with_passwords_are_private(demo: Demo) -> None:
         assert (demo.folder / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_stop_ends_all_processes_of_the_demo(demo: Demo) -> None:
-    # The last test of this file that uses the running demo.
+def test_stop_ends_everything(demo: Demo) -> None:
+    # This is the last test in this file that needs the running demo.
     subprocess.run([*DEMO, "--stop", str(demo.folder)], check=True, capture_output=True)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(demo.note["database"], connect_timeout=2)
@@ -388,7 +389,7 @@ def test_interrupted_demo_leaves_no_process_running(tmp_path: Path, sign: signal
         if "terraform plan" in line:
             break
     started = descendants(process.pid)
-    assert len(started) >= 3  # PostgreSQL, the emulator, Terraform
+    assert len(started) >= 3  # the children are PostgreSQL, the emulator and Terraform
     process.send_signal(sign)
     rest, _ = process.communicate(timeout=60)
     assert process.returncode == 130

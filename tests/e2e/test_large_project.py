@@ -1,7 +1,8 @@
-"""A project at AWS's limits is applied on the local cloud: a long name, many recipients, many tags.
+"""A project at the limits of AWS can be applied in the local cloud: long name, many recipients, many tags.
 
-AWS's limits are 50 tags of a resource and 10 of an S3 object, 63 characters of a bucket's name, 64 of a
-role's, 2,048 of an event pattern, and Latin-1 in an IAM policy. The local cloud refuses requests beyond them.
+The limits of AWS are 50 tags for a resource and 10 tags for an S3 object. Names may have 63 characters for a
+bucket and 64 for a role. An event pattern may have 2,048 characters, and an IAM policy may contain only
+Latin-1. The local cloud refuses requests that exceed these limits.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def made(cloud: aws.Cloud) -> account.Account:
 
 
 def recipient(mode: str, number: int, name: str, key: str) -> dict[str, Any]:
-    """Return one value of the variable `recipients`."""
+    """Return the settings of one recipient in the variable `recipients`."""
     if mode == "server":
         return {"name": name, "public_keys": {"laptop": key}}
     secret = (
@@ -56,7 +57,7 @@ def recipient(mode: str, number: int, name: str, key: str) -> dict[str, Any]:
     return {"name": name, "server": server | {"trusted_host_keys": [HOST_KEY]}}
 
 
-# The way with more resources; `make test-matrix` tries both.
+# A project with connectors has more resources than a project with a server. `make test-matrix` tests both.
 @pytest.fixture(params=["server", "connector"] if options.TOGETHER > 2 else ["connector"])
 def root(
     request: pytest.FixtureRequest,
@@ -67,7 +68,7 @@ def root(
     tmp_path: Path,
     provider: Provider,
 ) -> Root:
-    """Stamp the project and fill in its variables."""
+    """Stamp the project and set its variables."""
     mode = request.param
     project = stamp(
         project_slug=NAME, sftp=mode, _region=aws.REGION, __module_source=f"{repository}/modules/MODULE"
@@ -95,14 +96,15 @@ def root(
     (folder / "large.auto.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
     tags = {"provider": {"aws": {"default_tags": {"tags": TAGS}}}}
     (folder / "tags_override.tf.json").write_text(json.dumps(tags), encoding="utf-8")
-    # With a local state, Terraform writes the whole file after each of hundreds of resources.
+    # The state is in S3. With a local state, Terraform would write the whole file after each of hundreds of
+    # resources.
     backend = {"bucket": STATES, "key": f"{mode}.tfstate", "region": aws.REGION, "use_path_style": True}
     (folder / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": {"s3": backend}}}))
     environment = terraform.environment(tmp_path) | cloud.environment
     return Root(folder, environment, provider)
 
 
-@pytest.mark.timeout(2400)  # the provider makes several requests for each of some hundred resources
+@pytest.mark.timeout(2400)  # the provider makes several requests for each of several hundred resources
 def test_project_at_the_limits_is_applied_twice_without_changes_and_destroyed(
     root: Root, cloud: aws.Cloud
 ) -> None:
@@ -113,7 +115,7 @@ def test_project_at_the_limits_is_applied_twice_without_changes_and_destroyed(
     assert len(root.output()["bucket"]) <= 63 - len("-artifacts")
     assert max(map(len, roles_of(cloud))) <= 64
     assert root.changes() == ""
-    root.destroy(refresh=False)  # nothing has changed since the plan
+    root.destroy(refresh=False)  # the plan above found no changes, so no refresh is necessary
     assert not [role for role in roles_of(cloud) if role.startswith(NAME[:20])]
 
 

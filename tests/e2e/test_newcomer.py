@@ -1,4 +1,4 @@
-"""A new user's commands, as the pages give them, against a local database and this repository."""
+"""The commands of a new user, as the pages show them, with a local database and this repository."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ALERTS = "data-team@example.com"
 
 @dataclass(frozen=True)
 class Newcomer:
-    """A user's folder, with the programs of the pages, and this repository at its public address."""
+    """A new user: a folder, the programs that the pages need, and this repository at its public address."""
 
     folder: Path
     served: database.Database
     variables: Mapping[str, str]
 
     def says(self, beginning: str) -> str:
-        """Return the command of the pages that begins like this, with the test's own database and version."""
+        """Return the command on the pages that begins with this text, with the test's database and version."""
         found = {c for text in pages().values() for c in commands(text) if c.startswith(beginning)}
         assert len(found) == 1, found
         [command] = found
@@ -114,7 +114,7 @@ def test_cookiecutter_creates_the_example_without_the_tool(newcomer: Newcomer, t
 
 
 def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
-    # Another page creates a project from a database with the name shop.
+    # The address contains "bank" because another page creates a project from a database named shop.
     command = newcomer.says("extracts new --database-url postgresql://reader@source.example.com/bank ")
     told = shlex.split(command)
     at = pexpect.spawn(
@@ -145,7 +145,7 @@ def test_tutorial_creates_and_previews_a_project(newcomer: Newcomer) -> None:
 
 @pytest.fixture
 def project(newcomer: Newcomer) -> str:
-    """A project of this version, committed to git."""
+    """Create a project of this version, and commit it to git."""
     if not (newcomer.folder / "kept").exists():
         made = stamp({"project_slug": "kept", "alert_email": ALERTS}, newcomer.folder)
         for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "All"]):
@@ -191,13 +191,13 @@ def test_project_is_initialized_from_the_released_modules(newcomer: Newcomer, pr
 
 
 def test_editors_and_mypy_find_the_engine_of_the_project(newcomer: Newcomer, project: str) -> None:
-    # Spark is some 300 MB, so the test leaves it out.
+    # Spark has about 300 MB, so the test does not install it.
     done = newcomer.run("make dev DEV_PACKAGES=mypy", place=project)
     assert done.returncode == 0, done.stdout + done.stderr
     checks = ".venv/bin/python -m mypy Glue/etl.py"
     done = newcomer.run(checks, place=project)
     assert done.stdout.startswith("Success: no issues found"), done.stdout + done.stderr
-    assert done.stderr == ""  # where mypy reports settings that it does not understand
+    assert done.stderr == ""  # mypy reports unknown settings on stderr
     spec = newcomer.folder / project / "Glue/etl.py"
     before = spec.read_text()
     spec.write_text(before.replace("date_column=", "date_colum="))
@@ -211,7 +211,7 @@ def test_editors_and_mypy_find_the_engine_of_the_project(newcomer: Newcomer, pro
 
 @pytest.mark.parametrize("extra", ["", "[aws]"])
 def test_pip_installs_the_tool_from_the_repository(newcomer: Newcomer, extra: str) -> None:
-    # The dependencies are already installed. --dry-run leaves out the installation itself.
+    # The dependencies are already installed. With --dry-run, pip does not install the tool itself.
     command = newcomer.says(f'pip install "terraform-aws-extracts{extra} @')
     done = newcomer.run(command, "--dry-run", "--no-deps", "--no-build-isolation", "--force-reinstall")
     assert done.returncode == 0, done.stdout + done.stderr

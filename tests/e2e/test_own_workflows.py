@@ -1,6 +1,6 @@
-"""This repository's own workflows, step by step.
+"""Run the workflows of this repository, step by step.
 
-`make` only prints its commands here, except for a release: the test builds the release and publishes it to a
+`make` only prints its commands here, except for a release. The test builds the release and publishes it to a
 local registry.
 """
 
@@ -19,7 +19,8 @@ from local_cloud import aws
 from tests.support.github import HOME, ROOT, GitHub
 from tests.support.github.model import Event, Run, git
 
-# The workflows use the environment of this test, and the checkout must not create another one.
+# The workflows use the Python environment of this test, so `make` in the checkout must not create another
+# one.
 MAKE = """\
 #!/bin/sh
 case "$1" in
@@ -30,7 +31,7 @@ esac
 """
 
 
-# The ruleset of tags that CONTRIBUTING.md describes.
+# The ruleset for tags that CONTRIBUTING.md describes.
 RULESET = """\
 #!/bin/sh
 case "$1:$DEPLOY_KEY" in
@@ -42,7 +43,7 @@ esac
 
 @pytest.fixture
 def github(tmp_path: Path, cloud: aws.Cloud) -> GitHub:
-    """Push this repository as it is."""
+    """Push this repository, unchanged, to the emulated GitHub."""
     copy = tmp_path / "copy"
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0"):
@@ -58,7 +59,7 @@ def github(tmp_path: Path, cloud: aws.Cloud) -> GitHub:
 
 
 def with_make(github: GitHub, broken: str = "none") -> None:
-    """Give the machines a `make` in which one target fails."""
+    """Give the runners a `make` in which one target fails."""
     make = shutil.which("make")
     assert make
     text = MAKE.format(make=make, venv=sys.prefix).replace("$BROKEN", broken)
@@ -67,14 +68,14 @@ def with_make(github: GitHub, broken: str = "none") -> None:
 
 
 def start(github: GitHub, version: str, branch: str = "main") -> Run:
-    """Start the release workflow by hand."""
+    """Start the release workflow manually."""
     sha = git(github.origin, "rev-parse", branch)
     event = Event("workflow_dispatch", f"refs/heads/{branch}", sha, inputs={"version": version})
     return github.run("release.yml", event)
 
 
 def released(github: GitHub) -> list[str]:
-    """Return the tags that projects can use."""
+    """Return the tags of all releases."""
     return git(github.origin, "tag", "--list", "v*").splitlines()
 
 

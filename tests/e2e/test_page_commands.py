@@ -1,4 +1,4 @@
-"""Every command on a page runs in a test, or is listed here with the reason why not."""
+"""Every command on a page runs in a test, or this file lists it with the reason why not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CI = "the workflow ci"
 LINT = "make lint"
 # The test, workflow or command that runs each command on the pages.
 RUN: dict[str, str] = {
-    # the tool and the template
+    # commands of the tool and the template
     "make demo": DEMO,
     "make demo KEEP=1": DEMO,
     f"cookiecutter gh:{ADDRESS.partition('.com/')[2]} --directory templates/extract --checkout vVERSION": (
@@ -63,7 +63,7 @@ RUN: dict[str, str] = {
     ),
     # a project
     "make readme": ("tests/e2e/test_stamped_project.py::test_project_tests_name_what_differs_from_the_spec"),
-    "make test": PROJECT,  # of this repository too: `.ci/run` runs nothing else
+    "make test": PROJECT,  # also for this repository, because `.ci/run` runs only `make test`
     "extracts preview . --database-url postgresql://reader@source.example.com/DATABASE --period 2026-10"
     " --output preview": f"{HERE}::test_stamped_readme_previews_the_project",
     "extracts preview --pgp-keys keys . --database-url postgresql://reader@source.example.com/DATABASE"
@@ -213,7 +213,7 @@ NOT_RUN: dict[str, str] = {
 
 
 def commands(text: str) -> list[str]:
-    """Return the commands of a page: lines after `$` in a console, and commands as code in a sentence."""
+    """Return the commands of a page: lines after `$` in a console block, and commands in inline code."""
     found = []
     for _, language, block in FENCE.findall(text):
         if language == "console":
@@ -227,9 +227,10 @@ def commands(text: str) -> list[str]:
 
 @cache
 def pages() -> dict[str, str]:
-    """Return the text of each page, and the stamped README for each kind of delivery, keyed by path.
+    """Return the text of each page and of the stamped README for each kind of delivery, keyed by path.
 
-    Generated pages show the examples of `--help`, which tests/integration/tool/test_commands.py runs.
+    Generated pages contain the examples of `--help`. tests/integration/tool/test_commands.py runs these
+    examples.
     """
     found = {
         str(page.relative_to(ROOT)): page.read_text()
@@ -250,7 +251,7 @@ def test_every_command_on_a_page_has_a_test_that_runs_it_or_a_reason() -> None:
     for page, text in pages().items():
         for command in commands(text):
             told.setdefault(command, []).append(page)
-    # A command's name alone is not a call. Another test runs its help.
+    # The name of a command without arguments is not a call. Another test runs the help of each command.
     mentions = {f"extracts {name}" for name in names}
     assert not {c: p for c, p in told.items() if c not in RUN.keys() | NOT_RUN.keys() | mentions}
     assert not RUN.keys() & NOT_RUN.keys()
@@ -326,10 +327,11 @@ def test_every_aws_operation_and_option_on_the_pages_exists() -> None:
         assert shape is not None
         members = {botocore.xform_name(member, "-"): member for member in shape.members}
         given = {word[2:].partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
-        given -= {"period"}  # a word of `--arguments=--period=2026-10`
+        given -= {"period"}  # this option is part of `--arguments=--period=2026-10`
         assert given <= members.keys(), command
         required = {botocore.xform_name(member, "-") for member in shape.required_members}
-        assert required <= given or len(words) == 0, command  # without words it names the operation only
+        # Without options, the page only names the operation.
+        assert required <= given or len(words) == 0, command
 
 
 def test_every_output_that_the_readme_of_a_project_reads_exists(tmp_path: Path) -> None:
@@ -339,7 +341,8 @@ def test_every_output_that_the_readme_of_a_project_reads_exists(tmp_path: Path) 
         folder.mkdir()
         outputs = (stamp({**options.BANK, "sftp": way}, folder) / "Terraform/outputs.tf").read_text()
         declared[way] = set(re.findall(r'^output "(\w+)"', outputs, re.MULTILINE))
-    declared[""] = set.union(*declared.values())  # a page of docs/ applies to any project
+    # The key "" stands for a page of docs/, which applies to all projects.
+    declared[""] = set.union(*declared.values())
     found = set()
     for page, text in pages().items():
         asked = set(re.findall(r"terraform \S+ output (?:-raw )?(\w+)", " ".join(commands(text))))

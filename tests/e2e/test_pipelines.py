@@ -1,6 +1,6 @@
-"""The workflows of bank-loans on the local cloud, from the pull request to the backfill.
+"""Run the workflows of bank-loans in the local cloud, from the pull request to the backfill.
 
-The tests run in order: each starts with the state that the one before it leaves.
+The tests run in the order of this file. Each test starts with the state after the previous test.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ terraform {
 
 
 def refusal(run: Run, job: str) -> str:
-    """Return the only error of the only job that failed."""
+    """Return the error message of the run, in which only this job failed, with one error."""
     assert run.failures.keys() == {job}, run.failures
     [error] = run.jobs[job].errors
     return error
@@ -50,7 +50,7 @@ def refusal(run: Run, job: str) -> str:
 
 @pytest.fixture(scope="module")
 def proposed(story: Story) -> Run:
-    """Open the first pull request: the stamped project, with a backend for its state."""
+    """Open the first pull request. It contains the stamped project and a backend for its state."""
     story.github.push(story.project, "Begin")
     story.write("Terraform/backend.tf", BACKEND)
     story.github.push(story.project, "Keep the state", branch="backend")
@@ -59,7 +59,7 @@ def proposed(story: Story) -> Run:
 
 @pytest.fixture(scope="module")
 def deployed(story: Story, proposed: Run) -> Run:
-    """Merge that pull request, and run the workflow."""
+    """Merge the first pull request, and run the workflow."""
     return story.github.run("extract.yml", story.github.merge(2))
 
 
@@ -88,7 +88,7 @@ def test_shortened_comment_says_that_it_is_short_and_links_to_the_whole_plan(
     shown, of = map(int, re.findall(r"\*\*Cut here: (\d+) of (\d+) lines are shown\.\*\*", comment)[0])
     assert (0 < shown < of, of) == (True, len(whole.read_text().splitlines()))
     assert f"/actions/runs/{proposed.number}/artifacts/" in comment.splitlines()[-3]
-    # The artifact and the summary of the run have the lines that the comment lacks.
+    # The artifact and the summary of the run contain the lines that the comment leaves out.
     for text in (whole.read_text(), proposed.jobs["plan / show"].summary):
         assert "# module.sftp.aws_transfer_server.this[0] will be created" in text
         assert len(re.findall(r"^  # \S+ will be", text, re.MULTILINE)) > 100
@@ -103,8 +103,8 @@ def test_next_push_updates_the_same_comment(story: Story, proposed: Run) -> None
     assert 'tags.team = "data"' in whole.read_text()
 
 
-def test_plans_with_different_hidden_values_have_different_digests(story: Story, proposed: Run) -> None:
-    """The text shows `(sensitive value)` for the properties of the connection."""
+def test_different_hidden_values_have_different_digests(story: Story, proposed: Run) -> None:
+    """For the properties of the connection, the text of the plan shows only `(sensitive value)`."""
     values = story.project / "Terraform/team.auto.tfvars.json"
     before = values.read_text()
     story.write("Terraform/team.auto.tfvars.json", before.replace('"localhost"', '"evil.internal"'))
@@ -127,7 +127,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
         ("PLAN", "ref:refs/heads/main", f"{HERE}/extract-drift.yml@{TAG}", True),
         ("PLAN", "environment:plan", f"{HERE}/extract-plan.yml@{TAG}", False),
         ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@refs/tags/v99.0.0", False),
-        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@{'0' * 40}", False),  # of a fork
+        ("PLAN", "pull_request", f"{HERE}/extract-plan.yml@{'0' * 40}", False),  # the workflow of a fork
         ("PLAN", "ref:refs/heads/evil", f"{HERE}/extract-plan.yml@{TAG}", False),
         ("PLAN", "pull_request", OWN, False),
         ("APPLY", "environment:production", f"{HERE}/extract-apply.yml@{TAG}", True),
@@ -142,7 +142,7 @@ OWN = "banking-group/bank-loans/.github/workflows/own.yml@refs/heads/evil"
 def test_only_the_jobs_that_need_a_role_can_assume_it(
     story: Story, role: str, subject: str, workflow: str, allowed: bool
 ) -> None:
-    """Else anyone who can push a branch could deploy, or use the role of the plan in another workflow."""
+    """Otherwise anyone who can push a branch could deploy, or use the plan's role in another workflow."""
     arn = story.github.variables[f"AWS_{role}_ROLE_ARN"]
     of = f"repo:{story.github.repository}:{subject}"
     if allowed:
@@ -155,7 +155,7 @@ def test_only_the_jobs_that_need_a_role_can_assume_it(
 
 
 def test_artifact_of_the_plan_has_no_state(story: Story, proposed: Run) -> None:
-    """Anyone who can read the repository can download it."""
+    """Anyone who can read the repository can download the artifact, and a state contains secrets."""
     folder = story.github.artifact(proposed, proposed.jobs["plan / plan"].outputs["artifact"])
     assert sorted(path.name for path in folder.iterdir()) == ["files.txt", "plan.json"]
     plan = json.loads((folder / "plan.json").read_text())
@@ -171,7 +171,7 @@ def test_reviewed_plan_is_applied(story: Story, deployed: Run) -> None:
 
 
 def test_plan_role_reads_no_file_secret_or_other_project(story: Story, deployed: Run) -> None:
-    """A branch's code has this role; the plans of the other tests show that it is enough."""
+    """Code of a branch runs with this role. The plans in other tests show that its rights are sufficient."""
     properties = {"JDBC_CONNECTION_URL": "jdbc:postgresql://other.internal/bank", "SECRET_ID": "other"}
     story.cloud.client("glue").create_connection(
         ConnectionInput={"Name": "other", "ConnectionType": "JDBC", "ConnectionProperties": properties}
@@ -208,7 +208,7 @@ def test_page_of_costs_has_the_number_of_planned_resources(story: Story, deploye
     rows = re.findall(r"^\| (.*?) \| (\d+) \| [\d.]+ \|", costs, re.MULTILINE)
     counted = {
         "KMS keys": planned["aws_kms_key"],
-        "secret of the source's login": 1,  # created by hand, before
+        "secret of the source's login": 1,  # the user creates it before the deployment
         "CloudWatch alarms": planned["aws_cloudwatch_metric_alarm"],
     }
     assert {part: int(number) for part, number in rows} == counted
@@ -223,7 +223,7 @@ def test_plan_that_no_pull_request_showed_is_not_applied(story: Story, deployed:
 
 def test_plan_that_differs_from_the_shown_plan_is_not_applied(story: Story, deployed: Run) -> None:
     story.push("Rename the team", team="figures", branch="rename")
-    story.github.pull_request(3, "rename")  # merged before its plan existed
+    story.github.pull_request(3, "rename")  # merged before the workflow made a plan
     run = story.github.run("extract.yml", story.github.merge(3))
     assert refusal(run, "apply / reviewed").startswith(
         "This is not the plan that #3 showed: something changed since."
@@ -232,14 +232,14 @@ def test_plan_that_differs_from_the_shown_plan_is_not_applied(story: Story, depl
 
 
 def test_forged_run_or_comment_does_not_prove_that_a_plan_was_shown(story: Story, deployed: Run) -> None:
-    """Anyone who can push a branch can comment from its workflow, and upload artifacts of any name."""
+    """Anyone who can push a branch can write comments and upload artifacts of any name from its workflow."""
     story.push("Rename the team again", team="forged", branch="forge")
     event = story.github.pull_request(4, "forge")
     story.github.run("extract.yml", event)
     merged = story.github.merge(4)
     whole = story.github.state
     honest = whole["runs"][-1]
-    # The unit tests of this step try other forgeries.
+    # The unit tests of the workflow's step try other forgeries.
     forged = {**honest, "path": ".github/workflows/own.yml"}
     story.github.write_state({**whole, "runs": [*whole["runs"][:-1], forged]})
     assert len(story.github.comments(4)) == 1
@@ -251,7 +251,7 @@ def test_forged_run_or_comment_does_not_prove_that_a_plan_was_shown(story: Story
 
 @pytest.fixture(scope="module")
 def unchanged(story: Story, deployed: Run) -> Run:
-    """Run the check for drift, without drift."""
+    """Run the drift check when there is no drift."""
     return story.github.run("drift.yml", story.push("As deployed"))
 
 
@@ -262,7 +262,7 @@ def test_drift_check_succeeds_without_drift(unchanged: Run) -> None:
 def test_update_of_a_deployed_project_plans_only_the_changes_of_the_release(
     story: Story, deployed: Run, tmp_path: Path
 ) -> None:
-    """Edits of the team that are not applied yet stay, and are not part of the reported changes."""
+    """Edits of the team that are not applied yet are kept, and the report leaves them out."""
     workflow = story.github.home / "modules/glue-extract/main.tf"
     words = '"of the extract ${var.name}."'
     assert workflow.read_text().count(words) == 1
@@ -332,7 +332,7 @@ def months() -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def published(story: Story, deployed: Run, months: tuple[str, str]) -> Run:
-    """Run the backfill of those months."""
+    """Run a backfill of the two months."""
     return backfill(story, "..".join(months), restate=True, reason=REASON)
 
 
@@ -346,7 +346,7 @@ def test_backfill_publishes_its_months(story: Story, published: Run, months: tup
         assert json.loads(body.read())["period"] == month
     [run] = story.cloud.client("glue").get_job_runs(JobName="bank-loans")["JobRuns"]
     assert run["Arguments"]["--reason"] == REASON
-    # What the approver saw is what ran.
+    # The approver saw the same arguments that the run got.
     shown = json.loads("".join(published.jobs["backfill / request"].summary.splitlines()[6:-2]))
     assert shown == {k: run["Arguments"][k] for k in ("--from", "--to", "--restate", "--reason")}
 
@@ -359,7 +359,7 @@ def test_failed_backfill_shows_the_error(story: Story, deployed: Run) -> None:
 
 @pytest.fixture(scope="module")
 def started_by_hand(story: Story, deployed: Run, published: Run) -> Run:
-    """Start the workflow by hand for a plan that no pull request showed.
+    """Start the workflow manually for a plan that no pull request showed.
 
     No later test changes the deployment.
     """

@@ -1,7 +1,7 @@
-"""The metrics that projects publish from a database, without AWS.
+"""The values that projects publish from a database, without AWS.
 
-Every project of `options.combinations()` runs in one process. Some results were computed by hand. The
-test computes the others from the same facts, without SQL and without the engine.
+One process runs every project of `options.combinations()`. Some results are computed by hand. For the others,
+the test computes the expected results from the same facts, without SQL and without the engine.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ INSERT INTO "{A}" VALUES (1, 11, 'one', 'Owner');
 INSERT INTO "{L}" VALUES (2.005, 1, '1999-01-01'), (3, 1, '2026-10-31'), (1, 1, '2026-11-01');
 """
 
-# For each aggregate: the shape of the answers, the window, the header and the expected files.
+# For each aggregate: the shape, the window, the header, and the expected files.
 MONTH = "2026-10,2026-10-01,2026-10-31"
 EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
     "max": (
@@ -119,7 +119,7 @@ EXPECTED: dict[str, tuple[str, str, str, dict[str, list[str]]]] = {
 }
 
 
-# The same facts as a list: recipient, row, and the values with their days.
+# The facts of the databases above as a list: recipient, row, and the values with their days.
 FACTS: dict[str, dict[str, dict[tuple[str, ...], list[tuple[str, str | None]]]]] = {
     "as by default": {
         "First Bank": {
@@ -157,9 +157,10 @@ FILES = {
     **{name: f"{name}_20261031.csv" for name in ("Anna", "Bert", "Carl")},
     "Owner": "Owner_20261031.csv",
 }
-# Delimiter and decimal mark of each answer. `other` is edited later, and until then it is the default.
+# Delimiter and decimal mark of each answer. A user edits the spec after the answer `other`, and until then
+# its marks are the default.
 MARKS = {"comma": (",", "."), "semicolon": (";", ","), "tab": ("\t", "."), "other": (",", ".")}
-# Shapes whose metric is a column of whole numbers: sums, minima and maxima are whole.
+# Shapes whose metric is a column of whole numbers. Their sums, minima and maxima are whole numbers, too.
 WHOLE = ("as by default", "in another script, dated on a joined table")
 RUN_ALL = """
 import json, runpy, sys
@@ -180,7 +181,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 
 def by_hand() -> dict[str, Answers]:
-    """Return the answers whose results were computed by hand, keyed by aggregate."""
+    """Return the answers of the projects whose results are computed by hand, keyed by aggregate."""
     return {
         aggregate: options.merged(options.SHAPES[shape], {"aggregate": aggregate, "window_months": months})
         for aggregate, (shape, months, _, _) in EXPECTED.items()
@@ -191,7 +192,7 @@ def by_hand() -> dict[str, Answers]:
 def delivered(
     served: database.Database, stamp_into: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> list[tuple[Answers, Files]]:
-    """Run the job of each project, and return its files. Projects with the same spec run once."""
+    """Run the job of each project, and return its files. Projects with equal specs share one run."""
     folder = tmp_path_factory.mktemp("figures")
     specs: dict[bytes, tuple[Path, Answers]] = {}
     for number, answers in enumerate([*by_hand().values(), *options.combinations()]):
@@ -236,19 +237,19 @@ def test_every_project_publishes_correct_values(delivered: list[tuple[Answers, F
         tried.add((shape, answers["aggregate"]))
         marks = MARKS[answers["delimiter"]]
         assert written == expected(shape, answers["aggregate"], int(answers["window_months"]), *marks), given
-    # Each aggregate is combined with each shape.
+    # Every aggregate is tested with every shape.
     assert len(tried) == len(options.SHAPES) * len(options.choices("aggregate") or ())
 
 
 def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: str) -> Files:
-    """Return the files of October 2026, computed from the facts."""
+    """Return the expected files of October 2026, computed from the facts."""
     end = date(2026, 11, 1)
     year, month = divmod(end.year * 12 + end.month - 1 - months, 12)
     start = date(year, month + 1, 1)
     [columns] = [header.split(",") for named, _, header, _ in EXPECTED.values() if named == shape]
     count = columns.index("window_end") + 1
     metric = columns[count + 1].removesuffix("_sum")
-    # Every file has exactly one sum column, also if the sum is the metric.
+    # Every file has exactly one column for the sum, even if the metric is the sum.
     header = [*columns[: count + 1], *dict.fromkeys([f"{metric}_sum", f"{metric}_{aggregate}"])]
     found = {}
     for recipient, groups in FACTS[shape].items():
@@ -266,7 +267,7 @@ def expected(shape: str, aggregate: str, months: int, delimiter: str, decimal: s
 
 
 def figures(aggregate: str, values: Sequence[Decimal], *, whole: bool) -> tuple[str, str]:
-    """Return sum and metric in the format of a file. Of nothing, only a count is not empty."""
+    """Return sum and metric as text of a file. Without values, only a count has a text."""
     if not values:
         return "", "0" if aggregate == "count" else ""
     total = sum(values, Decimal())

@@ -72,7 +72,7 @@ ROOT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Deployed:
-    """An applied extract, whose login has a SCRAM password."""
+    """An extract that is deployed in the local cloud. Its login has a SCRAM password."""
 
     cloud: aws.Cloud
     outputs: dict[str, Any]
@@ -89,7 +89,7 @@ class Deployed:
         return dict(self.cloud.client("glue").get_crawler(Name="loans-crawler")["Crawler"])
 
     def next_job_run(self, start: Callable[[], None]) -> dict[str, Any]:
-        """Return the ended run that `start` leads to."""
+        """Call `start`, wait until the next run of the job has ended, and return this run."""
         known = self.job_runs().keys()
         start()
         eventually(lambda: self.job_runs().keys() > known)
@@ -98,7 +98,7 @@ class Deployed:
         return self.job_runs()[new]
 
     def messages(self) -> list[dict[str, Any]]:
-        """Return the messages in the queue, and remove them."""
+        """Return the messages in the dead letter queue, and remove them."""
         sqs, url = self.cloud.client("sqs"), self.outputs["queue"]
         found = sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=2
@@ -122,7 +122,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     (folder / "etl.py").write_text((REPOSITORY / "examples/bank-loans/Glue/etl.py").read_text())
     (folder / "driver.jar").write_text("stands in for a driver\n")
     (folder / "main.tf.json").write_text(json.dumps(ROOT))
-    # Its own account, because other tests create a secret with the same name in the shared account.
+    # This test has its own AWS account, because other tests create a secret with the same name in the shared
+    # account.
     with aws.serve(folder / "aws") as cloud, database.serve(folder / "database") as served:
         root = Root(folder, terraform.environment(folder) | cloud.environment)
         last_month = store.last_complete_month(datetime.now(UTC).date())

@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Spark for the whole run. Every test has its own schema."""
+"""Fixtures: one PostgreSQL and one Spark for the whole run, and one schema for each test."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.support.clouds import cloud  # noqa: F401
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
-    """The PostgreSQL of all sources."""
+    """One PostgreSQL for the sources of all tests."""
     with database.serve(tmp_path_factory.mktemp("database")) as served:
         yield served
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[None]:
-    """Spark with the jar of the driver in its submit arguments, as the engine expects it."""
+    """Spark with the JAR of the driver in its submit arguments, as the engine expects."""
     from extracts import spark
 
     os.environ.update(spark.environment(Path(rolling_extract.__file__).parent, cores="2"))
@@ -42,7 +42,7 @@ _schemas = itertools.count(1)
 
 @pytest.fixture
 def bare_store(server: database.Database) -> Iterator[Store]:
-    """An empty schema, for tests that create their own tables."""
+    """A schema without tables, for tests that create their own tables."""
     name = f"store_{next(_schemas)}"
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}; SET search_path = {name}")
@@ -52,18 +52,18 @@ def bare_store(server: database.Database) -> Iterator[Store]:
 
 @pytest.fixture
 def store(bare_store: Store) -> Store:
-    """The empty tables of the banking group."""
+    """A schema with the tables of the banking group, without rows."""
     bare_store.create()
     return bare_store
 
 
 @pytest.fixture
 def engine(spark: None, bare_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Engine:
-    """The engine on the source of this test. It publishes to a folder."""
+    """The engine, with the source of this test and a folder as target."""
     return Engine(bare_store, tmp_path / "out", capsys)
 
 
 @pytest.fixture
 def in_spark(engine: Engine) -> Engine:
-    """The engine with `aggregate_in="spark"`."""
+    """The engine for a spec with `aggregate_in="spark"`."""
     return replace(engine, spec=replace(LOANS, aggregate_in="spark", partitions=3))

@@ -1,4 +1,4 @@
-"""Spark whose executors are other processes, as on Glue, gives the values of the oracle."""
+"""With executors in other processes, as on Glue, Spark computes the same values as the oracle."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ SETTING = Setting(
 )
 
 
-@pytest.mark.timeout(1800)  # three Java processes compile for half a minute of processor time
-def test_executors_in_other_processes_compute_the_values_of_the_oracle(
+@pytest.mark.timeout(1800)  # three Java processes need half a minute of processor time for compilation
+def test_executors_in_other_processes_give_the_values_of_the_oracle(
     bare_store: Store, tmp_path: Path
 ) -> None:
     made = sources(SETTING)
@@ -85,7 +85,7 @@ def test_executors_in_other_processes_compute_the_values_of_the_oracle(
 
 @pytest.mark.timeout(1800)
 def test_failed_task_leaves_no_value_in_any_log(bare_store: Store, tmp_path: Path) -> None:
-    """On Glue, the log of each executor goes to CloudWatch."""
+    """On Glue, CloudWatch gets the log of each executor."""
     bare_store.create(amount="numeric(20,2)")
     bare_store.loan(bare_store.branch(), "2026-10-05", Decimal("4111111111111.11"))
     spec = replace(LOANS, schema=bare_store.schema, aggregate_in="spark")
@@ -108,7 +108,7 @@ def _without_sign(amount: object) -> Decimal | None:
 
 
 def home(folder: Path) -> Path:
-    """Return a home of Spark, below which the workers may write."""
+    """Return a home folder for Spark, in which the workers may write."""
     folder.mkdir()
     assert pyspark.__file__ is not None
     for part in ("bin", "jars", "sbin"):
@@ -117,7 +117,7 @@ def home(folder: Path) -> Path:
 
 
 def submitted(job: Path, spark_home: Path) -> list[str]:
-    """Run a job on a cluster of this machine, and return what its driver wrote."""
+    """Run a job on a Spark cluster on this machine. Return the lines that its driver wrote."""
     settings = (
         "spark.executor.memory=512m",
         "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",

@@ -1,4 +1,4 @@
-"""Errors of the connection and of the database become one sentence that says what to do."""
+"""An error of the connection or the database becomes one sentence, which says what to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.bank import Engine, Store
 
 @pytest.fixture
 def role(store: Store) -> Iterator[str]:
-    """A role that may use the schema but read none of its tables. Its password needs escaping in a URL."""
+    """A role that may use the schema, but not read any table in it. The password needs escaping in a URL."""
     name = f"reader_{store.schema}"
     store.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'p@ss/w:rd#%41'")
     store.sql(f"GRANT USAGE ON SCHEMA {store.schema} TO {name}")
@@ -27,7 +27,7 @@ def role(store: Store) -> Iterator[str]:
 
 
 def as_role(store: Store, role: str, password: str = "p%40ss%2Fw%3Ard%23%2541") -> tuple[str, str]:
-    """Return the arguments that log in as `role`."""
+    """Return the arguments for a run that logs in as `role`."""
     return "--database-url", f"postgresql://{role}:{password}@{store.url.partition('@')[2]}"
 
 
@@ -95,7 +95,7 @@ def test_missing_database_is_reported(store: Store, engine: Engine) -> None:
 
 
 def in_place_of_loans(store: Store, condition: LiteralString) -> None:
-    """Replace the table Loans with a view that evaluates `condition` for every row."""
+    """Replace the table Loans with a view. The view evaluates `condition` for every row."""
     store.loan(store.branch(), "2026-10-01", 5)
     store.sql('ALTER TABLE "Loans" RENAME TO loans_proper')
     store.sql(f'CREATE VIEW "Loans" AS SELECT * FROM loans_proper WHERE {condition}')
@@ -135,7 +135,7 @@ def test_lock_timeout_is_reported(store: Store, engine: Engine) -> None:
 def test_server_error_during_a_read_is_reported(
     store: Store, engine: Engine, state: LiteralString, message: LiteralString, kind: str, sentence: str
 ) -> None:
-    """A function raises the error, since a test cannot provide a replica or a full disk."""
+    """A function raises the error, because a test cannot provide a replica or a full disk."""
     store.sql(
         f"""CREATE FUNCTION fails() RETURNS boolean LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{state}'; END $$"""
@@ -153,7 +153,7 @@ def test_connection_lost_during_a_read_is_reported(store: Store, engine: Engine)
 
 
 def test_session_is_read_only_with_timeouts_and_the_name_of_the_run(store: Store, engine: Engine) -> None:
-    """The view has rows only if the session has these settings."""
+    """The view has rows only if the session has the expected settings."""
     in_place_of_loans(
         store,
         """current_setting('transaction_read_only') = 'on'

@@ -1,4 +1,4 @@
-"""Encrypted files: GnuPG decrypts them to the plain bytes, and only changes are published again."""
+"""GnuPG decrypts encrypted files to the plain bytes. An unchanged file is not published again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def loans(store: Store) -> Store:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    """The folder of the keys."""
+    """The folder that contains the public keys."""
     folder = tmp_path / "keys"
     folder.mkdir()
     return folder
@@ -139,7 +139,7 @@ def test_only_changes_of_content_or_keys_are_published_again(
     assert run().message.startswith("nothing to write: 2026-10 is already published with the same bytes")
     assert content() == first
 
-    # A restatement encrypts every file again.
+    # A restatement encrypts all files again, including unchanged files.
     loans.loan(21, "2026-10-07", 1)
     assert "Beta_20261031.csv.pgp differs (count of loans_count 1 -> 2" in refusal()
     assert run("--restate", "--reason", "late").message.endswith("2 files, 2 rows, revision 2")
@@ -148,7 +148,7 @@ def test_only_changes_of_content_or_keys_are_published_again(
     assert run().message.startswith("nothing to write")
     assert content() == second
 
-    # Another key is a change of the same content.
+    # A new key changes the encrypted file, although the content is the same.
     new = gpg.key("alpha-new")
     (keys / "Alpha.asc").write_text(gpg.public(new))
     told = f"Alpha_20261031.csv.pgp differs (PGP keys {alpha[-16:]} -> {new[-16:]})"
@@ -157,23 +157,24 @@ def test_only_changes_of_content_or_keys_are_published_again(
     run("--restate", "--reason", "new key")
     assert gpg.readers(mine.read_bytes()) == [gpg.fingerprints(new)[1][-16:]]
 
-    # So is another subkey of the same key.
+    # A new subkey of the same key changes the file, too.
     gpg("--quick-add-key", new, "cv25519", "encr", "never")
     (keys / "Alpha.asc").write_text(gpg.public(new))
     assert "Alpha_20261031.csv.pgp differs (PGP subkeys " in refusal()
     run("--restate", "--reason", "new subkey")
 
-    # What is missing or was changed cannot be written with the same bytes again.
+    # A file that is missing or was changed cannot be restored, because encryption gives other bytes each
+    # time.
     for change in (mine.unlink, lambda: mine.write_bytes(b"forged")):
         change()
         assert "Alpha_20261031.csv.pgp differs (missing or changed in the target" in refusal()
     run("--restate", "--reason", "repaired")
     assert gpg.decrypted(mine.read_bytes()).startswith(b"bank_name,")
-    # A missing marker is only restored.
+    # A missing marker is restored without a restatement.
     path(engine, "Alpha_20261031.csv.pgp.sha256").unlink()
     assert "restored 1 missing" in run().message
 
-    # The encrypted file of a former recipient is withdrawn.
+    # The encrypted file of a former recipient is removed.
     loans.sql('UPDATE "Branch" SET "Bank_idBank" = (SELECT "idBank" FROM "Bank" WHERE "Name" = \'Alpha\')')
     loans.sql('DELETE FROM "Bank" WHERE "Name" = \'Beta\'')
     run("--restate", "--reason", "Beta left")
@@ -181,7 +182,7 @@ def test_only_changes_of_content_or_keys_are_published_again(
 
 
 def forge(engine: Engine, content: bytes, *records: str) -> None:
-    """Replace the file of Alpha, and correct what manifest and claim say of it."""
+    """Replace the file of Alpha, and write its new digest into the manifest and the claim."""
     file = path(engine, "Alpha_20261031.csv.pgp")
     file.write_bytes(content)
     for record in records or ("2026-10.json", "2026-10.claim"):
@@ -216,7 +217,10 @@ def test_restatement_replaces_a_forged_file_that_the_manifest_names(
 def test_next_run_continues_a_killed_restatement_without_the_forged_file(
     loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
 ) -> None:
-    """Its claim is written, and the old manifest still there or withdrawn."""
+    """The restatement is killed after it wrote its claim.
+
+    The old manifest still exists, or is already withdrawn.
+    """
     (keys / "Alpha.asc").write_text(gpg.public(alpha))
     more: dict[str, Any] = {"file": ENCRYPTED, "files": BETA}
     mine, records = path(engine, "Alpha_20261031.csv.pgp"), engine.folder / "_manifests"
@@ -283,10 +287,8 @@ def test_key_that_expires_soon_is_a_warning_in_log_and_manifest(
     assert done.manifest()["warnings"] == [warning["message"]]
 
 
-def test_next_run_continues_a_killed_run(
-    loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str
-) -> None:
-    """A claim without a manifest: its encrypted files are taken over."""
+def test_killed_run_is_continued(loans: Store, engine: Engine, gpg: Gpg, keys: Path, alpha: str) -> None:
+    """The killed run left a claim without a manifest. The next run keeps the encrypted files."""
     (keys / "Alpha.asc").write_text(gpg.public(alpha))
     more: dict[str, Any] = {"file": ENCRYPTED, "files": BETA}
     engine("2026-10", "--pgp-keys", str(keys), **more)
@@ -309,7 +311,7 @@ def test_name_of_an_encrypted_file_has_the_revision(
         engine("2026-10", "--pgp-keys", str(keys), *more, file=form, files=BETA)
 
     run()
-    run()  # nothing is new, so the revision stays
+    run()  # the content is unchanged, so the revision stays the same
     first = path(engine, "Alpha_1.pgp")
     assert gpg.decrypted(first.read_bytes()).endswith(b"R1\r\n")
     loans.loan(11, "2026-10-07", 1)

@@ -1,4 +1,4 @@
-"""Failures of the job itself, such as a full disk, become one sentence."""
+"""A failure of the job itself, such as a full disk, is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DRIVERS = {"psycopg": rolling_psycopg.PsycopgConnection, "jdbc": rolling_jdbc.Jd
 
 
 class FullDisk:
-    """A path on a full disk."""
+    """A path to a file on a full disk."""
 
     def open(self, mode: str) -> IO[bytes]:
         return Path("/dev/full").open("wb", 0)
@@ -90,7 +90,7 @@ def test_unexpected_error_is_reported_in_one_sentence(
     assert "rolling_extract.py, line " in engine.log[-1]["cause"]
     assert "boom" not in sentence + json.dumps(
         engine.log
-    )  # the text of the error could contain a value of a row
+    )  # the text of the error may contain a value of a row, so the log must not contain it
 
 
 def test_missing_driver_jar_is_reported_in_one_sentence(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files have the form that the recipient prescribes, and everything in them can be read back."""
+"""Files have the form that the recipient prescribes, and their whole content can be read back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WIDTHS: dict[str, int | Field] = {
 
 @pytest.fixture
 def loans(bare_store: Store) -> Store:
-    """Two banks with three branches; one branch has no loans."""
+    """Two banks with three branches. One branch has no loans."""
     bare_store.create(amount="numeric(12,2)")
     for key, address, bank, amounts in (
         (11, "Łódzka 1; Nord", "Alpha", (1000.50, -0.25)),
@@ -96,7 +96,8 @@ def test_fixed_width_file_has_the_expected_fields(loans: Store, engine: Engine) 
         "Alpha     000011Łódzka 1; Nord      2026-102026-08-012026-10-31    2000000100025000000050013"
     )
     assert {len(line) for line in lines} == {92}
-    assert lines[1].endswith("    0" + " " * 24)  # no loans: no amount, which zeros would be
+    # Without loans there is no amount, so the field is blank and not 0.
+    assert lines[1].endswith("    0" + " " * 24)
 
 
 def test_sum_in_a_record_has_the_decimals_of_its_field(loans: Store, engine: Engine) -> None:
@@ -134,17 +135,17 @@ def test_compressed_files_have_repeatable_bytes(loans: Store, engine: Engine, tm
             engine.folder = tmp_path / f"{compression}-{number}"
             engine("2026-10", file=File(compression=compression))
             found.append(content(engine, f"Alpha_20261031.csv.{ending}"))
-            time.sleep(2)  # the clock of a zip file has steps of two seconds
+            time.sleep(2)  # times in a zip file have steps of two seconds
         assert found[0] == found[1]
     assert gzip.decompress(made["gzip"][0]) == plain
-    assert made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # no name, no time
+    assert made["gzip"][0][:10] == b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # the header contains no name and no time
     with zipfile.ZipFile(io.BytesIO(made["zip"][0])) as archive:
         assert archive.namelist() == ["Alpha_20261031.csv"]
         assert archive.read("Alpha_20261031.csv") == plain
 
 
 def test_archive_has_its_sizes_before_the_content(loans: Store, engine: Engine) -> None:
-    """Java before version 23 cannot read sizes of 64 bits behind the content as a stream."""
+    """Java before version 23 cannot read a zip file as a stream if 64-bit sizes come after the content."""
     engine("2026-10", file=File(compression="zip", header_record="H{rows}"))
     data = content(engine, "Alpha_20261031.csv.zip")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -178,7 +179,7 @@ def test_markers_are_in_the_manifest_and_change_with_a_restatement(loans: Store,
     data = content(engine, "Alpha_20261031.csv")
     assert content(engine, "Alpha_20261031.csv.sha256").startswith(hashlib.sha256(data).hexdigest().encode())
 
-    # Without markers, a restatement removes those of the revision before.
+    # Without markers, a restatement removes the markers of the previous revision.
     engine("2026-10", "--restate", "--reason", "no markers", file=File())
     assert [path.rpartition("/")[2] for path in engine_paths(engine)] == [
         "Alpha_20261031.csv",
@@ -228,7 +229,8 @@ def test_file_settings_for_an_unknown_recipient_are_refused(loans: Store, engine
     assert 'files has "Alhpa", which is not a recipient; did you mean "Alpha"?' in engine.refusal(
         "2026-10", files={"Alhpa": File()}
     )
-    assert "statement" not in [line["event"] for line in engine.log]  # the entity is not read
+    # The run ends before it reads the entity.
+    assert "statement" not in [line["event"] for line in engine.log]
 
 
 def manifest(engine: Engine) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,7 @@
-"""Whole runs with files of random forms: each is read back and compared with the rows of the source."""
+"""Whole runs with files of random formats.
+
+Each file is read back and compared with the rows of the source.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.support.bank import Engine, Store
 from tests.support.engine import formats
 from tests.support.engine.formats import COLUMNS, METRICS, SPEC, Cells, Unreadable
 
-# Recipient and group, and the amounts of the group's rows.
+# For each group: the recipient, the values of the group, and the amounts in its rows.
 GROUPS: tuple[tuple[tuple[str, str, str | None, str | None, str | None], tuple[str | None, ...]], ...] = (
     (("Alpha", "-7", "0.5", "2026-02-28", "Main St 1"), ("1000.50", "-0.25", "0.01")),
     (("Alpha", "3", "-12.25", None, ""), ("1234567.89", "0.02")),
@@ -65,7 +68,7 @@ def load(store: Store) -> None:
 
 
 def rows(recipient: str) -> list[Cells]:
-    """Return what the rows of a file must say, in order."""
+    """Return the expected rows of the recipient's file, in order."""
     made: list[Cells] = []
     for (owner, *group), amounts in GROUPS:
         known = [Decimal(amount) for amount in amounts if amount is not None]

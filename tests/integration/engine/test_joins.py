@@ -1,4 +1,4 @@
-"""Optional joins, composite keys, aliases, conditions and metrics of floats."""
+"""Optional joins, composite keys, aliases, conditions, and metrics of float columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.bank import LOANS, Engine, Store
 
 
 def optional(*names: str) -> tuple[Join, ...]:
-    """Return the joins of the bank with the joins to `names` optional."""
+    """Return the joins to the bank. The joins to the tables in `names` are optional."""
     return tuple(Join(j.table, j.left, j.right, optional=j.table in names) for j in LOANS.joins)
 
 
@@ -49,9 +49,9 @@ def test_mandatory_join_without_a_row_is_ignored_only_after_an_optional_join_wit
     store: Store, engine: Engine
 ) -> None:
     branch = store.branch()
-    store.loan(None, "2026-10-01", 70)  # reaches no account, which is optional
+    store.loan(None, "2026-10-01", 70)  # the loan has no account, and the join to Account is optional
     store.loan(branch, "2026-10-01", 5)
-    store.sql('UPDATE "Client" SET "Branch_idBranch" = 999')  # a client without a branch
+    store.sql('UPDATE "Client" SET "Branch_idBranch" = 999')  # the client has no branch
     assert "1 of 2 rows of the window that ends with 2026-10 reaches no recipient" in engine.refusal(
         "2026-10", joins=optional("Account")
     )
@@ -79,7 +79,7 @@ def test_unassigned_has_a_file_in_every_period(store: Store, engine: Engine) -> 
     assert found == [1, 0]
     assert engine("2026-10", joins=joins).message.startswith(
         "nothing to write"
-    )  # a single run gives the same bytes
+    )  # one run for both periods gives the same bytes
 
 
 def test_spec_sets_the_name_of_unassigned(store: Store, engine: Engine) -> None:
@@ -145,7 +145,7 @@ BY_KEY: dict[str, Any] = {
 
 @pytest.fixture
 def shops(bare_store: Store) -> Store:
-    """Shops with numbers that are unique within a country only."""
+    """Shops whose numbers are unique only within a country."""
     bare_store.sql("CREATE TABLE shop (id int, land text, owner text)")
     bare_store.sql("CREATE TABLE sales (land text, shop int, total bigint, day date)")
     bare_store.sql("INSERT INTO shop VALUES (1, 'FR', 'Ann'), (1, 'IE', 'Bob'), (2, 'IE', 'Bob')")
@@ -168,8 +168,8 @@ def test_join_may_use_several_columns(shops: Store, engine: Engine, index: Liter
     ]
 
 
-def test_refusal_names_the_composite_key_that_is_not_unique(shops: Store, engine: Engine) -> None:
-    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # does not make (land, id) unique
+def test_composite_key_that_is_not_unique_is_refused_by_name(shops: Store, engine: Engine) -> None:
+    shops.sql("ALTER TABLE shop ADD UNIQUE (id, land, owner)")  # this key does not make (land, id) unique
     shops.sql("INSERT INTO shop VALUES (1, 'IE', 'Eve')")
     assert (
         "the join sales.land = shop.land and sales.shop = shop.id would multiply rows: 1 value of"

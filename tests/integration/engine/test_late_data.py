@@ -1,4 +1,4 @@
-"""Late data and swings of published periods are reported."""
+"""A run reports late data in published periods, and large changes from the month before."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_late_data_of_every_published_period_is_reported_and_changes_nothing(
     for period in ("2026-06", "2026-07", "2026-08", "2026-09"):
         engine(period)
     before = {path: path.read_bytes() for path in engine.folder.rglob("*") if path.is_file()}
-    store.loan(branch, "2026-07-31", 9)  # in the windows of 07, 08 and 09, but not of 10
+    store.loan(branch, "2026-07-31", 9)  # in the windows of 2026-07, 2026-08 and 2026-09, but not of 2026-10
     delivered = engine("2026-10")
     told = [line for line in delivered.log if line["event"] == "late_data"]
     assert [line["period"] for line in told] == ["2026-07", "2026-08", "2026-09"]
@@ -95,4 +95,5 @@ def test_swing_above_the_factor_is_a_warning(
     assert [line["message"] for line in delivered.log if line["event"] == "swing"] == [
         f"2026-10: {warning}" for warning in expected
     ]
-    assert delivered.manifest("2026-09")["warnings"] == []  # nothing to compare with
+    # This is the first period, so there is no period to compare with.
+    assert delivered.manifest("2026-09")["warnings"] == []

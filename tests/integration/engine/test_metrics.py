@@ -1,4 +1,4 @@
-"""Definitions of the metrics. Each test covers a mistake that other solutions of this task make."""
+"""Definitions of the metrics. Each test shows a mistake that other solutions of this task make."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_average_is_over_all_loans_of_the_window(store: Store, engine: Engine) -
         store.loan(branch, date, amount)
     assert engine("2026-10").figures("Alpha") == {
         str(branch): "200.00"
-    }  # the average of monthly averages is 233.33
+    }  # the average of the monthly averages would be 233.33
 
 
 def test_window_consists_of_calendar_months(store: Store, engine: Engine) -> None:
@@ -179,7 +179,8 @@ def test_exact_quotient_is_rounded_once_half_up(bare_store: Store, engine: Engin
 def test_numeric_without_precision_keeps_all_digits(bare_store: Store, engine: Engine) -> None:
     bare_store.create(amount="numeric")
     branch = bare_store.branch()
-    bare_store.loan(branch, "2026-09-01", "0.000000000000000000000001")  # 24 digits; Spark would keep 18
+    # 24 digits after the point; Spark would keep 18 of them.
+    bare_store.loan(branch, "2026-09-01", "0.000000000000000000000001")
     bare_store.loan(branch, "2026-10-01", "12345678901234")
     [line] = engine("2026-10", scale=18).lines("Alpha")
     assert line["amount_sum"] == "12345678901234.000000000000000000"
@@ -209,8 +210,8 @@ def test_text_keys_are_ordered_by_code_point_in_every_locale(store: Store, engin
 def test_time_zone_decides_the_month_of_a_timestamp(bare_store: Store, engine: Engine) -> None:
     bare_store.create(date="timestamptz")
     branch = bare_store.branch()
-    bare_store.loan(branch, "2026-09-30 22:30:00+00", 1)  # October in Paris, September in Greenwich
-    bare_store.loan(branch, "2026-10-31 23:30:00+00", 10)  # November in Paris, October in Greenwich
+    bare_store.loan(branch, "2026-09-30 22:30:00+00", 1)  # in October in Paris, but in September in Greenwich
+    bare_store.loan(branch, "2026-10-31 23:30:00+00", 10)  # in November in Paris, but in October in Greenwich
     paris = engine("2026-10", output=engine.folder / "paris", window=1, time_zone="Europe/Paris")
     greenwich = engine("2026-10", output=engine.folder / "greenwich", window=1)
     assert [
@@ -225,7 +226,7 @@ def test_time_zone_decides_the_month_of_a_timestamp(bare_store: Store, engine: E
 
 
 def test_repeated_hour_at_the_end_of_summer_time_is_counted_once(bare_store: Store, engine: Engine) -> None:
-    # In Havana, clocks go back from 01:00 to 00:00 on 1 November 2026. The time 00:30 occurs twice.
+    # In Havana, clocks go back from 01:00 to 00:00 on 1 November 2026, so the time 00:30 occurs twice.
     bare_store.create(date="timestamptz")
     branch = bare_store.branch()
     for instant in ("2026-11-01 04:30+00", "2026-11-01 05:30+00"):
@@ -233,7 +234,7 @@ def test_repeated_hour_at_the_end_of_summer_time_is_counted_once(bare_store: Sto
     months = ("--from", "2026-10", "--to", "2026-11", "--allow-incomplete", "true")
     delivered = engine(*months, window=1, time_zone="America/Havana")
     counts = [int(delivered.lines("Alpha", period)[0]["loans_count"]) for period in ("2026-10", "2026-11")]
-    assert counts == [0, 2]  # both are on 1 November
+    assert counts == [0, 2]  # both times are on 1 November
 
 
 def test_timestamp_without_time_zone_is_local_time_of_the_extract(bare_store: Store, engine: Engine) -> None:
@@ -286,7 +287,7 @@ def test_group_of_an_entity_column_has_rows_from_its_first_entity_row_on(
         [("rum", "4.00"), ("tea", "")],
         [("", "1.00"), ("rum", "5.00"), ("tea", "")],
     ]
-    assert not (delivered.folder / "shop=B").exists()  # its first sale is in November
+    assert not (delivered.folder / "shop=B").exists()  # the first sale of shop B is in November
 
 
 def test_group_by_and_recipient_may_use_different_joins(bare_store: Store, engine: Engine) -> None:
@@ -346,10 +347,10 @@ def test_source_with_lower_case_names_gives_the_same_bytes(bare_store: Store, en
 
 
 def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine) -> None:
-    """Under Glue or in a notebook, another program has created the session."""
+    """On Glue or in a notebook, another program has already created the Spark session."""
     store.branch()
     engine = replace(engine, spec=replace(LOANS, aggregate_in="spark"))
-    engine("2026-10")  # starts a session if there is none
+    engine("2026-10")  # creates a Spark session if there is none
     from pyspark.sql import SparkSession
 
     theirs = SparkSession.builder.getOrCreate()
@@ -357,7 +358,7 @@ def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine)
     theirs.conf.set("spark.sql.ansi.enabled", "false")
     theirs.sparkContext.setLogLevel("WARN")
     engine("2026-10")
-    # Its log of a failed task would have values of the row.
+    # The root logger is off, because a log entry of a failed task would contain values of the row.
     jvm = theirs._jvm
     assert jvm is not None
     assert jvm.org.apache.logging.log4j.LogManager.getRootLogger().getLevel().toString() == "OFF"
@@ -368,7 +369,7 @@ def test_existing_spark_session_keeps_its_settings(store: Store, engine: Engine)
 def test_run_under_concurrent_writes_sees_one_snapshot(
     store: Store, engine: Engine, server: Database
 ) -> None:
-    """While a writer increases an amount all the time, each run publishes the sum that it controls."""
+    """A writer increases an amount all the time. Each run publishes a sum that equals its control totals."""
     branches = [store.branch() for _ in range(4)]
     for branch in branches:
         for day in range(1, 29):

@@ -1,7 +1,7 @@
-"""Money in a database whose `lc_monetary` has other than two digits after the point.
+"""Money columns in a database whose `lc_monetary` does not have two digits after the point.
 
-PostgreSQL stores money as a whole number, and `lc_monetary` says where its point is. Under another
-`lc_monetary` than the one of the writer, every value is off by a power of ten.
+PostgreSQL stores money as a whole number, and `lc_monetary` defines the place of the decimal point. If a
+reader and a writer have different `lc_monetary`, every value can be wrong by a power of ten.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from psycopg import sql
 from local_cloud import database
 from tests.support.bank import Engine, Store
 
-LOCALES = {"ja_JP.utf8": 0, "ar_KW.utf8": 3}  # digits of a value of money
+LOCALES = {"ja_JP.utf8": 0, "ar_KW.utf8": 3}  # locale: number of digits of a money value after the point
 SOURCES = Path("/usr/share/i18n/locales")
 
 pytestmark = pytest.mark.skipif(
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Database]:
-    """A server that knows these locales, whether or not the machine has them."""
+    """A server with these locales. The machine itself need not have them."""
     with tempfile.TemporaryDirectory(prefix="locales-") as made:
         folder = Path(made)
-        folder.chmod(0o755)  # the server may run as another user
+        folder.chmod(0o755)  # necessary because the server may run as another user
         for name in LOCALES:
             language = name[:5]
             command = ["localedef", "--no-archive", "-i", language, "-f", "UTF-8", str(folder / name)]
@@ -45,7 +45,7 @@ def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 @pytest.fixture(params=LOCALES)
 def priced(request: pytest.FixtureRequest, abroad: database.Database, engine: Engine) -> Iterator[Engine]:
-    """The engine on a database of each locale, with one loan of 1000."""
+    """The engine, with a source for each locale. The source has one loan of 1000."""
     locale, name = request.param, f"digits_{LOCALES[request.param]}"
     with psycopg.connect(abroad.url, autocommit=True) as owner:
         owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -72,7 +72,7 @@ def test_money_without_two_digits_is_refused(priced: Engine, request: pytest.Fix
 
 @pytest.mark.parametrize("way", ["database", "spark"])
 def test_view_that_casts_money_has_the_values_of_the_database(priced: Engine, way: str) -> None:
-    """The view is what the refusal asks for, and its cast runs in the session of the engine."""
+    """The error message proposes this view. Its cast runs in the session of the engine."""
     priced.store.sql(
         """ALTER TABLE "Loans" RENAME TO priced;
         CREATE VIEW "Loans" AS

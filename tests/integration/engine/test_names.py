@@ -1,4 +1,4 @@
-"""Names with a column of the recipient's table or the revision, and files in a flat folder."""
+"""File names with a column of the recipient's table or with the revision, and files in a flat folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLAT = File(name="{recipient}_{date:%Y%m%d}_r{revision:0>2}.csv", markers=("done
 
 @pytest.fixture
 def loans(store: Store) -> Store:
-    """Two banks with a code. Alpha has a loan."""
+    """Two banks, each with a code. Alpha has a loan."""
     store.sql('ALTER TABLE "Bank" ADD code text, ADD note text')
     store.loan(store.branch(key=11), "2026-10-05", 100)
     store.branch(bank="Beta", key=21)
@@ -34,7 +34,7 @@ def loans(store: Store) -> Store:
 
 
 def names(engine: Engine) -> list[str]:
-    """Return the paths of all files but manifests and claims."""
+    """Return the paths of all files, except manifests and claims."""
     found = (path.relative_to(engine.folder) for path in engine.folder.rglob("*") if path.is_file())
     return sorted(str(path) for path in found if path.parts[0] != "_manifests")
 
@@ -96,13 +96,13 @@ def test_recipient_without_one_usable_value_is_refused(
     loans: Store, engine: Engine, spoil: Callable[[Store], None], sentence: str
 ) -> None:
     spoil(loans)
-    # Groups of the recipient's table, so that two rows may have the same name.
+    # Rows are grouped by the key of the recipient's table, so two banks may have the same name.
     changes: dict[str, Any] = {"group_by": {"bank": "Bank.idBank"}}
     message = engine.refusal("2026-10", file=CODED, **changes)
     assert sentence.replace("SCHEMA", loans.schema) in message
     assert message.endswith("Nothing was published.")
     assert names(engine) == []
-    # A recipient whose file does not need the column may have any value.
+    # The column may have any value for a recipient whose file name does not contain it.
     engine("2026-10", file=CODED, files={"Beta": File()}, **changes)
 
 
@@ -230,7 +230,7 @@ def test_file_name_has_the_revision_and_an_unchanged_month_keeps_its_revision(
     assert "Alpha_20261031_r01.csv differs (count of loans_count 1 -> 2" in refusal
     planned = engine("2026-10", "--dry-run", file=FLAT).message
     assert "as revision 2: Alpha_20261031_r01.csv becomes Alpha_20261031_r02.csv, count of" in planned
-    # Late data is found under the names that are published.
+    # Late data is reported under the published names of the files.
     [late] = [
         line
         for line in engine("2026-11", "--allow-incomplete", file=FLAT).log
@@ -271,13 +271,14 @@ def test_missing_file_with_a_revision_is_restored_with_the_same_name(loans: Stor
 
 
 class Killed(BaseException):
-    """The end of a run at any point."""
+    """Ends a run at any point."""
 
 
-def test_next_run_repairs_a_restatement_killed_before_any_call(
-    loans: Store, engine: Engine, tmp_path: Path
-) -> None:
-    """A restatement under another name, beside another month, ends before any of its calls."""
+def test_restatement_killed_before_any_call_is_repaired(loans: Store, engine: Engine, tmp_path: Path) -> None:
+    """A restatement with another file name is killed before each of its calls.
+
+    Its folder has another month.
+    """
     changes: dict[str, Any] = {
         "file": replace(FLAT, markers=()),
         "recipients_where": "\"Name\" = 'Alpha'",

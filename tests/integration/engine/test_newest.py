@@ -1,4 +1,4 @@
-"""The newest period that has rows, which a preview takes."""
+"""The newest period that has rows, which is the default of a preview."""
 
 from __future__ import annotations
 

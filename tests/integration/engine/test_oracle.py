@@ -1,11 +1,12 @@
 """Compare the engine with an oracle on random sources.
 
 Every example runs three times: in the database through psycopg, in the database through JDBC, and in Spark.
-All must write the same bytes. Extracts that Spark must refuse are drawn apart, and its sentence is compared.
+All three runs must write the same bytes. Another test draws the extracts that Spark must refuse, and compares
+the error message.
 
-`SOURCES` random sources share one run. Metrics, joins, conditions, windows, time zone and periods are drawn
-once per run. By default there are 13 runs: 520 random sources with 13 random extracts and one to four periods
-each. HYPOTHESIS_PROFILE=deep has 250 runs and therefore 10,000 sources.
+`SOURCES` random sources share one run. Each run has its own random metrics, joins, conditions, windows, time
+zone and periods. By default there are 13 runs: 520 random sources with 13 random extracts, and one to four
+periods each. HYPOTHESIS_PROFILE=deep has 250 runs and therefore 10,000 sources.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests.support.engine.portable import is_portable, refusal
 from tests.support.engine.random_sources import Setting, arguments, in_spark, settings, sources, spec
 
 
-@pytest.mark.timeout(10_800)  # every example is three runs of the engine
+@pytest.mark.timeout(10_800)  # every example runs the engine three times
 @given(setting=settings().filter(is_portable))
 def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setting, engine: Engine) -> None:
     first = published_by_both_drivers(setting, engine)
@@ -39,10 +40,11 @@ def test_files_match_the_oracle_through_both_drivers_and_in_spark(setting: Setti
 
 @hypothesis.settings(max_examples=83 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 4)
 @given(setting=settings().filter(lambda setting: not is_portable(setting)))
-def test_spec_is_refused_in_spark_only_if_spark_cannot_compute_it_exactly(
-    setting: Setting, engine: Engine
-) -> None:
-    """PostgreSQL computes these extracts, too; Spark those that no row of the source makes inexact."""
+def test_spark_refuses_exactly_what_it_cannot_compute(setting: Setting, engine: Engine) -> None:
+    """PostgreSQL computes all of these extracts.
+
+    Spark computes them only if no row makes the result inexact.
+    """
     first = published_by_both_drivers(setting, engine)
     extract = in_spark(setting, spec(setting, engine.store.schema))
     sentence = refusal(setting, sources(setting))
@@ -57,7 +59,7 @@ def test_spec_is_refused_in_spark_only_if_spark_cannot_compute_it_exactly(
 @hypothesis.settings(max_examples=5)
 @given(setting=settings())
 def test_run_for_each_period_finds_no_late_data(setting: Setting, engine: Engine) -> None:
-    """Periods one after another give the bytes of one run, and published periods have not changed since."""
+    """Separate runs for each period give the same bytes as one run, and report no late data."""
     load(engine.store.connection, engine.store.schema, setting, sources(setting))
     extract = spec(setting, engine.store.schema)
     first = publish(engine, setting, extract, "together", "psycopg")
@@ -70,7 +72,7 @@ def test_run_for_each_period_finds_no_late_data(setting: Setting, engine: Engine
 
 
 def published_by_both_drivers(setting: Setting, engine: Engine) -> Delivered:
-    """Compare what PostgreSQL computes with the oracle, and return it."""
+    """Publish in PostgreSQL through both drivers, compare the files with the oracle, and return the files."""
     made = sources(setting)
     load(engine.store.connection, engine.store.schema, setting, made)
     extract = spec(setting, engine.store.schema)

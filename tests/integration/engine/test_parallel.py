@@ -1,4 +1,4 @@
-"""A parallel read with `aggregate_in="spark"` gives the same bytes as the database."""
+"""A parallel read with `aggregate_in="spark"` gives the same bytes as an aggregation in the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.bank import Engine, Store
 
 
 def both_ways(engine: Engine, *arguments: str, **changes: Any) -> bytes:
-    """Check that both aggregations write the same files, and return the file of the first recipient."""
+    """Check that both aggregations write the same files. Return the file of the first recipient."""
     found = []
     for way in ("database", "spark"):
         folder = engine.folder / way
@@ -38,8 +38,11 @@ def test_more_partitions_than_values_give_the_same_bytes(
     assert delivered.lines("Alpha")[0]["loans_count"] == "2"
 
 
-def test_metrics_of_one_expression_with_different_digits_are_exact(store: Store, engine: Engine) -> None:
-    """The rows of the first metric have no digits after the point, those of the others have one."""
+def test_metrics_of_one_expression_with_other_digits_are_exact(store: Store, engine: Engine) -> None:
+    """Values of the first metric have no digits after the point.
+
+    Values of the other metrics have one digit.
+    """
     store.sql('ALTER TABLE "Account" ADD fee numeric')
     for fee in ("0.5", "2"):
         store.loan(store.branch(), "2026-10-01", 4)
@@ -57,7 +60,7 @@ def test_metrics_of_one_expression_with_different_digits_are_exact(store: Store,
 
 
 def test_zeros_of_a_column_with_decimals_give_the_same_bytes(store: Store, engine: Engine) -> None:
-    """PostgreSQL writes the least of 0.25 and 0 as 0, and Spark as 0.0000."""
+    """PostgreSQL writes `least(0.25, 0)` as 0, and Spark writes it as 0.0000."""
     store.sql('ALTER TABLE "Loans" ADD fee numeric(6, 4) DEFAULT 0.25')
     store.loan(store.branch(), "2026-10-01", 4)
     metrics = {
@@ -117,7 +120,7 @@ KINDS: dict[LiteralString, tuple[LiteralString, ...]] = {
 def test_group_by_of_every_type_gives_the_same_rows_in_the_same_order(
     bare_store: Store, engine: Engine
 ) -> None:
-    """Group by columns of a joined table, and by columns of the entity."""
+    """Group by columns of a joined table, and then by columns of the entity."""
     bare_store.sql("CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')")
     columns = [f"c{i}" for i, _ in enumerate(KINDS)]
     kinds = sql.SQL(", ").join(
@@ -150,7 +153,7 @@ def test_group_by_of_every_type_gives_the_same_rows_in_the_same_order(
     bare_store.sql("ALTER TABLE thing ADD owner text; UPDATE thing SET owner = 'A'")
     joined = {f"g{name}": f"thing.{name}" for name in columns}
     common |= {"recipient": {"owner": "thing.owner"}}
-    lines = sum(map(len, KINDS.values())) + 1  # one more for the rows with only NULLs
+    lines = sum(map(len, KINDS.values())) + 1  # one more row, for the entity rows with only NULLs
     assert both_ways(engine, "2026-10", **common, group_by=joined).count(b"\r\n") == 1 + lines
 
 

@@ -55,7 +55,7 @@ def test_incomplete_period_is_refused(store: Store, engine: Engine) -> None:
 def test_incomplete_period_is_published_when_allowed(store: Store, engine: Engine) -> None:
     branch = store.branch()
     store.loan(branch, "2026-11-23", 5)
-    store.loan(branch, "2026-11-24", 1000)  # rows of tomorrow are after the cutoff
+    store.loan(branch, "2026-11-24", 1000)  # rows from tomorrow are after the cutoff
     delivered = engine("--period", "2026-11", "--allow-incomplete", "true")
     assert delivered.figures("Alpha", "2026-11") == {str(branch): "5.00"}
     assert delivered.manifest("2026-11")["complete"] is False

@@ -1,4 +1,4 @@
-"""The wheel of docs/how-to/encrypt-files.md is installed as Glue does it, and encrypts."""
+"""Install the wheel of docs/how-to/encrypt-files.md in the same way as Glue, and encrypt a file with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMAND = (
     "pip download --no-deps --only-binary :all: --python-version 3.13 --platform manylinux2014_x86_64"
     " --dest Terraform pysequoia==0.1.35"
 )
-GLIBC = (2, 34)  # of Amazon Linux 2023, on which Glue runs
+GLIBC = (2, 34)  # the version of Amazon Linux 2023, which Glue runs on
 ENCRYPT = """
 import sys
 from datetime import UTC, datetime
@@ -67,7 +67,7 @@ def test_wheel_needs_no_newer_c_library_than_glue_has(wheels: Path) -> None:
 
 
 def test_installed_wheel_encrypts_without_other_packages(wheels: Path, gpg: Gpg, tmp_path: Path) -> None:
-    """pip has no index. An interpreter without site-packages has only the wheel and the engine."""
+    """pip uses no index. The interpreter uses no site-packages, so it has only the wheel and the engine."""
     [wheel] = wheels.glob(f"*-cp3{sys.version_info.minor}-*.whl")
     pip("install", "--no-index", "--no-deps", "--target", str(tmp_path / "installed"), str(wheel))
     key = tmp_path / "key.asc"
@@ -81,5 +81,6 @@ def test_installed_wheel_encrypts_without_other_packages(wheels: Path, gpg: Gpg,
     done = encrypted(tmp_path / "installed")
     assert done.returncode == 0, done.stderr.decode()
     assert gpg.decrypted(done.stdout) == b"Alpha"
-    # Glue puts --extra-py-files on the path, and Python imports no machine code from a zip.
+    # Glue adds --extra-py-files to the Python path. This fails, because Python cannot import machine code
+    # from a zip file.
     assert b"No module named 'pysequoia.pysequoia'" in encrypted(wheel).stderr

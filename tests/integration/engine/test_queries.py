@@ -1,4 +1,4 @@
-"""The queries of the engine in a real PostgreSQL, on sources of a few rows."""
+"""Run the queries of the engine in a real PostgreSQL, on sources with a few rows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Read = Callable[..., Result]
 
 
 def spec(store: Store, **settings: Any) -> Resolved:
-    """Return the spec of the source: sum of the loans of each account for each bank."""
+    """Return a spec for the source: the sum of the loans per account, for each bank."""
     defaults: dict[str, Any] = {
         "tables": tables("loan", "account", "bank", schema=store.schema),
         "steps": (ACCOUNT, BANK),
@@ -71,13 +71,13 @@ def store(bare_store: Store) -> Store:
 
 @pytest.fixture
 def reading(store: Store, tmp_path: Path) -> Read:
-    """Reads the source with a spec in PostgreSQL."""
+    """A function that reads the source with a spec, in PostgreSQL."""
     return lambda found, *periods, **more: read(store.connection, found, tmp_path, *periods, **more)
 
 
 @pytest.fixture(params=["database", "spark"])
 def either(request: pytest.FixtureRequest, store: Store, tmp_path: Path, reading: Read) -> Read:
-    """Reads the source with a spec in PostgreSQL, and the same in Spark."""
+    """A function that reads the source with a spec, in PostgreSQL or in Spark."""
     if request.param == "database":
         return reading
     request.getfixturevalue("spark")
@@ -317,8 +317,8 @@ def test_floats_are_summed_as_their_printed_decimals(store: Store, reading: Read
     assert figures(reading(found))[0] == ("Alpha", "10", "0.20000000000000000000")
 
 
-def test_function_of_columns_of_a_table_without_a_row_gets_nulls(store: Store, either: Read) -> None:
-    """The value is that of an expression of NULLs, not NULL."""
+def test_function_of_a_table_that_is_not_reached(store: Store, either: Read) -> None:
+    """If no row is joined, the result is the expression for NULL arguments, and not always NULL."""
     store.connection.execute("insert into loan values (7, null, 4.00, '2026-10-02', 'c')")
     steps = (replace(ACCOUNT, optional=True), BANK)
     value = Call("coalesce", (Ref(RATE), Number("9")))

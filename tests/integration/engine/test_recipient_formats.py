@@ -1,4 +1,4 @@
-"""A stamped project with a layout of docs/how-to/recipient-formats.md writes the bytes on the page."""
+"""A stamped project with a file format of docs/how-to/recipient-formats.md writes the bytes on that page."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.pgp import Gpg, gpg
 from tools.drawings import ROOT
 
 __all__ = ["gpg"]
-PROJECT = ROOT / "examples/bank-loans"  # other tests compare it with the template
+PROJECT = ROOT / "examples/bank-loans"  # other tests compare this project with the template
 PAGE = (ROOT / "docs/how-to/recipient-formats.md").read_text()
 SECTION = re.compile(r"^## (.*?)\n.*?^```python\n(.*?)^```\n\n`(.*?)`.*?^```text\n(.*?)^```\n", re.M | re.S)
 SECTIONS = {title: rest for title, *rest in SECTION.findall(PAGE)}
 [IMPORT] = re.findall(r"^`(from rolling_extract import [^`]*)`", PAGE, re.M)
-# Encoding and line ending, where they are not the default.
+# Encoding and line ending of the formats that do not use the default.
 OTHERS = {
     "German CSV": ("cp1252", "\r\n"),
     "Pipes without a header": ("utf-8", "\n"),
@@ -48,7 +48,7 @@ def loans(bare_store: Store) -> Store:
 
 
 def stamped(folder: Path, field: str, schema: str) -> Path:
-    """Return the script of a project with this field of the spec, edited as the page says."""
+    """Return the script of a project. Its spec has this field, as the page says."""
     shutil.copytree(PROJECT / "Glue", folder / "Glue")
     script = folder / "Glue/etl.py"
     text = script.read_text().replace("    entity=", f'    schema="{schema}",\n    {field},\n    entity=')
@@ -57,7 +57,7 @@ def stamped(folder: Path, field: str, schema: str) -> Path:
 
 
 def unpacked(path: Path, gpg: Gpg) -> bytes:
-    """Return the content of a file, without encryption and compression."""
+    """Return the content of a file after decryption and decompression."""
     data = path.read_bytes()
     if path.suffix == ".pgp":
         data, path = gpg.decrypted(data), path.with_suffix("")

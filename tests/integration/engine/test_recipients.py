@@ -1,4 +1,4 @@
-"""Recipients without a usable or unique name are refused."""
+"""Recipients without a usable name or with a repeated name are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins that would multiply or lose rows fail the run."""
+"""A join that would multiply or lose rows fails the run."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_rows_without_a_joined_date_fail_every_period(store: Store, engine: Engi
 def test_totals_that_do_not_reconcile_fail_the_run(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No real cause is known, so the test removes a row."""
+    """The test removes a row itself, because no real cause is known."""
     rows = rolling_result.Result.rows
     monkeypatch.setattr(rolling_result.Result, "blocks", lambda *a: blocks_of(list(rows(*a))[1:]))
     for _ in range(2):
@@ -97,7 +97,7 @@ def test_totals_that_do_not_reconcile_fail_the_run(
 def test_undetected_duplicate_key_does_not_reconcile(
     store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the join check, the control totals find the duplicate, because they have no joins."""
+    """The control totals use no joins. So they find a duplicate key even if the check of the joins is off."""
     monkeypatch.setattr(rolling_checks, "check_repeated", lambda *_: None)
     store.sql('ALTER TABLE "Client" DROP CONSTRAINT "Client_pkey"')
     store.loan(store.branch(), "2026-10-01", 5)

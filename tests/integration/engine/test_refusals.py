@@ -1,4 +1,4 @@
-"""Errors of the source never put a value of a row into the message or the log."""
+"""An error of the source never puts a value of a row into the message or the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spec meets the catalog of a real PostgreSQL: names, types, rights and expressions."""
+"""Resolve specs against the catalog of a real PostgreSQL: names, types, rights and expressions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fees(bare_store: Store) -> Store:
 
 
 def resolved(store: Store, spec: Extract = FEES, url: str | None = None, **changes: Any) -> Resolved:
-    """Check and resolve a spec on the source."""
+    """Check a spec, and resolve it against the source."""
     spec = replace(spec, schema=store.schema, **changes)
     check(spec)
     source = Source(
@@ -171,7 +171,7 @@ def test_row_level_security_is_refused(fees: Store, reader: str) -> None:
         f'row-level security can hide rows of {fees.schema}.fees from role "{reader}" (policy "only_first");'
         " give the role BYPASSRLS, or read a view whose owner sees every row"
     )
-    assert resolved(fees).role != reader  # the owner sees every row
+    assert resolved(fees).role != reader  # the owner of the table sees every row
 
 
 def test_examples_of_the_documentation_are_valid_for_the_source(store: Store) -> None:
@@ -300,7 +300,7 @@ def test_expression_that_spark_cannot_compute_exactly_is_refused(
 
 @pytest.fixture
 def reader(fees: Store) -> Iterator[str]:
-    """A role that may use the schema and nothing in it."""
+    """A role that may use the schema, but no table in it."""
     role = f"{fees.schema}_reader"
     fees.sql(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA {fees.schema} TO {role}")
     yield role

@@ -1,4 +1,4 @@
-"""Whole runs of the engine: from the source to files and manifest, by both drivers and in Spark."""
+"""Whole runs of the engine, from the source to files and manifest: with both drivers, and in Spark."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def engine(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def branches(store: Store) -> tuple[int, int]:
-    """Two branches of Alpha; one has loans of 10 and 25 in the window, the other has none."""
+    """Two branches of Alpha. One has loans of 10 and 25 in the window, and the other has no loans."""
     first, second = store.branch('Main St, "1"'), store.branch("=1+1")
     store.bank("Beta")
     for date, amount in (("2026-10-31", 10), ("2026-08-01", 25), ("2026-07-31", 99), ("2026-11-01", 7)):
@@ -75,7 +75,7 @@ def test_both_drivers_and_spark_give_the_same_bytes(
 def test_run_without_spark_does_not_import_pyspark(engine: Engine, branches: tuple[int, int]) -> None:
     program = (
         "import sys, rolling_extract as e\n"
-        "sys.modules['pyspark'] = None\n"  # an import of it fails
+        "sys.modules['pyspark'] = None\n"  # makes an import of pyspark fail
         "from tests.support.bank import LOANS\n"
         "from dataclasses import replace\n"
         f"e.run(replace(LOANS, schema={engine.store.schema!r}), sys.argv[1:])\n"

@@ -1,7 +1,7 @@
-"""Operators, functions and types in other schemas than pg_catalog do not change what a run computes.
+"""Operators, functions and types outside of pg_catalog do not change the values that a run computes.
 
-Up to PostgreSQL 14, every role may create them in the schema `public`. PostgreSQL prefers one that suits the
-types of a query exactly, and runs it with the rights of the reader.
+Up to PostgreSQL 14, every role may create operators, functions and types in the schema `public`. PostgreSQL
+prefers one that fits the types of a query exactly, and runs it with the rights of the reader.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pytest
 from rolling_spec import Join, Metric
 from tests.support.bank import LOANS, Engine, Store
 
-# Each ends the run. pg_catalog has no exact match for these types, only text = text and lower(text). The
-# planner computes lower() of a constant.
+# Each function ends the run. pg_catalog has no exact match for these types. For varchar, it has only text =
+# text and lower(text). The planner evaluates lower() for a constant.
 SHADOWS = """
 CREATE FUNCTION equal(varchar, varchar) RETURNS boolean IMMUTABLE LANGUAGE plpgsql
     AS $$BEGIN RAISE 'code of somebody else'; END$$;
@@ -34,7 +34,7 @@ CODES = (
 
 @pytest.fixture
 def shadowed(store: Store) -> Iterator[Store]:
-    """The source of a reader in whose search_path somebody else has created an operator and functions."""
+    """A source with an operator and functions that somebody else has created in the reader's search_path."""
     schema = store.schema
     branch = store.branch()
     store.loan(branch, "2026-10-01", 5)

@@ -1,4 +1,4 @@
-"""Settings of a session in the source, and the end of a session whose run or connection is lost."""
+"""Settings of a session in the source. The end of a session after its run or its connection is lost."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_statement_ends_soon_after_its_client_disconnects(bare_store: Store) -> 
     client.pgconn.send_query(b"SELECT pg_sleep(60) AS of_a_client_that_is_gone")
     time.sleep(0.5)
     assert running(bare_store, "of_a_client_that_is_gone") == 1
-    # Close the connection as the kernel does for a killed process.
+    # Close the connection in the same way as the kernel does for a killed process.
     with socket.socket(fileno=client.fileno()) as connection:
         connection.shutdown(socket.SHUT_RDWR)
         connection.detach()
@@ -53,7 +53,7 @@ def test_statement_ends_soon_after_its_client_disconnects(bare_store: Store) -> 
 
 
 def test_server_without_client_connection_check_is_supported(bare_store: Store) -> None:
-    """PostgreSQL 13 has no such setting, and SET would fail."""
+    """PostgreSQL 13 does not have this setting, and a plain SET would fail."""
     with psycopg.connect(bare_store.url) as connection:
         asked = SETTINGS.replace("client_connection_check_interval", "no_such_setting")
         connection.execute(asked.encode())
@@ -72,7 +72,7 @@ def test_every_session_checks_its_client_connection(store: Store, engine: Engine
 
 
 class Stalling(socketserver.ThreadingTCPServer):
-    """A proxy to the server that stops forwarding when `word` passes."""
+    """A proxy in front of the server. It stops forwarding when `word` passes through it."""
 
     allow_reuse_address = daemon_threads = True
 

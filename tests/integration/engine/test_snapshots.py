@@ -35,7 +35,7 @@ PARTS = [
 
 @contextmanager
 def writer(store: Store) -> Iterator[None]:
-    """Move money between loans of different months as fast as possible. The total never changes."""
+    """Move money between loans of different months all the time. The total never changes."""
     stop = threading.Event()
 
     def move() -> None:
@@ -64,7 +64,7 @@ Reader = Callable[[Snapshot], int]
 
 @pytest.fixture
 def reader(store: Store, spark: None) -> Iterator[Reader]:
-    """A function that reads all loans of the window in four parts. Their sum must be 6000."""
+    """Return a function that reads all loans of the window in four parts. The sum must be 6000."""
     branch = store.branch()
     for day in range(1, 31):
         for month in ("08", "10"):
@@ -80,7 +80,7 @@ def reader(store: Store, spark: None) -> Iterator[Reader]:
 
 @contextmanager
 def exported(store: Store) -> Iterator[Snapshot]:
-    """Hold a transaction whose snapshot is exported."""
+    """Yield a snapshot that a transaction has exported. The transaction stays open."""
     from pyspark.sql import SparkSession
 
     where = rolling_database.from_url(store.url)
@@ -104,7 +104,10 @@ def test_parallel_reads_under_concurrent_writes_are_consistent(store: Store, rea
 def test_parallel_reads_without_a_shared_snapshot_are_inconsistent(
     store: Store, reader: Reader, taken_away: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Show that the test above can fail. One inconsistent read of 100 is enough, as it depends on timing."""
+    """Show that the previous test can fail.
+
+    The timing is random, so one wrong result in 100 reads is enough.
+    """
     if taken_away == "import":
         monkeypatch.setattr(Snapshot, "_import", lambda self: "SELECT 1")
     else:
@@ -114,7 +117,7 @@ def test_parallel_reads_without_a_shared_snapshot_are_inconsistent(
 
 
 class _Turns(socketserver.ThreadingTCPServer):
-    """An endpoint that alternates between two servers, like the reader endpoint of a cluster."""
+    """An endpoint that alternates between two servers, like the reader endpoint of an Aurora cluster."""
 
     daemon_threads = True
 

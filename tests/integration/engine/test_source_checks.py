@@ -1,4 +1,4 @@
-"""A spec that does not fit the source is refused, and the message names the table or column."""
+"""A spec that does not fit the source is refused. The message names the table or the column."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_join_of_incomparable_types_is_refused(store: Store, engine: Engine) -> 
 def test_nondeterministic_collation_is_refused(
     store: Store, engine: Engine, table: str, column: str, spec: dict[str, Any], way: str
 ) -> None:
-    """Such a collation makes one group of Alpha and alpha, and its name depends on the order of the rows."""
+    """With such a collation, Alpha and alpha are one group, whose name depends on the order of the rows."""
     try:
         store.sql("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:

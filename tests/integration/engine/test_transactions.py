@@ -1,4 +1,7 @@
-"""One login and one read-only transaction through both drivers. A pooler's next client inherits nothing."""
+"""Both drivers use one login and one read-only transaction.
+
+A pooler's next client gets no setting of a run.
+"""
 
 from __future__ import annotations
 
@@ -163,7 +166,7 @@ def test_dead_connection_ends_soon_after_the_statement_timeout(
     url = bare_store.url.replace(f":{stalling.port}/", f":{stalling.server_address[1]}/")
     lost = pytest.raises(ExtractError, match="was lost during the read")
     with source(f"{url}?sslmode=disable", driver, timeout=1).session() as session, lost:
-        started = time.monotonic()  # after the login, which may have to start Java
+        started = time.monotonic()  # after the login, because the login may have to start Java
         session.rows("SELECT 1 AS of_a_lost_connection")
     assert time.monotonic() - started < 10
 
@@ -172,13 +175,13 @@ def test_run_leaves_no_settings_in_a_pooler_in_transaction_mode(
     server: database.Database, bare_store: Store, driver: str, tmp_path: Path
 ) -> None:
     bare_store.sql("CREATE TABLE fees (id int)")
-    # The driver of Java sends it at the start before version 42.7.5.
+    # PostgreSQL's JDBC driver before version 42.7.5 sends this setting at the start.
     ignored = "extra_float_digits" if driver == "jdbc" else ""
     pooled = pgbouncer.serve(server, tmp_path, ignore_startup_parameters=ignored)
     with pooled as pooler, psycopg.connect(pooler.url, autocommit=True, prepare_threshold=None) as other:
         before = other.execute("SELECT name, setting FROM pg_settings ORDER BY name").fetchall()
         with source(pooler.url, driver).session() as session:
-            for _ in range(8):  # the driver of Java prepares a statement at the fifth use
+            for _ in range(8):  # the JDBC driver prepares a statement when it is used for the fifth time
                 session.rows(f"SELECT count(*) FROM {bare_store.schema}.fees")
         after = other.execute("SELECT name, setting FROM pg_settings ORDER BY name").fetchall()
         other.execute(f"INSERT INTO {bare_store.schema}.fees VALUES (1)".encode())

@@ -1,4 +1,4 @@
-"""A transform changes the rows of the entity before they are aggregated."""
+"""A transform changes the rows of the entity before the engine aggregates them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIX = {
 
 
 def fees_taken_off(rows: Any) -> Any:
-    """Change amounts and drop rows by two other columns of the entity, one of them a text."""
+    """Change amounts and drop rows, depending on two other columns of the entity. One of them is a text."""
     from pyspark.sql import functions as F
 
     return rows.where(F.col("state") != "void").withColumn(
@@ -59,7 +59,7 @@ STOPS: list[tuple[str, int]] = []
 
 
 def stopped() -> None:
-    """Look at the frame of the breakpoint, as a debugger does."""
+    """Read the frame of the breakpoint, as a debugger does."""
     frame = sys._getframe(1)
     STOPS.append((frame.f_code.co_name, frame.f_locals["rows"].count()))
 
@@ -143,7 +143,8 @@ def test_failed_transform_is_reported_in_one_sentence(
     store: Store, in_spark: Engine, transform: Callable[[Any], Any], sentence: str | None
 ) -> None:
     store.loan(store.branch(), "2026-10-05", 10)
-    if sentence is None:  # the engine does not use the new column, so Spark does not compute it
+    # The engine does not use the new column, so Spark never computes it and reports no error.
+    if sentence is None:
         in_spark("2026-10", transform=transform)
         return
     assert in_spark.refusal("2026-10", transform=transform).startswith(

@@ -1,4 +1,4 @@
-"""An emulated AWS account per test, and one bucket for all of them."""
+"""Fixtures: an emulated AWS account for each test, and one bucket for all tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bucket(cloud: Cloud) -> str:
 def account(
     cloud: Cloud, server: Database, bucket: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Account]:
-    """An account with a connection and a secret for the source of this test."""
+    """An account with a connection and a secret for the source of the test."""
     made = Account(cloud, server, store.schema, monkeypatch)
     made.secret(json.dumps({"username": server.user, "password": server.password}))
     made.connection({"SECRET_ID": made.name})

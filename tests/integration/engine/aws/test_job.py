@@ -1,4 +1,4 @@
-"""A job on AWS logs in with its connection and its secret, and publishes to its bucket."""
+"""A job on AWS logs in with a connection and a secret, and publishes to a bucket."""
 
 from __future__ import annotations
 

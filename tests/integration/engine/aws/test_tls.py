@@ -18,10 +18,11 @@ def test_tls_with_the_ca_certificate_verifies_the_server(
     assert engine(*account.arguments).message.startswith("2026-10: published")
 
 
-def test_ca_bundle_with_120_other_authorities_is_accepted(
-    account: Account, store: Store, engine: Engine
-) -> None:
-    """The bundle of RDS has that many. The driver itself reads only the first certificate of a file."""
+def test_ca_bundle_may_contain_120_other_authorities(account: Account, store: Store, engine: Engine) -> None:
+    """The certificate bundle of RDS has about 120 authorities.
+
+    PostgreSQL's JDBC driver itself reads only the first.
+    """
     store.branch()
     others = [authority(f"authority {number}") for number in range(120)]
     account.tls(
@@ -44,7 +45,7 @@ def test_server_certificate_of_another_authority_is_refused(
 
 
 def test_server_certificate_of_another_host_is_refused(account: Account, engine: Engine) -> None:
-    # The same address by another name, which is not in the certificate.
+    # This name stands for the same address, but the certificate does not contain the name.
     alias = account.place.replace("127.0.0.1", "127.1")
     account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")
     assert engine.refusal(*account.arguments) == (
@@ -67,7 +68,10 @@ def test_server_without_tls_is_refused(
 def test_jdbc_driver_also_verifies_host_and_authority(
     account: Account, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Spark opens its connections in other processes, which the check of this process does not protect."""
+    """Spark opens its connections in other processes.
+
+    The check in the process of the engine does not protect them.
+    """
     monkeypatch.setattr(rolling_database, "_authority", lambda url, blocks, source: blocks[0])
     alias = account.place.replace("127.0.0.1", "127.1")
     account.tls(account.server.authority.read_bytes(), f"jdbc:postgresql://{alias}")

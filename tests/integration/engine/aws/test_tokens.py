@@ -18,10 +18,10 @@ from tests.support.engine.account import Account, TokenUser
 
 @pytest.fixture
 def token_user(account: Account, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenUser]:
-    """A user of the source whose password is the token of one fixed time.
+    """A user of the source. The password is the token for one fixed time.
 
-    The local PostgreSQL cannot ask IAM. Therefore the test fixes the clock of the signature, which differs
-    at any other time.
+    The local PostgreSQL cannot ask IAM. A token depends on the time of its signature, so the test fixes the
+    clock.
     """
     user = TokenUser(f"token_{store.schema}", store, account)
     sign = SigV4QueryAuth.add_auth
@@ -65,7 +65,7 @@ def test_refused_token_is_replaced_by_a_new_token(
     token_user: TokenUser, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.branch()
-    token_user.clock = datetime(2026, 11, 1, 0, 2)  # the server does not know the token of this time
+    token_user.clock = datetime(2026, 11, 1, 0, 2)  # the server does not accept a token of this time
     made = rolling_database.from_token
     moments = iter([token_user.clock, datetime(2026, 11, 1, 0, 1)])
 

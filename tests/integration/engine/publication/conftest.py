@@ -1,4 +1,4 @@
-"""The fixtures of all tests of publications."""
+"""Fixtures for all tests of publications."""
 
 from tests.support.engine.publisher import bucket, publisher
 

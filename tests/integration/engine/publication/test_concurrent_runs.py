@@ -1,4 +1,4 @@
-"""Of two concurrent runs, one publishes and the other ends with an error."""
+"""If two runs are concurrent, one publishes and the other ends with an error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ OTHER = {"Alpha": "a2", "Beta": "b", "Delta": "d"}
 def test_only_one_of_two_concurrent_runs_publishes(
     publisher: Publisher, before: dict[str, str], other: dict[str, str]
 ) -> None:
-    """The whole second run takes place between two calls of the first. Every such place is tried."""
+    """The second run starts and ends between two calls of the first run.
+
+    The test tries every pair of calls.
+    """
     for calls in range(60):
         publisher.store = beside(publisher.store, str(calls))
         if before:
@@ -58,7 +61,10 @@ def test_only_one_of_two_concurrent_runs_publishes(
 
 @pytest.mark.parametrize("before", [{}, {"Alpha": "a", "Beta": "b"}], ids=["first", "restated"])
 def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict[str, str]) -> None:
-    """Each of two runs is paused once, before any of its calls, in about 300 combinations."""
+    """Each run is paused once, before one of its calls.
+
+    The test tries about 300 combinations of these calls.
+    """
     for stop_first, stop_second in itertools.product(range(36), range(0, 36, 5)):
         scratch = tmp_path / f"{stop_first}-{stop_second}"
         scratch.mkdir()
@@ -94,7 +100,7 @@ def test_only_one_of_two_interleaved_runs_publishes(tmp_path: Path, before: dict
 
 
 class Turns:
-    """Lets one of two threads run at a time. A thread passes the turn on once, and when it ends."""
+    """Let only one of two threads run at a time. A thread passes on the turn once, and when it ends."""
 
     def __init__(self) -> None:
         self._ready = {"first": threading.Semaphore(1), "second": threading.Semaphore(0)}
@@ -117,11 +123,12 @@ class Turns:
 
 
 def check_one_won(publisher: Publisher, before: dict[str, str], *runs: tuple[str, dict[str, str]]) -> None:
-    """Check that all published files are of one run, and that each run reports its result."""
+    """Check that all published files are from one run, and that the message of each run is correct."""
     done = [texts for said, texts in runs if said.startswith(("published", "restated"))]
     failed = [said for said, _ in runs if said.startswith("failed")]
     assert len(done) + len(failed) + sum(said.startswith("nothing") for said, _ in runs) == 2, runs
-    assert len(done) == 1 or publisher.revision() == (3 if before else 2), runs  # both, one after the other
+    # Two if both runs published, one after the other.
+    assert len(done) == 1 or publisher.revision() == (3 if before else 2), runs
     assert publisher.texts() in done, runs
     assert all(
         "another run" in said or "--restate" in said or "another process deleted" in said for said in failed
@@ -131,7 +138,7 @@ def check_one_won(publisher: Publisher, before: dict[str, str], *runs: tuple[str
 
 
 def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publisher) -> None:
-    """The run is paused after it removed the old manifest, before its next call."""
+    """The run is paused after it removed the old manifest, and before its next call."""
     publisher(Alpha="a", Beta="b")
 
     def sleep(call: int) -> None:
@@ -145,10 +152,11 @@ def test_run_paused_during_another_whole_run_changes_nothing(publisher: Publishe
 
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3])
-def test_file_that_appears_after_the_next_run_made_its_plan_is_removed(
-    publisher: Publisher, later: int
-) -> None:
-    """The next run plans before the file exists, and takes over the claim `later` calls after that."""
+def test_file_created_after_the_next_run_planned_is_removed(publisher: Publisher, later: int) -> None:
+    """The next run plans before the file exists.
+
+    It takes over the claim `later` calls after the file is created.
+    """
     publisher(Alpha="a")
     looked: list[Plan] = []
     made: list[int] = []
@@ -169,8 +177,11 @@ def test_file_that_appears_after_the_next_run_made_its_plan_is_removed(
     assert not publisher.lies("Own")
 
 
-def test_run_that_lost_the_claim_does_not_make_the_next_run_a_restatement(publisher: Publisher) -> None:
-    """The run claims a period that another run has just published, and ends. Its claim has no effect."""
+def test_run_that_lost_the_claim_requests_no_restatement(publisher: Publisher) -> None:
+    """The run claims a period that another run has just published.
+
+    The first run ends, and its claim has no effect.
+    """
     late: list[Plan] = []
 
     def look(call: int) -> None:

@@ -26,7 +26,10 @@ WRITES = ("PUT", "POST", "DELETE")
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards all requests except those that `faulty` selects; these get `fault`."""
+    """Forward all requests, except those that `faulty` selects.
+
+    The client gets `fault` for these requests.
+    """
 
     daemon_threads = True
 
@@ -35,7 +38,7 @@ class Proxy(ThreadingHTTPServer):
         self.cloud = cloud
         self.fault: Fault | None = None
         self.faulty: Callable[[str, int], bool] = lambda method, attempt: False
-        self.attempts: dict[str, int] = {}  # how often the same request arrived in a row
+        self.attempts: dict[str, int] = {}  # how often the same request has arrived in a row
         self.faults = 0
 
     @property
@@ -43,7 +46,7 @@ class Proxy(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, *_: object) -> None:
-        """Ignore clients that closed their connection; the tests provoke it."""
+        """Ignore clients that closed their connection, because the tests cause this."""
 
     def pass_on(
         self, request: BaseHTTPRequestHandler, body: bytes
@@ -51,7 +54,7 @@ class Proxy(ThreadingHTTPServer):
         place = urlsplit(self.cloud.endpoint)
         trust = ssl.create_default_context(cafile=str(self.cloud.authority))
         upstream = http.client.HTTPSConnection(place.hostname or "", place.port, context=trust, timeout=60)
-        # Forward all headers unchanged, also Host, which is part of the signature.
+        # Forward all headers unchanged, including Host, which is part of the signature.
         upstream.putrequest(request.command, request.path, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers.items():
             if name.lower() != "expect":
@@ -96,13 +99,13 @@ HOP = ("content-length", "transfer-encoding", "connection")
 
 
 def error(status: int, code: str) -> Fault:
-    """Return a fault that refuses the request without executing it."""
+    """Return a fault: the proxy answers with an error, without executing the request."""
     text = f"<Error><Code>{code}</Code><Message>on purpose</Message></Error>".encode()
     return lambda proxy, request, body: request.reply(status, [("Content-Type", "application/xml")], text)  # type: ignore[attr-defined]
 
 
 def lost(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Execute the request and return an error."""
+    """Execute the request, but answer with an error."""
     proxy.pass_on(request, body)
     error(500, "InternalError")(proxy, request, body)
 
@@ -113,7 +116,7 @@ def reset(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
 
 
 def reset_after(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Execute the request and close the connection in the middle of the response."""
+    """Execute the request, but close the connection in the middle of the response."""
     status, headers, data = proxy.pass_on(request, body)
     request.send_response_only(status)
     for name, value in headers:
@@ -126,7 +129,7 @@ def reset_after(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> N
 
 
 def silence(proxy: Proxy, request: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Execute the request and respond too late."""
+    """Execute the request, but respond too late."""
     proxy.pass_on(request, body)
     time.sleep(1.5)
     request.close_connection = True
@@ -164,13 +167,14 @@ def publisher(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> Iterator[Publisher]:
-    """Publishes with the client of the engine, without a delay between its attempts."""
+    """A publisher with the S3 client of the engine, without delays between attempts."""
     for name, value in {**cloud.environment, "AWS_ENDPOINT_URL": proxy.url}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("rolling_store.time.sleep", lambda _: None)
-    if "silence" in request.node.name:  # only here: on a busy machine every response may take a second
+    # Only for this fault, because on a busy machine every response may take a second.
+    if "silence" in request.node.name:
         monkeypatch.setattr(rolling_store, "_READ_TIMEOUT", 1)
     yield Publisher(BucketStore("faulty", f"loans/{next(_folders)}"), tmp_path)
     proxy.fault = None
@@ -178,7 +182,7 @@ def publisher(
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_request_that_fails_once_is_retried(publisher: Publisher, proxy: Proxy, kind: str) -> None:
-    """Every request of a restatement fails the first time."""
+    """Every request of the restatement fails at the first attempt."""
     publisher(Alpha="a", Beta="b", Gone="g")
     proxy.fault, proxy.faulty = FAULTS[kind], lambda method, attempt: attempt == 1
     before = proxy.faults
@@ -194,9 +198,9 @@ def test_every_request_that_fails_once_is_retried(publisher: Publisher, proxy: P
 def test_persistent_failure_ends_the_run_and_publishes_nothing_partial(
     publisher: Publisher, proxy: Proxy, kind: str, write: int
 ) -> None:
-    """One write of a restatement fails, and so do all later writes.
+    """One write of a restatement fails, and all later writes fail, too.
 
-    The writes are: claim, removal of the manifest, file, removal of a file, manifest.
+    The writes of the restatement are: claim, removal of the manifest, file, removal of a file, manifest.
     """
     publisher(Alpha="a", Gone="g")
     writes = itertools.count()
@@ -246,7 +250,7 @@ def test_multipart_upload_is_visible_only_when_complete(
     publisher: Publisher, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rolling_store, "_PART", 5 << 20)
-    text = "0123456789abcdef" * (1 << 19) + "end"  # 8 MiB: two parts
+    text = "0123456789abcdef" * (1 << 19) + "end"  # 8 MiB, which is an upload of two parts
     there = []
 
     def look(method: str, attempt: int) -> bool:
@@ -257,7 +261,8 @@ def test_multipart_upload_is_visible_only_when_complete(
     proxy.fault, proxy.faulty = FAULTS["503"], look
     assert publisher(Alpha=text).startswith("published: 1 file")
     proxy.fault = None
-    # Claim, start of the upload, two parts and its completion are tried twice; then comes the manifest.
+    # First, five requests are tried twice: the claim, and start, two parts and completion of the upload. Then
+    # comes the manifest.
     assert there == [*[False] * 10, *[True] * 2]
     assert publisher.texts() == {"Alpha": text}
     [entry] = (publisher.published() or {})["files"]

@@ -1,4 +1,4 @@
-"""No run touches a file outside its target, even with a forged manifest or a symbolic link."""
+"""No run changes a file outside its target, even with a forged manifest or a symbolic link."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_file_that_is_not_a_manifest_at_the_path_of_the_manifest_is_refused(publ
 
 
 def forge(publisher: Publisher, **changes: object) -> None:
-    """Change the existing manifest, as anyone who may write to the target can do."""
+    """Change fields of the existing manifest. Anyone who may write to the target can do this."""
     manifest = json.loads(b"".join(publisher.store.read(MANIFEST)))
     remove(publisher, MANIFEST)
     overwrite(publisher, MANIFEST, json.dumps({**manifest, **changes}).encode())
@@ -48,7 +48,8 @@ def test_manifest_that_lists_a_file_outside_the_target_deletes_nothing(
     (tmp_path / "out/link").symlink_to(tmp_path)
     named = key.replace("/abs", str(tmp_path))
     entry: object = {"key": named, "sha256": "0" * 64} if where == "files" else named
-    if where == "withdrawn":  # the run that takes over a claim removes its withdrawn files
+    # A run that takes over a claim removes the files that the claim lists as withdrawn.
+    if where == "withdrawn":
         overwrite(publisher, CLAIM, b"".join(publisher.store.read(MANIFEST)))
         remove(publisher, MANIFEST)
         manifest = json.loads((tmp_path / "out" / CLAIM).read_text())

@@ -1,4 +1,4 @@
-"""The next run repairs a publication that was killed at any point."""
+"""If a run was killed at any point of a publication, the next run repairs the target."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_next_run_repairs_a_run_killed_before_any_call(
     later: dict[str, str],
     same: bool,
 ) -> None:
-    """SIGKILL ends a separate process before its first call, its second call, and so on."""
+    """The first process gets SIGKILL before its first call, the second before its second call, and so on."""
     repair(publisher, before, killed, later, same=same)
 
 
@@ -57,8 +57,8 @@ def repair(
     *,
     same: bool,
 ) -> None:
-    """Kill a run before each of its calls, and check that the next run repairs the target."""
-    # After the repair, the target must look as if nothing had been killed.
+    """Kill a run before each of its calls. Check that the next run repairs the target each time."""
+    # After the repair, the target must be the same as without the kill.
     whole = killed if same else later
     for calls in range(200):
         publisher.store = beside(publisher.store, str(calls))
@@ -66,10 +66,10 @@ def repair(
             publisher.run(before)
         if lives(publisher, calls, killed, restate=bool(before)):
             break
-        found = publisher.texts()  # a manifest is always correct, even in a partial publication
+        found = publisher.texts()  # a manifest is always correct, even after an incomplete publication
         assert found in ((before or None), None, killed)
         if found == before:
-            publisher.run(whole, restate=True)  # nothing was written, so nothing to repair
+            publisher.run(whole, restate=True)  # the killed run wrote nothing, so nothing needs a repair
         elif found != whole:
             publisher.run(whole, restate=found == killed)
         assert publisher.texts() == whole
@@ -109,7 +109,10 @@ def test_file_that_no_run_wrote_is_not_replaced_even_if_a_claim_exists(publisher
 
 
 def test_retry_after_lost_response_succeeds(publisher: Publisher) -> None:
-    """S3 executed the request but returned a 500. The client repeats the request, and S3 refuses it."""
+    """S3 executes a request but answers with status 500.
+
+    The client repeats the request, and S3 refuses it.
+    """
     publisher(Alpha="a", Gone="g")
     twice = Watched(publisher.store)
     for name in ("create", "replace", "remove", "commit"):
@@ -120,7 +123,7 @@ def test_retry_after_lost_response_succeeds(publisher: Publisher) -> None:
 
 
 def test_temporary_files_of_killed_runs_are_removed(tmp_path: Path) -> None:
-    """Files of a killed run are removed, and files of a live run are kept."""
+    """The next run removes temporary files of a killed run, but keeps those of a live run."""
     publisher = Publisher(FolderStore(tmp_path / "out"), tmp_path)
     publisher(Alpha="a")
     ready, go = os.pipe(), os.pipe()
@@ -132,7 +135,7 @@ def test_temporary_files_of_killed_runs_are_removed(tmp_path: Path) -> None:
             os.read(go[0], 1)
     os.read(ready[0], 1)
     publisher(Alpha="b", restate=True)
-    assert len(list((tmp_path / "out").glob(".*.part"))) == 1  # of the run that still lives
+    assert len(list((tmp_path / "out").glob(".*.part"))) == 1  # the file of the run that is still alive
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     publisher(Alpha="c", restate=True)

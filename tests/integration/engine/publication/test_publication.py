@@ -1,4 +1,4 @@
-"""What a publication writes, what it refuses, and what a restatement replaces."""
+"""What a publication writes, which publications are refused, and what a restatement replaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write files to a folder and to a bucket."""
+"""Write files to a folder or to a bucket."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_versioned_bucket_keeps_replaced_files(cloud: Cloud, bucket: str, tmp_pa
 
 
 class TakenOver:
-    """A client of S3. When it is to copy a claim, another run replaces the claim just before."""
+    """A client of S3. Just before it copies a claim, another run replaces the claim."""
 
     def __init__(self, s3: Any) -> None:
         self._s3 = s3
@@ -57,7 +57,7 @@ class TakenOver:
 def test_claim_that_is_replaced_just_before_the_copy_is_not_published(
     cloud: Cloud, bucket: str, tmp_path: Path
 ) -> None:
-    """The replaced version of the claim is still there, so the copy must not name it."""
+    """The replaced version of the claim still exists, so the copy must not name this version."""
     publisher = Publisher(BucketStore(bucket, "taken", TakenOver(cloud.client("s3"))), tmp_path)
     with pytest.raises(ExtractError, match="another run started to publish 2026-10"):
         publisher(Alpha="a")
@@ -92,7 +92,7 @@ def test_bucket_without_versioning_logs_a_warning_before_a_restatement(
 
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[Path]:
-    """A file that is too large to copy."""
+    """A file that is larger than a copy may be in this test."""
     body = tmp_path / "large"
     body.write_bytes(b"x" * (1 << 17))
     with file_size_limit(1 << 16):

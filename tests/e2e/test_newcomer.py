@@ -37,7 +37,7 @@ class Newcomer:
     variables: Mapping[str, str]
 
     def says(self, beginning: str) -> str:
-        """Return the command on the pages that begins with this text, with the test's database and version."""
+        """Return the command on the pages that begins with this text, with the test database and version."""
         found = {c for text in pages().values() for c in commands(text) if c.startswith(beginning)}
         assert len(found) == 1, found
         [command] = found

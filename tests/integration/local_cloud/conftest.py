@@ -1,3 +1,3 @@
-"""Three emulated AWS for the whole run: with the gaps closed, with the gaps open, and for bad requests."""
+"""Fixtures: an emulated AWS with the gaps of ministack closed, one with gaps open, one for bad requests."""
 
 from tests.support.clouds import bare, cloud, refusing  # noqa: F401

@@ -1,4 +1,4 @@
-"""Limits that count objects in the local cloud, tested with boto3."""
+"""The local cloud enforces limits that count objects of an account, tested with boto3."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Each gap of the emulator is open in its published version and closed in the local cloud.
+"""Each gap of ministack is open in its published version, and closed in the local cloud.
 
-When a probe finds a gap closed in the published version, delete the probe and our code for it.
+When a probe reports that the published version has closed a gap, delete the probe and our code for this gap.
 """
 
 from __future__ import annotations

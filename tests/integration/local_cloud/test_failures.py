@@ -1,4 +1,4 @@
-"""Problems of the machine: each gives one sentence and exit code 1, and leaves no process running."""
+"""Each problem of the machine gives one sentence and exit code 1, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def script(path: Path, text: str) -> Path:
 
 
 def path_with(*folders: Path) -> str:
-    """Return a PATH with these folders and the shell's programs, without Terraform, Java and PostgreSQL."""
+    """Return a PATH with these folders and the usual programs, but without Terraform, Java and PostgreSQL."""
     return os.pathsep.join([*map(str, folders), "/nowhere"])
 
 
@@ -69,7 +69,7 @@ def test_old_terraform_without_network_is_reported(tmp_path: Path) -> None:
         "doctor", PATH=path_with(tmp_path / "bin"), EXTRACTS_CACHE=str(tmp_path / "cache"), **NO_INDEX
     )
     assert done.returncode == 1
-    # All other programs are missing, too. Each has its line, and each line has its remedy.
+    # All other programs are missing, too. The line of a program says what to do.
     failures = done.stderr.splitlines()
     assert all(line.startswith("✗ ") and " → " in line for line in failures), failures
     [said] = [line for line in failures if line.startswith("✗ Terraform ")]
@@ -175,7 +175,7 @@ def test_disk_with_too_little_space_is_reported(tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture
 def full_disk() -> Iterator[Path]:
-    """A real file system of 8 MB that the account of PostgreSQL can access."""
+    """A real file system of 8 MB, which the user of the PostgreSQL server can access."""
     place = Path(tempfile.mkdtemp(prefix="extracts-full-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=1777", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:

@@ -1,4 +1,4 @@
-"""The local cloud refuses requests that AWS would refuse, with AWS's error code and message."""
+"""The local cloud refuses requests that AWS would refuse, with the error code and the message of AWS."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MACHINE = {"name": "push", "roleArn": "arn:aws:iam::000000000000:role/r", "defin
 
 
 def ask(cloud: aws.Cloud, service: str, operation: str, **parameters: Any) -> Any:
-    """Call without botocore's own validation of the parameters."""
+    """Call an operation without botocore's own validation of the parameters."""
     client = boto3.client(
         service,
         endpoint_url=cloud.endpoint,
@@ -293,7 +293,7 @@ def test_request_with_a_valid_shape_is_accepted(
 
 
 def raw(cloud: aws.Cloud, service: str, path: str, body: str, **headers: str) -> tuple[int, str]:
-    """Return status and text of the answer to a request that no SDK would send."""
+    """Return status and text of the response to a request that no SDK would send."""
     given = {name.replace("_", "-"): text for name, text in headers.items()}
     request = AWSRequest("POST", cloud.endpoint + path, data=body, headers=given)
     SigV4Auth(Credentials("test", "test"), service, aws.REGION).add_auth(request)

@@ -1,4 +1,4 @@
-"""The servers of the local cloud: who may do what, and what they leave behind."""
+"""The servers of the local cloud: the rights of their users, and what remains after they end."""
 
 from __future__ import annotations
 

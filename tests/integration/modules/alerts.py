@@ -1,8 +1,8 @@
-"""`failure-alerts` on the local cloud, with `sftp-transfer` once in each mode, for the tests of the mails.
+"""`failure-alerts` in the local cloud, with `sftp-transfer` in both modes, for tests of the mails.
 
-The job runs a script of the test; crawler, SFTP client and the recipient's server are real. Events that the
-emulator does not send (a timeout, a rotation) are given to the state machine as AWS sends them. The expected
-mails are in `mails/`.
+The job runs a script of the test. The crawler, the SFTP client and the recipient's server are real. The
+emulator does not send some events, for example of a timeout or a rotation. For these events, the tests start
+the state machine with the event that AWS would send. The expected mails are in `mails/`.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ WAITS = "import time\ntime.sleep(600)\n"
 
 @dataclass(frozen=True)
 class Deployed:
-    """The three deployed modules, and the servers around them."""
+    """The three deployed modules, and the local servers that they use."""
 
     cloud: aws.Cloud
     outputs: dict[str, Any]
@@ -151,7 +151,7 @@ class Deployed:
         return inbox.read(self.cloud.mailbox)
 
     def execute(self, machine: str, given: dict[str, Any], ends: str = "SUCCEEDED") -> list[inbox.Mail]:
-        """Start a state machine of the alerts, and return the mails that it sent."""
+        """Start a state machine of the alerts, and return the mails that the execution sent."""
         before, states = self.mails(), self.cloud.client("stepfunctions")
         execution = states.start_execution(
             stateMachineArn=self.outputs["alerts"][machine], input=json.dumps(given)
@@ -163,11 +163,11 @@ class Deployed:
 
         told = until(ended)
         assert told["status"] == ends, told
-        # A message is in the mailbox before its publication returns.
+        # SNS puts a message into the mailbox before the call of Publish returns.
         return list((Counter(self.mails()) - Counter(before)).elements())
 
     def mails_after(self, events: int, provoke: Callable[[], object]) -> list[inbox.Mail]:
-        """Call `provoke`, and return the mails that were sent until this many events were processed."""
+        """Call `provoke`, wait until this many events are processed, and return the mails sent meanwhile."""
         before, done = self.mails(), self._processed()
         provoke()
         until(lambda: self._processed() >= done + events)
@@ -181,7 +181,7 @@ class Deployed:
         return sum(run["status"] != "RUNNING" for page in pages for run in page["executions"])
 
     def run_job(self, script: str, **arguments: str) -> str:
-        """Start a run of the job with this script, and return its ID."""
+        """Start a run of the job with this script, and return the run's ID."""
         glue = self.cloud.client("glue")
         self.cloud.client("s3").put_object(Bucket="bank-loans-artifacts", Key="etl.py", Body=script.encode())
         given = {f"--{name}": value for name, value in arguments.items()}
@@ -191,7 +191,7 @@ class Deployed:
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def publish(self, period: str) -> None:
-        """Put the period's manifest, which names all files in the period's folders."""
+        """Put the manifest of a period. It names all files in the folders of the period."""
         listed = self.cloud.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="loans/bank_name=")
         folder = f"/year={period[:4]}/month={period[5:]}/"
         keys = [entry["Key"] for entry in listed.get("Contents", ()) if folder in entry["Key"]]
@@ -209,7 +209,10 @@ class Deployed:
 def deployed(
     cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:
-    """Deploy the modules once for all tests about mails. The last test of the last file deletes them."""
+    """Deploy the modules once for all tests of mails.
+
+    The last test of the last file destroys the deployment.
+    """
     folder, place = tmp_path_factory.mktemp("alerts"), tmp_path_factory.mktemp("recipient")
     key = sftp.key_pair(place)
     login, host = (sftp.key_pair(place, name, "ecdsa") for name in ("karoo", "host"))
@@ -235,7 +238,7 @@ def deployed(
 
 
 def make_job(cloud: aws.Cloud) -> None:
-    """Create a job with one retry, and a crawler with a missing connection."""
+    """Create a job with one retry, and a crawler whose connection does not exist."""
     iam, s3, glue = cloud.client("iam"), cloud.client("s3"), cloud.client("glue")
     trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
     rights = {"Effect": "Allow", "Action": ["s3:*", "logs:*", "glue:*"], "Resource": "*"}
@@ -261,7 +264,7 @@ def make_job(cloud: aws.Cloud) -> None:
 
 
 def delete_job(cloud: aws.Cloud) -> None:
-    """Delete what `make_job` created, so that another file of tests can create it in the same account."""
+    """Delete the resources of `make_job`, so that another test file can create them in the same account."""
     iam, s3, glue = cloud.client("iam"), cloud.client("s3"), cloud.client("glue")
     glue.delete_crawler(Name="bank-loans-crawler")
     glue.delete_job(JobName="bank-loans")
@@ -274,7 +277,7 @@ def delete_job(cloud: aws.Cloud) -> None:
 
 @pytest.fixture
 def alerts(deployed: Deployed) -> Iterator[Deployed]:
-    """The deployed modules with an empty bucket and without open failures."""
+    """The deployed modules, with an empty bucket and without open failures."""
     s3, table = deployed.cloud.client("s3"), deployed.outputs["alerts"]["incidents_table_name"]
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
     yield deployed
@@ -287,7 +290,10 @@ def alerts(deployed: Deployed) -> Iterator[Deployed]:
 
 
 def says(mail: inbox.Mail, name: str, **names: str) -> None:
-    """Compare a mail with `mails/`, after replacing values that differ in each run with these names."""
+    """Compare a mail with the file in `mails/`.
+
+    Before that, replace values that differ in each run by `names`.
+    """
     text = f"Subject: {mail.subject}\n\n" + mail.text.split("\n\n--\n")[0].rstrip() + "\n"
     for pattern, stands in {
         r"jr_[0-9a-f]{64}": "jr_RUN",
@@ -302,7 +308,7 @@ def says(mail: inbox.Mail, name: str, **names: str) -> None:
 
 
 def checked_time(mail: inbox.Mail) -> dict[str, str]:
-    """Return the replacement of a mail's time, after checking that it is about now."""
+    """Check that the time in a mail is about now. Return the replacement for this time."""
     when = line(mail, "When")
     age = datetime.now(UTC) - datetime.strptime(when, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=UTC)
     assert timedelta(seconds=-5) < age < timedelta(minutes=10)
@@ -310,7 +316,7 @@ def checked_time(mail: inbox.Mail) -> dict[str, str]:
 
 
 def line(mail: inbox.Mail, label: str) -> str:
-    """Return the text after this label in the first line that begins with it."""
+    """Return the text after the label in the first line that begins with the label."""
     return next(
         text.removeprefix(f"{label}:").strip()
         for text in mail.text.splitlines()
@@ -319,7 +325,7 @@ def line(mail: inbox.Mail, label: str) -> str:
 
 
 ################################################################################
-# Events as AWS sends them
+# Events in the form in which AWS sends them
 ################################################################################
 
 ARN = "arn:aws:states:eu-west-1:000000000000"
@@ -351,7 +357,7 @@ def delay_event(state: str = "RUNNING") -> Any:
 
 
 def crawler_event(state: str, message: str | None = None) -> Any:
-    """Return the event of a crawl, which has `errorMessage` if the crawl failed."""
+    """Return the event of a crawl. The event has an `errorMessage` if the crawl failed."""
     link = "https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logEventViewer:group=/aws-glue/crawlers"
     told = (
         {"cloudWatchLogLink": link}

@@ -1,4 +1,4 @@
-"""Terraform on copies of the modules; the local cloud answers the calls of a plan."""
+"""Fixtures: Terraform on copies of the modules. The local cloud answers the calls of a plan."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tools.hcl import REPOSITORY
 
 @pytest.fixture(scope="session")
 def terraform_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment of Terraform: it finds the provider and prompts for nothing."""
+    """Return the environment for Terraform. With it, Terraform finds the provider and does not prompt."""
     return terraform.environment(tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.fixture(scope="session")
 def open_root(terraform_settings: dict[str, str], provider: Provider) -> OpenRoot:
-    """Return a function that gives Terraform in a folder, with additional environment variables."""
+    """Return a function that opens Terraform in a folder, with additional environment variables."""
 
     def open_root(folder: Path, **environment: str) -> Root:
         return Root(folder, terraform_settings | environment, provider)
@@ -34,7 +34,7 @@ def open_root(terraform_settings: dict[str, str], provider: Provider) -> OpenRoo
 
 @pytest.fixture
 def modules(tmp_path: Path) -> Path:
-    """Copy all modules to the test's folder, because Terraform writes to the module's folder."""
+    """Copy all modules to a folder of the test, because Terraform writes files into a module's folder."""
     return Path(
         shutil.copytree(
             REPOSITORY / "modules",

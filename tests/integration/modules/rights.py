@@ -1,4 +1,4 @@
-"""A deployed role, the calls that it makes and must not make, and policies with something removed."""
+"""Deployed roles, calls that a role makes or must not be able to make, and changed policies."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ OF_CATALOG = {"kms:EncryptionContext:glue_catalog_id": aws.ACCOUNT}
 
 
 def role_name(name: str, kind: str) -> str:
-    """Return the name of a role of an extract."""
+    """Return the name of a role of an extract, for example of its job."""
     return f"{name}-{kind}-{aws.REGION}"
 
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 Right = tuple[str, str]  # statement, action
-Ask = tuple[str, str, dict[str, Any]]  # action, resource, condition keys of the request
+Ask = tuple[str, str, dict[str, Any]]  # an action, its resource, and the condition keys of the request
 Call = Callable[["Role"], object]
 Policies = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """A call of the job or the crawler, and what AWS checks for it."""
+    """A call that the job or the crawler makes, and the rights that AWS checks for this call."""
 
     name: str
     right: Right
@@ -55,7 +55,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Role:
-    """A deployed role; `client` acts with it, `policies` are its deployed policies."""
+    """A deployed role.
+
+    `client` makes calls with the role. `policies` are the deployed policies of the role.
+    """
 
     cloud: aws.Cloud
     name: str
@@ -64,7 +67,7 @@ class Role:
     clients: dict[str, Any] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """Return credentials of the role, as environment variables."""
+        """Return the credentials of the role as environment variables."""
         arn = f"arn:aws:iam::{aws.ACCOUNT}:role/{self.name}"
         session = self.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="probe")
         credentials = session["Credentials"]
@@ -111,7 +114,7 @@ class Role:
         return bool(iam_evaluator.evaluate(asked, documents).decision == "Allow")
 
     def refused(self, call: Call) -> bool:
-        """Return whether the local cloud refuses the call; raise any other error."""
+        """Return whether the local cloud denies the call. Raise any other error."""
         try:
             call(self)
         except ClientError as error:
@@ -121,7 +124,7 @@ class Role:
         return False
 
     def failing(self, steps: tuple[Step, ...], policies: Policies) -> list[str]:
-        """Return the names of the steps that fail with these policies."""
+        """Return the names of the steps that fail if the role has these policies."""
         return [
             step.name
             for step in steps
@@ -150,7 +153,7 @@ def read_object(bucket: str, key: str) -> Call:
 
 def read_version(bucket: str, key: str) -> Call:
     def call(role: Role) -> None:
-        # An administrator finds the version, so that the role only reads it.
+        # An administrator looks up the version, so that the role itself only reads the object.
         s3 = role.cloud.client("s3")
         [newest] = s3.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)["Versions"]
         role.client("s3").get_object(Bucket=bucket, Key=key, VersionId=newest["VersionId"])
@@ -172,7 +175,7 @@ def delete_object(bucket: str, key: str) -> Call:
 
 def abort_upload(key: str) -> Call:
     def call(role: Role) -> None:
-        # An administrator starts the upload, so that the role only aborts it.
+        # An administrator starts the upload, so that the role itself only aborts the upload.
         upload = role.cloud.client("s3").create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
         role.client("s3").abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload)
 
@@ -217,7 +220,7 @@ def write_log(group: str) -> Call:
 
 
 ################################################################################
-# Policies with something removed
+# Policies without some rights
 ################################################################################
 
 
@@ -239,7 +242,10 @@ def rights(policies: Policies) -> list[Right]:
 
 
 def changed(policies: Policies, sid: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Policies:
-    """Return the policies with one statement changed, or removed if it has no action or resource left."""
+    """Return the policies with one statement changed.
+
+    Drop the statement if it has no action or resource left.
+    """
 
     def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for statement in document["Statement"]:
@@ -256,7 +262,10 @@ def without(policies: Policies, sid: str, key: str, value: str) -> Policies:
 
 
 def endpoint_allows(policy: dict[str, Any], account: str, action: str, resource: str) -> bool:
-    """Return whether an endpoint allows a call; an empty account means no credentials."""
+    """Return whether the policy of an endpoint allows a call.
+
+    An empty account stands for an anonymous caller.
+    """
     asked = iam_evaluator.EvalContext(
         principal_arn=f"arn:aws:iam::{account}:role/any" if account else "*",
         principal_type="AssumedRole" if account else "Anonymous",

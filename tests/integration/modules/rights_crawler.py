@@ -1,4 +1,4 @@
-"""Calls of a crawler besides logging in: with a custom driver and an encrypted catalog."""
+"""Calls of a crawler after its login, with a custom driver and an encrypted Data Catalog."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.integration.modules.rights import (
 
 
 def catalog_key_steps() -> tuple[Step, ...]:
-    """Return the steps for a catalog with a customer managed key."""
+    """Return the additional steps if a customer managed key encrypts the Data Catalog."""
     grant = {**OF_CATALOG, "kms:CallerAccount": aws.ACCOUNT, "kms:GrantIsForAWSResource": "true"}
     return (
         *(
@@ -49,7 +49,7 @@ def catalog_key_steps() -> tuple[Step, ...]:
 
 
 def driver_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the additional steps with a custom driver: a Glue job, and files in its own prefixes."""
+    """Return the additional steps with a custom driver: Glue runs a job, and its files have own prefixes."""
     own_role = f"arn:aws:iam::{aws.ACCOUNT}:role/{role_name('rights', 'crawler')}"
     folders = [
         f"artifacts/rights/{folder}"
@@ -107,7 +107,8 @@ def crawler_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
     def change_table(role: Role) -> None:
         admin = role.cloud.client("glue")
-        with suppress(admin.exceptions.AlreadyExistsException):  # from the step's last time
+        # The table exists if an earlier test ran this step.
+        with suppress(admin.exceptions.AlreadyExistsException):
             admin.create_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
         role.client("glue").update_table(DatabaseName="rights", TableInput={"Name": "bank_public_bank"})
 

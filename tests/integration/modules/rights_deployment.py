@@ -1,4 +1,4 @@
-"""Two extracts on one bucket, applied once for all tests of rights."""
+"""Fixtures: two extracts that share one bucket. They are deployed once for all tests of rights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.modules.rights_root import (
 from tests.support.terraform import OpenRoot, Root
 from tools.hcl import REPOSITORY
 
-# What every run of the engine does before it reads anything.
+# The script does what every run of the engine does before it reads anything.
 SCRIPT = """\
 import sys
 import rolling_arguments, rolling_glue
@@ -31,7 +31,7 @@ NOTHING: Inputs = {}
 
 @pytest.fixture(scope="session")
 def deployment(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """Return a function that gives Terraform in the root module, with some inputs changed."""
+    """Return a function that opens Terraform in the root module. Its arguments change some inputs."""
     folder = tmp_path_factory.mktemp("rights")
     for part in ("modules", "examples"):
         (folder / part).symlink_to(REPOSITORY / part)
@@ -55,7 +55,7 @@ def deployment(cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.T
 
 @pytest.fixture(scope="session")
 def facts(cloud: aws.Cloud, deployment: Given) -> dict[str, dict[str, str]]:
-    """Apply the root module, and return the facts of each extract by its name."""
+    """Apply the root module, and return the facts about each extract, keyed by name."""
     deployment().apply()
     outputs = deployment().output()
     s3, secrets, glue = cloud.client("s3"), cloud.client("secretsmanager"), cloud.client("glue")

@@ -36,7 +36,7 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
     other = {"cloudwatch:namespace": "Billing"}
     name, prefix = facts["name"], facts["prefix"]
     artifacts = f"artifacts/{name}"
-    # The other extract, which shares the bucket, the key and the artifacts.
+    # The names of the second extract, which shares the bucket, the key and the artifacts.
     [(neighbor, its_prefix)] = {("rights", "loans"), ("rights-two", "fees")} - {(name, prefix)}
     return (
         Forbidden(
@@ -56,7 +56,7 @@ def forbidden_to_all(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             ("secretsmanager:ListSecrets", "*", {}),
             lambda role: role.client("secretsmanager").list_secrets(),
         ),
-        # Without keys in the request, EC2 deletes all tags.
+        # If a request names no tag keys, EC2 deletes all tags.
         Forbidden(
             "all tags of an interface",
             ("ec2:DeleteTags", f"{EC2}:network-interface/eni-1", {"aws:TagKeys": None}),
@@ -208,7 +208,7 @@ def forbidden_to_jobs(facts: dict[str, str]) -> tuple[Forbidden, ...]:
             )
             for place in elsewhere
         ),
-        # Without a version id, as Glue reads what an argument names.
+        # Glue reads a file that a job argument names without a version ID.
         Forbidden(
             "loading a file",
             ("s3:GetObject", f"{S3}/{prefix}/old.csv", {}),

@@ -1,4 +1,4 @@
-"""What the programs of the SFTP instance ask AWS for, and what its role must not be able to do."""
+"""Calls that the programs of the SFTP instance make, and calls that its role must not be able to make."""
 
 from __future__ import annotations
 

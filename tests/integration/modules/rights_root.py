@@ -1,4 +1,4 @@
-"""The root module of the tests of rights: its inputs, and other values of them."""
+"""The root module for the tests of rights: its inputs, and changed values of the inputs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:rotate"
 
 Inputs = dict[str, Any]
 
-# The artifacts have their own bucket and key, so that a right on one cannot replace a right on the
-# other. Two extracts share all of it: one with a password and a crawler, one with a token.
+# The artifacts have a separate bucket and key, so that a right on one bucket or key cannot replace a right on
+# another one. Two extracts share all of them. One extract has a password and a crawler, and the other has a
+# token.
 BUCKET_INPUTS: Inputs = {
     "source": "./modules/kms-bucket",
     "name": BUCKET,
@@ -64,7 +65,7 @@ SECOND_INPUTS: Inputs = EXTRACT_INPUTS | {
 }
 
 
-# The example has no provider block, so it can be deployed with the rest.
+# The example examples/minimal has no provider block, so the root module can call it like a module.
 MINIMAL: Inputs = {
     "source": "./examples/minimal",
     "bucket": "rights-minimal",
@@ -79,7 +80,7 @@ MINIMAL: Inputs = {
 
 
 def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
-    """Return the root module in Terraform's JSON, with these inputs changed."""
+    """Return the root module in Terraform's JSON syntax, with these changes of the inputs."""
     facts = {
         "artifacts_key": "${aws_kms_key.artifacts.arn}",
         "data_key": "${module.bucket.kms_key_arn}",
@@ -100,7 +101,7 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
     }
     return json.dumps(
         {
-            # More tags than S3 allows on an object, and nearly as many as other resources can have.
+            # 45 tags: more than an S3 object can have, and nearly as many as other resources can have.
             "provider": {"aws": {"default_tags": {"tags": {f"tag{n:02}": "x" for n in range(45)}}}},
             "module": {
                 "bucket": BUCKET_INPUTS | bucket,
@@ -140,7 +141,7 @@ def root(bucket: Inputs, extract: Inputs, second: Inputs) -> str:
 
 ROLE = f"arn:aws:iam::{aws.ACCOUNT}:role/somebody"
 BOUNDARY = "${aws_iam_policy.boundary.arn}"
-# Another value of every input that can change in place.
+# Another value for every input that can change without a replacement.
 BUCKET_CHANGES: Inputs = {
     "access_logs": {"bucket": ARTIFACTS},
     "additional_bucket_policy_json": '{"Statement": []}',
@@ -190,7 +191,7 @@ SECOND_CHANGES: Inputs = {
     "database": {**SECOND_INPUTS["database"], "user_name": "somebody"},
     "endpoints": {**SECOND_INPUTS["endpoints"], "services": ["kms", "logs", "glue"]},
 }
-# Inputs that replace something, and what they replace.
+# Inputs whose change replaces something. Each value says what is replaced.
 FIXED = {
     "force_destroy": "true, so that the test can destroy the bucket",
     "key_alias": "the alias",
@@ -207,7 +208,7 @@ FIXED = {
 
 
 def deployed(cloud: aws.Cloud, name: str, facts: dict[str, str]) -> Role:
-    """Return a deployed role with its policies."""
+    """Return a deployed role and its policies."""
     iam = cloud.client("iam")
     names = iam.list_role_policies(RoleName=name)["PolicyNames"]
     policies = {p: iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"] for p in names}
@@ -215,7 +216,7 @@ def deployed(cloud: aws.Cloud, name: str, facts: dict[str, str]) -> Role:
 
 
 def ended(glue: Any, name: str, **given: Any) -> dict[str, Any]:
-    """Start a run of a job, and return it after its end."""
+    """Start a run of a job, wait until the run ends, and return it."""
     run = glue.start_job_run(JobName=name, **given)["JobRunId"]
     deadline = time.monotonic() + 60
     while (found := glue.get_job_run(JobName=name, RunId=run)["JobRun"])["JobRunState"] == "RUNNING":

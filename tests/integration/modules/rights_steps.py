@@ -1,4 +1,4 @@
-"""Calls of the roles of an extract, and what AWS checks for them."""
+"""Calls that the roles of an extract make, and the rights that AWS checks for each call."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def token_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the steps of job and crawler before they connect to the source."""
+    """Return the steps of the job and the crawler before they connect to the source."""
     interface, subnet = f"{EC2}:network-interface/eni-1", f"{EC2}:subnet/{facts['subnet']}"
     tags = {"aws:TagKeys": ["aws-glue-service-resource"]}
     connection: tuple[Ask, ...] = tuple(
@@ -108,7 +108,7 @@ def connect_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def log_steps(key: str, *groups: str) -> tuple[Step, ...]:
-    """Return the steps of logging. The ARN of the group ends in `:*` for some of these calls."""
+    """Return the steps that write logs. For some of these calls, the ARN of the log group ends with `:*`."""
     contexts = [{"kms:EncryptionContext:aws:logs:arn": f"{LOGS}:{group}"} for group in groups]
 
     def asks(action: str, suffix: str) -> tuple[Ask, ...]:
@@ -160,7 +160,7 @@ def log_steps(key: str, *groups: str) -> tuple[Step, ...]:
 
 
 def artifact_steps(artifacts: str) -> tuple[Step, ...]:
-    """Return the calls of S3A before it reads a file: it lists the prefix and looks up the region."""
+    """Return the calls that S3A makes before it reads a file: it lists the prefix and looks up the region."""
     return (
         Step(
             "list the artifacts",
@@ -181,7 +181,7 @@ def artifact_steps(artifacts: str) -> tuple[Step, ...]:
 
 
 def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the steps of every job, for any login."""
+    """Return the steps that every job makes, for any kind of login."""
     output, prefix, artifacts = facts["output_log"], facts["prefix"], f"artifacts/{facts['name']}"
     return (
         *connect_steps(facts),
@@ -262,7 +262,7 @@ def job_steps(facts: dict[str, str]) -> tuple[Step, ...]:
 
 
 def schedule_steps(facts: dict[str, str]) -> tuple[Step, ...]:
-    """Return the steps of the schedules, whose role tests/e2e/test_schedules.py uses."""
+    """Return the steps of the schedules' role. tests/e2e/test_schedules.py uses the role, too."""
     return (
         Step(
             "start the workflow",

@@ -1,4 +1,4 @@
-"""Roles that GitHub assumes: Terraform's own tests, and a plan of a project with the plan role."""
+"""The roles that GitHub assumes: tests of Terraform, and a plan of a project with the plan role."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ module "connector" {
   }
 }
 """
-# With all that a project can have, so that the plan reads every kind of resource.
+# An extract with all optional parts, so that the plan reads every kind of resource.
 EXTRACT = """\
 module "bucket" {
   source = "%(modules)s/kms-bucket"
@@ -126,7 +126,7 @@ module "alerts" {
 
 @pytest.fixture
 def roles(tmp_path: Path) -> Path:
-    """Copy the example, because Terraform writes to its folder."""
+    """Copy the example, because Terraform writes files into its folder."""
     return Path(shutil.copytree(EXAMPLE, tmp_path / "roles", ignore=shutil.ignore_patterns(".terraform*")))
 
 
@@ -153,7 +153,7 @@ def instance(cloud: aws.Cloud, tmp_path: Path, open_root: OpenRoot) -> Root:
 def test_plan_role_reads_the_settings_of_a_whole_project_and_of_its_sftp_instance_only(
     cloud: aws.Cloud, roles: Path, instance: Root, open_root: OpenRoot
 ) -> None:
-    """The user data of other instances often has passwords."""
+    """The user data of other instances often contains passwords, so the role must not read it."""
     ec2 = cloud.client("ec2")
     [found] = ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": ["planned-sftp"]}])[
         "Reservations"
@@ -204,5 +204,5 @@ def test_plan_role_reads_the_settings_of_a_whole_project_and_of_its_sftp_instanc
         with pytest.raises(ClientError, match="UnauthorizedOperation"):
             reader.describe_instance_attribute(InstanceId=other["InstanceId"], Attribute="userData")
     finally:
-        # Other tests of this cloud expect no more instances.
+        # Other tests in this cloud expect no instances.
         ec2.terminate_instances(InstanceIds=[own, other["InstanceId"]])

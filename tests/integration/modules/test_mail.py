@@ -1,4 +1,4 @@
-"""Failures of runs, crawls and deliveries on the local cloud, and the mails about them."""
+"""Failures of runs, crawls and deliveries in the local cloud, and the mails about these failures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.waiting import until
 
 
 def test_failed_run_sends_one_mail_over_all_retries_and_one_about_its_recovery(alerts: Deployed) -> None:
-    # Two attempts send two events, and one mail.
+    # The two attempts of the job send two events, but the alerts send one mail.
     [failed] = alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     says(failed, "job-failed", **checked_time(failed))
 
@@ -72,7 +72,8 @@ def test_crawler_and_job_have_separate_failures_and_recoveries(alerts: Deployed)
     )
     says(failed, "crawler-failed", **checked_time(failed))
 
-    # The job runs anyway. Neither its failure nor its success changes the failure of the crawler.
+    # The job runs after a failed crawl, too. The result of the job does not change the failure of the
+    # crawler.
     [job] = alerts.mails_after(2, lambda: alerts.run_job(FAILS, period="2026-10"))
     assert job.subject.startswith("[FAILED] bank-loans 2026-10: permission denied")
     [over] = alerts.mails_after(1, lambda: alerts.run_job(SUCCEEDS, period="2026-10"))
@@ -90,7 +91,7 @@ def test_crawler_and_job_have_separate_failures_and_recoveries(alerts: Deployed)
 
 @pytest.fixture
 def pushing(alerts: Deployed) -> Deployed:
-    """The deployed modules with a bucket that sends events, so that connectors send files."""
+    """The deployed modules. The bucket now sends events, so that connectors send files."""
     alerts.cloud.client("s3").put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
@@ -103,7 +104,8 @@ def test_server_with_an_unknown_host_key_gets_no_file_until_it_has_the_right_key
     pushing.put(KAROO, b"bank_name,branch_id\r\nKaroo & Coast Bank,1\r\n")
     pushing.server.start(host_key=sftp.key_pair(pushing.place, "strange", "ecdsa"))
     port = {rf"\b{pushing.server.port}\b": "PORT"}
-    # Two events: one of the state machine that starts the transfers, one of the recipient's.
+    # There are two events: from the state machine that starts all transfers, and from the recipient's state
+    # machine.
     [failed] = pushing.mails_after(2, lambda: pushing.publish("2026-10"))
     says(failed, "delivery-failed", **checked_time(failed), **port)
     assert pushing.server.files() == {}
@@ -154,7 +156,7 @@ def collection(alerts: Deployed, at: str) -> None:
 def test_file_that_is_not_collected_by_the_due_day_sends_a_mail(
     alerts: Deployed,
 ) -> None:
-    # The success of the check itself is an event, too.
+    # A successful check sends an event, too, so mails_after waits for it.
     due = "2026-11-10T07:00:00Z"
     assert alerts.mails_after(1, lambda: collection(alerts, due)) == [], "the month is not published"
     alerts.put(FIRST, b"bank_name,branch_id\r\nFirst Bank,1\r\n")
@@ -183,7 +185,7 @@ def test_file_in_a_flat_folder_is_found_by_the_manifest(alerts: Deployed) -> Non
         alerts.put(key, b"bank_name\r\n")
     content = {"files": [{"key": "loans/bank_name=Beta/Beta_20261031.csv"}, {"key": files[1]}]}
     alerts.put("loans/_manifests/2026-10.json", json.dumps(content).encode())
-    # A receipt of another month in the same folder does not count.
+    # A download of another month's file does not count, although the file is in the same folder.
     alerts.mails_after(1, lambda: alerts.collect("get /FirstBank_20260930.csv"))
     [waiting] = alerts.mails_after(2, lambda: collection(alerts, due))
     says(waiting, "uncollected", **checked_time(waiting))
@@ -275,7 +277,7 @@ def test_undeliverable_event_is_in_the_queue_and_triggers_the_alarm(
     cloudwatch, before = pushing.cloud.client("cloudwatch"), pushing.mails()
     [alarm] = cloudwatch.describe_alarms(AlarmNames=["bank-loans-dead-letters"])["MetricAlarms"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue.rsplit("/", 1)[-1]}]
-    # The emulator has no metrics of queues, so the test sets the state of the alarm.
+    # The emulator has no metrics for queues, so the test sets the state of the alarm.
     cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="1 > 0")
     [mail] = until(lambda: list((Counter(pushing.mails()) - Counter(before)).elements()))
     assert "so nothing was started and no mail was sent about it" in mail.text

@@ -1,4 +1,4 @@
-"""Mails about events that the emulator does not send, and about periods that are missing."""
+"""Mails about events that the emulator does not send, and about missing periods."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.integration.modules.alerts import (
     says,
 )
 
-# Messages of version 42.1 of the PostgreSQL driver and of Lake Formation.
+# Error messages of version 42.1 of PostgreSQL's JDBC driver, and of Lake Formation.
 SCRAM = (
     "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to "
     "include the client's IP address or subnet, and that it is using an authentication scheme supported by "
@@ -105,7 +105,7 @@ def test_events_that_are_not_failures_match_no_rule(deployed: Deployed, nothing:
     ("at", "period"),
     [
         ("2026-01-31T20:59:59Z", "2025-12"),
-        # It is the first of February in Johannesburg.
+        # At this time it is already 1 February in Johannesburg.
         ("2026-01-31T22:00:00Z", "2026-01"),
         ("2026-03-31T12:00:00Z", "2026-02"),
         ("2028-03-01T00:00:00Z", "2028-02"),
@@ -213,7 +213,7 @@ def test_manifest_with_a_similar_name_does_not_count(alerts: Deployed) -> None:
     assert line(mail, "Period") == "2026-10"
 
 
-# The unit tests of the program `due` try every day of a year.
+# The unit tests of the program `due` test every day of a year.
 @pytest.mark.parametrize("day", [1, 2, 3, 10, 31])
 def test_daily_check_in_january_reports_the_month_that_is_due(alerts: Deployed, day: int) -> None:
     at, period = f"2026-01-{day:02}T06:00:00Z", "2025-11" if day == 1 else "2025-12"
@@ -226,8 +226,8 @@ def test_daily_check_in_january_reports_the_month_that_is_due(alerts: Deployed, 
     assert check(alerts, at) == []
 
 
-def test_daily_check_without_a_given_time_uses_the_current_time(alerts: Deployed) -> None:
-    # At most two months ago, on any day.
+def test_check_without_a_time_is_about_today(alerts: Deployed) -> None:
+    # The month is at most two months ago, whatever the current day is.
     months = {f"{datetime.now(UTC).date().replace(day=1) - timedelta(days=days):%Y-%m}" for days in (1, 32)}
     [mail] = check(alerts, None)
     assert line(mail, "Period") in months
@@ -239,7 +239,7 @@ def test_role_of_the_daily_check_can_only_list_manifests(alerts: Deployed) -> No
     rights = iam.get_role_policy(
         RoleName="bank-loans-missing-states-eu-west-1", PolicyName="look-and-publish"
     )
-    # A second role with the same rights, because only the state machine can assume the first.
+    # Create a second role with the same rights, because only the state machine can assume the deployed role.
     trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = iam.create_role(RoleName="looker", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
     iam.put_role_policy(

@@ -1,4 +1,4 @@
-"""The deployed modules of the tests about mails: a second plan, changed inputs, destroy."""
+"""The deployment for the tests of mails: a second plan, changed inputs, and the end of the deployment."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ def test_second_plan_is_empty(deployed: Deployed) -> None:
     assert deployed.root.changes(deployed.given) == ""
 
 
-def test_changed_inputs_change_resources_in_place_and_destroy_deletes_all_resources(
-    deployed: Deployed,
-) -> None:
-    # The last test of the last file, because it destroys the deployment.
+def test_inputs_change_in_place_and_destroy_leaves_nothing(deployed: Deployed) -> None:
+    # This is the last test of the last file, because it destroys the deployment.
     changes: dict[str, Any] = {
         "deadline": {"day": 3, "hour": 7},
         "due_day": 12,
@@ -39,7 +37,7 @@ def test_changed_inputs_change_resources_in_place_and_destroy_deletes_all_resour
 
 
 def left(deployed: Deployed) -> dict[str, list[str]]:
-    """Return the names of what exists of the deployment, by kind. Other tests have other names."""
+    """Return the names of the resources that still exist, by kind. Other tests use other names."""
     client = deployed.cloud.client
     found = {
         "machines": [one["name"] for one in client("stepfunctions").list_state_machines()["stateMachines"]],

@@ -1,4 +1,4 @@
-"""Terraform's own tests of the modules, and conventions that all modules follow."""
+"""The Terraform tests of the modules, and conventions that all modules follow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.hcl import MODULES, NAMES, REPOSITORY, files, inputs, inputs_of
 SHARED = {"kms_key", "kms_key_arn", "log_retention_days", "name", "permissions_boundary_arn", "tags"}
 
 
-@pytest.mark.timeout(1800)  # Terraform plans for each run, which takes a second
+@pytest.mark.timeout(1800)  # Terraform makes a plan for each run block, which takes a second
 @pytest.mark.parametrize("module", NAMES)
 def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -> None:
     for path in (modules / module / "tests").glob("validation*.tftest.hcl"):
@@ -27,7 +27,7 @@ def test_terraform_tests_pass(module: str, modules: Path, open_root: OpenRoot) -
 
 @pytest.mark.parametrize("module", NAMES)
 def test_terraform_tests_of_the_validations_pass(module: str, modules: Path, open_root: OpenRoot) -> None:
-    """Copy only the variables and their locals. Without resources, Terraform starts no provider."""
+    """Copy only the variables and the locals for them. Terraform starts no provider without resources."""
     folder = modules / module
     for path in (*folder.glob("*.tf"), *folder.glob("tests/*.tftest.hcl")):
         if not path.name.startswith(("validation", "variables")):
@@ -53,9 +53,10 @@ def test_readme_example_creates_the_stated_number_of_resources(
     root = open_root(folder, **cloud.environment)
     root.execute_command("fmt", "-check", "-diff")
     root.setup()
-    # Not as JSON: to show a saved plan, Terraform reads all schemas again, which takes a second.
+    # Read the text of the plan and not its JSON. For the JSON, Terraform would read all schemas again, which
+    # takes a second.
     planned = root.plan()
-    # The engine's files are not counted, so that a new one does not change the README.
+    # The files of the engine are not counted, so that a new file of the engine does not change the README.
     engine = len(re.findall(r"\.aws_s3_object\.runtime\[\S+ will be created", planned))
     counted = re.search(r"Plan: (\d+) to add, 0 to change, 0 to destroy", planned)
     assert counted
@@ -100,15 +101,16 @@ def test_variables_are_required_first_then_alphabetical(module: str) -> None:
         assert [i.name for i in given] == sorted(required) + sorted(optional)
 
 
-# Shared variables that a module does not have, because they would have no effect. A key is either required
-# (`kms_key_arn`), or an object that may be null (`kms_key`), because `count` must be known at plan time.
+# Shared variables that a module does not have, because they would have no effect. A variable for a key is
+# either required (`kms_key_arn`), or an object that may be null (`kms_key`), because `count` must be known at
+# plan time.
 WITHOUT = {
     "failure-alerts": {"kms_key_arn"},
     "glue-extract": {"kms_key"},
     "kms-bucket": {"kms_key_arn", "log_retention_days"},
     "sftp-transfer": {"kms_key"},
 }
-# This input is also the exact name of a bucket, so its description differs.
+# The name of a bucket is exactly this input, so the input has another description than in other modules.
 OWN_DESCRIPTION = {("kms-bucket", "name")}
 
 
@@ -128,8 +130,9 @@ def test_all_modules_require_the_same_versions() -> None:
     assert len({(MODULES / m / "versions.tf").read_text() for m in NAMES}) == 1
 
 
-# AWS Transfer Family creates the VPC endpoint of a server; the server's resource does not have its DNS names.
-# Amazon publishes the newest image of Amazon Linux as a parameter.
+# AWS Transfer Family creates the VPC endpoint of a server. A data source reads the DNS names of the endpoint,
+# because the resource of the server does not have them. Amazon publishes the newest image of Amazon Linux as
+# a parameter.
 DATA = {"aws_caller_identity", "aws_partition", "aws_region", "aws_ssm_parameter", "aws_vpc_endpoint"}
 
 
@@ -147,7 +150,8 @@ def test_every_trust_policy_of_a_service_has_a_condition_with_the_account() -> N
         for trust in re.findall(r'"sts:AssumeRole"(.*?)\n +}]', path.read_text(), flags=re.DOTALL)
     ]
     assert len(trusts) > 10
-    # EC2 names no source. Only a role of the same account can be passed to an instance.
+    # EC2 sends no source account when it assumes a role. A role can be passed only to an instance of the same
+    # account.
     unnamed = [where for where, trust in trusts if '"aws:SourceAccount"' not in trust]
     assert unnamed == ["sftp-transfer/instance-iam.tf"]
 

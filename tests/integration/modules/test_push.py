@@ -1,4 +1,4 @@
-"""Connectors on the local cloud: files, order and retries of transfers."""
+"""Connectors in the local cloud: the files of transfers, their order, and retries."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tools.hcl import MODULES
 
 BUCKET = "pushed-data"
 NAME = "forty-characters-are-the-most-of-a-name1"
-# "Łódź & Żyrardów Bank" with its prefix from the engine, and a recipient without a server.
+# The folders of "Łódź & Żyrardów Bank", as the engine names it, and of a recipient without a server.
 LODZ, AWAY = "loans/bank_name=ŁódźŻyrardówBank", "loans/bank_name=Away"
-# Step Functions cannot read a manifest with this.
+# Step Functions cannot read a manifest that contains this text.
 TOO_LONG = "x" * 262_144
 ROOT = """\
 variable "key" { type = string }
@@ -52,7 +52,7 @@ module "sftp" {
 
 @dataclass(frozen=True)
 class Pushing:
-    """The deployed module, and the server of one of two recipients."""
+    """The deployed module, and the server of one of its two recipients."""
 
     cloud: aws.Cloud
     server: Server
@@ -63,7 +63,7 @@ class Pushing:
         self.cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def executions(self, machine: str) -> list[dict[str, Any]]:
-        """Return the executions of this state machine that have ended, the oldest first."""
+        """Return the ended executions of this state machine, the oldest first."""
         arn = f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{machine}"
         states = self.cloud.client("stepfunctions")
         listed = states.list_executions(stateMachineArn=arn)["executions"]
@@ -71,13 +71,13 @@ class Pushing:
         return [states.describe_execution(executionArn=e["executionArn"]) for e in reversed(ended)]
 
     def ended(self, machine: str, count: int) -> dict[str, Any]:
-        """Wait for this many executions of the state machine, and return the last one."""
+        """Wait for this many executions of the state machine. Return the last execution."""
         return dict(until(lambda: (found := self.executions(machine)) and len(found) >= count and found[-1]))
 
     def publish(self, period: str, **manifest: Any) -> dict[str, Any]:
-        """Put the period's manifest, and return how the transfer to the recipient ended.
+        """Put the manifest of a period. Return the execution that sent its files to the recipient.
 
-        By default, the manifest names all files in the period's folders.
+        By default, the manifest names all files in the folders of the period.
         """
         before = len(self.executions(f"{NAME}_push_lodz"))
         if "files" not in manifest:
@@ -149,7 +149,7 @@ def test_unreachable_server_delays_no_other_recipient(pushing: Pushing) -> None:
 
 def test_markers_are_sent_after_their_file(pushing: Pushing) -> None:
     file = f"{LODZ}/year=2026/month=10/ALodz_20261031.csv.gz.pgp"
-    # Sorted by name, the markers would come first.
+    # In alphabetical order, the markers would come before the file.
     for name in (f"{LODZ}/year=2026/month=10/A.csv.done", f"{LODZ}/year=2026/month=10/A.csv.sha256", file):
         pushing.put(name, b"x")
     arrived = pushing.server.arrivals
@@ -243,8 +243,8 @@ def test_transfer_that_cannot_be_started_fails_with_the_recipient(pushing: Pushi
     assert re.fullmatch(r"The transfer to away \(\S+\) could not be started\.", ended["cause"])
 
 
-def test_destroy_deletes_all_resources(pushing: Pushing) -> None:
-    # The last test of this file, because it destroys the deployment.
+def test_destroy_leaves_nothing(pushing: Pushing) -> None:
+    # This is the last test of this file, because it destroys the deployment.
     pushing.root.destroy(tf_vars=pushing.given)
     machines = pushing.cloud.client("stepfunctions").list_state_machines()["stateMachines"]
     assert not [machine["name"] for machine in machines if machine["name"].startswith(NAME)]

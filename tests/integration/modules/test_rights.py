@@ -1,10 +1,11 @@
-"""kms-bucket and glue-extract, applied on the local cloud: the rights of the roles.
+"""The rights of the roles of kms-bucket and glue-extract, applied in the local cloud.
 
-Two extracts on one bucket are applied once. Then each right is removed, and exactly the step that needs it
-must fail. Forbidden calls are tried, too. Where the local cloud checks a call as AWS does, the role makes it.
-AWS checks more for some calls: several resources of one call, keys that other services use, network
-interfaces. Then `asks` has the checks of AWS's authorization reference, and the local cloud's IAM evaluator
-decides them for the deployed policies.
+Two extracts that share a bucket are applied once. Then the tests remove each right in turn, and exactly the
+step that needs this right must fail. The tests also try forbidden calls. Where the local cloud checks a call
+in the same way as AWS, the role makes the call. For some calls, AWS checks more: several resources of one
+call, keys that other services use, or network interfaces. For these calls, `asks` contains the checks that
+the service authorization reference lists. The IAM evaluator of the local cloud decides these checks with the
+deployed policies.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def test_job_cannot_use_other_buckets_even_if_their_policies_allow_it(
 
 @pytest.fixture
 def endpoint_policies(deployment: Given, facts: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
-    """Return the policy of each endpoint of the second extract, by its service."""
+    """Return the policies of the second extract's endpoints, keyed by service."""
     state = deployment().state_pull()
     found = [
         instance["attributes"]

@@ -1,6 +1,6 @@
-"""kms-bucket and glue-extract, applied on the local cloud: plans, changes of inputs, destroy.
+"""kms-bucket and glue-extract in the local cloud: second plan, changed inputs, and destroy.
 
-The file runs after test_rights, with the same deployment, and its last test destroys it.
+This file runs after test_rights and uses the same deployment. The last test of this file destroys it.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def test_second_plan_is_empty_also_after_rotations(
     secrets, secret = cloud.client("secretsmanager"), facts["rights"]["secret"]
     login = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
     assert (login["username"], len(login["password"])) == ("rights_reader", 40)
-    assert login["host"] == "writer.internal"  # where a rotation function changes the password
+    assert login["host"] == "writer.internal"  # a rotation function changes the password on this host
     assert login["password"] not in deployment().execute_command("state", "pull").out
-    # AWS deletes versions without a label. Terraform would then write the first password again.
+    # AWS deletes versions of a secret that have no label. Terraform must not write the first password again.
     for text in ("first", "second", "third"):
         secrets.put_secret_value(SecretId=secret, SecretString=text)
     assert deployment().changes() == ""
@@ -105,7 +105,7 @@ def test_deleted_secret_can_be_created_again_at_once(
     after = deployment().output()["extract"]["secret"]
     secrets = cloud.client("secretsmanager")
     assert after != before
-    assert secrets.describe_secret(SecretId=before)["DeletedDate"]  # kept for 30 days
+    assert secrets.describe_secret(SecretId=before)["DeletedDate"]  # AWS keeps the deleted secret for 30 days
     assert json.loads(secrets.get_secret_value(SecretId=after)["SecretString"])["username"] == "rights_reader"
 
 
@@ -164,7 +164,7 @@ def test_destroy_deletes_all_resources(
     ours = {
         kind: [name for name in names if "rights" in name or "sales" in name] for kind, names in left.items()
     }
-    # The tests above created these two.
+    # Earlier tests in this file created these two resources.
     assert {kind: names for kind, names in ours.items() if names} == {
         "connections": ["rights-other"],
         "secrets": ["rights/other"],

@@ -1,7 +1,7 @@
-"""One SFTP server in a VPC that two extracts share, on the local cloud, used by a real OpenSSH client.
+"""Two extracts share one SFTP server in a VPC of the local cloud. A real OpenSSH client uses the server.
 
-Keys and addresses come from resources of the same state, so they are unknown while planning. The server has
-no custom host name: the provider waits half a minute for each record in Route 53.
+Resources of the same state create the keys and the addresses, so both are unknown at plan time. The server
+has no custom host name, because the provider waits half a minute for each record in Route 53.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Shared:
-    """Two deployed extracts with one server, and the keys of their users."""
+    """Two deployed extracts with one server, and the SSH keys of the users."""
 
     cloud: aws.Cloud
     outputs: dict[str, Any]
@@ -103,7 +103,7 @@ class Shared:
     given: dict[str, str]
 
     def executions(self, machine: str) -> list[str]:
-        """Return the states of this state machine's executions."""
+        """Return the status of each execution of this state machine."""
         arn = f"arn:aws:states:{aws.REGION}:{aws.ACCOUNT}:stateMachine:{machine}"
         listed = self.cloud.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"]
         return [execution["status"] for execution in listed]
@@ -111,7 +111,7 @@ class Shared:
     def as_user(self, user: str) -> Any:
         """Return an S3 client with the rights of the user's role."""
         iam, sts = self.cloud.client("iam"), self.cloud.client("sts")
-        # A second role with the same rights, because only the server can assume the first.
+        # Create a second role with the same rights, because only the server can assume the user's role.
         own = self.outputs["loans"]["users"][user]["role_arn"].rsplit("/", 1)[-1]
         rights = iam.get_role_policy(RoleName=own, PolicyName="collect")["PolicyDocument"]
         trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -135,7 +135,7 @@ class Shared:
         return sftp.Recipient(self.cloud.sftp_port, user, key or self.key, self.known_hosts, self.place, host)
 
     def receipts(self, user: str) -> list[dict[str, str]]:
-        """Return the receipts of this user, each with its values as text."""
+        """Return the receipts of this user, with all values as text."""
         table = self.outputs["loans" if user != "corner-shop" else "tills"]["receipts_table_name"]
         items = self.cloud.client("dynamodb").scan(TableName=table)["Items"]
         return [
@@ -259,12 +259,12 @@ def test_scp_works_over_sftp_but_not_with_the_scp_protocol(
         timeout=60,
         cwd=shared.place,
     )
-    # asyncssh closes the channel without an exit status, which scp reports as 1 although the file is there.
+    # asyncssh closes the channel without an exit status. scp then returns 1, although the download succeeded.
     assert downloaded.is_file() is works, done.stderr
 
 
 def test_parallel_downloads_of_one_file_have_one_receipt(shared: Shared) -> None:
-    """Four clients download the same version of the file at the same time, each with its own connection."""
+    """Four clients download the same version of the file at the same time, each over its own connection."""
     file = "/year=2026/month=10/FirstBank_20261031.csv"
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda n: shared.recipient("first-bank").run(f"get {file} {n}.csv"), range(4)))
@@ -316,7 +316,7 @@ def test_new_version_of_a_file_has_its_own_receipt(shared: Shared) -> None:
 
 @pytest.mark.parametrize("prefix", ["loans/bank_name=FirstBank", "loans/", "", "tills/shop=Corner/"])
 def test_role_of_a_recipient_lists_only_its_prefix(shared: Shared, prefix: str) -> None:
-    """`FirstBank` without a slash would also list `FirstBankOfNamibia`."""
+    """A prefix `FirstBank` without a slash would also list the folder of `FirstBankOfNamibia`."""
     s3 = shared.as_user("first-bank")
     assert s3.list_objects_v2(Bucket="shared-data", Prefix="loans/bank_name=FirstBank/")["KeyCount"] == 1
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -1,7 +1,8 @@
-"""An SFTP server on an EC2 instance: cloud-init's user data, run on a machine with a real systemd and sshd.
+"""An SFTP server on an EC2 instance: a machine with real systemd and sshd runs the cloud-init user data.
 
-The module is applied to the local cloud. The machine has the files of the emulated instance's user data and
-the rights of its role. Only `mount-s3` is not Amazon's: rclone mounts the bucket in its place.
+The module is applied in the local cloud. The machine has the files from the user data of the emulated
+instance, and the rights of its role. Only `mount-s3` is not the program of Amazon. Instead, rclone mounts the
+bucket.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ MOUNT = Path(machines.__file__).with_name("mount-s3.sh")
 
 @dataclass
 class Served:
-    """The deployed module, and the machine that is its instance."""
+    """The deployed module, and a machine that has the role of its EC2 instance."""
 
     cloud: aws.Cloud
     root: Root
@@ -83,7 +84,7 @@ class Served:
         return sftp.Recipient(self.port, user, self.keys[key], self.place / "known_hosts", self.place)
 
     def ssh(self, *arguments: str, key: str = "laptop") -> subprocess.CompletedProcess[str]:
-        """Run `ssh` to the server as first-bank."""
+        """Run `ssh` to the server as the user first-bank."""
         recipient = self.client(key=key)
         options = ["IdentitiesOnly=yes", f"IdentityFile={recipient.key.private}", "BatchMode=yes"]
         options += [f"UserKnownHostsFile={recipient.known_hosts}", "GlobalKnownHostsFile=/dev/null"]
@@ -104,7 +105,7 @@ class Served:
         return machines.boot(self.place / name, machines.command_line(), self.cloud.authority.parent)
 
     def start(self, machine: machines.Machine) -> None:
-        """Do what cloud-init does at the first start of the instance."""
+        """Do the same as cloud-init at the first start of the instance."""
         self.machine = machine
         machine.reach(int(self.cloud.endpoint.rsplit(":", 1)[1]))
         machine.write("/usr/bin/mount-s3", MOUNT.read_text(), 0o755)
@@ -137,12 +138,13 @@ class Served:
         return dict(yaml.safe_load(self.user_data()))
 
     def admit(self, *devices: str) -> None:
-        """Change the keys of first-bank as Terraform does, and read them without waiting for the timer."""
+        """Change the keys of first-bank as Terraform does. Apply them without waiting for the timer."""
         ssm, name = self.cloud.client("ssm"), "/own-sftp/sftp/recipients/first-bank"
         value = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
         value["keys"] = [self.keys[device].public.rsplit(" ", 1)[0] for device in devices]
         ssm.put_parameter(Name=name, Value=json.dumps(value), Overwrite=True)
-        # A start joins a run of the timer, which may have read the old keys. The second start reads again.
+        # If the timer's run has not ended, a start waits for this run, which may have read the old keys. So
+        # start twice.
         for _ in range(2):
             self.machine.run("systemctl", "start", "sftp-recipients.service")
 
@@ -151,7 +153,7 @@ class Served:
         return [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
 
     def log(self) -> str:
-        """Return what the log group has."""
+        """Return the events in the log group."""
         logs = self.cloud.client("logs")
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/ec2/own-sftp")
         return "\n".join(event["message"] for page in pages for event in page["events"])
@@ -170,7 +172,7 @@ def root(
     keys: dict[str, sftp.KeyPair],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Root:
-    """Apply the module, with one key of first-bank."""
+    """Apply the module. The user first-bank has one key."""
     folder = tmp_path_factory.mktemp("instance")
     (folder / "main.tf").write_text(ROOT.replace("%(modules)s", str(MODULES)))
     s3 = cloud.client("s3")
@@ -195,7 +197,7 @@ def served(
         made.start(machine)
         parameter = cloud.client("ssm").get_parameter(Name="/own-sftp/sftp/host-key-fingerprint")["Parameter"]
         sftp.pin(made.port, parameter["Value"], place / "known_hosts")
-        # Accept the key on every port, because a new instance has another port here.
+        # Accept the host key on every port, because a new instance uses another port in this test.
         known = (place / "known_hosts").read_text()
         (place / "known_hosts").write_text(re.sub(r"(?m)^\[\S+", "*", known))
         yield made
@@ -301,7 +303,7 @@ def test_new_file_is_visible_within_a_minute(served: Served) -> None:
 
 
 ################################################################################
-# What is refused
+# Refused actions
 ################################################################################
 
 
@@ -390,7 +392,7 @@ def test_logs_reach_cloudwatch(served: Served) -> None:
 
 
 def test_new_instance_has_the_same_host_key(served: Served) -> None:
-    """The client has pinned the key, so it would refuse another one."""
+    """The client has stored the host key, so it would refuse another key."""
     first = served.machine
     with served.boot("second") as second:
         served.start(second)

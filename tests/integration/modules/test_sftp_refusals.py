@@ -1,4 +1,4 @@
-"""Messages of the validations of sftp-transfer."""
+"""Error messages of the validations of sftp-transfer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RFC_4716 = "---- BEGIN SSH2 PUBLIC KEY ----\nAAAAC3NzaC1lZDI1NTE5\n---- END SSH2
 
 
 def server(**recipients: dict[str, Any]) -> dict[str, Any]:
-    """Return inputs of mode "server"."""
+    """Return the inputs for mode "server"."""
     return {"endpoint": {"type": "PUBLIC"}, "recipients": recipients}
 
 
 def connector(**push: Any) -> dict[str, Any]:
-    """Return inputs of mode "connector", with one recipient whose `push` is changed."""
+    """Return the inputs for mode "connector". The argument `push` changes the settings of its recipient."""
     right = {
         "folder": "/incoming",
         "secret_arn": SECRET,
@@ -34,7 +34,7 @@ def connector(**push: Any) -> dict[str, Any]:
 
 
 def device(key: str) -> dict[str, Any]:
-    """Return inputs of mode "server", with one public key."""
+    """Return the inputs for mode "server" with one public key."""
     return server(first={"prefix": "loans/a", "public_keys": {"laptop": key}})
 
 
@@ -99,7 +99,7 @@ REFUSED = {
 def complaints(
     cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
-    """Plan all calls once, and return the errors of each."""
+    """Plan all module calls together, and return the errors of each call."""
     folder = tmp_path_factory.mktemp("refused")
     root = open_root(folder, **cloud.environment)
     found: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Plans on an empty state: inputs known only after apply, `for_each`, and provider aliases."""
+"""Plans on an empty state: inputs that are unknown at plan time, `for_each`, and provider aliases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local_cloud import aws
 from tests.support.terraform import OpenRoot
 from tools.hcl import MODULES
 
-# Values of resources that a caller may create in the same state: keys, roles, policies, buckets, queues.
+# The root creates inputs of the modules in the same state: keys, roles, policies, buckets, queues.
 ROOT = """\
 terraform {
   required_providers {
@@ -156,7 +156,7 @@ def planned(folder: Path, text: str, open_root: OpenRoot, cloud: aws.Cloud) -> d
 
 
 def created(plan: dict[str, Any], kind: str) -> list[str]:
-    """Return the addresses of a type's resources, sorted."""
+    """Return the sorted addresses of all resources of a type."""
     return sorted(change["address"] for change in plan["resource_changes"] if change["type"] == kind)
 
 

@@ -1,6 +1,7 @@
-"""The modules as teams use them: meta-arguments, regions, shared parts, values unknown at plan, tags.
+"""Use the modules as teams do: meta-arguments, regions, shared parts, unknown values, tags.
 
-The roots are in `usage/`. They are planned on the local cloud; what is cheap to create is applied, too.
+The root modules are in `usage/`. All are planned in the local cloud. Those that can be created quickly are
+applied, too.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from tools.hcl import MODULES
 
 ROOTS = Path(__file__).parent / "usage"
 
-# Identifying attributes, by type. Two resources with the same values cannot exist in one region, or in one
-# account if the type is global. A type that is missing here and in UNNAMED fails.
+# The identifying attributes of each type. Two resources with equal values cannot exist in the same region, or
+# in the same account if the type is global. The test fails for a type that is neither here nor in UNNAMED.
 NAMES = {
     "aws_cloudwatch_event_rule": ("name",),
     "aws_cloudwatch_log_group": ("name",),
@@ -49,7 +50,7 @@ NAMES = {
     "aws_sqs_queue": ("name",),
 }
 GLOBAL = {"aws_iam_role", "aws_s3_bucket"}
-# Parts of another resource, and resources that AWS names.
+# Types that are part of another resource, or whose names AWS chooses.
 UNNAMED = {
     "aws_cloudwatch_event_target",
     "aws_iam_role_policy",
@@ -80,7 +81,7 @@ UNNAMED = {
 def usage_root(
     cloud: aws.Cloud, open_root: OpenRoot, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Root]:
-    """Return a function that initializes a root of `usage/` in a separate folder."""
+    """Return a function that initializes a root module of `usage/` in a separate folder."""
 
     def usage_root(name: str) -> Root:
         folder = tmp_path_factory.mktemp(name)
@@ -100,13 +101,13 @@ Planned = dict[str, dict[str, Any]]
 
 
 def planned(root: Root) -> Planned:
-    """Return the resources of a plan by their addresses."""
+    """Return the resources of a plan, keyed by address."""
     changes = root.plan(output=True).resource_changes
     return {address: change for address, change in changes.items() if change["mode"] == "managed"}
 
 
 def within(resources: Planned, module: str) -> Planned:
-    """Return the resources of one module, by their addresses in it."""
+    """Return the resources of one module, keyed by their address inside the module."""
     return {
         address.removeprefix(f"{module}."): resource
         for address, resource in resources.items()
@@ -115,7 +116,7 @@ def within(resources: Planned, module: str) -> Planned:
 
 
 def collisions(resources: Planned, region: Callable[[str], str]) -> list[tuple[str, ...]]:
-    """Return the names that more than one resource has."""
+    """Return the names that several resources have."""
     names: Counter[tuple[str, ...]] = Counter()
     for address, resource in resources.items():
         if (kind := resource["type"]) in UNNAMED:
@@ -123,7 +124,7 @@ def collisions(resources: Planned, region: Callable[[str], str]) -> list[tuple[s
         name = [resource["change"]["after"].get(part) for part in NAMES[kind]]
         if kind in GLOBAL:
             names[kind, *name] += 1
-        elif any(name):  # else AWS completes the name, or it is the ID of another resource
+        elif any(name):  # without a value, AWS completes the name, or the name is the ID of another resource
             names[kind, region(address), *map(str, name)] += 1
     return [name for name, count in names.items() if count > 1]
 
@@ -170,7 +171,7 @@ def test_module_uses_the_region_of_its_provider(
 
 
 ################################################################################
-# Two extracts in one state with all resources that they refer to
+# Two extracts in one state, with all resources that they use
 ################################################################################
 
 
@@ -197,14 +198,14 @@ def test_resources_for_unknown_keys_and_addresses_have_known_map_keys(same_state
 def test_names_of_two_extracts_in_the_same_state_are_unique(same_state: Planned) -> None:
     ours = {address: found for address, found in same_state.items() if address.startswith("module.")}
     assert collisions(ours, lambda _: "eu-west-1") == []
-    # The other extract adds its users to the server and creates no server.
+    # The second extract adds its users to the server of the first one, and creates no server.
     assert [a for a, found in ours.items() if found["type"] == "aws_transfer_server"] == [
         "module.loans_server.aws_transfer_server.this[0]"
     ]
 
 
 ################################################################################
-# Applied in two regions, with many default tags
+# One extract in two regions, with many default tags
 ################################################################################
 
 USAGE = variables(name="usage")
@@ -216,7 +217,7 @@ def regions(usage_root: Callable[[str], Root]) -> Iterator[Root]:
     root = usage_root("regions")
     root.apply(tf_vars=USAGE)
     yield root
-    # Other tests count the resources in the account.
+    # Other tests count the resources in this account.
     root.destroy(tf_vars=RENAMED, refresh=False)
 
 
@@ -231,7 +232,7 @@ def test_all_resources_except_uploaded_objects_have_the_default_tags(
     found = cloud.client("iam").list_role_tags(RoleName=f"usage-job-{region}")["Tags"]
     assert {tag["Key"] for tag in found} == {f"tag-{number}" for number in range(tags)}
 
-    # S3 allows at most 10 tags on an object.
+    # S3 allows at most 10 tags for an object.
     s3, bucket = cloud.client("s3"), f"usage-artifacts-{region}"
     objects = s3.list_objects_v2(Bucket=bucket)["Contents"]
     tagged = [s3.get_object_tagging(Bucket=bucket, Key=found["Key"])["TagSet"] for found in objects]
@@ -240,10 +241,10 @@ def test_all_resources_except_uploaded_objects_have_the_default_tags(
 
 
 def test_renamed_extract_can_be_destroyed_and_created_again(regions: Root, cloud: aws.Cloud) -> None:
-    """AWS keeps the name of a deleted secret for a month."""
+    """AWS keeps a deleted secret and its name for a month."""
     regions.apply(tf_vars=RENAMED)
     jobs = {job["Name"] for job in cloud.client("glue").get_jobs()["Jobs"]}
-    assert jobs & {"usage", "renamed"} == {"renamed"}  # other tests have jobs in this account, too
+    assert jobs & {"usage", "renamed"} == {"renamed"}  # the account also has jobs of other tests
     regions.destroy(tf_vars=RENAMED, refresh=False)
     regions.apply(tf_vars=RENAMED)
     assert regions.changes(RENAMED) == ""

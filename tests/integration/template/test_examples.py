@@ -1,4 +1,4 @@
-"""examples/bank-loans is the output of the template."""
+"""examples/bank-loans is exactly the output of the template."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 
 from tests.support import options
 
-# Folder under examples/ -> the answers that are not the defaults.
+# Folder under examples/: the answers that differ from the defaults.
 EXAMPLES: dict[str, dict[str, object]] = {"bank-loans": {}}
 REFRESH = "REFRESH_EXAMPLES=1 python -m pytest tests/integration/template/test_examples.py"
-# Each file in this folder has the lines that one option changes.
+# Each file in this folder contains the lines that one option changes.
 DIFFERENCES = Path(__file__).parent / "differences"
 CHOICES = {
     f"{question} {answer}": {question: answer}
@@ -25,7 +25,7 @@ CHOICES = {
     for [(_, answer)] in (value.items() for value in values if len(value) == 1)
     if question not in ("shape", "project_slug") and answer != options.default(question)
 }
-# Files that working in an example creates and git ignores.
+# Files that work in an example creates, and that git ignores.
 LEFTOVERS = (".terraform*", "*.tfstate*", "*.tfplan", "terraform.tfvars", "__pycache__", ".pytest_cache")
 
 SPEC = """\
@@ -82,7 +82,7 @@ def test_example_is_the_output_of_the_template(
 
 
 def difference(before: dict[str, str], after: dict[str, str], context: int = 3) -> str:
-    """Return the difference of two projects as a patch."""
+    """Return the difference between two projects as a patch."""
     return "".join(
         f"{line.rstrip()}\n"
         for path in sorted(before.keys() | after.keys())

@@ -19,7 +19,7 @@ ROWS = [options.ADDRESS | row for row in options.covering(options.factors())]
 
 @pytest.fixture(scope="module")
 def cloned(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with only this template, which can be cloned."""
+    """A git repository that contains only this template, for cloning."""
     folder = tmp_path_factory.mktemp("repository")
     shutil.copytree(
         template, folder / "templates/extract", ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
@@ -46,7 +46,7 @@ def run(*arguments: str, folder: Path) -> None:
 
 
 def stamped(folder: Path) -> dict[str, bytes]:
-    """Return every file keyed by path, without .cruft.json."""
+    """Return every file except .cruft.json, keyed by path."""
     return {name: data for name, data in tree(folder).items() if not name.endswith(".cruft.json")}
 
 

@@ -1,4 +1,4 @@
-"""The questions in cookiecutter.json, and the use of their answers."""
+"""The questions in cookiecutter.json, and how the template uses their answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def public(declared: dict[str, object]) -> list[str]:
 
 
 def settings(declared: dict[str, object]) -> list[str]:
-    """Return the options without a prompt. cookiecutter sets them by arguments: `_region=eu-west-2`."""
+    """Return the options that have no prompt. In cookiecutter, arguments set them: `_region=eu-west-2`."""
     fixed = ("_repository", "_version")
     return [name for name in declared if re.match("_[a-z]", name) and name not in fixed]
 
@@ -38,7 +38,8 @@ def test_values_of_options_without_a_prompt_are_printed(
     told = capfd.readouterr().out
     for name in settings(declared):
         assert str(declared[name]) in told
-        if name not in ("_schedule", "_time_zone", "_region"):  # changed in the project itself
+        # The README does not name these options, because users change them in the project itself.
+        if name not in ("_schedule", "_time_zone", "_region"):
             assert f"`{name}`" in readme
 
 
@@ -82,14 +83,14 @@ def test_hooks_use_only_the_standard_library(template: Path) -> None:
     for hook in (template / "hooks").iterdir():
         imported = set(re.findall(r"^(?:import|from) (\w+)", hook.read_text(), re.MULTILINE))
         assert imported <= sys.stdlib_module_names, hook.name
-    # A pre_prompt hook would run before the answers exist, and tools that update projects do not support it.
+    # A pre_prompt hook would run before the answers exist. Tools that update projects do not support it.
     assert not list((template / "hooks").glob("pre_prompt*"))
 
 
 def test_hooks_do_not_import_modules_from_the_temporary_folder(
     template: Path, cookiecutter_settings: Path, tmp_path: Path
 ) -> None:
-    """cookiecutter runs hooks from this folder, which is first on Python's path."""
+    """cookiecutter runs hooks from a temporary folder, which comes first in Python's module path."""
     for name in ("collections", "difflib", "json", "pathlib", "re", "types", "typing"):
         (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of somebody else')\n")
     command = (
@@ -147,7 +148,7 @@ def test_cookiecutter_creates_the_same_files_and_prints_the_next_steps(
 def test_replay_with_names_in_any_script_creates_the_same_files_or_none(
     tmp_path: Path, template: Path, cookiecutter_settings: Path, stamp: Callable[..., Path]
 ) -> None:
-    """Names of any script are written as UTF-8, also where the locale has another encoding."""
+    """Names in any script are written as UTF-8, even if the locale has another encoding."""
     given = {"entity": "Überweisung", "joins": "none", "group": "a = Überweisung.a", "delimiter": "tab"}
     project = stamp(recipient="b = Überweisung.b", **given)
     replay = tmp_path / "replay.json"
@@ -169,7 +170,7 @@ def test_replay_with_names_in_any_script_creates_the_same_files_or_none(
     done = replayed("same")
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "same/bank-loans") == tree(project)
-    del kept["cookiecutter"]["delimiter"]  # a question that the replayed version did not have
+    del kept["cookiecutter"]["delimiter"]  # as if the replayed version did not have this question
     assert replayed("none").returncode == 1
     assert not (tmp_path / "none").exists()
 

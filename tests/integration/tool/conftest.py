@@ -1,4 +1,4 @@
-"""Databases with schemas of different shapes, on one real server."""
+"""Fixtures: databases with schemas of different shapes, on one real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[database.Databa
 
 @pytest.fixture(scope="session")
 def made(server: database.Database) -> Callable[[str, str], str]:
-    """Create a database with these statements, and return its URL."""
+    """Return a function that creates a database with these statements, and returns its URL."""
 
     def made(name: str, statements: str) -> str:
         with psycopg.connect(server.url, autocommit=True) as connection:

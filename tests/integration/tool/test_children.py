@@ -1,4 +1,4 @@
-"""Programs that the tool starts end when the tool ends, for any reason."""
+"""Programs that the tool starts end when the tool ends, whatever the reason is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from extracts import children
 
-# A program with a child, a grandchild in another session, and an orphan, all of which sleep.
+# A program that starts a child, a grandchild in another session, and an orphan. All of them sleep.
 FAMILY = """
 import os, subprocess, sys, time
 mark = sys.argv[1]
@@ -42,7 +42,7 @@ children.run([sys.executable, "-c", *sys.argv[1:]])
 
 
 def alive(mark: str) -> list[int]:
-    """Return the processes with the mark in their command line."""
+    """Return the processes whose command line contains the mark."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -73,7 +73,7 @@ def mark() -> Iterator[str]:
 
 @pytest.fixture
 def family(mark: str, tmp_path: Path) -> subprocess.Popen[bytes]:
-    """Start a parent with the family above, and wait until all processes run."""
+    """Start the tool with the program above, and wait until all processes run."""
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT, FAMILY, mark, str(tmp_path)], stderr=subprocess.DEVNULL
     )
@@ -89,7 +89,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 def test_program_and_its_children_end_when_the_tool_ends(
     family: subprocess.Popen[bytes], mark: str, sign: signal.Signals
 ) -> None:
-    assert len(alive(mark)) >= 5  # parent, guard, program, and three that it started
+    assert len(alive(mark)) >= 5  # parent, guard, program, and the three processes that the program started
     family.send_signal(sign)
     family.wait(20)
     assert until(lambda: not alive(mark)), alive(mark)
@@ -126,8 +126,8 @@ def test_program_reads_its_input_and_its_output_is_returned() -> None:
     assert (done.returncode, done.stdout, len(done.stderr)) == (0, "É" * 100_000, 200_000)
 
 
-def test_output_lines_are_received_while_the_program_runs(tmp_path: Path) -> None:
-    """The program ends only after the receiver of its first line has written a file."""
+def test_lines_are_passed_on_while_the_program_runs(tmp_path: Path) -> None:
+    """The program waits for a file. The function that gets the program's first line writes this file."""
     waits = (
         "import pathlib, sys, time; print('first', flush=True)\n"
         "while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.05)\n"
@@ -145,7 +145,7 @@ def test_output_lines_are_received_while_the_program_runs(tmp_path: Path) -> Non
 
 
 def test_program_runs_without_standard_streams(tmp_path: Path) -> None:
-    """A service may have no standard streams. The pipe must not become the program's input."""
+    """A service may have no standard streams. The pipe must not become the program's standard input."""
     closed = (
         "import os, sys; os.closerange(0, 3)\n"
         "from extracts import children\n"
@@ -182,7 +182,7 @@ def test_program_gets_no_passwords_from_the_environment(monkeypatch: pytest.Monk
 
 
 def test_parallel_programs_end_independently(mark: str) -> None:
-    """A program must not inherit the pipe of another."""
+    """A program must not inherit the pipe of another program."""
     both = """
 import sys, threading
 from extracts import children
@@ -198,7 +198,7 @@ for _ in range(2):
 
 
 def modules_with(pattern: str) -> set[str]:
-    """Return the modules of the tool that contain the pattern."""
+    """Return the modules of the tool whose code contains the pattern."""
     package = Path(children.__file__).parent
     found = (path for path in package.rglob("*.py") if re.search(pattern, path.read_text()))
     return {str(path.relative_to(package)) for path in found}
@@ -210,12 +210,12 @@ def test_only_one_module_starts_programs() -> None:
 
 
 def test_only_one_module_builds_a_command_of_python() -> None:
-    """Elsewhere, `sys.executable` is text: in a report, in the first line of a script, and for Spark."""
+    """In other modules, `sys.executable` is only text: in a report, in a script's first line, and for Spark."""
     assert modules_with(r"\[\s*sys\.executable|\bpython3?\b['\"],") == {"children.py"}
 
 
 def test_python_does_not_import_from_the_current_folder(tmp_path: Path) -> None:
-    """This holds for each way to start Python, and for a Python that a program starts."""
+    """The test covers each way to start Python, and a Python that a program starts."""
     (tmp_path / "json.py").write_text("print('json of the current folder')")
     (tmp_path / "script.py").write_text("import json")
     (tmp_path / "starts.py").write_text(

@@ -1,4 +1,4 @@
-"""All commands: help with an example, completion, exit codes, and output on stdout and stderr."""
+"""All commands: help with an example, completion, exit codes, and texts on stdout and stderr."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMANDS = sorted(typer.main.get_group(app).commands)
 
 
 def whole(text: str) -> str:
-    """Return a text without line ends. A word that a line end has broken stays broken."""
+    """Return a text on one line. A word that was broken at the end of a line stays broken."""
     return " ".join(text.split())
 
 
@@ -50,7 +50,7 @@ def test_help_fits_80_columns_and_has_a_valid_example(name: str, extracts: Extra
     [example] = re.findall(r"Example: (extracts .+?)\s*$", done.stdout, re.MULTILINE)
     command_name, *arguments = shlex.split(example)[1:]
     assert command_name == name
-    # With --help, the example is parsed but not run.
+    # With --help, the command parses its example but does not run.
     assert extracts(name, *arguments, "--help").returncode == 0
     for option in [argument for argument in arguments if argument.startswith("--")]:
         assert option in done.stdout
@@ -119,7 +119,8 @@ def test_help_lists_the_exit_codes(extracts: Extracts) -> None:
 
 @pytest.mark.parametrize("command", ["inspect", "doctor", "preview"])
 def test_interrupted_command_ends_with_code_130_and_no_traceback(command: str, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, and never answers
+    # This server accepts connections, but never answers.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/store"
         project = [] if command == "inspect" else [str(ROOT / "examples/bank-loans")]
         output = ["--output", str(tmp_path / "out")] if command == "preview" else []
@@ -179,7 +180,7 @@ def test_shell_completes_commands_and_options(
 
 
 def test_bash_completes_with_the_printed_script(extracts: Extracts) -> None:
-    # Typer would take the shell that started the tests, which a job in the background lacks.
+    # By default, Typer looks for the shell that started the tests. A job in the background has no such shell.
     shown = extracts("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert (shown.returncode, shown.stderr) == (0, "")
     typed = 'COMP_WORDS=(extracts ins); COMP_CWORD=1; _extracts_completion extracts; echo "${COMPREPLY[@]}"'

@@ -1,4 +1,4 @@
-"""`extracts doctor` reports what to do about each failure, and doing it fixes the failure."""
+"""`extracts doctor` says what to do about each failure. After the user does this, the failure is gone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["gpg"]
 READER = "patient_reader"
 EXAMPLE = Path(__file__).parents[3] / "examples/bank-loans"
 GUIDE = Path(__file__).parents[3] / "docs/how-to/encrypt-files.md"
-# What doctor needs from Terraform. tests/e2e/test_demo.py checks a deployed example.
+# Terraform code with all that doctor needs. tests/e2e/test_demo.py checks a deployed example.
 ROOT = """
 variable "region" { type = string }
 variable "subnet_id" { type = string }
@@ -42,13 +42,13 @@ output "alert_topic_arn" { value = var.topic }
 
 @pytest.fixture(scope="session")
 def bank(made: Callable[[str, str], str]) -> str:
-    """The URL of the bank's tables, with a new role that has no rights."""
+    """The URL of a database with the bank's tables, and with a new role that has no rights."""
     return made("patient", f"{store.TABLES} create role {READER} login password 'reader'")
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with the example's spec and a minimal Terraform configuration."""
+    """A project with the spec of the example and a minimal Terraform configuration."""
     shutil.copytree(EXAMPLE / "Glue", tmp_path / "project/Glue")
     (tmp_path / "project/Terraform").mkdir()
     (tmp_path / "project/Terraform/main.tf").write_text(ROOT)
@@ -57,7 +57,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def looked(extracts: Extracts) -> Callable[..., dict[str, list[dict[str, str]]]]:
-    """Return the checks of doctor, keyed by name."""
+    """Return a function that runs doctor and returns its checks, keyed by name."""
 
     def looked(*arguments: str, **environment: str) -> dict[str, list[dict[str, str]]]:
         done = extracts("doctor", *arguments, "--json", **environment)
@@ -104,7 +104,7 @@ def test_checks_of_the_account_report_missing_parts(
     sns, ec2 = cloud.client("sns"), cloud.client("ec2")
     topic = sns.create_topic(Name="alerts")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="team@example.com")
-    # The emulator confirms mail addresses; this endpoint never answers.
+    # The emulator confirms every mail address, so this subscription uses an endpoint that never answers.
     silent = f"https://{processes.LOOPBACK}:{processes.free_port()}/"
     sns.subscribe(TopicArn=topic, Protocol="https", Endpoint=silent)
     values = {
@@ -135,7 +135,7 @@ def test_checks_of_the_account_report_missing_parts(
         f"{silent} is not confirmed and gets no mails",
     ]
 
-    # After following the advice, the checks succeed.
+    # The test follows the advice, and then the checks succeed.
     (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n" * 2)
     values["database"] |= {"ca_certificate_file": "ca.pem"}
     (folder / "terraform.tfvars.json").write_text(json.dumps(values))
@@ -217,7 +217,7 @@ variable "time_zone" { type = string }
 
 @pytest.fixture
 def scheduled(project: Path) -> Callable[[str, str], None]:
-    """Give the project's Terraform a module "extract", and spec and Terraform a time zone and a schedule."""
+    """Return a function that adds a module "extract" to the project, and sets its time zone and schedule."""
     folder = project / "Terraform"
     (folder / "extract").mkdir()
     (folder / "extract/main.tf").write_text(MODULE)
@@ -272,7 +272,10 @@ def test_machine_or_database_without_the_time_zone_is_reported(
     scheduled: Callable[..., None],
     looked: Callable[..., dict[str, Any]],
 ) -> None:
-    """Let this machine have a time zone that is too new for the database, and the other way round."""
+    """First, only this machine has the time zone, and the database does not.
+
+    Then only the database has it.
+    """
     zones = tmp_path / "zones"
     (zones / "America").mkdir(parents=True)
     paris = resources.files("tzdata") / "zoneinfo/Europe/Paris"
@@ -294,7 +297,7 @@ def test_machine_or_database_without_the_time_zone_is_reported(
 def test_start_time_that_daylight_saving_time_skips_is_reported(
     project: Path, scheduled: Callable[..., None], looked: Callable[..., dict[str, Any]]
 ) -> None:
-    """In Havana, midnight to one o'clock of the second Sunday in March does not exist."""
+    """In Havana, the hour after midnight does not exist on the second Sunday in March."""
     havana = ZoneInfo("America/Havana")
     gap = next(
         day

@@ -1,4 +1,4 @@
-"""`extracts inspect` and `extracts new --database-url` on databases of different shapes."""
+"""Run `extracts inspect` and `extracts new --database-url` on databases of different shapes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bank(made: Callable[[str, str], str]) -> str:
 def previewed(
     extracts: Extracts, url: str, project: Path, columns: tuple[str, ...]
 ) -> dict[str, list[tuple[str, ...]]]:
-    """Return these columns of the files of October."""
+    """Return the values of these columns in all files of October."""
     output = project.with_name("files")
     done = extracts(
         "preview", str(project), "--period", "2026-10", "--output", str(output), "--database-url", url
@@ -56,7 +56,7 @@ def test_two_answers_are_enough_to_create_the_bank_loans_project(
     plain = extracts(*NEW, "--output-dir", "plain")
     assert plain.returncode == 0, plain.stderr
 
-    # The bank's answers are the template's defaults, so the projects are equal.
+    # The answers for the bank are the defaults of the template, so both projects are equal.
     assert tree(tmp_path / "bank-loans") == tree(tmp_path / "plain/bank-loans")
     example = ROOT / "examples/bank-loans/Glue/etl.py"
     assert (tmp_path / "bank-loans/Glue/etl.py").read_bytes() == example.read_bytes()
@@ -126,7 +126,7 @@ def test_joins_without_foreign_keys_are_marked_as_guesses(
     assert paths(order) == ["order → Kunden → Filiale → Mandant"]
     [path] = order["paths"]
     assert all("no foreign key is declared" in join["guess"] for join in path["joins"])
-    # Kunden has no key, so the join may multiply rows.
+    # The table Kunden has no key, so the join may multiply rows.
     assert [join["unique"] for join in path["joins"]] == [False, True, True]
     assert path["recipients"] == ["mandant_bezeichnung = Mandant.Bezeichnung"]
     assert order["metrics"] == ["Betrag €", "Betrag"]
@@ -178,7 +178,7 @@ def test_partitions_and_children_belong_to_their_table(
     assert found["app.invoices"]["kind"] == "partitioned table"
     assert found["app.invoices"]["rows"] == 400
     assert found["app.events"]["rows"] == 30
-    # The partition key needs no index for a range; the due date does.
+    # A range of the partition key needs no index. A range of the due date needs one.
     assert [(d["column"], d["indexed"]) for d in found["app.invoices"]["dates"]] == [
         ("issued_on", True),
         ("due_on", False),
@@ -210,7 +210,7 @@ def test_column_with_a_declared_foreign_key_gets_no_guessed_join(
     tenants: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     visits = entities(tenants)["app.visits"]
-    # events is an inheritance parent, whose key does not cover its children; a view has no key.
+    # app.events is an inheritance parent, and its key does not cover its children. A view has no key.
     assert {" → ".join(path["tables"][:2]) for path in visits["paths"]} == {"visits → customers"}
     assert not any(join["guess"] for path in visits["paths"] for join in path["joins"])
 
@@ -275,7 +275,7 @@ def test_project_with_a_composite_key_publishes_correct_values(
     kept = (tmp_path / "regions-visits/extract.yaml").read_text()
     assert f'joins: "{joins}"' in kept
     columns = ("customer_name", "visits_count", "seconds_avg")
-    # Both tenants call a region N.
+    # The region N exists for both tenants.
     assert previewed(extracts, tenants, tmp_path / "regions-visits", columns) == {
         "Harbour_20261031.csv": [("Ann", "2", "45.00")],
         "Mountain_20261031.csv": [("Bo", "1", "600.00")],
@@ -315,7 +315,7 @@ def test_missing_index_of_a_materialized_view_is_reported(
 def test_group_by_does_not_repeat_the_recipient(shops: str, extracts: Extracts, tmp_path: Path) -> None:
     given = ("--recipient", "stores.store_name", "--group", "stores.id")
     done = extracts(*NEW, "--database-url", shops, "--recipient", "stores.store_name", "--dry-run", "--json")
-    assert done.returncode == 1  # a row can also stand for a product
+    assert done.returncode == 1  # ambiguous, because a row of a file can also stand for a product
     assert '    --group "store_id = stores.id"' in done.stderr.splitlines()
     assert "_2" not in done.stderr
     done = extracts(*NEW, "--database-url", shops, *given, "--project-slug", "by-store")
@@ -340,10 +340,11 @@ def test_recipient_may_be_given_as_a_table(shops: str, extracts: Extracts, tmp_p
     done = extracts(*NEW, "--database-url", shops, "--recipient", "regions")
     assert done.returncode == 0, done.stderr
     found = spec(tmp_path / "regions-sales")
-    assert "Metric('sum', 'paid'" in found["metrics"]  # a domain over a domain over numeric
+    # The type of "paid" is a domain over a domain over numeric.
+    assert "Metric('sum', 'paid'" in found["metrics"]
     assert found["date_column"] == "sold_at"
     assert found["group_by"] == {"store_id": "stores.id", "store_name": "stores.store_name"}
-    assert "→ employees" not in done.stdout  # the circular path between stores and managers has no end
+    assert "→ employees" not in done.stdout  # the circular path between stores and managers does not end
 
 
 def test_nullable_join_is_reported(shops: str, entities: Callable[..., dict[str, Any]]) -> None:

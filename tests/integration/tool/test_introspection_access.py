@@ -1,4 +1,4 @@
-"""How the tool reads a database: its statements, timeouts, rights and URLs."""
+"""How the tool reads a database: its statements, its timeouts, its rights and its URLs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_number_of_statements_does_not_grow_with_the_tables(
     found = entities(url)
     asked = re.findall(r"statement: (.*)", log.read_text()[before:])
     assert len(found) == 500
-    # The chain of references: 499 → 166 → 55 → 18 → 6 → 2 → 0.
+    # The tables refer to each other in a chain: 499 → 166 → 55 → 18 → 6 → 2 → 0.
     [last] = entities(url, "--entity", "t499").values()
     assert paths(last) == ["t499 → t166 → t55 → t18 → t6 → t2 → t0"]
     assert asked[0] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -74,7 +74,7 @@ def test_report_for_a_role_without_rights_has_the_grant_statements(shops: str, e
 
 @pytest.fixture(scope="session")
 def locked(made: Callable[[str, str], str]) -> str:
-    """The URL of a database for a role that may only log in."""
+    """The URL of a database for a role that may log in but do nothing else."""
     url = made("locked", """
         create schema "Clinic";
         create table "Clinic"."Visit" (id int primary key, ward text, fee numeric, day date);

@@ -1,4 +1,4 @@
-"""`extracts new` goes through bridge tables, also through those with a primary key of their own."""
+"""`extracts new` joins through bridge tables, including bridge tables with a separate primary key."""
 
 from __future__ import annotations
 

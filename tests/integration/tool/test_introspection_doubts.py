@@ -1,4 +1,4 @@
-"""What is not certain in a database is reported: dates that may be null, tables without a date or group."""
+"""The tool reports doubts about a database: dates that may be null, tables without a date or a group."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_error_for_a_missing_group_by_says_how_to_set_it(doubtful: str, extracts
 
 
 def test_key_of_the_entity_is_not_the_first_candidate(doubtful: str, extracts: Extracts) -> None:
-    """It would give one file or one row for each fact."""
+    """The key of the entity would give one file or one row for each fact."""
     given = ("--database-url", doubtful, "--entity", "slips", "--dry-run")
     done = extracts(*NEW, *given)
     candidates = [line.rpartition(".")[2].strip(' "') for line in done.stderr.splitlines()[1:]]

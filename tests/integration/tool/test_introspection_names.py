@@ -1,4 +1,4 @@
-"""Names that PostgreSQL allows and an answer cannot contain."""
+"""Names that PostgreSQL allows, but that an answer cannot contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.tool import Extracts
 
 @pytest.fixture(scope="session")
 def awkward(made: Callable[[str, str], str]) -> str:
-    """Names that PostgreSQL allows and an answer cannot contain."""
+    """The URL of a database with names that PostgreSQL allows, but that an answer cannot contain."""
     return made("awkward", """
         create table "shops/all" (id int primary key, name text);
         create table towns (id int primary key, name text, "name, long" text);
@@ -105,7 +105,7 @@ def test_group_by_with_an_unusable_key_is_refused(
         create table sales (amount numeric, day date, shop_id int references shops);
         """)  # fmt: skip
     done = extracts(*NEW, "--database-url", url)
-    # The join to the shops needs this name, too.
+    # The join to the table shops needs the column "No.", too.
     assert done.stderr == (
         '✗ joins: the path to owners uses "No.", and an answer cannot contain this name; create a'
         " view with another name\n"

@@ -1,4 +1,4 @@
-"""`extracts inspect` and `new` find what makes sense in a shop's database."""
+"""`extracts inspect` and `extracts new` find useful answers in the database of a shop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_numbers_without_a_meaningful_sum_are_not_candidates_for_metrics(
     cinema: str, entities: Callable[..., dict[str, Any]]
 ) -> None:
     found = entities(cinema)
-    assert found["public.orders"]["metrics"] == ["none"]  # its only number is a postal code
+    assert found["public.orders"]["metrics"] == ["none"]  # the only number in this table is a postal code
     assert "line_number" not in found["public.order_line"]["metrics"]
 
 

@@ -1,4 +1,4 @@
-"""`extracts run`, `history` and `resend` work on a deployed project with the user's own credentials."""
+"""Run `extracts run`, `history` and `resend` on a deployed project, with the user's own credentials."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRUST = {
     ]
     + [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
 }
-# It logs like the engine, and publishes a period, or fails as the engine does.
+# A script that logs like the engine. It publishes a period, or fails in the same way as the engine.
 SCRIPT = """
 import json, sys
 given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -40,13 +40,13 @@ for event, message in (("started", f"Loans for {period}"), ("published", publish
 
 
 def totals(rows: int, amount: str) -> dict[str, Any]:
-    """Return control totals as the engine writes them: a count has the sum of its column, too."""
+    """Return control totals in the form that the engine writes. A count has the sum of its column, too."""
     metrics = {name: {"count": rows, "sum": amount} for name in ("loans_count", "amount_sum")}
     return {"rows": rows, "metrics": metrics}
 
 
 def manifest(period: str, revision: int = 1, **more: object) -> dict[str, Any]:
-    """A manifest as the engine writes it, with two files."""
+    """Return a manifest with two files, in the form that the engine writes."""
     day = {"2026-09": "20260930", "2026-10": "20261031"}[period]
     year, month = period.split("-")
     files = [
@@ -78,7 +78,7 @@ def manifest(period: str, revision: int = 1, **more: object) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def deployed(cloud: Cloud) -> dict[str, Any]:
-    """Outputs of a deployed project: its job, its bucket, its table of receipts."""
+    """The outputs of a deployed project: its job, its bucket, and its table of receipts."""
     s3, glue = cloud.client("s3"), cloud.client("glue")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=BUCKET, Key="etl.py", Body=SCRIPT.encode())
@@ -119,7 +119,7 @@ def deployed(cloud: Cloud) -> dict[str, Any]:
 
 
 def project(folder: Path, outputs: dict[str, Any]) -> Path:
-    """A project whose Terraform state has these outputs."""
+    """Return a project whose Terraform state has these outputs."""
     (folder / "bank-loans/Terraform").mkdir(parents=True, exist_ok=True)
     (folder / "bank-loans/Terraform/main.tf").write_text("")
     values = {name: {"value": value, "type": "dynamic"} for name, value in outputs.items()}
@@ -144,7 +144,7 @@ def bank_loans(deployed: dict[str, Any], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def published(cloud: Cloud, deployed: dict[str, Any]) -> Iterator[None]:
-    """Two published months, the older one restated. The recipient downloaded one file of it."""
+    """Two published months. The older month was restated, and the recipient downloaded one of its files."""
     s3, dynamodb = cloud.client("s3"), cloud.client("dynamodb")
     late = {"period": "2026-09", "difference": "FirstBank_20260930.csv differs (sum 70.00 -> 75.00)"}
     for found in (
@@ -172,7 +172,7 @@ def published(cloud: Cloud, deployed: dict[str, Any]) -> Iterator[None]:
 def in_folder(
     project: Path, command: str, cloud: Cloud, *more: str | Path
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of the pages in the project's folder."""
+    """Run a command of the documentation in the folder of the project."""
     words = shlex.split(command)[1:]
     return tool.call(*words, *more, folder=project, variables={**os.environ, **cloud.environment})
 

@@ -47,7 +47,7 @@ def averages_of(page: str) -> list[list[str | None]]:
 
 
 def told_as_published(text: str) -> list[str]:
-    """Return the words about a publication that a reader sees: a preview is none."""
+    """Return the visible words that contain "publish" or "publication". A preview must not have any."""
     shown = re.sub(r"<(script|style)\b.*?</\1>", "", text, flags=re.DOTALL)
     return re.findall(r"(?i)\b(?:un)?publi(?:sh|cat)\w*", shown)
 
@@ -68,10 +68,11 @@ def test_preview_writes_the_files_of_the_oracle(served: database.Database, tmp_p
     assert done.stdout.splitlines()[-1] == f"report: {tmp_path}/report.html"
     shown = (tmp_path / "report.html").read_text()
     assert '<h2 id="recipient-2-name">Karoo &amp; Coast Bank</h2>' in shown
-    assert "What changed since Sep 2026" in shown  # although only October was requested
+    # The page compares two months, although only October was requested.
+    assert "What changed since Sep 2026" in shown
     averages = averages_of(shown)
     assert {len(group) for group in averages} == {6}
-    for month in (0, -1):  # May and October
+    for month in (0, -1):  # the first and the last month on the page: May and October
         assert sum(bool(group[month]) for group in averages) == 29  # one branch has no loans
     assert "FROM &#34;public&#34;.&#34;Loans&#34;" in shown
 
@@ -104,7 +105,7 @@ def test_preview_shows_compressed_files_with_decimal_commas(
 
 
 def encrypting(project: Path, gpg: Gpg, file: str) -> None:
-    """Make a project whose files are encrypted, and a folder with the keys."""
+    """Set up a project with encrypted files, and a folder with the public keys."""
     shutil.copytree(PROJECT / "Glue", project / "Glue")
     script = project / "Glue/etl.py"
     text = script.read_text().replace("import Extract,", "import Csv, Extract, File, Pgp,")
@@ -154,7 +155,7 @@ def test_preview_encrypts_for_keys_in_a_folder(
     assert gpg.decrypted(path.read_bytes()) == oracle(ROWS, "First Bank")
     page = (project / "preview/report.html").read_text()
     first, second, *_ = oracle(ROWS, "First Bank").decode().splitlines()
-    assert f">{first}\n{second}" in html.unescape(page)  # the content before the encryption
+    assert f">{first}\n{second}" in html.unescape(page)  # the first lines of the file before the encryption
     without = preview(*words[2:])
     assert without.returncode == 1
     assert "the spec has encryption=Pgp(), but there are no PGP keys" in without.stderr
@@ -299,7 +300,7 @@ def test_preview_in_a_folder_that_others_use_is_refused(served: database.Databas
 
 @pytest.fixture
 def loans(served: database.Database) -> Iterator[Callable[[str], None]]:
-    """Give the loans other dates, and their own again at the end."""
+    """Return a function that changes the loans. At the end, restore the loans."""
     with psycopg.connect(served.url, autocommit=True) as connection:
         connection.execute('create table kept as table "Loans"')
 
@@ -380,7 +381,7 @@ def test_locked_table_is_reported_after_the_lock_timeout(served: database.Databa
 
 
 def test_every_aggregate_can_be_previewed(served: database.Database, tmp_path: Path) -> None:
-    """A page once ended with a KeyError for the median."""
+    """This is a regression test: the page failed with a KeyError for the median."""
     project, output = tmp_path / "project", tmp_path / "out"
     shutil.copytree(PROJECT / "Glue", project / "Glue")
     script = project / "Glue/etl.py"

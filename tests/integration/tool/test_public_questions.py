@@ -1,4 +1,4 @@
-"""What `extracts new` and `extracts inspect` ask and say about five public schemas."""
+"""Questions and messages of `extracts new` and `extracts inspect` for five public schemas."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_error_about_a_table_of_another_schema_names_the_schema(
 def test_recipient_with_repeated_values_is_not_chosen_without_a_question(
     public: Callable[[str], str], created: Callable[..., Path]
 ) -> None:
-    """Two cities of different countries have the same name."""
+    """The schema has two cities with the same name, in different countries."""
     with pytest.raises(Ambiguous) as raised:
         created(public("pagila"), "--entity", "payment", "--recipient", "city")
     [question] = raised.value.findings

@@ -1,4 +1,4 @@
-"""`extracts new` on five public schemas: its answers make sense, and the metrics equal SQL by hand."""
+"""`extracts new` on five public schemas: the answers are useful, and the metrics equal those of plain SQL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Row = tuple[str, ...]
 
 
 def published(project: Path, url: str) -> set[Row]:
-    """Return the rows of all files of October: recipient, group by and metrics, without the months."""
+    """Return the rows in all files of October: recipient, group by and metrics, without the period."""
     done = preview.preview(project, url, project.parent / "files", ["--period", "2026-10"])
     assert done.failure is None, done.failure
     found = set()
@@ -157,7 +157,7 @@ def test_report_fits_on_a_screen(name: str, width: int, public: Callable[[str], 
 
 
 ################################################################################
-# Several schemas, expressions, bridge tables, counts
+# Several schemas, expressions, bridge tables, and counts
 ################################################################################
 
 
@@ -190,7 +190,8 @@ def test_order_value_per_product_and_territory_over_12_months(
     )
     project = created(url, *options, "--joins", joins)
     assert spec(project)["group_by"] == {"product_id": "product.productid", "product_name": "product.name"}
-    # The rows of a file are the products of the recipient, so that a product without orders there has no row.
+    # A file also has a row with 0 for a product whose orders are all before the window. The SQL gives no such
+    # row.
     rows = {row for row in published(project, url) if row[3] != "0"}
     assert rows == by_hand(url, f"""
         select t.name, p.productid, p.name, count(*),

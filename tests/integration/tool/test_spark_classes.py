@@ -1,4 +1,4 @@
-"""The archive of Spark's classes, with which a run starts Spark."""
+"""The archive of Spark's classes, which makes the start of Spark faster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def archive() -> Path:
 
 
 def start(log: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Start Spark with the environment of a run. Java logs from where it loads each class."""
+    """Start Spark with the environment of a run. Java logs the place from which it loads each class."""
     given = {**os.environ, **spark.environment(Path()), **variables}
     given["PYSPARK_SUBMIT_ARGS"] = (
         f"--conf spark.driver.extraJavaOptions=-Xlog:class+load:file={log} {given['PYSPARK_SUBMIT_ARGS']}"
@@ -42,7 +42,7 @@ def test_spark_starts_with_the_classes_of_the_archive(tmp_path: Path) -> None:
     start(tmp_path / "log")
     lines = [line for line in (tmp_path / "log").read_text().splitlines() if " org.apache.spark." in line]
     shared = [line for line in lines if "shared objects file (top)" in line]
-    # Java cannot store the classes that a program makes while it runs.
+    # Java cannot store classes that a program creates while it runs.
     assert len(shared) > 0.8 * len([line for line in lines if "Lambda" not in line and "$$" not in line])
 
 

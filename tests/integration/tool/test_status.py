@@ -1,4 +1,4 @@
-"""`extracts status` reports newer versions, also of repositories and of folders that it cannot read."""
+"""`extracts status` reports newer versions, including those of repositories, and unreadable folders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_status_reports_versions_and_notes(project: Path, tmp_path: Path) -> Non
 
 @pytest.fixture
 def repositories(project: Path, tmp_path: Path) -> list[str]:
-    """URLs of two repositories: a project, and one that contains a project."""
+    """The URLs of two repositories. The first is a project, and the second contains a project in a folder."""
     shared = tmp_path / "shared"
     shutil.copytree(project, shared / "extracts/till-sums", ignore=shutil.ignore_patterns(".git"))
     commit(shared)
@@ -114,7 +114,7 @@ def test_project_without_permission_does_not_hide_other_projects(
     shutil.copytree(project, tmp_path / "closed")
     looked = Path.is_file
 
-    def denied(path: Path) -> bool:  # as root, no permission is ever denied
+    def denied(path: Path) -> bool:  # raises the error itself, because the system denies root no access
         if tmp_path / "closed" in path.parents:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return looked(path)

@@ -1,4 +1,4 @@
-"""`update` and `status` run no programs of untrusted projects and templates."""
+"""The commands `update` and `status` run no programs of untrusted projects and templates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.tool import Extracts, call
 
 @pytest.fixture
 def strange(tmp_path: Path) -> tuple[Path, Path]:
-    """Return a template repository whose hook creates a file, and the path of that file."""
+    """Return a repository of a template whose hook creates a file, and the path of this file."""
     folder, trace = tmp_path / "strange", tmp_path / "trace"
     template = folder / "templates/extract"
     stamped = template / "{{cookiecutter.project_slug}}"
@@ -88,7 +88,7 @@ def test_help_warns_that_a_command_runs_code_of_the_project(command: str) -> Non
 
 
 def program(folder: Path, name: str) -> tuple[Path, Path]:
-    """Return a program that creates a file, and the path of that file."""
+    """Return a program that creates a file, and the path of this file."""
     file, trace = folder / name, folder / f"{name}-ran"
     file.write_text(f"#!/bin/sh\ntouch {trace}\ncat\n")
     file.chmod(0o755)
@@ -139,7 +139,7 @@ def deep(open_bracket: str, close_bracket: str, levels: int = 3_000) -> str:
 
 
 def bomb() -> str:
-    """400 bytes that expand to 10 billion values."""
+    """Return 400 bytes of YAML that expand to 10 billion values."""
     lines = ["a0: &a0 lol"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 11)]
     return "\n".join([*lines, "template: x", 'version: "1.0.0"', "default_context:", "  metric: *a10", ""])
@@ -224,7 +224,7 @@ def test_control_characters_of_a_changelog_are_not_printed(project: Path, home: 
 
 
 ################################################################################
-# Nothing is written outside of a project
+# The tool writes nothing outside of a project
 ################################################################################
 
 
@@ -350,7 +350,8 @@ def declining(server: socket.socket, received: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("host", "parameters", "told"),
     [
-        ("127.1", "", False),  # not a loopback address in its usual form
+        # An unusual form of a loopback address, which the tool treats as another machine.
+        ("127.1", "", False),
         ("127.1", "?sslmode=prefer", True),
         ("127.0.0.1", "", True),
     ],
@@ -373,7 +374,7 @@ def test_password_is_sent_to_another_machine_over_tls_only(
 
 
 ################################################################################
-# Python files of the current folder
+# Python files in the current folder
 ################################################################################
 
 
@@ -381,7 +382,7 @@ def test_password_is_sent_to_another_machine_over_tls_only(
 def test_python_files_of_the_current_folder_do_not_run(
     command: str, project: Path, extracts: Extracts, tmp_path: Path
 ) -> None:
-    """A file that has the name of a module is not imported instead of this module."""
+    """If a file in the current folder has the name of a module, Python must not import the file."""
     ran = tmp_path / "ran"
     for name in ("cookiecutter", "extracts", "json", "pip", "rolling_errors", "typing"):
         (tmp_path / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})\n")

@@ -1,4 +1,4 @@
-"""`extracts update --plan` reports what Terraform would change."""
+"""`extracts update --plan` reports the changes that Terraform would make."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.tool import call
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A template that needs no provider, and a deployed project of its version 1.0.0."""
+    """A project that is deployed with version 1.0.0 of a template. The template needs no provider."""
     root = tmp_path_factory.mktemp("small")
     home = root / "home"
     stamped = home / "templates/extract/{{cookiecutter.__folder}}"
@@ -74,7 +74,7 @@ def test_update_with_plan_reports_changes_in_terraform(small: Path, tmp_path: Pa
 
 
 def test_plan_of_a_project_reports_the_changed_script(project: Path, tmp_path: Path) -> None:
-    """A project with all modules, the real provider and the values of an account; nothing is applied yet."""
+    """The project has all modules, the real provider and the values of an account. Nothing is applied yet."""
     with aws.serve(tmp_path / "aws") as cloud:
         made = account.prepare(cloud, username="reader", password="unused")
         values = {

@@ -1,5 +1,5 @@
-# The meta-arguments of a module: count, for_each and providers. Extracts of the same names in two
-# regions.
+# The meta-arguments of a module: count, for_each and providers. Extracts with the same names are in
+# two regions.
 
 provider "aws" {
   region = "eu-west-1"

@@ -1,4 +1,4 @@
-# One extract, under one name, in two regions of an account, with many default tags.
+# The same extract, with the same name, in two regions of an account, with many default tags.
 
 variable "name" {
   description = "Name of the extract."

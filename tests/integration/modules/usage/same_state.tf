@@ -1,5 +1,6 @@
-# Two extracts that share bucket, key, artifacts, server and alerts' key, in one state with
-# everything that they refer to. Nothing exists yet, so all these values are unknown at plan time.
+# Two extracts share the bucket, its key, the artifacts, the SFTP server and the key of the alerts.
+# The same state contains all resources that they use. None of these resources exists yet, so all
+# their values are unknown at plan time.
 
 provider "aws" {
   alias  = "eu"
@@ -81,7 +82,8 @@ resource "aws_iam_role" "analyst" {
   })
 }
 
-# Stand for resources of other providers: a database cluster, keys of tls_private_key.
+# These resources stand for resources of other providers: a database cluster, and keys of
+# tls_private_key.
 resource "terraform_data" "cluster" {
   input = {
     certificate = "-----BEGIN CERTIFICATE-----"
@@ -104,7 +106,7 @@ resource "terraform_data" "rotation" {
 }
 
 ################################################################################
-# Shared by the two extracts
+# Resources that both extracts use
 ################################################################################
 
 module "bucket" {
@@ -147,7 +149,7 @@ module "alerts" {
 }
 
 ################################################################################
-# Loans: a password, a crawler, endpoints, an own server
+# Loans: a password, a crawler, endpoints, and a server
 ################################################################################
 
 module "loans" {
@@ -215,7 +217,7 @@ module "loans_server" {
 }
 
 ################################################################################
-# Fees: a token, no crawler, the other one's server, a push
+# Fees: a token, no crawler, the server of loans, and a connector
 ################################################################################
 
 module "fees" {

@@ -1,4 +1,5 @@
-# An extract and an SFTP server in one region, without resources that the emulator creates slowly.
+# An extract and an SFTP server in one region. Resources that the emulator creates slowly are left
+# out.
 
 terraform {
   required_providers {
@@ -9,7 +10,7 @@ terraform {
 }
 
 variable "name" {
-  description = "Name of the extract, the same in each region."
+  description = "Name of the extract. It is the same in each region."
   type        = string
 }
 

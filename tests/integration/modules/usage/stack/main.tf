@@ -1,4 +1,4 @@
-# All modules with all their resources, in a module as teams write it for several extracts.
+# All modules with all their resources, in one module, as teams write it for several extracts.
 
 terraform {
   required_providers {
@@ -9,7 +9,7 @@ terraform {
 }
 
 variable "bucket" {
-  description = "Name of the bucket, unique in all regions."
+  description = "Name of the bucket. It must be unique in all regions."
   type        = string
 }
 
@@ -21,7 +21,8 @@ variable "name" {
 data "aws_region" "current" {}
 
 locals {
-  # The region is `name` in provider 5 and `region` in 6. Both have `endpoint`.
+  # The name of the region is the attribute `name` in version 5 of the provider and `region` in
+  # version 6. The attribute `endpoint` exists in both versions.
   region = split(".", data.aws_region.current.endpoint)[1]
 }
 

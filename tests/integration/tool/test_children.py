@@ -210,7 +210,7 @@ def test_only_one_module_starts_programs() -> None:
 
 
 def test_only_one_module_builds_a_command_of_python() -> None:
-    """In other modules, `sys.executable` is only text: in a report, in a script's first line, and for Spark."""
+    """Other modules use `sys.executable` as text: in reports, in first lines of scripts, and for Spark."""
     assert modules_with(r"\[\s*sys\.executable|\bpython3?\b['\"],") == {"children.py"}
 
 
